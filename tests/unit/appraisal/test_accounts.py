@@ -1,0 +1,162 @@
+"""An appraisal small enough to work by hand: two draws, three years, five components, no discounting."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from toolkit import appraisal
+from toolkit.schema import InputError
+
+COMPONENTS = {
+    # component: outcome, payer, account, cashability, cost with business as usual, cost avoided by draw
+    "placement": ("care", "local_authority", "fiscal", "cashable", 50.0, (20.0, 0.0)),
+    "social_work": ("care", "local_authority", "fiscal", "partly_cashable", 30.0, (10.0, 10.0)),
+    "justice": ("youth_justice", "police_and_justice", "fiscal", "non_cashable", 40.0, (10.0, 0.0)),
+    "earnings": ("gcse_attainment", "individuals", "economic", "non_cashable", 70.0, (30.0, 30.0)),
+    "harm": ("youth_justice", "victims", "social", "non_cashable", 20.0, (5.0, 5.0)),
+}
+SPEND = 60.0  # in year 0, by the local authority
+
+
+@pytest.fixture
+def costs():
+    names = ["programme", *COMPONENTS]
+    values = np.zeros((1, 2, 2, 3, len(names)))
+    values[:, :, 1, 0, 0] = SPEND
+    for position, (*_, price, avoided) in enumerate(COMPONENTS.values(), start=1):
+        values[..., position] = price
+        values[:, :, 1, 1:, position] -= np.array(avoided)[None, :, None]
+    labels = [
+        ("programme", "local_authority", "fiscal", "cashable"),
+        *(row[:4] for row in COMPONENTS.values()),
+    ]
+    coordinates = dict(
+        zip(("outcome", "payer", "account", "cashability"), zip(*labels, strict=True), strict=True)
+    )
+    return xr.DataArray(
+        values,
+        dims=("chain", "draw", "option", "year", "component"),
+        coords={
+            "option": ["business_as_usual", "investment"],
+            "year": [0, 1, 2],
+            "component": names,
+            **{name: ("component", list(column)) for name, column in coordinates.items()},
+        },
+        attrs={"units": "GBP", "price_base": "2025/26"},
+        name="costs",
+    )
+
+
+@pytest.fixture
+def result(costs):
+    return appraisal.appraise(costs, schedule=0.0, cashable_shares={"partly_cashable": 0.5})
+
+
+def test_accounts_are_cumulative(costs):
+    totals = [
+        float(appraisal.account_total(costs.sel(option="business_as_usual", year=0, draw=0), account)[0])
+        for account in ("fiscal", "economic", "social")
+    ]
+    assert totals == [120, 190, 210]
+
+
+def test_present_values_by_hand(result):
+    # Two years of avoided cost; draw 0 fiscal 20 + 10 + 10, economic + 30, social + 5; draw 1 loses 20 + 10.
+    assert result["npsv"].sel(account="fiscal").values[0].tolist() == [80 - 60, 20 - 60]
+    assert result["npsv"].sel(account="economic").values[0].tolist() == [140 - 60, 80 - 60]
+    assert result["npsv"].sel(account="social").values[0].tolist() == [150 - 60, 90 - 60]
+    assert result["programme_cost"].values[0].tolist() == [60, 60]
+
+
+def test_benefits_by_outcome_and_payer_add_up_to_the_net_value(result):
+    total = result["benefit"].sum(["outcome", "payer"]) - result["programme_cost"]
+    xr.testing.assert_allclose(total.drop_attrs(), result["npsv"].transpose(*total.dims).drop_attrs())
+    care = result["benefit"].sel(account="fiscal", outcome="care", payer="local_authority").values.ravel()
+    assert care.tolist() == [60, 20]
+
+
+def test_ratios_per_account(result):
+    # Means over the two draws: fiscal (80 + 20) / 2 / 60; economic 110 / 60; social 120 / 60.
+    assert result["bcr"].values.tolist() == pytest.approx([50 / 60, 110 / 60, 2.0])
+    assert result["bcr"].attrs["level"] == 0.90
+
+
+def test_payback_by_account(result):
+    payback = result["payback_year"]
+    assert payback.sel(account="fiscal").values[0].tolist() == [2, np.inf]
+    assert payback.sel(account="social").values[0].tolist() == [1, 2]
+    share = result["probability_paid_back"]
+    assert share.sel(account="fiscal").values.tolist() == [0, 0, 0.5]
+    assert share.sel(account="social").values.tolist() == [0, 0.5, 1]
+
+
+def test_who_pays_and_who_gains(result):
+    position = result["net_position"].isel(chain=0, draw=0)
+    assert position.sel(payer="local_authority").values.tolist() == [-60, 30, 30]
+    assert position.sel(payer="victims").values.tolist() == [0, 5, 5]
+    assert float(position.sum()) == float(result["npsv"].sel(account="social").isel(chain=0, draw=0))
+
+
+def test_only_cashable_savings_are_cash(result):
+    # Placements in full, half of the social work; the programme's spending is always cash.
+    cash = result["cashable_net_position"].isel(chain=0, draw=0)
+    assert cash.sel(payer="local_authority").values.tolist() == [-60, 25, 25]
+    assert cash.sel(payer="police_and_justice").values.tolist() == [0, 0, 0]
+    assert result["council_payback_year"].values[0].tolist() == [np.inf, np.inf]
+
+
+def test_discounting_reaches_every_present_value(costs):
+    shares = {"partly_cashable": 1.0}
+    result = appraisal.appraise(costs, schedule=0.10, cashable_shares=shares)
+    expected = 75 / 1.1 + 75 / 1.21 - 60
+    assert float(result["npsv"].sel(account="social")[0, 0]) == pytest.approx(expected)
+    discounted = result["net_position_discounted"].isel(chain=0, draw=0)
+    assert float(discounted.sum()) == pytest.approx(expected)
+    assert result.attrs["schedule"] == "constant 0.1"
+
+
+def test_horizon_counts_years_from_the_base_year(costs):
+    result = appraisal.appraise(costs, schedule=0.0, horizon=2, cashable_shares={"partly_cashable": 0.5})
+    assert result["year"].values.tolist() == [0, 1]
+    assert float(result["npsv"].sel(account="social")[0, 0]) == 75 - 60
+
+
+def test_areas_are_kept_apart(costs):
+    both = xr.concat([costs, 2 * costs], dim="area").assign_attrs(costs.attrs)
+    result = appraisal.appraise(both, schedule=0.0, cashable_shares={"partly_cashable": 0.5})
+    npsv = result["npsv"].sel(account="social").isel(chain=0, draw=0)
+    assert npsv.values.tolist() == [90, 180]
+    assert result["bcr"].sel(account="social").values.tolist() == pytest.approx([2, 2])
+
+
+def test_without_cashability_everything_counts_and_the_result_says_so(costs):
+    result = appraisal.appraise(costs.drop_vars("cashability"), schedule=0.0)
+    cash = result["cashable_net_position"]
+    assert cash.attrs["note"] == "cashability not stated: all counted"
+    xr.testing.assert_allclose(cash.drop_attrs(), result["net_position"].drop_attrs())
+
+
+def test_the_programme_cannot_count_as_a_benefit(costs):
+    assert "programme" not in appraisal.appraise(costs.drop_vars("cashability"))["benefit"]["outcome"]
+
+
+@pytest.mark.parametrize(
+    ("break_it", "message"),
+    [
+        (lambda c: c, "partly_cashable"),
+        (lambda c: c.drop_vars("payer"), "coordinate payer"),
+        (lambda c: c.drop_vars("cashability").assign_coords(account=("component", ["public"] * 6)), "public"),
+        (lambda c: c.assign_coords(outcome=("component", ["care"] * 6)), "programme"),
+        (lambda c: c.sel(option=["investment"]), "business_as_usual"),
+        (lambda c: c.drop_attrs(), "units"),
+        (lambda c: c.where(c["year"] > 0), "NaN"),
+    ],
+)
+def test_costs_that_break_the_laws_are_refused(costs, break_it, message):
+    with pytest.raises(InputError, match=message):
+        appraisal.appraise(break_it(costs))
+
+
+def test_an_unknown_account_is_refused(costs):
+    with pytest.raises(InputError, match="treasury"):
+        appraisal.account_total(costs, "treasury")

@@ -1,0 +1,231 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from frictionless import Package, Resource, system
+
+from toolkit.evidence import tables
+from toolkit.schema import InputError, data_folder
+
+# Rows of the collected evidence before it was brought in: none may be lost on the way.
+ROWS = {
+    "unit_costs": 381,
+    "economic_parameters": 265,
+    "published_totals": 277,
+    "effects": 188,
+    "meta_ready": 37,
+    "prevalence": 161,
+    "transitions": 153,
+    "adjustment": 34,
+}
+PANEL_ROWS = 157_606
+LARGEST_FILE = 5_000_000  # so that a person can open it
+
+COPIED = ("judgements", "unit_costs", "meta_ready", "priors")
+
+Edit = Callable[[str, str, str], Path]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of a few tables, with the shipped manifest: small enough to seal in a moment."""
+    (tmp_path / "evidence").mkdir()
+    for name in (tables.MANIFEST, "vocabulary.csv", *(f"evidence/{name}.csv" for name in COPIED)):
+        shutil.copy(data_folder() / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.fixture
+def edit(folder: Path) -> Edit:
+    def change(name: str, old: str, new: str) -> Path:
+        file = folder / f"{name}.csv"
+        text = file.read_text(encoding="utf-8")
+        assert text.count(old) >= 1, f"{old!r} is not in {name}"
+        file.write_text(text.replace(old, new, 1), encoding="utf-8")
+        return folder
+
+    return change
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(InputError) as error:
+        tables.seal(folder)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("path", sorted(tables.checksums()))
+def test_every_shipped_table_loads(path):
+    table = tables.load_table(path.removesuffix(".csv"))
+    assert len(table) > 0
+    assert (data_folder() / path).stat().st_size < LARGEST_FILE
+
+
+@pytest.mark.parametrize(("name", "rows"), ROWS.items())
+def test_no_row_was_lost(name, rows):
+    assert len(tables.load_table(name)) == rows
+
+
+def test_panel_is_whole_sorted_and_described():
+    parts = [tables.load_table(path.removesuffix(".csv")) for path in tables.checksums() if "/panel_" in path]
+    panel = pd.concat(parts)
+    assert len(panel) == PANEL_ROWS
+    assert not panel.duplicated(["measure", "la_code", "year"]).any()
+    for part in parts:
+        assert part.equals(part.sort_values(["measure", "la_code", "year"]))
+    measures = tables.load_table("measures").set_index("measure")
+    assert panel.groupby("measure").size().to_dict() == measures["n_rows"].to_dict()
+    assert panel.groupby("measure")["value"].count().to_dict() == measures["n_values"].to_dict()
+    assert set(panel["la_code"]) <= set(tables.load_table("reference_areas")["la_code"])
+    assert set(panel["source_id"]) <= set(tables.load_table("statistics/sources")["source_id"])
+
+
+def test_interval_rules_of_the_section_251_rows():
+    costs = tables.load_table("unit_costs").set_index("id")
+    percentiles = costs[costs.index.str.startswith("s251_")]
+    assert (percentiles["interval_kind"] == "between_area").all()
+    assert (percentiles["interval_level"] == 0.8).all()
+    effects = tables.load_table("effects")
+    bounded = effects[effects["low"].notna() & effects["high"].notna()]
+    assert len(bounded) > 30
+    assert (bounded["interval_level"] == 0.95).all()
+
+
+def test_payers_split_benefits_from_tax():
+    costs = tables.load_table("unit_costs").set_index("id")
+    assert costs.loc["neet_1824_benefits_year", "payer"] == "dwp"
+    assert costs.loc["neet_1824_tax_year", "payer"] == "hmrc"
+    assert set(costs.loc[costs["bearer"] == "dwp_hmrc", "payer"]) == {"dwp", "hmrc"}
+
+
+def test_measures_of_the_vocabulary_exist():
+    vocabulary = tables.load_table("vocabulary")
+    named = set(vocabulary.loc[vocabulary["kind"] == "measure", "source_name"])
+    assert named <= set(tables.load_table("measures")["measure"])
+
+
+def test_derived_and_placement_rows_are_never_pooled():
+    effects = tables.load_table("effects").set_index("id")
+    barred = effects.index.str.startswith(("DER_", "PLACE_"))
+    assert barred.sum() == 10
+    assert (effects.loc[barred, "poolable"] == 0).all()
+    pooled = tables.load_table("meta_ready").query("include == 1")["effect_id"]
+    assert not set(pooled) & set(effects.index[effects["poolable"] == 0])
+
+
+def test_shipped_manifest_is_a_valid_package():
+    descriptor = json.loads((data_folder() / tables.MANIFEST).read_text(encoding="utf-8"))
+    assert not list(Package.metadata_validate(descriptor))
+    for resource in descriptor["resources"]:
+        assert resource["licenses"], resource["name"]
+        assert resource["sources"], resource["name"]
+
+
+@pytest.mark.parametrize(
+    "name", ["judgements", "meta_ready", "priors", "adjustment", "vocabulary", "measures"]
+)
+def test_frictionless_validates(name):
+    descriptor = json.loads((data_folder() / tables.MANIFEST).read_text(encoding="utf-8"))
+    (held,) = [resource for resource in descriptor["resources"] if resource["name"] == name]
+    with system.use_context(trusted=True):
+        report = Resource.from_descriptor(held, basepath=str(data_folder())).validate()
+    assert report.valid, report.flatten(["type", "note"])
+
+
+def test_altered_file_is_refused(edit):
+    folder = edit("evidence/judgements", "replication_factor,replication", "replication_factor,replikation")
+    with pytest.raises(InputError, match=r"judgements\.csv: altered .*checksum.*Mend: restore it"):
+        tables.load_table("judgements", folder)
+
+
+def test_missing_file_and_missing_manifest_are_refused(folder):
+    (folder / "evidence/judgements.csv").unlink()
+    with pytest.raises(InputError, match=r"judgements\.csv: missing\. Mend: restore"):
+        tables.load_table("judgements", folder)
+    (folder / tables.MANIFEST).unlink()
+    with pytest.raises(InputError, match=r"datapackage\.json: unreadable"):
+        tables.load_table("judgements", folder)
+
+
+def test_unknown_table_lists_the_known(folder):
+    with pytest.raises(InputError, match=r"no table 'unit_cost'.*evidence/unit_costs\.csv"):
+        tables.load_table("unit_cost", folder)
+
+
+BAD = [  # table, text, what is put in its place, what the error says
+    ("judgements", 'contact ends",3,', 'contact ends",three,', "row 3, column 'value': 'three' is no number"),
+    (
+        "judgements",
+        ",3,2,4,range,0.9,",
+        ",3,2,4,range,,",
+        "row 3, column 'interval_level': an interval without",
+    ),
+    ("judgements", ",3,2,4,range,0.9,", ",3,2,4,,0.9,", "row 3, column 'interval_kind': a kind of interval"),
+    ("judgements", ",3,2,4,range,0.9,", ",5,2,4,range,0.9,", "row 3, column 'value': low, value and high"),
+    ("judgements", "\nfade_half_life,", "\nreplication_factor,", "row 3, column 'id': repeats the id"),
+    ("judgements", "\nfade_half_life,", "\n,", "row 3, column 'id': '' is blank"),
+    (
+        "unit_costs",
+        "moj_police,police_and_justice",
+        "moj_police,police",
+        "column 'payer': 'police' is not one of dwp",
+    ),
+    (
+        "unit_costs",
+        "contact,repeat_referrals",
+        "contact,referral_again",
+        "row 2, column 'outcome': 'referral_again'",
+    ),
+    ("unit_costs", ",social_work,B,", ",social_work,D,", "column 'confidence': 'D' is not one of A, B, C, J"),
+    ("unit_costs", ",2009/10,", ",2009-10,", "row 2, column 'price_year': '2009-10' has another form"),
+    (
+        "unit_costs",
+        ",cla_year_s251_2024_25\n",
+        ",cla_2024\n",
+        "column 'superseded_by': superseded by an id that",
+    ),
+    ("unit_costs", "id,outcome,", "id,result,", "row 1: column 'outcome' is missing"),
+]
+
+
+@pytest.mark.parametrize(("name", "old", "new", "said"), BAD)
+def test_bad_cells_are_named(edit, name, old, new, said):
+    message = refusal(edit(f"evidence/{name}", old, new))
+    assert f"{name}.csv, row" in message
+    assert said in message
+    assert "Mend:" in message
+
+
+def test_rows_of_one_group_are_not_pooled_together(folder):
+    # FNP2_NREF and FNP2_REFER are one trial counted twice; only the first is included.
+    table = pd.read_csv(folder / "evidence/meta_ready.csv", dtype=str, keep_default_na=False)
+    table.loc[table["effect_id"] == "FNP2_REFER", "include"] = "1"
+    table.to_csv(folder / "evidence/meta_ready.csv", index=False)
+    row = table.index[table["effect_id"] == "FNP2_REFER"][0] + 2
+    assert f"row {row}, column 'do_not_pool': included beside another" in refusal(folder)
+
+
+def test_all_faults_come_at_once(edit):
+    edit("evidence/judgements", ",3,2,4,range,0.9,", ",3,2,4,range,,")
+    message = refusal(edit("evidence/judgements", ",1.7,1.5,2.3,range,0.9,", ",2.7,1.5,2.3,range,0.9,"))
+    assert "row 3, column 'interval_level'" in message
+    assert "row 14, column 'value'" in message
+
+
+def test_sealing_bad_tables_leaves_the_manifest_alone(edit, folder):
+    before = (folder / tables.MANIFEST).read_bytes()
+    refusal(edit("evidence/judgements", ",3,2,4,range,0.9,", ",3,2,4,range,,"))
+    assert (folder / tables.MANIFEST).read_bytes() == before
+
+
+def test_over_long_row_and_wrong_encoding_are_refused(edit, folder):
+    assert "no CSV in UTF-8" in refusal(edit("evidence/priors", "effects,tau_care,", "effects,tau_care,,,,"))
+    (folder / "evidence/priors.csv").write_bytes("model,café\n".encode("latin-1"))
+    assert "no CSV in UTF-8" in refusal(folder)
+
+
+def test_a_table_without_a_schema_is_refused(folder):
+    (folder / "evidence/new.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    assert "evidence/new.csv: no layout" in refusal(folder)

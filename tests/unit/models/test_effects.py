@@ -1,0 +1,487 @@
+"""Effects: scales, the studies that may be pooled, the meta-analysis and the sources of effect."""
+
+import math
+
+import numpy as np
+import nutpie
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import integrate, stats
+
+from toolkit.models.effects import effect_data, effects, quadrature
+from toolkit.models.scales import LOGISTIC_SD, to_common_scale
+from toolkit.models.sources import effect_draws, panel_signal
+from toolkit.models.studies import studies, study_table
+from toolkit.schema import OUTCOMES, InputError, data_folder
+
+TABLES = ("meta_ready", "effects", "null_studies", "design_bias", "outcome_scales", "priors")
+INDICATORS = ["rereferrals", "first_time_entrants", "gcse_grade_4", "care_starts"]
+
+
+@pytest.fixture(scope="module")
+def register() -> dict[str, pd.DataFrame]:
+    return {name: pd.read_csv(data_folder() / "evidence" / f"{name}.csv") for name in TABLES}
+
+
+@pytest.fixture(scope="module")
+def posterior() -> xr.Dataset:
+    """A stand-in for the outcome model's posterior, with labels no default would make."""
+    random = np.random.default_rng(5)
+    slopes = random.normal([-0.02, -0.05, 0.02, 0.04], [0.04, 0.05, 0.05, 0.04], (4, 500, 4))
+    coords = {"chain": [3, 5, 7, 9], "draw": np.arange(10, 510), "indicator": INDICATORS}
+    return xr.Dataset({"spend_within": (("chain", "draw", "indicator"), slopes)}, coords=coords)
+
+
+def with_rows(register, name, **columns):
+    """The register with cells of one table changed by study: column={study: value}."""
+    table = register[name].copy()
+    key = "id" if name == "effects" else "effect_id"
+    for column, cells in columns.items():
+        for study, value in cells.items():
+            table.loc[table[key] == study, column] = value
+    return {**register, name: table}
+
+
+def table_of(effects_, ses, *, outcome="care", lower=np.nan, upper=np.nan, spread=0.0, bias=(0.0, 0.0)):
+    """A study table made by hand."""
+    rows = pd.DataFrame({"effect": effects_, "se": ses})
+    return rows.assign(
+        outcome=outcome,
+        study=[f"S{i}" for i in range(len(rows))],
+        scale="standardised_mean_difference" if outcome == "gcse_attainment" else "log_risk_ratio",
+        se_log_sd=spread,
+        bias_mean=bias[0],
+        bias_sd=bias[1],
+        lower=lower,
+        upper=upper,
+    )
+
+
+def priors_of(register, *, mean_sd=0.2, between_sd=None):
+    table = register["priors"].copy()
+    ours = table["model"] == "effects"
+    table.loc[ours & table["parameter"].str.startswith("mu_"), "arg2"] = mean_sd
+    if between_sd is not None:
+        table.loc[ours & table["parameter"].str.startswith("tau_"), "arg1"] = between_sd
+    return table
+
+
+# scales
+
+
+def test_an_odds_ratio_becomes_a_risk_ratio_at_the_base_rate():
+    # A risk of 0.2 is odds of 1 to 4; halved, 1 to 8, a risk of 1/9: Zhang and Yu (1998), JAMA 280: 1690.
+    effect, se = to_common_scale(0.5, 0.1, "odds_ratio", "care", 0.2)
+    assert effect == pytest.approx(math.log((1 / 9) / 0.2))
+    assert se == pytest.approx(0.1 * 8 / 9)
+
+
+@pytest.mark.parametrize("outcome", ["care", "gcse_attainment"])
+@pytest.mark.parametrize("scale", ["log_odds", "hedges_g", "log_risk", "risk_difference"])
+def test_the_standard_error_follows_the_delta_method(scale, outcome):
+    step = 1e-5
+    low, high = (to_common_scale(0.1 + sign * step, 1, scale, outcome, 0.3)[0] for sign in (-1, 1))
+    assert to_common_scale(0.1, 0.2, scale, outcome, 0.3)[1] == pytest.approx(0.2 * (high - low) / (2 * step))
+
+
+def test_a_standardised_difference_is_a_log_odds_ratio_over_1_81():
+    # Chinn (2000), Statistics in Medicine 19: 3127: ln(OR) / 1.81.
+    effect, se = to_common_scale(0.4, 0.1, "log_odds", "gcse_attainment", 0.18)
+    assert (effect, se) == pytest.approx((0.4 / 1.81, 0.1 / 1.81), rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "se", "scale", "base", "says"),
+    [
+        (-20.0, 0.1, "pct_change", 0.2, "unknown scale 'pct_change'"),
+        (70.0, 0.1, "odds_ratio", 0.2, "looks like a percentage"),
+        (-0.3, 0.1, "odds_ratio", 0.2, "looks like a percentage or a logarithm"),
+        (70.0, 0.1, "log_odds", 0.2, "a ratio or a percentage"),
+        (0.1, 0.0, "log_odds", 0.2, "standard error 0.0 is not positive"),
+        (0.1, math.nan, "log_odds", 0.2, "standard error nan"),
+        (0.1, 0.1, "log_odds", 22.6, "base rate 22.6"),
+        (0.5, 0.1, "risk_difference", 0.6, "which is no rate"),
+    ],
+)
+def test_a_bad_study_is_named(estimate, se, scale, base, says):
+    with pytest.raises(InputError, match=says) as error:
+        to_common_scale(estimate, se, scale, "care", base, row="meta_ready ODD_ONE")
+    assert str(error.value).startswith("meta_ready ODD_ONE")
+
+
+# studies
+
+
+def der_simonian_laird(effect, variance):
+    weight = 1 / variance
+    mean = np.average(effect, weights=weight)
+    excess = (weight * (effect - mean) ** 2).sum() - (len(effect) - 1)
+    between = max(0.0, excess / (weight.sum() - (weight**2).sum() / weight.sum()))
+    weight = 1 / (variance + between)
+    return np.average(effect, weights=weight), weight.sum() ** -0.5, math.sqrt(between)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "mixed", "count", "mean", "se", "between"),
+    [
+        ("youth_justice", False, 4, -0.08, 0.08, 0.0),
+        ("gcse_attainment", False, 3, 0.03, 0.02, 0.0),
+        ("repeat_referrals", False, 2, 0.02, 0.08, 0.0),
+        ("care", True, 4, -0.20, 0.14, 0.18),
+        ("care", False, 3, -0.07, 0.18, None),
+    ],
+)
+def test_the_pools_are_those_of_the_evidence_notes(register, outcome, mixed, count, mean, se, between):
+    # Expected values: evidence notes on effects, random effects after DerSimonian and Laird, to two digits.
+    # They took odds ratios for risk ratios, which moves a mean by up to 0.006.
+    table = studies(register, outcome, mixed=mixed).dropna(subset="effect")
+    assert len(table) == count
+    pooled = der_simonian_laird(table["effect"], table["se"] ** 2 + table["bias_sd"] ** 2)
+    assert pooled[:2] == pytest.approx((mean, se), abs=0.0105)
+    if between is not None:
+        assert pooled[2] == pytest.approx(between, abs=0.0105)
+
+
+def test_two_studies_of_one_group_are_refused_by_name(register):
+    clash = with_rows(register, "meta_ready", include={"SS_GCSE_ALL": 1})
+    with pytest.raises(InputError, match="SS_5GCSE25 and SS_GCSE_ALL: must not be pooled together"):
+        study_table(clash)
+    assert "SS_GCSE_ALL" in set(study_table(clash, exclude=["SS_5GCSE25"])["study"])
+
+
+def test_a_null_clashes_with_a_number_of_its_group(register):
+    with pytest.raises(InputError, match="SS_CONV and SS_CRIME25"):
+        study_table(with_rows(register, "meta_ready", include={"SS_CONV": 1}))
+
+
+@pytest.mark.parametrize(
+    ("study", "says"),
+    [
+        ("FNP_CIN", "superseded by"),
+        ("WEBB_E_MEAN1215", "never be pooled"),
+    ],
+)
+def test_rows_that_may_not_be_pooled_are_refused(register, study, says):
+    with pytest.raises(InputError, match=f"{study}: .*{says}"):
+        study_table(with_rows(register, "meta_ready", include={study: 1}), exclude=["FNP2_NREF"])
+
+
+def extra_row(**cells):
+    row = {"outcome": "care", "effect_id": "NEW_ONE", "programme_family": "mentoring", "design": "rct"}
+    return pd.DataFrame([row | {"scale": "log_risk", "est": -0.1, "se": 0.1} | cells])
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        ({"effect_id": "DER_CASE1"}, "DER_CASE1: must never be pooled"),
+        ({"effect_id": "DER_NEW"}, "DER_NEW: must never be pooled"),
+        ({"effect_id": "TF2_BCR"}, "TF2_BCR: must never be pooled"),
+        ({"effect_id": "START_OOHP"}, "START_OOHP and START_OOHP: must not be pooled"),
+        ({"est": 0.7, "scale": "odds_ratio", "low": 0.8, "high": 0.9}, "NEW_ONE: .* outside its interval"),
+        ({"est": 70.0, "scale": "odds_ratio"}, "NEW_ONE: odds_ratio 70.0 looks like a percentage"),
+        ({"design": "natural_experiment"}, "no design 'natural_experiment'"),
+        ({"outcome": "happiness"}, "outcomes .*happiness"),
+    ],
+)
+def test_a_bad_new_study_is_refused(register, cells, says):
+    with pytest.raises(InputError, match=says):
+        study_table(register, extra=extra_row(**cells))
+
+
+def test_a_new_study_is_one_row(register):
+    before, after = study_table(register), study_table(register, extra=extra_row())
+    assert set(after["study"]) - set(before["study"]) == {"NEW_ONE"}
+    assert len(after) == len(before) + 1
+
+
+def test_what_stays_out_is_listed_with_its_reason(register):
+    table = study_table(register, exclude=["SWIS_S47"])
+    assert set(table.attrs["left_out"]) == {"SWIS_S47", "FV_REREF", "FGC_LAC"}
+    assert not set(table.attrs["left_out"]) & set(table["study"])
+    everything = study_table(register, mixed=True, admit=["pre_post"])
+    assert {"FV_REREF", "FGC_LAC"} <= set(everything["study"])
+    with pytest.raises(InputError, match="did you mean SWIS_S47"):
+        study_table(register, exclude=["SWIS_S74"])
+
+
+def test_the_error_of_a_null_comes_from_its_arms_else_its_design(register):
+    table = study_table(register).set_index("study")
+    # 65 and 46 young people at a base rate of 0.53: variance (1 - p) / (p n) in each arm.
+    assert table.loc["SAFE_OFF", "se"] == pytest.approx(math.sqrt(0.47 / 0.53 * (1 / 65 + 1 / 46)))
+    assert table.loc["SAFE_OFF", "se_log_sd"] == 0
+    # Two cluster trials report a log ratio: 0.051 (SWIS_S47) and 0.095 (SAFECARE_RECID).
+    assert table.loc["SWIS_CARE", "se"] == pytest.approx(math.sqrt(0.051 * 0.095))
+    assert table.loc["SWIS_CARE", "se_log_sd"] > 0.3
+
+
+def test_harm_lies_on_opposite_sides_for_attainment_and_for_the_rest(register):
+    table = study_table(register).set_index("study")
+    assert table.loc["DWPIF_QUAL", "upper"] == 0  # harm: a lower standardised difference
+    assert table.loc["BRANDON_OFF", "upper"] == 0  # benefit: a lower risk
+    significant = with_rows(register, "null_studies", finding={"BRANDON_OFF": "significant_harm"})
+    assert study_table(significant).set_index("study").loc["BRANDON_OFF", "lower"] == 1.96
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "says"),
+    [
+        ("null_studies", {"finding": {"SWIS_CARE": "promising"}}, "SWIS_CARE: unknown finding 'promising'"),
+        ("null_studies", {"base_rate": {"SAFE_OFF": 53.0}}, "SAFE_OFF: base rate 53"),
+        ("effects", {"value": {"SWIS_CARE": 0.9}}, "SWIS_CARE: effects holds a number"),
+        ("effects", {"low": {"START_OOHP": 1.3}}, "START_OOHP: estimate 1.25 lies outside its interval 1.3"),
+    ],
+)
+def test_a_bad_register_is_refused(register, name, cells, says):
+    with pytest.raises(InputError, match=says):
+        study_table(with_rows(register, name, **cells))
+
+
+# meta-analysis
+
+
+def test_without_spread_or_bias_the_mean_is_weighted_by_inverse_variance(register):
+    effect, se = np.array([-0.3, 0.1, 0.0]), np.array([0.1, 0.2, 0.05])
+    grid = quadrature(table_of(effect, se), priors=priors_of(register, mean_sd=10, between_sd=1e-4)).sel(
+        outcome="care"
+    )
+    weight = 1 / se**2
+    assert float(grid["mean_effect_mean"]) == pytest.approx(np.average(effect, weights=weight), abs=1e-4)
+    assert float(grid["mean_effect_sd"]) == pytest.approx(weight.sum() ** -0.5, rel=1e-3)
+
+
+def test_the_bias_of_a_design_is_taken_off_and_widens(register):
+    table = table_of([-0.3], [0.1], bias=(-0.1, 0.2))
+    grid = quadrature(table, priors=priors_of(register, mean_sd=10, between_sd=1e-4)).sel(outcome="care")
+    assert float(grid["mean_effect_mean"]) == pytest.approx(-0.2, abs=1e-3)
+    assert float(grid["mean_effect_sd"]) == pytest.approx(math.hypot(0.1, 0.2), rel=1e-3)
+
+
+@pytest.mark.parametrize(("lower", "upper"), [(-1.96, 1.96), (-50.0, -1.96), (0.0, 50.0)])
+def test_a_censored_study_contributes_the_probability_of_its_interval(register, lower, upper):
+    """Against the hierarchy integrated numerically, bias and study effect and error apart."""
+    se, spread, bias, bias_sd, prior_sd = 0.08, 0.7, -0.05, 0.1, 0.2
+    table = table_of([np.nan], [se], lower=lower, upper=upper, spread=spread, bias=(bias, bias_sd))
+    grid = quadrature(table, priors=priors_of(register, mean_sd=prior_sd, between_sd=1e-4)).sel(
+        outcome="care"
+    )
+    nodes = np.linspace(-6, 6, 241)
+    errors = se * np.exp(spread * nodes)[:, None]
+    seen = bias + np.linspace(-1.6, 1.6, 401)  # the means to try, as seen through the bias
+    total = np.sqrt(errors**2 + bias_sd**2)
+    inside = stats.norm.cdf((upper * errors - seen) / total) - stats.norm.cdf((lower * errors - seen) / total)
+    chance = integrate.simpson(inside * stats.norm.pdf(nodes)[:, None], x=nodes, axis=0)
+    density = chance * stats.norm.pdf(seen - bias, 0, prior_sd)
+    density /= density.sum()
+    mean = (density * (seen - bias)).sum()
+    assert float(grid["mean_effect_mean"]) == pytest.approx(mean, abs=0.002)
+    sd = math.sqrt((density * (seen - bias - mean) ** 2).sum())
+    assert float(grid["mean_effect_sd"]) == pytest.approx(sd, rel=0.01)
+
+
+def test_a_null_moves_the_mean_towards_nought_and_no_further(register):
+    priors = priors_of(register)
+    alone = quadrature(table_of([-0.4], [0.1]), priors=priors)
+    null = table_of([-0.4, np.nan], [0.1, 0.05], lower=[np.nan, -1.96], upper=[np.nan, 1.96])
+    both = quadrature(null, priors=priors)
+    means = [float(grid["mean_effect_mean"].sel(outcome="care")) for grid in (alone, both)]
+    assert means[0] + 0.03 < means[1] < 0
+
+
+def test_an_outcome_without_studies_keeps_its_prior(register):
+    grid = quadrature(table_of([-0.4], [0.1]), priors=register["priors"]).sel(outcome="youth_justice")
+    assert float(grid["mean_effect_mean"]) == pytest.approx(0, abs=1e-6)
+    assert float(grid["mean_effect_sd"]) == pytest.approx(0.2, rel=1e-3)
+
+
+def test_a_missing_prior_is_named(register):
+    priors = register["priors"].query("parameter != 'tau_care'")
+    with pytest.raises(InputError, match="no row for tau_care"):
+        quadrature(table_of([-0.4], [0.1]), priors=priors)
+    with pytest.raises(InputError, match=r"outcomes \['neet'\]"):
+        quadrature(table_of([-0.4], [0.1], outcome="neet"), priors=register["priors"])
+
+
+@pytest.fixture(scope="module")
+def compiled(register):
+    """One compilation, for the trials alone; every refit below reuses it."""
+    return nutpie.compile_pymc_model(effects(study_table(register), priors=register["priors"]))
+
+
+def sampled(compiled, **data):
+    fit = nutpie.sample(
+        compiled.with_data(**data), draws=1500, tune=800, chains=4, cores=2, seed=11, progress_bar=False
+    )
+    assert int(fit["sample_stats"]["diverging"].sum()) == 0
+    return fit["posterior"].to_dataset()
+
+
+@pytest.mark.parametrize("source", ["trials", "combined", "more_studies"])
+def test_the_sampler_agrees_with_quadrature(register, posterior, compiled, source):
+    mixed = source == "more_studies"
+    table = study_table(register, mixed=mixed, extra=extra_row() if mixed else None)
+    panel = panel_signal(posterior, scales=register["outcome_scales"], reached_share=0.05)
+    held = {"priors": register["priors"], "panel": panel if source == "combined" else None}
+    draws, grid = sampled(compiled, **effect_data(table, **held)), quadrature(table, **held)
+    for name in ("mean_effect", "between_sites"):
+        # About 3,000 effective draws: Monte Carlo error 0.02 posterior sd, so 0.08 is four of them.
+        gap = (draws[name].mean(("chain", "draw")) - grid[f"{name}_mean"]) / grid[f"{name}_sd"]
+        assert float(abs(gap).max()) < 0.08
+        ratio = draws[name].std(("chain", "draw")) / grid[f"{name}_sd"]
+        assert float(abs(ratio - 1).max()) < 0.06
+    spread = draws["new_site_effect"].std(("chain", "draw")) / grid["new_site_sd"]
+    assert float(abs(spread - 1).max()) < 0.08
+
+
+# the panel
+
+
+def panel_by_hand(change, sd, share):
+    values = {"log_rate_change": change, "log_rate_change_sd": sd, "bias_sd": 0.0, "reached_share": share}
+    return xr.Dataset(
+        {key: ("outcome", np.full(4, float(value))) for key, value in values.items()}
+    ).assign_coords(outcome=list(OUTCOMES))
+
+
+@pytest.mark.parametrize(("sd", "share"), [(1e6, 0.3), (0.01, 1e-9)], ids=["knows nothing", "reaches nobody"])
+def test_combined_is_the_trials_when_the_panel_says_nothing(register, sd, share):
+    table = study_table(register)
+    alone = quadrature(table, priors=register["priors"])
+    both = quadrature(table, priors=register["priors"], panel=panel_by_hand(-0.02, sd, share))
+    for name in ("mean_effect_mean", "mean_effect_sd", "between_sites_mean", "new_site_sd"):
+        np.testing.assert_allclose(both[name], alone[name], atol=1e-6)
+
+
+def test_a_sure_panel_that_reaches_everyone_decides(register):
+    panel = panel_by_hand(math.log(0.9), 0.001, 1.0)
+    both = quadrature(study_table(register), priors=register["priors"], panel=panel)["mean_effect_mean"]
+    assert float(both.sel(outcome="care")) == pytest.approx(math.log(0.9), abs=0.001)
+    # For attainment the panel speaks in log odds, the trials in standard deviations.
+    assert float(both.sel(outcome="gcse_attainment")) == pytest.approx(math.log(0.9) / LOGISTIC_SD, abs=0.001)
+
+
+def test_the_panel_weighs_with_the_prior_as_normals_do(register):
+    # Attainment is linear on its scale, so the posterior is the conjugate normal.
+    change, sd, share, prior_sd = -0.03, 0.04, 0.4, 0.1
+    table = table_of([-0.4], [0.1], outcome="care")
+    panel = panel_by_hand(change, sd, share)
+    grid = quadrature(table, priors=register["priors"], panel=panel).sel(outcome="gcse_attainment")
+    slope = share * math.pi / math.sqrt(3)
+    precision = 1 / prior_sd**2 + (slope / sd) ** 2
+    assert float(grid["mean_effect_mean"]) == pytest.approx(slope * change / sd**2 / precision, rel=1e-3)
+    assert float(grid["mean_effect_sd"]) == pytest.approx(precision**-0.5, rel=1e-3)
+
+
+def test_the_panel_turns_slopes_into_changes_of_the_rate(register, posterior):
+    scales = register["outcome_scales"].set_index("outcome")
+    panel = panel_signal(posterior, scales=register["outcome_scales"], reached_share=0.05)
+    slope, change = posterior["spend_within"].isel(chain=1, draw=7), panel["change"].isel(chain=1, draw=7)
+    step = math.log(1.1)
+    assert float(change.sel(outcome="care")) == pytest.approx(
+        float(slope.sel(indicator="care_starts")) * step
+    )
+    base = scales.loc["repeat_referrals", "base_rate"]
+    odds = base / (1 - base) * math.exp(float(slope.sel(indicator="rereferrals")) * step)
+    expected = math.log(odds / (1 + odds) / base)
+    assert float(change.sel(outcome="repeat_referrals")) == pytest.approx(expected)
+    # MODEL: 0.1 of the rise in log spending, the bias of an association taken for an effect.
+    np.testing.assert_allclose(panel["bias_sd"], 0.1 * step)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.5, math.nan, {"care": 0.1}])
+def test_a_share_that_is_none_is_refused(register, posterior, share):
+    with pytest.raises(InputError, match="reached_share"):
+        panel_signal(posterior, scales=register["outcome_scales"], reached_share=share)
+
+
+def test_a_posterior_without_an_indicator_is_refused(register, posterior):
+    with pytest.raises(InputError, match="no indicator 'care_starts'"):
+        panel_signal(posterior.isel(indicator=slice(3)), scales=register["outcome_scales"], reached_share=0.1)
+
+
+# draws
+
+
+@pytest.fixture(scope="module")
+def drawn(register, posterior):
+    return effect_draws(register, like=posterior, reached_share=0.05, seed=3, outcome_posterior=posterior)
+
+
+def test_draws_carry_the_labels_of_the_posterior(drawn, posterior):
+    assert drawn["new_site_effect"].dims == ("chain", "draw", "source", "outcome")
+    assert list(drawn["outcome"].values) == list(OUTCOMES)
+    for dim in ("chain", "draw"):
+        assert drawn.indexes[dim].equals(posterior.indexes[dim])
+    assert all(bool(np.isfinite(drawn[name]).all()) for name in drawn)
+
+
+def test_the_draws_are_the_posterior(register, drawn):
+    grid = quadrature(study_table(register), priors=register["priors"])
+    trials = drawn.sel(source="trials")
+    over = ("chain", "draw")
+    # 2,000 independent draws: a mean errs by 0.022 posterior sd, an sd by about 0.016 of itself.
+    assert (
+        float(
+            (abs(trials["mean_effect"].mean(over) - grid["mean_effect_mean"]) / grid["mean_effect_sd"]).max()
+        )
+        < 0.09
+    )
+    assert float(abs(trials["mean_effect"].std(over) / grid["mean_effect_sd"] - 1).max()) < 0.07
+    assert float(abs(trials["new_site_effect"].std(over) / grid["new_site_sd"] - 1).max()) < 0.08
+
+
+def test_harm_is_possible_and_the_new_site_wider_than_the_mean(drawn):
+    for outcome in ("repeat_referrals", "youth_justice", "care"):
+        assert float((drawn["new_site_effect"].sel(outcome=outcome) > 0).mean(("chain", "draw")).min()) > 0.05
+    assert bool(
+        (drawn["new_site_effect"].std(("chain", "draw")) > drawn["mean_effect"].std(("chain", "draw"))).all()
+    )
+
+
+def test_the_panel_source_is_the_association_over_the_share_reached(drawn, posterior):
+    slope = posterior["spend_within"].sel(indicator="care_starts", drop=True)
+    ours = drawn["mean_effect"].sel(source="panel", outcome="care", drop=True)
+    np.testing.assert_allclose(ours, slope * math.log(1.1) / 0.05)
+    slope = posterior["spend_within"].sel(indicator="gcse_grade_4", drop=True)
+    ours = drawn["mean_effect"].sel(source="panel", outcome="gcse_attainment", drop=True)
+    np.testing.assert_allclose(ours, slope * math.log(1.1) / 0.05 / LOGISTIC_SD)
+
+
+def test_judgement_draws_follow_their_table(drawn):
+    # Evidence notes on effects, later additions: care Normal(-0.07, 0.15) for broad early help.
+    care = drawn["mean_effect"].sel(source="judgement", outcome="care")
+    assert float(care.mean()) == pytest.approx(-0.07, abs=4 * 0.15 / math.sqrt(2000))
+    assert float(care.std()) == pytest.approx(0.15, rel=0.08)
+
+
+def test_sources_share_their_luck(register, posterior, drawn):
+    """A panel that hardly reaches anyone leaves `combined` draw for draw where the trials are."""
+    same = effect_draws(
+        register,
+        like=posterior,
+        reached_share=1e-9,
+        seed=3,
+        outcome_posterior=posterior,
+        sources=["trials", "combined"],
+    )["new_site_effect"]
+    np.testing.assert_allclose(same.sel(source="combined"), same.sel(source="trials"), atol=1e-5)
+    np.testing.assert_array_equal(same.sel(source="trials"), drawn["new_site_effect"].sel(source="trials"))
+
+
+def test_a_data_tree_will_do_and_the_panel_needs_one(register, posterior, drawn):
+    tree = xr.DataTree.from_dict({"/posterior": posterior})
+    again = effect_draws(register, like=tree, reached_share=0.05, seed=3, outcome_posterior=tree)
+    xr.testing.assert_identical(again, drawn)
+    with pytest.raises(InputError, match="need the outcome model"):
+        effect_draws(register, like=posterior, reached_share=0.05, seed=3)
+    with pytest.raises(InputError, match=r"sources: .*'hearsay'"):
+        effect_draws(register, like=posterior, reached_share=0.05, seed=3, sources=["hearsay"])
+    with pytest.raises(InputError, match="dimension 'draw'"):
+        effect_draws(
+            register,
+            like=posterior.isel(draw=slice(9)),
+            reached_share=0.05,
+            seed=3,
+            outcome_posterior=posterior,
+        )

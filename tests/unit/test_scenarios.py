@@ -1,0 +1,130 @@
+from pathlib import Path
+
+import pytest
+
+from toolkit import evidence, scenarios
+from toolkit.schema import InputError
+
+
+@pytest.fixture(scope="module")
+def register() -> evidence.Register:
+    return evidence.load_register()
+
+
+def write(folder: Path, text: str) -> str:
+    path = folder / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_every_shipped_scenario_loads_and_resolves(register: evidence.Register) -> None:
+    names = scenarios.available()
+    assert {"family_help", "family_help_cut", "family_help_no_fade", "family_help_detection", "care_edge"} <= set(names)
+    hashes = set()
+    for name in names:
+        scenario = scenarios.load(name)
+        hashes.add(scenario.hash)
+        assumptions = scenarios.resolve(scenario, register)
+        assert assumptions["source"].str.len().gt(0).all()
+        assert not assumptions["overridden"].any()
+    assert len(hashes) == len(names)
+
+
+def test_the_default_is_the_prevention_grant_per_child(register: evidence.Register) -> None:
+    """22 pounds is the 270 million pound grant over the children of England, as the scenario says."""
+    scenario = scenarios.load("family_help")
+    grant = register.figures.loc["cscpg_2025_26_total", "value"]
+    statistics = evidence.load_statistics()
+    children = float(evidence.base_year(statistics)["population_0_17"].sum())
+    assert grant / children == pytest.approx(scenario.option.spend_per_child, abs=0.5)
+    assert (scenario.option.years, scenario.effect.source, scenario.effect.replication) == (3, "combined", 0.5)
+
+
+def test_defaults_agree_with_the_judgements_that_explain_them(register: evidence.Register) -> None:
+    scenario, value = scenarios.load("family_help"), register.figures["value"]
+    assert scenario.effect.replication == value["replication_factor"]
+    assert scenario.effect.take_up == value["take_up"]
+    assert scenario.effect.ramp[:2] == (value["ramp_up_first_year"], value["ramp_up_later_years"])
+    assert scenario.adjustments.optimism_bias == value["optimism_bias_operating"]
+    assert scenario.adjustments.deadweight == value["deadweight"]
+    assert scenario.adjustments.attribution == value["attribution"]
+
+
+def test_a_preset_says_only_what_differs() -> None:
+    default, cut = scenarios.load("family_help"), scenarios.load("family_help_cut")
+    assert cut.option.cut and cut.option.spend_per_child == default.option.spend_per_child
+    assert cut.effect == default.effect
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("based_on: family_help\noption: {spend_per_chidl: 3}", "did you mean 'spend_per_child'"),
+        ("based_on: family_help\noption: {spend_per_child: -22}", "greater than or equal to 0"),
+        ("based_on: family_help\nhorizon: 90", "past the evidence"),
+        ("based_on: family_help\neffect: {source: trails}", "effect.source"),
+        ("based_on: family_help\neffect: {ramp: [1.0]}", "one share for each spending year"),
+        ("based_on: family_help\noutcomes: [care, homelessness]", "homelessness"),
+        ("based_on: famly_help", "did you mean family_help"),
+        ("based_on: mine.yaml", "no such file"),
+        ("- 1\n- 2", "mapping of keys"),
+        ("a: [", "not readable as YAML"),
+        (
+            "based_on: family_help\noverrides: {fade_half_life: {value: 2, low: 1, high: 3, reason: local study}}",
+            "interval without a level",
+        ),
+        (
+            "based_on: family_help\noverrides: {fade_half_life: {value: 9, low: 1, high: 3, interval_level: 0.9,"
+            " reason: local study}}",
+            "outside low-high",
+        ),
+    ],
+)
+def test_bad_files_are_refused_with_the_mending_step(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        scenarios.load(write(tmp_path, text))
+
+
+def test_based_on_in_a_circle_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"based_on: {path}", encoding="utf-8")
+    with pytest.raises(InputError, match="circle"):
+        scenarios.load(path)
+
+
+def test_the_hash_names_what_can_move_a_result() -> None:
+    default = scenarios.load("family_help")
+    assert scenarios.change(default, title="Another title").hash == default.hash
+    assert scenarios.change(default, option={"spend_per_child": 23}).hash != default.hash
+
+
+def test_an_override_is_flagged_and_nothing_else_moves(register: evidence.Register) -> None:
+    default = scenarios.load("family_help")
+    own = scenarios.change(
+        default, overrides={"price_care_year": {"value": 90_000, "price_year": "2025/26", "reason": "our ledger"}}
+    )
+    before, after = scenarios.resolve(default, register), scenarios.resolve(own, register)
+    assert after.loc["price_care_year", ["real_value", "overridden", "reason"]].tolist() == [90_000, True, "our ledger"]
+    others = before.index.drop("price_care_year")
+    assert after.loc[others, "real_value"].equals(before.loc[others, "real_value"])
+
+
+def test_an_override_of_an_unused_figure_is_refused(register: evidence.Register) -> None:
+    own = scenarios.change(
+        scenarios.load("family_help"), overrides={"price_care_yaer": {"value": 1.0, "reason": "misspelt"}}
+    )
+    with pytest.raises(InputError, match="did you mean.*price_care_year"):
+        scenarios.resolve(own, register)
+
+
+def test_money_is_rebased_and_growth_made_real(register: evidence.Register) -> None:
+    table = scenarios.resolve(scenarios.load("family_help"), register)
+    # 5,214 x 103.2388 / 73.0337 from the deflator rows; the growth note gives 0.0483 a year in real terms.
+    assert table.loc["cost_per_family", "real_value"] == pytest.approx(5214 * 103.2388 / 73.0337)
+    assert table.loc["growth_care", "real_value"] == pytest.approx(0.0483, abs=5e-5)
+
+
+def test_a_superseded_figure_cannot_be_the_cost_per_family(register: evidence.Register) -> None:
+    scenario = scenarios.change(scenarios.load("family_help"), option={"cost_per_family": "foster_year_2013"})
+    with pytest.raises(InputError, match="foster_year_2013.*superseded"):
+        scenarios.resolve(scenario, register)

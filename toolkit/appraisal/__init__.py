@@ -1,0 +1,70 @@
+"""From costs and effects to a decision: plain functions on labelled arrays that anyone's draws can use."""
+
+from toolkit.appraisal.accounts import account_total, appraise
+from toolkit.appraisal.decision import (
+    acceptability_curve,
+    acceptability_frontier,
+    certainty_equivalent,
+    decision_curves,
+    evpi,
+    expected_loss,
+    icers,
+    net_benefit,
+    probability_best,
+)
+from toolkit.appraisal.discounting import (
+    discount_factors,
+    equivalent_annual_value,
+    internal_rate_of_return,
+    schedule_names,
+)
+from toolkit.appraisal.portfolio import allocate
+from toolkit.appraisal.present_values import (
+    benefit_cost_ratio,
+    cash_prices,
+    discounted,
+    marginal_value_of_public_funds,
+    net_present_social_value,
+    payback_year,
+    present_value,
+    probability_paid_back,
+    summarise,
+)
+from toolkit.appraisal.sensitivity import contrast, sobol, switching_values, tornado, two_way
+from toolkit.appraisal.value_of_information import evppi, evsi, population_value
+
+__all__ = [
+    "acceptability_curve",
+    "acceptability_frontier",
+    "account_total",
+    "allocate",
+    "appraise",
+    "benefit_cost_ratio",
+    "cash_prices",
+    "certainty_equivalent",
+    "contrast",
+    "decision_curves",
+    "discount_factors",
+    "discounted",
+    "equivalent_annual_value",
+    "evpi",
+    "evppi",
+    "evsi",
+    "expected_loss",
+    "icers",
+    "internal_rate_of_return",
+    "marginal_value_of_public_funds",
+    "net_benefit",
+    "net_present_social_value",
+    "payback_year",
+    "population_value",
+    "present_value",
+    "probability_best",
+    "probability_paid_back",
+    "schedule_names",
+    "sobol",
+    "summarise",
+    "switching_values",
+    "tornado",
+    "two_way",
+]

@@ -1,0 +1,238 @@
+"""From the costs of two options to an appraisal: who pays, who gains, when it pays back.
+
+Costs carry one `component` each time money is counted: its outcome, payer, account and, where
+stated, cashability. An account is the narrowest in which a component counts, and accounts are
+cumulative: the economic account holds the fiscal one, the social account holds both.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from toolkit.appraisal.discounting import DEFAULT_SCHEDULE, Schedule, Timing
+from toolkit.appraisal.draws import sample_dims
+from toolkit.appraisal.present_values import (
+    DEFAULT_LEVEL,
+    benefit_cost_ratio,
+    discounted,
+    payback_year,
+    probability_paid_back,
+)
+from toolkit.schema import ACCOUNTS, BUSINESS_AS_USUAL, INVESTMENT, InputError, check
+
+PROGRAMME = "programme"
+COUNCIL = "local_authority"
+CASHABLE_SHARES = {"cashable": 1.0, "non_cashable": 0.0}
+
+
+def account_total(costs: xr.DataArray, account: str) -> xr.DataArray:
+    """Return the sum of the components that count in ``account``.
+
+    Parameters
+    ----------
+    costs
+        Money, dims (..., component), with coordinate account(component).
+    account
+        "fiscal", "economic" (fiscal and economic components) or "social" (all of them).
+
+    Raises
+    ------
+    InputError
+        If the account, or a component's account, is not one of the three.
+    """
+    return _summed(costs, _held_in(costs, (account,))).isel(account=0)
+
+
+def appraise(
+    costs: xr.DataArray,
+    *,
+    schedule: Schedule = DEFAULT_SCHEDULE,
+    timing: Timing = "start_of_year",
+    level: float = DEFAULT_LEVEL,
+    horizon: int | None = None,
+    option: str = INVESTMENT,
+    cashable_shares: Mapping[str, float] | None = None,
+    schedules: pd.DataFrame | None = None,
+    base_year: int = 0,
+) -> xr.Dataset:
+    """Return the appraisal of ``option`` against business as usual, draw by draw.
+
+    Parameters
+    ----------
+    costs
+        Real GBP, dims (draws, option, year, component); coordinates outcome, payer, account and, if
+        cashable savings are wanted, cashability on component. Programme spending is the components
+        with outcome "programme". Further dims, such as area, are kept.
+    schedule, timing, schedules, base_year
+        As in ``discount_factors``.
+    level
+        Of the interval of the benefit-cost ratios.
+    horizon
+        Number of years counted from the base year (10: years 0 to 9); all by default.
+    option
+        The option appraised.
+    cashable_shares
+        Share of a saving that can be released as cash, by cashability; needed for "partly_cashable".
+
+    Returns
+    -------
+    xr.Dataset
+        Present values ``npsv`` (account), ``programme_cost``, ``benefit`` (outcome, payer, account);
+        ``bcr``, ``bcr_lower``, ``bcr_upper``, ``bcr_probability_above_one`` (account);
+        ``payback_year`` and ``payback_year_stays`` (account), ``probability_paid_back`` (account, year);
+        ``net_position`` and ``net_position_discounted`` (payer, year) over all accounts;
+        ``cashable_net_position`` (payer, year), real and undiscounted; ``council_payback_year`` and
+        ``council_probability_paid_back`` (year), from the council's discounted cashable position.
+        Benefits are costs avoided; accounts are cumulative, so they are not to be summed.
+
+    Raises
+    ------
+    InputError
+        If the array breaks the laws above.
+    """
+    _checked(costs)
+    if horizon is not None:
+        costs = costs.isel(year=np.flatnonzero(costs["year"] < base_year + horizon))
+    avoided = costs.sel(option=BUSINESS_AS_USUAL, drop=True) - costs.sel(option=option, drop=True)
+    avoided = avoided.assign_attrs(costs.attrs)
+    discount = partial(discounted, schedule=schedule, timing=timing, schedules=schedules, base_year=base_year)
+    worth = discount(avoided)
+    payer = _held_by(avoided, "payer")
+    cashable = _summed(avoided * _cashable_share(avoided, cashable_shares or {}), payer)
+    council = discount(_payer(cashable))
+    result = xr.Dataset(
+        _values(worth, level)
+        | _payback(worth)
+        | {
+            "net_position": _summed(avoided, payer),
+            "net_position_discounted": _summed(worth, payer),
+            "cashable_net_position": cashable,
+            "council_payback_year": payback_year(council),
+            "council_probability_paid_back": probability_paid_back(payback_year(council), council["year"]),
+        }
+    )
+    return _labelled(result, costs, worth, level=level, horizon=horizon, option=option)
+
+
+def _values(worth: xr.DataArray, level: float) -> dict[str, xr.DataArray]:
+    present = worth.sum("year")
+    spending = present["outcome"] == PROGRAMME
+    cost = -present.isel(component=np.flatnonzero(spending)).sum("component")
+    avoided = present.isel(component=np.flatnonzero(~spending))
+    benefit = _summed(avoided, _held_in(avoided), _held_by(avoided, "outcome"), _held_by(avoided, "payer"))
+    total = benefit.sum(["outcome", "payer"])
+    ratio = benefit_cost_ratio(total, cost, level=level)
+    return {
+        "npsv": total - cost,
+        "programme_cost": cost,
+        "benefit": benefit,
+        "bcr": ratio["ratio"],
+        "bcr_lower": ratio["lower"],
+        "bcr_upper": ratio["upper"],
+        "bcr_probability_above_one": ratio["probability_above_one"],
+        "bcr_reading": ratio["reading"],
+    }
+
+
+def _payback(worth: xr.DataArray) -> dict[str, xr.DataArray]:
+    net = _summed(worth, _held_in(worth))
+    payback = payback_year(net)
+    return {
+        "payback_year": payback,
+        "payback_year_stays": payback_year(net, stays=True),
+        "probability_paid_back": probability_paid_back(payback, net["year"]),
+    }
+
+
+def _summed(costs: xr.DataArray, *held: xr.DataArray) -> xr.DataArray:
+    """Sum components into groups; ``held`` are 0 or 1 over (component, group)."""
+    names = {name for name, one in costs.coords.items() if one.dims == ("component",)}
+    total: xr.DataArray = xr.dot(costs.drop_vars(names), *held, dim="component")
+    return total.assign_attrs(costs.attrs)
+
+
+def _held_by(costs: xr.DataArray, name: str) -> xr.DataArray:
+    """Return 1 where a component belongs to each outcome or payer found, in order of appearance."""
+    labels = list(dict.fromkeys(costs[name].values.tolist()))
+    held = np.equal.outer(costs[name].values.astype(object), np.array(labels, object)).astype(float)
+    return xr.DataArray(held, dims=("component", name), coords={name: np.array(labels)})
+
+
+def _held_in(costs: xr.DataArray, accounts: tuple[str, ...] = ACCOUNTS) -> xr.DataArray:
+    """Return 1 where a component counts in each account, which holds those before it."""
+    unknown = (set(costs["account"].values.tolist()) | set(accounts)) - set(ACCOUNTS)
+    if unknown:
+        raise InputError(f"account: {sorted(unknown)} is not one of {ACCOUNTS}. Mend: name one of these.")
+    narrowest = np.array([ACCOUNTS.index(account) for account in costs["account"].values.tolist()], int)
+    asked = np.array([ACCOUNTS.index(account) for account in accounts])
+    held = (narrowest[:, None] <= asked).astype(float)
+    return xr.DataArray(held, dims=("component", "account"), coords={"account": np.array(accounts)})
+
+
+def _payer(position: xr.DataArray, payer: str = COUNCIL) -> xr.DataArray:
+    """Return one payer's position, nil if none of the components is theirs."""
+    return position.where(position["payer"] == payer, 0.0).sum("payer", keep_attrs=True)
+
+
+def _cashable_share(costs: xr.DataArray, shares: Mapping[str, float]) -> xr.DataArray:
+    """Return what part of each component is cash to its payer; the programme's spending is all cash."""
+    every = xr.ones_like(costs["component"], dtype=float)
+    if "cashability" not in costs.coords:
+        return every
+    known = {**CASHABLE_SHARES, **shares}
+    spending = (costs["outcome"] == PROGRAMME).values
+    missing = set(costs["cashability"].values[~spending].tolist()) - set(known)
+    if missing or not all(0 <= share <= 1 for share in known.values()):
+        raise InputError(
+            f"cashability: no share between 0 and 1 for {sorted(missing) or sorted(known)}. "
+            f"Mend: pass cashable_shares, for example {{'partly_cashable': 0.5}}."
+        )
+    grades = costs["cashability"].values.tolist()
+    return every.copy(
+        data=[1.0 if spent else known[grade] for spent, grade in zip(spending, grades, strict=True)]
+    )
+
+
+def _checked(costs: xr.DataArray) -> None:
+    check(costs.rename(costs.name or "costs"), dims=("option", "year", "component"), units="GBP")
+    sample_dims(costs)
+    for coordinate in ("outcome", "payer", "account"):
+        if coordinate not in costs.coords or costs[coordinate].dims != ("component",):
+            raise InputError(f"costs: lacks the coordinate {coordinate}(component). Mend: assign it.")
+    if BUSINESS_AS_USUAL not in costs["option"] or not bool((costs["outcome"] == PROGRAMME).any()):
+        raise InputError(
+            f"costs: needs the option '{BUSINESS_AS_USUAL}' and a component with outcome '{PROGRAMME}'."
+        )
+
+
+def _labelled(
+    result: xr.Dataset,
+    costs: xr.DataArray,
+    worth: xr.DataArray,
+    *,
+    level: float,
+    horizon: int | None,
+    option: str,
+) -> xr.Dataset:
+    stated = {key: worth.attrs[key] for key in ("schedule", "timing", "base_year")}
+    money = {"units": "GBP", "price_base": costs.attrs["price_base"]}
+    for name in ("npsv", "programme_cost", "benefit"):
+        result[name].attrs = {**money, **stated, "cell_methods": "year: sum (present value)"}
+    for name in ("net_position", "cashable_net_position"):
+        result[name].attrs = {**money, "cell_methods": "real, undiscounted, per year"}
+    result["net_position_discounted"].attrs = {**money, **stated, "cell_methods": "per year"}
+    whole = "cashability" not in costs.coords
+    result["cashable_net_position"].attrs["note"] = (
+        "cashability not stated: all counted" if whole else "cashable only"
+    )
+    return result.assign_attrs(
+        **stated,
+        level=level,
+        option=option,
+        against=BUSINESS_AS_USUAL,
+        horizon=horizon or result.sizes["year"],
+        price_base=costs.attrs["price_base"],
+    )

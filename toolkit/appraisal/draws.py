@@ -1,0 +1,54 @@
+"""What counts as a draw: `sample`, or `chain` and `draw`; and the checks every decision function shares."""
+
+import numpy as np
+import xarray as xr
+
+from toolkit.schema import SAMPLE_DIMS, InputError, aligned, check
+
+
+def sample_dims(array: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
+    """Return the dimensions of ``array`` that hold draws: ("sample",) or ("chain", "draw").
+
+    Raises
+    ------
+    InputError
+        If the array has no draws, only one of chain and draw, or both kinds.
+    """
+    found = tuple(dim for dim in ("sample", *SAMPLE_DIMS) if dim in array.dims)
+    if found not in (("sample",), SAMPLE_DIMS):
+        raise InputError(
+            f"{getattr(array, 'name', None) or 'array'}: draws must be 'sample', or 'chain' and 'draw'; "
+            f"the dimensions are {[str(dim) for dim in array.dims]}. "
+            "Mend: rename the dimension that counts draws, for example .rename(row='sample')."
+        )
+    return found
+
+
+def option_draws(array: xr.DataArray, *, name: str) -> xr.DataArray:
+    """Return ``array`` (option, draws) if it is finite and compares at least two options, else raise."""
+    check(array.rename(array.name or name), dims=("option",))
+    sample_dims(array)
+    if array.sizes["option"] < 2:
+        raise InputError(f"{name}: a single option cannot be compared. Mend: add what it is set against.")
+    if array.indexes.get("option") is not None and array.indexes["option"].has_duplicates:
+        raise InputError(f"{name}: an option's name stands twice. Mend: give each option its own name.")
+    return array
+
+
+def cost_and_effect(cost: xr.DataArray, effect: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return the pair if their options and draws match one to one, else raise."""
+    cost, effect = option_draws(cost, name="cost"), option_draws(effect, name="effect")
+    if set(cost.dims) != set(effect.dims):
+        raise InputError(
+            f"cost has dimensions {list(cost.dims)} and effect {list(effect.dims)}. "
+            "Mend: give both the same options and the same draws."
+        )
+    aligned(cost, effect)
+    return cost, effect
+
+
+def flat(array: xr.DataArray, *, leading: tuple[str, ...] = ()) -> np.ndarray:
+    """Return the values as a float matrix: ``leading`` dimensions first, all draws on the last axis."""
+    dims = sample_dims(array)
+    values = array.transpose(*leading, ..., *dims).to_numpy()
+    return np.ascontiguousarray(values, dtype=float).reshape(*values.shape[: values.ndim - len(dims)], -1)

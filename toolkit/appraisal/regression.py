@@ -1,0 +1,187 @@
+"""Conditional expectations from draws, E[response | parameters], by splines or a Gaussian process.
+
+Both methods are one penalised regression. The straight-line part is free, so a linear truth is not
+shrunk; the rest (spline curves and pairwise products, or a Gaussian process's features) is shrunk as far as
+generalised cross-validation asks, so parameters that do nothing earn next to nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+from scipy import linalg, optimize, spatial
+
+from toolkit.schema import InputError
+
+type Method = Literal["spline", "gp"]
+type Terms = Callable[[np.ndarray], np.ndarray]
+
+SPLINE_TERMS = 5  # per parameter, straight line included
+MOST_TERMS = 300  # above this the products are left out; a tenth of the draws if that is fewer
+RICH_TERMS = 100  # up to this the products are of curves, above it of straight lines only
+INDUCING = 200  # points that stand for all draws in the Gaussian process
+LEARNING = 300  # draws that its length scales are learnt from
+
+
+@dataclass(frozen=True)
+class Smoother:
+    """A regression prepared for one set of parameters, to be used on any number of responses."""
+
+    straight: np.ndarray  # (draws, r), orthonormal columns
+    curves: np.ndarray  # (draws, k), orthogonal to the straight part, unit variance
+    values: np.ndarray  # eigenvalues of curves' cross-products
+    vectors: np.ndarray
+    at: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # both parts at other parameter values
+
+
+def smoother(columns: np.ndarray, responses: np.ndarray, *, method: Method = "spline") -> Smoother:
+    """Prepare the regression on ``columns`` (draws, parameters); only "gp" looks at ``responses``.
+
+    References
+    ----------
+    Strong, M., Oakley, J. E. and Brennan, A. (2014). Estimating multiparameter partial expected value of
+    perfect information. Medical Decision Making 34(3), 311-326. doi:10.1177/0272989X13505910
+    Quinonero-Candela, J. and Rasmussen, C. E. (2005). A unifying view of sparse approximate Gaussian
+    process regression. JMLR 6, 1939-1959 (the subset of regressors).
+    """
+    if method not in ("spline", "gp"):
+        raise InputError(f"method {method!r} is not known. Mend: 'spline' or 'gp'.")
+    centre, scale = columns.mean(0), columns.std(0)
+    standard = (columns - centre) / scale
+    terms = _spline_terms(standard) if method == "spline" else _process_terms(standard, responses)
+    basis = _orthonormal(standard)
+    straight, raw = standard @ basis, terms(standard)
+    middle, slope = raw.mean(0), straight.T @ raw
+    curves = raw - middle - straight @ slope
+    spread = curves.std(0)
+    kept = spread > 1e-7
+    curves = curves[:, kept] / spread[kept]
+
+    def at(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        line = (points - centre) / scale
+        bent = terms(line) - middle - line @ basis @ slope
+        return line @ basis, bent[:, kept] / spread[kept]
+
+    values, vectors = np.linalg.eigh(curves.T @ curves)
+    sound = values > 1e-8 * values.max(initial=0.0)
+    return Smoother(straight, curves, values[sound], vectors[:, sound], at)
+
+
+def conditional_mean(fit: Smoother, responses: np.ndarray, *, points: np.ndarray | None = None) -> np.ndarray:
+    """Return E[response | parameters] for each draw, or at other ``points`` (n, parameters).
+
+    Parameters
+    ----------
+    fit
+        From ``smoother``.
+    responses
+        Dims (draws, responses); each chooses its own penalty.
+    """
+    mean = responses.mean(0)
+    line = fit.straight.T @ (responses - mean)
+    left = responses - mean - fit.straight @ line
+    turned = fit.vectors.T @ (fit.curves.T @ left)
+    weights = fit.vectors @ (turned / (fit.values[:, None] + _penalty(fit, left, turned)))
+    straight, curves = (fit.straight, fit.curves) if points is None else fit.at(points)
+    return np.asarray(mean + straight @ line + curves @ weights)
+
+
+def _penalty(fit: Smoother, left: np.ndarray, turned: np.ndarray) -> np.ndarray:
+    """Choose each response's penalty by generalised cross-validation over a grid.
+
+    Golub, G. H., Heath, M. and Wahba, G. (1979). doi:10.1080/00401706.1979.10489751
+    """
+    draws = len(left)
+    grid = draws * np.logspace(-6, 3, 28)
+    shrink = fit.values / (fit.values + grid[:, None])
+    explained = (2 * shrink - shrink**2) @ (turned**2 / fit.values[:, None])
+    freedom = 1 + fit.straight.shape[1] + shrink.sum(1)
+    score = ((left**2).sum(0) - explained) / (draws - freedom)[:, None] ** 2
+    return np.asarray(grid[score.argmin(0)])
+
+
+def _spline_terms(draws: np.ndarray) -> Terms:
+    """Natural cubic splines of each parameter, and products of pairs as far as the draws allow."""
+    count, number = draws.shape
+    curves = [_natural_spline(draws[:, place]) for place in range(number)]
+    room, pairs = min(MOST_TERMS, count // 10), number * (number - 1) // 2
+    alone = SPLINE_TERMS * number
+    depth = 2 if alone + 4 * pairs <= min(room, RICH_TERMS) else 1 if alone + pairs <= room else 0
+
+    def terms(points: np.ndarray) -> np.ndarray:
+        parts = [curve(points[:, place]) for place, curve in enumerate(curves)]
+        products = [
+            (parts[one][:, :depth, None] * parts[two][:, None, :depth]).reshape(len(points), -1)
+            for one, two in combinations(range(number), 2)
+            if depth
+        ]
+        return np.hstack([part[:, 1:] for part in parts] + products)
+
+    return terms
+
+
+def _natural_spline(draws: np.ndarray) -> Terms:
+    """Return one parameter's natural cubic spline, orthonormal over its draws, the straight line first."""
+    size = min(SPLINE_TERMS, max(1, len(draws) // 20))
+    knots = np.unique(np.quantile(draws, np.linspace(0.02, 0.98, size + 1)))
+
+    def raw(points: np.ndarray) -> np.ndarray:
+        if len(knots) < 3:
+            return points[:, None]
+        beyond = np.maximum(points[:, None] - knots, 0) ** 3
+        slope = (beyond[:, :-1] - beyond[:, -1:]) / (knots[-1] - knots[:-1])
+        return np.hstack([points[:, None], slope[:, :-1] - slope[:, -1:]])
+
+    base = raw(draws)
+    centre = base.mean(0)
+    triangle = np.linalg.qr(base - centre)[1] / np.sqrt(len(draws))
+    if np.abs(np.diag(triangle)).min() < 1e-6:  # a few distinct values only: the line is all they support
+        return lambda points: points[:, None]
+    return lambda points: np.asarray(linalg.solve_triangular(triangle, (raw(points) - centre).T, trans="T").T)
+
+
+def _process_terms(draws: np.ndarray, responses: np.ndarray) -> Terms:
+    """Features of a squared-exponential Gaussian process whose inducing points stand for all draws."""
+    inducing = draws[_spaced(len(draws), INDUCING)]
+    learning = _spaced(len(draws), LEARNING)
+    scales = _length_scales(draws[learning], responses[learning])
+    root = linalg.cholesky(_kernel(inducing, inducing, scales) + 1e-6 * np.eye(len(inducing)), lower=True)
+    return lambda points: np.asarray(
+        linalg.solve_triangular(root, _kernel(inducing, points, scales), lower=True).T
+    )
+
+
+def _length_scales(points: np.ndarray, responses: np.ndarray) -> np.ndarray:
+    """Maximise the marginal likelihood, one length scale a parameter shared by all responses."""
+    varied = responses[:, responses.std(0) > 0]
+    scaled = (varied - varied.mean(0)) / varied.std(0)
+
+    def misfit(logs: np.ndarray) -> float:
+        cover = _kernel(points, points, np.exp(logs[1:])) + np.exp(logs[0]) * np.eye(len(points))
+        root = linalg.cholesky(cover, lower=True)
+        half = linalg.solve_triangular(root, scaled, lower=True)
+        fit = len(points) * np.log((half**2).sum(0)).sum() / 2
+        # A weak pull to moderate lengths keeps a parameter that does nothing from drifting without end.
+        return float(fit + scaled.shape[1] * np.log(np.diag(root)).sum() + ((logs[1:] - 1) ** 2).sum() / 8)
+
+    start = np.concatenate([[0.0], np.ones(points.shape[1])])
+    limits = [(-7.0, 5.0)] + [(-2.0, 6.0)] * points.shape[1]
+    found = optimize.minimize(misfit, start, method="L-BFGS-B", bounds=limits, options={"maxiter": 25})
+    return np.asarray(np.exp(found.x[1:]))
+
+
+def _kernel(one: np.ndarray, two: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    return np.asarray(np.exp(-spatial.distance.cdist(one / scales, two / scales, "sqeuclidean") / 2))
+
+
+def _spaced(draws: int, most: int) -> np.ndarray:
+    return np.linspace(0, draws - 1, min(draws, most)).astype(int)
+
+
+def _orthonormal(standard: np.ndarray) -> np.ndarray:
+    """Return the matrix that makes the columns orthonormal, leaving out those that repeat others."""
+    values, vectors = np.linalg.eigh(standard.T @ standard)
+    kept = values > 1e-8 * values.max()
+    return np.asarray(vectors[:, kept] / np.sqrt(values[kept]))

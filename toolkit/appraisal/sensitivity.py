@@ -1,0 +1,248 @@
+"""What moves the answer, from draws alone: tornado, two-way, switching values, Sobol indices, contrasts.
+
+All read E[answer | parameter], the answer to be expected if a parameter had a given value, off one
+regression over the draws. Parameters that move together carry each other along, as they would in life:
+learn that one is high and the others are expected to follow.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from toolkit.appraisal.draws import flat, sample_dims
+from toolkit.appraisal.present_values import DEFAULT_LEVEL, summarise
+from toolkit.appraisal.regression import Method, conditional_mean, smoother
+from toolkit.appraisal.value_of_information import parameter_columns
+from toolkit.schema import InputError, aligned, check
+
+
+def tornado(answer: xr.DataArray, parameters: xr.Dataset, *, level: float = DEFAULT_LEVEL) -> xr.Dataset:
+    """Return the answer expected at the lower and upper end of each parameter, widest swing first.
+
+    Parameters
+    ----------
+    answer
+        One number per draw, such as the net present social value.
+    parameters
+        Scalar variables over the same draws.
+    level
+        The ends are the quantiles that hold this probability between them.
+
+    Returns
+    -------
+    xr.Dataset, dims (parameter)
+        ``lower_value``, ``upper_value`` of the parameter; ``at_lower``, ``at_upper`` of the answer;
+        ``swing``, their absolute difference; ``expected`` of the answer over all draws.
+    """
+    names, columns, response = _read(answer, parameters)
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    ends = np.quantile(columns, tails, axis=0).T
+    at = np.array([_curve(columns[:, [place]], response, ends[place]) for place in range(len(names))])
+    table = xr.Dataset(
+        {
+            "lower_value": ("parameter", ends[:, 0]),
+            "upper_value": ("parameter", ends[:, 1]),
+            "at_lower": ("parameter", at[:, 0], answer.attrs),
+            "at_upper": ("parameter", at[:, 1], answer.attrs),
+            "swing": ("parameter", abs(at[:, 1] - at[:, 0]), answer.attrs),
+            "expected": float(response.mean()),
+        },
+        coords={"parameter": names},
+        attrs={"level": level},
+    )
+    return table.isel(parameter=np.argsort(-table["swing"].values, kind="stable"))
+
+
+def two_way(
+    answer: xr.DataArray,
+    parameters: xr.Dataset,
+    *,
+    of: tuple[str, str],
+    points: int = 21,
+    level: float = DEFAULT_LEVEL,
+    method: Method = "spline",
+) -> xr.DataArray:
+    """Return the answer expected over a grid of two parameters, each over its central ``level``.
+
+    Returns
+    -------
+    xr.DataArray, dims (of[0], of[1]), coordinates in the parameters' own units
+    """
+    names, columns, response = _read(answer, parameters[list(of)])
+    if len(names) != 2:
+        raise InputError(f"two_way: of={of} must name two different parameters.")
+    ends = np.quantile(columns, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    axes = [np.linspace(ends[0, place], ends[1, place], points) for place in (0, 1)]
+    grid = np.stack([one.ravel() for one in np.meshgrid(*axes, indexing="ij")], axis=1)
+    fit = smoother(columns, response, method=method)
+    surface = conditional_mean(fit, response, points=grid).reshape(points, points)
+    coords = {name: axis for name, axis in zip(names, axes, strict=True)}
+    return xr.DataArray(surface, dims=tuple(names), coords=coords, attrs={**answer.attrs, "level": level})
+
+
+def switching_values(gain: xr.DataArray, parameters: xr.Dataset) -> xr.Dataset:
+    """Return the value of each parameter at which the decision flips, and how probable the other side is.
+
+    Parameters
+    ----------
+    gain
+        What the preferred option gains over the other in each draw, such as the net present social value.
+    parameters
+        Scalar variables over the same draws.
+
+    Returns
+    -------
+    xr.Dataset, dims (parameter)
+        ``switching_value``: where the expected gain is nil, the one nearest the parameter's mean, missing
+        if it keeps its sign over the draws; ``expected_value`` of the parameter;
+        ``probability``: that the parameter lies where the expected gain has the other sign than now;
+        ``reading``.
+    """
+    names, columns, response = _read(gain, parameters)
+    rows = [_switch(columns[:, [place]], response) for place in range(len(names))]
+    value, probability = np.array(rows).T
+    now = float(response.mean())
+    reading = np.where(np.isnan(value), "keeps its sign over all draws", "flips")
+    return xr.Dataset(
+        {
+            "switching_value": ("parameter", value),
+            "expected_value": ("parameter", columns.mean(0)),
+            "probability": ("parameter", probability, {"units": "probability"}),
+            "reading": ("parameter", reading.astype(object)),
+            "expected_gain": ((), now, gain.attrs),
+        },
+        coords={"parameter": names},
+    )
+
+
+def sobol(
+    answer: xr.DataArray,
+    parameters: xr.Dataset,
+    *,
+    of: Sequence[str] | None = None,
+    method: Method = "spline",
+) -> xr.Dataset:
+    """Return the share of the answer's variance that each parameter explains, alone and with the others.
+
+    Parameters
+    ----------
+    answer
+        One number per draw.
+    parameters
+        Variables over the same draws; one with further dims counts as the group of its elements.
+    of
+        Which to report; all by default. The rest still count among the others.
+    method
+        As in ``evppi``.
+
+    Returns
+    -------
+    xr.Dataset, dims (parameter)
+        ``first`` (learning it alone); ``total`` (what stays unexplained when all but it are known);
+        ``standard_error`` of first; ``explained`` by all parameters together: the rest is other
+        randomness, or interactions of more than two, which the regression cannot see and which
+        count neither in first nor in total. Total reads as usual only if parameters are independent.
+
+    References
+    ----------
+    Saltelli, A. et al. (2010). Variance based sensitivity analysis of model output. Computer Physics
+    Communications 181(2), 259-270. doi:10.1016/j.cpc.2009.09.018
+    Storlie, C. B. and Helton, J. C. (2008). Multiple predictor smoothing methods for sensitivity analysis.
+    Reliability Engineering and System Safety 93(1), 28-54. doi:10.1016/j.ress.2006.10.012
+    """
+    every = [str(name) for name in parameters.data_vars]
+    names = every if of is None else list(of)
+    response = _one_answer(answer)
+    parts = {name: parameter_columns(answer, parameters, (name,)) for name in every}
+    together = _explained(np.hstack(list(parts.values())), response, method)[0]
+    alone = [_explained(parts[name], response, method) for name in names]
+    without = [
+        _explained(np.hstack(rest), response, method)[0]
+        if (rest := [parts[o] for o in every if o != name])
+        else 0.0
+        for name in names
+    ]
+    return xr.Dataset(
+        {
+            "first": ("parameter", np.array([share for share, _ in alone])),
+            "total": ("parameter", np.maximum(together - np.array(without), 0.0)),
+            "standard_error": ("parameter", np.array([error for _, error in alone])),
+            "explained": float(together),
+        },
+        coords={"parameter": names},
+        attrs={"units": "proportion of variance", "method": method},
+    )
+
+
+def contrast(first: xr.DataArray, second: xr.DataArray, *, level: float = DEFAULT_LEVEL) -> xr.Dataset:
+    """Return ``first`` less ``second`` draw by draw, so that what both share cancels.
+
+    Both must come from the same draws (common random numbers): scenarios run with one seed do.
+
+    Returns
+    -------
+    xr.Dataset
+        As ``summarise``, with ``probability`` that first is the higher.
+    """
+    check(first.rename(first.name or "first"))
+    check(second.rename(second.name or "second"))
+    aligned(first, second)
+    gap = first - second
+    return summarise(gap.assign_attrs(first.attrs), level=level).assign(
+        probability=(gap > 0).mean(sample_dims(gap))
+    )
+
+
+def _read(answer: xr.DataArray, parameters: xr.Dataset) -> tuple[list[str], np.ndarray, np.ndarray]:
+    names = [str(name) for name in parameters.data_vars]
+    response = _one_answer(answer)
+    columns = [parameter_columns(answer, parameters, (name,)) for name in names]
+    wide = [name for name, part in zip(names, columns, strict=True) if part.shape[1] > 1]
+    if wide or not names:
+        raise InputError(
+            f"parameters {wide}: need one number a draw each. Mend: select one element by .sel(...)."
+        )
+    return names, np.hstack(columns), response
+
+
+def _one_answer(answer: xr.DataArray) -> np.ndarray:
+    check(answer.rename(answer.name or "answer"))
+    values = flat(answer)
+    if values.ndim != 1:
+        raise InputError(
+            f"answer: dimensions {list(answer.dims)} hold more than draws. Mend: select one figure."
+        )
+    return values[:, None]
+
+
+def _curve(column: np.ndarray, response: np.ndarray, points: np.ndarray) -> np.ndarray:
+    fit = smoother(column, response)
+    return conditional_mean(fit, response, points=np.asarray(points)[:, None])[:, 0]
+
+
+def _switch(column: np.ndarray, response: np.ndarray) -> tuple[float, float]:
+    """Return the switching value nearest the mean and the share of draws on the other side."""
+    order = np.argsort(column[:, 0])
+    values = column[order, 0]
+    expected = conditional_mean(smoother(column, response), response)[order, 0]
+    other = np.sign(expected) != np.sign(response.mean())
+    crossings = np.flatnonzero(np.diff(other) & (np.diff(values) > 0))
+    if not len(crossings):
+        return np.nan, float(other.mean())
+    left, right = expected[crossings], expected[crossings + 1]
+    at = values[crossings] + (values[crossings + 1] - values[crossings]) * left / (left - right)
+    return float(at[np.abs(at - values.mean()).argmin()]), float(other.mean())
+
+
+def _explained(columns: np.ndarray, response: np.ndarray, method: Method) -> tuple[float, float]:
+    """Return the share of variance explained and its standard error by the delta method."""
+    fitted = conditional_mean(smoother(columns, response, method=method), response)[:, 0]
+    centred, guess = response[:, 0] - response.mean(), fitted - fitted.mean()
+    variance = centred.var()
+    if variance == 0:
+        raise InputError("answer: never varies, so there is nothing to explain.")
+    share = float(guess.var() / variance)
+    # Influence of one draw on the ratio var(E[y|x]) / var(y), with E[y|x] estimated.
+    influence = (2 * guess * centred - guess**2 - share * centred**2) / variance
+    return share, float(influence.std() / np.sqrt(len(centred)))

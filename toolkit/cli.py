@@ -1,0 +1,180 @@
+"""The command ``outcomes``: run a scenario, look up a figure, check a scenario file, list areas.
+
+Exit codes: 0 fine; 2 bad input, nothing written; 3 the model failed its checks, and every output says so.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from toolkit import evidence, report, scenarios, workflow
+from toolkit.schema import InputError
+
+app = typer.Typer(
+    help="The lifetime cost of poor outcomes for children in contact with social care, and what early help avoids.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+evidence_app = typer.Typer(help="Look up the cited figures every result rests on.", no_args_is_help=True)
+scenario_app = typer.Typer(help="Check scenario files.", no_args_is_help=True)
+app.add_typer(evidence_app, name="evidence")
+app.add_typer(scenario_app, name="scenario")
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON instead of tables.")]
+
+BAD_INPUT, CHECKS_FAILED = 2, 3
+
+
+@app.command()
+def run(
+    scenario: Annotated[str, typer.Argument(help="A shipped scenario's name or a scenario file.")],
+    area: Annotated[list[str] | None, typer.Option(help="Area name or ONS code; repeat for several.")] = None,
+    region: Annotated[str | None, typer.Option(help="All areas of a region.")] = None,
+    england: Annotated[bool, typer.Option("--england", help="All areas of England.")] = False,
+    build: Annotated[Path, typer.Option(help="Folder for the outputs.")] = Path("build"),
+    refit: Annotated[bool, typer.Option("--refit", help="Fit the models again even if nothing changed.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Seed in place of the scenario's.")] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Fit, price and appraise a scenario; write run.nc, report.html and workbook.xlsx."""
+    chosen = scenarios.load(scenario)
+    if seed is not None:
+        chosen = scenarios.change(chosen, seed=seed)
+    reference = evidence.reference_areas()
+    areas = evidence.resolve_areas(reference, area or (), region=region, england=england)
+    with _progress(quiet or as_json) as progress:
+        finished = workflow.run(chosen, areas=areas, cache=build / "cache", refit=refit, progress=progress)
+        progress("write report", 0.0)
+        paths = report.write_all(finished, build)
+        progress("write report", 1.0)
+    if as_json:
+        typer.echo(json.dumps(report.headline(finished), indent=2))
+    elif not quiet:
+        _print_headline(finished, paths)
+    if not finished.passed:
+        Console(stderr=True).print("[bold red]The model failed its checks:[/] see the first lines of the report.")
+        raise typer.Exit(CHECKS_FAILED)
+
+
+@app.command()
+def areas(
+    region: Annotated[str | None, typer.Option(help="Only this region.")] = None, as_json: Json = False
+) -> None:
+    """List the areas a scenario can be run for."""
+    reference = evidence.reference_areas()
+    chosen = evidence.resolve_areas(reference, region=region, england=region is None)
+    table = reference[reference["area"].isin(chosen) & (reference["status"] == "current")]
+    _show(table[["area", "la_name", "la_code", "region"]], as_json, title=f"{len(chosen)} areas")
+
+
+@evidence_app.command("list")
+def evidence_list(
+    outcome: Annotated[str | None, typer.Option(help="Only figures of this outcome.")] = None,
+    excluded: Annotated[bool, typer.Option("--excluded", help="Figures that cannot be used, and why.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the cited figures."""
+    register = evidence.load_register()
+    table = register.excluded if excluded else register.figures
+    if outcome is not None:
+        table = table[table["outcome"] == outcome]
+        if table.empty:
+            known = sorted(register.figures["outcome"].dropna().unique())
+            raise InputError(f"outcome '{outcome}': no figures. Mend: choose one of {known}.")
+    columns = [c for c in ("outcome", "description", "value", "unit", "price_year", "confidence", "reason") if c in table]
+    _show(table[columns].reset_index(), as_json, title=f"{len(table)} figures")
+
+
+@evidence_app.command("show")
+def evidence_show(key: Annotated[str, typer.Argument(help="The figure's id.")], as_json: Json = False) -> None:
+    """Show everything about one figure: value, interval and its level, unit, source, what uses it."""
+    shown = evidence.show(evidence.load_register(), key)
+    if as_json:
+        typer.echo(json.dumps(shown, indent=2, default=str))
+        return
+    _show(pd.DataFrame({"": list(shown), key: [str(value) for value in shown.values()]}), False, title=key)
+
+
+@evidence_app.command("seal")
+def evidence_seal() -> None:
+    """Check every data file and write its checksum down, after a change that was meant."""
+    typer.echo(f"Checked every table and wrote {evidence.seal()}.")
+
+
+@scenario_app.command("check")
+def scenario_check(file: Annotated[str, typer.Argument(help="A scenario file or name.")]) -> None:
+    """Check a scenario file and say what it would use."""
+    scenario = scenarios.load(file)
+    assumptions = scenarios.resolve(scenario, evidence.load_register())
+    own = int(assumptions["overridden"].sum())
+    typer.echo(f"{scenario.name}: fine ({len(assumptions)} figures, {own} of your own; hash {scenario.hash}).")
+
+
+def _show(table: pd.DataFrame, as_json: bool, *, title: str) -> None:
+    if as_json:
+        typer.echo(table.to_json(orient="records", indent=2))
+        return
+    console = Console()
+    shown = Table(title=title, title_justify="left", header_style="bold")
+    for column in table.columns:
+        shown.add_column(str(column), overflow="fold")
+    for row in table.itertuples(index=False):
+        shown.add_row(*("" if pd.isna(value) else str(value) for value in row))
+    console.print(shown)
+
+
+def _print_headline(finished: workflow.Run, paths: list[Path]) -> None:
+    console = Console()
+    table = Table(title=report.headline_sentence(finished), title_justify="left", header_style="bold")
+    for column in ("", "Expected", "90% interval"):
+        table.add_column(column, justify="left" if not column else "right")
+    for label, expected, interval in report.headline_rows(finished):
+        table.add_row(label, expected, interval)
+    console.print(table)
+    for path in paths:
+        console.print(f"wrote {path}", style="dim")
+
+
+@contextmanager
+def _progress(silent: bool) -> Iterator[workflow.Progress]:
+    """A bar a stage; stages that take under two seconds come and go unseen."""
+    if silent:
+        yield workflow.silent
+        return
+    columns = (TextColumn("{task.description:<26}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=False) as bars:
+        tasks: dict[str, Any] = {}
+
+        def update(stage: str, share: float) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=1.0)
+            bars.update(tasks[stage], completed=share)
+
+        yield update
+
+
+def main() -> None:
+    """Run the command, turning bad input into one clear message and exit code 2."""
+    try:
+        app()
+    except InputError as problem:
+        Console(stderr=True).print(f"[bold red]Error:[/] {problem}", markup=True, highlight=False)
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Stopped. The previous outputs are as they were.")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

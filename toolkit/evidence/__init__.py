@@ -1,0 +1,30 @@
+"""Cited figures and published statistics: loaded, checked, and turned into draws."""
+
+from toolkit.evidence.local import base_year, local_price_ratio
+from toolkit.evidence.register import Register, load_register, show
+from toolkit.evidence.sampling import sample
+from toolkit.evidence.statistics import (
+    lagged_log_spend,
+    load_statistics,
+    neighbours,
+    reference_areas,
+    resolve_areas,
+)
+from toolkit.evidence.tables import checksums, load_table, seal
+
+__all__ = [
+    "Register",
+    "base_year",
+    "checksums",
+    "lagged_log_spend",
+    "load_register",
+    "load_statistics",
+    "load_table",
+    "local_price_ratio",
+    "neighbours",
+    "reference_areas",
+    "resolve_areas",
+    "sample",
+    "seal",
+    "show",
+]

@@ -1,0 +1,239 @@
+"""What each table in ``data/`` holds: its columns, what they may contain, and the rules across them.
+
+A column of one name means the same in every table, so meanings stand once, in the sets below.
+"""
+
+import re
+from collections.abc import Callable, Collection
+from typing import Any
+
+import pandas as pd
+import pandera.pandas as pa
+
+from toolkit.schema import ACCOUNTS, PAYERS, InputError
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _layouts(text: str) -> dict[str, str]:
+    """Columns by table (its path within data/, without the suffix)."""
+    text = text.replace("INTERVAL", "value low high interval_kind interval_level interval_note")
+    text = text.replace("SOURCE", "source_title source_publisher source_year")
+    parts = re.split(r"(\S+):\s", text)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+PANELS, PANEL_KEY = "statistics/panel_", ["measure", "la_code", "year"]
+PANEL = "la_code year measure value numerator denominator marker source_id"
+TABLES = _layouts(
+    """
+    vocabulary: kind source_name our_name note
+    evidence/unit_costs: id outcome description INTERVAL unit price_year bearer payer cost_type price_category
+      confidence SOURCE source_locator source_url retrieved_via note superseded_by
+    evidence/economic_parameters: id parameter description INTERVAL unit period_from period_to price_year
+      vintage confidence SOURCE source_locator source_url retrieved_via note superseded_by
+    evidence/published_totals: id metric INTERVAL unit price_year year scope confidence SOURCE source_url
+      retrieved_via note superseded_by
+    evidence/effects: id programme programme_family country population design outcome follow_up_months measure
+      INTERVAL se unit n_treated n_control treated_rate control_rate quality cost_per_case cost_price_year
+      do_not_pool poolable confidence SOURCE source_url note superseded_by
+    evidence/meta_ready: id effect_id outcome programme_family design scale est se se_basis design_bias_sd
+      include do_not_pool confidence note superseded_by
+    evidence/null_studies: id outcome effect_id design finding n_treated n_control base_rate design_bias_sd
+      include reason
+    evidence/outcome_scales: outcome scale base_rate indicator panel_link panel_bias_sd broad_offer_excludes
+      source_id note
+    evidence/prevalence: id outcome indicator group age_or_period year value unit numerator denominator
+      confidence SOURCE source_url note superseded_by
+    evidence/transitions: id from_state to_state measure value unit horizon_months population year n derived
+      confidence SOURCE source_url note superseded_by
+    evidence/adjustment: id outcome group raw_gap adjusted_gap remaining_share quantity INTERVAL unit method
+      population confidence SOURCE source_url note superseded_by
+    evidence/judgements: id parameter description INTERVAL unit price_year confidence reason derived_from
+      SOURCE source_locator source_url note superseded_by
+    evidence/graded_uncertainty: grade coefficient_of_variation price_year_older_than reason
+    evidence/design_bias: design scale mean sd admitted_by_default reason
+    evidence/priors: model parameter distribution arg1 arg2 reason source
+    evidence/roles: role id distribution unit reason
+    evidence/cost_components: component quantity outcome payer account price_role share_role share_complement
+      growth_role local_price cashability lag_years spread_from spread_to spread_basis contains reason
+    evidence/discount_schedules: schedule from_year to_year rate vintage source confidence note
+    statistics/measures: measure theme unit year_type first_year last_year n_las n_rows n_values n_suppressed
+      has_numerator has_denominator sources note
+    statistics/national: geography area year year_type measure value numerator denominator unit source_id note
+    statistics/reference_areas: la_code dfe_la_number la_name region london_subregion_or_region status
+      successor_dfe_codes first_year_april earlier_or_other_codes la_type stable_area
+    statistics/statistical_neighbours: la_code dfe_la_number la_name rank neighbour_la_code
+      neighbour_dfe_la_number neighbour_la_name closeness model
+    statistics/sources: source_id title publisher year_edition licence url retrieved_via remark
+    """
+)
+UNIQUE = {  # what tells the rows of a table apart, where it is not its id
+    "evidence/outcome_scales": "outcome",
+    "evidence/graded_uncertainty": "grade",
+    "evidence/design_bias": "design scale",
+    "evidence/priors": "model parameter",
+    "evidence/roles": "role",
+    "evidence/cost_components": "component",
+    "evidence/discount_schedules": "schedule from_year",
+    "statistics/measures": "measure",
+    "statistics/national": "geography area year year_type measure",
+    "statistics/reference_areas": "la_code",
+    "statistics/statistical_neighbours": "la_code rank",
+    "statistics/sources": "source_id",
+    "vocabulary": "kind source_name our_name",
+}
+NUMBERS = _words(
+    """
+    value low high interval_level se est design_bias_sd follow_up_months n_treated n_control
+    treated_rate control_rate cost_per_case base_rate panel_bias_sd numerator denominator horizon_months
+    n raw_gap adjusted_gap remaining_share arg1 arg2 to_year first_year_april
+    """
+)
+NEEDED_NUMBERS = {"mean", "sd", "coefficient_of_variation", "price_year_older_than", "rate"}
+WHOLE = _words(
+    """
+    include poolable admitted_by_default quality derived lag_years spread_from spread_to from_year
+    first_year last_year n_las n_rows n_values n_suppressed has_numerator has_denominator dfe_la_number
+    rank neighbour_dfe_la_number
+    """
+)
+NEEDED_TEXT = _words(
+    """
+    id role component grade design scale schedule model parameter distribution description metric
+    programme reason measure la_code la_name region status stable_area unit source_id our_name
+    source_name theme
+    """
+)
+BLANK_UNIT = {"evidence/adjustment", "evidence/cost_components"}  # a row without a usable value has no unit
+INTERVAL_KINDS = ("", "confidence", "range", "between_area")
+CHOICES: dict[str, Collection[str]] = {
+    "confidence": ("A", "B", "C", "J"),
+    "payer": PAYERS,
+    "account": ACCOUNTS,
+    "interval_kind": INTERVAL_KINDS,
+    "price_category": ("residential", "foster", "looked_after", "social_work", "other"),
+    "kind": ("outcome", "payer", "measure"),
+}
+PATTERNS = {
+    "price_year": (r"|\d{4}(/\d\d)?", "2013/14 or 2015"),
+    "la_code": (r"[A-Z]\d{8}", "E08000035"),
+    "id": (r"[\w.:-]+", "letters, digits, . : - and _"),
+}
+MEANINGS = {  # of columns whose name does not say it
+    "confidence": "A seen in the source, B quoted or derived, C from memory (only by name), J our judgement",
+    "interval_kind": "what low and high are; between_area: a spread of councils, not doubt about the mean",
+    "interval_level": "share of belief or of cases between low and high",
+    "price_year": "financial (2013/14) or calendar (2015) year whose prices the money is in",
+    "superseded_by": "id of the row to use instead; this one stands for the record only",
+    "marker": "why a cell has no value: c small number, x not available, z not applicable, u unreliable, low",
+    "do_not_pool": "rows that share this name must not be pooled together",
+    "poolable": "0: never pooled with programmes",
+    "quantity": "which column of the row value, low and high are",
+    "retrieved_via": "the public copy in which the source was read",
+}
+BESIDE = "|"  # parts column from message in the error of a rule over whole rows
+
+Rule = tuple[str, set[str], Callable[[pd.DataFrame], Any], str]
+
+
+def _in_order(table: pd.DataFrame) -> Any:
+    low, high, value = table["low"], table["high"], table["value"]
+    return ~((low > high) | (low > value) | (value > high)) | (low.isna() | high.isna())
+
+
+def _pooled_apart(table: pd.DataFrame) -> Any:
+    pooled = table[(table["include"] == 1) & (table["do_not_pool"] != "")]
+    repeated = pooled.index[pooled.duplicated(["outcome", "do_not_pool"])]
+    return pd.Series(~table.index.isin(repeated), index=table.index)
+
+
+REPEATED = "repeats the {} of an earlier row. Mend: give each row its own"
+RULES: list[Rule] = [
+    (
+        "interval_level",
+        {"low", "high", "interval_level"},
+        lambda t: t["low"].isna() | t["high"].isna() | t["interval_level"].between(0, 1, inclusive="right"),
+        "an interval without a level between 0 and 1. Mend: say what share lies between low and high",
+    ),
+    (
+        "interval_kind",
+        {"low", "high", "interval_kind"},
+        lambda t: (t["interval_kind"] != "") == (t["low"].notna() & t["high"].notna()),
+        "a kind of interval goes with both bounds, and only then. Mend: give all three, or leave kind blank",
+    ),
+    ("value", {"low", "high", "value"}, _in_order, "low, value and high do not rise. Mend: see the source"),
+    (
+        "superseded_by",
+        {"superseded_by", "id"},
+        lambda t: t["superseded_by"].isin(["", *t["id"]]),
+        "superseded by an id that this table does not hold. Mend: name an existing id, or leave it blank",
+    ),
+    (
+        "do_not_pool",
+        {"include", "do_not_pool", "outcome"},
+        _pooled_apart,
+        "included beside another row of its do-not-pool group. Mend: set include to 0 in all but one",
+    ),
+]
+
+
+def _column(name: str, table: str, outcomes: Collection[str]) -> pa.Column:
+    if name == "year":
+        whole = table.startswith("statistics/")
+        return pa.Column(int if whole else str, coerce=True)
+    if name in NUMBERS or name in NEEDED_NUMBERS:
+        return pa.Column(float, nullable=name in NUMBERS, coerce=True)
+    if name in WHOLE:
+        return pa.Column(int, coerce=True)
+    checks = []
+    choices = outcomes if name == "outcome" else CHOICES.get(name)
+    if choices is not None:
+        known = ", ".join(sorted(set(choices) - {""}))
+        checks.append(pa.Check.isin(choices, error=f"is not one of {known}. Mend: use one of these"))
+    if name in PATTERNS:
+        pattern, looks = PATTERNS[name]
+        checks.append(pa.Check.str_matches(f"^({pattern})$", error=f"has another form. Mend: write {looks}"))
+    if name in NEEDED_TEXT and not (name == "unit" and table in BLANK_UNIT):
+        checks.append(pa.Check.str_length(min_value=1, error="is blank. Mend: fill it in"))
+    return pa.Column(str, checks=checks)
+
+
+def key(name: str) -> list[str]:
+    """Return the columns whose values tell the rows of a table apart."""
+    return PANEL_KEY if name.startswith(PANELS) else UNIQUE.get(name, "id").split()
+
+
+def _rule(column: str, check: Callable[[pd.DataFrame], Any], message: str) -> pa.Check:
+    return pa.Check(check, error=f"{column}{BESIDE}{message}")
+
+
+def schema(name: str, *, outcomes: Collection[str]) -> pa.DataFrameSchema:
+    """Return the pandera schema of one table.
+
+    Parameters
+    ----------
+    name
+        Path within ``data/`` without its suffix, such as "evidence/unit_costs".
+    outcomes
+        Outcome names of the vocabulary.
+
+    Raises
+    ------
+    InputError
+        If no table of that name is known.
+    """
+    spec = PANEL if name.startswith(PANELS) else TABLES.get(name)
+    if spec is None:
+        raise InputError(
+            f"data/{name}.csv: no layout for this table. Mend: add one to toolkit/evidence/layouts.py."
+        )
+    columns = {column: _column(column, name, outcomes) for column in spec.split()}
+    rules = [
+        _rule(column, check, message) for column, needs, check, message in RULES if needs <= set(columns)
+    ]
+    keys = key(name)
+    rules.append(_rule(keys[-1], lambda table: ~table.duplicated(keys), REPEATED.format(", ".join(keys))))
+    return pa.DataFrameSchema(columns, checks=rules, strict=True)

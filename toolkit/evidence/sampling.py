@@ -1,0 +1,114 @@
+"""Cited figures to draws: each figure becomes a distribution, drawn with the posterior's coordinates.
+
+A figure's spread comes from its published interval at its own level, or, where none is published, from
+the coefficient of variation of its quality grade; the spread *between councils* is never the spread of
+the England mean. Every role has its own random stream, so changing one figure leaves the draws of all
+the others as they were.
+"""
+
+import zlib
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import stats
+
+from toolkit.schema import SAMPLE_DIMS, InputError
+
+DISTRIBUTIONS = ("fixed", "normal", "lognormal", "lognormal_mean", "beta")
+
+
+def sample(
+    assumptions: pd.DataFrame, *, like: xr.DataArray | xr.Dataset, seed: int, price_base: str
+) -> xr.Dataset:
+    """Draw every figure a run uses.
+
+    Parameters
+    ----------
+    assumptions
+        From ``scenarios.resolve``: one row a role, with ``real_value``, ``real_low``, ``real_high``,
+        ``interval_kind``, ``interval_level``, ``coefficient_of_variation`` and ``distribution``.
+    like
+        Anything with the posterior's ``chain`` and ``draw`` coordinates.
+    seed
+        Seed of the run.
+    price_base
+        Price base of the money figures, already rebased.
+
+    Returns
+    -------
+    Dataset
+        One variable (chain, draw) a role.
+
+    Raises
+    ------
+    InputError
+        Names the role whose figure cannot be such a distribution.
+    """
+    shape = tuple(like.sizes[dim] for dim in SAMPLE_DIMS)
+    drawn = {}
+    for role, row in assumptions.iterrows():
+        stream = np.random.default_rng([seed, zlib.crc32(str(role).encode())])
+        values = quantile(row, stream.random(shape), role=str(role))
+        money = {"price_base": price_base} if str(row["unit"]).startswith("GBP") else {}
+        drawn[str(role)] = xr.DataArray(values, dims=SAMPLE_DIMS, attrs={"units": row["unit"], **money})
+    coords = {dim: like[dim].values for dim in SAMPLE_DIMS}
+    return xr.Dataset(drawn, coords=coords, attrs={"price_base": price_base, "seed": seed})
+
+
+def quantile(row: pd.Series, probability: np.ndarray, *, role: str) -> np.ndarray:
+    """Return quantiles of one figure's distribution at ``probability`` (any shape).
+
+    ``lognormal`` has its median at the figure (ratios, durations, hazards, costs a family);
+    ``lognormal_mean`` has its mean there (average prices); ``beta`` and ``normal`` their means.
+    """
+    kind, value = str(row["distribution"]), float(row["real_value"])
+    if kind not in DISTRIBUTIONS:
+        raise InputError(f"roles.csv, {role}: unknown distribution '{kind}'. Mend: use one of {DISTRIBUTIONS}.")
+    if kind == "fixed":
+        return np.full_like(probability, value)
+    z = _half_width(row, role)
+    if kind == "normal":
+        sd = abs(value) * _cv(row, role) if z is None else float(row["real_high"] - row["real_low"]) / (2 * z)
+        return np.asarray(stats.norm(value, sd).ppf(probability))
+    if kind == "beta":
+        return _beta(row, probability, role, z)
+    if not value > 0:
+        raise InputError(f"{role}: {value} cannot be log-normal. Mend: give a value above zero.")
+    if z is None:
+        sigma = np.sqrt(np.log1p(_cv(row, role) ** 2))
+    else:
+        sigma = np.log(float(row["real_high"]) / float(row["real_low"])) / (2 * z)
+    centre = np.log(value) - (sigma**2 / 2 if kind == "lognormal_mean" else 0.0)
+    return np.asarray(np.exp(stats.norm(centre, sigma).ppf(probability)))
+
+
+def _half_width(row: pd.Series, role: str) -> float | None:
+    """Half-width of the figure's own interval in standard deviations; None where it has no usable one."""
+    if row["interval_kind"] not in ("confidence", "range") or pd.isna(row["real_low"]):
+        return None
+    if pd.isna(row["interval_level"]):
+        raise InputError(f"{role}: an interval without a level. Mend: give interval_level, for example 0.95.")
+    return float(stats.norm.ppf(0.5 + float(row["interval_level"]) / 2))
+
+
+def _cv(row: pd.Series, role: str) -> float:
+    cv = float(row["coefficient_of_variation"])
+    if not cv > 0:
+        raise InputError(f"{role}: neither an interval nor a graded coefficient of variation. Mend: grade the figure.")
+    return cv
+
+
+def _beta(row: pd.Series, probability: np.ndarray, role: str, z: float | None) -> np.ndarray:
+    mean = float(row["real_value"])
+    if not 0 < mean < 1:
+        raise InputError(f"{role}: {mean} is not a proportion between 0 and 1. Mend: divide a percentage by 100.")
+    if z is None:
+        # The graded spread applies to the smaller of a share and its complement: 98% is known as well as 2%.
+        sd = _cv(row, role) * min(mean, 1 - mean)
+    else:
+        sd = float(row["real_high"] - row["real_low"]) / (2 * z)
+    size = mean * (1 - mean) / sd**2 - 1
+    if not size > 0:
+        raise InputError(f"{role}: its interval is too wide for a proportion of {mean}. Mend: narrow it or check units.")
+    return np.asarray(stats.beta(mean * size, (1 - mean) * size).ppf(probability))

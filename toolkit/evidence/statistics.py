@@ -1,0 +1,348 @@
+"""The published statistics of local authorities as one Dataset of areas by years.
+
+Settled here, once, so that no model has to: boundaries (an area is the smallest unit that every year
+adds up to), suppression (a hidden count is an interval: never nought, never dropped) and prices
+(spending is real, per child). ``data/statistics/measures.csv`` lists what each source lacks.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from toolkit.evidence.tables import load_table
+from toolkit.prices import deflators, rebase
+from toolkit.schema import INDICATORS, PRICE_BASE, InputError
+
+Frame = pd.DataFrame  # an observation a row, or authorities (later areas) by years
+YEARS = list(range(2010, 2026))
+# indicator: measure, first and last year, marker of a hidden cell. Re-referrals of 2011 and 2012 come
+# from another source, which lacks one authority in ten: they are left out.
+SOURCES = {
+    "rereferrals": ("rereferrals_within_12m_pct", 2013, 2025, "c"),
+    "first_time_entrants": ("fte_youth_justice_rate_per_100k", 2015, 2024, "-"),
+    "gcse_grade_4": ("eng_maths_grade4_cino_pct", 2017, 2025, "c"),
+    "care_starts": ("cla_starts", 2011, 2025, "c"),
+}
+COUNTS = {
+    "children_in_need": "cin_at_31_march",
+    "children_in_need_starts": "cin_starts",
+    "children_looked_after": "cla_at_31_march",
+    "referrals": "referrals",
+}
+HIDDEN_UP_TO = 5  # the smallest GCSE count the Department for Education publishes is 6
+HIDDEN_ENTRANTS_UP_TO = 9  # the smallest count of first-time entrants behind a published rate is 10
+# The marker of a hidden first-time-entrant rate also marks authorities that sent no return. Of the
+# published cells whose neighbouring years imply 25 entrants or more none is at ten or below, so a
+# blank there is a missing return; with fewer it is read as a hidden count.
+RETURN_MISSING_FROM = 25.0
+NOT_FITTED = ("E06000053", "E09000001")  # Isles of Scilly, City of London: few children, extreme spend
+
+DESCRIPTIONS = {  # variable: units, stock or flow, what is NaN and why
+    "events_lower": ("events", "sum", "NaN: nothing known; exact if equal to events_upper"),
+    "events_upper": ("events", "sum", "NaN: nothing known; exact if equal to events_lower"),
+    "exposure": ("persons or referrals", "point", "what events are counted out of; NaN: nothing known"),
+    "observed": ("1", "point", "False where nothing is known"),
+    "early_help_spend": ("GBP per child", "sum", "NaN: 13 areas 2010, Dorset to 2015, 3 returns 2024-25"),
+    "child_low_income": ("1", "mean", "under 16; NaN: before 2015, Leicestershire 2015 (error)"),
+    "care_week_price": ("GBP per week", "mean", "NaN: before 2016, Scilly, Cumbria 2024, 2 returns 2025"),
+    "children_in_need": ("persons", "point (31 March)", "NaN: no return, or withheld"),
+    "children_in_need_starts": ("persons", "sum", "NaN: no return, or withheld"),
+    "children_looked_after": ("persons", "point (31 March)", "NaN: no return or withheld; 2010 to nearest 5"),
+    "referrals": ("referrals", "sum", "NaN: no return, or withheld"),
+    "population_0_17": ("persons", "point (mid-year before)", "mid-2012 up to 2012, for spend too"),
+    "population_10_17": ("persons", "point (mid-year before)", "NaN: to 2012, Dorset to 2019"),
+}
+PANELS = ("context", "education", "looked_after", "referrals_and_need", "spending", "youth_justice")
+
+
+def load_statistics(folder: Path | None = None) -> xr.Dataset:
+    """Load the statistics of all 150 areas, harmonised, with hidden counts as intervals.
+
+    Parameters
+    ----------
+    folder
+        A data folder; the shipped one if not given.
+
+    Returns
+    -------
+    Dataset
+        ``events_lower``, ``events_upper``, ``exposure``, ``observed`` (indicator, area, data_year), exact
+        where lower equals upper; the other variables (area, data_year). Each has units and a note on its
+        NaN. ``data_year`` is the year in which a financial or school year ends, and the calendar year of
+        first-time entrants. The attributes ``<indicator>_hidden_as_interval`` and
+        ``<indicator>_hidden_unobserved`` count the hidden cells of local authorities by their fate.
+
+    Raises
+    ------
+    InputError
+        If a table is missing or altered, or a count exceeds what it is counted out of.
+    """
+    reference = reference_areas(folder)
+    panel = _load_panel(folder)
+    children = _children(panel, reference, folder)
+    cells = [_indicator_cells(panel, reference, name, children["population_0_17"]) for name in INDICATORS]
+    statistics = xr.concat(cells, "indicator", combine_attrs="no_conflicts")
+    statistics["observed"] = statistics["exposure"].notnull()
+    covariates = _covariates(panel, reference, children["population_0_17"], folder) | children
+    statistics = statistics.assign({name: _array(frame) for name, frame in covariates.items()})
+    for name, (units, method, note) in DESCRIPTIONS.items():
+        statistics[name].attrs.update(units=units, cell_methods=f"data_year: {method}", note=note)
+    statistics["early_help_spend"].attrs["price_base"] = PRICE_BASE
+    statistics["care_week_price"].attrs["price_base"] = "nominal: year of data_year"
+    return _checked(statistics.assign_coords(_coordinates(reference)))
+
+
+def reference_areas(folder: Path | None = None) -> pd.DataFrame:
+    """Load the local authorities with the ``area`` of each: ONS code, or ``stable:<name>`` if merged."""
+    reference = load_table("statistics/reference_areas", folder)
+    members = reference.groupby("stable_area")["la_code"].transform("size")
+    area = reference["la_code"].where(members == 1, "stable:" + reference["stable_area"])
+    return reference.assign(area=area)
+
+
+def lagged_log_spend(statistics: xr.Dataset) -> xr.DataArray:
+    """Return the mean log of real early-help spend per child over the three previous years.
+
+    Parameters
+    ----------
+    statistics
+        From :func:`load_statistics`; only ``early_help_spend`` is used.
+
+    Returns
+    -------
+    DataArray
+        (area, data_year), log GBP per child; NaN where fewer than two of the three years have spend.
+
+    Raises
+    ------
+    InputError
+        If the years are not consecutive, or a spend is not positive.
+    """
+    spend = statistics["early_help_spend"]
+    if (np.diff(spend["data_year"]) != 1).any():
+        raise InputError("early_help_spend: data_year is not consecutive. Mend: give every year, in order.")
+    if len(where := spend["area"].values[(spend <= 0).any("data_year")]):
+        raise InputError(f"early_help_spend: not positive in {', '.join(where)}. Mend: give GBP per child.")
+    lags: xr.DataArray = xr.concat([xr.ufuncs.log(spend).shift(data_year=lag) for lag in (1, 2, 3)], "lag")
+    mean = lags.mean("lag").where(lags.notnull().sum("lag") >= 2).rename("lagged_log_spend")
+    return mean.assign_attrs(units="log GBP per child", price_base=spend.attrs["price_base"])
+
+
+def resolve_areas(
+    reference: pd.DataFrame, names: Iterable[str] = (), *, region: str | None = None, england: bool = False
+) -> list[str]:
+    """Turn what people call places into area labels, in the order given, without repeats.
+
+    Parameters
+    ----------
+    reference
+        From :func:`reference_areas`.
+    names
+        Names (in any case) or ONS codes of authorities, merged areas, regions. A current authority
+        within a merged area resolves to the merged area.
+    region, england
+        A region's name, and all of England, added to ``names``.
+
+    Raises
+    ------
+    InputError
+        If nothing is chosen, or a place is unknown (naming the nearest) or abolished (naming successors).
+    """
+    regions = sorted(reference["region"].unique())
+    if region is not None and region.strip().casefold() not in [name.casefold() for name in regions]:
+        raise InputError(f"region {region!r}: unknown. Mend: use one of {', '.join(regions)}.")
+    wanted = [*names, *([] if region is None else [region]), *(["England"] if england else [])]
+    if not wanted:
+        raise InputError("areas: none chosen. Mend: give a name or code, a region, or England.")
+    known = _known_places(reference)
+    return list(dict.fromkeys(area for place in wanted for area in _find(place, known, reference)))
+
+
+def neighbours(folder: Path | None, area: str) -> pd.DataFrame:
+    """Return the statistical neighbours of an area, nearest first; of a merged area, those of its members.
+
+    Parameters
+    ----------
+    folder, area
+        A data folder (None: the shipped one); one place, as :func:`resolve_areas` understands it.
+
+    Returns
+    -------
+    DataFrame
+        One row a neighbouring area: ``area``, ``area_name``, ``rank`` (its best), ``closeness``, ``model``.
+    """
+    reference = reference_areas(folder).set_index("la_code")
+    labels = resolve_areas(reference.reset_index(), [area])
+    table = load_table("statistics/statistical_neighbours", folder)
+    table = table[table["la_code"].map(reference["area"]).isin(labels)]
+    table = table.assign(area=table["neighbour_la_code"].map(reference["area"]))
+    table["area_name"] = table["neighbour_la_code"].map(reference["stable_area"])
+    table = table[~table["area"].isin(labels)].sort_values("rank", kind="stable").drop_duplicates("area")
+    return table[["area", "area_name", "rank", "closeness", "model"]].reset_index(drop=True)
+
+
+def _known_places(reference: Frame) -> dict[str, list[str]]:
+    """Return every accepted spelling, folded, with its areas; of two claims the later column's wins."""
+    known = {"england": sorted(reference["area"].unique())}
+    for region, rows in reference.groupby("region"):
+        known[str(region).casefold()] = sorted(rows["area"].unique())
+    # Other codes: newer ones of Barnsley and Sheffield, older ones of five others, same authorities.
+    current = reference[reference["status"] == "current"]
+    for column in ("area", "stable_area", "earlier_or_other_codes", "la_code", "la_name"):
+        pairs = zip(current[column].str.casefold(), current["area"], strict=True)
+        known |= {key: [area] for key, area in pairs}
+    return {key: areas for key, areas in known.items() if key}
+
+
+def _find(place: str, known: dict[str, list[str]], reference: Frame) -> list[str]:
+    key = place.strip().casefold()
+    if key in known:
+        return known[key]
+    folded = {column: reference[column].str.casefold() for column in ("la_code", "la_name")}
+    gone = reference[(folded["la_code"] == key) | (folded["la_name"] == key)]
+    if len(gone):  # a current one would have been known
+        successors = gone["successor_dfe_codes"].iloc[0].split(";")
+        heirs = reference[reference["dfe_la_number"].astype(str).isin(successors)]
+        named = " and ".join(heirs["la_name"] + " (" + heirs["la_code"] + ")")
+        raise InputError(f"area {place!r}: {gone['la_name'].iloc[0]} was abolished. Mend: use {named}.")
+    spelt = {name.casefold(): name for name in reference[["la_name", "la_code", "region"]].to_numpy().ravel()}
+    within = [name for name in spelt if key and key in name]
+    close = dict.fromkeys([*within, *get_close_matches(key, spelt, n=3, cutoff=0.5)])
+    hint = f"nearest: {'; '.join([spelt[name] for name in close][:5])}." if close else "no name comes near."
+    raise InputError(f"area {place!r}: unknown. Mend: use a name or code of reference_areas.csv; {hint}")
+
+
+def _load_panel(folder: Path | None) -> Frame:
+    """Stack the panel tables, without the part-year rows (an authority filed under two codes that year)."""
+    panel = pd.concat([load_table(f"statistics/panel_{theme}", folder) for theme in PANELS])
+    return panel[panel["marker"].ne("partial_year")]
+
+
+def _wide(panel: Frame, measure: str, column: str = "value", years: Iterable[int] = YEARS) -> Frame:
+    """Return one column of one measure, authorities by years."""
+    rows = panel[panel["measure"] == measure]
+    if rows.empty:
+        raise InputError(f"data/statistics: no panel row of {measure!r}. Mend: restore the panel tables.")
+    return rows.pivot(index="la_code", columns="year", values=column).reindex(columns=list(years))
+
+
+def _merge(frame: Frame, reference: Frame) -> Frame:
+    """Sum authorities to areas, only where one whole generation of authorities has values."""
+    totals = {}
+    for status in ("current", "abolished"):
+        members = reference[reference["status"] == status].set_index("la_code")["area"]
+        totals[status] = frame.reindex(members.index).groupby(members).sum(skipna=False)
+    merged = totals["current"].fillna(totals["abolished"])
+    return merged.reindex(index=sorted(reference["area"].unique()))
+
+
+def _children(panel: Frame, reference: Frame, folder: Path | None) -> dict[str, Frame]:
+    """Return populations by area, at the mid-year before the data year, where its financial year starts."""
+    middles = [year - 1 for year in YEARS]
+    under_18 = _merge(_wide(panel, "population_0_17", years=middles), reference)
+    national = load_table("statistics/national", folder)
+    national = national[(national["area"] == "England") & (national["measure"] == "population_0_17")]
+    # A single area without a figure is England less the rest: Bournemouth, Poole and Dorset before 2019.
+    rest = national.set_index("year")["value"] - under_18.sum()
+    under_18 = under_18.fillna(rest.where(under_18.isna().sum() == 1))
+    projected = _wide(panel, "population_10_17_projected", years=middles)
+    teenage = _merge(_wide(panel, "population_10_17", years=middles).combine_first(projected), reference)
+    return {
+        # No authority has a figure before mid-2012: it stands in for the three years before.
+        "population_0_17": under_18.set_axis(YEARS, axis=1).bfill(axis=1, limit=3),
+        "population_10_17": teenage.set_axis(YEARS, axis=1),
+    }
+
+
+def _indicator_cells(panel: Frame, reference: Frame, indicator: str, population: Frame) -> xr.Dataset:
+    measure, first, last, marker = SOURCES[indicator]
+    years = range(first, last + 1)
+    hidden = _wide(panel, measure, "marker", years) == marker
+    exposure = _wide(panel, measure, "denominator", years)
+    events, kept, limit = _wide(panel, measure, "numerator", years), hidden, HIDDEN_UP_TO
+    if indicator == "first_time_entrants":
+        rate = _refiled(_wide(panel, measure, years=years), reference)
+        events, limit = (rate * exposure / 100_000).round(), HIDDEN_ENTRANTS_UP_TO
+        hidden &= rate.isna()
+        kept = hidden & (_expected(rate, exposure) < RETURN_MISSING_FROM)
+    if indicator == "care_starts":  # the source's own population has older vintages and gaps: replaced below
+        exposure = exposure.fillna(1.0)
+    known = (events.notna() | kept) & exposure.notna()
+    lower, upper, exposure = (
+        _merge(part.where(known), reference).reindex(columns=YEARS)
+        for part in (events.mask(kept, 0.0), events.mask(kept, limit), exposure)
+    )
+    if indicator == "care_starts":
+        exposure = population.where(lower.notna())
+    parts = {"events_lower": lower, "events_upper": upper.clip(upper=exposure), "exposure": exposure}
+    intervals, blanks = int((kept & known).to_numpy().sum()), int((hidden & ~known).to_numpy().sum())
+    counts = {f"{indicator}_hidden_as_interval": intervals, f"{indicator}_hidden_unobserved": blanks}
+    return xr.Dataset({name: _array(frame) for name, frame in parts.items()}, attrs=counts)
+
+
+def _refiled(rate: Frame, reference: Frame) -> Frame:
+    """Move rates filed under an abolished code after its end to its only successor (Dorset from 2020)."""
+    rate = rate.copy()
+    codes = reference.assign(number=reference["dfe_la_number"].astype(str))
+    # An authority split in two names both ("942;943") and so finds no match.
+    pairs = codes.merge(codes, left_on="successor_dfe_codes", right_on="number", suffixes=("_old", ""))
+    for old, heir, start in pairs[["la_code_old", "la_code", "first_year_april"]].itertuples(index=False):
+        late = rate.columns > start
+        rate.loc[heir, late] = rate.loc[heir, late].fillna(rate.loc[old, late])
+    return rate
+
+
+def _expected(rate: Frame, exposure: Frame) -> Frame:
+    """Return the entrants neighbouring years imply; without any, those at the rate of all authorities."""
+    published = (rate * exposure).sum() / exposure.where(rate.notna()).sum()
+    return rate.interpolate(axis=1, limit_direction="both").fillna(published) * exposure / 100_000
+
+
+def _covariates(panel: Frame, reference: Frame, population: Frame, folder: Path | None) -> dict[str, Frame]:
+    spend = _merge(_wide(panel, "s251_early_help_gross"), reference)
+    series = deflators(load_table("evidence/economic_parameters", folder))
+    real = [rebase(1.0, f"{year - 1}/{year % 100:02d}", to=PRICE_BASE, deflators=series) for year in YEARS]
+    # A share of nought (Leicestershire 2015) is an error of the source: the next lowest is 4.5 per cent.
+    low_income = _wide(panel, "child_relative_low_income_u16_pct").replace(0.0, np.nan) / 100
+    weekly = _wide(panel, "unit_cost_cla_weekly")
+    return {
+        "early_help_spend": spend * np.array(real) / population,
+        "child_low_income": _mean(low_income, _wide(panel, "population_0_17"), reference),
+        "care_week_price": _mean(weekly, _wide(panel, "cla_at_31_march"), reference),
+        **{name: _merge(_wide(panel, measure), reference) for name, measure in COUNTS.items()},
+    }
+
+
+def _mean(values: Frame, weights: Frame, reference: Frame) -> Frame:
+    """Average over the members of an area; a weight missing in a year comes from the nearest year."""
+    weights = weights.reindex(values.index).ffill(axis=1).bfill(axis=1).fillna(1.0)
+    return _merge(values * weights, reference) / _merge(weights.where(values.notna()), reference)
+
+
+def _array(frame: Frame) -> xr.DataArray:
+    coords = {"area": frame.index.to_list(), "data_year": YEARS}
+    return xr.DataArray(frame[YEARS].to_numpy(float), coords, ("area", "data_year"))
+
+
+def _coordinates(reference: Frame) -> dict[str, Any]:
+    rows = reference.drop_duplicates("area").sort_values("area")
+    return {
+        "indicator": list(INDICATORS),
+        "area_name": ("area", rows["stable_area"].to_numpy(str)),
+        "region": ("area", rows["region"].to_numpy(str)),
+        "fitted": ("area", ~rows["la_code"].isin(NOT_FITTED).to_numpy()),
+    }
+
+
+def _checked(statistics: xr.Dataset) -> xr.Dataset:
+    lower, upper, exposure = (statistics[name] for name in ("events_lower", "events_upper", "exposure"))
+    wrong = ((lower < 0) | (lower > upper) | (upper > exposure) | (exposure <= 0)).to_series()
+    if wrong.any():
+        cells = wrong.index[wrong].tolist()[:3]
+        raise InputError(f"data/statistics: events outside 0 to exposure in {cells}. Mend: correct the rows.")
+    return statistics

@@ -1,0 +1,223 @@
+"""Loading the tables in ``data/`` with every check, and the manifest that seals them.
+
+The manifest, ``datapackage.json``, is a Frictionless data package made by :func:`seal` from the layouts.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pandera.pandas as pa
+
+from toolkit.evidence.layouts import BESIDE, MEANINGS, NEEDED_NUMBERS, NUMBERS, key, schema
+from toolkit.schema import InputError, data_folder
+
+MANIFEST = "datapackage.json"
+MISSING = "{}: missing. Mend: restore it from the repository, or reinstall the package."
+OPEN_GOVERNMENT = {
+    "name": "OGL-UK-3.0",
+    "title": "Open Government Licence v3.0",
+    "path": "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/",
+}
+CREATIVE_COMMONS = {
+    "name": "CC-BY-4.0",
+    "title": "Creative Commons Attribution 4.0",
+    "path": "https://creativecommons.org/licenses/by/4.0/",
+}
+PROJECT = {"name": "MIT", "title": "MIT License", "path": "https://opensource.org/license/mit"}
+UNIT_COST_DATABASE = {
+    "title": "Unit Cost Database v1.4, New Economy / Greater Manchester Combined Authority, 2015",
+    "path": "https://golab.bsg.ox.ac.uk/knowledge-bank/resources/unit-cost-database/",
+}
+SHOWN = 10  # failures listed in one error
+
+
+def load_table(name: str, folder: Path | None = None) -> pd.DataFrame:
+    """Load one table of ``data/``, after checking its checksum and then every cell.
+
+    Parameters
+    ----------
+    name
+        "evidence/unit_costs", or short "unit_costs".
+    folder
+        A data folder; the shipped one if not given.
+
+    Returns
+    -------
+    DataFrame
+        Blank text is "", a blank number NaN.
+
+    Raises
+    ------
+    InputError
+        A missing or altered file, or cells against the rules: file, row (the header is row 1), column,
+        what is wrong and how to mend it.
+    """
+    folder = folder or data_folder()
+    declared = checksums(folder)
+    paths = [path for path in declared if path.removesuffix(".csv") == name or Path(path).stem == name]
+    if len(paths) != 1:
+        known = ", ".join(sorted(declared))
+        raise InputError(f"{folder / MANIFEST}: no table '{name}'. Mend: use one of {known}.")
+    file = folder / paths[0]
+    if _checksum(file) != declared[paths[0]]:
+        raise InputError(
+            f"{file}: altered since {MANIFEST} was made (checksum). Mend: restore it, or if the change is "
+            'meant, run: python -c "from toolkit import evidence; evidence.seal()"'
+        )
+    return _validated(file, paths[0].removesuffix(".csv"), _outcomes(folder))
+
+
+def checksums(folder: Path | None = None) -> dict[str, str]:
+    """Return the checksum of every table in the manifest, by path.
+
+    Raises
+    ------
+    InputError
+        If the manifest is missing or no longer JSON.
+    """
+    file = (folder or data_folder()) / MANIFEST
+    try:
+        package = json.loads(file.read_text(encoding="utf-8"))
+        return {resource["path"]: resource["hash"] for resource in package["resources"]}
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{file}: unreadable ({error}). Mend: restore the data folder.") from None
+
+
+def seal(folder: Path | None = None) -> Path:
+    """Check every table of a data folder and write the manifest anew.
+
+    Returns
+    -------
+    Path
+        Of ``datapackage.json``, a Frictionless data package.
+
+    Raises
+    ------
+    InputError
+        As :func:`load_table`; nothing is written then.
+
+    References
+    ----------
+    Data Package specification, https://datapackage.org
+    """
+    folder = folder or data_folder()
+    files = sorted(file for part in (".", "evidence", "statistics") for file in (folder / part).glob("*.csv"))
+    outcomes = _outcomes(folder)
+    package = {
+        "name": "cost-of-outcomes",
+        "title": "Evidence and statistics on outcomes of children in contact with social care",
+        "licenses": [OPEN_GOVERNMENT, CREATIVE_COMMONS, PROJECT],
+        "resources": [_resource(file, folder, outcomes) for file in files],
+    }
+    target, draft = folder / MANIFEST, folder / f".{MANIFEST}.part"
+    draft.write_text(json.dumps(package, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(draft, target)
+    return target
+
+
+def _resource(file: Path, folder: Path, outcomes: Collection[str]) -> dict[str, Any]:
+    path = file.relative_to(folder).as_posix()
+    name = path.removesuffix(".csv")
+    table = _validated(file, name, outcomes)
+    made = schema(name, outcomes=outcomes)
+    cited = "source_title" in table
+    sources = [{"title": "Each row names its source" if cited else "This project"}]
+    licences = [OPEN_GOVERNMENT, PROJECT] if cited else [PROJECT]
+    if name in ("evidence/unit_costs", "evidence/economic_parameters"):
+        sources, licences = [*sources, UNIT_COST_DATABASE], [OPEN_GOVERNMENT, CREATIVE_COMMONS]
+    if name.startswith("statistics/"):
+        sources, licences = _statistics_sources(table, folder), [OPEN_GOVERNMENT]
+    return {
+        "name": file.stem,
+        "type": "table",
+        "path": path,
+        "scheme": "file",
+        "format": "csv",
+        "mediatype": "text/csv",
+        "encoding": "utf-8",
+        "hash": _checksum(file),
+        "bytes": file.stat().st_size,
+        "sources": sources,
+        "licenses": licences,
+        "schema": {
+            "fields": [_field(column, made.columns[column]) for column in table.columns],
+            "missingValues": [""],
+            "primaryKey": key(name),
+        },
+    }
+
+
+def _field(name: str, column: pa.Column) -> dict[str, Any]:
+    kind = {"float64": "number", "int64": "integer"}.get(str(column.dtype), "string")
+    constraints = {"required": True} if kind == "integer" or name in NEEDED_NUMBERS else {}
+    meaning = {"description": MEANINGS[name]} if name in MEANINGS else {}
+    return {"name": name, "type": kind, **meaning, **({"constraints": constraints} if constraints else {})}
+
+
+def _statistics_sources(table: pd.DataFrame, folder: Path) -> list[dict[str, str]]:
+    listed = _read(folder / "statistics/sources.csv").set_index("source_id")
+    used = sorted(set(table["source_id"])) if "source_id" in table else ["LAIT"]
+    rows = zip(listed.loc[used, "title"], listed.loc[used, "url"], strict=True)
+    return [{"title": title, "path": url} if url else {"title": title} for title, url in rows]
+
+
+def _checksum(file: Path) -> str:
+    if not file.is_file():
+        raise InputError(MISSING.format(file))
+    return "sha256:" + hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _outcomes(folder: Path) -> list[str]:
+    vocabulary = _read(folder / "vocabulary.csv")
+    return sorted(vocabulary.loc[vocabulary["kind"] == "outcome", "our_name"].unique())
+
+
+def _read(file: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(MISSING.format(file)) from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: no CSV in UTF-8 ({error}). Mend: save it as CSV UTF-8.") from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the surplus cells of every row as labels
+        raise InputError(f"{file}, row 2: more cells than the header. Mend: take out the extra commas.")
+    return table
+
+
+def _validated(file: Path, name: str, outcomes: Collection[str]) -> pd.DataFrame:
+    table, made = _read(file), schema(name, outcomes=outcomes)
+    numbers = [column for column in table.columns if column in NUMBERS | NEEDED_NUMBERS]
+    table[numbers] = table[numbers].replace("", None)
+    try:
+        return made.validate(table, lazy=True)
+    except pa.errors.SchemaErrors as errors:
+        found = _messages(errors.failure_cases, file)
+    more = f"\nand {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    raise InputError("\n".join(found[:SHOWN]) + more)
+
+
+def _messages(failures: pd.DataFrame, file: Path) -> list[str]:
+    """Put pandera's failure cases in words, one for each row and fault."""
+    said: dict[str, None] = {}
+    for case in failures.to_dict("records"):
+        check, column, found = str(case["check"]), str(case["column"]), case["failure_case"]
+        where = f"{file}, row {int(case['index']) + 2}" if pd.notna(case["index"]) else f"{file}, row 1"
+        if check == "column_in_dataframe":
+            said[f"{where}: column '{found}' is missing. Mend: restore it."] = None
+        elif check == "column_in_schema":
+            said[f"{where}: column '{found}' is not known here. Mend: take it out."] = None
+        elif BESIDE in check:
+            column, message = check.split(BESIDE, 1)
+            said[f"{where}, column '{column}': {message}."] = None
+        elif check.startswith(("coerce_dtype", "dtype", "not_nullable")):
+            said[
+                f"{where}, column '{column}': {found!r} is no number, or the row is short. Mend: correct it."
+            ] = None
+        else:
+            said[f"{where}, column '{column}': {found!r} {check}."] = None
+    return list(said)

@@ -1,0 +1,155 @@
+"""The cells and covariates that enter the outcome model, checked and centred."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from toolkit.evidence.statistics import lagged_log_spend
+from toolkit.models.likelihoods import FAMILIES, UNOBSERVED
+from toolkit.models.priors import TABLE, row_of
+from toolkit.schema import InputError, aligned
+
+LOW_INCOME_STEP = 0.1  # coefficients on low income are per ten percentage points
+
+
+def design_of(statistics: xr.Dataset, indicators: Sequence[str], table: pd.DataFrame) -> xr.Dataset:
+    """Assemble what the model conditions on, for all areas, fitted or only predicted.
+
+    Parameters
+    ----------
+    statistics
+        From :func:`toolkit.evidence.load_statistics`.
+    indicators
+        The rates to model.
+    table
+        Priors of the outcome model, whose ``likelihood`` rows name each indicator's family.
+
+    Returns
+    -------
+    Dataset
+        ``events_lower``, ``events_upper``, ``exposure``, ``family`` (indicator, area, data_year), the family
+        nought where a cell does not enter; ``in_window`` (indicator, data_year); ``spend_within`` and
+        ``low_income_within`` (indicator, area, data_year), net of the means of the area and the year;
+        ``spend_between`` and ``low_income_between`` (indicator, area), about the mean of the fitted areas;
+        their yearly means (indicator, data_year); ``region_index`` (area).
+
+    Raises
+    ------
+    InputError
+        If an indicator is unknown or has no cells, areas are too few, or a covariate is missing throughout.
+    """
+    cells = _cells(statistics, indicators)
+    spend = lagged_log_spend(statistics)
+    low_income = statistics["child_low_income"] / LOW_INCOME_STEP
+    usable = cells["observed"] & spend.notnull() & low_income.notnull() & cells["fitted"]
+    _refuse_empty(usable, statistics, spend, low_income)
+    window = usable.any("area")
+    years = window.any("indicator")
+    likelihood = _families(indicators, table)
+    design = cells.assign(
+        likelihood=likelihood,
+        family=likelihood.where(usable, UNOBSERVED).transpose(*usable.dims).astype("int64"),
+        weight=_carried(cells["exposure"]).fillna(0.0),
+        in_window=_filled(window),
+    ).isel(data_year=slice(int(np.argmax(years.values)), len(years) - int(np.argmax(years.values[::-1]))))
+    for name, values in (("spend", spend), ("low_income", low_income)):
+        design = design.assign(_centred(name, values.sel(data_year=design["data_year"]), design))
+    blank = {"events_lower": 0.0, "events_upper": 0.0, "exposure": 1.0}
+    design = design.assign({name: design[name].where(design["family"] != UNOBSERVED, fill) for name, fill in blank.items()})
+    return _with_regions(design)
+
+
+def _cells(statistics: xr.Dataset, indicators: Sequence[str]) -> xr.Dataset:
+    known = [str(name) for name in statistics["indicator"].values]
+    unknown = [name for name in indicators if name not in known]
+    if unknown or not indicators or len(set(indicators)) < len(indicators):
+        raise InputError(f"indicators {list(indicators)}: unknown, repeated or none. Mend: choose each once from {known}.")
+    cells = statistics[["events_lower", "events_upper", "exposure", "observed"]]
+    cells = cells.drop_vars([name for name in cells.coords if name not in (*cells.dims, "area_name", "region", "fitted")])
+    cells = cells.sel(indicator=list(indicators)).transpose("indicator", "area", "data_year")
+    aligned(cells, statistics)
+    inside = (cells["events_lower"] >= 0) & (cells["events_lower"] <= cells["events_upper"]) & (cells["exposure"] > 0)
+    wrong = (cells["observed"] & ~inside).values
+    if wrong.any():
+        k, i, t = (int(index[0]) for index in np.nonzero(wrong))
+        where = (str(cells["indicator"].values[k]), str(cells["area"].values[i]), int(cells["data_year"].values[t]))
+        raise InputError(f"statistics {where}: events or exposure are NaN, negative or out of order. Mend: correct the cell.")
+    return cells
+
+
+def _families(indicators: Sequence[str], table: pd.DataFrame) -> xr.DataArray:
+    codes = []
+    for name in indicators:
+        row = row_of("likelihood", table, name)
+        if row is None or row["distribution"] not in FAMILIES:
+            raise InputError(
+                f"{TABLE}: no 'likelihood[{name}]' row of model 'outcomes' with one of {sorted(FAMILIES)}. Mend: add it."
+            )
+        codes.append(FAMILIES[row["distribution"]])
+    return xr.DataArray(codes, {"indicator": list(indicators)}, ("indicator",))
+
+
+def _refuse_empty(usable: xr.DataArray, statistics: xr.Dataset, spend: xr.DataArray, low_income: xr.DataArray) -> None:
+    fitted = statistics["fitted"].values
+    for name, values in (("early_help_spend", spend), ("child_low_income", low_income)):
+        if bool(np.isinf(values).any()):
+            raise InputError(f"statistics {name}: holds infinite values. Mend: correct them or leave the cells empty.")
+        lacking = values.isnull().all("data_year").values & fitted
+        if lacking.any():
+            areas = statistics["area"].values[lacking][:5].tolist()
+            raise InputError(f"statistics {name}: NaN in all years for {areas}. Mend: fill it, or set fitted to False.")
+    if len(set(statistics["region"].values[fitted])) < 2 or fitted.sum() < 3:
+        raise InputError("statistics: fewer than three fitted areas or two regions. Mend: fit more areas at once.")
+    empty = [str(name) for name, some in zip(usable["indicator"].values, usable.any(("area", "data_year")).values, strict=True) if not some]
+    if empty:
+        raise InputError(f"statistics: no cell of {empty} has events and covariates. Mend: leave the indicator out.")
+
+
+def _filled(window: xr.DataArray) -> xr.DataArray:
+    """Mark all years from an indicator's first to its last; a year without cells in between has a walk's prior."""
+    begun = np.logical_or.accumulate(window.values, axis=1)
+    unfinished = np.logical_or.accumulate(window.values[:, ::-1], axis=1)[:, ::-1]
+    return window.copy(data=begun & unfinished)
+
+
+def _centred(name: str, values: xr.DataArray, design: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Split a covariate into area means and movements about them, over each indicator's own cells.
+
+    A gap takes the nearest earlier, else later, year of its area, or the mean of the fitted areas: it only
+    serves prediction, as cells with gaps do not enter the likelihood. Areas that are not fitted keep no
+    movements, and their means are brought within the range of the fitted: the City of London spends ten
+    times the usual sum per child.
+    """
+    used, fitted = design["family"] != UNOBSERVED, design["fitted"]
+    whole = _carried(values)
+    whole = whole.fillna(whole.where(fitted).mean("area"))
+    mean = whole.where(used).mean("data_year").fillna(whole.where(design["in_window"]).mean("data_year"))
+    inside = mean.where(fitted)
+    mean = mean.clip(inside.min("area"), inside.max("area"))
+    moves = (whole - mean).where(fitted & design["in_window"], 0.0)
+    yearly = moves.where(used).mean("area").fillna(0.0).where(design["in_window"], 0.0)
+    within = (moves - yearly).where(fitted & design["in_window"], 0.0)
+    parts = {
+        f"{name}_within": within.transpose("indicator", "area", "data_year"),
+        f"{name}_between": (mean - inside.mean("area")).transpose("indicator", "area"),
+        f"{name}_year_mean": yearly.transpose("indicator", "data_year"),
+    }
+    return {key: part.reset_coords(drop=True) for key, part in parts.items()}
+
+
+def _carried(values: xr.DataArray) -> xr.DataArray:
+    """Fill each area's gaps from its nearest earlier year, else from its nearest later one."""
+    values = values.transpose(..., "data_year")
+    flat = pd.DataFrame(values.values.reshape(-1, values.sizes["data_year"]))
+    return values.copy(data=flat.ffill(axis=1).bfill(axis=1).to_numpy().reshape(values.shape))
+
+
+def _with_regions(design: xr.Dataset) -> xr.Dataset:
+    names = sorted(set(design["region"].values[design["fitted"].values]))
+    missing = sorted(set(design["region"].values) - set(names))
+    if missing:
+        raise InputError(f"statistics: no fitted area in {missing} to predict from. Mend: keep the region's other areas.")
+    index = [names.index(region) for region in design["region"].values]
+    return design.assign(region_index=("area", index)).assign_coords(region_name=names)

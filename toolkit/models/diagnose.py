@@ -1,0 +1,107 @@
+"""Whether a posterior can be used: convergence, effective size, divergences and energy."""
+
+from collections.abc import Callable
+from typing import Any
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from toolkit.schema import InputError
+
+RHAT_BELOW = 1.01
+EFFECTIVE_SIZE_ABOVE = 400.0
+ENERGY_ABOVE = 0.3
+
+CURES = {
+    "rhat": "run more draws (draws=2000); if it stays, the parameter is poorly identified: tighten its prior",
+    "ess_bulk": "run more draws; if only a standard deviation is low, give it a prior that avoids nought",
+    "ess_tail": "run more draws; if only a standard deviation is low, give it a prior that avoids nought",
+    "divergences": "raise target_accept to 0.95; if they stay, look for a standard deviation near nought",
+    "energy": "run a longer tuning (tune=1500); if it stays, non-centre the effects of the widest spread",
+}
+
+
+def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
+    """Report every convergence check, passed or not, with the worst quantity and what to do.
+
+    Parameters
+    ----------
+    posterior
+        From :func:`toolkit.models.fit`: all of its ``posterior`` group is checked, constants and the NaN of
+        years without data apart.
+
+    Returns
+    -------
+    DataFrame
+        One row a check: ``check``, ``quantity`` (the worst), ``value``, ``threshold``, ``passed``, ``cure``
+        (empty where passed).
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two chains or four draws, or the groups are missing.
+
+    References
+    ----------
+    .. [1] Vehtari et al. (2021), Rank-normalization, folding, and localization: an improved R-hat,
+       doi:10.1214/20-BA1221.
+    .. [2] Betancourt (2016), Diagnosing suboptimal cotangent disintegrations, arXiv:1604.00695.
+    """
+    draws, statistics = _groups(posterior)
+    rhat = _worst(draws, lambda array: az.rhat(array), largest=True)
+    bulk = _worst(draws, lambda array: az.ess(array, method="bulk"), largest=False)
+    tail = _worst(draws, lambda array: az.ess(array, method="tail"), largest=False)
+    divergent = int(statistics["diverging"].sum())
+    energy = _energy(statistics["energy"].values)
+    chain = int(np.argmin(energy))
+    rows = [
+        ("rhat", *rhat, RHAT_BELOW, rhat[1] < RHAT_BELOW),
+        ("ess_bulk", *bulk, EFFECTIVE_SIZE_ABOVE, bulk[1] > EFFECTIVE_SIZE_ABOVE),
+        ("ess_tail", *tail, EFFECTIVE_SIZE_ABOVE, tail[1] > EFFECTIVE_SIZE_ABOVE),
+        ("divergences", "all chains", float(divergent), 0.0, divergent == 0),
+        ("energy", f"chain {chain}", float(energy[chain]), ENERGY_ABOVE, bool(energy[chain] > ENERGY_ABOVE)),
+    ]
+    card = pd.DataFrame(rows, columns=["check", "quantity", "value", "threshold", "passed"])
+    return card.assign(cure=[("" if ok else CURES[check]) for check, ok in zip(card["check"], card["passed"], strict=True)])
+
+
+def passed(report_card: pd.DataFrame) -> bool:
+    """Return whether every check of a report card passed."""
+    return bool(report_card["passed"].all())
+
+
+def _groups(posterior: xr.DataTree) -> tuple[xr.Dataset, xr.Dataset]:
+    missing = [group for group in ("posterior", "sample_stats") if group not in posterior.children]
+    if missing:
+        raise InputError(f"diagnose: the posterior has no group {missing}. Mend: pass what models.fit returned.")
+    draws, statistics = posterior["posterior"].to_dataset(), posterior["sample_stats"].to_dataset()
+    if draws.sizes["chain"] < 2 or draws.sizes["draw"] < 4:
+        raise InputError("diagnose: needs two chains of four draws or more. Mend: fit with chains=4, draws=1000.")
+    return draws, statistics
+
+
+def _worst(draws: xr.Dataset, measure: Callable[[xr.DataArray], Any], *, largest: bool) -> tuple[str, float]:
+    """Return the name and value of the worst quantity; a sampled quantity that is not finite is the worst of all."""
+    worst = ("", -np.inf)
+    for name, array in draws.data_vars.items():
+        flat = array.stack(quantity=[dim for dim in array.dims if dim not in ("chain", "draw")]).transpose(
+            "chain", "draw", "quantity"
+        )
+        varies = (flat.values != flat.values[:1, :1]).any(axis=(0, 1)) & ~np.isnan(flat.values).all(axis=(0, 1))
+        if not varies.any():
+            continue
+        flat = flat.isel(quantity=varies)
+        values = np.asarray(measure(flat.reset_index("quantity", drop=True)))
+        badness = np.where(np.isfinite(values), values if largest else -values, np.inf)
+        at = int(np.argmax(badness))
+        if badness[at] > worst[1]:
+            label = flat["quantity"].values[at]
+            worst = (f"{name}{list(label) if label else ''}", float(badness[at]))
+    return worst[0], worst[1] if largest else -worst[1]
+
+
+def _energy(energy: np.ndarray) -> np.ndarray:
+    """Return the energy Bayesian fraction of missing information of each chain."""
+    return np.square(np.diff(energy, axis=1)).mean(axis=1) / energy.var(axis=1)

@@ -1,0 +1,157 @@
+"""Sampling from the posterior of any PyMC model of the package."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import nutpie
+import pymc as pm
+import pytensor
+import xarray as xr
+from rich.console import Console
+
+from toolkit.schema import InputError
+
+VERSIONED = ("pymc", "pytensor", "nutpie", "numba", "numpy", "xarray")
+KEPT_STATISTICS = ("diverging", "energy", "n_steps", "step_size", "logp")
+
+
+def fit(
+    model: pm.Model,
+    *,
+    seed: int,
+    draws: int = 1000,
+    tune: int = 600,
+    chains: int = 4,
+    progress: bool = True,
+    cores: int = 2,
+    target_accept: float = 0.8,
+) -> xr.DataTree:
+    """Sample a model's posterior with the no-U-turn sampler.
+
+    Parameters
+    ----------
+    model
+        Any PyMC model. If it has a ``complete`` function (Dataset of sampled parameters, seed) -> Dataset,
+        the posterior is what that returns; if it has a ``design`` Dataset, that becomes ``constant_data``.
+    seed
+        Of the sampler. The same seed repeats the draws on the same machine, versions and compile cache;
+        elsewhere they agree within Monte Carlo error.
+    draws, tune
+        Kept and discarded draws of each chain.
+    chains, cores
+        Independent chains, and how many run at once.
+    progress
+        Show what is being done, on the terminal.
+    target_accept
+        Higher takes smaller steps, against divergences.
+
+    Returns
+    -------
+    DataTree
+        Groups ``posterior`` (float32), ``sample_stats`` and, for a model with a design, ``constant_data``;
+        seed, settings, seconds and versions as attributes.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of range, or the sampler finds no point to start from.
+
+    References
+    ----------
+    .. [1] Hoffman and Gelman (2014), The no-U-turn sampler, JMLR 15:1593-1623.
+    .. [2] Seyboldt, Carlson and Carpenter (2026), Preconditioning Hamiltonian Monte Carlo by minimizing
+       Fisher divergence, arXiv:2603.18845.
+    """
+    _check_settings(seed=seed, draws=draws, tune=tune, chains=chains, cores=cores, target_accept=target_accept)
+    started = time.perf_counter()
+    with _announced("Compiling the model (about a minute the first time, seconds after)", progress):
+        compiled = compile_model(model)
+    between = time.perf_counter()
+    tree = _sample(
+        compiled,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        cores=min(cores, chains),
+        seed=seed,
+        progress_bar=progress,
+        target_accept=target_accept,
+    )
+    sampled = time.perf_counter()
+    complete = getattr(model, "complete", None)
+    posterior = tree["posterior"].to_dataset()
+    groups = {
+        "posterior": _single(complete(posterior, seed=seed) if complete else posterior),
+        "sample_stats": _statistics(tree["sample_stats"].to_dataset()),
+    }
+    if hasattr(model, "design"):
+        groups["constant_data"] = model.design
+    result = xr.DataTree.from_dict(groups)
+    result.attrs = {
+        "seed": seed,
+        "draws": draws,
+        "tune": tune,
+        "chains": chains,
+        "target_accept": target_accept,
+        "sampler": "nutpie",
+        "compile_seconds": round(between - started, 1),
+        "sampling_seconds": round(sampled - between, 1),
+        "versions": json.dumps({name: version(name) for name in VERSIONED}),
+    }
+    return result
+
+
+def compile_model(model: pm.Model) -> Any:
+    """Compile a model's log-density and gradient for nutpie.
+
+    ``fastmath`` is off so that a warm and a cold compile cache give the same draws. The few functions that
+    run once, in Python, spare the user a C compiler and its warnings.
+    """
+    with pytensor.config.change_flags(numba__fastmath=False, mode="FAST_COMPILE"):
+        return nutpie.compile_pymc_model(model)
+
+
+def _check_settings(**settings: float) -> None:
+    for name, value in settings.items():
+        least = 0 if name in ("seed", "target_accept") else 1
+        whole = name == "target_accept" or (isinstance(value, int | np.integer) and not isinstance(value, bool))
+        if not whole or value < least or (name == "target_accept" and not 0.5 <= value < 1):
+            raise InputError(
+                f"fit: {name}={value!r} cannot be used. Mend: give whole numbers from {least}, target_accept 0.5 to 1."
+            )
+
+
+def _sample(compiled: Any, **settings: Any) -> xr.DataTree:
+    try:
+        return nutpie.sample(compiled, save_warmup=False, **settings)
+    except RuntimeError as error:
+        if "nitialization" not in str(error):
+            raise
+        raise InputError(
+            "fit: no starting point has a finite density, so a prior contradicts the data or a value is impossible. "
+            "Mend: look at model.point_logps() for the term that is not finite."
+        ) from error
+
+
+def _single(posterior: xr.Dataset) -> xr.Dataset:
+    floats = {name: values.astype("float32") for name, values in posterior.data_vars.items() if values.dtype == float}
+    return posterior.assign(floats)
+
+
+def _statistics(statistics: xr.Dataset) -> xr.Dataset:
+    kept = statistics[[name for name in KEPT_STATISTICS if name in statistics]]
+    return kept.drop_vars([name for name in kept.coords if name not in kept.dims])
+
+
+@contextmanager
+def _announced(message: str, progress: bool) -> Iterator[None]:
+    if not progress:
+        yield
+        return
+    with Console(stderr=True).status(message):
+        yield

@@ -1,0 +1,89 @@
+"""Priors read from one table, so that no number of theirs stands in code."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+
+from toolkit.schema import InputError, data_folder
+
+DISTRIBUTIONS = {
+    "normal": (pm.Normal, ("mu", "sigma")),
+    "half_normal": (pm.HalfNormal, ("sigma",)),
+    "gamma": (pm.Gamma, ("alpha", "beta")),
+    "beta": (pm.Beta, ("alpha", "beta")),
+}
+TABLE = "data/evidence/priors.csv"
+
+
+def load_priors(model: str, priors: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return the rows of one model from a table of priors, by default the shipped one, indexed by parameter.
+
+    Raises
+    ------
+    InputError
+        If the table is missing, has no row of the model, or has two for one parameter.
+    """
+    if priors is None:
+        path = data_folder() / "evidence" / "priors.csv"
+        if not path.is_file():
+            raise InputError(f"{path}: the table of priors is missing. Mend: restore it from the repository.")
+        priors = pd.read_csv(path)
+    rows = priors[priors["model"] == model].set_index("parameter")
+    if rows.empty:
+        raise InputError(f"{TABLE}: no row with model {model!r}. Mend: add one row a parameter.")
+    if not rows.index.is_unique:
+        twice = sorted(set(rows.index[rows.index.duplicated()]))
+        raise InputError(f"{TABLE}: model {model!r} has two rows for {twice}. Mend: keep one of them.")
+    return rows
+
+
+def row_of(parameter: str, table: pd.DataFrame, indicator: str | None = None) -> pd.Series | None:
+    """Return the row ``parameter[indicator]`` if there is one, else ``parameter``, else None."""
+    for key in (f"{parameter}[{indicator}]", parameter):
+        if key in table.index:
+            return table.loc[key]
+    return None
+
+
+def setting(parameter: str, table: pd.DataFrame, kind: str, *, indicator: str | None = None) -> Any:
+    """Return the argument, or two arguments, of a row that is no distribution of its own.
+
+    A parameter asked for by indicator may be absent (None); any other absence is an error.
+    """
+    row = row_of(parameter, table, indicator)
+    if row is None and indicator is not None:
+        return None
+    if row is None or row["distribution"] != kind:
+        raise InputError(f"{TABLE}: parameter {parameter!r} needs a row with distribution {kind!r}. Mend: add it.")
+    first, second = float(row["arg1"]), float(row["arg2"])
+    return first if np.isnan(second) else (first, second)
+
+
+def prior(parameter: str, table: pd.DataFrame, indicators: Sequence[str], *, register: bool = True) -> Any:
+    """Add a parameter with one element an indicator to the model in context, or return it unregistered.
+
+    Raises
+    ------
+    InputError
+        If an indicator has no row, or the rows name an unknown distribution or differ in it.
+    """
+    rows = [row_of(parameter, table, name) for name in indicators]
+    lacking = [name for name, row in zip(indicators, rows, strict=True) if row is None]
+    if lacking:
+        raise InputError(f"{TABLE}: no prior of {parameter!r} for {lacking}. Mend: add a row '{parameter}'.")
+    kinds = {str(row["distribution"]) for row in rows if row is not None}
+    if len(kinds) > 1 or not kinds <= set(DISTRIBUTIONS):
+        raise InputError(
+            f"{TABLE}: the rows of {parameter!r} have distributions {sorted(kinds)}. "
+            f"Mend: give all indicators the same one of {sorted(DISTRIBUTIONS)}."
+        )
+    distribution, names = DISTRIBUTIONS[kinds.pop()]
+    arguments = {
+        name: np.array([float(row[f"arg{i}"]) for row in rows if row is not None]) for i, name in enumerate(names, 1)
+    }
+    if register:
+        return distribution(parameter, **arguments, dims="indicator")
+    return distribution.dist(**arguments, shape=len(indicators))

@@ -1,0 +1,164 @@
+"""Rates of areas and of England, worked out from the sampled parameters after sampling.
+
+Left out of the graph because every node in it is compiled: thousands of rates would cost more to compile
+than to compute.
+"""
+
+import numpy as np
+import xarray as xr
+from scipy.special import expit
+
+from toolkit.models.likelihoods import BETA_BINOMIAL, UNOBSERVED
+from toolkit.schema import InputError, aligned
+
+REPORTED = ("intercept", "spend_within", "spend_between", "low_income", "low_income_within")
+SCALES = ("region_sd", "year_sd", "dispersion")
+
+
+def complete(sampled: xr.Dataset, *, design: xr.Dataset, modes: xr.Dataset, regions: np.ndarray, seed: int) -> xr.Dataset:
+    """Turn sampled parameters into the reported ones.
+
+    Parameters
+    ----------
+    sampled
+        Posterior draws of the free variables of :func:`toolkit.models.outcomes`.
+    design
+        What the model conditioned on.
+    modes
+        Basis of the year effects.
+    regions
+        Basis of the regional effects (region, region_mode).
+    seed
+        For drawing the areas that were not fitted from the distribution of areas.
+
+    Returns
+    -------
+    Dataset
+        Coefficients and standard deviations by indicator, ``area_correlation``, ``region_effect``,
+        ``year_effect``, ``area_effect``, ``area_rate`` and ``national_rate``. Rates of years outside an
+        indicator's window are NaN.
+    """
+    posterior = sampled[[*REPORTED, *SCALES]]
+    posterior["region_effect"] = _region_effect(sampled, design, regions)
+    posterior["year_effect"] = _year_effect(sampled, design, modes)
+    cholesky = _cholesky(sampled, design)
+    posterior = posterior.assign(_spread(cholesky))
+    posterior["area_effect"] = _area_effect(sampled, posterior, design, cholesky, np.random.default_rng(seed))
+    posterior["area_rate"] = _area_rate(posterior, design)
+    weight = design["weight"]
+    posterior["national_rate"] = (posterior["area_rate"] * weight).sum("area", skipna=False) / weight.sum("area")
+    return _described(posterior)
+
+
+def baseline(posterior: xr.DataTree, statistics: xr.Dataset) -> xr.DataArray:
+    """Return the rates that a scenario starts from: those of each indicator's last year with data.
+
+    Parameters
+    ----------
+    posterior
+        From :func:`toolkit.models.fit`.
+    statistics
+        The Dataset it was fitted to, whose areas it must cover.
+
+    Returns
+    -------
+    DataArray
+        (chain, draw, indicator, area), events per person or share; ``base_year`` (indicator) says which year.
+
+    Raises
+    ------
+    InputError
+        If the areas of the posterior are not those of the statistics.
+    """
+    rate = posterior["posterior"]["area_rate"]
+    aligned(rate.isel(chain=0, draw=0, data_year=0, indicator=0), statistics["area"])
+    years = rate["data_year"].where(rate.isel(chain=0, draw=0, area=0).notnull()).max("data_year").astype(int)
+    base = rate.sel(data_year=years).drop_vars("data_year").assign_coords(base_year=("indicator", years.values))
+    named = ", ".join(f"{name} {year}" for name, year in zip(years["indicator"].values, years.values, strict=True))
+    return base.rename("baseline_rate").assign_attrs(rate.attrs, base_years=named)
+
+
+def _region_effect(sampled: xr.Dataset, design: xr.Dataset, regions: np.ndarray) -> xr.DataArray:
+    basis = xr.DataArray(regions, {"region_name": design["region_name"].values}, ("region_name", "region_mode"))
+    return xr.dot(sampled["region_modes"].drop_vars("region_mode"), basis, dim="region_mode").drop_vars(["fitted"], errors="ignore")
+
+
+def _year_effect(sampled: xr.Dataset, design: xr.Dataset, modes: xr.Dataset) -> xr.DataArray:
+    shape = (design.sizes["indicator"], design.sizes["data_year"], modes.sizes["year_mode"])
+    basis = xr.DataArray(
+        modes["basis"].values.reshape(shape),
+        {"indicator": design["indicator"].values, "data_year": design["data_year"].values},
+        ("indicator", "data_year", "year_mode"),
+    )
+    return xr.dot(sampled["year_modes"].drop_vars("year_mode"), basis, dim="year_mode").where(design["in_window"])
+
+
+def _cholesky(sampled: xr.Dataset, design: xr.Dataset) -> xr.DataArray:
+    """Unpack the lower triangle, stored row by row."""
+    names, packed = design["indicator"].values, sampled["area_cholesky"]
+    full = np.zeros((*packed.shape[:2], len(names), len(names)))
+    full[:, :, *np.tril_indices(len(names))] = packed.values
+    coords = {"chain": packed["chain"], "draw": packed["draw"], "indicator": names, "factor": names}
+    return xr.DataArray(full, coords, ("chain", "draw", "indicator", "factor"))
+
+
+def _spread(cholesky: xr.DataArray) -> dict[str, xr.DataArray]:
+    """Return the standard deviations of the areas of a region, and their correlations between indicators."""
+    area_sd = (cholesky**2).sum("factor") ** 0.5
+    unit = cholesky / area_sd
+    other = unit.rename(indicator="indicator_other")
+    return {"area_sd": area_sd, "area_correlation": xr.dot(unit, other, dim="factor")}
+
+
+def _area_effect(
+    sampled: xr.Dataset, posterior: xr.Dataset, design: xr.Dataset, cholesky: xr.DataArray, rng: np.random.Generator
+) -> xr.DataArray:
+    """Levels of fitted areas as sampled, of the others drawn about what their region and covariates predict."""
+    new = design.sel(area=~design["fitted"])
+    region = posterior["region_effect"].isel(region_name=xr.DataArray(new["region_index"].values, dims="area"))
+    mean = (
+        posterior["intercept"]
+        + region.drop_vars("region_name").assign_coords(area=new["area"].values)
+        + posterior["spend_between"] * new["spend_between"].reset_coords(drop=True)
+        + posterior["low_income"] * new["low_income_between"].reset_coords(drop=True)
+    )
+    sizes = [*(cholesky.sizes[dim] for dim in ("chain", "draw", "factor")), new.sizes["area"]]
+    noise = xr.DataArray(rng.normal(size=sizes), dims=("chain", "draw", "factor", "area"))
+    drawn = mean + xr.dot(cholesky, noise, dim="factor")
+    both = xr.concat([sampled["area_level"], drawn.transpose(*sampled["area_level"].dims)], "area")
+    return both.sel(area=design["area"].values)
+
+
+def _area_rate(posterior: xr.Dataset, design: xr.Dataset) -> xr.DataArray:
+    rates = []
+    for name in design["indicator"].values:
+        draws, cells = posterior.sel(indicator=name), design.sel(indicator=name).reset_coords(drop=True)
+        eta = (
+            draws["area_effect"]
+            + draws["year_effect"]
+            + draws["spend_within"] * cells["spend_within"]
+            + draws["low_income_within"] * cells["low_income_within"]
+        )
+        link = expit if int(cells["likelihood"]) == BETA_BINOMIAL else np.exp
+        rates.append(eta.copy(data=link(eta.values).astype("float32")))
+    rate = xr.concat(rates, "indicator").transpose("chain", "draw", "indicator", "area", "data_year")
+    return rate.assign_coords(area_name=("area", design["area_name"].values), region=("area", design["region"].values))
+
+
+def _described(posterior: xr.Dataset) -> xr.Dataset:
+    notes = {
+        "spend_within": "log rate or logit share per log GBP per child, within an area over time: an association",
+        "spend_between": "the same, between areas: an association",
+        "low_income": "log rate or logit share per ten percentage points of child low income, between areas",
+        "low_income_within": "the same, within an area over time",
+        "area_sd": "between areas of a region, log or logit scale",
+        "dispersion": "coefficient of variation of a cell's rate beyond chance; of shares, 1 / sqrt(sum of beta parameters)",
+        "area_effect": "level of an area on the log or logit scale in its average year",
+        "area_rate": "share, or events per person and year; NaN outside an indicator's years; areas without fit drawn anew",
+        "national_rate": "area rates weighted by exposure",
+    }
+    for name, note in notes.items():
+        posterior[name].attrs["note"] = note
+    for name in posterior.data_vars:
+        posterior[name].attrs["units"] = "1"
+    return posterior

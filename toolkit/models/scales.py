@@ -1,0 +1,118 @@
+"""One scale for the effects of different studies.
+
+Effects are log risk ratios, where harm is positive and benefit negative, except attainment, which is
+a standardised mean difference, where benefit is positive.
+"""
+
+import math
+
+from scipy.special import expit, logit
+
+from toolkit.schema import InputError
+
+LOG_RISK_RATIO = "log_risk_ratio"
+STANDARDISED = "standardised_mean_difference"
+LOGISTIC_SD = math.pi / math.sqrt(3)  # a standardised difference times this is a log odds ratio
+NATURAL = {"risk_ratio": "log_risk", "odds_ratio": "log_odds", "rate_ratio": "log_rate"}
+SCALES = ("log_risk", "log_rate", "log_odds", "hedges_g", "risk_difference", *NATURAL)
+NATIVE = {LOG_RISK_RATIO: ("log_risk", "log_rate"), STANDARDISED: ("hedges_g",)}
+LARGEST_RATIO = 20.0
+
+
+def to_common_scale(
+    estimate: float, se: float, scale: str, outcome: str, base_rate: float, *, row: str = "a study row"
+) -> tuple[float, float]:
+    """Turn a published estimate into the scale its outcome is pooled on.
+
+    The scale is the log risk ratio, or the standardised mean difference for attainment. A log odds
+    ratio becomes a log risk ratio at ``base_rate``, with its standard error by the delta method; a
+    standardised difference and a log odds ratio differ by the factor pi / sqrt(3).
+
+    Parameters
+    ----------
+    estimate
+        Effect, on ``scale``. Ratios (``risk_ratio``, ``odds_ratio``, ``rate_ratio``) are as published.
+    se
+        Standard error; of a ratio, the standard error of its logarithm.
+    scale
+        One of ``SCALES``.
+    outcome
+        Our name of the outcome, or directly one of the two common scales.
+    base_rate
+        Risk without help among those served, between 0 and 1.
+    row
+        What to call the row in an error.
+
+    Returns
+    -------
+    tuple of float
+        Estimate and standard error on the common scale.
+
+    Raises
+    ------
+    InputError
+        Unknown scale, a percentage given as a ratio, a standard error that is not positive, or a rate
+        outside 0 to 1.
+
+    References
+    ----------
+    Chinn (2000), Statistics in Medicine 19: 3127-3131 (odds ratio to standardised difference).
+    """
+    value, error, kind = _checked(float(estimate), float(se), scale, row)
+    target = scale_of(outcome)
+    if kind in NATIVE[target]:
+        return value, error
+    if not 0 < base_rate < 1:
+        raise InputError(f"{row}: base rate {base_rate} is not between 0 and 1. Mend: give a proportion.")
+    helped, slope = _helped_risk(value, kind, base_rate)
+    if not 0 < helped < 1:
+        raise InputError(
+            f"{row}: {scale} {estimate} takes a base rate of {base_rate} to {helped:.3g}, which is no rate. "
+            "Mend: correct the estimate, its scale or the base rate."
+        )
+    if target == LOG_RISK_RATIO:
+        return math.log(helped / base_rate), error * slope / helped
+    change = float(logit(helped) - logit(base_rate))
+    return change / LOGISTIC_SD, error * slope / (helped * (1 - helped)) / LOGISTIC_SD
+
+
+def scale_of(outcome: str) -> str:
+    """Return the common scale of an outcome; the name of a common scale stands for itself."""
+    if outcome in NATIVE:
+        return outcome
+    return STANDARDISED if outcome == "gcse_attainment" else LOG_RISK_RATIO
+
+
+def _checked(estimate: float, se: float, scale: str, row: str) -> tuple[float, float, str]:
+    if scale not in SCALES:
+        raise InputError(
+            f"{row}: unknown scale '{scale}'. Mend: use one of {', '.join(SCALES)}; "
+            "a change of -20 per cent is log_risk ln(0.80) = -0.223."
+        )
+    if not (math.isfinite(se) and se > 0):
+        raise InputError(
+            f"{row}: standard error {se} is not positive. Mend: correct it, or enter a null study."
+        )
+    ratio = scale in NATURAL
+    if not math.isfinite(estimate) or (ratio and not 1 / LARGEST_RATIO < estimate < LARGEST_RATIO):
+        raise InputError(
+            f"{row}: {scale} {estimate} looks like a percentage or a logarithm. Mend: give the ratio (0.70)."
+        )
+    if not ratio and abs(estimate) > math.log(LARGEST_RATIO):
+        raise InputError(
+            f"{row}: {scale} {estimate} is too large: a ratio or a percentage given as it stands? "
+            "Mend: give the logarithm of the ratio, or name the scale odds_ratio or risk_ratio."
+        )
+    return (math.log(estimate), se, NATURAL[scale]) if ratio else (estimate, se, scale)
+
+
+def _helped_risk(value: float, kind: str, base: float) -> tuple[float, float]:
+    """Risk with help, and its slope in ``value``."""
+    if kind == "risk_difference":
+        return base + value, 1.0
+    if kind in ("log_risk", "log_rate"):
+        helped = base * math.exp(value)
+        return helped, helped
+    stretch = LOGISTIC_SD if kind == "hedges_g" else 1.0
+    helped = float(expit(logit(base) + stretch * value))
+    return helped, stretch * helped * (1 - helped)

@@ -1,0 +1,60 @@
+"""From pounds to families to children reached."""
+
+import numpy as np
+import xarray as xr
+
+from toolkit.scenarios import Option
+from toolkit.schema import InputError
+
+
+def families(bought: xr.DataArray, eligible: xr.DataArray) -> xr.DataArray:
+    """Families reached when ``bought`` families' worth of help meets ``eligible`` families.
+
+    Reached = K (1 - exp(-bought / K)): each further place is more likely to go to a family already
+    helped, so that reach never passes the number of eligible families. A cut (negative) mirrors it.
+
+    Parameters
+    ----------
+    bought, eligible
+        Families a year, any shared dims.
+
+    Raises
+    ------
+    InputError
+        If there are no eligible families.
+    """
+    if bool((eligible <= 0).any()):
+        raise InputError("no eligible families in some area. Mend: leave that area out, or give its children in need.")
+    sign = xr.where(bought < 0, -1.0, 1.0)
+    # expm1 keeps the many-families, few-pounds limit exact.
+    return -sign * eligible * np.expm1(-abs(bought) / eligible)
+
+
+def children_reached(
+    spend: xr.DataArray, draws: xr.Dataset, statistics: xr.Dataset, option: Option
+) -> xr.DataArray:
+    """Children reached a year by a yearly sum in each area.
+
+    Parameters
+    ----------
+    spend
+        GBP a year in the price base (area, ...); negative for a cut.
+    draws
+        Sampled figures (chain, draw): ``cost_per_family``, ``children_per_family``, ``care_edge_entry``.
+    statistics
+        Base-year statistics (area): ``children_in_need``, ``children_looked_after``, ``care_starts``.
+    option
+        Says who is eligible: children in need outside care, or (care edge) children in pre-proceedings,
+        counted as care starts over the share of pre-proceedings children who enter care.
+
+    Returns
+    -------
+    DataArray (chain, draw, area, ...) children a year, negative for a cut.
+    """
+    per_family = draws["children_per_family"]
+    if option.group == "care_edge":
+        eligible_children = statistics["care_starts"] / draws["care_edge_entry"]
+    else:
+        eligible_children = statistics["children_in_need"] - statistics["children_looked_after"]
+    bought = spend / draws["cost_per_family"]
+    return (families(bought, eligible_children / per_family) * per_family).assign_attrs(units="children a year")

@@ -1,0 +1,174 @@
+"""Pricing: hazards, lives and costs of each area in turn, summed as they come.
+
+England in full is too large to hold, so yearly values are kept only as sums over the chosen areas and
+present values area by area.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import xarray as xr
+
+from toolkit import appraisal, costing, evidence, pathways
+from toolkit.scenarios import Scenario
+from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, InputError, aligned
+
+SOURCES = ("trials", "panel", "combined", "judgement")
+SPEND_MULTIPLES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
+Progress = Callable[[str, float], None]
+
+
+def silent(stage: str, share: float) -> None:
+    """Progress that nobody watches."""
+
+
+
+def price(
+    fitted: xr.DataTree,
+    statistics: xr.Dataset,
+    scenario: Scenario,
+    draws: xr.Dataset,
+    effects: xr.Dataset,
+    register: evidence.Register,
+    *,
+    areas: list[str],
+    progress: Progress = silent,
+) -> xr.Dataset:
+    """Price a scenario over areas: yearly costs summed over them, present values area by area.
+
+    Returns
+    -------
+    Dataset
+        ``cost`` (component, option, year, chain, draw) of the reached cohort and programme;
+        ``lives`` (quantity, option, year, chain, draw); ``benefit_by_area`` (area, component, chain, draw);
+        ``lifetime`` (reading, area, component, chain, draw), the entering cohort's present value;
+        ``annual`` (area, component, chain, draw), the year's cross-section;
+        ``children_entering`` and ``children_reached`` (area, chain, draw);
+        ``curve_avoided`` (source, multiple, component, chain, draw) and ``curve_spend`` (multiple).
+    """
+    desk = _Desk(fitted, statistics, scenario, draws, effects, register)
+    total: xr.Dataset | None = None
+    by_area: list[xr.Dataset] = []
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        for done, (summed, local) in enumerate(pool.map(desk.area, areas), start=1):
+            total = summed if total is None else total + summed
+            by_area.append(local)
+            progress("price areas", done / len(areas))
+    if total is None:
+        raise InputError("no areas to price. Mend: choose at least one.")
+    cost = costing.with_programme(desk.labelled(total["cost"]), total["programme"])
+    local = xr.concat(by_area, xr.Variable("area", areas), coords="minimal", compat="override")
+    # The programme is no part of anyone's collective cost: nought there, so that components match.
+    rest = total.drop_vars(["programme", "cost"]).merge(local, join="exact")
+    return rest.reindex(component=cost["component"], fill_value=0.0).assign(cost=cost)
+
+
+class _Desk:
+    """What every area's pricing shares, prepared once."""
+
+    def __init__(
+        self, fitted: xr.DataTree, statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset, effects: xr.Dataset,
+        register: evidence.Register,
+    ) -> None:  # fmt: skip
+        self.scenario, self.draws = scenario, draws
+        posterior = fitted["posterior"].to_dataset()
+        self.baseline, self.national = posterior["baseline_rate"], posterior["baseline_national"]
+        aligned(self.baseline, draws, effects)
+        self.effects = effects["new_site_effect"]
+        self.base = evidence.base_year(statistics)
+        self.local = evidence.local_price_ratio(statistics, like=draws, seed=scenario.seed)
+        self.rows = costing.components(register.tables["cost_components"], outcomes=scenario.outcomes)
+        years = np.arange(scenario.horizon)
+        factors = appraisal.discount_factors(scenario.discount_schedule, np.arange(scenario.horizon + 60))
+        self.spread = costing.spread_matrix(self.rows, scenario.horizon, factors)
+        self.growth = costing.growth_factors(self.rows, draws, scenario.horizon)
+        self.weights = costing.lifetime_weights(self.growth, self.spread, factors.sel(year=years))
+        self.shares = pathways.adjustment_shares(draws)
+        self.england_prices = costing.unit_prices(self.rows, draws)
+
+    def labelled(self, cost: xr.DataArray) -> xr.DataArray:
+        """Put back the component labels that summing over areas drops."""
+        names = {name: ("component", self.england_prices[name].values) for name in costing.COORDINATES}
+        return cost.assign_coords(names).assign_attrs(self.england_prices.attrs)
+
+    def area(self, area: str) -> tuple[xr.Dataset, xr.Dataset]:
+        """Price one area: what is summed over areas, and what is kept by area."""
+        scenario, draws = self.scenario, self.draws
+        stats = self.base.sel(area=area)
+        baseline = self.baseline.sel(area=area, drop=True)
+        effect = self.effects.sel(source=scenario.effect.source, drop=True)
+        local = pathways.localise(baseline, self.national, stats, draws, scenario)
+        hazards = pathways.with_effects(local, effect)
+        sign = -1.0 if scenario.option.cut else 1.0
+        spend = sign * scenario.option.spend_per_child * float(stats["population_0_17"])
+        reached = pathways.children_reached(spend, draws, stats, scenario.option)
+        lives, usual = pathways.project(hazards, reached, scenario)
+        prices = costing.unit_prices(self.rows, draws, local_price=self.local.sel(area=area, drop=True))
+        cost = costing.cost(lives, self.rows, prices, self.growth, self.spread)
+        saved = lives.sel(option=BUSINESS_AS_USUAL, drop=True) - lives.sel(option=INVESTMENT, drop=True)
+        avoided, curve_spend = self._curve(stats, prices, hazards, usual)
+        entering = self._entering(stats, baseline)
+        lifetime = self._lifetime(usual, baseline, stats, prices) * entering
+        annual_quantity = pathways.cross_section(baseline, stats, draws)
+        kept = xr.Dataset(
+            {
+                "lifetime": lifetime,
+                "annual": self._annual(annual_quantity, prices),
+                "children_entering": entering,
+                "children_reached": reached,
+                "benefit_by_area": costing.lifetime_cost(saved, self.rows, prices, self.weights),
+            }
+        ).reset_coords(drop=True)
+        summed = xr.Dataset(
+            {
+                "cost": cost.reset_coords(drop=True),
+                "lives": lives,
+                "programme": self._programme(spend),
+                "curve_avoided": avoided,
+                "curve_spend": curve_spend,
+            }
+        )
+        return summed.astype(np.float32), kept.astype(np.float32)
+
+    def _programme(self, spend: float) -> xr.DataArray:
+        scenario = self.scenario
+        yearly = np.zeros((2, scenario.horizon))
+        yearly[1, : scenario.option.years] = spend * (1.0 + scenario.adjustments.optimism_bias)
+        coords = {"option": [BUSINESS_AS_USUAL, INVESTMENT], "year": np.arange(scenario.horizon)}
+        return xr.DataArray(yearly, dims=("option", "year"), coords=coords)
+
+    def _entering(self, stats: xr.Dataset, baseline: xr.DataArray) -> xr.DataArray:
+        """Children starting a first episode of need in the base year: starts less re-referred ones."""
+        again = baseline.sel(indicator="rereferrals", drop=True)
+        return float(stats["children_in_need_starts"]) * (1.0 - again)
+
+    def _lifetime(
+        self, usual: xr.DataArray, baseline: xr.DataArray, stats: xr.Dataset, prices: xr.DataArray
+    ) -> xr.DataArray:
+        others = pathways.comparator(baseline, stats, self.draws)
+        excess = (usual - others) * self.shares
+        readings = xr.concat([usual, excess], xr.Variable("reading", ["gross", "excess"]), join="exact")
+        return costing.lifetime_cost(readings, self.rows, prices, self.weights)
+
+    def _annual(self, quantity: xr.DataArray, prices: xr.DataArray) -> xr.DataArray:
+        """Cost of one year's events: what is paid this year, and the present value of what they lead to."""
+        return costing.lifetime_cost(quantity.expand_dims(year=[0]), self.rows, prices, self.weights)
+
+    def _curve(
+        self, stats: xr.Dataset, prices: xr.DataArray, hazards: pathways.Hazards, usual: xr.DataArray
+    ) -> tuple[xr.DataArray, xr.DataArray]:
+        """Lifetime cost avoided (source, multiple, component) as a year's early-help spend changes."""
+        scenario = self.scenario
+        today = float(stats["early_help_spend"] * stats["population_0_17"])
+        multiples = xr.DataArray(np.array(SPEND_MULTIPLES), dims="multiple", coords={"multiple": list(SPEND_MULTIPLES)})
+        reached = pathways.children_reached((multiples - 1.0) * today, self.draws, stats, scenario.option)
+        full = scenario.effect.replication * scenario.effect.take_up
+        parts = []
+        for source in SOURCES:
+            moved = pathways.with_effects(hazards, self.effects.sel(source=source, drop=True))
+            saved = usual - pathways.per_child(moved, strength=full, like=self.draws)
+            parts.append(costing.lifetime_cost(saved, self.rows, prices, self.weights) * reached)
+        avoided = xr.concat(parts, xr.Variable("source", list(SOURCES)), coords="minimal", compat="override")
+        return avoided.reset_coords(drop=True), multiples * today

@@ -1,0 +1,36 @@
+"""What people read: the report, the workbook, the headline and the figures of a finished run."""
+
+from toolkit.report.figures import (
+    plot_annual_cost,
+    plot_break_even,
+    plot_cost_by_outcome,
+    plot_cost_by_payer,
+    plot_council_cash,
+    plot_effects,
+    plot_payback,
+    plot_spend_cost_curve,
+    plot_who_pays,
+)
+from toolkit.report.headline import headline, headline_rows, headline_sentence, summary
+from toolkit.report.html import write_html
+from toolkit.report.outputs import write_all
+from toolkit.report.workbook import write_workbook
+
+__all__ = [
+    "headline",
+    "headline_rows",
+    "headline_sentence",
+    "plot_annual_cost",
+    "plot_break_even",
+    "plot_cost_by_outcome",
+    "plot_cost_by_payer",
+    "plot_council_cash",
+    "plot_effects",
+    "plot_payback",
+    "plot_spend_cost_curve",
+    "plot_who_pays",
+    "summary",
+    "write_all",
+    "write_html",
+    "write_workbook",
+]

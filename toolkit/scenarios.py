@@ -1,0 +1,275 @@
+"""A scenario: what is spent, on whom, for how long, with which effect, and how it is appraised.
+
+A scenario is a YAML file and nothing else; its hash names the run. A file may say ``based_on`` and
+give only what differs, so that a preset is as short as its idea.
+"""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from toolkit.evidence import Register
+from toolkit.prices import real_rate, rebase
+from toolkit.schema import OUTCOMES, InputError, data_folder
+
+LONGEST_HORIZON = 70  # a child born in the third spending year turns 67 in year 69: no evidence goes further
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Option(_Frozen):
+    """What is bought: pounds per child a year, for whom, and at what cost per family."""
+
+    spend_per_child: Annotated[float, Field(ge=0, le=1000)]
+    years: Annotated[int, Field(ge=1, le=10)]
+    cut: bool = False
+    cost_per_family: str = "troubled_family_intervention_cost"
+    group: Literal["in_need", "care_edge"] = "in_need"
+
+
+class Effect(_Frozen):
+    """What the offer changes: the source of the effect and how it grows, fades and replicates."""
+
+    source: Literal["trials", "panel", "combined", "judgement"] = "combined"
+    replication: Annotated[float, Field(ge=0, le=1)] = 0.5
+    take_up: Annotated[float, Field(ge=0, le=1)] = 1.0
+    ramp: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0.5, 1.0, 1.0)
+    fades: bool = True
+    detection: bool = False
+    family_group_conferencing: bool = False
+
+
+class Adjustments(_Frozen):
+    """Green Book and Greater Manchester adjustments, each a share; the defaults leave the result alone."""
+
+    optimism_bias: Annotated[float, Field(ge=0, le=2)] = 0.0
+    deadweight: Annotated[float, Field(ge=0, le=1)] = 0.0
+    displacement: Annotated[float, Field(ge=0, le=1)] = 0.0
+    attribution: Annotated[float, Field(ge=0, le=1)] = 1.0
+    drop_off: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class Override(_Frozen):
+    """A figure of the user's own in place of a cited one; the reason is printed beside it."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    interval_level: Annotated[float, Field(gt=0, lt=1)] | None = None
+    price_year: str | None = None
+    reason: Annotated[str, Field(min_length=5)]
+
+    @model_validator(mode="after")
+    def _interval_is_whole(self) -> "Override":
+        bounds = (self.low, self.high)
+        if any(bound is None for bound in bounds) and any(bound is not None for bound in bounds):
+            raise ValueError("low and high go together: give both or neither")
+        if self.low is not None and self.high is not None:
+            if self.interval_level is None:
+                raise ValueError("an interval without a level: add interval_level, for example 0.9")
+            if not self.low <= self.value <= self.high:
+                raise ValueError("value lies outside low-high")
+        return self
+
+
+class Scenario(_Frozen):
+    """Everything a run depends on besides the evidence and the statistics."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=60)]
+    title: Annotated[str, Field(max_length=120)]
+    description: str = ""
+    first_year: Annotated[int, Field(ge=2025, le=2030)] = 2025
+    horizon: Annotated[int, Field(ge=5)] = LONGEST_HORIZON
+    price_base: Annotated[str, Field(pattern=r"^\d{4}/\d{2}$")] = "2025/26"
+    discount_schedule: str = "green_book_2026_standard"
+    outcomes: tuple[str, ...] = OUTCOMES
+    option: Option
+    effect: Effect = Effect()
+    adjustments: Adjustments = Adjustments()
+    overrides: Mapping[str, Override] = {}
+    seed: Annotated[int, Field(ge=0)] = 20261122
+    draws: Annotated[int, Field(ge=25, le=5000)] = 1000
+    chains: Annotated[int, Field(ge=2, le=8)] = 4
+
+    @model_validator(mode="after")
+    def _stands_on_evidence(self) -> "Scenario":
+        if self.horizon > LONGEST_HORIZON:
+            raise ValueError(
+                f"horizon {self.horizon} is past the evidence, which ends at age 67: use {LONGEST_HORIZON} or less"
+            )
+        unknown = sorted(set(self.outcomes) - set(OUTCOMES))
+        if unknown or not self.outcomes:
+            raise ValueError(f"outcomes {unknown or '[]'} are not known; choose from {list(OUTCOMES)}")
+        if len(self.effect.ramp) < self.option.years:
+            raise ValueError("effect.ramp needs one share for each spending year")
+        return self
+
+    @property
+    def hash(self) -> str:
+        """Short SHA-256 of everything that can move a result (titles and descriptions cannot)."""
+        content = self.model_dump(mode="json", exclude={"name", "title", "description"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def available(folder: Path | None = None) -> list[str]:
+    """Return the names of the shipped scenarios."""
+    return sorted(path.stem for path in ((folder or data_folder()) / "scenarios").glob("*.yaml"))
+
+
+def load(name_or_path: str | Path, *, folder: Path | None = None) -> Scenario:
+    """Read a shipped scenario by name, or any scenario file by its path.
+
+    Raises
+    ------
+    InputError
+        Unknown name, unreadable YAML, unknown key (the nearest is suggested) or a value out of range.
+    """
+    return _validate(_read(str(name_or_path), folder or data_folder()), str(name_or_path))
+
+
+def change(scenario: Scenario, **changes: Any) -> Scenario:
+    """Return a copy with some values changed, nested mappings merged, and everything validated again."""
+    return _validate(_merge(scenario.model_dump(mode="json"), changes), scenario.name)
+
+
+def _read(name: str, folder: Path, seen: tuple[str, ...] = ()) -> dict[str, Any]:
+    path = Path(name) if name.endswith((".yaml", ".yml")) else folder / "scenarios" / f"{name}.yaml"
+    if not path.is_file():
+        close = difflib.get_close_matches(name, available(folder), n=3)
+        hint = f"did you mean {', '.join(close)}?" if close else f"shipped ones are {', '.join(available(folder))}."
+        raise InputError(f"scenario '{name}': no such file or shipped scenario. Mend: {hint}")
+    if name in seen:
+        raise InputError(f"{path}: based_on goes round in a circle ({' > '.join([*seen, name])}).")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+        raise InputError(f"{path}: not readable as YAML ({problem}). Mend: compare it with a shipped scenario.") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: a scenario is a mapping of keys to values. Mend: compare it with a shipped one.")
+    base = content.pop("based_on", None)
+    return content if base is None else _merge(_read(str(base), folder, (*seen, name)), content)
+
+
+def _merge(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(dict(merged[key]), value) if nested else value
+    return merged
+
+
+def _validate(content: dict[str, Any], where: str) -> Scenario:
+    try:
+        return Scenario.model_validate(content)
+    except ValidationError as problem:
+        raise InputError("\n".join(_explain(error, where) for error in problem.errors())) from None
+
+
+def _explain(error: Any, where: str) -> str:
+    place = [str(part) for part in error["loc"]]
+    key = ".".join(place) or "scenario"
+    if error["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(place[-1], _known_keys(), n=1)
+        hint = f"did you mean '{close[0]}'?" if close else "see data/scenarios/family_help.yaml for every key."
+        return f"scenario {where}: unknown key '{key}'. Mend: {hint}"
+    what = error["msg"].removeprefix("Value error, ")
+    return f"scenario {where}: {key}: {what} (given: {str(error.get('input'))[:60]}). Mend: change or remove that line."
+
+
+def _known_keys() -> list[str]:
+    parts: tuple[type[BaseModel], ...] = (Scenario, Option, Effect, Adjustments, Override)
+    return sorted({key for part in parts for key in part.model_fields})
+
+
+def resolve(scenario: Scenario, register: Register) -> pd.DataFrame:
+    """Return exactly the figures this run uses, one row a role, with any override flagged.
+
+    Parameters
+    ----------
+    scenario
+        A validated scenario.
+    register
+        The cited figures.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by role: id, value, low, high, interval_kind, interval_level, unit, price_year,
+        distribution, confidence, source, locator, url, note, reason, overridden.
+
+    Raises
+    ------
+    InputError
+        A role points at an unknown, superseded or unusable figure, or an override at no role's figure.
+    """
+    roles = register.tables["roles"].set_index("role").copy()
+    roles.loc["cost_per_family", "id"] = scenario.option.cost_per_family
+    missing = [key for key in roles["id"] if key not in register.figures.index]
+    if missing:
+        why = register.excluded.loc[register.excluded.index.isin(missing)].to_dict("index")
+        close = difflib.get_close_matches(missing[0], list(register.figures.index), n=3)
+        raise InputError(f"figure '{missing[0]}' cannot be used: {why or 'no such id'}. Mend: choose another, e.g. {close}.")
+    columns = [
+        "description", "value", "low", "high", "interval_kind", "interval_level", "unit", "price_year",
+        "confidence", "source", "locator", "url", "superseded_by", "note",
+    ]  # fmt: skip
+    table = roles[["id", "distribution", "reason"]].join(register.figures[columns], on="id").assign(overridden=False)
+    stale = table.index[table["superseded_by"].fillna("").ne("")]
+    if len(stale):
+        row = table.loc[stale[0]]
+        raise InputError(f"role '{stale[0]}' uses '{row['id']}', superseded by '{row['superseded_by']}'. Mend: use that.")
+    for key, override in scenario.overrides.items():
+        _apply(table, key, override)
+    return _in_real_terms(table, scenario, register)
+
+
+def _in_real_terms(table: pd.DataFrame, scenario: Scenario, register: Register) -> pd.DataFrame:
+    """Add the figures in the scenario's price base, real rates, and the graded spread of each."""
+    deflators = register.deflators
+    grades = register.tables["graded_uncertainty"].set_index("grade")["coefficient_of_variation"]
+    table = table.assign(coefficient_of_variation=float("nan"), graded=False)
+    for role, row in table.iterrows():
+        for bound in ("value", "low", "high"):
+            number = float(row[bound]) if pd.notna(row[bound]) else float("nan")
+            if str(row["unit"]).startswith("GBP"):
+                if not str(row["price_year"] or ""):
+                    raise InputError(f"{role} ({row['id']}): money without a price year. Mend: give its price_year.")
+                number = rebase(number, str(row["price_year"]), to=scenario.price_base, deflators=deflators)
+            elif "nominal" in str(row["unit"]):
+                period = register.tables["economic_parameters"].set_index("id").loc[row["id"]]
+                number = real_rate(number, period["period_from"], period["period_to"], deflators=deflators)
+            table.loc[role, f"real_{bound}"] = number
+        own = row["interval_kind"] in ("confidence", "range") and pd.notna(row["low"]) and pd.notna(row["high"])
+        if not own and row["distribution"] != "fixed":
+            grade = str(row["confidence"]) + ("_old" if _is_old(str(row["price_year"] or ""), scenario) else "")
+            table.loc[role, ["coefficient_of_variation", "graded"]] = [float(grades[grade]), True]
+    return table
+
+
+def _is_old(price_year: str, scenario: Scenario) -> bool:
+    return price_year[:4].isdigit() and int(price_year[:4]) < int(scenario.price_base[:4]) - 10
+
+
+def _apply(table: pd.DataFrame, key: str, override: Override) -> None:
+    rows = table.index[(table["id"] == key) | (table.index == key)]
+    if rows.empty:
+        close = difflib.get_close_matches(key, [*table["id"], *table.index], n=3)
+        raise InputError(f"overrides.{key}: this run uses no such figure. Mend: did you mean {close}?")
+    for role in rows:
+        given = override.model_dump(exclude={"reason"}, exclude_none=True)
+        table.loc[role, ["low", "high", "interval_level", "interval_kind"]] = [float("nan")] * 3 + [""]
+        for column, value in given.items():
+            table.loc[role, column] = value
+        if override.low is not None:
+            table.loc[role, "interval_kind"] = "range"
+        table.loc[role, "overridden"] = True
+        table.loc[role, "reason"] = override.reason

@@ -1,0 +1,126 @@
+"""The shared vocabulary of the package: dimension names, the array laws and the one error users see.
+
+Everything else in the package builds on these names, so they stand in one place. The laws they
+serve are written in ARCHITECTURE.md: shared dimensions match exactly or raise, a user's NaN raises,
+every array says its units, and money says its price base.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+PRICE_BASE = "2025/26"
+BUSINESS_AS_USUAL = "business_as_usual"
+INVESTMENT = "investment"
+
+INDICATORS = ("rereferrals", "first_time_entrants", "gcse_grade_4", "care_starts")
+OUTCOMES = ("repeat_referrals", "youth_justice", "gcse_attainment", "care")
+PAYERS = (
+    "local_authority",
+    "schools",
+    "police_and_justice",
+    "nhs",
+    "dwp",
+    "hmrc",
+    "individuals",
+    "victims",
+    "wider_society",
+)
+ACCOUNTS = ("fiscal", "economic", "social")
+SAMPLE_DIMS = ("chain", "draw")
+
+Labelled = xr.DataArray | xr.Dataset
+
+
+class InputError(ValueError):
+    """Something a user gave cannot be used; the message says where, what and how to mend it."""
+
+
+def data_folder() -> Path:
+    """Return the folder that holds the shipped evidence, statistics and scenarios.
+
+    Raises
+    ------
+    InputError
+        If neither the installed copy nor the one beside the source is there.
+    """
+    package = Path(__file__).resolve().parent
+    for folder in (package / "_data", package.parent / "data"):
+        if (folder / "datapackage.json").is_file():
+            return folder
+    raise InputError(
+        f"{package.parent / 'data'}: the data folder is missing. Mend: restore it from the repository, "
+        "or reinstall the package."
+    )
+
+
+def aligned[T: Labelled](*objects: T) -> tuple[T, ...]:
+    """Return the objects unchanged if their shared dimensions carry the same labels, else raise.
+
+    xarray's default join would silently drop the areas that two arrays do not share.
+
+    Parameters
+    ----------
+    *objects
+        Labelled arrays of any dims.
+
+    Raises
+    ------
+    InputError
+        Names the dimension and the labels that do not match.
+    """
+    for position, first in enumerate(objects):
+        for second in objects[position + 1 :]:
+            for dim in set(first.dims) & set(second.dims):
+                _match(first, second, str(dim))
+    return objects
+
+
+def _match(first: Labelled, second: Labelled, dim: str) -> None:
+    if dim not in first.indexes or dim not in second.indexes:
+        if first.sizes[dim] != second.sizes[dim]:
+            raise InputError(f"dimension '{dim}': sizes {first.sizes[dim]} and {second.sizes[dim]} differ.")
+        return
+    left, right = first.indexes[dim], second.indexes[dim]
+    if left.equals(right):
+        return
+    odd = list(left.symmetric_difference(right, sort=False)[:5])
+    what = f"labels {odd} are on one side only" if odd else "the same labels stand in another order"
+    raise InputError(
+        f"dimension '{dim}': {what}. Mend: select or reorder one side with .sel({dim}=other['{dim}'])."
+    )
+
+
+def check(
+    array: xr.DataArray, *, dims: tuple[str, ...] = (), units: str | None = None, allow_nan: bool = False
+) -> xr.DataArray:
+    """Return ``array`` if it keeps the array laws, else raise.
+
+    Parameters
+    ----------
+    array
+        Any labelled array.
+    dims
+        Dimensions that must be present.
+    units
+        Required ``units`` attribute; money ("GBP...") must also carry ``price_base``.
+    allow_nan
+        NaN is refused unless its meaning is documented where this is set.
+
+    Raises
+    ------
+    InputError
+        Names the array and the law it breaks.
+    """
+    name = array.name or "array"
+    missing = [dim for dim in dims if dim not in array.dims]
+    if missing:
+        raise InputError(f"{name}: lacks dimension(s) {missing}; it has {list(array.dims)}.")
+    if units is not None and array.attrs.get("units") != units:
+        raise InputError(f"{name}: units are {array.attrs.get('units')!r}, not {units!r}. Mend: set .attrs['units'].")
+    if str(array.attrs.get("units", "")).startswith("GBP") and not array.attrs.get("price_base"):
+        raise InputError(f"{name}: money without a price base. Mend: set .attrs['price_base'], for example '2025/26'.")
+    if not allow_nan and array.dtype.kind == "f" and not bool(np.isfinite(array).all()):
+        raise InputError(f"{name}: holds NaN or infinite values. Mend: fill or drop them before this step, and say why.")
+    return array

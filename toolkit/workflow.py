@@ -1,0 +1,232 @@
+"""The one composition: a scenario and some areas in, a priced and appraised run out.
+
+The command, the notebooks, the apps and the tests all come through here. Samplers are imported only
+where something is fitted, so that pricing a saved posterior needs none of them.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter, process_time
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from toolkit import appraisal, evidence, pathways, scenarios
+from toolkit.pricing import Progress as Progress
+from toolkit.pricing import price
+from toolkit.pricing import silent as silent
+from toolkit.records import assemble, open_netcdf, write_netcdf
+from toolkit.scenarios import Scenario
+from toolkit.schema import SAMPLE_DIMS, InputError
+
+REFERENCE_RISE = 0.10  # the rise in spend at which trials and panel meet, MODEL in ARCHITECTURE.md
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: the tree that is saved, and the tables that explain it."""
+
+    tree: xr.DataTree
+    scenario: Scenario
+    assumptions: pd.DataFrame
+    report_card: pd.DataFrame
+    excluded: pd.DataFrame
+    timings: dict[str, tuple[float, float]]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check of the fitted models passed."""
+        return bool(self.report_card["passed"].all())
+
+
+def run(
+    scenario: Scenario,
+    *,
+    areas: Iterable[str],
+    cache: Path,
+    refit: bool = False,
+    folder: Path | None = None,
+    progress: Progress = silent,
+    statistics: xr.Dataset | None = None,
+) -> Run:
+    """Fit (or reuse), price and appraise a scenario for some areas.
+
+    Parameters
+    ----------
+    scenario
+        From ``scenarios.load``.
+    areas
+        Area codes as in the statistics (see ``evidence.resolve_areas``).
+    cache
+        Folder of fitted posteriors, reused while their inputs are unchanged.
+    refit
+        Fit again even so.
+    folder
+        Data folder; the shipped one by default.
+    progress
+        Called with the stage's name and the share of it that is done.
+    statistics
+        Already loaded statistics, possibly of fewer areas (tests, a council's own data).
+
+    Raises
+    ------
+    InputError
+        Any bad input; nothing is written in that case.
+    """
+    clock = _Clock()
+    register = evidence.load_register(folder=folder)
+    statistics = evidence.load_statistics(folder) if statistics is None else statistics
+    chosen = _chosen(areas, statistics)
+    assumptions = scenarios.resolve(scenario, register)
+    clock.lap("load")
+    fitted = fit(statistics, scenario, register, cache=cache, refit=refit, progress=progress)
+    clock.lap("fit outcome model")
+    draws = evidence.sample(
+        assumptions, like=fitted["posterior"].to_dataset(), seed=scenario.seed, price_base=scenario.price_base
+    )
+    effects, effect_card = fit_effects(fitted, statistics, scenario, draws, register, cache=cache, refit=refit)
+    clock.lap("fit effects")
+    priced = price(fitted, statistics, scenario, draws, effects, register, areas=chosen, progress=progress)
+    clock.lap("price")
+    shares = {"partly_cashable": float(draws["cashable_share_partly"].mean())}
+    result = appraisal.appraise(
+        priced["cost"], schedule=scenario.discount_schedule, cashable_shares=shares, horizon=scenario.horizon
+    )
+    card = pd.concat([_card(fitted), effect_card], ignore_index=True)
+    tree = assemble(scenario, assumptions, fitted, draws, effects, priced, result, card, chosen, statistics)
+    clock.lap("appraise")
+    return Run(tree, scenario, assumptions, card, register.excluded, clock.laps)
+
+
+def _chosen(areas: Iterable[str], statistics: xr.Dataset) -> list[str]:
+    chosen = list(dict.fromkeys(areas))
+    unknown = [area for area in chosen if area not in statistics["area"].values]
+    if not chosen or unknown:
+        raise InputError(f"areas {unknown or 'none'}: not in the statistics. Mend: see `outcomes areas`.")
+    return chosen
+
+
+# Fitting -----------------------------------------------------------------------------------------
+
+
+def fit(
+    statistics: xr.Dataset,
+    scenario: Scenario,
+    register: evidence.Register,
+    *,
+    cache: Path,
+    refit: bool = False,
+    progress: Progress = silent,
+) -> xr.DataTree:
+    """Return the outcome model's posterior, fitted now or reused from ``cache`` while its inputs are unchanged."""
+    priors = register.tables["priors"]
+    path = cache / f"outcomes-{_key(statistics, priors, scenario.seed, scenario.draws, scenario.chains)}.nc"
+    if path.is_file() and not refit:
+        return open_netcdf(path)
+    from toolkit import models
+
+    model = models.outcomes(statistics, priors=priors)
+    fitted = models.fit(
+        model, statistics=statistics, seed=scenario.seed, draws=scenario.draws, chains=scenario.chains, progress=progress
+    )
+    card = models.diagnose(fitted)
+    fitted.attrs["report_card"] = card.to_json(orient="records")
+    write_netcdf(fitted, path)
+    return fitted
+
+
+def fit_effects(
+    fitted: xr.DataTree,
+    statistics: xr.Dataset,
+    scenario: Scenario,
+    draws: xr.Dataset,
+    register: evidence.Register,
+    *,
+    cache: Path,
+    refit: bool = False,
+) -> tuple[xr.Dataset, pd.DataFrame]:
+    """Return effect draws (chain, draw, source, outcome) and their checks, fitted now or reused."""
+    shares = reached_share(statistics, scenario, draws)
+    tables = {name: register.tables[name] for name in EFFECT_TABLES}
+    pool = "mixed" if scenario.effect.family_group_conferencing else "broad"
+    posterior = fitted["posterior"].to_dataset()
+    digest = hashlib.sha256(posterior["spend_within"].values.tobytes()).hexdigest()
+    path = cache / f"effects-{_key(digest, shares, pool, scenario.seed, *tables.values())}.nc"
+    if path.is_file() and not refit:
+        tree = open_netcdf(path)
+        return tree["effects"].to_dataset(), _card(tree)
+    from toolkit import models
+
+    effects, card = models.effect_draws(
+        tables, like=posterior, reached_share=shares, seed=scenario.seed, mixed=pool == "mixed"
+    )
+    tree = xr.DataTree.from_dict({"effects": effects})
+    tree.attrs["report_card"] = card.to_json(orient="records")
+    write_netcdf(tree, path)
+    return effects, card
+
+
+EFFECT_TABLES = ("effects", "meta_ready", "null_studies", "design_bias", "priors", "do_not_pool", "outcome_scales")
+
+
+def reached_share(statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset) -> dict[str, float]:
+    """Share of England's expected events that fall among children reached by a ten per cent rise in spend.
+
+    Trials speak per child reached, the panel per pound spent in an area; this share is where they meet.
+    """
+    base = evidence.base_year(statistics)
+    spend = base["early_help_spend"] * base["population_0_17"] * REFERENCE_RISE
+    known = spend.notnull() & (base["children_in_need"] > base["children_looked_after"])
+    base, spend = base.where(known, drop=True), spend.where(known, drop=True)
+    reached = pathways.children_reached(spend, draws, base, scenario.option).mean(SAMPLE_DIMS).sum("area")
+    eligible = (base["children_in_need"] - base["children_looked_after"]).sum("area")
+    share = float(reached / eligible)
+    teenagers = float(eligible * 8 / 18 / base["population_10_17"].sum("area"))
+    return {
+        "repeat_referrals": share,
+        "gcse_attainment": share,
+        "care": share * float(draws["care_from_need_share"].mean()),
+        "youth_justice": share * min(1.0, teenagers * float(draws["justice_ratio_in_need"].mean())),
+    }
+
+
+def _key(*parts: object) -> str:
+    """Short hash of inputs, with the versions that could change a fit."""
+    digest = hashlib.sha256(importlib.metadata.version("pymc").encode() + _code_digest())
+    for part in parts:
+        if isinstance(part, xr.Dataset):
+            for name in sorted(map(str, part.variables)):
+                digest.update(name.encode() + np.ascontiguousarray(part[name].values.astype(str)).tobytes())
+        elif isinstance(part, pd.DataFrame):
+            digest.update(part.to_csv().encode())
+        else:
+            digest.update(json.dumps(part, sort_keys=True, default=str).encode())
+    return digest.hexdigest()[:16]
+
+
+def _code_digest() -> bytes:
+    """Hash of the model code: a posterior fitted by other code is not reused."""
+    source = Path(__file__).resolve().parent / "models"
+    return b"".join(path.read_bytes() for path in sorted(source.glob("*.py")))
+
+
+def _card(tree: xr.DataTree) -> pd.DataFrame:
+    return pd.DataFrame(json.loads(str(tree.attrs["report_card"])))
+
+
+class _Clock:
+    """Wall and CPU seconds by stage."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, tuple[float, float]] = {}
+        self._last = (perf_counter(), process_time())
+
+    def lap(self, stage: str) -> None:
+        now = (perf_counter(), process_time())
+        self.laps[stage] = (now[0] - self._last[0], now[1] - self._last[1])
+        self._last = now
