@@ -10,3 +10,68 @@ from hypothesis import settings
 settings.register_profile("fast", max_examples=25, deadline=None, derandomize=True, database=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+from toolkit import evidence, scenarios, workflow
+
+# Every region, a merged area, two with hidden counts, and one too small to be fitted.
+DOZEN = [
+    "E06000001",  # Hartlepool
+    "E06000017",  # Rutland: first-time entrants always hidden
+    "E06000018",  # Nottingham
+    "E06000023",  # Bristol
+    "E08000003",  # Manchester
+    "E08000025",  # Birmingham
+    "E08000035",  # Leeds
+    "E09000001",  # City of London: predicted, not fitted
+    "E09000012",  # Hackney: two missing returns
+    "E09000027",  # Richmond upon Thames: a hidden count
+    "E10000016",  # Kent
+    "E10000020",  # Norfolk
+    "stable:Cumbria area",
+]
+LEEDS = "E08000035"
+
+
+@pytest.fixture(scope="session")
+def register() -> evidence.Register:
+    return evidence.load_register()
+
+
+@pytest.fixture(scope="session")
+def statistics() -> xr.Dataset:
+    return evidence.load_statistics()
+
+
+@pytest.fixture(scope="session")
+def dozen(statistics: xr.Dataset) -> xr.Dataset:
+    """Real statistics of a dozen areas."""
+    return statistics.sel(area=DOZEN)
+
+
+@pytest.fixture(scope="session")
+def small_scenario() -> scenarios.Scenario:
+    return scenarios.change(scenarios.load("family_help"), draws=200, chains=2)
+
+
+@pytest.fixture(scope="session")
+def fit_cache(
+    tmp_path_factory: pytest.TempPathFactory,
+    dozen: xr.Dataset,
+    small_scenario: scenarios.Scenario,
+    register: evidence.Register,
+) -> Path:
+    """The one real fit that all tests share: two chains on a dozen areas, saved as a run saves it."""
+    cache = tmp_path_factory.mktemp("cache")
+    workflow.fit(dozen, small_scenario, register, cache=cache)
+    return cache
+
+
+@pytest.fixture(scope="session")
+def small_run(fit_cache: Path, dozen: xr.Dataset, small_scenario: scenarios.Scenario) -> workflow.Run:
+    """A whole run for Leeds and Rutland on the shared fit."""
+    return workflow.run(small_scenario, areas=[LEEDS, "E06000017"], cache=fit_cache, statistics=dozen)

@@ -14,7 +14,7 @@ import xarray as xr
 from toolkit.prices import real_growth
 from toolkit.schema import ACCOUNTS, OUTCOMES, PAYERS, SAMPLE_DIMS, InputError, aligned
 
-COORDINATES = ("outcome", "payer", "account", "cashability")
+COORDINATES = ("outcome", "payer", "account", "cashability", "lag_years")
 
 
 def components(table: pd.DataFrame, *, outcomes: tuple[str, ...] = OUTCOMES) -> pd.DataFrame:
@@ -182,7 +182,9 @@ def with_programme(costs: xr.DataArray, spend: xr.DataArray, *, cashability: str
         GBP a year in the price base (option, year); negative where money is taken away.
     """
     extra = (spend * xr.ones_like(costs.isel(component=0, drop=True))).expand_dims(component=["programme"])
-    labels = {"outcome": "programme", "payer": "local_authority", "account": "fiscal", "cashability": cashability}
+    labels = {
+        "outcome": "programme", "payer": "local_authority", "account": "fiscal", "cashability": cashability, "lag_years": 0
+    }  # fmt: skip
     extra = extra.assign_coords({name: ("component", [value]) for name, value in labels.items()})
     joined = xr.concat([costs, extra.transpose(*costs.dims)], "component")
     return joined.assign_attrs(costs.attrs).rename("cost")

@@ -3,7 +3,6 @@
 import importlib.metadata
 import json
 import os
-import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +12,6 @@ from toolkit import evidence
 from toolkit.scenarios import Scenario
 
 PACKAGES = ("cost-of-outcomes", "pymc", "nutpie", "arviz", "xarray", "numpy")
-
 
 
 def assemble(
@@ -28,12 +26,14 @@ def assemble(
     areas: list[str],
     statistics: xr.Dataset,
 ) -> xr.DataTree:
+    """Put everything a run computed into one tree, with what names the run in its attributes.
+
+    Groups: ``assumptions/figures`` and ``assumptions/draws``, ``posterior`` (the chosen areas),
+    ``effects``, ``lives``, ``costs``, ``appraisal``, ``checks``. Arguments are what the stages return.
+    """
     posterior = fitted["posterior"].to_dataset()
-    names = statistics[["area_name", "region"]].sel(area=areas).reset_coords(drop=False) if areas else statistics
-    labels = {
-        "area_name": ("area", names["area_name"].values.astype(str)),
-        "region": ("area", names["region"].values.astype(str)),
-    }
+    chosen = statistics.sel(area=areas)
+    labels = {name: ("area", chosen[name].values.astype(str)) for name in ("area_name", "region")}
     lives = priced[["lives", "children_entering", "children_reached"]].assign_coords(labels)
     costs = priced.drop_vars(["lives", "children_entering", "children_reached"]).assign_coords(labels)
     tree = xr.DataTree.from_dict(
@@ -59,18 +59,24 @@ def assemble(
         "versions": json.dumps(
             {name: importlib.metadata.version(name) for name in PACKAGES}
         ),
+        "spend_range": _spend_range(chosen),
         "price_base": scenario.price_base,
         "first_year": scenario.first_year,
     }
     return tree
 
 
+def _spend_range(chosen: xr.Dataset) -> list[float]:
+    """Least and most the chosen areas have spent per child since 2013, over what they spend now."""
+    total = (chosen["early_help_spend"] * chosen["population_0_17"]).sum("area", skipna=False)
+    rate = (total / chosen["population_0_17"].sum("area")).sel(data_year=slice(2013, None)).dropna("data_year")
+    return [float(rate.min() / rate[-1]), float(rate.max() / rate[-1])]
+
+
 def write_netcdf(tree: xr.DataTree, path: Path) -> None:
     """Write a tree beside ``path`` and move it into place, so that no half-written file ever stands there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(suffix=".nc", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         encoding = {
             group.path: {

@@ -24,8 +24,6 @@ from toolkit.records import assemble, open_netcdf, write_netcdf
 from toolkit.scenarios import Scenario
 from toolkit.schema import SAMPLE_DIMS, InputError
 
-REFERENCE_RISE = 0.10  # the rise in spend at which trials and panel meet, MODEL in ARCHITECTURE.md
-
 
 @dataclass(frozen=True)
 class Run:
@@ -89,15 +87,15 @@ def run(
     draws = evidence.sample(
         assumptions, like=fitted["posterior"].to_dataset(), seed=scenario.seed, price_base=scenario.price_base
     )
-    effects, effect_card = fit_effects(fitted, statistics, scenario, draws, register, cache=cache, refit=refit)
-    clock.lap("fit effects")
+    effects = draw_effects(fitted, statistics, scenario, draws, register)
+    clock.lap("effects")
     priced = price(fitted, statistics, scenario, draws, effects, register, areas=chosen, progress=progress)
     clock.lap("price")
     shares = {"partly_cashable": float(draws["cashable_share_partly"].mean())}
     result = appraisal.appraise(
         priced["cost"], schedule=scenario.discount_schedule, cashable_shares=shares, horizon=scenario.horizon
     )
-    card = pd.concat([_card(fitted), effect_card], ignore_index=True)
+    card = _card(fitted)
     tree = assemble(scenario, assumptions, fitted, draws, effects, priced, result, card, chosen, statistics)
     clock.lap("appraise")
     return Run(tree, scenario, assumptions, card, register.excluded, clock.laps)
@@ -130,68 +128,73 @@ def fit(
         return open_netcdf(path)
     from toolkit import models
 
+    progress("fit outcome model", 0.0)
     model = models.outcomes(statistics, priors=priors)
-    fitted = models.fit(
-        model, statistics=statistics, seed=scenario.seed, draws=scenario.draws, chains=scenario.chains, progress=progress
-    )
-    card = models.diagnose(fitted)
-    fitted.attrs["report_card"] = card.to_json(orient="records")
+    fitted = models.fit(model, seed=scenario.seed, draws=scenario.draws, chains=scenario.chains, progress=False)
+    base = models.baseline(fitted, statistics)
+    national = fitted["posterior"]["national_rate"].sel(data_year=base["base_year"]).drop_vars("data_year")
+    fitted["posterior"] = fitted["posterior"].to_dataset().assign(baseline_rate=base, baseline_national=national)
+    fitted.attrs["report_card"] = models.diagnose(fitted).to_json(orient="records")
     write_netcdf(fitted, path)
+    progress("fit outcome model", 1.0)
     return fitted
 
 
-def fit_effects(
+def draw_effects(
     fitted: xr.DataTree,
     statistics: xr.Dataset,
     scenario: Scenario,
     draws: xr.Dataset,
     register: evidence.Register,
-    *,
-    cache: Path,
-    refit: bool = False,
-) -> tuple[xr.Dataset, pd.DataFrame]:
-    """Return effect draws (chain, draw, source, outcome) and their checks, fitted now or reused."""
-    shares = reached_share(statistics, scenario, draws)
-    tables = {name: register.tables[name] for name in EFFECT_TABLES}
-    pool = "mixed" if scenario.effect.family_group_conferencing else "broad"
-    posterior = fitted["posterior"].to_dataset()
-    digest = hashlib.sha256(posterior["spend_within"].values.tobytes()).hexdigest()
-    path = cache / f"effects-{_key(digest, shares, pool, scenario.seed, *tables.values())}.nc"
-    if path.is_file() and not refit:
-        tree = open_netcdf(path)
-        return tree["effects"].to_dataset(), _card(tree)
+) -> xr.Dataset:
+    """Return what help changes for a child reached (chain, draw, source, outcome), from every source at once."""
     from toolkit import models
 
-    effects, card = models.effect_draws(
-        tables, like=posterior, reached_share=shares, seed=scenario.seed, mixed=pool == "mixed"
+    rise = float(register.figures.loc["combined_reference_rise", "value"])
+    posterior = fitted["posterior"].to_dataset()
+    return models.effect_draws(
+        register.tables,
+        like=posterior,
+        outcome_posterior=posterior,
+        reached_share=reached_share(statistics, scenario, draws, rise=rise),
+        spend_rise=rise,
+        seed=scenario.seed,
+        mixed=scenario.effect.family_group_conferencing,
     )
-    tree = xr.DataTree.from_dict({"effects": effects})
-    tree.attrs["report_card"] = card.to_json(orient="records")
-    write_netcdf(tree, path)
-    return effects, card
 
 
-EFFECT_TABLES = ("effects", "meta_ready", "null_studies", "design_bias", "priors", "do_not_pool", "outcome_scales")
-
-
-def reached_share(statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset) -> dict[str, float]:
-    """Share of England's expected events that fall among children reached by a ten per cent rise in spend.
+def reached_share(
+    statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset, *, rise: float
+) -> dict[str, float]:
+    """Share of England's expected events, by outcome, among the children whom a rise in spend would reach.
 
     Trials speak per child reached, the panel per pound spent in an area; this share is where they meet.
+
+    Parameters
+    ----------
+    statistics
+        From ``evidence.load_statistics``.
+    scenario
+        Says who is eligible.
+    draws
+        Sampled figures (chain, draw); their means are used.
+    rise
+        The rise in early-help spend, a proportion.
     """
     base = evidence.base_year(statistics)
-    spend = base["early_help_spend"] * base["population_0_17"] * REFERENCE_RISE
-    known = spend.notnull() & (base["children_in_need"] > base["children_looked_after"])
-    base, spend = base.where(known, drop=True), spend.where(known, drop=True)
-    reached = pathways.children_reached(spend, draws, base, scenario.option).mean(SAMPLE_DIMS).sum("area")
+    spend = base["early_help_spend"] * base["population_0_17"] * rise
+    base = base.sel(area=base["fitted"].values)
+    spend = spend.sel(area=base["area"])
+    option = scenario.option.model_copy(update={"group": "in_need"})  # the panel's spend is on children in need
+    reached = pathways.children_reached(spend, draws, base, option).mean(SAMPLE_DIMS).sum("area")
     eligible = (base["children_in_need"] - base["children_looked_after"]).sum("area")
     share = float(reached / eligible)
-    teenagers = float(eligible * 8 / 18 / base["population_10_17"].sum("area"))
+    entrants = pathways.JUSTICE_YEARS / pathways.CHILDHOOD_YEARS * eligible / base["population_10_17"].sum("area")
     return {
         "repeat_referrals": share,
         "gcse_attainment": share,
         "care": share * float(draws["care_from_need_share"].mean()),
-        "youth_justice": share * min(1.0, teenagers * float(draws["justice_ratio_in_need"].mean())),
+        "youth_justice": share * min(1.0, float(entrants) * float(draws["justice_ratio_in_need"].mean())),
     }
 
 

@@ -64,7 +64,7 @@ def appraise(
     ----------
     costs
         Real GBP, dims (draws, option, year, component); coordinates outcome, payer, account and, if
-        cashable savings are wanted, cashability on component. Programme spending is the components
+        cashable savings are wanted, cashability (and lag_years) on component. Programme spending is the components
         with outcome "programme". Further dims, such as area, are kept.
     schedule, timing, schedules, base_year
         As in ``discount_factors``.
@@ -194,6 +194,15 @@ def _cashable_share(costs: xr.DataArray, shares: Mapping[str, float]) -> xr.Data
     return every.copy(
         data=[1.0 if spent else known[grade] for spent, grade in zip(spending, grades, strict=True)]
     )
+
+
+def _lagged(cashable: xr.DataArray) -> xr.DataArray:
+    """Move each saving to the year in which it leaves the budget, if lag_years(component) is stated."""
+    if "lag_years" not in cashable.coords:
+        return cashable
+    lags = cashable["lag_years"].values.astype(int)
+    parts = [cashable.isel(component=[k]).shift(year=lag, fill_value=0.0) for k, lag in enumerate(lags)]
+    return xr.concat(parts, "component").transpose(*cashable.dims)
 
 
 def _checked(costs: xr.DataArray) -> None:

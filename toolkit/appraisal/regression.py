@@ -21,8 +21,8 @@ type Terms = Callable[[np.ndarray], np.ndarray]
 SPLINE_TERMS = 5  # per parameter, straight line included
 MOST_TERMS = 300  # above this the products are left out; a tenth of the draws if that is fewer
 RICH_TERMS = 100  # up to this the products are of curves, above it of straight lines only
-INDUCING = 200  # points that stand for all draws in the Gaussian process
-LEARNING = 300  # draws that its length scales are learnt from
+INDUCING = 150  # points that stand for all draws in the Gaussian process
+LEARNING = 150  # draws that its length scales are learnt from
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,28 @@
 """PyMC models from Dataset to posterior, one module a model, and the checks they must pass."""
 
-from toolkit.models.diagnose import diagnose, passed
-from toolkit.models.fit import fit
-from toolkit.models.outcomes import outcomes
-from toolkit.models.rates import baseline
+import pytensor
 
-__all__ = ["baseline", "diagnose", "fit", "outcomes", "passed"]
+# numba brings its own linear algebra. Saying so here keeps PyTensor from looking for a library to link
+# with and warning every user who installed it with pip.
+pytensor.config.blas__ldflags = ""
+
+from toolkit.models.diagnose import diagnose, passed  # noqa: E402
+from toolkit.models.effects import effects, quadrature  # noqa: E402
+from toolkit.models.fit import fit  # noqa: E402
+from toolkit.models.outcomes import outcomes  # noqa: E402
+from toolkit.models.rates import baseline  # noqa: E402
+from toolkit.models.sources import effect_draws, panel_signal  # noqa: E402
+from toolkit.models.studies import study_table  # noqa: E402
+
+__all__ = [
+    "baseline",
+    "diagnose",
+    "effect_draws",
+    "effects",
+    "fit",
+    "outcomes",
+    "panel_signal",
+    "passed",
+    "quadrature",
+    "study_table",
+]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from toolkit.models.rates import last_rates
 from toolkit.schema import InputError
 
 RHAT_BELOW = 1.01
@@ -30,7 +31,8 @@ def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
     ----------
     posterior
         From :func:`toolkit.models.fit`: all of its ``posterior`` group is checked, constants and the NaN of
-        years without data apart.
+        years without data apart. Of ``area_rate``, whose every year is a function of quantities checked
+        anyway, the last year is checked, the one that scenarios start from.
 
     Returns
     -------
@@ -77,6 +79,8 @@ def _groups(posterior: xr.DataTree) -> tuple[xr.Dataset, xr.Dataset]:
     if missing:
         raise InputError(f"diagnose: the posterior has no group {missing}. Mend: pass what models.fit returned.")
     draws, statistics = posterior["posterior"].to_dataset(), posterior["sample_stats"].to_dataset()
+    if "area_rate" in draws:
+        draws = draws.drop_vars("area_rate").assign(area_rate=last_rates(draws["area_rate"]))
     if draws.sizes["chain"] < 2 or draws.sizes["draw"] < 4:
         raise InputError("diagnose: needs two chains of four draws or more. Mend: fit with chains=4, draws=1000.")
     return draws, statistics

@@ -17,6 +17,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 from numpy.typing import NDArray
+from pymc.distributions.transforms import log_exp_m1
 from scipy.special import log_ndtr, logsumexp
 
 from toolkit.models.scales import LOGISTIC_SD, STANDARDISED, scale_of
@@ -148,8 +149,8 @@ def effects(
     Returns
     -------
     pymc.Model
-        Free variables ``mean_effect`` and ``between_sites`` and the predictive ``new_site_effect``, dims
-        outcome. Every array is data: a new study needs no new compilation.
+        ``mean_effect``, ``between_sites`` and the predictive ``new_site_effect``, dims outcome. Every array
+        is data: a new study needs no new compilation.
 
     References
     ----------
@@ -159,7 +160,9 @@ def effects(
     with pm.Model(coords={"outcome": list(outcomes)}) as model:
         held = {name: pm.Data(name, value) for name, value in data.items()}
         mean = pm.Normal("mean_effect", held["mean_prior"], held["mean_prior_sd"], dims="outcome")
-        between = pm.HalfNormal("between_sites", held["between_prior_sd"], dims="outcome")
+        # On the log scale a half-normal ends in a wall that long steps hit; softplus makes it a slope.
+        scaled = pm.HalfNormal("between_scaled", 1, dims="outcome", default_transform=log_exp_m1)
+        between = pm.Deterministic("between_sites", held["between_prior_sd"] * scaled, dims="outcome")
         site = pm.Normal("site", 0, 1, dims="outcome")
         pm.Deterministic("new_site_effect", mean + between * site, dims="outcome")
         pm.Potential("measured", _measured(mean, between, held))

@@ -112,7 +112,7 @@ def compile_model(model: pm.Model) -> Any:
     ``fastmath`` is off so that a warm and a cold compile cache give the same draws. The few functions that
     run once, in Python, spare the user a C compiler and its warnings.
     """
-    with pytensor.config.change_flags(numba__fastmath=False, mode="FAST_COMPILE"):
+    with pytensor.config.change_flags(numba__fastmath=False, cxx=""):
         return nutpie.compile_pymc_model(model)
 
 

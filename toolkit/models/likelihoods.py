@@ -21,6 +21,7 @@ import numba
 import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pytensor.gradient import DisconnectedType
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
@@ -150,8 +151,37 @@ def cell_log_probabilities(
     return log_p, on_eta, on_size
 
 
+@numba.njit(cache=True, nogil=True)
+def area_log_probability(deviation: Array, cholesky: Array) -> tuple[float, Array, Array]:
+    """Return the log-density of correlated normal columns and its slopes, the constant 2 pi dropped.
+
+    ``deviation`` (indicator, area) has columns N(0, L L'), with L the lower triangle ``cholesky``.
+    """
+    size, columns = deviation.shape
+    standard, on_deviation, on_cholesky = np.zeros(deviation.shape), np.zeros(deviation.shape), np.zeros(cholesky.shape)
+    log_p = 0.0
+    for k in range(size):
+        log_p -= columns * math.log(cholesky[k, k])
+        on_cholesky[k, k] -= columns / cholesky[k, k]
+    for i in range(columns):
+        for k in range(size):
+            rest = deviation[k, i]
+            for j in range(k):
+                rest -= cholesky[k, j] * standard[j, i]
+            standard[k, i] = rest / cholesky[k, k]
+            log_p -= 0.5 * standard[k, i] ** 2
+        for k in range(size - 1, -1, -1):
+            rest = standard[k, i]
+            for j in range(k + 1, size):
+                rest += cholesky[j, k] * on_deviation[j, i]
+            on_deviation[k, i] = -rest / cholesky[k, k]
+            for j in range(k + 1):
+                on_cholesky[k, j] -= on_deviation[k, i] * standard[j, i]
+    return log_p, on_deviation, on_cholesky
+
+
 class CellLogProbability(Op):  # type: ignore[misc]
-    """The kernel above as one node of the graph, so that compiling it costs the same for any number of cells."""
+    """The kernel of cells as one node of the graph, so that compiling it costs the same for any number of cells."""
 
     __props__ = ()
 
@@ -165,7 +195,7 @@ class CellLogProbability(Op):  # type: ignore[misc]
         for storage, value in zip(outputs, cell_log_probabilities(*inputs), strict=True):
             storage[0] = value
 
-    def infer_shape(self, fgraph: Any, node: Apply, shapes: list[Any]) -> list[Any]:
+    def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
         """All three outputs have the shape of eta."""
         return [shapes[0]] * 3
 
@@ -175,21 +205,60 @@ class CellLogProbability(Op):  # type: ignore[misc]
 
     def pullback(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:
         """Multiply by the slopes that the forward pass has already found."""
-        from pytensor.gradient import DisconnectedType
+        on_size = (cotangents[0] * outputs[2]).sum(axis=(1, 2), keepdims=True)
+        return [cotangents[0] * outputs[1], on_size] + [DisconnectedType()() for _ in inputs[2:]]
 
-        value = cotangents[0]
-        on_size = (value * outputs[2]).sum(axis=(1, 2), keepdims=True)
-        return [value * outputs[1], on_size] + [DisconnectedType()() for _ in inputs[2:]]
+
+class AreaLogProbability(Op):  # type: ignore[misc]
+    """The kernel of areas as one node: PyTensor's own triangular solve takes several times longer to compile."""
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Any) -> Apply:
+        """Take the deviations of areas from their means and the lower triangle."""
+        tensors = [pt.as_tensor_variable(value) for value in inputs]
+        return Apply(self, tensors, [pt.dscalar(), *(tensor.type() for tensor in tensors)])
+
+    def perform(self, node: Apply, inputs: list[Array], outputs: list[list[Array]]) -> None:
+        """Evaluate outside numba's own mode."""
+        log_p, *slopes = area_log_probability(*inputs)
+        for storage, value in zip(outputs, (np.asarray(log_p), *slopes), strict=True):
+            storage[0] = value
+
+    def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
+        """A scalar, and slopes of the shape of the arguments."""
+        return [(), *shapes]
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """Only the log-density can be differentiated."""
+        return [[True, False, False]] * 2
+
+    def pullback(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:
+        """Multiply by the slopes that the forward pass has already found."""
+        return [cotangents[0] * slope for slope in outputs[1:]]
+
+
+# The version makes PyTensor's cache on disk forget the kernels whenever this file changes.
+_KERNEL_VERSION = crc32(inspect.getsource(sys.modules[__name__]).encode())
 
 
 @register_funcify_default_op_cache_key(CellLogProbability)  # type: ignore[untyped-decorator]
-def _numba_cell_log_probability(op: Op, **_: Any) -> tuple[Any, int]:
+def _numba_cells(op: Op, **_: Any) -> tuple[Any, int]:
     @numba_njit  # type: ignore[untyped-decorator]
     def kernel(eta: Array, log_size: Array, lower: Array, upper: Array, exposure: Array, family: Array) -> Any:
         return cell_log_probabilities(eta, log_size, lower, upper, exposure, family)
 
-    # The version makes PyTensor's cache on disk forget the kernel whenever this file changes.
-    return kernel, crc32(inspect.getsource(sys.modules[__name__]).encode())
+    return kernel, _KERNEL_VERSION
+
+
+@register_funcify_default_op_cache_key(AreaLogProbability)  # type: ignore[untyped-decorator]
+def _numba_areas(op: Op, **_: Any) -> tuple[Any, int]:
+    @numba_njit  # type: ignore[untyped-decorator]
+    def kernel(deviation: Array, cholesky: Array) -> Any:
+        log_p, on_deviation, on_cholesky = area_log_probability(deviation, cholesky)
+        return np.asarray(log_p), on_deviation, on_cholesky
+
+    return kernel, _KERNEL_VERSION
 
 
 def log_probability(value: Any, eta: Any, log_size: Any, upper: Any, exposure: Any, family: Any) -> Any:

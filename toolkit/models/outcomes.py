@@ -27,7 +27,7 @@ import xarray as xr
 from scipy.linalg import block_diag, eigh, null_space
 
 from toolkit.models.design import design_of
-from toolkit.models.likelihoods import log_probability, simulate
+from toolkit.models.likelihoods import AreaLogProbability, log_probability, simulate
 from toolkit.models.priors import load_priors, prior, setting
 from toolkit.models.rates import complete
 from toolkit.schema import INDICATORS
@@ -93,9 +93,13 @@ def _coords(design: xr.Dataset, modes: xr.Dataset) -> dict[str, Any]:
 
 
 def _region_effect(design: xr.Dataset, region_sd: Any) -> Any:
-    """Zero-sum regional effects (indicator, region): independent coordinates in an orthonormal zero-sum basis."""
+    """Zero-sum regional effects (indicator, fitted area): independent coordinates in an orthonormal zero-sum basis.
+
+    Sums of products throughout: a matrix product or a look-up by index would compile for several seconds.
+    """
     mode = pm.Normal("region_modes", 0.0, region_sd[:, None], dims=("indicator", "region_mode"))
-    return mode @ zero_sum_basis(design.sizes["region_name"]).T
+    basis = zero_sum_basis(design.sizes["region_name"])[design["region_index"].values[design["fitted"].values]]
+    return (mode[:, None, :] * basis).sum(axis=2)
 
 
 def zero_sum_basis(size: int) -> np.ndarray:
@@ -107,7 +111,7 @@ def _area_level(design: xr.Dataset, table: pd.DataFrame, coefficient: dict[str, 
     fitted = design.sel(area=design["fitted"])
     mean = (
         coefficient["intercept"][:, None]
-        + region[:, fitted["region_index"].values]
+        + region
         + coefficient["spend_between"][:, None] * fitted["spend_between"].values
         + coefficient["low_income"][:, None] * fitted["low_income_between"].values
     )
@@ -132,10 +136,7 @@ def _area_level(design: xr.Dataset, table: pd.DataFrame, coefficient: dict[str, 
 
 
 def _area_log_probability(value: Any, mean: Any, cholesky: Any) -> Any:
-    """Multivariate normal over indicators, all areas in one triangular solve."""
-    standard = pt.linalg.solve_triangular(cholesky, value - mean, lower=True)
-    log_scale = pt.log(pt.diagonal(cholesky)).sum()
-    return -0.5 * (standard**2).sum() - value.shape[1] * log_scale
+    return AreaLogProbability()(value - mean, cholesky)[0]
 
 
 def _simulate_areas(mean: Any, cholesky: Any, rng: np.random.Generator | None = None, size: Any = None) -> Any:
@@ -168,7 +169,7 @@ def _year_modes(design: xr.Dataset, table: pd.DataFrame) -> xr.Dataset:
             "scale": ("year_mode", scale),
             "shift_spend": ("year_mode", spend),
             "shift_low_income": ("year_mode", low_income),
-            "owner": ("year_mode", owner),
+            "own": (("year_mode", "owner"), np.eye(len(parts))[owner]),
         },
         {"year_mode": np.arange(len(scale))},
     )
@@ -185,13 +186,13 @@ def _step_scale(indicator: str, years: np.ndarray, table: pd.DataFrame) -> np.nd
 
 def _year_effect(modes: xr.Dataset, coefficient: dict[str, Any], year_sd: Any) -> Any:
     """Return year effects (indicator, data_year), nought outside an indicator's window."""
-    owner = modes["owner"].values
+    own = modes["own"].values  # one column an indicator, one where it owns the mode
     mean = (
-        coefficient["spend_within"][owner] * modes["shift_spend"].values
-        + coefficient["low_income_within"][owner] * modes["shift_low_income"].values
+        (coefficient["spend_within"] * own).sum(axis=1) * modes["shift_spend"].values
+        + (coefficient["low_income_within"] * own).sum(axis=1) * modes["shift_low_income"].values
     )
-    mode = pm.Normal("year_modes", mean, year_sd[owner] * modes["scale"].values, dims="year_mode")
-    return (modes["basis"].values @ mode).reshape((int(owner.max()) + 1, -1))
+    mode = pm.Normal("year_modes", mean, (year_sd * own).sum(axis=1) * modes["scale"].values, dims="year_mode")
+    return (modes["basis"].values * mode).sum(axis=1).reshape((own.shape[1], -1))
 
 
 def _observe(eta: Any, dispersion: Any, fitted: xr.Dataset) -> None:

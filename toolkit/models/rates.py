@@ -71,11 +71,18 @@ def baseline(posterior: xr.DataTree, statistics: xr.Dataset) -> xr.DataArray:
         If the areas of the posterior are not those of the statistics.
     """
     rate = posterior["posterior"]["area_rate"]
-    aligned(rate.isel(chain=0, draw=0, data_year=0, indicator=0), statistics["area"])
-    years = rate["data_year"].where(rate.isel(chain=0, draw=0, area=0).notnull()).max("data_year").astype(int)
-    base = rate.sel(data_year=years).drop_vars("data_year").assign_coords(base_year=("indicator", years.values))
-    named = ", ".join(f"{name} {year}" for name, year in zip(years["indicator"].values, years.values, strict=True))
-    return base.rename("baseline_rate").assign_attrs(rate.attrs, base_years=named)
+    aligned(rate.isel(chain=0, draw=0, data_year=0, indicator=0, drop=True), statistics["area"])
+    return last_rates(rate)
+
+
+def last_rates(rate: xr.DataArray) -> xr.DataArray:
+    """Return the rates of each indicator's last year, with ``base_year`` (indicator) as a coordinate."""
+    known = rate.isel(chain=0, draw=0, area=0, drop=True).notnull().values
+    last = known.shape[1] - 1 - np.argmax(known[:, ::-1], axis=1)
+    years = rate["data_year"].values[last]
+    base = xr.concat([rate.isel(indicator=[k], data_year=t, drop=True) for k, t in enumerate(last)], "indicator")
+    named = ", ".join(f"{name} {year}" for name, year in zip(rate["indicator"].values, years, strict=True))
+    return base.assign_coords(base_year=("indicator", years)).rename("baseline_rate").assign_attrs(base_years=named)
 
 
 def _region_effect(sampled: xr.Dataset, design: xr.Dataset, regions: np.ndarray) -> xr.DataArray:
@@ -126,7 +133,7 @@ def _area_effect(
     noise = xr.DataArray(rng.normal(size=sizes), dims=("chain", "draw", "factor", "area"))
     drawn = mean + xr.dot(cholesky, noise, dim="factor")
     both = xr.concat([sampled["area_level"], drawn.transpose(*sampled["area_level"].dims)], "area")
-    return both.sel(area=design["area"].values)
+    return both.sel(area=design["area"].values).assign_coords(area=design["area"].values)
 
 
 def _area_rate(posterior: xr.Dataset, design: xr.Dataset) -> xr.DataArray:

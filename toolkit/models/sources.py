@@ -20,7 +20,6 @@ from toolkit.models.studies import Register, study_table
 from toolkit.schema import SAMPLE_DIMS, InputError, aligned
 
 SOURCES = ("trials", "panel", "combined", "judgement")
-SPEND_RISE = 0.10  # the rise in spending at which trials and panel meet
 
 Array = NDArray[np.float64]
 
@@ -30,7 +29,7 @@ def panel_signal(
     *,
     scales: pd.DataFrame,
     reached_share: float | Mapping[str, float] | xr.DataArray,
-    spend_rise: float = SPEND_RISE,
+    spend_rise: float,
 ) -> xr.Dataset:
     """Return what the association of spend with each outcome says at a rise in spending.
 
@@ -106,6 +105,7 @@ def effect_draws(
     like: xr.DataTree | xr.Dataset | xr.DataArray,
     reached_share: float | Mapping[str, float] | xr.DataArray,
     seed: int,
+    spend_rise: float,
     sources: Collection[str] = SOURCES,
     outcome_posterior: xr.DataTree | xr.Dataset | None = None,
     **pooling: Any,
@@ -123,6 +123,8 @@ def effect_draws(
     seed
         The sources share their underlying uniform and normal numbers, so that they differ by what they
         say and not by luck.
+    spend_rise
+        As for `panel_signal`.
     sources
         Any of ``SOURCES``. ``panel`` inverts the area's association to first order, log RR = log m / share,
         which never leaves the possible range; its spread between sites is that of the trials.
@@ -157,7 +159,7 @@ def effect_draws(
     if outcome_posterior is not None and {"panel", "combined"} & set(sources):
         scales, fit = register["outcome_scales"], _dataset(outcome_posterior)
         aligned(_labels(like), _labels(fit))
-        panel = panel_signal(fit, scales=scales, reached_share=reached_share)
+        panel = panel_signal(fit, scales=scales, reached_share=reached_share, spend_rise=spend_rise)
         both = quadrature(table, priors=priors, panel=panel, outcomes=names)
         drawn["combined"] = _draw_grid(both, uniforms)
         logistic = np.where(scales["scale"] == STANDARDISED, LOGISTIC_SD, 1.0)

@@ -1,6 +1,6 @@
 """From outcome rates to lives: who is reached, and what happens to children known to social care."""
 
-from toolkit.pathways.cohort import QUANTITIES, Hazards, walk
+from toolkit.pathways.cohort import AGES, JUSTICE_AGE, QUANTITIES, Hazards, walk
 from toolkit.pathways.lives import (
     adjustment_shares,
     comparator,
@@ -13,7 +13,12 @@ from toolkit.pathways.lives import (
 )
 from toolkit.pathways.reach import children_reached, families
 
+CHILDHOOD_YEARS = AGES
+JUSTICE_YEARS = AGES - JUSTICE_AGE
+
 __all__ = [
+    "CHILDHOOD_YEARS",
+    "JUSTICE_YEARS",
     "QUANTITIES",
     "Hazards",
     "adjustment_shares",

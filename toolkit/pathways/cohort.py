@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 AGES = 18  # ages at entry 0 to 17
+JUSTICE_AGE = 10  # of criminal responsibility in England
+EXAM_AGE = 16
 DETECTED_UNDER = 5  # help finds need in under-fives first
 QUANTITIES = (
     "rereferrals",
@@ -148,9 +150,9 @@ def _walk(  # type: ignore[no-untyped-def]
                 left_open = 1.0 - np.exp(-need_exit[s] - h_care)
                 open_to_care = left_open * h_care / (need_exit[s] + h_care)
                 open_to_closed = left_open - open_to_care
-                if age == 16:
+                if age == EXAM_AGE:
                     out[6, t, s] += (a + b + e) * below_now[t, s] + (c + d + f) * below_ever[t, s]
-                if age >= 10:
+                if age >= JUSTICE_AGE:
                     for k in range(6):
                         entering = clean[k, s] * (in_care[t, s] if k == 4 else in_need[t, s])
                         out[5, t, s] += entering

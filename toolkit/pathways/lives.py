@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from toolkit.pathways.cohort import AGES, QUANTITIES, QUANTITY_UNITS, Hazards, walk
-from toolkit.scenarios import Effect, Scenario
+from toolkit.pathways.cohort import AGES, EXAM_AGE, JUSTICE_AGE, QUANTITIES, QUANTITY_UNITS, Hazards, walk
+from toolkit.scenarios import Adjustments, Effect, Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
 
 CARE_AGE_ROLES = {
@@ -177,10 +177,12 @@ def project(hazards: Hazards, reached: xr.DataArray, scenario: Scenario) -> tupl
     usual = per_child(hazards, strength=0.0, like=reached)
     children = reached.transpose(*SAMPLE_DIMS).values
     lives = np.zeros((2, len(QUANTITIES), scenario.horizon, *children.shape))
+    lasting = _additional(scenario.adjustments)
     changed: dict[float, np.ndarray] = {}
     for year, strength in enumerate(strengths(scenario.effect, scenario.option.years)):
         if strength not in changed:
-            changed[strength] = per_child(hazards, strength=strength, like=reached).values - usual.values
+            change = per_child(hazards, strength=strength, like=reached).values - usual.values
+            changed[strength] = change * lasting
         span = slice(year, min(year + AGES, scenario.horizon))
         take = span.stop - span.start
         lives[0, :, span] += usual.values[:, :take] * abs(children)
@@ -199,6 +201,12 @@ def project(hazards: Hazards, reached: xr.DataArray, scenario: Scenario) -> tupl
         attrs={"units": "; ".join(f"{k}: {v}" for k, v in QUANTITY_UNITS.items()), "cell_methods": "year: sum"},
     )
     return labelled, usual
+
+
+def _additional(adjustments: Adjustments) -> np.ndarray:
+    """Share of the change that counts, by year since entry (1, year, 1, 1): Green Book additionality and drop-off."""
+    net = adjustments.attribution * (1.0 - adjustments.deadweight) * (1.0 - adjustments.displacement)
+    return (net * (1.0 - adjustments.drop_off) ** np.arange(AGES))[None, :, None, None]
 
 
 def comparator(
@@ -229,8 +237,8 @@ def comparator(
     }
     t, age_in = np.arange(years), np.arange(AGES)
     under_18 = xr.DataArray([(age_in + k < AGES).mean() for k in t], dims="year", coords={"year": t})
-    ten_to_17 = xr.DataArray([((age_in + k >= 10) & (age_in + k < AGES)).mean() for k in t], dims="year")
-    at_16 = xr.DataArray([(age_in + k == 16).mean() for k in t], dims="year")
+    ten_to_17 = xr.DataArray([((age_in + k >= JUSTICE_AGE) & (age_in + k < AGES)).mean() for k in t], dims="year")
+    at_16 = xr.DataArray([(age_in + k == EXAM_AGE).mean() for k in t], dims="year")
     exposure = {"first_time_entries": ten_to_17, "below_grade_4": at_16}
     zero = under_18 * xr.zeros_like(referrals)
     parts = [

@@ -1,5 +1,6 @@
 """What people read: the report, the workbook, the headline and the figures of a finished run."""
 
+from toolkit.report.answer import headline, headline_rows, headline_sentence, summary
 from toolkit.report.figures import (
     plot_annual_cost,
     plot_break_even,
@@ -11,7 +12,6 @@ from toolkit.report.figures import (
     plot_spend_cost_curve,
     plot_who_pays,
 )
-from toolkit.report.headline import headline, headline_rows, headline_sentence, summary
 from toolkit.report.html import write_html
 from toolkit.report.outputs import write_all
 from toolkit.report.workbook import write_workbook

@@ -7,6 +7,7 @@ that nothing rests on colour alone.
 import io
 import re
 from collections.abc import Sequence
+from functools import partial
 
 import matplotlib as mpl
 import numpy as np
@@ -18,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from toolkit import appraisal
 from toolkit.report import quantities as q
 from toolkit.report.quantities import Run
-from toolkit.report.words import MINUS, financial_year, inside, label, money_scale, number
+from toolkit.report.words import MINUS, change, financial_year, inside, label, money_scale, number, percent
 from toolkit.schema import ACCOUNTS
 
 # Dark and light alternate, so that neighbours differ in grey too; after the UK Government Analysis Function's palette.
@@ -49,7 +50,7 @@ def _lifetime(run: Run, dim: str) -> Figure:
     figure, axes = _canvas(1.4 + 0.62 * cost.sizes[dim])
     for offset, reading, colour in ((0.19, "excess", DARK), (-0.19, "gross", LIGHT)):
         _bars(axes, run, cost.sel(reading=reading), dim, offset=offset, colour=colour, name=label(reading))
-    _money_axis(axes.xaxis, axes, cost, f"Lifetime cost of the entering cohort, present value, {run.scenario.price_base} prices")
+    _money_axis(axes.xaxis, axes, cost, f"Present value, {run.scenario.price_base} prices")
     axes.legend(loc="lower right", frameon=False, fontsize=FONT)
     return _with_level(figure, run)
 
@@ -60,7 +61,7 @@ def plot_annual_cost(run: Run) -> Figure:
     cost = cost.isel(outcome=np.argsort(cost.mean(("chain", "draw")).values))
     figure, axes = _canvas(1.3 + 0.42 * cost.sizes["outcome"])
     _bars(axes, run, cost, "outcome", offset=0.0, colour=LIGHT, name="")
-    _money_axis(axes.xaxis, axes, cost, f"Gross cost of one year's outcomes, {run.scenario.price_base} prices")
+    _money_axis(axes.xaxis, axes, cost, f"Gross cost, {run.scenario.price_base} prices")
     return _with_level(figure, run)
 
 
@@ -71,25 +72,35 @@ def plot_who_pays(run: Run) -> Figure:
     figure, axes = _canvas(1.6 + 0.42 * net.sizes["payer"])
     _bars(axes, run, net, "payer", offset=0.0, colour=DARK, name="")
     axes.axvline(0, color=INK, linewidth=1)
-    _money_axis(axes.xaxis, axes, net, f"Pays (left) or gains (right), present value, {run.scenario.price_base} prices")
+    _money_axis(
+        axes.xaxis,
+        axes,
+        net,
+        f"Pays (left) or gains (right), present value, {run.scenario.price_base} prices",
+    )
     return _with_level(figure, run)
 
 
 def plot_payback(run: Run) -> Figure:
     """Chance of having paid back by each year, by account."""
     chance = q.paid_back(run)
-    figure, axes = _canvas(4.0, right=0.80)
+    figure, axes = _canvas(4.0, right=0.74)
     years = chance["year"].values
     ends = []
     for account in ACCOUNTS:
         values = chance.sel(account=account).values
         axes.plot(years, values, color=PALETTE[account], linestyle=DASHES[account], linewidth=2.2)
-        ends.append((float(values[-1]), label(account), PALETTE[account]))
+        said = f"{label(account)}: {percent(float(values[-1]))}" + (
+            "" if run.scenario.option.cut else " ever"
+        )
+        ends.append((float(values[-1]), said, PALETTE[account]))
     _name_lines(axes, ends, gap=0.06)
     axes.set_ylim(0, 1)
     axes.set_xlim(0, years[-1])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.0%}"))
-    axes.set_ylabel("Chance of still being ahead" if run.scenario.option.cut else "Chance of having paid back")
+    axes.set_ylabel(
+        "Chance of still being ahead" if run.scenario.option.cut else "Chance of having paid back"
+    )
     axes.set_xlabel(f"Years since {financial_year(run.scenario.first_year, 0)} (year 0)")
     return figure
 
@@ -102,7 +113,12 @@ def plot_council_cash(run: Run) -> Figure:
     axes.bar(cash["year"].values, found["mean"], width=0.62, color=DARK)
     _whiskers(axes, cash["year"].values, found, upright=True)
     axes.axhline(0, color=INK, linewidth=1)
-    axes.set_xticks(cash["year"].values, [financial_year(run.scenario.first_year, int(y)) for y in cash["year"].values], rotation=40, ha="right")
+    axes.set_xticks(
+        cash["year"].values,
+        [financial_year(run.scenario.first_year, int(y)) for y in cash["year"].values],
+        rotation=40,
+        ha="right",
+    )
     _money_axis(axes.yaxis, axes, cash, f"Council's cash position a year,\n{run.scenario.price_base} prices")
     return _with_level(figure, run)
 
@@ -110,41 +126,67 @@ def plot_council_cash(run: Run) -> Figure:
 def plot_spend_cost_curve(run: Run) -> Figure:
     """Lifetime cost as a function of early-help spend, and its change from today, by effect source."""
     found, own = q.curve(run).sel(account="social", drop=True), run.scenario.effect.source
-    figure = Figure(figsize=(WIDTH, 6.6), layout="constrained")
-    level, change = figure.subplots(2, 1, sharex=True)
-    sources = [s for s in ("trials", "panel", "combined", "judgement") if s in found["source"].values and (s != "judgement" or s == own)]
-    for axes, name in ((level, "net"), (change, "change")):
+    figure = _figure(6.6)
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    sources = [
+        s
+        for s in ("trials", "panel", "combined", "judgement")
+        if s in found["source"].values and (s != "judgement" or s == own)
+    ]
+    for axes, name in ((upper, "net"), (lower, "change")):
         _tidy(axes)
         band = appraisal.summarise(found[name].sel(source=own), level=q.level(run))
-        axes.fill_between(found["multiple"], band["lower"], band["upper"], color=LIGHT, alpha=0.55, linewidth=0)
+        axes.fill_between(
+            found["multiple"], band["lower"], band["upper"], color=LIGHT, alpha=0.55, linewidth=0
+        )
         for source in sorted(sources, key=lambda s: s == own):
-            _curve_line(axes, run, found[name].sel(source=source).mean(("chain", "draw")), source, thick=source == own)
-    change.axhline(0, color=INK, linewidth=1)
+            _curve_line(
+                axes, run, found[name].sel(source=source).mean(("chain", "draw")), source, thick=source == own
+            )
+    lower.axhline(0, color=INK, linewidth=1)
     spend = found["spend"].values
     scale, unit, _ = money_scale(spend)
-    ticks = [m for m in (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)]
+    ticks = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
     today = float(found["spend"].sel(multiple=1.0))
-    change.set_xticks(ticks, [f"{m:g} × today\n{number(m * today / scale, 1)}" if m in (0.5, 1, 1.5, 2) else "" for m in ticks])
-    change.set_xlabel(f"Early-help spend a year, {unit}")
+    lower.set_xticks(
+        ticks,
+        [f"{m:g} × today\n{number(m * today / scale, 1)}" if m in (0.5, 1, 1.5, 2) else "" for m in ticks],
+    )
+    lower.set_xlabel(f"Early-help spend a year, {unit}")
     base = run.scenario.price_base
-    _money_axis(level.yaxis, level, found["net"].sel(source=own), f"Spend and excess lifetime\ncost, {base} prices")
-    _money_axis(change.yaxis, change, found["change"].sel(source=own), f"Change from today,\n{base} prices")
-    handles, names = change.get_legend_handles_labels()
-    figure.legend(handles[::-1], names[::-1], loc="outside lower center", ncols=3, frameon=False, fontsize=FONT, handlelength=3.2)
-    return _with_level(figure, run, extra="; thin and dotted: extrapolation beyond what areas have seen")
+    _money_axis(
+        upper.yaxis, upper, found["net"].sel(source=own), f"Spend and excess lifetime\ncost, {base} prices"
+    )
+    _money_axis(lower.yaxis, lower, found["change"].sel(source=own), f"Change from today,\n{base} prices")
+    handles, names = lower.get_legend_handles_labels()
+    figure.legend(
+        handles[::-1],
+        names[::-1],
+        loc="outside lower center",
+        ncols=3,
+        frameon=False,
+        fontsize=FONT,
+        handlelength=3.2,
+    )
+    return _with_level(figure, run, "Band", "; thin and dotted: extrapolation beyond what areas have seen")
 
 
 def _curve_line(axes: Axes, run: Run, line: xr.DataArray, source: str, *, thick: bool) -> None:
     """Draw a source's line, dotted where no area has been."""
     multiples, values = line["multiple"].values, line.values
     bounds = q.spend_range(run) or (1.0, 1.0)
-    inner = np.unique(np.clip([*multiples, *bounds], max(bounds[0], multiples[0]), min(bounds[1], multiples[-1])))
-    style = {"color": SOURCE_PALETTE[source], "linewidth": 2.6 if thick else 1.7}
+    inner = np.unique(
+        np.clip([*multiples, *bounds], max(bounds[0], multiples[0]), min(bounds[1], multiples[-1]))
+    )
+    colour, width = SOURCE_PALETTE[source], 2.6 if thick else 1.7
     name = label(source) + (" (used)" if thick else "")
-    axes.plot(inner, np.interp(inner, multiples, values), linestyle=DASHES[source], label=name, **style)
+    seen = np.interp(inner, multiples, values)
+    axes.plot(inner, seen, linestyle=DASHES[source], label=name, color=colour, linewidth=width)
     for side in (multiples[multiples <= inner[0]], multiples[multiples >= inner[-1]]):
         outer = np.unique([*side, inner[0] if side[0] < inner[0] else inner[-1]])
-        axes.plot(outer, np.interp(outer, multiples, values), linestyle=(0, (1, 2.5)), color=style["color"], linewidth=1.3)
+        axes.plot(
+            outer, np.interp(outer, multiples, values), linestyle=(0, (1, 2.5)), color=colour, linewidth=1.3
+        )
 
 
 def plot_break_even(run: Run) -> Figure:
@@ -159,46 +201,77 @@ def plot_break_even(run: Run) -> Figure:
         ends.append((float(values[account].iloc[-1]), label(account), PALETTE[account]))
     axes.axhline(0, color=INK, linewidth=1)
     axes.axvline(assumed, color=INK, linewidth=1, linestyle=(0, (1, 2)))
-    axes.text(assumed, 1.01, "assumed", transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=FONT, color=INK)
+    axes.text(
+        assumed,
+        1.01,
+        "assumed",
+        transform=axes.get_xaxis_transform(),
+        ha="center",
+        va="bottom",
+        fontsize=FONT,
+        color=INK,
+    )
     axes.set_xlim(0, 1)
     axes.set_xlabel("Replication: share of the studies' effect that a new site gets")
-    _money_axis(axes.yaxis, axes, values.to_numpy(), f"Expected net present value,\n{run.scenario.price_base} prices")
+    _money_axis(
+        axes.yaxis, axes, values.to_numpy(), f"Expected net present value,\n{run.scenario.price_base} prices"
+    )
     low, high = axes.get_ylim()
     _name_lines(axes, ends, gap=0.06 * (high - low))
     return figure
 
 
 def plot_effects(run: Run) -> Figure:
-    """Effect of help on each child reached at a new site, by outcome and source."""
+    """Effect of help on each child reached at a new site, by outcome and source; risks share one scale."""
     found = q.effects(run)
     outcomes = [str(o) for o in found["outcome"].values]
-    figure = Figure(figsize=(WIDTH, 0.9 + 1.25 * len(outcomes)), layout="constrained")
-    for axes, outcome in zip(np.atleast_1d(figure.subplots(len(outcomes), 1)), outcomes, strict=True):
-        _tidy(axes, grid="x")
-        sources = [str(s) for s in found["source"].values][::-1]
-        for row, source in enumerate(sources):
-            chosen = found.sel(outcome=outcome, source=source)
-            band = appraisal.summarise(chosen["new_site_effect"].reset_coords(drop=True), level=q.level(run))
-            colour = DARK if source == run.scenario.effect.source else "#6b6b6b"
-            axes.plot([band["lower"], band["upper"]], [row, row], color=colour, linewidth=2)
-            axes.plot(float(chosen["mean_effect"].mean()), row, "o", color=colour, markersize=6)
-        axes.axvline(0, color=INK, linewidth=1)
-        used = run.scenario.effect.source
-        axes.set_yticks(range(len(sources)), [label(s) + (" (used)" if s == used else "") for s in sources])
-        axes.set_ylim(-0.6, len(sources) - 0.4)
+    figure = _figure(0.9 + 1.25 * len(outcomes))
+    panels = np.atleast_1d(figure.subplots(len(outcomes), 1))
+    reach = 0.0
+    for axes, outcome in zip(panels, outcomes, strict=True):
+        _forest(axes, run, found.sel(outcome=outcome, drop=True))
         smd = outcome == "gcse_attainment"
         scale = "shift in standard deviations, right is better" if smd else "change in risk, left is better"
         axes.set_title(f"{label(outcome)}: {scale}", loc="left", fontsize=FONT, color=INK)
-        axes.xaxis.set_major_locator(MaxNLocator(6))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _, smd=smd: number(x, 2) if smd else f"{number(100 * x, 0)}%"))
-    return _with_level(figure, run, extra=" for a new site; dots: pooled mean")
+        axes.xaxis.set_major_formatter(
+            FuncFormatter(lambda x, _, smd=smd: number(x, 2) if smd else change(x))
+        )
+        reach = reach if smd else max(reach, *np.abs(axes.get_xlim()))
+    for axes, outcome in zip(panels, outcomes, strict=True):
+        own = float(np.abs(axes.get_xlim()).max()) if outcome == "gcse_attainment" else reach
+        axes.set_xlim(-own, own)
+        axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    return _with_level(figure, run, "Lines", " for a new site; dots: pooled mean")
+
+
+def _forest(axes: Axes, run: Run, found: xr.Dataset) -> None:
+    """Draw one outcome's sources as lines and dots."""
+    _tidy(axes, grid="x")
+    used = run.scenario.effect.source
+    sources = [str(s) for s in found["source"].values][::-1]
+    for row, source in enumerate(sources):
+        chosen = found.sel(source=source, drop=True)
+        band = appraisal.summarise(chosen["new_site_effect"], level=q.level(run))
+        colour, width = (DARK, 3.2) if source == used else ("#6b6b6b", 1.6)
+        axes.plot([band["lower"], band["upper"]], [row, row], color=colour, linewidth=width)
+        axes.plot(float(chosen["mean_effect"].mean()), row, "o", color=colour, markersize=6)
+    axes.axvline(0, color=INK, linewidth=1)
+    axes.set_yticks(range(len(sources)), [label(s) + (" (used)" if s == used else "") for s in sources])
+    axes.set_ylim(-0.6, len(sources) - 0.4)
 
 
 # Drawing -----------------------------------------------------------------------------------------
 
 
+def _figure(height: float, *, free: bool = False) -> Figure:
+    """Return an empty figure that a notebook shows as it is, without pyplot and the windows it may open."""
+    figure = Figure(figsize=(WIDTH, height), layout=None if free else "constrained")
+    setattr(figure, "_repr_svg_", partial(svg, figure))  # noqa: B010 - not an attribute that matplotlib declares
+    return figure
+
+
 def _canvas(height: float, *, right: float | None = None) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(WIDTH, height), layout=None if right else "constrained")
+    figure = _figure(height, free=right is not None)
     axes = figure.subplots()
     if right:
         figure.subplots_adjust(left=0.15, right=right, bottom=0.17, top=0.93)
@@ -213,11 +286,15 @@ def _tidy(axes: Axes, grid: str = "both") -> None:
     axes.set_axisbelow(True)
 
 
-def _bars(axes: Axes, run: Run, draws: xr.DataArray, dim: str, *, offset: float, colour: str, name: str) -> None:
+def _bars(
+    axes: Axes, run: Run, draws: xr.DataArray, dim: str, *, offset: float, colour: str, name: str
+) -> None:
     found = appraisal.summarise(draws.reset_coords(drop=True), level=q.level(run))
     rows = np.arange(draws.sizes[dim])
     height = 0.36 if offset else 0.56
-    axes.barh(rows + offset, found["mean"], height=height, color=colour, edgecolor=DARK, linewidth=0.8, label=name)
+    axes.barh(
+        rows + offset, found["mean"], height=height, color=colour, edgecolor=DARK, linewidth=0.8, label=name
+    )
     _whiskers(axes, rows + offset, found, upright=False)
     axes.set_yticks(rows, [label(value) for value in draws[dim].values])
     axes.grid(visible=False, axis="y")
@@ -244,12 +321,22 @@ def _name_lines(axes: Axes, ends: Sequence[tuple[float, str, str]], *, gap: floa
     floor = -np.inf
     for value, name, colour in sorted(ends):
         floor = max(value, floor + gap)
-        axes.annotate(name, (1.015, floor), xycoords=axes.get_yaxis_transform(), va="center", color=colour, fontsize=FONT, fontweight="bold", annotation_clip=False)
+        axes.annotate(
+            name,
+            (1.015, floor),
+            xycoords=axes.get_yaxis_transform(),
+            va="center",
+            color=colour,
+            fontsize=FONT,
+            fontweight="bold",
+            annotation_clip=False,
+        )
 
 
-def _with_level(figure: Figure, run: Run, extra: str = "") -> Figure:
-    figure.text(0.995, 0.995, f"Bars and bands: {q.level(run):.0%} interval{extra}", ha="right", va="top", fontsize=FONT - 1.5, color=INK)
-    figure.get_layout_engine().set(rect=(0, 0, 1, 0.955))  # type: ignore[union-attr]
+def _with_level(figure: Figure, run: Run, what: str = "Whiskers", extra: str = "") -> Figure:
+    said = f"{what}: {q.level(run):.0%} interval{extra}"
+    figure.text(0.995, 0.995, said, ha="right", va="top", fontsize=FONT - 1.5, color=INK)
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, 0.955))
     return figure
 
 
@@ -257,7 +344,9 @@ def svg(figure: Figure) -> str:
     """Return a figure as SVG whose text is text, the same bytes for the same figure."""
     stream = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "report"}):
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        figure.savefig(
+            stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+        )
     drawn = stream.getvalue()
     drawn = drawn[drawn.index("<svg") :]
     return re.sub(r"'DejaVu Sans'", "Arial, Helvetica, sans-serif", drawn)

@@ -1,20 +1,23 @@
 """The report: one self-contained page, no network, readable on paper and by a screen reader."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-from toolkit.report import curves, figures, headline, provenance, tables
+from toolkit.report import answer, figures, provenance, tables
 from toolkit.report import quantities as q
 from toolkit.report import words as w
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table
 from toolkit.schema import ACCOUNTS
+
+WORDS = ("financial_year", "inside", "label", "money", "number", "pence", "percent")
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,17 @@ class Shown:
 def shown(table: Table, *, level: float) -> Shown:
     """Return a table as text: money in one scale, each interval in one cell."""
     scale, unit, decimals = w.money_scale(_money(table))
-    say = {
+    say: dict[str, Callable[[float], str]] = {
         "money": lambda x: w.number(x / scale, decimals), "pounds": lambda x: w.number(x, 0), "share": w.percent, "change": w.change,
         "ratio": lambda x: w.number(x, 2), "count": lambda x: w.number(x, 0), "number": lambda x: w.number(x, 2), "figure": w.figure,
     }  # fmt: skip
+    if table.row_kinds:  # rows of several kinds: each says its own unit
+        say |= {"money": w.money, "ratio": w.pence}
     units = {"money": f", {unit}", "pounds": ", £"}
-    groups = list(dict.fromkeys(heading for heading, _ in table.frame.columns))
+    groups = list(dict.fromkeys(heading for heading, _ in table.columns))
     headings = [Cell(table.rows, False)]
     for heading in groups:
-        kind = table.kinds[heading]
+        kind = table.kind(heading)
         headings.append(Cell(f"{heading}{units.get(kind, '')}", kind != "text"))
         if (heading, "lower") in table.frame:
             headings.append(Cell(f"{level:.0%} interval"))
@@ -54,7 +59,7 @@ def shown(table: Table, *, level: float) -> Shown:
     for name, row in table.frame.iterrows():
         cells = []
         for heading in groups:
-            kind = table.kind(name, heading)
+            kind = table.kind(heading, name)
             if kind == "text":
                 cells.append(Cell(_text(row[heading, ""]), False))
                 continue
@@ -68,7 +73,7 @@ def shown(table: Table, *, level: float) -> Shown:
 
 
 def _money(table: Table) -> Any:
-    money = [c for c in table.frame.columns if table.kinds[c[0]] == "money" and c[1] in ("expected", "")]
+    money = [c for c in table.columns if table.kind(c[0]) == "money" and c[1] in ("expected", "")]
     return table.frame[money].to_numpy(float)
 
 
@@ -80,48 +85,61 @@ def _text(value: Any) -> str:
     return "" if _missing(value) else str(value)
 
 
-def _said(value: Any, say: Any) -> str:
+def _said(value: Any, say: Callable[[float], str]) -> str:
     return value if isinstance(value, str) else "–" if _missing(value) else say(float(value))
 
 
 def _picture(figure: Figure, table: Shown, what: str) -> dict[str, Any]:
     """Return a figure as a data address with its words: what it is, and its first rows."""
     image = base64.b64encode(figures.svg(figure).encode()).decode()
-    said = "; ".join(f"{name}: {cells[0].text}" + (f" ({cells[1].text})" if len(cells) > 1 and cells[1].text else "") for name, cells in table.rows[:9])
-    return {"source": f"data:image/svg+xml;base64,{image}", "alt": f"{what}. {said}. The table below the figure holds its numbers."}
+    said = "; ".join(
+        f"{name}: {cells[0].text}" + (f" ({cells[1].text})" if len(cells) > 1 and cells[1].text else "")
+        for name, cells in table.rows[:9]
+    )
+    return {
+        "source": f"data:image/svg+xml;base64,{image}",
+        "alt": f"{what}. {said}. The table below the figure holds its numbers.",
+    }
 
 
 def context(run: Run) -> dict[str, Any]:
     """Return everything the template prints."""
     level = q.level(run)
-
-    def table(made: Table) -> Shown:
-        return shown(made, level=level)
-
     made = {
         "lifetime_outcome": tables.lifetime_cost(run, "outcome"), "lifetime_payer": tables.lifetime_cost(run, "payer"),
+        "child_outcome": tables.lifetime_cost(run, "outcome", each_child=True),
+        "child_payer": tables.lifetime_cost(run, "payer", each_child=True),
         "annual": tables.annual_cost(run, "outcome"), "annual_payer": tables.annual_cost(run, "payer"),
-        "areas": tables.shortened(tables.areas(run)), "avoided": tables.avoided_by_outcome(run),
+        "areas": tables.shortened(tables.areas(run), keep=("Excess", "One year", "Cost")), "avoided": tables.avoided_by_outcome(run),
         "matrix": tables.avoided_by_outcome_and_payer(run), "who": tables.who_pays(run), "payback": tables.payback(run),
-        "council": tables.council_cash(run), "cash": tables.cash_by_payer(run), "curve": curves.spend_cost_curve(run),
-        "curve_payer": curves.curve_by_payer(run), "marginal": curves.marginal(run), "switching": curves.switching(run),
-        "effects": curves.effects(run), "settings": provenance.settings(run), "checks": provenance.checks(run),
+        "council": tables.council_cash(run), "cash": tables.cash_by_payer(run), "curve": tables.spend_cost_curve(run),
+        "curve_payer": tables.curve_by_payer(run), "marginal": tables.marginal(run), "switching": tables.switching(run),
+        "effects": tables.effects(run), "settings": provenance.settings(run), "checks": provenance.checks(run),
         "failures": provenance.failures(run), "timings": provenance.timings(run), "excluded": provenance.excluded(run),
-        "record": provenance.record(run), "headline": headline.headline_table(run),
+        "record": provenance.record(run), "headline": answer.headline_table(run),
     }  # fmt: skip
-    texts = {name: table(one) for name, one in made.items()}
+    texts = {name: shown(one, level=level) for name, one in made.items()}
+    known = answer.facts(run)
+    option, first = run.scenario.option, run.scenario.first_year
     return {
         "run": run,
         "tables": texts,
         "pictures": _pictures(run, texts),
-        "sentence": headline.headline_sentence(run),
-        "paragraphs": headline.paragraphs(run),
-        "place": headline.place(run),
+        "sentence": answer.headline_sentence(run),
+        "fiscal": answer.changes(run, "fiscal"),
+        "facts": known,
+        "payers": sorted(known["net_position_by_payer"].items(), key=lambda item: item[1].expected),
+        "cut": option.cut,
+        "option": option,
+        "level": f"{level:.0%}",
+        "span": f"{w.financial_year(first, 0)} to {w.financial_year(first, option.years - 1)}",
+        "place": answer.place(run),
         "area_count": len(q.area_names(run)),
-        "five_years": five_years(run),
-        "marginal_sentence": marginal_sentence(run),
-        "switching_sentences": switching_sentences(run),
-        "extrapolation": extrapolation(run),
+        "five_years": _five_years(run),
+        "marginal": _marginal(run),
+        "switching": q.switching(run).to_dict("index"),
+        "family": float(run.tree["assumptions/draws"].to_dataset()["cost_per_family"].median()),
+        "spend_range": q.spend_range(run),
         "assumptions": _assumptions(run),
         "licences": provenance.LICENCES,
         "excluded_count": len(run.excluded),
@@ -163,71 +181,47 @@ def _assumptions(run: Run) -> dict[str, Any]:
     return {"title": table.title, "note": table.note, "rows": rows}
 
 
-def five_years(run: Run) -> str:
-    """Say what the council's own budget sees in the first five years."""
-    cash = q.result(run)["cashable_net_position"].sel(payer=q.COUNCIL, drop=True).isel(year=slice(0, 5)).sum("year")
-    found = headline.estimate(run, cash)
-    first = run.scenario.first_year
-    chance = float((cash >= 0).mean())
-    span = f"{w.financial_year(first, 0)} to {w.financial_year(first, 4)}"
-    return (
-        f"Over its five-year view, {span}, the council's cash position is expected to be {found.say()} "
-        f"({q.level(run):.0%} interval {found.say_interval()}) in {run.scenario.price_base} prices; the chance that it is "
-        f"nought or better by then is {w.percent(chance)}."
+def _five_years(run: Run) -> dict[str, Any]:
+    """What the council's own budget sees in the first five years."""
+    cash = (
+        q.result(run)["cashable_net_position"]
+        .sel(payer=q.COUNCIL, drop=True)
+        .isel(year=slice(0, 5))
+        .sum("year")
     )
+    span = f"{w.financial_year(run.scenario.first_year, 0)} to {w.financial_year(run.scenario.first_year, 4)}"
+    return {"span": span, "cash": answer.estimate(run, cash), "chance": float((cash >= 0).mean())}
 
 
-def marginal_sentence(run: Run) -> str:
-    """Say, by account, where more spending stops avoiding a pound for each pound, going up from today's spend."""
-    found = q.marginal(run)
+def _marginal(run: Run) -> dict[str, dict[str, float | None]]:
+    """Where, going up from today's spend, a pound stops avoiding a pound, by account; None if nowhere."""
+    found, spend = q.marginal(run), q.costs(run)["curve_spend"]
     above = found.isel(step=found["from_multiple"].values >= 1)
-    spend = run.tree["costs"]["curve_spend"]
-    said = []
+    stops: dict[str, dict[str, float | None]] = {}
     for account in ACCOUNTS:
-        steps = above["avoided"].sel(account=account)
-        short = [i for i, value in enumerate(steps.values) if value < 1]
-        if not short:
-            said.append(f"in the {account} account it still avoids more than a pound at twice today's spend")
-        elif short[0] == 0:
-            said.append(f"in the {account} account the next pound already avoids less than a pound today ({w.pence(float(steps[0]))})")
-        else:
-            multiple = float(steps["from_multiple"][short[0]])
-            pounds = w.money(float(spend.sel(multiple=multiple)))
-            said.append(f"in the {account} account that is so up to about {multiple:.4g} times today's spend ({pounds} a year)")
-    return f"Does the next pound avoid a pound of lifetime cost? {'; '.join(said)}."
-
-
-def switching_sentences(run: Run) -> list[str]:
-    """Say, by account, how large the effect would have to be, and how cheap the help, to break even."""
-    said = []
-    for account, row in q.switching(run).iterrows():
-        if _missing(row["multiple"]):
-            said.append(f"{w.label(account)} account: nothing is expected to be avoided, so no multiple of this effect breaks even.")
-            continue
-        beyond = " (more than the studies found)" if row["replication"] > 1 else ""
-        said.append(
-            f"{w.label(account)} account: the effect would have to be {w.number(row['multiple'], 2)} times the one assumed, a replication "
-            f"factor of {w.number(row['replication'], 2)}{beyond}; or helping a family would have to cost {w.money(row['cost_per_family'])}."
-        )
-    return said
-
-
-def extrapolation(run: Run) -> str:
-    """Say which part of the spend-cost curve rests on spending that areas have seen."""
-    bounds = q.spend_range(run)
-    if bounds is None:
-        return "The run does not record how far areas' spending has moved, so the whole curve is extrapolation."
-    return (
-        f"Within areas, spending has moved between about {bounds[0]:.2g} and {bounds[1]:.2g} times today's level; beyond that the "
-        "curve is dotted: it is extrapolation."
-    )
+        avoided = above["avoided"].sel(account=account).values
+        short = np.flatnonzero(avoided < 1)
+        at = float(above["from_multiple"].values[short[0]]) if short.size else None
+        pounds = float(spend.sel(multiple=at)) if at else None
+        stops[account] = {
+            "multiple": at,
+            "spend": pounds,
+            "avoided": float(avoided[short[0]]) if short.size else None,
+        }
+    return stops
 
 
 def render(run: Run) -> str:
     """Return the report as one HTML page."""
     environment = Environment(
-        loader=PackageLoader("toolkit.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("toolkit.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: w.tied(str(value)) if type(value) in (str, answer.Estimate) else value,
     )
+    environment.globals |= {name: getattr(w, name) for name in WORDS}
     return environment.get_template("report.html.j2").render(context(run))
 
 

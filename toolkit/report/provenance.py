@@ -1,6 +1,7 @@
-"""Where the answer comes from: the option's settings, the figures used, the checks, and the record of the run."""
+"""Where the answer comes from: the option's settings, the figures used, the checks, the record of the run."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,104 +9,107 @@ import pandas as pd
 
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table, single
-from toolkit.report.words import financial_year, label, listed, percent, schedule_name
+from toolkit.report.words import financial_year, label, listed, schedule_name
 
 LICENCES = (
-    "Contains public sector information licensed under the Open Government Licence v3.0. Unit costs from the Unit Cost "
-    "Database, New Economy / Greater Manchester Combined Authority, licensed under CC BY 4.0, rebased and graded here."
+    "Contains public sector information licensed under the Open Government Licence v3.0. Unit costs from the Unit "
+    "Cost Database, New Economy / Greater Manchester Combined Authority, licensed under CC BY 4.0, rebased here."
 )
+FIGURES_NOTE = (
+    "A figure published without an interval takes a graded one: one standard deviation of that share of its value. "
+    "Grade A: seen in the source itself; B: quoted or derived; J: our own judgement. Money is rebased by HM "
+    "Treasury's GDP deflator; nominal growth rates are made real."
+)
+GROUPS = {"in_need": "children newly in need", "care_edge": "families in pre-proceedings"}
 
 
 def settings(run: Run) -> Table:
-    """The option and the conventions of the appraisal, in words."""
+    """Return the option and the conventions of the appraisal, in words."""
     scenario = run.scenario
-    option, effect, adjustments = scenario.option, scenario.effect, scenario.adjustments
-    last = financial_year(scenario.first_year, option.years - 1)
+    option, effect, first = scenario.option, scenario.effect, scenario.first_year
     rows = {
         "Sum": f"{'minus ' if option.cut else ''}£{option.spend_per_child:g} per child aged 0 to 17 a year",
-        "Years": f"{financial_year(scenario.first_year, 0)} to {last}",
-        "For whom": {"in_need": "children newly in need", "care_edge": "families in pre-proceedings"}[option.group],
+        "Years": f"{financial_year(first, 0)} to {financial_year(first, option.years - 1)}",
+        "For whom": GROUPS[option.group],
         "Cost per family": f"figure {option.cost_per_family}",
         "Outcomes": listed([label(outcome) for outcome in scenario.outcomes]),
         "Effect source": label(effect.source),
         "Replication factor": f"{effect.replication:g}",
-        "Take-up": percent(effect.take_up) if effect.take_up < 1 else "all",
+        "Take-up": f"{effect.take_up:.0%}",
         "Ramp": ", ".join(f"{share:.0%}" for share in effect.ramp[: option.years]),
         "Fade-out": "by half-life" if effect.fades else "none: the effect lasts (an upper case)",
         "Detection": "contact rises first" if effect.detection else "no",
-        "Family group conferencing": "in the effect" if effect.family_group_conferencing else "left out of the effect",
+        "Family group conferencing": "in the effect" if effect.family_group_conferencing else "left out of it",
         "Discounting": schedule_name(scenario.discount_schedule),
         "Price base": scenario.price_base,
         "Horizon": f"{scenario.horizon} years",
     }
-    rows |= {label(name): f"{share:.0%}" for name, share in adjustments.model_dump().items()}
-    frame = single({"Setting": list(rows.values())}, list(rows))
-    return Table("The option and the conventions", "", frame, {"Setting": "text"})
+    rows |= {label(name): f"{share:.0%}" for name, share in scenario.adjustments.model_dump().items()}
+    return Table("The option and the conventions", "", single({"Setting": list(rows.values())}, list(rows)), "text")
 
 
 def checks(run: Run) -> Table:
-    """Every check of the fitted models, failures first."""
-    card = run.report_card.assign(passed=run.report_card["passed"].astype(bool)).sort_values("passed", kind="stable")
+    """Return every check of the fitted models, failures first."""
+    card = run.report_card.assign(passed=run.report_card["passed"].astype(bool))
+    card = card.sort_values("passed", kind="stable")
     names = {"value": "Value", "threshold": "Threshold", "where": "Where", "cure": "If it fails"}
-    columns: dict[str, Any] = {new: card[old].to_numpy() for old, new in names.items() if old in card}
-    frame = single({"Result": np.where(card["passed"], "passed", "FAILED"), **columns}, list(card["check"]))
-    kinds = {"Result": "text", "Value": "figure", "Threshold": "figure", "Where": "text", "If it fails": "text"}
-    return Table("Checks of the fitted models", "Check", frame, kinds)
+    columns: dict[str, Any] = {"Result": np.where(card["passed"], "passed", "FAILED")}
+    columns |= {new: card[old].to_numpy() for old, new in names.items()}
+    kinds = {name: "figure" if name in ("Value", "Threshold") else "text" for name in columns}
+    return Table("Checks of the fitted models", "Check", single(columns, list(card["check"])), kinds)
 
 
 def failures(run: Run) -> Table:
-    """Only the checks that failed."""
+    """Return only the checks that failed."""
     table = checks(run)
-    return Table("Checks that failed", table.rows, table.frame[table.frame["Result", ""] == "FAILED"], table.kinds)
+    return replace(table, title="Checks that failed", frame=table.frame[table.frame["Result", ""] == "FAILED"])
 
 
 def timings(run: Run) -> Table:
-    """Wall and CPU seconds by stage."""
-    rows = {"Wall seconds": [t[0] for t in run.timings.values()], "CPU seconds": [t[1] for t in run.timings.values()]}
-    return Table("Time taken", "Stage", single(rows, list(run.timings)), dict.fromkeys(rows, "number"))
+    """Return wall and CPU seconds by stage."""
+    wall, cpu = zip(*run.timings.values(), strict=True) if run.timings else ((), ())
+    frame = single({"Wall seconds": wall, "CPU seconds": cpu}, list(run.timings))
+    return Table("Time taken", "Stage", frame, "number")
 
 
 def excluded(run: Run) -> Table:
-    """Figures in the evidence that no run may use, counted by reason."""
-    reasons = run.excluded["reason"].astype(str).value_counts()
-    frame = single({"Figures": reasons.to_numpy()}, list(reasons.index))
-    return Table("Figures left out of the evidence, and why", "Reason", frame, {"Figures": "count"})
+    """Return how many figures of the evidence no run may use, by reason."""
+    reasons = run.excluded["reason"].astype(str).str.replace(r"superseded by \S+", "superseded", regex=True)
+    counts = reasons.value_counts()
+    frame = single({"Figures": counts.to_numpy()}, list(counts.index))
+    return Table("Figures left out of use, and why", "Reason", frame, "count")
 
 
 def record(run: Run) -> Table:
-    """What identifies the run: scenario hash, seed, versions and data checksums."""
+    """Return what identifies the run: scenario hash, seed, versions and data checksums."""
     attrs = run.tree.attrs
     rows = {"Scenario": run.scenario.name, "Scenario hash": attrs["scenario_hash"], "Seed": attrs["seed"]}
     rows |= {f"Version of {name}": version for name, version in json.loads(attrs["versions"]).items()}
     rows |= {f"Checksum of {path}": value for path, value in json.loads(attrs["data_checksums"]).items()}
     frame = single({"Value": [str(value) for value in rows.values()]}, list(rows))
-    return Table("Record of the run", "", frame, {"Value": "text"})
+    return Table("Record of the run", "", frame, "text")
 
 
 def how_sure(row: pd.Series) -> str:
     """Say how a figure's spread is known: its interval's level, its grade, or that it is fixed."""
-    if row["distribution"] == "fixed":
-        return "fixed"
-    if row["graded"]:
-        return f"graded ±{row['coefficient_of_variation']:.0%}"
-    kind = {"confidence": "confidence interval", "range": "range"}.get(str(row["interval_kind"]), "interval")
+    if row["distribution"] == "fixed" or row["graded"]:
+        return "fixed" if row["distribution"] == "fixed" else f"graded ±{row['coefficient_of_variation']:.0%}"
+    kind = {"confidence": "confidence interval"}.get(str(row["interval_kind"]), str(row["interval_kind"]))
     return f"{float(row['interval_level']):.0%} {kind}"
 
 
 def assumptions(run: Run) -> Table:
-    """Every figure the run uses, with its value, spread, source and reason."""
-    table = run.assumptions
-    base = run.scenario.price_base
-    graded = table["graded"].to_numpy(bool)
+    """Return every figure the run uses, with its value, spread, source and reason."""
+    table, real = run.assumptions, f"In {run.scenario.price_base} prices, or real"
     columns = {
         "What it is": table["description"],
         "Value": table["value"],
-        "From": table["low"].where(~graded),
-        "To": table["high"].where(~graded),
+        "From": table["low"].where(~table["graded"]),
+        "To": table["high"].where(~table["graded"]),
         "How sure": [how_sure(row) for _, row in table.iterrows()],
         "Unit": table["unit"],
         "Price year": table["price_year"],
-        f"In {base} prices, or real": table["real_value"],
+        real: table["real_value"],
         "Distribution": table["distribution"].str.replace("_", " "),
         "Grade": table["confidence"],
         "Source": table["source"],
@@ -115,15 +119,6 @@ def assumptions(run: Run) -> Table:
         "Yours": np.where(table["overridden"], "your own figure", ""),
         "Evidence key": table["id"],
     }
-    figures = ("Value", "From", "To", f"In {base} prices, or real")
-    kinds = {name: "figure" if name in figures else "text" for name in columns}
-    frame = single({name: np.asarray(values) for name, values in columns.items()}, [label(role) for role in table.index])
-    return Table(
-        "Every figure this run uses",
-        "Role",
-        frame,
-        kinds,
-        note="A figure published without an interval takes a graded one: one standard deviation of that share of its value. "
-        "Grade A: seen in the source itself; B: quoted or derived; J: our own judgement. Money is rebased by HM Treasury's "
-        "GDP deflator; nominal growth rates are made real.",
-    )
+    kinds = {name: "figure" if name in ("Value", "From", "To", real) else "text" for name in columns}
+    frame = single({name: np.asarray(values) for name, values in columns.items()}, list(map(label, table.index)))
+    return Table("Every figure this run uses", "Role", frame, kinds, note=FIGURES_NOTE)

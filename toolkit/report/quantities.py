@@ -1,8 +1,8 @@
 """What the outputs say, in numbers: a run's draws summed by outcome, payer, account, area and year.
 
-Draws are kept: reducing them to expected values and intervals is the tables' work. Nothing is computed
-here that pricing or appraisal could have said; these are sums, discounting and one linear scaling.
+Draws are kept: reducing them is the tables' work. These are sums, discounting and one linear scaling.
 """
+# ruff: noqa: D102 - the class says what each of its members is
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -15,46 +15,38 @@ from toolkit import appraisal
 from toolkit.scenarios import Scenario
 from toolkit.schema import ACCOUNTS, BUSINESS_AS_USUAL, INVESTMENT, OUTCOMES, PAYERS, SAMPLE_DIMS
 
-PROGRAMME = "programme"
-COUNCIL = "local_authority"
-VOCABULARY: dict[str, tuple[str, ...]] = {"outcome": OUTCOMES, "payer": PAYERS}
+PROGRAMME, COUNCIL = "programme", "local_authority"
+VOCABULARY = {"outcome": OUTCOMES, "payer": PAYERS}
+READINGS = ("excess", "gross")
 
 
 class Run(Protocol):
-    """What a report is made of; ``workflow.Run`` is one."""
+    """What a report is made of, such as a ``workflow.Run``: the tree of arrays and the tables that explain it."""
 
     @property
-    def tree(self) -> xr.DataTree:
-        """The labelled arrays, groups assumptions, posterior, effects, lives, costs, appraisal, checks."""
-
+    def tree(self) -> xr.DataTree: ...
     @property
-    def scenario(self) -> Scenario:
-        """What was appraised."""
-
+    def scenario(self) -> Scenario: ...
     @property
-    def assumptions(self) -> pd.DataFrame:
-        """Figures used, one row a role."""
-
+    def assumptions(self) -> pd.DataFrame: ...
     @property
-    def report_card(self) -> pd.DataFrame:
-        """Checks of the fitted models."""
-
+    def report_card(self) -> pd.DataFrame: ...
     @property
-    def excluded(self) -> pd.DataFrame:
-        """Figures that could not be used, and why."""
-
+    def excluded(self) -> pd.DataFrame: ...
     @property
-    def timings(self) -> Mapping[str, tuple[float, float]]:
-        """Wall and CPU seconds by stage."""
-
+    def timings(self) -> Mapping[str, tuple[float, float]]: ...
     @property
-    def passed(self) -> bool:
-        """Whether every check passed."""
+    def passed(self) -> bool: ...
 
 
 def result(run: Run) -> xr.Dataset:
     """Return the appraisal, draw by draw."""
     return run.tree["appraisal"].to_dataset()
+
+
+def costs(run: Run) -> xr.Dataset:
+    """Return the priced arrays."""
+    return run.tree["costs"].to_dataset()
 
 
 def level(run: Run) -> float:
@@ -68,34 +60,27 @@ def direction(run: Run) -> int:
 
 
 def area_names(run: Run) -> list[str]:
-    """Return the names of the areas, as they are ordered in the tree."""
-    return [str(name) for name in run.tree["costs"]["area_name"].values]
+    """Return the names of the areas in the tree's order."""
+    return [str(name) for name in costs(run)["area_name"].values]
 
 
 def priced(run: Run, name: str) -> xr.DataArray:
-    """Return an array of costs by component, without the programme, labelled with outcome, payer and account."""
-    labels = run.tree["costs"]["cost"]
-    array = run.tree["costs"][name]
-    array = array.drop_vars([c for c in array.coords if array[c].dims == ("component",) and c != "component"])
-    kept = labels.isel(component=np.flatnonzero(labels["outcome"].values != PROGRAMME))
-    coords = {key: ("component", kept[key].values.astype(str)) for key in ("outcome", "payer", "account")}
-    return array.sel(component=kept["component"].values).assign_coords(coords)
+    """Return an array of costs by component, without the programme's own."""
+    array = costs(run)[name]
+    return array.isel(component=np.flatnonzero(array["outcome"].values != PROGRAMME))
 
 
 def by(array: xr.DataArray, dim: str) -> xr.DataArray:
     """Sum components by outcome or payer, in the vocabulary's order and only those present."""
     present = [name for name in VOCABULARY[dim] if name in array[dim].values]
-    parts = [
-        array.isel(component=np.flatnonzero(array[dim].values == name)).sum("component", keep_attrs=True).reset_coords(drop=True)
-        for name in present
-    ]
-    return xr.concat(parts, pd.Index(present, name=dim), coords="minimal", compat="override")
+    parts = [array.isel(component=np.flatnonzero(array[dim].values == name)).sum("component") for name in present]
+    return xr.concat(parts, xr.Variable(dim, present), coords="minimal", compat="override")
 
 
 def by_account(array: xr.DataArray) -> xr.DataArray:
     """Sum components into the three cumulative accounts."""
     parts = [appraisal.account_total(array, account).reset_coords(drop=True) for account in ACCOUNTS]
-    return xr.concat(parts, pd.Index(list(ACCOUNTS), name="account"), coords="minimal", compat="override")
+    return xr.concat(parts, xr.Variable("account", list(ACCOUNTS)), coords="minimal", compat="override")
 
 
 def with_all(array: xr.DataArray, dim: str) -> xr.DataArray:
@@ -103,14 +88,14 @@ def with_all(array: xr.DataArray, dim: str) -> xr.DataArray:
     return xr.concat([array, array.sum(dim).expand_dims({dim: ["all"]})], dim)
 
 
+def lifetime(run: Run) -> xr.DataArray:
+    """Lifetime cost of the entering cohort of all areas together (reading, component, chain, draw)."""
+    return priced(run, "lifetime").sum("area")
+
+
 def avoided(run: Run) -> xr.DataArray:
-    """Present value of the cost avoided (outcome, payer, account, chain, draw); accounts are cumulative."""
-    return result(run)["benefit"]
-
-
-def avoided_total(run: Run) -> xr.DataArray:
-    """Present value of the cost avoided by account (account, chain, draw)."""
-    return avoided(run).sum(["outcome", "payer"])
+    """Present value of the cost avoided by cumulative account (account, chain, draw)."""
+    return result(run)["benefit"].sum(["outcome", "payer"])
 
 
 def position(run: Run) -> xr.Dataset:
@@ -118,19 +103,22 @@ def position(run: Run) -> xr.Dataset:
     net = result(run)["net_position_discounted"].sum("year")
     programme = result(run)["programme_cost"] * xr.where(net["payer"] == COUNCIL, 1.0, 0.0)
     found = xr.Dataset({"avoided": net + programme, "programme": programme, "net": net})
-    order = [payer for payer in PAYERS if payer in net["payer"].values]
-    return found.sel(payer=order)
+    return found.sel(payer=[payer for payer in PAYERS if payer in net["payer"].values])
 
 
 def council_cash(run: Run) -> xr.DataArray:
+    """Real cashable position of the council, programme included (year, chain, draw)."""
+    return result(run)["cashable_net_position"].sel(payer=COUNCIL, drop=True)
+
+
+def cash_released(run: Run) -> xr.DataArray:
     """Present value of the part of the avoided cost that the council could release as cash (chain, draw)."""
-    net = _discounted(run, result(run)["cashable_net_position"].sel(payer=COUNCIL, drop=True)).sum("year")
-    return net + result(run)["programme_cost"]
+    return _discounted(run, council_cash(run)).sum("year") + result(run)["programme_cost"]
 
 
 def _discounted(run: Run, flows: xr.DataArray) -> xr.DataArray:
-    attrs = run.tree["appraisal"].attrs
-    return appraisal.discounted(flows, schedule=run.scenario.discount_schedule, timing=attrs["timing"])
+    timing = run.tree["appraisal"].attrs["timing"]
+    return appraisal.discounted(flows, schedule=run.scenario.discount_schedule, timing=timing)
 
 
 def paid_back(run: Run) -> xr.DataArray:
@@ -140,55 +128,46 @@ def paid_back(run: Run) -> xr.DataArray:
     """
     if not run.scenario.option.cut:
         return result(run)["probability_paid_back"]
-    cost = run.tree["costs"]["cost"]
+    cost = costs(run)["cost"]
     saved = cost.sel(option=BUSINESS_AS_USUAL, drop=True) - cost.sel(option=INVESTMENT, drop=True)
-    flows = _discounted(run, by_account(saved.assign_attrs(cost.attrs)))
-    return (flows.cumsum("year") >= 0).mean(SAMPLE_DIMS)
+    running = _discounted(run, by_account(saved.assign_attrs(cost.attrs))).cumsum("year")
+    chance: xr.DataArray = (running >= 0).mean(SAMPLE_DIMS)
+    return chance
 
 
 def harm(run: Run) -> float:
     """Chance that the help makes outcomes worse on balance, so that it adds to the cost to society."""
-    return float((direction(run) * avoided_total(run).sel(account="social") < 0).mean())
+    return float((direction(run) * avoided(run).sel(account="social") < 0).mean())
 
 
 def children(run: Run) -> xr.Dataset:
     """Children (chain, draw): ``reached`` a year by the option, and ``entering`` need in the base year."""
-    lives = run.tree["lives"]
-    return xr.Dataset({"reached": abs(lives["children_reached"].sum("area")), "entering": lives["children_entering"].sum("area")})
+    lives = run.tree["lives"].to_dataset()
+    return xr.Dataset(
+        {
+            "reached": abs(lives["children_reached"].sum("area")),
+            "entering": lives["children_entering"].sum("area"),
+        }
+    )
 
 
-# Spend and cost ----------------------------------------------------------------------------------
-
-
-def curve(run: Run, *, reading: str = "excess") -> xr.Dataset:
-    """Lifetime cost of the entering cohort as a year's early-help spend changes.
-
-    Parameters
-    ----------
-    run
-        A finished run.
-    reading
-        "excess" or "gross" lifetime cost as the level at today's spend.
+def curve(run: Run) -> xr.Dataset:
+    """Excess lifetime cost of the entering cohort as a year's early-help spend changes.
 
     Returns
     -------
     xr.Dataset
         ``spend`` (multiple) GBP a year; ``net`` (source, multiple, account, chain, draw), spend plus the
-        cohort's remaining lifetime cost; ``change`` the same less its value at today's spend.
+        cohort's remaining cost; ``change`` the same less today's; ``payer`` (payer, multiple, chain, draw),
+        each payer's part for the scenario's source, the spend being the council's.
     """
-    spend = run.tree["costs"]["curve_spend"]
-    saved = by_account(priced(run, "curve_avoided"))
-    today = by_account(priced(run, "lifetime").sel(reading=reading, drop=True).sum("area"))
-    more = spend - spend.sel(multiple=1.0, drop=True)
-    return xr.Dataset({"spend": spend, "net": spend + today - saved, "change": more - saved})
-
-
-def curve_by_payer(run: Run, *, reading: str = "excess") -> xr.DataArray:
-    """Each payer's part of the curve for the scenario's source (payer, multiple, chain, draw); spend is the council's."""
-    saved = by(priced(run, "curve_avoided").sel(source=run.scenario.effect.source, drop=True), "payer")
-    today = by(priced(run, "lifetime").sel(reading=reading, drop=True).sum("area"), "payer")
-    spend = run.tree["costs"]["curve_spend"] * xr.where(saved["payer"] == COUNCIL, 1.0, 0.0)
-    return today - saved + spend
+    spend, saved = costs(run)["curve_spend"], priced(run, "curve_avoided")
+    today = lifetime(run).sel(reading="excess", drop=True)
+    change = spend - spend.sel(multiple=1.0, drop=True) - by_account(saved)
+    part = by(today, "payer") - by(saved.sel(source=run.scenario.effect.source, drop=True), "payer")
+    part = part + spend * xr.where(part["payer"] == COUNCIL, 1.0, 0.0)
+    net = change + by_account(today) + spend.sel(multiple=1.0, drop=True)
+    return xr.Dataset({"spend": spend, "net": net, "change": change, "payer_part": part})
 
 
 def marginal(run: Run) -> xr.Dataset:
@@ -202,15 +181,12 @@ def marginal(run: Run) -> xr.Dataset:
     """
     saved = by_account(priced(run, "curve_avoided").sel(source=run.scenario.effect.source, drop=True))
     steps = saved.diff("multiple").rename(multiple="step")
-    multiples = saved["multiple"].values
-    pounds = run.tree["costs"]["curve_spend"].diff("multiple").rename(multiple="step")
+    pounds = costs(run)["curve_spend"].diff("multiple").rename(multiple="step")
     found = xr.Dataset(
-        {
-            "avoided": steps.mean(SAMPLE_DIMS) / pounds,
-            "chance": (steps > pounds).mean(SAMPLE_DIMS),
-        }
+        {"avoided": steps.mean(SAMPLE_DIMS) / pounds, "chance": (steps > pounds).mean(SAMPLE_DIMS)}
     )
-    return found.assign_coords(from_multiple=("step", multiples[:-1]), to_multiple=("step", multiples[1:]))
+    ends = saved["multiple"].values
+    return found.assign_coords(from_multiple=("step", ends[:-1]), to_multiple=("step", ends[1:]))
 
 
 def spend_range(run: Run) -> tuple[float, float] | None:
@@ -219,52 +195,34 @@ def spend_range(run: Run) -> tuple[float, float] | None:
     return None if found is None else (float(found[0]), float(found[1]))
 
 
-# What would have to be true ----------------------------------------------------------------------
-
-
-def expected_npsv(run: Run, multiples: np.ndarray) -> pd.DataFrame:
-    """Expected net present value by account at multiples of the effect, avoided cost scaling with it.
-
-    The scaling is exact for no effect and for the effect assumed; between and beyond it is close while
-    effects are modest, because a hazard multiplied by exp(k b) is nearly 1 + k b.
-    """
-    benefit = avoided_total(run).mean(SAMPLE_DIMS)
-    cost = float(result(run)["programme_cost"].mean())
-    rows = {account: multiples * float(benefit.sel(account=account)) - cost for account in ACCOUNTS}
-    return pd.DataFrame(rows, index=pd.Index(multiples, name="multiple"))
-
-
 def switching(run: Run) -> pd.DataFrame:
-    """What the effect, and the cost of helping a family, would have to be for each account to break even.
+    """Find what the effect, and the cost of helping a family, would have to be for each account to break even.
+
+    Avoided cost is taken as proportional to the effect: exact at none and at the effect assumed, and close
+    between and beyond while effects are modest, because exp(k b) is then nearly 1 + k b.
 
     Returns
     -------
     DataFrame by account
-        ``multiple`` of the assumed effect and ``replication`` at which the expected net present value is
-        nil; ``cost_per_family`` (GBP) that does the same, avoided cost being inversely proportional to
-        it; NaN where nothing avoids cost. ``npsv_0``, ``npsv`` and ``npsv_1``: at replication 0, as assumed and 1.
+        ``npsv_0``, ``npsv`` and ``npsv_1``, expected at replication 0, as assumed and 1; ``multiple`` of the
+        effect and ``replication`` at which it is nil; ``cost_per_family`` (GBP) that does the same. NaN
+        where nothing avoids cost.
     """
-    benefit = avoided_total(run).mean(SAMPLE_DIMS)
+    benefit = avoided(run).mean(SAMPLE_DIMS).to_series()
     cost = float(result(run)["programme_cost"].mean())
     assumed = run.scenario.effect.replication
-    family = float(run.tree["assumptions/draws"]["cost_per_family"].median())
-    rows = {}
-    for account in ACCOUNTS:
-        value = float(benefit.sel(account=account))
-        works = value * cost > 0
-        multiple = cost / value if works else np.nan
-        rows[account] = {
+    multiple = (cost / benefit).where(benefit * cost > 0)
+    family = float(run.tree["assumptions/draws"].to_dataset()["cost_per_family"].median())
+    return pd.DataFrame(
+        {
+            "npsv_0": -cost,
+            "npsv": benefit - cost,
+            "npsv_1": benefit / assumed - cost if assumed else np.nan,
             "multiple": multiple,
             "replication": assumed * multiple,
             "cost_per_family": family / multiple,
-            "npsv_0": -cost,
-            "npsv": value - cost,
-            "npsv_1": value / assumed - cost if assumed else np.nan,
         }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("account")
-
-
-# Effects -----------------------------------------------------------------------------------------
+    )
 
 
 def effects(run: Run) -> xr.Dataset:
@@ -278,6 +236,6 @@ def effects(run: Run) -> xr.Dataset:
     """
     drawn = run.tree["effects"].to_dataset()[["mean_effect", "new_site_effect"]]
     attainment = drawn["outcome"] == "gcse_attainment"
-    natural = xr.where(attainment, drawn, np.expm1(drawn))
+    natural: xr.Dataset = xr.where(attainment, drawn, np.expm1(drawn))
     worse = xr.where(attainment, drawn["new_site_effect"] < 0, drawn["new_site_effect"] > 0)
     return natural.assign(harmful=worse)

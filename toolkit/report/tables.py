@@ -1,7 +1,7 @@
 """The tables of the report and the workbook: one record each, read by both, so that they cannot differ."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -10,12 +10,17 @@ import xarray as xr
 from toolkit import appraisal
 from toolkit.report import quantities as q
 from toolkit.report.quantities import Run
-from toolkit.report.words import financial_year, label
+from toolkit.report.words import financial_year, inside, label
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 PARTS = {"expected": "mean", "lower": "lower", "upper": "upper"}
-CASH_YEARS = 10
-YEARLY = 30
+CASH_YEARS, YEARLY = 10, 30
+PAYBACK_YEARS = (5, 10, 15, 20, 30, 40, 50, 60)
+ENTERING = (
+    "The entering cohort is the children who start a first episode of need in the base year. Gross counts all that the "
+    "outcomes use; excess, the headline, only what goes beyond children of the same age and area, shrunk to the part "
+    "that would vanish with the outcome. Neither is a saving."
+)
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,8 @@ class Table:
         Columns (heading, part), part one of "expected", "lower", "upper" (an interval at the run's level)
         or "" for a single number or text. Numbers are in full: pounds, not millions.
     kinds
-        By heading: money (one scale a table), pounds (each in full), share, change, ratio, count, number,
-        figure (as cited), text, or "by row".
+        One for all, or by heading: money (one scale a table), pounds (each in full), share, change, ratio,
+        count, number, figure (as cited), text, or "by row".
     row_kinds
         By row label, where a heading's kind is "by row".
     note
@@ -43,115 +48,119 @@ class Table:
     title: str
     rows: str
     frame: pd.DataFrame
-    kinds: Mapping[str, str]
+    kinds: Mapping[str, str] | str
     row_kinds: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
-    def kind(self, row: object, heading: str) -> str:
-        """Return how one cell reads."""
-        kind = self.kinds[heading]
-        return self.row_kinds[str(row)] if kind == "by row" else kind
+    @property
+    def columns(self) -> list[tuple[str, str]]:
+        """The columns as pairs of heading and part."""
+        pairs: list[tuple[str, str]] = self.frame.columns.to_list()
+        return pairs
+
+    def kind(self, heading: str, row: object = None) -> str:
+        """Return how the cells of a heading read, or one cell of it."""
+        kind = self.kinds if isinstance(self.kinds, str) else self.kinds[heading]
+        return self.row_kinds[str(row)] if kind == "by row" and row is not None else kind
 
 
-def interval_columns(run: Run, arrays: Mapping[str, xr.DataArray], dim: str) -> pd.DataFrame:
+def spread(run: Run, arrays: Mapping[str, xr.DataArray], dim: str) -> pd.DataFrame:
     """Reduce draws to expected value, lower and upper end: rows of ``dim``, columns (heading, part)."""
     columns: dict[tuple[str, str], pd.Series] = {}
     for heading, array in arrays.items():
         found = appraisal.summarise(array.reset_coords(drop=True), level=q.level(run))
-        for part, name in PARTS.items():
-            columns[heading, part] = found[name].to_series()
-    return headed(pd.DataFrame(columns).rename_axis(dim))
+        columns |= {(heading, part): found[name].to_series() for part, name in PARTS.items()}
+    return headed(pd.DataFrame(columns).rename_axis(dim)).rename(index=label)
 
 
 def headed(frame: pd.DataFrame) -> pd.DataFrame:
-    frame.columns = pd.MultiIndex.from_tuples([c if isinstance(c, tuple) else (str(c), "") for c in frame.columns])
-    return frame
+    """Return the frame with columns (heading, part), part "" for plain ones."""
+    pairs = [c if isinstance(c, tuple) else (label(c), "") for c in frame.columns]
+    return frame.set_axis(pd.MultiIndex.from_tuples(pairs), axis=1)
 
 
 def single(columns: Mapping[str, Any], index: Sequence[Any]) -> pd.DataFrame:
+    """Return a frame of single columns, one a heading."""
     return headed(pd.DataFrame(columns, index=pd.Index(index)))
 
 
-def named(frame: pd.DataFrame) -> pd.DataFrame:
+def matrix(array: xr.DataArray, rows: str, columns: str) -> pd.DataFrame:
+    """Return a two-dimensional array as a frame, its labels as a reader calls them."""
+    array = array.transpose(rows, columns)
+    frame = pd.DataFrame(array.to_numpy(), index=array[rows].to_numpy(), columns=array[columns].to_numpy())
     return frame.rename(index=label)
 
 
 def basis(run: Run) -> str:
-    """Say the price base, schedule and level that every sum of money here shares."""
+    """Say the price base and level that every sum of money here shares."""
     return f"{run.scenario.price_base} prices; {q.level(run):.0%} intervals"
+
+
+def verb(run: Run) -> str:
+    """Say what the option does to cost if it works as help does."""
+    return "caused" if run.scenario.option.cut else "avoided"
+
+
+def year_names(run: Run, years: Iterable[Any]) -> list[str]:
+    """Return the appraisal's years as financial years."""
+    return [financial_year(run.scenario.first_year, int(year)) for year in years]
 
 
 # Collective cost ---------------------------------------------------------------------------------
 
 
-def lifetime_cost(run: Run, dim: str) -> Table:
-    """Lifetime cost of the entering cohort by outcome or payer: both readings, in total and per child."""
-    cost = q.with_all(q.by(q.priced(run, "lifetime").sum("area"), dim), dim)
-    entering = q.children(run)["entering"]
-    arrays = {}
-    for reading in ("excess", "gross"):
-        arrays[f"{label(reading)} cost"] = cost.sel(reading=reading)
-    for reading in ("excess", "gross"):
-        arrays[f"{label(reading)}, each child"] = cost.sel(reading=reading) / entering
-    return Table(
-        f"Lifetime cost of the entering cohort by {dim}",
-        label(dim),
-        named(interval_columns(run, arrays, dim)),
-        {name: "pounds" if name.endswith("each child") else "money" for name in arrays},
-        note=f"Present value, {basis(run)}. The entering cohort is the children who start a first episode of need in the "
-        "base year. Gross counts all that the outcomes use; excess, the headline, only what goes beyond children of the "
-        "same age and area, shrunk to the part that would vanish with the outcome. Neither is a saving.",
-    )
+def lifetime_cost(run: Run, dim: str, *, each_child: bool = False) -> Table:
+    """Lifetime cost of the entering cohort by outcome or payer, both readings, in total or for each child."""
+    cost = q.with_all(q.by(q.lifetime(run), dim), dim)
+    cost = cost / q.children(run)["entering"] if each_child else cost
+    frame = spread(run, {f"{label(reading)} cost": cost.sel(reading=reading) for reading in q.READINGS}, dim)
+    title = f"Lifetime cost of {'each child of ' if each_child else ''}the entering cohort, by {dim}"
+    note = f"Present value, {basis(run)}. {ENTERING}"
+    return Table(title, label(dim), frame, "pounds" if each_child else "money", note=note)
 
 
 def annual_cost(run: Run, dim: str) -> Table:
     """Cost of one year's outcomes among all children known to social care, by outcome or payer."""
     cost = q.with_all(q.by(q.priced(run, "annual").sum("area"), dim), dim)
-    return Table(
-        f"Cost of one year's outcomes, the annual cross-section, by {dim}",
-        label(dim),
-        named(interval_columns(run, {"Gross cost": cost}, dim)),
-        {"Gross cost": "money"},
-        note=f"{basis(run)}. Everyone in one year, not one cohort over its life: it must not be added to or compared with "
-        "the lifetime cost. What this year's events lead to later (justice, earnings) is in it at present value.",
+    note = (
+        f"{basis(run)}. Everyone in one year, not one cohort over its life: it must not be added to or compared with the "
+        "lifetime cost. What this year's events lead to later (justice, earnings) is in it at present value."
     )
+    title = f"Cost of one year's outcomes, the annual cross-section, by {dim}"
+    return Table(title, label(dim), spread(run, {"Gross cost": cost}, dim), "money", note=note)
 
 
 def areas(run: Run) -> Table:
-    """Cost, and cost avoided, of each area."""
-    entering = run.tree["lives"]["children_entering"]
-    lifetime = q.priced(run, "lifetime").sum("component")
-    verb = "caused" if run.scenario.option.cut else "avoided"
+    """Cost, and cost avoided, of each area, by excess cost for each child."""
+    costs, lifetime = q.costs(run), q.priced(run, "lifetime").sum("component")
+    excess, gross = lifetime.sel(reading="excess"), lifetime.sel(reading="gross")
     arrays = {
-        "Excess lifetime cost": lifetime.sel(reading="excess"),
-        "Excess, each child": lifetime.sel(reading="excess") / entering,
-        "Gross lifetime cost": lifetime.sel(reading="gross"),
+        "Excess lifetime cost": excess,
+        "Excess, each child": excess / run.tree["lives"].to_dataset()["children_entering"],
+        "Gross lifetime cost": gross,
         "One year's outcomes": q.priced(run, "annual").sum("component"),
-        f"Cost {verb} by the option": q.direction(run) * q.priced(run, "benefit_by_area").sum("component"),
+        f"Cost {verb(run)} by the option": q.direction(run) * q.priced(run, "benefit_by_area").sum("component"),
     }
-    frame = interval_columns(run, arrays, "area")
-    costs = run.tree["costs"]
-    frame.insert(0, ("Region", ""), [str(name) for name in costs["region"].values])
-    frame.insert(0, ("Code", ""), [str(code) for code in frame.index])
-    frame.index = pd.Index(q.area_names(run), name="area")
-    kinds = {name: "pounds" if name.endswith("each child") else "money" for name in arrays}
-    return Table(
-        "Cost by area",
-        "Area",
-        frame.sort_values(("Excess, each child", "expected"), ascending=False),
-        kinds | {"Code": "text", "Region": "text"},
-        note=f"Social account, present value, {basis(run)}; by excess cost for each child, highest first. Ranks are "
-        "uncertain: where intervals overlap, the order says little.",
+    frame = spread(run, arrays, "area")
+    frame.insert(0, ("Region", ""), costs["region"].values.astype(str))
+    frame.insert(0, ("Code", ""), costs["area"].values.astype(str))
+    frame = frame.set_axis(q.area_names(run)).sort_values(("Excess, each child", "expected"), ascending=False)
+    kinds = dict.fromkeys(arrays, "money") | {"Excess, each child": "pounds", "Code": "text", "Region": "text"}
+    note = (
+        f"Social account, present value, {basis(run)}; highest excess cost for each child first. Ranks are uncertain: "
+        "where intervals overlap, the order says little."
     )
+    return Table("Cost by area", "Area", frame, kinds, note=note)
 
 
-def shortened(table: Table, *, ends: int = 10) -> Table:
-    """Return the table with only its first and last rows if it is long; the workbook holds them all."""
-    if len(table.frame) <= 2 * ends + 5:
-        return table
-    frame = pd.concat([table.frame.head(ends), table.frame.tail(ends)])
-    note = f"{table.note} The {ends} highest and {ends} lowest of {len(table.frame)}; the workbook holds all."
-    return Table(f"{table.title}: highest and lowest", table.rows, frame, table.kinds, note=note)
+def shortened(table: Table, *, keep: Collection[str], ends: int = 10) -> Table:
+    """Return the table with some of its headings and, if it is long, only its first and last rows."""
+    frame = table.frame[[column for column in table.columns if column[0].startswith(tuple(keep))]]
+    note, title = f"{table.note} The workbook holds more.", table.title
+    if len(frame) > 2 * ends + 5:
+        note = f"{note} The {ends} highest and {ends} lowest of {len(frame)}."
+        frame, title = pd.concat([frame.head(ends), frame.tail(ends)]), f"{title}: highest and lowest"
+    return replace(table, title=title, frame=frame, note=note)
 
 
 # Appraisal ---------------------------------------------------------------------------------------
@@ -159,68 +168,50 @@ def shortened(table: Table, *, ends: int = 10) -> Table:
 
 def avoided_by_outcome(run: Run) -> Table:
     """Cost avoided (for a cut: caused) over life by outcome, in each account."""
-    worth = q.with_all(q.avoided(run).sum("payer"), "outcome") * q.direction(run)
-    arrays = {f"{label(account)} account": worth.sel(account=account) for account in ACCOUNTS}
-    verb = "caused" if run.scenario.option.cut else "avoided"
-    return Table(
-        f"Cost {verb} over the lives of the children reached, by outcome",
-        "Outcome",
-        named(interval_columns(run, arrays, "outcome")),
-        dict.fromkeys(arrays, "money"),
-        note=f"Present value, {basis(run)}. Accounts are cumulative, so they are not to be added: fiscal is the public "
-        "purse, economic adds output, social adds harm and wellbeing.",
+    worth = q.with_all(q.result(run)["benefit"].sum("payer"), "outcome") * q.direction(run)
+    frame = spread(run, {f"{label(account)} account": worth.sel(account=account) for account in ACCOUNTS}, "outcome")
+    note = (
+        f"Present value, {basis(run)}. Accounts are cumulative, so they are not to be added: fiscal is the public purse, "
+        "economic adds output, social adds harm and wellbeing."
     )
+    title = f"Cost {verb(run)} over the lives of the children reached, by outcome"
+    return Table(title, "Outcome", frame, "money", note=note)
 
 
 def avoided_by_outcome_and_payer(run: Run) -> Table:
-    """Expected cost avoided by outcome (rows) and payer (columns), social account."""
-    worth = q.avoided(run).sel(account="social", drop=True).mean(SAMPLE_DIMS) * q.direction(run)
-    order = q.position(run)["payer"].values
-    frame = q.with_all(q.with_all(worth.sel(payer=order), "payer"), "outcome").to_pandas()
-    verb = "caused" if run.scenario.option.cut else "avoided"
-    columns = {label(payer): frame[payer] for payer in frame.columns}
-    return Table(
-        f"Expected cost {verb} by outcome and payer",
-        "Outcome",
-        named(headed(pd.DataFrame(columns))),
-        dict.fromkeys(columns, "money"),
-        note=f"Social account, present value, {run.scenario.price_base} prices; expected values only.",
-    )
+    """Return the expected cost avoided by outcome (rows) and payer (columns), social account."""
+    worth = q.result(run)["benefit"].sel(account="social", drop=True).mean(SAMPLE_DIMS) * q.direction(run)
+    worth = q.with_all(worth.sel(payer=q.position(run)["payer"].values), "payer")
+    frame = headed(matrix(q.with_all(worth, "outcome"), "outcome", "payer"))
+    note = f"Social account, present value, {run.scenario.price_base} prices; expected values only."
+    return Table(f"Expected cost {verb(run)} by outcome and payer", "Outcome", frame, "money", note=note)
 
 
 def who_pays(run: Run) -> Table:
     """Who pays and who gains over the appraisal, by payer."""
     found = q.with_all(q.position(run).to_dataarray("part"), "payer").to_dataset("part")
-    arrays = {"Cost avoided": found["avoided"], "Programme": found["programme"], "Net position": found["net"]}
-    frame = named(interval_columns(run, arrays, "payer")).drop(columns=[("Programme", "lower"), ("Programme", "upper")])
-    order = frame[("Net position", "expected")].drop("All").sort_values().index
-    return Table(
-        "Who pays and who gains",
-        "Payer",
-        frame.loc[[*order, "All"]],
-        dict.fromkeys(arrays, "money"),
-        note=f"Present value over {run.scenario.horizon} years, {basis(run)}; positive is a gain. It counts all cost "
-        "avoided, whether or not any of it can be taken out of a budget.",
+    names = {"avoided": "Cost avoided", "programme": "Programme", "net": "Net position"}
+    frame = spread(run, {name: found[part] for part, name in names.items()}, "payer")
+    frame = frame.drop(columns=[("Programme", "lower"), ("Programme", "upper")])
+    order = frame["Net position", "expected"].drop("All").sort_values().index
+    note = (
+        f"Present value over {run.scenario.horizon} years, {basis(run)}; positive is a gain. It counts all cost avoided, "
+        "whether or not any of it can be taken out of a budget."
     )
+    return Table("Who pays and who gains", "Payer", frame.loc[[*order, "All"]], "money", note=note)
 
 
-def payback(run: Run, *, offsets: Iterable[int] | None = None) -> Table:
+def payback(run: Run, *, offsets: Iterable[int] = PAYBACK_YEARS) -> Table:
     """Chance of having paid back by the end of chosen years, and ever, by account."""
-    chance = q.paid_back(run)
+    chance, cut = q.paid_back(run), run.scenario.option.cut
     last = int(chance["year"].max())
-    chosen = [y for y in (offsets if offsets is not None else (5, 10, 15, 20, 30, 40, 50, 60)) if y < last] + [last]
-    frame = chance.sel(year=chosen).to_pandas().T
-    frame.columns = [f"{label(account)} account" for account in frame.columns]
-    frame.index = pd.Index([f"{financial_year(run.scenario.first_year, y)} (year {y})" for y in chosen])
-    cut = run.scenario.option.cut
-    return Table(
-        "Chance that the cut still leaves the account ahead" if cut else "Chance of having paid back, by year",
-        "By",
-        headed(frame),
-        dict.fromkeys(map(str, frame.columns), "share"),
-        note=f"Discounted; year 0 is {financial_year(run.scenario.first_year, 0)}."
-        + ("" if cut else f" What is missing from 100% in year {last} has not paid back within the appraisal: never, as far as the evidence goes."),
-    )
+    chosen = [year for year in offsets if year < last] + [last]
+    frame = matrix(chance.sel(year=chosen), "year", "account").rename(columns=lambda name: f"{label(name)} account")
+    frame = frame.set_axis([f"{name} (year {year})" for name, year in zip(year_names(run, chosen), chosen, strict=True)])
+    never = f" What is missing from 100% in year {last} has not paid back within the appraisal: it counts as never."
+    note = f"Discounted; year 0 is {financial_year(run.scenario.first_year, 0)}.{'' if cut else never}"
+    title = "Chance that the cut still leaves the account ahead" if cut else "Chance of having paid back, by year"
+    return Table(title, "By", headed(frame), "share", note=note)
 
 
 def payback_every_year(run: Run) -> Table:
@@ -229,52 +220,122 @@ def payback_every_year(run: Run) -> Table:
 
 
 def council_cash(run: Run) -> Table:
-    """The council's cashable position in the first ten years, yearly and running."""
-    years = slice(0, CASH_YEARS - 1)
-    cash = q.result(run)["cashable_net_position"].sel(payer=q.COUNCIL, drop=True).sel(year=years)
-    frame = interval_columns(run, {"In the year": cash, "Running total": cash.cumsum("year")}, "year")
-    chance = q.result(run)["council_probability_paid_back"].sel(year=years)
+    """Return the council's cashable position in the first ten years, yearly and running."""
+    cash = q.council_cash(run).isel(year=slice(0, CASH_YEARS))
+    frame = spread(run, {"In the year": cash, "Running total": cash.cumsum("year")}, "year")
+    frame = frame.set_axis(year_names(run, cash["year"].values))
     if not run.scenario.option.cut:
-        frame[("Chance paid back", "")] = chance.to_series()
-    frame.index = pd.Index([financial_year(run.scenario.first_year, int(y)) for y in frame.index])
-    return Table(
-        "The council's cash position, first ten years",
-        "Year",
-        headed(frame),
-        {"In the year": "money", "Running total": "money", "Chance paid back": "share"},
-        note=f"Cashable savings less programme spending, {basis(run)}, not discounted (the chance of payback is). Only "
-        "what could be taken out of a budget counts here.",
+        chance = q.result(run)["council_probability_paid_back"].isel(year=slice(0, CASH_YEARS))
+        frame["Chance paid back", ""] = chance.values
+    kinds = {"In the year": "money", "Running total": "money", "Chance paid back": "share"}
+    note = (
+        f"Cashable part of the cost avoided less programme spending, {basis(run)}, not discounted (the chance of payback "
+        "is). Only what could be taken out of a budget counts here."
     )
+    return Table("The council's cash position, first ten years", "Year", frame, kinds, note=note)
 
 
 def cash_by_payer(run: Run) -> Table:
-    """Expected cashable net position of each payer in the first ten years."""
-    cash = q.result(run)["cashable_net_position"].mean(SAMPLE_DIMS).sel(year=slice(0, CASH_YEARS - 1))
-    frame = cash.sel(payer=q.position(run)["payer"].values).to_pandas()
-    frame.columns = [financial_year(run.scenario.first_year, int(y)) for y in frame.columns]
-    return Table(
-        "Expected cashable net position by payer and year, first ten years",
-        "Payer",
-        named(headed(frame)),
-        dict.fromkeys(map(str, frame.columns), "money"),
-        note=f"{run.scenario.price_base} prices, not discounted. A payer whose avoided cost cannot be cashed shows nought.",
-    )
+    """Return the expected cashable net position of each payer in the first ten years."""
+    cash = q.result(run)["cashable_net_position"].mean(SAMPLE_DIMS).isel(year=slice(0, CASH_YEARS))
+    frame = matrix(cash.sel(payer=q.position(run)["payer"].values), "payer", "year")
+    frame = headed(frame.set_axis(year_names(run, cash["year"].values), axis=1))
+    title = "Expected cashable net position by payer and year, first ten years"
+    note = f"{run.scenario.price_base} prices, not discounted. A payer whose avoided cost cannot be cashed shows nought."
+    return Table(title, "Payer", frame, "money", note=note)
 
 
 def yearly(run: Run) -> Table:
-    """Expected net position by payer, each of the first thirty years and all later ones together."""
-    flows = q.result(run)["net_position"].mean(SAMPLE_DIMS).sel(payer=q.position(run)["payer"].values).to_pandas().T
-    head, tail = flows.iloc[:YEARLY], flows.iloc[YEARLY:]
-    first = run.scenario.first_year
-    frame = head.set_axis([financial_year(first, int(y)) for y in head.index])
-    if len(tail):
-        later = f"{financial_year(first, YEARLY)} to {financial_year(first, int(tail.index[-1]))}"
-        frame = pd.concat([frame, tail.sum().to_frame(later).T])
-    frame = frame.assign(all=frame.sum(axis=1)).rename(columns=label)
-    return Table(
-        "Expected net position by payer and year",
-        "Year",
-        headed(frame),
-        dict.fromkeys(map(str, frame.columns), "money"),
-        note=f"Cost avoided less programme spending, {run.scenario.price_base} prices, real and not discounted, all accounts.",
+    """Return the expected net position by payer, each of thirty years and all later ones together."""
+    net = q.result(run)["net_position"].mean(SAMPLE_DIMS).sel(payer=q.position(run)["payer"].values)
+    flows = matrix(net, "year", "payer").set_axis(year_names(run, net["year"].values))
+    frame = flows.iloc[:YEARLY]
+    if len(flows) > YEARLY:
+        later = f"{flows.index[YEARLY]} to {flows.index[-1]}"
+        frame = pd.concat([frame, flows.iloc[YEARLY:].sum().to_frame(later).T])
+    note = f"Cost avoided less programme spending, {run.scenario.price_base} prices, real, not discounted, all accounts."
+    frame = headed(frame.assign(all=frame.sum(axis=1)))
+    return Table("Expected net position by payer and year", "Year", frame, "money", note=note)
+
+
+# Spend and cost, break-even, effects -------------------------------------------------------------
+
+
+def spend_cost_curve(run: Run, account: str = "social") -> Table:
+    """Return one account's spend-cost curve: its level for the scenario's source, and its change for each."""
+    found, own = q.curve(run).sel(account=account), run.scenario.effect.source
+    sources = [own, *(s for s in found["source"].values.astype(str) if s not in (own, "judgement"))]
+    arrays = {"Spend and cost": found["net"].sel(source=own)}
+    arrays |= {f"Change: {inside(source)}": found["change"].sel(source=source) for source in sources}
+    frame = spread(run, arrays, "multiple")
+    frame.insert(0, ("Spend a year", ""), found["spend"].values)
+    low, high = q.spend_range(run) or (1.0, 1.0)
+    multiples = found["multiple"].values
+    frame["Seen within areas", ""] = ["yes" if low <= m <= high else "extrapolation" for m in multiples]
+    frame = frame.set_axis([f"{multiple:.4g} × today" for multiple in multiples])
+    kinds = dict.fromkeys(["Spend a year", *arrays], "money") | {"Seen within areas": "text"}
+    note = (
+        f"One year's early-help spend plus the excess lifetime cost of the entering cohort that is left, {basis(run)}. "
+        "Change is against today's spend; below nought is better."
     )
+    return Table(f"Spend-cost curve, {account} account", "Early-help spend", frame, kinds, note=note)
+
+
+def curve_by_payer(run: Run) -> Table:
+    """Return each payer's expected part of the spend-cost curve."""
+    part = q.curve(run)["payer_part"].mean(SAMPLE_DIMS)
+    frame = matrix(part, "multiple", "payer").set_axis([f"{m:.4g} × today" for m in part["multiple"].values])
+    frame = headed(frame.assign(all=frame.sum(axis=1)))
+    note = f"Excess lifetime cost left, {run.scenario.price_base} prices; the local authority's part holds the spend."
+    return Table("Spend-cost curve by payer, expected", "Early-help spend", frame, "money", note=note)
+
+
+def marginal(run: Run) -> Table:
+    """Return what the next pound avoids between successive spends, by account."""
+    found, columns, kinds = q.marginal(run), {}, {}
+    for account in ACCOUNTS:
+        for name, words, kind in (("avoided", "avoided by a pound", "ratio"), ("chance", "chance above a pound", "share")):
+            heading = f"{label(account)}: {words}"
+            columns[heading], kinds[heading] = found[name].sel(account=account).values, kind
+    ends = zip(found["from_multiple"].values, found["to_multiple"].values, strict=True)
+    frame = single(columns, [f"{low:.4g} to {high:.4g} × today" for low, high in ends])
+    note = "Pounds of lifetime cost avoided by one more pound a year, with the scenario's effect; accounts are cumulative."
+    return Table("What the next pound avoids", "Early-help spend", frame, kinds, note=note)
+
+
+def switching(run: Run) -> Table:
+    """Return what would have to be true for each account to break even."""
+    columns = {
+        "npsv_0": ("NPSV if nothing replicates (0)", "money"),
+        "npsv": (f"NPSV as assumed ({run.scenario.effect.replication:g})", "money"),
+        "npsv_1": ("NPSV if all replicates (1)", "money"),
+        "multiple": ("Effect needed, times the assumed", "number"),
+        "replication": ("Replication needed", "number"),
+        "cost_per_family": ("Cost per family needed", "pounds"),
+    }
+    frame = headed(q.switching(run).rename(columns={key: name for key, (name, _) in columns.items()}))
+    note = (
+        f"Expected net present values, {run.scenario.price_base} prices. Avoided cost is taken as proportional to the "
+        "effect, and inversely proportional to the cost of helping a family: fair while effects are modest and most "
+        "eligible families are not reached. A replication above 1 is more than the studies found."
+    )
+    frame = frame.rename(index=lambda account: f"{label(account)} account")
+    return Table("What would have to be true to break even", "Account", frame, dict(columns.values()), note=note)
+
+
+def effects(run: Run) -> Table:
+    """Return effects by outcome and source: pooled mean and what a new site can expect."""
+    found, used = q.effects(run).stack(row=("outcome", "source"), create_index=False), run.scenario.effect.source
+    pairs = list(zip(found["outcome"].values.astype(str), found["source"].values.astype(str), strict=True))
+    names = [f"{label(outcome)}: {inside(source)}{', used' * (source == used)}" for outcome, source in pairs]
+    found = found.drop_vars(["outcome", "source"]).assign_coords(row=names)
+    frame = spread(run, {"Pooled mean": found["mean_effect"], "New site": found["new_site_effect"]}, "row")
+    frame["Chance of harm", ""] = found["harmful"].mean(SAMPLE_DIMS).values
+    kinds = {"Pooled mean": "by row", "New site": "by row", "Chance of harm": "share"}
+    scales = ["number" if outcome == "gcse_attainment" else "change" for outcome, _ in pairs]
+    note = (
+        f"{q.level(run):.0%} intervals, in full: before the replication factor, ramp and fade-out. Relative change in risk; "
+        "for GCSE attainment the shift in standard deviations, where positive is better."
+    )
+    row_kinds = dict(zip(names, scales, strict=True))
+    return Table("Effect of help on each child reached", "Outcome and source", frame, kinds, row_kinds, note)

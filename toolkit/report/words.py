@@ -1,43 +1,34 @@
 """Numbers and names in plain English: money, chances, intervals, years, and what each label is called."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 MINUS = "\N{MINUS SIGN}"
+UNDEFINED = "not defined"
 SCALES = ((1e9, "billion"), (1e6, "million"))
-
+# fmt: off
 LABELS = {
-    "all": "All",
-    "nhs": "NHS",
-    "dwp": "DWP (benefits)",
-    "hmrc": "HMRC (tax)",
-    "local_authority": "Local authority",
-    "police_and_justice": "Police and justice",
-    "individuals": "The young people themselves",
-    "victims": "Victims of crime",
-    "gcse_attainment": "GCSE attainment",
-    "care": "Care",
-    "gross": "Gross",
-    "excess": "Excess",
-    "combined": "Trials and panel combined",
+    "nhs": "NHS", "dwp": "DWP (benefits)", "hmrc": "HMRC (tax)", "individuals": "The young people themselves",
+    "victims": "Victims of crime", "gcse_attainment": "GCSE attainment", "combined": "Trials and panel combined",
     "panel": "Panel of areas (association)",
-    "judgement": "Judgement",
 }
+# fmt: on
 SOURCES = {
     "trials": "a meta-analysis of trials and matched studies of families served",
-    "panel": "the association of spending with outcomes within areas over time, which is not proof of an effect",
-    "combined": "a meta-analysis of trials and matched studies, conditioned on the association of spending with "
-    "outcomes within areas (which alone would not be an effect)",
+    "panel": "the association of spending with outcomes within areas, which is no proof of an effect",
+    "combined": "a meta-analysis of trials and matched studies, conditioned on the association of spending "
+    "with outcomes within areas (which alone would not be an effect)",
     "judgement": "the evidence notes' own suggested effects, a judgement",
 }
 
 
 def label(name: object) -> str:
     """Return what a reader calls ``name``: "police_and_justice" is "Police and justice"."""
-    text = str(name)
-    return LABELS.get(text, text.replace("_", " ")[:1].upper() + text.replace("_", " ")[1:])
+    text = str(name).replace("_", " ")
+    return LABELS.get(str(name), text[:1].upper() + text[1:])
 
 
 def inside(name: object) -> str:
@@ -49,46 +40,39 @@ def inside(name: object) -> str:
 def money(pounds: float) -> str:
     """Return pounds as a reader says them, to about three figures: £1.2 million, \N{MINUS SIGN}£3,400, £22."""
     if not math.isfinite(pounds):
-        return "not defined"
+        return UNDEFINED
     size = abs(float(pounds))
     for unit, name in SCALES:
         if size >= 0.9995 * unit:
             return _signed(pounds, f"£{size / unit:,.{1 if size / unit < 99.95 else 0}f} {name}")
     step = 10.0 ** max(0, math.floor(math.log10(size)) - 2) if size >= 1 else 1.0
-    rounded = round(size / step) * step
-    return _signed(pounds if rounded else 0.0, f"£{rounded:,.0f}")
+    return _signed(pounds, f"£{round(size / step) * step:,.0f}")
 
 
 def pence(pounds: float) -> str:
     """Return a small sum to the penny: £0.42."""
-    return _signed(pounds, f"£{abs(pounds):,.2f}") if math.isfinite(pounds) else "an undefined sum"
-
-
-def percent(share: float) -> str:
-    """Return a chance or share as whole per cent; what rounds to none or all says so."""
-    if not math.isfinite(share):
-        return "not defined"
-    if abs(share) > 1 or share < 0:
-        return number(100 * share, 0) + "%"
-    return "under 1%" if share < 0.01 else "over 99%" if share > 0.99 else f"{share:.0%}"
-
-
-def change(share: float) -> str:
-    """Return a relative change in per cent with its sign: \N{MINUS SIGN}12%, +3%."""
-    size = number(100 * share, 0)
-    return ("+" if share >= 0.005 else "") + ("0" if size in ("0", f"{MINUS}0") else size) + "%"
+    return _signed(pounds, f"£{abs(pounds):,.2f}") if math.isfinite(pounds) else UNDEFINED
 
 
 def number(value: float, decimals: int = 1) -> str:
     """Return a number with thousands separated and a proper minus sign."""
-    if not math.isfinite(value):
-        return "not defined"
-    text = f"{abs(value):,.{decimals}f}"
-    return _signed(value if float(text.replace(",", "")) else 0.0, text)
+    return _signed(value, f"{abs(value):,.{decimals}f}") if math.isfinite(value) else UNDEFINED
+
+
+def percent(share: float) -> str:
+    """Return a chance or share as whole per cent; what rounds to none or all of it says so."""
+    if not 0 <= share <= 1:
+        return number(100 * share, 0) + "%" if math.isfinite(share) else UNDEFINED
+    return "under 1%" if share < 0.01 else "over 99%" if share > 0.99 else f"{share:.0%}"
+
+
+def change(share: float) -> str:
+    """Return a relative change in whole per cent with its sign: \N{MINUS SIGN}12%, +3%."""
+    return ("+" if share >= 0.005 else "") + number(100 * share, 0) + "%"
 
 
 def figure(value: float) -> str:
-    """Return a cited number as it stands, with no more than five significant digits where it has a fraction."""
+    """Return a cited number as it stands, to at most five significant digits where it has a fraction."""
     whole = float(value).is_integer() or abs(value) >= 1e4
     return number(value, 0) if whole else f"{value:.5g}".replace("-", MINUS)
 
@@ -100,8 +84,7 @@ def interval(lower: float, upper: float, say: Callable[[float], str] = money) ->
 
 def money_scale(values: object) -> tuple[float, str, int]:
     """Return the divisor, its unit and decimals that suit a whole column of money."""
-    finite = np.abs(np.asarray(values, dtype=float))
-    largest = float(np.nanmax(finite, initial=0.0))
+    largest = float(np.nanmax(np.abs(np.asarray(values, dtype=float)), initial=0.0))
     for unit, name in SCALES:
         if largest >= 2 * unit:
             return unit, f"£ {name}", 2 if largest < 20 * unit else 1
@@ -109,15 +92,20 @@ def money_scale(values: object) -> tuple[float, str, int]:
 
 
 def financial_year(first: int, offset: int) -> str:
-    """Return the financial year ``offset`` years after the one that starts in ``first``: 2025 and 5 give 2030/31."""
+    """Return the financial year ``offset`` years on from ``first``'s: 2025 and 5 give 2030/31."""
     start = int(first) + int(offset)
     return f"{start}/{(start + 1) % 100:02d}"
 
 
-def listed(names: Sequence[str], joint: str = "and") -> str:
+def tied(text: str) -> str:
+    """Return text whose sums cannot break over a line: after the minus sign, or before "million"."""
+    text = text.replace(f"{MINUS}£", f"{MINUS}\N{WORD JOINER}£")
+    return re.sub(r"(?<=\d) (?=(m|b)illion\b)", "\N{NO-BREAK SPACE}", text)
+
+
+def listed(names: Sequence[str]) -> str:
     """Return names as a phrase: a, b and c."""
-    names = list(names)
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {joint} {names[-1]}" if names else "none"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def schedule_name(schedule: str) -> str:
@@ -125,5 +113,6 @@ def schedule_name(schedule: str) -> str:
     return schedule.replace("_", " ").replace("green book", "Green Book")
 
 
-def _signed(value: float, text: str) -> str:
-    return MINUS + text if value < 0 else text
+def _signed(value: float, size: str) -> str:
+    """Put a minus sign before a size, unless it rounded to nought."""
+    return MINUS + size if value < 0 and re.search("[1-9]", size) else size

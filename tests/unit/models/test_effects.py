@@ -16,6 +16,7 @@ from toolkit.models.studies import studies, study_table
 from toolkit.schema import OUTCOMES, InputError, data_folder
 
 TABLES = ("meta_ready", "effects", "null_studies", "design_bias", "outcome_scales", "priors")
+RISE = 0.1
 INDICATORS = ["rereferrals", "first_time_entrants", "gcse_grade_4", "care_starts"]
 
 
@@ -321,7 +322,7 @@ def sampled(compiled, **data):
 def test_the_sampler_agrees_with_quadrature(register, posterior, compiled, source):
     mixed = source == "more_studies"
     table = study_table(register, mixed=mixed, extra=extra_row() if mixed else None)
-    panel = panel_signal(posterior, scales=register["outcome_scales"], reached_share=0.05)
+    panel = panel_signal(posterior, spend_rise=RISE, scales=register["outcome_scales"], reached_share=0.05)
     held = {"priors": register["priors"], "panel": panel if source == "combined" else None}
     draws, grid = sampled(compiled, **effect_data(table, **held)), quadrature(table, **held)
     for name in ("mean_effect", "between_sites"):
@@ -375,7 +376,7 @@ def test_the_panel_weighs_with_the_prior_as_normals_do(register):
 
 def test_the_panel_turns_slopes_into_changes_of_the_rate(register, posterior):
     scales = register["outcome_scales"].set_index("outcome")
-    panel = panel_signal(posterior, scales=register["outcome_scales"], reached_share=0.05)
+    panel = panel_signal(posterior, spend_rise=RISE, scales=register["outcome_scales"], reached_share=0.05)
     slope, change = posterior["spend_within"].isel(chain=1, draw=7), panel["change"].isel(chain=1, draw=7)
     step = math.log(1.1)
     assert float(change.sel(outcome="care")) == pytest.approx(
@@ -392,12 +393,17 @@ def test_the_panel_turns_slopes_into_changes_of_the_rate(register, posterior):
 @pytest.mark.parametrize("share", [0.0, 1.5, math.nan, {"care": 0.1}])
 def test_a_share_that_is_none_is_refused(register, posterior, share):
     with pytest.raises(InputError, match="reached_share"):
-        panel_signal(posterior, scales=register["outcome_scales"], reached_share=share)
+        panel_signal(posterior, spend_rise=RISE, scales=register["outcome_scales"], reached_share=share)
 
 
 def test_a_posterior_without_an_indicator_is_refused(register, posterior):
     with pytest.raises(InputError, match="no indicator 'care_starts'"):
-        panel_signal(posterior.isel(indicator=slice(3)), scales=register["outcome_scales"], reached_share=0.1)
+        panel_signal(
+            posterior.isel(indicator=slice(3)),
+            spend_rise=RISE,
+            scales=register["outcome_scales"],
+            reached_share=0.1,
+        )
 
 
 # draws
@@ -405,7 +411,9 @@ def test_a_posterior_without_an_indicator_is_refused(register, posterior):
 
 @pytest.fixture(scope="module")
 def drawn(register, posterior):
-    return effect_draws(register, like=posterior, reached_share=0.05, seed=3, outcome_posterior=posterior)
+    return effect_draws(
+        register, spend_rise=RISE, like=posterior, reached_share=0.05, seed=3, outcome_posterior=posterior
+    )
 
 
 def test_draws_carry_the_labels_of_the_posterior(drawn, posterior):
@@ -459,6 +467,7 @@ def test_sources_share_their_luck(register, posterior, drawn):
     """A panel that hardly reaches anyone leaves `combined` draw for draw where the trials are."""
     same = effect_draws(
         register,
+        spend_rise=RISE,
         like=posterior,
         reached_share=1e-9,
         seed=3,
@@ -471,15 +480,20 @@ def test_sources_share_their_luck(register, posterior, drawn):
 
 def test_a_data_tree_will_do_and_the_panel_needs_one(register, posterior, drawn):
     tree = xr.DataTree.from_dict({"/posterior": posterior})
-    again = effect_draws(register, like=tree, reached_share=0.05, seed=3, outcome_posterior=tree)
+    again = effect_draws(
+        register, spend_rise=RISE, like=tree, reached_share=0.05, seed=3, outcome_posterior=tree
+    )
     xr.testing.assert_identical(again, drawn)
     with pytest.raises(InputError, match="need the outcome model"):
-        effect_draws(register, like=posterior, reached_share=0.05, seed=3)
+        effect_draws(register, spend_rise=RISE, like=posterior, reached_share=0.05, seed=3)
     with pytest.raises(InputError, match=r"sources: .*'hearsay'"):
-        effect_draws(register, like=posterior, reached_share=0.05, seed=3, sources=["hearsay"])
+        effect_draws(
+            register, spend_rise=RISE, like=posterior, reached_share=0.05, seed=3, sources=["hearsay"]
+        )
     with pytest.raises(InputError, match="dimension 'draw'"):
         effect_draws(
             register,
+            spend_rise=RISE,
             like=posterior.isel(draw=slice(9)),
             reached_share=0.05,
             seed=3,

@@ -1,0 +1,163 @@
+"""Allocation against hand-worked portfolios and against trying every one."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from toolkit import appraisal
+from toolkit.schema import InputError
+
+NAMES = ["parenting", "mentoring", "tutoring", "family_help"]
+
+
+def items(values, **coords):
+    return xr.DataArray(np.array(values, float), dims="programme", coords={"programme": NAMES, **coords})
+
+
+COST = items([5, 4, 6, 3])
+MEAN = items([10, 40, 30, 50])
+# Two draws with these means, so that expected values are exact.
+GAIN = xr.concat([0.5 * MEAN, 1.5 * MEAN], "sample").assign_attrs(units="GBP", price_base="2025/26")
+
+
+def bought(result):
+    return set(result["item"].values[result["share"] > 0.5].tolist())
+
+
+def test_the_textbook_knapsack():
+    # Costs 5, 4, 6, 3, gains 10, 40, 30, 50, budget 10: the second and fourth (a standard exercise).
+    result = appraisal.allocate(10, GAIN, COST)
+    assert bought(result) == {"mentoring", "family_help"}
+    assert float(result["value"]) == pytest.approx(90)
+    assert float(result["budget_left"]) == pytest.approx(3)
+    assert result["portfolio_gain"].values.tolist() == [45, 135]
+
+
+def test_the_choice_is_explained():
+    result = appraisal.allocate(10, GAIN, COST)
+    # Without family help the best is mentoring and tutoring, 70; with parenting it is 60.
+    regret = dict(zip(result["item"].values, result["regret"].values.tolist(), strict=True))
+    assert regret == pytest.approx({"parenting": 30, "mentoring": 10, "tutoring": 10, "family_help": 20})
+    assert result["reason"].sel(item="tutoring").item() == "the money does more elsewhere"
+    assert result["reason"].sel(item="mentoring").item() == "bought in full"
+
+
+def test_parts_go_to_the_best_return_first():
+    # Per pound 2, 10, 5, 16.7: family help and mentoring in full, and half of tutoring.
+    result = appraisal.allocate(10, GAIN, COST, divisible=True)
+    assert result["share"].values.tolist() == pytest.approx([0, 1, 0.5, 1])
+    # A tenth more budget buys a sixth more tutoring at 5 a pound.
+    assert float(result["marginal_value"]) == pytest.approx(5)
+
+
+def test_exclusions_prerequisites_and_shares_are_kept():
+    apart = appraisal.allocate(10, GAIN, COST, excludes=[("mentoring", "family_help")])
+    assert bought(apart) == {"tutoring", "family_help"}
+    assert apart["reason"].values[1] == "excluded by family_help"
+    needs = appraisal.allocate(10, GAIN, COST, requires=[("family_help", "parenting")])
+    # Family help needs parenting (60 for 8); mentoring and tutoring give 70 for 10.
+    assert bought(needs) == {"mentoring", "tutoring"}
+    assert needs["reason"].values[3] == "needs parenting"
+    group = ("programme", ["health", "health", "school", "health"])
+    shared = appraisal.allocate(
+        10, GAIN, COST.assign_coords(sector=group), minimum_share={"sector": {"school": 0.5}}
+    )
+    assert bought(shared) == {"tutoring", "family_help"}
+    assert float(shared["value"]) == pytest.approx(80)
+
+
+def test_steps_with_falling_returns_are_bought_in_order():
+    # Slices of cost 2 that gain 10, 4, 1 and 8, 6, 5: six pounds buy 10 + 8 + 6.
+    steps = {"programme": ["a", "b"], "step": [1, 2, 3]}
+    cost = xr.DataArray(np.full((2, 3), 2.0), dims=("programme", "step"), coords=steps)
+    gain = xr.DataArray([[[10.0, 4, 1], [8, 6, 5]]], dims=("sample", "programme", "step"), coords=steps)
+    result = appraisal.allocate(6, gain, cost)
+    assert result["share"].values.tolist() == [[1, 0, 0], [1, 1, 0]]
+    assert result["reason"].values.tolist() == ["bought in part", "bought in part"]
+
+
+@pytest.mark.parametrize("divisible", [False, True])
+def test_a_good_second_step_cannot_be_had_without_the_first(divisible):
+    steps = {"programme": ["a", "b"], "step": [1, 2]}
+    cost = xr.DataArray([[2.0, 2], [2, 2]], dims=("programme", "step"), coords=steps)
+    gain = xr.DataArray([[[0.0, 9], [5, 1]]], dims=("sample", "programme", "step"), coords=steps)
+    assert float(appraisal.allocate(2, gain, cost, divisible=divisible)["value"]) == pytest.approx(5)
+    assert float(appraisal.allocate(4, gain, cost, divisible=divisible)["value"]) == pytest.approx(9)
+
+
+def test_programmes_in_areas_are_items():
+    cost = COST.expand_dims(area=["E1", "E2"], axis=1)
+    gain = GAIN * xr.DataArray([1.0, 2.0], dims="area", coords={"area": ["E1", "E2"]})
+    result = appraisal.allocate(7, gain, cost)
+    assert bought(result) == {"mentoring in E2", "family_help in E2"}
+    shared = appraisal.allocate(7, gain, cost, minimum_share={"area": {"E1": 0.4}})
+    # At least 2.8 in E1: family help in both areas, 50 + 100, beats mentoring there and family help here.
+    assert bought(shared) == {"family_help in E1", "family_help in E2"}
+    assert float(shared["value"]) == pytest.approx(150)
+
+
+def test_a_cautious_objective_prefers_the_surer_programme():
+    names = {"programme": ["risky", "sure"]}
+    gain = xr.DataArray(
+        [[-50.0, 10], [150, 10], [150, 10], [-50, 10]], dims=("sample", "programme"), coords=names
+    )
+    cost = xr.DataArray([1.0, 1.0], dims="programme", coords=names)
+    assert bought(appraisal.allocate(1, gain, cost)) == {"risky"}
+    cautious = appraisal.allocate(1, gain, cost, objective="conditional_value_at_risk", level=0.5)
+    assert bought(cautious) == {"sure"}
+    assert float(cautious["value"]) == pytest.approx(10)
+    likely = appraisal.allocate(1, gain, cost, objective="probability_of_target", target=8)
+    assert bought(likely) == {"sure"}
+    assert float(likely["value"]) == 1
+
+
+@pytest.mark.parametrize(
+    "objective", ["expected_value", "conditional_value_at_risk", "probability_of_target"]
+)
+def test_no_other_portfolio_does_better(objective):
+    generator = np.random.default_rng(31)
+    names = [f"p{place}" for place in range(7)]
+    cost = xr.DataArray(generator.uniform(1, 5, 7), dims="programme", coords={"programme": names})
+    draws = generator.normal(2, 4, (60, 7)) + generator.normal(0, 2, (60, 1))
+    gain = xr.DataArray(draws, dims=("sample", "programme"), coords={"programme": names})
+    result = appraisal.allocate(9, gain, cost, objective=objective, target=6.0, level=0.8, explain=False)
+
+    def worth(picked):
+        total = draws @ np.array(picked)
+        tail = np.sort(total)[:12].mean()
+        return {
+            "expected_value": total.mean(),
+            "conditional_value_at_risk": tail,
+            "probability_of_target": (total >= 6).mean(),
+        }[objective]
+
+    best = max(worth(picked) for picked in product((0, 1), repeat=7) if np.dot(picked, cost) <= 9)
+    assert float(result["value"]) == pytest.approx(best, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: appraisal.allocate(2, GAIN, COST), "below the cheapest item, family_help at 3"),
+        (lambda: appraisal.allocate(0, GAIN, COST, divisible=True), "below the cheapest"),
+        (lambda: appraisal.allocate(10, GAIN, COST, excludes=[("magic", "mentoring")]), "magic"),
+        (lambda: appraisal.allocate(10, GAIN, COST, objective="luck"), "luck"),
+        (lambda: appraisal.allocate(10, GAIN, COST, objective="probability_of_target"), "target"),
+        (lambda: appraisal.allocate(10, GAIN, COST, level=90), "level"),
+        (lambda: appraisal.allocate(10, GAIN, COST * 0), "costs nothing"),
+        (lambda: appraisal.allocate(10, GAIN, COST.isel(programme=[0, 1])), "one side only"),
+        (lambda: appraisal.allocate(10, GAIN.where(GAIN > 10), COST), "NaN"),
+        (lambda: appraisal.allocate(10, GAIN.expand_dims(step=[1]), COST), "dimensions"),
+        (lambda: appraisal.allocate(10, GAIN, COST, minimum_share={"county": {"Kent": 0.5}}), "county"),
+        (lambda: appraisal.allocate(10, GAIN, COST, minimum_share={"programme": {"x": 0.5}}), "fits no item"),
+        (
+            lambda: appraisal.allocate(10, GAIN, COST, minimum_share={"programme": {"parenting": 0.9}}),
+            "no portfolio",
+        ),
+    ],
+)
+def test_impossible_requests_are_refused(call, message):
+    with pytest.raises(InputError, match=message):
+        call()

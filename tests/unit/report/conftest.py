@@ -1,0 +1,160 @@
+"""A finished run in miniature: every array of a real one, with invented money, small and seeded."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from toolkit import appraisal, costing, evidence, scenarios
+from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, OUTCOMES
+
+CHAINS, DRAWS = 2, 50
+MULTIPLES = [0.5, 0.75, 1.0, 1.25, 1.5, 2.0]
+SOURCES = ["trials", "panel", "combined", "judgement"]
+AREAS = {"E08000035": ("Leeds", "Yorkshire and The Humber"), "E06000047": ("County Durham", "North East")}
+SPEND = 4_000_000.0  # a year, for three years
+
+
+@dataclass(frozen=True)
+class FakeRun:
+    tree: xr.DataTree
+    scenario: scenarios.Scenario
+    assumptions: pd.DataFrame
+    report_card: pd.DataFrame
+    excluded: pd.DataFrame
+    timings: dict
+
+    @property
+    def passed(self):
+        return bool(self.report_card["passed"].all())
+
+
+@pytest.fixture(scope="session")
+def register():
+    return evidence.load_register()
+
+
+@pytest.fixture(scope="session")
+def make_run(register):
+    """Return a function that builds a run; keyword arguments change the scenario or break the checks."""
+
+    def build(*, areas=AREAS, passed=True, effect=0.02, spend_range=(0.7, 1.4), changes=None, overrides=None):
+        scenario = scenarios.change(
+            scenarios.load("family_help"),
+            **(changes or {}),
+            **({"overrides": overrides} if overrides else {}),
+        )
+        random = np.random.default_rng(7)
+        draws = {"chain": np.arange(CHAINS), "draw": np.arange(DRAWS)}
+        rows = costing.components(register.tables["cost_components"])
+        labels = {name: ("component", rows[name].to_numpy(dtype=object)) for name in costing.COORDINATES}
+        components, names = len(rows), {area: pair[0] for area, pair in areas.items()}
+        money = {"units": "GBP", "price_base": scenario.price_base}
+        helped = random.normal(effect, 0.02, (1, 1, CHAINS, DRAWS))
+        profile = 1e6 * np.exp(-np.arange(scenario.horizon) / 15)[None, :, None, None]
+        usual = profile * random.gamma(20, 1 / 20, (components, scenario.horizon, CHAINS, DRAWS))
+        sign = -1.0 if scenario.option.cut else 1.0
+        cost = xr.DataArray(
+            np.stack([usual, usual * (1 - sign * helped)], axis=1),
+            dims=("component", "option", "year", "chain", "draw"),
+            coords={"component": list(rows.index), "option": [BUSINESS_AS_USUAL, INVESTMENT],
+                    "year": np.arange(scenario.horizon), **draws, **labels},
+            attrs=money,
+        )  # fmt: skip
+        yearly = np.zeros((2, scenario.horizon))
+        yearly[1, : scenario.option.years] = sign * SPEND
+        spend = xr.DataArray(yearly, dims=("option", "year"), coords={d: cost[d] for d in ("option", "year")})
+        cost = costing.with_programme(cost, spend)
+
+        def by_area(*extra, level):
+            shape = [*(len(values) for values in dict(extra).values()), len(areas), components, CHAINS, DRAWS]
+            array = xr.DataArray(
+                level * random.gamma(8, 1 / 8, shape), dims=(*dict(extra), "area", "component", "chain", "draw"),
+                coords={**dict(extra), "area": list(areas), "component": list(rows.index), **draws}, attrs=money,
+            )  # fmt: skip
+            return array.reindex(component=cost["component"], fill_value=0.0)
+
+        lifetime = by_area(("reading", ["gross", "excess"]), level=4e6)
+        lifetime.loc[{"reading": "excess"}] *= 0.6
+        size = xr.DataArray(np.array(MULTIPLES) - 1, dims="multiple", coords={"multiple": MULTIPLES})
+        reach = np.sign(size) * 8e6 * -np.expm1(-abs(size) / 0.8)
+        strength = xr.DataArray(
+            random.normal([[[0.02]], [[0.04]], [[0.03]], [[0.03]]], 0.02, (4, CHAINS, DRAWS)),
+            dims=("source", "chain", "draw"), coords={"source": SOURCES, **draws},
+        )  # fmt: skip
+        share = xr.DataArray(
+            np.r_[np.ones(components), 0], dims="component", coords={"component": cost["component"]}
+        )
+        costs = xr.Dataset(
+            {
+                "cost": cost,
+                "lifetime": lifetime,
+                "annual": by_area(level=2e6),
+                "benefit_by_area": by_area(level=2e5),
+                "curve_avoided": (strength * reach * share * 6).transpose(
+                    "source", "multiple", "component", ...
+                ),
+                "curve_spend": (size + 1) * 2e7,
+            },
+            coords={
+                "area_name": ("area", list(names.values())),
+                "region": ("area", [region for _, region in areas.values()]),
+            },
+        )
+        kids = xr.DataArray(
+            random.gamma(400, 1, (len(areas), CHAINS, DRAWS)), dims=("area", "chain", "draw"),
+            coords={"area": list(areas), **draws},
+        )  # fmt: skip
+        effects = random.normal(-0.1, 0.1, (CHAINS, DRAWS, 4, len(OUTCOMES)))
+        effects[..., OUTCOMES.index("gcse_attainment")] *= -0.3
+        effect_dims = ("chain", "draw", "source", "outcome")
+        assumptions = scenarios.resolve(scenario, register)
+        card = pd.DataFrame(
+            {
+                "check": ["R-hat", "effective sample size", "divergences"],
+                "value": [1.003 if passed else 1.2, 812.0, 0.0],
+                "threshold": [1.01, 400.0, 0.0],
+                "passed": [passed, True, True],
+                "where": ["area_rate", "spend_within", "all chains"],
+                "cure": ["draw more", "draw more", "raise target_accept"],
+            }
+        )
+        tree = xr.DataTree.from_dict(
+            {
+                "assumptions/figures": assumptions.astype(str).to_xarray(),
+                "assumptions/draws": evidence.sample(
+                    assumptions, like=costs, seed=scenario.seed, price_base=scenario.price_base
+                ),
+                "posterior": xr.Dataset({"spend_within": (("chain", "draw"), random.normal(size=(CHAINS, DRAWS)))}, coords=draws),
+                "effects": xr.Dataset(
+                    {"mean_effect": (effect_dims, effects * 0.9), "new_site_effect": (effect_dims, effects)},
+                    coords={**draws, "source": SOURCES, "outcome": list(OUTCOMES)},
+                ),
+                "lives": xr.Dataset({"children_entering": kids * 4, "children_reached": kids * sign}),
+                "costs": costs,
+                "appraisal": appraisal.appraise(
+                    cost, schedule=scenario.discount_schedule, cashable_shares={"partly_cashable": 0.5}, horizon=scenario.horizon
+                ),
+            }
+        )  # fmt: skip
+        tree.attrs = {
+            "title": scenario.title, "scenario": scenario.model_dump_json(), "scenario_hash": scenario.hash,
+            "seed": scenario.seed, "areas": json.dumps(list(areas)), "checks_passed": int(passed),
+            "data_checksums": json.dumps({"evidence/unit_costs.csv": "sha256:00ff"}),
+            "versions": json.dumps({"cost-of-outcomes": "0.1.0", "xarray": xr.__version__}),
+            "price_base": scenario.price_base, "first_year": scenario.first_year,
+        }  # fmt: skip
+        if spend_range:
+            tree.attrs["spend_range"] = list(spend_range)
+        timings = {"load": (0.4, 0.4), "fit outcome model": (61.2, 118.0)}
+        return FakeRun(tree, scenario, assumptions, card, register.excluded, timings)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def run(make_run):
+    return make_run()
