@@ -4,19 +4,18 @@ import os
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # set before matplotlib is first imported: tests open no window
 
+from pathlib import Path
+
+import pytest
+import xarray as xr
 from hypothesis import settings
+
+from toolkit import evidence, scenarios, workflow
 
 # The default finds the same examples on every machine; `HYPOTHESIS_PROFILE=thorough` searches afresh.
 settings.register_profile("fast", max_examples=25, deadline=None, derandomize=True, database=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
-
-from pathlib import Path
-
-import pytest
-import xarray as xr
-
-from toolkit import evidence, scenarios, workflow
 
 # Every region, a merged area, two with hidden counts, and one too small to be fitted.
 DOZEN = [

@@ -68,9 +68,7 @@ def run(
 
 
 @app.command()
-def areas(
-    region: Annotated[str | None, typer.Option(help="Only this region.")] = None, as_json: Json = False
-) -> None:
+def areas(region: Annotated[str | None, typer.Option(help="Only this region.")] = None, as_json: Json = False) -> None:
     """List the areas a scenario can be run for."""
     reference = evidence.reference_areas()
     chosen = evidence.resolve_areas(reference, region=region, england=region is None)
@@ -92,7 +90,8 @@ def evidence_list(
         if table.empty:
             known = sorted(register.figures["outcome"].dropna().unique())
             raise InputError(f"outcome '{outcome}': no figures. Mend: choose one of {known}.")
-    columns = [c for c in ("outcome", "description", "value", "unit", "price_year", "confidence", "reason") if c in table]
+    wanted = ("outcome", "description", "value", "unit", "price_year", "confidence", "reason")
+    columns = [column for column in wanted if column in table]
     _show(table[columns].reset_index(), as_json, title=f"{len(table)} figures")
 
 
@@ -148,12 +147,13 @@ def _print_headline(finished: workflow.Run, paths: list[Path]) -> None:
 
 @contextmanager
 def _progress(silent: bool) -> Iterator[workflow.Progress]:
-    """A bar a stage; stages that take under two seconds come and go unseen."""
+    """Show a bar for each stage."""
     if silent:
         yield workflow.silent
         return
-    columns = (TextColumn("{task.description:<26}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=False) as bars:
+    share = TextColumn("{task.percentage:>3.0f}%")
+    columns = (TextColumn("{task.description:<26}"), BarColumn(), share, TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
         tasks: dict[str, Any] = {}
 
         def update(stage: str, share: float) -> None:

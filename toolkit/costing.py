@@ -55,9 +55,7 @@ def _tags(rows: pd.DataFrame, component: str) -> set[str]:
     return {tag.strip() for tag in str(rows.loc[component, "contains"]).split(";") if tag.strip()}
 
 
-def unit_prices(
-    rows: pd.DataFrame, draws: xr.Dataset, *, local_price: xr.Dataset | None = None
-) -> xr.DataArray:
+def unit_prices(rows: pd.DataFrame, draws: xr.Dataset, *, local_price: xr.Dataset | None = None) -> xr.DataArray:
     """Price of one unit of each component (chain, draw, component), GBP in the price base.
 
     Parameters
@@ -100,7 +98,7 @@ def spread_matrix(rows: pd.DataFrame, years: int, factors: xr.DataArray) -> xr.D
     """
     weights = np.zeros((len(rows), years, years))
     for index, row in enumerate(rows.itertuples()):
-        offsets = np.arange(int(row.spread_from), int(row.spread_to) + 1)
+        offsets = np.arange(int(str(row.spread_from)), int(str(row.spread_to)) + 1)
         level = 1.0 / (offsets.size if row.spread_basis == "sum" else float(factors.sel(year=offsets).sum()))
         for offset in offsets[offsets < years]:
             event = np.arange(years - offset)
@@ -116,9 +114,7 @@ def growth_factors(rows: pd.DataFrame, draws: xr.Dataset, years: int) -> xr.Data
     """Real price growth (component, year, chain, draw) relative to the price base, fading to none."""
     fade = float(draws["growth_fade_years"].mean())
     flat = xr.DataArray(np.ones(years), dims="year", coords={"year": np.arange(years)})
-    grown = {
-        role: real_growth(draws[role], years=years, fade_years=fade) for role in set(rows["growth_role"]) if role
-    }
+    grown = {role: real_growth(draws[role], years=years, fade_years=fade) for role in set(rows["growth_role"]) if role}
     ones = flat * xr.ones_like(draws["growth_fade_years"])
     parts = [grown.get(role, ones).drop_attrs() for role in rows["growth_role"]]
     factors = xr.concat(parts, xr.Variable("component", list(rows.index)), coords="minimal", compat="override")
@@ -151,16 +147,17 @@ def cost(
     aligned(lives, growth)
     missing = sorted(set(rows["quantity"]) - set(lives["quantity"].values))
     if missing:
-        raise InputError(f"cost_components.csv: no such quantity as {missing}. Mend: use {list(lives['quantity'].values)}.")
+        known = lives["quantity"].values.tolist()
+        raise InputError(f"cost_components.csv: no such quantity as {missing}. Mend: use one of {known}.")
     middle = [dim for dim in lives.dims if dim not in ("quantity", "year", *SAMPLE_DIMS)]
     quantities = lives.transpose("quantity", "year", *middle, *SAMPLE_DIMS)
-    unit = (growth * prices.reset_coords(drop=True)).transpose("component", "year", *SAMPLE_DIMS)
-    unit = unit.values.reshape(*unit.shape[:2], *(1 for _ in middle), *unit.shape[2:])
+    priced_unit = (growth * prices.reset_coords(drop=True)).transpose("component", "year", *SAMPLE_DIMS)
+    unit = priced_unit.values.reshape(*priced_unit.shape[:2], *(1 for _ in middle), *priced_unit.shape[2:])
     priced = np.empty((len(rows), *quantities.shape[1:]))
     for index, row in enumerate(rows.itertuples()):
         events = quantities.sel(quantity=row.quantity).values
-        if row.spread_to > 0:
-            matrix = spread.sel(component=row.Index).values
+        matrix = spread.sel(component=row.Index).values
+        if matrix[0, 0] != 1.0:  # spread over later years
             events = (matrix @ events.reshape(matrix.shape[1], -1)).reshape(events.shape)
         np.multiply(events, unit[index], out=priced[index])
     labels = {name: ("component", prices[name].values) for name in COORDINATES}
@@ -183,8 +180,12 @@ def with_programme(costs: xr.DataArray, spend: xr.DataArray, *, cashability: str
     """
     extra = (spend * xr.ones_like(costs.isel(component=0, drop=True))).expand_dims(component=["programme"])
     labels = {
-        "outcome": "programme", "payer": "local_authority", "account": "fiscal", "cashability": cashability, "lag_years": 0
-    }  # fmt: skip
+        "outcome": "programme",
+        "payer": "local_authority",
+        "account": "fiscal",
+        "cashability": cashability,
+        "lag_years": 0,
+    }
     extra = extra.assign_coords({name: ("component", [value]) for name, value in labels.items()})
     joined = xr.concat([costs, extra.transpose(*costs.dims)], "component")
     return joined.assign_attrs(costs.attrs).rename("cost")
@@ -205,8 +206,8 @@ def lifetime_weights(growth: xr.DataArray, spread: xr.DataArray, factors: xr.Dat
     DataArray (component, event_year, chain, draw), so that a lifetime cost needs no yearly array:
     present value = sum over event years of quantity x weight x unit price.
     """
-    discounted_growth = growth * factors
-    return xr.dot(spread, discounted_growth, dim="year")
+    weights: xr.DataArray = xr.dot(spread, growth * factors, dim="year")
+    return weights
 
 
 def lifetime_cost(
@@ -227,8 +228,8 @@ def lifetime_cost(
     unit = prices.transpose("component", *SAMPLE_DIMS).values
     value = np.stack(
         [
-            np.einsum("...ycd,ycd,cd->...cd", events.sel(quantity=row.quantity).values, spans.values[index], unit[index])
-            for index, row in enumerate(rows.itertuples())
+            np.einsum("...ycd,ycd,cd->...cd", events.sel(quantity=name).values, spans.values[index], unit[index])
+            for index, name in enumerate(rows["quantity"])
         ]
     )
     labels = {name: ("component", prices[name].values) for name in COORDINATES}

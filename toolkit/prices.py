@@ -61,9 +61,7 @@ def _series(parameters: pd.DataFrame, name: str) -> dict[str, float]:
     rows = parameters[parameters["parameter"] == name]
     if rows.empty:
         raise InputError(f"economic_parameters.csv: no rows of {name}. Mend: restore them.")
-    return {
-        _label(period): float(value) for period, value in zip(rows["period_from"], rows["value"], strict=True)
-    }
+    return {_label(period): float(value) for period, value in zip(rows["period_from"], rows["value"], strict=True)}
 
 
 def _label(price_year: str) -> str:
@@ -116,9 +114,7 @@ def real_rate(nominal: float, period_from: str, period_to: str, *, deflators: pd
     """
     span = int(_label(period_to)[:4]) - int(_label(period_from)[:4])
     if span <= 0:
-        raise InputError(
-            f"growth from {period_from} to {period_to}: no time. Mend: give the earlier year first."
-        )
+        raise InputError(f"growth from {period_from} to {period_to}: no time. Mend: give the earlier year first.")
     inflation = (_index(period_to, deflators) / _index(period_from, deflators)) ** (1 / span)
     return float((1.0 + nominal) / inflation - 1.0)
 

@@ -24,7 +24,6 @@ def silent(stage: str, share: float) -> None:
     """Progress that nobody watches."""
 
 
-
 def price(
     fitted: xr.DataTree,
     statistics: xr.Dataset,

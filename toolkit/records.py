@@ -56,9 +56,7 @@ def assemble(
         "areas": json.dumps(areas),
         "checks_passed": int(bool(card["passed"].all())),
         "data_checksums": json.dumps(evidence.checksums()),
-        "versions": json.dumps(
-            {name: importlib.metadata.version(name) for name in PACKAGES}
-        ),
+        "versions": json.dumps({name: importlib.metadata.version(name) for name in PACKAGES}),
         "spend_range": _spend_range(chosen),
         "price_base": scenario.price_base,
         "first_year": scenario.first_year,
@@ -93,5 +91,6 @@ def write_netcdf(tree: xr.DataTree, path: Path) -> None:
 
 
 def open_netcdf(path: Path) -> xr.DataTree:
+    """Read a whole tree into memory and let go of the file."""
     with xr.open_datatree(path, engine="netcdf4") as tree:
         return tree.load()

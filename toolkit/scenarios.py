@@ -152,7 +152,7 @@ def _read(name: str, folder: Path, seen: tuple[str, ...] = ()) -> dict[str, Any]
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise InputError(f"{path}: not readable as YAML ({problem}). Mend: compare it with a shipped scenario.") from None
+        raise InputError(f"{path}: not readable as YAML ({problem}). Mend: compare it with a shipped one.") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: a scenario is a mapping of keys to values. Mend: compare it with a shipped one.")
     base = content.pop("based_on", None)
@@ -217,7 +217,7 @@ def resolve(scenario: Scenario, register: Register) -> pd.DataFrame:
     if missing:
         why = register.excluded.loc[register.excluded.index.isin(missing)].to_dict("index")
         close = difflib.get_close_matches(missing[0], list(register.figures.index), n=3)
-        raise InputError(f"figure '{missing[0]}' cannot be used: {why or 'no such id'}. Mend: choose another, e.g. {close}.")
+        raise InputError(f"figure '{missing[0]}' cannot be used: {why or 'no such id'}. Mend: choose another: {close}.")
     columns = [
         "description", "value", "low", "high", "interval_kind", "interval_level", "unit", "price_year",
         "confidence", "source", "locator", "url", "superseded_by", "note",
@@ -226,7 +226,8 @@ def resolve(scenario: Scenario, register: Register) -> pd.DataFrame:
     stale = table.index[table["superseded_by"].fillna("").ne("")]
     if len(stale):
         row = table.loc[stale[0]]
-        raise InputError(f"role '{stale[0]}' uses '{row['id']}', superseded by '{row['superseded_by']}'. Mend: use that.")
+        newer = row["superseded_by"]
+        raise InputError(f"role '{stale[0]}' uses '{row['id']}', superseded by '{newer}'. Mend: use that.")
     for key, override in scenario.overrides.items():
         _apply(table, key, override)
     return _in_real_terms(table, scenario, register)

@@ -87,9 +87,7 @@ def _match(first: Labelled, second: Labelled, dim: str) -> None:
         return
     odd = list(left.symmetric_difference(right, sort=False)[:5])
     what = f"labels {odd} are on one side only" if odd else "the same labels stand in another order"
-    raise InputError(
-        f"dimension '{dim}': {what}. Mend: select or reorder one side with .sel({dim}=other['{dim}'])."
-    )
+    raise InputError(f"dimension '{dim}': {what}. Mend: select or reorder one side with .sel({dim}=other['{dim}']).")
 
 
 def check(
@@ -122,5 +120,5 @@ def check(
     if str(array.attrs.get("units", "")).startswith("GBP") and not array.attrs.get("price_base"):
         raise InputError(f"{name}: money without a price base. Mend: set .attrs['price_base'], for example '2025/26'.")
     if not allow_nan and array.dtype.kind == "f" and not bool(np.isfinite(array).all()):
-        raise InputError(f"{name}: holds NaN or infinite values. Mend: fill or drop them before this step, and say why.")
+        raise InputError(f"{name}: holds NaN or infinite values. Mend: fill or drop them first, and say why.")
     return array

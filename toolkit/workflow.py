@@ -7,7 +7,7 @@ where something is fitted, so that pricing a saved posterior needs none of them.
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
@@ -91,14 +91,63 @@ def run(
     clock.lap("effects")
     priced = price(fitted, statistics, scenario, draws, effects, register, areas=chosen, progress=progress)
     clock.lap("price")
-    shares = {"partly_cashable": float(draws["cashable_share_partly"].mean())}
-    result = appraisal.appraise(
-        priced["cost"], schedule=scenario.discount_schedule, cashable_shares=shares, horizon=scenario.horizon
-    )
+    result = _appraise(priced, scenario, draws)
     card = _card(fitted)
     tree = assemble(scenario, assumptions, fitted, draws, effects, priced, result, card, chosen, statistics)
     clock.lap("appraise")
     return Run(tree, scenario, assumptions, card, register.excluded, clock.laps)
+
+
+def reprice(
+    finished: Run, adjustments: Mapping[str, float], *, statistics: xr.Dataset | None = None
+) -> xr.DataArray:
+    """Return a run's net present value under other adjustments, on the run's own draws; nothing is fitted.
+
+    Parameters
+    ----------
+    finished
+        From ``run``.
+    adjustments
+        New values of the scenario's adjustments, of ``replication`` and ``take_up``, and of
+        ``confidence_benefit`` and ``confidence_cost``, which correct all benefits and the programme's cost by
+        a proportion; what is not named stays as the scenario has it.
+    statistics
+        Those the run was made with, if not the shipped ones.
+
+    Returns
+    -------
+    xr.DataArray, dims (account, chain, draw); ``functools.partial(reprice, finished)`` is what
+    ``appraisal.bridge`` asks for
+
+    Raises
+    ------
+    InputError
+        A value that no scenario may have.
+    """
+    given = dict(adjustments)
+    correct = {side: 1.0 + given.pop(f"confidence_{side}", 0.0) for side in ("benefit", "cost")}
+    effect = {name: given.pop(name) for name in ("replication", "take_up") if name in given}
+    scenario = scenarios.change(finished.scenario, effect=effect, adjustments=given)
+    tree, register = finished.tree, evidence.load_register()
+    priced = price(
+        tree,
+        evidence.load_statistics() if statistics is None else statistics,
+        scenario,
+        tree["assumptions/draws"].to_dataset(),
+        tree["effects"].to_dataset(),
+        register,
+        areas=json.loads(tree.attrs["areas"]),
+    )
+    result = _appraise(priced, scenario, tree["assumptions/draws"].to_dataset())
+    worth = (result["npsv"] + result["programme_cost"]) * correct["benefit"]
+    return (worth - result["programme_cost"] * correct["cost"]).assign_attrs(result["npsv"].attrs)
+
+
+def _appraise(priced: xr.Dataset, scenario: Scenario, draws: xr.Dataset) -> xr.Dataset:
+    shares = {"partly_cashable": float(draws["cashable_share_partly"].mean())}
+    return appraisal.appraise(
+        priced["cost"], schedule=scenario.discount_schedule, cashable_shares=shares, horizon=scenario.horizon
+    )
 
 
 def _chosen(areas: Iterable[str], statistics: xr.Dataset) -> list[str]:
@@ -150,7 +199,7 @@ def draw_effects(
     """Return what help changes for a child reached (chain, draw, source, outcome), from every source at once."""
     from toolkit import models
 
-    rise = float(register.figures.loc["combined_reference_rise", "value"])
+    rise = float(register.figures["value"]["combined_reference_rise"])
     posterior = fitted["posterior"].to_dataset()
     return models.effect_draws(
         register.tables,
@@ -163,9 +212,7 @@ def draw_effects(
     )
 
 
-def reached_share(
-    statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset, *, rise: float
-) -> dict[str, float]:
+def reached_share(statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset, *, rise: float) -> dict[str, float]:
     """Share of England's expected events, by outcome, among the children whom a rise in spend would reach.
 
     Trials speak per child reached, the panel per pound spent in an area; this share is where they meet.

@@ -110,9 +110,7 @@ def test_the_option_best_on_average_is_on_the_icer_frontier(pair, threshold):
     assert table["status"].sel(option=best).item() == "frontier"
     ratios = table["icer"].values[np.isfinite(table["icer"].values)]
     assert (np.diff(ratios) >= 0).all()
-    assert float(frontier["probability"][0]) <= float(
-        appraisal.acceptability_curve(*pair, [threshold]).max() + 1e-12
-    )
+    assert float(frontier["probability"][0]) <= float(appraisal.acceptability_curve(*pair, [threshold]).max() + 1e-12)
 
 
 @given(decisions(), st.floats(0, 5000))

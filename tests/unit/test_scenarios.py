@@ -113,7 +113,7 @@ def test_an_override_of_an_unused_figure_is_refused(register: evidence.Register)
     own = scenarios.change(
         scenarios.load("family_help"), overrides={"price_care_yaer": {"value": 1.0, "reason": "misspelt"}}
     )
-    with pytest.raises(InputError, match="did you mean.*price_care_year"):
+    with pytest.raises(InputError, match=r"did you mean.*price_care_year"):
         scenarios.resolve(own, register)
 
 
@@ -126,5 +126,5 @@ def test_money_is_rebased_and_growth_made_real(register: evidence.Register) -> N
 
 def test_a_superseded_figure_cannot_be_the_cost_per_family(register: evidence.Register) -> None:
     scenario = scenarios.change(scenarios.load("family_help"), option={"cost_per_family": "foster_year_2013"})
-    with pytest.raises(InputError, match="foster_year_2013.*superseded"):
+    with pytest.raises(InputError, match=r"foster_year_2013.*superseded"):
         scenarios.resolve(scenario, register)

@@ -49,10 +49,7 @@ def test_money_carries_units_and_price_base(small_run: workflow.Run) -> None:
 def test_the_reached_cohorts_costs_add_up_over_areas(
     small_run: workflow.Run, fit_cache: Path, dozen: xr.Dataset
 ) -> None:
-    parts = [
-        rerun(fit_cache, dozen, small_run.scenario, [area]).tree["costs"]["cost"]
-        for area in (LEEDS, "E06000017")
-    ]
+    parts = [rerun(fit_cache, dozen, small_run.scenario, [area]).tree["costs"]["cost"] for area in (LEEDS, "E06000017")]
     together = small_run.tree["costs"]["cost"]
     np.testing.assert_allclose(together, parts[0] + parts[1], rtol=1e-4, atol=1.0)
 
@@ -78,9 +75,7 @@ def test_zero_replication_reproduces_business_as_usual_exactly(
     assert np.array_equal(lives.isel(option=0), lives.isel(option=1))
 
 
-def test_a_cut_is_the_mirror_of_the_same_sum_spent(
-    small_run: workflow.Run, fit_cache: Path, dozen: xr.Dataset
-) -> None:
+def test_a_cut_is_the_mirror_of_the_same_sum_spent(small_run: workflow.Run, fit_cache: Path, dozen: xr.Dataset) -> None:
     spent = rerun(fit_cache, dozen, small_run.scenario, [LEEDS]).tree["appraisal"].to_dataset()
     cut = scenarios.change(small_run.scenario, option={"cut": True})
     taken = rerun(fit_cache, dozen, cut, [LEEDS]).tree["appraisal"].to_dataset()

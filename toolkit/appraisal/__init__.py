@@ -1,6 +1,7 @@
 """From costs and effects to a decision: plain functions on labelled arrays that anyone's draws can use."""
 
-from toolkit.appraisal.accounts import account_total, appraise
+from toolkit.appraisal.accounts import account_total, appraise, cashable_savings
+from toolkit.appraisal.bridge import bridge
 from toolkit.appraisal.decision import (
     acceptability_curve,
     acceptability_frontier,
@@ -17,6 +18,12 @@ from toolkit.appraisal.discounting import (
     equivalent_annual_value,
     internal_rate_of_return,
     schedule_names,
+)
+from toolkit.appraisal.distribution import (
+    distributional_weights,
+    medium_term_view,
+    per_child_and_family,
+    weighted,
 )
 from toolkit.appraisal.portfolio import allocate
 from toolkit.appraisal.present_values import (
@@ -40,12 +47,15 @@ __all__ = [
     "allocate",
     "appraise",
     "benefit_cost_ratio",
+    "bridge",
     "cash_prices",
+    "cashable_savings",
     "certainty_equivalent",
     "contrast",
     "decision_curves",
     "discount_factors",
     "discounted",
+    "distributional_weights",
     "equivalent_annual_value",
     "evpi",
     "evppi",
@@ -54,9 +64,11 @@ __all__ = [
     "icers",
     "internal_rate_of_return",
     "marginal_value_of_public_funds",
+    "medium_term_view",
     "net_benefit",
     "net_present_social_value",
     "payback_year",
+    "per_child_and_family",
     "population_value",
     "present_value",
     "probability_best",
@@ -67,4 +79,5 @@ __all__ = [
     "switching_values",
     "tornado",
     "two_way",
+    "weighted",
 ]

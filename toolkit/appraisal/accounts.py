@@ -101,7 +101,7 @@ def appraise(
     discount = partial(discounted, schedule=schedule, timing=timing, schedules=schedules, base_year=base_year)
     worth = discount(avoided)
     payer = _held_by(avoided, "payer")
-    cashable = _summed(avoided * _cashable_share(avoided, cashable_shares or {}), payer)
+    cashable = _summed(cashable_savings(costs, option=option, cashable_shares=cashable_shares), payer)
     council = discount(_payer(cashable))
     result = xr.Dataset(
         _values(worth, level)
@@ -115,6 +115,27 @@ def appraise(
         }
     )
     return _labelled(result, costs, worth, level=level, horizon=horizon, option=option)
+
+
+def cashable_savings(
+    costs: xr.DataArray, *, option: str = INVESTMENT, cashable_shares: Mapping[str, float] | None = None
+) -> xr.DataArray:
+    """Return the cash that ``option`` leaves in each payer's budget, in the year in which it does.
+
+    Parameters
+    ----------
+    costs, option, cashable_shares
+        As in ``appraise``.
+
+    Returns
+    -------
+    xr.DataArray, dims (draws, year, component), real GBP, undiscounted
+        The cashable part of the cost avoided, moved by lag_years(component); programme spending is all cash.
+    """
+    _checked(costs)
+    avoided = costs.sel(option=BUSINESS_AS_USUAL, drop=True) - costs.sel(option=option, drop=True)
+    share = _cashable_share(avoided, cashable_shares or {})
+    return _lagged(avoided * share).assign_attrs(costs.attrs)
 
 
 def _values(worth: xr.DataArray, level: float) -> dict[str, xr.DataArray]:
@@ -191,9 +212,7 @@ def _cashable_share(costs: xr.DataArray, shares: Mapping[str, float]) -> xr.Data
             f"Mend: pass cashable_shares, for example {{'partly_cashable': 0.5}}."
         )
     grades = costs["cashability"].values.tolist()
-    return every.copy(
-        data=[1.0 if spent else known[grade] for spent, grade in zip(spending, grades, strict=True)]
-    )
+    return every.copy(data=[1.0 if spent else known[grade] for spent, grade in zip(spending, grades, strict=True)])
 
 
 def _lagged(cashable: xr.DataArray) -> xr.DataArray:
@@ -212,9 +231,7 @@ def _checked(costs: xr.DataArray) -> None:
         if coordinate not in costs.coords or costs[coordinate].dims != ("component",):
             raise InputError(f"costs: lacks the coordinate {coordinate}(component). Mend: assign it.")
     if BUSINESS_AS_USUAL not in costs["option"] or not bool((costs["outcome"] == PROGRAMME).any()):
-        raise InputError(
-            f"costs: needs the option '{BUSINESS_AS_USUAL}' and a component with outcome '{PROGRAMME}'."
-        )
+        raise InputError(f"costs: needs the option '{BUSINESS_AS_USUAL}' and a component with outcome '{PROGRAMME}'.")
 
 
 def _labelled(
@@ -234,9 +251,7 @@ def _labelled(
         result[name].attrs = {**money, "cell_methods": "real, undiscounted, per year"}
     result["net_position_discounted"].attrs = {**money, **stated, "cell_methods": "per year"}
     whole = "cashability" not in costs.coords
-    result["cashable_net_position"].attrs["note"] = (
-        "cashability not stated: all counted" if whole else "cashable only"
-    )
+    result["cashable_net_position"].attrs["note"] = "cashability not stated: all counted" if whole else "cashable only"
     return result.assign_attrs(
         **stated,
         level=level,

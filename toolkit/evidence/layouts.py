@@ -227,13 +227,9 @@ def schema(name: str, *, outcomes: Collection[str]) -> pa.DataFrameSchema:
     """
     spec = PANEL if name.startswith(PANELS) else TABLES.get(name)
     if spec is None:
-        raise InputError(
-            f"data/{name}.csv: no layout for this table. Mend: add one to toolkit/evidence/layouts.py."
-        )
+        raise InputError(f"data/{name}.csv: no layout for this table. Mend: add one to toolkit/evidence/layouts.py.")
     columns = {column: _column(column, name, outcomes) for column in spec.split()}
-    rules = [
-        _rule(column, check, message) for column, needs, check, message in RULES if needs <= set(columns)
-    ]
+    rules = [_rule(column, check, message) for column, needs, check, message in RULES if needs <= set(columns)]
     keys = key(name)
     rules.append(_rule(keys[-1], lambda table: ~table.duplicated(keys), REPEATED.format(", ".join(keys))))
     return pa.DataFrameSchema(columns, checks=rules, strict=True)

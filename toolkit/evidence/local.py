@@ -35,7 +35,8 @@ def base_year(statistics: xr.Dataset) -> xr.Dataset:
     latest = {}
     for name, array in known.items():
         year = array["data_year"].where(array.notnull(), -1).max("data_year")
-        latest[name] = array.sel(data_year=year.where(year > 0, array["data_year"][-1]).astype(int)).drop_vars("data_year")
+        known_year = year.where(year > 0, array["data_year"][-1]).astype(int)
+        latest[name] = array.sel(data_year=known_year).drop_vars("data_year")
         latest[f"{name}_year"] = year.where(year > 0)
     return xr.Dataset(latest)
 
@@ -67,13 +68,13 @@ def local_price_ratio(statistics: xr.Dataset, *, like: xr.Dataset, seed: int) ->
     """
     price, children = statistics["care_week_price"], statistics["children_looked_after"]
     england = (price * children).sum("area") / children.where(price.notnull()).sum("area")
-    log_ratio = np.log(price / england).isel(data_year=slice(-PRICE_YEARS, None))
+    log_ratio = xr.DataArray(np.log(price / england)).isel(data_year=slice(-PRICE_YEARS, None))
     count = log_ratio.notnull().sum("data_year")
     mean = log_ratio.mean("data_year").fillna(0.0)
     noise = float(log_ratio.var("data_year", ddof=1).mean()) / count.where(count > 0, np.inf)
     between = max(float(log_ratio.mean("data_year").var(ddof=1) - noise.where(count > 0).mean()), 1e-6)
     weight = between / (between + noise.where(count > 0, np.inf)).fillna(np.inf)
-    spread = np.sqrt(between * (1.0 - weight))
+    spread = (between * (1.0 - weight)) ** 0.5
     stream = np.random.default_rng([seed, zlib.crc32(b"local_price_ratio")])
     shape = (price.sizes["area"], *(like.sizes[dim] for dim in SAMPLE_DIMS))
     noise_draws = xr.DataArray(
@@ -81,5 +82,5 @@ def local_price_ratio(statistics: xr.Dataset, *, like: xr.Dataset, seed: int) ->
         dims=("area", *SAMPLE_DIMS),
         coords={"area": price["area"].values, **{dim: like[dim].values for dim in SAMPLE_DIMS}},
     )
-    drawn = np.exp((weight * mean).reset_coords(drop=True) + spread.reset_coords(drop=True) * noise_draws)
-    return xr.Dataset({"care": drawn.assign_attrs(units="1")})
+    log_drawn = (weight * mean).reset_coords(drop=True) + spread.reset_coords(drop=True) * noise_draws
+    return xr.Dataset({"care": xr.DataArray(np.exp(log_drawn)).assign_attrs(units="1")})

@@ -85,9 +85,7 @@ def load_register(
     figures = pd.concat([_figures(tables[name], name) for name in FIGURE_TABLES]).set_index("id")
     shared = figures.index[figures.index.duplicated()]
     if len(shared):
-        raise InputError(
-            f"figure '{shared[0]}': in {list(figures.loc[shared[0], 'table'])}. Mend: rename one of them."
-        )
+        raise InputError(f"figure '{shared[0]}': in {list(figures.loc[shared[0], 'table'])}. Mend: rename one of them.")
     _check_roles(tables["roles"], figures)
     faults = _faults(figures, confidence, {_known(key, figures.index) for key in include})
     usable = faults == ""
@@ -156,9 +154,7 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _source(row: dict[str, Any]) -> str:
-    parts = [
-        str(row[f"source_{part}"]) for part in ("title", "publisher", "year") if row.get(f"source_{part}")
-    ]
+    parts = [str(row[f"source_{part}"]) for part in ("title", "publisher", "year") if row.get(f"source_{part}")]
     return ", ".join(parts) or OWN_JUDGEMENT
 
 
@@ -167,9 +163,7 @@ def _check_roles(roles: pd.DataFrame, figures: pd.DataFrame) -> None:
         where = f"roles.csv, row {int(str(index)) + 2} (role {row['role']})"
         if row["id"] not in figures.index:
             close = difflib.get_close_matches(row["id"], list(figures.index), n=3)
-            raise InputError(
-                f"{where}: no figure '{row['id']}'. Mend: name one that exists, such as {close}."
-            )
+            raise InputError(f"{where}: no figure '{row['id']}'. Mend: name one that exists, such as {close}.")
 
 
 def _faults(figures: pd.DataFrame, confidence: Collection[str], asked: set[str]) -> "pd.Series[str]":
@@ -181,9 +175,7 @@ def _faults(figures: pd.DataFrame, confidence: Collection[str], asked: set[str])
     lacking[figures["value"].isna() & ~bounded] += "neither a value nor a whole interval; "
     for key in sorted(asked):
         if lacking[key]:
-            raise InputError(
-                f"figure '{key}': {lacking[key].rstrip('; ')}. Mend: complete its row, or choose another."
-            )
+            raise InputError(f"figure '{key}': {lacking[key].rstrip('; ')}. Mend: complete its row, or choose another.")
     barred = pd.Series("", index=figures.index)
     grade = ~figures["confidence"].isin(list(confidence))
     barred[grade] = "confidence " + figures["confidence"][grade] + ", to be asked for by name; "

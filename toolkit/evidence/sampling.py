@@ -18,9 +18,7 @@ from toolkit.schema import SAMPLE_DIMS, InputError
 DISTRIBUTIONS = ("fixed", "normal", "lognormal", "lognormal_mean", "beta")
 
 
-def sample(
-    assumptions: pd.DataFrame, *, like: xr.DataArray | xr.Dataset, seed: int, price_base: str
-) -> xr.Dataset:
+def sample(assumptions: pd.DataFrame, *, like: xr.DataArray | xr.Dataset, seed: int, price_base: str) -> xr.Dataset:
     """Draw every figure a run uses.
 
     Parameters
@@ -103,12 +101,10 @@ def _beta(row: pd.Series, probability: np.ndarray, role: str, z: float | None) -
     mean = float(row["real_value"])
     if not 0 < mean < 1:
         raise InputError(f"{role}: {mean} is not a proportion between 0 and 1. Mend: divide a percentage by 100.")
-    if z is None:
-        # The graded spread applies to the smaller of a share and its complement: 98% is known as well as 2%.
-        sd = _cv(row, role) * min(mean, 1 - mean)
-    else:
-        sd = float(row["real_high"] - row["real_low"]) / (2 * z)
+    # A graded spread applies to the smaller of a share and its complement: 98% is known as well as 2%.
+    width = float(row["real_high"] - row["real_low"])
+    sd = _cv(row, role) * min(mean, 1 - mean) if z is None else width / (2 * z)
     size = mean * (1 - mean) / sd**2 - 1
     if not size > 0:
-        raise InputError(f"{role}: its interval is too wide for a proportion of {mean}. Mend: narrow it or check units.")
+        raise InputError(f"{role}: its interval is too wide for a share of {mean}. Mend: narrow it or check units.")
     return np.asarray(stats.beta(mean * size, (1 - mean) * size).ppf(probability))

@@ -215,9 +215,7 @@ def _messages(failures: pd.DataFrame, file: Path) -> list[str]:
             column, message = check.split(BESIDE, 1)
             said[f"{where}, column '{column}': {message}."] = None
         elif check.startswith(("coerce_dtype", "dtype", "not_nullable")):
-            said[
-                f"{where}, column '{column}': {found!r} is no number, or the row is short. Mend: correct it."
-            ] = None
+            said[f"{where}, column '{column}': {found!r} is no number, or the row is short. Mend: correct it."] = None
         else:
             said[f"{where}, column '{column}': {found!r} {check}."] = None
     return list(said)

@@ -13,6 +13,7 @@ DISTRIBUTIONS = {
     "normal": (pm.Normal, ("mu", "sigma")),
     "half_normal": (pm.HalfNormal, ("sigma",)),
     "gamma": (pm.Gamma, ("alpha", "beta")),
+    "log_normal": (pm.LogNormal, ("mu", "sigma")),
     "beta": (pm.Beta, ("alpha", "beta")),
 }
 TABLE = "data/evidence/priors.csv"

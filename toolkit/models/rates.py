@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from scipy.special import expit
 
-from toolkit.models.likelihoods import BETA_BINOMIAL, UNOBSERVED
-from toolkit.schema import InputError, aligned
+from toolkit.models.likelihoods import BETA_BINOMIAL
+from toolkit.schema import aligned
 
 REPORTED = ("intercept", "spend_within", "spend_between", "low_income", "low_income_within")
 SCALES = ("region_sd", "year_sd", "dispersion")

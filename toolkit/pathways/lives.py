@@ -117,7 +117,7 @@ def _sound(hazards: Hazards, area: str) -> Hazards:
     for name in ("need_exit", "care_entry", "rereferral_first", "rereferral_later", "care_exit", "first_entry"):
         values = getattr(hazards, name)
         if not np.isfinite(values).all() or (values < 0).any():
-            raise InputError(f"{area}: hazard '{name}' is negative or not finite in some draw. Mend: check its figures.")
+            raise InputError(f"{area}: hazard '{name}' is negative or not finite in a draw. Mend: check its figures.")
     return hazards
 
 
@@ -137,7 +137,7 @@ def _age_shape(figure: dict[str, np.ndarray]) -> np.ndarray:
     return shape / shape.mean()
 
 
-def per_child(hazards: Hazards, *, strength: float, like: xr.DataArray) -> xr.DataArray:
+def per_child(hazards: Hazards, *, strength: float, like: xr.DataArray | xr.Dataset) -> xr.DataArray:
     """Return expected quantities per child (quantity, year, chain, draw) by year since entry."""
     walked = walk(hazards, strength=strength)
     sizes = [like.sizes[dim] for dim in SAMPLE_DIMS]
@@ -151,12 +151,12 @@ def per_child(hazards: Hazards, *, strength: float, like: xr.DataArray) -> xr.Da
 
 
 def strengths(effect: Effect, years: int) -> list[float]:
-    """Share of the full effect for those reached in each spending year: ramp x replication x take-up."""
+    """Return the share of the full effect for those reached in each spending year: ramp x replication x take-up."""
     return [effect.replication * effect.take_up * share for share in effect.ramp[:years]]
 
 
 def project(hazards: Hazards, reached: xr.DataArray, scenario: Scenario) -> tuple[xr.DataArray, xr.DataArray]:
-    """Expected quantities of the reached cohort under both options, and per child without help.
+    """Return expected quantities of the reached cohort under both options, and per child without help.
 
     Parameters
     ----------
@@ -209,10 +209,8 @@ def _additional(adjustments: Adjustments) -> np.ndarray:
     return (net * (1.0 - adjustments.drop_off) ** np.arange(AGES))[None, :, None, None]
 
 
-def comparator(
-    baseline: xr.DataArray, statistics: xr.Dataset, draws: xr.Dataset, *, years: int = AGES
-) -> xr.DataArray:
-    """Quantities per child if the entering cohort had the rates of all children of its age and area.
+def comparator(baseline: xr.DataArray, statistics: xr.Dataset, draws: xr.Dataset, *, years: int = AGES) -> xr.DataArray:
+    """Return quantities per child if the entering cohort had the rates of all children of its age and area.
 
     Parameters
     ----------
@@ -250,7 +248,7 @@ def comparator(
 
 
 def adjustment_shares(draws: xr.Dataset) -> xr.DataArray:
-    """Share of each raw gap that would vanish with the outcome (chain, draw, quantity).
+    """Return the share of each raw gap that would vanish with the outcome (chain, draw, quantity).
 
     Re-referral and care are themselves contact with social care, so their whole gap is theirs; justice
     and attainment gaps are shrunk by the cited adjustment shares.
@@ -262,7 +260,7 @@ def adjustment_shares(draws: xr.Dataset) -> xr.DataArray:
 
 
 def cross_section(baseline: xr.DataArray, statistics: xr.Dataset, draws: xr.Dataset) -> xr.DataArray:
-    """One year's quantities in an area among children known to social care (quantity, chain, draw).
+    """Return one year's quantities in an area among children known to social care (quantity, chain, draw).
 
     Referrals, children looked after and in-need pupils are this year's counts; first-time entrants known
     to social care are the area's entrants times the share that children ever in need make up.

@@ -27,11 +27,12 @@ def families(bought: xr.DataArray, eligible: xr.DataArray) -> xr.DataArray:
         raise InputError("no eligible families in some area. Mend: leave that area out, or give its children in need.")
     sign = xr.where(bought < 0, -1.0, 1.0)
     # expm1 keeps the many-families, few-pounds limit exact.
-    return -sign * eligible * np.expm1(-abs(bought) / eligible)
+    reached: xr.DataArray = -sign * eligible * np.expm1(-abs(bought) / eligible)
+    return reached
 
 
 def children_reached(
-    spend: xr.DataArray, draws: xr.Dataset, statistics: xr.Dataset, option: Option
+    spend: xr.DataArray | float, draws: xr.Dataset, statistics: xr.Dataset, option: Option
 ) -> xr.DataArray:
     """Children reached a year by a yearly sum in each area.
 

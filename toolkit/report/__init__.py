@@ -12,9 +12,7 @@ from toolkit.report.figures import (
     plot_spend_cost_curve,
     plot_who_pays,
 )
-from toolkit.report.html import write_html
 from toolkit.report.outputs import write_all
-from toolkit.report.workbook import write_workbook
 
 __all__ = [
     "headline",
@@ -31,6 +29,4 @@ __all__ = [
     "plot_who_pays",
     "summary",
     "write_all",
-    "write_html",
-    "write_workbook",
 ]

@@ -47,9 +47,7 @@ class Estimate:
 
     def numbers(self) -> dict[str, float]:
         """Return the parts that are defined; an interval that has no width is none."""
-        parts = {"expected": self.expected} | (
-            {"lower": self.lower, "upper": self.upper} if self.interval else {}
-        )
+        parts = {"expected": self.expected} | ({"lower": self.lower, "upper": self.upper} if self.interval else {})
         return {name: value for name, value in parts.items() if math.isfinite(value)}
 
 
@@ -80,9 +78,7 @@ def facts(run: Run) -> dict[str, Any]:
         "cost_avoided": {a: estimate(run, avoided.sel(account=a)) for a in ACCOUNTS},
         "npsv": {a: estimate(run, found["npsv"].sel(account=a)) for a in ACCOUNTS},
         "benefit_cost_ratio": {a: ratio(a) for a in ACCOUNTS},
-        "chance_ratio_above_one": {
-            a: chance(found["bcr_probability_above_one"].sel(account=a)) for a in ACCOUNTS
-        },
+        "chance_ratio_above_one": {a: chance(found["bcr_probability_above_one"].sel(account=a)) for a in ACCOUNTS},
         "chance_paid_back": {
             a: {y: chance(chances.sel(account=a, year=y)) for y in sorted({*PAYBACK_YEARS, last}) if y <= last}
             for a in ACCOUNTS
@@ -190,9 +186,7 @@ def place(run: Run) -> str:
     if len(names) <= 3:
         return w.listed(names)
     regions = sorted(set(q.costs(run)["region"].values.astype(str)))
-    return f"{len(names)} areas" + (
-        f" of {regions[0]}" if len(regions) == 1 else f" in {len(regions)} regions"
-    )
+    return f"{len(names)} areas" + (f" of {regions[0]}" if len(regions) == 1 else f" in {len(regions)} regions")
 
 
 def headline_sentence(run: Run) -> str:
@@ -215,8 +209,7 @@ def changes(run: Run, account: str) -> str:
     does = {(False, True): "avoid", (False, False): "add", (True, True): "cause", (True, False): "avoid"}
     shown = worth if does[cut, works] == "avoid" else -worth
     return (
-        f"{does[cut, works]} {shown} of cost over children's lifetimes "
-        f"({q.level(run):.0%} interval {shown.interval})"
+        f"{does[cut, works]} {shown} of cost over children's lifetimes ({q.level(run):.0%} interval {shown.interval})"
     )
 
 

@@ -6,8 +6,9 @@ that nothing rests on colour alone.
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -19,8 +20,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from toolkit import appraisal
 from toolkit.report import quantities as q
 from toolkit.report.quantities import Run
-from toolkit.report.words import MINUS, change, financial_year, inside, label, money_scale, number, percent
-from toolkit.schema import ACCOUNTS
+from toolkit.report.tables import CASH_YEARS, year_names
+from toolkit.report.words import MINUS, change, financial_year, label, money_scale, number, percent
+from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 # Dark and light alternate, so that neighbours differ in grey too; after the UK Government Analysis Function's palette.
 INK, GRID, DARK, LIGHT = "#0b0c0c", "#d9dcde", "#12436d", "#9fc3de"
@@ -35,139 +37,100 @@ WIDTH = 7.4
 
 
 def plot_cost_by_outcome(run: Run) -> Figure:
-    """Lifetime cost of the entering cohort by outcome, gross and excess."""
+    """Draw the lifetime cost of the entering cohort by outcome, gross and excess."""
     return _lifetime(run, "outcome")
 
 
 def plot_cost_by_payer(run: Run) -> Figure:
-    """Lifetime cost of the entering cohort by payer, gross and excess."""
+    """Draw the lifetime cost of the entering cohort by payer, gross and excess."""
     return _lifetime(run, "payer")
 
 
 def _lifetime(run: Run, dim: str) -> Figure:
-    cost = q.by(q.priced(run, "lifetime").sum("area"), dim)
-    cost = cost.isel({dim: np.argsort(cost.sel(reading="gross").mean(("chain", "draw")).values)})
+    cost = q.by(q.lifetime(run), dim)
+    cost = cost.isel({dim: np.argsort(cost.sel(reading="gross").mean(SAMPLE_DIMS).values)})
     figure, axes = _canvas(1.4 + 0.62 * cost.sizes[dim])
     for offset, reading, colour in ((0.19, "excess", DARK), (-0.19, "gross", LIGHT)):
         _bars(axes, run, cost.sel(reading=reading), dim, offset=offset, colour=colour, name=label(reading))
-    _money_axis(axes.xaxis, axes, cost, f"Present value, {run.scenario.price_base} prices")
+    _money_axis(axes.xaxis, cost, f"Present value, {run.scenario.price_base} prices")
     axes.legend(loc="lower right", frameon=False, fontsize=FONT)
     return _with_level(figure, run)
 
 
 def plot_annual_cost(run: Run) -> Figure:
-    """Cost of one year's outcomes by outcome, the annual cross-section."""
+    """Draw the cost of one year's outcomes by outcome, the annual cross-section."""
     cost = q.by(q.priced(run, "annual").sum("area"), "outcome")
-    cost = cost.isel(outcome=np.argsort(cost.mean(("chain", "draw")).values))
+    cost = cost.isel(outcome=np.argsort(cost.mean(SAMPLE_DIMS).values))
     figure, axes = _canvas(1.3 + 0.42 * cost.sizes["outcome"])
     _bars(axes, run, cost, "outcome", offset=0.0, colour=LIGHT, name="")
-    _money_axis(axes.xaxis, axes, cost, f"Gross cost, {run.scenario.price_base} prices")
+    _money_axis(axes.xaxis, cost, f"Gross cost, {run.scenario.price_base} prices")
     return _with_level(figure, run)
 
 
 def plot_who_pays(run: Run) -> Figure:
-    """Net position of each payer over the appraisal: who pays, who gains."""
+    """Draw the net position of each payer over the appraisal: who pays, who gains."""
     net = q.position(run)["net"]
-    net = net.isel(payer=np.argsort(-net.mean(("chain", "draw")).values))
+    net = net.isel(payer=np.argsort(-net.mean(SAMPLE_DIMS).values))
     figure, axes = _canvas(1.6 + 0.42 * net.sizes["payer"])
     _bars(axes, run, net, "payer", offset=0.0, colour=DARK, name="")
     axes.axvline(0, color=INK, linewidth=1)
-    _money_axis(
-        axes.xaxis,
-        axes,
-        net,
-        f"Pays (left) or gains (right), present value, {run.scenario.price_base} prices",
-    )
+    _money_axis(axes.xaxis, net, f"Pays (left) or gains (right), present value, {run.scenario.price_base} prices")
     return _with_level(figure, run)
 
 
 def plot_payback(run: Run) -> Figure:
-    """Chance of having paid back by each year, by account."""
-    chance = q.paid_back(run)
+    """Draw the chance of having paid back by each year, by account; for a cut, of still being ahead."""
+    chance, cut = q.paid_back(run), run.scenario.option.cut
     figure, axes = _canvas(4.0, right=0.74)
-    years = chance["year"].values
-    ends = []
     for account in ACCOUNTS:
-        values = chance.sel(account=account).values
-        axes.plot(years, values, color=PALETTE[account], linestyle=DASHES[account], linewidth=2.2)
-        said = f"{label(account)}: {percent(float(values[-1]))}" + (
-            "" if run.scenario.option.cut else " ever"
-        )
-        ends.append((float(values[-1]), said, PALETTE[account]))
-    _name_lines(axes, ends, gap=0.06)
+        values = chance.sel(account=account)
+        axes.plot(chance["year"], values, color=PALETTE[account], linestyle=DASHES[account], linewidth=2.2)
     axes.set_ylim(0, 1)
-    axes.set_xlim(0, years[-1])
+    axes.set_xlim(0, float(chance["year"].max()))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.0%}"))
-    axes.set_ylabel(
-        "Chance of still being ahead" if run.scenario.option.cut else "Chance of having paid back"
-    )
-    axes.set_xlabel(f"Years since {financial_year(run.scenario.first_year, 0)} (year 0)")
+    axes.set_ylabel("Chance of still being ahead" if cut else "Chance of having paid back", fontsize=FONT)
+    axes.set_xlabel(f"Years since {financial_year(run.scenario.first_year, 0)} (year 0)", fontsize=FONT)
+    ends = {account: percent(float(chance.sel(account=account).isel(year=-1))) for account in ACCOUNTS}
+    _name_lines(axes, {account: f"{label(account)}: {end}{'' if cut else ' ever'}" for account, end in ends.items()})
     return figure
 
 
 def plot_council_cash(run: Run) -> Figure:
-    """The council's cashable position in each of the first ten years."""
-    cash = q.result(run)["cashable_net_position"].sel(payer=q.COUNCIL, drop=True).isel(year=slice(0, 10))
+    """Draw the council's cashable position in each of the first ten years."""
+    cash = q.council_cash(run).isel(year=slice(0, CASH_YEARS))
+    years, found = cash["year"].values, appraisal.summarise(cash, level=q.level(run))
     figure, axes = _canvas(3.6)
-    found = appraisal.summarise(cash, level=q.level(run))
-    axes.bar(cash["year"].values, found["mean"], width=0.62, color=DARK)
-    _whiskers(axes, cash["year"].values, found, upright=True)
+    axes.bar(years, found["mean"], width=0.62, color=DARK)
+    _whiskers(axes, years, found, upright=True)
     axes.axhline(0, color=INK, linewidth=1)
-    axes.set_xticks(
-        cash["year"].values,
-        [financial_year(run.scenario.first_year, int(y)) for y in cash["year"].values],
-        rotation=40,
-        ha="right",
-    )
-    _money_axis(axes.yaxis, axes, cash, f"Council's cash position a year,\n{run.scenario.price_base} prices")
+    axes.set_xticks(years, year_names(run, years), rotation=40, ha="right")
+    _money_axis(axes.yaxis, found["mean"], f"Council's cash position a year,\n{run.scenario.price_base} prices")
     return _with_level(figure, run)
 
 
 def plot_spend_cost_curve(run: Run) -> Figure:
-    """Lifetime cost as a function of early-help spend, and its change from today, by effect source."""
+    """Draw lifetime cost as a function of early-help spend, and its change from today, by effect source."""
     found, own = q.curve(run).sel(account="social", drop=True), run.scenario.effect.source
     figure = _figure(6.6)
     upper, lower = figure.subplots(2, 1, sharex=True)
-    sources = [
-        s
-        for s in ("trials", "panel", "combined", "judgement")
-        if s in found["source"].values and (s != "judgement" or s == own)
-    ]
+    sources = [source for source in found["source"].values.astype(str) if source != "judgement" or source == own]
     for axes, name in ((upper, "net"), (lower, "change")):
         _tidy(axes)
         band = appraisal.summarise(found[name].sel(source=own), level=q.level(run))
-        axes.fill_between(
-            found["multiple"], band["lower"], band["upper"], color=LIGHT, alpha=0.55, linewidth=0
-        )
+        axes.fill_between(found["multiple"], band["lower"], band["upper"], color=LIGHT, alpha=0.55, linewidth=0)
         for source in sorted(sources, key=lambda s: s == own):
-            _curve_line(
-                axes, run, found[name].sel(source=source).mean(("chain", "draw")), source, thick=source == own
-            )
+            _curve_line(axes, run, found[name].sel(source=source).mean(SAMPLE_DIMS), source, thick=source == own)
     lower.axhline(0, color=INK, linewidth=1)
-    spend = found["spend"].values
-    scale, unit, _ = money_scale(spend)
-    ticks = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
-    today = float(found["spend"].sel(multiple=1.0))
-    lower.set_xticks(
-        ticks,
-        [f"{m:g} × today\n{number(m * today / scale, 1)}" if m in (0.5, 1, 1.5, 2) else "" for m in ticks],
-    )
-    lower.set_xlabel(f"Early-help spend a year, {unit}")
+    scale, unit, decimals = money_scale(found["spend"])
+    today = float(found["spend"].sel(multiple=1.0)) / scale
+    ticks = (0.5, 1.0, 1.5, 2.0)
+    lower.set_xticks(ticks, [f"{multiple:g} × today\n{number(multiple * today, decimals)}" for multiple in ticks])
+    lower.set_xlabel(f"Early-help spend a year, {unit}", fontsize=FONT)
     base = run.scenario.price_base
-    _money_axis(
-        upper.yaxis, upper, found["net"].sel(source=own), f"Spend and excess lifetime\ncost, {base} prices"
-    )
-    _money_axis(lower.yaxis, lower, found["change"].sel(source=own), f"Change from today,\n{base} prices")
-    handles, names = lower.get_legend_handles_labels()
-    figure.legend(
-        handles[::-1],
-        names[::-1],
-        loc="outside lower center",
-        ncols=3,
-        frameon=False,
-        fontsize=FONT,
-        handlelength=3.2,
-    )
+    _money_axis(upper.yaxis, found["net"].sel(source=own), f"Spend and excess lifetime\ncost, {base} prices")
+    _money_axis(lower.yaxis, found["change"].sel(source=own), f"Change from today,\n{base} prices")
+    handles = lower.get_legend_handles_labels()[0][::-1]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=FONT, handlelength=3.2)
     return _with_level(figure, run, "Band", "; thin and dotted: extrapolation beyond what areas have seen")
 
 
@@ -175,56 +138,39 @@ def _curve_line(axes: Axes, run: Run, line: xr.DataArray, source: str, *, thick:
     """Draw a source's line, dotted where no area has been."""
     multiples, values = line["multiple"].values, line.values
     bounds = q.spend_range(run) or (1.0, 1.0)
-    inner = np.unique(
-        np.clip([*multiples, *bounds], max(bounds[0], multiples[0]), min(bounds[1], multiples[-1]))
-    )
+    inner = np.unique(np.clip([*multiples, *bounds], max(bounds[0], multiples[0]), min(bounds[1], multiples[-1])))
     colour, width = SOURCE_PALETTE[source], 2.6 if thick else 1.7
     name = label(source) + (" (used)" if thick else "")
     seen = np.interp(inner, multiples, values)
     axes.plot(inner, seen, linestyle=DASHES[source], label=name, color=colour, linewidth=width)
     for side in (multiples[multiples <= inner[0]], multiples[multiples >= inner[-1]]):
         outer = np.unique([*side, inner[0] if side[0] < inner[0] else inner[-1]])
-        axes.plot(
-            outer, np.interp(outer, multiples, values), linestyle=(0, (1, 2.5)), color=colour, linewidth=1.3
-        )
+        axes.plot(outer, np.interp(outer, multiples, values), linestyle=(0, (1, 2.5)), color=colour, linewidth=1.3)
 
 
 def plot_break_even(run: Run) -> Figure:
-    """Expected net present value by account as more or less of the effect replicates."""
-    assumed = run.scenario.effect.replication
-    shares = np.linspace(0, 1, 21)
+    """Draw the expected net present value by account as more or less of the effect replicates."""
+    found, assumed = q.switching(run), run.scenario.effect.replication
     figure, axes = _canvas(3.8, right=0.80)
-    values = q.expected_npsv(run, shares / assumed if assumed else shares * 0)
-    ends = []
-    for account in ACCOUNTS:
-        axes.plot(shares, values[account], color=PALETTE[account], linestyle=DASHES[account], linewidth=2.2)
-        ends.append((float(values[account].iloc[-1]), label(account), PALETTE[account]))
+    for account, row in found.iterrows():
+        ends = [row["npsv_0"], row["npsv_1"] if assumed else row["npsv_0"]]
+        axes.plot([0, 1], ends, color=PALETTE[str(account)], linestyle=DASHES[str(account)], linewidth=2.2)
     axes.axhline(0, color=INK, linewidth=1)
     axes.axvline(assumed, color=INK, linewidth=1, linestyle=(0, (1, 2)))
-    axes.text(
-        assumed,
-        1.01,
-        "assumed",
-        transform=axes.get_xaxis_transform(),
-        ha="center",
-        va="bottom",
-        fontsize=FONT,
-        color=INK,
-    )
+    axes.text(assumed, 1.01, "assumed", transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=FONT)
     axes.set_xlim(0, 1)
-    axes.set_xlabel("Replication: share of the studies' effect that a new site gets")
+    axes.set_xlabel("Replication: share of the studies' effect that a new site gets", fontsize=FONT)
     _money_axis(
-        axes.yaxis, axes, values.to_numpy(), f"Expected net present value,\n{run.scenario.price_base} prices"
+        axes.yaxis, found[["npsv_0", "npsv_1"]], f"Expected net present value,\n{run.scenario.price_base} prices"
     )
-    low, high = axes.get_ylim()
-    _name_lines(axes, ends, gap=0.06 * (high - low))
+    _name_lines(axes, {account: label(account) for account in ACCOUNTS})
     return figure
 
 
 def plot_effects(run: Run) -> Figure:
-    """Effect of help on each child reached at a new site, by outcome and source; risks share one scale."""
+    """Draw the effect of help on each child reached at a new site, by outcome and source; risks share one scale."""
     found = q.effects(run)
-    outcomes = [str(o) for o in found["outcome"].values]
+    outcomes = found["outcome"].values.astype(str)
     figure = _figure(0.9 + 1.25 * len(outcomes))
     panels = np.atleast_1d(figure.subplots(len(outcomes), 1))
     reach = 0.0
@@ -233,9 +179,7 @@ def plot_effects(run: Run) -> Figure:
         smd = outcome == "gcse_attainment"
         scale = "shift in standard deviations, right is better" if smd else "change in risk, left is better"
         axes.set_title(f"{label(outcome)}: {scale}", loc="left", fontsize=FONT, color=INK)
-        axes.xaxis.set_major_formatter(
-            FuncFormatter(lambda x, _, smd=smd: number(x, 2) if smd else change(x))
-        )
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _, smd=smd: number(x, 2) if smd else change(x)))
         reach = reach if smd else max(reach, *np.abs(axes.get_xlim()))
     for axes, outcome in zip(panels, outcomes, strict=True):
         own = float(np.abs(axes.get_xlim()).max()) if outcome == "gcse_attainment" else reach
@@ -248,7 +192,7 @@ def _forest(axes: Axes, run: Run, found: xr.Dataset) -> None:
     """Draw one outcome's sources as lines and dots."""
     _tidy(axes, grid="x")
     used = run.scenario.effect.source
-    sources = [str(s) for s in found["source"].values][::-1]
+    sources = found["source"].values.astype(str)[::-1]
     for row, source in enumerate(sources):
         chosen = found.sel(source=source, drop=True)
         band = appraisal.summarise(chosen["new_site_effect"], level=q.level(run))
@@ -286,15 +230,11 @@ def _tidy(axes: Axes, grid: str = "both") -> None:
     axes.set_axisbelow(True)
 
 
-def _bars(
-    axes: Axes, run: Run, draws: xr.DataArray, dim: str, *, offset: float, colour: str, name: str
-) -> None:
+def _bars(axes: Axes, run: Run, draws: xr.DataArray, dim: str, *, offset: float, colour: str, name: str) -> None:
     found = appraisal.summarise(draws.reset_coords(drop=True), level=q.level(run))
     rows = np.arange(draws.sizes[dim])
     height = 0.36 if offset else 0.56
-    axes.barh(
-        rows + offset, found["mean"], height=height, color=colour, edgecolor=DARK, linewidth=0.8, label=name
-    )
+    axes.barh(rows + offset, found["mean"], height=height, color=colour, edgecolor=DARK, linewidth=0.8, label=name)
     _whiskers(axes, rows + offset, found, upright=False)
     axes.set_yticks(rows, [label(value) for value in draws[dim].values])
     axes.grid(visible=False, axis="y")
@@ -307,30 +247,24 @@ def _whiskers(axes: Axes, at: np.ndarray, found: xr.Dataset, *, upright: bool) -
         ends(found[side], at - 0.09, at + 0.09, color=INK, linewidth=1.3)
 
 
-def _money_axis(axis: mpl.axis.Axis, axes: Axes, values: xr.DataArray | np.ndarray, title: str) -> None:
-    """Scale one axis to the money it shows and name it with its unit."""
-    shown = values.mean(("chain", "draw")) if isinstance(values, xr.DataArray) else values
+def _money_axis(axis: mpl.axis.Axis, values: object, title: str) -> None:
+    """Scale one axis to the expected money it shows and name it with its unit."""
+    shown = values.mean(SAMPLE_DIMS) if isinstance(values, xr.DataArray) and "draw" in values.dims else values
     scale, unit, _ = money_scale(shown)
     axis.set_major_locator(MaxNLocator(6))
     axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / scale:,.10g}".replace("-", MINUS)))
     axis.set_label_text(f"{title}, {unit}", fontsize=FONT, color=INK)
 
 
-def _name_lines(axes: Axes, ends: Sequence[tuple[float, str, str]], *, gap: float) -> None:
+def _name_lines(axes: Axes, names: Mapping[str, str]) -> None:
     """Write each line's name where it ends, apart enough to be read."""
+    low, high = axes.get_ylim()
+    ends = {account: float(np.asarray(line.get_ydata())[-1]) for account, line in zip(names, axes.lines, strict=False)}
     floor = -np.inf
-    for value, name, colour in sorted(ends):
-        floor = max(value, floor + gap)
-        axes.annotate(
-            name,
-            (1.015, floor),
-            xycoords=axes.get_yaxis_transform(),
-            va="center",
-            color=colour,
-            fontsize=FONT,
-            fontweight="bold",
-            annotation_clip=False,
-        )
+    for account in sorted(names, key=ends.__getitem__):
+        floor = max(ends[account], floor + 0.06 * (high - low))
+        place: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "annotation_clip": False, "va": "center"}
+        axes.annotate(names[account], (1.015, floor), color=PALETTE[account], fontsize=FONT, fontweight="bold", **place)
 
 
 def _with_level(figure: Figure, run: Run, what: str = "Whiskers", extra: str = "") -> Figure:
@@ -344,9 +278,7 @@ def svg(figure: Figure) -> str:
     """Return a figure as SVG whose text is text, the same bytes for the same figure."""
     stream = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "report"}):
-        figure.savefig(
-            stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
-        )
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     drawn = stream.getvalue()
     drawn = drawn[drawn.index("<svg") :]
     return re.sub(r"'DejaVu Sans'", "Arial, Helvetica, sans-serif", drawn)

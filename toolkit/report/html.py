@@ -3,21 +3,31 @@
 import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from matplotlib.figure import Figure
 
-from toolkit.report import answer, figures, provenance, tables
+from toolkit.report import answer, figures, provenance
 from toolkit.report import quantities as q
 from toolkit.report import words as w
 from toolkit.report.quantities import Run
-from toolkit.report.tables import Table
+from toolkit.report.tables import Table, shortened
 from toolkit.schema import ACCOUNTS
 
 WORDS = ("financial_year", "inside", "label", "money", "number", "pence", "percent")
+PICTURES: dict[str, Callable[[Run], Any]] = {
+    "lifetime_by_outcome": figures.plot_cost_by_outcome,
+    "lifetime_by_payer": figures.plot_cost_by_payer,
+    "annual_by_outcome": figures.plot_annual_cost,
+    "who_pays": figures.plot_who_pays,
+    "payback": figures.plot_payback,
+    "council_cash": figures.plot_council_cash,
+    "curve_social": figures.plot_spend_cost_curve,
+    "switching": figures.plot_break_even,
+    "effects": figures.plot_effects,
+}
 
 
 @dataclass(frozen=True)
@@ -37,94 +47,73 @@ class Shown:
     headings: list[Cell]
     rows: list[tuple[str, list[Cell]]]
 
+    @property
+    def words(self) -> str:
+        """The first numbers of up to nine rows as a sentence, for those who cannot see its figure."""
+        parts = [(name, *[cell.text for cell in cells[:2]]) for name, cells in self.rows[:9]]
+        return "; ".join(f"{name}: {' ('.join(filter(None, said))}{')' if said[1] else ''}" for name, *said in parts)
+
 
 def shown(table: Table, *, level: float) -> Shown:
     """Return a table as text: money in one scale, each interval in one cell."""
-    scale, unit, decimals = w.money_scale(_money(table))
-    say: dict[str, Callable[[float], str]] = {
-        "money": lambda x: w.number(x / scale, decimals), "pounds": lambda x: w.number(x, 0), "share": w.percent, "change": w.change,
-        "ratio": lambda x: w.number(x, 2), "count": lambda x: w.number(x, 0), "number": lambda x: w.number(x, 2), "figure": w.figure,
-    }  # fmt: skip
-    if table.row_kinds:  # rows of several kinds: each says its own unit
-        say |= {"money": w.money, "ratio": w.pence}
-    units = {"money": f", {unit}", "pounds": ", £"}
-    groups = list(dict.fromkeys(heading for heading, _ in table.columns))
-    headings = [Cell(table.rows, False)]
-    for heading in groups:
-        kind = table.kind(heading)
-        headings.append(Cell(f"{heading}{units.get(kind, '')}", kind != "text"))
-        if (heading, "lower") in table.frame:
-            headings.append(Cell(f"{level:.0%} interval"))
-    rows = []
-    for name, row in table.frame.iterrows():
-        cells = []
-        for heading in groups:
-            kind = table.kind(heading, name)
-            if kind == "text":
-                cells.append(Cell(_text(row[heading, ""]), False))
-                continue
-            part = "expected" if (heading, "expected") in table.frame else ""
-            cells.append(Cell(_said(row[heading, part], say[kind])))
-            if (heading, "lower") in table.frame:
-                ends = (row[heading, "lower"], row[heading, "upper"])
-                cells.append(Cell("" if any(map(_missing, ends)) else w.interval(*ends, say[kind])))
-        rows.append((str(name), cells))
-    return Shown(table.title, table.note, headings, rows)
-
-
-def _money(table: Table) -> Any:
     money = [c for c in table.columns if table.kind(c[0]) == "money" and c[1] in ("expected", "")]
-    return table.frame[money].to_numpy(float)
+    scale, unit, decimals = w.money_scale(table.frame[money])
+    say: dict[str, Callable[[float], str]] = {
+        "money": lambda x: w.number(x / scale, decimals),
+        "pounds": lambda x: w.number(x, 0),
+        "count": lambda x: w.number(x, 0),
+        "number": lambda x: w.number(x, 2),
+        "ratio": w.pence,
+        "share": w.percent,
+        "change": w.change,
+        "figure": w.figure,
+    }
+    if table.row_kinds:  # rows of several kinds: each sum says its own unit
+        say["money"] = w.money
+    units = {"money": f", {unit}", "pounds": ", £"}
+    headings, columns = [Cell(table.rows, False)], []
+    for heading, part in table.columns:
+        kind, cells = table.kind(heading), table.frame[heading, part]
+        if part == "upper":  # said with its lower end
+            continue
+        if part == "lower":
+            headings.append(Cell(f"{level:.0%} interval"))
+            ends = zip(table.frame.index, cells, table.frame[heading, "upper"], strict=True)
+            columns.append([Cell(_range(low, high, say[table.kind(heading, row)])) for row, low, high in ends])
+            continue
+        headings.append(Cell(f"{heading}{units.get(kind, '')}", kind != "text"))
+        columns.append(
+            [
+                Cell(_text(cell) if kind == "text" else _said(cell, say[table.kind(heading, row)]), kind != "text")
+                for row, cell in cells.items()
+            ]
+        )
+    rows = zip(table.frame.index.astype(str), map(list, zip(*columns, strict=True)), strict=True)
+    return Shown(table.title, table.note, headings, list(rows))
 
 
-def _missing(value: Any) -> bool:
-    return value is None or value != value
+def _range(low: Any, high: Any, say: Callable[[float], str]) -> str:
+    return "" if pd.isna(low) or pd.isna(high) else w.interval(low, high, say)
 
 
 def _text(value: Any) -> str:
-    return "" if _missing(value) else str(value)
+    return "" if pd.isna(value) else str(value)
 
 
 def _said(value: Any, say: Callable[[float], str]) -> str:
-    return value if isinstance(value, str) else "–" if _missing(value) else say(float(value))
+    return value if isinstance(value, str) else "–" if pd.isna(value) else say(float(value))
 
 
-def _picture(figure: Figure, table: Shown, what: str) -> dict[str, Any]:
-    """Return a figure as a data address with its words: what it is, and its first rows."""
-    image = base64.b64encode(figures.svg(figure).encode()).decode()
-    said = "; ".join(
-        f"{name}: {cells[0].text}" + (f" ({cells[1].text})" if len(cells) > 1 and cells[1].text else "")
-        for name, cells in table.rows[:9]
-    )
-    return {
-        "source": f"data:image/svg+xml;base64,{image}",
-        "alt": f"{what}. {said}. The table below the figure holds its numbers.",
-    }
-
-
-def context(run: Run) -> dict[str, Any]:
+def context(run: Run, made: Mapping[str, Table]) -> dict[str, Any]:
     """Return everything the template prints."""
-    level = q.level(run)
-    made = {
-        "lifetime_outcome": tables.lifetime_cost(run, "outcome"), "lifetime_payer": tables.lifetime_cost(run, "payer"),
-        "child_outcome": tables.lifetime_cost(run, "outcome", each_child=True),
-        "child_payer": tables.lifetime_cost(run, "payer", each_child=True),
-        "annual": tables.annual_cost(run, "outcome"), "annual_payer": tables.annual_cost(run, "payer"),
-        "areas": tables.shortened(tables.areas(run), keep=("Excess", "One year", "Cost")), "avoided": tables.avoided_by_outcome(run),
-        "matrix": tables.avoided_by_outcome_and_payer(run), "who": tables.who_pays(run), "payback": tables.payback(run),
-        "council": tables.council_cash(run), "cash": tables.cash_by_payer(run), "curve": tables.spend_cost_curve(run),
-        "curve_payer": tables.curve_by_payer(run), "marginal": tables.marginal(run), "switching": tables.switching(run),
-        "effects": tables.effects(run), "settings": provenance.settings(run), "checks": provenance.checks(run),
-        "failures": provenance.failures(run), "timings": provenance.timings(run), "excluded": provenance.excluded(run),
-        "record": provenance.record(run), "headline": answer.headline_table(run),
-    }  # fmt: skip
-    texts = {name: shown(one, level=level) for name, one in made.items()}
-    known = answer.facts(run)
-    option, first = run.scenario.option, run.scenario.first_year
+    level, option, known = q.level(run), run.scenario.option, answer.facts(run)
+    areas = shortened(made["areas"], keep=("Excess", "One year", "Cost"))
+    years = [w.financial_year(run.scenario.first_year, year) for year in (0, option.years - 1, 4)]
+    cash = q.council_cash(run).isel(year=slice(0, 5)).sum("year")
     return {
         "run": run,
-        "tables": texts,
-        "pictures": _pictures(run, texts),
+        "tables": {name: shown(table, level=level) for name, table in (dict(made) | {"areas": areas}).items()},
+        "pictures": {name: _picture(plot, run) for name, plot in PICTURES.items()},
         "sentence": answer.headline_sentence(run),
         "fiscal": answer.changes(run, "fiscal"),
         "facts": known,
@@ -132,86 +121,55 @@ def context(run: Run) -> dict[str, Any]:
         "cut": option.cut,
         "option": option,
         "level": f"{level:.0%}",
-        "span": f"{w.financial_year(first, 0)} to {w.financial_year(first, option.years - 1)}",
+        "spending_years": f"{years[0]} to {years[1]}",
+        "five_years": f"{years[0]} to {years[2]}",
+        "five_year_cash": answer.estimate(run, cash),
+        "five_year_chance": float((cash >= 0).mean()),
         "place": answer.place(run),
         "area_count": len(q.area_names(run)),
-        "five_years": _five_years(run),
-        "marginal": _marginal(run),
+        "marginal": {account: _where_it_stops(run, account) for account in ACCOUNTS},
         "switching": q.switching(run).to_dict("index"),
         "family": float(run.tree["assumptions/draws"].to_dataset()["cost_per_family"].median()),
         "spend_range": q.spend_range(run),
-        "assumptions": _assumptions(run),
+        "assumptions": _assumptions(run, made["assumptions"]),
         "licences": provenance.LICENCES,
         "excluded_count": len(run.excluded),
     }
 
 
-def _pictures(run: Run, texts: Mapping[str, Shown]) -> dict[str, dict[str, Any]]:
-    drawn = {
-        "lifetime_outcome": (figures.plot_cost_by_outcome, "Bars: lifetime cost of the entering cohort by outcome, excess and gross"),
-        "lifetime_payer": (figures.plot_cost_by_payer, "Bars: lifetime cost of the entering cohort by payer, excess and gross"),
-        "annual": (figures.plot_annual_cost, "Bars: cost of one year's outcomes"),
-        "who": (figures.plot_who_pays, "Bars left and right of nought: what each payer pays or gains"),
-        "payback": (figures.plot_payback, "Lines: chance of having paid back by year, for each account"),
-        "council": (figures.plot_council_cash, "Bars: the council's cash position in each of ten years"),
-        "curve": (figures.plot_spend_cost_curve, "Lines: spend plus lifetime cost, and its change, against early-help spend"),
-        "switching": (figures.plot_break_even, "Lines: expected net present value against replication, for each account"),
-        "effects": (figures.plot_effects, "Intervals: effect on each child by outcome and source"),
-    }  # fmt: skip
-    return {name: _picture(plot(run), texts[name], what) for name, (plot, what) in drawn.items()}
+def _picture(plot: Callable[[Run], Any], run: Run) -> str:
+    image = base64.b64encode(figures.svg(plot(run)).encode()).decode()
+    return f"data:image/svg+xml;base64,{image}"
 
 
-def _assumptions(run: Run) -> dict[str, Any]:
-    """Return the assumptions with what the page needs besides the words: links and the user's own figures."""
-    table = provenance.assumptions(run)
+def _where_it_stops(run: Run, account: str) -> dict[str, float]:
+    """Return where, going up from today's spend, a pound stops avoiding a pound; empty if nowhere."""
+    found = q.marginal(run).sel(account=account)
+    short = np.flatnonzero((found["from_multiple"].values >= 1) & (found["avoided"].values < 1))
+    if not short.size:
+        return {}
+    step, spend = found.isel(step=short[0]), q.costs(run)["curve_spend"]
+    multiple = float(step["from_multiple"])
+    return {"multiple": multiple, "spend": float(spend.sel(multiple=multiple)), "avoided": float(step["avoided"])}
+
+
+def _assumptions(run: Run, table: Table) -> list[dict[str, Any]]:
+    """Return the assumptions' rows with what the page needs besides: links, ranges, the user's own figures."""
     rows = []
-    for role, (_, row) in zip(table.frame.index, table.frame.droplevel(1, axis=1).iterrows(), strict=True):
-        ends = (row["From"], row["To"])
-        real = row[f"In {run.scenario.price_base} prices, or real"]
-        rows.append(
-            {name: _text(value) for name, value in row.items()}
-            | {
-                "role": role,
-                "said": _said(row["Value"], w.figure),
-                "range": "" if any(map(_missing, ends)) else w.interval(*ends, w.figure),
-                "real": "" if _missing(real) or real == row["Value"] else w.figure(float(f"{real:.4g}")),
-                "link": str(row["Link"]) if str(row["Link"]).startswith(("https://", "http://")) else "",
-            }
-        )
-    return {"title": table.title, "note": table.note, "rows": rows}
-
-
-def _five_years(run: Run) -> dict[str, Any]:
-    """What the council's own budget sees in the first five years."""
-    cash = (
-        q.result(run)["cashable_net_position"]
-        .sel(payer=q.COUNCIL, drop=True)
-        .isel(year=slice(0, 5))
-        .sum("year")
-    )
-    span = f"{w.financial_year(run.scenario.first_year, 0)} to {w.financial_year(run.scenario.first_year, 4)}"
-    return {"span": span, "cash": answer.estimate(run, cash), "chance": float((cash >= 0).mean())}
-
-
-def _marginal(run: Run) -> dict[str, dict[str, float | None]]:
-    """Where, going up from today's spend, a pound stops avoiding a pound, by account; None if nowhere."""
-    found, spend = q.marginal(run), q.costs(run)["curve_spend"]
-    above = found.isel(step=found["from_multiple"].values >= 1)
-    stops: dict[str, dict[str, float | None]] = {}
-    for account in ACCOUNTS:
-        avoided = above["avoided"].sel(account=account).values
-        short = np.flatnonzero(avoided < 1)
-        at = float(above["from_multiple"].values[short[0]]) if short.size else None
-        pounds = float(spend.sel(multiple=at)) if at else None
-        stops[account] = {
-            "multiple": at,
-            "spend": pounds,
-            "avoided": float(avoided[short[0]]) if short.size else None,
+    for role, row in table.frame.droplevel(1, axis=1).iterrows():
+        real, link = row[f"In {run.scenario.price_base} prices, or real"], str(row["Link"])
+        told = {
+            "role": role,
+            "said": _said(row["Value"], w.figure),
+            "range": _range(row["From"], row["To"], w.figure),
+            "real": "" if pd.isna(real) or real == row["Value"] else w.figure(float(f"{real:.4g}")),
+            "link": link if link.startswith(("https://", "http://")) else "",
         }
-    return stops
+        rows.append({str(name): _text(value) for name, value in row.items()} | told)
+    return rows
 
 
-def render(run: Run) -> str:
+def render(run: Run, made: Mapping[str, Table]) -> str:
     """Return the report as one HTML page."""
     environment = Environment(
         loader=PackageLoader("toolkit.report"),
@@ -222,9 +180,4 @@ def render(run: Run) -> str:
         finalize=lambda value: w.tied(str(value)) if type(value) in (str, answer.Estimate) else value,
     )
     environment.globals |= {name: getattr(w, name) for name in WORDS}
-    return environment.get_template("report.html.j2").render(context(run))
-
-
-def write_html(run: Run, path: Path) -> None:
-    """Write the report to ``path``; see ``write_all`` for writing it whole or not at all."""
-    path.write_text(render(run), encoding="utf-8")
+    return environment.get_template("report.html.j2").render(context(run, made))

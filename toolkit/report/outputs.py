@@ -4,7 +4,8 @@ import tempfile
 from pathlib import Path
 
 from toolkit.records import write_netcdf
-from toolkit.report.html import write_html
+from toolkit.report.contents import every_table
+from toolkit.report.html import render
 from toolkit.report.quantities import Run
 from toolkit.report.workbook import write_workbook
 from toolkit.schema import InputError
@@ -38,8 +39,9 @@ def write_all(run: Run, build: Path) -> list[Path]:
         drafts, kept = Path(name) / "new", Path(name) / "old"
         drafts.mkdir()
         kept.mkdir()
-        write_html(run, drafts / NAMES[0])
-        write_workbook(run, drafts / NAMES[1])
+        made = every_table(run)
+        (drafts / NAMES[0]).write_text(render(run, made), encoding="utf-8")
+        write_workbook(run, made, drafts / NAMES[1])
         write_netcdf(run.tree, drafts / NAMES[2])
         _swap(drafts, kept, build)
     return [build / name for name in NAMES]

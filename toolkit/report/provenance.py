@@ -52,7 +52,7 @@ def checks(run: Run) -> Table:
     """Return every check of the fitted models, failures first."""
     card = run.report_card.assign(passed=run.report_card["passed"].astype(bool))
     card = card.sort_values("passed", kind="stable")
-    names = {"value": "Value", "threshold": "Threshold", "where": "Where", "cure": "If it fails"}
+    names = {"quantity": "Worst at", "value": "Value", "threshold": "Threshold", "cure": "If it fails"}
     columns: dict[str, Any] = {"Result": np.where(card["passed"], "passed", "FAILED")}
     columns |= {new: card[old].to_numpy() for old, new in names.items()}
     kinds = {name: "figure" if name in ("Value", "Threshold") else "text" for name in columns}

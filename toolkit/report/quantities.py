@@ -182,9 +182,7 @@ def marginal(run: Run) -> xr.Dataset:
     saved = by_account(priced(run, "curve_avoided").sel(source=run.scenario.effect.source, drop=True))
     steps = saved.diff("multiple").rename(multiple="step")
     pounds = costs(run)["curve_spend"].diff("multiple").rename(multiple="step")
-    found = xr.Dataset(
-        {"avoided": steps.mean(SAMPLE_DIMS) / pounds, "chance": (steps > pounds).mean(SAMPLE_DIMS)}
-    )
+    found = xr.Dataset({"avoided": steps.mean(SAMPLE_DIMS) / pounds, "chance": (steps > pounds).mean(SAMPLE_DIMS)})
     ends = saved["multiple"].values
     return found.assign_coords(from_multiple=("step", ends[:-1]), to_multiple=("step", ends[1:]))
 

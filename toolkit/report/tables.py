@@ -55,8 +55,7 @@ class Table:
     @property
     def columns(self) -> list[tuple[str, str]]:
         """The columns as pairs of heading and part."""
-        pairs: list[tuple[str, str]] = self.frame.columns.to_list()
-        return pairs
+        return [(str(pair[0]), str(pair[1])) for pair in self.frame.columns]
 
     def kind(self, heading: str, row: object = None) -> str:
         """Return how the cells of a heading read, or one cell of it."""
@@ -123,8 +122,8 @@ def annual_cost(run: Run, dim: str) -> Table:
     """Cost of one year's outcomes among all children known to social care, by outcome or payer."""
     cost = q.with_all(q.by(q.priced(run, "annual").sum("area"), dim), dim)
     note = (
-        f"{basis(run)}. Everyone in one year, not one cohort over its life: it must not be added to or compared with the "
-        "lifetime cost. What this year's events lead to later (justice, earnings) is in it at present value."
+        f"{basis(run)}. Everyone in one year, not one cohort over its life: it must not be added to or compared with "
+        "the lifetime cost. What this year's events lead to later (justice, earnings) is in it at present value."
     )
     title = f"Cost of one year's outcomes, the annual cross-section, by {dim}"
     return Table(title, label(dim), spread(run, {"Gross cost": cost}, dim), "money", note=note)
@@ -171,8 +170,8 @@ def avoided_by_outcome(run: Run) -> Table:
     worth = q.with_all(q.result(run)["benefit"].sum("payer"), "outcome") * q.direction(run)
     frame = spread(run, {f"{label(account)} account": worth.sel(account=account) for account in ACCOUNTS}, "outcome")
     note = (
-        f"Present value, {basis(run)}. Accounts are cumulative, so they are not to be added: fiscal is the public purse, "
-        "economic adds output, social adds harm and wellbeing."
+        f"Present value, {basis(run)}. Accounts are cumulative, so they are not to be added: fiscal is the public "
+        "purse, economic adds output, social adds harm and wellbeing."
     )
     title = f"Cost {verb(run)} over the lives of the children reached, by outcome"
     return Table(title, "Outcome", frame, "money", note=note)
@@ -195,8 +194,8 @@ def who_pays(run: Run) -> Table:
     frame = frame.drop(columns=[("Programme", "lower"), ("Programme", "upper")])
     order = frame["Net position", "expected"].drop("All").sort_values().index
     note = (
-        f"Present value over {run.scenario.horizon} years, {basis(run)}; positive is a gain. It counts all cost avoided, "
-        "whether or not any of it can be taken out of a budget."
+        f"Present value over {run.scenario.horizon} years, {basis(run)}; positive is a gain. It counts all cost "
+        "avoided, whether or not any of it can be taken out of a budget."
     )
     return Table("Who pays and who gains", "Payer", frame.loc[[*order, "All"]], "money", note=note)
 
@@ -207,7 +206,9 @@ def payback(run: Run, *, offsets: Iterable[int] = PAYBACK_YEARS) -> Table:
     last = int(chance["year"].max())
     chosen = [year for year in offsets if year < last] + [last]
     frame = matrix(chance.sel(year=chosen), "year", "account").rename(columns=lambda name: f"{label(name)} account")
-    frame = frame.set_axis([f"{name} (year {year})" for name, year in zip(year_names(run, chosen), chosen, strict=True)])
+    frame = frame.set_axis(
+        [f"{name} (year {year})" for name, year in zip(year_names(run, chosen), chosen, strict=True)]
+    )
     never = f" What is missing from 100% in year {last} has not paid back within the appraisal: it counts as never."
     note = f"Discounted; year 0 is {financial_year(run.scenario.first_year, 0)}.{'' if cut else never}"
     title = "Chance that the cut still leaves the account ahead" if cut else "Chance of having paid back, by year"
@@ -229,8 +230,8 @@ def council_cash(run: Run) -> Table:
         frame["Chance paid back", ""] = chance.values
     kinds = {"In the year": "money", "Running total": "money", "Chance paid back": "share"}
     note = (
-        f"Cashable part of the cost avoided less programme spending, {basis(run)}, not discounted (the chance of payback "
-        "is). Only what could be taken out of a budget counts here."
+        f"Cashable part of the cost avoided less programme spending, {basis(run)}, not discounted (the chance of "
+        "payback is). Only what could be taken out of a budget counts here."
     )
     return Table("The council's cash position, first ten years", "Year", frame, kinds, note=note)
 
@@ -241,7 +242,9 @@ def cash_by_payer(run: Run) -> Table:
     frame = matrix(cash.sel(payer=q.position(run)["payer"].values), "payer", "year")
     frame = headed(frame.set_axis(year_names(run, cash["year"].values), axis=1))
     title = "Expected cashable net position by payer and year, first ten years"
-    note = f"{run.scenario.price_base} prices, not discounted. A payer whose avoided cost cannot be cashed shows nought."
+    note = (
+        f"{run.scenario.price_base} prices, not discounted. A payer whose avoided cost cannot be cashed shows nought."
+    )
     return Table(title, "Payer", frame, "money", note=note)
 
 
@@ -253,7 +256,9 @@ def yearly(run: Run) -> Table:
     if len(flows) > YEARLY:
         later = f"{flows.index[YEARLY]} to {flows.index[-1]}"
         frame = pd.concat([frame, flows.iloc[YEARLY:].sum().to_frame(later).T])
-    note = f"Cost avoided less programme spending, {run.scenario.price_base} prices, real, not discounted, all accounts."
+    note = (
+        f"Cost avoided less programme spending, {run.scenario.price_base} prices, real, not discounted, all accounts."
+    )
     frame = headed(frame.assign(all=frame.sum(axis=1)))
     return Table("Expected net position by payer and year", "Year", frame, "money", note=note)
 
@@ -294,12 +299,17 @@ def marginal(run: Run) -> Table:
     """Return what the next pound avoids between successive spends, by account."""
     found, columns, kinds = q.marginal(run), {}, {}
     for account in ACCOUNTS:
-        for name, words, kind in (("avoided", "avoided by a pound", "ratio"), ("chance", "chance above a pound", "share")):
+        for name, words, kind in (
+            ("avoided", "avoided by a pound", "ratio"),
+            ("chance", "chance above a pound", "share"),
+        ):
             heading = f"{label(account)}: {words}"
             columns[heading], kinds[heading] = found[name].sel(account=account).values, kind
     ends = zip(found["from_multiple"].values, found["to_multiple"].values, strict=True)
     frame = single(columns, [f"{low:.4g} to {high:.4g} × today" for low, high in ends])
-    note = "Pounds of lifetime cost avoided by one more pound a year, with the scenario's effect; accounts are cumulative."
+    note = (
+        "Pounds of lifetime cost avoided by one more pound a year, with the scenario's effect; accounts are cumulative."
+    )
     return Table("What the next pound avoids", "Early-help spend", frame, kinds, note=note)
 
 
@@ -334,8 +344,8 @@ def effects(run: Run) -> Table:
     kinds = {"Pooled mean": "by row", "New site": "by row", "Chance of harm": "share"}
     scales = ["number" if outcome == "gcse_attainment" else "change" for outcome, _ in pairs]
     note = (
-        f"{q.level(run):.0%} intervals, in full: before the replication factor, ramp and fade-out. Relative change in risk; "
-        "for GCSE attainment the shift in standard deviations, where positive is better."
+        f"{q.level(run):.0%} intervals, in full: before the replication factor, ramp and fade-out. Relative change in "
+        "risk; for GCSE attainment the shift in standard deviations, where positive is better."
     )
     row_kinds = dict(zip(names, scales, strict=True))
     return Table("Effect of help on each child reached", "Outcome and source", frame, kinds, row_kinds, note)

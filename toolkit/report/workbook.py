@@ -8,11 +8,10 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from toolkit.report import answer, provenance, tables
+from toolkit.report import answer, provenance
 from toolkit.report import quantities as q
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table
-from toolkit.schema import ACCOUNTS
 
 POUNDS = '"£"#,##0;[Red]"\N{MINUS SIGN}£"#,##0;"£"0'
 # fmt: off
@@ -28,6 +27,20 @@ STYLES = {
     "failed": {"bold": True, "font_color": "#ffffff", "bg_color": "#d4351c", "font_size": 12},
     "label": LINE | {"bold": True, "text_wrap": True},
 } | {kind: LINE | {"num_format": code, "text_wrap": kind == "text"} for kind, code in NUMBER_FORMATS.items()}
+SHEETS = {
+    "Summary": ["answer", "settings"],
+    "Cost by outcome": [
+        "lifetime_by_outcome", "each_child_by_outcome", "avoided", "avoided_by_payer", "annual_by_outcome",
+    ],
+    "Cost by payer": ["lifetime_by_payer", "each_child_by_payer", "who_pays", "annual_by_payer"],
+    "Yearly": ["yearly", "council_cash", "cash_by_payer", "payback_every_year"],
+    "Areas": ["areas"],
+    "Spend-cost curve": [
+        "curve_social", "curve_economic", "curve_fiscal", "curve_by_payer", "marginal", "switching",
+    ],
+    "Effects": ["effects"], "Assumptions": ["assumptions"], "Checks": ["checks"],
+    "About": ["record", "excluded", "timings"],
+}
 # fmt: on
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 PART_NAMES = {"expected": ", expected", "lower": ", {level:.0%} interval from", "upper": ", {level:.0%} interval to"}
@@ -42,43 +55,20 @@ def inert(text: str) -> str:
     return f"'{text}" if text.startswith(DANGEROUS) else text
 
 
-def sheets(run: Run) -> dict[str, list[Table]]:
-    """Return the tables of each sheet, in order."""
-    cost = {
-        dim: [tables.lifetime_cost(run, dim), tables.lifetime_cost(run, dim, each_child=True)]
-        for dim in ("outcome", "payer")
-    }
-    changed = [tables.avoided_by_outcome(run), tables.avoided_by_outcome_and_payer(run)]
-    cash = [tables.council_cash(run), tables.cash_by_payer(run), tables.payback_every_year(run)]
-    curve = [tables.spend_cost_curve(run, account) for account in reversed(ACCOUNTS)]
-    return {
-        "Summary": [answer.headline_table(run), provenance.settings(run)],
-        "Cost by outcome": [*cost["outcome"], *changed, tables.annual_cost(run, "outcome")],
-        "Cost by payer": [*cost["payer"], tables.who_pays(run), tables.annual_cost(run, "payer")],
-        "Yearly": [tables.yearly(run), *cash],
-        "Areas": [tables.areas(run)],
-        "Spend-cost curve": [*curve, tables.curve_by_payer(run), tables.marginal(run), tables.switching(run)],
-        "Effects": [tables.effects(run)],
-        "Assumptions": [provenance.assumptions(run)],
-        "Checks": [provenance.checks(run)],
-        "About": [provenance.record(run), provenance.excluded(run), provenance.timings(run)],
-    }
-
-
-def write_workbook(run: Run, path: Path) -> None:
+def write_workbook(run: Run, made: Mapping[str, Table], path: Path) -> None:
     """Write the workbook to ``path``; see ``write_all`` for writing it whole or not at all."""
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(str(path), options) as book:
         styles = {name: book.add_format(style) for name, style in STYLES.items()}
-        for name, made in sheets(run).items():
+        for name, keys in SHEETS.items():
             sheet = book.add_worksheet(name)
             row = _banner(sheet, run, styles)
-            sheet.freeze_panes(row + 3 if len(made) == 1 else 0, 1)
-            for table in made:
+            sheet.freeze_panes(row + 3 if len(keys) == 1 else 0, 1)
+            for table in map(made.__getitem__, keys):
                 row = _write(sheet, table, row, styles, q.level(run))
             if name == "About":
                 sheet.write_string(row, 0, provenance.LICENCES, styles["note"])
-            _page(sheet, made)
+            _page(sheet, [made[key] for key in keys])
 
 
 def _banner(sheet: Worksheet, run: Run, styles: Styles) -> int:
@@ -101,10 +91,10 @@ def _write(sheet: Worksheet, table: Table, row: int, styles: Styles, level: floa
         name = heading + PART_NAMES.get(part, "").format(level=level)
         style = styles["head" if table.kind(heading) == "text" else "head_number"]
         sheet.write_string(top, column, inert(name), style)
-    for below, (name, cells) in enumerate(table.frame.iterrows(), start=1):
-        sheet.write_string(top + below, 0, inert(str(name)), styles["label"])
+    for below, (row_name, cells) in enumerate(table.frame.iterrows(), start=1):
+        sheet.write_string(top + below, 0, inert(str(row_name)), styles["label"])
         for column, (cell, (heading, _)) in enumerate(zip(cells, table.columns, strict=True), start=1):
-            _cell(sheet, top + below, column, cell, styles[table.kind(heading, name)])
+            _cell(sheet, top + below, column, cell, styles[table.kind(heading, row_name)])
     return top + len(table.frame) + 3
 
 

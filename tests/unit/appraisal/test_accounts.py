@@ -30,9 +30,7 @@ def costs():
         ("programme", "local_authority", "fiscal", "cashable"),
         *(row[:4] for row in COMPONENTS.values()),
     ]
-    coordinates = dict(
-        zip(("outcome", "payer", "account", "cashability"), zip(*labels, strict=True), strict=True)
-    )
+    coordinates = dict(zip(("outcome", "payer", "account", "cashability"), zip(*labels, strict=True), strict=True))
     return xr.DataArray(
         values,
         dims=("chain", "draw", "option", "year", "component"),

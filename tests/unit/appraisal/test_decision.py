@@ -151,9 +151,7 @@ def test_certainty_equivalent_of_a_normal_gain():
     assert float(sure.sel(option="b")) == pytest.approx(5 - 0.5 * 4 / 2, abs=0.01)
     neutral = appraisal.certainty_equivalent(value, risk_aversion=0)
     assert float(neutral.sel(option="b")) == pytest.approx(5)
-    assert math.isfinite(
-        float(appraisal.certainty_equivalent(1e6 * value, risk_aversion=1.0).sel(option="b"))
-    )
+    assert math.isfinite(float(appraisal.certainty_equivalent(1e6 * value, risk_aversion=1.0).sel(option="b")))
     with pytest.raises(InputError, match="negative"):
         appraisal.certainty_equivalent(value, risk_aversion=-1)
 

@@ -76,9 +76,7 @@ def test_a_users_table_is_a_schedule():
     np.testing.assert_allclose(discount_factors(table, range(5)), [1, 1 / 1.1, 1.1**-2, 1.1**-2, 1.1**-2])
     named = table.assign(schedule="house")
     assert appraisal.schedule_names(named) == ["house"]
-    xr.testing.assert_equal(
-        discount_factors("house", range(5), schedules=named), discount_factors(table, range(5))
-    )
+    xr.testing.assert_equal(discount_factors("house", range(5), schedules=named), discount_factors(table, range(5)))
 
 
 @pytest.mark.parametrize(

@@ -61,9 +61,7 @@ def test_exclusions_prerequisites_and_shares_are_kept():
     assert bought(needs) == {"mentoring", "tutoring"}
     assert needs["reason"].values[3] == "needs parenting"
     group = ("programme", ["health", "health", "school", "health"])
-    shared = appraisal.allocate(
-        10, GAIN, COST.assign_coords(sector=group), minimum_share={"sector": {"school": 0.5}}
-    )
+    shared = appraisal.allocate(10, GAIN, COST.assign_coords(sector=group), minimum_share={"sector": {"school": 0.5}})
     assert bought(shared) == {"tutoring", "family_help"}
     assert float(shared["value"]) == pytest.approx(80)
 
@@ -100,9 +98,7 @@ def test_programmes_in_areas_are_items():
 
 def test_a_cautious_objective_prefers_the_surer_programme():
     names = {"programme": ["risky", "sure"]}
-    gain = xr.DataArray(
-        [[-50.0, 10], [150, 10], [150, 10], [-50, 10]], dims=("sample", "programme"), coords=names
-    )
+    gain = xr.DataArray([[-50.0, 10], [150, 10], [150, 10], [-50, 10]], dims=("sample", "programme"), coords=names)
     cost = xr.DataArray([1.0, 1.0], dims="programme", coords=names)
     assert bought(appraisal.allocate(1, gain, cost)) == {"risky"}
     cautious = appraisal.allocate(1, gain, cost, objective="conditional_value_at_risk", level=0.5)
@@ -113,9 +109,7 @@ def test_a_cautious_objective_prefers_the_surer_programme():
     assert float(likely["value"]) == 1
 
 
-@pytest.mark.parametrize(
-    "objective", ["expected_value", "conditional_value_at_risk", "probability_of_target"]
-)
+@pytest.mark.parametrize("objective", ["expected_value", "conditional_value_at_risk", "probability_of_target"])
 def test_no_other_portfolio_does_better(objective):
     generator = np.random.default_rng(31)
     names = [f"p{place}" for place in range(7)]

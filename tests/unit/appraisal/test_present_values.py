@@ -96,9 +96,7 @@ def test_no_expected_cost_gives_no_ratio_and_says_so():
 
 def test_summary_has_its_level():
     summary = pv.summarise(draws(*range(101)))
-    assert [float(summary[name]) for name in ("mean", "median", "lower", "upper")] == pytest.approx(
-        [50, 50, 5, 95]
-    )
+    assert [float(summary[name]) for name in ("mean", "median", "lower", "upper")] == pytest.approx([50, 50, 5, 95])
     assert summary.attrs["level"] == 0.90
     assert summary.attrs["price_base"] == "2025/26"
 

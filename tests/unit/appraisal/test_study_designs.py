@@ -15,9 +15,7 @@ def simulate(design, parameters=TRUTH):
 
 
 def test_trial_reports_the_risk_ratio_with_its_sampling_error():
-    reported = simulate(study_designs.trial(baseline=0.3, log_risk_ratio="effect", per_arm=1000))[
-        "log_risk_ratio"
-    ]
+    reported = simulate(study_designs.trial(baseline=0.3, log_risk_ratio="effect", per_arm=1000))["log_risk_ratio"]
     treated = 0.3 * np.exp(-0.2)
     # Delta method for a log risk ratio: (1 - p) / (n p) in each arm.
     error = np.sqrt((1 - 0.3) / (1000 * 0.3) + (1 - treated) / (1000 * treated))
@@ -31,9 +29,7 @@ def test_empty_arms_still_report():
 
 
 def test_audit_reports_the_mean_of_its_cases():
-    reported = simulate(study_designs.audit(unit_cost="price", cases=25, coefficient_of_variation=0.8))[
-        "price"
-    ]
+    reported = simulate(study_designs.audit(unit_cost="price", cases=25, coefficient_of_variation=0.8))["price"]
     assert float(reported.mean()) == pytest.approx(500, rel=0.01)
     assert float(reported.std()) == pytest.approx(500 * 0.8 / 5, rel=0.03)
 

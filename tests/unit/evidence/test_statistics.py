@@ -82,9 +82,7 @@ def panel() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def england() -> pd.DataFrame:
     national = pd.read_csv(data_folder() / "statistics" / "national.csv", low_memory=False)
-    return national[national["area"] == "England"].pivot(
-        index="year", columns="measure", values=["value", "numerator"]
-    )
+    return national[national["area"] == "England"].pivot(index="year", columns="measure", values=["value", "numerator"])
 
 
 def cell(panel: pd.DataFrame, measure: str, code: str, year: int, column: str = "value") -> float:
@@ -141,9 +139,7 @@ class TestAgainstEngland:
 
     @pytest.mark.parametrize("name", MEASURES)
     def test_what_is_missing_is_the_known_missing_returns(self, statistics: xr.Dataset, name: str) -> None:
-        fitted = (
-            counts(statistics, name).where(statistics["fitted"], drop=True).sel(data_year=slice(2013, None))
-        )
+        fitted = counts(statistics, name).where(statistics["fitted"], drop=True).sel(data_year=slice(2013, None))
         blank = fitted.isnull()
         found = {
             (int(year), str(area))
@@ -170,14 +166,10 @@ class TestAgainstEngland:
         for middle in range(2019, 2025):  # data_year is the year after the mid-year
             assert total[middle + 1] == england["value", "population_0_17"][middle]
 
-    def test_dorset_before_2019_is_england_less_the_rest(
-        self, statistics: xr.Dataset, panel: pd.DataFrame
-    ) -> None:
+    def test_dorset_before_2019_is_england_less_the_rest(self, statistics: xr.Dataset, panel: pd.DataFrame) -> None:
         rows = panel[(panel["measure"] == "population_0_17") & (panel["year"] == 2018)]
         derived = statistics["population_0_17"].sel(area=DORSET, data_year=2019).item()
-        assert (
-            derived == 11_755_593 - rows["value"].sum()
-        )  # Office for National Statistics, England, mid-2018
+        assert derived == 11_755_593 - rows["value"].sum()  # Office for National Statistics, England, mid-2018
         after = statistics["population_0_17"].sel(area=DORSET, data_year=2020).item()
         assert derived == pytest.approx(after, rel=0.005)  # published for mid-2019: no jump at the seam
 
@@ -203,9 +195,7 @@ class TestHiddenCells:
         ("name", "refiled"),
         [("rereferrals", 0), ("first_time_entrants", 5), ("gcse_grade_4", 0), ("care_starts", 0)],
     )
-    def test_no_hidden_cell_is_lost(
-        self, statistics: xr.Dataset, panel: pd.DataFrame, name: str, refiled: int
-    ) -> None:
+    def test_no_hidden_cell_is_lost(self, statistics: xr.Dataset, panel: pd.DataFrame, name: str, refiled: int) -> None:
         measure, first, last, marker = module.SOURCES[name]
         rows = panel[(panel["measure"] == measure) & panel["year"].between(first, last)]
         kept, blank = (statistics.attrs[f"{name}_hidden_{fate}"] for fate in ("as_interval", "unobserved"))
@@ -216,9 +206,7 @@ class TestHiddenCells:
         merged = 1 if name == "gcse_grade_4" else 0
         assert (hidden["events_lower"] < hidden["events_upper"]).sum() == kept - merged
 
-    def test_intervals_stand_where_gcse_counts_are_hidden(
-        self, statistics: xr.Dataset, panel: pd.DataFrame
-    ) -> None:
+    def test_intervals_stand_where_gcse_counts_are_hidden(self, statistics: xr.Dataset, panel: pd.DataFrame) -> None:
         rows = panel[(panel["measure"] == "eng_maths_grade4_cino_pct") & (panel["marker"] == "c")]
         rows = rows[rows["denominator"].notna() & rows["la_code"].isin(statistics["area"].values)]
         gcse = statistics.sel(indicator="gcse_grade_4")
@@ -280,9 +268,7 @@ class TestHiddenCells:
     def test_no_published_count_above_the_threshold_comes_near_ten(self, panel: pd.DataFrame) -> None:
         """The ground for reading such a blank as a missing return."""
         rows = panel[(panel["measure"] == "fte_youth_justice_rate_per_100k") & panel["marker"].isna()]
-        rate, children = (
-            rows.pivot(index="la_code", columns="year", values=part) for part in ("value", "denominator")
-        )
+        rate, children = (rows.pivot(index="la_code", columns="year", values=part) for part in ("value", "denominator"))
         for year in rate.columns:
             others = rate.copy()
             others[year] = np.nan
@@ -292,23 +278,16 @@ class TestHiddenCells:
 
     def test_exact_entrants_are_the_panels(self, statistics: xr.Dataset, panel: pd.DataFrame) -> None:
         rows = panel[(panel["measure"] == "fte_youth_justice_rate_per_100k") & panel["numerator"].notna()]
-        rows = rows[rows["la_code"].isin(statistics["area"].values)].set_index(["la_code", "year"])[
-            "numerator"
-        ]
+        rows = rows[rows["la_code"].isin(statistics["area"].values)].set_index(["la_code", "year"])["numerator"]
         ours = (
-            statistics["events_lower"]
-            .sel(indicator="first_time_entrants")
-            .to_series()
-            .rename_axis(["la_code", "year"])
+            statistics["events_lower"].sel(indicator="first_time_entrants").to_series().rename_axis(["la_code", "year"])
         )
         assert (ours.reindex(rows.index) == rows).all()
 
 
 class TestBoundaries:
     @pytest.mark.parametrize("measure", ["referrals", "cin_at_31_march", "cin_starts"])
-    def test_merging_conserves_counts(
-        self, statistics: xr.Dataset, panel: pd.DataFrame, measure: str
-    ) -> None:
+    def test_merging_conserves_counts(self, statistics: xr.Dataset, panel: pd.DataFrame, measure: str) -> None:
         name = next(key for key, value in MEASURES.items() if value == measure)
         rows = panel[(panel["measure"] == measure) & (panel["year"] >= 2013)]
         by_authority = rows.groupby("year")["value"].sum()
@@ -325,11 +304,7 @@ class TestBoundaries:
         # Bournemouth's GCSE count and pupils of 2018 are withheld; Poole and Dorset alone would mislead.
         assert not statistics["observed"].sel(indicator="gcse_grade_4", area=DORSET, data_year=2018).item()
         # Cumbria's entrants of 2023 are filed for its first quarter only, then under no code.
-        assert (
-            not statistics["observed"]
-            .sel(indicator="first_time_entrants", area=CUMBRIA, data_year=2023)
-            .item()
-        )
+        assert not statistics["observed"].sel(indicator="first_time_entrants", area=CUMBRIA, data_year=2023).item()
 
     def test_intervals_add_up(self, statistics: xr.Dataset) -> None:
         gcse = statistics.sel(indicator="gcse_grade_4")
@@ -352,9 +327,7 @@ class TestBoundaries:
     def test_prices_are_weighted_by_children_looked_after(self, statistics: xr.Dataset) -> None:
         # Dorset 2025: 560 children at 2,180 a week and 437 at 2,485.
         expected = (560 * 2180 + 437 * 2485) / (560 + 437)
-        assert statistics["care_week_price"].sel(area=DORSET, data_year=2025).item() == pytest.approx(
-            expected
-        )
+        assert statistics["care_week_price"].sel(area=DORSET, data_year=2025).item() == pytest.approx(expected)
 
     def test_low_income_is_weighted_by_children(self, statistics: xr.Dataset) -> None:
         # Northamptonshire 2015: 15.2 and 13.9 per cent; the first populations of the two are of mid-2021.
@@ -368,9 +341,7 @@ class TestMoney:
         # Section 251 family support, young people and children's centres; children at mid-2024 and mid-2021;
         # GDP deflators 103.2388 (2025-26), 100 (2024-25), 85.3036 (2021-22).
         assert leeds.sel(data_year=2025).item() == pytest.approx(32_173_850 / 176_239 * 1.032388, rel=1e-9)
-        assert leeds.sel(data_year=2022).item() == pytest.approx(
-            31_449_653 / 170_639 * 103.2388 / 85.3036, rel=1e-9
-        )
+        assert leeds.sel(data_year=2022).item() == pytest.approx(31_449_653 / 170_639 * 103.2388 / 85.3036, rel=1e-9)
 
     def test_documented_gaps(self, statistics: xr.Dataset) -> None:
         blank = statistics["early_help_spend"].isnull().sum("area").to_series()
@@ -402,11 +373,7 @@ class TestMoney:
         assert lagged.attrs == {"units": "log GBP per child", "price_base": "2025/26"}
 
     def test_lagged_spend_covers_the_panel(self, statistics: xr.Dataset) -> None:
-        lagged = (
-            lagged_log_spend(statistics)
-            .where(statistics["fitted"], drop=True)
-            .sel(data_year=slice(2013, None))
-        )
+        lagged = lagged_log_spend(statistics).where(statistics["fitted"], drop=True).sel(data_year=slice(2013, None))
         assert lagged.size == 148 * 13
         # Dorset has no spend before 2016 and so no two of three previous years before 2018.
         assert lagged.isnull().sum() == 5
@@ -454,11 +421,7 @@ class TestPlaces:
         assert resolve_areas(reference, england=True) == statistics["area"].values.tolist()
 
     def test_regions_part_england(self, reference: pd.DataFrame, statistics: xr.Dataset) -> None:
-        areas = [
-            area
-            for region in reference["region"].unique()
-            for area in resolve_areas(reference, region=region)
-        ]
+        areas = [area for region in reference["region"].unique() for area in resolve_areas(reference, region=region)]
         assert sorted(areas) == statistics["area"].values.tolist()
 
     @pytest.mark.parametrize(
@@ -528,9 +491,7 @@ class TestBadTables:
 
         def altered(name: str, folder: Path | None = None) -> pd.DataFrame:
             table = load(name, folder)
-            return (
-                table[table["measure"] != "cla_starts"] if name == "statistics/panel_looked_after" else table
-            )
+            return table[table["measure"] != "cla_starts"] if name == "statistics/panel_looked_after" else table
 
         monkeypatch.setattr(module, "load_table", altered)
         with pytest.raises(InputError, match="no panel row of 'cla_starts'"):

@@ -123,9 +123,7 @@ def test_shipped_manifest_is_a_valid_package():
         assert resource["sources"], resource["name"]
 
 
-@pytest.mark.parametrize(
-    "name", ["judgements", "meta_ready", "priors", "adjustment", "vocabulary", "measures"]
-)
+@pytest.mark.parametrize("name", ["judgements", "meta_ready", "priors", "adjustment", "vocabulary", "measures"])
 def test_frictionless_validates(name):
     descriptor = json.loads((data_folder() / tables.MANIFEST).read_text(encoding="utf-8"))
     (held,) = [resource for resource in descriptor["resources"] if resource["name"] == name]

@@ -46,7 +46,10 @@ def test_everyone_who_turns_sixteen_sits_the_exam(hazards: Hazards) -> None:
 def test_zero_effect_is_business_as_usual_exactly(hazards: Hazards) -> None:
     none = replace(
         hazards,
-        **{name: np.zeros(3) for name in ("log_ratio_rereferral", "log_ratio_care", "log_ratio_justice", "logit_shift_grade")},
+        log_ratio_rereferral=np.zeros(3),
+        log_ratio_care=np.zeros(3),
+        log_ratio_justice=np.zeros(3),
+        logit_shift_grade=np.zeros(3),
     )
     assert np.array_equal(walk(none, strength=1.0), walk(hazards, strength=0.0))
 
@@ -56,6 +59,7 @@ def test_an_effect_fades_by_its_half_life() -> None:
     only_care = make_hazards(need_exit=1e-12, care_exit=1e-12, half_life=2.0, log_ratio_care=-0.2)
     usual, helped = (walk(only_care, strength=s)[AT["care_entries"], :, 0] for s in (0.0, 1.0))
     left = np.array([(AGES - t) / AGES for t in range(AGES)])  # share of entry ages still under 18 in year t
+
     def hazard(entries: np.ndarray) -> np.ndarray:
         still, rates = 1.0, []
         for t in range(4):
@@ -63,6 +67,7 @@ def test_an_effect_fades_by_its_half_life() -> None:
             rates.append(-np.log1p(-chance))
             still *= 1 - chance
         return np.array(rates)
+
     ratio = np.log(hazard(helped) / hazard(usual))
     assert ratio == pytest.approx([-0.2 * 0.5 ** (t / 2) for t in range(4)], rel=1e-6)
 
@@ -87,6 +92,10 @@ def test_the_expected_path_agrees_with_a_microsimulation() -> None:
     assert (abs(simulated - exact) < 4.5 * error).all(), list(zip(QUANTITIES, simulated, exact, error, strict=True))
 
 
+def chance(hazard: float | np.ndarray) -> float | np.ndarray:
+    return 1 - np.exp(-hazard)
+
+
 def simulate(hazards: Hazards, *, strength: float, people: int) -> tuple[np.ndarray, np.ndarray]:
     rng = default_rng(7)
     h = {name: float(np.ravel(value)[0]) for name, value in vars(hazards).items()}
@@ -98,7 +107,6 @@ def simulate(hazards: Hazards, *, strength: float, people: int) -> tuple[np.ndar
         live = entry + t < AGES
         age = entry + t
         fade = strength * 0.5 ** (t / h["half_life"])
-        chance = lambda hazard: 1 - np.exp(-hazard)  # noqa: E731
         u = rng.random((people, 3))
         helped = np.exp(h["log_ratio_rereferral"] * fade)
         care = h["care_entry"] * np.exp(h["log_ratio_care"] * fade)
@@ -108,7 +116,8 @@ def simulate(hazards: Hazards, *, strength: float, people: int) -> tuple[np.ndar
         now = np.isin(state, (0, 1, 4))
         grade = np.where(now, h["logit_grade_now"], h["logit_grade_ever"]) + h["logit_shift_grade"] * fade
         counts[sixteen, 6] += (rng.random(people) < 1 / (1 + np.exp(grade)))[sixteen]
-        rate = h["first_entry"] * np.exp(h["log_ratio_justice"] * fade) * np.where(state == 4, h["ratio_care"], h["ratio_need"])
+        ratio = np.where(state == 4, h["ratio_care"], h["ratio_need"])
+        rate = h["first_entry"] * np.exp(h["log_ratio_justice"] * fade) * ratio
         enters = live & (age >= 10) & ~offended & (rng.random(people) < chance(rate))
         counts[enters, 5] += 1
         offended |= enters

@@ -118,7 +118,7 @@ def make_run(register):
                 "value": [1.003 if passed else 1.2, 812.0, 0.0],
                 "threshold": [1.01, 400.0, 0.0],
                 "passed": [passed, True, True],
-                "where": ["area_rate", "spend_within", "all chains"],
+                "quantity": ["area_rate", "spend_within", "all chains"],
                 "cure": ["draw more", "draw more", "raise target_accept"],
             }
         )

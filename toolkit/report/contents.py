@@ -1,0 +1,38 @@
+"""Every table of a run, made once for the report and the workbook alike."""
+
+from toolkit.report import answer, provenance, tables
+from toolkit.report.quantities import Run
+from toolkit.report.tables import Table
+from toolkit.schema import ACCOUNTS
+
+
+def every_table(run: Run) -> dict[str, Table]:
+    """Return the tables by the names that the report's template and the workbook's sheets call them."""
+    made = {
+        "answer": answer.headline_table(run),
+        "settings": provenance.settings(run),
+        "areas": tables.areas(run),
+        "avoided": tables.avoided_by_outcome(run),
+        "avoided_by_payer": tables.avoided_by_outcome_and_payer(run),
+        "who_pays": tables.who_pays(run),
+        "payback": tables.payback(run),
+        "payback_every_year": tables.payback_every_year(run),
+        "council_cash": tables.council_cash(run),
+        "cash_by_payer": tables.cash_by_payer(run),
+        "yearly": tables.yearly(run),
+        "curve_by_payer": tables.curve_by_payer(run),
+        "marginal": tables.marginal(run),
+        "switching": tables.switching(run),
+        "effects": tables.effects(run),
+        "assumptions": provenance.assumptions(run),
+        "checks": provenance.checks(run),
+        "failures": provenance.failures(run),
+        "record": provenance.record(run),
+        "excluded": provenance.excluded(run),
+        "timings": provenance.timings(run),
+    }
+    for dim in ("outcome", "payer"):
+        made[f"lifetime_by_{dim}"] = tables.lifetime_cost(run, dim)
+        made[f"each_child_by_{dim}"] = tables.lifetime_cost(run, dim, each_child=True)
+        made[f"annual_by_{dim}"] = tables.annual_cost(run, dim)
+    return made | {f"curve_{account}": tables.spend_cost_curve(run, account) for account in ACCOUNTS}
