@@ -17,6 +17,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from toolkit import evidence, report, scenarios, workflow
+from toolkit.report import decide as decision
+from toolkit.report import draw_files
 from toolkit.schema import InputError
 
 app = typer.Typer(
@@ -74,6 +76,28 @@ def areas(region: Annotated[str | None, typer.Option(help="Only this region.")] 
     chosen = evidence.resolve_areas(reference, region=region, england=region is None)
     table = reference[reference["area"].isin(chosen) & (reference["status"] == "current")]
     _show(table[["area", "la_name", "la_code", "region"]], as_json, title=f"{len(chosen)} areas")
+
+
+@app.command()
+def decide(
+    costs: Annotated[Path, typer.Argument(help="CSV of costs in GBP: a row a draw, a column an option.")],
+    effects: Annotated[Path, typer.Argument(help="CSV of effects: the same draws and options.")],
+    threshold: Annotated[float, typer.Option(help="What a unit of effect is worth, GBP.")],
+    parameters: Annotated[Path | None, typer.Argument(help="CSV of the parameters behind the draws.")] = None,
+    highest: Annotated[float | None, typer.Option(help="Upper end of the curves, GBP.")] = None,
+    unit: Annotated[str, typer.Option(help="What a unit of effect is called.")] = "a unit of effect",
+    group: Annotated[list[str] | None, typer.Option(help='Learnt together: "name=parameter,parameter".')] = None,
+    build: Annotated[Path, typer.Option(help="Folder for the outputs.")] = Path("build"),
+    quiet: Quiet = False,
+) -> None:
+    """Decide between options from anyone's draws; write decide.html and decide.xlsx."""
+    cost, effect = draw_files.read_options(costs, effects)
+    drawn = None if parameters is None else draw_files.read_parameters(parameters, like=cost, beside=costs)
+    groups = draw_files.groups_named(group or [], drawn)
+    found = decision.decide(cost, effect, drawn, threshold=threshold, highest=highest, groups=groups, unit=unit)
+    paths = decision.write(found, build)
+    if not quiet:
+        typer.echo("\n".join([*found.cautions, *decision.sentences(found), *(f"wrote {path}" for path in paths)]))
 
 
 @evidence_app.command("list")

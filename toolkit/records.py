@@ -11,6 +11,7 @@ import xarray as xr
 from toolkit import evidence
 from toolkit.scenarios import Scenario
 
+KEPT_IN_FULL = 20  # areas of a run whose rates of every year are kept in the run's file
 PACKAGES = ("cost-of-outcomes", "pymc", "nutpie", "arviz", "xarray", "numpy")
 
 
@@ -31,7 +32,9 @@ def assemble(
     Groups: ``assumptions/figures`` and ``assumptions/draws``, ``posterior`` (the chosen areas),
     ``effects``, ``lives``, ``costs``, ``appraisal``, ``checks``. Arguments are what the stages return.
     """
-    posterior = fitted["posterior"].to_dataset()
+    posterior = fitted["posterior"].to_dataset().sel(area=areas)
+    if len(areas) > KEPT_IN_FULL:  # England's rates of every year are a hundred megabytes; the base year stays
+        posterior = posterior.drop_vars(["area_rate", "area_effect"], errors="ignore")
     chosen = statistics.sel(area=areas)
     labels = {name: ("area", chosen[name].values.astype(str)) for name in ("area_name", "region")}
     lives = priced[["lives", "children_entering", "children_reached"]].assign_coords(labels)
@@ -40,7 +43,7 @@ def assemble(
         {
             "assumptions/figures": assumptions.astype(str).to_xarray(),
             "assumptions/draws": draws,
-            "posterior": posterior.sel(area=areas),
+            "posterior": posterior,
             "effects": effects,
             "lives": lives,
             "costs": costs,
@@ -54,6 +57,7 @@ def assemble(
         "scenario_hash": scenario.hash,
         "seed": scenario.seed,
         "areas": json.dumps(areas),
+        "place": _place(areas, statistics),
         "checks_passed": int(bool(card["passed"].all())),
         "data_checksums": json.dumps(evidence.checksums()),
         "versions": json.dumps({name: importlib.metadata.version(name) for name in PACKAGES}),
@@ -62,6 +66,14 @@ def assemble(
         "first_year": scenario.first_year,
     }
     return tree
+
+
+def _place(areas: list[str], statistics: xr.Dataset) -> str:
+    """Name England or a whole region if that is what the areas are; else nothing, and they are named one by one."""
+    whole = {"England": statistics["area"].values} if statistics.sizes["area"] > 1 else {}
+    for region in sorted(set(statistics["region"].values.astype(str))):
+        whole[region] = statistics["area"].values[statistics["region"].values == region]
+    return next((name for name, members in whole.items() if set(areas) == set(members)), "")
 
 
 def _spend_range(chosen: xr.Dataset) -> list[float]:

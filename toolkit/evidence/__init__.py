@@ -1,6 +1,7 @@
 """Cited figures and published statistics: loaded, checked, and turned into draws."""
 
 from toolkit.evidence.local import base_year, local_price_ratio
+from toolkit.evidence.placements import placement_prices
 from toolkit.evidence.register import Register, load_register, show
 from toolkit.evidence.sampling import sample
 from toolkit.evidence.statistics import (
@@ -22,6 +23,7 @@ __all__ = [
     "load_table",
     "local_price_ratio",
     "neighbours",
+    "placement_prices",
     "reference_areas",
     "resolve_areas",
     "sample",

@@ -59,6 +59,7 @@ TABLES = _layouts(
     evidence/roles: role id distribution unit reason
     evidence/cost_components: component quantity outcome payer account price_role share_role share_complement
       growth_role local_price cashability lag_years spread_from spread_to spread_basis contains reason
+    evidence/cost_pools: pool id reason
     evidence/discount_schedules: schedule from_year to_year rate vintage source confidence note
     statistics/measures: measure theme unit year_type first_year last_year n_las n_rows n_values n_suppressed
       has_numerator has_denominator sources note
@@ -67,6 +68,11 @@ TABLES = _layouts(
       successor_dfe_codes first_year_april earlier_or_other_codes la_type stable_area
     statistics/statistical_neighbours: la_code dfe_la_number la_name rank neighbour_la_code
       neighbour_dfe_la_number neighbour_la_name closeness model
+    reference/modelled_figures: id outcome description INTERVAL unit price_year payer price_category confidence
+      SOURCE source_locator source_url made_from settings note superseded_by
+    reference/placement_prices: area placement base_year log_ratio log_ratio_sd price low high seed settings
+    reference/calibration_small_models: model parameter pool replications coverage_50 coverage_90 p_value
+      passed seed settings
     statistics/sources: source_id title publisher year_edition licence url retrieved_via remark
     """
 )
@@ -77,7 +83,10 @@ UNIQUE = {  # what tells the rows of a table apart, where it is not its id
     "evidence/priors": "model parameter",
     "evidence/roles": "role",
     "evidence/cost_components": "component",
+    "evidence/cost_pools": "pool id",
     "evidence/discount_schedules": "schedule from_year",
+    "reference/placement_prices": "area placement",
+    "reference/calibration_small_models": "model parameter pool",
     "statistics/measures": "measure",
     "statistics/national": "geography area year year_type measure",
     "statistics/reference_areas": "la_code",
@@ -92,17 +101,22 @@ NUMBERS = _words(
     n raw_gap adjusted_gap remaining_share arg1 arg2 to_year first_year_april
     """
 )
-NEEDED_NUMBERS = {"mean", "sd", "coefficient_of_variation", "price_year_older_than", "rate"}
+NEEDED_NUMBERS = _words(
+    """
+    mean sd coefficient_of_variation price_year_older_than rate log_ratio log_ratio_sd price coverage_50
+    coverage_90 p_value
+    """
+)
 WHOLE = _words(
     """
     include poolable admitted_by_default quality derived lag_years spread_from spread_to from_year
     first_year last_year n_las n_rows n_values n_suppressed has_numerator has_denominator dfe_la_number
-    rank neighbour_dfe_la_number
+    rank neighbour_dfe_la_number base_year seed replications passed
     """
 )
 NEEDED_TEXT = _words(
     """
-    id role component grade design scale schedule model parameter distribution description metric
+    id role component pool grade design scale schedule model parameter distribution description metric
     programme reason measure la_code la_name region status stable_area unit source_id our_name
     source_name theme
     """
@@ -134,6 +148,7 @@ MEANINGS = {  # of columns whose name does not say it
     "quantity": "which column of the row value, low and high are",
     "retrieved_via": "the public copy in which the source was read",
 }
+RATES = ("treated_rate", "control_rate", "base_rate")
 BESIDE = "|"  # parts column from message in the error of a rule over whole rows
 
 Rule = tuple[str, set[str], Callable[[pd.DataFrame], Any], str]
@@ -178,6 +193,14 @@ RULES: list[Rule] = [
         "included beside another row of its do-not-pool group. Mend: set include to 0 in all but one",
     ),
 ]
+
+
+def _rate(name: str) -> Rule:
+    message = "is no rate between 0 and 1. Mend: divide a percentage by 100"
+    return name, {name}, lambda t: t[name].isna() | t[name].between(0, 1), message
+
+
+RULES += [_rate(name) for name in RATES]
 
 
 def _column(name: str, table: str, outcomes: Collection[str]) -> pa.Column:

@@ -25,7 +25,8 @@ DESCRIBED_BY = {
     "adjustment": "{quantity}, {group}: {method}",
     "published_totals": "{metric} ({year})",
 }
-FIGURE_TABLES = ("unit_costs", "economic_parameters", "judgements", *DESCRIBED_BY)
+CITED_TABLES = ("unit_costs", "economic_parameters", "judgements", *DESCRIBED_BY)
+FIGURE_TABLES = (*CITED_TABLES, "modelled_figures")
 OWN_JUDGEMENT = "Our own judgement"
 DEFAULT_CONFIDENCE = ("A", "B", "J")
 
@@ -82,7 +83,8 @@ def load_register(
     """
     names = [Path(path).stem for path in checksums(folder) if not path.startswith("statistics/")]
     tables = {name: load_table(name, folder) for name in names}
-    figures = pd.concat([_figures(tables[name], name) for name in FIGURE_TABLES]).set_index("id")
+    held = [_figures(tables[name], name) for name in FIGURE_TABLES if name in tables or name in CITED_TABLES]
+    figures = pd.concat(held).set_index("id")
     shared = figures.index[figures.index.duplicated()]
     if len(shared):
         raise InputError(f"figure '{shared[0]}': in {list(figures.loc[shared[0], 'table'])}. Mend: rename one of them.")

@@ -67,7 +67,7 @@ def load_table(name: str, folder: Path | None = None) -> pd.DataFrame:
     if _checksum(file) != declared[paths[0]]:
         raise InputError(
             f"{file}: altered since {MANIFEST} was made (checksum). Mend: restore it, or if the change is "
-            'meant, run: python -c "from toolkit import evidence; evidence.seal()"'
+            "meant, run: outcomes evidence seal"
         )
     return _validated(file, paths[0].removesuffix(".csv"), _outcomes(folder))
 
@@ -106,7 +106,7 @@ def seal(folder: Path | None = None) -> Path:
     Data Package specification, https://datapackage.org
     """
     folder = folder or data_folder()
-    files = sorted(file for part in (".", "evidence", "statistics") for file in (folder / part).glob("*.csv"))
+    files = sorted(file for part in (".", "evidence", "reference", "statistics") for file in (folder / part).glob("*.csv"))
     outcomes = _outcomes(folder)
     package = {
         "name": "cost-of-outcomes",

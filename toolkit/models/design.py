@@ -9,7 +9,7 @@ import xarray as xr
 from toolkit.evidence.statistics import lagged_log_spend
 from toolkit.models.likelihoods import FAMILIES, UNOBSERVED
 from toolkit.models.priors import TABLE, row_of
-from toolkit.schema import InputError, aligned
+from toolkit.schema import InputError
 
 LOW_INCOME_STEP = 0.1  # coefficients on low income are per ten percentage points
 
@@ -56,26 +56,28 @@ def design_of(statistics: xr.Dataset, indicators: Sequence[str], table: pd.DataF
     ).isel(data_year=slice(int(np.argmax(years.values)), len(years) - int(np.argmax(years.values[::-1]))))
     for name, values in (("spend", spend), ("low_income", low_income)):
         design = design.assign(_centred(name, values.sel(data_year=design["data_year"]), design))
+    enters = design["family"] != UNOBSERVED
     blank = {"events_lower": 0.0, "events_upper": 0.0, "exposure": 1.0}
-    design = design.assign({name: design[name].where(design["family"] != UNOBSERVED, fill) for name, fill in blank.items()})
-    return _with_regions(design)
+    return _with_regions(design.assign({name: design[name].where(enters, fill) for name, fill in blank.items()}))
 
 
 def _cells(statistics: xr.Dataset, indicators: Sequence[str]) -> xr.Dataset:
     known = [str(name) for name in statistics["indicator"].values]
     unknown = [name for name in indicators if name not in known]
     if unknown or not indicators or len(set(indicators)) < len(indicators):
-        raise InputError(f"indicators {list(indicators)}: unknown, repeated or none. Mend: choose each once from {known}.")
+        raise InputError(
+            f"indicators {list(indicators)}: unknown, repeated or none. Mend: choose each once from {known}."
+        )
     cells = statistics[["events_lower", "events_upper", "exposure", "observed"]]
-    cells = cells.drop_vars([name for name in cells.coords if name not in (*cells.dims, "area_name", "region", "fitted")])
+    kept = {*cells.dims, "area_name", "region", "fitted"}
+    cells = cells.drop_vars([name for name in cells.coords if name not in kept])
     cells = cells.sel(indicator=list(indicators)).transpose("indicator", "area", "data_year")
-    aligned(cells, statistics)
     inside = (cells["events_lower"] >= 0) & (cells["events_lower"] <= cells["events_upper"]) & (cells["exposure"] > 0)
     wrong = (cells["observed"] & ~inside).values
     if wrong.any():
         k, i, t = (int(index[0]) for index in np.nonzero(wrong))
         where = (str(cells["indicator"].values[k]), str(cells["area"].values[i]), int(cells["data_year"].values[t]))
-        raise InputError(f"statistics {where}: events or exposure are NaN, negative or out of order. Mend: correct the cell.")
+        raise InputError(f"statistics {where}: events or exposure NaN, negative or out of order. Mend: correct it.")
     return cells
 
 
@@ -85,7 +87,8 @@ def _families(indicators: Sequence[str], table: pd.DataFrame) -> xr.DataArray:
         row = row_of("likelihood", table, name)
         if row is None or row["distribution"] not in FAMILIES:
             raise InputError(
-                f"{TABLE}: no 'likelihood[{name}]' row of model 'outcomes' with one of {sorted(FAMILIES)}. Mend: add it."
+                f"{TABLE}: no row 'likelihood[{name}]' of model 'outcomes' with one of {sorted(FAMILIES)}. "
+                "Mend: add it."
             )
         codes.append(FAMILIES[row["distribution"]])
     return xr.DataArray(codes, {"indicator": list(indicators)}, ("indicator",))
@@ -102,7 +105,8 @@ def _refuse_empty(usable: xr.DataArray, statistics: xr.Dataset, spend: xr.DataAr
             raise InputError(f"statistics {name}: NaN in all years for {areas}. Mend: fill it, or set fitted to False.")
     if len(set(statistics["region"].values[fitted])) < 2 or fitted.sum() < 3:
         raise InputError("statistics: fewer than three fitted areas or two regions. Mend: fit more areas at once.")
-    empty = [str(name) for name, some in zip(usable["indicator"].values, usable.any(("area", "data_year")).values, strict=True) if not some]
+    some = usable.any(("area", "data_year"))
+    empty = some["indicator"].values[~some.values].tolist()
     if empty:
         raise InputError(f"statistics: no cell of {empty} has events and covariates. Mend: leave the indicator out.")
 
@@ -150,6 +154,6 @@ def _with_regions(design: xr.Dataset) -> xr.Dataset:
     names = sorted(set(design["region"].values[design["fitted"].values]))
     missing = sorted(set(design["region"].values) - set(names))
     if missing:
-        raise InputError(f"statistics: no fitted area in {missing} to predict from. Mend: keep the region's other areas.")
+        raise InputError(f"statistics: no fitted area in {missing} to predict from. Mend: keep more of the region.")
     index = [names.index(region) for region in design["region"].values]
     return design.assign(region_index=("area", index)).assign_coords(region_name=names)

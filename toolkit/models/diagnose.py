@@ -51,12 +51,12 @@ def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
        doi:10.1214/20-BA1221.
     .. [2] Betancourt (2016), Diagnosing suboptimal cotangent disintegrations, arXiv:1604.00695.
     """
-    draws, statistics = _groups(posterior)
+    draws = _quantities(posterior)
     rhat = _worst(draws, lambda array: az.rhat(array), largest=True)
     bulk = _worst(draws, lambda array: az.ess(array, method="bulk"), largest=False)
     tail = _worst(draws, lambda array: az.ess(array, method="tail"), largest=False)
-    divergent = int(statistics["diverging"].sum())
-    energy = _energy(statistics["energy"].values)
+    divergent = int(posterior["sample_stats"]["diverging"].sum())
+    energy = np.asarray(az.bfmi(posterior)["energy"])
     chain = int(np.argmin(energy))
     rows = [
         ("rhat", *rhat, RHAT_BELOW, rhat[1] < RHAT_BELOW),
@@ -66,7 +66,7 @@ def diagnose(posterior: xr.DataTree) -> pd.DataFrame:
         ("energy", f"chain {chain}", float(energy[chain]), ENERGY_ABOVE, bool(energy[chain] > ENERGY_ABOVE)),
     ]
     card = pd.DataFrame(rows, columns=["check", "quantity", "value", "threshold", "passed"])
-    return card.assign(cure=[("" if ok else CURES[check]) for check, ok in zip(card["check"], card["passed"], strict=True)])
+    return card.assign(cure=card["check"].map(CURES).where(~card["passed"], ""))
 
 
 def passed(report_card: pd.DataFrame) -> bool:
@@ -74,16 +74,16 @@ def passed(report_card: pd.DataFrame) -> bool:
     return bool(report_card["passed"].all())
 
 
-def _groups(posterior: xr.DataTree) -> tuple[xr.Dataset, xr.Dataset]:
+def _quantities(posterior: xr.DataTree) -> xr.Dataset:
     missing = [group for group in ("posterior", "sample_stats") if group not in posterior.children]
     if missing:
         raise InputError(f"diagnose: the posterior has no group {missing}. Mend: pass what models.fit returned.")
-    draws, statistics = posterior["posterior"].to_dataset(), posterior["sample_stats"].to_dataset()
-    if "area_rate" in draws:
-        draws = draws.drop_vars("area_rate").assign(area_rate=last_rates(draws["area_rate"]))
+    draws = posterior["posterior"].to_dataset()
     if draws.sizes["chain"] < 2 or draws.sizes["draw"] < 4:
         raise InputError("diagnose: needs two chains of four draws or more. Mend: fit with chains=4, draws=1000.")
-    return draws, statistics
+    if "area_rate" in draws:
+        draws = draws.drop_vars("area_rate").assign(area_rate=last_rates(draws["area_rate"]))
+    return draws
 
 
 def _worst(draws: xr.Dataset, measure: Callable[[xr.DataArray], Any], *, largest: bool) -> tuple[str, float]:
@@ -104,8 +104,3 @@ def _worst(draws: xr.Dataset, measure: Callable[[xr.DataArray], Any], *, largest
             label = flat["quantity"].values[at]
             worst = (f"{name}{list(label) if label else ''}", float(badness[at]))
     return worst[0], worst[1] if largest else -worst[1]
-
-
-def _energy(energy: np.ndarray) -> np.ndarray:
-    """Return the energy Bayesian fraction of missing information of each chain."""
-    return np.square(np.diff(energy, axis=1)).mean(axis=1) / energy.var(axis=1)

@@ -9,7 +9,7 @@ studies without a new compilation, the funnel of few studies is gone, and quadra
 
 import math
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ import pytensor.tensor as pt
 import xarray as xr
 from numpy.typing import NDArray
 from pymc.distributions.transforms import log_exp_m1
-from scipy.special import log_ndtr, logsumexp
+from scipy.special import logsumexp, ndtr, roots_jacobi
 
 from toolkit.models.scales import LOGISTIC_SD, STANDARDISED, scale_of
 from toolkit.schema import OUTCOMES, InputError
@@ -27,8 +27,12 @@ NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(5)  # over the log of an unk
 LOG_WEIGHTS = np.log(WEIGHTS / WEIGHTS.sum())
 MEAN_POINTS = (61, 121, 301)  # of the grid, in the rounds that close in on the posterior
 BETWEEN_POINTS = 121
+SIGNIFICANT = 1.96
+BOUND = 1.95  # an error rounded from a bound (significant at 5 per cent) gives a ratio just short of 1.96
+SELECTION_NODES = 7
 
 Array = NDArray[np.float64]
+Selection = float | Literal["prior"] | None
 
 
 def effect_data(
@@ -124,6 +128,20 @@ def prior_of(priors: pd.DataFrame, model: str, *parameters: str) -> tuple[float,
     raise InputError(f"priors: model '{model}' has no row for {' or '.join(parameters)}. Mend: add one.")
 
 
+def shape_of(priors: pd.DataFrame, model: str, parameter: str) -> tuple[float, float]:
+    """Return the two arguments of a beta or gamma prior.
+
+    Raises
+    ------
+    InputError
+        If the table of priors has no such row.
+    """
+    rows = priors[(priors["model"] == model) & (priors["parameter"] == parameter)]
+    if len(rows) != 1 or rows["distribution"].iloc[0] not in ("beta", "gamma"):
+        raise InputError(f"priors: model '{model}' has no beta or gamma row for {parameter}. Mend: add one.")
+    return float(rows["arg1"].iloc[0]), float(rows["arg2"].iloc[0])
+
+
 def effects(
     studies: pd.DataFrame,
     *,
@@ -203,6 +221,7 @@ def quadrature(
     priors: pd.DataFrame,
     panel: xr.Dataset | None = None,
     outcomes: Collection[str] = OUTCOMES,
+    selection: Selection = None,
 ) -> xr.Dataset:
     """Return the same posterior as `effects`, exactly, on a two-dimensional grid an outcome.
 
@@ -210,23 +229,39 @@ def quadrature(
     ----------
     studies, priors, panel, outcomes
         As for `effects`.
+    selection
+        Chance that a finding without a significant benefit is in the pool, over that of one with: a number
+        above 0 and up to 1 (no selection), or "prior" to average over the prior of that chance. A weight
+        function with one step: regressions on the standard error (PET-PEESE) and models that estimate
+        selection need far more than three to seven studies, so how strong it is stays an assumption.
 
     Returns
     -------
     Dataset
         ``weight`` (outcome, mean_point, between_point) sums to one over the grid of ``mean_effect``
-        (outcome, mean_point) and ``between_sites`` (outcome, between_point); summaries
-        ``mean_effect_mean``, ``mean_effect_sd``, ``between_sites_mean``, ``between_sites_sd`` and
-        ``new_site_sd`` (outcome).
+        (outcome, mean_point) and ``between_sites`` (outcome, between_point); ``log_prior`` and
+        ``log_likelihood`` on the same grid; summaries ``mean_effect_mean``, ``mean_effect_sd``,
+        ``between_sites_mean``, ``between_sites_sd`` and ``new_site_sd`` (outcome).
+
+    Raises
+    ------
+    InputError
+        As `effect_data`, and for a selection that is no such chance.
+
+    References
+    ----------
+    Vevea and Woods (2005), Psychological Methods 10: 428-443 (weight functions set beforehand).
     """
     data = effect_data(studies, priors=priors, panel=panel, outcomes=outcomes)
-    grids = [_outcome_grid(data, index) for index in range(len(list(outcomes)))]
-    mean, between, weight = (np.stack(parts) for parts in zip(*grids, strict=True))
+    kept = _selection_nodes(selection, priors)
+    grids = [_outcome_grid(data, index, *kept) for index in range(len(list(outcomes)))]
+    mean, between, *cells = (np.stack(parts) for parts in zip(*grids, strict=True))
+    dims = ("outcome", "mean_point", "between_point")
     grid = xr.Dataset(
         {
             "mean_effect": (("outcome", "mean_point"), mean),
             "between_sites": (("outcome", "between_point"), between),
-            "weight": (("outcome", "mean_point", "between_point"), weight),
+            **{name: (dims, cell) for name, cell in zip(("weight", "log_prior", "log_likelihood"), cells, strict=True)},
         },
         coords={"outcome": list(outcomes)},
     )
@@ -238,40 +273,89 @@ def quadrature(
     return grid.assign(new_site_sd=np.sqrt(grid["mean_effect_sd"] ** 2 + spread))
 
 
-def _outcome_grid(data: Mapping[str, Any], index: int) -> tuple[Array, Array, Array]:
-    """Grid and weights of one outcome; the mean's range closes in on its posterior in three rounds."""
+def _selection_nodes(selection: Selection, priors: pd.DataFrame) -> tuple[Array, Array]:
+    """Chances of being in the pool without a significant benefit, and the log of each one's weight."""
+    if selection == "prior":
+        first, second = shape_of(priors, "effects", "selection_weight")
+        nodes, weights = roots_jacobi(SELECTION_NODES, second - 1, first - 1)
+        return (1 + nodes) / 2, np.log(weights / weights.sum())
+    chance = 1.0 if selection is None else selection
+    if isinstance(chance, str) or not 0 < chance <= 1:
+        raise InputError(f"selection: {selection!r} is no chance. Mend: give a number above 0 up to 1, or 'prior'.")
+    return np.array([float(chance)]), np.zeros(1)
+
+
+def _outcome_grid(data: Mapping[str, Any], index: int, kept: Array, log_kept: Array) -> tuple[Array, ...]:
+    """Grid, weights and their two parts for one outcome; the mean's range closes in on its posterior in three rounds."""
     prior, prior_sd = float(data["mean_prior"][index]), float(data["mean_prior_sd"][index])
     tau_sd = float(data["between_prior_sd"][index])
     between = 5.5 * tau_sd * (np.arange(BETWEEN_POINTS) + 0.5) / BETWEEN_POINTS
     centre, reach = prior, 8 * prior_sd
     for points in MEAN_POINTS:
         mean = np.linspace(centre - reach, centre + reach, points)
-        log_weight = _log_likelihood(data, index, mean[:, None], between)
-        log_weight -= 0.5 * ((mean[:, None] - prior) / prior_sd) ** 2 + 0.5 * (between / tau_sd) ** 2
+        parts = log_kept[:, None, None] + _log_likelihood(data, index, mean[:, None], between, kept)
+        log_likelihood = logsumexp(parts, axis=0) if len(kept) > 1 else parts[0]
+        log_prior = -0.5 * (((mean[:, None] - prior) / prior_sd) ** 2 + (between / tau_sd) ** 2)
+        log_weight = log_prior + log_likelihood
         weight = np.exp(log_weight - log_weight.max())
         weight /= weight.sum()
         centre = float((weight.sum(1) * mean).sum())
         spread = math.sqrt(float((weight.sum(1) * (mean - centre) ** 2).sum()))
         reach = min(reach, 8 * (spread + mean[1] - mean[0]))
-    return mean, between, weight
+    return mean, between, weight, log_prior, log_likelihood
 
 
-def _log_likelihood(data: Mapping[str, Any], index: int, mean: Array, between: Array) -> Array:
-    total: Array = np.zeros(np.broadcast_shapes(mean.shape, between.shape))
+def _log_likelihood(data: Mapping[str, Any], index: int, mean: Array, between: Array, kept: Array) -> Array:
+    """Log-likelihood on the grid of one outcome (chance kept, mean, between)."""
+    total: Array = np.zeros((len(kept), *np.broadcast_shapes(mean.shape, between.shape)))
+    benefit = 1.0 if data["standardised"][index] else -1.0
+    kept = kept[:, None, None]
     for row in np.flatnonzero(data["study_outcome"] == index):
-        variance = data["study_se"][row] ** 2 + data["study_bias_sd"][row] ** 2 + between**2
-        gap = data["effect"][row] - mean - data["study_bias"][row]
+        se, effect = data["study_se"][row], data["effect"][row]
+        variance = se**2 + data["study_bias_sd"][row] ** 2 + between**2
+        gap = effect - mean - data["study_bias"][row]
         total -= 0.5 * gap**2 / variance + 0.5 * np.log(variance)
+        if kept.min() < 1:
+            # Chance of a significant benefit, and so of being in the pool, before the finding is known.
+            chance = ndtr((benefit * (effect - gap) - SIGNIFICANT * se) / np.sqrt(variance))
+            total -= np.log(kept + (1 - kept) * chance)
+            total += 0.0 if benefit * effect / se >= BOUND else np.log(kept)
     for row in np.flatnonzero(data["censored_outcome"] == index):
-        se = data["censored_se"][row][:, None, None]
-        sd = np.sqrt(se**2 + data["censored_bias_sd"][row] ** 2 + between**2)
-        centre = mean + data["censored_bias"][row]
-        lower, upper = ((data[f"censored_{end}"][row] * se - centre) / sd for end in ("lower", "upper"))
-        flip = lower + upper > 0
-        low, high = log_ndtr(np.where(flip, -upper, lower)), log_ndtr(np.where(flip, -lower, upper))
-        total += logsumexp(LOG_WEIGHTS[:, None, None] + high + np.log(-np.expm1(low - high)), axis=0)
+        total += _interval_log_likelihood(data, row, mean, between, kept, benefit)
     share = data["reached_share"][index]
     implied = share * mean * LOGISTIC_SD if data["standardised"][index] else np.log1p(share * np.expm1(mean))
     gap = (data["panel_change"][index] - implied) / data["panel_sd"][index]
     total -= data["panel_weight"][index] * 0.5 * gap**2
     return total
+
+
+def _interval_log_likelihood(
+    data: Mapping[str, Any], row: int, mean: Array, between: Array, kept: Array, benefit: float
+) -> Array:
+    """Log probability of a finding without a number, over the unknown standard error of its study."""
+    total: Array = np.zeros(())
+    # Where the arms give the error, all nodes are one.
+    errors = data["censored_se"][row]
+    weights = WEIGHTS / WEIGHTS.sum() if np.ptp(errors) else np.ones(1)
+    ends = (data["censored_lower"][row], data["censored_upper"][row])
+    centre = mean + data["censored_bias"][row]
+    for se, weight in zip(errors, weights, strict=False):
+        sd = np.sqrt(se**2 + data["censored_bias_sd"][row] ** 2 + between**2)
+        lower, upper = ((end * se - centre) / sd for end in ends)
+        flip = lower + upper > 0  # the lower tail is where a small probability keeps its digits
+        inside = ndtr(np.where(flip, -lower, upper)) - ndtr(np.where(flip, -upper, lower))
+        if kept.min() < 1:
+            chance = ndtr((benefit * centre - SIGNIFICANT * se) / sd)
+            inside = _selected(inside, chance, kept, [benefit * end for end in ends])
+        total = total + weight * inside
+    found: Array = np.log(np.maximum(total, 1e-300))
+    return found
+
+
+def _selected(inside: Array, chance: Array, kept: Array, ends: list[float]) -> Array:
+    """Probability of a finding in the pool; ``ends`` of its interval are positive towards benefit."""
+    reached = kept + (1 - kept) * chance
+    if min(ends) >= SIGNIFICANT:
+        return inside / reached
+    surely = chance if max(ends) > SIGNIFICANT else 0.0  # a benefit of unknown significance may be one
+    return (kept * inside + (1 - kept) * surely) / reached

@@ -29,7 +29,7 @@ def fit(
     chains: int = 4,
     progress: bool = True,
     cores: int = 2,
-    target_accept: float = 0.8,
+    target_accept: float = 0.9,
 ) -> xr.DataTree:
     """Sample a model's posterior with the no-U-turn sampler.
 
@@ -82,16 +82,8 @@ def fit(
         progress_bar=progress,
         target_accept=target_accept,
     )
-    sampled = time.perf_counter()
-    complete = getattr(model, "complete", None)
-    posterior = tree["posterior"].to_dataset()
-    groups = {
-        "posterior": _single(complete(posterior, seed=seed) if complete else posterior),
-        "sample_stats": _statistics(tree["sample_stats"].to_dataset()),
-    }
-    if hasattr(model, "design"):
-        groups["constant_data"] = model.design
-    result = xr.DataTree.from_dict(groups)
+    seconds = {"compile_seconds": between - started, "sampling_seconds": time.perf_counter() - between}
+    result = _assembled(model, tree, seed)
     result.attrs = {
         "seed": seed,
         "draws": draws,
@@ -99,11 +91,20 @@ def fit(
         "chains": chains,
         "target_accept": target_accept,
         "sampler": "nutpie",
-        "compile_seconds": round(between - started, 1),
-        "sampling_seconds": round(sampled - between, 1),
+        **{name: round(value, 1) for name, value in seconds.items()},
         "versions": json.dumps({name: version(name) for name in VERSIONED}),
     }
     return result
+
+
+def _assembled(model: pm.Model, tree: xr.DataTree, seed: int) -> xr.DataTree:
+    posterior = tree["posterior"].to_dataset()
+    if hasattr(model, "complete"):
+        posterior = model.complete(posterior, seed=seed)
+    groups = {"posterior": _single(posterior), "sample_stats": _statistics(tree["sample_stats"].to_dataset())}
+    if hasattr(model, "design"):
+        groups["constant_data"] = model.design
+    return xr.DataTree.from_dict(groups)
 
 
 def compile_model(model: pm.Model) -> Any:

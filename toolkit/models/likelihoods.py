@@ -45,9 +45,7 @@ def log_gamma_and_digamma(x: float) -> tuple[float, float]:
         x += 1.0
     inverse, log_x = 1.0 / x, math.log(x)
     square = inverse * inverse
-    series = inverse * (
-        1 / 12 - square * (1 / 360 - square * (1 / 1260 - square * (1 / 1680 - square * (1 / 1188))))
-    )
+    series = inverse * (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square * (1 / 1680 - square * (1 / 1188)))))
     slope = square * (1 / 12 - square * (1 / 120 - square * (1 / 252 - square * (1 / 240 - square * (1 / 132)))))
     log_gamma = (x - 0.5) * log_x - x + _HALF_LOG_2_PI + series
     if reciprocals > 0.0:
@@ -196,11 +194,11 @@ class CellLogProbability(Op):  # type: ignore[misc]
             storage[0] = value
 
     def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
-        """All three outputs have the shape of eta."""
+        """Return the shape of eta for all three outputs."""
         return [shapes[0]] * 3
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Only the log-probability can be differentiated, on eta and log_size."""
+        """Say that only the log-probability can be differentiated, on eta and log_size."""
         return [[True, False, False]] * 2 + [[False] * 3] * (len(node.inputs) - 2)
 
     def pullback(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:
@@ -226,11 +224,11 @@ class AreaLogProbability(Op):  # type: ignore[misc]
             storage[0] = value
 
     def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
-        """A scalar, and slopes of the shape of the arguments."""
+        """Return a scalar, and slopes of the shape of the arguments."""
         return [(), *shapes]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Only the log-density can be differentiated."""
+        """Say that only the log-density can be differentiated."""
         return [[True, False, False]] * 2
 
     def pullback(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:

@@ -187,11 +187,12 @@ def _step_scale(indicator: str, years: np.ndarray, table: pd.DataFrame) -> np.nd
 def _year_effect(modes: xr.Dataset, coefficient: dict[str, Any], year_sd: Any) -> Any:
     """Return year effects (indicator, data_year), nought outside an indicator's window."""
     own = modes["own"].values  # one column an indicator, one where it owns the mode
-    mean = (
-        (coefficient["spend_within"] * own).sum(axis=1) * modes["shift_spend"].values
-        + (coefficient["low_income_within"] * own).sum(axis=1) * modes["shift_low_income"].values
+    spend, low_income, sd = (
+        (values * own).sum(axis=1)
+        for values in (coefficient["spend_within"], coefficient["low_income_within"], year_sd)
     )
-    mode = pm.Normal("year_modes", mean, (year_sd * own).sum(axis=1) * modes["scale"].values, dims="year_mode")
+    mean = spend * modes["shift_spend"].values + low_income * modes["shift_low_income"].values
+    mode = pm.Normal("year_modes", mean, sd * modes["scale"].values, dims="year_mode")
     return (modes["basis"].values * mode).sum(axis=1).reshape((own.shape[1], -1))
 
 

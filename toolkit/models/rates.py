@@ -15,7 +15,9 @@ REPORTED = ("intercept", "spend_within", "spend_between", "low_income", "low_inc
 SCALES = ("region_sd", "year_sd", "dispersion")
 
 
-def complete(sampled: xr.Dataset, *, design: xr.Dataset, modes: xr.Dataset, regions: np.ndarray, seed: int) -> xr.Dataset:
+def complete(
+    sampled: xr.Dataset, *, design: xr.Dataset, modes: xr.Dataset, regions: np.ndarray, seed: int
+) -> xr.Dataset:
     """Turn sampled parameters into the reported ones.
 
     Parameters
@@ -87,7 +89,7 @@ def last_rates(rate: xr.DataArray) -> xr.DataArray:
 
 def _region_effect(sampled: xr.Dataset, design: xr.Dataset, regions: np.ndarray) -> xr.DataArray:
     basis = xr.DataArray(regions, {"region_name": design["region_name"].values}, ("region_name", "region_mode"))
-    return xr.dot(sampled["region_modes"].drop_vars("region_mode"), basis, dim="region_mode").drop_vars(["fitted"], errors="ignore")
+    return xr.dot(sampled["region_modes"].drop_vars("region_mode"), basis, dim="region_mode")
 
 
 def _year_effect(sampled: xr.Dataset, design: xr.Dataset, modes: xr.Dataset) -> xr.DataArray:
@@ -159,9 +161,9 @@ def _described(posterior: xr.Dataset) -> xr.Dataset:
         "low_income": "log rate or logit share per ten percentage points of child low income, between areas",
         "low_income_within": "the same, within an area over time",
         "area_sd": "between areas of a region, log or logit scale",
-        "dispersion": "coefficient of variation of a cell's rate beyond chance; of shares, 1 / sqrt(sum of beta parameters)",
+        "dispersion": "variation of a cell's rate beyond chance: of events its coefficient, of shares (alpha + beta) ** -0.5",
         "area_effect": "level of an area on the log or logit scale in its average year",
-        "area_rate": "share, or events per person and year; NaN outside an indicator's years; areas without fit drawn anew",
+        "area_rate": "share, or events per person and year; NaN outside an indicator's years; areas not fitted are drawn",
         "national_rate": "area rates weighted by exposure",
     }
     for name, note in notes.items():

@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
 
-from toolkit.models.effects import prior_of, quadrature
+from toolkit.models.effects import Selection, prior_of, quadrature
 from toolkit.models.scales import LOGISTIC_SD, STANDARDISED
 from toolkit.models.studies import Register, study_table
 from toolkit.schema import SAMPLE_DIMS, InputError, aligned
@@ -108,6 +108,7 @@ def effect_draws(
     spend_rise: float,
     sources: Collection[str] = SOURCES,
     outcome_posterior: xr.DataTree | xr.Dataset | None = None,
+    selection: Selection = None,
     **pooling: Any,
 ) -> xr.Dataset:
     """Draw the effect of help per child reached at a new site, from each source.
@@ -130,6 +131,8 @@ def effect_draws(
         which never leaves the possible range; its spread between sites is that of the trials.
     outcome_posterior
         Posterior of the outcome model, for ``panel`` and ``combined``.
+    selection
+        As for `quadrature`: adjust the trials for selective reporting; none by default.
     **pooling
         Arguments of `study_table`: ``mixed``, ``exclude``, ``extra``, ``admit``.
 
@@ -153,14 +156,14 @@ def effect_draws(
     shape = (like.sizes["chain"], like.sizes["draw"], len(names))
     random = np.random.default_rng(seed)
     uniforms, site = random.uniform(size=(2, *shape)), random.standard_normal(shape)
-    trials = _draw_grid(quadrature(table, priors=priors, outcomes=names), uniforms)
+    trials = _draw_grid(quadrature(table, priors=priors, outcomes=names, selection=selection), uniforms)
     drawn = {"trials": trials}
     drawn["judgement"] = _judgement(priors, names, uniforms, mixed=pooling.get("mixed", False))
     if outcome_posterior is not None and {"panel", "combined"} & set(sources):
         scales, fit = register["outcome_scales"], _dataset(outcome_posterior)
         aligned(_labels(like), _labels(fit))
         panel = panel_signal(fit, scales=scales, reached_share=reached_share, spend_rise=spend_rise)
-        both = quadrature(table, priors=priors, panel=panel, outcomes=names)
+        both = quadrature(table, priors=priors, panel=panel, outcomes=names, selection=selection)
         drawn["combined"] = _draw_grid(both, uniforms)
         logistic = np.where(scales["scale"] == STANDARDISED, LOGISTIC_SD, 1.0)
         drawn["panel"] = (panel["change"] / panel["reached_share"]).to_numpy() / logistic, trials[1]

@@ -16,6 +16,7 @@ from toolkit.report.tables import Table, headed, verb
 from toolkit.schema import ACCOUNTS
 
 PAYBACK_YEARS = (5, 10, 20)
+ENGLISH_REGIONS = 9
 SAY: dict[str, Callable[[float], str]] = {
     "money": w.money,
     "share": w.percent,
@@ -146,7 +147,7 @@ def estimates(run: Run) -> dict[str, Estimate]:
             by = f"by {w.financial_year(run.scenario.first_year, year)} (year {year})"
             by = by if year != max(chances) else "at the end" if cut else "ever"
             rows[f"{ahead} {by}, {account} account"] = chances[year]
-    rows[f"Cost {did} that is cash to the council"] = turned(known["cash_to_council"])
+    rows[f"Cost {did} in the council's own cash"] = turned(known["cash_to_council"])
     rows["Chance that the help does harm"] = known["chance_of_harm"]
     for reading in q.READINGS:
         name = f"{w.label(reading)} lifetime cost"
@@ -181,12 +182,15 @@ def headline_table(run: Run) -> Table:
 
 
 def place(run: Run) -> str:
-    """Return the areas in words: names of up to three, else how many and where."""
+    """Return the areas in words: England or a region, names of up to three, else how many and where."""
     names = q.area_names(run)
     if len(names) <= 3:
         return w.listed(names)
+    if run.tree.attrs.get("place"):
+        return str(run.tree.attrs["place"])
     regions = sorted(set(q.costs(run)["region"].values.astype(str)))
-    return f"{len(names)} areas" + (f" of {regions[0]}" if len(regions) == 1 else f" in {len(regions)} regions")
+    where = f"in all {len(regions)} regions" if len(regions) == ENGLISH_REGIONS else f"in {w.listed(regions)}"
+    return f"{len(names)} areas {where}"
 
 
 def headline_sentence(run: Run) -> str:

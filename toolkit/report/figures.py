@@ -81,7 +81,7 @@ def plot_who_pays(run: Run) -> Figure:
 def plot_payback(run: Run) -> Figure:
     """Draw the chance of having paid back by each year, by account; for a cut, of still being ahead."""
     chance, cut = q.paid_back(run), run.scenario.option.cut
-    figure, axes = _canvas(4.0, right=0.74)
+    figure, axes = _canvas(4.0, right=0.75)
     for account in ACCOUNTS:
         values = chance.sel(account=account)
         axes.plot(chance["year"], values, color=PALETTE[account], linestyle=DASHES[account], linewidth=2.2)
@@ -91,7 +91,7 @@ def plot_payback(run: Run) -> Figure:
     axes.set_ylabel("Chance of still being ahead" if cut else "Chance of having paid back", fontsize=FONT)
     axes.set_xlabel(f"Years since {financial_year(run.scenario.first_year, 0)} (year 0)", fontsize=FONT)
     ends = {account: percent(float(chance.sel(account=account).isel(year=-1))) for account in ACCOUNTS}
-    _name_lines(axes, {account: f"{label(account)}: {end}{'' if cut else ' ever'}" for account, end in ends.items()})
+    _name_lines(axes, {account: f"{label(account)}: {end}" for account, end in ends.items()})
     return figure
 
 
@@ -109,28 +109,34 @@ def plot_council_cash(run: Run) -> Figure:
 
 
 def plot_spend_cost_curve(run: Run) -> Figure:
-    """Draw lifetime cost as a function of early-help spend, and its change from today, by effect source."""
-    found, own = q.curve(run).sel(account="social", drop=True), run.scenario.effect.source
-    figure = _figure(6.6)
+    """Draw spend and lifetime cost as early-help spend changes, and the cost avoided by each effect source."""
+    found, own, base = (
+        q.curve(run).sel(account="social", drop=True),
+        run.scenario.effect.source,
+        run.scenario.price_base,
+    )
+    more = found["spend"] - found["spend"].sel(multiple=1.0, drop=True)
+    avoided = more - found["change"]
+    figure = _figure(7.0)
     upper, lower = figure.subplots(2, 1, sharex=True)
-    sources = [source for source in found["source"].values.astype(str) if source != "judgement" or source == own]
-    for axes, name in ((upper, "net"), (lower, "change")):
+    others = [source for source in found["source"].values.astype(str) if source not in ("judgement", own)]
+    for axes, drawn, sources in ((upper, found["net"], []), (lower, avoided, others)):
         _tidy(axes)
-        band = appraisal.summarise(found[name].sel(source=own), level=q.level(run))
+        band = appraisal.summarise(drawn.sel(source=own, drop=True), level=q.level(run))
         axes.fill_between(found["multiple"], band["lower"], band["upper"], color=LIGHT, alpha=0.55, linewidth=0)
-        for source in sorted(sources, key=lambda s: s == own):
-            _curve_line(axes, run, found[name].sel(source=source).mean(SAMPLE_DIMS), source, thick=source == own)
-    lower.axhline(0, color=INK, linewidth=1)
+        for source in (own, *sources):
+            _curve_line(axes, run, drawn.sel(source=source).mean(SAMPLE_DIMS), source, thick=source == own)
+    limits = lower.get_ylim()
+    lower.plot(found["multiple"], more, color=INK, linewidth=1.2, label="A pound for each pound")
+    lower.set_ylim(*limits)
     scale, unit, decimals = money_scale(found["spend"])
-    today = float(found["spend"].sel(multiple=1.0)) / scale
-    ticks = (0.5, 1.0, 1.5, 2.0)
+    today, ticks = float(found["spend"].sel(multiple=1.0)) / scale, (0.5, 1.0, 1.5, 2.0)
     lower.set_xticks(ticks, [f"{multiple:g} × today\n{number(multiple * today, decimals)}" for multiple in ticks])
     lower.set_xlabel(f"Early-help spend a year, {unit}", fontsize=FONT)
-    base = run.scenario.price_base
     _money_axis(upper.yaxis, found["net"].sel(source=own), f"Spend and excess lifetime\ncost, {base} prices")
-    _money_axis(lower.yaxis, found["change"].sel(source=own), f"Change from today,\n{base} prices")
-    handles = lower.get_legend_handles_labels()[0][::-1]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=FONT, handlelength=3.2)
+    _money_axis(lower.yaxis, np.array(limits), f"Lifetime cost avoided,\n{base} prices")
+    handles = lower.get_legend_handles_labels()[0]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=FONT, handlelength=3.2)
     return _with_level(figure, run, "Band", "; thin and dotted: extrapolation beyond what areas have seen")
 
 
@@ -257,14 +263,15 @@ def _money_axis(axis: mpl.axis.Axis, values: object, title: str) -> None:
 
 
 def _name_lines(axes: Axes, names: Mapping[str, str]) -> None:
-    """Write each line's name where it ends, apart enough to be read."""
+    """Write each line's name where it ends, apart enough to be read and inside the figure."""
     low, high = axes.get_ylim()
-    ends = {account: float(np.asarray(line.get_ydata())[-1]) for account, line in zip(names, axes.lines, strict=False)}
-    floor = -np.inf
-    for account in sorted(names, key=ends.__getitem__):
-        floor = max(ends[account], floor + 0.06 * (high - low))
+    ends = {name: float(np.asarray(line.get_ydata())[-1]) for name, line in zip(names, axes.lines, strict=False)}
+    order, gap = sorted(names, key=ends.__getitem__), 0.065 * (high - low)
+    for rank, name in enumerate(order):
+        highest = high - gap * (len(order) - 1 - rank)
+        ends[name] = min(max(ends[name], ends[order[rank - 1]] + gap if rank else low), highest)
         place: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "annotation_clip": False, "va": "center"}
-        axes.annotate(names[account], (1.015, floor), color=PALETTE[account], fontsize=FONT, fontweight="bold", **place)
+        axes.annotate(names[name], (1.015, ends[name]), color=PALETTE[name], fontsize=FONT, fontweight="bold", **place)
 
 
 def _with_level(figure: Figure, run: Run, what: str = "Whiskers", extra: str = "") -> Figure:

@@ -16,7 +16,7 @@ from toolkit.report.quantities import Run
 from toolkit.report.tables import Table, shortened
 from toolkit.schema import ACCOUNTS
 
-WORDS = ("financial_year", "inside", "label", "money", "number", "pence", "percent")
+WORDS = ("financial_year", "inside", "label", "listed", "money", "number", "pence", "percent")
 PICTURES: dict[str, Callable[[Run], Any]] = {
     "lifetime_by_outcome": figures.plot_cost_by_outcome,
     "lifetime_by_payer": figures.plot_cost_by_payer,
@@ -107,7 +107,7 @@ def _said(value: Any, say: Callable[[float], str]) -> str:
 def context(run: Run, made: Mapping[str, Table]) -> dict[str, Any]:
     """Return everything the template prints."""
     level, option, known = q.level(run), run.scenario.option, answer.facts(run)
-    areas = shortened(made["areas"], keep=("Excess", "One year", "Cost"))
+    areas = shortened(made["areas"], keep=("Excess", "Cost"))
     years = [w.financial_year(run.scenario.first_year, year) for year in (0, option.years - 1, 4)]
     cash = q.council_cash(run).isel(year=slice(0, 5)).sum("year")
     return {
@@ -120,6 +120,7 @@ def context(run: Run, made: Mapping[str, Table]) -> dict[str, Any]:
         "payers": sorted(known["net_position_by_payer"].items(), key=lambda item: item[1].expected),
         "cut": option.cut,
         "option": option,
+        "outcomes": [w.inside(outcome) for outcome in run.scenario.outcomes],
         "level": f"{level:.0%}",
         "spending_years": f"{years[0]} to {years[1]}",
         "five_years": f"{years[0]} to {years[2]}",
@@ -129,7 +130,7 @@ def context(run: Run, made: Mapping[str, Table]) -> dict[str, Any]:
         "area_count": len(q.area_names(run)),
         "marginal": {account: _where_it_stops(run, account) for account in ACCOUNTS},
         "switching": q.switching(run).to_dict("index"),
-        "family": float(run.tree["assumptions/draws"].to_dataset()["cost_per_family"].median()),
+        "family": answer.estimate(run, run.tree["assumptions/draws"].to_dataset()["cost_per_family"]),
         "spend_range": q.spend_range(run),
         "assumptions": _assumptions(run, made["assumptions"]),
         "licences": provenance.LICENCES,

@@ -56,7 +56,7 @@ def checks(run: Run) -> Table:
     columns: dict[str, Any] = {"Result": np.where(card["passed"], "passed", "FAILED")}
     columns |= {new: card[old].to_numpy() for old, new in names.items()}
     kinds = {name: "figure" if name in ("Value", "Threshold") else "text" for name in columns}
-    return Table("Checks of the fitted models", "Check", single(columns, list(card["check"])), kinds)
+    return Table("Checks of the fitted models", "Check", single(columns, list(map(label, card["check"]))), kinds)
 
 
 def failures(run: Run) -> Table:

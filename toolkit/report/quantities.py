@@ -210,7 +210,7 @@ def switching(run: Run) -> pd.DataFrame:
     cost = float(result(run)["programme_cost"].mean())
     assumed = run.scenario.effect.replication
     multiple = (cost / benefit).where(benefit * cost > 0)
-    family = float(run.tree["assumptions/draws"].to_dataset()["cost_per_family"].median())
+    family = float(run.tree["assumptions/draws"].to_dataset()["cost_per_family"].mean())
     return pd.DataFrame(
         {
             "npsv_0": -cost,

@@ -114,7 +114,7 @@ def lifetime_cost(run: Run, dim: str, *, each_child: bool = False) -> Table:
     cost = cost / q.children(run)["entering"] if each_child else cost
     frame = spread(run, {f"{label(reading)} cost": cost.sel(reading=reading) for reading in q.READINGS}, dim)
     title = f"Lifetime cost of {'each child of ' if each_child else ''}the entering cohort, by {dim}"
-    note = f"Present value, {basis(run)}. {ENTERING}"
+    note = f"Present value, {basis(run)}. {'' if each_child or dim == 'payer' else ENTERING}".strip()
     return Table(title, label(dim), frame, "pounds" if each_child else "money", note=note)
 
 
@@ -277,22 +277,22 @@ def spend_cost_curve(run: Run, account: str = "social") -> Table:
     low, high = q.spend_range(run) or (1.0, 1.0)
     multiples = found["multiple"].values
     frame["Seen within areas", ""] = ["yes" if low <= m <= high else "extrapolation" for m in multiples]
-    frame = frame.set_axis([f"{multiple:.4g} × today" for multiple in multiples])
+    frame = frame.set_axis([f"{multiple:.4g}" for multiple in multiples])
     kinds = dict.fromkeys(["Spend a year", *arrays], "money") | {"Seen within areas": "text"}
     note = (
         f"One year's early-help spend plus the excess lifetime cost of the entering cohort that is left, {basis(run)}. "
         "Change is against today's spend; below nought is better."
     )
-    return Table(f"Spend-cost curve, {account} account", "Early-help spend", frame, kinds, note=note)
+    return Table(f"Spend-cost curve, {account} account", "Spend, times today's", frame, kinds, note=note)
 
 
 def curve_by_payer(run: Run) -> Table:
     """Return each payer's expected part of the spend-cost curve."""
     part = q.curve(run)["payer_part"].mean(SAMPLE_DIMS)
-    frame = matrix(part, "multiple", "payer").set_axis([f"{m:.4g} × today" for m in part["multiple"].values])
+    frame = matrix(part, "multiple", "payer").set_axis([f"{m:.4g}" for m in part["multiple"].values])
     frame = headed(frame.assign(all=frame.sum(axis=1)))
     note = f"Excess lifetime cost left, {run.scenario.price_base} prices; the local authority's part holds the spend."
-    return Table("Spend-cost curve by payer, expected", "Early-help spend", frame, "money", note=note)
+    return Table("Spend-cost curve by payer, expected", "Spend, times today's", frame, "money", note=note)
 
 
 def marginal(run: Run) -> Table:
@@ -306,11 +306,11 @@ def marginal(run: Run) -> Table:
             heading = f"{label(account)}: {words}"
             columns[heading], kinds[heading] = found[name].sel(account=account).values, kind
     ends = zip(found["from_multiple"].values, found["to_multiple"].values, strict=True)
-    frame = single(columns, [f"{low:.4g} to {high:.4g} × today" for low, high in ends])
+    frame = single(columns, [f"{low:.4g} to {high:.4g}" for low, high in ends])
     note = (
         "Pounds of lifetime cost avoided by one more pound a year, with the scenario's effect; accounts are cumulative."
     )
-    return Table("What the next pound avoids", "Early-help spend", frame, kinds, note=note)
+    return Table("What the next pound avoids", "Spend, times today's", frame, kinds, note=note)
 
 
 def switching(run: Run) -> Table:

@@ -12,8 +12,9 @@ SCALES = ((1e9, "billion"), (1e6, "million"))
 # fmt: off
 LABELS = {
     "nhs": "NHS", "dwp": "DWP (benefits)", "hmrc": "HMRC (tax)", "individuals": "The young people themselves",
-    "victims": "Victims of crime", "gcse_attainment": "GCSE attainment", "combined": "Trials and panel combined",
-    "panel": "Panel of areas (association)",
+    "victims": "Victims of crime", "combined": "Trials and panel combined",
+    "panel": "Panel of areas (association)", "rhat": "R-hat", "ess_bulk": "Effective sample size, bulk",
+    "ess_tail": "Effective sample size, tail", "energy": "Energy (E-BFMI)",
 }
 # fmt: on
 SOURCES = {
@@ -27,7 +28,7 @@ SOURCES = {
 
 def label(name: object) -> str:
     """Return what a reader calls ``name``: "police_and_justice" is "Police and justice"."""
-    text = str(name).replace("_", " ")
+    text = re.sub(r"\bgcse\b", "GCSE", str(name).replace("_", " "))
     return LABELS.get(str(name), text[:1].upper() + text[1:])
 
 
@@ -87,8 +88,8 @@ def money_scale(values: object) -> tuple[float, str, int]:
     largest = float(np.nanmax(np.abs(np.asarray(values, dtype=float)), initial=0.0))
     for unit, name in SCALES:
         if largest >= 2 * unit:
-            return unit, f"£ {name}", 2 if largest < 20 * unit else 1
-    return (1e3, "£ thousand", 0) if largest >= 2e5 else (1.0, "£", 0)
+            return unit, f"£\N{NO-BREAK SPACE}{name}", 2 if largest < 20 * unit else 1
+    return (1e3, "£\N{NO-BREAK SPACE}thousand", 0) if largest >= 2e5 else (1.0, "£", 0)
 
 
 def financial_year(first: int, offset: int) -> str:

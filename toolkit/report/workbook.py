@@ -21,9 +21,10 @@ NUMBER_FORMATS = {
 }
 LINE = {"bottom": 1, "bottom_color": "#b1b4b6", "valign": "top"}
 HEAD = {"bold": True, "bottom": 2, "text_wrap": True, "valign": "bottom", "bg_color": "#e8edf2"}
+PROSE = {"text_wrap": True, "valign": "top"}
 STYLES = {
-    "title": {"bold": True, "font_size": 16}, "caption": {"bold": True, "font_size": 12}, "plain": {},
-    "note": {"italic": True, "font_color": "#505a5f"}, "head": HEAD, "head_number": HEAD | {"align": "right"},
+    "title": {"bold": True, "font_size": 16}, "caption": {"bold": True, "font_size": 12}, "plain": PROSE,
+    "note": PROSE | {"italic": True, "font_color": "#505a5f"}, "head": HEAD, "head_number": HEAD | {"align": "right"},
     "failed": {"bold": True, "font_color": "#ffffff", "bg_color": "#d4351c", "font_size": 12},
     "label": LINE | {"bold": True, "text_wrap": True},
 } | {kind: LINE | {"num_format": code, "text_wrap": kind == "text"} for kind, code in NUMBER_FORMATS.items()}
@@ -45,7 +46,7 @@ SHEETS = {
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 PART_NAMES = {"expected": ", expected", "lower": ", {level:.0%} interval from", "upper": ", {level:.0%} interval to"}
 FAILED = "THIS RUN FAILED ITS CHECKS: do not use its figures. See the sheet Checks."
-WIDEST, NARROWEST = 48, 15
+LABEL_WIDEST, WIDEST, NARROWEST, LINE_HEIGHT = 66, 48, 15, 15
 
 Styles = Mapping[str, Format]
 
@@ -67,7 +68,7 @@ def write_workbook(run: Run, made: Mapping[str, Table], path: Path) -> None:
             for table in map(made.__getitem__, keys):
                 row = _write(sheet, table, row, styles, q.level(run))
             if name == "About":
-                sheet.write_string(row, 0, provenance.LICENCES, styles["note"])
+                _prose(sheet, row, provenance.LICENCES, styles["note"], 2)
             _page(sheet, [made[key] for key in keys])
 
 
@@ -77,25 +78,34 @@ def _banner(sheet: Worksheet, run: Run, styles: Styles) -> int:
     if sheet.get_name() == "Summary":
         lines += [(run.scenario.title, "title"), (answer.headline_sentence(run), "plain")]
     for row, (text, style) in enumerate(lines):
-        sheet.write_string(row, 0, inert(text), styles[style])
+        _prose(sheet, row, text, styles[style], 4)
     return len(lines) + bool(lines)
+
+
+def _prose(sheet: Worksheet, row: int, text: str, style: Format, columns: int) -> None:
+    """Write a sentence across ``columns`` columns besides the first, the row high enough for it."""
+    across = min(6, columns)
+    sheet.merge_range(row, 0, row, across, inert(text), style)
+    sheet.set_row(row, LINE_HEIGHT * math.ceil((1 + len(text)) / (30 + 15 * across)) + 3)
 
 
 def _write(sheet: Worksheet, table: Table, row: int, styles: Styles, level: float) -> int:
     """Write one table from ``row`` and return the row after the blank line that follows it."""
     sheet.write_string(row, 0, inert(table.title), styles["caption"])
-    sheet.write_string(row + 1, 0, inert(table.note), styles["note"])
-    top = row + 2
+    _prose(sheet, row + 1, table.note, styles["note"], len(table.columns))
+    top, names = row + 2, []
     sheet.write_string(top, 0, inert(table.rows), styles["head"])
     for column, (heading, part) in enumerate(table.columns, start=1):
         name = heading + PART_NAMES.get(part, "").format(level=level)
         style = styles["head" if table.kind(heading) == "text" else "head_number"]
         sheet.write_string(top, column, inert(name), style)
+        names.append(name)
+    sheet.set_row(top, LINE_HEIGHT * max(math.ceil(len(name) / NARROWEST) for name in names))
     for below, (row_name, cells) in enumerate(table.frame.iterrows(), start=1):
         sheet.write_string(top + below, 0, inert(str(row_name)), styles["label"])
         for column, (cell, (heading, _)) in enumerate(zip(cells, table.columns, strict=True), start=1):
             _cell(sheet, top + below, column, cell, styles[table.kind(heading, row_name)])
-    return top + len(table.frame) + 3
+    return top + len(table.frame) + 2
 
 
 def _cell(sheet: Worksheet, row: int, column: int, value: object, style: Format) -> None:
@@ -115,7 +125,8 @@ def _page(sheet: Worksheet, made: Sequence[Table]) -> None:
             cells = table.frame.iloc[:, column]
             texts.setdefault(column + 1, []).extend(cell for cell in cells if isinstance(cell, str))
     for column, found in texts.items():
-        sheet.set_column(column, column, min(WIDEST, max([NARROWEST, *map(len, found)]) + 2))
+        widest = WIDEST if column else LABEL_WIDEST
+        sheet.set_column(column, column, min(widest, max([NARROWEST, *map(len, found)]) + 2))
     sheet.hide_gridlines(2)
     sheet.set_landscape()
     sheet.set_paper(9)

@@ -1,0 +1,126 @@
+"""Laws of the lives of a cohort and of what they cost, for any hazards and prices."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.pathways.conftest import make_hazards
+from tests.unit.test_costing import full, priced, table
+from toolkit import costing
+from toolkit.pathways import QUANTITIES, families, walk
+
+AT = {name: index for index, name in enumerate(QUANTITIES)}
+RATE = st.floats(1e-4, 3.0)
+LOG_RATIO = st.floats(-1.0, 1.0)
+
+
+@given(need_exit=RATE, care_entry=RATE, care_exit=RATE, again=RATE, ratio=LOG_RATIO, strength=st.floats(0, 1))
+def test_years_lived_never_pass_the_years_there_are_and_nothing_is_negative_or_nan(
+    need_exit: float, care_entry: float, care_exit: float, again: float, ratio: float, strength: float
+) -> None:
+    hazards = make_hazards(
+        need_exit=need_exit, care_entry=care_entry, care_exit=care_exit, rereferral_first=again, log_ratio_care=ratio
+    )  # fmt: skip
+    lived = walk(hazards, strength=strength)
+    assert np.isfinite(lived).all() and (lived >= 0).all()
+    years = sum(lived[AT[name], :, 0] for name in ("first_need_years", "repeat_need_years", "care_years"))
+    left = np.array([(18 - t) / 18 for t in range(18)])
+    assert (years <= left + 1e-12).all()
+    assert lived[AT["first_time_entries"], :, 0].sum() <= 1.0
+    assert lived[AT["below_grade_4"], :, 0].sum() <= 17 / 18 + 1e-12
+
+
+@given(low=st.floats(0.001, 0.5), rise=st.floats(1.01, 3.0))
+def test_more_entry_to_care_means_more_care_and_fewer_years_in_need(low: float, rise: float) -> None:
+    less, more = (
+        walk(make_hazards(care_entry=rate, care_entry_first=rate), strength=0.0)[:, :, 0].sum(axis=1)
+        for rate in (low, low * rise)
+    )
+    assert more[AT["care_years"]] > less[AT["care_years"]]
+    assert more[AT["first_need_years"]] < less[AT["first_need_years"]]
+
+
+@given(ratio=LOG_RATIO.filter(lambda r: r == 0 or abs(r) > 1e-6), strength=st.sampled_from([0.0, 0.25, 1.0]))
+def test_help_and_harm_are_both_possible_and_have_the_sign_of_the_effect(ratio: float, strength: float) -> None:
+    hazards = make_hazards(log_ratio_care=ratio, log_ratio_rereferral=0.0)
+    change = (walk(hazards, strength=strength) - walk(hazards, strength=0.0))[AT["care_entries"]].sum()
+    assert np.sign(change) == np.sign(ratio * strength)
+
+
+@given(ratio=LOG_RATIO)
+def test_draws_do_not_leak_into_each_other(ratio: float) -> None:
+    both = make_hazards(draws=2)
+    both = replace(both, log_ratio_care=np.array([ratio, -0.3]))
+    together = walk(both, strength=1.0)
+    for draw, value in enumerate((ratio, -0.3)):
+        alone = walk(make_hazards(draws=1, log_ratio_care=value), strength=1.0)
+        assert np.array_equal(together[:, :, draw], alone[:, :, 0])
+
+
+@given(bought=st.floats(0, 1e7), more=st.floats(0, 1e6), eligible=st.floats(1, 1e6))
+def test_reach_rises_with_what_is_bought_and_stays_within_what_is_bought_and_eligible(
+    bought: float, more: float, eligible: float
+) -> None:
+    k = xr.DataArray(eligible)
+    reached, further = (float(families(xr.DataArray(b), k)) for b in (bought, bought + more))
+    assert 0.0 <= reached <= min(bought, eligible) * (1 + 1e-12)
+    assert further >= reached
+
+
+def some_lives() -> xr.DataArray:
+    rng = np.random.default_rng(3)
+    values = rng.uniform(0, 5, (3, 6, 2, 3))
+    names = ["care_years", "first_time_entries", "below_grade_4"]
+    coords = {"quantity": names, "year": range(6), "chain": range(2), "draw": range(3)}
+    return xr.DataArray(values, coords, ("quantity", "year", "chain", "draw"))
+
+
+def some_draws(price: float) -> xr.Dataset:
+    figures = {"price": price, "share": 0.4, "growth": 0.10, "growth_fade_years": 2.0}
+    return xr.Dataset({name: full(value) for name, value in figures.items()}, attrs={"price_base": "2025/26"})
+
+
+@given(price=st.floats(0.01, 1e6), factor=st.floats(0.1, 10.0))
+def test_cost_is_linear_in_prices_and_in_quantities(price: float, factor: float) -> None:
+    rows, lives = costing.components(table()), some_lives()
+    cost = priced(some_draws(price), lives, rows)[0]
+    np.testing.assert_allclose(priced(some_draws(price * factor), lives, rows)[0], cost * factor, rtol=1e-9)
+    np.testing.assert_allclose(priced(some_draws(price), lives * factor, rows)[0], cost * factor, rtol=1e-9)
+
+
+@given(order=st.permutations([0, 1, 2]))
+def test_the_order_of_components_does_not_matter(order: list[int]) -> None:
+    rows = costing.components(table())
+    cost = priced(some_draws(100.0), some_lives(), rows)[0]
+    shuffled = priced(some_draws(100.0), some_lives(), rows.iloc[order])[0]
+    np.testing.assert_allclose(shuffled.sel(component=cost["component"]), cost)
+
+
+def test_money_spread_over_years_is_conserved_within_the_horizon() -> None:
+    rows = costing.components(table())
+    lives = some_lives().where(lambda a: a["year"] < 3, 0.0)
+    cost, prices, _, _ = priced(some_draws(100.0), lives, rows)
+    later = cost.sel(component="later").sum("year")
+    expected = lives.sel(quantity="first_time_entries").sum("year") * prices.sel(component="later")
+    np.testing.assert_allclose(later, expected.reset_coords(drop=True))
+
+
+@pytest.mark.parametrize("account", ["fiscal", "economic", "social"])
+def test_accounts_are_cumulative_and_transfers_reach_the_economic_one_once(account: str) -> None:
+    """Tax is part of lost earnings: fiscal holds the tax, economic the whole productivity, once."""
+    from toolkit import appraisal, evidence
+
+    rows = costing.components(evidence.load_register().tables["cost_components"])
+    earnings = rows[rows["price_role"] == "price_gcse"]
+    share = {"earnings_kept": 0.6, "earnings_tax": 0.4}
+    values = xr.DataArray(
+        [100.0 * share[name] for name in earnings.index],
+        coords={"component": list(earnings.index), "account": ("component", list(earnings["account"]))},
+        dims="component",
+    )
+    total = float(appraisal.account_total(values, account))
+    assert total == pytest.approx(40.0 if account == "fiscal" else 100.0)

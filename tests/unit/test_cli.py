@@ -1,0 +1,168 @@
+"""The command, as a person types it."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import openpyxl
+import pytest
+import xarray as xr
+
+from toolkit import cli, evidence, workflow
+from toolkit.schema import InputError
+
+Outcomes = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def outcomes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Outcomes:
+    def call(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["outcomes", *words])
+        monkeypatch.setenv("COLUMNS", "200")
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+            raise SystemExit(0)
+        printed = capsys.readouterr()
+        return int(stopped.value.code or 0), printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch, dozen: xr.Dataset, fit_cache: Path, tmp_path: Path) -> Path:
+    """Point the command at the shared small fit; return a build folder that holds it."""
+    monkeypatch.setattr(evidence, "load_statistics", lambda folder=None: dozen)
+    load = cli.scenarios.load
+    monkeypatch.setattr(
+        cli.scenarios, "load", lambda name: cli.scenarios.change(load(name), draws=200, chains=2)
+    )
+    shutil.copytree(fit_cache, tmp_path / "build" / "cache")
+    return tmp_path / "build"
+
+
+@pytest.mark.fit
+def test_run_writes_three_files_that_read_back(outcomes: Outcomes, small: Path, small_run: workflow.Run) -> None:
+    code, out, _ = outcomes("run", "family_help", "--area", "leeds", "--build", str(small))
+    assert code == (0 if small_run.passed else 3)
+    assert "Leeds" in out and "90%" in out
+    report = (small / "report.html").read_text(encoding="utf-8")
+    assert "Leeds" in report and "90%" in report
+    book = openpyxl.load_workbook(small / "workbook.xlsx")
+    assert len(book.sheetnames) > 4
+    tree = workflow.open_netcdf(small / "run.nc")
+    assert json.loads(tree.attrs["areas"]) == ["E08000035"]
+    assert not [path.name for path in small.iterdir() if path.name.startswith(".") or "part" in path.name]
+
+
+@pytest.mark.fit
+def test_run_as_json_is_the_same_headline(outcomes: Outcomes, small: Path) -> None:
+    _, out, _ = outcomes("run", "family_help", "--area", "E08000035", "--build", str(small), "--json")
+    headline = json.loads(out)
+    assert headline["npsv"].keys() == {"fiscal", "economic", "social"}
+
+
+@pytest.mark.fit
+def test_failed_checks_exit_3_and_are_said_first(
+    outcomes: Outcomes, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = workflow._card
+    monkeypatch.setattr(workflow, "_card", lambda tree: card(tree).assign(passed=False))
+    code, _, err = outcomes("run", "family_help", "--area", "Leeds", "--build", str(small), "--quiet")
+    assert code == 3
+    assert "failed its checks" in err
+    body = (small / "report.html").read_text(encoding="utf-8").split("<body", 1)[1]
+    assert body.index("failed its checks") < body.index('id="answer"')
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "family_help"), "none chosen"),
+        (("run", "famly_help", "--area", "Leeds"), "did you mean family_help"),
+        (("run", "family_help", "--area", "Leds"), "Leeds"),
+        (("run", "family_help", "--area", "Cumbria County"), "Cumbria"),
+        (("run", "family_help", "--area", "E10000006"), "abolished"),
+        (("run", "family_help", "--region", "Northeast"), "North East"),
+        (("scenario", "check", "nowhere.yaml"), "no such file"),
+        (("evidence", "show", "cla_year_s251"), "cla_year_s251_2024_25"),
+        (("evidence", "list", "--outcome", "crime"), "choose one of"),
+    ],
+)
+def test_bad_words_exit_2_with_the_mending_step(
+    outcomes: Outcomes, words: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    build = ("--build", str(tmp_path / "build")) if words[0] == "run" else ()
+    code, out, err = outcomes(*words, *build)
+    assert code == 2
+    assert message in err.replace("\n", " ")
+    assert not (tmp_path / "build").exists()
+    assert "Traceback" not in out + err
+
+
+def test_help_shows_every_command(outcomes: Outcomes) -> None:
+    code, out, _ = outcomes("--help")
+    assert code == 0
+    for command in ("run", "evidence", "scenario", "areas"):
+        assert command in out
+
+
+def test_evidence_show_tells_where_a_figure_comes_from(outcomes: Outcomes) -> None:
+    code, out, _ = outcomes("evidence", "show", "cla_year_s251_2024_25", "--json")
+    shown = json.loads(out)
+    assert code == 0
+    assert shown["value"] == 109500.0 and shown["price_year"] == "2024/25" and shown["interval_level"] == 0.8
+    assert "price_care_year" in shown["roles"] and shown["source_url"].startswith("http")
+
+
+def test_excluded_figures_are_listed_with_their_reason(outcomes: Outcomes) -> None:
+    _, out, _ = outcomes("evidence", "list", "--excluded", "--json")
+    reasons = {row["id"]: row["reason"] for row in json.loads(out)}
+    assert "asked for by name" in reasons["cba_confidence_grade_2_cost"]
+    assert "superseded" in reasons["lac_average_year"]
+    assert "price year" in reasons["youth_custody_month_all_services"]
+
+
+def test_areas_of_a_region(outcomes: Outcomes) -> None:
+    _, out, _ = outcomes("areas", "--region", "north east", "--json")
+    listed = json.loads(out)
+    assert len(listed) == 12
+    assert {row["region"] for row in listed} == {"North East"}
+
+
+def test_scenario_check_says_what_would_be_used(outcomes: Outcomes) -> None:
+    code, out, _ = outcomes("scenario", "check", "care_edge")
+    assert code == 0 and "0 of your own" in out
+
+
+def test_an_altered_data_file_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(evidence.tables.data_folder(), folder)
+    target = folder / "evidence" / "unit_costs.csv"
+    target.write_text(target.read_text(encoding="utf-8").replace("109500", "19500"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"unit_costs\.csv: altered.*outcomes evidence seal"):
+        evidence.load_register(folder=folder)
+
+
+def test_interrupting_a_run_leaves_the_previous_build(tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    build.mkdir()
+    for name in ("report.html", "workbook.xlsx", "run.nc"):
+        (build / name).write_text("previous")
+    started = subprocess.Popen(
+        [sys.executable, "-m", "toolkit.cli", "run", "family_help", "--area", "Leeds", "--build", str(build)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(6)
+    started.send_signal(signal.SIGINT)
+    _, err = started.communicate(timeout=120)
+    assert started.returncode != 0
+    assert "Traceback" not in err
+    kept = {path.name: path.read_text() for path in build.iterdir() if path.is_file()}
+    assert kept == dict.fromkeys(("report.html", "workbook.xlsx", "run.nc"), "previous")

@@ -1,0 +1,203 @@
+"""Simulation-based calibration of the small models: effects, pooled unit costs and price growth.
+
+Parameters are drawn from the prior, data from the model at the shipped design (the same studies, standard
+errors, designs and pools), and the exact posterior must then cover the truth as often as it says.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import stats
+
+from toolkit import evidence
+from toolkit.models.effects import Selection, prior_of, quadrature, shape_of
+from toolkit.models.scales import STANDARDISED, scale_of
+from toolkit.models.studies import FINDINGS, SIGNIFICANT, study_table
+from toolkit.models.unit_costs import pooled, pooled_cdf, rival_estimates, yearly_growth
+from toolkit.schema import data_folder
+
+LEAST_P = 0.001  # of a uniform rank: below it calibration has failed, even among dozens of quantities
+TABLE = "reference/calibration_small_models.csv"
+MANY = 10_000  # candidates to draw until one passes selection
+
+Array = NDArray[np.float64]
+Ranks = dict[tuple[str, str], float]
+
+
+def calibrate(
+    replicate: Callable[[np.random.Generator], Ranks], *, replications: int, seed: int, model: str
+) -> pd.DataFrame:
+    """Repeat draw, simulate and infer; report whether the truth's posterior ranks are uniform.
+
+    Parameters
+    ----------
+    replicate
+        Returns for one replication the posterior probability below each true value, by parameter and pool.
+    replications, seed
+        How many, and from which seed.
+    model
+        Name for the table.
+
+    Returns
+    -------
+    DataFrame
+        One row a parameter and pool: how often the central 50 and 90 per cent intervals held the truth, the
+        p-value of a Kolmogorov-Smirnov test of uniformity, and whether it passed.
+
+    References
+    ----------
+    Talts, Betancourt, Simpson, Vehtari and Gelman (2018), arXiv:1804.06788.
+    """
+    streams = np.random.default_rng(seed).spawn(replications)
+    ranks = pd.DataFrame([replicate(stream) for stream in streams])
+    rows = []
+    for parameter, pool in ranks.columns:
+        held = ranks[parameter, pool].to_numpy()
+        covered = {level: float((abs(held - 0.5) < level / 200).mean()) for level in (50, 90)}
+        p = float(stats.kstest(held, "uniform").pvalue)
+        row = {"model": model, "parameter": parameter, "pool": pool, "replications": replications}
+        row |= {f"coverage_{level}": round(share, 4) for level, share in covered.items()}
+        rows.append(row | {"p_value": round(p, 5), "passed": int(p > LEAST_P), "seed": seed})
+    return pd.DataFrame(rows)
+
+
+def effects_replication(
+    studies: pd.DataFrame, priors: pd.DataFrame, *, selection: Selection = None
+) -> Callable[[np.random.Generator], Ranks]:
+    """Return a replication of the meta-analysis with the shipped studies' designs.
+
+    Parameters
+    ----------
+    studies
+        From `study_table`. A study without a number reports again what kind of finding its simulated estimate is.
+    priors
+        The table of priors.
+    selection
+        None; or "prior": studies are drawn until one is kept, with a chance from the prior.
+    """
+    outcomes = list(dict.fromkeys(studies["outcome"]))
+
+    def replicate(random: np.random.Generator) -> Ranks:
+        truth: dict[str, dict[str, float]] = {"mean_effect": {}, "between_sites": {}}
+        kept = float(random.beta(*shape_of(priors, "effects", "selection_weight"))) if selection else 1.0
+        parts = []
+        for outcome in outcomes:
+            centre, spread = prior_of(priors, "effects", f"mu_{scale_of(outcome)}")
+            mean = random.normal(centre, spread)
+            between = abs(random.normal(0, prior_of(priors, "effects", f"tau_{outcome}")[1]))
+            truth["mean_effect"][outcome], truth["between_sites"][outcome] = mean, between
+            rows = studies[studies["outcome"] == outcome].to_dict("records")
+            parts += [_simulated(row, mean, between, kept, random) for row in rows]
+        grid = quadrature(pd.DataFrame(parts), priors=priors, outcomes=outcomes, selection=selection)
+        return {(name, o): _rank(grid.sel(outcome=o), name, truth[name][o]) for name in truth for o in outcomes}
+
+    return replicate
+
+
+def _simulated(
+    row: dict[Any, Any], mean: float, between: float, kept: float, random: np.random.Generator
+) -> dict[Any, Any]:
+    """Draw one study's finding, again and again until it is one that is kept."""
+    size = MANY if kept < 1 else 1
+    error = row["se"] * np.exp(row["se_log_sd"] * random.standard_normal(size))
+    spread = np.sqrt(error**2 + row["bias_sd"] ** 2 + between**2)
+    effect = random.normal(mean + row["bias_mean"], spread)
+    benefit = 1.0 if row["scale"] == STANDARDISED else -1.0
+    chance = np.where(benefit * effect > SIGNIFICANT * error, 1.0, kept)
+    chosen = int(np.argmax(random.random(size) < chance))
+    if np.isfinite(row["effect"]):
+        return {**row, "effect": effect[chosen]}
+    return {**row, **_finding(row, float(effect[chosen] / error[chosen]))}
+
+
+def _finding(row: dict[Any, Any], ratio: float) -> dict[str, float]:
+    """Say of an estimate over its error what the study says: its direction only, or whether it is significant."""
+    told = "benefit" if {row["lower"], row["upper"]} & {0.0} else "significant"
+    kinds = ("benefit", "harm") if told == "benefit" else ("not_significant", "significant_benefit", "significant_harm")
+    lower, upper = next(ends for kind in kinds if (ends := FINDINGS[kind]) and ends[0] <= ratio <= ends[1])
+    return {"lower": lower, "upper": upper}
+
+
+def _rank(grid: xr.Dataset, name: str, truth: float) -> float:
+    over = "between_point" if name == "mean_effect" else "mean_point"
+    weight, values = grid["weight"].sum(over).to_numpy(), grid[name].to_numpy()
+    half = (values[1] - values[0]) / 2
+    edges = np.append(values - half, values[-1] + half)
+    return float(np.interp(truth, edges, np.concatenate([[0.0], np.cumsum(weight)])))
+
+
+def pools_replication(
+    rows: pd.DataFrame, priors: pd.DataFrame, *, prior_model: str
+) -> Callable[[np.random.Generator], Ranks]:
+    """Return a replication of the pooling of unit costs, or of price growth, with the shipped pools.
+
+    Parameters
+    ----------
+    rows
+        From `rival_estimates` or `yearly_growth`.
+    priors, prior_model
+        As for `unit_costs`.
+    """
+    names, at = np.unique(rows["pool"].to_numpy(str), return_inverse=True)
+    centre, spread = prior_of(priors, prior_model, "mean")
+    scale_sd = prior_of(priors, prior_model, "between_scale")[1]
+
+    def replicate(random: np.random.Generator) -> Ranks:
+        scale = abs(random.normal(0, scale_sd))
+        between, mean = abs(random.normal(0, scale, len(names))), random.normal(centre, spread, len(names))
+        sd = np.hypot(rows["se"].to_numpy(float), between[at])
+        found = pooled(rows.assign(estimate=random.normal(mean[at], sd)), priors=priors, prior_model=prior_model)
+        below = pooled_cdf(found, xr.DataArray(mean, dims="pool", coords={"pool": names}))
+        ranks = {("mean", str(name)): float(below.sel(pool=name)) for name in names}
+        points = found["between"].to_numpy()
+        for name, value in zip(names, between, strict=True):
+            ranks["between", str(name)] = _cubic_rank(points, found["weight"].sel(pool=name).to_numpy(), value, 3)
+        points = found["scale"].to_numpy()
+        ranks["between_scale", "all"] = _cubic_rank(points, found["scale_weight"].to_numpy(), scale, 2)
+        return ranks
+
+    return replicate
+
+
+def _cubic_rank(points: Array, weight: Array, truth: float, power: int) -> float:
+    """Rank on a grid whose points stand at the middles of even cells of their ``power``-th root."""
+    root, half = points ** (1 / power), points[0] ** (1 / power)
+    edges = np.append(root - half, root[-1] + half) ** power
+    return float(np.interp(truth, edges, np.concatenate([[0.0], np.cumsum(weight)])))
+
+
+def check_small_models(*, replications: int = 1000, seed: int = 20261122, folder: Path | None = None) -> pd.DataFrame:
+    """Calibrate the small models on the shipped evidence; `remake_checks` writes the result down.
+
+    Parameters
+    ----------
+    replications, seed
+        Of each model.
+    folder
+        Data folder; the shipped one by default.
+    """
+    register = evidence.load_register(folder=folder)
+    studies, priors = study_table(register.tables), register.tables["priors"]
+    models = {
+        "effects": effects_replication(studies, priors),
+        "effects, selection": effects_replication(studies, priors, selection="prior"),
+        "cost_pools": pools_replication(rival_estimates(register), priors, prior_model="cost_pools"),
+        "price_growth": pools_replication(yearly_growth(register), priors, prior_model="price_growth"),
+    }
+    tables = [calibrate(one, replications=replications, seed=seed, model=name) for name, one in models.items()]
+    design = f"design: {len(studies)} studies and the pools of cost_pools.csv as shipped; exact posteriors"
+    return pd.concat(tables, ignore_index=True).assign(settings=design)
+
+
+def remake_checks(*, replications: int = 1000, seed: int = 20261122, folder: Path | None = None) -> Path:
+    """Make the committed table of calibrations anew and seal the data folder."""
+    target = (folder or data_folder()) / TABLE
+    target.parent.mkdir(exist_ok=True)
+    check_small_models(replications=replications, seed=seed, folder=folder).to_csv(target, index=False)
+    evidence.seal(folder)
+    return target

@@ -1,0 +1,158 @@
+"""Figures that a model made of cited ones: pooled unit costs, real price growth, placement prices of areas.
+
+They are made by one command and committed as tables in ``data/reference``, so that pricing a run fits none of
+them again, and each says what it was made of, how and with which seed.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from toolkit import evidence
+from toolkit.evidence import Register
+from toolkit.models import placements as placement_model
+from toolkit.models.diagnose import diagnose
+from toolkit.models.fit import fit
+from toolkit.models.unit_costs import pooled, pooled_summary, rival_estimates, yearly_growth
+from toolkit.schema import PRICE_BASE, InputError, data_folder
+
+LEVEL = 0.9
+PROJECT = "Cost of Outcomes contributors"
+GROWTH_CATEGORY = {"residential": "residential", "foster": "foster", "cla": "looked_after", "social_work": "social_work"}
+COPIED = ("outcome", "unit", "payer", "price_category")
+DRAWS, TUNE, CHAINS = 1000, 1000, 4
+
+
+def modelled_figures(register: Register) -> pd.DataFrame:
+    """Return the pooled costs (``pool:<name>``) and real growth rates (``growth:<category>``), one row a figure.
+
+    A role of ``roles.csv`` or a scenario may name any of them as it may a cited figure.
+
+    Parameters
+    ----------
+    register
+        From ``evidence.load_register``.
+
+    Returns
+    -------
+    DataFrame
+        Columns of the table ``modelled_figures``. A pooled cost is the posterior median in 2025/26 prices with a
+        90 per cent interval, growth the posterior mean of a yearly rate after inflation.
+
+    Raises
+    ------
+    InputError
+        As ``rival_estimates`` and ``yearly_growth``.
+    """
+    priors = register.tables["priors"]
+    rivals, growth = rival_estimates(register), yearly_growth(register)
+    rows = [_pool_row(name, row, rivals, register) for name, row in _summary(rivals, priors, "cost_pools")]
+    rows += [_growth_row(name, row, growth, register) for name, row in _summary(growth, priors, "price_growth")]
+    return pd.DataFrame(rows).assign(interval_kind="confidence", interval_level=LEVEL, superseded_by="")
+
+
+def _summary(rows: pd.DataFrame, priors: pd.DataFrame, prior_model: str) -> list[tuple[str, pd.Series]]:
+    table = pooled_summary(pooled(rows, priors=priors, prior_model=prior_model), level=LEVEL)
+    return [(str(name), row) for name, row in table.iterrows()]
+
+
+def _pool_row(name: str, found: pd.Series, rivals: pd.DataFrame, register: Register) -> dict[str, object]:
+    held = rivals[rivals["pool"] == name]
+    cited = register.figures.loc[held["id"]]
+    numbers = {key: round(float(np.exp(found[key])), 2) for key in ("low", "median", "high")}
+    graded = f"; {int(held['graded'].sum())} of {len(held)} errors from the grade" if held["graded"].any() else ""
+    return {
+        "id": f"pool:{name}",
+        "description": f"{name.replace('_', ' ').capitalize()}: {len(held)} rival estimates pooled",
+        **_interval(numbers["median"], numbers["low"], numbers["high"]),
+        **{column: cited[column].iloc[0] for column in COPIED},
+        "price_year": PRICE_BASE,
+        "confidence": max(cited["confidence"]),
+        **_made(list(held["id"])),
+        "note": f"Posterior median; estimates lie apart by {found['between']:.2f} on the log scale{graded}.",
+    }
+
+
+def _growth_row(name: str, found: pd.Series, growth: pd.DataFrame, register: Register) -> dict[str, object]:
+    ids = list(growth.loc[growth["pool"] == name, "id"])
+    cited = register.figures.loc[ids]
+    rates = {key: round(float(np.expm1(found[key])), 5) for key in ("low", "mean", "high")}
+    first, last = (cited["price_year"].iloc[end] for end in (0, -1))
+    return {
+        "id": f"growth:{GROWTH_CATEGORY[name]}",
+        "description": f"Real yearly growth in the weekly price, {GROWTH_CATEGORY[name].replace('_', ' ')}",
+        **_interval(rates["mean"], rates["low"], rates["high"]),
+        **{column: cited[column].iloc[0] for column in COPIED},
+        "unit": "annual rate, real",
+        "price_year": "",
+        "confidence": max(cited["confidence"]),
+        **_made(ids),
+        "note": f"Mean of {len(ids)} yearly changes to {first}-{last}, after inflation; yearly changes vary by "
+        f"{found['between']:.3f}. It fades to none over growth_fade_years.",
+    }
+
+
+def _interval(value: float, low: float, high: float) -> dict[str, object]:
+    return {"value": value, "low": low, "high": high, "interval_note": "posterior interval of the pooled mean"}
+
+
+def _made(ids: list[str]) -> dict[str, object]:
+    return {
+        "source_title": "Pooled from the figures named in made_from",
+        "source_publisher": PROJECT,
+        "source_year": "2026",
+        "source_locator": "toolkit.models.unit_costs.pooled",
+        "source_url": "",
+        "made_from": ";".join(ids),
+        "settings": "exact quadrature, no seed",
+    }
+
+
+def placement_table(
+    *, seed: int, draws: int = DRAWS, tune: int = TUNE, chains: int = CHAINS, folder: Path | None = None
+) -> pd.DataFrame:
+    """Fit the model of placement prices and return each area's price over England's in the base year.
+
+    Parameters
+    ----------
+    seed, draws, tune, chains
+        Of the sampler.
+    folder
+        Data folder; the shipped one by default.
+
+    Raises
+    ------
+    InputError
+        If the fit fails its checks, with the ones that fail.
+    """
+    prices = evidence.placement_prices(folder)
+    model = placement_model.placements(prices, priors=evidence.load_table("priors", folder))
+    tree = fit(model, seed=seed, draws=draws, tune=tune, chains=chains, progress=False)
+    card = diagnose(tree)
+    if not card["passed"].all():
+        failed = card.loc[~card["passed"], ["check", "quantity", "value", "cure"]].to_string(index=False)
+        raise InputError(f"placement prices: the fit failed its checks.\n{failed}\nMend: more draws, or another seed.")
+    table = placement_model.price_table(tree["posterior"].to_dataset(), prices, seed=seed)
+    return table.assign(seed=seed, settings=f"{chains} chains of {draws} draws after {tune}, nutpie")
+
+
+def remake(*, seed: int, folder: Path | None = None) -> list[Path]:
+    """Make the committed tables of modelled figures and placement prices anew and seal the data folder.
+
+    Parameters
+    ----------
+    seed
+        Of the sampler.
+    folder
+        Data folder; the shipped one by default.
+    """
+    target = (folder or data_folder()) / "reference"
+    target.mkdir(exist_ok=True)
+    made = {
+        "modelled_figures": modelled_figures(evidence.load_register(folder=folder)),
+        "placement_prices": placement_table(seed=seed, folder=folder),
+    }
+    for name, table in made.items():
+        table.to_csv(target / f"{name}.csv", index=False)
+    return [*(target / f"{name}.csv" for name in made), evidence.seal(folder)]

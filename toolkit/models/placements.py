@@ -1,0 +1,180 @@
+"""What a week of placement costs in each authority: prices of the panel, partially pooled.
+
+The log real price of placement k in area i and year t is national[k, t] + region[k, r] + own[k, i, t] plus
+noise. The national path is a random walk with a drift, its real growth. An area's own distance from its
+region has memory (a stationary autoregression), so the latest years speak for the base year, and a missing
+year or area is predicted from the rest. Smaller authorities are noisier, and some swing far more than
+others: each area's whole series is scaled by its own chi-squared mixture, a multivariate Student's t. Own
+distance, noise and scale are integrated out exactly by a scalar Kalman filter.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytensor.tensor as pt
+import xarray as xr
+
+from toolkit.models.effects import prior_of, shape_of
+from toolkit.schema import SAMPLE_DIMS, InputError
+
+MODEL = "placements"
+TYPICAL_CHILDREN = 400.0  # looked-after children of a middling authority, where size changes nothing
+LEAST_TAIL = 2.0  # degrees of freedom below which the t has no variance
+MOST_DRAWS = 2000  # of the posterior, enough for a mean and a standard deviation by area
+TABLE_COLUMNS = ["area", "placement", "base_year", "log_ratio", "log_ratio_sd", "price", "low", "high"]
+
+
+def placements(prices: xr.Dataset, *, priors: pd.DataFrame) -> pm.Model:
+    """Return the model of weekly placement prices.
+
+    Parameters
+    ----------
+    prices
+        From ``evidence.placement_prices``: ``price`` (placement, area, data_year) with gaps, ``children`` and
+        ``region`` (area).
+    priors
+        The table of priors, model ``placements``.
+
+    Returns
+    -------
+    pymc.Model
+        ``national`` (placement, data_year), log real price; by placement ``growth`` a year, ``persistence``,
+        ``area_sd``, ``noise``, ``noise_size`` and ``tail``; ``region_effect`` (placement, region).
+
+    Raises
+    ------
+    InputError
+        A price that is not positive, or a missing prior.
+    """
+    observed = prices["price"].to_numpy()
+    if not (observed[np.isfinite(observed)] > 0).all():
+        raise InputError("placement prices: a price is nought or less. Mend: blank the cell.")
+    regions, region = np.unique(prices["region"].to_numpy(), return_inverse=True)
+    coords = {dim: prices[dim].to_numpy() for dim in ("placement", "data_year")} | {"region": regions}
+    shape = (prices.sizes["placement"], prices.sizes["data_year"] - 1)
+    with pm.Model(coords=coords) as model:
+        growth, start = _normal("growth", priors), _normal("start", priors)
+        steps = growth[:, None] + _half("national_step", priors)[:, None] * pm.Normal("step", 0, 1, shape=shape)
+        path = pt.concatenate([start[:, None], start[:, None] + pt.cumsum(steps, axis=1)], axis=1)
+        national = pm.Deterministic("national", path, dims=("placement", "data_year"))
+        offset = _half("region_sd", priors)[:, None] * pm.Normal("region_raw", 0, 1, dims=("placement", "region"))
+        offset = pm.Deterministic("region_effect", offset, dims=("placement", "region"))
+        memory = pm.Beta("persistence", *shape_of(priors, MODEL, "persistence"), dims="placement")
+        extra = pm.Gamma("tail_extra", *shape_of(priors, MODEL, "tail_extra"), dims="placement")
+        tail = pm.Deterministic("tail", LEAST_TAIL + extra, dims="placement")
+        own = {"memory": memory, "area_sd": _half("area_sd", priors), "noise": _half("noise", priors)}
+        own["noise_size"] = _normal("noise_size", priors)
+        parts = {name: value[:, None] for name, value in own.items()}
+        gap = np.log(np.nan_to_num(observed, nan=1.0)) - national[:, None, :] - offset[:, region, None]
+        found = _filter(gap, np.isfinite(observed), _log_size(prices), log=pt.log, exp=pt.exp, **parts)
+        pm.Potential("prices", _log_density(found, tail[:, None]).sum())
+    return model
+
+
+def _normal(name: str, priors: pd.DataFrame) -> pt.TensorVariable:
+    return pm.Normal(name, *prior_of(priors, MODEL, name), dims="placement")
+
+
+def _half(name: str, priors: pd.DataFrame) -> pt.TensorVariable:
+    return pm.HalfNormal(name, prior_of(priors, MODEL, name)[1], dims="placement")
+
+
+def _log_size(prices: xr.Dataset) -> np.ndarray:
+    return np.log(prices["children"].fillna(1).clip(min=1).to_numpy() / TYPICAL_CHILDREN)
+
+
+def _filter(
+    gap: Any, known: np.ndarray, size: np.ndarray, *, memory: Any, area_sd: Any, noise: Any, noise_size: Any,
+    log: Callable[[Any], Any], exp: Callable[[Any], Any],
+) -> dict[str, Any]:  # fmt: skip
+    """Run each area's Kalman filter over the years (the last axis), on numbers or on a graph.
+
+    Returns the last year's own distance (``mean`` and ``variance``), the squared standardised surprises, the
+    log determinant of their variances and the count of years known; at a scale of one.
+    """
+    error = (noise * exp(noise_size * size)) ** 2
+    mean, variance, squares, determinant = 0.0 * error, area_sd**2 + 0.0 * error, 0.0, 0.0
+    for year in range(known.shape[-1]):
+        if year:
+            mean, variance = memory * mean, memory**2 * variance + area_sd**2 * (1 - memory**2)
+        seen = known[..., year].astype(float)
+        spread, surprise = variance + error, gap[..., year] - mean
+        squares = squares + seen * surprise**2 / spread
+        determinant = determinant + seen * log(spread)
+        gain = seen * variance / spread
+        mean, variance = mean + gain * surprise, variance * (1 - gain)
+    return {
+        "mean": mean,
+        "variance": variance,
+        "squares": squares,
+        "determinant": determinant,
+        "count": known.sum(axis=-1).astype(float),
+    }
+
+
+def _log_density(found: dict[str, Any], tail: Any) -> Any:
+    """Log density of each area's series under the multivariate t; nought for one without a price."""
+    count, half = found["count"], tail / 2
+    constant = pt.gammaln(half + count / 2) - pt.gammaln(half) - count / 2 * pt.log(np.pi * tail)
+    return constant - found["determinant"] / 2 - (half + count / 2) * pt.log1p(found["squares"] / tail)
+
+
+def price_ratio(posterior: xr.Dataset, prices: xr.Dataset, *, seed: int) -> xr.DataArray:
+    """Draw the log of each area's underlying price over England's in the latest year.
+
+    England's is the published one, weighted by care days: the ratio multiplies that figure, so that areas add
+    up to England. The area's own distance is drawn given its prices and each draw of the parameters, exactly.
+
+    Parameters
+    ----------
+    posterior
+        Of :func:`placements`.
+    prices
+        From ``evidence.placement_prices``.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    DataArray
+        ``log_ratio`` (draw, placement, area), at most ``MOST_DRAWS``.
+    """
+    flat = posterior.stack(sample=SAMPLE_DIMS).transpose("sample", "placement", ...)
+    flat = flat.isel(sample=slice(None, None, max(1, flat.sizes["sample"] // MOST_DRAWS)))
+    region = np.searchsorted(flat["region"].to_numpy(), prices["region"].to_numpy())
+    place = flat["region_effect"].to_numpy()[:, :, region]
+    national = flat["national"].to_numpy()
+    observed = prices["price"].to_numpy()
+    gap = np.log(np.nan_to_num(observed, nan=1.0)) - national[:, :, None, :] - place[..., None]
+    names = {"memory": "persistence", "area_sd": "area_sd", "noise": "noise", "noise_size": "noise_size"}
+    parts = {name: flat[variable].to_numpy()[..., None] for name, variable in names.items()}
+    found = _filter(gap, np.isfinite(observed), _log_size(prices), log=np.log, exp=np.exp, **parts)
+    tail = flat["tail"].to_numpy()[..., None]
+    freedom = tail + found["count"]
+    scale = np.sqrt(found["variance"] * (tail + found["squares"]) / freedom)
+    own = found["mean"] + scale * np.random.default_rng(seed).standard_t(freedom)
+    england = np.log(prices["england"].isel(data_year=-1).to_numpy())[:, None]
+    coords = {dim: prices[dim].to_numpy() for dim in ("placement", "area")}
+    ratio = national[..., -1][..., None] + place + own - england
+    return xr.DataArray(ratio, coords, ("draw", "placement", "area"), name="log_ratio")
+
+
+def price_table(posterior: xr.Dataset, prices: xr.Dataset, *, seed: int) -> pd.DataFrame:
+    """Return :func:`price_ratio` as a table, one row an area and placement.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``TABLE_COLUMNS``: mean and standard deviation of the log ratio, the median price of the base
+        year in 2025/26 prices and its 90 per cent interval.
+    """
+    ratio = price_ratio(posterior, prices, seed=seed)
+    ends = np.exp(ratio.quantile([0.05, 0.5, 0.95], "draw")) * prices["england"].isel(data_year=-1, drop=True)
+    held = {"log_ratio": ratio.mean("draw"), "log_ratio_sd": ratio.std("draw")}
+    held |= {name: ends.sel(quantile=q, drop=True) for name, q in (("price", 0.5), ("low", 0.05), ("high", 0.95))}
+    table = xr.Dataset(held).to_dataframe().reset_index().assign(base_year=int(prices["data_year"][-1]))
+    digits = {"log_ratio": 5, "log_ratio_sd": 5, "price": 0, "low": 0, "high": 0}
+    return table.sort_values(["placement", "area"])[TABLE_COLUMNS].round(digits).reset_index(drop=True)

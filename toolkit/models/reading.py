@@ -1,0 +1,181 @@
+"""An honest reading: what trials, the panel and both say of each outcome, and how far each rests on its prior."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from toolkit.models.effects import quadrature
+from toolkit.models.scales import STANDARDISED
+from toolkit.models.sources import panel_signal
+from toolkit.models.studies import Register, study_table
+
+POWERS = (0.8, 1.25)
+SENSITIVE = 0.05
+LEVEL = 0.9
+
+Array = NDArray[np.float64]
+
+
+def power_scaling(grid: xr.Dataset, *, variable: str = "mean_effect") -> pd.DataFrame:
+    """Return how much the posterior moves when the prior, or the likelihood, is raised to a power near one.
+
+    The cumulative Jensen-Shannon distance between the posterior and the scaled one, per doubling of the
+    power, computed on the exact grid: no importance sampling and no Monte Carlo error.
+
+    Parameters
+    ----------
+    grid
+        From `quadrature`.
+    variable
+        ``mean_effect`` or ``between_sites``.
+
+    Returns
+    -------
+    DataFrame
+        Index outcome; ``prior``, ``likelihood`` and ``diagnosis``: above 0.05 counts as sensitive.
+
+    References
+    ----------
+    Kallioinen, Paananen, Bürkner and Vehtari (2024), Statistics and Computing 34: 57.
+    """
+    point = "between_point" if variable == "mean_effect" else "mean_point"
+    rows = {}
+    for outcome in grid["outcome"].to_numpy():
+        held = grid.sel(outcome=outcome)
+        values, base = held[variable].to_numpy(), _marginal(held["weight"], point)
+        sense = {}
+        for part in ("prior", "likelihood"):
+            logs = held[f"log_{part}"] - held[f"log_{part}"].max()
+            moved = [held["weight"] * np.exp((power - 1) * logs) for power in POWERS]
+            distances = [_distance(values, base, _marginal(weight, point)) for weight in moved]
+            sense[part] = float(np.mean([d / abs(np.log2(p)) for d, p in zip(distances, POWERS, strict=True)]))
+        rows[str(outcome)] = sense | {"diagnosis": _diagnosis(**sense)}
+    return pd.DataFrame(rows).T.rename_axis("outcome").astype({"prior": float, "likelihood": float})
+
+
+def _marginal(weight: xr.DataArray, over: str) -> Array:
+    summed: Array = weight.sum(over).to_numpy()
+    return summed / summed.sum()
+
+
+def _distance(values: Array, first: Array, second: Array) -> float:
+    """Cumulative Jensen-Shannon distance of two distributions on one grid, the larger of both directions."""
+    found = []
+    for order in (slice(None), slice(None, None, -1)):
+        p, q = (np.cumsum(weight[order])[:-1].clip(1e-15) for weight in (first, second))
+        width, middle = np.abs(np.diff(values))[: len(p)], (p + q) / 2
+        total = sum((width * (one * np.log2(one / middle))).sum() for one in (p, q))
+        found.append(np.sqrt(max(0.0, total) / (width * (p + q)).sum()))
+    return float(max(found))
+
+
+def _diagnosis(prior: float, likelihood: float) -> str:
+    if prior >= SENSITIVE and likelihood >= SENSITIVE:
+        return "prior and studies pull apart, or both matter"
+    if prior >= SENSITIVE:
+        return "rests on the prior"
+    return "rests on the studies"
+
+
+def honest_reading(
+    register: Register,
+    *,
+    outcome_posterior: xr.Dataset,
+    reached_share: float | Mapping[str, float] | xr.DataArray,
+    spend_rise: float,
+    **pooling: Any,
+) -> pd.DataFrame:
+    """Return, for each outcome, what the trials, the panel and both together say.
+
+    Parameters
+    ----------
+    register
+        Tables by name, as for `effect_draws`.
+    outcome_posterior, reached_share, spend_rise
+        As for `panel_signal`.
+    **pooling
+        Arguments of `study_table`.
+
+    Returns
+    -------
+    DataFrame
+        Index outcome. ``studies`` and ``nulls`` (findings without a number); ``panel``, ``panel_low``,
+        ``panel_high``: relative change of the area's rate at the rise (odds, for attainment), an association;
+        for ``trials``, ``adjusted`` (for selective reporting) and ``combined``: mean effect per child reached
+        with its 90 per cent interval (risk ratio less one; standard deviations for attainment), and chance
+        that it is a benefit; ``*_prior_ratio``: posterior over prior standard deviation of the mean effect (1:
+        the data taught nothing); ``*_prior``, ``*_likelihood``: power-scaling sensitivity; ``reading`` in words.
+    """
+    priors, scales = register["priors"], register["outcome_scales"]
+    table, names = study_table(register, **pooling), list(register["outcome_scales"]["outcome"])
+    panel = panel_signal(outcome_posterior, scales=scales, reached_share=reached_share, spend_rise=spend_rise)
+    held = {"priors": priors, "outcomes": names}
+    grids = {
+        "trials": quadrature(table, **held),
+        "adjusted": quadrature(table, selection="prior", **held),
+        "combined": quadrature(table, panel=panel, **held),
+    }
+    silent = quadrature(table.iloc[:0], **held)["mean_effect_sd"]
+    parts = [_counts(table, names), _association(panel)]
+    for name, grid in grids.items():
+        parts.append(_effects(grid, scales).add_prefix(f"{name}_").rename(columns={f"{name}_mean": name}))
+        if name != "adjusted":
+            ratio = (grid["mean_effect_sd"] / silent).to_series().rename(f"{name}_prior_ratio")
+            parts += [ratio, power_scaling(grid)[["prior", "likelihood"]].add_prefix(f"{name}_")]
+    found = pd.concat(parts, axis=1).loc[names]
+    return found.assign(reading=[_say(row) for _, row in found.iterrows()]).rename_axis("outcome")
+
+
+def _counts(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    known = table["effect"].notna()
+    counts = {"studies": table[known].groupby("outcome").size(), "nulls": table[~known].groupby("outcome").size()}
+    return pd.DataFrame(counts).reindex(names).fillna(0).astype(int)
+
+
+def _association(panel: xr.Dataset) -> pd.DataFrame:
+    ends = {"panel": 0.5, "panel_low": 0.5 - LEVEL / 2, "panel_high": 0.5 + LEVEL / 2}
+    change = panel["change"].quantile(list(ends.values()), ("chain", "draw"))
+    table = np.expm1(change).transpose("outcome", "quantile").to_pandas()
+    return table.set_axis(list(ends), axis=1)
+
+
+def _effects(grid: xr.Dataset, scales: pd.DataFrame) -> pd.DataFrame:
+    """Mean, interval and chance of benefit of the mean effect, as a reader counts them."""
+    rows = {}
+    for outcome, scale in zip(scales["outcome"], scales["scale"], strict=True):
+        held = grid.sel(outcome=outcome)
+        values, weight = held["mean_effect"].to_numpy(), _marginal(held["weight"], "between_point")
+        below = np.cumsum(weight) - weight / 2
+        low, high = np.interp([0.5 - LEVEL / 2, 0.5 + LEVEL / 2], below, values)
+        harm = float(np.interp(0.0, values, below))
+        mean = float(held["mean_effect_mean"])
+        if scale == STANDARDISED:
+            rows[outcome] = (mean, low, high, 1 - harm)
+        else:
+            rows[outcome] = (*np.expm1([mean, low, high]), harm)
+    return pd.DataFrame(rows, index=["mean", "low", "high", "benefit_chance"]).T
+
+
+def _say(row: pd.Series) -> str:
+    """One sentence: what the trials say, whether the panel agrees, and what the combined effect rests on."""
+    sure = row["trials_benefit_chance"]
+    trials = "benefit is likely" if sure > 0.9 else "harm is likely" if sure < 0.1 else "cannot tell benefit from harm"
+    smd = row.name == "gcse_attainment"
+    agrees = (row["panel"] > 0) == smd
+    z = "clearly" if row["panel_low"] * row["panel_high"] > 0 else "no more than chance would"
+    moved = abs(row["combined"] - row["trials"]) > 0.25 * abs(row["trials_high"] - row["trials_low"]) / (2 * norm.ppf(0.95))
+    rests = _diagnosis(row["combined_prior"], row["combined_likelihood"])
+    return (
+        f"The {int(row['studies'])} studies and {int(row['nulls'])} findings without a number {_verb(trials)}{trials}; "
+        f"within areas more spend goes with {'better' if agrees else 'worse'} outcomes, {z}; "
+        f"the panel {'moves' if moved else 'hardly moves'} the trials; the combined effect {rests}."
+    )
+
+
+def _verb(text: str) -> str:
+    return "" if text.startswith("cannot") else "say that "

@@ -1,0 +1,339 @@
+"""A report on anyone's decision, from draws of the costs and effects of its options."""
+
+import base64
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+import xlsxwriter
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from toolkit import appraisal
+from toolkit.report import decision_figures as drawn
+from toolkit.report import decision_words as said
+from toolkit.report import words as w
+from toolkit.report.figures import svg
+from toolkit.report.html import shown
+from toolkit.report.tables import Table
+from toolkit.report.workbook import STYLES, inert
+from toolkit.report.workbook import _page as page
+from toolkit.report.workbook import _write as write_table
+from toolkit.schema import InputError
+
+POINTS = 501  # thresholds on a curve
+SHOWN_POINTS = 11  # of them in the tables
+NAMES = ("decide.html", "decide.xlsx")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A decision worked out.
+
+    Attributes
+    ----------
+    cost, effect
+        Draws of the options (option, draws).
+    threshold
+        What a unit of effect is taken to be worth, GBP.
+    unit
+        Name of a unit of effect.
+    options
+        From ``appraisal.icers``.
+    curves
+        From ``appraisal.decision_curves``, over thresholds that hold the chosen one.
+    information
+        From ``appraisal.evppi`` at the threshold, with coordinate kind (set); None without parameters.
+    cautions
+        What a reader must know first, such as too few draws.
+    """
+
+    cost: xr.DataArray
+    effect: xr.DataArray
+    threshold: float
+    unit: str
+    options: xr.Dataset
+    curves: xr.Dataset
+    information: xr.Dataset | None
+    cautions: tuple[str, ...]
+
+    @property
+    def here(self) -> xr.Dataset:
+        """The curves at the threshold."""
+        return self.curves.sel(threshold=self.threshold)
+
+
+def decide(
+    cost: xr.DataArray,
+    effect: xr.DataArray,
+    parameters: xr.Dataset | None = None,
+    *,
+    threshold: float,
+    highest: float | None = None,
+    groups: Mapping[str, tuple[str, ...]] | None = None,
+    unit: str = "a unit of effect",
+    seed: int = 0,
+) -> Decision:
+    """Work out a decision from draws: which option, how sure, and what is worth finding out.
+
+    Parameters
+    ----------
+    cost, effect
+        Money (GBP) and units of effect, dims (option, draws).
+    parameters
+        Variables over the same draws whose value of information is wanted.
+    threshold
+        What a unit of effect is worth, GBP.
+    highest
+        Upper end of the curves, two and a half times the threshold by default.
+    groups
+        Parameters to be learnt together, by the group's name.
+    unit
+        Name of a unit of effect, with its article.
+    seed
+        Of the shuffles that make the noise floor.
+
+    Raises
+    ------
+    InputError
+        If the thresholds do not increase, or as the functions of ``appraisal`` say.
+    """
+    highest = 2.5 * threshold if highest is None else highest
+    if not 0 < threshold < highest < np.inf:
+        raise InputError(
+            f"threshold {threshold:g}, highest {highest:g}: thresholds must increase from 0. "
+            "Mend: give a threshold above 0 and a highest one above it."
+        )
+    over = np.unique(np.append(np.linspace(0, highest, POINTS), threshold))
+    options = appraisal.icers(cost, effect, reference=str(cost["option"].values[0]))
+    curves = appraisal.decision_curves(cost, effect, over)
+    worth = appraisal.net_benefit(cost, effect, threshold)
+    information, cautions = _information(worth, parameters, groups or {}, seed)
+    return Decision(cost, effect, float(threshold), unit, options, curves, information, cautions)
+
+
+def _information(
+    worth: xr.DataArray, parameters: xr.Dataset | None, groups: Mapping[str, tuple[str, ...]], seed: int
+) -> tuple[xr.Dataset | None, tuple[str, ...]]:
+    if parameters is None:
+        return None, ()
+    singles = [str(name) for name in parameters.data_vars]
+    clash = sorted(set(singles) & set(groups))
+    if clash:
+        raise InputError(f"group {clash[0]!r}: has the name of a parameter. Mend: call the group something else.")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        found = appraisal.evppi(worth, parameters, of=[*singles, *groups.values()], seed=seed)
+    kinds = ["single"] * len(singles) + ["group"] * len(groups)
+    found = found.assign_coords(set=np.array([*singles, *groups], dtype=object), kind=("set", kinds))
+    return found, tuple(str(one.message) for one in caught)
+
+
+# Tables ------------------------------------------------------------------------------------------
+
+
+def tables(decision: Decision) -> dict[str, Table]:
+    """Return the decision's tables, for the page and the workbook alike."""
+    found = {"options": _options(decision), "curves": _along(decision), "at": _at(decision)}
+    if decision.information is not None:
+        found["knowing"] = _knowing(decision)
+    return found
+
+
+def _options(decision: Decision) -> Table:
+    table, reference = decision.options, str(decision.options.attrs["reference"])
+    columns = {
+        "Expected cost": (table["cost"].values, "pounds"),
+        "Expected effect": (table["effect"].values, "figure"),
+        "Standing": (table["status"].values.astype(str), "text"),
+        "ICER on the frontier": (table["icer"].values, "pounds"),
+        f"More cost than {reference}": (table["incremental_cost"].values, "pounds"),
+        f"More effect than {reference}": (table["incremental_effect"].values, "figure"),
+        f"ICER against {reference}": (table["icer_against_reference"].values, "pounds"),
+    }
+    note = (
+        "From cheapest to dearest, by expected values. ICER: more pounds for each further unit of effect, on the "
+        "frontier against the option before it there. Dominated: another option costs no more and does as much; "
+        "extendedly dominated: a mix of two others does more for the same money. An ICER against the reference where "
+        "both cost and effect are lower reads the other way round: pounds saved for each unit given up."
+    )
+    return _table("Costs, effects and cost-effectiveness ratios", "Option", columns, table["option"].values, note)
+
+
+def _at(decision: Decision) -> Table:
+    here = decision.here
+    names = here["option"].values
+    columns = {
+        "Expected net benefit": (here["expected_net_benefit"].values, "pounds"),
+        "Probability of being best": (here["probability_best"].values, "share"),
+        "Expected loss": (here["expected_loss"].values, "pounds"),
+    }
+    note = (
+        "Net benefit: units of effect at their worth, less cost. Expected loss: what choosing this option loses on "
+        "average against knowing the best in every draw; its least value is the EVPI."
+    )
+    return _table(f"If {decision.unit} is worth {w.money(decision.threshold)}", "Option", columns, names, note)
+
+
+def _along(decision: Decision) -> Table:
+    places = np.linspace(0, decision.curves.sizes["threshold"] - 1, SHOWN_POINTS).round().astype(int)
+    places = np.union1d(places, np.flatnonzero(decision.curves["threshold"] == decision.threshold))
+    chosen = decision.curves.isel(threshold=places)
+    columns: dict[str, tuple[Any, str]] = {"Best on average": (chosen["best_option"].values.astype(str), "text")}
+    for name in chosen["option"].values:
+        columns[f"Chance {name} is best"] = (chosen["probability_best"].sel(option=name).values, "share")
+    for name in chosen["option"].values:
+        columns[f"Expected loss, {name}"] = (chosen["expected_loss"].sel(option=name).values, "pounds")
+    columns["EVPI"] = (chosen["evpi"].values, "pounds")
+    worth = [w.money(float(value)) for value in chosen["threshold"].values]
+    return _table("Along the worth of a unit", f"Worth of {decision.unit}", columns, worth, "")
+
+
+def _knowing(decision: Decision) -> Table:
+    found = decision.information
+    assert found is not None
+    found = found.isel(set=np.argsort(-found["evppi"].values, kind="stable"))
+    columns = {
+        "Worth of knowing it": (found["evppi"].values, "pounds"),
+        "Standard error": (found["standard_error"].values, "pounds"),
+        "Floor of the noise": (found["noise_floor"].values, "pounds"),
+        "Share of knowing everything": (found["share_of_evpi"].values, "share"),
+        "Kind": (found["kind"].values.astype(str), "text"),
+    }
+    note = (
+        f"Expected value of partial perfect information if {decision.unit} is worth {w.money(decision.threshold)}, by "
+        "regression on splines. The floor of the noise is what the same regression finds in parameters shuffled to "
+        "mean nothing: a worth near it is nothing. Knowing everything is worth "
+        f"{w.money(float(found['evpi']))}."
+    )
+    return _table("What is worth finding out", "Parameter", columns, found["set"].values, note)
+
+
+def _table(title: str, rows: str, columns: Mapping[str, tuple[Any, str]], index: Any, note: str) -> Table:
+    frame = pd.DataFrame({name: values for name, (values, _) in columns.items()}, index=pd.Index(np.asarray(index)))
+    frame.columns = pd.MultiIndex.from_tuples([(name, "") for name in columns])
+    return Table(title, rows, frame, {name: kind for name, (_, kind) in columns.items()}, note=note)
+
+
+# Sentences, figures, files -----------------------------------------------------------------------
+
+
+def sentences(decision: Decision) -> list[str]:
+    """Return the decision in plain English, the answer first."""
+    here = decision.here
+    found = [said.best_choice(here, unit=decision.unit), said.ladder(decision.options, unit=decision.unit)]
+    found.append(said.ruled_out(decision.options))
+    found.append(said.worth_of_certainty(float(here["evpi"]), best=str(here["best_option"].item())))
+    if decision.information is not None:
+        found.append(said.most_useful(decision.information))
+    return [sentence for sentence in found if sentence]
+
+
+def figures(decision: Decision) -> dict[str, Figure]:
+    """Return the decision's figures by name."""
+    curves, unit = decision.curves, decision.unit
+    found = {
+        "plane": drawn.plot_plane(
+            decision.cost, decision.effect, reference=str(decision.options.attrs["reference"]),
+            threshold=decision.threshold, unit=unit,
+        ),
+        "acceptability": drawn.plot_acceptability(curves, unit=unit),
+        "expected_loss": drawn.plot_expected_loss(curves, unit=unit),
+        "evpi": drawn.plot_evpi(curves, unit=unit, threshold=decision.threshold),
+    }  # fmt: skip
+    if decision.information is not None:
+        found["knowing"] = drawn.plot_knowing(decision.information)
+    return found
+
+
+def render(decision: Decision) -> str:
+    """Return the decision as one self-contained HTML page."""
+    environment = Environment(
+        loader=PackageLoader("toolkit.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: w.tied(value) if type(value) is str else value,
+    )
+    pictures = {
+        name: "data:image/svg+xml;base64," + base64.b64encode(svg(figure).encode()).decode()
+        for name, figure in figures(decision).items()
+    }
+    return environment.get_template("decide.html.j2").render(
+        decision=decision,
+        sentences=sentences(decision),
+        tables={name: shown(table, level=0.9) for name, table in tables(decision).items()},
+        pictures=pictures,
+        best=str(decision.here["best_option"].item()),
+        worth=w.money(decision.threshold),
+        draws=w.number(decision.cost.size / decision.cost.sizes["option"], 0),
+    )
+
+
+def write(decision: Decision, build: Path) -> list[Path]:
+    """Write decide.html and decide.xlsx, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be replaced, as when a spreadsheet program holds it open.
+    """
+    build.mkdir(parents=True, exist_ok=True)
+    writers: tuple[Callable[[Path], Any], ...] = (
+        lambda path: path.write_text(render(decision), encoding="utf-8"),
+        lambda path: _workbook(decision, path),
+    )
+    with tempfile.TemporaryDirectory(dir=build, prefix=".writing-") as name:
+        for file, writer in zip(NAMES, writers, strict=True):
+            writer(Path(name) / file)
+        try:
+            for file in NAMES:
+                (Path(name) / file).replace(build / file)
+        except OSError as problem:
+            raise InputError(f"{build}: {problem.strerror}. Mend: close the files there, then run again.") from None
+    return [build / file for file in NAMES]
+
+
+def _workbook(decision: Decision, path: Path) -> None:
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    made = tables(decision)
+    with xlsxwriter.Workbook(str(path), options) as book:
+        styles = {name: book.add_format(style) for name, style in STYLES.items()}
+        summary = book.add_worksheet("Answer")
+        lines = [*decision.cautions, *sentences(decision)]
+        for row, line in enumerate(lines):
+            summary.write_string(row, 0, inert(line), styles["plain"])
+        row = write_table(summary, made["at"], len(lines) + 1, styles, 0.9)
+        write_table(summary, made["options"], row, styles, 0.9)
+        page(summary, [made["at"], made["options"]])
+        for name, key in (("Along the worth", "curves"), ("Finding out", "knowing")):
+            if key in made:
+                sheet = book.add_worksheet(name)
+                write_table(sheet, made[key], 0, styles, 0.9)
+                page(sheet, [made[key]])
+        _every_threshold(decision, book, styles)
+
+
+def _every_threshold(decision: Decision, book: Any, styles: Mapping[str, Any]) -> None:
+    """Put every point of the curves on a sheet of its own, for those who draw them again."""
+    curves = decision.curves
+    columns: dict[str, tuple[Any, str]] = {"Best on average": (curves["best_option"].values.astype(str), "text")}
+    for variable, kind in (
+        ("probability_best", "share"),
+        ("expected_net_benefit", "pounds"),
+        ("expected_loss", "pounds"),
+    ):
+        for name in curves["option"].values:
+            columns[f"{w.label(variable)}, {name}"] = (curves[variable].sel(option=name).values, kind)
+    columns["EVPI"] = (curves["evpi"].values, "pounds")
+    table = _table("Curves", f"Worth of {decision.unit}, £", columns, curves["threshold"].values, "")
+    sheet = book.add_worksheet("Curves")
+    write_table(sheet, table, 0, styles, 0.9)
+    page(sheet, [table])

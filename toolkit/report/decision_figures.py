@@ -1,0 +1,230 @@
+"""Figures of a decision, for anyone's draws: the plane, the curves, what knowing is worth, tornado and bridge."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from toolkit import appraisal
+from toolkit.appraisal.draws import flat, sample_dims
+from toolkit.report.figures import DARK, FONT, INK, LIGHT
+from toolkit.report.figures import _canvas as canvas
+from toolkit.report.figures import _money_axis as money_axis
+from toolkit.report.words import MINUS, figure, label, money, money_scale, number
+
+# Eight that differ in grey and in dash as well; a ninth option takes the first again and is told by its name.
+COLOURS = ("#12436d", "#d4580f", "#28a197", "#801650", "#6b6b6b", "#a285d1", "#3d3d3d", "#f46a25")
+DASHES: tuple[Any, ...] = ("-", (0, (7, 2)), (0, (2, 1)), (0, (4, 1, 1, 1)), (0, (1, 2)), (0, (9, 1)), "--", "-.")
+POINTS = 400  # of each option's cloud: more only hide each other
+BARS, FEWEST_BARS = 15, 5  # in a tornado or a chart of information; what is worth nothing is left out
+
+
+def plot_plane(cost: xr.DataArray, effect: xr.DataArray, *, reference: str, threshold: float, unit: str) -> Figure:
+    """Draw the incremental cost and effect of each option against one of them, and the line of the threshold."""
+    drawn, axes = canvas(4.6)
+    others = [name for name in cost["option"].values.astype(str) if name != reference]
+    gaps = {array.name: array - array.sel(option=reference, drop=True) for array in (cost, effect)}
+    costs, effects = (flat(gaps[name], leading=("option",)) for name in (cost.name, effect.name))
+    shown = np.linspace(0, costs.shape[1] - 1, min(POINTS, costs.shape[1])).astype(int)
+    places = [cost["option"].values.astype(str).tolist().index(name) for name in others]
+    for order, (name, place) in enumerate(zip(others, places, strict=True), start=1):
+        colour = COLOURS[order % len(COLOURS)]
+        axes.scatter(effects[place, shown], costs[place, shown], s=7, color=colour, alpha=0.35, linewidths=0)
+        axes.scatter(
+            effects[place].mean(), costs[place].mean(), s=90, color=colour, edgecolors="white", zorder=4, label=name
+        )
+    axes.axhline(0, color=INK, linewidth=1)
+    axes.axvline(0, color=INK, linewidth=1)
+    width = np.array(axes.get_xlim())
+    height = axes.get_ylim()
+    axes.plot(
+        width, width * threshold, color=INK, linestyle=(0, (5, 3)), linewidth=1.4, label=f"{money(threshold)} a unit"
+    )
+    axes.set_xlim(*width)
+    axes.set_ylim(*height)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: figure(float(f"{x:.12g}"))))
+    axes.set_xlabel(f"More effect than {reference} ({unit})", fontsize=FONT)
+    money_axis(axes.yaxis, costs[places].mean(1), f"More cost than {reference}")
+    return _legend(drawn, axes)
+
+
+def plot_acceptability(curves: xr.Dataset, *, unit: str) -> Figure:
+    """Draw the probability that each option is best, and the frontier of the one best on average."""
+    drawn, axes = _curves(curves["probability_best"], curves, unit=unit)
+    best = curves["probability_best"].sel(option=curves["best_option"])
+    axes.plot(curves["threshold"], best, color="#ffdd00", linewidth=7, alpha=0.6, zorder=1, label="Best on average")
+    axes.set_ylim(0, 1)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.0%}"))
+    axes.set_ylabel("Probability of being best", fontsize=FONT)
+    return _legend(drawn, axes)
+
+
+def plot_expected_loss(curves: xr.Dataset, *, unit: str) -> Figure:
+    """Draw what each option is expected to lose against knowing the best; the lowest line is the EVPI."""
+    drawn, axes = _curves(curves["expected_loss"], curves, unit=unit)
+    axes.plot(curves["threshold"], curves["evpi"], color="#ffdd00", linewidth=7, alpha=0.6, zorder=1, label="EVPI")
+    axes.set_ylim(bottom=0)
+    money_axis(axes.yaxis, curves["expected_loss"].values, "Expected loss")
+    return _legend(drawn, axes)
+
+
+def plot_evpi(curves: xr.Dataset, *, unit: str, threshold: float) -> Figure:
+    """Draw the expected value of perfect information over the thresholds."""
+    drawn, axes = canvas(3.4)
+    axes.fill_between(curves["threshold"], curves["evpi"], color=LIGHT, alpha=0.6, linewidth=0)
+    axes.plot(curves["threshold"], curves["evpi"], color=DARK, linewidth=2.2)
+    axes.axvline(threshold, color=INK, linewidth=1, linestyle=(0, (1, 2)))
+    axes.set_ylim(bottom=0)
+    axes.set_xlim(float(curves["threshold"][0]), float(curves["threshold"][-1]))
+    money_axis(axes.xaxis, curves["threshold"].values, f"Worth of {unit}")
+    money_axis(axes.yaxis, curves["evpi"].values, "Value of knowing everything")
+    return drawn
+
+
+def plot_knowing(information: xr.Dataset, *, names: Mapping[str, str] | None = None) -> Figure:
+    """Draw what knowing each set exactly is worth, with its standard error and the floor of the noise.
+
+    Parameters
+    ----------
+    information
+        From ``appraisal.evppi`` or ``value_of_knowing``, one number a set.
+    names
+        What a reader calls each set.
+    """
+    worth = information["evppi"].values
+    order = np.argsort(worth, kind="stable")[-BARS:]
+    table = information.isel(set=order[max(0, len(order) - max(FEWEST_BARS, int((worth > 0).sum()))) :])
+    drawn, axes = canvas(1.5 + 0.36 * table.sizes["set"])
+    rows, worth, error = np.arange(table.sizes["set"]), table["evppi"].values, table["standard_error"].values
+    group = np.array(table["kind"].values == "group") if "kind" in table.coords else np.zeros(len(rows), bool)
+    axes.barh(rows, worth, height=0.56, color=np.where(group, DARK, LIGHT).tolist(), edgecolor=DARK, linewidth=0.8)
+    axes.hlines(rows, np.maximum(worth - error, 0), worth + error, color=INK, linewidth=1.3)
+    axes.scatter(table["noise_floor"], rows, marker="|", s=170, color="#d4351c", linewidths=2.2, zorder=4)
+    axes.axvline(float(table["evpi"]), color=INK, linewidth=1.2, linestyle=(0, (5, 3)))
+    axes.set_yticks(rows, [_tick(one, names) for one in table["set"].values])
+    axes.grid(visible=False, axis="y")
+    axes.set_xlim(0, 1.08 * max(float(table["evpi"]), float((worth + error).max()), 1e-12))
+    money_axis(axes.xaxis, np.append(worth, float(table["evpi"])), "Value of knowing it exactly")
+    said = "Whiskers: one standard error; red: floor of the noise; dashed: knowing everything"
+    return _noted(drawn, said + ("; dark: groups" if group.any() else ""))
+
+
+def plot_tornado(table: xr.Dataset, *, title: str, names: Mapping[str, str] | None = None) -> Figure:
+    """Draw the answer expected at the lower and upper end of each parameter, the widest swing at the top.
+
+    Parameters
+    ----------
+    table
+        From ``appraisal.tornado``.
+    title
+        What the answer is, without its unit of money.
+    names
+        What a reader calls each parameter.
+    """
+    shown = table.isel(parameter=slice(0, BARS)).isel(parameter=slice(None, None, -1))
+    drawn, axes = canvas(1.5 + 0.36 * shown.sizes["parameter"])
+    rows, centre = np.arange(shown.sizes["parameter"]), float(shown["expected"])
+    for side, colour in (("at_lower", LIGHT), ("at_upper", DARK)):
+        ends = shown[side].values - centre
+        axes.barh(rows, ends, left=centre, height=0.56, color=colour, edgecolor=DARK, linewidth=0.8,
+                  label=f"Parameter at its {side.removeprefix('at_')} end")  # fmt: skip
+    axes.axvline(centre, color=INK, linewidth=1)
+    axes.set_yticks(rows, [_tick(one, names) for one in shown["parameter"].values])
+    axes.grid(visible=False, axis="y")
+    money_axis(axes.xaxis, np.append(shown["at_lower"].values, shown["at_upper"].values), title)
+    _noted(drawn, f"Ends: {float(table.attrs['level']):.0%} interval of each")
+    return _legend(drawn, axes)
+
+
+def plot_bridge(bridged: xr.Dataset) -> Figure:
+    """Draw the expected result from unadjusted to adjusted, a step for each adjustment.
+
+    Parameters
+    ----------
+    bridged
+        From ``appraisal.bridge``, one account.
+    """
+    dims = sample_dims(bridged["result"])
+    expected = bridged.drop_vars("value", errors="ignore").mean(dims)
+    after, change = expected["result"].values, expected["contribution"].values
+    names = bridged["step"].values.astype(str)
+    drawn, axes = canvas(4.0)
+    whole = np.array([position in (0, len(names) - 1) for position in range(len(names))])
+    bottom = np.where(whole, 0.0, after - change)
+    colours = np.where(whole, DARK, np.where(change < 0, "#d4580f", "#28a197")).tolist()
+    axes.bar(range(len(names)), change, bottom=bottom, width=0.62, color=colours, edgecolor=INK, linewidth=0.6)
+    for place in range(len(names) - 1):
+        axes.hlines(after[place], place + 0.31, place + 0.69, color=INK, linewidth=0.8)
+    scale, _, decimals = money_scale(after)
+    high = np.maximum(np.where(whole, np.maximum(after, 0), after), after - change * ~whole)
+    for place, value in enumerate(change):
+        sign = "" if whole[place] or value < 0 else "+"
+        axes.annotate(sign + number(value / scale, decimals), (place, high[place]), xytext=(0, 3),
+                      textcoords="offset points", ha="center", fontsize=FONT - 1)  # fmt: skip
+    axes.axhline(0, color=INK, linewidth=1)
+    axes.margins(y=0.12)
+    values = bridged["value"].values if "value" in bridged else np.full(len(names), np.nan)
+    ticks = [
+        label(name) + ("" if np.isnan(v) else f"\n{v:g}".replace("-", MINUS))
+        for name, v in zip(names, values, strict=True)
+    ]
+    axes.set_xticks(range(len(names)), ticks, rotation=40, ha="right", rotation_mode="anchor")
+    axes.grid(visible=False, axis="x")
+    money_axis(axes.yaxis, after, "Expected net present value")
+    return drawn
+
+
+def plot_medium_term(view: xr.DataArray, *, level: float = 0.90) -> Figure:
+    """Draw what the option adds to one budget in the cash of each year, and the running total.
+
+    Parameters
+    ----------
+    view
+        From ``appraisal.medium_term_view``.
+    """
+    drawn, axes = canvas(3.8)
+    rows = np.arange(view.sizes["year"])
+    net = appraisal.summarise(view.sel(line="net"), level=level)
+    axes.bar(rows, net["mean"], width=0.55, color=LIGHT, edgecolor=DARK, linewidth=0.8, label="Net in the year")
+    axes.vlines(rows, net["lower"], net["upper"], color=INK, linewidth=1.3)
+    running = view.sel(line="cumulative").mean(sample_dims(view))
+    axes.plot(rows, running, color="#d4580f", linewidth=2.2, marker="o", label="Running total")
+    axes.axhline(0, color=INK, linewidth=1)
+    axes.set_xticks(rows, view["financial_year"].values.astype(str))
+    money_axis(axes.yaxis, np.append(running.values, net["mean"].values), "Budget effect, cash of each year")
+    _noted(drawn, f"Whiskers: {level:.0%} interval; gains are above the line")
+    return _legend(drawn, axes)
+
+
+def _tick(name: object, names: Mapping[str, str] | None) -> str:
+    """Name a bar: what a sentence calls "the effect on care" is "Effect on care" here."""
+    said = (names or {}).get(str(name))
+    return str(name) if said is None else label(said.removeprefix("the ").removeprefix("figure "))
+
+
+def _curves(values: xr.DataArray, curves: xr.Dataset, *, unit: str) -> tuple[Figure, Axes]:
+    drawn, axes = canvas(4.2)
+    for order, name in enumerate(curves["option"].values.astype(str)):
+        look = {"color": COLOURS[order % len(COLOURS)], "linestyle": DASHES[order % len(DASHES)]}
+        axes.plot(curves["threshold"], values.sel(option=name), linewidth=2.2, label=name, zorder=3, **look)
+    axes.set_xlim(float(curves["threshold"][0]), float(curves["threshold"][-1]))
+    money_axis(axes.xaxis, curves["threshold"].values, f"Worth of {unit}")
+    return drawn, axes
+
+
+def _legend(drawn: Figure, axes: Axes) -> Figure:
+    handles, names = axes.get_legend_handles_labels()
+    drawn.legend(handles, names, loc="outside lower center", ncols=min(4, len(names)), frameon=False, fontsize=FONT,
+                 handlelength=2.6)  # fmt: skip
+    return drawn
+
+
+def _noted(drawn: Figure, said: str) -> Figure:
+    drawn.text(0.995, 0.995, said, ha="right", va="top", fontsize=FONT - 1.5, color=INK)
+    drawn.set_layout_engine("constrained", rect=(0, 0, 1, 0.95))
+    return drawn
