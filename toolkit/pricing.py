@@ -72,11 +72,12 @@ class _Desk:
         register: evidence.Register,
     ) -> None:  # fmt: skip
         self.scenario, self.draws = scenario, draws
-        posterior = fitted["posterior"].to_dataset()
+        # Labels that nothing here uses would be carried through every operation of every area.
+        posterior = fitted["posterior"].to_dataset().reset_coords(drop=True)
         self.baseline, self.national = posterior["baseline_rate"], posterior["baseline_national"]
         aligned(self.baseline, draws, effects)
-        self.effects = effects["new_site_effect"]
-        self.base = evidence.base_year(statistics)
+        self.effects = effects["new_site_effect"].reset_coords(drop=True)
+        self.base = evidence.base_year(statistics).reset_coords(drop=True)
         self.local = evidence.local_price_ratio(statistics, like=draws, seed=scenario.seed)
         self.rows = costing.components(register.tables["cost_components"], outcomes=scenario.outcomes)
         years = np.arange(scenario.horizon)

@@ -99,7 +99,11 @@ def run(
 
 
 def reprice(
-    finished: Run, adjustments: Mapping[str, float], *, statistics: xr.Dataset | None = None
+    finished: Run,
+    adjustments: Mapping[str, float],
+    *,
+    statistics: xr.Dataset | None = None,
+    register: evidence.Register | None = None,
 ) -> xr.DataArray:
     """Return a run's net present value under other adjustments, on the run's own draws; nothing is fitted.
 
@@ -111,8 +115,8 @@ def reprice(
         New values of the scenario's adjustments, of ``replication`` and ``take_up``, and of
         ``confidence_benefit`` and ``confidence_cost``, which correct all benefits and the programme's cost by
         a proportion; what is not named stays as the scenario has it.
-    statistics
-        Those the run was made with, if not the shipped ones.
+    statistics, register
+        Those the run was made with, if not the shipped ones; given, they need not be read again.
 
     Returns
     -------
@@ -128,17 +132,12 @@ def reprice(
     correct = {side: 1.0 + given.pop(f"confidence_{side}", 0.0) for side in ("benefit", "cost")}
     effect = {name: given.pop(name) for name in ("replication", "take_up") if name in given}
     scenario = scenarios.change(finished.scenario, effect=effect, adjustments=given)
-    tree, register = finished.tree, evidence.load_register()
-    priced = price(
-        tree,
-        evidence.load_statistics() if statistics is None else statistics,
-        scenario,
-        tree["assumptions/draws"].to_dataset(),
-        tree["effects"].to_dataset(),
-        register,
-        areas=json.loads(tree.attrs["areas"]),
-    )
-    result = _appraise(priced, scenario, tree["assumptions/draws"].to_dataset())
+    tree = finished.tree
+    draws, effects = tree["assumptions/draws"].to_dataset(), tree["effects"].to_dataset()
+    statistics = evidence.load_statistics() if statistics is None else statistics
+    register = evidence.load_register() if register is None else register
+    areas = json.loads(str(tree.attrs["areas"]))
+    result = _appraise(price(tree, statistics, scenario, draws, effects, register, areas=areas), scenario, draws)
     worth = (result["npsv"] + result["programme_cost"]) * correct["benefit"]
     return (worth - result["programme_cost"] * correct["cost"]).assign_attrs(result["npsv"].attrs)
 

@@ -1,13 +1,13 @@
 """What a run needs to know of each area in the base year: its latest counts and its own placement prices."""
 
 import zlib
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
-from toolkit.schema import INDICATORS, SAMPLE_DIMS
-
-PRICE_YEARS = 3  # the latest years of an area's price over England's that speak for it
+from toolkit.evidence.tables import load_table
+from toolkit.schema import INDICATORS, SAMPLE_DIMS, InputError
 
 
 def base_year(statistics: xr.Dataset) -> xr.Dataset:
@@ -41,46 +41,49 @@ def base_year(statistics: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(latest)
 
 
-def local_price_ratio(statistics: xr.Dataset, *, like: xr.Dataset, seed: int) -> xr.Dataset:
-    """Draw each area's price of a looked-after week over England's, partially pooled.
+def local_price_ratio(
+    statistics: xr.Dataset, *, like: xr.Dataset, seed: int, folder: Path | None = None
+) -> xr.Dataset:
+    """Draw each area's price of a placement over England's in the latest year, by placement type.
 
-    The log ratio of the latest three years is shrunk towards nought by its own year-to-year noise: the
-    normal-normal posterior, exact for known variances, which are estimated from all areas at once.
+    The log ratios come from the fitted model of placement prices (``models.placements``, made anew by
+    ``outcomes evidence pool``): area effects with memory, so that the latest years speak, and errors that
+    allow for wild returns. Drawing from its table keeps samplers out of a run.
 
     Parameters
     ----------
     statistics
-        From ``load_statistics``: ``care_week_price`` and ``children_looked_after``.
+        From ``load_statistics``: which areas.
     like
         Anything with ``chain`` and ``draw``.
     seed
         Seed of the run.
+    folder
+        Data folder; the shipped one by default.
 
     Returns
     -------
     Dataset
-        ``care`` (area, chain, draw), dimensionless. An area without prices is drawn from the spread
-        between areas.
+        ``care`` (all looked-after children), ``residential`` and ``fostering`` (area, chain, draw),
+        dimensionless. An area without prices is drawn from the spread within its region.
 
-    References
-    ----------
-    Gelman, A. et al. (2013). Bayesian Data Analysis, 3rd ed., section 2.5.
+    Raises
+    ------
+    InputError
+        If an area has no row in the table.
     """
-    price, children = statistics["care_week_price"], statistics["children_looked_after"]
-    england = (price * children).sum("area") / children.where(price.notnull()).sum("area")
-    log_ratio = xr.DataArray(np.log(price / england)).isel(data_year=slice(-PRICE_YEARS, None))
-    count = log_ratio.notnull().sum("data_year")
-    mean = log_ratio.mean("data_year").fillna(0.0)
-    noise = float(log_ratio.var("data_year", ddof=1).mean()) / count.where(count > 0, np.inf)
-    between = max(float(log_ratio.mean("data_year").var(ddof=1) - noise.where(count > 0).mean()), 1e-6)
-    weight = between / (between + noise.where(count > 0, np.inf)).fillna(np.inf)
-    spread = (between * (1.0 - weight)) ** 0.5
-    stream = np.random.default_rng([seed, zlib.crc32(b"local_price_ratio")])
-    shape = (price.sizes["area"], *(like.sizes[dim] for dim in SAMPLE_DIMS))
-    noise_draws = xr.DataArray(
-        stream.standard_normal(shape),
-        dims=("area", *SAMPLE_DIMS),
-        coords={"area": price["area"].values, **{dim: like[dim].values for dim in SAMPLE_DIMS}},
-    )
-    log_drawn = (weight * mean).reset_coords(drop=True) + spread.reset_coords(drop=True) * noise_draws
-    return xr.Dataset({"care": xr.DataArray(np.exp(log_drawn)).assign_attrs(units="1")})
+    areas = statistics["area"].values
+    table = load_table("reference/placement_prices", folder).set_index(["placement", "area"])
+    shape = (len(areas), *(like.sizes[dim] for dim in SAMPLE_DIMS))
+    coords = {"area": areas, **{dim: like[dim].values for dim in SAMPLE_DIMS}}
+    drawn = {}
+    for placement in table.index.unique("placement"):
+        rows = table.loc[placement].reindex(areas)
+        lacking = rows.index[rows["log_ratio"].isna()]
+        if len(lacking):
+            raise InputError(f"placement_prices.csv: no {placement} price for {lacking[0]}. Mend: outcomes evidence pool.")
+        stream = np.random.default_rng([seed, zlib.crc32(f"local_price_ratio {placement}".encode())])
+        centre, spread = (rows[name].to_numpy()[:, None, None] for name in ("log_ratio", "log_ratio_sd"))
+        ratio = np.exp(centre + spread * stream.standard_normal(shape))
+        drawn[placement] = xr.DataArray(ratio, coords, ("area", *SAMPLE_DIMS), attrs={"units": "1"})
+    return xr.Dataset(drawn)

@@ -1,10 +1,10 @@
 """PyMC models from Dataset to posterior, one module a model, and the checks they must pass."""
 
-import pytensor
+from pytensor.configdefaults import config
 
 # numba brings its own linear algebra. Saying so here keeps PyTensor from looking for a library to link
 # with and warning every user who installed it with pip.
-pytensor.config.blas__ldflags = ""
+config.blas__ldflags = ""
 
 from toolkit.models.diagnose import diagnose, passed  # noqa: E402
 from toolkit.models.effects import effects, quadrature  # noqa: E402

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import nutpie
 import pymc as pm
-import pytensor
 import xarray as xr
+from pytensor.configdefaults import config
 from rich.console import Console
 
 from toolkit.schema import InputError
@@ -113,7 +113,7 @@ def compile_model(model: pm.Model) -> Any:
     ``fastmath`` is off so that a warm and a cold compile cache give the same draws. The few functions that
     run once, in Python, spare the user a C compiler and its warnings.
     """
-    with pytensor.config.change_flags(numba__fastmath=False, cxx=""):
+    with config.change_flags(numba__fastmath=False, cxx=""):
         return nutpie.compile_pymc_model(model)
 
 
@@ -129,7 +129,8 @@ def _check_settings(**settings: float) -> None:
 
 def _sample(compiled: Any, **settings: Any) -> xr.DataTree:
     try:
-        return nutpie.sample(compiled, save_warmup=False, **settings)
+        tree: xr.DataTree = nutpie.sample(compiled, save_warmup=False, **settings)
+        return tree
     except RuntimeError as error:
         if "nitialization" not in str(error):
             raise

@@ -14,6 +14,7 @@ References
 import inspect
 import math
 import sys
+from collections.abc import Sequence
 from typing import Any
 from zlib import crc32
 
@@ -178,60 +179,60 @@ def area_log_probability(deviation: Array, cholesky: Array) -> tuple[float, Arra
     return log_p, on_deviation, on_cholesky
 
 
-class CellLogProbability(Op):  # type: ignore[misc]
+class CellLogProbability(Op):
     """The kernel of cells as one node of the graph, so that compiling it costs the same for any number of cells."""
 
     __props__ = ()
 
-    def make_node(self, *inputs: Any) -> Apply:
+    def make_node(self, *inputs: Any) -> Apply[Any]:
         """Take eta, log_size, lower, upper, exposure and family, each with three dims."""
         tensors = [pt.as_tensor_variable(value) for value in inputs]
         return Apply(self, tensors, [pt.dtensor3(shape=tensors[0].type.shape) for _ in range(3)])
 
-    def perform(self, node: Apply, inputs: list[Array], outputs: list[list[Array]]) -> None:
+    def perform(self, node: Apply[Any], inputs: Sequence[Any], output_storage: list[list[Any]]) -> None:
         """Evaluate outside numba's own mode."""
-        for storage, value in zip(outputs, cell_log_probabilities(*inputs), strict=True):
+        for storage, value in zip(output_storage, cell_log_probabilities(*inputs), strict=True):
             storage[0] = value
 
-    def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
+    def infer_shape(self, node: Apply[Any], shapes: list[Any]) -> list[Any]:
         """Return the shape of eta for all three outputs."""
         return [shapes[0]] * 3
 
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+    def connection_pattern(self, node: Apply[Any]) -> list[list[bool]]:
         """Say that only the log-probability can be differentiated, on eta and log_size."""
         return [[True, False, False]] * 2 + [[False] * 3] * (len(node.inputs) - 2)
 
-    def pullback(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:
+    def pullback(self, inputs: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
         """Multiply by the slopes that the forward pass has already found."""
         on_size = (cotangents[0] * outputs[2]).sum(axis=(1, 2), keepdims=True)
         return [cotangents[0] * outputs[1], on_size] + [DisconnectedType()() for _ in inputs[2:]]
 
 
-class AreaLogProbability(Op):  # type: ignore[misc]
+class AreaLogProbability(Op):
     """The kernel of areas as one node: PyTensor's own triangular solve takes several times longer to compile."""
 
     __props__ = ()
 
-    def make_node(self, *inputs: Any) -> Apply:
+    def make_node(self, *inputs: Any) -> Apply[Any]:
         """Take the deviations of areas from their means and the lower triangle."""
         tensors = [pt.as_tensor_variable(value) for value in inputs]
         return Apply(self, tensors, [pt.dscalar(), *(tensor.type() for tensor in tensors)])
 
-    def perform(self, node: Apply, inputs: list[Array], outputs: list[list[Array]]) -> None:
+    def perform(self, node: Apply[Any], inputs: Sequence[Any], output_storage: list[list[Any]]) -> None:
         """Evaluate outside numba's own mode."""
         log_p, *slopes = area_log_probability(*inputs)
-        for storage, value in zip(outputs, (np.asarray(log_p), *slopes), strict=True):
+        for storage, value in zip(output_storage, (np.asarray(log_p), *slopes), strict=True):
             storage[0] = value
 
-    def infer_shape(self, node: Apply, shapes: list[Any]) -> list[Any]:
+    def infer_shape(self, node: Apply[Any], shapes: list[Any]) -> list[Any]:
         """Return a scalar, and slopes of the shape of the arguments."""
         return [(), *shapes]
 
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+    def connection_pattern(self, node: Apply[Any]) -> list[list[bool]]:
         """Say that only the log-density can be differentiated."""
         return [[True, False, False]] * 2
 
-    def pullback(self, inputs: list[Any], outputs: list[Any], cotangents: list[Any]) -> list[Any]:
+    def pullback(self, inputs: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
         """Multiply by the slopes that the forward pass has already found."""
         return [cotangents[0] * slope for slope in outputs[1:]]
 
@@ -240,18 +241,18 @@ class AreaLogProbability(Op):  # type: ignore[misc]
 _KERNEL_VERSION = crc32(inspect.getsource(sys.modules[__name__]).encode())
 
 
-@register_funcify_default_op_cache_key(CellLogProbability)  # type: ignore[untyped-decorator]
+@register_funcify_default_op_cache_key(CellLogProbability)  # type: ignore[no-untyped-call, untyped-decorator]
 def _numba_cells(op: Op, **_: Any) -> tuple[Any, int]:
-    @numba_njit  # type: ignore[untyped-decorator]
+    @numba_njit
     def kernel(eta: Array, log_size: Array, lower: Array, upper: Array, exposure: Array, family: Array) -> Any:
         return cell_log_probabilities(eta, log_size, lower, upper, exposure, family)
 
     return kernel, _KERNEL_VERSION
 
 
-@register_funcify_default_op_cache_key(AreaLogProbability)  # type: ignore[untyped-decorator]
+@register_funcify_default_op_cache_key(AreaLogProbability)  # type: ignore[no-untyped-call, untyped-decorator]
 def _numba_areas(op: Op, **_: Any) -> tuple[Any, int]:
-    @numba_njit  # type: ignore[untyped-decorator]
+    @numba_njit
     def kernel(deviation: Array, cholesky: Array) -> Any:
         log_p, on_deviation, on_cholesky = area_log_probability(deviation, cholesky)
         return np.asarray(log_p), on_deviation, on_cholesky
@@ -261,7 +262,8 @@ def _numba_areas(op: Op, **_: Any) -> tuple[Any, int]:
 
 def log_probability(value: Any, eta: Any, log_size: Any, upper: Any, exposure: Any, family: Any) -> Any:
     """Return the log-probability of the intervals from ``value`` to ``upper`` as a symbolic array, for a PyMC model."""
-    return CellLogProbability()(eta, log_size, value, upper, exposure, family)[0]
+    log_p, _, _ = CellLogProbability().make_node(eta, log_size, value, upper, exposure, family).outputs
+    return log_p
 
 
 def simulate(

@@ -28,7 +28,7 @@ from scipy.linalg import block_diag, eigh, null_space
 
 from toolkit.models.design import design_of
 from toolkit.models.likelihoods import AreaLogProbability, log_probability, simulate
-from toolkit.models.priors import load_priors, prior, setting
+from toolkit.models.priors import load_priors, prior, setting, unnamed_prior
 from toolkit.models.rates import complete
 from toolkit.schema import INDICATORS
 
@@ -115,15 +115,7 @@ def _area_level(design: xr.Dataset, table: pd.DataFrame, coefficient: dict[str, 
         + coefficient["spend_between"][:, None] * fitted["spend_between"].values
         + coefficient["low_income"][:, None] * fitted["low_income_between"].values
     )
-    names = list(design["indicator"].values)
-    cholesky, _, _ = pm.LKJCholeskyCov(
-        "area_cholesky",
-        n=len(names),
-        eta=setting("area_correlation", table, "lkj"),
-        sd_dist=prior("area_sd", table, names, register=False),
-        compute_corr=True,
-        store_in_trace=False,
-    )
+    cholesky = _area_cholesky(list(design["indicator"].values), table)
     return pm.CustomDist(
         "area_level",
         mean,
@@ -135,8 +127,23 @@ def _area_level(design: xr.Dataset, table: pd.DataFrame, coefficient: dict[str, 
     )
 
 
+def _area_cholesky(names: list[str], table: pd.DataFrame) -> Any:
+    """Lower triangle of the covariance of areas between indicators; of one indicator its standard deviation."""
+    if len(names) == 1:
+        return prior("area_sd", table, names, name="area_cholesky")[:, None]
+    cholesky, _, _ = pm.LKJCholeskyCov(
+        "area_cholesky",
+        n=len(names),
+        eta=setting("area_correlation", table, "lkj"),
+        sd_dist=unnamed_prior("area_sd", table, names),
+        compute_corr=True,
+        store_in_trace=False,
+    )
+    return cholesky
+
+
 def _area_log_probability(value: Any, mean: Any, cholesky: Any) -> Any:
-    return AreaLogProbability()(value - mean, cholesky)[0]
+    return AreaLogProbability().make_node(value - mean, cholesky).outputs[0]
 
 
 def _simulate_areas(mean: Any, cholesky: Any, rng: np.random.Generator | None = None, size: Any = None) -> Any:

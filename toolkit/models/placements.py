@@ -60,8 +60,9 @@ def placements(prices: xr.Dataset, *, priors: pd.DataFrame) -> pm.Model:
         steps = growth[:, None] + _half("national_step", priors)[:, None] * pm.Normal("step", 0, 1, shape=shape)
         path = pt.concatenate([start[:, None], start[:, None] + pt.cumsum(steps, axis=1)], axis=1)
         national = pm.Deterministic("national", path, dims=("placement", "data_year"))
-        offset = _half("region_sd", priors)[:, None] * pm.Normal("region_raw", 0, 1, dims=("placement", "region"))
-        offset = pm.Deterministic("region_effect", offset, dims=("placement", "region"))
+        raw = pm.Normal("region_raw", 0, 1, dims=("placement", "region"))
+        raw = _half("region_sd", priors)[:, None] * (raw - raw.mean(axis=1, keepdims=True))
+        offset = pm.Deterministic("region_effect", raw, dims=("placement", "region"))
         memory = pm.Beta("persistence", *shape_of(priors, MODEL, "persistence"), dims="placement")
         extra = pm.Gamma("tail_extra", *shape_of(priors, MODEL, "tail_extra"), dims="placement")
         tail = pm.Deterministic("tail", LEAST_TAIL + extra, dims="placement")
@@ -72,6 +73,27 @@ def placements(prices: xr.Dataset, *, priors: pd.DataFrame) -> pm.Model:
         found = _filter(gap, np.isfinite(observed), _log_size(prices), log=pt.log, exp=pt.exp, **parts)
         pm.Potential("prices", _log_density(found, tail[:, None]).sum())
     return model
+
+
+def set_aside(prices: xr.Dataset, *, priors: pd.DataFrame) -> xr.DataArray:
+    """Mark prices that no neighbouring year bears out (placement, area, data_year).
+
+    Parameters
+    ----------
+    prices
+        From ``evidence.placement_prices``.
+    priors
+        The table of priors: ``set_aside_factor``, how many times above or below every neighbouring year's
+        price, each over England's, a price must lie.
+    """
+    rows = priors[(priors["model"] == MODEL) & (priors["parameter"] == "set_aside_factor")]
+    if rows.empty:
+        raise InputError(f"priors: model '{MODEL}' has no row for set_aside_factor. Mend: add one.")
+    ratio = np.log(prices["price"] / prices["england"])
+    near = [abs(ratio - ratio.shift(data_year=step)) for step in (-1, 1)]
+    close = [gap <= float(np.log(rows["arg1"].iloc[0])) for gap in near]
+    alone = near[0].isnull() & near[1].isnull()
+    return ratio.notnull() & ~close[0] & ~close[1] & ~alone
 
 
 def _normal(name: str, priors: pd.DataFrame) -> pt.TensorVariable:

@@ -1,7 +1,7 @@
 """Priors read from one table, so that no number of theirs stands in code."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -41,11 +41,11 @@ def load_priors(model: str, priors: pd.DataFrame | None = None) -> pd.DataFrame:
     return rows
 
 
-def row_of(parameter: str, table: pd.DataFrame, indicator: str | None = None) -> pd.Series | None:
+def row_of(parameter: str, table: pd.DataFrame, indicator: str | None = None) -> "pd.Series[Any] | None":
     """Return the row ``parameter[indicator]`` if there is one, else ``parameter``, else None."""
     for key in (f"{parameter}[{indicator}]", parameter):
         if key in table.index:
-            return table.loc[key]
+            return cast("pd.Series[Any]", table.loc[key])
     return None
 
 
@@ -63,28 +63,38 @@ def setting(parameter: str, table: pd.DataFrame, kind: str, *, indicator: str | 
     return first if np.isnan(second) else (first, second)
 
 
-def prior(parameter: str, table: pd.DataFrame, indicators: Sequence[str], *, register: bool = True) -> Any:
-    """Add a parameter with one element an indicator to the model in context, or return it unregistered.
+def prior(parameter: str, table: pd.DataFrame, indicators: Sequence[str], *, name: str | None = None) -> Any:
+    """Add a parameter with one element an indicator to the model in context, under its own or another name.
 
     Raises
     ------
     InputError
-        If an indicator has no row, or the rows name an unknown distribution or differ in it.
+        If an indicator has no row, or the rows name an unknown distribution, differ in it or lack an argument.
     """
-    rows = [row_of(parameter, table, name) for name in indicators]
-    lacking = [name for name, row in zip(indicators, rows, strict=True) if row is None]
-    if lacking:
+    distribution, arguments = _chosen(parameter, table, indicators)
+    return distribution(name or parameter, **arguments, dims="indicator")
+
+
+def unnamed_prior(parameter: str, table: pd.DataFrame, indicators: Sequence[str]) -> Any:
+    """Return the distribution that :func:`prior` would add, for use inside another."""
+    distribution, arguments = _chosen(parameter, table, indicators)
+    return distribution.dist(**arguments, shape=len(indicators))
+
+
+def _chosen(parameter: str, table: pd.DataFrame, indicators: Sequence[str]) -> tuple[Any, dict[str, Any]]:
+    found = {name: row_of(parameter, table, name) for name in indicators}
+    rows = [row for row in found.values() if row is not None]
+    if len(rows) < len(found):
+        lacking = [name for name, row in found.items() if row is None]
         raise InputError(f"{TABLE}: no prior of {parameter!r} for {lacking}. Mend: add a row '{parameter}'.")
-    kinds = {str(row["distribution"]) for row in rows if row is not None}
+    kinds = {str(row["distribution"]) for row in rows}
     if len(kinds) > 1 or not kinds <= set(DISTRIBUTIONS):
         raise InputError(
             f"{TABLE}: the rows of {parameter!r} have distributions {sorted(kinds)}. "
             f"Mend: give all indicators the same one of {sorted(DISTRIBUTIONS)}."
         )
     distribution, names = DISTRIBUTIONS[kinds.pop()]
-    arguments = {
-        name: np.array([float(row[f"arg{i}"]) for row in rows if row is not None]) for i, name in enumerate(names, 1)
-    }
-    if register:
-        return distribution(parameter, **arguments, dims="indicator")
-    return distribution.dist(**arguments, shape=len(indicators))
+    arguments = {name: np.array([float(row[f"arg{i}"]) for row in rows]) for i, name in enumerate(names, 1)}
+    if np.isnan([*arguments.values()]).any():
+        raise InputError(f"{TABLE}: a row of {parameter!r} lacks an argument. Mend: give {' and '.join(names)}.")
+    return distribution, arguments

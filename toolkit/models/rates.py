@@ -72,7 +72,7 @@ def baseline(posterior: xr.DataTree, statistics: xr.Dataset) -> xr.DataArray:
     InputError
         If the areas of the posterior are not those of the statistics.
     """
-    rate = posterior["posterior"]["area_rate"]
+    rate = posterior["posterior"].to_dataset()["area_rate"]
     aligned(rate.isel(chain=0, draw=0, data_year=0, indicator=0, drop=True), statistics["area"])
     return last_rates(rate)
 
@@ -89,7 +89,8 @@ def last_rates(rate: xr.DataArray) -> xr.DataArray:
 
 def _region_effect(sampled: xr.Dataset, design: xr.Dataset, regions: np.ndarray) -> xr.DataArray:
     basis = xr.DataArray(regions, {"region_name": design["region_name"].values}, ("region_name", "region_mode"))
-    return xr.dot(sampled["region_modes"].drop_vars("region_mode"), basis, dim="region_mode")
+    effect: xr.DataArray = xr.dot(sampled["region_modes"].drop_vars("region_mode"), basis, dim="region_mode")
+    return effect
 
 
 def _year_effect(sampled: xr.Dataset, design: xr.Dataset, modes: xr.Dataset) -> xr.DataArray:
@@ -99,7 +100,8 @@ def _year_effect(sampled: xr.Dataset, design: xr.Dataset, modes: xr.Dataset) -> 
         {"indicator": design["indicator"].values, "data_year": design["data_year"].values},
         ("indicator", "data_year", "year_mode"),
     )
-    return xr.dot(sampled["year_modes"].drop_vars("year_mode"), basis, dim="year_mode").where(design["in_window"])
+    effect: xr.DataArray = xr.dot(sampled["year_modes"].drop_vars("year_mode"), basis, dim="year_mode")
+    return effect.where(design["in_window"])
 
 
 def _cholesky(sampled: xr.Dataset, design: xr.Dataset) -> xr.DataArray:
@@ -135,7 +137,8 @@ def _area_effect(
     noise = xr.DataArray(rng.normal(size=sizes), dims=("chain", "draw", "factor", "area"))
     drawn = mean + xr.dot(cholesky, noise, dim="factor")
     both = xr.concat([sampled["area_level"], drawn.transpose(*sampled["area_level"].dims)], "area")
-    return both.sel(area=design["area"].values).assign_coords(area=design["area"].values)
+    effect: xr.DataArray = both.sel(area=design["area"].values).assign_coords(area=design["area"].values)
+    return effect
 
 
 def _area_rate(posterior: xr.Dataset, design: xr.Dataset) -> xr.DataArray:
@@ -161,13 +164,13 @@ def _described(posterior: xr.Dataset) -> xr.Dataset:
         "low_income": "log rate or logit share per ten percentage points of child low income, between areas",
         "low_income_within": "the same, within an area over time",
         "area_sd": "between areas of a region, log or logit scale",
-        "dispersion": "variation of a cell's rate beyond chance: of events its coefficient, of shares (alpha + beta) ** -0.5",
+        "dispersion": "variation beyond chance: coefficient of variation of events, (alpha + beta) ** -0.5 of shares",
         "area_effect": "level of an area on the log or logit scale in its average year",
-        "area_rate": "share, or events per person and year; NaN outside an indicator's years; areas not fitted are drawn",
+        "area_rate": "share, or events per person and year; NaN outside an indicator's years",
         "national_rate": "area rates weighted by exposure",
     }
     for name, note in notes.items():
         posterior[name].attrs["note"] = note
-    for name in posterior.data_vars:
-        posterior[name].attrs["units"] = "1"
+    for values in posterior.data_vars.values():
+        values.attrs["units"] = "1"
     return posterior

@@ -8,6 +8,7 @@ the register, not code.
 import math
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ FINDINGS = {  # of a log risk ratio; mirrored for attainment, where benefit is p
     "significant_benefit": (-OPEN, -SIGNIFICANT),
     "significant_harm": (SIGNIFICANT, OPEN),
 }
+NEEDED = {"outcome", "effect_id", "programme_family", "design", "scale", "est", "se"}  # columns of a new study
 PANEL_ONLY = "spend_elasticity"  # a family of effects of spending, which inform the panel source
 COLUMNS = [
     *("outcome", "study", "programme_family", "design", "scale"),
@@ -93,15 +95,47 @@ def study_table(
 
 
 def _check_extra(extra: pd.DataFrame, outcomes: list[str]) -> None:
-    lacking = {"outcome", "effect_id", "programme_family", "design", "scale", "est", "se"} - set(
-        extra.columns
-    )
+    lacking = NEEDED - set(extra.columns)
     unknown = sorted(set(extra.get("outcome", [])) - set(outcomes))
     if lacking or unknown:
         what = (
             f"lacks columns {sorted(lacking)}" if lacking else f"outcomes {unknown} are not among {outcomes}"
         )
         raise InputError(f"extra studies: {what}. Mend: follow the columns of meta_ready.")
+
+
+def read_studies(file: str | Path) -> pd.DataFrame:
+    """Read new studies, rows like those of ``meta_ready``, from a CSV file.
+
+    Parameters
+    ----------
+    file
+        Columns outcome, effect_id, programme_family, design, scale, est and se are needed; low and high (of
+        ``est``), design_bias_sd, do_not_pool and note are used where given, others are passed by.
+
+    Raises
+    ------
+    InputError
+        An unreadable file, a missing column or a cell that should be a number and is none, by row.
+    """
+    try:
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"{file}: no CSV in UTF-8 ({error}). Mend: save it as CSV UTF-8.") from None
+    lacking = sorted(NEEDED - set(table.columns))
+    if lacking or table.empty:
+        raise InputError(f"{file}: lacks {lacking or 'rows'}. Mend: follow the columns of meta_ready.csv.")
+    for column in ("est", "se", "low", "high", "design_bias_sd"):
+        if column not in table:
+            continue
+        numbers = pd.to_numeric(table[column].replace("", None), errors="coerce")
+        wrong = numbers.isna() & ((table[column] != "") | (column in NEEDED))
+        if wrong.any():
+            row = int(wrong.idxmax())
+            cell = table.loc[row, column]
+            raise InputError(f"{file}, row {row + 2}, column '{column}': {cell!r} is no number. Mend: correct it.")
+        table[column] = numbers
+    return table
 
 
 def studies(

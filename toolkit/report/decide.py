@@ -151,7 +151,7 @@ def _options(decision: Decision) -> Table:
     columns = {
         "Expected cost": (table["cost"].values, "pounds"),
         "Expected effect": (table["effect"].values, "figure"),
-        "Standing": (table["status"].values.astype(str), "text"),
+        "Standing": (list(map(str, table["status"].values.tolist())), "text"),
         "ICER on the frontier": (table["icer"].values, "pounds"),
         f"More cost than {reference}": (table["incremental_cost"].values, "pounds"),
         f"More effect than {reference}": (table["incremental_effect"].values, "figure"),
@@ -185,7 +185,9 @@ def _along(decision: Decision) -> Table:
     places = np.linspace(0, decision.curves.sizes["threshold"] - 1, SHOWN_POINTS).round().astype(int)
     places = np.union1d(places, np.flatnonzero(decision.curves["threshold"] == decision.threshold))
     chosen = decision.curves.isel(threshold=places)
-    columns: dict[str, tuple[Any, str]] = {"Best on average": (chosen["best_option"].values.astype(str), "text")}
+    columns: dict[str, tuple[Any, str]] = {
+        "Best on average": (list(map(str, chosen["best_option"].values.tolist())), "text")
+    }
     for name in chosen["option"].values:
         columns[f"Chance {name} is best"] = (chosen["probability_best"].sel(option=name).values, "share")
     for name in chosen["option"].values:
@@ -204,7 +206,7 @@ def _knowing(decision: Decision) -> Table:
         "Standard error": (found["standard_error"].values, "pounds"),
         "Floor of the noise": (found["noise_floor"].values, "pounds"),
         "Share of knowing everything": (found["share_of_evpi"].values, "share"),
-        "Kind": (found["kind"].values.astype(str), "text"),
+        "Kind": (list(map(str, found["kind"].values.tolist())), "text"),
     }
     note = (
         f"Expected value of partial perfect information if {decision.unit} is worth {w.money(decision.threshold)}, by "
@@ -324,7 +326,9 @@ def _workbook(decision: Decision, path: Path) -> None:
 def _every_threshold(decision: Decision, book: Any, styles: Mapping[str, Any]) -> None:
     """Put every point of the curves on a sheet of its own, for those who draw them again."""
     curves = decision.curves
-    columns: dict[str, tuple[Any, str]] = {"Best on average": (curves["best_option"].values.astype(str), "text")}
+    columns: dict[str, tuple[Any, str]] = {
+        "Best on average": (list(map(str, curves["best_option"].values.tolist())), "text")
+    }
     for variable, kind in (
         ("probability_best", "share"),
         ("expected_net_benefit", "pounds"),

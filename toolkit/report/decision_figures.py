@@ -26,11 +26,12 @@ BARS, FEWEST_BARS = 15, 5  # in a tornado or a chart of information; what is wor
 def plot_plane(cost: xr.DataArray, effect: xr.DataArray, *, reference: str, threshold: float, unit: str) -> Figure:
     """Draw the incremental cost and effect of each option against one of them, and the line of the threshold."""
     drawn, axes = canvas(4.6)
-    others = [name for name in cost["option"].values.astype(str) if name != reference]
+    names = list(map(str, cost["option"].values.tolist()))
+    others = [name for name in names if name != reference]
     gaps = {array.name: array - array.sel(option=reference, drop=True) for array in (cost, effect)}
     costs, effects = (flat(gaps[name], leading=("option",)) for name in (cost.name, effect.name))
     shown = np.linspace(0, costs.shape[1] - 1, min(POINTS, costs.shape[1])).astype(int)
-    places = [cost["option"].values.astype(str).tolist().index(name) for name in others]
+    places = [names.index(name) for name in others]
     for order, (name, place) in enumerate(zip(others, places, strict=True), start=1):
         colour = COLOURS[order % len(COLOURS)]
         axes.scatter(effects[place, shown], costs[place, shown], s=7, color=colour, alpha=0.35, linewidths=0)
@@ -152,7 +153,7 @@ def plot_bridge(bridged: xr.Dataset) -> Figure:
     dims = sample_dims(bridged["result"])
     expected = bridged.drop_vars("value", errors="ignore").mean(dims)
     after, change = expected["result"].values, expected["contribution"].values
-    names = bridged["step"].values.astype(str)
+    names = list(map(str, bridged["step"].values.tolist()))
     drawn, axes = canvas(4.0)
     whole = np.array([position in (0, len(names) - 1) for position in range(len(names))])
     bottom = np.where(whole, 0.0, after - change)
@@ -195,7 +196,7 @@ def plot_medium_term(view: xr.DataArray, *, level: float = 0.90) -> Figure:
     running = view.sel(line="cumulative").mean(sample_dims(view))
     axes.plot(rows, running, color="#d4580f", linewidth=2.2, marker="o", label="Running total")
     axes.axhline(0, color=INK, linewidth=1)
-    axes.set_xticks(rows, view["financial_year"].values.astype(str))
+    axes.set_xticks(rows, list(map(str, view["financial_year"].values.tolist())))
     money_axis(axes.yaxis, np.append(running.values, net["mean"].values), "Budget effect, cash of each year")
     _noted(drawn, f"Whiskers: {level:.0%} interval; gains are above the line")
     return _legend(drawn, axes)
@@ -209,7 +210,7 @@ def _tick(name: object, names: Mapping[str, str] | None) -> str:
 
 def _curves(values: xr.DataArray, curves: xr.Dataset, *, unit: str) -> tuple[Figure, Axes]:
     drawn, axes = canvas(4.2)
-    for order, name in enumerate(curves["option"].values.astype(str)):
+    for order, name in enumerate(list(map(str, curves["option"].values.tolist()))):
         look = {"color": COLOURS[order % len(COLOURS)], "linestyle": DASHES[order % len(DASHES)]}
         axes.plot(curves["threshold"], values.sel(option=name), linewidth=2.2, label=name, zorder=3, **look)
     axes.set_xlim(float(curves["threshold"][0]), float(curves["threshold"][-1]))

@@ -54,7 +54,7 @@ def ladder(options: xr.Dataset, *, unit: str) -> str:
         From ``appraisal.icers``.
     """
     climb = options.isel(option=np.flatnonzero(options["status"] == "frontier"))
-    names = climb["option"].values.astype(str).tolist()
+    names = list(map(str, climb["option"].values.tolist()))
     steps = [
         f"{name} from {money(float(ratio))}" for name, ratio in zip(names[1:], climb["icer"].values[1:], strict=True)
     ]
@@ -70,7 +70,7 @@ def ruled_out(options: xr.Dataset) -> str:
         ("dominated", "another option costs no more and does as much"),
         ("extendedly dominated", "a mix of two others does more for the same money"),
     ):
-        names = options["option"].values[options["status"].values == status].astype(str).tolist()
+        names = list(map(str, options["option"].values[options["status"].values == status].tolist()))
         if names:
             parts.append(f"{listed(names)} {'is' if len(names) == 1 else 'are'} never best on average: {why}.")
     return " ".join(parts)

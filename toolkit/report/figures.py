@@ -24,10 +24,11 @@ from toolkit.report.tables import CASH_YEARS, year_names
 from toolkit.report.words import MINUS, change, financial_year, label, money_scale, number, percent
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
-# Dark and light alternate, so that neighbours differ in grey too; after the UK Government Analysis Function's palette.
+# After the UK Government Analysis Function's palette; each stands out from white by at least 4.5 to 1, so that names
+# may share their line's colour. Dashes tell lines apart in grey.
 INK, GRID, DARK, LIGHT = "#0b0c0c", "#d9dcde", "#12436d", "#9fc3de"
-PALETTE = {"fiscal": "#12436d", "economic": "#d4580f", "social": "#28a197"}
-SOURCE_PALETTE = {"combined": "#12436d", "trials": "#d4580f", "panel": "#28a197", "judgement": "#6b6b6b"}
+PALETTE = {"fiscal": "#12436d", "economic": "#b8480b", "social": "#801650"}
+SOURCE_PALETTE = {"combined": "#12436d", "trials": "#b8480b", "panel": "#801650", "judgement": "#6b6b6b"}
 DASHES: dict[str, str | tuple[int, tuple[int, ...]]] = {
     "fiscal": "-", "economic": (0, (6, 2)), "social": (0, (2, 1)),
     "combined": "-", "trials": (0, (7, 2)), "panel": (0, (4, 1, 1, 1)), "judgement": (0, (1, 2)),

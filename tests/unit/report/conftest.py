@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 from toolkit import appraisal, costing, evidence, scenarios
+from toolkit.report import html
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, OUTCOMES
 
 CHAINS, DRAWS = 2, 50
@@ -85,18 +86,14 @@ def make_run(register):
             random.normal([[[0.02]], [[0.04]], [[0.03]], [[0.03]]], 0.02, (4, CHAINS, DRAWS)),
             dims=("source", "chain", "draw"), coords={"source": SOURCES, **draws},
         )  # fmt: skip
-        share = xr.DataArray(
-            np.r_[np.ones(components), 0], dims="component", coords={"component": cost["component"]}
-        )
+        share = xr.DataArray(np.r_[np.ones(components), 0], dims="component", coords={"component": cost["component"]})
         costs = xr.Dataset(
             {
                 "cost": cost,
                 "lifetime": lifetime,
                 "annual": by_area(level=2e6),
                 "benefit_by_area": by_area(level=2e5),
-                "curve_avoided": (strength * reach * share * 6).transpose(
-                    "source", "multiple", "component", ...
-                ),
+                "curve_avoided": (strength * reach * share * 6).transpose("source", "multiple", "component", ...),
                 "curve_spend": (size + 1) * 2e7,
             },
             coords={
@@ -128,7 +125,7 @@ def make_run(register):
                 "assumptions/draws": evidence.sample(
                     assumptions, like=costs, seed=scenario.seed, price_base=scenario.price_base
                 ),
-                "posterior": xr.Dataset({"spend_within": (("chain", "draw"), random.normal(size=(CHAINS, DRAWS)))}, coords=draws),
+                "posterior": xr.Dataset({"spend_within": kids.isel(area=0, drop=True)}),
                 "effects": xr.Dataset(
                     {"mean_effect": (effect_dims, effects * 0.9), "new_site_effect": (effect_dims, effects)},
                     coords={**draws, "source": SOURCES, "outcome": list(OUTCOMES)},
@@ -136,7 +133,8 @@ def make_run(register):
                 "lives": xr.Dataset({"children_entering": kids * 4, "children_reached": kids * sign}),
                 "costs": costs,
                 "appraisal": appraisal.appraise(
-                    cost, schedule=scenario.discount_schedule, cashable_shares={"partly_cashable": 0.5}, horizon=scenario.horizon
+                    cost, schedule=scenario.discount_schedule, cashable_shares={"partly_cashable": 0.5},
+                    horizon=scenario.horizon,
                 ),
             }
         )  # fmt: skip
@@ -153,6 +151,12 @@ def make_run(register):
         return FakeRun(tree, scenario, assumptions, card, register.excluded, timings)
 
     return build
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Leave the pictures out of the page, for tests that are about its words."""
+    monkeypatch.setattr(html, "_picture", lambda plot, run: "data:image/svg+xml;base64,")
 
 
 @pytest.fixture(scope="session")

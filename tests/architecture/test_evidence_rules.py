@@ -1,0 +1,94 @@
+"""Every number that can move a result stands in data/, cited, graded and with its interval's level."""
+
+import ast
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from toolkit import evidence, scenarios
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Numbers that may stand in the code of the economic chain, because they are arithmetic or definitions.
+DEFINITIONS = {
+    "pathways/cohort.py": {18: "childhood in years", 10: "age of criminal responsibility", 16: "age at GCSE",
+                           5: "under-fives", 7: "quantities", 6: "states", 3: "a state", 4: "a state"},
+    "pathways/lives.py": {18: "childhood", 16: "an age band", 10: "an age band", 5: "an age band; years of re-entry",
+                          3: "in pi / sqrt(3)", 1e-6: "keeps a logit finite"},
+    "pricing.py": {60: "years of discounting past the horizon", 4: "threads at most"},
+}  # fmt: skip
+ARITHMETIC = {-1, 0, 1, 2, 0.5}
+
+
+@pytest.fixture(scope="module")
+def assumptions() -> pd.DataFrame:
+    return scenarios.resolve(scenarios.load("family_help"), evidence.load_register())
+
+
+def test_no_default_rests_on_memory_or_on_a_superseded_row(assumptions: pd.DataFrame) -> None:
+    assert set(assumptions["confidence"]) <= {"A", "B", "J"}
+    assert (assumptions["superseded_by"] == "").all()
+
+
+def test_every_figure_in_use_names_its_source_or_its_reason(assumptions: pd.DataFrame) -> None:
+    assert assumptions["source"].str.len().gt(3).all()
+    assert assumptions["reason"].str.len().gt(10).all()
+    cited = assumptions[assumptions["confidence"] != "J"]
+    assert cited["url"].str.startswith("http").all(), cited.index[~cited["url"].str.startswith("http")].tolist()
+
+
+def test_every_judgement_gives_its_reason() -> None:
+    judgements = evidence.load_register().tables["judgements"]
+    assert judgements["reason"].str.len().gt(20).all()
+
+
+def test_every_interval_in_use_has_a_level_and_every_other_figure_a_grade(assumptions: pd.DataFrame) -> None:
+    drawn = assumptions[assumptions["distribution"] != "fixed"]
+    own = drawn["interval_kind"].isin(["confidence", "range"]) & drawn["low"].notna()
+    assert drawn.loc[own, "interval_level"].between(0.5, 1).all()
+    assert drawn.loc[~own, "coefficient_of_variation"].gt(0).all()
+    assert drawn.loc[~own, "graded"].all()
+
+
+def test_every_money_figure_in_use_has_a_price_year(assumptions: pd.DataFrame) -> None:
+    money = assumptions[assumptions["unit"].str.startswith("GBP")]
+    assert money["price_year"].str.match(r"^\d{4}(/\d\d)?$").all()
+
+
+def test_every_role_is_used_and_every_part_has_its_role() -> None:
+    """A role that nothing reads would be an assumption that does nothing; the report would list it in vain."""
+    register = evidence.load_register()
+    roles = set(register.tables["roles"]["role"])
+    components = register.tables["cost_components"]
+    named = {role for column in ("price_role", "share_role", "growth_role") for role in components[column]} - {""}
+    assert named <= roles
+    code = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "toolkit").rglob("*.py"))
+    unread = {role for role in roles - named if f'"{role}"' not in code}
+    assert not unread
+
+
+def test_priors_and_components_give_their_reason() -> None:
+    tables = evidence.load_register().tables
+    for name in ("priors", "cost_components", "roles", "design_bias", "graded_uncertainty"):
+        assert tables[name]["reason"].str.len().gt(5).all(), name
+
+
+@pytest.mark.parametrize(
+    "module", ["pathways/cohort.py", "pathways/lives.py", "pathways/reach.py", "costing.py", "pricing.py"]
+)
+def test_no_constant_that_moves_a_result_stands_in_the_code(module: str) -> None:
+    tree = ast.parse((ROOT / "toolkit" / module).read_text(encoding="utf-8"))
+    grids = {"SPEND_MULTIPLES"}  # where the curve is drawn, not what it says
+    skipped = {
+        id(node)
+        for part in tree.body
+        if isinstance(part, ast.Assign) and {getattr(name, "id", "") for name in part.targets} & grids
+        for node in ast.walk(part)
+    }
+    numbers = {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and id(node) not in skipped
+    }
+    assert numbers - ARITHMETIC - set(DEFINITIONS.get(module, {})) == set()

@@ -1,0 +1,76 @@
+import json
+import re
+
+import numpy as np
+import pytest
+
+from toolkit import report
+from toolkit.report import quantities as q
+
+
+def test_headline_is_plain_json_and_says_what_the_tree_says(run):
+    found = json.loads(json.dumps(report.headline(run), allow_nan=False))
+    npsv = q.result(run)["npsv"].sel(account="social")
+    assert found["npsv"]["social"]["expected"] == pytest.approx(float(npsv.mean()))
+    assert found["npsv"]["social"]["lower"] == pytest.approx(float(npsv.quantile(0.05)))
+    assert found["interval_level"] == 0.90
+    assert found["chance_paid_back"]["fiscal"]["69"] == pytest.approx(
+        float(np.isfinite(q.result(run)["payback_year"].sel(account="fiscal")).mean())
+    )
+    assert found["hash"] == run.scenario.hash
+    assert (found["price_base"], found["timing"]) == ("2025/26", "start_of_year")
+
+
+def test_a_programme_without_spread_has_no_interval(run):
+    assert set(report.headline(run)["programme_cost"]) == {"expected"}
+
+
+def test_rows_and_summary_agree(run):
+    rows, table = report.headline_rows(run), report.summary(run)
+    assert [row[0] for row in rows] == list(table.index)
+    assert {"expected", "lower", "upper", "unit"} == set(table.columns)
+    assert "GBP, 2025/26 prices" in set(table["unit"])
+    assert dict((label, said) for label, said, _ in rows)["Programme cost"] == "£11.6 million"
+
+
+def test_both_readings_and_every_account_are_always_shown(run):
+    labels = " ".join(label for label, *_ in report.headline_rows(run))
+    for needed in (
+        "Excess lifetime cost",
+        "Gross lifetime cost",
+        "fiscal",
+        "economic",
+        "social",
+        "ever",
+        "harm",
+        "cash",
+    ):
+        assert needed in labels
+
+
+@pytest.mark.parametrize(
+    ("effect", "cut", "said"),
+    [(0.1, False, "avoid £"), (-0.1, False, "add £"), (0.1, True, "cause £"), (-0.1, True, "avoid £")],
+)
+def test_the_sentence_says_which_way_cost_moves(make_run, effect, cut, said):
+    sentence = report.headline_sentence(make_run(effect=effect, changes={"option": {"cut": cut}}))
+    assert f"is expected to {said}" in sentence
+    assert "saving" not in sentence
+    assert ("taking away" in sentence) == cut
+
+
+def test_the_sentence_of_a_failed_run_says_so_first(make_run):
+    assert report.headline_sentence(make_run(passed=False)).startswith("THIS RUN FAILED ITS CHECKS.")
+
+
+def test_many_areas_are_counted_not_listed(make_run):
+    areas = {f"E0600000{n}": (f"Place {n}", "North East") for n in range(1, 6)}
+    assert report.headline_sentence(make_run(areas=areas)).startswith("5 areas in North East:")
+
+
+def test_intervals_in_the_sentence_are_in_order(make_run):
+    for effect in (0.1, -0.1):
+        sentence = report.headline_sentence(make_run(effect=effect)).replace("\N{MINUS SIGN}", "-")
+        numbers = re.search(r"interval (-?)£([\d.]+) million to (-?)£([\d.]+) million", sentence).groups()
+        low, high = float(numbers[0] + numbers[1]), float(numbers[2] + numbers[3])
+        assert low < high

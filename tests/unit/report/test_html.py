@@ -1,0 +1,198 @@
+"""The page is whole, honest, inert and loads nothing."""
+
+import base64
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+
+from toolkit.report import quantities as q
+from toolkit.report.contents import every_table
+from toolkit.report.html import render, shown
+
+LOADING = {"src", "srcset", "data", "poster", "background", "action", "formaction", "manifest"}
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Every element with its attributes and the text inside, and whether tags close in order."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.elements, self.open, self.text = [], [], []
+        self.feed(source)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def words(self):
+        joined = re.sub(r"\s+", " ", "".join(self.text).replace("\N{WORD JOINER}", ""))
+        return joined.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def page(run):
+    return Page(render(run, every_table(run)))
+
+
+@pytest.fixture(scope="module")
+def whole(run):
+    return page(run)
+
+
+def test_every_section_is_there_and_every_contents_link_leads_somewhere(whole):
+    ids = {attributes.get("id") for _, attributes in whole.elements}
+    links = {link["href"][1:] for link in whole.all("a") if link["href"].startswith("#")}
+    assert links == {"answer", "cost", "appraisal", "curve", "true", "effects", "evidence"}
+    assert links <= ids
+    assert whole.open == []
+
+
+def test_nothing_is_loaded_from_anywhere(whole):
+    for tag, attributes in whole.elements:
+        assert tag not in {"script", "link", "iframe", "object", "embed", "base", "form", "audio", "video"}
+        for name in LOADING & set(attributes):
+            assert attributes[name].startswith("data:image/svg+xml;base64,"), (tag, name)
+        assert not [name for name in attributes if name.startswith("on")]
+    source = " ".join(style for _, attributes in whole.elements for style in [attributes.get("style", "")])
+    assert "url(" not in source
+    assert "default-src 'none'" in next(m["content"] for m in whole.all("meta") if m.get("http-equiv"))
+
+
+def test_pictures_themselves_load_nothing(whole):
+    for image in whole.all("img"):
+        drawn = base64.b64decode(image["src"].split(",")[1]).decode()
+        assert not re.findall(r"(?:href|src)=\"(?!#)[^\"]*\"|@import|url\((?!#)", drawn)
+
+
+def test_every_picture_has_words_and_every_table_a_caption_and_headings(whole):
+    images, tables = whole.all("img"), whole.all("table")
+    assert len(images) == 9
+    assert all(len(image["alt"]) > 80 for image in images)
+    assert len(whole.all("caption")) == len(tables)
+    scopes = {heading.get("scope") for heading in whole.all("th")}
+    assert scopes == {"col", "row"}
+    assert whole.all("html")[0]["lang"] == "en-GB"
+    assert len(whole.all("h1")) == 1
+
+
+def test_headings_never_skip_a_level(whole):
+    levels = [int(tag[1]) for tag, _ in whole.elements if re.fullmatch("h[1-6]", tag)]
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_what_must_be_said_is_said(whole):
+    for said in (
+        "90% interval",
+        "replication factor of 0.5",
+        "2025/26 prices",
+        "Green Book 2026 standard",
+        "money moving at the start of each year",
+        "never a saving",
+        "which alone would not be an effect",
+        "chance that the help makes outcomes worse",
+        "cash in the council's own budget",
+        "Open Government Licence v3.0",
+        "CC BY 4.0",
+        "0.7 and 1.4 times today's level",
+    ):
+        assert said in whole.words, said
+    assert not re.search(r"saves? £|savings", whole.words)
+
+
+def test_a_run_that_passed_shows_no_red(whole):
+    assert "failed its checks" not in whole.words
+    assert not [attributes for _, attributes in whole.elements if "stop" in attributes.get("class", "")]
+
+
+def test_a_run_that_failed_says_so_before_anything_else(undrawn, make_run):
+    failed = page(make_run(passed=False))
+    first = next(text for text in failed.text[failed.text.index("Cost of outcomes") + 1 :] if text.strip())
+    assert first == "This run failed its checks"
+    kinds = [tag for tag, attributes in failed.elements if tag == "h1" or attributes.get("class") == "stop"]
+    assert kinds == ["section", "h1"]
+    assert failed.words.count("FAILED") >= 2  # in the box, and in the table of all checks
+
+
+def test_hostile_text_stays_text(undrawn, make_run):
+    attack = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+    hostile = make_run(
+        changes={"title": attack, "description": attack},
+        areas={"E08000035": (attack, attack), "E06000047": ("B", "C")},
+    )
+    hostile.assumptions.loc["price_care_year", ["source", "url"]] = [attack, "javascript:alert(1)"]
+    attacked = page(hostile)
+    assert attack in attacked.words
+    assert not attacked.all("script")
+    assert all("onerror" not in image for image in attacked.all("img"))
+    assert all(link["href"].startswith(("#", "http")) for link in attacked.all("a"))
+
+
+def test_own_figures_stand_out(undrawn, make_run):
+    own = {"price_care_year": {"value": 90_000, "price_year": "2024/25", "reason": "our own ledger"}}
+    shown_page = page(make_run(overrides=own))
+    assert "your own figure" in shown_page.words
+    assert "our own ledger" in shown_page.words
+    assert [row for row in shown_page.all("tr") if row.get("class") == "own"]
+
+
+def test_every_figure_used_is_listed_with_its_spread_and_source(run, whole):
+    for role, row in run.assumptions.iterrows():
+        assert row["id"] in whole.words, role
+        assert row["source"] in whole.words, role
+    assert "graded ±20%" in whole.words
+    assert "90% range" in whole.words
+
+
+def test_areas_are_shown_only_where_there_are_several(undrawn, make_run, whole):
+    assert "By area" in whole.words
+    one = page(make_run(areas={"E08000035": ("Leeds", "Yorkshire and The Humber")}))
+    assert "By area" not in one.words
+
+
+def test_the_curve_without_a_range_is_all_extrapolation(undrawn, make_run):
+    assert "the whole curve is extrapolation" in page(make_run(spend_range=None)).words
+
+
+@pytest.mark.parametrize(
+    ("strength", "said"),
+    [(0.02, "not even at today's spend"), (2, "yes, up to about 1.25 times"), (60, "yes, still at twice")],
+)
+def test_where_a_pound_stops_avoiding_a_pound(undrawn, make_run, strength, said):
+    changed = make_run()
+    costs = q.costs(changed)
+    changed.tree["costs"] = costs.assign(curve_avoided=costs["curve_avoided"] * strength)
+    assert f"Social account: {said}" in page(changed).words
+
+
+def test_the_horizon_may_be_short_and_the_effect_none(undrawn, make_run):
+    nothing = make_run(changes={"horizon": 12, "effect": {"replication": 0.0}})
+    assert "2036/37 (year 11)" in page(nothing).words
+
+
+def test_a_page_is_small_enough_to_send(run):
+    assert len(render(run, every_table(run)).encode()) < 3_000_000
+
+
+def test_tables_print_money_in_one_scale_with_a_proper_minus(run):
+    text = shown(every_table(run)["who_pays"], level=0.9)
+    assert text.headings[0].text == "Payer"
+    assert "£\N{NO-BREAK SPACE}million" in text.headings[1].text
+    council = dict(text.rows)["Local authority"]
+    net = q.position(run)["net"].sel(payer="local_authority")
+    assert council[3].text == f"\N{MINUS SIGN}{-float(net.mean()) / 1e6:.2f}"
+    assert council[4].text.count("\N{MINUS SIGN}") == 2

@@ -1,0 +1,73 @@
+"""All three files are written, or none of the old ones is touched."""
+
+import pytest
+import xarray as xr
+
+from toolkit import report
+from toolkit.report import outputs
+from toolkit.schema import InputError
+
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def before(tmp_path):
+    for name in outputs.NAMES:
+        (tmp_path / name).write_text(f"old {name}")
+    return content(tmp_path)
+
+
+def test_all_three_files_are_written_and_nothing_else(run, tmp_path):
+    paths = report.write_all(run, tmp_path / "new" / "build")
+    assert [path.name for path in paths] == ["report.html", "workbook.xlsx", "run.nc"]
+    assert sorted(path.name for path in (tmp_path / "new" / "build").iterdir()) == sorted(outputs.NAMES)
+    with xr.open_datatree(paths[2], engine="netcdf4") as tree:
+        xr.testing.assert_allclose(tree["appraisal"]["npsv"].load(), run.tree["appraisal"]["npsv"])
+
+
+@pytest.mark.parametrize("problem", [RuntimeError("disk full"), KeyboardInterrupt()], ids=["failure", "ctrl-c"])
+@pytest.mark.parametrize("stage", ["render", "write_workbook", "write_netcdf"])
+def test_what_stops_the_writing_leaves_the_old_files(run, tmp_path, before, monkeypatch, stage, problem):
+    def stop(*_):
+        raise problem
+
+    monkeypatch.setattr(outputs, stage, stop)
+    with pytest.raises(type(problem)):
+        report.write_all(run, tmp_path)
+    assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize("held", outputs.NAMES)
+def test_a_file_that_cannot_be_replaced_leaves_the_old_ones_and_says_what_to_do(
+    run, tmp_path, before, monkeypatch, held
+):
+    replace = outputs.Path.replace
+
+    def refuse(path, target):
+        if path.parent.name == "new" and path.name == held:
+            raise PermissionError(13, "Permission denied")
+        return replace(path, target)
+
+    monkeypatch.setattr(outputs.Path, "replace", refuse)
+    with pytest.raises(InputError, match="close the files"):
+        report.write_all(run, tmp_path)
+    assert content(tmp_path) == before
+
+
+def test_a_first_run_that_cannot_be_finished_leaves_nothing(run, tmp_path, monkeypatch):
+    replace = outputs.Path.replace
+
+    def refuse(path, target):
+        if path.name == "run.nc" and path.parent.name == "new":
+            raise PermissionError(13, "Permission denied")
+        return replace(path, target)
+
+    monkeypatch.setattr(outputs.Path, "replace", refuse)
+    with pytest.raises(InputError):
+        report.write_all(run, tmp_path)
+    assert content(tmp_path) == {}

@@ -1,0 +1,112 @@
+"""The sums behind the outputs, against sums done another way and by hand."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from toolkit import appraisal
+from toolkit.report import quantities as q
+from toolkit.schema import SAMPLE_DIMS
+
+
+def test_outcomes_and_payers_each_add_up_to_the_whole(run):
+    whole = q.lifetime(run).sum("component")
+    for dim in ("outcome", "payer"):
+        xr.testing.assert_allclose(q.by(q.lifetime(run), dim).sum(dim), whole)
+
+
+def test_accounts_are_cumulative(run):
+    accounts = q.by_account(q.priced(run, "annual").sum("area"))
+    totals = [float(accounts.sel(account=a).mean()) for a in ("fiscal", "economic", "social")]
+    assert totals == sorted(totals)
+    np.testing.assert_allclose(totals[2], float(q.priced(run, "annual").sum(["area", "component"]).mean()))
+
+
+def test_positions_of_all_payers_add_up_to_the_net_present_social_value(run):
+    total = q.position(run)["net"].sum("payer")
+    np.testing.assert_allclose(total, q.result(run)["npsv"].sel(account="social").transpose(*total.dims))
+
+
+def test_only_the_council_pays_for_the_programme(run):
+    paid = q.position(run)["programme"]
+    assert float(abs(paid.drop_sel(payer="local_authority")).max()) == 0
+    # 4 million a year for three years at 3.5 per cent, the Green Book's factor of year 0 being 1
+    np.testing.assert_allclose(paid.sel(payer="local_authority"), 4e6 * (1 + 1 / 1.035 + 1 / 1.035**2))
+
+
+def test_cash_released_is_the_cashable_part_of_what_the_council_avoids(run):
+    """Of the council's components care is cashable in full and the two of referrals by half."""
+    cost = run.tree["costs"]["cost"]
+    saved = (cost.sel(option="business_as_usual") - cost.sel(option="investment")).sel(
+        component=["rereferral_handling", "repeat_need", "care_placement"]
+    )
+    share = xr.DataArray([0.5, 0.5, 1.0], dims="component", coords={"component": saved["component"].values})
+    flows = (saved.reset_coords(drop=True) * share).sum("component")
+    worth = appraisal.present_value(flows.assign_attrs(cost.attrs))
+    released = q.cash_released(run)
+    np.testing.assert_allclose(released, worth.transpose(*released.dims), rtol=1e-6)
+
+
+def test_a_cut_is_ahead_in_its_first_year_though_it_never_pays_back(make_run):
+    cut = make_run(changes={"option": {"cut": True}}, effect=0.3)
+    ahead = q.paid_back(cut).sel(account="social")
+    assert float(ahead.sel(year=0)) == 1.0
+    assert float(ahead.isel(year=-1)) < 0.5  # a strong effect lost costs more than was saved
+
+
+def test_harm_is_the_chance_that_cost_rises_whether_help_is_bought_or_cut(make_run):
+    bought, cut = make_run(effect=0.01), make_run(effect=0.01, changes={"option": {"cut": True}})
+    total = q.result(bought)["benefit"].sel(account="social").sum(["outcome", "payer"])
+    assert q.harm(bought) == pytest.approx(float((total < 0).mean()))
+    assert 0.1 < q.harm(bought) < 0.9
+    assert q.harm(cut) == pytest.approx(q.harm(bought))
+
+
+def test_the_curve_goes_through_today(run):
+    found = q.curve(run)
+    today = found.sel(multiple=1.0)
+    np.testing.assert_allclose(today["change"], 0, atol=1e-6)
+    excess = q.by_account(q.lifetime(run).sel(reading="excess")) + float(found["spend"].sel(multiple=1.0))
+    expected = today["net"].isel(source=0, drop=True)
+    np.testing.assert_allclose(expected, excess.transpose(*expected.dims), rtol=1e-6)
+
+
+def test_payers_parts_of_the_curve_add_up_to_its_social_account(run):
+    found = q.curve(run)
+    parts = found["payer_part"].sum("payer")
+    whole = found["net"].sel(source="combined", account="social")
+    np.testing.assert_allclose(parts, whole.transpose(*parts.dims), rtol=1e-6)
+
+
+def test_marginal_pounds_add_up_to_the_whole_change(run):
+    found, curve = q.marginal(run), q.curve(run)
+    pounds = curve["spend"].diff("multiple").values
+    saved = (found["avoided"] * pounds).sum("step").sel(account="social")
+    net = curve["change"].sel(source="combined", account="social").mean(SAMPLE_DIMS)
+    gain = float(curve["spend"][-1] - curve["spend"][0] - (net[-1] - net[0]))
+    assert float(saved) == pytest.approx(gain)
+
+
+def test_scaling_the_effect_to_its_switching_value_leaves_nothing(run):
+    found = q.switching(run)
+    benefit = q.avoided(run).mean(SAMPLE_DIMS).to_series()
+    np.testing.assert_allclose(
+        found["multiple"] * benefit - float(q.result(run)["programme_cost"].mean()), 0, atol=1e-3
+    )
+    np.testing.assert_allclose(found["replication"], 0.5 * found["multiple"])
+    np.testing.assert_allclose(found["npsv_1"] - found["npsv"], found["npsv"] - found["npsv_0"])  # 0, 0.5 and 1
+
+
+def test_nothing_breaks_even_where_nothing_is_avoided(make_run):
+    found = q.switching(make_run(effect=-0.05))
+    assert found[["multiple", "replication", "cost_per_family"]].isna().all(axis=None)
+
+
+def test_effects_are_read_in_natural_units(run):
+    drawn, found = run.tree["effects"].to_dataset(), q.effects(run)
+    ratio = np.exp(drawn["new_site_effect"].sel(outcome="care"))
+    np.testing.assert_allclose(found["new_site_effect"].sel(outcome="care"), ratio - 1)
+    same = found["new_site_effect"].sel(outcome="gcse_attainment")
+    np.testing.assert_array_equal(same, drawn["new_site_effect"].sel(outcome="gcse_attainment"))
+    assert bool((found["harmful"].sel(outcome="care") == (ratio > 1)).all())
+    assert bool((found["harmful"].sel(outcome="gcse_attainment") == (same < 0)).all())
