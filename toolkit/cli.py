@@ -35,6 +35,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors."
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON instead of tables.")]
 
 BAD_INPUT, CHECKS_FAILED = 2, 3
+MODEL_SEED = 20261122  # of the committed tables that models made
 
 
 @app.command()
@@ -133,6 +134,59 @@ def evidence_show(key: Annotated[str, typer.Argument(help="The figure's id.")], 
 def evidence_seal() -> None:
     """Check every data file and write its checksum down, after a change that was meant."""
     typer.echo(f"Checked every table and wrote {evidence.seal()}.")
+
+
+@evidence_app.command("study")
+def evidence_study(
+    file: Annotated[Path | None, typer.Argument(help="CSV of new studies, columns as in meta_ready.csv.")] = None,
+    scenario: Annotated[str, typer.Option(help="A shipped scenario's name or a scenario file.")] = "family_help",
+    area: Annotated[list[str] | None, typer.Option(help="Area name or ONS code; repeat for several.")] = None,
+    england: Annotated[bool, typer.Option("--england", help="All areas of England.")] = False,
+    priors: Annotated[Path | None, typer.Option(help="CSV of changed priors, columns as in priors.csv.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Study to leave out; repeat for several.")] = None,
+    build: Annotated[Path, typer.Option(help="Folder whose cache holds the fitted outcome model.")] = Path("build"),
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Show what a new study, one left out or a changed prior does to the pooled effects and to the headline."""
+    from toolkit import models
+
+    if file is None and priors is None and not exclude:
+        raise InputError("evidence study: nothing changes. Mend: give a file of studies, --priors or --exclude.")
+    register = evidence.load_register()
+    pooling: dict[str, Any] = {"exclude": exclude or ()}
+    if file is not None:
+        pooling["extra"] = models.read_studies(file)
+    models.study_table(register.tables, **pooling)  # bad studies are refused before anything is fitted
+    changed = None if priors is None else models.changed_priors(register.tables["priors"], priors)
+    areas = evidence.resolve_areas(evidence.reference_areas(), area or (), england=england)
+    with _progress(quiet or as_json) as progress:
+        pooled, worth = workflow.compare_evidence(
+            scenarios.load(scenario), areas=areas, cache=build / "cache", priors=changed, progress=progress, **pooling
+        )
+    for title, table, digits in (("Pooled effect of help, mean and 90% interval", pooled, 3), ("Headline", worth, 2)):
+        flat = table.round(digits).set_axis([f"{name} {when}" for when, name in table.columns], axis=1)
+        _show(flat.reset_index(), as_json, title=title)
+
+
+@evidence_app.command("pool")
+def evidence_pool(seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = MODEL_SEED) -> None:
+    """Make the pooled unit costs, growth rates and placement prices anew from the cited figures (minutes)."""
+    from toolkit.models import modelled
+
+    for path in modelled.remake(seed=seed):
+        typer.echo(f"wrote {path}")
+
+
+@evidence_app.command("calibrate")
+def evidence_calibrate(
+    replications: Annotated[int, typer.Option(min=20, help="Of each model.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = MODEL_SEED,
+) -> None:
+    """Calibrate the models of effects and unit costs by simulation anew, and write the result down (minutes)."""
+    from toolkit.models import check_effects
+
+    typer.echo(f"wrote {check_effects.remake_checks(replications=replications, seed=seed)}")
 
 
 @scenario_app.command("check")

@@ -8,9 +8,10 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -194,8 +195,12 @@ def draw_effects(
     scenario: Scenario,
     draws: xr.Dataset,
     register: evidence.Register,
+    **pooling: Any,
 ) -> xr.Dataset:
-    """Return what help changes for a child reached (chain, draw, source, outcome), from every source at once."""
+    """Return what help changes for a child reached (chain, draw, source, outcome), from every source at once.
+
+    ``pooling`` goes to ``models.effect_draws``: further studies, excluded ones, a selection adjustment.
+    """
     from toolkit import models
 
     rise = float(register.figures["value"]["combined_reference_rise"])
@@ -208,7 +213,84 @@ def draw_effects(
         spend_rise=rise,
         seed=scenario.seed,
         mixed=scenario.effect.family_group_conferencing,
+        **pooling,
     )
+
+
+def compare_evidence(
+    scenario: Scenario,
+    *,
+    areas: Iterable[str],
+    cache: Path,
+    priors: pd.DataFrame | None = None,
+    folder: Path | None = None,
+    progress: Progress = silent,
+    statistics: xr.Dataset | None = None,
+    **pooling: Any,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what new studies, or other priors of the effects, do to the pooled effects and to the headline.
+
+    Everything else stays as it is, random numbers included, so that a difference is the evidence's own.
+
+    Parameters
+    ----------
+    scenario, areas, cache, folder, progress, statistics
+        As for :func:`run`; a posterior of the outcome model in ``cache`` is reused.
+    priors
+        A whole table of priors to use after; those of the outcome model must be as shipped.
+    **pooling
+        Used after: ``extra`` (studies, as from ``models.read_studies``), ``exclude``, ``admit``, ``selection``.
+
+    Returns
+    -------
+    tuple of DataFrame
+        Pooled mean effects by source and outcome (mean and 90 per cent interval before and after: log risk
+        ratio, or standard deviations for attainment), and by account expected net present value and
+        benefit-cost ratio before and after.
+
+    Raises
+    ------
+    InputError
+        Any bad input, and a changed prior of the outcome model, which needs a fit of its own.
+    """
+    register = evidence.load_register(folder=folder)
+    shipped = register.tables["priors"]
+    changed = shipped if priors is None else priors
+    if not _outcome_priors(changed).equals(_outcome_priors(shipped)):
+        raise InputError("priors: a prior of the outcome model changed. Mend: edit priors.csv, seal it and run anew.")
+    statistics = evidence.load_statistics(folder) if statistics is None else statistics
+    chosen = _chosen(areas, statistics)
+    assumptions = scenarios.resolve(scenario, register)
+    fitted = fit(statistics, scenario, register, cache=cache, progress=progress)
+    like = fitted["posterior"].to_dataset()
+    draws = evidence.sample(assumptions, like=like, seed=scenario.seed, price_base=scenario.price_base)
+    shares = {"partly_cashable": float(draws["cashable_share_partly"].mean())}
+    after = replace(register, tables={**register.tables, "priors": changed})
+    found = {}
+    for when, held, how in (("before", register, {}), ("after", after, pooling)):
+        effects = draw_effects(fitted, statistics, scenario, draws, held, **how)
+        priced = price(fitted, statistics, scenario, draws, effects, register, areas=chosen, progress=progress)
+        result = appraisal.appraise(
+            priced["cost"], schedule=scenario.discount_schedule, cashable_shares=shares, horizon=scenario.horizon
+        )
+        found[when] = _pooled(effects), _worth(result)
+    pooled, worth = (pd.concat({when: found[when][part] for when in found}, axis=1) for part in (0, 1))
+    return pooled, worth
+
+
+def _outcome_priors(priors: pd.DataFrame) -> pd.DataFrame:
+    return priors.query("model == 'outcomes'").sort_values("parameter").reset_index(drop=True)
+
+
+def _pooled(effects: xr.Dataset) -> pd.DataFrame:
+    mean = effects["mean_effect"].sel(source=["trials", "combined"])
+    ends = mean.quantile([0.05, 0.95], SAMPLE_DIMS)
+    parts = {"mean": mean.mean(SAMPLE_DIMS), "low": ends.isel(quantile=0), "high": ends.isel(quantile=1)}
+    return xr.Dataset({name: part.drop_vars("quantile", errors="ignore") for name, part in parts.items()}).to_dataframe()
+
+
+def _worth(result: xr.Dataset) -> pd.DataFrame:
+    return xr.Dataset({"npsv": result["npsv"].mean(SAMPLE_DIMS), "bcr": result["bcr"]}).to_dataframe()[["npsv", "bcr"]]
 
 
 def reached_share(statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset, *, rise: float) -> dict[str, float]:

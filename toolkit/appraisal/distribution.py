@@ -81,7 +81,7 @@ def weighted(net_position: xr.DataArray, weights: xr.DataArray) -> xr.Dataset:
     both = {"weighted": (net_position * weight).sum("payer"), "unweighted": net_position.sum("payer")}
     both["difference"] = both["weighted"] - both["unweighted"]
     attrs = {key: net_position.attrs[key] for key in ("units", "price_base") if key in net_position.attrs}
-    table = xr.Dataset({name: one.assign_attrs(attrs) for name, one in both.items()})
+    table = xr.Dataset({name: one.drop_attrs().assign_attrs(attrs) for name, one in both.items()})
     return table.assign(weight=weight.assign_attrs(weights.attrs))
 
 

@@ -11,18 +11,26 @@ from toolkit.models.effects import effects, quadrature  # noqa: E402
 from toolkit.models.fit import fit  # noqa: E402
 from toolkit.models.outcomes import outcomes  # noqa: E402
 from toolkit.models.rates import baseline  # noqa: E402
+from toolkit.models.reading import honest_reading, power_scaling  # noqa: E402
 from toolkit.models.sources import effect_draws, panel_signal  # noqa: E402
-from toolkit.models.studies import study_table  # noqa: E402
+from toolkit.models.studies import changed_priors, read_studies, study_table  # noqa: E402
+from toolkit.models.unit_costs import pooled, unit_costs  # noqa: E402
 
 __all__ = [
     "baseline",
+    "changed_priors",
     "diagnose",
     "effect_draws",
     "effects",
     "fit",
+    "honest_reading",
     "outcomes",
     "panel_signal",
     "passed",
+    "pooled",
+    "power_scaling",
     "quadrature",
+    "read_studies",
     "study_table",
+    "unit_costs",
 ]

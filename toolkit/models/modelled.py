@@ -19,7 +19,6 @@ from toolkit.models.unit_costs import pooled, pooled_summary, rival_estimates, y
 from toolkit.schema import PRICE_BASE, InputError, data_folder
 
 LEVEL = 0.9
-PROJECT = "Cost of Outcomes contributors"
 GROWTH_CATEGORY = {"residential": "residential", "foster": "foster", "cla": "looked_after", "social_work": "social_work"}
 COPIED = ("outcome", "unit", "payer", "price_category")
 DRAWS, TUNE, CHAINS = 1000, 1000, 4
@@ -70,7 +69,7 @@ def _pool_row(name: str, found: pd.Series, rivals: pd.DataFrame, register: Regis
         **{column: cited[column].iloc[0] for column in COPIED},
         "price_year": PRICE_BASE,
         "confidence": max(cited["confidence"]),
-        **_made(list(held["id"])),
+        **_made(cited),
         "note": f"Posterior median; estimates lie apart by {found['between']:.2f} on the log scale{graded}.",
     }
 
@@ -88,7 +87,7 @@ def _growth_row(name: str, found: pd.Series, growth: pd.DataFrame, register: Reg
         "unit": "annual rate, real",
         "price_year": "",
         "confidence": max(cited["confidence"]),
-        **_made(ids),
+        **_made(cited),
         "note": f"Mean of {len(ids)} yearly changes to {first}-{last}, after inflation; yearly changes vary by "
         f"{found['between']:.3f}. It fades to none over growth_fade_years.",
     }
@@ -98,14 +97,16 @@ def _interval(value: float, low: float, high: float) -> dict[str, object]:
     return {"value": value, "low": low, "high": high, "interval_note": "posterior interval of the pooled mean"}
 
 
-def _made(ids: list[str]) -> dict[str, object]:
+def _made(cited: pd.DataFrame) -> dict[str, object]:
+    """Say what a figure was made of: its sources are those of the cited rows."""
+    titles = list(dict.fromkeys(cited["source"]))
     return {
-        "source_title": "Pooled from the figures named in made_from",
-        "source_publisher": PROJECT,
-        "source_year": "2026",
+        "source_title": "Pooled from " + "; ".join(titles),
+        "source_publisher": "",
+        "source_year": "",
         "source_locator": "toolkit.models.unit_costs.pooled",
-        "source_url": "",
-        "made_from": ";".join(ids),
+        "source_url": cited["url"].iloc[0],
+        "made_from": ";".join(cited.index),
         "settings": "exact quadrature, no seed",
     }
 

@@ -138,6 +138,28 @@ def read_studies(file: str | Path) -> pd.DataFrame:
     return table
 
 
+def changed_priors(priors: pd.DataFrame, file: str | Path) -> pd.DataFrame:
+    """Return the table of priors with the rows of a CSV file, of the same columns, in place of its own.
+
+    Raises
+    ------
+    InputError
+        An unreadable file, a missing column, or a row that replaces none.
+    """
+    try:
+        given = pd.read_csv(file)
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"{file}: no CSV in UTF-8 ({error}). Mend: save it as CSV UTF-8.") from None
+    lacking = sorted({"model", "parameter", "distribution", "arg1", "arg2"} - set(given.columns))
+    if lacking:
+        raise InputError(f"{file}: lacks columns {lacking}. Mend: follow the columns of priors.csv.")
+    keys = ["model", "parameter"]
+    replaced = priors.set_index(keys).index.isin(given.set_index(keys).index)
+    if replaced.sum() != len(given):
+        raise InputError(f"{file}: a row names no prior, or one twice. Mend: copy model and parameter from priors.csv.")
+    return pd.concat([priors[~replaced], given.reindex(columns=priors.columns)], ignore_index=True)
+
+
 def studies(
     register: Register,
     outcome: str,

@@ -100,7 +100,9 @@ def _chances(hazards: Hazards, strength: float) -> tuple[Array, ...]:
     since = np.arange(AGES)[:, None]
     fade = strength * np.exp2(-since / hazards.half_life)
     first_year = (since == 0) & (strength > 0)  # help that detects need does so in the year of contact
-    rereferral = np.exp(hazards.log_ratio_rereferral * fade) * np.where(first_year, hazards.detect_rereferral, 1.0)
+    # A case opened in year 0 can come back from year 1 on.
+    returns = (since == 1) & (strength > 0)
+    rereferral = np.exp(hazards.log_ratio_rereferral * fade) * np.where(returns, hazards.detect_rereferral, 1.0)
     care = np.exp(hazards.log_ratio_care * fade)
     entry = hazards.first_entry * np.exp(hazards.log_ratio_justice * fade)
     shift = hazards.logit_shift_grade * fade

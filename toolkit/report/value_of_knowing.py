@@ -53,7 +53,7 @@ def parameters(run: Run) -> xr.Dataset:
     drawn = {str(name): variable for name, variable in figures.data_vars.items()}
     drawn |= {f"{EFFECT}: {one}": effects.sel(outcome=one, drop=True) for one in effects["outcome"].values}
     drawn |= {f"{RATE}: {one}": rates.sel(indicator=one, drop=True) for one in rates["indicator"].values}
-    varying = {name: one for name, one in drawn.items() if float(one.max() - one.min()) > 0}
+    varying = {name: one for name, one in drawn.items() if float(one.max() - one.min()) > 1e-9 * float(abs(one).max())}
     return xr.Dataset({name: one.transpose(*SAMPLE_DIMS).astype(float) for name, one in varying.items()})
 
 
@@ -101,9 +101,8 @@ def parameter_name(name: str) -> str:
         return f"the effect on {inside(thing)}" if kind == EFFECT else f"the local rate of {inside(thing)}"
     if name in GROUPS:
         return name
-    return (
-        f"the unit cost: {inside(name.removeprefix('price_'))}" if name.startswith("price_") else f"the {inside(name)}"
-    )
+    price = name.removeprefix("price_")
+    return f"the figure {inside(name)}" if price == name else f"the unit cost: {inside(price)}"
 
 
 def _groups(drawn: xr.Dataset) -> dict[str, tuple[str, ...]]:

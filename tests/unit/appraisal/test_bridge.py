@@ -60,7 +60,7 @@ def test_confidence_corrections_are_off_unless_given():
 
 
 def test_unknown_adjustments_are_refused():
-    with pytest.raises(InputError, match="optimism: not known|'optimism'"):
+    with pytest.raises(InputError, match="'optimism'"):
         appraisal.bridge(price, {"optimism": 0.4})
     with pytest.raises(InputError, match="none"):
         appraisal.bridge(price, {})

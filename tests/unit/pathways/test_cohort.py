@@ -75,7 +75,11 @@ def test_an_effect_fades_by_its_half_life() -> None:
 def test_detection_raises_contact_only_where_there_is_help() -> None:
     detecting = make_hazards(log_ratio_care=0.0, log_ratio_rereferral=0.0, detect_care=1.3, detect_rereferral=1.2)
     assert np.array_equal(walk(detecting, strength=0.0), walk(make_hazards(), strength=0.0))
-    assert total(detecting, "care_entries", 1.0) > total(detecting, "care_entries", 0.0)
+    for name in ("care_entries", "rereferrals"):
+        assert total(detecting, name, 1.0) > total(detecting, name, 0.0)
+    referred = walk(detecting, strength=1.0)[AT["rereferrals"], :, 0]
+    usual = walk(detecting, strength=0.0)[AT["rereferrals"], :, 0]
+    assert referred[1] / usual[1] > 1.1  # a fifth more return in the first year in which they can
 
 
 def test_the_edge_of_care_is_an_entry_year_only() -> None:

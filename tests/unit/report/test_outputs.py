@@ -5,10 +5,19 @@ import xarray as xr
 
 from toolkit import report
 from toolkit.report import outputs
+from toolkit.report.contents import every_table
 from toolkit.schema import InputError
 
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+@pytest.fixture(scope="module")
+def made(run):
+    return every_table(run)
+
+
+@pytest.fixture(autouse=True)
+def quick(undrawn, made, monkeypatch):
+    """Neither draw pictures nor make the tables again: these tests are about files."""
+    monkeypatch.setattr(outputs, "every_table", lambda run: made)
 
 
 def content(folder):

@@ -1,0 +1,277 @@
+"""Three files in, a report out: the shipped example against its exact answer, and every bad file."""
+
+import re
+import warnings
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from scipy.stats import norm
+from typer.testing import CliRunner
+
+from toolkit import cli
+from toolkit.report import decide as decision
+from toolkit.report import draw_files
+from toolkit.schema import InputError
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "notebooks" / "example_draws"
+THRESHOLD, MEAN = 70_000, 200.0
+# Standard deviation of the gain that each set explains, from the formula in the example's README.
+SPREAD = {
+    "entries_avoided": 2100.0,
+    "staff_cost": 500.0,
+    "overheads": 300.0,
+    "programme cost": float(np.hypot(500, 300)),
+    "everything": float(np.sqrt(2100**2 + 500**2 + 300**2)),
+}
+
+
+def exact(spread: float) -> float:
+    """Value of learning a normal gain's part with this spread: s phi(m/s) - m Phi(-m/s)."""
+    return spread * norm.pdf(MEAN / spread) - MEAN * norm.cdf(-MEAN / spread)
+
+
+@pytest.fixture(scope="module")
+def files():
+    cost, effect = draw_files.read_options(EXAMPLE / "costs.csv", EXAMPLE / "effects.csv")
+    parameters = draw_files.read_parameters(EXAMPLE / "parameters.csv", like=cost, beside=EXAMPLE / "costs.csv")
+    return cost, effect, parameters
+
+
+@pytest.fixture(scope="module")
+def found(files):
+    groups = {"programme cost": ("staff_cost", "overheads")}
+    return decision.decide(*files, threshold=THRESHOLD, groups=groups, unit="a care entry avoided")
+
+
+def test_the_example_is_what_its_readme_says(files):
+    cost, effect, parameters = files
+    lattice = norm.ppf((np.arange(1, 1001)[:, None] * np.sqrt([2, 3, 5, 7])) % 1)
+    drawn = lattice * [0.03, 500, 300, 1500] + [0.06, 3200, 800, 9000]
+    np.testing.assert_allclose(parameters.to_dataarray().T, drawn, atol=1e-5)
+    entries, staff, overheads, usual = drawn.T
+    np.testing.assert_allclose(cost.T, [usual, usual + staff + overheads, usual + staff + overheads + 400], atol=0.01)
+    np.testing.assert_allclose(effect.T, [0 * entries, entries, entries], atol=1e-6)
+
+
+def test_the_answer_is_the_exact_one(found):
+    here = found.here
+    assert here["best_option"].item() == "family_help"
+    assert float(here["probability_best"].sel(option="family_help")) == pytest.approx(0.537, abs=0.01)
+    assert float(here["evpi"]) == pytest.approx(exact(SPREAD["everything"]), rel=0.02)
+    information = found.information.set_index(set="set")
+    for name in ("entries_avoided", "staff_cost", "overheads", "programme cost"):
+        one = information.sel(set=name)
+        assert abs(float(one["evppi"]) - exact(SPREAD[name])) < 1.5 * float(one["standard_error"]), name
+    assert float(information["evppi"].sel(set="usual_cost")) <= 10
+    assert found.options["status"].sel(option="family_help_longer").item() == "dominated"
+    # 4,000 / 0.06; both means are those of 1,000 draws.
+    assert float(found.options["icer"].sel(option="family_help")) == pytest.approx(66_667, rel=2e-3)
+
+
+def test_the_sentences_say_it(found):
+    said = " ".join(decision.sentences(found))
+    for part in (
+        "family_help is the best choice on average",
+        "a 5 in 10 chance",
+        "usual_help is best while",
+        "family_help_longer is never best",
+        "The single most useful thing to find out is entries_avoided",
+    ):
+        assert part in said
+
+
+def test_without_parameters_nothing_is_said_of_them(files, tmp_path):
+    found = decision.decide(*files[:2], threshold=THRESHOLD)
+    assert found.information is None and "knowing" not in decision.tables(found)
+    page = decision.render(found)
+    assert "No parameters were given" in page and "most useful" not in page
+
+
+def test_few_draws_are_warned_of_on_the_page(files):
+    few = [part.isel(sample=slice(0, 60)) for part in files]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = decision.decide(*few, threshold=THRESHOLD)
+    assert len(found.cautions) == 1 and "only 60 draws" in found.cautions[0]
+    assert "only 60 draws" in decision.render(found)
+
+
+class Page(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.links, self.tags = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.links += [value for name, value in attributes if name in ("src", "href") and value]
+
+
+def test_the_page_stands_alone_and_names_are_escaped(files):
+    evil = "<script>alert(1)</script>"
+    cost, effect = (part.assign_coords(option=["usual", evil, "longer"]) for part in files[:2])
+    page = decision.render(decision.decide(cost, effect, threshold=THRESHOLD))
+    parsed = Page(page)
+    assert "script" not in parsed.tags and evil not in page
+    assert all(link.startswith(("data:image/svg+xml;base64,", "#")) for link in parsed.links)
+    assert parsed.tags.count("img") == 4 and "default-src 'none'" in page
+    assert not re.search(r"\bnan\b|None|<Figure", page)
+
+
+def test_the_workbook_holds_the_same_numbers_and_no_formula(files, tmp_path):
+    cost, effect = (part.assign_coords(option=["usual", "=1+1", "longer"]) for part in files[:2])
+    found = decision.decide(cost, effect, files[2], threshold=THRESHOLD)
+    paths = decision.write(found, tmp_path)
+    assert [path.name for path in paths] == ["decide.html", "decide.xlsx"] == sorted(p.name for p in tmp_path.iterdir())
+    book = openpyxl.load_workbook(paths[1])
+    assert {"Answer", "Along the worth", "Finding out", "Curves"} == set(book.sheetnames)
+    cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row if cell.value is not None]
+    assert not [cell for cell in cells if cell.data_type == "f"]
+    rows = {row[0].value: [cell.value for cell in row] for row in book["Finding out"].iter_rows()}
+    worth = found.information["evppi"].values[list(found.information["set"].values).index("entries_avoided")]
+    assert rows["entries_avoided"][1] == pytest.approx(float(worth))
+    assert book["Curves"].max_row >= decision.POINTS
+
+
+def test_a_failed_write_leaves_what_was_there(found, tmp_path, monkeypatch):
+    (tmp_path / "decide.html").write_text("before")
+    monkeypatch.setattr(decision, "_workbook", lambda *_: (_ for _ in ()).throw(RuntimeError("full disk")))
+    with pytest.raises(RuntimeError):
+        decision.write(found, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["decide.html"]
+    assert (tmp_path / "decide.html").read_text() == "before"
+
+
+@pytest.mark.parametrize(("threshold", "highest"), [(0, None), (-5, None), (10, 10), (10, 5), (float("nan"), None)])
+def test_thresholds_must_increase(files, threshold, highest):
+    with pytest.raises(InputError, match="thresholds must increase"):
+        decision.decide(*files[:2], threshold=threshold, highest=highest)
+
+
+# Bad files ---------------------------------------------------------------------------------------
+
+
+def write(path, columns, rows=120):
+    generator = np.random.default_rng(1)
+    table = pd.DataFrame({name: generator.normal(size=rows) for name in columns})
+    table.to_csv(path, index=False)
+    return table
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, columns in (("costs", "ab"), ("effects", "ab"), ("parameters", "xyz")):
+        write(tmp_path / f"{name}.csv", columns)
+    return tmp_path
+
+
+def run(folder):
+    paths = [str(folder / f"{name}.csv") for name in ("costs", "effects", "parameters")]
+    cost, _ = draw_files.read_options(Path(paths[0]), Path(paths[1]))
+    return draw_files.read_parameters(Path(paths[2]), like=cost, beside=Path(paths[0]))
+
+
+def change(folder, name, edit):
+    path = folder / f"{name}.csv"
+    edit(pd.read_csv(path, dtype=object)).to_csv(path, index=False)
+
+
+BAD = {
+    "draws differ": ("effects", lambda t: t.iloc[:-1], r"120 draws.*119"),
+    "parameter draws differ": ("parameters", lambda t: t.iloc[:-1], r"120 draws.*119"),
+    "options differ": ("effects", lambda t: t.rename(columns={"b": "c"}), r"options do not match.*'b'.*'c'"),
+    "an option is missing": ("effects", lambda t: t[["a"]], r"only .*costs.csv has \['b'\]"),
+    "blank": ("costs", lambda t: t.assign(b=t["b"].where(t.index != 3)), r"line 5, column 'b' holds ''"),
+    "infinite": ("effects", lambda t: t.assign(a=t["a"].where(t.index != 0, "inf")), r"line 2.*'a' holds 'inf'"),
+    "words": ("costs", lambda t: t.assign(a=t["a"].where(t.index > 1, "£1,200")), r"'£1,200'.*2 such cells"),
+    "never varies": ("parameters", lambda t: t.assign(y=1.5), r"\['y'\] never varies"),
+    "more parameters than draws": (
+        "parameters",
+        lambda t: pd.DataFrame(np.random.default_rng(2).normal(size=(120, 130))).add_prefix("p"),
+        r"130 parameters but only 120 draws",
+    ),
+    "no draws": ("costs", lambda t: t.iloc[:0], r"holds no draws"),
+    "row numbers without a name": ("costs", lambda t: t.reset_index(names=""), r"a column has no name"),
+}
+
+
+@pytest.mark.parametrize("case", list(BAD))
+def test_bad_files_are_refused_in_one_message(folder, case):
+    name, edit, message = BAD[case]
+    change(folder, name, edit)
+    with pytest.raises(InputError, match=message) as problem:
+        run(folder)
+    assert "Mend:" in str(problem.value) and ".csv" in str(problem.value)
+
+
+def test_one_option_and_doubled_names_are_refused(folder):
+    for name in ("costs", "effects"):
+        write(folder / f"{name}.csv", "a")
+    with pytest.raises(InputError, match="single option"):
+        run(folder)
+    (folder / "costs.csv").write_text("a,a\n1,2\n")
+    with pytest.raises(InputError, match="'a' stands twice"):
+        run(folder)
+
+
+def test_missing_and_unreadable_files_are_refused(folder):
+    (folder / "costs.csv").write_bytes(b"\xff\xfe\x00garbage")
+    with pytest.raises(InputError, match="not readable"):
+        run(folder)
+    (folder / "costs.csv").write_text("")
+    with pytest.raises(InputError, match="not readable"):
+        run(folder)
+    (folder / "costs.csv").unlink()
+    with pytest.raises(InputError, match="no such file"):
+        run(folder)
+
+
+def test_options_are_matched_by_name_and_draws_by_their_labels(folder):
+    costs, effects = (pd.read_csv(folder / f"{name}.csv") for name in ("costs", "effects"))
+    effects[["b", "a"]].to_csv(folder / "effects.csv", index=False)
+    cost, effect = draw_files.read_options(folder / "costs.csv", folder / "effects.csv")
+    np.testing.assert_allclose(effect.sel(option="a"), effects["a"])
+    np.testing.assert_allclose(cost.sel(option="b"), costs["b"])
+    costs.rename_axis("draw").to_csv(folder / "costs.csv")
+    effects.iloc[::-1].rename_axis("draw").to_csv(folder / "effects.csv")
+    with pytest.raises(InputError, match="'draw' differs"):
+        draw_files.read_options(folder / "costs.csv", folder / "effects.csv")
+
+
+@pytest.mark.parametrize("text", ["costs", "costs=", "=x", "costs=x,nought"])
+def test_groups_must_name_parameters(folder, text):
+    with pytest.raises(InputError, match="Mend: write it as"):
+        draw_files.groups_named([text], run(folder))
+    assert draw_files.groups_named(["both=x, z"], run(folder)) == {"both": ("x", "z")}
+
+
+def test_a_group_cannot_take_a_parameters_name(files):
+    with pytest.raises(InputError, match="name of a parameter"):
+        decision.decide(*files, threshold=THRESHOLD, groups={"overheads": ("staff_cost", "overheads")})
+
+
+# The command -------------------------------------------------------------------------------------
+
+
+def test_the_command_writes_both_files_and_says_the_answer(tmp_path):
+    arguments = [str(EXAMPLE / f"{name}.csv") for name in ("costs", "effects", "parameters")]
+    options = ["--threshold", "70000", "--group", "programme cost=staff_cost,overheads", "--build", str(tmp_path)]
+    result = CliRunner().invoke(cli.app, ["decide", *arguments, *options])
+    assert result.exit_code == 0, result.output
+    assert "family_help is the best choice on average" in result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["decide.html", "decide.xlsx"]
+
+
+def test_bad_input_ends_with_code_2_and_writes_nothing(folder, monkeypatch, capsys):
+    change(folder, "effects", lambda t: t.iloc[:-1])
+    build = folder / "build"
+    arguments = ["outcomes", "decide", *(str(folder / f"{name}.csv") for name in ("costs", "effects"))]
+    monkeypatch.setattr("sys.argv", [*arguments, "--threshold", "1", "--build", str(build)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 2 and not build.exists()
+    assert "119" in capsys.readouterr().err
