@@ -236,8 +236,9 @@ def _progress(silent: bool) -> Iterator[workflow.Progress]:
 
         def update(stage: str, share: float) -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=1.0)
-            bars.update(tasks[stage], completed=share)
+                tasks[stage] = bars.add_task(stage, total=None)
+            # A stage whose share is not known yet pulses.
+            bars.update(tasks[stage], completed=share, total=1.0 if share > 0 else None)
 
         yield update
 

@@ -177,15 +177,21 @@ def fit(
         return open_netcdf(path)
     from toolkit import models
 
-    progress("fit outcome model", 0.0)
+    progress("compile outcome model", 0.0)
     model = models.outcomes(statistics, priors=priors)
-    fitted = models.fit(model, seed=scenario.seed, draws=scenario.draws, chains=scenario.chains, progress=False)
+
+    def sampling(share: float) -> None:
+        progress("compile outcome model", 1.0)
+        progress("sample outcome model", share)
+
+    fitted = models.fit(
+        model, seed=scenario.seed, draws=scenario.draws, chains=scenario.chains, progress=False, on_progress=sampling
+    )
     base = models.baseline(fitted, statistics)
     national = fitted["posterior"]["national_rate"].sel(data_year=base["base_year"]).drop_vars("data_year")
     fitted["posterior"] = fitted["posterior"].to_dataset().assign(baseline_rate=base, baseline_national=national)
     fitted.attrs["report_card"] = models.diagnose(fitted).to_json(orient="records")
     write_netcdf(fitted, path)
-    progress("fit outcome model", 1.0)
     return fitted
 
 

@@ -14,7 +14,6 @@ from toolkit.models.rates import baseline  # noqa: E402
 from toolkit.models.reading import honest_reading, power_scaling  # noqa: E402
 from toolkit.models.sources import effect_draws, panel_signal  # noqa: E402
 from toolkit.models.studies import changed_priors, read_studies, study_table  # noqa: E402
-from toolkit.models.unit_costs import pooled, unit_costs  # noqa: E402
 
 __all__ = [
     "baseline",
@@ -27,10 +26,8 @@ __all__ = [
     "outcomes",
     "panel_signal",
     "passed",
-    "pooled",
     "power_scaling",
     "quadrature",
     "read_studies",
     "study_table",
-    "unit_costs",
 ]

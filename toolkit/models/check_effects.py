@@ -17,7 +17,7 @@ from scipy import stats
 from toolkit import evidence
 from toolkit.models.effects import Selection, prior_of, quadrature, shape_of
 from toolkit.models.scales import STANDARDISED, scale_of
-from toolkit.models.studies import FINDINGS, SIGNIFICANT, study_table
+from toolkit.models.studies import FINDINGS, OPEN, SIGNIFICANT, study_table
 from toolkit.models.unit_costs import pooled, pooled_cdf, rival_estimates, yearly_growth
 from toolkit.schema import data_folder
 
@@ -119,7 +119,8 @@ def _finding(row: dict[Any, Any], ratio: float) -> dict[str, float]:
     """Say of an estimate over its error what the study says: its direction only, or whether it is significant."""
     told = "benefit" if {row["lower"], row["upper"]} & {0.0} else "significant"
     kinds = ("benefit", "harm") if told == "benefit" else ("not_significant", "significant_benefit", "significant_harm")
-    lower, upper = next(ends for kind in kinds if (ends := FINDINGS[kind]) and ends[0] <= ratio <= ends[1])
+    held = min(max(ratio, -OPEN), OPEN)
+    lower, upper = next(FINDINGS[kind] for kind in kinds if FINDINGS[kind][0] <= held <= FINDINGS[kind][1])
     return {"lower": lower, "upper": upper}
 
 

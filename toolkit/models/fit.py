@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
@@ -28,6 +28,7 @@ def fit(
     tune: int = 600,
     chains: int = 4,
     progress: bool = True,
+    on_progress: Callable[[float], None] | None = None,
     cores: int = 2,
     target_accept: float = 0.9,
 ) -> xr.DataTree:
@@ -47,6 +48,8 @@ def fit(
         Independent chains, and how many run at once.
     progress
         Show what is being done, on the terminal.
+    on_progress
+        Called with the share of the draws that is done, instead of showing it.
     target_accept
         Higher takes smaller steps, against divergences.
 
@@ -69,7 +72,7 @@ def fit(
     """
     _check_settings(seed=seed, draws=draws, tune=tune, chains=chains, cores=cores, target_accept=target_accept)
     started = time.perf_counter()
-    with _announced("Compiling the model (about a minute the first time, seconds after)", progress):
+    with _announced("Compiling the model (about a minute the first time, seconds after)", progress and not on_progress):
         compiled = compile_model(model)
     between = time.perf_counter()
     tree = _sample(
@@ -79,7 +82,8 @@ def fit(
         chains=chains,
         cores=min(cores, chains),
         seed=seed,
-        progress_bar=progress,
+        progress_bar=progress and on_progress is None,
+        progress_callback=_share_done(on_progress) if on_progress else None,
         target_accept=target_accept,
     )
     seconds = {"compile_seconds": between - started, "sampling_seconds": time.perf_counter() - between}
@@ -95,6 +99,13 @@ def fit(
         "versions": json.dumps({name: version(name) for name in VERSIONED}),
     }
     return result
+
+
+def _share_done(on_progress: Callable[[float], None]) -> Callable[[list[Any]], None]:
+    def report(chains: list[Any]) -> None:
+        on_progress(sum(chain.finished_draws for chain in chains) / sum(chain.total_draws for chain in chains))
+
+    return report
 
 
 def _assembled(model: pm.Model, tree: xr.DataTree, seed: int) -> xr.DataTree:

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from toolkit.models.effects import quadrature
 from toolkit.models.scales import STANDARDISED
@@ -17,6 +16,7 @@ from toolkit.models.studies import Register, study_table
 POWERS = (0.8, 1.25)
 SENSITIVE = 0.05
 LEVEL = 0.9
+LEANS = 0.9  # chance of benefit from which a reader is told so
 
 Array = NDArray[np.float64]
 
@@ -76,10 +76,10 @@ def _distance(values: Array, first: Array, second: Array) -> float:
 
 def _diagnosis(prior: float, likelihood: float) -> str:
     if prior >= SENSITIVE and likelihood >= SENSITIVE:
-        return "prior and studies pull apart, or both matter"
+        return "depends on prior and data alike"
     if prior >= SENSITIVE:
         return "rests on the prior"
-    return "rests on the studies"
+    return "rests on the data"
 
 
 def honest_reading(
@@ -163,19 +163,14 @@ def _effects(grid: xr.Dataset, scales: pd.DataFrame) -> pd.DataFrame:
 
 def _say(row: pd.Series) -> str:
     """One sentence: what the trials say, whether the panel agrees, and what the combined effect rests on."""
-    sure = row["trials_benefit_chance"]
-    trials = "benefit is likely" if sure > 0.9 else "harm is likely" if sure < 0.1 else "cannot tell benefit from harm"
-    smd = row.name == "gcse_attainment"
-    agrees = (row["panel"] > 0) == smd
-    z = "clearly" if row["panel_low"] * row["panel_high"] > 0 else "no more than chance would"
-    moved = abs(row["combined"] - row["trials"]) > 0.25 * abs(row["trials_high"] - row["trials_low"]) / (2 * norm.ppf(0.95))
+    sure, nulls = row["trials_benefit_chance"], int(row["nulls"])
+    trials = "lean to benefit" if sure > LEANS else "lean to harm" if sure < 1 - LEANS else "cannot tell benefit from harm"
+    better = (row["panel"] > 0) == (row.name == "gcse_attainment")
+    chance = "more than chance would show" if row["panel_low"] * row["panel_high"] > 0 else "but within chance"
+    moved = abs(row["combined"] - row["trials"]) > (row["trials_high"] - row["trials_low"]) / 8
     rests = _diagnosis(row["combined_prior"], row["combined_likelihood"])
     return (
-        f"The {int(row['studies'])} studies and {int(row['nulls'])} findings without a number {_verb(trials)}{trials}; "
-        f"within areas more spend goes with {'better' if agrees else 'worse'} outcomes, {z}; "
-        f"the panel {'moves' if moved else 'hardly moves'} the trials; the combined effect {rests}."
+        f"{int(row['studies'])} studies and {nulls} finding{'' if nulls == 1 else 's'} without a number {trials}; "
+        f"within areas more spend goes with {'better' if better else 'worse'} outcomes, {chance}; "
+        f"the panel {'moves' if moved else 'hardly moves'} the trials' effect; the combined effect {rests}."
     )
-
-
-def _verb(text: str) -> str:
-    return "" if text.startswith("cannot") else "say that "

@@ -1,0 +1,232 @@
+"""Figures of the evidence: forest and funnel of the studies, priors, rival prices, placement prices."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from scipy import stats
+
+from toolkit.report.figures import DARK, DASHES, FONT, GRID, INK, LIGHT, PALETTE, _canvas, _figure, _tidy
+from toolkit.report.words import change, label, number
+
+SIGNIFICANT = 1.96
+GREY = "#6b6b6b"
+
+
+def plot_forest(studies: pd.DataFrame, grid: xr.Dataset, outcome: str) -> Figure:
+    """Draw the studies of an outcome, the pooled mean and what a new site can expect.
+
+    Parameters
+    ----------
+    studies
+        From ``models.study_table``: estimates with 95 per cent intervals as reported, before the bias of the
+        design is taken off; findings without a number as the range they allow, at their likely error.
+    grid
+        From ``models.quadrature``.
+    outcome
+        Which.
+    """
+    rows = studies[studies["outcome"] == outcome].sort_values("effect", na_position="first")
+    held = grid.sel(outcome=outcome)
+    figure, axes = _canvas(1.5 + 0.36 * (len(rows) + 2))
+    _tidy(axes, grid="x")
+    names = [f"{row['study']} ({row['design'].replace('_', ' ')})" for _, row in rows.iterrows()]
+    for at, (_, row) in enumerate(rows.iterrows(), start=2):
+        _study(axes, at, row)
+    mean, sd = float(held["mean_effect_mean"]), float(held["mean_effect_sd"])
+    for at, spread, colour in ((1, sd, DARK), (0, float(held["new_site_sd"]), PALETTE["economic"])):
+        axes.plot(mean + SIGNIFICANT * spread * np.array([-1, 1]), [at, at], color=colour, linewidth=3.2)
+        axes.plot(mean, at, "D", color=colour, markersize=7)
+    axes.axvline(0, color=INK, linewidth=1)
+    axes.set_yticks(range(len(rows) + 2), ["A new site", "Pooled mean", *names])
+    axes.set_ylim(-0.6, len(rows) + 1.6)
+    _effect_axis(axes, outcome, held)
+    axes.set_title(f"{label(outcome)}: squares as reported, open lines without a number", loc="left", fontsize=FONT)
+    return figure
+
+
+def _study(axes: Axes, at: int, row: pd.Series) -> None:
+    if np.isfinite(row["effect"]):
+        axes.plot(row["effect"] + SIGNIFICANT * row["se"] * np.array([-1, 1]), [at, at], color=GREY, linewidth=1.6)
+        axes.plot(row["effect"], at, "s", color=GREY, markersize=5)
+        return
+    ends = np.clip([row["lower"], row["upper"]], -2 * SIGNIFICANT, 2 * SIGNIFICANT) * row["se"]
+    axes.plot(ends, [at, at], color=GREY, linewidth=1.6, linestyle=DASHES["judgement"])
+    for end, limit in zip(ends, (row["lower"], row["upper"]), strict=True):
+        if abs(limit) <= SIGNIFICANT:
+            axes.plot(end, at, "|", color=GREY, markersize=8)
+
+
+def _effect_axis(axes: Axes, outcome: str, held: xr.Dataset) -> None:
+    smd = outcome == "gcse_attainment"
+    axes.xaxis.set_major_locator(MaxNLocator(7))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: number(x, 2) if smd else change(np.expm1(x))))
+    side = "Shift in standard deviations, right is better" if smd else "Change in risk, left is better"
+    axes.set_xlabel(f"{side} (95% intervals)", fontsize=FONT, color=INK)
+    reach = max(abs(np.array(axes.get_xlim())).max(), 3 * float(held["new_site_sd"]))
+    axes.set_xlim(-reach, reach)
+
+
+def plot_funnel(studies: pd.DataFrame, grid: xr.Dataset, outcome: str) -> Figure:
+    """Draw each study's estimate against its standard error, about the pooled mean.
+
+    Lines: where 95 per cent of unbiased studies would lie without and with the spread between sites; shaded:
+    not significant at 5 per cent. Studies without a number stand on the right edge of their error, as ticks.
+
+    Parameters
+    ----------
+    studies, grid, outcome
+        As for :func:`plot_forest`.
+    """
+    rows, held = studies[studies["outcome"] == outcome], grid.sel(outcome=outcome)
+    known = rows["effect"].notna()
+    mean, between = float(held["mean_effect_mean"]), float(held["between_sites_mean"])
+    figure, axes = _canvas(4.0)
+    deepest = 1.15 * float(rows["se"].max())
+    error = np.linspace(0, deepest, 60)
+    axes.fill_betweenx(error, -SIGNIFICANT * error, SIGNIFICANT * error, color=LIGHT, alpha=0.35, linewidth=0)
+    for spread, dash in ((error, "-"), (np.hypot(error, between), DASHES["economic"])):
+        for side in (-1, 1):
+            axes.plot(mean + side * SIGNIFICANT * spread, error, color=DARK, linestyle=dash, linewidth=1.4)
+    axes.axvline(mean, color=DARK, linewidth=1.4)
+    biased = rows["bias_sd"] > 0
+    for chosen, marker, name in ((~biased, "o", "random allocation"), (biased, "s", "other design, wider")):
+        held_rows = rows[known & chosen]
+        axes.plot(held_rows["effect"], held_rows["se"], marker, color=PALETTE["economic"], markersize=6, label=name)
+    axes.plot(np.zeros(int((~known).sum())), rows.loc[~known, "se"], "_", color=GREY, markersize=16, label="no number")
+    axes.set_ylim(deepest, 0)
+    axes.set_ylabel("Standard error", fontsize=FONT, color=INK)
+    _effect_axis(axes, outcome, held)
+    axes.legend(frameon=False, fontsize=FONT - 1, loc="lower right")
+    axes.set_title(f"{label(outcome)}: shaded where a finding is not significant", loc="left", fontsize=FONT)
+    return figure
+
+
+def plot_effect_priors(priors: pd.DataFrame, grid: xr.Dataset, *, seed: int = 1) -> Figure:
+    """Draw, by outcome, what the priors alone allow at a new site and what the studies leave of it.
+
+    Parameters
+    ----------
+    priors
+        The table of priors.
+    grid
+        From ``models.quadrature``.
+    seed
+        Of the prior predictive draws.
+    """
+    ours = priors[priors["model"] == "effects"].set_index("parameter")
+    random, outcomes = np.random.default_rng(seed), [str(o) for o in grid["outcome"].values]
+    figure = _figure(1.5 + 1.2 * len(outcomes))
+    for axes, outcome in zip(np.atleast_1d(figure.subplots(len(outcomes), 1)), outcomes, strict=True):
+        held, smd = grid.sel(outcome=outcome), outcome == "gcse_attainment"
+        row = ours.loc["mu_standardised_mean_difference" if smd else "mu_log_risk_ratio"]
+        between = np.abs(random.normal(0, float(ours.loc[f"tau_{outcome}", "arg1"]), 20_000))
+        prior = random.normal(float(row["arg1"]), float(row["arg2"]), 20_000) + between * random.normal(size=20_000)
+        _tidy(axes, grid="x")
+        axes.hist(prior, bins=120, density=True, color=LIGHT)
+        line = np.linspace(*np.quantile(prior, [0.001, 0.999]), 400)
+        sd = float(held["new_site_sd"])
+        axes.plot(line, stats.norm.pdf(line, float(held["mean_effect_mean"]), sd), color=DARK, linewidth=2)
+        axes.axvline(0, color=INK, linewidth=1)
+        axes.set_yticks([])
+        axes.set_xlim(line[0], line[-1])
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _, smd=smd: number(x, 2) if smd else change(np.expm1(x))))
+        axes.set_title(f"{label(outcome)}: {'standard deviations' if smd else 'change in risk'}", loc="left", fontsize=FONT)
+    figure.text(0.99, 0.995, "Filled: prior predictive. Line: after the studies.", ha="right", va="top", fontsize=FONT - 1)
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, 0.96))
+    return figure
+
+
+def plot_pool(rivals: pd.DataFrame, summary: pd.DataFrame, pools: Sequence[str] | None = None) -> Figure:
+    """Draw rival estimates of each cost and what pooling makes of them, in 2025/26 prices.
+
+    Parameters
+    ----------
+    rivals
+        From ``models.unit_costs.rival_estimates``.
+    summary
+        From ``models.unit_costs.pooled_summary`` of the same.
+    pools
+        Which; all by default.
+    """
+    chosen = list(summary.index if pools is None else pools)
+    figure, axes = _canvas(1.4 + 0.62 * len(chosen))
+    _tidy(axes, grid="x")
+    for at, pool in enumerate(chosen):
+        centre = summary.loc[pool, "median"]
+        rows = rivals[rivals["pool"] == pool]
+        for step, (_, row) in enumerate(rows.iterrows()):
+            height = at + 0.15 + 0.4 * step / max(1, len(rows) - 1)
+            ratio = np.exp(row["estimate"] - centre + SIGNIFICANT * row["se"] * np.array([-1, 0, 1]))
+            axes.plot(ratio[[0, 2]], [height, height], color=GREY, linewidth=1.4)
+            axes.plot(ratio[1], height, "s", color=GREY, markersize=4)
+        ends = np.exp(summary.loc[pool, ["low", "high"]].to_numpy(float) - centre)
+        axes.plot(ends, [at, at], color=DARK, linewidth=3.2)
+        axes.plot(1, at, "D", color=DARK, markersize=6)
+    axes.set_xscale("log")
+    axes.set_xticks([0.33, 0.5, 1, 2, 3], ["⅓", "½", "1", "2", "3"])
+    axes.set_xticks([], minor=True)
+    names = [f"{label(pool)}\n£{np.exp(summary.loc[pool, 'median']):,.0f}" for pool in chosen]
+    axes.set_yticks(range(len(chosen)), names)
+    axes.set_xlabel("Over the pooled median (squares: each estimate, 95%; diamond: pooled, 90%)", fontsize=FONT)
+    return figure
+
+
+def plot_placement_price(prices: xr.Dataset, placement: str, *, england: str = "published, by care days") -> Figure:
+    """Draw an authority's price of a placement year by year: every authority, their mean, and England's.
+
+    Parameters
+    ----------
+    prices
+        From ``evidence.placement_prices``.
+    placement
+        ``residential``, ``fostering`` or ``care``.
+    england
+        What to call England's line.
+    """
+    held = prices.sel(placement=placement)
+    nominal, years = held["price"] * held["to_nominal"], held["data_year"].values
+    figure, axes = _canvas(4.2, right=0.72)
+    axes.plot(years, nominal.transpose("data_year", "area").values, color=GRID, linewidth=0.7)
+    lines = {"mean of authorities": nominal.mean("area"), england: held["england"] * held["to_nominal"]}
+    for (name, line), colour in zip(lines.items(), (DARK, PALETTE["economic"]), strict=True):
+        axes.plot(years, line.values, color=colour, linewidth=2.4, linestyle="-" if colour == DARK else (0, (6, 2)))
+        near = 1.06 if colour == DARK else 0.94
+        axes.annotate(f" {name}", (years[-1], near * float(line[-1])), color=colour, va="center", annotation_clip=False)
+    axes.set_ylim(0, 1.05 * float(nominal.quantile(0.995)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"£{x:,.0f}"))
+    axes.set_ylabel("A week, prices of each year", fontsize=FONT)
+    axes.set_xlabel("Financial year ending", fontsize=FONT)
+    axes.set_title(f"{label(placement)}: grey, each authority", loc="left", fontsize=FONT)
+    return figure
+
+
+def plot_cost_priors(rivals: pd.DataFrame, priors: pd.DataFrame, *, seed: int = 1) -> Figure:
+    """Draw how far apart two estimates of one cost lie: what the prior allows, and what the pools show.
+
+    Parameters
+    ----------
+    rivals
+        From ``models.unit_costs.rival_estimates``.
+    priors
+        The table of priors.
+    seed
+        Of the prior predictive draws.
+    """
+    rows = priors[(priors["model"] == "cost_pools") & (priors["parameter"] == "between_scale")]
+    random, size = np.random.default_rng(seed), 20_000
+    between = np.abs(random.normal(0, np.abs(random.normal(0, float(rows["arg1"].iloc[0]), size))))
+    errors = random.choice(rivals["se"].to_numpy(float), (2, size))
+    apart = np.abs(random.normal(0, np.sqrt(2 * between**2 + (errors**2).sum(0))))
+    seen = rivals.groupby("pool")["estimate"].agg(lambda held: float(held.max() - held.min()))
+    figure, axes = _canvas(3.2)
+    axes.hist(np.exp(apart[apart < np.log(8)]), bins=100, density=True, color=LIGHT)
+    for value in seen:
+        axes.axvline(float(np.exp(value)), color=DARK, linewidth=1.4)
+    axes.set_yticks([])
+    axes.set_xlabel("Higher estimate over lower (filled: prior predictive; lines: each pool's extremes)", fontsize=FONT)
+    return figure
