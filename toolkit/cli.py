@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -34,7 +35,7 @@ app.add_typer(scenario_app, name="scenario")
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON instead of tables.")]
 
-BAD_INPUT, CHECKS_FAILED = 2, 3
+BAD_INPUT, CHECKS_FAILED, INTERRUPTED = 2, 3, 130
 MODEL_SEED = 20261122  # of the committed tables that models made
 
 
@@ -56,11 +57,15 @@ def run(
         chosen = scenarios.change(chosen, seed=seed)
     reference = evidence.reference_areas()
     areas = evidence.resolve_areas(reference, area or (), region=region, england=england)
-    with _progress(quiet or as_json) as progress:
-        finished = workflow.run(chosen, areas=areas, cache=build / "cache", refit=refit, progress=progress)
-        progress("write report", 0.0)
-        paths = report.write_all(finished, build)
-        progress("write report", 1.0)
+    try:
+        with _progress(quiet or as_json) as progress:
+            finished = workflow.run(chosen, areas=areas, cache=build / "cache", refit=refit, progress=progress)
+            progress("write report", 0.0)
+            paths = report.write_all(finished, build)
+            progress("write report", 1.0)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. The previous outputs are as they were.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
     if as_json:
         typer.echo(json.dumps(report.headline(finished), indent=2))
     elif not quiet:
@@ -248,11 +253,8 @@ def main() -> None:
     try:
         app()
     except InputError as problem:
-        Console(stderr=True).print(f"[bold red]Error:[/] {problem}", markup=True, highlight=False)
+        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(problem))}", highlight=False)
         sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Stopped. The previous outputs are as they were.")
-        sys.exit(130)
 
 
 if __name__ == "__main__":

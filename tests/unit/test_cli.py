@@ -2,10 +2,7 @@
 
 import json
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +10,7 @@ import openpyxl
 import pytest
 import xarray as xr
 
-from toolkit import cli, evidence, workflow
+from toolkit import cli, evidence, report, workflow
 from toolkit.schema import InputError
 
 Outcomes = Callable[..., tuple[int, str, str]]
@@ -38,9 +35,7 @@ def small(monkeypatch: pytest.MonkeyPatch, dozen: xr.Dataset, fit_cache: Path, t
     """Point the command at the shared small fit; return a build folder that holds it."""
     monkeypatch.setattr(evidence, "load_statistics", lambda folder=None: dozen)
     load = cli.scenarios.load
-    monkeypatch.setattr(
-        cli.scenarios, "load", lambda name: cli.scenarios.change(load(name), draws=200, chains=2)
-    )
+    monkeypatch.setattr(cli.scenarios, "load", lambda name: cli.scenarios.change(load(name), draws=200, chains=2))
     shutil.copytree(fit_cache, tmp_path / "build" / "cache")
     return tmp_path / "build"
 
@@ -148,21 +143,23 @@ def test_an_altered_data_file_is_refused(tmp_path: Path) -> None:
         evidence.load_register(folder=folder)
 
 
-def test_interrupting_a_run_leaves_the_previous_build(tmp_path: Path) -> None:
-    build = tmp_path / "build"
-    build.mkdir()
-    for name in ("report.html", "workbook.xlsx", "run.nc"):
-        (build / name).write_text("previous")
-    started = subprocess.Popen(
-        [sys.executable, "-m", "toolkit.cli", "run", "family_help", "--area", "Leeds", "--build", str(build)],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+@pytest.mark.fit
+@pytest.mark.parametrize("moment", ["fit", "price", "write_workbook"])
+def test_interrupting_a_run_leaves_the_previous_build(
+    outcomes: Outcomes, small: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    names = ("report.html", "workbook.xlsx", "run.nc")
+    for name in names:
+        (small / name).write_text("previous")
+
+    def stop(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report.outputs if moment == "write_workbook" else workflow, moment, stop)
+    code, _, err = outcomes("run", "family_help", "--area", "Leeds", "--build", str(small))
+    assert code == 130
+    assert "previous outputs are as they were" in err
+    assert {path.name: path.read_text() for path in small.iterdir() if path.is_file()} == dict.fromkeys(
+        names, "previous"
     )
-    time.sleep(6)
-    started.send_signal(signal.SIGINT)
-    _, err = started.communicate(timeout=120)
-    assert started.returncode != 0
-    assert "Traceback" not in err
-    kept = {path.name: path.read_text() for path in build.iterdir() if path.is_file()}
-    assert kept == dict.fromkeys(("report.html", "workbook.xlsx", "run.nc"), "previous")
+    assert [path.name for path in small.iterdir() if path.is_dir()] == ["cache"]

@@ -190,11 +190,10 @@ def _along(decision: Decision) -> Table:
     }
     for name in chosen["option"].values:
         columns[f"Chance {name} is best"] = (chosen["probability_best"].sel(option=name).values, "share")
-    for name in chosen["option"].values:
-        columns[f"Expected loss, {name}"] = (chosen["expected_loss"].sel(option=name).values, "pounds")
     columns["EVPI"] = (chosen["evpi"].values, "pounds")
     worth = [w.money(float(value)) for value in chosen["threshold"].values]
-    return _table("Along the worth of a unit", f"Worth of {decision.unit}", columns, worth, "")
+    note = "The workbook holds every point of the curves, with net benefits and expected losses."
+    return _table("Along the worth of a unit", f"Worth of {decision.unit}", columns, worth, note)
 
 
 def _knowing(decision: Decision) -> Table:

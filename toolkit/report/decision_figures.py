@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from toolkit import appraisal
 from toolkit.appraisal.draws import flat, sample_dims
-from toolkit.report.figures import DARK, FONT, INK, LIGHT
+from toolkit.report.figures import DARK, FONT, INK, LIGHT, WIDTH
 from toolkit.report.figures import _canvas as canvas
 from toolkit.report.figures import _money_axis as money_axis
 from toolkit.report.words import MINUS, figure, label, money, money_scale, number
@@ -19,6 +19,7 @@ from toolkit.report.words import MINUS, figure, label, money, money_scale, numbe
 # Eight that differ in grey and in dash as well; a ninth option takes the first again and is told by its name.
 COLOURS = ("#12436d", "#d4580f", "#28a197", "#801650", "#6b6b6b", "#a285d1", "#3d3d3d", "#f46a25")
 DASHES: tuple[Any, ...] = ("-", (0, (7, 2)), (0, (2, 1)), (0, (4, 1, 1, 1)), (0, (1, 2)), (0, (9, 1)), "--", "-.")
+MARKERS = "osD^vPX*"
 POINTS = 400  # of each option's cloud: more only hide each other
 BARS, FEWEST_BARS = 15, 5  # in a tornado or a chart of information; what is worth nothing is left out
 
@@ -33,11 +34,10 @@ def plot_plane(cost: xr.DataArray, effect: xr.DataArray, *, reference: str, thre
     shown = np.linspace(0, costs.shape[1] - 1, min(POINTS, costs.shape[1])).astype(int)
     places = [names.index(name) for name in others]
     for order, (name, place) in enumerate(zip(others, places, strict=True), start=1):
-        colour = COLOURS[order % len(COLOURS)]
-        axes.scatter(effects[place, shown], costs[place, shown], s=7, color=colour, alpha=0.35, linewidths=0)
-        axes.scatter(
-            effects[place].mean(), costs[place].mean(), s=90, color=colour, edgecolors="white", zorder=4, label=name
-        )
+        look: dict[str, Any] = {"color": COLOURS[order % len(COLOURS)], "marker": MARKERS[order % len(MARKERS)]}
+        axes.scatter(effects[place, shown], costs[place, shown], s=7, alpha=0.35, linewidths=0, **look)
+        middle = effects[place].mean(), costs[place].mean()
+        axes.scatter(*middle, s=90, edgecolors="white", zorder=4, label=name, **look)
     axes.axhline(0, color=INK, linewidth=1)
     axes.axvline(0, color=INK, linewidth=1)
     width = np.array(axes.get_xlim())
@@ -220,8 +220,16 @@ def _curves(values: xr.DataArray, curves: xr.Dataset, *, unit: str) -> tuple[Fig
 
 def _legend(drawn: Figure, axes: Axes) -> Figure:
     handles, names = axes.get_legend_handles_labels()
-    drawn.legend(handles, names, loc="outside lower center", ncols=min(4, len(names)), frameon=False, fontsize=FONT,
-                 handlelength=2.6)  # fmt: skip
+    columns = int(WIDTH / (0.75 + 0.095 * max(map(len, names))))  # inches of a line and its name
+    drawn.legend(
+        handles,
+        names,
+        loc="outside lower center",
+        ncols=max(1, min(4, len(names), columns)),
+        frameon=False,
+        fontsize=FONT,
+        handlelength=2.6,
+    )
     return drawn
 
 

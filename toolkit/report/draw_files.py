@@ -4,6 +4,8 @@ A column named ``draw``, if there is one, labels the rows and must agree between
 must be a finite number.
 """
 
+import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -109,11 +111,24 @@ def groups_named(given: list[str], parameters: xr.Dataset | None) -> Mapping[str
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # cells beyond the names would be dropped
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file. Mend: check the name and the folder.") from None
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as problem:
-        raise InputError(f"{path}: not readable as a CSV file ({problem}). Mend: save it as CSV in UTF-8.") from None
+    except (
+        OSError,
+        UnicodeDecodeError,
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        pd.errors.ParserWarning,
+    ) as fault:
+        raise InputError(
+            f"{path}: not readable as a CSV file ({str(fault).strip()}). "
+            "Mend: save it as CSV in UTF-8, with a name for every column and as many cells in every line."
+        ) from None
+    if table.shape[1] == 1 and re.search(r"[;\t]", str(table.columns[0])):
+        raise InputError(f"{path}: cells are parted by semicolons or tabs. Mend: save it with commas.")
     table.columns = table.columns.str.strip()
     nameless = [str(name) for name in table.columns if not name or str(name).startswith("Unnamed: ")]
     if nameless:

@@ -45,7 +45,7 @@ def plot_forest(studies: pd.DataFrame, grid: xr.Dataset, outcome: str) -> Figure
     axes.set_yticks(range(len(rows) + 2), ["A new site", "Pooled mean", *names])
     axes.set_ylim(-0.6, len(rows) + 1.6)
     _effect_axis(axes, outcome, held)
-    axes.set_title(f"{label(outcome)}: squares as reported, open lines without a number", loc="left", fontsize=FONT)
+    axes.set_title(f"{label(outcome)} (dotted: no number given)", loc="left", fontsize=FONT)
     return figure
 
 
@@ -101,8 +101,8 @@ def plot_funnel(studies: pd.DataFrame, grid: xr.Dataset, outcome: str) -> Figure
     axes.set_ylim(deepest, 0)
     axes.set_ylabel("Standard error", fontsize=FONT, color=INK)
     _effect_axis(axes, outcome, held)
-    axes.legend(frameon=False, fontsize=FONT - 1, loc="lower right")
-    axes.set_title(f"{label(outcome)}: shaded where a finding is not significant", loc="left", fontsize=FONT)
+    figure.legend(frameon=False, fontsize=FONT - 1, loc="outside lower center", ncols=3)
+    axes.set_title(f"{label(outcome)} (shaded: not significant)", loc="left", fontsize=FONT)
     return figure
 
 
@@ -172,7 +172,7 @@ def plot_pool(rivals: pd.DataFrame, summary: pd.DataFrame, pools: Sequence[str] 
     axes.set_xticks([], minor=True)
     names = [f"{label(pool)}\n£{np.exp(summary.loc[pool, 'median']):,.0f}" for pool in chosen]
     axes.set_yticks(range(len(chosen)), names)
-    axes.set_xlabel("Over the pooled median (squares: each estimate, 95%; diamond: pooled, 90%)", fontsize=FONT)
+    axes.set_xlabel("Over the pooled median (grey: estimates, 95%; blue: pooled, 90%)", fontsize=FONT)
     return figure
 
 
@@ -228,5 +228,5 @@ def plot_cost_priors(rivals: pd.DataFrame, priors: pd.DataFrame, *, seed: int = 
     for value in seen:
         axes.axvline(float(np.exp(value)), color=DARK, linewidth=1.4)
     axes.set_yticks([])
-    axes.set_xlabel("Higher estimate over lower (filled: prior predictive; lines: each pool's extremes)", fontsize=FONT)
+    axes.set_xlabel("Higher estimate over lower (filled: prior predictive; lines: the pools)", fontsize=FONT)
     return figure

@@ -218,6 +218,27 @@ def test_one_option_and_doubled_names_are_refused(folder):
         run(folder)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,2,3\n4,5,6\n", "not readable.*data.*Mend: .*a name for every column"),  # R's unnamed row names
+        ("a,b\n1,2\n4,5,6\n", "not readable.*line 3"),
+        ("a,b\n1,2\n4\n", "line 3, column 'b' holds ''"),
+        ("a;b\n1;2\n3;4\n", "semicolons or tabs"),
+    ],
+)
+def test_ragged_files_lose_nothing_in_silence(folder, text, message):
+    (folder / "costs.csv").write_text(text)
+    with pytest.raises(InputError, match=message):
+        run(folder)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(folder):
+    path = folder / "costs.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    run(folder)
+
+
 def test_missing_and_unreadable_files_are_refused(folder):
     (folder / "costs.csv").write_bytes(b"\xff\xfe\x00garbage")
     with pytest.raises(InputError, match="not readable"):
