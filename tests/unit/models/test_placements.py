@@ -44,7 +44,7 @@ def test_the_filter_is_the_exact_conditional_normal(gaps):
     tail = 5.0
     density = float(_log_density(found, tail).eval()[0])
     expected = stats.multivariate_t(np.zeros(known.sum()), cover, df=tail).logpdf(gap[known]) if known.any() else 0.0
-    assert density == pytest.approx(expected)
+    assert density == pytest.approx(expected, abs=1e-8)
 
 
 def test_prices_follow_the_panel(prices):

@@ -91,17 +91,26 @@ def test_a_wide_prior_and_no_spread_weigh_by_inverse_variance(priors):
 
 
 def test_the_grid_agrees_with_integration_of_the_hierarchy(priors):
-    """One pool, by adaptive quadrature over scale and spread of the marginal likelihood, written apart."""
+    """One pool, by adaptive quadrature over the spread and a fine sum over its scale, written apart."""
     estimates, ses = np.array([6.6, 7.2]), np.array([0.15, 0.25])
 
-    def joint(tau: float, scale: float) -> np.ndarray:
-        cover = np.diag(ses**2 + tau**2) + 3.0**2  # the mean's prior, normal(7, 3), integrated out
-        seen = stats.multivariate_normal([7, 7], cover).pdf(estimates)
-        centre = 7 + 9 * np.linalg.solve(cover, estimates - 7).sum()
-        weight = seen * stats.halfnorm(scale=scale).pdf(tau) * stats.halfnorm(scale=0.5).pdf(scale)
-        return weight * np.array([1.0, centre, tau])
+    def given(tau: float) -> tuple[float, float]:
+        """Marginal likelihood and mean of the pool's mean, prior normal(7, 3), by inverting two by two."""
+        cover = np.diag(ses**2 + tau**2) + 9.0
+        gap, inverse = estimates - 7, np.linalg.inv(cover)
+        return np.exp(-0.5 * gap @ inverse @ gap) / np.sqrt(np.linalg.det(cover)), 7 + 9 * (inverse @ gap).sum()
 
-    parts = [integrate.dblquad(lambda t, s, i=i: joint(t, s)[i], 1e-6, 4, 0, 6, epsrel=1e-4)[0] for i in range(3)]
+    scales = (np.arange(4000) + 0.5) * 5 / 4000
+    chance = np.exp(-0.5 * (scales / 0.5) ** 2)
+
+    def prior(tau: float) -> float:
+        """Density of the spread, its half-normal scale summed over: half-normal of scale 0.5."""
+        return float((chance * np.exp(-0.5 * (tau / scales) ** 2) / scales).sum())
+
+    parts = [
+        integrate.quad(lambda t, f=f: f(t, *given(t)) * prior(t), 0, 6, limit=200)[0]
+        for f in (lambda t, like, mean: like, lambda t, like, mean: like * mean, lambda t, like, mean: like * t)
+    ]
     found = pooled_summary(pooled(rows_of({"a": list(zip(estimates, ses, strict=True))}), priors=priors)).loc["a"]
     assert found["mean"] == pytest.approx(parts[1] / parts[0], abs=2e-3)
     assert found["between"] == pytest.approx(parts[2] / parts[0], rel=0.02)

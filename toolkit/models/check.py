@@ -1,0 +1,200 @@
+"""Posterior predictive checks of the outcome model: where each count falls in what the fit would have said of it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.special import logit
+
+from toolkit.models.likelihoods import BETA_BINOMIAL, UNOBSERVED, cell_log_probabilities, simulate
+from toolkit.schema import InputError, aligned
+
+SIZES = ("small", "middle", "large")
+SURE = 0.99  # of the ranges that the checks of a right model keep within: a table has some seventy of them
+UNRELIABLE_WEIGHT = 0.7  # Pareto shape above which the weights of a left-out cell are not to be trusted
+
+Array = NDArray[Any]
+
+
+def check(posterior: xr.DataTree, statistics: xr.Dataset, *, seed: int, draws: int = 1000) -> pd.DataFrame:
+    """Compare every cell of the statistics with what the fitted model would have predicted of it.
+
+    Each cell is placed in its predictive distribution without itself, by importance weights: its probability
+    integral transform (PIT), randomised within what is known of the count, is uniform if the model is right,
+    for exact counts and for hidden ones alike.
+
+    Parameters
+    ----------
+    posterior
+        From :func:`toolkit.models.fit` of :func:`toolkit.models.outcomes`.
+    statistics
+        What it was fitted to.
+    seed
+        Of the replicated data.
+    draws
+        How many draws of the posterior to use, evenly spaced.
+
+    Returns
+    -------
+    DataFrame
+        One row an indicator, size (third of the areas by mean exposure, or "all") and check, with its ``value`` and
+        the range that the value keeps within in 99 of 100 cases if the model is right and cells are independent:
+        ``coverage_50`` and ``coverage_90`` of the central intervals, ``pit_mean``, ``pit_distance`` (Kolmogorov
+        and Smirnov's); and, against replicated data, ``lag_one_correlation`` of an area's standardised residuals,
+        ``largest_residual`` and ``hidden_cells`` (how many counts are small enough to be hidden).
+        ``unreliable_weights`` counts the cells whose weights are too uneven to trust.
+
+    Raises
+    ------
+    InputError
+        If the posterior has no ``constant_data``, or other areas or indicators than the statistics.
+
+    References
+    ----------
+    .. [1] Czado, Gneiting and Held (2009), Predictive model assessment for count data,
+       doi:10.1111/j.1541-0420.2009.01191.x.
+    .. [2] Vehtari, Gelman and Gabry (2017), Practical Bayesian model evaluation using leave-one-out
+       cross-validation and WAIC, doi:10.1007/s11222-016-9696-4.
+    .. [3] Gelman, Meng and Stern (1996), Posterior predictive assessment of model fitness via realized
+       discrepancies, Statistica Sinica 6:733-807.
+    """
+    if "constant_data" not in posterior.children:
+        raise InputError(
+            "check: the posterior has no constant_data. Mend: pass what models.fit(outcomes(...)) returned."
+        )
+    design, parameters = posterior["constant_data"].to_dataset(), thinned(posterior, draws)
+    statistics = statistics.sel(indicator=design["indicator"], data_year=design["data_year"])
+    aligned(design["family"], statistics["exposure"])
+    rows: list[dict[str, Any]] = []
+    for name, random in zip(
+        design["indicator"].values, np.random.default_rng(seed).spawn(len(design["indicator"])), strict=True
+    ):
+        cells = cells_of(statistics.sel(indicator=name), design["family"].sel(indicator=name) != UNOBSERVED)
+        cells["size"] = cells["area"].map(sizes_of(cells))
+        found = _checks_of_cells(
+            cells, parameters.sel(indicator=name), int(design["likelihood"].sel(indicator=name)), random
+        )
+        rows += [{"indicator": name, **row} for row in found]
+    table = pd.DataFrame(rows)
+    return table.assign(passed=table["value"].between(table["expected_low"], table["expected_high"]).astype(int))
+
+
+def thinned(posterior: xr.DataTree, draws: int) -> xr.Dataset:
+    samples = posterior["posterior"].to_dataset().stack(sample=("chain", "draw"), create_index=False)
+    keep = np.unique(np.linspace(0, samples.sizes["sample"] - 1, draws).astype(int))
+    return samples.isel(sample=keep).transpose("sample", ...)
+
+
+def cells_of(statistics: xr.Dataset, enters: xr.DataArray) -> pd.DataFrame:
+    """Return the cells that enter, one row each, in order of area and year."""
+    columns = {"events_lower": "lower", "events_upper": "upper", "exposure": "exposure"}
+    entering = statistics[list(columns)].where(enters & statistics["observed"]).reset_coords(drop=True)
+    return entering.to_dataframe(["area", "data_year"]).dropna().reset_index().rename(columns=columns)
+
+
+def sizes_of(cells: pd.DataFrame) -> "pd.Series[str]":
+    """Return the third that each area is in by its mean exposure."""
+    order = cells.groupby("area")["exposure"].mean().rank(method="first")
+    return pd.qcut(order, 3, labels=list(SIZES)).astype(str)
+
+
+def _checks_of_cells(cells: pd.DataFrame, parameters: xr.Dataset, family: int, random: Any) -> Iterator[dict[str, Any]]:
+    where = {dim: xr.DataArray(cells[dim].to_numpy(), dims="cell") for dim in ("area", "data_year")}
+    rate = parameters["area_rate"].sel(where).values.astype(float)
+    log_size = -2 * np.log(parameters["dispersion"].values.astype(float))[:, None]
+    lower, upper, exposure = (cells[name].to_numpy() for name in ("lower", "upper", "exposure"))
+    eta = on_link(rate, family)
+    replicated = simulate(eta, log_size, exposure, np.array(family), rng=random)
+    weights, unreliable = _left_out(eta, log_size, lower, upper, exposure, family)
+    below, upto = ((weights * side).sum(axis=0) for side in (replicated < lower, replicated <= upper))
+    pit = below + random.uniform(size=len(cells)) * (upto - below)
+    for size in ("all", *SIZES):
+        chosen = (cells["size"] == size).to_numpy() | (size == "all")
+        for row in _uniform(below[chosen], upto[chosen], pit[chosen]):
+            yield {"size": size, **row, "cells": int(chosen.sum())}
+    mean = exposure * rate
+    variance = mean * _over_dispersion(rate, mean, np.exp(log_size), exposure, family)
+    for row in _discrepancies(cells, replicated, mean, variance):
+        yield {"size": "all", **row, "cells": len(cells)}
+    yield {"size": "all", **_row("unreliable_weights", unreliable, 0, 0.01 * len(cells)), "cells": len(cells)}
+
+
+def _row(name: str, value: float, low: float, high: float) -> dict[str, Any]:
+    return {"check": name, "value": float(value), "expected_low": float(low), "expected_high": float(high)}
+
+
+def on_link(rate: Array, family: int) -> Array:
+    return np.asarray(logit(rate) if family == BETA_BINOMIAL else np.log(rate))
+
+
+def _over_dispersion(rate: Array, mean: Array, concentration: Array, exposure: Array, family: int) -> Array:
+    """Return the variance of a count over its mean."""
+    if family == BETA_BINOMIAL:
+        return np.asarray((1 - rate) * (1 + (exposure - 1) / (concentration + 1)))
+    return np.asarray(1 + mean / concentration)
+
+
+def _left_out(eta: Array, log_size: Array, *known: Any) -> tuple[Array, int]:
+    """Return weights (sample, cell) that leave each cell out of its own prediction, and how many are unreliable."""
+    lower, upper, exposure, family = (np.broadcast_to(part, eta.shape)[:, :, None].copy() for part in known)
+    log_p = cell_log_probabilities(eta[:, :, None], log_size[:, :, None], lower, upper, exposure, family)[0]
+    held = xr.Dataset({"events": (("chain", "draw", "cell"), log_p[None, :, :, 0])})
+    loo = az.loo(xr.DataTree.from_dict({"log_likelihood": held}), pointwise=True, reff=1.0)
+    weights = np.exp(loo.log_weights.transpose("chain", "draw", "cell").values[0])
+    return weights / weights.sum(axis=0), int((loo.pareto_k > UNRELIABLE_WEIGHT).sum())
+
+
+def _uniform(below: Array, upto: Array, pit: Array) -> Iterator[dict[str, Any]]:
+    number, tail = len(pit), (1 - SURE) / 2
+    for level in (50, 90):
+        low, high = stats.binom.ppf([tail, 1 - tail], number, level / 100) / number
+        yield _row(f"coverage_{level}", covered(below, upto, level / 100).mean(), low, high)
+    half = stats.norm.ppf(1 - tail) / np.sqrt(12 * number)
+    yield _row("pit_mean", pit.mean(), 0.5 - half, 0.5 + half)
+    yield _row("pit_distance", stats.kstest(pit, "uniform").statistic, 0, stats.kstwo.ppf(SURE, number))
+
+
+def covered(below: Array, upto: Array, level: float) -> Array:
+    """Return the chance that a randomised PIT between ``below`` and ``upto`` is within the central interval.
+
+    Parameters
+    ----------
+    below, upto
+        Predictive probability of less than the count, and of no more than it; of a hidden count, its bounds.
+    level
+        Probability of the central interval.
+    """
+    low, high = 0.5 - level / 2, 0.5 + level / 2
+    width = upto - below
+    share = (np.minimum(upto, high) - np.maximum(below, low)).clip(0) / np.where(width > 0, width, 1)
+    return np.where(width > 0, share, (below >= low) & (below <= high))
+
+
+def _discrepancies(cells: pd.DataFrame, replicated: Array, mean: Array, variance: Array) -> Iterator[dict[str, Any]]:
+    exact = (cells["lower"] == cells["upper"]).to_numpy()
+    area, year = cells["area"].to_numpy(), cells["data_year"].to_numpy()
+    pairs = (area[1:] == area[:-1]) & (year[1:] == year[:-1] + 1) & exact[1:] & exact[:-1]
+    measured: dict[str, Callable[[Array], Array]] = {
+        "lag_one_correlation": lambda r: (
+            (r[:, 1:] * r[:, :-1])[:, pairs].mean(axis=1) / (r[:, exact] ** 2).mean(axis=1)
+        ),
+        "largest_residual": lambda r: np.abs(r[:, exact]).max(axis=1),
+    }
+    seen, made = ((counts - mean) / np.sqrt(variance) for counts in (cells["lower"].to_numpy(), replicated))
+    tail = (1 - SURE) / 2
+    for name, measure in measured.items():
+        yield _row(name, measure(seen).mean(), *np.quantile(measure(made), [tail, 1 - tail]))
+    if (limit := hidden_up_to(cells)) > 0:
+        hidden = ((cells["lower"] == 0) & ~exact).sum()
+        yield _row("hidden_cells", hidden, *np.quantile((replicated <= limit).sum(axis=1), [tail, 1 - tail]))
+
+
+def hidden_up_to(cells: pd.DataFrame) -> float:
+    """Return the largest count that is hidden, nought where none is."""
+    hidden = cells.loc[(cells["lower"] == 0) & (cells["upper"] > 0), "upper"]
+    return float(hidden.min()) if len(hidden) else 0.0
