@@ -170,7 +170,7 @@ def evidence_study(
             scenarios.load(scenario), areas=areas, cache=build / "cache", priors=changed, progress=progress, **pooling
         )
     for title, table, digits in (("Pooled effect of help, mean and 90% interval", pooled, 3), ("Headline", worth, 2)):
-        flat = table.round(digits).set_axis([f"{name} {when}" for when, name in table.columns], axis=1)
+        flat = table.round(digits).set_axis([" ".join(reversed(column)) for column in table.columns], axis=1)
         _show(flat.reset_index(), as_json, title=title)
 
 

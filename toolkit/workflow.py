@@ -292,7 +292,8 @@ def _pooled(effects: xr.Dataset) -> pd.DataFrame:
     mean = effects["mean_effect"].sel(source=["trials", "combined"])
     ends = mean.quantile([0.05, 0.95], SAMPLE_DIMS)
     parts = {"mean": mean.mean(SAMPLE_DIMS), "low": ends.isel(quantile=0), "high": ends.isel(quantile=1)}
-    return xr.Dataset({name: part.drop_vars("quantile", errors="ignore") for name, part in parts.items()}).to_dataframe()
+    held = {name: part.drop_vars("quantile", errors="ignore") for name, part in parts.items()}
+    return xr.Dataset(held).to_dataframe()
 
 
 def _worth(result: xr.Dataset) -> pd.DataFrame:

@@ -72,9 +72,7 @@ def icers(cost: xr.DataArray, effect: xr.DataArray, *, reference: str | None = N
     cost, effect = cost_and_effect(cost, effect)
     mean_cost, mean_effect = cost.mean(sample_dims(cost)), effect.mean(sample_dims(effect))
     if mean_cost.ndim != 1:
-        raise InputError(
-            f"cost: dimensions {list(cost.dims)} hold more than options and draws. Mend: select one."
-        )
+        raise InputError(f"cost: dimensions {list(cost.dims)} hold more than options and draws. Mend: select one.")
     order = np.lexsort((-mean_effect.values, mean_cost.values))
     table = xr.Dataset({"cost": mean_cost, "effect": mean_effect}).isel(option=order)
     frontier, status = _frontier(table["cost"].values, table["effect"].values)
@@ -163,9 +161,7 @@ def acceptability_frontier(cost: xr.DataArray, effect: xr.DataArray, thresholds:
     """
     curves = decision_curves(cost, effect, thresholds)
     probability = curves["probability_best"].sel(option=curves["best_option"]).drop_vars("option")
-    return xr.Dataset(
-        {"best_option": curves["best_option"], "probability": probability, "evpi": curves["evpi"]}
-    )
+    return xr.Dataset({"best_option": curves["best_option"], "probability": probability, "evpi": curves["evpi"]})
 
 
 def decision_curves(cost: xr.DataArray, effect: xr.DataArray, thresholds: Thresholds) -> xr.Dataset:
@@ -188,9 +184,7 @@ def decision_curves(cost: xr.DataArray, effect: xr.DataArray, thresholds: Thresh
     worth, options = _thresholds(thresholds), cost["option"]
     costs, effects = flat(cost, leading=("option",)), flat(effect, leading=("option",))
     if costs.ndim != 2:
-        raise InputError(
-            f"cost: dimensions {list(cost.dims)} hold more than options and draws. Mend: select one."
-        )
+        raise InputError(f"cost: dimensions {list(cost.dims)} hold more than options and draws. Mend: select one.")
     share, ideal = _envelope(costs, effects, worth)
     expected = np.outer(effects.mean(1), worth) - costs.mean(1)[:, None]
     loss = np.maximum(ideal - expected, 0.0)
@@ -227,9 +221,7 @@ def certainty_equivalent(net_benefit: xr.DataArray, *, risk_aversion: float) -> 
     option_draws(net_benefit, name="net_benefit")
     dims = sample_dims(net_benefit)
     if risk_aversion < 0:
-        raise InputError(
-            f"risk_aversion {risk_aversion} is negative. Mend: 0 is neutral, more is more cautious."
-        )
+        raise InputError(f"risk_aversion {risk_aversion} is negative. Mend: 0 is neutral, more is more cautious.")
     if risk_aversion == 0:
         return net_benefit.mean(dims).assign_attrs(net_benefit.attrs)
     worst = net_benefit.min(dims)  # taken out so that the exponent never overflows
@@ -296,9 +288,7 @@ def _mixed(cost: np.ndarray, effect: np.ndarray, first: int, middle: int, last: 
 def _thresholds(threshold: Thresholds) -> np.ndarray:
     worth = np.atleast_1d(np.asarray(threshold, dtype=float))
     if worth.ndim != 1 or worth.size == 0 or not np.isfinite(worth).all() or (np.diff(worth) <= 0).any():
-        raise InputError(
-            "thresholds: must be finite numbers, each above the last. Mend: sort them, drop repeats."
-        )
+        raise InputError("thresholds: must be finite numbers, each above the last. Mend: sort them, drop repeats.")
     return worth
 
 

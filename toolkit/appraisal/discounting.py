@@ -196,9 +196,7 @@ def _annual_rates(rows: pd.DataFrame, length: int, name: str) -> np.ndarray:
     """Return the rate of the step into each of the years 1 to ``length``."""
     missing = {"from_year", "to_year", "rate"} - set(rows.columns)
     if missing or rows.empty:
-        raise InputError(
-            f"schedule {name}: lacks {sorted(missing) or 'rows'}. Mend: add from_year, to_year, rate."
-        )
+        raise InputError(f"schedule {name}: lacks {sorted(missing) or 'rows'}. Mend: add from_year, to_year, rate.")
     rows = rows.sort_values("from_year")
     starts, ends = rows["from_year"].to_numpy(float), rows["to_year"].fillna(np.inf).to_numpy(float)
     rates = rows["rate"].to_numpy(float)
@@ -209,8 +207,7 @@ def _annual_rates(rows: pd.DataFrame, length: int, name: str) -> np.ndarray:
         )
     if not (np.isfinite(rates) & (rates > -0.5) & (rates < 0.5)).all():
         raise InputError(
-            f"schedule {name}: rates {rates.tolist()} are not annual proportions. "
-            "Mend: write 3.5 per cent as 0.035."
+            f"schedule {name}: rates {rates.tolist()} are not annual proportions. Mend: write 3.5 per cent as 0.035."
         )
     if length - 1 > ends[-1]:
         raise InputError(
@@ -227,8 +224,7 @@ def _elapsed(labels: np.ndarray, base_year: int) -> np.ndarray:
     elapsed = labels - base_year
     if elapsed.min() < 0:
         raise InputError(
-            f"years: {labels.min()} comes before the base year {base_year}. "
-            "Mend: set base_year to the first year."
+            f"years: {labels.min()} comes before the base year {base_year}. Mend: set base_year to the first year."
         )
     if elapsed.max() > 1000:
         raise InputError(

@@ -141,17 +141,13 @@ def allocate(
             "Mend: loosen minimum_share, excludes or requires, or raise the budget."
         )
     reached = goal.value(slices.gain @ found)
-    result = _table(
-        slices, found, gain, cost, rivals=[*excludes], needs=[*requires], left=budget - slices.cost @ found
-    )
+    result = _table(slices, found, gain, cost, rivals=[*excludes], needs=[*requires], left=budget - slices.cost @ found)
     result = result.assign(value=reached)
     if explain:
         richer, _ = solved(1.1 * budget)
         more = np.nan if richer is None else max(goal.value(slices.gain @ richer) - reached, 0.0)
         others = [solved(budget, place, found)[0] for place in range(len(slices.names))]
-        loss = [
-            np.nan if one is None else max(reached - goal.value(slices.gain @ one), 0.0) for one in others
-        ]
+        loss = [np.nan if one is None else max(reached - goal.value(slices.gain @ one), 0.0) for one in others]
         result = result.assign(regret=("item", np.array(loss)), marginal_value=more / (0.1 * budget))
     return result.assign_attrs(
         objective=objective,
@@ -223,9 +219,7 @@ def _pairs(slices: _Slices, excludes: Pairs, requires: Pairs) -> list[Rule]:
     count = len(slices.cost)
     unknown = {name for pair in (*excludes, *requires) for name in pair} - set(slices.names)
     if unknown:
-        raise InputError(
-            f"excludes, requires: {sorted(unknown)} not among the items {slices.names}. Mend: name these."
-        )
+        raise InputError(f"excludes, requires: {sorted(unknown)} not among the items {slices.names}. Mend: name these.")
     rules = []
     for pairs, weight, shift, bound in ((excludes, 1.0, count, 1.0), (requires, -1.0, 0, 0.0)):
         for one, two in pairs:
@@ -241,15 +235,11 @@ def _shares(slices: _Slices, items: xr.DataArray, minimum: Mapping[str, Mapping[
     rules = []
     for coordinate, shares in minimum.items():
         if coordinate not in items.coords or "item" not in items[coordinate].dims:
-            raise InputError(
-                f"minimum_share: {coordinate!r} is no coordinate of the items. Mend: assign it to cost."
-            )
+            raise InputError(f"minimum_share: {coordinate!r} is no coordinate of the items. Mend: assign it to cost.")
         labels = items[coordinate].values[slices.item]
         for label, share in shares.items():
             if label not in labels or not 0 <= share <= 1:
-                raise InputError(
-                    f"minimum_share: {coordinate} {label!r} at {share} fits no item or is no share."
-                )
+                raise InputError(f"minimum_share: {coordinate} {label!r} at {share} fits no item or is no share.")
             rules.append((np.concatenate([-slices.cost * (labels == label), np.zeros(len(labels))]), -share))
     return rules
 
@@ -284,24 +274,18 @@ def _solve(
             np.concatenate([caps, np.full(len(floor), np.inf)]),
         ),
         integrality=np.concatenate([np.full(count, not slices.divisible), np.ones(count), whole]),
-        bounds=optimize.Bounds(
-            np.concatenate([bounds[0], limits[:, 0]]), np.concatenate([bounds[1], limits[:, 1]])
-        ),
+        bounds=optimize.Bounds(np.concatenate([bounds[0], limits[:, 0]]), np.concatenate([bounds[1], limits[:, 1]])),
         options={"time_limit": goal.seconds, "mip_rel_gap": RELATIVE_GAP},
     )
     if found.x is None and found.status != 2:
-        raise InputError(
-            f"allocate: nothing found in time ({found.message}). Mend: fewer scenarios or items."
-        )
+        raise InputError(f"allocate: nothing found in time ({found.message}). Mend: fewer scenarios or items.")
     if found.x is None:
         return None, np.nan
     shares = np.clip(found.x[:count], 0, 1)
     return (shares if slices.divisible else np.round(shares)), float(found.mip_gap or 0.0)
 
 
-def _objective_terms(
-    slices: _Slices, goal: _Goal
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _objective_terms(slices: _Slices, goal: _Goal) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Cost vector, extra rows, their floors, and the extra variables' integrality and limits.
 
     Money is scaled to about one so that the solver's tolerances mean the same for pounds and millions.
@@ -312,9 +296,7 @@ def _objective_terms(
     if goal.objective == "expected_value":
         drive = np.concatenate([-slices.gain.mean(0) / scale, np.zeros(count)])
         return drive, np.zeros((0, 2 * count)), none, none, np.zeros((0, 2))
-    gain = slices.gain[
-        np.linspace(0, len(slices.gain) - 1, min(len(slices.gain), goal.scenarios)).astype(int)
-    ]
+    gain = slices.gain[np.linspace(0, len(slices.gain) - 1, min(len(slices.gain), goal.scenarios)).astype(int)]
     gain, draws = gain / scale, min(len(slices.gain), goal.scenarios)
     held = np.hstack([gain, np.zeros((draws, count))])
     if goal.objective == "conditional_value_at_risk":
@@ -346,9 +328,7 @@ def _table(
     shares, prices = found.reshape(shape), slices.cost.reshape(shape)
     expected = slices.gain.mean(0).reshape(shape)
     dims = sample_dims(gain)
-    template = (
-        gain.isel({dim: 0 for dim in gain.dims if dim not in dims}, drop=True).transpose(*dims).drop_attrs()
-    )
+    template = gain.isel({dim: 0 for dim in gain.dims if dim not in dims}, drop=True).transpose(*dims).drop_attrs()
     total = template.copy(data=(slices.gain @ found).reshape(template.shape))
     money = {key: gain.attrs[key] for key in ("units", "price_base") if key in gain.attrs}
     table = xr.Dataset(
@@ -381,9 +361,7 @@ def _reasons(
     prices = slices.cost[slices.first]
     reasons = []
     for place, name in enumerate(slices.names):
-        shut = [
-            other for pair in rivals if name in pair for other in pair if other != name and other in bought
-        ]
+        shut = [other for pair in rivals if name in pair for other in pair if other != name and other in bought]
         lacks = [second for first, second in needs if first == name and second not in bought]
         if name in bought:
             reasons.append("bought in full" if shares[place].min() > 1 - 1e-9 else "bought in part")

@@ -29,12 +29,8 @@ def discounted(
     """Return ``flows`` (..., year) with each year's money worth what it is in the base year."""
     check(flows.rename(flows.name or "flows"), dims=("year",))
     if "year" not in flows.coords:
-        raise InputError(
-            "flows: years carry no labels. Mend: .assign_coords(year=range(...)), 0 the base year."
-        )
-    factors = discount_factors(
-        schedule, flows["year"], schedules=schedules, timing=timing, base_year=base_year
-    )
+        raise InputError("flows: years carry no labels. Mend: .assign_coords(year=range(...)), 0 the base year.")
+    factors = discount_factors(schedule, flows["year"], schedules=schedules, timing=timing, base_year=base_year)
     return (flows * factors).assign_attrs({**flows.attrs, **factors.attrs, **_units(flows)})
 
 
@@ -113,9 +109,7 @@ def probability_paid_back(payback: xr.DataArray, years: Years) -> xr.DataArray:
     return share.assign_attrs(units="probability", stays=payback.attrs.get("stays", 0))
 
 
-def benefit_cost_ratio(
-    benefits: xr.DataArray, costs: xr.DataArray, *, level: float = DEFAULT_LEVEL
-) -> xr.Dataset:
+def benefit_cost_ratio(benefits: xr.DataArray, costs: xr.DataArray, *, level: float = DEFAULT_LEVEL) -> xr.Dataset:
     """Return the ratio of expectations E[B] / E[C] with an interval from the benefits alone.
 
     A mean of ratios is ruled by the draws with the smallest cost, and the Green Book's ratio is of
@@ -162,8 +156,7 @@ def summarise(array: xr.DataArray, *, level: float = DEFAULT_LEVEL) -> xr.Datase
     dims, tail = sample_dims(array), _tail(level)
     quantiles = array.quantile([tail, 0.5, 1 - tail], dims)
     parts = {"mean": array.mean(dims)} | {
-        name: quantiles.isel(quantile=position, drop=True)
-        for position, name in enumerate(("lower", "median", "upper"))
+        name: quantiles.isel(quantile=position, drop=True) for position, name in enumerate(("lower", "median", "upper"))
     }
     summary = xr.Dataset({name: parts[name] for name in ("mean", "median", "lower", "upper")})
     for part in summary.values():
@@ -171,9 +164,7 @@ def summarise(array: xr.DataArray, *, level: float = DEFAULT_LEVEL) -> xr.Datase
     return summary.assign_attrs({**array.attrs, "level": level})
 
 
-def marginal_value_of_public_funds(
-    willingness_to_pay: xr.DataArray, net_government_cost: xr.DataArray
-) -> xr.DataArray:
+def marginal_value_of_public_funds(willingness_to_pay: xr.DataArray, net_government_cost: xr.DataArray) -> xr.DataArray:
     """Return what those affected gain per pound the government ends up paying.
 
     Parameters

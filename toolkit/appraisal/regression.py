@@ -148,9 +148,7 @@ def _process_terms(draws: np.ndarray, responses: np.ndarray) -> Terms:
     learning = _spaced(len(draws), LEARNING)
     scales = _length_scales(draws[learning], responses[learning])
     root = linalg.cholesky(_kernel(inducing, inducing, scales) + 1e-6 * np.eye(len(inducing)), lower=True)
-    return lambda points: np.asarray(
-        linalg.solve_triangular(root, _kernel(inducing, points, scales), lower=True).T
-    )
+    return lambda points: np.asarray(linalg.solve_triangular(root, _kernel(inducing, points, scales), lower=True).T)
 
 
 def _length_scales(points: np.ndarray, responses: np.ndarray) -> np.ndarray:

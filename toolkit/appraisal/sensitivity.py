@@ -158,9 +158,7 @@ def sobol(
     together = _explained(np.hstack(list(parts.values())), response, method)[0]
     alone = [_explained(parts[name], response, method) for name in names]
     without = [
-        _explained(np.hstack(rest), response, method)[0]
-        if (rest := [parts[o] for o in every if o != name])
-        else 0.0
+        _explained(np.hstack(rest), response, method)[0] if (rest := [parts[o] for o in every if o != name]) else 0.0
         for name in names
     ]
     return xr.Dataset(
@@ -189,9 +187,7 @@ def contrast(first: xr.DataArray, second: xr.DataArray, *, level: float = DEFAUL
     check(second.rename(second.name or "second"))
     aligned(first, second)
     gap = first - second
-    return summarise(gap.assign_attrs(first.attrs), level=level).assign(
-        probability=(gap > 0).mean(sample_dims(gap))
-    )
+    return summarise(gap.assign_attrs(first.attrs), level=level).assign(probability=(gap > 0).mean(sample_dims(gap)))
 
 
 def _read(answer: xr.DataArray, parameters: xr.Dataset) -> tuple[list[str], np.ndarray, np.ndarray]:
@@ -200,9 +196,7 @@ def _read(answer: xr.DataArray, parameters: xr.Dataset) -> tuple[list[str], np.n
     columns = [parameter_columns(answer, parameters, (name,)) for name in names]
     wide = [name for name, part in zip(names, columns, strict=True) if part.shape[1] > 1]
     if wide or not names:
-        raise InputError(
-            f"parameters {wide}: need one number a draw each. Mend: select one element by .sel(...)."
-        )
+        raise InputError(f"parameters {wide}: need one number a draw each. Mend: select one element by .sel(...).")
     return names, np.hstack(columns), response
 
 
@@ -210,9 +204,7 @@ def _one_answer(answer: xr.DataArray) -> np.ndarray:
     check(answer.rename(answer.name or "answer"))
     values = flat(answer)
     if values.ndim != 1:
-        raise InputError(
-            f"answer: dimensions {list(answer.dims)} hold more than draws. Mend: select one figure."
-        )
+        raise InputError(f"answer: dimensions {list(answer.dims)} hold more than draws. Mend: select one figure.")
     return values[:, None]
 
 

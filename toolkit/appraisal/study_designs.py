@@ -35,9 +35,7 @@ def trial(*, baseline: str | float, log_risk_ratio: str, per_arm: int) -> Design
 
     def simulate(parameters: xr.Dataset, generator: np.random.Generator) -> xr.Dataset:
         effect = _parameter(parameters, log_risk_ratio)
-        control = (
-            _parameter(parameters, baseline) if isinstance(baseline, str) else xr.full_like(effect, baseline)
-        )
+        control = _parameter(parameters, baseline) if isinstance(baseline, str) else xr.full_like(effect, baseline)
         if not bool(((control > 0) & (control < 1)).all()):
             raise InputError(f"baseline {baseline!r}: is not a probability. Mend: give it between 0 and 1.")
         treated = (control * np.exp(effect)).clip(0, 1)
@@ -86,9 +84,7 @@ def audit(*, unit_cost: str, cases: int, coefficient_of_variation: float) -> Des
 def _parameter(parameters: xr.Dataset, name: str) -> xr.DataArray:
     if name not in parameters.data_vars:
         known = [str(one) for one in parameters.data_vars]
-        raise InputError(
-            f"parameter {name!r} is not among {known}. Mend: pass the parameters the study informs."
-        )
+        raise InputError(f"parameter {name!r} is not among {known}. Mend: pass the parameters the study informs.")
     return parameters[name]
 
 

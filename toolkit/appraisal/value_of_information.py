@@ -76,8 +76,7 @@ def evppi(
     stacked = _stacked(net_benefit)
     ceiling = _gain(stacked)
     parts = [
-        _information(stacked, parameter_columns(net_benefit, parameters, one), method=method, seed=seed)
-        for one in sets
+        _information(stacked, parameter_columns(net_benefit, parameters, one), method=method, seed=seed) for one in sets
     ]
     _warn_if_few(stacked, max(part["standard_error"].max() for part in parts))
     values = _nested([np.clip(part["value"], 0, ceiling) for part in parts], sets)
@@ -158,9 +157,7 @@ def population_value(
     return (value * reached).assign_attrs({**value.attrs, **stated})
 
 
-def _information(
-    stacked: np.ndarray, columns: np.ndarray, *, method: Method, seed: int
-) -> dict[str, np.ndarray]:
+def _information(stacked: np.ndarray, columns: np.ndarray, *, method: Method, seed: int) -> dict[str, np.ndarray]:
     """Value, standard error and noise floor of learning ``columns`` (draws, parameters)."""
     draws = stacked.shape[-1]
     best = stacked.mean(-1).argmax(0)
@@ -223,9 +220,7 @@ def parameter_columns(draws: xr.DataArray, parameters: xr.Dataset, names: tuple[
         if not np.isfinite(part).all():
             raise InputError(f"parameter {name}: holds NaN or infinite values. Mend: fill them, and say why.")
         if (np.ptp(part, axis=1) == 0).any():
-            raise InputError(
-                f"parameter {name}: never varies, so nothing can be learnt of it. Mend: leave it out."
-            )
+            raise InputError(f"parameter {name}: never varies, so nothing can be learnt of it. Mend: leave it out.")
         parts.append(part)
     columns = np.vstack(parts).T
     if columns.shape[1] >= columns.shape[0]:

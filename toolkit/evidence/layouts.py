@@ -73,6 +73,10 @@ TABLES = _layouts(
     reference/placement_prices: area placement base_year log_ratio log_ratio_sd price low high seed settings
     reference/calibration_small_models: model parameter pool replications coverage_50 coverage_90 p_value
       passed seed settings
+    reference/predictive_checks: indicator size check cells value expected_low expected_high passed converged
+      seed settings versions
+    reference/backtest: indicator part forecast cells crps coverage_90 model_ratio model_ratio_se model_is
+      events_model_ratio events_model_ratio_se events_model_is last_year converged seed settings versions
     statistics/sources: source_id title publisher year_edition licence url retrieved_via remark
     """
 )
@@ -87,6 +91,8 @@ UNIQUE = {  # what tells the rows of a table apart, where it is not its id
     "evidence/discount_schedules": "schedule from_year",
     "reference/placement_prices": "area placement",
     "reference/calibration_small_models": "model parameter pool",
+    "reference/predictive_checks": "indicator size check",
+    "reference/backtest": "indicator part forecast",
     "statistics/measures": "measure",
     "statistics/national": "geography area year year_type measure",
     "statistics/reference_areas": "la_code",
@@ -104,14 +110,15 @@ NUMBERS = _words(
 NEEDED_NUMBERS = _words(
     """
     mean sd coefficient_of_variation price_year_older_than rate log_ratio log_ratio_sd price coverage_50
-    coverage_90 p_value
+    coverage_90 p_value expected_low expected_high crps model_ratio model_ratio_se
+    events_model_ratio events_model_ratio_se
     """
 )
 WHOLE = _words(
     """
     include poolable admitted_by_default quality derived lag_years spread_from spread_to from_year
     first_year last_year n_las n_rows n_values n_suppressed has_numerator has_denominator dfe_la_number
-    rank neighbour_dfe_la_number base_year seed replications passed
+    rank neighbour_dfe_la_number base_year seed replications passed cells converged
     """
 )
 NEEDED_TEXT = _words(
@@ -146,6 +153,10 @@ MEANINGS = {  # of columns whose name does not say it
     "do_not_pool": "rows that share this name must not be pooled together",
     "poolable": "0: never pooled with programmes",
     "quantity": "which column of the row value, low and high are",
+    "expected_low": "least value of a check that a right model would show in 99 cases of 100, cells independent",
+    "crps": "continuous ranked probability score of the rate, per cent of the mean rate; less is better",
+    "model_ratio": "the outcome model's crps over this forecast's; above 1 the model is worse",
+    "model_ratio_se": "standard error over areas: what a whole year does to all areas at once is not in it",
     "retrieved_via": "the public copy in which the source was read",
 }
 RATES = ("treated_rate", "control_rate", "base_rate")

@@ -41,9 +41,7 @@ def base_year(statistics: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(latest)
 
 
-def local_price_ratio(
-    statistics: xr.Dataset, *, like: xr.Dataset, seed: int, folder: Path | None = None
-) -> xr.Dataset:
+def local_price_ratio(statistics: xr.Dataset, *, like: xr.Dataset, seed: int, folder: Path | None = None) -> xr.Dataset:
     """Draw each area's price of a placement over England's in the latest year, by placement type.
 
     The log ratios come from the fitted model of placement prices (``models.placements``, made anew by
@@ -81,7 +79,9 @@ def local_price_ratio(
         rows = table.loc[placement].reindex(areas)
         lacking = rows.index[rows["log_ratio"].isna()]
         if len(lacking):
-            raise InputError(f"placement_prices.csv: no {placement} price for {lacking[0]}. Mend: outcomes evidence pool.")
+            raise InputError(
+                f"placement_prices.csv: no {placement} price for {lacking[0]}. Mend: outcomes evidence pool."
+            )
         stream = np.random.default_rng([seed, zlib.crc32(f"local_price_ratio {placement}".encode())])
         centre, spread = (rows[name].to_numpy()[:, None, None] for name in ("log_ratio", "log_ratio_sd"))
         ratio = np.exp(centre + spread * stream.standard_normal(shape))

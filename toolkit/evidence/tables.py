@@ -106,7 +106,8 @@ def seal(folder: Path | None = None) -> Path:
     Data Package specification, https://datapackage.org
     """
     folder = folder or data_folder()
-    files = sorted(file for part in (".", "evidence", "reference", "statistics") for file in (folder / part).glob("*.csv"))
+    parts = (".", "evidence", "reference", "statistics")
+    files = sorted(file for part in parts for file in (folder / part).glob("*.csv"))
     outcomes = _outcomes(folder)
     package = {
         "name": "cost-of-outcomes",

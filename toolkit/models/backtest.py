@@ -1,4 +1,4 @@
-"""A backtest of the outcome model: fit to the years up to one, forecast the later ones, compare with naive forecasts."""
+"""A backtest of the outcome model: fit up to a year, forecast the later ones, score them against naive forecasts."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -11,13 +11,12 @@ import xarray as xr
 from scipy.special import expit, logit
 
 from toolkit import evidence
-from toolkit.models.check import Array, cells_of, check, covered, hidden_up_to, on_link, sizes_of, thinned
+from toolkit.models.check import SIZES, Array, cells_of, check, covered, hidden_up_to, on_link, sizes_of, thinned
 from toolkit.models.diagnose import diagnose, passed
 from toolkit.models.fit import fit
 from toolkit.models.likelihoods import simulate
 from toolkit.models.outcomes import outcomes
 from toolkit.models.priors import load_priors, setting
-from toolkit.models.rates import last_rates
 from toolkit.schema import INDICATORS, InputError, data_folder
 
 DRAWS = 2000  # of the model's forecast
@@ -27,7 +26,7 @@ Rule = Callable[[pd.DataFrame, int], Any]
 
 
 def crps(draws: Array, observed: Array) -> Array:
-    """Return the continuous ranked probability score of each forecast, in the units of what is forecast: less is better.
+    """Return the continuous ranked probability score of each forecast, in the units of the forecast: less is better.
 
     Parameters
     ----------
@@ -77,7 +76,8 @@ def backtest(
     Returns
     -------
     DataFrame
-        As :func:`compare`, with ``converged``, whether the fit passed :func:`toolkit.models.diagnose`, and ``versions``.
+        As :func:`compare`, with ``converged`` (whether the fit passed :func:`toolkit.models.diagnose`), ``seed``,
+        ``settings`` and ``versions``.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def backtest(
         raise InputError(f"backtest: no statistics after {last_year}. Mend: give an earlier last_year.")
     posterior = fit(outcomes(past, indicators=indicators, priors=priors), seed=seed, **sampling)
     table = compare(posterior, statistics, last_year=last_year, seed=seed, priors=priors)
-    return table.assign(converged=int(passed(diagnose(posterior))), versions=versions(posterior))
+    return _signed(table, posterior)
 
 
 def compare(
@@ -110,10 +110,11 @@ def compare(
     Returns
     -------
     DataFrame
-        One row an indicator, ``years`` scored and ``forecast``: ``cells``, ``crps`` of the rate (per cent of the mean
-        rate), ``coverage_90``, ``model_ratio`` (the model's CRPS over this forecast's) and its standard error over areas
-        (which the luck of a whole year is not in), and ``model_is`` "better", "worse" or, within two standard
-        errors, "level".
+        One row an indicator, ``part`` of the cells (all, a year's, those of a third of the areas by mean exposure) and
+        ``forecast``: ``cells``; mean ``crps`` of the rate (per cent of the mean rate); ``coverage_90`` of the central
+        interval; ``model_ratio``, the model's CRPS over this forecast's, with its standard error over areas (which
+        leaves out what a whole year does to all of them); and ``model_is`` "better", "worse" or, within two
+        standard errors, "uncertain". ``events_model_*`` score events in place of rates: large areas weigh more.
     """
     table, design = load_priors("outcomes", priors), posterior["constant_data"].to_dataset()
     names = design["indicator"].values
@@ -127,8 +128,8 @@ def compare(
         later["size"] = later["area"].map(sizes_of(past))
         forecasts = {"model": forecast(posterior, str(name), later, random=random), **_naive(past, later, last_year)}
         parts.append(_scores(later, forecasts, hidden_up_to(cells)).assign(indicator=name))
-    columns = "indicator years forecast cells crps coverage_90 model_ratio model_ratio_se model_is"
-    return pd.concat(parts, ignore_index=True).assign(last_year=last_year)[[*columns.split(), "last_year"]]
+    scored = pd.concat(parts, ignore_index=True).assign(last_year=last_year)
+    return scored[["indicator", *scored.columns.drop("indicator")]]
 
 
 def forecast(posterior: xr.DataTree, indicator: str, cells: pd.DataFrame, *, random: np.random.Generator) -> Array:
@@ -144,17 +145,25 @@ def forecast(posterior: xr.DataTree, indicator: str, cells: pd.DataFrame, *, ran
         ``area``, ``data_year`` and ``exposure`` of the cells to forecast.
     random
         Source of randomness.
+
+    Raises
+    ------
+    InputError
+        If a cell's year is not after the last year of the fit.
     """
     family = int(posterior["constant_data"]["likelihood"].sel(indicator=indicator))
-    parameters = thinned(posterior, 2000).sel(indicator=indicator)
-    rates = last_rates(thinned(posterior, 2000)["area_rate"]).sel(indicator=indicator)
-    horizon = cells["data_year"].to_numpy() - int(rates["base_year"])
-    step_sd = parameters["year_sd"].values.astype(float)[:, None]
-    walk = (step_sd * random.normal(size=(len(step_sd), horizon.max()))).cumsum(axis=1)
-    level = on_link(rates.sel(area=cells["area"].to_numpy()).transpose("sample", "area").values.astype(float), family)
-    log_size = -2 * np.log(parameters["dispersion"].values.astype(float))[:, None]
-    exposure = cells["exposure"].to_numpy()
-    return simulate(level + walk[:, horizon - 1], log_size, exposure, np.array(family), rng=random)
+    parameters = thinned(posterior, DRAWS).sel(indicator=indicator)
+    rates = parameters["area_rate"].dropna("data_year", how="all").isel(data_year=-1)
+    ahead = cells["data_year"].to_numpy() - int(rates["data_year"])
+    if ahead.min() < 1:
+        raise InputError(
+            f"forecast: {indicator} was fitted up to {int(rates['data_year'])}. Mend: ask for later years."
+        )
+    step_sd, dispersion = (parameters[name].values.astype(float)[:, None] for name in ("year_sd", "dispersion"))
+    walk = (step_sd * random.normal(size=(len(step_sd), ahead.max()))).cumsum(axis=1)
+    last = rates.sel(area=cells["area"].to_numpy()).transpose("sample", "area").values.astype(float)
+    eta = on_link(last, family) + walk[:, ahead - 1]
+    return simulate(eta, -2 * np.log(dispersion), cells["exposure"].to_numpy(), np.array(family), rng=random)
 
 
 def _naive(past: pd.DataFrame, later: pd.DataFrame, last_year: int) -> dict[str, Array]:
@@ -169,11 +178,13 @@ def _naive(past: pd.DataFrame, later: pd.DataFrame, last_year: int) -> dict[str,
     for name, (rule, least) in rules.items():
         errors = _past_errors(history, rule, least, max(horizons), sizes)
         centre, spread = np.zeros(len(later)), np.zeros((POINTS, len(later)))
-        for (horizon, size), index in later.groupby([horizons, "size"]).groups.items():
-            centre[index] = rule(history, last_year + horizon)[later.loc[index, "area"]]
-            spread[:, index] = _spread(errors[errors["size"] == size], horizon)[:, None]
-        counts = expit(centre + spread) * (exposure + 1) - 0.5
-        made[name] = counts.round().clip(0, exposure)
+        for horizon in sorted(set(horizons)):
+            expected = rule(history, last_year + horizon)
+            for size in SIZES:
+                chosen = ((horizons == horizon) & (later["size"] == size)).to_numpy()
+                centre[chosen] = expected[later.loc[chosen, "area"]]
+                spread[:, chosen] = _spread(errors[errors["size"] == size], horizon)[:, None]
+        made[name] = (expit(centre + spread) * (exposure + 1) - 0.5).round().clip(0, exposure)
     return made
 
 
@@ -183,27 +194,27 @@ def _on_logit_scale(cells: pd.DataFrame) -> pd.DataFrame:
     return scaled.pivot(index="area", columns="data_year", values="level")
 
 
-def _last(history: pd.DataFrame, year: int) -> "pd.Series[float]":
+def _last(history: pd.DataFrame, year: int) -> Any:
     return history.ffill(axis=1).iloc[:, -1]
 
 
-def _mean(history: pd.DataFrame, year: int) -> "pd.Series[float]":
+def _mean(history: pd.DataFrame, year: int) -> Any:
     return history.mean(axis=1)
 
 
-def _trend(history: pd.DataFrame, year: int) -> "pd.Series[float]":
+def _trend(history: pd.DataFrame, year: int) -> Any:
     national = history.mean()
-    slope, level = np.polyfit(national.index - year, national, 1)
+    level = np.polyfit(national.index - year, national, 1)[1]  # of the line, in the year to forecast
     return level + (history - national).mean(axis=1)
 
 
 def _past_errors(history: pd.DataFrame, rule: Rule, least: int, furthest: int, sizes: "pd.Series[str]") -> pd.DataFrame:
     """Return the errors of a rule's forecasts of the years it knows, from ``least`` years before them or more."""
     rows = []
-    for origin in history.columns[least - 1 : -1]:
-        known = history.loc[:, :origin]
-        for year in history.columns[(history.columns > origin) & (history.columns <= origin + furthest)]:
-            error = (history[year] - rule(known, year)).dropna()
+    years = [int(year) for year in history.columns]
+    for origin in years[least - 1 : -1]:
+        for year in [year for year in years if origin < year <= origin + furthest]:
+            error = (history[year] - rule(history.loc[:, :origin], year)).dropna()
             rows.append(pd.DataFrame({"horizon": year - origin, "size": sizes[error.index], "error": error}))
     return pd.concat(rows)
 
@@ -212,47 +223,62 @@ def _spread(errors: pd.DataFrame, horizon: int) -> Array:
     """Return even quantiles of the errors of either sign at a horizon, or of all horizons where it has none."""
     same = errors.loc[errors["horizon"] == horizon, "error"]
     chosen = (same if len(same) else errors["error"]).to_numpy()
-    return np.quantile([*chosen, *-chosen], (np.arange(POINTS) + 0.5) / POINTS)
+    return np.asarray(np.quantile([*chosen, *-chosen], (np.arange(POINTS) + 0.5) / POINTS, method="inverted_cdf"))
 
 
 def _scores(cells: pd.DataFrame, forecasts: dict[str, Array], limit: float) -> pd.DataFrame:
     lower, upper, exposure = (cells[name].to_numpy() for name in ("lower", "upper", "exposure"))
-    mean_rate = (((lower + upper) / 2) / exposure).mean()
-    low = np.maximum(lower, limit)
-    score, inside = pd.DataFrame(index=cells.index), pd.DataFrame(index=cells.index)
+    rates, low = ((lower + upper) / 2) / exposure, np.maximum(lower, limit)
+    events, inside = pd.DataFrame(index=cells.index), pd.DataFrame(index=cells.index)
     for name, counts in forecasts.items():
         told = np.maximum(counts, limit)  # counts up to the limit are told apart neither here nor in the data
         told = told - (told - low).clip(0, np.maximum(upper, limit) - low)
-        score[name] = 100 * crps(told, low) / exposure / mean_rate
+        events[name] = crps(told, low)
         inside[name] = covered((counts < lower).mean(axis=0), (counts <= upper).mean(axis=0), 0.9)
-    years = sorted(cells["data_year"].unique())
-    spans = {
-        f"{years[0]}-{years[-1]}": cells.index,
-        **{str(year): cells.index[cells["data_year"] == year] for year in years},
-    }
+    score = 100 * events.div(exposure, axis=0) / rates.mean()
     rows = []
-    for span, index in spans.items():
+    for part, index in _parts(cells).items():
         for name in forecasts:
-            found = {"years": span, "forecast": name, "cells": len(index), "crps": score.loc[index, name].mean()}
+            found = {"part": part, "forecast": name, "cells": len(index), "crps": score.loc[index, name].mean()}
             found |= {"coverage_90": inside.loc[index, name].mean()}
-            rows.append(found | _against(score.loc[index, "model"], score.loc[index, name], cells.loc[index, "area"]))
+            for prefix, values in (("model", score), ("events_model", events)):
+                against = _against(values.loc[index, "model"], values.loc[index, name], cells.loc[index, "area"])
+                found |= {f"{prefix}_{key}": value for key, value in against.items()}
+            rows.append(found)
     return pd.DataFrame(rows)
 
 
+def _parts(cells: pd.DataFrame) -> dict[str, pd.Index]:
+    """Return which cells to score together: all, those of a year, and those of areas of a size."""
+    years = cells["data_year"].astype(str)
+    groups = {name: cells.index[labels == name] for labels in (years, cells["size"]) for name in sorted(set(labels))}
+    return {"all": cells.index, **groups}
+
+
 def _against(model: "pd.Series[float]", other: "pd.Series[float]", area: "pd.Series[str]") -> dict[str, Any]:
-    by_area = (model - other).groupby(area).mean()
-    ratio, error = model.mean() / other.mean(), by_area.std() / np.sqrt(len(by_area)) / other.mean()
-    verdict = "level" if abs(ratio - 1) <= 2 * error else "worse" if ratio > 1 else "better"
-    return {"model_ratio": ratio, "model_ratio_se": error, "model_is": verdict if model is not other else ""}
+    """Return the ratio of two mean scores, with its standard error over areas by the delta method, and the verdict."""
+    if model.equals(other):
+        return {"ratio": 1.0, "ratio_se": 0.0, "is": ""}
+    ratio = model.mean() / other.mean()
+    by_area = (model - ratio * other).groupby(area).mean()
+    error = by_area.std() / np.sqrt(len(by_area)) / other.mean()
+    verdict = "uncertain" if abs(ratio - 1) <= 2 * error else "worse" if ratio > 1 else "better"
+    return {"ratio": ratio, "ratio_se": error, "is": verdict}
 
 
-def versions(posterior: xr.DataTree) -> str:
-    """Return the versions of the packages that made a posterior, in one line."""
-    return "; ".join(f"{name} {number}" for name, number in json.loads(posterior.attrs["versions"]).items())
+def _signed(table: pd.DataFrame, posterior: xr.DataTree) -> pd.DataFrame:
+    """Add whether the fit converged, and what made it."""
+    made = posterior.attrs
+    return table.assign(
+        converged=int(passed(diagnose(posterior))),
+        seed=made["seed"],
+        settings=f"{made['chains']} chains of {made['draws']} draws after {made['tune']}, {made['sampler']}",
+        versions="; ".join(f"{name} {number}" for name, number in json.loads(made["versions"]).items()),
+    )
 
 
 def remake(*, seed: int, last_year: int = 2022, folder: Path | None = None, **sampling: Any) -> list[Path]:
-    """Fit the outcome model twice, make the committed tables of its checks anew and seal the data folder.
+    """Fit the outcome model twice, make the committed tables of its checks anew and seal the data folder (minutes).
 
     Parameters
     ----------
@@ -264,16 +290,14 @@ def remake(*, seed: int, last_year: int = 2022, folder: Path | None = None, **sa
         Arguments of :func:`toolkit.models.fit`.
     """
     statistics = evidence.load_statistics(folder)
-    posterior = fit(outcomes(statistics), seed=seed, **sampling)
+    priors = evidence.load_table("priors", folder)
+    posterior = fit(outcomes(statistics, priors=priors), seed=seed, **sampling)
     made = {
-        "predictive_checks": check(posterior, statistics, seed=seed).assign(
-            converged=int(passed(diagnose(posterior))), versions=versions(posterior)
-        ),
-        "backtest": backtest(statistics, last_year=last_year, seed=seed, **sampling),
+        "predictive_checks": _signed(check(posterior, statistics, seed=seed), posterior),
+        "backtest": backtest(statistics, last_year=last_year, seed=seed, priors=priors, **sampling),
     }
-    settings = "{chains} chains of {draws} draws after {tune}, nutpie".format(**posterior.attrs)
     target = (folder or data_folder()) / "reference"
     target.mkdir(exist_ok=True)
     for name, table in made.items():
-        table.round(4).assign(seed=seed, settings=settings).to_csv(target / f"{name}.csv", index=False)
+        table.round(4).to_csv(target / f"{name}.csv", index=False)
     return [*(target / f"{name}.csv" for name in made), evidence.seal(folder)]

@@ -54,10 +54,10 @@ def calibrate(
     Talts, Betancourt, Simpson, Vehtari and Gelman (2018), arXiv:1804.06788.
     """
     streams = np.random.default_rng(seed).spawn(replications)
-    ranks = pd.DataFrame([replicate(stream) for stream in streams])
+    drawn = [replicate(stream) for stream in streams]
     rows = []
-    for parameter, pool in ranks.columns:
-        held = ranks[parameter, pool].to_numpy()
+    for parameter, pool in drawn[0]:
+        held = np.array([ranks[parameter, pool] for ranks in drawn])
         covered = {level: float((abs(held - 0.5) < level / 200).mean()) for level in (50, 90)}
         p = float(stats.kstest(held, "uniform").pvalue)
         row = {"model": model, "parameter": parameter, "pool": pool, "replications": replications}

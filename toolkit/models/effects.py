@@ -69,8 +69,7 @@ def effect_data(
         "effect": known["effect"].to_numpy(float),
         "censored_lower": censored["lower"].to_numpy(float),
         "censored_upper": censored["upper"].to_numpy(float),
-        "censored_se": np.outer(censored["se"], np.ones_like(NODES))
-        * np.exp(np.outer(censored["se_log_sd"], NODES)),
+        "censored_se": np.outer(censored["se"], np.ones_like(NODES)) * np.exp(np.outer(censored["se_log_sd"], NODES)),
         "between_prior_sd": np.array([prior_of(priors, "effects", f"tau_{name}")[1] for name in names]),
         "standardised": np.array([_scale(studies, name) == STANDARDISED for name in names], float),
     }
@@ -122,9 +121,7 @@ def prior_of(priors: pd.DataFrame, model: str, *parameters: str) -> tuple[float,
             return float(first), float(second)
         if kind in ("halfnormal", "half_normal"):
             return 0.0, float(first)
-        raise InputError(
-            f"priors {model}, {name}: unfit distribution '{kind}'. Mend: use normal or halfnormal."
-        )
+        raise InputError(f"priors {model}, {name}: unfit distribution '{kind}'. Mend: use normal or halfnormal.")
     raise InputError(f"priors: model '{model}' has no row for {' or '.join(parameters)}. Mend: add one.")
 
 
@@ -286,7 +283,7 @@ def _selection_nodes(selection: Selection, priors: pd.DataFrame) -> tuple[Array,
 
 
 def _outcome_grid(data: Mapping[str, Any], index: int, kept: Array, log_kept: Array) -> tuple[Array, ...]:
-    """Grid, weights and their two parts for one outcome; the mean's range closes in on its posterior in three rounds."""
+    """Grid, weights and their two parts for one outcome; in three rounds the range closes in on the posterior."""
     prior, prior_sd = float(data["mean_prior"][index]), float(data["mean_prior_sd"][index])
     tau_sd = float(data["between_prior_sd"][index])
     between = 5.5 * tau_sd * (np.arange(BETWEEN_POINTS) + 0.5) / BETWEEN_POINTS
@@ -320,8 +317,8 @@ def _log_likelihood(data: Mapping[str, Any], index: int, mean: Array, between: A
             chance = ndtr((benefit * (effect - gap) - SIGNIFICANT * se) / np.sqrt(variance))
             total -= np.log(kept + (1 - kept) * chance)
             total += 0.0 if benefit * effect / se >= BOUND else np.log(kept)
-    for row in np.flatnonzero(data["censored_outcome"] == index):
-        total += _interval_log_likelihood(data, row, mean, between, kept, benefit)
+    for unknown in np.flatnonzero(data["censored_outcome"] == index):
+        total += _interval_log_likelihood(data, int(unknown), mean, between, kept, benefit)
     share = data["reached_share"][index]
     implied = share * mean * LOGISTIC_SD if data["standardised"][index] else np.log1p(share * np.expm1(mean))
     gap = (data["panel_change"][index] - implied) / data["panel_sd"][index]

@@ -19,7 +19,12 @@ from toolkit.models.unit_costs import pooled, pooled_summary, rival_estimates, y
 from toolkit.schema import PRICE_BASE, InputError, data_folder
 
 LEVEL = 0.9
-GROWTH_CATEGORY = {"residential": "residential", "foster": "foster", "cla": "looked_after", "social_work": "social_work"}
+GROWTH_CATEGORY = {
+    "residential": "residential",
+    "foster": "foster",
+    "cla": "looked_after",
+    "social_work": "social_work",
+}
 COPIED = ("outcome", "unit", "payer", "price_category")
 DRAWS, TUNE, CHAINS = 1000, 1000, 4
 

@@ -58,8 +58,9 @@ def placements(prices: xr.Dataset, *, priors: pd.DataFrame) -> pm.Model:
     with pm.Model(coords=coords) as model:
         growth, start = _normal("growth", priors), _normal("start", priors)
         steps = growth[:, None] + _half("national_step", priors)[:, None] * pm.Normal("step", 0, 1, shape=shape)
-        path = pt.concatenate([start[:, None], start[:, None] + pt.cumsum(steps, axis=1)], axis=1)
-        national = pm.Deterministic("national", path, dims=("placement", "data_year"))
+        # Sums of the steps so far, the first year of none.
+        so_far = steps @ np.triu(np.ones((shape[1], shape[1] + 1)), k=1)
+        national = pm.Deterministic("national", start[:, None] + so_far, dims=("placement", "data_year"))
         raw = pm.Normal("region_raw", 0, 1, dims=("placement", "region"))
         raw = _half("region_sd", priors)[:, None] * (raw - raw.mean(axis=1, keepdims=True))
         offset = pm.Deterministic("region_effect", raw, dims=("placement", "region"))
@@ -89,18 +90,19 @@ def set_aside(prices: xr.Dataset, *, priors: pd.DataFrame) -> xr.DataArray:
     rows = priors[(priors["model"] == MODEL) & (priors["parameter"] == "set_aside_factor")]
     if rows.empty:
         raise InputError(f"priors: model '{MODEL}' has no row for set_aside_factor. Mend: add one.")
-    ratio = np.log(prices["price"] / prices["england"])
+    ratio = xr.DataArray(np.log(prices["price"] / prices["england"]))
     near = [abs(ratio - ratio.shift(data_year=step)) for step in (-1, 1)]
     close = [gap <= float(np.log(rows["arg1"].iloc[0])) for gap in near]
     alone = near[0].isnull() & near[1].isnull()
-    return ratio.notnull() & ~close[0] & ~close[1] & ~alone
+    flagged: xr.DataArray = ratio.notnull() & ~close[0] & ~close[1] & ~alone
+    return flagged
 
 
-def _normal(name: str, priors: pd.DataFrame) -> pt.TensorVariable:
+def _normal(name: str, priors: pd.DataFrame) -> Any:
     return pm.Normal(name, *prior_of(priors, MODEL, name), dims="placement")
 
 
-def _half(name: str, priors: pd.DataFrame) -> pt.TensorVariable:
+def _half(name: str, priors: pd.DataFrame) -> Any:
     return pm.HalfNormal(name, prior_of(priors, MODEL, name)[1], dims="placement")
 
 
@@ -194,7 +196,8 @@ def price_table(posterior: xr.Dataset, prices: xr.Dataset, *, seed: int) -> pd.D
         year in 2025/26 prices and its 90 per cent interval.
     """
     ratio = price_ratio(posterior, prices, seed=seed)
-    ends = np.exp(ratio.quantile([0.05, 0.5, 0.95], "draw")) * prices["england"].isel(data_year=-1, drop=True)
+    ends = xr.DataArray(np.exp(ratio.quantile([0.05, 0.5, 0.95], "draw")))
+    ends = ends * prices["england"].isel(data_year=-1, drop=True)
     held = {"log_ratio": ratio.mean("draw"), "log_ratio_sd": ratio.std("draw")}
     held |= {name: ends.sel(quantile=q, drop=True) for name, q in (("price", 0.5), ("low", 0.05), ("high", 0.95))}
     table = xr.Dataset(held).to_dataframe().reset_index().assign(base_year=int(prices["data_year"][-1]))

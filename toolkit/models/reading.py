@@ -16,6 +16,7 @@ from toolkit.models.studies import Register, study_table
 POWERS = (0.8, 1.25)
 SENSITIVE = 0.05
 LEVEL = 0.9
+TAIL = 1 / 8000  # probability beyond either end of the range of 4,000 draws
 LEANS = 0.9  # chance of benefit from which a reader is told so
 
 Array = NDArray[np.float64]
@@ -64,7 +65,13 @@ def _marginal(weight: xr.DataArray, over: str) -> Array:
 
 
 def _distance(values: Array, first: Array, second: Array) -> float:
-    """Cumulative Jensen-Shannon distance of two distributions on one grid, the larger of both directions."""
+    """Cumulative Jensen-Shannon distance of two distributions on one grid, the larger of both directions.
+
+    The distance is over the range it is taken on, and its customary threshold stands for that of some thousand draws.
+    """
+    below = np.cumsum(first)
+    kept = (below > TAIL) & (below < 1 - TAIL)
+    values, first, second = values[kept], first[kept], second[kept]
     found = []
     for order in (slice(None), slice(None, None, -1)):
         p, q = (np.cumsum(weight[order])[:-1].clip(1e-15) for weight in (first, second))
@@ -114,14 +121,14 @@ def honest_reading(
     priors, scales = register["priors"], register["outcome_scales"]
     table, names = study_table(register, **pooling), list(register["outcome_scales"]["outcome"])
     panel = panel_signal(outcome_posterior, scales=scales, reached_share=reached_share, spend_rise=spend_rise)
-    held = {"priors": priors, "outcomes": names}
+    held: dict[str, Any] = {"priors": priors, "outcomes": names}
     grids = {
         "trials": quadrature(table, **held),
         "adjusted": quadrature(table, selection="prior", **held),
         "combined": quadrature(table, panel=panel, **held),
     }
     silent = quadrature(table.iloc[:0], **held)["mean_effect_sd"]
-    parts = [_counts(table, names), _association(panel)]
+    parts: list[pd.DataFrame | pd.Series] = [_counts(table, names), _association(panel)]
     for name, grid in grids.items():
         parts.append(_effects(grid, scales).add_prefix(f"{name}_").rename(columns={f"{name}_mean": name}))
         if name != "adjusted":
@@ -140,8 +147,8 @@ def _counts(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 def _association(panel: xr.Dataset) -> pd.DataFrame:
     ends = {"panel": 0.5, "panel_low": 0.5 - LEVEL / 2, "panel_high": 0.5 + LEVEL / 2}
     change = panel["change"].quantile(list(ends.values()), ("chain", "draw"))
-    table = np.expm1(change).transpose("outcome", "quantile").to_pandas()
-    return table.set_axis(list(ends), axis=1)
+    rates = np.expm1(change.transpose("outcome", "quantile").to_numpy())
+    return pd.DataFrame(rates, index=change["outcome"].to_numpy(), columns=list(ends))
 
 
 def _effects(grid: xr.Dataset, scales: pd.DataFrame) -> pd.DataFrame:
@@ -164,7 +171,9 @@ def _effects(grid: xr.Dataset, scales: pd.DataFrame) -> pd.DataFrame:
 def _say(row: pd.Series) -> str:
     """One sentence: what the trials say, whether the panel agrees, and what the combined effect rests on."""
     sure, nulls = row["trials_benefit_chance"], int(row["nulls"])
-    trials = "lean to benefit" if sure > LEANS else "lean to harm" if sure < 1 - LEANS else "cannot tell benefit from harm"
+    trials = (
+        "lean to benefit" if sure > LEANS else "lean to harm" if sure < 1 - LEANS else "cannot tell benefit from harm"
+    )
     better = (row["panel"] > 0) == (row.name == "gcse_attainment")
     chance = "more than chance would show" if row["panel_low"] * row["panel_high"] > 0 else "but within chance"
     moved = abs(row["combined"] - row["trials"]) > (row["trials_high"] - row["trials_low"]) / 8

@@ -90,9 +90,7 @@ def _checked(estimate: float, se: float, scale: str, row: str) -> tuple[float, f
             "a change of -20 per cent is log_risk ln(0.80) = -0.223."
         )
     if not (math.isfinite(se) and se > 0):
-        raise InputError(
-            f"{row}: standard error {se} is not positive. Mend: correct it, or enter a null study."
-        )
+        raise InputError(f"{row}: standard error {se} is not positive. Mend: correct it, or enter a null study.")
     ratio = scale in NATURAL
     if not math.isfinite(estimate) or (ratio and not 1 / LARGEST_RATIO < estimate < LARGEST_RATIO):
         raise InputError(

@@ -63,9 +63,7 @@ def panel_signal(
     parts = {}
     for row in scales.to_dict("records"):
         if row["indicator"] not in posterior["indicator"].to_numpy():
-            raise InputError(
-                f"posterior: no indicator '{row['indicator']}', for {row['outcome']}. Mend: fit it too."
-            )
+            raise InputError(f"posterior: no indicator '{row['indicator']}', for {row['outcome']}. Mend: fit it too.")
         shift = posterior["spend_within"].sel(indicator=row["indicator"], drop=True).astype(float) * step
         if row["panel_link"] == "logit" and row["scale"] != STANDARDISED:
             shift = np.log(expit(logit(row["base_rate"]) + shift) / row["base_rate"])
@@ -86,16 +84,12 @@ def panel_signal(
 def _shares(given: float | Mapping[str, float] | xr.DataArray, outcomes: list[str]) -> xr.DataArray:
     if isinstance(given, xr.DataArray) and given.ndim:
         if given.dims != ("outcome",):
-            raise InputError(
-                f"reached_share: dims {given.dims}, not outcome alone. Mend: take the mean over the rest."
-            )
+            raise InputError(f"reached_share: dims {given.dims}, not outcome alone. Mend: take the mean over the rest.")
         given = {str(name): float(given.sel(outcome=name)) for name in given["outcome"].to_numpy()}
     held = given if isinstance(given, Mapping) else dict.fromkeys(outcomes, float(given))
     for name in outcomes:
         if not 0 < held.get(name, math.nan) <= 1:
-            raise InputError(
-                f"reached_share: {held.get(name)} for {name} is not in (0, 1]. Mend: give a proportion."
-            )
+            raise InputError(f"reached_share: {held.get(name)} for {name} is not in (0, 1]. Mend: give a proportion.")
     return xr.DataArray([held[name] for name in outcomes], coords={"outcome": outcomes}, dims="outcome")
 
 
@@ -196,9 +190,7 @@ def _labels(draws: xr.Dataset | xr.DataArray) -> xr.Dataset:
     return xr.Dataset(coords={dim: draws[dim].to_numpy() for dim in SAMPLE_DIMS})
 
 
-def _judgement(
-    priors: pd.DataFrame, names: list[str], uniforms: Array, *, mixed: bool
-) -> tuple[Array, Array]:
+def _judgement(priors: pd.DataFrame, names: list[str], uniforms: Array, *, mixed: bool) -> tuple[Array, Array]:
     offer = "with_conferencing" if mixed else "broad_early_help"
     mean, mean_sd = np.array([prior_of(priors, "judgement", name, f"{name}_{offer}") for name in names]).T
     between_sd = np.array([prior_of(priors, "effects", f"tau_{name}")[1] for name in names])

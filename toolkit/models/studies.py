@@ -77,10 +77,7 @@ def study_table(
     outcomes = list(register["outcome_scales"]["outcome"])
     if extra is not None:
         _check_extra(extra, outcomes)
-    parts = [
-        studies(register, outcome, mixed=mixed, exclude=exclude, extra=extra, admit=admit)
-        for outcome in outcomes
-    ]
+    parts = [studies(register, outcome, mixed=mixed, exclude=exclude, extra=extra, admit=admit) for outcome in outcomes]
     left_out = {study: why for part in parts for study, why in part.attrs["left_out"].items()}
     for part in parts:
         part.attrs = {}
@@ -98,9 +95,7 @@ def _check_extra(extra: pd.DataFrame, outcomes: list[str]) -> None:
     lacking = NEEDED - set(extra.columns)
     unknown = sorted(set(extra.get("outcome", [])) - set(outcomes))
     if lacking or unknown:
-        what = (
-            f"lacks columns {sorted(lacking)}" if lacking else f"outcomes {unknown} are not among {outcomes}"
-        )
+        what = f"lacks columns {sorted(lacking)}" if lacking else f"outcomes {unknown} are not among {outcomes}"
         raise InputError(f"extra studies: {what}. Mend: follow the columns of meta_ready.")
 
 
@@ -131,7 +126,7 @@ def read_studies(file: str | Path) -> pd.DataFrame:
         numbers = pd.to_numeric(table[column].replace("", None), errors="coerce")
         wrong = numbers.isna() & ((table[column] != "") | (column in NEEDED))
         if wrong.any():
-            row = int(wrong.idxmax())
+            row = int(np.argmax(wrong.to_numpy()))
             cell = table.loc[row, column]
             raise InputError(f"{file}, row {row + 2}, column '{column}': {cell!r} is no number. Mend: correct it.")
         table[column] = numbers
@@ -201,9 +196,7 @@ def _outcome_row(scales: pd.DataFrame, outcome: str) -> Row:
     for row in scales.to_dict("records"):
         if row["outcome"] == outcome:
             return row
-    raise InputError(
-        f"outcome_scales: no row for the outcome '{outcome}'. Mend: add one to {list(scales['outcome'])}."
-    )
+    raise InputError(f"outcome_scales: no row for the outcome '{outcome}'. Mend: add one to {list(scales['outcome'])}.")
 
 
 def _included(table: pd.DataFrame, outcome: str) -> pd.DataFrame:
@@ -236,9 +229,7 @@ def _refuse(rows: pd.DataFrame, effects: pd.DataFrame) -> None:
         study = row["effect_id"]
         held = effects.loc[study].to_dict() if study in effects.index else {}
         if study.startswith("DER_") or held.get("poolable", 1) == 0 or row["programme_family"] == PANEL_ONLY:
-            raise InputError(
-                f"meta_ready {study}: must never be pooled with programmes. Mend: set include to 0."
-            )
+            raise InputError(f"meta_ready {study}: must never be pooled with programmes. Mend: set include to 0.")
         for newer in (row.get("superseded_by"), held.get("superseded_by")):
             if isinstance(newer, str) and newer:
                 raise InputError(f"meta_ready {study}: superseded by {newer}. Mend: pool that row instead.")

@@ -78,7 +78,7 @@ def _rival(row: dict[Any, Any], register: Register) -> dict[str, Any]:
 
 
 def _error(figure: pd.Series, register: Register) -> tuple[float, bool]:
-    """Standard error of a figure's logarithm: from its own interval, else from its grade."""
+    """Return the standard error of a figure's logarithm, from its own interval or else its grade, and which."""
     if figure["interval_kind"] in ("confidence", "range") and figure["low"] > 0:
         z = stats.norm.ppf(0.5 + float(figure["interval_level"]) / 2)
         return float(np.log(figure["high"] / figure["low"]) / (2 * z)), False
@@ -176,7 +176,9 @@ def pooled(rows: pd.DataFrame, *, priors: pd.DataFrame, prior_model: str = "cost
     evidence = np.stack([logsumexp(log[:, None] + log_cells, axis=0) for _, _, log in parts])
     scale_log = log_scale + evidence.sum(0)
     scale_log -= logsumexp(scale_log)
-    weight = [log + logsumexp(log_cells + scale_log - own, axis=1) for (_, _, log), own in zip(parts, evidence, strict=True)]
+    weight = [
+        log + logsumexp(log_cells + scale_log - own, axis=1) for (_, _, log), own in zip(parts, evidence, strict=True)
+    ]
     return xr.Dataset(
         {
             "weight": (("pool", "between_point"), np.exp(np.stack(weight))),
@@ -203,7 +205,8 @@ def _given_between(rows: pd.DataFrame, between: Array, centre: float, spread: fl
 def pooled_cdf(found: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
     """Return the posterior probability (pool, ...) that each pool's mean lies below ``values``."""
     z = (values - found["mean"]) / found["mean_sd"]
-    return (found["weight"] * xr.apply_ufunc(stats.norm.cdf, z)).sum("between_point")
+    below: xr.DataArray = (found["weight"] * xr.apply_ufunc(stats.norm.cdf, z)).sum("between_point")
+    return below
 
 
 def pooled_summary(found: xr.Dataset, *, level: float = 0.9) -> pd.DataFrame:
@@ -218,7 +221,7 @@ def pooled_summary(found: xr.Dataset, *, level: float = 0.9) -> pd.DataFrame:
     """
     mean = (found["weight"] * found["mean"]).sum("between_point")
     second = (found["weight"] * (found["mean_sd"] ** 2 + found["mean"] ** 2)).sum("between_point")
-    sd = np.sqrt(second - mean**2)
+    sd = (second - mean**2) ** 0.5
     line = mean + sd * xr.DataArray(np.linspace(-12, 12, 4001), dims="point")
     below = pooled_cdf(found, line)
     table = {"mean": mean.to_numpy(), "sd": sd.to_numpy()}

@@ -1,6 +1,7 @@
 """Figures of the evidence: forest and funnel of the studies, priors, rival prices, placement prices."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,7 @@ def _effect_axis(axes: Axes, outcome: str, held: xr.Dataset) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: number(x, 2) if smd else change(np.expm1(x))))
     side = "Shift in standard deviations, right is better" if smd else "Change in risk, left is better"
     axes.set_xlabel(f"{side} (95% intervals)", fontsize=FONT, color=INK)
-    reach = max(abs(np.array(axes.get_xlim())).max(), 3 * float(held["new_site_sd"]))
+    reach = max(*(abs(end) for end in axes.get_xlim()), 3 * float(held["new_site_sd"]))
     axes.set_xlim(-reach, reach)
 
 
@@ -118,7 +119,7 @@ def plot_effect_priors(priors: pd.DataFrame, grid: xr.Dataset, *, seed: int = 1)
     seed
         Of the prior predictive draws.
     """
-    ours = priors[priors["model"] == "effects"].set_index("parameter")
+    ours: Any = priors[priors["model"] == "effects"].set_index("parameter")
     random, outcomes = np.random.default_rng(seed), [str(o) for o in grid["outcome"].values]
     figure = _figure(1.5 + 1.2 * len(outcomes))
     for axes, outcome in zip(np.atleast_1d(figure.subplots(len(outcomes), 1)), outcomes, strict=True):
@@ -128,15 +129,21 @@ def plot_effect_priors(priors: pd.DataFrame, grid: xr.Dataset, *, seed: int = 1)
         prior = random.normal(float(row["arg1"]), float(row["arg2"]), 20_000) + between * random.normal(size=20_000)
         _tidy(axes, grid="x")
         axes.hist(prior, bins=120, density=True, color=LIGHT)
-        line = np.linspace(*np.quantile(prior, [0.001, 0.999]), 400)
+        line = np.linspace(float(np.quantile(prior, 0.001)), float(np.quantile(prior, 0.999)), 400)
         sd = float(held["new_site_sd"])
         axes.plot(line, stats.norm.pdf(line, float(held["mean_effect_mean"]), sd), color=DARK, linewidth=2)
         axes.axvline(0, color=INK, linewidth=1)
         axes.set_yticks([])
         axes.set_xlim(line[0], line[-1])
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _, smd=smd: number(x, 2) if smd else change(np.expm1(x))))
-        axes.set_title(f"{label(outcome)}: {'standard deviations' if smd else 'change in risk'}", loc="left", fontsize=FONT)
-    figure.text(0.99, 0.995, "Filled: prior predictive. Line: after the studies.", ha="right", va="top", fontsize=FONT - 1)
+        axes.xaxis.set_major_formatter(
+            FuncFormatter(lambda x, _, smd=smd: number(x, 2) if smd else change(np.expm1(x)))
+        )
+        axes.set_title(
+            f"{label(outcome)}: {'standard deviations' if smd else 'change in risk'}", loc="left", fontsize=FONT
+        )
+    figure.text(
+        0.99, 0.995, "Filled: prior predictive. Line: after the studies.", ha="right", va="top", fontsize=FONT - 1
+    )
     figure.set_layout_engine("constrained", rect=(0, 0, 1, 0.96))
     return figure
 

@@ -244,9 +244,7 @@ def test_a_bad_register_is_refused(register, name, cells, says):
 
 def test_without_spread_or_bias_the_mean_is_weighted_by_inverse_variance(register):
     effect, se = np.array([-0.3, 0.1, 0.0]), np.array([0.1, 0.2, 0.05])
-    grid = quadrature(table_of(effect, se), priors=priors_of(register, mean_sd=10, between_sd=1e-4)).sel(
-        outcome="care"
-    )
+    grid = quadrature(table_of(effect, se), priors=priors_of(register, mean_sd=10, between_sd=1e-4)).sel(outcome="care")
     weight = 1 / se**2
     assert float(grid["mean_effect_mean"]) == pytest.approx(np.average(effect, weights=weight), abs=1e-4)
     assert float(grid["mean_effect_sd"]) == pytest.approx(weight.sum() ** -0.5, rel=1e-3)
@@ -264,9 +262,7 @@ def test_a_censored_study_contributes_the_probability_of_its_interval(register, 
     """Against the hierarchy integrated numerically, bias and study effect and error apart."""
     se, spread, bias, bias_sd, prior_sd = 0.08, 0.7, -0.05, 0.1, 0.2
     table = table_of([np.nan], [se], lower=lower, upper=upper, spread=spread, bias=(bias, bias_sd))
-    grid = quadrature(table, priors=priors_of(register, mean_sd=prior_sd, between_sd=1e-4)).sel(
-        outcome="care"
-    )
+    grid = quadrature(table, priors=priors_of(register, mean_sd=prior_sd, between_sd=1e-4)).sel(outcome="care")
     nodes = np.linspace(-6, 6, 241)
     errors = se * np.exp(spread * nodes)[:, None]
     seen = bias + np.linspace(-1.6, 1.6, 401)  # the means to try, as seen through the bias
@@ -340,9 +336,9 @@ def test_the_sampler_agrees_with_quadrature(register, posterior, compiled, sourc
 
 def panel_by_hand(change, sd, share):
     values = {"log_rate_change": change, "log_rate_change_sd": sd, "bias_sd": 0.0, "reached_share": share}
-    return xr.Dataset(
-        {key: ("outcome", np.full(4, float(value))) for key, value in values.items()}
-    ).assign_coords(outcome=list(OUTCOMES))
+    return xr.Dataset({key: ("outcome", np.full(4, float(value))) for key, value in values.items()}).assign_coords(
+        outcome=list(OUTCOMES)
+    )
 
 
 @pytest.mark.parametrize(("sd", "share"), [(1e6, 0.3), (0.01, 1e-9)], ids=["knows nothing", "reaches nobody"])
@@ -379,9 +375,7 @@ def test_the_panel_turns_slopes_into_changes_of_the_rate(register, posterior):
     panel = panel_signal(posterior, spend_rise=RISE, scales=register["outcome_scales"], reached_share=0.05)
     slope, change = posterior["spend_within"].isel(chain=1, draw=7), panel["change"].isel(chain=1, draw=7)
     step = math.log(1.1)
-    assert float(change.sel(outcome="care")) == pytest.approx(
-        float(slope.sel(indicator="care_starts")) * step
-    )
+    assert float(change.sel(outcome="care")) == pytest.approx(float(slope.sel(indicator="care_starts")) * step)
     base = scales.loc["repeat_referrals", "base_rate"]
     odds = base / (1 - base) * math.exp(float(slope.sel(indicator="rereferrals")) * step)
     expected = math.log(odds / (1 + odds) / base)
@@ -430,10 +424,7 @@ def test_the_draws_are_the_posterior(register, drawn):
     over = ("chain", "draw")
     # 2,000 independent draws: a mean errs by 0.022 posterior sd, an sd by about 0.016 of itself.
     assert (
-        float(
-            (abs(trials["mean_effect"].mean(over) - grid["mean_effect_mean"]) / grid["mean_effect_sd"]).max()
-        )
-        < 0.09
+        float((abs(trials["mean_effect"].mean(over) - grid["mean_effect_mean"]) / grid["mean_effect_sd"]).max()) < 0.09
     )
     assert float(abs(trials["mean_effect"].std(over) / grid["mean_effect_sd"] - 1).max()) < 0.07
     assert float(abs(trials["new_site_effect"].std(over) / grid["new_site_sd"] - 1).max()) < 0.08
@@ -442,9 +433,7 @@ def test_the_draws_are_the_posterior(register, drawn):
 def test_harm_is_possible_and_the_new_site_wider_than_the_mean(drawn):
     for outcome in ("repeat_referrals", "youth_justice", "care"):
         assert float((drawn["new_site_effect"].sel(outcome=outcome) > 0).mean(("chain", "draw")).min()) > 0.05
-    assert bool(
-        (drawn["new_site_effect"].std(("chain", "draw")) > drawn["mean_effect"].std(("chain", "draw"))).all()
-    )
+    assert bool((drawn["new_site_effect"].std(("chain", "draw")) > drawn["mean_effect"].std(("chain", "draw"))).all())
 
 
 def test_the_panel_source_is_the_association_over_the_share_reached(drawn, posterior):
@@ -480,16 +469,12 @@ def test_sources_share_their_luck(register, posterior, drawn):
 
 def test_a_data_tree_will_do_and_the_panel_needs_one(register, posterior, drawn):
     tree = xr.DataTree.from_dict({"/posterior": posterior})
-    again = effect_draws(
-        register, spend_rise=RISE, like=tree, reached_share=0.05, seed=3, outcome_posterior=tree
-    )
+    again = effect_draws(register, spend_rise=RISE, like=tree, reached_share=0.05, seed=3, outcome_posterior=tree)
     xr.testing.assert_identical(again, drawn)
     with pytest.raises(InputError, match="need the outcome model"):
         effect_draws(register, spend_rise=RISE, like=posterior, reached_share=0.05, seed=3)
     with pytest.raises(InputError, match=r"sources: .*'hearsay'"):
-        effect_draws(
-            register, spend_rise=RISE, like=posterior, reached_share=0.05, seed=3, sources=["hearsay"]
-        )
+        effect_draws(register, spend_rise=RISE, like=posterior, reached_share=0.05, seed=3, sources=["hearsay"])
     with pytest.raises(InputError, match="dimension 'draw'"):
         effect_draws(
             register,

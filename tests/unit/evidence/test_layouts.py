@@ -1,0 +1,35 @@
+"""Rules of the tables that are not of one file."""
+
+import pandas as pd
+import pandera.pandas as pa
+import pytest
+
+from toolkit import evidence
+from toolkit.evidence.layouts import schema
+
+
+@pytest.mark.parametrize("column", ["treated_rate", "control_rate"])
+def test_a_rate_above_one_is_refused(column: str) -> None:
+    table = evidence.load_table("effects")
+    made = schema("evidence/effects", outcomes=table["outcome"].unique().tolist())
+    assert len(made.validate(table)) == len(table)
+    wrong = table.copy()
+    wrong.loc[3, column] = 22.6
+    with pytest.raises(pa.errors.SchemaError, match=f"{column}.*is no rate between 0 and 1. Mend: divide a percentage"):
+        made.validate(wrong)
+
+
+def test_a_base_rate_given_as_a_percentage_is_refused() -> None:
+    table = evidence.load_table("outcome_scales")
+    made = schema("evidence/outcome_scales", outcomes=table["outcome"].tolist())
+    wrong = table.assign(base_rate=table["base_rate"] * 100)
+    with pytest.raises(pa.errors.SchemaErrors) as error:
+        made.validate(wrong, lazy=True)
+    assert set(error.value.failure_cases["index"]) == set(table.index)
+
+
+def test_one_figure_is_not_pooled_twice_in_one_pool() -> None:
+    table = evidence.load_table("cost_pools")
+    made = schema("evidence/cost_pools", outcomes=["care"])
+    with pytest.raises(pa.errors.SchemaError, match="repeats the pool, id"):
+        made.validate(pd.concat([table, table.iloc[[0]]], ignore_index=True))

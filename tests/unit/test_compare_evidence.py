@@ -1,0 +1,79 @@
+"""What new evidence does to the pooled effects and the headline, before and after."""
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from tests.conftest import LEEDS
+from toolkit import cli, evidence, scenarios, workflow
+from toolkit.schema import InputError
+
+NEW = {"outcome": "care", "effect_id": "NEW", "programme_family": "m", "design": "rct", "scale": "log_risk",
+       "est": -0.4, "se": 0.05}  # fmt: skip
+
+
+@pytest.fixture
+def compare(fit_cache, dozen, small_scenario):
+    def run(**changes):
+        return workflow.compare_evidence(small_scenario, areas=[LEEDS], cache=fit_cache, statistics=dozen, **changes)
+
+    return run
+
+
+@pytest.mark.fit
+def test_a_beneficial_study_moves_its_own_outcome_and_the_headline(compare):
+    pooled, worth = compare(extra=pd.DataFrame([NEW]))
+    means = pooled.xs("mean", axis=1, level=1)
+    moved = (means["after"] - means["before"]).unstack("source")
+    assert (moved.loc["care"] < -0.03).all()
+    assert (moved.drop(index="care") == 0).all(axis=None)
+    assert (worth["after"]["npsv"] > worth["before"]["npsv"]).all()
+    assert (worth["after"]["bcr"] > worth["before"]["bcr"]).all()
+
+
+@pytest.mark.fit
+def test_before_is_the_run_itself(compare, small_scenario, fit_cache, dozen):
+    _, worth = compare(exclude=["START_OOHP"])
+    run = workflow.run(small_scenario, areas=[LEEDS], cache=fit_cache, statistics=dozen)
+    expected = run.tree["appraisal"]["npsv"].mean(("chain", "draw")).to_series()
+    assert worth["before"]["npsv"].to_dict() == pytest.approx(expected.to_dict())
+    assert worth["before"]["npsv"].to_dict() != worth["after"]["npsv"].to_dict()
+
+
+@pytest.mark.fit
+def test_a_sceptical_prior_moves_the_effects_and_another_models_prior_is_refused(compare):
+    priors = evidence.load_register().tables["priors"]
+    sceptical = priors.copy()
+    sceptical.loc[sceptical["parameter"].str.startswith("mu_"), "arg2"] = 0.001
+    pooled, _ = compare(priors=sceptical)
+    assert (abs(pooled["after"]["mean"].loc["trials"]) < 0.002).all()
+    other = priors.copy()
+    other.loc[(other["model"] == "outcomes") & (other["parameter"] == "spend_within"), "arg2"] = 1.0
+    with pytest.raises(InputError, match="a prior of the outcome model changed"):
+        compare(priors=other)
+
+
+def test_the_command_refuses_before_it_fits(tmp_path, monkeypatch):
+    file = tmp_path / "new.csv"
+    pd.DataFrame([NEW | {"scale": "odds_ratio", "est": 70}]).to_csv(file, index=False)
+    monkeypatch.setattr(workflow, "fit", lambda *args, **kwargs: pytest.fail("fitted"))
+    found = CliRunner().invoke(cli.app, ["evidence", "study", str(file), "--area", "Leeds"])
+    assert isinstance(found.exception, InputError)
+    assert "looks like a percentage" in str(found.exception)
+    found = CliRunner().invoke(cli.app, ["evidence", "study", "--area", "Leeds"])
+    assert "nothing changes" in str(found.exception)
+
+
+@pytest.mark.fit
+def test_the_command_prints_before_and_after(tmp_path, monkeypatch, dozen, small_scenario, fit_cache):
+    file = tmp_path / "new.csv"
+    pd.DataFrame([NEW]).to_csv(file, index=False)
+    monkeypatch.setattr(evidence, "load_statistics", lambda folder=None: dozen)
+    monkeypatch.setattr(scenarios, "load", lambda name: small_scenario)
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "cache").symlink_to(fit_cache)
+    words = ["evidence", "study", str(file), "--area", "Leeds", "--build", str(tmp_path / "build"), "--json"]
+    found = CliRunner().invoke(cli.app, words)
+    assert found.exit_code == 0, found.exception
+    assert "npsv before" in found.output
+    assert "mean after" in found.output
