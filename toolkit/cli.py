@@ -194,6 +194,15 @@ def evidence_calibrate(
     typer.echo(f"wrote {check_effects.remake_checks(replications=replications, seed=seed)}")
 
 
+@app.command()
+def check(seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = MODEL_SEED) -> None:
+    """Make the outcome model's predictive checks and backtest anew, and write the results down (minutes)."""
+    from toolkit.models import backtest
+
+    for path in backtest.remake(seed=seed):
+        typer.echo(f"wrote {path}")
+
+
 @scenario_app.command("check")
 def scenario_check(file: Annotated[str, typer.Argument(help="A scenario file or name.")]) -> None:
     """Check a scenario file and say what it would use."""

@@ -15,7 +15,7 @@ def register() -> evidence.Register:
 def test_every_figure_is_either_usable_or_excluded_with_a_reason(register):
     assert list(register.figures.columns) == COLUMNS
     assert not register.figures.index.intersection(register.excluded.index).size
-    total = sum(len(evidence.load_table(f"evidence/{name}")) for name in FIGURE_TABLES)
+    total = sum(len(evidence.load_table(name)) for name in FIGURE_TABLES)
     assert len(register.figures) + len(register.excluded) == total
     assert (register.excluded["reason"] != "").all()
 
