@@ -2,7 +2,7 @@
 # Needed first: python3 with pip, and make. `make` alone lists the targets.
 
 SCENARIO ?= family_help
-AREA ?= --area Leeds
+AREA ?= --england
 
 # A `uv` on the path may be a shim that does not run, so it is tried; otherwise pip fetches one into .uv.
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
