@@ -221,7 +221,7 @@ def _show(table: pd.DataFrame, as_json: bool, *, title: str) -> None:
     for column in table.columns:
         shown.add_column(str(column), overflow="fold")
     for row in table.itertuples(index=False):
-        shown.add_row(*("" if pd.isna(value) else str(value) for value in row))
+        shown.add_row(*("" if pd.isna(value) else escape(str(value)) for value in row))
     console.print(shown)
 
 

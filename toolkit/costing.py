@@ -5,6 +5,7 @@ borne by whom, in which account it first counts, and what it already contains. A
 sum of its components and nothing is priced outside them, so nothing can be counted twice.
 """
 
+from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
@@ -81,7 +82,7 @@ def unit_prices(rows: pd.DataFrame, draws: xr.Dataset, *, local_price: xr.Datase
     return prices.assign_coords(coords).assign_attrs(units="GBP", price_base=draws.attrs["price_base"])
 
 
-def spread_matrix(rows: pd.DataFrame, years: int, factors: xr.DataArray) -> xr.DataArray:
+def spread_matrix(rows: pd.DataFrame, years: int, published: Mapping[str, xr.DataArray]) -> xr.DataArray:
     """Weights (component, year, event_year) that place an event's cost on the years that bear it.
 
     ``sum`` spreads the price evenly over the offsets; ``present_value`` makes a level flow whose
@@ -93,13 +94,17 @@ def spread_matrix(rows: pd.DataFrame, years: int, factors: xr.DataArray) -> xr.D
         From :func:`components`.
     years
         Years of the appraisal; cost that falls later is left out, as the horizon says.
-    factors
-        Discount factors (year) of the schedule the present values were published under.
+    published
+        Discount factors (year) by name of the schedule that a present value was published under
+        (``spread_schedule``); the scenario's own schedule then discounts the flow.
     """
     weights = np.zeros((len(rows), years, years))
     for index, row in enumerate(rows.itertuples()):
         offsets = np.arange(int(str(row.spread_from)), int(str(row.spread_to)) + 1)
-        level = 1.0 / (offsets.size if row.spread_basis == "sum" else float(factors.sel(year=offsets).sum()))
+        whole = float(offsets.size)
+        if row.spread_basis == "present_value":
+            whole = float(published[str(row.spread_schedule)].sel(year=offsets).sum())
+        level = 1.0 / whole
         for offset in offsets[offsets < years]:
             event = np.arange(years - offset)
             weights[index, event + offset, event] = level
@@ -223,7 +228,8 @@ def lifetime_cost(
         From :func:`components`, :func:`unit_prices` and :func:`lifetime_weights`.
     """
     middle = [dim for dim in profile.dims if dim not in ("quantity", "year", *SAMPLE_DIMS)]
-    events = profile.transpose("quantity", *middle, "year", *SAMPLE_DIMS)
+    within = profile.sel(year=profile["year"].values[profile["year"].values <= int(weights["event_year"].max())])
+    events = within.transpose("quantity", *middle, "year", *SAMPLE_DIMS)
     spans = weights.sel(event_year=events["year"].values).transpose("component", "event_year", *SAMPLE_DIMS)
     unit = prices.transpose("component", *SAMPLE_DIMS).values
     value = np.stack(

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from toolkit import appraisal, costing, evidence, pathways
-from toolkit.scenarios import Scenario
+from toolkit.scenarios import Scenario, change
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, InputError, aligned
 
 SOURCES = ("trials", "panel", "combined", "judgement")
@@ -72,6 +72,7 @@ class _Desk:
         register: evidence.Register,
     ) -> None:  # fmt: skip
         self.scenario, self.draws = scenario, draws
+        self.in_need = change(scenario, option={"group": "in_need"})
         # Labels that nothing here uses would be carried through every operation of every area.
         posterior = fitted["posterior"].to_dataset().reset_coords(drop=True)
         self.baseline, self.national = posterior["baseline_rate"], posterior["baseline_national"]
@@ -82,7 +83,11 @@ class _Desk:
         self.rows = costing.components(register.tables["cost_components"], outcomes=scenario.outcomes)
         years = np.arange(scenario.horizon)
         factors = appraisal.discount_factors(scenario.discount_schedule, np.arange(scenario.horizon + 60))
-        self.spread = costing.spread_matrix(self.rows, scenario.horizon, factors)
+        published = {
+            name: appraisal.discount_factors(name, np.arange(scenario.horizon + 60))
+            for name in set(self.rows["spread_schedule"]) - {""}
+        }
+        self.spread = costing.spread_matrix(self.rows, scenario.horizon, published)
         self.growth = costing.growth_factors(self.rows, draws, scenario.horizon)
         self.weights = costing.lifetime_weights(self.growth, self.spread, factors.sel(year=years))
         self.shares = pathways.adjustment_shares(draws)
@@ -109,7 +114,10 @@ class _Desk:
         cost = costing.cost(lives, self.rows, prices, self.growth, self.spread)
         saved = lives.sel(option=BUSINESS_AS_USUAL, drop=True) - lives.sel(option=INVESTMENT, drop=True)
         avoided, curve_spend = self._curve(stats, prices, hazards, usual)
-        entering = self._entering(stats, baseline)
+        entering = self._entering(stats)
+        if scenario.option.group != "in_need":  # the entering cohort is not at the edge of care
+            plain = pathways.localise(baseline, self.national, stats, draws, self.in_need)
+            usual = pathways.per_child(plain, strength=0.0, like=draws)
         lifetime = self._lifetime(usual, baseline, stats, prices) * entering
         annual_quantity = pathways.cross_section(baseline, stats, draws)
         kept = xr.Dataset(
@@ -135,14 +143,21 @@ class _Desk:
     def _programme(self, spend: float) -> xr.DataArray:
         scenario = self.scenario
         yearly = np.zeros((2, scenario.horizon))
-        yearly[1, : scenario.option.years] = spend * (1.0 + scenario.adjustments.optimism_bias)
+        # Optimism is about what spending will cost; a cut saves what is in the budget, no more.
+        optimism = 0.0 if scenario.option.cut else scenario.adjustments.optimism_bias
+        yearly[1, : scenario.option.years] = spend * (1.0 + optimism)
         coords = {"option": [BUSINESS_AS_USUAL, INVESTMENT], "year": np.arange(scenario.horizon)}
         return xr.DataArray(yearly, dims=("option", "year"), coords=coords)
 
-    def _entering(self, stats: xr.Dataset, baseline: xr.DataArray) -> xr.DataArray:
-        """Children starting a first episode of need in the base year: starts less re-referred ones."""
-        again = baseline.sel(indicator="rereferrals", drop=True)
-        return float(stats["children_in_need_starts"]) * (1.0 - again)
+    def _entering(self, stats: xr.Dataset) -> xr.DataArray:
+        """Children in need for the first time in the base year.
+
+        A year's share of the children who are ever in need by eighteen, moved to the area by its episodes of
+        need per child against England's: starts themselves count a child each time a case is opened.
+        """
+        starts, children = (float(self.base[name].sum()) for name in ("children_in_need_starts", "population_0_17"))
+        local = float(stats["children_in_need_starts"]) * children / starts
+        return self.draws["share_ever_in_need"] * local / pathways.CHILDHOOD_YEARS
 
     def _lifetime(
         self, usual: xr.DataArray, baseline: xr.DataArray, stats: xr.Dataset, prices: xr.DataArray
@@ -165,10 +180,12 @@ class _Desk:
         multiples = xr.DataArray(np.array(SPEND_MULTIPLES), dims="multiple", coords={"multiple": list(SPEND_MULTIPLES)})
         reached = pathways.children_reached((multiples - 1.0) * today, self.draws, stats, scenario.option)
         full = scenario.effect.replication * scenario.effect.take_up
+        lasting = pathways.additional(scenario.adjustments)
         parts = []
         for source in SOURCES:
             moved = pathways.with_effects(hazards, self.effects.sel(source=source, drop=True))
-            saved = usual - pathways.per_child(moved, strength=full, like=self.draws)
+            helped = pathways.per_child(moved, strength=full, delivered=scenario.effect.take_up, like=self.draws)
+            saved = (usual - helped) * lasting
             parts.append(costing.lifetime_cost(saved, self.rows, prices, self.weights) * reached)
         avoided = xr.concat(parts, xr.Variable("source", list(SOURCES)), coords="minimal", compat="override")
         return avoided.reset_coords(drop=True), multiples * today

@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -77,10 +78,10 @@ def _place(areas: list[str], statistics: xr.Dataset) -> str:
 
 
 def _spend_range(chosen: xr.Dataset) -> list[float]:
-    """Least and most the chosen areas have spent per child since 2013, over what they spend now."""
-    total = (chosen["early_help_spend"] * chosen["population_0_17"]).sum("area", skipna=False)
-    rate = (total / chosen["population_0_17"].sum("area")).sel(data_year=slice(2013, None)).dropna("data_year")
-    return [float(rate.min() / rate[-1]), float(rate.max() / rate[-1])]
+    """Return how far areas' own spend per child has moved since 2013, over their latest: 5th and 95th percentile."""
+    now = evidence.base_year(chosen)["early_help_spend"]
+    seen = (chosen["early_help_spend"] / now).sel(data_year=slice(2013, None)).values
+    return [float(bound) for bound in np.nanquantile(seen, [0.05, 0.95])]
 
 
 def write_netcdf(tree: xr.DataTree, path: Path) -> None:

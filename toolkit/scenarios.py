@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from toolkit.evidence import Register
 from toolkit.prices import real_rate, rebase
-from toolkit.schema import OUTCOMES, InputError, data_folder
+from toolkit.schema import OUTCOMES, PRICE_BASE, InputError, data_folder
 
 LONGEST_HORIZON = 70  # a child born in the third spending year turns 67 in year 69: no evidence goes further
 
@@ -29,7 +29,7 @@ class _Frozen(BaseModel):
 class Option(_Frozen):
     """What is bought: pounds per child a year, for whom, and at what cost per family."""
 
-    spend_per_child: Annotated[float, Field(ge=0, le=1000)]
+    spend_per_child: Annotated[float, Field(gt=0, le=1000)]
     years: Annotated[int, Field(ge=1, le=10)]
     cut: bool = False
     cost_per_family: str = "troubled_family_intervention_cost"
@@ -87,7 +87,7 @@ class Scenario(_Frozen):
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=60)]
     title: Annotated[str, Field(max_length=120)]
     description: str = ""
-    first_year: Annotated[int, Field(ge=2025, le=2030)] = 2025
+    first_year: int = 2025
     horizon: Annotated[int, Field(ge=5)] = LONGEST_HORIZON
     price_base: Annotated[str, Field(pattern=r"^\d{4}/\d{2}$")] = "2025/26"
     discount_schedule: str = "green_book_2026_standard"
@@ -96,7 +96,7 @@ class Scenario(_Frozen):
     effect: Effect = Effect()
     adjustments: Adjustments = Adjustments()
     overrides: Mapping[str, Override] = {}
-    seed: Annotated[int, Field(ge=0)] = 20261122
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 20261122
     draws: Annotated[int, Field(ge=25, le=5000)] = 1000
     chains: Annotated[int, Field(ge=2, le=8)] = 4
 
@@ -109,6 +109,12 @@ class Scenario(_Frozen):
         unknown = sorted(set(self.outcomes) - set(OUTCOMES))
         if unknown or not self.outcomes:
             raise ValueError(f"outcomes {unknown or '[]'} are not known; choose from {list(OUTCOMES)}")
+        if f"{self.first_year}/{(self.first_year + 1) % 100:02d}" != self.price_base or self.price_base != PRICE_BASE:
+            raise ValueError(
+                f"first_year and price_base are those of the statistics: {PRICE_BASE[:4]} and {PRICE_BASE}"
+            )
+        if self.option.years > self.horizon:
+            raise ValueError("option.years is longer than horizon")
         if len(self.effect.ramp) < self.option.years:
             raise ValueError("effect.ramp needs one share for each spending year")
         return self
@@ -228,6 +234,10 @@ def resolve(scenario: Scenario, register: Register) -> pd.DataFrame:
         row = table.loc[stale[0]]
         newer = row["superseded_by"]
         raise InputError(f"role '{stale[0]}' uses '{row['id']}', superseded by '{newer}'. Mend: use that.")
+    _check_units(table, roles)
+    schedules = sorted(set(register.tables["discount_schedules"]["schedule"]))
+    if scenario.discount_schedule not in schedules:
+        raise InputError(f"discount_schedule '{scenario.discount_schedule}': unknown. Mend: use one of {schedules}.")
     for key, override in scenario.overrides.items():
         _apply(table, key, override)
     return _in_real_terms(table, scenario, register)
@@ -236,7 +246,8 @@ def resolve(scenario: Scenario, register: Register) -> pd.DataFrame:
 def _in_real_terms(table: pd.DataFrame, scenario: Scenario, register: Register) -> pd.DataFrame:
     """Add the figures in the scenario's price base, real rates, and the graded spread of each."""
     deflators = register.deflators
-    grades = register.tables["graded_uncertainty"].set_index("grade")["coefficient_of_variation"]
+    graded = register.tables["graded_uncertainty"].set_index("grade")
+    grades, oldest = graded["coefficient_of_variation"], float(graded["price_year_older_than"].max())
     table = table.assign(coefficient_of_variation=float("nan"), graded=False)
     for role, row in table.iterrows():
         for bound in ("value", "low", "high"):
@@ -251,13 +262,25 @@ def _in_real_terms(table: pd.DataFrame, scenario: Scenario, register: Register) 
             table.loc[role, f"real_{bound}"] = number
         own = row["interval_kind"] in ("confidence", "range") and pd.notna(row["low"]) and pd.notna(row["high"])
         if not own and row["distribution"] != "fixed":
-            grade = str(row["confidence"]) + ("_old" if _is_old(str(row["price_year"] or ""), scenario) else "")
+            grade = str(row["confidence"]) + ("_old" if _is_old(str(row["price_year"] or ""), scenario, oldest) else "")
             table.loc[role, ["coefficient_of_variation", "graded"]] = [float(grades[grade]), True]
     return table
 
 
-def _is_old(price_year: str, scenario: Scenario) -> bool:
-    return price_year[:4].isdigit() and int(price_year[:4]) < int(scenario.price_base[:4]) - 10
+def _is_old(price_year: str, scenario: Scenario, years: float) -> bool:
+    return price_year[:4].isdigit() and int(price_year[:4]) < int(scenario.price_base[:4]) - years
+
+
+def _check_units(table: pd.DataFrame, roles: pd.DataFrame) -> None:
+    """Refuse a figure whose unit is not the one its role is computed with."""
+    # A nominal growth rate will do for a real one: it is deflated.
+    wrong = table.index[table["unit"].str.replace("nominal", "real") != roles["unit"].str.replace("nominal", "real")]
+    if len(wrong):
+        row = table.loc[wrong[0]]
+        raise InputError(
+            f"{wrong[0]}: figure '{row['id']}' is in '{row['unit']}', not '{roles.loc[wrong[0], 'unit']}'. "
+            "Mend: choose a figure in that unit."
+        )
 
 
 def _apply(table: pd.DataFrame, key: str, override: Override) -> None:
@@ -266,6 +289,10 @@ def _apply(table: pd.DataFrame, key: str, override: Override) -> None:
         close = difflib.get_close_matches(key, [*table["id"], *table.index], n=3)
         raise InputError(f"overrides.{key}: this run uses no such figure. Mend: did you mean {close}?")
     for role in rows:
+        if str(table.loc[role, "unit"]).startswith("GBP") and override.price_year is None:
+            raise InputError(
+                f"overrides.{key}: money without a price base. Mend: add price_year, for example '2025/26'."
+            )
         given = override.model_dump(exclude={"reason"}, exclude_none=True)
         table.loc[role, ["low", "high", "interval_level", "interval_kind"]] = [float("nan")] * 3 + [""]
         for column, value in given.items():

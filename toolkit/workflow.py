@@ -7,6 +7,7 @@ where something is fitted, so that pricing a saved posterior needs none of them.
 import hashlib
 import importlib.metadata
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -174,7 +175,11 @@ def fit(
     priors = register.tables["priors"]
     path = cache / f"outcomes-{_key(statistics, priors, scenario.seed, scenario.draws, scenario.chains)}.nc"
     if path.is_file() and not refit:
-        return open_netcdf(path)
+        try:
+            return open_netcdf(path)
+        except OSError:  # a damaged cache is not a result: fit again
+            path.unlink()
+    _check_writable(cache)
     from toolkit import models
 
     progress("compile outcome model", 0.0)
@@ -193,6 +198,13 @@ def fit(
     fitted.attrs["report_card"] = models.diagnose(fitted).to_json(orient="records")
     write_netcdf(fitted, path)
     return fitted
+
+
+def _check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot take the outputs before minutes are spent on a fit."""
+    standing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not standing.is_dir() or not os.access(standing, os.W_OK):
+        raise InputError(f"{standing}: cannot be written to. Mend: give another folder with --build.")
 
 
 def draw_effects(

@@ -15,7 +15,7 @@ def table(**changes: object) -> pd.DataFrame:
     base = {
         "outcome": "care", "payer": "local_authority", "account": "fiscal", "share_role": "", "share_complement": "",
         "growth_role": "", "local_price": "", "cashability": "cashable", "lag_years": 0, "spread_from": 0,
-        "spread_to": 0, "spread_basis": "sum", "contains": "", "reason": "test",
+        "spread_to": 0, "spread_basis": "sum", "spread_schedule": "", "contains": "", "reason": "test",
     }  # fmt: skip
     rows = [
         base | {"component": "now", "quantity": "care_years", "price_role": "price", "growth_role": "growth",
@@ -24,6 +24,7 @@ def table(**changes: object) -> pd.DataFrame:
                 "payer": "police_and_justice", "outcome": "youth_justice", "contains": "courts"},
         base | {"component": "tax", "quantity": "below_grade_4", "price_role": "price", "share_role": "share",
                 "share_complement": "no", "spread_from": 1, "spread_to": 3, "spread_basis": "present_value",
+                "spread_schedule": "green_book_2022_standard",
                 "payer": "hmrc", "outcome": "gcse_attainment", "contains": "earnings_tax"},
     ]  # fmt: skip
     frame = pd.DataFrame(rows)
@@ -56,7 +57,7 @@ def priced(draws: xr.Dataset, lives: xr.DataArray, rows: pd.DataFrame) -> tuple[
     factors = appraisal.discount_factors("green_book_2026_standard", range(100))
     prices = costing.unit_prices(rows, draws, local_price=xr.Dataset({"care": full(2.0)}))
     growth = costing.growth_factors(rows, draws, YEARS)
-    spread = costing.spread_matrix(rows, YEARS, factors)
+    spread = costing.spread_matrix(rows, YEARS, {"green_book_2022_standard": factors})
     weights = costing.lifetime_weights(growth, spread, factors.sel(year=range(YEARS)))
     return costing.cost(lives, rows, prices, growth, spread), prices, weights, factors
 

@@ -61,7 +61,12 @@ def test_a_preset_says_only_what_differs() -> None:
     ("text", "message"),
     [
         ("based_on: family_help\noption: {spend_per_chidl: 3}", "did you mean 'spend_per_child'"),
-        ("based_on: family_help\noption: {spend_per_child: -22}", "greater than or equal to 0"),
+        ("based_on: family_help\noption: {spend_per_child: -22}", "greater than 0"),
+        ("based_on: family_help\nfirst_year: 2030", "those of the statistics"),
+        (
+            "based_on: family_help\nhorizon: 5\noption: {years: 7}\neffect: {ramp: [1, 1, 1, 1, 1, 1, 1]}",
+            "longer than horizon",
+        ),
         ("based_on: family_help\nhorizon: 90", "past the evidence"),
         ("based_on: family_help\neffect: {source: trails}", "effect.source"),
         ("based_on: family_help\neffect: {ramp: [1.0]}", "one share for each spending year"),
@@ -133,4 +138,24 @@ def test_money_is_rebased_and_growth_made_real(register: evidence.Register) -> N
 def test_a_superseded_figure_cannot_be_the_cost_per_family(register: evidence.Register) -> None:
     scenario = scenarios.change(scenarios.load("family_help"), option={"cost_per_family": "foster_year_2013"})
     with pytest.raises(InputError, match=r"foster_year_2013.*superseded"):
+        scenarios.resolve(scenario, register)
+
+
+def test_a_figure_in_the_wrong_unit_is_refused(register: evidence.Register) -> None:
+    scenario = scenarios.change(scenarios.load("family_help"), option={"cost_per_family": "CLA_EXIT_Y25"})
+    with pytest.raises(InputError, match="is in 'per year', not 'GBP per family'"):
+        scenarios.resolve(scenario, register)
+
+
+def test_money_of_your_own_needs_its_price_year(register: evidence.Register) -> None:
+    own = scenarios.change(
+        scenarios.load("family_help"), overrides={"price_care_year": {"value": 90_000.0, "reason": "our ledger"}}
+    )
+    with pytest.raises(InputError, match="without a price base"):
+        scenarios.resolve(own, register)
+
+
+def test_an_unknown_discount_schedule_is_refused_before_anything_is_fitted(register: evidence.Register) -> None:
+    scenario = scenarios.change(scenarios.load("family_help"), discount_schedule="green_book_2030")
+    with pytest.raises(InputError, match="green_book_2026_standard"):
         scenarios.resolve(scenario, register)

@@ -38,7 +38,12 @@ def base_year(statistics: xr.Dataset) -> xr.Dataset:
         known_year = year.where(year > 0, array["data_year"][-1]).astype(int)
         latest[name] = array.sel(data_year=known_year).drop_vars("data_year")
         latest[f"{name}_year"] = year.where(year > 0)
-    return xr.Dataset(latest)
+    base = xr.Dataset(latest)
+    if "gcse_pupils" in base:
+        # An area whose pupils were never published has England's pupils per child.
+        rate = base["gcse_pupils"].sum() / base["population_0_17"].where(base["gcse_pupils"].notnull()).sum()
+        base["gcse_pupils"] = base["gcse_pupils"].fillna(rate * base["population_0_17"])
+    return base
 
 
 def local_price_ratio(statistics: xr.Dataset, *, like: xr.Dataset, seed: int, folder: Path | None = None) -> xr.Dataset:

@@ -76,6 +76,8 @@ def quantile(row: pd.Series, probability: np.ndarray, *, role: str) -> np.ndarra
     if z is None:
         sigma = np.sqrt(np.log1p(_cv(row, role) ** 2))
     else:
+        if not float(row["real_low"]) > 0:
+            raise InputError(f"{role}: a log-normal figure's low bound must be above zero. Mend: raise low.")
         sigma = np.log(float(row["real_high"]) / float(row["real_low"])) / (2 * z)
     centre = np.log(value) - (sigma**2 / 2 if kind == "lognormal_mean" else 0.0)
     return np.asarray(np.exp(stats.norm(centre, sigma).ppf(probability)))

@@ -86,6 +86,10 @@ def fit(
         progress_callback=_share_done(on_progress) if on_progress else None,
         target_accept=target_accept,
     )
+    # An interrupted sampler returns what it has: such a trace must not pass for a posterior.
+    sizes = tree["posterior"].sizes
+    if (sizes["chain"], sizes["draw"]) != (chains, draws) or _unfinished(tree):
+        raise KeyboardInterrupt
     seconds = {"compile_seconds": between - started, "sampling_seconds": time.perf_counter() - between}
     result = _assembled(model, tree, seed)
     result.attrs = {
@@ -99,6 +103,11 @@ def fit(
         "versions": json.dumps({name: version(name) for name in VERSIONED}),
     }
     return result
+
+
+def _unfinished(tree: xr.DataTree) -> bool:
+    """Say whether any chain stopped before its last draw, which leaves shorter or empty chains."""
+    return not all(bool(np.isfinite(values).all()) for values in tree["posterior"].to_dataset().values())
 
 
 def _share_done(on_progress: Callable[[float], None]) -> Callable[[list[Any]], None]:

@@ -2,6 +2,7 @@
 
 from toolkit.pathways.cohort import AGES, JUSTICE_AGE, QUANTITIES, Hazards, walk
 from toolkit.pathways.lives import (
+    additional,
     adjustment_shares,
     comparator,
     cross_section,
@@ -21,6 +22,7 @@ __all__ = [
     "JUSTICE_YEARS",
     "QUANTITIES",
     "Hazards",
+    "additional",
     "adjustment_shares",
     "children_reached",
     "comparator",

@@ -72,7 +72,7 @@ class Hazards:
     entry_weight: Array
 
 
-def walk(hazards: Hazards, *, strength: float) -> Array:
+def walk(hazards: Hazards, *, strength: float, delivered: float | None = None) -> Array:
     """Return expected quantities per child by year since entry.
 
     Parameters
@@ -82,12 +82,15 @@ def walk(hazards: Hazards, *, strength: float) -> Array:
     strength
         Share of the full effect in the year of entry (replication x take-up x ramp); 0 is business as
         usual and reproduces it exactly. An infinite half-life never fades.
+    delivered
+        Share of the help that is delivered (ramp x take-up), which is what detects need whether or not the
+        effect replicates; ``strength`` if not given.
 
     Returns
     -------
     array (quantity, year since entry 0-17, draw)
     """
-    chances = _chances(hazards, strength)
+    chances = _chances(hazards, strength, strength if delivered is None else delivered)
     return np.asarray(_walk(hazards.need_exit, hazards.to_need, hazards.entry_weight, *chances))
 
 
@@ -95,19 +98,18 @@ def _chance(hazard: Array) -> Array:
     return -np.expm1(-hazard)
 
 
-def _chances(hazards: Hazards, strength: float) -> tuple[Array, ...]:
+def _chances(hazards: Hazards, strength: float, delivered: float) -> tuple[Array, ...]:
     """Yearly chances by year since entry (and age, for care), with the effect's fading strength on them."""
     since = np.arange(AGES)[:, None]
     fade = strength * np.exp2(-since / hazards.half_life)
-    first_year = (since == 0) & (strength > 0)  # help that detects need does so in the year of contact
     # A case opened in year 0 can come back from year 1 on.
-    returns = (since == 1) & (strength > 0)
-    rereferral = np.exp(hazards.log_ratio_rereferral * fade) * np.where(returns, hazards.detect_rereferral, 1.0)
+    found = np.where(since == 1, hazards.detect_rereferral**delivered, 1.0)
+    rereferral = np.exp(hazards.log_ratio_rereferral * fade) * found
     care = np.exp(hazards.log_ratio_care * fade)
     entry = hazards.first_entry * np.exp(hazards.log_ratio_justice * fade)
     shift = hazards.logit_shift_grade * fade
     return (
-        _care_hazard(hazards, care, first_year),
+        _care_hazard(hazards, care, delivered),
         _chance(hazards.rereferral_first * rereferral),
         _chance(hazards.rereferral_later * rereferral),
         _chance(np.broadcast_to(hazards.care_exit, fade.shape)),
@@ -119,12 +121,12 @@ def _chances(hazards: Hazards, strength: float) -> tuple[Array, ...]:
     )
 
 
-def _care_hazard(hazards: Hazards, ratio: Array, first_year: NDArray[np.bool_]) -> Array:
+def _care_hazard(hazards: Hazards, ratio: Array, delivered: float) -> Array:
     """Care-entry hazard (year since entry, age, draw) of an open case."""
     hazard = (hazards.care_entry * ratio)[:, None, :] * hazards.age_shape[:, None]
     hazard[0] = hazards.care_entry_first * ratio[0] * hazards.age_shape_first[:, None]
     young = np.arange(AGES)[:, None] < DETECTED_UNDER
-    hazard[0] *= np.where(first_year[0] & young, hazards.detect_care, 1.0)
+    hazard[0] *= np.where(young, hazards.detect_care**delivered, 1.0)  # found in the year of contact
     return hazard
 
 

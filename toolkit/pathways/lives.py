@@ -62,7 +62,7 @@ def localise(
     hazards = Hazards(
         need_exit=figure["need_exit_rate"],
         care_entry=care,
-        care_entry_first=-np.log1p(-figure["care_edge_entry"]) if edge else care,
+        care_entry_first=_entry_hazard(figure["care_edge_entry"], figure["need_exit_rate"]) if edge else care,
         rereferral_first=-np.log1p(-figure["rereferral_first_year"]) * rate["rereferrals"] / england["rereferrals"],
         rereferral_later=figure["rereferral_later_hazard"] * rate["rereferrals"] / england["rereferrals"],
         to_need=figure["referral_to_need"],
@@ -85,6 +85,17 @@ def localise(
         entry_weight=np.full(AGES, 1.0 / AGES),
     )
     return _sound(hazards, str(statistics["area"].item()))
+
+
+def _entry_hazard(chance: np.ndarray, closing: np.ndarray) -> np.ndarray:
+    """Find the hazard of care that, beside closure, makes the chance of entry within the year the one given."""
+    low, high = np.zeros_like(chance), np.full_like(chance, 100.0)
+    for _ in range(60):  # bisection: the chance rises with the hazard
+        middle = 0.5 * (low + high)
+        leaving = middle + closing
+        below = -np.expm1(-leaving) * middle / leaving < chance
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return np.asarray(0.5 * (low + high))
 
 
 def with_effects(hazards: Hazards, effects: xr.DataArray) -> Hazards:
@@ -137,9 +148,11 @@ def _age_shape(figure: dict[str, np.ndarray]) -> np.ndarray:
     return shape / shape.mean()
 
 
-def per_child(hazards: Hazards, *, strength: float, like: xr.DataArray | xr.Dataset) -> xr.DataArray:
+def per_child(
+    hazards: Hazards, *, strength: float, delivered: float | None = None, like: xr.DataArray | xr.Dataset
+) -> xr.DataArray:
     """Return expected quantities per child (quantity, year, chain, draw) by year since entry."""
-    walked = walk(hazards, strength=strength)
+    walked = walk(hazards, strength=strength, delivered=delivered)
     sizes = [like.sizes[dim] for dim in SAMPLE_DIMS]
     return xr.DataArray(
         walked.reshape(len(QUANTITIES), AGES, *sizes),
@@ -150,9 +163,10 @@ def per_child(hazards: Hazards, *, strength: float, like: xr.DataArray | xr.Data
     )
 
 
-def strengths(effect: Effect, years: int) -> list[float]:
-    """Return the share of the full effect for those reached in each spending year: ramp x replication x take-up."""
-    return [effect.replication * effect.take_up * share for share in effect.ramp[:years]]
+def strengths(effect: Effect, years: int) -> list[tuple[float, float]]:
+    """Return, for those reached in each spending year, the share of the full effect and of the help delivered."""
+    delivered = [effect.take_up * share for share in effect.ramp[:years]]
+    return [(effect.replication * share, share) for share in delivered]
 
 
 def project(hazards: Hazards, reached: xr.DataArray, scenario: Scenario) -> tuple[xr.DataArray, xr.DataArray]:
@@ -177,16 +191,16 @@ def project(hazards: Hazards, reached: xr.DataArray, scenario: Scenario) -> tupl
     usual = per_child(hazards, strength=0.0, like=reached)
     children = reached.transpose(*SAMPLE_DIMS).values
     lives = np.zeros((2, len(QUANTITIES), scenario.horizon, *children.shape))
-    lasting = _additional(scenario.adjustments)
+    lasting = additional(scenario.adjustments).values[None, :, None, None]
     changed: dict[float, np.ndarray] = {}
-    for year, strength in enumerate(strengths(scenario.effect, scenario.option.years)):
-        if strength not in changed:
-            change = per_child(hazards, strength=strength, like=reached).values - usual.values
-            changed[strength] = change * lasting
+    for year, (strength, delivered) in enumerate(strengths(scenario.effect, scenario.option.years)):
+        if delivered not in changed:
+            helped = per_child(hazards, strength=strength, delivered=delivered, like=reached)
+            changed[delivered] = (helped.values - usual.values) * lasting
         span = slice(year, min(year + AGES, scenario.horizon))
         take = span.stop - span.start
         lives[0, :, span] += usual.values[:, :take] * abs(children)
-        lives[1, :, span] += changed[strength][:, :take] * children
+        lives[1, :, span] += changed[delivered][:, :take] * children
     lives[1] += lives[0]
     labelled = xr.DataArray(
         lives,
@@ -203,10 +217,11 @@ def project(hazards: Hazards, reached: xr.DataArray, scenario: Scenario) -> tupl
     return labelled, usual
 
 
-def _additional(adjustments: Adjustments) -> np.ndarray:
-    """Share of the change that counts, by year since entry (1, year, 1, 1): Green Book additionality and drop-off."""
+def additional(adjustments: Adjustments) -> xr.DataArray:
+    """Return the share of a change that counts, by year since entry: Green Book additionality and drop-off."""
     net = adjustments.attribution * (1.0 - adjustments.deadweight) * (1.0 - adjustments.displacement)
-    return (net * (1.0 - adjustments.drop_off) ** np.arange(AGES))[None, :, None, None]
+    since = np.arange(AGES)
+    return xr.DataArray(net * (1.0 - adjustments.drop_off) ** since, dims="year", coords={"year": since})
 
 
 def comparator(baseline: xr.DataArray, statistics: xr.Dataset, draws: xr.Dataset, *, years: int = AGES) -> xr.DataArray:

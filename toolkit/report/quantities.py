@@ -194,7 +194,7 @@ def spend_range(run: Run) -> tuple[float, float] | None:
 
 
 def switching(run: Run) -> pd.DataFrame:
-    """Find what the effect, and the cost of helping a family, would have to be for each account to break even.
+    """Find what the effect would have to be for each account to break even.
 
     Avoided cost is taken as proportional to the effect: exact at none and at the effect assumed, and close
     between and beyond while effects are modest, because exp(k b) is then nearly 1 + k b.
@@ -203,14 +203,13 @@ def switching(run: Run) -> pd.DataFrame:
     -------
     DataFrame by account
         ``npsv_0``, ``npsv`` and ``npsv_1``, expected at replication 0, as assumed and 1; ``multiple`` of the
-        effect and ``replication`` at which it is nil; ``cost_per_family`` (GBP) that does the same. NaN
-        where nothing avoids cost.
+        effect and ``replication`` at which it is nil. NaN where nothing avoids cost. A cheaper family is not
+        solved for: reach saturates, so avoided cost is not in inverse proportion to it.
     """
     benefit = avoided(run).mean(SAMPLE_DIMS).to_series()
     cost = float(result(run)["programme_cost"].mean())
     assumed = run.scenario.effect.replication
     multiple = (cost / benefit).where(benefit * cost > 0)
-    family = float(run.tree["assumptions/draws"].to_dataset()["cost_per_family"].mean())
     return pd.DataFrame(
         {
             "npsv_0": -cost,
@@ -218,7 +217,6 @@ def switching(run: Run) -> pd.DataFrame:
             "npsv_1": benefit / assumed - cost if assumed else np.nan,
             "multiple": multiple,
             "replication": assumed * multiple,
-            "cost_per_family": family / multiple,
         }
     )
 

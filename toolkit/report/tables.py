@@ -321,13 +321,12 @@ def switching(run: Run) -> Table:
         "npsv_1": ("NPSV if all replicates (1)", "money"),
         "multiple": ("Effect needed, times the assumed", "number"),
         "replication": ("Replication needed", "number"),
-        "cost_per_family": ("Cost per family needed", "pounds"),
     }
     frame = headed(q.switching(run).rename(columns={key: name for key, (name, _) in columns.items()}))
     note = (
         f"Expected net present values, {run.scenario.price_base} prices. Avoided cost is taken as proportional to the "
-        "effect, and inversely proportional to the cost of helping a family: fair while effects are modest and most "
-        "eligible families are not reached. A replication above 1 is more than the studies found."
+        "effect: fair while effects are modest, and not where help also detects need. A replication above 1 is more "
+        "than the studies found."
     )
     frame = frame.rename(index=lambda account: f"{label(account)} account")
     return Table("What would have to be true to break even", "Account", frame, dict(columns.values()), note=note)

@@ -82,6 +82,15 @@ def test_detection_raises_contact_only_where_there_is_help() -> None:
     assert referred[1] / usual[1] > 1.1  # a fifth more return in the first year in which they can
 
 
+def test_detection_follows_the_help_delivered_and_not_its_replication() -> None:
+    detecting = make_hazards(detect_care=1.3)
+    half, none = (walk(detecting, strength=0.0, delivered=share)[AT["care_entries"], 0, 0] for share in (0.5, 0.0))
+    usual = walk(make_hazards(), strength=0.0)[AT["care_entries"], 0, 0]
+    assert none == usual
+    full = walk(detecting, strength=0.0, delivered=1.0)[AT["care_entries"], 0, 0]
+    assert usual < half < full
+
+
 def test_the_edge_of_care_is_an_entry_year_only() -> None:
     edge = make_hazards(care_entry_first=0.6)
     entries = walk(edge, strength=0.0)[AT["care_entries"], :, 0]
