@@ -143,6 +143,15 @@ def test_an_altered_data_file_is_refused(tmp_path: Path) -> None:
         evidence.load_register(folder=folder)
 
 
+@pytest.mark.parametrize("manifest", ['{"resources": []}', "[]", "not json"])
+def test_a_broken_manifest_is_refused_by_name(tmp_path: Path, manifest: str) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(evidence.tables.data_folder(), folder)
+    (folder / "datapackage.json").write_text(manifest, encoding="utf-8")
+    with pytest.raises(InputError, match=r"datapackage\.json.*Mend"):
+        evidence.load_register(folder=folder)
+
+
 @pytest.mark.fit
 @pytest.mark.parametrize("moment", ["fit", "price", "write_workbook"])
 def test_interrupting_a_run_leaves_the_previous_build(

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from toolkit import prices
+from toolkit.evidence.layouts import TABLES
 from toolkit.evidence.tables import checksums, load_table
 from toolkit.schema import InputError
 
@@ -82,7 +83,9 @@ def load_register(
         id that is unknown or has no usable number.
     """
     names = [Path(path).stem for path in checksums(folder) if not path.startswith("statistics/")]
-    tables = {name: load_table(name, folder) for name in names}
+    # A table that the manifest has lost is refused by load_table, by name.
+    needed = [Path(name).name for name in TABLES if name.startswith("evidence/")]
+    tables = {name: load_table(name, folder) for name in dict.fromkeys([*names, *needed])}
     held = [_figures(tables[name], name) for name in FIGURE_TABLES if name in tables or name in CITED_TABLES]
     figures = pd.concat(held).set_index("id")
     shared = figures.index[figures.index.duplicated()]

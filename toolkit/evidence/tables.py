@@ -84,7 +84,7 @@ def checksums(folder: Path | None = None) -> dict[str, str]:
     try:
         package = json.loads(file.read_text(encoding="utf-8"))
         return {resource["path"]: resource["hash"] for resource in package["resources"]}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{file}: unreadable ({error}). Mend: restore the data folder.") from None
 
 
