@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 import xlsxwriter
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from toolkit import appraisal
@@ -20,7 +19,7 @@ from toolkit.report import decision_figures as drawn
 from toolkit.report import decision_words as said
 from toolkit.report import words as w
 from toolkit.report.figures import svg
-from toolkit.report.html import shown
+from toolkit.report.html import shown, templates
 from toolkit.report.tables import Table
 from toolkit.report.workbook import STYLES, inert
 from toolkit.report.workbook import _page as page
@@ -255,26 +254,22 @@ def figures(decision: Decision) -> dict[str, Figure]:
 
 def render(decision: Decision) -> str:
     """Return the decision as one self-contained HTML page."""
-    environment = Environment(
-        loader=PackageLoader("toolkit.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: w.tied(value) if type(value) is str else value,
-    )
     pictures = {
         name: "data:image/svg+xml;base64," + base64.b64encode(svg(figure).encode()).decode()
         for name, figure in figures(decision).items()
     }
-    return environment.get_template("decide.html.j2").render(
-        decision=decision,
-        sentences=sentences(decision),
-        tables={name: shown(table, level=0.9) for name, table in tables(decision).items()},
-        pictures=pictures,
-        best=str(decision.here["best_option"].item()),
-        worth=w.money(decision.threshold),
-        draws=w.number(decision.cost.size / decision.cost.sizes["option"], 0),
+    return (
+        templates()
+        .get_template("decide.html.j2")
+        .render(
+            decision=decision,
+            sentences=sentences(decision),
+            tables={name: shown(table, level=0.9) for name, table in tables(decision).items()},
+            pictures=pictures,
+            best=str(decision.here["best_option"].item()),
+            worth=w.money(decision.threshold),
+            draws=w.number(decision.cost.size / decision.cost.sizes["option"], 0),
+        )
     )
 
 

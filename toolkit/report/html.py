@@ -170,9 +170,9 @@ def _assumptions(run: Run, table: Table) -> list[dict[str, Any]]:
     return rows
 
 
-def render(run: Run, made: Mapping[str, Table]) -> str:
-    """Return the report as one HTML page."""
-    environment = Environment(
+def templates() -> Environment:
+    """Return the page templates: everything from outside is escaped, and a name left undefined is an error."""
+    return Environment(
         loader=PackageLoader("toolkit.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -180,5 +180,10 @@ def render(run: Run, made: Mapping[str, Table]) -> str:
         lstrip_blocks=True,
         finalize=lambda value: w.tied(str(value)) if type(value) in (str, answer.Estimate) else value,
     )
+
+
+def render(run: Run, made: Mapping[str, Table]) -> str:
+    """Return the report as one HTML page."""
+    environment = templates()
     environment.globals |= {name: getattr(w, name) for name in WORDS}
     return environment.get_template("report.html.j2").render(context(run, made))
