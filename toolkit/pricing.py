@@ -82,14 +82,15 @@ class _Desk:
         self.local = evidence.local_price_ratio(statistics, like=draws, seed=scenario.seed)
         self.rows = costing.components(register.tables["cost_components"], outcomes=scenario.outcomes)
         years = np.arange(scenario.horizon)
-        factors = appraisal.discount_factors(scenario.discount_schedule, np.arange(scenario.horizon + 60))
+        kinds = xr.DataArray(self.rows["discounting"].to_numpy(object), coords={"component": list(self.rows.index)})
+        factors = appraisal.factors_by_kind(kinds, scenario.discount_schedule, years)
         published = {
             name: appraisal.discount_factors(name, np.arange(scenario.horizon + 60))
             for name in set(self.rows["spread_schedule"]) - {""}
         }
         self.spread = costing.spread_matrix(self.rows, scenario.horizon, published)
         self.growth = costing.growth_factors(self.rows, draws, scenario.horizon)
-        self.weights = costing.lifetime_weights(self.growth, self.spread, factors.sel(year=years))
+        self.weights = costing.lifetime_weights(self.growth, self.spread, factors)
         self.shares = pathways.adjustment_shares(draws)
         self.england_prices = costing.unit_prices(self.rows, draws)
 

@@ -13,7 +13,7 @@ import xarray as xr
 
 from toolkit import appraisal
 from toolkit.scenarios import Scenario
-from toolkit.schema import ACCOUNTS, BUSINESS_AS_USUAL, INVESTMENT, OUTCOMES, PAYERS, SAMPLE_DIMS
+from toolkit.schema import ACCOUNTS, OUTCOMES, PAYERS, SAMPLE_DIMS
 
 PROGRAMME, COUNCIL = "programme", "local_authority"
 VOCABULARY = {"outcome": OUTCOMES, "payer": PAYERS}
@@ -126,13 +126,7 @@ def paid_back(run: Run) -> xr.DataArray:
 
     A cut saves first and costs later, so that "paid back" says nothing of it.
     """
-    if not run.scenario.option.cut:
-        return result(run)["probability_paid_back"]
-    cost = costs(run)["cost"]
-    saved = cost.sel(option=BUSINESS_AS_USUAL, drop=True) - cost.sel(option=INVESTMENT, drop=True)
-    running = _discounted(run, by_account(saved.assign_attrs(cost.attrs))).cumsum("year")
-    chance: xr.DataArray = (running >= 0).mean(SAMPLE_DIMS)
-    return chance
+    return result(run)["probability_ahead" if run.scenario.option.cut else "probability_paid_back"]
 
 
 def harm(run: Run) -> float:
