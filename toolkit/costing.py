@@ -52,9 +52,11 @@ def components(
                 f"cost_components.csv, {wrong[0]}: unknown {column} '{rows.loc[wrong[0], column]}'. "
                 f"Mend: use one of {list(known)}."
             )
-    lost = rows.index[rows["payer"].isin(TRANSFERS) & (rows["transfer_to"] == "")]
-    if len(lost):
-        raise InputError(f"cost_components.csv, {lost[0]}: a transfer. Mend: name in transfer_to who receives it.")
+    unmet = rows[rows["payer"].isin(TRANSFERS) & (rows["transfer_to"] == "")]
+    if len(unmet):
+        raise InputError(
+            f"cost_components.csv, {unmet.index[0]}: a transfer. Mend: say in transfer_to who receives it."
+        )
     priced = rows[["quantity", "price_role", "share_role", "share_complement", "local_share"]]
     twice = rows.index[priced.duplicated() | (rows["contains"] == "")]
     if len(twice):
@@ -67,7 +69,7 @@ def components(
     received = paid[paid["transfer_to"] != ""]
     received = received.assign(
         payer=received["transfer_to"], account="economic", cashability="non_cashable", sign=-1.0
-    ).rename(index=lambda name: f"{name}{RECEIVED}")
+    ).rename(index=lambda name: str(name) + RECEIVED)
     whole = pd.concat([paid, received])
     return whole[whole["outcome"].isin(outcomes)]
 
@@ -75,15 +77,15 @@ def components(
 def _check_overlaps(rows: pd.DataFrame, overlaps: pd.DataFrame, given: Mapping[str, str]) -> None:
     """Hold every tag to its rule."""
     held: dict[str, list[str]] = {}
-    for name in rows.index:
-        for tag in _tags(rows, name):
-            held.setdefault(tag, []).append(name)
+    for name, tags in rows["contains"].items():
+        for tag in {one.strip() for one in str(tags).split(";")}:
+            held.setdefault(tag, []).append(str(name))
     rules = overlaps.set_index("tag")
     unruled = sorted(set(held) - set(rules.index))
     if unruled:
         raise InputError(f"cost_components.csv: tag '{unruled[0]}' has no rule. Mend: add it to overlaps.csv.")
     for tag, names in held.items():
-        rule, reason = str(rules.loc[tag, "rule"]), rules.loc[tag, "reason"]
+        rule, reason = str(rules.loc[tag, "rule"]), str(rules.loc[tag, "reason"])
         if not _apart(rule, [str(rows.loc[name, "quantity"]) for name in names], given):
             raise InputError(
                 f"cost_components.csv: {names} hold '{tag}', against its rule '{rule}' ({reason}) "
@@ -101,10 +103,6 @@ def _apart(rule: str, quantities: list[str], given: Mapping[str, str]) -> bool:
     if rule == "apart":
         return len(set(quantities)) == len(quantities)
     return sum(given.get(name, "") != rule.removeprefix("given_") for name in quantities) <= 1
-
-
-def _tags(rows: pd.DataFrame, component: str) -> set[str]:
-    return {tag.strip() for tag in str(rows.loc[component, "contains"]).split(";") if tag.strip()}
 
 
 def unit_prices(rows: pd.DataFrame, draws: xr.Dataset, *, local_price: xr.Dataset, shares: xr.Dataset) -> xr.DataArray:
@@ -133,7 +131,7 @@ def unit_prices(rows: pd.DataFrame, draws: xr.Dataset, *, local_price: xr.Datase
             price = price * local_price[row.local_price]
         if row.local_share:
             price = price * float(shares[row.local_share])
-        parts.append(row.sign * price.drop_attrs())
+        parts.append(price.drop_attrs() * float(str(row.sign)))
     prices = xr.concat(parts, xr.Variable("component", list(rows.index)), coords="minimal", compat="override")
     return prices.assign_coords(labels(rows)).assign_attrs(units="GBP", price_base=draws.attrs["price_base"])
 
@@ -245,7 +243,7 @@ def event_values(lives: xr.DataArray, rows: pd.DataFrame, prices: xr.DataArray) 
     quantities = lives.transpose("quantity", "year", *middle, *SAMPLE_DIMS)
     unit = prices.transpose("component", *SAMPLE_DIMS).values
     unit = unit.reshape(len(rows), *(1 for _ in ["year", *middle]), *unit.shape[1:])
-    index = quantities.get_index("quantity").get_indexer(rows["quantity"])
+    index = quantities.get_index("quantity").get_indexer(pd.Index(rows["quantity"]))
     axes = {dim: quantities[dim].values for dim in quantities.dims[1:]}
     return _labelled(quantities.values[index] * unit, axes, prices)
 

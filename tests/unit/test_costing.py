@@ -116,7 +116,7 @@ def test_the_programme_is_one_more_component_of_the_council(draws: xr.Dataset, l
         ({"payer": "moj_police"}, "now: unknown payer 'moj_police'"),
         ({"account": "public"}, "unknown account"),
         ({"outcome": "crime"}, "unknown outcome"),
-        ({"payer": "dwp"}, "now: a transfer. Mend: name in transfer_to"),
+        ({"payer": "dwp"}, "now: a transfer. Mend: say in transfer_to"),
         ({"transfer_to": "people"}, "unknown transfer_to 'people'"),
         ({"contains": "placement;bail"}, "tag 'bail' has no rule"),
         ({"contains": ""}, "now: says of nothing what it contains"),

@@ -132,10 +132,10 @@ def local_levels(folder: Path | None = None) -> xr.Dataset:
         value = _wide(panel, measure, years=years).mean(axis=1).to_frame(last) / 100
         own = _mean(value, children.set_axis([last], axis=1), reference)[last]
         own = own.where(own > 0)
-        wider = published[(published["measure"] == measure) & published["year"].isin(years)]
-        wider = wider.groupby("area")["value"].mean() / 100
+        rows = published[(published["measure"] == measure) & published["year"].isin(years)]
+        wider = (rows.groupby("area")["value"].mean() / 100).to_dict()
         filled = own.fillna(regions.reindex(own.index).map(wider))
-        parts.append(_level(name, filled, own.notna(), float(wider["England"])))
+        parts.append(_level(name, filled, own.notna(), wider["England"]))
     return xr.concat(parts, "name", coords="minimal", compat="override")
 
 

@@ -84,7 +84,7 @@ def comparator(
         A quantity for which no rate of all children is known.
     """
     rate = _rates_of_all(baseline, statistics, draws, usual, levels)
-    entered = -np.expm1(-(AGES - JUSTICE_AGE) * rate["first_time_entries"])
+    entered = 1.0 - xr.ufuncs.exp(-(AGES - JUSTICE_AGE) * rate["first_time_entries"])
     everyone = everyone_rates(layers, rates, draws, entered, levels)
     parts = []
     for name in quantities:
@@ -94,14 +94,15 @@ def comparator(
             lived = turning(entry_weight, EXAM_AGE) if once else exposure(entry_weight, first, AGES - 1)
             parts.append(rate[name] * lived)
         elif name in everyone["layer"].values:
-            parts.append(everyone.sel(layer=name, drop=True) * _lived(layers.loc[name], entry_weight))
+            parts.append(everyone.sel(layer=name, drop=True) * _lived(layers, name, entry_weight))
         else:
             raise InputError(f"'{name}': no rate of all children is known. Mend: add its layer, or do not price it.")
     stacked = xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
     return stacked.transpose("quantity", "year", *SAMPLE_DIMS)
 
 
-def _lived(layer: pd.Series, entry_weight: xr.DataArray) -> xr.DataArray:
+def _lived(layers: pd.DataFrame, name: str, entry_weight: xr.DataArray) -> xr.DataArray:
+    layer = layers.loc[[name]].iloc[0]
     if layer["stage"] == "adult":
         return turning(entry_weight, AGES) * duration(layer)
     return exposure(entry_weight, int(layer["from_age"]), int(layer["to_age"]))
@@ -143,7 +144,7 @@ def adjustment_shares(quantities: Sequence[str], layers: pd.DataFrame, draws: xr
     the cited adjustment shares.
     """
     whole = xr.ones_like(draws["adjustment_gcse"])
-    roles = {**ADJUSTED, **layers["share_role"].to_dict()}
+    roles = ADJUSTED | {str(name): str(role) for name, role in layers["share_role"].items()}
     parts = [draws[roles[name]] if name in roles else whole for name in quantities]
     return xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
 

@@ -89,7 +89,8 @@ def adult_rates(
     """Return the adult layers' rates by cell at eighteen (layer, cell, chain, draw) of one area.
 
     Where the chance differs by grade, it is set so that the area's children, as they are without help, have the
-    published rate of their history.
+    published rate of their history. Given the grade, what missing it brings to anyone is taken out, which leaves less
+    than nought in a draw in which they do better than peers of the same grade.
 
     Parameters
     ----------
@@ -159,7 +160,7 @@ def age_weights(row: pd.Series) -> np.ndarray:
     """Return a layer's weight at each age from ``from_age`` to ``to_age``: one, then falling in a straight line."""
     ages = np.arange(row["from_age"], row["to_age"] + 1)
     left = row["to_age"] + 1 - row["full_to_age"]
-    return np.minimum(1.0, (row["to_age"] + 1 - ages) / left)
+    return np.asarray(np.minimum(1.0, (row["to_age"] + 1 - ages) / left))
 
 
 def duration(row: pd.Series) -> float:
@@ -180,7 +181,8 @@ def adult_quantities(cells: xr.DataArray, rates: xr.DataArray, layers: pd.DataFr
         From :func:`chosen`.
     """
     lived = xr.DataArray([duration(layers.loc[name]) for name in rates["layer"].values], dims="layer")
-    return xr.dot(cells, rates * lived, dim="cell").rename(layer="quantity").transpose("quantity", "year", *SAMPLE_DIMS)
+    people: xr.DataArray = xr.dot(cells, rates * lived, dim="cell")
+    return people.rename(layer="quantity").transpose("quantity", "year", *SAMPLE_DIMS)
 
 
 def age_spread(layers: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -203,8 +205,8 @@ def _with_grade(
 
 def _rate(rates: pd.DataFrame, layer: str, group: str, draws: xr.Dataset, levels: xr.Dataset | None) -> np.ndarray:
     row = rates[(rates["layer"] == layer) & (rates["group"] == group)].iloc[0]
-    value = moved(draws[row["role"]].values, row["local"], levels)
-    return value * draws[row["times_role"]].values if row["times_role"] else value
+    value: np.ndarray = moved(draws[row["role"]].values, row["local"], levels)
+    return value * np.asarray(draws[row["times_role"]].values) if row["times_role"] else value
 
 
 def moved[T: (np.ndarray, xr.DataArray)](share: T, name: str, levels: xr.Dataset | None) -> T:
