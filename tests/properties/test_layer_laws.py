@@ -5,7 +5,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.pathways.test_layers import ADULT, cells, full, layer, one, rates_of
+from tests.unit.pathways.test_layers import ADULT, cells, full, layer, lived, one, rates_of
 from toolkit.pathways import layers as life
 from toolkit.schema import OUTCOMES
 
@@ -25,7 +25,7 @@ def test_however_grades_fall_each_history_keeps_its_published_rate(
     rates, people = rates_of(**ADULT), cells(care_leaver=leavers, need_only=passed, left_care_before_16=passed)
     held = life.chosen(layer(ratio_below_grade="ratio", rate_is="ever"), rates, outcomes=OUTCOMES)
     made = life.adult_rates(held, rates, drawn(0.1, need, care, ratio), people)
-    quantity = life.adult_quantities(people, made, held)
+    quantity = lived(people, made, held)
     assert np.isclose(one(quantity.sum(["quantity", "year"])), 0.8 * need + 0.2 * care)
 
 

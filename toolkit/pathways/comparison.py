@@ -14,6 +14,8 @@ from toolkit.pathways.cohort import AGES, EXAM_AGE, JUSTICE_AGE
 from toolkit.pathways.layers import CELLS, duration, everyone_rates, moved
 from toolkit.schema import SAMPLE_DIMS, InputError
 
+OPEN_YEARS = ("first_need_years", "repeat_need_years", "plan_years")  # together, the years a case is open
+IN_NEED = (*OPEN_YEARS, "plan_starts")
 ADJUSTED = {"first_time_entries": "adjustment_youth_justice", "below_grade_4": "adjustment_gcse"}
 
 
@@ -68,7 +70,7 @@ def comparator(
         As in :func:`localise`.
     usual
         The area's quantities per child without help (quantity, year, chain, draw): how years in need divide into
-        first and repeated ones.
+        first ones, repeated ones and those on a plan.
     entry_weight
         Share of children by age at entry (age, ...).
     layers, rates, levels
@@ -115,26 +117,22 @@ def _rates_of_all(
     population = float(statistics["population_0_17"])
     rate = {str(k): baseline.sel(indicator=k, drop=True) for k in baseline["indicator"].values}
     ones = xr.ones_like(rate["care_starts"])
-    need = _need_years(statistics, usual)
-    known = {
+    return {
         "rereferrals": rate["rereferrals"] * float(statistics["referrals"]) / population,
-        **{name: years / population for name, years in need.items()},
+        **{name: open_ / population for name, open_ in _in_need(statistics, usual).items()},
         "care_entries": rate["care_starts"],
         "care_years": ones * float(statistics["children_looked_after"]) / population,
         "first_time_entries": rate["first_time_entrants"],
         "below_grade_4": 1.0 - ones * moved(draws["gcse_all_pupils"], "gcse_all", levels),
     }
-    if "protection_plan_starts" in rate:
-        known["plan_starts"] = rate["protection_plan_starts"]
-    return known
 
 
-def _need_years(statistics: xr.Dataset, usual: xr.DataArray) -> dict[str, xr.DataArray]:
-    """Divide the year's child-years in need outside care, those at 31 March, as the cohort's lives divide them."""
-    years = usual.sel(quantity=["first_need_years", "repeat_need_years"]).sum("year")
+def _in_need(statistics: xr.Dataset, usual: xr.DataArray) -> dict[str, xr.DataArray]:
+    """Divide a year's children in need outside care, those at 31 March, as the cohort's lives divide their years."""
+    years = usual.sel(quantity=list(IN_NEED)).sum("year")
     stock = float(statistics["children_in_need"] - statistics["children_looked_after"])
-    parts = stock * years / years.sum("quantity")
-    return {str(name): parts.sel(quantity=name, drop=True) for name in parts["quantity"].values}
+    parts = stock * years / years.sel(quantity=list(OPEN_YEARS)).sum("quantity")
+    return {name: parts.sel(quantity=name, drop=True) for name in IN_NEED}
 
 
 def adjustment_shares(quantities: Sequence[str], layers: pd.DataFrame, draws: xr.Dataset) -> xr.DataArray:
@@ -177,7 +175,7 @@ def cross_section(
     known = ever * ratio / (1.0 + ever * (ratio - 1.0))
     counted = {
         "rereferrals": rate["rereferrals"] * float(statistics["referrals"]),
-        **_need_years(statistics, usual),
+        **_in_need(statistics, usual),
         "care_entries": rate["care_starts"] * float(statistics["population_0_17"]),
         "care_years": xr.ones_like(known) * float(statistics["children_looked_after"]),
         "first_time_entries": rate["first_time_entrants"] * float(statistics["population_10_17"]) * known,
@@ -197,7 +195,7 @@ def in_need_peers(cells: xr.DataArray, baseline: xr.DataArray) -> xr.DataArray:
     Parameters
     ----------
     cells
-        Children by cell at eighteen (cell, year, chain, draw).
+        Children by cell at eighteen (cell, year_of_18, chain, draw).
     baseline
         The area's base-year rates (chain, draw, indicator).
 
@@ -207,5 +205,5 @@ def in_need_peers(cells: xr.DataArray, baseline: xr.DataArray) -> xr.DataArray:
     """
     leavers = [cell for cell in CELLS if cell.startswith("care_leaver")]
     missing = [cell for cell in leavers if cell.endswith("below_4")]
-    all_leavers, below = (cells.sel(cell=names).sum(["cell", "year"]) for names in (leavers, missing))
+    all_leavers, below = (cells.sel(cell=names).sum(["cell", "year_of_18"]) for names in (leavers, missing))
     return below - all_leavers * (1.0 - baseline.sel(indicator="gcse_grade_4", drop=True))

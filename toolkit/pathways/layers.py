@@ -67,6 +67,8 @@ def child_rates(
 ) -> xr.DataArray:
     """Return yearly rates of the childhood layers (layer, group, chain, draw) of one area.
 
+    Coordinates ``start`` and ``stop`` (layer) say from which age to before which each holds.
+
     Parameters
     ----------
     layers
@@ -78,9 +80,11 @@ def child_rates(
     levels
         From ``evidence.local_levels``, one area: moves a rate by the area's odds against England's. England if none.
     """
-    names = list(layers.index[layers["stage"] == "child"])
-    made = {name: [_rate(rates, name, group, draws, levels) for group in GROUPS] for name in names}
-    return _stacked(made, GROUPS, draws=draws, dim="group")
+    rows = layers[layers["stage"] == "child"]
+    made = {str(name): [_rate(rates, str(name), group, draws, levels) for group in GROUPS] for name in rows.index}
+    ages = {"start": rows["from_age"], "stop": rows["to_age"] + 1}
+    windows = {name: ("layer", column.to_numpy(int)) for name, column in ages.items()}
+    return _stacked(made, GROUPS, draws=draws, dim="group").assign_coords(windows)
 
 
 def adult_rates(
@@ -97,14 +101,16 @@ def adult_rates(
     layers, rates, draws, levels
         As in :func:`child_rates`.
     usual
-        Children by cell without help (cell, year, chain, draw).
+        Children by cell without help (cell, year_of_18, chain, draw).
 
     Raises
     ------
     InputError
         If a share of people comes out above one.
     """
-    people = usual.sum("year").transpose("cell", *SAMPLE_DIMS).values.reshape(len(HISTORIES), 2, 2, *_shape(draws))
+    people = (
+        usual.sum("year_of_18").transpose("cell", *SAMPLE_DIMS).values.reshape(len(HISTORIES), 2, 2, *_shape(draws))
+    )
     passed, everyone = people[:, :, 0].sum(1), people.sum((1, 2))
     # Share of each history that reached grade 4; of a history that nobody has it does not matter.
     passed = np.divide(passed, everyone, out=np.zeros_like(passed), where=everyone > 0)
@@ -168,21 +174,33 @@ def duration(row: pd.Series) -> float:
     return float(age_weights(row).sum()) if row["rate_is"] == "per_year" else 1.0
 
 
-def adult_quantities(cells: xr.DataArray, rates: xr.DataArray, layers: pd.DataFrame) -> xr.DataArray:
-    """Return the quantities of the adult layers per child (quantity, year, chain, draw), dated at eighteen.
+def whole_lives(lives: xr.Dataset, rates: xr.DataArray, layers: pd.DataFrame) -> xr.DataArray:
+    """Return what happens in childhood and what the adult layers add to it (..., quantity, year, chain, draw).
 
     Parameters
     ----------
-    cells
-        Children by cell and year since entry in which they turn eighteen (cell, year, chain, draw).
+    lives
+        ``events`` (..., quantity, year, chain, draw) and ``cells`` (..., cell, year_of_18, chain, draw), from
+        ``per_child`` or ``project``.
     rates
         From :func:`adult_rates`.
     layers
         From :func:`chosen`.
+
+    Returns
+    -------
+    DataArray
+        Over the years of both. An adult layer's quantity is the sum over its ages, dated in the year of turning 18.
     """
-    lived = xr.DataArray([duration(layers.loc[name]) for name in rates["layer"].values], dims="layer")
-    people: xr.DataArray = xr.dot(cells, rates * lived, dim="cell")
-    return people.rename(layer="quantity").transpose("quantity", "year", *SAMPLE_DIMS)
+    lived = [duration(layers.loc[name]) for name in rates["layer"].values]
+    spans = rates.drop_vars("layer") * xr.DataArray(np.array(lived), dims="layer")
+    adult: xr.DataArray = xr.dot(lives["cells"], spans, dim="cell")
+    adult = adult.rename(layer="quantity", year_of_18="year").assign_coords(quantity=rates["layer"].values)
+    years = adult["year"].values
+    events = (
+        lives["events"].reindex(year=years, fill_value=0.0) if len(years) > lives.sizes["year"] else lives["events"]
+    )
+    return xr.concat([events, adult.transpose(*events.dims)], "quantity", join="exact", coords="minimal")
 
 
 def age_spread(layers: pd.DataFrame) -> dict[str, np.ndarray]:

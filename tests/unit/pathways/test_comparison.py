@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from tests.unit.pathways.test_layers import ADULT, CHILD, cells, full, layer, one, rates_of
+from tests.unit.pathways.test_layers import ADULT, CHILD, cells, full, layer, lived, one, rates_of
 from toolkit.pathways import comparison
 from toolkit.pathways import layers as life
 from toolkit.schema import OUTCOMES, InputError
@@ -36,9 +36,10 @@ def baseline() -> xr.DataArray:
 
 @pytest.fixture
 def usual() -> xr.DataArray:
-    """Per child: three years in a first episode, one in repeated ones, half a layer's event."""
-    parts = [full(value).expand_dims(year=[0]) for value in (3.0, 1.0, 0.5)]
-    return xr.concat(parts, xr.Variable("quantity", ["first_need_years", "repeat_need_years", "neet_years"]))
+    """Per child: two years in a first episode, one in repeated ones, one on two plans, half a layer's event."""
+    figures = {"first_need_years": 2, "repeat_need_years": 1, "plan_years": 1, "plan_starts": 2, "neet_years": 0.5}
+    parts = [full(value).expand_dims(year=[0]) for value in figures.values()]
+    return xr.concat(parts, xr.Variable("quantity", list(figures)))
 
 
 def weights(**at: float) -> xr.DataArray:
@@ -81,7 +82,7 @@ def test_the_comparator_is_all_children_of_the_area(
     )
     total = {name: one(found.sel(quantity=name).sum("year")) for name in names}
     expected = {
-        "rereferrals": 5.5 * 0.2 * 50 / 1000, "first_need_years": 5.5 * 0.75 * 32 / 1000,
+        "rereferrals": 5.5 * 0.2 * 50 / 1000, "first_need_years": 5.5 * 0.5 * 32 / 1000,
         "repeat_need_years": 5.5 * 0.25 * 32 / 1000, "care_years": 5.5 * 8 / 1000,
         "first_time_entries": 5.5 * 0.001, "below_grade_4": 0.35,
     }  # fmt: skip
@@ -103,7 +104,7 @@ def test_no_gap_gives_no_excess(
     held = life.chosen(layer(given=given, ratio_below_grade=ratio), same, outcomes=OUTCOMES)
     entered = 1 - np.exp(-8 * 0.001)
     people = cells(justice=entered)  # 0.65 of each history reach the grade, as of all pupils
-    quantity = life.adult_quantities(people, life.adult_rates(held, same, draws, people), held)
+    quantity = lived(people, life.adult_rates(held, same, draws, people), held)
     everyone = compared(
         ["neet_years"], baseline, statistics, draws, usual, weights(age_15=1.0), layers=held, rates=same
     )  # fmt: skip
@@ -125,8 +126,8 @@ def test_a_quantity_without_a_rate_of_all_children_is_refused(
     draws: xr.Dataset, statistics: xr.Dataset, baseline: xr.DataArray, usual: xr.DataArray
 ) -> None:
     none = life.chosen(layer(in_use=0), rates_of(**ADULT), outcomes=OUTCOMES)
-    with pytest.raises(InputError, match="'plan_years': no rate of all children is known"):
-        compared(["plan_years"], baseline, statistics, draws, usual, weights(), layers=none, rates=rates_of(**ADULT))
+    with pytest.raises(InputError, match="'placements': no rate of all children is known"):
+        compared(["placements"], baseline, statistics, draws, usual, weights(), layers=none, rates=rates_of(**ADULT))
 
 
 def test_gaps_are_shrunk_by_their_own_share_and_contact_with_care_is_not(draws: xr.Dataset) -> None:
@@ -143,7 +144,7 @@ def test_the_cross_section_counts_this_year_and_lets_layers_live_as_today(
              "below_grade_4", "neet_years"]  # fmt: skip
     found = comparison.cross_section(names, baseline, statistics, draws, usual, full(15.0)).isel(chain=0, draw=0)
     known = 0.25 * 3 / (1 + 0.25 * 2)
-    assert found.values == pytest.approx([10, 24, 8, 3, 8, 0.45 * known, 0.82 * 3, 7.5])
+    assert found.values == pytest.approx([10, 16, 8, 3, 8, 0.45 * known, 0.82 * 3, 7.5])
 
 
 def test_in_need_peers_say_what_care_adds_to_the_grade_gap(baseline: xr.DataArray) -> None:

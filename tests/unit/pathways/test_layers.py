@@ -49,7 +49,18 @@ def cells(**share: float) -> xr.DataArray:
         passed = share.get(history, 0.65)
         part = share.get("justice", 0.1) if justice == "justice" else 1 - share.get("justice", 0.1)
         values[index, 3] = weight[history] * part * (passed if grade == "grade_4" else 1 - passed)
-    return xr.DataArray(values, {"cell": list(life.CELLS), "year": range(19), **SAMPLES}, ("cell", "year", *SAMPLES))
+    return xr.DataArray(
+        values, {"cell": list(life.CELLS), "year_of_18": range(19), **SAMPLES}, ("cell", "year_of_18", *SAMPLES)
+    )
+
+
+def lived(people: xr.DataArray, rates: xr.DataArray, held: pd.DataFrame) -> xr.DataArray:
+    """Quantities of the adult layers of a cohort whose childhood brings a plan year in year 0."""
+    events = full(1.0).expand_dims(quantity=["plan_years"], year=[0]).reindex(year=range(18), fill_value=0.0)
+    whole = life.whole_lives(xr.Dataset({"events": events, "cells": people}), rates, held)
+    assert whole["year"].values.tolist() == list(range(19))
+    assert one(whole.sel(quantity="plan_years").sum("year")) == 1.0
+    return whole.sel(quantity=rates["layer"].values)
 
 
 def chosen(table: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
@@ -67,7 +78,7 @@ def test_rates_by_grade_reproduce_the_published_rate_of_each_history(draws: xr.D
     made = life.adult_rates(chosen(table, rates), rates, draws, usual)
     assert one(made.sel(layer="neet_years", cell="care_leaver|justice|grade_4")) == pytest.approx(0.4 / 2.66)
     assert one(made.sel(layer="neet_years", cell="care_leaver|no_justice|below_4")) == pytest.approx(1.2 / 2.66)
-    quantity = life.adult_quantities(usual, made, chosen(table, rates)).sel(quantity="neet_years")
+    quantity = lived(usual, made, chosen(table, rates)).sel(quantity="neet_years")
     # Ages 18 to 21 with weights 1, 1, 2/3 and 1/3: three years at the mean rate of the children.
     assert one(quantity.sel(year=3)) == pytest.approx(3 * (0.8 * 0.25 + 0.2 * 0.4))
     assert one(quantity.sum("year")) == pytest.approx(one(quantity.sel(year=3)))
@@ -91,7 +102,7 @@ def test_given_justice_nothing_is_left_of_those_who_entered(draws: xr.Dataset) -
     table, rates = layer(given="justice", rate_is="ever"), rates_of(**ADULT)
     held = chosen(table, rates)
     usual = cells(justice=0.3)
-    quantity = life.adult_quantities(usual, life.adult_rates(held, rates, draws, usual), held)
+    quantity = lived(usual, life.adult_rates(held, rates, draws, usual), held)
     assert one(quantity.sum(["quantity", "year"])) == pytest.approx(0.7 * (0.8 * 0.25 + 0.2 * 0.4))
     assert one(life.everyone_rates(held, rates, draws, full(0.02)).sel(layer="neet_years")) == pytest.approx(
         0.13 * 0.98
