@@ -106,7 +106,7 @@ def _apart(rule: str, quantities: list[str], given: Mapping[str, str]) -> bool:
 
 
 def unit_prices(rows: pd.DataFrame, draws: xr.Dataset, *, local_price: xr.Dataset, shares: xr.Dataset) -> xr.DataArray:
-    """Price of one unit of each component (chain, draw, component), GBP in the price base.
+    """Price of one unit of each component (component, chain, draw), GBP in the price base.
 
     Parameters
     ----------
@@ -119,20 +119,25 @@ def unit_prices(rows: pd.DataFrame, draws: xr.Dataset, *, local_price: xr.Datase
     shares
         What part of a price is a component's, by ``local_share`` name (scalars), from ``evidence.placement_shares``.
     """
+
+    def figure(name: str, among: xr.Dataset = draws) -> np.ndarray:
+        return np.asarray(among[name].transpose(*SAMPLE_DIMS).values)
+
     parts = []
-    for row in rows.itertuples():
-        price = draws[row.price_role]
-        if row.share_role:
-            share = draws[row.share_role]
-            price = price * (1.0 - share if row.share_complement == "yes" else share)
-        if row.times_role:
-            price = price * draws[row.times_role]
-        if row.local_price:
-            price = price * local_price[row.local_price]
-        if row.local_share:
-            price = price * float(shares[row.local_share])
-        parts.append(price.drop_attrs() * float(str(row.sign)))
-    prices = xr.concat(parts, xr.Variable("component", list(rows.index)), coords="minimal", compat="override")
+    for row in rows.to_dict("records"):
+        price = row["sign"] * figure(row["price_role"])
+        if row["share_role"]:
+            share = figure(row["share_role"])
+            price = price * (1.0 - share if row["share_complement"] == "yes" else share)
+        if row["times_role"]:
+            price = price * figure(row["times_role"])
+        if row["local_price"]:
+            price = price * figure(row["local_price"], local_price)
+        if row["local_share"]:
+            price = price * float(shares[row["local_share"]])
+        parts.append(price)
+    coords = {"component": list(rows.index), **{dim: draws[dim].values for dim in SAMPLE_DIMS}}
+    prices = xr.DataArray(np.array(parts), coords, ("component", *SAMPLE_DIMS))
     return prices.assign_coords(labels(rows)).assign_attrs(units="GBP", price_base=draws.attrs["price_base"])
 
 
@@ -231,7 +236,7 @@ def event_values(lives: xr.DataArray, rows: pd.DataFrame, prices: xr.DataArray) 
 
     Returns
     -------
-    DataArray (component, year, ..., chain, draw), GBP. It can be summed over areas before :func:`over_years`, since
+    DataArray (component, event_year, ..., chain, draw), GBP. It can be summed over areas before :func:`over_years`, since
     only prices differ between areas and not their timing.
     """
     aligned(lives, prices)
@@ -244,7 +249,7 @@ def event_values(lives: xr.DataArray, rows: pd.DataFrame, prices: xr.DataArray) 
     unit = prices.transpose("component", *SAMPLE_DIMS).values
     unit = unit.reshape(len(rows), *(1 for _ in ["year", *middle]), *unit.shape[1:])
     index = quantities.get_index("quantity").get_indexer(pd.Index(rows["quantity"]))
-    axes = {dim: quantities[dim].values for dim in quantities.dims[1:]}
+    axes = {"event_year" if dim == "year" else dim: quantities[dim].values for dim in quantities.dims[1:]}
     return _labelled(quantities.values[index] * unit, axes, prices)
 
 
@@ -262,15 +267,15 @@ def over_years(values: xr.DataArray, growth: xr.DataArray, spread: xr.DataArray)
     -------
     DataArray (component, year, ..., chain, draw), GBP a year in the price base.
     """
-    aligned(values.isel(year=0), growth.isel(year=0))
-    matrices = spread.sel(event_year=values["year"].values)
+    aligned(values.isel(event_year=0), growth.isel(year=0))
+    matrices = spread.sel(event_year=values["event_year"].values)
     paid = np.empty((values.sizes["component"], spread.sizes["year"], *values.shape[2:]))
     for index, matrix in enumerate(matrices.transpose("component", "year", "event_year").values):
         events = values.values[index]
         np.matmul(matrix, events.reshape(events.shape[0], -1), out=paid[index].reshape(matrix.shape[0], -1))
     rise = growth.transpose("component", "year", *SAMPLE_DIMS).values
     paid *= rise.reshape(*rise.shape[:2], *(1 for _ in values.dims[2:-2]), *rise.shape[2:])
-    axes = {dim: (spread if dim == "year" else values)[dim].values for dim in values.dims[1:]}
+    axes = {"year": spread["year"].values, **{dim: values[dim].values for dim in values.dims[2:]}}
     return _labelled(paid, axes, values)
 
 
