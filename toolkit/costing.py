@@ -236,8 +236,8 @@ def event_values(lives: xr.DataArray, rows: pd.DataFrame, prices: xr.DataArray) 
 
     Returns
     -------
-    DataArray (component, event_year, ..., chain, draw), GBP. It can be summed over areas before :func:`over_years`, since
-    only prices differ between areas and not their timing.
+    DataArray (component, event_year, ..., chain, draw), GBP. It can be summed over areas before
+    :func:`over_years`, since areas differ in prices and not in their timing.
     """
     aligned(lives, prices)
     missing = sorted(set(rows["quantity"]) - set(lives["quantity"].values))

@@ -7,13 +7,15 @@ present values area by area.
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal, costing, evidence, pathways
 from toolkit.scenarios import Scenario, change
-from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, InputError, aligned
+from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError, aligned
 
 SOURCES = ("trials", "panel", "combined", "judgement")
 SPEND_MULTIPLES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
@@ -43,7 +45,7 @@ def price(
         ``cost`` (component, option, year, chain, draw) of the reached cohort and programme;
         ``lives`` (quantity, option, year, chain, draw); ``benefit_by_area`` (area, component, chain, draw);
         ``lifetime`` (reading, area, component, chain, draw), the entering cohort's present value;
-        ``annual`` (area, component, chain, draw), the year's cross-section;
+        ``annual`` (reading, area, component, chain, draw), the year's cross-section;
         ``children_entering`` and ``children_reached`` (area, chain, draw);
         ``curve_avoided`` (source, multiple, component, chain, draw) and ``curve_spend`` (multiple).
     """
@@ -57,11 +59,30 @@ def price(
             progress("price areas", done / len(areas))
     if total is None:
         raise InputError("no areas to price. Mend: choose at least one.")
-    cost = costing.with_programme(desk.labelled(total["cost"]), total["programme"])
+    cost = costing.with_programme(desk.yearly(total["cost"]), total["programme"])
     local = xr.concat(by_area, xr.Variable("area", areas), coords="minimal", compat="override")
     # The programme is no part of anyone's collective cost: nought there, so that components match.
-    rest = total.drop_vars(["programme", "cost"]).merge(local, join="exact")
+    lives = total["lives"].rename(event_year="year").reindex(year=cost["year"], fill_value=0.0)
+    rest = total.drop_vars(["programme", "cost", "lives", "event_year"]).assign(lives=lives).merge(local, join="exact")
     return rest.reindex(component=cost["component"], fill_value=0.0).assign(cost=cost)
+
+
+def _rows(tables: dict[str, pd.DataFrame], layers: pd.DataFrame, scenario: Scenario) -> pd.DataFrame:
+    """Components of the outcomes and layers in use."""
+    given = dict(zip(tables["layers"]["layer"], tables["layers"]["given"], strict=True))
+    off = set(given) - set(layers.index)
+    rows = costing.components(tables["cost_components"], tables["overlaps"], given=given, outcomes=scenario.outcomes)
+    return rows[~rows["quantity"].isin(off)]
+
+
+class _Place(NamedTuple):
+    """What is known of one area: counts, base-year rates, own levels, rates of childhood layers, prices."""
+
+    stats: xr.Dataset
+    baseline: xr.DataArray
+    levels: xr.Dataset
+    child: xr.DataArray
+    prices: xr.DataArray
 
 
 class _Desk:
@@ -80,7 +101,14 @@ class _Desk:
         self.effects = effects["new_site_effect"].reset_coords(drop=True)
         self.base = evidence.base_year(statistics).reset_coords(drop=True)
         self.local = evidence.local_price_ratio(statistics, like=draws, seed=scenario.seed)
-        self.rows = costing.components(register.tables["cost_components"], outcomes=scenario.outcomes)
+        self.levels, self.placed = evidence.local_levels(), evidence.placement_shares()
+        tables = register.tables
+        self.rates = tables["layer_rates"]
+        self.layers = pathways.chosen(
+            tables["layers"], self.rates, outcomes=scenario.outcomes, extra=scenario.extra_layers
+        )
+        self.rows = _rows(tables, self.layers, scenario)
+        self.quantities = list(dict.fromkeys(self.rows["quantity"]))
         years = np.arange(scenario.horizon)
         kinds = xr.DataArray(self.rows["discounting"].to_numpy(object), coords={"component": list(self.rows.index)})
         factors = appraisal.factors_by_kind(kinds, scenario.discount_schedule, years)
@@ -88,58 +116,76 @@ class _Desk:
             name: appraisal.discount_factors(name, np.arange(scenario.horizon + 60))
             for name in set(self.rows["spread_schedule"]) - {""}
         }
-        self.spread = costing.spread_matrix(self.rows, scenario.horizon, published)
+        ages = pathways.age_spread(self.layers)
+        self.spread = costing.spread_matrix(self.rows, scenario.horizon, published, ages)
         self.growth = costing.growth_factors(self.rows, draws, scenario.horizon)
         self.weights = costing.lifetime_weights(self.growth, self.spread, factors)
-        self.shares = pathways.adjustment_shares(draws)
-        self.england_prices = costing.unit_prices(self.rows, draws)
+        self.shares = pathways.adjustment_shares(self.quantities, self.layers, draws)
 
-    def labelled(self, cost: xr.DataArray) -> xr.DataArray:
-        """Put back the component labels that summing over areas drops."""
-        names = {name: ("component", self.england_prices[name].values) for name in costing.COORDINATES}
-        return cost.assign_coords(names).assign_attrs(self.england_prices.attrs)
+    def yearly(self, events: xr.DataArray) -> xr.DataArray:
+        """Spread what the events of all areas are worth over the years that bear it."""
+        attrs = {"units": "GBP", "price_base": self.scenario.price_base}
+        labelled = events.astype(np.float64).assign_coords(costing.labels(self.rows)).assign_attrs(attrs)
+        return costing.over_years(labelled, self.growth, self.spread)
 
     def area(self, area: str) -> tuple[xr.Dataset, xr.Dataset]:
         """Price one area: what is summed over areas, and what is kept by area."""
         scenario, draws = self.scenario, self.draws
-        stats = self.base.sel(area=area)
-        baseline = self.baseline.sel(area=area, drop=True)
-        effect = self.effects.sel(source=scenario.effect.source, drop=True)
-        local = pathways.localise(baseline, self.national, stats, draws, scenario)
-        hazards = pathways.with_effects(local, effect)
+        place = self.place(area)
+        local = pathways.localise(place.baseline, self.national, place.stats, draws, scenario)
+        hazards = pathways.with_effects(local, self.effects.sel(source=scenario.effect.source, drop=True))
         sign = -1.0 if scenario.option.cut else 1.0
-        spend = sign * scenario.option.spend_per_child * float(stats["population_0_17"])
-        reached = pathways.children_reached(spend, draws, stats, scenario.option)
-        lives, usual = pathways.project(hazards, reached, scenario)
-        prices = costing.unit_prices(self.rows, draws, local_price=self.local.sel(area=area, drop=True))
-        cost = costing.cost(lives, self.rows, prices, self.growth, self.spread)
-        saved = lives.sel(option=BUSINESS_AS_USUAL, drop=True) - lives.sel(option=INVESTMENT, drop=True)
-        avoided, curve_spend = self._curve(stats, prices, hazards, usual)
-        entering = self._entering(stats)
+        spend = sign * scenario.option.spend_per_child * float(place.stats["population_0_17"])
+        reached = pathways.children_reached(spend, draws, place.stats, scenario.option)
+        projected, usual = pathways.project(hazards, reached, scenario, rates=place.child)
+        plain = usual
         if scenario.option.group != "in_need":  # the entering cohort is not at the edge of care
-            plain = pathways.localise(baseline, self.national, stats, draws, self.in_need)
-            usual = pathways.per_child(plain, strength=0.0, like=draws)
-        lifetime = self._lifetime(usual, baseline, stats, prices) * entering
-        annual_quantity = pathways.cross_section(baseline, stats, draws)
-        kept = xr.Dataset(
-            {
-                "lifetime": lifetime,
-                "annual": self._annual(annual_quantity, prices),
-                "children_entering": entering,
-                "children_reached": reached,
-                "benefit_by_area": costing.lifetime_cost(saved, self.rows, prices, self.weights),
-            }
-        ).reset_coords(drop=True)
+            unhelped = pathways.localise(place.baseline, self.national, place.stats, draws, self.in_need)
+            plain = pathways.per_child(unhelped, strength=0.0, rates=place.child, like=draws)
+        adult = pathways.adult_rates(self.layers, self.rates, draws, plain["cells"], place.levels)
+        last = slice(0, pathways.CHILDHOOD_YEARS + scenario.option.years)  # nothing happens later: costs are spread
+        lives = self._whole(projected.isel(year=last, year_of_18=last), adult)
+        saved = lives.sel(option=BUSINESS_AS_USUAL, drop=True) - lives.sel(option=INVESTMENT, drop=True)
+        avoided, curve_spend = self._curve(place, hazards, usual, adult)
+        whole = pathways.whole_lives(plain, adult, self.layers)
+        kept = self._collective(place, whole, local.entry_weight).assign(
+            children_reached=reached, benefit_by_area=self._lifetime(saved, place.prices)
+        )
         summed = xr.Dataset(
             {
-                "cost": cost.reset_coords(drop=True),
-                "lives": lives,
+                "cost": costing.event_values(lives, self.rows, place.prices).reset_coords(drop=True),
+                "lives": lives.rename(year="event_year"),
                 "programme": self._programme(spend),
                 "curve_avoided": avoided,
                 "curve_spend": curve_spend,
             }
         )
-        return summed.astype(np.float32), kept.astype(np.float32)
+        return summed.astype(np.float32), kept.reset_coords(drop=True).astype(np.float32)
+
+    def place(self, area: str) -> _Place:
+        """Return what is known of an area before anyone is reached."""
+        levels, local = (array.sel(area=area, drop=True) for array in (self.levels, self.local))
+        prices = costing.unit_prices(self.rows, self.draws, local_price=local, shares=self.placed.sel(area=area))
+        child = pathways.child_rates(self.layers, self.rates, self.draws, levels)
+        return _Place(self.base.sel(area=area), self.baseline.sel(area=area, drop=True), levels, child, prices)
+
+    def _collective(self, place: _Place, usual: xr.DataArray, entry_weight: np.ndarray) -> xr.Dataset:
+        """Cost of the entering cohort over life and of one year, each gross and excess."""
+        draws, entering = self.draws, self._entering(place.stats)
+        ages = {"age": np.arange(pathways.CHILDHOOD_YEARS), **{dim: draws[dim].values for dim in SAMPLE_DIMS}}
+        weight = xr.DataArray(entry_weight.reshape([len(values) for values in ages.values()]), ages)
+        known = (self.quantities, place.baseline, place.stats, draws, usual)
+        others = pathways.comparator(*known, weight, layers=self.layers, rates=self.rates, levels=place.levels)
+        year = self._readings(pathways.cross_section(*known, entering), others.sum("year") * entering)
+        life = self._readings(usual.sel(quantity=self.quantities), others)
+        return xr.Dataset(
+            {
+                "lifetime": self._lifetime(life, place.prices) * entering,
+                # What is paid this year, and the present value of what its events lead to.
+                "annual": self._lifetime(year.expand_dims(year=[0]), place.prices),
+                "children_entering": entering,
+            }
+        )
 
     def _programme(self, spend: float) -> xr.DataArray:
         scenario = self.scenario
@@ -160,33 +206,35 @@ class _Desk:
         local = float(stats["children_in_need_starts"]) * children / starts
         return self.draws["share_ever_in_need"] * local / pathways.CHILDHOOD_YEARS
 
-    def _lifetime(
-        self, usual: xr.DataArray, baseline: xr.DataArray, stats: xr.Dataset, prices: xr.DataArray
-    ) -> xr.DataArray:
-        others = pathways.comparator(baseline, stats, self.draws)
-        excess = (usual - others) * self.shares
-        readings = xr.concat([usual, excess], xr.Variable("reading", ["gross", "excess"]), join="exact")
-        return costing.lifetime_cost(readings, self.rows, prices, self.weights)
+    def _whole(self, lives: xr.Dataset, adult: xr.DataArray) -> xr.DataArray:
+        """Quantities that are priced, those of adult life with them."""
+        return pathways.whole_lives(lives, adult, self.layers).sel(quantity=self.quantities)
 
-    def _annual(self, quantity: xr.DataArray, prices: xr.DataArray) -> xr.DataArray:
-        """Cost of one year's events: what is paid this year, and the present value of what they lead to."""
-        return costing.lifetime_cost(quantity.expand_dims(year=[0]), self.rows, prices, self.weights)
+    def _readings(self, quantity: xr.DataArray, others: xr.DataArray) -> xr.DataArray:
+        excess = pathways.excess(quantity, others, self.shares)
+        return xr.concat([quantity, excess], xr.Variable("reading", ["gross", "excess"]), join="exact")
+
+    def _lifetime(self, quantity: xr.DataArray, prices: xr.DataArray) -> xr.DataArray:
+        return costing.lifetime_cost(quantity, self.rows, prices, self.weights)
 
     def _curve(
-        self, stats: xr.Dataset, prices: xr.DataArray, hazards: pathways.Hazards, usual: xr.DataArray
+        self, place: _Place, hazards: pathways.Hazards, usual: xr.Dataset, adult: xr.DataArray
     ) -> tuple[xr.DataArray, xr.DataArray]:
         """Lifetime cost avoided (source, multiple, component) as a year's early-help spend changes."""
         scenario = self.scenario
-        today = float(stats["early_help_spend"] * stats["population_0_17"])
+        today = float(place.stats["early_help_spend"] * place.stats["population_0_17"])
         multiples = xr.DataArray(np.array(SPEND_MULTIPLES), dims="multiple", coords={"multiple": list(SPEND_MULTIPLES)})
-        reached = pathways.children_reached((multiples - 1.0) * today, self.draws, stats, scenario.option)
+        reached = pathways.children_reached((multiples - 1.0) * today, self.draws, place.stats, scenario.option)
         full = scenario.effect.replication * scenario.effect.take_up
-        lasting = pathways.additional(scenario.adjustments)
+        unhelped = self._whole(usual, adult)
+        lasting = pathways.additional(scenario.adjustments).reindex(year=unhelped["year"], method="ffill")
         parts = []
         for source in SOURCES:
             moved = pathways.with_effects(hazards, self.effects.sel(source=source, drop=True))
-            helped = pathways.per_child(moved, strength=full, delivered=scenario.effect.take_up, like=self.draws)
-            saved = (usual - helped) * lasting
-            parts.append(costing.lifetime_cost(saved, self.rows, prices, self.weights) * reached)
+            helped = pathways.per_child(
+                moved, strength=full, delivered=scenario.effect.take_up, rates=place.child, like=self.draws
+            )
+            saved = (unhelped - self._whole(helped, adult)) * lasting
+            parts.append(self._lifetime(saved, place.prices) * reached)
         avoided = xr.concat(parts, xr.Variable("source", list(SOURCES)), coords="minimal", compat="override")
         return avoided.reset_coords(drop=True), multiples * today

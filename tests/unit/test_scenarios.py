@@ -70,7 +70,7 @@ def test_a_preset_says_only_what_differs() -> None:
         ("based_on: family_help\nhorizon: 90", "past the evidence"),
         ("based_on: family_help\neffect: {source: trails}", "effect.source"),
         ("based_on: family_help\neffect: {ramp: [1.0]}", "one share for each spending year"),
-        ("based_on: family_help\noutcomes: [care, homelessness]", "homelessness"),
+        ("based_on: family_help\noutcomes: [care, gambling]", "gambling"),
         ("based_on: famly_help", "did you mean family_help"),
         ("based_on: mine.yaml", "no such file"),
         ("- 1\n- 2", "mapping of keys"),

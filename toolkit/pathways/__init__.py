@@ -1,11 +1,10 @@
 """From outcome rates to lives: who is reached, and what happens to children known to social care."""
 
-from toolkit.pathways.cohort import AGES, JUSTICE_AGE, QUANTITIES, Hazards, walk
+from toolkit.pathways.cohort import AGES, CELLS, GROUPS, JUSTICE_AGE, QUANTITIES, Hazards, Layers, Walked, walk
+from toolkit.pathways.comparison import adjustment_shares, comparator, cross_section, excess, in_need_peers
+from toolkit.pathways.layers import adult_rates, age_spread, child_rates, chosen, everyone_rates, whole_lives
 from toolkit.pathways.lives import (
     additional,
-    adjustment_shares,
-    comparator,
-    cross_section,
     localise,
     per_child,
     project,
@@ -18,20 +17,32 @@ CHILDHOOD_YEARS = AGES
 JUSTICE_YEARS = AGES - JUSTICE_AGE
 
 __all__ = [
+    "CELLS",
     "CHILDHOOD_YEARS",
+    "GROUPS",
     "JUSTICE_YEARS",
     "QUANTITIES",
     "Hazards",
+    "Layers",
+    "Walked",
     "additional",
     "adjustment_shares",
+    "adult_rates",
+    "age_spread",
+    "child_rates",
     "children_reached",
+    "chosen",
     "comparator",
     "cross_section",
+    "everyone_rates",
+    "excess",
     "families",
+    "in_need_peers",
     "localise",
     "per_child",
     "project",
     "strengths",
     "walk",
+    "whole_lives",
     "with_effects",
 ]
