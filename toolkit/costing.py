@@ -240,17 +240,14 @@ def event_values(lives: xr.DataArray, rows: pd.DataFrame, prices: xr.DataArray) 
     :func:`over_years`, since areas differ in prices and not in their timing.
     """
     aligned(lives, prices)
-    missing = sorted(set(rows["quantity"]) - set(lives["quantity"].values))
-    if missing:
-        known = lives["quantity"].values.tolist()
-        raise InputError(f"cost_components.csv: no such quantity as {missing}. Mend: use one of {known}.")
     middle = [dim for dim in lives.dims if dim not in ("quantity", "year", *SAMPLE_DIMS)]
     quantities = lives.transpose("quantity", "year", *middle, *SAMPLE_DIMS)
     unit = prices.transpose("component", *SAMPLE_DIMS).values
-    unit = unit.reshape(len(rows), *(1 for _ in ["year", *middle]), *unit.shape[1:])
-    index = quantities.get_index("quantity").get_indexer(pd.Index(rows["quantity"]))
+    worth = np.empty((len(rows), *quantities.shape[1:]))
+    for position, index in enumerate(_places(quantities, rows)):
+        np.multiply(quantities.values[index], unit[position], out=worth[position])
     axes = {"event_year" if dim == "year" else dim: quantities[dim].values for dim in quantities.dims[1:]}
-    return _labelled(quantities.values[index] * unit, axes, prices)
+    return _labelled(worth, axes, prices)
 
 
 def over_years(values: xr.DataArray, growth: xr.DataArray, spread: xr.DataArray) -> xr.DataArray:
@@ -277,6 +274,15 @@ def over_years(values: xr.DataArray, growth: xr.DataArray, spread: xr.DataArray)
     paid *= rise.reshape(*rise.shape[:2], *(1 for _ in values.dims[2:-2]), *rise.shape[2:])
     axes = {"year": spread["year"].values, **{dim: values[dim].values for dim in values.dims[2:]}}
     return _labelled(paid, axes, values)
+
+
+def _places(lives: xr.DataArray, rows: pd.DataFrame) -> np.ndarray:
+    """Find the place of each component's quantity."""
+    known = lives.get_index("quantity")
+    missing = sorted(set(rows["quantity"]) - set(known))
+    if missing:
+        raise InputError(f"cost_components.csv: no such quantity as {missing}. Mend: use one of {known.tolist()}.")
+    return known.get_indexer(pd.Index(rows["quantity"]))
 
 
 def _labelled(values: np.ndarray, axes: Mapping[Hashable, np.ndarray], priced: xr.DataArray) -> xr.DataArray:
@@ -345,13 +351,11 @@ def lifetime_cost(
     middle = [dim for dim in profile.dims if dim not in ("quantity", "year", *SAMPLE_DIMS)]
     within = profile.sel(year=profile["year"].values[profile["year"].values <= int(weights["event_year"].max())])
     events = within.transpose("quantity", *middle, "year", *SAMPLE_DIMS)
-    spans = weights.sel(event_year=events["year"].values).transpose("component", "event_year", *SAMPLE_DIMS)
+    spans = weights.sel(event_year=events["year"].values).transpose("component", "event_year", *SAMPLE_DIMS).values
     unit = prices.transpose("component", *SAMPLE_DIMS).values
-    value = np.stack(
-        [
-            np.einsum("...ycd,ycd,cd->...cd", events.sel(quantity=name).values, spans.values[index], unit[index])
-            for index, name in enumerate(rows["quantity"])
-        ]
-    )
+    value = np.empty((len(rows), *events.shape[1:-3], *events.shape[-2:]))
+    for position, index in enumerate(_places(events, rows)):
+        np.einsum("...ycd,ycd->...cd", events.values[index], spans[position], out=value[position])
+        value[position] *= unit[position]
     axes = {dim: events[dim].values for dim in (*middle, *SAMPLE_DIMS)}
     return _labelled(value, axes, prices)

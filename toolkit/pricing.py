@@ -94,6 +94,9 @@ class _Desk:
     ) -> None:  # fmt: skip
         self.scenario, self.draws = scenario, draws
         self.in_need = change(scenario, option={"group": "in_need"})
+        # After the last child reached turns eighteen nothing happens: what follows is in the spread of costs.
+        brief = min(scenario.horizon, pathways.CHILDHOOD_YEARS + scenario.option.years)
+        self.brief = scenario.model_copy(update={"horizon": brief})
         # Labels that nothing here uses would be carried through every operation of every area.
         posterior = fitted["posterior"].to_dataset().reset_coords(drop=True)
         self.baseline, self.national = posterior["baseline_rate"], posterior["baseline_national"]
@@ -137,14 +140,13 @@ class _Desk:
         sign = -1.0 if scenario.option.cut else 1.0
         spend = sign * scenario.option.spend_per_child * float(place.stats["population_0_17"])
         reached = pathways.children_reached(spend, draws, place.stats, scenario.option)
-        projected, usual = pathways.project(hazards, reached, scenario, rates=place.child)
+        projected, usual = pathways.project(hazards, reached, self.brief, rates=place.child)
         plain = usual
         if scenario.option.group != "in_need":  # the entering cohort is not at the edge of care
             unhelped = pathways.localise(place.baseline, self.national, place.stats, draws, self.in_need)
             plain = pathways.per_child(unhelped, strength=0.0, rates=place.child, like=draws)
         adult = pathways.adult_rates(self.layers, self.rates, draws, plain["cells"], place.levels)
-        last = slice(0, pathways.CHILDHOOD_YEARS + scenario.option.years)  # nothing happens later: costs are spread
-        lives = self._whole(projected.isel(year=last, year_of_18=last), adult)
+        lives = self._whole(projected, adult)
         saved = lives.sel(option=BUSINESS_AS_USUAL, drop=True) - lives.sel(option=INVESTMENT, drop=True)
         avoided, curve_spend = self._curve(place, hazards, usual, adult)
         whole = pathways.whole_lives(plain, adult, self.layers)
@@ -208,7 +210,7 @@ class _Desk:
 
     def _whole(self, lives: xr.Dataset, adult: xr.DataArray) -> xr.DataArray:
         """Quantities that are priced, those of adult life with them."""
-        return pathways.whole_lives(lives, adult, self.layers).sel(quantity=self.quantities)
+        return pathways.whole_lives(lives, adult, self.layers, quantities=self.quantities)
 
     def _readings(self, quantity: xr.DataArray, others: xr.DataArray) -> xr.DataArray:
         excess = pathways.excess(quantity, others, self.shares)

@@ -185,8 +185,10 @@ def duration(row: pd.Series) -> float:
     return float(age_weights(row).sum()) if row["rate_is"] == "per_year" else 1.0
 
 
-def whole_lives(lives: xr.Dataset, rates: xr.DataArray, layers: pd.DataFrame) -> xr.DataArray:
-    """Return what happens in childhood and what the adult layers add to it (..., quantity, year, chain, draw).
+def whole_lives(
+    lives: xr.Dataset, rates: xr.DataArray, layers: pd.DataFrame, *, quantities: Sequence[str] | None = None
+) -> xr.DataArray:
+    """Return what happens in childhood and what the adult layers add to it (quantity, year, ..., chain, draw).
 
     Parameters
     ----------
@@ -197,21 +199,34 @@ def whole_lives(lives: xr.Dataset, rates: xr.DataArray, layers: pd.DataFrame) ->
         From :func:`adult_rates`.
     layers
         From :func:`chosen`.
+    quantities
+        Those wanted; all by default.
 
     Returns
     -------
     DataArray
-        Over the years of both. An adult layer's quantity is the sum over its ages, dated in the year of turning 18.
+        Over the years in which children turn eighteen, which hold those of childhood. An adult layer's quantity is the
+        sum over its ages, dated in the year of turning eighteen.
     """
-    lived = [duration(layers.loc[name]) for name in rates["layer"].values]
-    spans = rates.drop_vars("layer") * xr.DataArray(np.array(lived), dims="layer")
-    adult: xr.DataArray = xr.dot(lives["cells"], spans, dim="cell")
-    adult = adult.rename(layer="quantity", year_of_18="year").assign_coords(quantity=rates["layer"].values)
-    years = adult["year"].values
-    events = (
-        lives["events"].reindex(year=years, fill_value=0.0) if len(years) > lives.sizes["year"] else lives["events"]
-    )
-    return xr.concat([events, adult.transpose(*events.dims)], "quantity", join="exact", coords="minimal")
+    childhood = lives["events"].get_index("quantity")
+    wanted = [*childhood, *rates["layer"].values] if quantities is None else list(quantities)
+    middle = [dim for dim in lives["events"].dims if dim not in ("quantity", "year", *SAMPLE_DIMS)]
+    events = lives["events"].transpose("quantity", "year", *middle, *SAMPLE_DIMS).values
+    cells = lives["cells"].transpose("cell", "year_of_18", *middle, *SAMPLE_DIMS).values
+    spans = rates.transpose("layer", "cell", *SAMPLE_DIMS).values
+    spans = spans.reshape(*spans.shape[:2], *(1 for _ in middle), *spans.shape[2:])
+    whole = np.zeros((len(wanted), *cells.shape[1:]))
+    for index, name in enumerate(wanted):
+        if name in childhood:
+            whole[index, : events.shape[1]] = events[childhood.get_loc(name)]
+            continue
+        layer = rates.get_index("layer").get_loc(name)
+        for cell in range(len(cells)):
+            whole[index] += cells[cell] * spans[layer, cell]
+        whole[index] *= duration(layers.loc[[name]].iloc[0])
+    axes = {dim: lives[dim].values for dim in (*middle, *SAMPLE_DIMS)}
+    coords = {"quantity": wanted, "year": lives["year_of_18"].values, **axes}
+    return xr.DataArray(whole, coords, ("quantity", "year", *axes), attrs=lives.attrs)
 
 
 def age_spread(layers: pd.DataFrame) -> dict[str, np.ndarray]:
