@@ -1,6 +1,6 @@
 """Lives of 150 areas by 4,000 draws by ages 0 to 67: the compiled walk, plain NumPy einsum and JAX on the same rates.
 
-Run from the repository: ``nice python -m benchmarks.lives``; with JAX, ``uv run --with jax python -m benchmarks.lives``.
+Run from the repository: ``nice python -m benchmarks.lives``; with JAX ``uv run --with jax python -m benchmarks.lives``.
 Every version walks the entering cohort of each area from first need to eighteen, with four child layers and the twelve
 cells of those who come of age, and gives four adult layers from 18 to 67, discounted. The einsum version carries the
 same states through matrices of each draw (toolkit.models.pathway), which are checked against the compiled walk. The
@@ -114,14 +114,11 @@ def peak_gib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-@numba.njit(fastmath=True)
+@numba.njit
 def _multiply_add(x, rounds):
-    for _ in range(rounds):
+    for _ in range(64 * rounds):
         for s in range(x.size):
-            v = x[s]
-            for _ in range(64):
-                v = v * np.float32(0.999) + np.float32(0.001)
-            x[s] = v
+            x[s] = x[s] * np.float32(0.999) + np.float32(0.001)
 
 
 def fastest_flops():
