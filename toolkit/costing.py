@@ -353,7 +353,7 @@ def lifetime_cost(
     events = within.transpose("quantity", *middle, "year", *SAMPLE_DIMS)
     spans = weights.sel(event_year=events["year"].values).transpose("component", "event_year", *SAMPLE_DIMS).values
     unit = prices.transpose("component", *SAMPLE_DIMS).values
-    value = np.empty((len(rows), *events.shape[1:-3], *events.shape[-2:]))
+    value = np.empty((len(rows), *(events.sizes[dim] for dim in (*middle, *SAMPLE_DIMS))))
     for position, index in enumerate(_places(events, rows)):
         np.einsum("...ycd,ycd->...cd", events.values[index], spans[position], out=value[position])
         value[position] *= unit[position]
