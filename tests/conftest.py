@@ -2,7 +2,11 @@
 
 import os
 
-os.environ.setdefault("MPLBACKEND", "Agg")  # set before matplotlib is first imported: tests open no window
+# Set before matplotlib and numpy are first imported: tests open no window, and processes that run side by
+# side would wait for each other's threads of linear algebra.
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
 
