@@ -11,19 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-import xlsxwriter
 from matplotlib.figure import Figure
 
 from toolkit import appraisal
 from toolkit.report import decision_figures as drawn
 from toolkit.report import decision_words as said
 from toolkit.report import words as w
-from toolkit.report.figures import svg
+from toolkit.report.drawing import svg
 from toolkit.report.html import shown, templates
+from toolkit.report.sheets import inert, opened, page, write_table
 from toolkit.report.tables import Table
-from toolkit.report.workbook import STYLES, inert
-from toolkit.report.workbook import _page as page
-from toolkit.report.workbook import _write as write_table
 from toolkit.schema import InputError
 
 POINTS = 501  # thresholds on a curve
@@ -298,10 +295,8 @@ def write(decision: Decision, build: Path) -> list[Path]:
 
 
 def _workbook(decision: Decision, path: Path) -> None:
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     made = tables(decision)
-    with xlsxwriter.Workbook(str(path), options) as book:
-        styles = {name: book.add_format(style) for name, style in STYLES.items()}
+    with opened(path) as (book, styles):
         summary = book.add_worksheet("Answer")
         lines = [*decision.cautions, *sentences(decision)]
         for row, line in enumerate(lines):

@@ -11,9 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from toolkit import appraisal
 from toolkit.appraisal.draws import flat, sample_dims
-from toolkit.report.figures import DARK, FONT, INK, LIGHT, WIDTH
-from toolkit.report.figures import _canvas as canvas
-from toolkit.report.figures import _money_axis as money_axis
+from toolkit.report.drawing import DARK, FONT, INK, LIGHT, canvas, legend, money_axis, noted
 from toolkit.report.words import MINUS, figure, label, money, money_scale, number
 
 # Eight that differ in grey and in dash as well; a ninth option takes the first again and is told by its name.
@@ -51,7 +49,7 @@ def plot_plane(cost: xr.DataArray, effect: xr.DataArray, *, reference: str, thre
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: figure(float(f"{x:.12g}"))))
     axes.set_xlabel(f"More effect than {reference} ({unit})", fontsize=FONT)
     money_axis(axes.yaxis, costs[places].mean(1), f"More cost than {reference}")
-    return _legend(drawn, axes)
+    return legend(drawn, axes)
 
 
 def plot_acceptability(curves: xr.Dataset, *, unit: str) -> Figure:
@@ -62,7 +60,7 @@ def plot_acceptability(curves: xr.Dataset, *, unit: str) -> Figure:
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.0%}"))
     axes.set_ylabel("Probability of being best", fontsize=FONT)
-    return _legend(drawn, axes)
+    return legend(drawn, axes)
 
 
 def plot_expected_loss(curves: xr.Dataset, *, unit: str) -> Figure:
@@ -71,7 +69,7 @@ def plot_expected_loss(curves: xr.Dataset, *, unit: str) -> Figure:
     axes.plot(curves["threshold"], curves["evpi"], color="#ffdd00", linewidth=7, alpha=0.6, zorder=1, label="EVPI")
     axes.set_ylim(bottom=0)
     money_axis(axes.yaxis, curves["expected_loss"].values, "Expected loss")
-    return _legend(drawn, axes)
+    return legend(drawn, axes)
 
 
 def plot_evpi(curves: xr.Dataset, *, unit: str, threshold: float) -> Figure:
@@ -112,7 +110,7 @@ def plot_knowing(information: xr.Dataset, *, names: Mapping[str, str] | None = N
     axes.set_xlim(0, 1.08 * max(float(table["evpi"]), float((worth + error).max()), 1e-12))
     money_axis(axes.xaxis, np.append(worth, float(table["evpi"])), "Value of knowing it exactly")
     said = "Whiskers: one standard error; red: floor of the noise; dashed: knowing everything"
-    return _noted(drawn, said + ("; dark: groups" if group.any() else ""))
+    return noted(drawn, said + ("; dark: groups" if group.any() else ""))
 
 
 def plot_tornado(table: xr.Dataset, *, title: str, names: Mapping[str, str] | None = None) -> Figure:
@@ -138,8 +136,8 @@ def plot_tornado(table: xr.Dataset, *, title: str, names: Mapping[str, str] | No
     axes.set_yticks(rows, [_tick(one, names) for one in shown["parameter"].values])
     axes.grid(visible=False, axis="y")
     money_axis(axes.xaxis, np.append(shown["at_lower"].values, shown["at_upper"].values), title)
-    _noted(drawn, f"Ends: {float(table.attrs['level']):.0%} interval of each")
-    return _legend(drawn, axes)
+    noted(drawn, f"Ends: {float(table.attrs['level']):.0%} interval of each")
+    return legend(drawn, axes)
 
 
 def plot_bridge(bridged: xr.Dataset) -> Figure:
@@ -198,8 +196,8 @@ def plot_medium_term(view: xr.DataArray, *, level: float = 0.90) -> Figure:
     axes.axhline(0, color=INK, linewidth=1)
     axes.set_xticks(rows, list(map(str, view["financial_year"].values.tolist())))
     money_axis(axes.yaxis, np.append(running.values, net["mean"].values), "Budget effect, cash of each year")
-    _noted(drawn, f"Whiskers: {level:.0%} interval; gains are above the line")
-    return _legend(drawn, axes)
+    noted(drawn, f"Whiskers: {level:.0%} interval; gains are above the line")
+    return legend(drawn, axes)
 
 
 def _tick(name: object, names: Mapping[str, str] | None) -> str:
@@ -216,24 +214,3 @@ def _curves(values: xr.DataArray, curves: xr.Dataset, *, unit: str) -> tuple[Fig
     axes.set_xlim(float(curves["threshold"][0]), float(curves["threshold"][-1]))
     money_axis(axes.xaxis, curves["threshold"].values, f"Worth of {unit}")
     return drawn, axes
-
-
-def _legend(drawn: Figure, axes: Axes) -> Figure:
-    handles, names = axes.get_legend_handles_labels()
-    columns = int(WIDTH / (0.75 + 0.095 * max(map(len, names))))  # inches of a line and its name
-    drawn.legend(
-        handles,
-        names,
-        loc="outside lower center",
-        ncols=max(1, min(4, len(names), columns)),
-        frameon=False,
-        fontsize=FONT,
-        handlelength=2.6,
-    )
-    return drawn
-
-
-def _noted(drawn: Figure, said: str) -> Figure:
-    drawn.text(0.995, 0.995, said, ha="right", va="top", fontsize=FONT - 1.5, color=INK)
-    drawn.set_layout_engine("constrained", rect=(0, 0, 1, 0.95))
-    return drawn

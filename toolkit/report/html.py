@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from toolkit.report import answer, figures, provenance
 from toolkit.report import quantities as q
 from toolkit.report import words as w
+from toolkit.report.drawing import svg
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table, shortened
 from toolkit.schema import ACCOUNTS
@@ -139,7 +140,7 @@ def context(run: Run, made: Mapping[str, Table]) -> dict[str, Any]:
 
 
 def _picture(plot: Callable[[Run], Any], run: Run) -> str:
-    image = base64.b64encode(figures.svg(plot(run)).encode()).decode()
+    image = base64.b64encode(svg(plot(run)).encode()).decode()
     return f"data:image/svg+xml;base64,{image}"
 
 
