@@ -96,6 +96,7 @@ def run(
     result = _appraise(priced, scenario, draws)
     card = _card(fitted)
     tree = assemble(scenario, assumptions, fitted, draws, effects, priced, result, card, chosen, statistics)
+    tree.attrs["deflators"] = register.deflators.to_json()
     clock.lap("appraise")
     return Run(tree, scenario, assumptions, card, register.excluded, clock.laps)
 

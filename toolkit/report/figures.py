@@ -59,7 +59,7 @@ def plot_annual_cost(run: Run) -> Figure:
     cost = cost.isel(outcome=np.argsort(cost.mean(SAMPLE_DIMS).values))
     figure, axes = canvas(1.3 + 0.42 * cost.sizes["outcome"])
     _bars(axes, run, cost, "outcome", offset=0.0, colour=LIGHT, name="")
-    money_axis(axes.xaxis, cost, f"Gross cost, {run.scenario.price_base} prices")
+    money_axis(axes.xaxis, cost, f"Gross cost, later costs at present value, {run.scenario.price_base} prices")
     return _with_level(figure, run)
 
 
@@ -155,8 +155,8 @@ def plot_break_even(run: Run) -> Figure:
     found, assumed = q.switching(run), run.scenario.effect.replication
     figure, axes = canvas(3.8, right=0.80)
     for account, row in found.iterrows():
-        ends = [row["npsv_0"], row["npsv_1"] if assumed else row["npsv_0"]]
-        axes.plot([0, 1], ends, color=PALETTE[str(account)], linestyle=DASHES[str(account)], linewidth=2.2)
+        ends = [row["npsv_0"], row["npsv"], row["npsv_1"] if assumed else row["npsv_0"]]
+        axes.plot([0, assumed, 1], ends, color=PALETTE[str(account)], linestyle=DASHES[str(account)], linewidth=2.2)
     axes.axhline(0, color=INK, linewidth=1)
     axes.axvline(assumed, color=INK, linewidth=1, linestyle=(0, (1, 2)))
     axes.text(assumed, 1.01, "assumed", transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=FONT)

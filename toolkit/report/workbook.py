@@ -19,6 +19,11 @@ SHEETS = {
     ],
     "Cost by payer": ["lifetime_by_payer", "each_child_by_payer", "who_pays", "annual_by_payer"],
     "Yearly": ["yearly", "council_cash", "cash_by_payer", "payback_every_year"],
+    "Medium term": ["medium_term", "by_year"],
+    "Decision": ["choice", "along", "measures"],
+    "Adjustments": ["bridge", "otherwise"],
+    "What moves it": ["moves", "sobol"],
+    "Finding out": ["knowing", "studies"],
     "Areas": ["areas"],
     "Spend-cost curve": [
         "curve_social", "curve_economic", "curve_fiscal", "curve_by_payer", "marginal", "switching",
@@ -37,11 +42,12 @@ def write_workbook(run: Run, made: Mapping[str, Table], path: Path) -> None:
             sheet = book.add_worksheet(name)
             row = _banner(sheet, run, styles)
             sheet.freeze_panes(row + 3 if len(keys) == 1 else 0, 1)
-            for table in map(made.__getitem__, keys):
+            held = [made[key] for key in keys if key in made]  # what never varies has no table of its parts
+            for table in held:
                 row = write_table(sheet, table, row, styles, q.level(run))
             if name == "About":
                 prose(sheet, row, provenance.LICENCES, styles["note"], 2)
-            page(sheet, [made[key] for key in keys])
+            page(sheet, held)
 
 
 def _banner(sheet: Worksheet, run: Run, styles: Styles) -> int:
