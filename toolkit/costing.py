@@ -15,7 +15,7 @@ import xarray as xr
 from toolkit.prices import real_growth
 from toolkit.schema import ACCOUNTS, OUTCOMES, PAYERS, SAMPLE_DIMS, InputError, aligned
 
-COORDINATES = ("outcome", "payer", "account", "cashability", "lag_years")
+COORDINATES = ("outcome", "payer", "account", "cashability", "lag_years", "discounting")
 
 
 def components(table: pd.DataFrame, *, outcomes: tuple[str, ...] = OUTCOMES) -> pd.DataFrame:
@@ -190,6 +190,7 @@ def with_programme(costs: xr.DataArray, spend: xr.DataArray, *, cashability: str
         "account": "fiscal",
         "cashability": cashability,
         "lag_years": 0,
+        "discounting": "standard",
     }
     extra = extra.assign_coords({name: ("component", [value]) for name, value in labels.items()})
     joined = xr.concat([costs, extra.transpose(*costs.dims)], "component")
@@ -204,7 +205,7 @@ def lifetime_weights(growth: xr.DataArray, spread: xr.DataArray, factors: xr.Dat
     growth, spread
         From :func:`growth_factors` and :func:`spread_matrix`.
     factors
-        Discount factors (year) of the appraisal.
+        Discount factors (year), or (component, year), of the appraisal.
 
     Returns
     -------

@@ -45,6 +45,8 @@ def price(
         ``lifetime`` (reading, area, component, chain, draw), the entering cohort's present value;
         ``annual`` (area, component, chain, draw), the year's cross-section;
         ``children_entering`` and ``children_reached`` (area, chain, draw);
+        ``benefit_before`` (before, component, chain, draw), the reached cohort's present value before each
+        adjustment that is no plain factor is switched on, if any is (:func:`before_adjustments`);
         ``curve_avoided`` (source, multiple, component, chain, draw) and ``curve_spend`` (multiple).
     """
     desk = _Desk(fitted, statistics, scenario, draws, effects, register)
@@ -62,6 +64,34 @@ def price(
     # The programme is no part of anyone's collective cost: nought there, so that components match.
     rest = total.drop_vars(["programme", "cost"]).merge(local, join="exact")
     return rest.reindex(component=cost["component"], fill_value=0.0).assign(cost=cost)
+
+
+def before_adjustments(scenario: Scenario) -> dict[str, Scenario]:
+    """Return, for each adjustment that changes the result by more than a factor, the scenario before it acts.
+
+    Replication, take-up and drop-off come in this order, each with those after it at rest; the plain factors
+    (attribution, deadweight, displacement) rest throughout, for they can be taken out by division, unless together
+    they leave nothing, in which case the scenario before them is there as "attribution".
+    """
+    effect, own = scenario.effect, scenario.adjustments
+    at = {"replication": effect.replication, "take_up": effect.take_up, "drop_off": own.drop_off}
+    rest = {"replication": 1.0, "take_up": 1.0, "drop_off": 0.0}
+    found = {}
+    for place, name in enumerate(at):
+        if at[name] != rest[name]:
+            settings = {key: at[key] if key in list(at)[:place] else rest[key] for key in at}
+            found[name] = settings
+    if own.attribution * (1.0 - own.deadweight) * (1.0 - own.displacement) == 0.0:
+        found["attribution"] = at
+    none = {"attribution": 1.0, "deadweight": 0.0, "displacement": 0.0}
+    return {
+        name: change(
+            scenario,
+            effect={key: settings[key] for key in ("replication", "take_up")},
+            adjustments={**none, "drop_off": settings["drop_off"]},
+        )
+        for name, settings in found.items()
+    }
 
 
 class _Desk:
@@ -82,16 +112,18 @@ class _Desk:
         self.local = evidence.local_price_ratio(statistics, like=draws, seed=scenario.seed)
         self.rows = costing.components(register.tables["cost_components"], outcomes=scenario.outcomes)
         years = np.arange(scenario.horizon)
-        factors = appraisal.discount_factors(scenario.discount_schedule, np.arange(scenario.horizon + 60))
+        kinds = xr.DataArray(self.rows["discounting"].to_numpy(object), coords={"component": list(self.rows.index)})
+        factors = appraisal.factors_by_kind(kinds, scenario.discount_schedule, years)
         published = {
             name: appraisal.discount_factors(name, np.arange(scenario.horizon + 60))
             for name in set(self.rows["spread_schedule"]) - {""}
         }
         self.spread = costing.spread_matrix(self.rows, scenario.horizon, published)
         self.growth = costing.growth_factors(self.rows, draws, scenario.horizon)
-        self.weights = costing.lifetime_weights(self.growth, self.spread, factors.sel(year=years))
+        self.weights = costing.lifetime_weights(self.growth, self.spread, factors)
         self.shares = pathways.adjustment_shares(draws)
         self.england_prices = costing.unit_prices(self.rows, draws)
+        self.before = before_adjustments(scenario)
 
     def labelled(self, cost: xr.DataArray) -> xr.DataArray:
         """Put back the component labels that summing over areas drops."""
@@ -138,7 +170,24 @@ class _Desk:
                 "curve_spend": curve_spend,
             }
         )
+        if self.before:
+            parts = [self._avoided(one, hazards, usual, reached, prices) for one in self.before.values()]
+            summed["benefit_before"] = xr.concat(parts, xr.Variable("before", list(self.before)), coords="minimal")
         return summed.astype(np.float32), kept.astype(np.float32)
+
+    def _avoided(
+        self, scenario: Scenario, hazards: pathways.Hazards, usual: xr.DataArray, reached: xr.DataArray,
+        prices: xr.DataArray,
+    ) -> xr.DataArray:  # fmt: skip
+        """Present value of what the children reached avoid under other settings, without yearly costs."""
+        lasting, total, walked = pathways.additional(scenario.adjustments), 0.0 * reached, {}
+        for year, (strength, delivered) in enumerate(pathways.strengths(scenario.effect, scenario.option.years)):
+            if delivered not in walked:
+                helped = pathways.per_child(hazards, strength=strength, delivered=delivered, like=self.draws)
+                walked[delivered] = (usual - helped) * lasting
+            later = walked[delivered].assign_coords(year=usual["year"].values + year)
+            total = total + costing.lifetime_cost(later, self.rows, prices, self.weights)
+        return (total * reached).reset_coords(drop=True)
 
     def _programme(self, spend: float) -> xr.DataArray:
         scenario = self.scenario

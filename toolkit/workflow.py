@@ -98,6 +98,7 @@ def run(
     result = _appraise(priced, scenario, draws)
     card = _card(fitted)
     tree = assemble(scenario, assumptions, fitted, draws, effects, priced, result, card, chosen, statistics)
+    tree.attrs["deflators"] = register.deflators.to_json()
     clock.lap("appraise")
     return Run(tree, scenario, assumptions, card, register.excluded, clock.laps)
 
@@ -147,7 +148,7 @@ def reprice(
 
 
 def _appraise(priced: xr.Dataset, scenario: Scenario, draws: xr.Dataset) -> xr.Dataset:
-    shares = {"partly_cashable": float(draws["cashable_share_partly"].mean())}
+    shares = {"partly_cashable": draws["cashable_share_partly"]}
     return appraisal.appraise(
         priced["cost"], schedule=scenario.discount_schedule, cashable_shares=shares, horizon=scenario.horizon
     )
@@ -292,16 +293,12 @@ def compare_evidence(
     fitted = fit(statistics, scenario, register, cache=cache, progress=progress)
     like = fitted["posterior"].to_dataset()
     draws = evidence.sample(assumptions, like=like, seed=scenario.seed, price_base=scenario.price_base)
-    shares = {"partly_cashable": float(draws["cashable_share_partly"].mean())}
     after = replace(register, tables={**register.tables, "priors": changed})
     found = {}
     for when, held, how in (("before", register, {}), ("after", after, pooling)):
         effects = draw_effects(fitted, statistics, scenario, draws, held, **how)
         priced = price(fitted, statistics, scenario, draws, effects, register, areas=chosen, progress=progress)
-        result = appraisal.appraise(
-            priced["cost"], schedule=scenario.discount_schedule, cashable_shares=shares, horizon=scenario.horizon
-        )
-        found[when] = _pooled(effects), _worth(result)
+        found[when] = _pooled(effects), _worth(_appraise(priced, scenario, draws))
     pooled, worth = (pd.concat({when: found[when][part] for when in found}, axis=1) for part in (0, 1))
     return pooled, worth
 

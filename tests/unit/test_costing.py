@@ -14,8 +14,9 @@ def table(**changes: object) -> pd.DataFrame:
     """Three components: an immediate one with growth, a spread one, and the taxed half of a present value."""
     base = {
         "outcome": "care", "payer": "local_authority", "account": "fiscal", "share_role": "", "share_complement": "",
-        "growth_role": "", "local_price": "", "cashability": "cashable", "lag_years": 0, "spread_from": 0,
-        "spread_to": 0, "spread_basis": "sum", "spread_schedule": "", "contains": "", "reason": "test",
+        "growth_role": "", "local_price": "", "cashability": "cashable", "lag_years": 0, "discounting": "standard",
+        "spread_from": 0, "spread_to": 0, "spread_basis": "sum", "spread_schedule": "", "contains": "",
+        "reason": "test",
     }  # fmt: skip
     rows = [
         base | {"component": "now", "quantity": "care_years", "price_role": "price", "growth_role": "growth",

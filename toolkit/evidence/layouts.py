@@ -58,7 +58,8 @@ TABLES = _layouts(
     evidence/priors: model parameter distribution arg1 arg2 reason source
     evidence/roles: role id distribution unit reason
     evidence/cost_components: component quantity outcome payer account price_role share_role share_complement
-      growth_role local_price cashability lag_years spread_from spread_to spread_basis spread_schedule contains reason
+      growth_role local_price cashability lag_years discounting spread_from spread_to spread_basis
+      spread_schedule contains reason
     evidence/cost_pools: pool id reason
     evidence/discount_schedules: schedule from_year to_year rate vintage source confidence note
     statistics/measures: measure theme unit year_type first_year last_year n_las n_rows n_values n_suppressed

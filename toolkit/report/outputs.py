@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from toolkit.records import write_netcdf
+from toolkit.report.analysis import analyse
 from toolkit.report.contents import every_table
 from toolkit.report.html import render
 from toolkit.report.quantities import Run
@@ -39,8 +40,9 @@ def write_all(run: Run, build: Path) -> list[Path]:
         drafts, kept = Path(name) / "new", Path(name) / "old"
         drafts.mkdir()
         kept.mkdir()
-        made = every_table(run)
-        (drafts / NAMES[0]).write_text(render(run, made), encoding="utf-8")
+        analysis = analyse(run)
+        made = every_table(run, analysis)
+        (drafts / NAMES[0]).write_text(render(run, made, analysis), encoding="utf-8")
         write_workbook(run, made, drafts / NAMES[1])
         write_netcdf(run.tree, drafts / NAMES[2])
         _swap(drafts, kept, build)

@@ -5,7 +5,8 @@ import pytest
 
 from toolkit.report import quantities as q
 from toolkit.report.contents import every_table
-from toolkit.report.workbook import SHEETS, inert, write_workbook
+from toolkit.report.sheets import inert
+from toolkit.report.workbook import SHEETS, write_workbook
 
 
 def opened(run, folder):
