@@ -1,0 +1,246 @@
+"""Layers of a life beside contact with social care: what else happens in childhood, and after eighteen.
+
+A layer is a row of ``layers.csv`` with its rates in ``layer_rates.csv``. A childhood layer has a rate a year in each
+group of states (open, closed, looked after, left care), which the walk applies. An adult layer has a rate for each
+history at eighteen and, where a cited ratio says so, for the grade reached at sixteen; it may hold only for those who
+never entered youth justice. Its quantity is dated in the year of turning eighteen and is the sum over its ages, over
+which costing spreads it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from toolkit.schema import SAMPLE_DIMS, InputError
+
+GROUPS = ("open", "closed", "looked_after", "left_care")
+HISTORIES = ("need_only", "left_care_before_16", "care_leaver")
+CELLS = tuple(f"{h}|{j}|{g}" for h in HISTORIES for j in ("no_justice", "justice") for g in ("grade_4", "below_4"))
+EVERYONE = "everyone"
+ADULT_AGE = 18
+STAGES = {"child": GROUPS, "adult": HISTORIES}
+
+
+def chosen(
+    table: pd.DataFrame, rates: pd.DataFrame, *, outcomes: Collection[str], extra: Collection[str] = ()
+) -> pd.DataFrame:
+    """Return the layers that a run uses, checked, by name.
+
+    Parameters
+    ----------
+    table, rates
+        ``layers`` and ``layer_rates`` as read, or with an economist's own rows added.
+    outcomes
+        Outcomes to price; layers of others are left out.
+    extra
+        Names of layers to use although they are off by default.
+
+    Raises
+    ------
+    InputError
+        Ages out of order, a group without its rate, a rate of an unknown layer, or an unknown name in ``extra``.
+    """
+    layers = table.set_index("layer")
+    unknown = sorted(set(extra) - set(layers.index)) or sorted(set(rates["layer"]) - set(layers.index))
+    if unknown:
+        raise InputError(f"layers.csv: no layer {unknown}. Mend: use one of {list(layers.index)}, or add its row.")
+    for name, row in layers.iterrows():
+        given = set(rates.loc[rates["layer"] == name, "group"])
+        needed = {EVERYONE, *STAGES[row["stage"]]}
+        if given != needed:
+            raise InputError(
+                f"layer_rates.csv, {name}: groups {sorted(given ^ needed)} lack a rate or are not of its stage. "
+                f"Mend: give one row for each of {sorted(needed)}."
+            )
+        first = 0 if row["stage"] == "child" else ADULT_AGE
+        last = ADULT_AGE - 1 if row["stage"] == "child" else np.inf
+        if not first <= row["from_age"] <= row["full_to_age"] <= row["to_age"] <= last:
+            raise InputError(f"layers.csv, {name}: ages do not rise within its stage. Mend: from <= full_to <= to.")
+    used = (layers["in_use"] == 1) | layers.index.isin(list(extra))
+    return layers[used & layers["outcome"].isin(list(outcomes))]
+
+
+def child_rates(
+    layers: pd.DataFrame, rates: pd.DataFrame, draws: xr.Dataset, levels: xr.Dataset | None = None
+) -> xr.DataArray:
+    """Return yearly rates of the childhood layers (layer, group, chain, draw) of one area.
+
+    Coordinates ``start`` and ``stop`` (layer) say from which age to before which each holds.
+
+    Parameters
+    ----------
+    layers
+        From :func:`chosen`.
+    rates
+        ``layer_rates`` as read.
+    draws
+        Sampled figures (chain, draw).
+    levels
+        From ``evidence.local_levels``, one area: moves a rate by the area's odds against England's. England if none.
+    """
+    rows = layers[layers["stage"] == "child"]
+    made = {str(name): [_rate(rates, str(name), group, draws, levels) for group in GROUPS] for name in rows.index}
+    ages = {"start": rows["from_age"], "stop": rows["to_age"] + 1}
+    windows = {name: ("layer", column.to_numpy(int)) for name, column in ages.items()}
+    return _stacked(made, GROUPS, draws=draws, dim="group").assign_coords(windows)
+
+
+def adult_rates(
+    layers: pd.DataFrame, rates: pd.DataFrame, draws: xr.Dataset, usual: xr.DataArray, levels: xr.Dataset | None = None
+) -> xr.DataArray:
+    """Return the adult layers' rates by cell at eighteen (layer, cell, chain, draw) of one area.
+
+    Where the chance differs by grade, it is set so that the area's children, as they are without help, have the
+    published rate of their history. Given the grade, what missing it brings to anyone is taken out, which leaves less
+    than nought in a draw in which they do better than peers of the same grade.
+
+    Parameters
+    ----------
+    layers, rates, draws, levels
+        As in :func:`child_rates`.
+    usual
+        Children by cell without help (cell, year_of_18, chain, draw).
+
+    Raises
+    ------
+    InputError
+        If a share of people comes out above one.
+    """
+    people = (
+        usual.sum("year_of_18").transpose("cell", *SAMPLE_DIMS).values.reshape(len(HISTORIES), 2, 2, *_shape(draws))
+    )
+    passed, everyone = people[:, :, 0].sum(1), people.sum((1, 2))
+    # Share of each history that reached grade 4; of a history that nobody has it does not matter.
+    passed = np.divide(passed, everyone, out=np.zeros_like(passed), where=everyone > 0)
+    made = {}
+    for name, row in layers[layers["stage"] == "adult"].iterrows():
+        marginal = np.stack([_rate(rates, str(name), history, draws, levels) for history in HISTORIES])
+        ratio = draws[row["ratio_below_grade"]].values if row["ratio_below_grade"] else np.ones(_shape(draws))
+        top = marginal / (passed + (1.0 - passed) * ratio)
+        cells = np.stack([np.stack([top, top * ratio], 1)] * 2, 1)  # history, justice, grade
+        if row["ratio_below_grade"] and (cells > 1.0).any():
+            raise InputError(
+                f"layers.csv, {name}: a share of people is above one. Mend: check its rates and its ratio."
+            )
+        if row["given"] == "grade":
+            cells[:, :, 1] -= _with_grade(layers, rates, draws, levels, str(name)) * (ratio - 1.0)
+        if row["given"] == "justice":
+            cells[:, 1] = 0.0
+        made[str(name)] = list(cells.reshape(len(CELLS), *_shape(draws)))
+    return _stacked(made, CELLS, draws=draws, dim="cell")
+
+
+def everyone_rates(
+    layers: pd.DataFrame,
+    rates: pd.DataFrame,
+    draws: xr.Dataset,
+    first_entry: xr.DataArray,
+    levels: xr.Dataset | None = None,
+) -> xr.DataArray:
+    """Return what all children of the area have of each layer (layer, chain, draw): the comparator's rate.
+
+    Given the grade it is that of young people with grade 4; given justice it is over all, those who entered at nought.
+
+    Parameters
+    ----------
+    layers, rates, draws, levels
+        As in :func:`child_rates`.
+    first_entry
+        Share of the area's children who ever enter youth justice (chain, draw).
+    """
+    made = {}
+    for name, row in layers.iterrows():
+        if row["given"] == "grade":
+            made[str(name)] = _with_grade(layers, rates, draws, levels, str(name))
+        else:
+            apart = 1.0 - first_entry.transpose(*SAMPLE_DIMS).values if row["given"] == "justice" else 1.0
+            made[str(name)] = _rate(rates, str(name), EVERYONE, draws, levels) * apart
+    coords = {"layer": list(made), **{dim: draws[dim].values for dim in SAMPLE_DIMS}}
+    values = np.stack(list(made.values())) if made else np.zeros((0, *_shape(draws)))
+    return xr.DataArray(values, coords, ("layer", *SAMPLE_DIMS), attrs={"units": "per person"})
+
+
+def age_weights(row: pd.Series) -> np.ndarray:
+    """Return a layer's weight at each age from ``from_age`` to ``to_age``: one, then falling in a straight line."""
+    ages = np.arange(row["from_age"], row["to_age"] + 1)
+    left = row["to_age"] + 1 - row["full_to_age"]
+    return np.asarray(np.minimum(1.0, (row["to_age"] + 1 - ages) / left))
+
+
+def duration(row: pd.Series) -> float:
+    """Years that a rate is lived for: the sum of the age weights, or one where the rate is of ever."""
+    return float(age_weights(row).sum()) if row["rate_is"] == "per_year" else 1.0
+
+
+def whole_lives(lives: xr.Dataset, rates: xr.DataArray, layers: pd.DataFrame) -> xr.DataArray:
+    """Return what happens in childhood and what the adult layers add to it (..., quantity, year, chain, draw).
+
+    Parameters
+    ----------
+    lives
+        ``events`` (..., quantity, year, chain, draw) and ``cells`` (..., cell, year_of_18, chain, draw), from
+        ``per_child`` or ``project``.
+    rates
+        From :func:`adult_rates`.
+    layers
+        From :func:`chosen`.
+
+    Returns
+    -------
+    DataArray
+        Over the years of both. An adult layer's quantity is the sum over its ages, dated in the year of turning 18.
+    """
+    lived = [duration(layers.loc[name]) for name in rates["layer"].values]
+    spans = rates.drop_vars("layer") * xr.DataArray(np.array(lived), dims="layer")
+    adult: xr.DataArray = xr.dot(lives["cells"], spans, dim="cell")
+    adult = adult.rename(layer="quantity", year_of_18="year").assign_coords(quantity=rates["layer"].values)
+    years = adult["year"].values
+    events = (
+        lives["events"].reindex(year=years, fill_value=0.0) if len(years) > lives.sizes["year"] else lives["events"]
+    )
+    return xr.concat([events, adult.transpose(*events.dims)], "quantity", join="exact", coords="minimal")
+
+
+def age_spread(layers: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return, for each adult layer, the share of its quantity that falls in each year from eighteen on."""
+    spread = {}
+    for name, row in layers[layers["stage"] == "adult"].iterrows():
+        weights = np.concatenate([np.zeros(int(row["from_age"]) - ADULT_AGE), age_weights(row)])
+        spread[str(name)] = weights / weights.sum()
+    return spread
+
+
+def _with_grade(
+    layers: pd.DataFrame, rates: pd.DataFrame, draws: xr.Dataset, levels: xr.Dataset | None, name: str
+) -> np.ndarray:
+    """Rate among all young people of the area who reached grade 4."""
+    passed = moved(draws["gcse_all_pupils"].values, "gcse_all", levels)
+    ratio = draws[layers.loc[name, "ratio_below_grade"]].values
+    return np.asarray(_rate(rates, name, EVERYONE, draws, levels) / (passed + (1.0 - passed) * ratio))
+
+
+def _rate(rates: pd.DataFrame, layer: str, group: str, draws: xr.Dataset, levels: xr.Dataset | None) -> np.ndarray:
+    row = rates[(rates["layer"] == layer) & (rates["group"] == group)].iloc[0]
+    value: np.ndarray = moved(draws[row["role"]].values, row["local"], levels)
+    return value * np.asarray(draws[row["times_role"]].values) if row["times_role"] else value
+
+
+def moved[T: (np.ndarray, xr.DataArray)](share: T, name: str, levels: xr.Dataset | None) -> T:
+    """Move a share from England to the area by the ratio of odds, which keeps it between nought and one."""
+    if not name or levels is None:
+        return share
+    area, england = (float(levels[part].sel(name=name)) for part in ("level", "england"))
+    odds = share / (1.0 - share) * (area / (1.0 - area)) / (england / (1.0 - england))
+    return odds / (1.0 + odds)
+
+
+def _stacked(made: Mapping[str, list[np.ndarray]], over: Sequence[str], *, draws: xr.Dataset, dim: str) -> xr.DataArray:
+    values = np.array(list(made.values())).reshape(len(made), len(over), *_shape(draws))
+    coords = {"layer": list(made), dim: list(over), **{name: draws[name].values for name in SAMPLE_DIMS}}
+    return xr.DataArray(values, coords, ("layer", dim, *SAMPLE_DIMS), attrs={"units": "per person"})
+
+
+def _shape(draws: xr.Dataset) -> tuple[int, ...]:
+    return tuple(draws.sizes[dim] for dim in SAMPLE_DIMS)
