@@ -184,6 +184,15 @@ def evidence_pool(seed: Annotated[int, typer.Option(help="Seed of the sampler.")
         typer.echo(f"wrote {path}")
 
 
+@evidence_app.command("pathway")
+def evidence_pathway(seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = MODEL_SEED) -> None:
+    """Fit the pathway through social care to the published figures anew, and check it (minutes)."""
+    from toolkit.models import pathway_fit
+
+    for path in pathway_fit.remake_pathway(seed=seed):
+        typer.echo(f"wrote {path}")
+
+
 @evidence_app.command("calibrate")
 def evidence_calibrate(
     replications: Annotated[int, typer.Option(min=20, help="Of each model.")] = 1000,

@@ -141,7 +141,7 @@ class _Desk:
         sign = -1.0 if scenario.option.cut else 1.0
         spend = sign * scenario.option.spend_per_child * float(stats["population_0_17"])
         reached = pathways.children_reached(spend, draws, stats, scenario.option)
-        lives, usual = pathways.project(hazards, reached, scenario)
+        lives, usual = (part["events"] for part in pathways.project(hazards, reached, scenario))
         prices = costing.unit_prices(self.rows, draws, local_price=self.local.sel(area=area, drop=True))
         cost = costing.cost(lives, self.rows, prices, self.growth, self.spread)
         saved = lives.sel(option=BUSINESS_AS_USUAL, drop=True) - lives.sel(option=INVESTMENT, drop=True)
@@ -149,7 +149,7 @@ class _Desk:
         entering = self._entering(stats)
         if scenario.option.group != "in_need":  # the entering cohort is not at the edge of care
             plain = pathways.localise(baseline, self.national, stats, draws, self.in_need)
-            usual = pathways.per_child(plain, strength=0.0, like=draws)
+            usual = pathways.per_child(plain, strength=0.0, like=draws)["events"]
         lifetime = self._lifetime(usual, baseline, stats, prices) * entering
         annual_quantity = pathways.cross_section(baseline, stats, draws)
         kept = xr.Dataset(
@@ -234,7 +234,7 @@ class _Desk:
         for source in SOURCES:
             moved = pathways.with_effects(hazards, self.effects.sel(source=source, drop=True))
             helped = pathways.per_child(moved, strength=full, delivered=scenario.effect.take_up, like=self.draws)
-            saved = (usual - helped) * lasting
+            saved = (usual - helped["events"]) * lasting
             parts.append(costing.lifetime_cost(saved, self.rows, prices, self.weights) * reached)
         avoided = xr.concat(parts, xr.Variable("source", list(SOURCES)), coords="minimal", compat="override")
         return avoided.reset_coords(drop=True), multiples * today

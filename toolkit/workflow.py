@@ -91,6 +91,7 @@ def run(
     draws = evidence.sample(
         assumptions, like=fitted["posterior"].to_dataset(), seed=scenario.seed, price_base=scenario.price_base
     )
+    draws = evidence.with_pathway(draws, register, seed=scenario.seed)
     effects = draw_effects(fitted, statistics, scenario, draws, register)
     clock.lap("effects")
     priced = price(fitted, statistics, scenario, draws, effects, register, areas=chosen, progress=progress)
@@ -293,6 +294,7 @@ def compare_evidence(
     fitted = fit(statistics, scenario, register, cache=cache, progress=progress)
     like = fitted["posterior"].to_dataset()
     draws = evidence.sample(assumptions, like=like, seed=scenario.seed, price_base=scenario.price_base)
+    draws = evidence.with_pathway(draws, register, seed=scenario.seed)
     after = replace(register, tables={**register.tables, "priors": changed})
     found = {}
     for when, held, how in (("before", register, {}), ("after", after, pooling)):

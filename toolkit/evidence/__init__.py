@@ -3,7 +3,7 @@
 from toolkit.evidence.local import base_year, local_levels, local_price_ratio
 from toolkit.evidence.placements import placement_prices, placement_shares
 from toolkit.evidence.register import Register, load_register, show
-from toolkit.evidence.sampling import sample
+from toolkit.evidence.sampling import sample, with_pathway
 from toolkit.evidence.statistics import (
     lagged_log_spend,
     load_statistics,
@@ -31,4 +31,5 @@ __all__ = [
     "sample",
     "seal",
     "show",
+    "with_pathway",
 ]

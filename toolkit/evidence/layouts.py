@@ -56,6 +56,7 @@ TABLES = _layouts(
     evidence/graded_uncertainty: grade coefficient_of_variation price_year_older_than reason
     evidence/design_bias: design scale mean sd admitted_by_default reason
     evidence/priors: model parameter distribution arg1 arg2 reason source
+    evidence/pathway_figures: figure output scale error fitted reason
     evidence/roles: role id distribution unit reason
     evidence/cost_components: component quantity outcome payer account price_role times_role share_role
       share_complement growth_role local_price local_share transfer_to cashability lag_years discounting spread_from
@@ -76,6 +77,9 @@ TABLES = _layouts(
     reference/modelled_figures: id outcome description INTERVAL unit price_year payer price_category confidence
       SOURCE source_locator source_url made_from settings note superseded_by
     reference/placement_prices: area placement base_year log_ratio log_ratio_sd price low high seed settings
+    reference/pathway_parameters: parameter scale mean sd seed settings
+    reference/pathway_correlations: parameter other correlation
+    reference/pathway_checks: figure output fitted published mean expected_low expected_high p_value passed seed
     reference/calibration_small_models: model parameter pool replications coverage_50 coverage_90 p_value
       passed seed settings
     reference/predictive_checks: indicator size check cells value expected_low expected_high passed converged
@@ -90,6 +94,7 @@ UNIQUE = {  # what tells the rows of a table apart, where it is not its id
     "evidence/graded_uncertainty": "grade",
     "evidence/design_bias": "design scale",
     "evidence/priors": "model parameter",
+    "evidence/pathway_figures": "figure",
     "evidence/roles": "role",
     "evidence/cost_components": "component",
     "evidence/layers": "layer",
@@ -98,6 +103,9 @@ UNIQUE = {  # what tells the rows of a table apart, where it is not its id
     "evidence/cost_pools": "pool id",
     "evidence/discount_schedules": "schedule from_year",
     "reference/placement_prices": "area placement",
+    "reference/pathway_parameters": "parameter",
+    "reference/pathway_correlations": "parameter other",
+    "reference/pathway_checks": "figure",
     "reference/calibration_small_models": "model parameter pool",
     "reference/predictive_checks": "indicator size check",
     "reference/backtest": "indicator part forecast",
@@ -119,21 +127,22 @@ NEEDED_NUMBERS = _words(
     """
     mean sd coefficient_of_variation price_year_older_than rate log_ratio log_ratio_sd price coverage_50
     coverage_90 p_value expected_low expected_high crps model_ratio model_ratio_se
-    events_model_ratio events_model_ratio_se
+    events_model_ratio events_model_ratio_se error published correlation
     """
 )
 WHOLE = _words(
     """
     include poolable admitted_by_default quality derived lag_years spread_from spread_to from_year
     first_year last_year n_las n_rows n_values n_suppressed has_numerator has_denominator dfe_la_number
-    rank neighbour_dfe_la_number base_year seed replications passed cells converged from_age full_to_age to_age in_use
+    rank neighbour_dfe_la_number base_year seed replications passed cells converged fitted from_age full_to_age
+    to_age in_use
     """
 )
 NEEDED_TEXT = _words(
     """
     id role component layer tag pool grade design scale schedule model parameter distribution description metric
     programme reason measure la_code la_name region status stable_area unit source_id our_name
-    source_name theme
+    source_name theme figure output
     """
 )
 BLANK_UNIT = {"evidence/adjustment", "evidence/cost_components"}  # a row without a usable value has no unit

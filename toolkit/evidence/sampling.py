@@ -11,10 +11,17 @@ import zlib
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import stats
+from scipy import special, stats
 
+from toolkit.evidence.register import Register
 from toolkit.schema import SAMPLE_DIMS, InputError
 
+ALSO_FIGURES = {  # the rate of closing is the inverse of the mean years of an episode
+    "referral_to_need": "need_again",
+    "need_exit_rate": "need_years_per_episode",
+    "share_ever_in_need": "share_ever_in_need",
+    "care_from_need_share": "care_from_need_share",
+}
 DISTRIBUTIONS = ("fixed", "normal", "lognormal", "lognormal_mean", "beta")
 
 
@@ -52,6 +59,42 @@ def sample(assumptions: pd.DataFrame, *, like: xr.DataArray | xr.Dataset, seed: 
         drawn[str(role)] = xr.DataArray(values, dims=SAMPLE_DIMS, attrs={"units": row["unit"], **money})
     coords = {dim: like[dim].values for dim in SAMPLE_DIMS}
     return xr.Dataset(drawn, coords=coords, attrs={"price_base": price_base, "seed": seed})
+
+
+def with_pathway(draws: xr.Dataset, register: Register, *, seed: int) -> xr.Dataset:
+    """Add draws of England's fitted pathway through social care to those of the figures.
+
+    Parameters
+    ----------
+    draws
+        From :func:`sample`.
+    register
+        Holds the committed fit: ``pathway_parameters``, ``pathway_correlations``.
+    seed
+        Seed of the run.
+
+    Returns
+    -------
+    Dataset
+        The same with ``pathway`` (parameter, chain, draw), each on its natural scale, and by name those of its
+        parameters that are figures elsewhere (``ALSO_FIGURES``).
+    """
+    fitted, pairs = register.tables["pathway_parameters"], register.tables["pathway_correlations"]
+    names = fitted["parameter"].tolist()
+    correlation = np.eye(len(names))
+    rows, columns = (np.array([names.index(name) for name in pairs[end]]) for end in ("parameter", "other"))
+    correlation[rows, columns] = correlation[columns, rows] = pairs["correlation"]
+    spread, axes = np.linalg.eigh(correlation)  # functions of the rates stand among them: some spreads are nought
+    shape = tuple(draws.sizes[dim] for dim in SAMPLE_DIMS)
+    stream = np.random.default_rng([seed, zlib.crc32(b"pathway")])
+    standard = axes * np.sqrt(spread.clip(0.0)) @ stream.standard_normal((len(names), int(np.prod(shape))))
+    free = fitted["mean"].to_numpy()[:, None] + fitted["sd"].to_numpy()[:, None] * standard
+    log = (fitted["scale"] == "log").to_numpy()[:, None]
+    values = np.where(log, np.exp(free), special.expit(free)).reshape(-1, *shape)
+    pathway = xr.DataArray(values, {"parameter": names, **{d: draws[d] for d in SAMPLE_DIMS}}, attrs={"units": "1"})
+    also = {figure: pathway.sel(parameter=name, drop=True) for figure, name in ALSO_FIGURES.items()}
+    also["need_exit_rate"] = (1.0 / also["need_exit_rate"]).assign_attrs(units="per year")
+    return draws.assign({"pathway": pathway, **also})
 
 
 def quantile(row: pd.Series, probability: np.ndarray, *, role: str) -> np.ndarray:

@@ -1,6 +1,6 @@
 """From outcome rates to lives: who is reached, and what happens to children known to social care."""
 
-from toolkit.pathways.cohort import AGES, JUSTICE_AGE, QUANTITIES, Hazards, walk
+from toolkit.pathways.cohort import AGES, CELLS, GROUPS, JUSTICE_AGE, QUANTITIES, Hazards, Layers, Walked, walk
 from toolkit.pathways.lives import (
     additional,
     adjustment_shares,
@@ -18,10 +18,14 @@ CHILDHOOD_YEARS = AGES
 JUSTICE_YEARS = AGES - JUSTICE_AGE
 
 __all__ = [
+    "CELLS",
     "CHILDHOOD_YEARS",
+    "GROUPS",
     "JUSTICE_YEARS",
     "QUANTITIES",
     "Hazards",
+    "Layers",
+    "Walked",
     "additional",
     "adjustment_shares",
     "children_reached",

@@ -1,60 +1,74 @@
 """The lives of children known to social care, from first need to eighteen: expected events per child.
 
-A cohort walks in yearly steps through six states, open in need for the first time, open again after a
-re-referral, closed within the last year, closed for longer, looked after, and left care. The expected
-path is exact for each posterior draw: no individuals are simulated. Ages at entry are averaged inside
-the walk, so that only quantities by year since entry leave it.
+A cohort walks in yearly steps through nine states: open in need for the first time, open again after a re-referral,
+on a child protection plan, closed within the last year, closed for longer, looked after within the last year, for
+longer, left care within the last year, for longer. Episodes of need are of two classes: the fast ones begin and end
+within a year. Whoever comes into a state during a year comes evenly over it, so that stays of months keep their mean
+length. The expected path is exact for each posterior draw: no individuals are simulated. Ages at entry are averaged
+inside the walk; occupancy of the states is never stored.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 AGES = 18  # ages at entry 0 to 17
 JUSTICE_AGE = 10  # of criminal responsibility in England
 EXAM_AGE = 16
-DETECTED_UNDER = 5  # help finds need in under-fives first
-QUANTITIES = (
-    "rereferrals",
-    "repeat_need_years",
-    "first_need_years",
-    "care_entries",
-    "care_years",
-    "first_time_entries",
-    "below_grade_4",
-)
+CARE_BANDS = (0, 1, 5, 10, 16)  # first ages of the bands of entry to care
+LEAVE_BANDS = (0, 5, 10, 16)  # and of leaving it
+DETECTED_BANDS = 2  # help finds need in under-fives first: the first two bands of entry
 QUANTITY_UNITS = {
     "rereferrals": "events",
     "repeat_need_years": "child-years",
     "first_need_years": "child-years",
+    "plan_starts": "events",
+    "plan_years": "child-years",
     "care_entries": "events",
     "care_years": "child-years",
     "first_time_entries": "children",
     "below_grade_4": "pupils",
 }
+QUANTITIES = tuple(QUANTITY_UNITS)
+GROUPS = ("open", "closed", "looked_after", "left_care")
+HISTORIES = ("need_only", "left_care_before_16", "care_leaver")  # a care leaver was looked after at 16 or later
+CELLS = tuple(f"{h}|{j}|{g}" for h in HISTORIES for j in ("no_justice", "justice") for g in ("grade_4", "below_4"))
+BLOCK = 64  # draws walked at a time: their states and chances stay in the nearest caches
+# Rows of a grid of people: the nine states, those who enter, who left care before sixteen; years by group.
+ENTERING, EARLY, YEARS, ROWS = 9, 10, 11, 15
 
 
 @dataclass(frozen=True)
 class Hazards:
-    """Yearly hazards and probabilities of one area, each an array over posterior draws.
+    """Yearly hazards and probabilities of one area, draws last.
 
-    Hazards are per year in the state; ``age_shape`` (18,) scales the care-entry hazard by age, and the
-    ``_first`` pair holds it in the year of entry (higher at the edge of care). Log ratios and the
+    Hazards are per year in the state. ``care_entry`` and ``care_entry_first`` (band of age, draw) hold for open cases,
+    the latter in the year of entry (higher at the edge of care); ``care_exit_first`` and ``care_exit_later`` (band,
+    draw) for the first year in care and after; ``entry_weight`` (age, draw) sums to one over ages. Log ratios and the
     attainment shift are the full effect on a child reached; ``strength`` of :func:`walk` scales them all.
     """
 
-    need_exit: Array
+    need_exit_slow: Array
+    need_exit_fast: Array
+    short_share: Array
+    short_share_first: Array
+    plan_start: Array
+    plan_exit: Array
+    plan_care_ratio: Array
     care_entry: Array
     care_entry_first: Array
+    care_exit_first: Array
+    care_exit_later: Array
     rereferral_first: Array
     rereferral_later: Array
-    to_need: Array
-    care_exit: Array
-    care_reentry: Array
+    need_again: Array
+    reentry_first: Array
+    reentry_later: Array
     first_entry: Array
     ratio_need: Array
     ratio_care: Array
@@ -67,115 +81,391 @@ class Hazards:
     detect_rereferral: Array
     detect_care: Array
     half_life: Array
-    age_shape: Array
-    age_shape_first: Array
     entry_weight: Array
 
 
-def walk(hazards: Hazards, *, strength: float, delivered: float | None = None) -> Array:
-    """Return expected quantities per child by year since entry.
+class Layers(NamedTuple):
+    """What else happens in childhood: ``rates`` (layer, group, draw) a year in each group, from ``start`` to before
+    ``stop`` (layer), in years of age."""  # noqa: D209, D205
+
+    rates: Array
+    start: Array
+    stop: Array
+
+
+class Walked(NamedTuple):
+    """Expected events per child: ``quantities`` and ``layers`` (..., year since entry, draw), and ``cells``
+    (CELLS, year since entry in which the child turns 18, draw), which sum to one over the first two."""  # noqa: D209, D205
+
+    quantities: Array
+    layers: Array
+    cells: Array
+
+
+class _World(NamedTuple):
+    """Which effects are on, and what is wanted of the walk."""
+
+    rereferral: bool
+    care: bool
+    others: bool
+    split: bool
+    ends: bool
+
+
+# Total effects: what help does to an outcome that has an effect of its own is that effect alone, not also
+# what comes through another affected outcome. The rest of a life takes all of them together.
+_OWN = (
+    (_World(True, False, False, False, False), ("rereferrals", "repeat_need_years", "first_need_years")),
+    (_World(False, True, False, False, False), ("care_entries", "care_years")),
+    (_World(False, False, True, True, False), ("first_time_entries", "below_grade_4")),
+)
+_ALL = _World(True, True, True, True, True)
+
+
+def walk(
+    hazards: Hazards,
+    *,
+    strength: float,
+    delivered: float | None = None,
+    layers: Layers | None = None,
+    dtype: Any = np.float32,
+) -> Walked:
+    """Return expected quantities per child by year since entry, and children by what they are at eighteen.
 
     Parameters
     ----------
     hazards
         One area's hazards; draws last.
     strength
-        Share of the full effect in the year of entry (replication x take-up x ramp); 0 is business as
-        usual and reproduces it exactly. An infinite half-life never fades.
+        Share of the full effect in the year of entry (replication x take-up x ramp); 0 is business as usual and
+        reproduces it exactly. An infinite half-life never fades.
     delivered
-        Share of the help that is delivered (ramp x take-up), which is what detects need whether or not the
-        effect replicates; ``strength`` if not given.
+        Share of the help that is delivered (ramp x take-up), which is what detects need whether or not the effect
+        replicates; ``strength`` if not given.
+    layers
+        Further events of childhood, if any.
+    dtype
+        Precision of the walk; single precision errs by less than a thousandth of a posterior standard deviation.
 
-    Returns
-    -------
-    array (quantity, year since entry 0-17, draw)
+    Notes
+    -----
+    Children enter evenly over year 0, at ages 0 to 17. Re-referral, care, first entry and attainment have effects of
+    their own and are each walked with that effect alone; plans, layers and cells with all of them.
     """
-    chances = _chances(hazards, strength, strength if delivered is None else delivered)
-    return np.asarray(_walk(hazards.need_exit, hazards.to_need, hazards.entry_weight, *chances))
+    delivered = strength if delivered is None else delivered
+    layers = Layers(*(np.zeros(shape) for shape in ((0, len(GROUPS), 1), 0, 0))) if layers is None else layers
+    held = Hazards(**{f.name: np.asarray(getattr(hazards, f.name)).astype(dtype) for f in fields(Hazards)})
+    helped = bool(strength or delivered)
+    to_care = {on: _to_care(held, strength, delivered, on) for on in {False, helped}}
+    walked = _walk_world(held, _ALL, strength, delivered, layers, to_care[helped])
+    for world, names in _OWN if helped else ():
+        own = _walk_world(held, world, strength, delivered, layers, to_care[world.care]).quantities
+        rows = [QUANTITIES.index(name) for name in names]
+        walked.quantities[rows] = own[rows]
+    return walked
+
+
+def _walk_world(
+    held: Hazards, world: _World, strength: float, delivered: float, layers: Layers, to_care: tuple[Array, ...]
+) -> Walked:
+    draws, kind = held.need_exit_slow.size, held.need_exit_slow.dtype
+    count = layers.rates.shape[0] if world.ends else 0
+    made = Walked(
+        np.zeros((len(QUANTITIES), AGES, draws), kind),
+        np.zeros((count, AGES, draws), kind),
+        np.zeros((len(CELLS) if world.ends else 0, AGES + 1, draws), kind),
+    )
+    rates = np.ascontiguousarray(np.broadcast_to(layers.rates[:count], (count, len(GROUPS), draws)), dtype=kind)
+    fixed = (
+        held.plan_start, held.plan_exit, held.need_again, held.need_exit_slow, held.need_exit_fast,
+        held.plan_care_ratio, held.short_share, held.short_share_first,
+    )  # fmt: skip
+    leave = np.stack([held.care_exit_first, held.care_exit_later], axis=1)
+    _walk(  # type: ignore[call-arg]
+        *to_care, np.concatenate([leave, np.exp(-leave)], axis=1), _timed(held, world, strength, delivered),
+        np.stack(fixed), held.entry_weight, rates, np.asarray(layers.start, np.int64),
+        np.asarray(layers.stop, np.int64), world.split, world.ends, *made,
+    )  # fmt: skip
+    return made
+
+
+def _fade(held: Hazards, strength: float) -> Array:
+    since = np.arange(AGES, dtype=held.half_life.dtype)[:, None]
+    faded: Array = held.half_life.dtype.type(strength) * np.exp2(-since / held.half_life)
+    return faded
 
 
 def _chance(hazard: Array) -> Array:
     return -np.expm1(-hazard)
 
 
-def _chances(hazards: Hazards, strength: float, delivered: float) -> tuple[Array, ...]:
-    """Yearly chances by year since entry (and age, for care), with the effect's fading strength on them."""
-    since = np.arange(AGES)[:, None]
-    fade = strength * np.exp2(-since / hazards.half_life)
-    # A case opened in year 0 can come back from year 1 on.
-    found = np.where(since == 1, hazards.detect_rereferral**delivered, 1.0)
-    rereferral = np.exp(hazards.log_ratio_rereferral * fade) * found
-    care = np.exp(hazards.log_ratio_care * fade)
-    entry = hazards.first_entry * np.exp(hazards.log_ratio_justice * fade)
-    shift = hazards.logit_shift_grade * fade
-    return (
-        _care_hazard(hazards, care, delivered),
-        _chance(hazards.rereferral_first * rereferral),
-        _chance(hazards.rereferral_later * rereferral),
-        _chance(np.broadcast_to(hazards.care_exit, fade.shape)),
-        _chance(hazards.care_reentry * care),
-        _chance(entry * hazards.ratio_need),
-        _chance(entry * hazards.ratio_care),
-        1.0 / (1.0 + np.exp(hazards.logit_grade_now + shift)),
-        1.0 / (1.0 + np.exp(hazards.logit_grade_ever + shift)),
-    )
+def _to_care(held: Hazards, strength: float, delivered: float, on: bool) -> tuple[Array, ...]:
+    """Care-entry hazard of an open case by year since entry and band of age (year, band, draw), and the chances that
+    an open case and a plan last the year. Without an effect all years but the first are alike: two are enough."""  # noqa: D205, D209
+    ratio = np.exp(held.log_ratio_care * _fade(held, strength)) if on else np.ones_like(held.need_again)[None, :]
+    to_care = np.concatenate([(held.care_entry_first * ratio[0])[None], held.care_entry * ratio[-AGES + 1 :, None]])
+    if on:  # found in the year of contact
+        to_care[0, :DETECTED_BANDS] *= held.detect_care ** held.detect_care.dtype.type(delivered)
+    stays = np.exp(-(held.need_exit_slow + held.plan_start) - to_care)
+    return to_care, stays, np.exp(-held.plan_exit - held.plan_care_ratio * to_care)
 
 
-def _care_hazard(hazards: Hazards, ratio: Array, delivered: float) -> Array:
-    """Care-entry hazard (year since entry, age, draw) of an open case."""
-    hazard = (hazards.care_entry * ratio)[:, None, :] * hazards.age_shape[:, None]
-    hazard[0] = hazards.care_entry_first * ratio[0] * hazards.age_shape_first[:, None]
-    young = np.arange(AGES)[:, None] < DETECTED_UNDER
-    hazard[0] *= np.where(young, hazards.detect_care**delivered, 1.0)  # found in the year of contact
-    return hazard
+def _timed(held: Hazards, world: _World, strength: float, delivered: float) -> Array:
+    """Chances by year since entry (year, row, draw), with the effect's fading strength on them."""
+    fade = _fade(held, strength)
+    rereferral = np.exp(held.log_ratio_rereferral * fade * world.rereferral)
+    if world.rereferral:  # a case opened in year 0 can come back from year 1 on
+        rereferral[1] *= held.detect_rereferral ** held.detect_rereferral.dtype.type(delivered)
+    back = np.exp(held.log_ratio_care * fade * world.care)
+    entry = held.first_entry * np.exp(held.log_ratio_justice * fade * world.others)
+    entry[0] /= 2  # the half year left, on average, to those who come in year 0
+    shift = held.logit_shift_grade * fade * world.others
+    rows = (
+        _chance(held.rereferral_first * rereferral), _chance(held.rereferral_later * rereferral),
+        _chance(held.reentry_first * back), _chance(held.reentry_later * back),
+        _chance(entry * held.ratio_need), _chance(entry * held.ratio_care),
+        1 / (1 + np.exp(held.logit_grade_now + shift)), 1 / (1 + np.exp(held.logit_grade_ever + shift)),
+        np.broadcast_to(1 / (1 + np.exp(held.logit_grade_ever)), fade.shape),
+    )  # fmt: skip
+    return np.stack(rows, axis=1)
+
+
+# The kernel. Rows of its scratch arrays lie a fixed distance apart, so that the compiler vectorises over draws.
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _walk(  # type: ignore[no-untyped-def]
+    to_care, open_stays, plan_stays, leave, timed, fixed, weight, rates, start, stop, split, ends, quantities, layers,
+    cells,
+):  # fmt: skip
+    """Walk every age at entry to eighteen, a block of draws at a time."""
+    size, years = weight.shape[1], to_care.shape[0]
+    grids = np.zeros((4, ROWS * BLOCK), weight.dtype)  # all, never in justice; and those of each with grade 4
+    opened = np.zeros((years, to_care.shape[1], 10 * BLOCK), weight.dtype)
+    cared = np.zeros((leave.shape[0], 6 * BLOCK), weight.dtype)
+    always = np.zeros(8 * BLOCK, weight.dtype)
+    yearly = np.zeros((AGES, 13 * BLOCK), weight.dtype)
+    total = np.zeros((AGES, 9 * BLOCK), weight.dtype)
+    unseen = np.zeros(9 * BLOCK, weight.dtype)
+    for first in range(0, size, BLOCK):
+        n = min(BLOCK, size - first)
+        total[:] = 0
+        _copy(fixed[:, first : first + n], always, 0)
+        for t in range(AGES):
+            _copy(timed[t, :, first : first + n], yearly[t], 0)
+            _copy(fixed[:4, first : first + n], yearly[t], 9)
+        for b in range(leave.shape[0]):
+            _copy(leave[b, :, first : first + n], cared[b], 0)
+            _fill_cared(cared[b])
+        for t in range(years):
+            for b in range(to_care.shape[1]):
+                c = opened[t, b]
+                _copy(to_care[t, b : b + 1, first : first + n], c, 0)
+                _copy(open_stays[t, b : b + 1, first : first + n], c, 2)
+                _copy(plan_stays[t, b : b + 1, first : first + n], c, 7)
+                _fill_opened(c, always, t == 0)
+        for age_in in range(AGES):
+            grids[:] = 0
+            for g in range(2 if split else 1):
+                _copy(weight[age_in : age_in + 1, first : first + n], grids[g], ENTERING)
+            for t in range(AGES - age_in):
+                age = age_in + t
+                c, m, lasts = (
+                    opened[min(t, years - 1), _band(CARE_BANDS, age)],
+                    yearly[t],
+                    cared[_band(LEAVE_BANDS, age)],
+                )
+                if split and age >= JUSTICE_AGE:
+                    _enter_justice(grids[1], m, total[t])
+                    _enter_justice(grids[3], m, unseen)
+                if split and (age == EXAM_AGE or (age > EXAM_AGE and t == 0)):
+                    _sit(grids[0], grids[2], m, total[t] if age == EXAM_AGE else unseen, age > EXAM_AGE)
+                    _sit(grids[1], grids[3], m, unseen, age > EXAM_AGE)
+                if ends and age >= EXAM_AGE:
+                    for g in range(4):
+                        _left_early(grids[g], m, age == EXAM_AGE)
+                _advance(grids[0], c, m, lasts, total[t])
+                for k in range(layers.shape[0]):
+                    if start[k] <= age < stop[k]:
+                        _occur(layers[k, t, first : first + n], grids[0], rates[k, :, first : first + n])
+                if split:
+                    _advance(grids[1], c, m, lasts, unseen)
+                    if ends and age >= EXAM_AGE:
+                        _advance(grids[2], c, m, lasts, unseen)
+                        _advance(grids[3], c, m, lasts, unseen)
+            if ends:
+                _end(cells[:, AGES - age_in, first : first + n], grids)
+        for q in range(quantities.shape[0]):
+            for t in range(AGES):
+                quantities[q, t, first : first + n] = total[t, q * BLOCK : q * BLOCK + n]
 
 
 @numba.njit(cache=True, nogil=True)
-def _walk(  # type: ignore[no-untyped-def]
-    need_exit, to_need, entry_weight, care_hazard, first, later, leave, back, in_need, in_care, below_now, below_ever
-):
-    """Walk every age at entry to eighteen; the draws are innermost so that the compiler can vectorise."""
-    draws = need_exit.size
-    out = np.zeros((7, AGES, draws))
-    people = np.empty((6, draws))  # open first, open again, closed < 1 year, closed longer, care, left care
-    clean = np.empty((6, draws))  # those of them who have never entered the justice system
-    for age_in in range(AGES):
-        people[:] = 0.0
-        people[0] = entry_weight[age_in]
-        clean[:] = people
-        for t in range(AGES - age_in):
-            age = age_in + t
-            for s in range(draws):
-                a, b, c, d, e, f = (
-                    people[0, s], people[1, s], people[2, s], people[3, s], people[4, s], people[5, s],
-                )  # fmt: skip
-                # Competing risks out of an open case: closure and care.
-                h_care = care_hazard[t, age, s]
-                left_open = 1.0 - np.exp(-need_exit[s] - h_care)
-                open_to_care = left_open * h_care / (need_exit[s] + h_care)
-                open_to_closed = left_open - open_to_care
-                if age == EXAM_AGE:
-                    out[6, t, s] += (a + b + e) * below_now[t, s] + (c + d + f) * below_ever[t, s]
-                if age >= JUSTICE_AGE:
-                    for k in range(6):
-                        entering = clean[k, s] * (in_care[t, s] if k == 4 else in_need[t, s])
-                        out[5, t, s] += entering
-                        clean[k, s] -= entering
-                out[0, t, s] += c * first[t, s] + d * later[t, s]
-                out[3, t, s] += (a + b) * open_to_care + f * back[t, s]
-                for grid in range(2):
-                    x = people if grid == 0 else clean
-                    a, b, c, d, e, f = x[0, s], x[1, s], x[2, s], x[3, s], x[4, s], x[5, s]
-                    again = c * first[t, s] + d * later[t, s]
-                    x[0, s] = a * (1.0 - left_open)
-                    x[1, s] = b * (1.0 - left_open) + again * to_need[s]
-                    # A re-referral that finds no need starts the year of high risk afresh.
-                    x[2, s] = (a + b) * open_to_closed + again * (1.0 - to_need[s])
-                    x[3, s] = c * (1.0 - first[t, s]) + d * (1.0 - later[t, s])
-                    x[4, s] = e * (1.0 - leave[t, s]) + (a + b) * open_to_care + f * back[t, s]
-                    x[5, s] = f * (1.0 - back[t, s]) + e * leave[t, s]
-                    if grid == 0:  # years in a state: mean of the year's two ends
-                        out[2, t, s] += 0.5 * (a + x[0, s])
-                        out[1, t, s] += 0.5 * (b + x[1, s])
-                        out[4, t, s] += 0.5 * (e + x[4, s])
-    return out
+def _band(firsts, age):  # type: ignore[no-untyped-def]
+    band = 0
+    for k in range(len(firsts)):
+        if age >= firsts[k]:
+            band = k
+    return band
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy(rows, scratch, at):  # type: ignore[no-untyped-def]
+    for k in range(rows.shape[0]):
+        row = rows[k]
+        for s in range(row.size):
+            scratch[(at + k) * BLOCK + s] = row[s]
+
+
+@numba.njit(cache=True, nogil=True)
+def _lives(hazard, stays):  # type: ignore[no-untyped-def]
+    """Years lived in a state in the year by those there at its start, and by those who come evenly over it."""
+    if hazard > 0.01:
+        lives = (1 - stays) / hazard
+        return lives, (1 - lives) / hazard
+    # The quotients lose their digits near nought: their series.
+    return 1 - hazard / 2 * (1 - hazard / 3), (1 - hazard / 3 * (1 - hazard / 4)) / 2
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _fill_cared(c):  # type: ignore[no-untyped-def]
+    """In: hazards of leaving care, first and later, and the chances to stay. Out: years lived in rows 0, 1 and 4."""
+    for s in range(BLOCK):
+        lives, late = _lives(c[s], c[2 * BLOCK + s])
+        later, _ = _lives(c[BLOCK + s], c[3 * BLOCK + s])
+        c[s], c[BLOCK + s], c[4 * BLOCK + s] = lives, late, later
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _fill_opened(c, f, entry):  # type: ignore[no-untyped-def]
+    """In: rows 0, 2 and 7, care-entry hazard of an open case, chances that it and a plan last. Out: the rest."""
+    for s in range(BLOCK):
+        to_care, slow, fast = c[s], f[3 * BLOCK + s], f[4 * BLOCK + s]
+        plan_to_care = f[5 * BLOCK + s] * to_care
+        short = f[7 * BLOCK + s] if entry else f[6 * BLOCK + s]
+        lives, late = _lives(slow + f[s] + to_care, c[2 * BLOCK + s])
+        quick = short / (fast + f[s] + to_care)  # years of the fast class, all within the year
+        c[BLOCK + s], c[3 * BLOCK + s] = plan_to_care, lives
+        c[4 * BLOCK + s] = quick + (1 - short) * late
+        c[5 * BLOCK + s] = (1 - short) * lives
+        c[6 * BLOCK + s] = fast * quick + slow * (1 - short) * late
+        c[8 * BLOCK + s], c[9 * BLOCK + s] = _lives(f[BLOCK + s] + plan_to_care, c[7 * BLOCK + s])
+
+
+@numba.njit(cache=True, nogil=True)
+def _advance(x, c, m, l, y):  # type: ignore[no-untyped-def] # noqa: E741
+    """Take one grid of people through a year: chances of open cases, of all in the year and of those in care."""
+    for s in range(BLOCK):
+        o1, o2, p = x[s], x[BLOCK + s], x[2 * BLOCK + s]
+        c1, c2, l1, l2 = x[3 * BLOCK + s], x[4 * BLOCK + s], x[5 * BLOCK + s], x[6 * BLOCK + s]
+        x1, x2, new = x[7 * BLOCK + s], x[8 * BLOCK + s], x[9 * BLOCK + s]
+        to_care, plan_to_care, open_stays, open_lives = c[s], c[BLOCK + s], c[2 * BLOCK + s], c[3 * BLOCK + s]
+        new_lives, new_stays, new_closes = c[4 * BLOCK + s], c[5 * BLOCK + s], c[6 * BLOCK + s]
+        plan_stays, plan_lives, plan_late = c[7 * BLOCK + s], c[8 * BLOCK + s], c[9 * BLOCK + s]
+        lives1, late1, stays1 = l[s], l[BLOCK + s], l[2 * BLOCK + s]
+        stays2, lives2 = l[3 * BLOCK + s], l[4 * BLOCK + s]
+        plan_start, plan_exit, need, slow = m[9 * BLOCK + s], m[10 * BLOCK + s], m[11 * BLOCK + s], m[12 * BLOCK + s]
+        soon, later = c1 * m[s], c2 * m[BLOCK + s]
+        referred = soon + later
+        again = referred * need
+        first_years = o1 * open_lives + new * new_lives
+        again_years = o2 * open_lives + again * new_lives
+        open_years = first_years + again_years
+        plans = plan_start * open_years
+        plan_years = p * plan_lives + plans * plan_late
+        return1, return2 = x1 * m[2 * BLOCK + s], x2 * m[3 * BLOCK + s]
+        entries = to_care * open_years + plan_to_care * plan_years + (return1 + return2)
+        gone1, gone2 = l1 * (1 - stays1), l2 * (1 - stays2)
+        care_years = l1 * lives1 + entries * late1 + l2 * lives2
+        left = (x1 - return1) + (x2 - return2)
+        leaving = gone1 + gone2 + entries * (1 - lives1)
+        left_years = (x1 + x2 + left + leaving) / 2
+        alive = o1 + o2 + p + c1 + c2 + l1 + l2 + x1 + x2 + new / 2
+        # A re-referral that finds no need starts the year of high risk afresh.
+        closing = (o1 + o2) * open_lives * slow + (new + again) * new_closes + plan_exit * plan_years
+        x[s] = o1 * open_stays + new * new_stays
+        x[BLOCK + s] = o2 * open_stays + again * new_stays
+        x[2 * BLOCK + s] = p * plan_stays + plans * plan_lives
+        x[3 * BLOCK + s] = closing + (referred - again)
+        x[4 * BLOCK + s] = (c1 - soon) + (c2 - later)
+        x[5 * BLOCK + s] = entries * lives1
+        x[6 * BLOCK + s] = (l1 - gone1) + (l2 - gone2)
+        x[7 * BLOCK + s] = leaving
+        x[8 * BLOCK + s] = left
+        x[9 * BLOCK + s] = 0
+        x[11 * BLOCK + s] = open_years + plan_years
+        x[12 * BLOCK + s] = alive - open_years - plan_years - care_years - left_years
+        x[13 * BLOCK + s] = care_years
+        x[14 * BLOCK + s] = left_years
+        y[s] += referred
+        y[BLOCK + s] += again_years
+        y[2 * BLOCK + s] += first_years
+        y[3 * BLOCK + s] += plans
+        y[4 * BLOCK + s] += plan_years
+        y[5 * BLOCK + s] += entries
+        y[6 * BLOCK + s] += care_years
+
+
+@numba.njit(cache=True, nogil=True)
+def _occur(total, x, rate):  # type: ignore[no-untyped-def]
+    """Events of a layer: the year's years in each group at their rates."""
+    for s in range(total.size):
+        total[s] += (
+            x[YEARS * BLOCK + s] * rate[0, s] + x[12 * BLOCK + s] * rate[1, s]
+            + x[13 * BLOCK + s] * rate[2, s] + x[14 * BLOCK + s] * rate[3, s]
+        )  # fmt: skip
+
+
+@numba.njit(cache=True, nogil=True)
+def _enter_justice(x, m, y):  # type: ignore[no-untyped-def]
+    """Take those who enter the justice system in the year out of a grid of those who never have."""
+    for k in range(YEARS):
+        at = 5 if k == 5 or k == 6 else 4
+        for s in range(BLOCK):
+            entering = x[k * BLOCK + s] * m[at * BLOCK + s]
+            x[k * BLOCK + s] -= entering
+            if k < EARLY:  # those who left care early stand among the states too
+                y[7 * BLOCK + s] += entering
+
+
+@numba.njit(cache=True, nogil=True)
+def _sit(x, graded, m, y, before):  # type: ignore[no-untyped-def]
+    """Sit the exam: ``graded`` becomes those of the grid with grade 4 or better. Who enters later sat it before."""
+    for k in range(EARLY):
+        at = 8 if before else (7 if k in (3, 4, 7, 8) else 6)
+        for s in range(BLOCK):
+            below = x[k * BLOCK + s] * m[at * BLOCK + s]
+            graded[k * BLOCK + s] = x[k * BLOCK + s] - below
+            y[8 * BLOCK + s] += below
+
+
+@numba.njit(cache=True, nogil=True)
+def _left_early(x, m, exam):  # type: ignore[no-untyped-def]
+    """Keep count of those who left care before sixteen and do not come back."""
+    for s in range(BLOCK):
+        soon, later = 1 - m[2 * BLOCK + s], 1 - m[3 * BLOCK + s]
+        at_exam = x[7 * BLOCK + s] * soon + x[8 * BLOCK + s] * later
+        x[EARLY * BLOCK + s] = at_exam if exam else x[EARLY * BLOCK + s] * later
+
+
+@numba.njit(cache=True, nogil=True)
+def _end(cells, grids):  # type: ignore[no-untyped-def]
+    """Count children at eighteen by history, justice and grade."""
+    for h in range(3):
+        for s in range(cells.shape[1]):
+            every, clean = _history(grids[0], h, s), _history(grids[1], h, s)
+            graded, both = _history(grids[2], h, s), _history(grids[3], h, s)
+            cells[4 * h, s] = both
+            cells[4 * h + 1, s] = clean - both
+            cells[4 * h + 2, s] = graded - both
+            cells[4 * h + 3, s] = (every - clean) - (graded - both)
+
+
+@numba.njit(cache=True, nogil=True)
+def _history(x, h, s):  # type: ignore[no-untyped-def]
+    if h == 0:
+        return x[s] + x[BLOCK + s] + x[2 * BLOCK + s] + x[3 * BLOCK + s] + x[4 * BLOCK + s]
+    early = x[EARLY * BLOCK + s]
+    if h == 1:
+        return early
+    return x[5 * BLOCK + s] + x[6 * BLOCK + s] + x[7 * BLOCK + s] + x[8 * BLOCK + s] - early

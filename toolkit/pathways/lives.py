@@ -11,23 +11,43 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from toolkit.pathways.cohort import AGES, EXAM_AGE, JUSTICE_AGE, QUANTITIES, QUANTITY_UNITS, Hazards, walk
+from toolkit.pathways.cohort import (
+    AGES,
+    CELLS,
+    EXAM_AGE,
+    GROUPS,
+    JUSTICE_AGE,
+    QUANTITIES,
+    QUANTITY_UNITS,
+    Hazards,
+    Layers,
+    walk,
+)
 from toolkit.scenarios import Adjustments, Effect, Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
 
-CARE_AGE_ROLES = {
-    "care_age_under_1": (0, 1),
-    "care_age_1_4": (1, 5),
-    "care_age_5_9": (5, 10),
-    "care_age_10_15": (10, 16),
-    "care_age_16_17": (16, 18),
-}
+ENTRY_BANDS = ("under_1", "1_4", "5_9", "10_15", "16_17")
+EXIT_BANDS = ("under_5", "5_9", "10_15", "16_17")
+FROM_FIT = (
+    "need_exit_slow",
+    "need_exit_fast",
+    "short_share",
+    "plan_exit",
+    "plan_care_ratio",
+    "need_again",
+    "reentry_first",
+    "reentry_later",
+)
 
 
 def localise(
     baseline: xr.DataArray, national: xr.DataArray, statistics: xr.Dataset, draws: xr.Dataset, scenario: Scenario
 ) -> Hazards:
-    """Return one area's hazards without any effect: published flows, moved to it by the outcome model.
+    """Return one area's hazards without any effect: England's fitted pathway, moved to it by the outcome model.
+
+    Care entry and plan starts are scaled so that the area's children in need outside care meet its expected care
+    starts (those from a first episode) and plan starts; re-referral by the ratio of rates; first entry to justice
+    and grades are the area's own.
 
     Parameters
     ----------
@@ -38,7 +58,7 @@ def localise(
     statistics
         The area's base-year counts: ``children_in_need``, ``children_looked_after``, ``population_0_17``.
     draws
-        Sampled figures (chain, draw).
+        Sampled figures (chain, draw), with ``pathway`` (parameter, chain, draw).
     scenario
         Says whether effects fade, whether help detects need first, and who is reached.
 
@@ -47,27 +67,37 @@ def localise(
     InputError
         A rate or hazard comes out negative or above what a probability allows.
     """
-    figure = {str(name): _flat(draws[name]) for name in draws.data_vars}
+    area = str(statistics["area"].item())
+    figure = {str(name): _flat(draws[name]) for name in draws.data_vars if draws[name].ndim == len(SAMPLE_DIMS)}
     rate = {str(k): _flat(baseline.sel(indicator=k)) for k in baseline["indicator"].values}
     england = {str(k): _flat(national.sel(indicator=k)) for k in national["indicator"].values}
-    ones = np.ones_like(figure["need_exit_rate"])
+    fitted = {str(k): _flat(draws["pathway"].sel(parameter=k)) for k in draws["pathway"]["parameter"].values}
     at_risk = float(statistics["children_in_need"] - statistics["children_looked_after"])
     if not at_risk > 0:
-        raise InputError(f"{statistics['area'].item()}: no children in need outside care. Mend: leave the area out.")
-    starts = rate["care_starts"] * float(statistics["population_0_17"])
-    care = figure["care_from_need_share"] * starts / at_risk
-    shape, edge = _age_shape(figure), scenario.option.group == "care_edge"
+        raise InputError(f"{area}: no children in need outside care. Mend: leave the area out.")
+    children = float(statistics["population_0_17"]) / at_risk
+    # Where areas' plan starts are not modelled, England's rate of a plan holds in every one.
+    more_plans = rate.get("protection_plan_starts", np.nan) * children / fitted["open_plan_rate"]
+    more_plans = np.where(np.isnan(more_plans), 1.0, more_plans)
+    on_plan, extra = fitted["plan_share_of_open"], fitted["plan_care_ratio"] - 1.0
+    more_care = fitted["care_first_share"] * rate["care_starts"] * children / fitted["open_care_rate"]
+    more_care *= (1.0 + extra * on_plan) / (1.0 + extra * on_plan * more_plans)  # plans lead to care more often
+    again = rate["rereferrals"] / england["rereferrals"]
     ever = figure["gcse_ever_need_ratio"] * figure["gcse_all_pupils"] * rate["gcse_grade_4"] / england["gcse_grade_4"]
-    detect = scenario.effect.detection
+    ones = np.ones_like(at_risk * again)
+    care = _bands(fitted, "care_entry", ENTRY_BANDS) * more_care
+    leaving = _bands(fitted, "care_exit", EXIT_BANDS)
+    weight = np.stack([fitted[f"entry_age[{age}]"] for age in range(AGES)])
     hazards = Hazards(
-        need_exit=figure["need_exit_rate"],
+        **{name: fitted[name] for name in FROM_FIT},
+        short_share_first=fitted["short_share"],
+        plan_start=fitted["plan_start"] * more_plans,
         care_entry=care,
-        care_entry_first=_entry_hazard(figure["care_edge_entry"], figure["need_exit_rate"]) if edge else care,
-        rereferral_first=-np.log1p(-figure["rereferral_first_year"]) * rate["rereferrals"] / england["rereferrals"],
-        rereferral_later=figure["rereferral_later_hazard"] * rate["rereferrals"] / england["rereferrals"],
-        to_need=figure["referral_to_need"],
-        care_exit=figure["care_exit_rate"],
-        care_reentry=-np.log1p(-figure["care_reentry_five_years"]) / 5.0,
+        care_entry_first=care,
+        care_exit_first=leaving * fitted["care_exit_first_ratio"],
+        care_exit_later=leaving,
+        rereferral_first=fitted["rereferral_first"] * again,
+        rereferral_later=fitted["rereferral_later"] * again,
         first_entry=rate["first_time_entrants"],
         ratio_need=figure["justice_ratio_in_need"],
         ratio_care=figure["justice_ratio_care"],
@@ -77,25 +107,42 @@ def localise(
         log_ratio_care=0.0 * ones,
         log_ratio_justice=0.0 * ones,
         logit_shift_grade=0.0 * ones,
-        detect_rereferral=figure["detection_rereferral"] if detect else ones,
-        detect_care=figure["detection_care_under_5"] if detect else ones,
+        detect_rereferral=figure["detection_rereferral"] if scenario.effect.detection else ones,
+        detect_care=figure["detection_care_under_5"] if scenario.effect.detection else ones,
         half_life=figure["fade_half_life"] if scenario.effect.fades else np.full_like(ones, np.inf),
-        age_shape=shape,
-        age_shape_first=np.ones(AGES) if edge else shape,
-        entry_weight=np.full(AGES, 1.0 / AGES),
+        entry_weight=weight / weight.sum(axis=0),
     )
-    return _sound(hazards, str(statistics["area"].item()))
+    if scenario.option.group == "care_edge":
+        hazards = _at_the_edge(hazards, figure["care_edge_entry"])
+    return sound(hazards, area)
 
 
-def _entry_hazard(chance: np.ndarray, closing: np.ndarray) -> np.ndarray:
-    """Find the hazard of care that, beside closure, makes the chance of entry within the year the one given."""
+def _bands(fitted: dict[str, np.ndarray], name: str, bands: tuple[str, ...]) -> np.ndarray:
+    return np.stack([fitted[f"{name}[{band}]"] for band in bands])
+
+
+def _at_the_edge(hazards: Hazards, chance: np.ndarray) -> Hazards:
+    """Start at the edge of care: no quick closing, and care within the year of entry at the published chance."""
+    first = np.broadcast_to(_entry_hazard(hazards, chance), hazards.care_entry.shape)
+    return replace(hazards, short_share_first=0.0 * chance, care_entry_first=first)
+
+
+def _entry_hazard(hazards: Hazards, chance: np.ndarray) -> np.ndarray:
+    """Find the hazard of care that makes the chance of it in the year of entry, a plan first or not, the one given."""
     low, high = np.zeros_like(chance), np.full_like(chance, 100.0)
     for _ in range(60):  # bisection: the chance rises with the hazard
         middle = 0.5 * (low + high)
-        leaving = middle + closing
-        below = -np.expm1(-leaving) * middle / leaving < chance
+        to_care = middle * _late(middle + hazards.need_exit_slow + hazards.plan_start)
+        planned = hazards.plan_start * _late(middle + hazards.need_exit_slow + hazards.plan_start)
+        from_plan = middle * hazards.plan_care_ratio
+        below = to_care + planned * from_plan * _late(from_plan + hazards.plan_exit) < chance
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     return np.asarray(0.5 * (low + high))
+
+
+def _late(hazard: np.ndarray) -> np.ndarray:
+    """Years lived in a state, in the year of coming, by those who come evenly over it."""
+    return np.asarray((1.0 + np.expm1(-hazard) / hazard) / hazard)
 
 
 def with_effects(hazards: Hazards, effects: xr.DataArray) -> Hazards:
@@ -109,12 +156,23 @@ def with_effects(hazards: Hazards, effects: xr.DataArray) -> Hazards:
         (chain, draw, outcome): log risk ratio of re-referral, first entry and care entry, below zero
         where help works; for attainment a standardised mean difference, above zero where it works.
 
+    Raises
+    ------
+    InputError
+        An effect that is no finite log ratio in some draw: it would turn a hazard negative or unbounded.
+
     References
     ----------
     Chinn, S. (2000). A simple method for converting an odds ratio to effect size for use in
     meta-analysis. Statistics in Medicine 19, 3127-3131: log odds = d pi / sqrt(3).
     """
     effect = {str(k): _flat(effects.sel(outcome=k)) for k in effects["outcome"].values}
+    for name, values in effect.items():
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"effect on '{name}': no finite log ratio in some draw, so a hazard would turn negative or boundless. "
+                "Mend: give a ratio above zero, as its logarithm."
+            )
     return replace(
         hazards,
         log_ratio_rereferral=effect["repeat_referrals"],
@@ -124,11 +182,29 @@ def with_effects(hazards: Hazards, effects: xr.DataArray) -> Hazards:
     )
 
 
-def _sound(hazards: Hazards, area: str) -> Hazards:
-    for name in ("need_exit", "care_entry", "rereferral_first", "rereferral_later", "care_exit", "first_entry"):
-        values = getattr(hazards, name)
-        if not np.isfinite(values).all() or (values < 0).any():
-            raise InputError(f"{area}: hazard '{name}' is negative or not finite in a draw. Mend: check its figures.")
+SHARES = ("short_share", "short_share_first", "need_again", "entry_weight")
+ANY_SIGN = ("logit_grade_now", "logit_grade_ever", "logit_shift_grade")
+
+
+def sound(hazards: Hazards, area: str) -> Hazards:
+    """Return hazards if every one can be a hazard or a chance; else refuse them by name.
+
+    Raises
+    ------
+    InputError
+        A hazard that is negative or not finite; a share outside 0-1; ages at entry that do not sum to one.
+    """
+    for name, values in vars(hazards).items():
+        if name in ANY_SIGN or name.startswith("log_"):
+            wrong, what = ~np.isfinite(values), "not finite"
+        elif name in SHARES:
+            wrong, what = ~((values >= 0) & (values <= 1)), "outside 0-1"
+        else:
+            wrong, what = ~(values >= 0) | (np.isinf(values) & (name != "half_life")), "negative or not finite"
+        if wrong.any():
+            raise InputError(f"{area}: '{name}' is {what} in a draw. Mend: check the figures it is made of.")
+    if not np.allclose(hazards.entry_weight.sum(axis=0), 1.0):
+        raise InputError(f"{area}: 'entry_weight' does not sum to one over ages. Mend: divide it by its sum.")
     return hazards
 
 
@@ -140,27 +216,66 @@ def _logit(probability: np.ndarray) -> np.ndarray:
     return np.log(probability) - np.log1p(-probability)
 
 
-def _age_shape(figure: dict[str, np.ndarray]) -> np.ndarray:
-    """Care entry by single year of age, relative to its mean over ages 0 to 17."""
-    shape = np.empty(AGES)
-    for role, (start, stop) in CARE_AGE_ROLES.items():
-        shape[start:stop] = figure[role].mean() / (stop - start)
-    return shape / shape.mean()
-
-
 def per_child(
-    hazards: Hazards, *, strength: float, delivered: float | None = None, like: xr.DataArray | xr.Dataset
-) -> xr.DataArray:
-    """Return expected quantities per child (quantity, year, chain, draw) by year since entry."""
-    walked = walk(hazards, strength=strength, delivered=delivered)
+    hazards: Hazards,
+    *,
+    strength: float,
+    delivered: float | None = None,
+    rates: xr.DataArray | None = None,
+    like: xr.DataArray | xr.Dataset,
+) -> xr.Dataset:
+    """Return what is expected of a child, by year since entry.
+
+    Parameters
+    ----------
+    hazards, strength, delivered
+        As for :func:`walk`.
+    rates
+        Child layers (layer, group, chain, draw): events a year in each of ``GROUPS``, with coordinates ``start`` and
+        ``stop`` on layer, the age from which and before which they happen.
+    like
+        Anything with the draws' coordinates.
+
+    Returns
+    -------
+    Dataset
+        ``events`` (quantity, year, chain, draw), the quantities and then the layers; ``cells`` (cell, year_of_18,
+        chain, draw), children by what they are at eighteen, in the year since entry in which they turn it.
+
+    Raises
+    ------
+    InputError
+        Layers of other groups, or named as a quantity is.
+    """
     sizes = [like.sizes[dim] for dim in SAMPLE_DIMS]
-    return xr.DataArray(
-        walked.reshape(len(QUANTITIES), AGES, *sizes),
-        dims=("quantity", "year", *SAMPLE_DIMS),
-        coords={"quantity": list(QUANTITIES), "year": np.arange(AGES), **{d: like[d] for d in SAMPLE_DIMS}},
-        name="lives",
-        attrs={"units": "per child", "cell_methods": "year: sum"},
-    )
+    layers, names = _layers(rates)
+    walked = walk(hazards, strength=strength, delivered=delivered, layers=layers)
+    events = np.concatenate([walked.quantities, walked.layers]) if names else walked.quantities
+    parts = {"events": ("quantity", "year", events), "cells": ("cell", "year_of_18", walked.cells)}
+    units = {name: "events" for name in names} | QUANTITY_UNITS
+    return xr.Dataset(
+        {
+            name: ((what, when, *SAMPLE_DIMS), values.astype(np.float64).reshape(*values.shape[:2], *sizes))
+            for name, (what, when, values) in parts.items()
+        },
+        coords={
+            "quantity": [*QUANTITIES, *names], "year": np.arange(AGES), "cell": list(CELLS),
+            "year_of_18": np.arange(AGES + 1), **{dim: like[dim] for dim in SAMPLE_DIMS},
+        },
+        attrs={"units": "; ".join(f"{name}: {unit}" for name, unit in units.items()) + "; cells: children"},
+    )  # fmt: skip
+
+
+def _layers(rates: xr.DataArray | None) -> tuple[Layers | None, list[str]]:
+    if rates is None:
+        return None, []
+    names = [str(name) for name in rates["layer"].values]
+    if tuple(rates["group"].values) != GROUPS or set(names) & set(QUANTITIES):
+        raise InputError(
+            f"child layers {names}: groups must be {list(GROUPS)}, and no name a quantity's. Mend: rename."
+        )
+    values = rates.transpose("layer", "group", *SAMPLE_DIMS).values.reshape(len(names), len(GROUPS), -1)
+    return Layers(values, rates["start"].values, rates["stop"].values), names
 
 
 def strengths(effect: Effect, years: int) -> list[tuple[float, float]]:
@@ -169,8 +284,10 @@ def strengths(effect: Effect, years: int) -> list[tuple[float, float]]:
     return [(effect.replication * share, share) for share in delivered]
 
 
-def project(hazards: Hazards, reached: xr.DataArray, scenario: Scenario) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return expected quantities of the reached cohort under both options, and per child without help.
+def project(
+    hazards: Hazards, reached: xr.DataArray, scenario: Scenario, *, rates: xr.DataArray | None = None
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return what is expected of the reached cohort under both options, and per child without help.
 
     Parameters
     ----------
@@ -180,40 +297,45 @@ def project(hazards: Hazards, reached: xr.DataArray, scenario: Scenario) -> tupl
         Children reached a year (chain, draw); negative for a cut, whose cohort is those who lose help.
     scenario
         Spending years, ramp, replication, take-up and horizon.
+    rates
+        Child layers, as for :func:`per_child`.
 
     Returns
     -------
-    lives : DataArray
-        (quantity, option, year, chain, draw), year counted from the first spending year.
-    usual : DataArray
-        (quantity, year, chain, draw) per child under business as usual, by year since entry.
+    lives : Dataset
+        ``events`` (option, quantity, year, chain, draw) and ``cells`` (option, cell, year_of_18, chain, draw), years
+        counted from the first spending year up to the horizon.
+    usual : Dataset
+        As :func:`per_child` gives it, under business as usual.
     """
-    usual = per_child(hazards, strength=0.0, like=reached)
+    usual = per_child(hazards, strength=0.0, rates=rates, like=reached)
     children = reached.transpose(*SAMPLE_DIMS).values
-    lives = np.zeros((2, len(QUANTITIES), scenario.horizon, *children.shape))
-    lasting = additional(scenario.adjustments).values[None, :, None, None]
-    changed: dict[float, np.ndarray] = {}
+    sizes = {"events": scenario.horizon, "cells": scenario.horizon}
+    lives = {n: np.zeros((2, usual[n].shape[0], years, *children.shape)) for n, years in sizes.items()}
+    lasting = additional(scenario.adjustments).values
+    # Who turns eighteen in year t of a life has had t years of the change.
+    weights = {"events": lasting[:, None, None], "cells": np.append(lasting[:1], lasting)[:, None, None]}
+    changed: dict[float, dict[str, np.ndarray]] = {}
     for year, (strength, delivered) in enumerate(strengths(scenario.effect, scenario.option.years)):
         if delivered not in changed:
-            helped = per_child(hazards, strength=strength, delivered=delivered, like=reached)
-            changed[delivered] = (helped.values - usual.values) * lasting
-        span = slice(year, min(year + AGES, scenario.horizon))
-        take = span.stop - span.start
-        lives[0, :, span] += usual.values[:, :take] * abs(children)
-        lives[1, :, span] += changed[delivered][:, :take] * children
-    lives[1] += lives[0]
-    labelled = xr.DataArray(
-        lives,
-        dims=("option", "quantity", "year", *SAMPLE_DIMS),
+            helped = per_child(hazards, strength=strength, delivered=delivered, rates=rates, like=reached)
+            changed[delivered] = {n: (helped[n].values - usual[n].values) * weights[n] for n in lives}
+        for name, total in lives.items():
+            take = min(usual[name].shape[1], scenario.horizon - year)
+            total[0, :, year : year + take] += usual[name].values[:, :take] * abs(children)
+            total[1, :, year : year + take] += changed[delivered][name][:, :take] * children
+    for total in lives.values():
+        total[1] += total[0]
+    dims = {"events": ("quantity", "year"), "cells": ("cell", "year_of_18")}
+    labelled = xr.Dataset(
+        {name: (("option", *dims[name], *SAMPLE_DIMS), total) for name, total in lives.items()},
         coords={
             "option": [BUSINESS_AS_USUAL, INVESTMENT],
-            "quantity": list(QUANTITIES),
-            "year": np.arange(scenario.horizon),
-            **{dim: reached[dim] for dim in SAMPLE_DIMS},
+            "year": np.arange(scenario.horizon), "year_of_18": np.arange(scenario.horizon),
+            **{dim: usual[dim] for dim in ("quantity", "cell", *SAMPLE_DIMS)},
         },
-        name="lives",
-        attrs={"units": "; ".join(f"{k}: {v}" for k, v in QUANTITY_UNITS.items()), "cell_methods": "year: sum"},
-    )
+        attrs=usual.attrs,
+    )  # fmt: skip
     return labelled, usual
 
 
@@ -222,6 +344,10 @@ def additional(adjustments: Adjustments) -> xr.DataArray:
     net = adjustments.attribution * (1.0 - adjustments.deadweight) * (1.0 - adjustments.displacement)
     since = np.arange(AGES)
     return xr.DataArray(net * (1.0 - adjustments.drop_off) ** since, dims="year", coords={"year": since})
+
+
+def _fitted(draws: xr.Dataset, parameter: str) -> xr.DataArray:
+    return draws["pathway"].sel(parameter=parameter, drop=True)
 
 
 def comparator(baseline: xr.DataArray, statistics: xr.Dataset, draws: xr.Dataset, *, years: int = AGES) -> xr.DataArray:
@@ -240,9 +366,12 @@ def comparator(baseline: xr.DataArray, statistics: xr.Dataset, draws: xr.Dataset
     """
     population = float(statistics["population_0_17"])
     referrals = baseline.sel(indicator="rereferrals") * float(statistics["referrals"]) / population
+    at_risk = float(statistics["children_in_need"] - statistics["children_looked_after"]) / population
     rate = {
         "rereferrals": referrals,
         "repeat_need_years": referrals * draws["referral_to_need"] / draws["need_exit_rate"],
+        "plan_starts": _fitted(draws, "open_plan_rate") * at_risk,
+        "plan_years": _fitted(draws, "plan_share_of_open") * at_risk,
         "care_entries": baseline.sel(indicator="care_starts"),
         "care_years": xr.ones_like(referrals) * float(statistics["children_looked_after"]) / population,
         "first_time_entries": baseline.sel(indicator="first_time_entrants"),
@@ -285,10 +414,13 @@ def cross_section(baseline: xr.DataArray, statistics: xr.Dataset, draws: xr.Data
     known = ever * ratio / (1.0 + ever * (ratio - 1.0))
     again = rate["rereferrals"] * float(statistics["referrals"])
     ones = xr.ones_like(again)
+    at_risk = float(statistics["children_in_need"] - statistics["children_looked_after"])
     values = {
         "rereferrals": again,
         "repeat_need_years": again * draws["referral_to_need"] / draws["need_exit_rate"],
         "first_need_years": ones * 0.0,
+        "plan_starts": _fitted(draws, "open_plan_rate") * at_risk,
+        "plan_years": _fitted(draws, "plan_share_of_open") * at_risk,
         "care_entries": rate["care_starts"] * float(statistics["population_0_17"]),
         "care_years": ones * float(statistics["children_looked_after"]),
         "first_time_entries": rate["first_time_entrants"] * float(statistics["population_10_17"]) * known,

@@ -1,0 +1,351 @@
+"""Contact with social care from birth to eighteen, fitted to all the published flows together.
+
+One child's expected path in yearly steps: never referred, referred without need, in need (a fast and a slow class of
+episode), on a plan, closed, looked after, left care. New arrivals in a state come evenly over the year, so that stays
+of months are not stretched to whole years. Every published flow, duration, cumulative incidence and return is a
+function of some thirty rates, which are estimated from all of them at once.
+"""
+
+from typing import Any
+
+import numpy as np
+
+AGES = 18
+_STARTS = """never_referred unassessed_recent unassessed assessed_recent assessed in_need plan closed_recent closed
+    care_recent care care_again_recent care_again left_care_recent left_care"""
+START = _STARTS.split()
+_ARRIVALS = "referral referral_assessed referral_again need need_again plan care care_again direct_care"
+ARRIVAL = _ARRIVALS.split()
+CARE_BANDS = {"under_1": 1, "1_4": 4, "5_9": 5, "10_15": 6, "16_17": 2}  # years in each band of age
+EXIT_BANDS = {"under_5": 5, "5_9": 5, "10_15": 6, "16_17": 2}
+DIRECT_BANDS = {"under_16": 16, "16_17": 2}
+Values = Any  # NumPy or PyTensor: the same code walks both
+
+
+def population(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
+    """Walk a birth cohort to eighteen.
+
+    Parameters
+    ----------
+    rates
+        By name of the priors' ``pathway`` rows, on their natural scale: scalars, or arrays (..., 1) of draws.
+    xp
+        ``numpy`` or ``pytensor.tensor``.
+
+    Returns
+    -------
+    dict
+        ``state`` (..., age 0-18, START), share of the cohort at each birthday; ``arrivals`` (..., age, ARRIVAL) in
+        the year from it; ``need_years``, ``plan_years``, ``care_years`` (..., age); ``step`` (..., age, START, START).
+    """
+    h = _hazards(rates, xp)
+    zero = 0.0 * h["open"]
+    through = _matrix(_first_arrivals(h), START, ARRIVAL, zero, xp)
+    onward = _matrix(_onward(h), ARRIVAL, ARRIVAL, zero, xp)
+    settle = _matrix(_settled(h), ARRIVAL, START, zero, xp)
+    stay = _matrix(_stayed(h), START, START, zero, xp)
+    # Four links at most, from a referral to need, plan and care, so the series of arrivals ends.
+    chain = np.eye(len(ARRIVAL)) + onward @ (np.eye(len(ARRIVAL)) + onward @ (np.eye(len(ARRIVAL)) + onward))
+    arriving = through @ chain
+    step = stay + arriving @ settle
+    state = [xp.zeros_like(step[..., 0, 0, :]) + np.eye(len(START))[0]]
+    for age in range(AGES):
+        state.append((state[-1][..., None, :] @ step[..., age, :, :])[..., 0, :])
+    held = xp.stack(state, axis=-2)
+    arrivals = (held[..., :-1, None, :] @ arriving)[..., 0, :]
+    walked = {"state": held, "arrivals": arrivals, "step": step, "hazard": h, "onward": chain, "settle": chain @ settle}
+    return walked | {"arriving": arriving} | _years(held[..., :-1, :], arrivals, h)
+
+
+def _by_age(rates: dict[str, Values], name: str, bands: dict[str, int], xp: Any) -> Values:
+    parts = [rates[f"{name}[{band}]"] + np.zeros(years) for band, years in bands.items()]
+    return xp.concatenate(parts, axis=-1)
+
+
+def _hazards(rates: dict[str, Values], xp: Any) -> dict[str, Values]:
+    """Yearly hazards by age and, for each state, the chance to stay a year, and years lived there."""
+    h = {name: value for name, value in rates.items() if "[" not in name}
+    h["referral"] = _by_age(rates, "referral", CARE_BANDS, xp)
+    h["direct"] = _by_age(rates, "direct_care", DIRECT_BANDS, xp)
+    h["to_care"] = _by_age(rates, "care_entry", CARE_BANDS, xp)
+    h["leave_later"] = _by_age(rates, "care_exit", EXIT_BANDS, xp)
+    h["leave_first"] = h["leave_later"] * rates["care_exit_first_ratio"]
+    h["plan_to_care"] = h["to_care"] * rates["plan_care_ratio"]
+    h["open"] = rates["need_exit_slow"] + rates["plan_start"] + h["to_care"]
+    h["fast"] = rates["need_exit_fast"] + rates["plan_start"] + h["to_care"]
+    h["on_plan"] = rates["plan_exit"] + h["plan_to_care"]
+    h["new"] = h["referral"] + h["direct"]
+    for name in ("new", "rereferral_first", "rereferral_later", "reentry_first", "reentry_later"):
+        h[f"{name}_stays"] = xp.exp(-h[name])
+    for name in ("open", "on_plan", "leave_first", "leave_later"):
+        h[f"{name}_stays"] = xp.exp(-h[name])
+        h[f"{name}_lives"] = (1.0 - h[f"{name}_stays"]) / h[name]  # years, of those there at the start; and
+        h[f"{name}_late"] = (1.0 - h[f"{name}_lives"]) / h[name]  # of those who come evenly over the year
+    return h
+
+
+def _first_arrivals(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
+    """Arrivals in the year per child in a state at its start."""
+    new = (1.0 - h["new_stays"]) / h["new"]
+    recent, later = 1.0 - h["rereferral_first_stays"], 1.0 - h["rereferral_later_stays"]
+    back, back_later = 1.0 - h["reentry_first_stays"], 1.0 - h["reentry_later_stays"]
+    return {
+        ("never_referred", "referral"): new * h["referral"],
+        ("never_referred", "direct_care"): new * h["direct"],
+        ("unassessed_recent", "referral"): recent,
+        ("unassessed", "referral"): later,
+        ("assessed_recent", "referral_assessed"): recent,
+        ("assessed", "referral_assessed"): later,
+        ("closed_recent", "referral_again"): recent,
+        ("closed", "referral_again"): later,
+        ("in_need", "plan"): h["plan_start"] * h["open_lives"],
+        ("in_need", "care"): h["to_care"] * h["open_lives"],
+        ("plan", "care"): h["plan_to_care"] * h["on_plan_lives"],
+        ("left_care_recent", "care_again"): back,
+        ("left_care", "care_again"): back_later,
+    }
+
+
+def _onward(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
+    """Arrivals in the same year per arrival."""
+    fast, slow = h["short_share"] / h["fast"], (1.0 - h["short_share"]) * h["open_late"]
+    chances = {("plan", "care"): h["plan_to_care"] * h["on_plan_late"]}
+    for source, target, need in (
+        ("referral", "need", "need_first"),
+        ("referral_assessed", "need", "need_first"),
+        ("referral_again", "need_again", "need_again"),
+    ):
+        chances |= {(source, target): h[need], (target, "plan"): h["plan_start"] * (fast + slow)}
+        chances |= {(target, "care"): h["to_care"] * (fast + slow)}
+    return chances
+
+
+def _settled(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
+    """Where arrivals are at the year's end, if they went no further."""
+    fast, slow = h["short_share"] / h["fast"], 1.0 - h["short_share"]
+    closed = h["need_exit_fast"] * fast + slow * h["need_exit_slow"] * h["open_late"]
+    chances = {
+        ("referral", "unassessed_recent"): 1.0 - h["assessed"],
+        ("referral", "assessed_recent"): h["assessed"] - h["need_first"],
+        ("referral_assessed", "assessed_recent"): 1.0 - h["need_first"],
+        ("referral_again", "closed_recent"): 1.0 - h["need_again"],
+        ("plan", "plan"): h["on_plan_lives"],
+        ("plan", "closed_recent"): h["plan_exit"] * h["on_plan_late"],
+    }
+    for need in ("need", "need_again"):
+        chances |= {(need, "in_need"): slow * h["open_lives"], (need, "closed_recent"): closed}
+    for arrival, care in (("care", "care"), ("care_again", "care_again"), ("direct_care", "care")):
+        chances |= {(arrival, f"{care}_recent"): h["leave_first_lives"]}
+        chances |= {(arrival, "left_care_recent"): 1.0 - h["leave_first_lives"]}
+    return chances
+
+
+def _stayed(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
+    """Where children are at the year's end who arrived nowhere new in it."""
+    chances = {
+        ("never_referred", "never_referred"): h["new_stays"],
+        ("in_need", "in_need"): h["open_stays"],
+        ("in_need", "closed_recent"): h["need_exit_slow"] * h["open_lives"],
+        ("plan", "plan"): h["on_plan_stays"],
+        ("plan", "closed_recent"): h["plan_exit"] * h["on_plan_lives"],
+    }
+    for state in ("unassessed", "assessed", "closed"):
+        chances |= {(f"{state}_recent", state): h["rereferral_first_stays"]}
+        chances |= {(state, state): h["rereferral_later_stays"]}
+    for care in ("care", "care_again"):
+        chances |= {(f"{care}_recent", care): h["leave_first_stays"], (care, care): h["leave_later_stays"]}
+        chances |= {(f"{care}_recent", "left_care_recent"): 1.0 - h["leave_first_stays"]}
+        chances |= {(care, "left_care_recent"): 1.0 - h["leave_later_stays"]}
+    chances |= {("left_care_recent", "left_care"): h["reentry_first_stays"]}
+    return chances | {("left_care", "left_care"): h["reentry_later_stays"]}
+
+
+def _matrix(chances: dict[tuple[str, str], Values], rows: list[str], columns: list[str], zero: Values, xp: Any) -> Any:
+    """Stack chances (..., age) into matrices (..., age, row, column), nought where none is given."""
+    places = np.zeros((len(chances), len(rows) * len(columns)))
+    for at, (row, column) in enumerate(chances):
+        places[at, rows.index(row) * len(columns) + columns.index(column)] = 1.0
+    flat = xp.stack([chance + zero for chance in chances.values()], axis=-1) @ places
+    return flat.reshape((*[flat.shape[axis] for axis in range(flat.ndim - 1)], len(rows), len(columns)))
+
+
+def _years(state: Values, arrivals: Values, h: dict[str, Values]) -> dict[str, Values]:
+    at, new = START.index, ARRIVAL.index
+    episodes = arrivals[..., new("need")] + arrivals[..., new("need_again")]
+    slow, fast = (1.0 - h["short_share"]) * h["open_late"], h["short_share"] / h["fast"]
+    recent = state[..., at("care_recent")] + state[..., at("care_again_recent")]
+    later = state[..., at("care")] + state[..., at("care_again")]
+    entries = arrivals[..., new("care")] + arrivals[..., new("care_again")] + arrivals[..., new("direct_care")]
+    return {
+        "need_years": state[..., at("in_need")] * h["open_lives"] + episodes * (slow + fast),
+        "plan_years": state[..., at("plan")] * h["on_plan_lives"] + arrivals[..., new("plan")] * h["on_plan_late"],
+        "care_years": recent * h["leave_first_lives"]
+        + later * h["leave_later_lives"]
+        + entries * h["leave_first_late"],
+    }
+
+
+def outputs(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
+    """Return what the published figures measure, as the model has it, by the names of ``pathway_figures.csv``.
+
+    Flows and stocks are per child and year of a population in which every age is alike and years repeat.
+    """
+    walked = population(rates, xp)
+    state, flow = ({n: walked[k][..., i] for i, n in enumerate(names)} for k, names in _NAMES.items())
+    total = {name: values.sum(-1) for name, values in flow.items()}
+    referrals = total["referral"] + total["referral_assessed"] + total["referral_again"]
+    episodes = total["need"] + total["need_again"]
+    unknown, referred = state["unassessed_recent"] + state["unassessed"], 1.0 - state["never_referred"]
+    in_need = referred - unknown - state["assessed_recent"] - state["assessed"]
+    entries = flow["care"] + flow["care_again"] + flow["direct_care"]
+    years = {name: walked[f"{name}_years"].sum(-1) for name in ("need", "plan", "care")}
+    found = {
+        "ever_referred": referred[..., -1],
+        "ever_assessed": (referred - unknown)[..., -1],
+        "ever_in_need": in_need[..., -1],
+        "ever_on_plan": total["plan"] * (1.0 - rates["plan_repeat"])[..., 0],
+        "ever_in_care": total["care"] + total["direct_care"],
+        "care_by_1": (flow["care"] + flow["direct_care"])[..., 0],
+        "referred_by_5": referred[..., 5],
+        "need_of_referred_by_5": in_need[..., 5] / referred[..., 5],
+        "referrals": referrals / AGES,
+        "referral_to_need": episodes / referrals,
+        "need_starts": (episodes + total["direct_care"]) / AGES,
+        "need_stock": sum(years.values()) / AGES,
+        "need_exit": (episodes + total["direct_care"]) / sum(years.values()),
+        "plan_starts": total["plan"] / AGES,
+        "plan_stock": years["plan"] / AGES,
+        "plan_exit": total["plan"] / years["plan"],
+        "plan_repeat": rates["plan_repeat"][..., 0],
+        "plans_per_need": total["plan"] / (episodes + total["direct_care"]),
+        "plans_per_referral": total["plan"] / referrals,
+        "care_starts": entries.sum(-1) / AGES,
+        "care_stock": years["care"] / AGES,
+        "care_exit": entries.sum(-1) / years["care"],
+        "care_per_plan": entries.sum(-1) / total["plan"],
+        "care_per_referral": entries.sum(-1) / referrals,
+        "care_of_need": (total["care"] + total["direct_care"]) / in_need[..., -1],
+        "care_from_need": 1.0 - total["direct_care"] / entries.sum(-1),
+    }
+    for name, (start, stop) in _spans(CARE_BANDS).items():
+        found[f"care_age_in[{name}]"] = entries[..., start:stop].sum(-1) / entries.sum(-1)
+    return found | _returns(rates, found, xp) | _leaving(state, flow, walked["hazard"]) | _durations(rates, xp)
+
+
+_NAMES = {"state": START, "arrivals": ARRIVAL}
+
+
+def _spans(bands: dict[str, int]) -> dict[str, tuple[int, int]]:
+    stops = np.cumsum(list(bands.values()))
+    return {name: (int(stop) - years, int(stop)) for (name, years), stop in zip(bands.items(), stops, strict=True)}
+
+
+def _returns(rates: dict[str, Values], found: dict[str, Values], xp: Any) -> dict[str, Values]:
+    """Give returns to referral and to care; within a year of referral, the episode's length comes off the year."""
+    r = {name: value[..., 0] for name, value in rates.items()}
+    first, later, short = r["rereferral_first"], r["rereferral_later"], r["short_share"]
+
+    def within_year(closing: Values) -> Values:
+        return 1.0 - (closing * xp.exp(-first) - first * xp.exp(-closing)) / (closing - first)
+
+    need = short * within_year(r["need_exit_fast"]) + (1.0 - short) * within_year(r["need_exit_slow"])
+    open_years = found["referral_to_need"] * (short / r["need_exit_fast"] + (1.0 - short) / r["need_exit_slow"])
+    return {
+        "rereferred_1": 1.0 - xp.exp(-first),
+        "rereferred_6": 1.0 - xp.exp(-first - 5.0 * later),
+        "rereferred_of_referred_5": 1.0 - xp.exp(-first - (4.5 - open_years) * later),
+        "rereferrals_within_12m": found["referral_to_need"] * need
+        + (1.0 - found["referral_to_need"]) * (1.0 - xp.exp(-first)),
+        "reentry_1": 1.0 - xp.exp(-r["reentry_first"]),
+        "reentry_5": 1.0 - xp.exp(-r["reentry_first"] - 4.0 * r["reentry_later"]),
+        "no_further_action": 1.0 - r["assessed"],
+    }
+
+
+def _leaving(state: dict[str, Values], flow: dict[str, Values], h: dict[str, Values]) -> dict[str, Values]:
+    """Leaving care by age, by length of stay and by whether it was the first period."""
+    gone, ends = {}, {}
+    for care, entries in (("care", flow["care"] + flow["direct_care"]), ("care_again", flow["care_again"])):
+        recent, later = state[f"{care}_recent"], state[care]
+        gone[care] = (
+            recent[..., :-1] * (1.0 - h["leave_first_stays"])
+            + later[..., :-1] * (1.0 - h["leave_later_stays"])
+            + entries * (1.0 - h["leave_first_lives"])
+        )
+        ends[care] = recent[..., -1] + later[..., -1]
+    # Of those who came in the last year, the share that leaves in this one before a year is up.
+    soon = 1.0 - h["leave_first"] * h["leave_first_stays"] / (1.0 - h["leave_first_stays"])
+    recent = (state["care_recent"] + state["care_again_recent"])[..., :-1]
+    new = flow["care"] + flow["direct_care"] + flow["care_again"]
+    everyone, at_18 = gone["care"] + gone["care_again"], ends["care"] + ends["care_again"]
+    total = everyone.sum(-1) + at_18
+    found = {
+        "care_under_1_year": (new * (1.0 - h["leave_first_lives"]) + recent * soon).sum(-1) / total,
+        "care_age_out[0_5_9]": (everyone[..., 0] + everyone[..., 5:10].sum(-1)) / total,
+        "care_age_out[18]": at_18 / total,
+        "one_period[18]": ends["care"] / at_18,
+    }
+    for name, (start, stop) in {"1_4": (1, 5), "10_15": (10, 16), "16": (16, 17), "17": (17, 18)}.items():
+        found[f"care_age_out[{name}]"] = everyone[..., start:stop].sum(-1) / total
+    for name, (start, stop) in {"1_4": (1, 5), "10_15": (10, 16), "16_17": (16, 18)}.items():
+        found[f"one_period[{name}]"] = gone["care"][..., start:stop].sum(-1) / everyone[..., start:stop].sum(-1)
+    return found
+
+
+def _durations(rates: dict[str, Values], xp: Any) -> dict[str, Values]:
+    """Lengths of episodes of need (a plan within them) and of plans, by the bands of the published tables, in years."""
+    r = {name: value[..., 0] for name, value in rates.items()}
+    leaving = r["need_exit_slow"] + r["plan_start"]
+
+    def need(t: float) -> Values:
+        fast, slow, plan = xp.exp(-r["need_exit_fast"] * t), xp.exp(-leaving * t), xp.exp(-r["plan_exit"] * t)
+        within = slow + r["plan_start"] * (plan - slow) / (leaving - r["plan_exit"])
+        return r["short_share"] * fast + (1.0 - r["short_share"]) * within
+
+    def plan(t: float) -> Values:
+        return xp.exp(-r["plan_exit"] * t)
+
+    found, ends = {}, (0.0, 0.25, 0.5, 1.0, 2.0)
+    for name, lasts in (("need_lasts", need), ("plan_lasts", plan)):
+        left = [lasts(t) for t in ends] + [0.0 * leaving]
+        for band, before, after in zip("abcde", left, left[1:], strict=False):
+            found[f"{name}[{band}]"] = before - after
+    return found
+
+
+def care_within_years(rates: dict[str, np.ndarray], years: int) -> np.ndarray:
+    """Return the share of children (draw) who are looked after within some years of their first referral."""
+    walked = population(rates)
+    first = walked["state"][..., :-1, START.index("never_referred")] * _share_referred(walked["hazard"])
+    care, reached = [ARRIVAL.index(name) for name in ("care", "direct_care")], 0.0
+    for age in range(AGES):
+        entered = walked["onward"][:, age, ARRIVAL.index("referral"), care].sum(-1)
+        state = walked["settle"][:, age, ARRIVAL.index("referral")]
+        for later in range(age + 1, min(age + 1 + years, AGES)):
+            entered = entered + (state[:, None, :] @ walked["arriving"][:, later][:, :, care])[:, 0].sum(-1)
+            state = (state[:, None, :] @ walked["step"][:, later])[:, 0]
+        reached = reached + first[:, age] * entered
+    return np.asarray(reached / first.sum(-1))
+
+
+def _share_referred(h: dict[str, Values]) -> Values:
+    return h["referral"] * (1.0 - h["new_stays"]) / h["new"]
+
+
+def long_stays(rates: dict[str, np.ndarray], low: int, high: int) -> np.ndarray:
+    """Return the share (draw) of those who leave care, at eighteen too, after ``low`` to ``high`` years."""
+    walked = population(rates)
+    h = walked["hazard"]
+    flow = walked["arrivals"][..., [ARRIVAL.index(n) for n in ("care", "care_again", "direct_care")]].sum(-1)
+    left = np.zeros(flow.shape[0])
+    for age in range(AGES):
+        stay = flow[:, age] * h["leave_first_lives"][:, age]
+        for length in range(1, AGES + 1):
+            at = age + length
+            if at >= AGES:  # comes of age
+                left += stay * (low <= length < high)
+                break
+            lasts = (h["leave_first_stays"] if length == 1 else h["leave_later_stays"])[:, at]
+            left += stay * (1.0 - lasts) * (low <= length < high)
+            stay = stay * lasts
+    return np.asarray(left / flow.sum(-1))
