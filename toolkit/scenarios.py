@@ -96,6 +96,7 @@ class Scenario(_Frozen):
     price_base: Annotated[str, Field(pattern=r"^\d{4}/\d{2}$")] = "2025/26"
     discount_schedule: str = "green_book_2026_standard"
     outcomes: tuple[str, ...] = OUTCOMES
+    extra_layers: tuple[str, ...] = ()  # layers of life that are off by default
     option: Option
     effect: Effect = Effect()
     adjustments: Adjustments = Adjustments()
