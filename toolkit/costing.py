@@ -8,6 +8,7 @@ whom, in which account it first counts, and what it already contains. Each tag o
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+import numba
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -105,8 +106,8 @@ def _apart(rule: str, quantities: list[str], given: Mapping[str, str]) -> bool:
     return sum(given.get(name, "") != rule.removeprefix("given_") for name in quantities) <= 1
 
 
-def unit_prices(rows: pd.DataFrame, draws: xr.Dataset, *, local_price: xr.Dataset, shares: xr.Dataset) -> xr.DataArray:
-    """Price of one unit of each component (chain, draw, component), GBP in the price base.
+def unit_prices(rows: pd.DataFrame, draws: xr.Dataset) -> xr.DataArray:
+    """Price of one unit of each component in England (component, chain, draw), GBP in the price base.
 
     Parameters
     ----------
@@ -114,10 +115,6 @@ def unit_prices(rows: pd.DataFrame, draws: xr.Dataset, *, local_price: xr.Datase
         From :func:`components`.
     draws
         Sampled figures.
-    local_price
-        The area's price over England's by ``local_price`` name (chain, draw).
-    shares
-        What part of a price is a component's, by ``local_share`` name (scalars), from ``evidence.placement_shares``.
     """
     parts = []
     for row in rows.itertuples():
@@ -127,13 +124,35 @@ def unit_prices(rows: pd.DataFrame, draws: xr.Dataset, *, local_price: xr.Datase
             price = price * (1.0 - share if row.share_complement == "yes" else share)
         if row.times_role:
             price = price * draws[row.times_role]
-        if row.local_price:
-            price = price * local_price[row.local_price]
-        if row.local_share:
-            price = price * float(shares[row.local_share])
         parts.append(price.drop_attrs() * float(str(row.sign)))
     prices = xr.concat(parts, xr.Variable("component", list(rows.index)), coords="minimal", compat="override")
-    return prices.assign_coords(labels(rows)).assign_attrs(units="GBP", price_base=draws.attrs["price_base"])
+    prices = prices.transpose("component", *SAMPLE_DIMS).assign_coords(labels(rows))
+    return prices.assign_attrs(units="GBP", price_base=draws.attrs["price_base"])
+
+
+def local_prices(
+    prices: xr.DataArray, rows: pd.DataFrame, *, local_price: xr.Dataset, shares: xr.Dataset
+) -> xr.DataArray:
+    """Price of one unit of each component in one area (component, chain, draw).
+
+    Parameters
+    ----------
+    prices
+        Of England, from :func:`unit_prices`.
+    rows
+        From :func:`components`.
+    local_price
+        The area's price over England's by ``local_price`` name (chain, draw).
+    shares
+        What part of a price is a component's, by ``local_share`` name (scalars), from ``evidence.placement_shares``.
+    """
+    own = prices.copy()
+    for index, (name, share) in enumerate(zip(rows["local_price"], rows["local_share"], strict=True)):
+        if name:
+            own.values[index] *= local_price[name].transpose(*SAMPLE_DIMS).values
+        if share:
+            own.values[index] *= float(shares[share])
+    return own
 
 
 def labels(rows: pd.DataFrame) -> dict[str, tuple[str, np.ndarray]]:
@@ -245,7 +264,10 @@ def event_values(lives: xr.DataArray, rows: pd.DataFrame, prices: xr.DataArray) 
     unit = unit.reshape(len(rows), *(1 for _ in ["year", *middle]), *unit.shape[1:])
     index = quantities.get_index("quantity").get_indexer(pd.Index(rows["quantity"]))
     axes = {dim: quantities[dim].values for dim in quantities.dims[1:]}
-    return _labelled(quantities.values[index] * unit, axes, prices)
+    values = np.empty((len(rows), *quantities.shape[1:]), dtype=np.float32)
+    for row, quantity in enumerate(index):
+        np.multiply(quantities.values[quantity], unit[row], out=values[row], casting="same_kind")
+    return _labelled(values, axes, prices)
 
 
 def over_years(values: xr.DataArray, growth: xr.DataArray, spread: xr.DataArray) -> xr.DataArray:
@@ -338,15 +360,26 @@ def lifetime_cost(
         From :func:`components`, :func:`unit_prices` and :func:`lifetime_weights`.
     """
     middle = [dim for dim in profile.dims if dim not in ("quantity", "year", *SAMPLE_DIMS)]
-    within = profile.sel(year=profile["year"].values[profile["year"].values <= int(weights["event_year"].max())])
-    events = within.transpose("quantity", *middle, "year", *SAMPLE_DIMS)
-    spans = weights.sel(event_year=events["year"].values).transpose("component", "event_year", *SAMPLE_DIMS)
-    unit = prices.transpose("component", *SAMPLE_DIMS).values
-    value = np.stack(
-        [
-            np.einsum("...ycd,ycd,cd->...cd", events.sel(quantity=name).values, spans.values[index], unit[index])
-            for index, name in enumerate(rows["quantity"])
-        ]
-    )
+    first, horizon = int(profile["year"][0]), weights.sizes["event_year"]
+    events = profile.isel(year=slice(0, horizon - first)).transpose(*middle, "quantity", "year", *SAMPLE_DIMS)
+    spans = weights.isel(event_year=slice(first, first + events.sizes["year"]))  # a view: years follow one another
+    spans = spans.transpose("component", "event_year", *SAMPLE_DIMS)
+    draws = prices.transpose("component", *SAMPLE_DIMS).values.reshape(len(rows), -1)
+    flat = events.values.reshape(-1, events.sizes["quantity"], events.sizes["year"], draws.shape[1])
+    index = events.get_index("quantity").get_indexer(pd.Index(rows["quantity"]))
+    value = np.stack([_worth(one, index, spans.values.reshape(*spans.shape[:2], -1), draws) for one in flat], axis=1)
     axes = {dim: events[dim].values for dim in (*middle, *SAMPLE_DIMS)}
-    return _labelled(value, axes, prices)
+    return _labelled(value.reshape(len(rows), *(len(axis) for axis in axes.values())), axes, prices)
+
+
+@numba.njit(cache=True, nogil=True)
+def _worth(events, index, weights, unit):  # type: ignore[no-untyped-def]
+    """Sum over years of events (quantity, year, draw) x weight (component, year, draw), times unit price."""
+    value = np.zeros(unit.shape)
+    for c in range(index.size):
+        for y in range(events.shape[1]):
+            for s in range(unit.shape[1]):
+                value[c, s] += events[index[c], y, s] * weights[c, y, s]
+        for s in range(unit.shape[1]):
+            value[c, s] *= unit[c, s]
+    return value

@@ -136,6 +136,7 @@ class _Desk:
         )
         self.quantities = [*pathways.QUANTITIES, *self.layers.index]
         self.rows = rows[rows["quantity"].isin(self.quantities)]  # layers that are off are not priced
+        self.prices = costing.unit_prices(self.rows, draws)
         self.shares = pathways.adjustment_shares(self.quantities, self.layers, draws)
         self.before = before_adjustments(scenario)
         self._timing()
@@ -172,11 +173,8 @@ class _Place:
         self.stats = desk.base.sel(area=area)
         self.baseline = desk.baseline.sel(area=area, drop=True)
         self.levels = desk.levels.sel(area=area)
-        self.prices = costing.unit_prices(
-            desk.rows,
-            desk.draws,
-            local_price=desk.local.sel(area=area, drop=True),
-            shares=desk.placements.sel(area=area),
+        self.prices = costing.local_prices(
+            desk.prices, desk.rows, local_price=desk.local.sel(area=area), shares=desk.placements.sel(area=area)
         )
         self.hazards = pathways.localise(self.baseline, desk.national, self.stats, desk.draws, desk.scenario)
         self.child_rates = pathways.child_rates(desk.layers, desk.layer_rates, desk.draws, self.levels)
@@ -204,7 +202,7 @@ class _Place:
 
     def _change(self, source: str, strength: float, delivered: float, adjustments: Adjustments) -> xr.DataArray:
         """Return what help changes in the life of a child reached, as far as it is additional (quantity, year, ...)."""
-        held = source, strength, delivered
+        held = source, strength, delivered if self.scenario.effect.detection else strength
         if held not in self._changes:
             moved = pathways.with_effects(self.hazards, self.desk.effects.sel(source=source, drop=True))
             helped = self._walk(moved, strength, delivered)

@@ -30,20 +30,26 @@ def exposure(entry_weight: xr.DataArray, from_age: int, to_age: int) -> xr.DataA
     from_age, to_age
         First and last age, in completed years at the start of the year.
     """
-    lived = [_aged(entry_weight, year, from_age, to_age) for year in range(AGES + 1)]
-    lived[0] = lived[0] / 2
-    return xr.concat(lived, xr.Variable("year", np.arange(AGES + 1)), coords="minimal", compat="override")
+    years = np.arange(AGES + 1)
+    lived = _aged(years, from_age, to_age) * np.where(years == 0, 0.5, 1.0)[:, None]
+    return _over_ages(lived, entry_weight)
 
 
 def turning(entry_weight: xr.DataArray, age: int) -> xr.DataArray:
     """Return the share of children who are of one age, at which something happens once, by year (year, ...)."""
-    there = [_aged(entry_weight, year, age, age) for year in range(AGES + 1)]
-    return xr.concat(there, xr.Variable("year", np.arange(AGES + 1)), coords="minimal", compat="override")
+    return _over_ages(_aged(np.arange(AGES + 1), age, age), entry_weight)
 
 
-def _aged(entry_weight: xr.DataArray, year: int, from_age: int, to_age: int) -> xr.DataArray:
-    ages = entry_weight["age"] + year
-    return entry_weight.where((ages >= from_age) & (ages <= to_age), 0.0).sum("age")
+def _aged(years: np.ndarray, from_age: int, to_age: int) -> np.ndarray:
+    """Tell, by year since entry and age at entry, who is of these ages (year, age)."""
+    ages = years[:, None] + np.arange(AGES)
+    return np.asarray((ages >= from_age) & (ages <= to_age), dtype=float)
+
+
+def _over_ages(values: np.ndarray, entry_weight: xr.DataArray) -> xr.DataArray:
+    by_age = xr.DataArray(values, dims=("year", "age"), coords={"year": np.arange(AGES + 1)})
+    weighed: xr.DataArray = xr.dot(by_age, entry_weight.drop_vars("age", errors="ignore"), dim="age")
+    return weighed
 
 
 def comparator(

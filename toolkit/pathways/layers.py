@@ -192,15 +192,19 @@ def whole_lives(lives: xr.Dataset, rates: xr.DataArray, layers: pd.DataFrame) ->
     DataArray
         Over the years of both. An adult layer's quantity is the sum over its ages, dated in the year of turning 18.
     """
-    lived = [duration(layers.loc[name]) for name in rates["layer"].values]
-    spans = rates.drop_vars("layer") * xr.DataArray(np.array(lived), dims="layer")
-    adult: xr.DataArray = xr.dot(lives["cells"], spans, dim="cell")
-    adult = adult.rename(layer="quantity", year_of_18="year").assign_coords(quantity=rates["layer"].values)
-    years = adult["year"].values
-    events = (
-        lives["events"].reindex(year=years, fill_value=0.0) if len(years) > lives.sizes["year"] else lives["events"]
-    )
-    return xr.concat([events, adult.transpose(*events.dims)], "quantity", join="exact", coords="minimal")
+    lived = np.array([duration(layers.loc[name]) for name in rates["layer"].values]).reshape(-1, 1, 1, 1)
+    rate = rates.transpose("layer", "cell", *SAMPLE_DIMS).values * lived
+    adult = np.einsum("...cyij,lcij->...lyij", lives["cells"].values, rate)
+    events = lives["events"]
+    years = max(events.sizes["year"], lives.sizes["year_of_18"])
+    shape = list(events.shape)
+    shape[-4:-2] = events.sizes["quantity"] + len(lived), years
+    whole = np.zeros(shape)
+    whole[..., : events.sizes["quantity"], : events.sizes["year"], :, :] = events.values
+    whole[..., events.sizes["quantity"] :, : lives.sizes["year_of_18"], :, :] = adult
+    names = {"quantity": [*events["quantity"].values, *rates["layer"].values], "year": np.arange(years)}
+    coords = {dim: names.get(str(dim), events[dim].values) for dim in events.dims}
+    return xr.DataArray(whole, coords, events.dims, attrs=lives.attrs)
 
 
 def age_spread(layers: pd.DataFrame) -> dict[str, np.ndarray]:
