@@ -106,8 +106,8 @@ def _apart(rule: str, quantities: list[str], given: Mapping[str, str]) -> bool:
     return sum(given.get(name, "") != rule.removeprefix("given_") for name in quantities) <= 1
 
 
-def unit_prices(rows: pd.DataFrame, draws: xr.Dataset) -> xr.DataArray:
-    """Price of one unit of each component in England (component, chain, draw), GBP in the price base.
+def unit_prices(rows: pd.DataFrame, draws: xr.Dataset, *, local_price: xr.Dataset, shares: xr.Dataset) -> xr.DataArray:
+    """Price of one unit of each component (component, chain, draw), GBP in the price base.
 
     Parameters
     ----------
@@ -115,44 +115,31 @@ def unit_prices(rows: pd.DataFrame, draws: xr.Dataset) -> xr.DataArray:
         From :func:`components`.
     draws
         Sampled figures.
-    """
-    parts = []
-    for row in rows.itertuples():
-        price = draws[row.price_role]
-        if row.share_role:
-            share = draws[row.share_role]
-            price = price * (1.0 - share if row.share_complement == "yes" else share)
-        if row.times_role:
-            price = price * draws[row.times_role]
-        parts.append(price.drop_attrs() * float(str(row.sign)))
-    prices = xr.concat(parts, xr.Variable("component", list(rows.index)), coords="minimal", compat="override")
-    prices = prices.transpose("component", *SAMPLE_DIMS).assign_coords(labels(rows))
-    return prices.assign_attrs(units="GBP", price_base=draws.attrs["price_base"])
-
-
-def local_prices(
-    prices: xr.DataArray, rows: pd.DataFrame, *, local_price: xr.Dataset, shares: xr.Dataset
-) -> xr.DataArray:
-    """Price of one unit of each component in one area (component, chain, draw).
-
-    Parameters
-    ----------
-    prices
-        Of England, from :func:`unit_prices`.
-    rows
-        From :func:`components`.
     local_price
         The area's price over England's by ``local_price`` name (chain, draw).
     shares
         What part of a price is a component's, by ``local_share`` name (scalars), from ``evidence.placement_shares``.
     """
-    own = prices.copy()
-    for index, (name, share) in enumerate(zip(rows["local_price"], rows["local_share"], strict=True)):
-        if name:
-            own.values[index] *= local_price[name].transpose(*SAMPLE_DIMS).values
-        if share:
-            own.values[index] *= float(shares[share])
-    return own
+
+    def figure(name: str, among: xr.Dataset = draws) -> np.ndarray:
+        return np.asarray(among[name].transpose(*SAMPLE_DIMS).values)
+
+    parts = []
+    for row in rows.to_dict("records"):
+        price = row["sign"] * figure(row["price_role"])
+        if row["share_role"]:
+            share = figure(row["share_role"])
+            price = price * (1.0 - share if row["share_complement"] == "yes" else share)
+        if row["times_role"]:
+            price = price * figure(row["times_role"])
+        if row["local_price"]:
+            price = price * figure(row["local_price"], local_price)
+        if row["local_share"]:
+            price = price * float(shares[row["local_share"]])
+        parts.append(price)
+    coords = {"component": list(rows.index), **{dim: draws[dim].values for dim in SAMPLE_DIMS}}
+    prices = xr.DataArray(np.array(parts), coords, ("component", *SAMPLE_DIMS))
+    return prices.assign_coords(labels(rows)).assign_attrs(units="GBP", price_base=draws.attrs["price_base"])
 
 
 def labels(rows: pd.DataFrame) -> dict[str, tuple[str, np.ndarray]]:
@@ -250,7 +237,7 @@ def event_values(lives: xr.DataArray, rows: pd.DataFrame, prices: xr.DataArray) 
 
     Returns
     -------
-    DataArray (component, year, ..., chain, draw), GBP. It can be summed over areas before :func:`over_years`, since
+    DataArray (component, event_year, ..., chain, draw), GBP. It can be summed over areas before :func:`over_years`, since
     only prices differ between areas and not their timing.
     """
     aligned(lives, prices)
@@ -263,7 +250,7 @@ def event_values(lives: xr.DataArray, rows: pd.DataFrame, prices: xr.DataArray) 
     unit = prices.transpose("component", *SAMPLE_DIMS).values
     unit = unit.reshape(len(rows), *(1 for _ in ["year", *middle]), *unit.shape[1:])
     index = quantities.get_index("quantity").get_indexer(pd.Index(rows["quantity"]))
-    axes = {dim: quantities[dim].values for dim in quantities.dims[1:]}
+    axes = {"event_year" if dim == "year" else dim: quantities[dim].values for dim in quantities.dims[1:]}
     values = np.empty((len(rows), *quantities.shape[1:]), dtype=np.float32)
     for row, quantity in enumerate(index):
         np.multiply(quantities.values[quantity], unit[row], out=values[row], casting="same_kind")
@@ -284,15 +271,15 @@ def over_years(values: xr.DataArray, growth: xr.DataArray, spread: xr.DataArray)
     -------
     DataArray (component, year, ..., chain, draw), GBP a year in the price base.
     """
-    aligned(values.isel(year=0), growth.isel(year=0))
-    matrices = spread.sel(event_year=values["year"].values)
+    aligned(values.isel(event_year=0), growth.isel(year=0))
+    matrices = spread.sel(event_year=values["event_year"].values)
     paid = np.empty((values.sizes["component"], spread.sizes["year"], *values.shape[2:]))
     for index, matrix in enumerate(matrices.transpose("component", "year", "event_year").values):
         events = values.values[index]
         np.matmul(matrix, events.reshape(events.shape[0], -1), out=paid[index].reshape(matrix.shape[0], -1))
     rise = growth.transpose("component", "year", *SAMPLE_DIMS).values
     paid *= rise.reshape(*rise.shape[:2], *(1 for _ in values.dims[2:-2]), *rise.shape[2:])
-    axes = {dim: (spread if dim == "year" else values)[dim].values for dim in values.dims[1:]}
+    axes = {"year": spread["year"].values, **{dim: values[dim].values for dim in values.dims[2:]}}
     return _labelled(paid, axes, values)
 
 

@@ -66,7 +66,8 @@ def price(
     local = xr.concat(by_area, xr.Variable("area", areas), coords="minimal", compat="override")
     # The programme is no part of anyone's collective cost: nought there, so that components match.
     lives = total["lives"].reindex(year=np.arange(scenario.horizon), fill_value=0.0)
-    rest = total.drop_vars(["spend", "cost", "lives"]).drop_dims("year").assign(lives=lives).merge(local, join="exact")
+    rest = total[["curve_avoided", "curve_spend", *(["benefit_before"] if desk.before else [])]].assign(lives=lives)
+    rest = rest.merge(local, join="exact")
     return rest.reindex(component=cost["component"], fill_value=0.0).assign(cost=cost)
 
 
@@ -136,7 +137,6 @@ class _Desk:
         )
         self.quantities = [*pathways.QUANTITIES, *self.layers.index]
         self.rows = rows[rows["quantity"].isin(self.quantities)]  # layers that are off are not priced
-        self.prices = costing.unit_prices(self.rows, draws)
         self.shares = pathways.adjustment_shares(self.quantities, self.layers, draws)
         self.before = before_adjustments(scenario)
         self._timing()
@@ -173,8 +173,8 @@ class _Place:
         self.stats = desk.base.sel(area=area)
         self.baseline = desk.baseline.sel(area=area, drop=True)
         self.levels = desk.levels.sel(area=area)
-        self.prices = costing.local_prices(
-            desk.prices, desk.rows, local_price=desk.local.sel(area=area), shares=desk.placements.sel(area=area)
+        self.prices = costing.unit_prices(
+            desk.rows, desk.draws, local_price=desk.local.sel(area=area), shares=desk.placements.sel(area=area)
         )
         self.hazards = pathways.localise(self.baseline, desk.national, self.stats, desk.draws, desk.scenario)
         self.child_rates = pathways.child_rates(desk.layers, desk.layer_rates, desk.draws, self.levels)

@@ -65,6 +65,7 @@ TABLES = _layouts(
       in_use reason
     evidence/layer_rates: layer group role times_role local reason
     evidence/overlaps: tag rule reason
+    evidence/totals_compared: id ours_is reading account select_by selected per alike reason
     evidence/cost_pools: pool id reason
     evidence/discount_schedules: schedule from_year to_year rate vintage source confidence note
     statistics/measures: measure theme unit year_type first_year last_year n_las n_rows n_values n_suppressed
@@ -86,6 +87,7 @@ TABLES = _layouts(
       seed settings versions
     reference/backtest: indicator part forecast cells crps coverage_90 model_ratio model_ratio_se model_is
       events_model_ratio events_model_ratio_se events_model_is last_year converged seed settings versions
+    reference/reconciliation: id metric published unit price_year ours low high ratio alike reason seed settings
     statistics/sources: source_id title publisher year_edition licence url retrieved_via remark
     """
 )
@@ -156,6 +158,11 @@ CHOICES: dict[str, Collection[str]] = {
     "kind": ("outcome", "payer", "measure"),
     "stage": ("child", "adult"),
     "rate_is": ("per_year", "ever"),
+    "alike": ("full", "part", "no"),
+    "ours_is": ("", "annual", "lifetime", "bcr", "role"),
+    "reading": ("", "gross", "excess"),
+    "select_by": ("", "component", "outcome", "payer"),
+    "per": ("", "total", "child"),
     "given": ("", "grade", "justice"),
     "rule": ("once", "apart", "given_grade", "given_justice", "never"),
     "spread_basis": ("sum", "present_value", "ages"),
@@ -176,6 +183,7 @@ MEANINGS = {  # of columns whose name does not say it
     "poolable": "0: never pooled with programmes",
     "quantity": "which column of the row value, low and high are",
     "expected_low": "least value of a check that a right model would show in 99 cases of 100, cells independent",
+    "alike": "full: of the same scope but for year and place; part: of a narrower or wider one; no: cannot be compared",
     "rate_is": "per_year: a share in each year of the ages; ever: reached at some time within them",
     "given": "grade: net of what the grade at 16 explains; justice: of those who never entered youth justice",
     "times_role": "role of a figure that multiplies, such as years for each event",

@@ -14,6 +14,7 @@ from toolkit.pathways.cohort import AGES, EXAM_AGE, JUSTICE_AGE
 from toolkit.pathways.layers import CELLS, duration, everyone_rates, moved
 from toolkit.schema import SAMPLE_DIMS, InputError
 
+YEARS = xr.DataArray(np.arange(AGES + 1), dims="year", coords={"year": np.arange(AGES + 1)})
 OPEN_YEARS = ("first_need_years", "repeat_need_years", "plan_years")  # together, the years a case is open
 IN_NEED = (*OPEN_YEARS, "plan_starts")
 ADJUSTED = {"first_time_entries": "adjustment_youth_justice", "below_grade_4": "adjustment_gcse"}
@@ -30,26 +31,16 @@ def exposure(entry_weight: xr.DataArray, from_age: int, to_age: int) -> xr.DataA
     from_age, to_age
         First and last age, in completed years at the start of the year.
     """
-    years = np.arange(AGES + 1)
-    lived = _aged(years, from_age, to_age) * np.where(years == 0, 0.5, 1.0)[:, None]
-    return _over_ages(lived, entry_weight)
+    half = xr.where(YEARS == 0, 0.5, 1.0)
+    return turning(entry_weight, from_age, to_age) * half
 
 
-def turning(entry_weight: xr.DataArray, age: int) -> xr.DataArray:
-    """Return the share of children who are of one age, at which something happens once, by year (year, ...)."""
-    return _over_ages(_aged(np.arange(AGES + 1), age, age), entry_weight)
-
-
-def _aged(years: np.ndarray, from_age: int, to_age: int) -> np.ndarray:
-    """Tell, by year since entry and age at entry, who is of these ages (year, age)."""
-    ages = years[:, None] + np.arange(AGES)
-    return np.asarray((ages >= from_age) & (ages <= to_age), dtype=float)
-
-
-def _over_ages(values: np.ndarray, entry_weight: xr.DataArray) -> xr.DataArray:
-    by_age = xr.DataArray(values, dims=("year", "age"), coords={"year": np.arange(AGES + 1)})
-    weighed: xr.DataArray = xr.dot(by_age, entry_weight.drop_vars("age", errors="ignore"), dim="age")
-    return weighed
+def turning(entry_weight: xr.DataArray, from_age: int, to_age: int) -> xr.DataArray:
+    """Return the share of children who are between two ages at the start of each year since entry (year, ...)."""
+    ages = entry_weight["age"] + YEARS
+    there = ((ages >= from_age) & (ages <= to_age)).astype(float)
+    share: xr.DataArray = xr.dot(there, entry_weight, dim="age")
+    return share
 
 
 def comparator(
@@ -99,7 +90,7 @@ def comparator(
         if name in rate:
             first = JUSTICE_AGE if name == "first_time_entries" else 0
             once = name == "below_grade_4"
-            lived = turning(entry_weight, EXAM_AGE) if once else exposure(entry_weight, first, AGES - 1)
+            lived = turning(entry_weight, EXAM_AGE, EXAM_AGE) if once else exposure(entry_weight, first, AGES - 1)
             parts.append(rate[name] * lived)
         elif name in everyone["layer"].values:
             parts.append(everyone.sel(layer=name, drop=True) * _lived(layers, name, entry_weight))
@@ -112,7 +103,7 @@ def comparator(
 def _lived(layers: pd.DataFrame, name: str, entry_weight: xr.DataArray) -> xr.DataArray:
     layer = layers.loc[[name]].iloc[0]
     if layer["stage"] == "adult":
-        return turning(entry_weight, AGES) * duration(layer)
+        return turning(entry_weight, AGES, AGES) * duration(layer)
     return exposure(entry_weight, int(layer["from_age"]), int(layer["to_age"]))
 
 
@@ -153,6 +144,19 @@ def adjustment_shares(quantities: Sequence[str], layers: pd.DataFrame, draws: xr
     return xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
 
 
+def excess(quantity: xr.DataArray, others: xr.DataArray, shares: xr.DataArray) -> xr.DataArray:
+    """Return the part of each quantity that goes beyond the comparator and would vanish with the outcome.
+
+    Parameters
+    ----------
+    quantity, others
+        Of children known to social care, and as it would be at the rates of all children (quantity, ...).
+    shares
+        From :func:`adjustment_shares`.
+    """
+    return (quantity - others) * shares
+
+
 def cross_section(
     quantities: Sequence[str],
     baseline: xr.DataArray,
@@ -163,9 +167,10 @@ def cross_section(
 ) -> xr.DataArray:
     """Return one year's quantities in an area among people once known to social care (quantity, chain, draw).
 
-    Referrals, children in need and looked after and in-need pupils are this year's counts; first-time entrants known
-    to social care are the area's entrants times the share that children ever in need make up. Layers are not counted
-    by contact with social care: theirs are what a year brings if every cohort that entered lived as today's does.
+    Referrals and children in need and looked after are this year's counts; first-time entrants known to social care
+    are the area's entrants times the share that children ever in need make up. Grades and layers are not counted by
+    earlier contact: theirs are what a year brings if every cohort that entered lived as today's does. At the
+    comparator's rates the same people have, a year, what an entering cohort has over its lives.
 
     Parameters
     ----------
@@ -185,7 +190,6 @@ def cross_section(
         "care_entries": rate["care_starts"] * float(statistics["population_0_17"]),
         "care_years": xr.ones_like(known) * float(statistics["children_looked_after"]),
         "first_time_entries": rate["first_time_entrants"] * float(statistics["population_10_17"]) * known,
-        "below_grade_4": (1.0 - rate["gcse_grade_4"]) * float(statistics["gcse_pupils"]),
     }
     steady = usual.sum("year") * entering
     parts = [counted[name] if name in counted else steady.sel(quantity=name, drop=True) for name in quantities]
