@@ -163,8 +163,8 @@ def measures(run: Run) -> dict[str, tuple[Any, str]]:
         ("Net present social value", npsv.sel(account="social", drop=True)),
     ):
         each = appraisal.per_child_and_family(value, children=child, children_per_family=families)
-        found[f"{label}, each child"] = each["per_child"], "pounds"
-        found[f"{label}, each family"] = each["per_family"], "pounds"
+        found[f"{label}, each child"] = each["per_child"], "money"
+        found[f"{label}, each family"] = each["per_family"], "money"
     return found
 
 
@@ -200,7 +200,7 @@ def sentences(run: Run, found: Analysis) -> list[str]:
             f"families helped, if what costs £1 today cost {w.pence(1 / even)}."
         )
     lines.append(f"On what is known now the better choice for society is {best}.")
-    lines.append(said.worth_of_certainty(evpi, best="it"))
+    lines.append(said.worth_of_certainty(evpi, best="that"))
     lines.append(said.most_useful(found.knowing.information, names=found.knowing.names))
     if found.studies is not None and evpi > 0:
         top = found.studies.isel(study=int(found.studies["evsi"].values.argmax()))

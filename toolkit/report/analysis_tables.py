@@ -17,7 +17,7 @@ from toolkit.report.value_of_knowing import knowing_table
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 RUNNING_YEARS = (5, 10, 30)
-SHOWN_POINTS, LONGEST = 11, 15
+SHOWN_POINTS, LONGEST, FEWEST = 11, 15, 3
 PARTS = ("expected", "lower", "upper")
 
 
@@ -46,7 +46,8 @@ def medium_term(run: Run, view: xr.DataArray) -> Table:
     """Return the council's budget lines, the net and its running total, in the cash of each year."""
     lines = {str(line): view.sel(line=line, drop=True) for line in view["line"].values}
     named = {"net": "Net in the year", "cumulative": "Running total"}
-    frame = spread(run, {named.get(line, w.label(line)): part for line, part in lines.items()}, "year")
+    order = [*named, *(line for line in lines if line not in named)]
+    frame = spread(run, {named.get(line, w.label(line)): lines[line] for line in order}, "year")
     single = [(w.label(line), part) for line in lines if line not in named for part in ("lower", "upper")]
     frame = frame.drop(columns=single).set_axis(view["financial_year"].values.astype(str))
     note = (
@@ -60,8 +61,8 @@ def medium_term(run: Run, view: xr.DataArray) -> Table:
 def by_year(run: Run) -> Table:
     """Return each payer's discounted running total after some years."""
     running = a.running_position(run)
-    last = int(running["year"].max())
-    chosen = [year for year in RUNNING_YEARS if year <= last] + [last + 1] * (last + 1 not in RUNNING_YEARS)
+    whole = running.sizes["year"]
+    chosen = sorted({*(n for n in RUNNING_YEARS if n <= whole), whole})
     frame = spread(run, {f"After {n} years": running.sel(year=n - 1, drop=True) for n in chosen}, "payer")
     note = (
         f"Present value, {basis(run)}; year 1 is {w.financial_year(run.scenario.first_year, 0)}. Cost avoided less "
@@ -132,11 +133,12 @@ def bridge(run: Run, stepped: xr.Dataset) -> Table:
     }
     frame = spread(run, arrays, "step")
     frame.insert(0, ("Set at", ""), ["" if np.isnan(v) else f"{v:g}" for v in stepped["value"].values])
+    frame = frame.where(frame.ne(0) | frame["Set at", ""].eq("").to_numpy()[:, None])
     note = (
-        f"Net present value, {basis(run)}. The first row has every adjustment at rest, the last is the run's "
-        "own; each row between is what switching that adjustment on adds. Adjustments multiply, so each part depends "
-        "on the order. Attribution, deadweight and displacement rest by default because trial and panel effects are "
-        "already net of them, take-up because costs and effects are for families served."
+        f"Net present value, {basis(run)}. The first row has every adjustment at rest, the last is the run's own; each "
+        "row between is what switching that adjustment on adds, a dash if it rests. Adjustments multiply, so each "
+        "part depends on the order. Attribution, deadweight and displacement rest by default because trial and panel "
+        "effects are already net of them, take-up because costs and effects are for families served."
     )
     kinds = dict.fromkeys(arrays, "money") | {"Set at": "text"}
     return Table("From the unadjusted to the adjusted value", "Adjustment", frame, kinds, note=note)
@@ -164,7 +166,9 @@ def otherwise(run: Run) -> Table:
 
 def moves(run: Run, found: Analysis) -> Table:
     """Return what each uncertain thing does to the answer at its ends, and where it would flip it."""
-    bars = found.knowing.tornado.isel(parameter=slice(0, LONGEST))
+    whole = found.knowing.tornado
+    told = min(LONGEST, max(FEWEST, int((whole["swing"] > whole["noise_floor"]).sum())))
+    bars = whole.isel(parameter=slice(0, told))
     flips = found.knowing.switching.sel(parameter=bars["parameter"])
     names = _bare(found.knowing.names)
     columns: dict[str, tuple[Any, str]] = {
@@ -173,16 +177,16 @@ def moves(run: Run, found: Analysis) -> Table:
         "Answer at its low end": (bars["at_lower"].values, "money"),
         "Answer at its high end": (bars["at_upper"].values, "money"),
         "Flips the answer at": (flips["switching_value"].values, "figure"),
-        "Chance it lies beyond": (flips["probability"].values, "share"),
+        "Chance it lies beyond": (flips["probability"].where(flips["probability"] > 0).values, "share"),
     }
     for heading in ("Its low end", "Its high end", "Flips the answer at"):
         columns[heading] = (np.array([float(f"{x:.3g}") for x in columns[heading][0]]), "figure")
     note = (
         f"Expected net present social value, {run.scenario.price_base} prices, if one thing alone were known to lie at "
-        f"an end of its {float(bars.attrs['level']):.0%} interval; the widest first, of "
-        f"{found.knowing.tornado.sizes['parameter']}. Effects are log risk ratios (attainment: standard deviations) at "
-        "a new site, before replication. Flips: where the expected value would be nil; a dash means nowhere within the "
-        "draws, whatever else holds."
+        f"an end of its {float(bars.attrs['level']):.0%} interval; the widest first, of {whole.sizes['parameter']}. "
+        f"Swings under {w.money(float(whole['noise_floor']))} may be noise of the draws. Effects are log risk ratios "
+        "(attainment: standard deviations) at a new site, before replication. Flips: where the expected value would be "
+        "nil; a dash means nowhere within the draws, whatever else holds."
     )
     index = [names[str(one)] for one in bars["parameter"].values]
     return plain("What moves the answer, and what would flip it", "Uncertain thing", columns, index, note)

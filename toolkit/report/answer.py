@@ -100,7 +100,8 @@ def headline(run: Run) -> dict[str, Any]:
     """Return the headline as plain numbers and text, ready for JSON.
 
     Money is in pounds. For a cut ``chance_paid_back`` is the chance of still being ahead in that year.
-    The last year is that of the horizon. ``chance_of_harm`` is that the help adds to cost. What is not defined is left out, or None for a chance.
+    The last year is that of the horizon. ``chance_of_harm`` is that the help adds to cost. What is not defined is
+    left out, or None for a chance.
     """
     scenario = run.scenario
     settings = ("title", "name", "hash", "seed", "price_base", "discount_schedule", "first_year", "horizon")

@@ -12,6 +12,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from toolkit import appraisal
+from toolkit.pricing import Progress, silent
 from toolkit.report import decision_figures as drawn
 from toolkit.report import decision_words as said
 from toolkit.report import words as w
@@ -74,6 +75,7 @@ def decide(
     groups: Mapping[str, tuple[str, ...]] | None = None,
     unit: str = "a unit of effect",
     seed: int = 0,
+    progress: Progress = silent,
 ) -> Decision:
     """Work out a decision from draws: which option, how sure, and what is worth finding out.
 
@@ -93,6 +95,8 @@ def decide(
         Name of a unit of effect, with its article.
     seed
         Of the shuffles that make the noise floor.
+    progress
+        Called with the stage's name and the share of it that is done.
 
     Raises
     ------
@@ -106,15 +110,21 @@ def decide(
             "Mend: give a threshold above 0 and a highest one above it."
         )
     over = np.unique(np.append(np.linspace(0, highest, POINTS), threshold))
+    progress("draw the curves", 0.0)
     options = appraisal.icers(cost, effect, reference=str(cost["option"].values[0]))
     curves = appraisal.decision_curves(cost, effect, over)
     worth = appraisal.net_benefit(cost, effect, threshold)
-    information, cautions = _information(worth, parameters, groups or {}, seed)
+    progress("draw the curves", 1.0)
+    information, cautions = _information(worth, parameters, groups or {}, seed, progress)
     return Decision(cost, effect, float(threshold), unit, options, curves, information, cautions)
 
 
 def _information(
-    worth: xr.DataArray, parameters: xr.Dataset | None, groups: Mapping[str, tuple[str, ...]], seed: int
+    worth: xr.DataArray,
+    parameters: xr.Dataset | None,
+    groups: Mapping[str, tuple[str, ...]],
+    seed: int,
+    progress: Progress,
 ) -> tuple[xr.Dataset | None, tuple[str, ...]]:
     if parameters is None:
         return None, ()
@@ -122,7 +132,10 @@ def _information(
     clash = sorted(set(singles) & set(groups))
     if clash:
         raise InputError(f"group {clash[0]!r}: has the name of a parameter. Mend: call the group something else.")
-    found, cautions = heeded(lambda: appraisal.evppi(worth, parameters, of=[*singles, *groups.values()], seed=seed))
+    sets, stage = [*singles, *groups.values()], "value what could be learnt"
+    found, cautions = heeded(
+        lambda: appraisal.evppi(worth, parameters, of=sets, seed=seed, progress=lambda share: progress(stage, share))
+    )
     kinds = ["single"] * len(singles) + ["group"] * len(groups)
     found = found.assign_coords(set=np.array([*singles, *groups], dtype=object), kind=("set", kinds))
     return found, cautions

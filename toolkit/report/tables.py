@@ -155,8 +155,8 @@ def areas(run: Run) -> Table:
     frame = frame.set_axis(q.area_names(run)).sort_values(("Excess, each child", "expected"), ascending=False)
     kinds = dict.fromkeys(arrays, "money") | {"Excess, each child": "pounds", "Code": "text", "Region": "text"}
     note = (
-        f"Social account, present value, {basis(run)}; highest excess cost for each child first. One year's outcomes hold "
-        "the present value of what they lead to later. Ranks are uncertain: "
+        f"Social account, present value, {basis(run)}; highest excess cost for each child first. One year's outcomes "
+        "hold the present value of what they lead to later. Ranks are uncertain: "
         "where intervals overlap, the order says little."
     )
     return Table("Cost by area", "Area", frame, kinds, note=note)

@@ -16,6 +16,7 @@ from toolkit.report.words import inside, money, number
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
 
 EFFECT, RATE = "effect", "rate"
+FEWEST = 5  # sets listed even if they are worth nothing
 GROUPS = ("all effects", "all unit costs", "all local rates", "all other figures")
 
 
@@ -190,6 +191,9 @@ def knowing_table(information: xr.Dataset, *, at: str, names: Mapping[str, str] 
         What a reader calls each set.
     """
     found = information.isel(set=np.argsort(-information["evppi"].values, kind="stable"))
+    told = max(FEWEST, int((found["evppi"] > 0).sum()))
+    rest = found.sizes["set"] - told
+    found = found.isel(set=slice(0, told))
     columns = {
         "Worth of knowing it": (found["evppi"].values, "pounds"),
         "Standard error": (found["standard_error"].values, "pounds"),
@@ -200,7 +204,7 @@ def knowing_table(information: xr.Dataset, *, at: str, names: Mapping[str, str] 
     note = (
         f"Expected value of partial perfect information {at}, by regression on splines. The floor of the noise is what "
         "the same regression finds in parameters shuffled to mean nothing: a worth near it is nothing. Knowing "
-        f"everything is worth {money(float(found['evpi']))}."
+        f"everything is worth {money(float(found['evpi']))}.{f' The other {rest} are worth nothing.' * (rest > 0)}"
     )
     index = [(names or {}).get(str(name), str(name)) for name in found["set"].values]
     return plain("What is worth finding out", "Parameter", columns, index, note)
