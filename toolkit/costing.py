@@ -8,7 +8,6 @@ whom, in which account it first counts, and what it already contains. Each tag o
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-import numba
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -237,24 +236,18 @@ def event_values(lives: xr.DataArray, rows: pd.DataFrame, prices: xr.DataArray) 
 
     Returns
     -------
-    DataArray (component, event_year, ..., chain, draw), GBP. It can be summed over areas before :func:`over_years`, since
-    only prices differ between areas and not their timing.
+    DataArray (component, event_year, ..., chain, draw), GBP. It can be summed over areas before
+    :func:`over_years`, since areas differ in prices and not in their timing.
     """
     aligned(lives, prices)
-    missing = sorted(set(rows["quantity"]) - set(lives["quantity"].values))
-    if missing:
-        known = lives["quantity"].values.tolist()
-        raise InputError(f"cost_components.csv: no such quantity as {missing}. Mend: use one of {known}.")
     middle = [dim for dim in lives.dims if dim not in ("quantity", "year", *SAMPLE_DIMS)]
     quantities = lives.transpose("quantity", "year", *middle, *SAMPLE_DIMS)
     unit = prices.transpose("component", *SAMPLE_DIMS).values
-    unit = unit.reshape(len(rows), *(1 for _ in ["year", *middle]), *unit.shape[1:])
-    index = quantities.get_index("quantity").get_indexer(pd.Index(rows["quantity"]))
+    worth = np.empty((len(rows), *quantities.shape[1:]))
+    for position, index in enumerate(_places(quantities, rows)):
+        np.multiply(quantities.values[index], unit[position], out=worth[position])
     axes = {"event_year" if dim == "year" else dim: quantities[dim].values for dim in quantities.dims[1:]}
-    values = np.empty((len(rows), *quantities.shape[1:]), dtype=np.float32)
-    for row, quantity in enumerate(index):
-        np.multiply(quantities.values[quantity], unit[row], out=values[row], casting="same_kind")
-    return _labelled(values, axes, prices)
+    return _labelled(worth, axes, prices)
 
 
 def over_years(values: xr.DataArray, growth: xr.DataArray, spread: xr.DataArray) -> xr.DataArray:
@@ -281,6 +274,15 @@ def over_years(values: xr.DataArray, growth: xr.DataArray, spread: xr.DataArray)
     paid *= rise.reshape(*rise.shape[:2], *(1 for _ in values.dims[2:-2]), *rise.shape[2:])
     axes = {"year": spread["year"].values, **{dim: values[dim].values for dim in values.dims[2:]}}
     return _labelled(paid, axes, values)
+
+
+def _places(lives: xr.DataArray, rows: pd.DataFrame) -> np.ndarray:
+    """Find the place of each component's quantity."""
+    known = lives.get_index("quantity")
+    missing = sorted(set(rows["quantity"]) - set(known))
+    if missing:
+        raise InputError(f"cost_components.csv: no such quantity as {missing}. Mend: use one of {known.tolist()}.")
+    return known.get_indexer(pd.Index(rows["quantity"]))
 
 
 def _labelled(values: np.ndarray, axes: Mapping[Hashable, np.ndarray], priced: xr.DataArray) -> xr.DataArray:
@@ -348,25 +350,13 @@ def lifetime_cost(
     """
     middle = [dim for dim in profile.dims if dim not in ("quantity", "year", *SAMPLE_DIMS)]
     first, horizon = int(profile["year"][0]), weights.sizes["event_year"]
-    events = profile.isel(year=slice(0, horizon - first)).transpose(*middle, "quantity", "year", *SAMPLE_DIMS)
-    spans = weights.isel(event_year=slice(first, first + events.sizes["year"]))  # a view: years follow one another
-    spans = spans.transpose("component", "event_year", *SAMPLE_DIMS)
-    draws = prices.transpose("component", *SAMPLE_DIMS).values.reshape(len(rows), -1)
-    flat = events.values.reshape(-1, events.sizes["quantity"], events.sizes["year"], draws.shape[1])
-    index = events.get_index("quantity").get_indexer(pd.Index(rows["quantity"]))
-    value = np.stack([_worth(one, index, spans.values.reshape(*spans.shape[:2], -1), draws) for one in flat], axis=1)
+    events = profile.isel(year=slice(0, horizon - first)).transpose("quantity", *middle, "year", *SAMPLE_DIMS)
+    within = slice(first, first + events.sizes["year"])  # years follow one another, so nothing need be copied
+    spans = weights.isel(event_year=within).transpose("component", "event_year", *SAMPLE_DIMS).values
+    unit = prices.transpose("component", *SAMPLE_DIMS).values
+    value = np.empty((len(rows), *events.shape[1:-3], *events.shape[-2:]))
+    for position, index in enumerate(_places(events, rows)):
+        np.einsum("...ycd,ycd->...cd", events.values[index], spans[position], out=value[position])
+        value[position] *= unit[position]
     axes = {dim: events[dim].values for dim in (*middle, *SAMPLE_DIMS)}
-    return _labelled(value.reshape(len(rows), *(len(axis) for axis in axes.values())), axes, prices)
-
-
-@numba.njit(cache=True, nogil=True)
-def _worth(events, index, weights, unit):  # type: ignore[no-untyped-def]
-    """Sum over years of events (quantity, year, draw) x weight (component, year, draw), times unit price."""
-    value = np.zeros(unit.shape)
-    for c in range(index.size):
-        for y in range(events.shape[1]):
-            for s in range(unit.shape[1]):
-                value[c, s] += events[index[c], y, s] * weights[c, y, s]
-        for s in range(unit.shape[1]):
-            value[c, s] *= unit[c, s]
-    return value
+    return _labelled(value, axes, prices)

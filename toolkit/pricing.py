@@ -44,7 +44,7 @@ def price(
         ``cost`` (component, option, year, chain, draw) of the reached cohort and programme;
         ``lives`` (quantity, option, year, chain, draw); ``benefit_by_area`` (area, component, chain, draw);
         ``lifetime`` (reading, area, component, chain, draw), the entering cohort's present value;
-        ``annual`` (area, component, chain, draw), the year's cross-section;
+        ``annual`` (reading, area, component, chain, draw), the year's cross-section;
         ``children_entering`` and ``children_reached`` (area, chain, draw);
         ``benefit_before`` (before, component, chain, draw), the reached cohort's present value before each
         adjustment that is no plain factor is switched on, if any is (:func:`before_adjustments`);
@@ -65,7 +65,7 @@ def price(
     cost = costing.with_programme(paid, _programme(scenario, float(total["spend"])))
     local = xr.concat(by_area, xr.Variable("area", areas), coords="minimal", compat="override")
     # The programme is no part of anyone's collective cost: nought there, so that components match.
-    lives = total["lives"].reindex(year=np.arange(scenario.horizon), fill_value=0.0)
+    lives = total["lives"].rename(event_year="year").reindex(year=np.arange(scenario.horizon), fill_value=0.0)
     rest = total[["curve_avoided", "curve_spend", *(["benefit_before"] if desk.before else [])]].assign(lives=lives)
     rest = rest.merge(local, join="exact")
     return rest.reindex(component=cost["component"], fill_value=0.0).assign(cost=cost)
@@ -135,8 +135,9 @@ class _Desk:
         rows = costing.components(
             tables["cost_components"], tables["overlaps"], given=given, outcomes=scenario.outcomes
         )
-        self.quantities = [*pathways.QUANTITIES, *self.layers.index]
-        self.rows = rows[rows["quantity"].isin(self.quantities)]  # layers that are off are not priced
+        off = set(tables["layers"]["layer"]) - set(self.layers.index)
+        self.rows = rows[~rows["quantity"].isin(off)]
+        self.quantities = list(dict.fromkeys(self.rows["quantity"]))
         self.shares = pathways.adjustment_shares(self.quantities, self.layers, draws)
         self.before = before_adjustments(scenario)
         self._timing()
@@ -176,18 +177,23 @@ class _Place:
         self.prices = costing.unit_prices(
             desk.rows, desk.draws, local_price=desk.local.sel(area=area), shares=desk.placements.sel(area=area)
         )
-        self.hazards = pathways.localise(self.baseline, desk.national, self.stats, desk.draws, desk.scenario)
         self.child_rates = pathways.child_rates(desk.layers, desk.layer_rates, desk.draws, self.levels)
-        self.usual = self._walk(self.hazards)
-        # How many reached a grade in each history: what the adult rates are set by.
+        self.hazards, self.usual = self._unhelped(desk.scenario)
+        # The entering cohort is not at the edge of care, even if those reached are.
+        edge = desk.scenario.option.group != "in_need"
+        self.all_hazards, everyone = self._unhelped(desk.in_need) if edge else (self.hazards, self.usual)
         self.adult_rates = pathways.adult_rates(
-            desk.layers, desk.layer_rates, desk.draws, self.usual["cells"], self.levels
+            desk.layers, desk.layer_rates, desk.draws, everyone["cells"], self.levels
         )
-        self.usual_lives = self._lived(self.usual)
+        self.all_lives = pathways.whole_lives(everyone, self.adult_rates, desk.layers)
         sign = -1.0 if desk.scenario.option.cut else 1.0
         self.spend = sign * desk.scenario.option.spend_per_child * float(self.stats["population_0_17"])
         self.reached = pathways.children_reached(self.spend, desk.draws, self.stats, desk.scenario.option)
         self._changes: dict[tuple[str, float, float], xr.Dataset] = {}
+
+    def _unhelped(self, scenario: Scenario) -> tuple[pathways.Hazards, xr.Dataset]:
+        hazards = pathways.localise(self.baseline, self.desk.national, self.stats, self.draws, scenario)
+        return hazards, self._walk(hazards)
 
     def _walk(self, hazards: pathways.Hazards, strength: float = 0.0, delivered: float | None = None) -> xr.Dataset:
         return pathways.per_child(
@@ -195,7 +201,7 @@ class _Place:
         )
 
     def _lived(self, walked: xr.Dataset) -> xr.DataArray:
-        return pathways.whole_lives(walked, self.adult_rates, self.desk.layers)
+        return pathways.whole_lives(walked, self.adult_rates, self.desk.layers, quantities=self.desk.quantities)
 
     def _worth(self, profile: xr.DataArray) -> xr.DataArray:
         return costing.lifetime_cost(profile, self.desk.rows, self.prices, self.desk.weights).reset_coords(drop=True)
@@ -215,7 +221,7 @@ class _Place:
         summed = xr.Dataset(
             {
                 "cost": costing.event_values(self.lives, self.desk.rows, self.prices).reset_coords(drop=True),
-                "lives": self.lives,
+                "lives": self.lives.rename(year="event_year"),
                 "spend": xr.DataArray(self.spend),
                 "curve_avoided": avoided,
                 "curve_spend": curve_spend,
@@ -229,24 +235,34 @@ class _Place:
     def kept(self) -> xr.Dataset:
         """Return what is kept by area: present values, and the children of the cohorts."""
         saved = self.lives.sel(option=BUSINESS_AS_USUAL, drop=True) - self.lives.sel(option=INVESTMENT, drop=True)
-        entering = self._entering()
-        usual, hazards = self.usual_lives, self.hazards
-        if self.scenario.option.group != "in_need":  # the entering cohort is not at the edge of care
-            hazards = pathways.localise(self.baseline, self.desk.national, self.stats, self.draws, self.desk.in_need)
-            usual = self._lived(self._walk(hazards))
-        year = pathways.cross_section(
-            self.desk.quantities, self.baseline, self.stats, self.draws, usual, entering
-        ).expand_dims(year=[0])
         return xr.Dataset(
             {
-                "lifetime": self._lifetime(usual, hazards) * entering,
-                # What is paid this year, and the present value of what the year's events lead to.
-                "annual": self._worth(year),
-                "children_entering": entering,
+                **self._collective(),
                 "children_reached": self.reached,
                 "benefit_by_area": self._worth(saved),
             }
         ).reset_coords(drop=True)
+
+    def _collective(self) -> dict[str, xr.DataArray]:
+        """Cost of the entering cohort over life and of one year, each gross and excess."""
+        desk, entering = self.desk, self._entering()
+        known = desk.quantities, self.baseline, self.stats, self.draws, self.all_lives
+        others = pathways.comparator(
+            *known, pathways.entry_ages(self.all_hazards, like=self.draws),
+            layers=desk.layers, rates=desk.layer_rates, levels=self.levels,
+        )  # fmt: skip
+        year = self._readings(pathways.cross_section(*known, entering), others.sum("year") * entering)
+        life = self._readings(self.all_lives.sel(quantity=desk.quantities), others)
+        return {
+            "lifetime": self._worth(life) * entering,
+            # What is paid this year, and the present value of what its events lead to.
+            "annual": self._worth(year.expand_dims(year=[0])),
+            "children_entering": entering,
+        }
+
+    def _readings(self, quantity: xr.DataArray, others: xr.DataArray) -> xr.DataArray:
+        excess = pathways.excess(quantity, others, self.desk.shares)
+        return xr.concat([quantity, excess], xr.Variable("reading", ["gross", "excess"]), join="exact")
 
     @cached_property
     def lives(self) -> xr.DataArray:
@@ -256,7 +272,7 @@ class _Place:
             self._change(effect.source, *part, self.scenario.adjustments)
             for part in pathways.strengths(effect, option.years)
         ]
-        return pathways.project(self.usual_lives, changes, self.reached, horizon=self.scenario.horizon)
+        return pathways.project(self._lived(self.usual), changes, self.reached, horizon=self.scenario.horizon)
 
     def _avoided(self, scenario: Scenario) -> xr.DataArray:
         """Present value of what the children reached avoid under other settings, without yearly costs."""
@@ -276,17 +292,6 @@ class _Place:
         starts, children = (float(base[name].sum()) for name in ("children_in_need_starts", "population_0_17"))
         local = float(self.stats["children_in_need_starts"]) * children / starts
         return self.draws["share_ever_in_need"] * local / pathways.CHILDHOOD_YEARS
-
-    def _lifetime(self, usual: xr.DataArray, hazards: pathways.Hazards) -> xr.DataArray:
-        desk = self.desk
-        others = pathways.comparator(
-            desk.quantities, self.baseline, self.stats, self.draws, usual,
-            pathways.entry_ages(hazards, like=self.draws),
-            layers=desk.layers, rates=desk.layer_rates, levels=self.levels,
-        )  # fmt: skip
-        excess = (usual - others) * desk.shares
-        readings = xr.concat([usual, excess], xr.Variable("reading", ["gross", "excess"]), join="exact")
-        return self._worth(readings)
 
     def _curve(self) -> tuple[xr.DataArray, xr.DataArray]:
         """Lifetime cost avoided (source, multiple, component) as a year's early-help spend changes."""

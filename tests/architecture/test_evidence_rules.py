@@ -24,7 +24,7 @@ DEFINITIONS = {
 PATHWAYS = ("cohort", "lives", "layers", "comparison", "reach")
 NAMING_ROLES = {
     "cost_components": ("price_role", "times_role", "share_role", "growth_role"),
-    "layers": ("ratio_below_grade", "share_role"),
+    "layers": ("odds_below_grade", "share_role"),
     "layer_rates": ("role", "times_role"),
 }
 ARITHMETIC = {-1, 0, 1, 2, 0.5}

@@ -9,8 +9,8 @@ from tests.unit.pathways.test_layers import ADULT, cells, full, layer, lived, on
 from toolkit.pathways import layers as life
 from toolkit.schema import OUTCOMES
 
-SHARE = st.floats(0.01, 0.3)
-PASSED = st.floats(0.05, 0.65)
+SHARE = st.floats(0.01, 0.95)
+PASSED = st.floats(0.0, 0.99)
 
 
 def drawn(everyone: float, need: float, care: float, ratio: float, passed: float = 0.65) -> xr.Dataset:
@@ -23,7 +23,7 @@ def test_however_grades_fall_each_history_keeps_its_published_rate(
     need: float, care: float, ratio: float, passed: float, leavers: float
 ) -> None:
     rates, people = rates_of(**ADULT), cells(care_leaver=leavers, need_only=passed, left_care_before_16=passed)
-    held = life.chosen(layer(ratio_below_grade="ratio", rate_is="ever"), rates, outcomes=OUTCOMES)
+    held = life.chosen(layer(odds_below_grade="ratio", rate_is="ever"), rates, outcomes=OUTCOMES)
     made = life.adult_rates(held, rates, drawn(0.1, need, care, ratio), people)
     quantity = lived(people, made, held)
     assert np.isclose(one(quantity.sum(["quantity", "year"])), 0.8 * need + 0.2 * care)
@@ -33,7 +33,7 @@ def test_however_grades_fall_each_history_keeps_its_published_rate(
 def test_no_gap_given_the_grade_gives_no_excess_at_any_grade(everyone: float, ratio: float, passed: float) -> None:
     """With everyone's rate and everyone's grades, each cell lies above its comparator by nothing."""
     rates = rates_of(**dict.fromkeys(ADULT, "all"))
-    held = life.chosen(layer(ratio_below_grade="ratio", given="grade"), rates, outcomes=OUTCOMES)
+    held = life.chosen(layer(odds_below_grade="ratio", given="grade"), rates, outcomes=OUTCOMES)
     draws = drawn(everyone, everyone, everyone, ratio, passed)
     people = cells(care_leaver=passed, need_only=passed, left_care_before_16=passed)
     gap = life.adult_rates(held, rates, draws, people) - life.everyone_rates(held, rates, draws, full(0.0))

@@ -61,7 +61,7 @@ TABLES = _layouts(
     evidence/cost_components: component quantity outcome payer account price_role times_role share_role
       share_complement growth_role local_price local_share transfer_to cashability lag_years discounting spread_from
       spread_to spread_basis spread_schedule contains reason
-    evidence/layers: layer stage rate_is outcome unit from_age full_to_age to_age given ratio_below_grade share_role
+    evidence/layers: layer stage rate_is outcome unit from_age full_to_age to_age given odds_below_grade share_role
       in_use reason
     evidence/layer_rates: layer group role times_role local reason
     evidence/overlaps: tag rule reason
@@ -136,8 +136,8 @@ WHOLE = _words(
     """
     include poolable admitted_by_default quality derived lag_years spread_from spread_to from_year
     first_year last_year n_las n_rows n_values n_suppressed has_numerator has_denominator dfe_la_number
-    rank neighbour_dfe_la_number base_year seed replications passed cells converged fitted from_age full_to_age
-    to_age in_use
+    rank neighbour_dfe_la_number base_year seed replications passed cells converged from_age full_to_age to_age
+    in_use fitted
     """
 )
 NEEDED_TEXT = _words(

@@ -1,8 +1,8 @@
 """From outcome rates to lives: who is reached, and what happens to children known to social care."""
 
-from toolkit.pathways.cohort import AGES, JUSTICE_AGE, QUANTITIES, Hazards, Layers, Walked, walk
-from toolkit.pathways.comparison import adjustment_shares, comparator, cross_section, in_need_peers
-from toolkit.pathways.layers import CELLS, GROUPS, adult_rates, age_spread, child_rates, chosen, whole_lives
+from toolkit.pathways.cohort import AGES, CELLS, GROUPS, JUSTICE_AGE, QUANTITIES, Hazards, Layers, Walked, walk
+from toolkit.pathways.comparison import adjustment_shares, comparator, cross_section, excess, in_need_peers
+from toolkit.pathways.layers import adult_rates, age_spread, child_rates, chosen, everyone_rates, whole_lives
 from toolkit.pathways.lives import (
     additional,
     additional_part,
@@ -38,6 +38,8 @@ __all__ = [
     "comparator",
     "cross_section",
     "entry_ages",
+    "everyone_rates",
+    "excess",
     "families",
     "in_need_peers",
     "localise",

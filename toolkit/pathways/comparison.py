@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit.pathways.cohort import AGES, EXAM_AGE, JUSTICE_AGE
-from toolkit.pathways.layers import CELLS, duration, everyone_rates, moved
+from toolkit.pathways.cohort import AGES, CELLS, EXAM_AGE, JUSTICE_AGE
+from toolkit.pathways.layers import duration, everyone_rates, moved
 from toolkit.schema import SAMPLE_DIMS, InputError
 
 YEARS = xr.DataArray(np.arange(AGES + 1), dims="year", coords={"year": np.arange(AGES + 1)})
@@ -32,7 +32,8 @@ def exposure(entry_weight: xr.DataArray, from_age: int, to_age: int) -> xr.DataA
         First and last age, in completed years at the start of the year.
     """
     half = xr.where(YEARS == 0, 0.5, 1.0)
-    return turning(entry_weight, from_age, to_age) * half
+    lived: xr.DataArray = turning(entry_weight, from_age, to_age) * half
+    return lived
 
 
 def turning(entry_weight: xr.DataArray, from_age: int, to_age: int) -> xr.DataArray:

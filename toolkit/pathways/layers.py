@@ -13,13 +13,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from toolkit.pathways.cohort import AGES, CELLS, GROUPS, HISTORIES
 from toolkit.schema import SAMPLE_DIMS, InputError
 
-GROUPS = ("open", "closed", "looked_after", "left_care")
-HISTORIES = ("need_only", "left_care_before_16", "care_leaver")
-CELLS = tuple(f"{h}|{j}|{g}" for h in HISTORIES for j in ("no_justice", "justice") for g in ("grade_4", "below_4"))
 EVERYONE = "everyone"
-ADULT_AGE = 18
+ADULT_AGE = AGES
 STAGES = {"child": GROUPS, "adult": HISTORIES}
 
 
@@ -92,7 +90,7 @@ def adult_rates(
 ) -> xr.DataArray:
     """Return the adult layers' rates by cell at eighteen (layer, cell, chain, draw) of one area.
 
-    Where the chance differs by grade, it is set so that the area's children, as they are without help, have the
+    Where the odds differ by grade, they are set so that the area's children, as they are without help, have the
     published rate of their history. Given the grade, what missing it brings to anyone is taken out, which leaves less
     than nought in a draw in which they do better than peers of the same grade.
 
@@ -106,7 +104,7 @@ def adult_rates(
     Raises
     ------
     InputError
-        If a share of people comes out above one.
+        If a share of people is not between nought and one.
     """
     people = (
         usual.sum("year_of_18").transpose("cell", *SAMPLE_DIMS).values.reshape(len(HISTORIES), 2, 2, *_shape(draws))
@@ -117,19 +115,32 @@ def adult_rates(
     made = {}
     for name, row in layers[layers["stage"] == "adult"].iterrows():
         marginal = np.stack([_rate(rates, str(name), history, draws, levels) for history in HISTORIES])
-        ratio = draws[row["ratio_below_grade"]].values if row["ratio_below_grade"] else np.ones(_shape(draws))
-        top = marginal / (passed + (1.0 - passed) * ratio)
-        cells = np.stack([np.stack([top, top * ratio], 1)] * 2, 1)  # history, justice, grade
-        if row["ratio_below_grade"] and (cells > 1.0).any():
-            raise InputError(
-                f"layers.csv, {name}: a share of people is above one. Mend: check its rates and its ratio."
-            )
+        cells = np.stack([np.stack(_by_grade(marginal, passed, row, draws), 1)] * 2, 1)  # history, justice, grade
         if row["given"] == "grade":
-            cells[:, :, 1] -= _with_grade(layers, rates, draws, levels, str(name)) * (ratio - 1.0)
+            reached, missed = _everyone_by_grade(rates, row, draws, levels)
+            cells[:, :, 1] -= missed - reached
         if row["given"] == "justice":
             cells[:, 1] = 0.0
         made[str(name)] = list(cells.reshape(len(CELLS), *_shape(draws)))
     return _stacked(made, CELLS, draws=draws, dim="cell")
+
+
+def _by_grade(
+    share: np.ndarray, passed: np.ndarray, row: pd.Series, draws: xr.Dataset
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide a share of people into those who reached grade 4 and those who did not, by the odds between them.
+
+    The share with the grade, p, solves passed p + (1 - passed) o p / (1 + (o - 1) p) = share: a quadratic.
+    """
+    if not row["odds_below_grade"]:
+        return share, share
+    if not ((share > 0) & (share < 1)).all():
+        raise InputError(f"layers.csv, {row.name}: a share of people is not between 0 and 1. Mend: check its rates.")
+    odds = draws[row["odds_below_grade"]].values
+    more = odds - 1.0
+    linear = passed + (1.0 - passed) * odds - share * more
+    reached = 2.0 * share / (linear + np.sqrt(linear**2 + 4.0 * passed * more * share))
+    return reached, odds * reached / (1.0 + more * reached)
 
 
 def everyone_rates(
@@ -153,7 +164,7 @@ def everyone_rates(
     made = {}
     for name, row in layers.iterrows():
         if row["given"] == "grade":
-            made[str(name)] = _with_grade(layers, rates, draws, levels, str(name))
+            made[str(name)] = _everyone_by_grade(rates, row, draws, levels)[0]
         else:
             apart = 1.0 - first_entry.transpose(*SAMPLE_DIMS).values if row["given"] == "justice" else 1.0
             made[str(name)] = _rate(rates, str(name), EVERYONE, draws, levels) * apart
@@ -174,8 +185,10 @@ def duration(row: pd.Series) -> float:
     return float(age_weights(row).sum()) if row["rate_is"] == "per_year" else 1.0
 
 
-def whole_lives(lives: xr.Dataset, rates: xr.DataArray, layers: pd.DataFrame) -> xr.DataArray:
-    """Return what happens in childhood and what the adult layers add to it (..., quantity, year, chain, draw).
+def whole_lives(
+    lives: xr.Dataset, rates: xr.DataArray, layers: pd.DataFrame, *, quantities: Sequence[str] | None = None
+) -> xr.DataArray:
+    """Return what happens in childhood and what the adult layers add to it (quantity, year, ..., chain, draw).
 
     Parameters
     ----------
@@ -186,25 +199,34 @@ def whole_lives(lives: xr.Dataset, rates: xr.DataArray, layers: pd.DataFrame) ->
         From :func:`adult_rates`.
     layers
         From :func:`chosen`.
+    quantities
+        Those wanted; all by default.
 
     Returns
     -------
     DataArray
-        Over the years of both. An adult layer's quantity is the sum over its ages, dated in the year of turning 18.
+        Over the years in which children turn eighteen, which hold those of childhood. An adult layer's quantity is the
+        sum over its ages, dated in the year of turning eighteen.
     """
-    lived = np.array([duration(layers.loc[name]) for name in rates["layer"].values]).reshape(-1, 1, 1, 1)
-    rate = rates.transpose("layer", "cell", *SAMPLE_DIMS).values * lived
-    adult = np.einsum("...cyij,lcij->...lyij", lives["cells"].values, rate)
-    events = lives["events"]
-    years = max(events.sizes["year"], lives.sizes["year_of_18"])
-    shape = list(events.shape)
-    shape[-4:-2] = events.sizes["quantity"] + len(lived), years
-    whole = np.zeros(shape)
-    whole[..., : events.sizes["quantity"], : events.sizes["year"], :, :] = events.values
-    whole[..., events.sizes["quantity"] :, : lives.sizes["year_of_18"], :, :] = adult
-    names = {"quantity": [*events["quantity"].values, *rates["layer"].values], "year": np.arange(years)}
-    coords = {dim: names.get(str(dim), events[dim].values) for dim in events.dims}
-    return xr.DataArray(whole, coords, events.dims, attrs=lives.attrs)
+    childhood = lives["events"].get_index("quantity")
+    wanted = [*childhood, *rates["layer"].values] if quantities is None else list(quantities)
+    middle = [dim for dim in lives["events"].dims if dim not in ("quantity", "year", *SAMPLE_DIMS)]
+    events = lives["events"].transpose("quantity", "year", *middle, *SAMPLE_DIMS).values
+    cells = lives["cells"].transpose("cell", "year_of_18", *middle, *SAMPLE_DIMS).values
+    spans = rates.transpose("layer", "cell", *SAMPLE_DIMS).values
+    spans = spans.reshape(*spans.shape[:2], *(1 for _ in middle), *spans.shape[2:])
+    whole = np.zeros((len(wanted), *cells.shape[1:]))
+    for index, name in enumerate(wanted):
+        if name in childhood:
+            whole[index, : events.shape[1]] = events[childhood.get_loc(name)]
+            continue
+        layer = rates.get_index("layer").get_loc(name)
+        for cell in range(len(cells)):
+            whole[index] += cells[cell] * spans[layer, cell]
+        whole[index] *= duration(layers.loc[[name]].iloc[0])
+    axes = {dim: lives[dim].values for dim in (*middle, *SAMPLE_DIMS)}
+    coords = {"quantity": wanted, "year": lives["year_of_18"].values, **axes}
+    return xr.DataArray(whole, coords, ("quantity", "year", *axes), attrs=lives.attrs)
 
 
 def age_spread(layers: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -216,13 +238,12 @@ def age_spread(layers: pd.DataFrame) -> dict[str, np.ndarray]:
     return spread
 
 
-def _with_grade(
-    layers: pd.DataFrame, rates: pd.DataFrame, draws: xr.Dataset, levels: xr.Dataset | None, name: str
-) -> np.ndarray:
-    """Rate among all young people of the area who reached grade 4."""
+def _everyone_by_grade(
+    rates: pd.DataFrame, row: pd.Series, draws: xr.Dataset, levels: xr.Dataset | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rates among all young people of the area with grade 4 and without."""
     passed = moved(draws["gcse_all_pupils"].values, "gcse_all", levels)
-    ratio = draws[layers.loc[name, "ratio_below_grade"]].values
-    return np.asarray(_rate(rates, name, EVERYONE, draws, levels) / (passed + (1.0 - passed) * ratio))
+    return _by_grade(_rate(rates, str(row.name), EVERYONE, draws, levels), passed, row, draws)
 
 
 def _rate(rates: pd.DataFrame, layer: str, group: str, draws: xr.Dataset, levels: xr.Dataset | None) -> np.ndarray:

@@ -266,7 +266,7 @@ def per_child(
 
 
 def _layers(rates: xr.DataArray | None) -> tuple[Layers | None, list[str]]:
-    if rates is None:
+    if rates is None or not rates.sizes["layer"]:
         return None, []
     names = [str(name) for name in rates["layer"].values]
     if tuple(rates["group"].values) != GROUPS or set(names) & set(QUANTITIES):

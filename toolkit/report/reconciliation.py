@@ -39,8 +39,9 @@ def reconcile(run: q.Run, register: evidence.Register) -> pd.DataFrame:
     if run.tree.attrs.get("place") != "England":
         raise InputError("reconciliation: the published totals are England's. Mend: run all of England.")
     rows = []
-    for row in register.tables["totals_compared"].to_dict("records"):
-        figure = register.figures.loc[row["id"]]
+    for record in register.tables["totals_compared"].to_dict("records"):
+        row = {str(name): str(cell) for name, cell in record.items()}
+        figure = register.figures.loc[[row["id"]]].iloc[0]
         published = float(figure["value"])
         ours = _ours(run, row, register, str(figure["price_year"]))
         mean, low, high = (float("nan"),) * 3
@@ -78,10 +79,8 @@ def _ours(run: q.Run, row: dict[str, str], register: evidence.Register, price_ye
         return None
     if row["ours_is"] == "bcr":
         return _ratio(run, row["account"])
-    if row["ours_is"] == "role":
-        money = run.tree["assumptions/draws"][row["selected"]]
-    else:
-        money = _cost(run, row)
+    drawn = run.tree["assumptions/draws"].to_dataset()
+    money = drawn[row["selected"]] if row["ours_is"] == "role" else _cost(run, row)
     return rebase(money, run.scenario.price_base, to=price_year, deflators=register.deflators)
 
 

@@ -102,7 +102,7 @@ def test_no_gap_gives_no_excess(
 ) -> None:
     """People once in need who fare like everyone, in rates, grades and justice, differ from everyone in nothing."""
     same = rates_of(**dict.fromkeys(ADULT, "all"))
-    held = life.chosen(layer(given=given, ratio_below_grade=ratio), same, outcomes=OUTCOMES)
+    held = life.chosen(layer(given=given, odds_below_grade=ratio), same, outcomes=OUTCOMES)
     entered = 1 - np.exp(-8 * 0.001)
     people = cells(justice=entered)  # 0.65 of each history reach the grade, as of all pupils
     quantity = lived(people, life.adult_rates(held, same, draws, people), held)

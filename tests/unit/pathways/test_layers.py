@@ -17,7 +17,7 @@ def full(value: float) -> xr.DataArray:
 def layer(name: str = "neet_years", **changes: object) -> pd.DataFrame:
     row = {
         "layer": name, "stage": "adult", "rate_is": "per_year", "outcome": "neet", "unit": "person-years",
-        "from_age": 18, "full_to_age": 19, "to_age": 21, "given": "", "ratio_below_grade": "", "share_role": "share",
+        "from_age": 18, "full_to_age": 19, "to_age": 21, "given": "", "odds_below_grade": "", "share_role": "share",
         "in_use": 1, "reason": "test",
     }  # fmt: skip
     return pd.DataFrame([row | changes])
@@ -71,13 +71,20 @@ def one(array: xr.DataArray) -> float:
     return float(array.isel(chain=0, draw=0))
 
 
+def odds(share: float) -> float:
+    return share / (1 - share)
+
+
 def test_rates_by_grade_reproduce_the_published_rate_of_each_history(draws: xr.Dataset) -> None:
-    """0.4 = top (0.17 + 0.83 x 3) gives 0.1504 with the grade and 0.4511 without."""
-    table, rates = layer(ratio_below_grade="ratio"), rates_of(**ADULT)
+    table, rates = layer(odds_below_grade="ratio"), rates_of(**ADULT)
     usual = cells(care_leaver=0.17, need_only=0.35, left_care_before_16=0.35)
     made = life.adult_rates(chosen(table, rates), rates, draws, usual)
-    assert one(made.sel(layer="neet_years", cell="care_leaver|justice|grade_4")) == pytest.approx(0.4 / 2.66)
-    assert one(made.sel(layer="neet_years", cell="care_leaver|no_justice|below_4")) == pytest.approx(1.2 / 2.66)
+    reached, missed = (
+        one(made.sel(layer="neet_years", cell=f"care_leaver|justice|{g}")) for g in ("grade_4", "below_4")
+    )
+    assert 0.17 * reached + 0.83 * missed == pytest.approx(0.4)
+    assert odds(missed) / odds(reached) == pytest.approx(3.0)
+    assert missed == one(made.sel(layer="neet_years", cell="care_leaver|no_justice|below_4"))
     quantity = lived(usual, made, chosen(table, rates)).sel(quantity="neet_years")
     # Ages 18 to 21 with weights 1, 1, 2/3 and 1/3: three years at the mean rate of the children.
     assert one(quantity.sel(year=3)) == pytest.approx(3 * (0.8 * 0.25 + 0.2 * 0.4))
@@ -85,17 +92,18 @@ def test_rates_by_grade_reproduce_the_published_rate_of_each_history(draws: xr.D
 
 
 def test_given_the_grade_only_the_gap_from_peers_of_the_same_grade_is_left(draws: xr.Dataset) -> None:
-    table = pd.concat([layer(), layer("given", given="grade")]).assign(ratio_below_grade="ratio")
+    table = pd.concat([layer(), layer("given", given="grade")]).assign(odds_below_grade="ratio")
     rates = pd.concat([rates_of(**ADULT), rates_of("given", **ADULT)])
     held = chosen(table, rates)
     usual = cells(care_leaver=0.17, need_only=0.35, left_care_before_16=0.35)
     made = life.adult_rates(held, rates, draws, usual)
-    top = 0.13 / (0.65 + 0.35 * 3)  # all young people with the grade
-    everyone = life.everyone_rates(held, rates, draws, full(0.02))
-    assert one(everyone.sel(layer="given")) == pytest.approx(top)
-    gap = made.sel(layer="given") - everyone.sel(layer="given")
-    for cell, peers in (("care_leaver|no_justice|grade_4", top), ("care_leaver|no_justice|below_4", 3 * top)):
-        assert one(gap.sel(cell=cell)) == pytest.approx(one(made.sel(layer="neet_years", cell=cell)) - peers)
+    top = one(life.everyone_rates(held, rates, draws, full(0.02)).sel(layer="given"))
+    peers = {"grade_4": top, "below_4": 3 * top / (1 + 2 * top)}
+    assert 0.65 * peers["grade_4"] + 0.35 * peers["below_4"] == pytest.approx(0.13)  # all young people
+    for grade, rate in peers.items():
+        cell = f"care_leaver|no_justice|{grade}"
+        gap = one(made.sel(layer="given", cell=cell)) - top
+        assert gap == pytest.approx(one(made.sel(layer="neet_years", cell=cell)) - rate)
 
 
 def test_given_justice_nothing_is_left_of_those_who_entered(draws: xr.Dataset) -> None:
@@ -114,8 +122,8 @@ def test_levels_move_a_rate_by_its_odds(draws: xr.Dataset) -> None:
     rates = rates_of(**CHILD).assign(local="here")
     levels = xr.Dataset({"level": ("name", [0.2]), "england": ("name", [0.1])}, {"name": ["here"]})
     made = life.child_rates(chosen(table, rates), rates, draws, levels)
-    odds = 0.4 / 0.6 * (0.2 / 0.8) / (0.1 / 0.9)
-    assert one(made.sel(layer="neet_years", group="looked_after")) == pytest.approx(odds / (1 + odds))
+    expected = odds(0.4) * odds(0.2) / odds(0.1)
+    assert odds(one(made.sel(layer="neet_years", group="looked_after"))) == pytest.approx(expected)
     england = life.child_rates(chosen(table, rates), rates, draws)
     assert one(england.sel(layer="neet_years", group="open")) == 0.25
 
@@ -148,10 +156,10 @@ def test_bad_layers_are_refused_by_name(table: pd.DataFrame, roles: dict[str, st
         chosen(table, rates_of(**roles))
 
 
-def test_a_share_above_one_is_refused(draws: xr.Dataset) -> None:
-    table, rates = layer(ratio_below_grade="ratio"), rates_of(**ADULT)
-    with pytest.raises(InputError, match="neet_years: a share of people is above one"):
-        life.adult_rates(chosen(table, rates), rates, draws.assign(care=full(0.95)), cells(care_leaver=0.6))
+def test_a_share_that_is_none_is_refused(draws: xr.Dataset) -> None:
+    table, rates = layer(odds_below_grade="ratio"), rates_of(**ADULT)
+    with pytest.raises(InputError, match="neet_years: a share of people is not between 0 and 1"):
+        life.adult_rates(chosen(table, rates), rates, draws.assign(care=full(1.2)), cells(care_leaver=0.6))
 
 
 def test_a_layer_that_is_off_is_used_only_when_asked_for(register: evidence.Register) -> None:
