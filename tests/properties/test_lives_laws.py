@@ -11,54 +11,74 @@ from hypothesis import strategies as st
 from tests.unit.pathways.conftest import make_hazards
 from tests.unit.test_costing import checked, full, priced, table
 from toolkit import costing
-from toolkit.pathways import QUANTITIES, families, walk
+from toolkit.pathways import QUANTITIES, Layers, families, walk
 
 AT = {name: index for index, name in enumerate(QUANTITIES)}
 RATE = st.floats(1e-4, 3.0)
 LOG_RATIO = st.floats(-1.0, 1.0)
 
 
-@given(need_exit=RATE, care_entry=RATE, care_exit=RATE, again=RATE, ratio=LOG_RATIO, strength=st.floats(0, 1))
-def test_years_lived_never_pass_the_years_there_are_and_nothing_is_negative_or_nan(
-    need_exit: float, care_entry: float, care_exit: float, again: float, ratio: float, strength: float
-) -> None:
+@given(
+    slow=RATE, fast=st.floats(3.0, 12.0), short=st.floats(0, 1), plan=st.floats(0, 0.8), care=st.floats(0, 0.3),
+    leave=RATE, again=RATE, ratio=LOG_RATIO, strength=st.floats(0, 1),
+)  # fmt: skip
+def test_people_are_conserved_and_nothing_is_negative_or_nan(
+    slow: float, fast: float, short: float, plan: float, care: float, leave: float, again: float, ratio: float,
+    strength: float,
+) -> None:  # fmt: skip
     hazards = make_hazards(
-        need_exit=need_exit, care_entry=care_entry, care_exit=care_exit, rereferral_first=again, log_ratio_care=ratio
+        need_exit_slow=slow, need_exit_fast=fast, short_share=short, short_share_first=short, plan_start=plan,
+        care_entry=care, care_entry_first=care, care_exit_first=leave, care_exit_later=leave, rereferral_first=again,
+        log_ratio_care=ratio,
     )  # fmt: skip
-    lived = walk(hazards, strength=strength)
-    assert np.isfinite(lived).all() and (lived >= 0).all()
-    years = sum(lived[AT[name], :, 0] for name in ("first_need_years", "repeat_need_years", "care_years"))
-    left = np.array([(18 - t) / 18 for t in range(18)])
-    assert (years <= left + 1e-12).all()
-    assert lived[AT["first_time_entries"], :, 0].sum() <= 1.0
-    assert lived[AT["below_grade_4"], :, 0].sum() <= 17 / 18 + 1e-12
+    groups = np.eye(4)[:, :, None]  # one layer a group, at rate one: years lived in each
+    lived = walk(hazards, strength=strength, layers=Layers(groups, np.zeros(4, int), np.full(4, 18)), dtype=float)
+    assert all(np.isfinite(part).all() and (part > -1e-12).all() for part in lived)
+    np.testing.assert_allclose(lived.cells[..., 0].sum(0), [0.0, *np.full(18, 1 / 18)], rtol=1e-9)
+    years = [0.5, *((18 - t) / 18 for t in range(1, 18))]  # those who come in a year live half of it
+    np.testing.assert_allclose(lived.layers[..., 0].sum(0), years, rtol=1e-9)
+    assert lived.quantities[AT["first_time_entries"], :, 0].sum() <= 1.0
+    assert lived.quantities[AT["below_grade_4"], :, 0].sum() <= 17 / 18 + 1e-12
 
 
 @given(low=st.floats(0.001, 0.5), rise=st.floats(1.01, 3.0))
 def test_more_entry_to_care_means_more_care_and_fewer_years_in_need(low: float, rise: float) -> None:
-    less, more = (
-        walk(make_hazards(care_entry=rate, care_entry_first=rate), strength=0.0)[:, :, 0].sum(axis=1)
-        for rate in (low, low * rise)
-    )
+    less, more = (walked(care_entry=rate, care_entry_first=rate) for rate in (low, low * rise))
     assert more[AT["care_years"]] > less[AT["care_years"]]
     assert more[AT["first_need_years"]] < less[AT["first_need_years"]]
+
+
+@given(
+    name=st.sampled_from(["rereferral_first", "plan_start", "reentry_first", "first_entry"]),
+    low=st.floats(0.001, 0.5),
+    rise=st.floats(1.01, 3.0),
+)
+def test_each_hazard_brings_more_of_what_it_is_the_hazard_of(name: str, low: float, rise: float) -> None:
+    of = {"rereferral_first": "rereferrals", "plan_start": "plan_starts", "reentry_first": "care_entries"}
+    at = AT[of.get(name, "first_time_entries")]
+    assert walked(**{name: low * rise})[at] > walked(**{name: low})[at]
+
+
+def walked(**changes: float) -> np.ndarray:
+    return walk(make_hazards(**changes), strength=0.0, dtype=float).quantities[:, :, 0].sum(axis=1)
 
 
 @given(ratio=LOG_RATIO.filter(lambda r: r == 0 or abs(r) > 1e-6), strength=st.sampled_from([0.0, 0.25, 1.0]))
 def test_help_and_harm_are_both_possible_and_have_the_sign_of_the_effect(ratio: float, strength: float) -> None:
     hazards = make_hazards(log_ratio_care=ratio, log_ratio_rereferral=0.0)
-    change = (walk(hazards, strength=strength) - walk(hazards, strength=0.0))[AT["care_entries"]].sum()
-    assert np.sign(change) == np.sign(ratio * strength)
+    usual, helped = (walk(hazards, strength=s, dtype=float).quantities[AT["care_entries"]] for s in (0.0, strength))
+    assert np.sign((helped - usual).sum()) == np.sign(ratio * strength)
 
 
-@given(ratio=LOG_RATIO)
-def test_draws_do_not_leak_into_each_other(ratio: float) -> None:
-    both = make_hazards(draws=2)
-    both = replace(both, log_ratio_care=np.array([ratio, -0.3]))
+@given(ratio=LOG_RATIO, draws=st.sampled_from([2, 65]))
+def test_draws_do_not_leak_into_each_other(ratio: float, draws: int) -> None:
+    both = make_hazards(draws=draws)
+    both = replace(both, log_ratio_care=np.linspace(ratio, -0.3, draws))
     together = walk(both, strength=1.0)
-    for draw, value in enumerate((ratio, -0.3)):
+    for draw, value in ((0, ratio), (draws - 1, -0.3)):
         alone = walk(make_hazards(draws=1, log_ratio_care=value), strength=1.0)
-        assert np.array_equal(together[:, :, draw], alone[:, :, 0])
+        for part, only in zip(together, alone, strict=True):
+            assert np.array_equal(part[..., draw], only[..., 0])
 
 
 @given(bought=st.floats(0, 1e7), more=st.floats(0, 1e6), eligible=st.floats(1, 1e6))

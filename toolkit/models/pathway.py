@@ -54,7 +54,7 @@ def population(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
     held = xp.stack(state, axis=-2)
     arrivals = (held[..., :-1, None, :] @ arriving)[..., 0, :]
     walked = {"state": held, "arrivals": arrivals, "step": step, "hazard": h, "onward": chain, "settle": chain @ settle}
-    return walked | {"arriving": arriving} | _years(held[..., :-1, :], arrivals, h)
+    return walked | {"arriving": arriving} | _years(_columns(held, START, xp), _columns(arrivals, ARRIVAL, xp), h)
 
 
 def _by_age(rates: dict[str, Values], name: str, bands: dict[str, int], xp: Any) -> Values:
@@ -111,11 +111,11 @@ def _onward(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
     fast, slow = h["short_share"] / h["fast"], (1.0 - h["short_share"]) * h["open_late"]
     chances = {("plan", "care"): h["plan_to_care"] * h["on_plan_late"]}
     for source, target, need in (
-        ("referral", "need", "need_first"),
-        ("referral_assessed", "need", "need_first"),
-        ("referral_again", "need_again", "need_again"),
+        ("referral", "need", h["assessed"] * h["need_first"]),
+        ("referral_assessed", "need", h["assessed"] * h["need_first"]),
+        ("referral_again", "need_again", h["need_again"]),
     ):
-        chances |= {(source, target): h[need], (target, "plan"): h["plan_start"] * (fast + slow)}
+        chances |= {(source, target): need, (target, "plan"): h["plan_start"] * (fast + slow)}
         chances |= {(target, "care"): h["to_care"] * (fast + slow)}
     return chances
 
@@ -126,8 +126,8 @@ def _settled(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
     closed = h["need_exit_fast"] * fast + slow * h["need_exit_slow"] * h["open_late"]
     chances = {
         ("referral", "unassessed_recent"): 1.0 - h["assessed"],
-        ("referral", "assessed_recent"): h["assessed"] - h["need_first"],
-        ("referral_assessed", "assessed_recent"): 1.0 - h["need_first"],
+        ("referral", "assessed_recent"): h["assessed"] * (1.0 - h["need_first"]),
+        ("referral_assessed", "assessed_recent"): 1.0 - h["assessed"] * h["need_first"],
         ("referral_again", "closed_recent"): 1.0 - h["need_again"],
         ("plan", "plan"): h["on_plan_lives"],
         ("plan", "closed_recent"): h["plan_exit"] * h["on_plan_late"],
@@ -169,16 +169,15 @@ def _matrix(chances: dict[tuple[str, str], Values], rows: list[str], columns: li
     return flat.reshape((*[flat.shape[axis] for axis in range(flat.ndim - 1)], len(rows), len(columns)))
 
 
-def _years(state: Values, arrivals: Values, h: dict[str, Values]) -> dict[str, Values]:
-    at, new = START.index, ARRIVAL.index
-    episodes = arrivals[..., new("need")] + arrivals[..., new("need_again")]
-    slow, fast = (1.0 - h["short_share"]) * h["open_late"], h["short_share"] / h["fast"]
-    recent = state[..., at("care_recent")] + state[..., at("care_again_recent")]
-    later = state[..., at("care")] + state[..., at("care_again")]
-    entries = arrivals[..., new("care")] + arrivals[..., new("care_again")] + arrivals[..., new("direct_care")]
+def _years(state: dict[str, Values], flow: dict[str, Values], h: dict[str, Values]) -> dict[str, Values]:
+    """Years lived in the states, by age."""
+    state = {name: values[..., :-1] for name, values in state.items()}
+    new = (1.0 - h["short_share"]) * h["open_late"] + h["short_share"] / h["fast"]
+    recent, later = state["care_recent"] + state["care_again_recent"], state["care"] + state["care_again"]
+    entries = flow["care"] + flow["care_again"] + flow["direct_care"]
     return {
-        "need_years": state[..., at("in_need")] * h["open_lives"] + episodes * (slow + fast),
-        "plan_years": state[..., at("plan")] * h["on_plan_lives"] + arrivals[..., new("plan")] * h["on_plan_late"],
+        "need_years": state["in_need"] * h["open_lives"] + (flow["need"] + flow["need_again"]) * new,
+        "plan_years": state["plan"] * h["on_plan_lives"] + flow["plan"] * h["on_plan_late"],
         "care_years": recent * h["leave_first_lives"]
         + later * h["leave_later_lives"]
         + entries * h["leave_first_late"],
@@ -191,7 +190,7 @@ def outputs(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
     Flows and stocks are per child and year of a population in which every age is alike and years repeat.
     """
     walked = population(rates, xp)
-    state, flow = ({n: walked[k][..., i] for i, n in enumerate(names)} for k, names in _NAMES.items())
+    state, flow = _columns(walked["state"], START, xp), _columns(walked["arrivals"], ARRIVAL, xp)
     total = {name: values.sum(-1) for name, values in flow.items()}
     referrals = total["referral"] + total["referral_assessed"] + total["referral_again"]
     episodes = total["need"] + total["need_again"]
@@ -232,7 +231,9 @@ def outputs(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
     return found | _returns(rates, found, xp) | _leaving(state, flow, walked["hazard"]) | _durations(rates, xp)
 
 
-_NAMES = {"state": START, "arrivals": ARRIVAL}
+def _columns(values: Values, names: list[str], xp: Any) -> dict[str, Values]:
+    parts = np.split(values, len(names), -1) if xp is np else xp.split(values, [1] * len(names), n_splits=len(names), axis=-1)
+    return {name: part.squeeze(-1) for name, part in zip(names, parts, strict=True)}
 
 
 def _spans(bands: dict[str, int]) -> dict[str, tuple[int, int]]:

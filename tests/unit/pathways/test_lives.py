@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
 
 from toolkit import evidence, pathways, scenarios
-from toolkit.pathways.lives import _entry_hazard
+from toolkit.pathways.lives import sound
+from toolkit.schema import InputError
 
 
 @pytest.fixture(scope="module")
@@ -11,7 +14,8 @@ def draws(register: evidence.Register) -> xr.Dataset:
     scenario = scenarios.load("family_help")
     like = xr.Dataset(coords={"chain": range(2), "draw": range(250)})
     assumptions = scenarios.resolve(scenario, register)
-    return evidence.sample(assumptions, like=like, seed=1, price_base=scenario.price_base)
+    figures = evidence.sample(assumptions, like=like, seed=1, price_base=scenario.price_base)
+    return evidence.with_pathway(figures, register, seed=1)
 
 
 def national(statistics: xr.Dataset, draws: xr.Dataset) -> xr.DataArray:
@@ -22,39 +26,141 @@ def national(statistics: xr.Dataset, draws: xr.Dataset) -> xr.DataArray:
         year = cells["exposure"].dropna("data_year", how="all")["data_year"][-1]
         latest = cells.sel(data_year=year)
         rates.append(float(latest["events_upper"].sum() / latest["exposure"].sum()))
-    flat = xr.ones_like(draws["care_exit_rate"]).drop_attrs()
+    flat = xr.ones_like(draws["cost_per_family"]).drop_attrs()
     return flat * xr.DataArray(rates, coords={"indicator": statistics["indicator"].values}, dims="indicator")
 
 
-def test_the_entering_cohort_in_a_steady_state_reproduces_the_national_flows(
-    statistics: xr.Dataset, draws: xr.Dataset
-) -> None:
-    """A year's first-time entrants to need, each with a life's events, are a year's events if years are alike.
-
-    England: looked-after starts and stock, within a third; the chain was fitted to neither. Justice entrants
-    known to social care cannot pass all children's.
-    """
+@pytest.fixture(scope="module")
+def england(statistics: xr.Dataset) -> xr.Dataset:
     base = evidence.base_year(statistics)
-    england = base.where(base["fitted"], drop=True).drop_vars(["fitted", "area_name", "region"]).sum("area")
-    england = england.assign_coords(area="England")
+    whole = base.where(base["fitted"], drop=True).drop_vars(["fitted", "area_name", "region"]).sum("area")
+    return whole.assign_coords(area="England")
+
+
+@pytest.fixture(scope="module")
+def hazards(statistics: xr.Dataset, england: xr.Dataset, draws: xr.Dataset) -> pathways.Hazards:
     rates = national(statistics, draws)
-    scenario = scenarios.load("family_help")
-    hazards = pathways.localise(rates, rates, england, draws, scenario)
-    lives = pathways.per_child(hazards, strength=0.0, like=draws).sum("year")
+    return pathways.localise(rates, rates, england, draws, scenarios.load("family_help"))
+
+
+def test_the_entering_cohort_in_a_steady_state_reproduces_the_national_flows(
+    statistics: xr.Dataset, england: xr.Dataset, draws: xr.Dataset, hazards: pathways.Hazards
+) -> None:
+    """A year's children first in need, each with a life's events, are a year's events if years are alike.
+
+    England: care starts and children looked after that come through need, plan starts and children on plans; the
+    stocks of care and plans were not fitted. Justice entrants known to social care cannot pass all children's.
+    """
+    lives = pathways.per_child(hazards, strength=0.0, like=draws)["events"].sum("year")
     entering = draws["share_ever_in_need"] * float(england["population_0_17"]) / pathways.CHILDHOOD_YEARS
     yearly = (lives * entering).mean(("chain", "draw"))
-    through_need = float(england["care_starts"]) * float(draws["care_from_need_share"].mean())
-    assert float(yearly.sel(quantity="care_entries")) == pytest.approx(through_need, rel=1 / 3)
-    assert float(yearly.sel(quantity="care_years")) == pytest.approx(float(england["children_looked_after"]), rel=1 / 3)
-    entrants = float(rates.sel(indicator="first_time_entrants").mean()) * float(england["population_10_17"])
-    assert float(yearly.sel(quantity="first_time_entries")) < entrants
+    through_need = float(draws["care_from_need_share"].mean())
+    published = {
+        "care_entries": through_need * float(england["care_starts"]),
+        "care_years": through_need * float(england["children_looked_after"]),
+        "plan_starts": 61_840,
+        "plan_years": 49_420,
+    }
+    for name, value in published.items():
+        assert float(yearly.sel(quantity=name)) == pytest.approx(value, rel=0.15), name
+    entrants = float(national(statistics, draws).sel(indicator="first_time_entrants").mean())
+    assert float(yearly.sel(quantity="first_time_entries")) < entrants * float(england["population_10_17"])
 
 
-def test_the_hazard_at_the_edge_of_care_gives_the_published_chance_beside_closure() -> None:
-    chance, closing = np.array([0.1, 0.448, 0.9]), np.array([0.9, 0.88, 0.5])
-    hazard = _entry_hazard(chance, closing)
-    leaving = hazard + closing
-    np.testing.assert_allclose((1 - np.exp(-leaving)) * hazard / leaving, chance, rtol=1e-10)
+def test_care_starts_scale_with_the_area_and_plans_where_they_are_modelled(
+    statistics: xr.Dataset, england: xr.Dataset, draws: xr.Dataset, hazards: pathways.Hazards
+) -> None:
+    """Twice the care starts are twice the hazard; more plans lead to more care, so other entries make room."""
+    rates, scenario = national(statistics, draws), scenarios.load("family_help")
+    double = rates * xr.where(rates["indicator"] == "care_starts", 2.0, 1.0)
+    twice = pathways.localise(double, rates, england, draws, scenario)
+    np.testing.assert_allclose(twice.care_entry, 2 * hazards.care_entry)
+    plans = xr.full_like(rates.isel(indicator=[0]), 0.01).assign_coords(indicator=["protection_plan_starts"])
+    planned = pathways.localise(xr.concat([rates, plans], "indicator"), rates, england, draws, scenario)
+    assert (planned.plan_start > 1.3 * hazards.plan_start).all() and (planned.care_entry < hazards.care_entry).all()
+    starts = [
+        float(pathways.per_child(h, strength=0.0, like=draws)["events"].sel(quantity="care_entries").sum("year").mean())
+        for h in (hazards, planned)
+    ]
+    assert starts[1] == pytest.approx(starts[0], rel=0.06)
+
+
+def test_the_edge_of_care_enters_within_the_year_at_the_published_chance(
+    statistics: xr.Dataset, england: xr.Dataset, draws: xr.Dataset
+) -> None:
+    rates = national(statistics, draws)
+    edge = pathways.localise(rates, rates, england, draws, scenarios.load("care_edge"))
+    lives = pathways.per_child(edge, strength=0.0, like=draws)["events"]
+    first = lives.sel(quantity="care_entries", year=0, drop=True)
+    np.testing.assert_allclose(first, draws["care_edge_entry"], rtol=1e-5)
+
+
+def test_the_reached_cohort_has_the_lives_of_its_children_under_both_options(
+    draws: xr.Dataset, hazards: pathways.Hazards
+) -> None:
+    scenario = scenarios.load("family_help")
+    outcomes = ["repeat_referrals", "care", "youth_justice", "gcse_attainment"]
+    effect = xr.DataArray([-0.1, -0.2, -0.1, 0.05], {"outcome": outcomes}, "outcome") * xr.ones_like(
+        draws["cost_per_family"].drop_attrs()
+    )
+    helped = pathways.with_effects(hazards, effect)
+    reached = xr.full_like(draws["cost_per_family"].drop_attrs(), 10.0)
+    rates = xr.DataArray(
+        np.full((1, 4, 2, 250), 0.01),
+        {"layer": ["exclusions"], "group": list(pathways.GROUPS), "start": ("layer", [5]), "stop": ("layer", [16])},
+        ("layer", "group", "chain", "draw"),
+    )
+    lives, usual = pathways.project(helped, reached, scenario, rates=rates)
+    assert list(lives["quantity"].values) == [*pathways.QUANTITIES, "exclusions"]
+    years = scenario.option.years
+    children = lives["cells"].sum(("cell", "year_of_18"))
+    np.testing.assert_allclose(children, 10.0 * years, rtol=1e-6)  # all come of age within the horizon
+    everything = lives["events"].sel(option="business_as_usual").sum("year")
+    np.testing.assert_allclose(everything, (usual["events"].sum("year") * 10.0 * years).transpose(*everything.dims))
+    changed = lives["events"].sel(option="investment") - lives["events"].sel(option="business_as_usual")
+    assert (changed.sum("year").sel(quantity=["rereferrals", "care_years", "first_time_entries"]) < 0).all()
+    plain, _ = pathways.project(helped, reached, scenario)
+    xr.testing.assert_equal(plain["events"], lives["events"].sel(quantity=list(pathways.QUANTITIES)))
+    cut, _ = pathways.project(helped, -reached, scenario)
+    loss = cut["events"].sel(option="investment") - cut["events"].sel(option="business_as_usual")
+    np.testing.assert_allclose(loss, -changed.sel(quantity=loss["quantity"]), atol=1e-12)
+
+
+def test_layers_that_do_not_fit_are_refused(draws: xr.Dataset, hazards: pathways.Hazards) -> None:
+    rates = xr.DataArray(
+        np.zeros((1, 4, 2, 250)),
+        {"layer": ["care_years"], "group": list(pathways.GROUPS), "start": ("layer", [0]), "stop": ("layer", [18])},
+        ("layer", "group", "chain", "draw"),
+    )
+    with pytest.raises(InputError, match="no name a quantity's"):
+        pathways.per_child(hazards, strength=0.0, rates=rates, like=draws)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("plan_start", -0.1, "'plan_start' is negative"),
+        ("care_entry", np.nan, "'care_entry' is negative or not finite"),
+        ("short_share", 1.2, "'short_share' is outside 0-1"),
+        ("entry_weight", 0.5, "'entry_weight' does not sum to one"),
+        ("log_ratio_care", -np.inf, "'log_ratio_care' is not finite"),
+    ],
+)
+def test_hazards_that_are_none_are_refused_by_name(
+    hazards: pathways.Hazards, name: str, value: float, message: str
+) -> None:
+    with pytest.raises(InputError, match=f"Leeds: {message}"):
+        sound(replace(hazards, **{name: np.full_like(getattr(hazards, name), value)}), "Leeds")
+
+
+def test_an_effect_that_would_turn_a_hazard_negative_is_refused(draws: xr.Dataset, hazards: pathways.Hazards) -> None:
+    """A ratio below nought has no logarithm."""
+    outcomes = ["repeat_referrals", "care", "youth_justice", "gcse_attainment"]
+    ones = xr.ones_like(draws["cost_per_family"].drop_attrs())
+    with np.errstate(invalid="ignore"):
+        effect = xr.DataArray([0.0, np.log(-0.2), 0.0, 0.0], {"outcome": outcomes}, "outcome") * ones
+    with pytest.raises(InputError, match=r"effect on 'care'.*turn negative"):
+        pathways.with_effects(hazards, effect)
 
 
 def test_deadweight_and_drop_off_take_their_shares() -> None:
