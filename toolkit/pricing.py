@@ -18,6 +18,7 @@ from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, InputError, aligned
 SOURCES = ("trials", "panel", "combined", "judgement")
 SPEND_MULTIPLES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
 Progress = Callable[[str, float], None]
+type Walks = dict[tuple[float, float], xr.DataArray]  # of one area, by strength and by help delivered
 
 
 def silent(stage: str, share: float) -> None:
@@ -145,7 +146,9 @@ class _Desk:
         prices = costing.unit_prices(self.rows, draws, local_price=self.local.sel(area=area, drop=True))
         cost = costing.cost(lives, self.rows, prices, self.growth, self.spread)
         saved = lives.sel(option=BUSINESS_AS_USUAL, drop=True) - lives.sel(option=INVESTMENT, drop=True)
-        avoided, curve_spend = self._curve(stats, prices, hazards, usual)
+        walked: Walks = {}
+        avoided, curve_spend = self._curve(stats, prices, hazards, usual, walked)
+        before = [self._avoided(one, hazards, usual, reached, prices, walked) for one in self.before.values()]
         entering = self._entering(stats)
         if scenario.option.group != "in_need":  # the entering cohort is not at the edge of care
             plain = pathways.localise(baseline, self.national, stats, draws, self.in_need)
@@ -170,24 +173,30 @@ class _Desk:
                 "curve_spend": curve_spend,
             }
         )
-        if self.before:
-            parts = [self._avoided(one, hazards, usual, reached, prices) for one in self.before.values()]
-            summed["benefit_before"] = xr.concat(parts, xr.Variable("before", list(self.before)), coords="minimal")
+        if before:
+            summed["benefit_before"] = xr.concat(before, xr.Variable("before", list(self.before)), coords="minimal")
         return summed.astype(np.float32), kept.astype(np.float32)
+
+    def _helped(self, hazards: pathways.Hazards, strength: float, delivered: float, walked: Walks) -> xr.DataArray:
+        """Quantities per child with help, walked once an area; without detection only the strength matters."""
+        key = (strength, delivered * self.scenario.effect.detection)
+        if key not in walked:
+            walked[key] = pathways.per_child(hazards, strength=strength, delivered=delivered, like=self.draws)
+        return walked[key]
 
     def _avoided(
         self, scenario: Scenario, hazards: pathways.Hazards, usual: xr.DataArray, reached: xr.DataArray,
-        prices: xr.DataArray,
+        prices: xr.DataArray, walked: Walks,
     ) -> xr.DataArray:  # fmt: skip
         """Present value of what the children reached avoid under other settings, without yearly costs."""
-        lasting, total, walked = pathways.additional(scenario.adjustments), 0.0 * reached, {}
-        for year, (strength, delivered) in enumerate(pathways.strengths(scenario.effect, scenario.option.years)):
-            if delivered not in walked:
-                helped = pathways.per_child(hazards, strength=strength, delivered=delivered, like=self.draws)
-                walked[delivered] = (usual - helped) * lasting
-            later = walked[delivered].assign_coords(year=usual["year"].values + year)
-            total = total + costing.lifetime_cost(later, self.rows, prices, self.weights)
-        return (total * reached).reset_coords(drop=True)
+        years, span = scenario.option.years, usual.sizes["year"]
+        lasting = pathways.additional(scenario.adjustments)
+        saved = usual.pad(year=(0, years - 1), constant_values=0.0) * 0.0
+        saved = saved.assign_coords(year=np.arange(span + years - 1))
+        for year, (strength, delivered) in enumerate(pathways.strengths(scenario.effect, years)):
+            gain = (usual - self._helped(hazards, strength, delivered, walked)) * lasting
+            saved.values[:, year : year + span] += gain.transpose(*saved.dims).values
+        return (costing.lifetime_cost(saved, self.rows, prices, self.weights) * reached).reset_coords(drop=True)
 
     def _programme(self, spend: float) -> xr.DataArray:
         scenario = self.scenario
@@ -221,7 +230,7 @@ class _Desk:
         return costing.lifetime_cost(quantity.expand_dims(year=[0]), self.rows, prices, self.weights)
 
     def _curve(
-        self, stats: xr.Dataset, prices: xr.DataArray, hazards: pathways.Hazards, usual: xr.DataArray
+        self, stats: xr.Dataset, prices: xr.DataArray, hazards: pathways.Hazards, usual: xr.DataArray, walked: Walks
     ) -> tuple[xr.DataArray, xr.DataArray]:
         """Lifetime cost avoided (source, multiple, component) as a year's early-help spend changes."""
         scenario = self.scenario
@@ -233,7 +242,8 @@ class _Desk:
         parts = []
         for source in SOURCES:
             moved = pathways.with_effects(hazards, self.effects.sel(source=source, drop=True))
-            helped = pathways.per_child(moved, strength=full, delivered=scenario.effect.take_up, like=self.draws)
+            own = source == scenario.effect.source
+            helped = self._helped(moved, full, scenario.effect.take_up, walked if own else {})
             saved = (usual - helped) * lasting
             parts.append(costing.lifetime_cost(saved, self.rows, prices, self.weights) * reached)
         avoided = xr.concat(parts, xr.Variable("source", list(SOURCES)), coords="minimal", compat="override")

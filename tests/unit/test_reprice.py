@@ -79,11 +79,16 @@ def test_a_bridge_where_nothing_is_due_to_the_programme(small_run: workflow.Run,
     np.testing.assert_allclose(none["result"].sel(step="adjusted"), none["result"].sel(step="attribution"), rtol=1e-6)
 
 
-def test_full_replication_is_priced_and_not_scaled(small_run: workflow.Run, price) -> None:
-    full = q.replicated(small_run)
+@pytest.mark.parametrize("group", ["in_need", "care_edge"])
+def test_full_replication_is_priced_and_not_scaled(
+    small_run: workflow.Run, fit_cache, dozen: xr.Dataset, register: evidence.Register, group: str
+) -> None:
+    scenario = scenarios.change(small_run.scenario, option={"group": group}, effect={"detection": group == "in_need"})
+    finished = workflow.run(scenario, areas=["E06000017"], cache=fit_cache, statistics=dozen)
+    full = q.replicated(finished)
     assert full is not None
-    theirs = price({"replication": 1.0})
-    ours = (full - small_run.tree["appraisal"]["programme_cost"]).transpose(*theirs.dims)
+    theirs = workflow.reprice(finished, {"replication": 1.0}, statistics=dozen, register=register)
+    ours = (full - finished.tree["appraisal"]["programme_cost"]).transpose(*theirs.dims)
     np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=50.0)
 
 
