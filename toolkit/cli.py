@@ -79,7 +79,8 @@ def areas(region: Annotated[str | None, typer.Option(help="Only this region.")] 
     reference = evidence.reference_areas()
     chosen = evidence.resolve_areas(reference, region=region, england=region is None)
     table = reference[reference["area"].isin(chosen) & (reference["status"] == "current")]
-    _show(table[["area", "la_name", "la_code", "region"]], as_json, title=f"{len(chosen)} areas")
+    title = f"{len(table)} authorities in {len(chosen)} areas"
+    _show(table[["area", "la_name", "la_code", "region"]], as_json, title=title)
 
 
 @app.command()
