@@ -81,22 +81,15 @@ def before_adjustments(scenario: Scenario) -> dict[str, Scenario]:
     effect, own = scenario.effect, scenario.adjustments
     at = {"replication": effect.replication, "take_up": effect.take_up, "drop_off": own.drop_off}
     rest = {"replication": 1.0, "take_up": 1.0, "drop_off": 0.0}
-    found = {}
-    for place, name in enumerate(at):
-        if at[name] != rest[name]:
-            settings = {key: at[key] if key in list(at)[:place] else rest[key] for key in at}
-            found[name] = settings
+    stages = {name: list(at)[:place] for place, name in enumerate(at) if at[name] != rest[name]}
     if own.attribution * (1.0 - own.deadweight) * (1.0 - own.displacement) == 0.0:
-        found["attribution"] = at
-    none = {"attribution": 1.0, "deadweight": 0.0, "displacement": 0.0}
-    return {
-        name: change(
-            scenario,
-            effect={key: settings[key] for key in ("replication", "take_up")},
-            adjustments={**none, "drop_off": settings["drop_off"]},
-        )
-        for name, settings in found.items()
-    }
+        stages["attribution"] = list(at)
+    found = {}
+    for name, acting in stages.items():
+        now = {key: at[key] if key in acting else rest[key] for key in at}
+        plain = {"attribution": 1.0, "deadweight": 0.0, "displacement": 0.0, "drop_off": now.pop("drop_off")}
+        found[name] = change(scenario, effect=now, adjustments=plain)
+    return found
 
 
 def _programme(scenario: Scenario, spend: float) -> xr.DataArray:

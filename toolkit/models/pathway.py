@@ -232,7 +232,11 @@ def outputs(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
 
 
 def _columns(values: Values, names: list[str], xp: Any) -> dict[str, Values]:
-    parts = np.split(values, len(names), -1) if xp is np else xp.split(values, [1] * len(names), n_splits=len(names), axis=-1)
+    parts = (
+        np.split(values, len(names), -1)
+        if xp is np
+        else xp.split(values, [1] * len(names), n_splits=len(names), axis=-1)
+    )
     return {name: part.squeeze(-1) for name, part in zip(names, parts, strict=True)}
 
 
