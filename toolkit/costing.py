@@ -1,12 +1,12 @@
 """Quantities to pounds: each component priced once, with its payer, account, timing and cashability.
 
-A cost component is a row of ``data/evidence/cost_components.csv``: which quantity, at which cited price,
-borne by whom, in which account it first counts, and what it already contains. An outcome's cost is the
-sum of its components and nothing is priced outside them, so nothing can be counted twice.
+A cost component is a row of ``data/evidence/cost_components.csv``: which quantity, at which cited price, borne by
+whom, in which account it first counts, and what it already contains. Each tag of what is contained has its rule in
+``overlaps.csv``, and nothing is priced outside the components, so nothing can be counted twice.
 """
 
-from collections.abc import Mapping
-from itertools import combinations
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,49 +15,98 @@ import xarray as xr
 from toolkit.prices import real_growth
 from toolkit.schema import ACCOUNTS, OUTCOMES, PAYERS, SAMPLE_DIMS, InputError, aligned
 
-COORDINATES = ("outcome", "payer", "account", "cashability", "lag_years")
+COORDINATES = ("outcome", "payer", "account", "cashability", "lag_years", "discounting")
+TRANSFERS = ("dwp",)  # what these pay, someone receives
+RECEIVED = "_received"
 
 
-def components(table: pd.DataFrame, *, outcomes: tuple[str, ...] = OUTCOMES) -> pd.DataFrame:
+def components(
+    table: pd.DataFrame, overlaps: pd.DataFrame, *, given: Mapping[str, str], outcomes: tuple[str, ...] = OUTCOMES
+) -> pd.DataFrame:
     """Return the component rows of the chosen outcomes, checked, indexed by component.
+
+    A transfer has a second row: what its receiver gains, in the economic account, so that there it nets to nought.
 
     Parameters
     ----------
     table
         ``cost_components`` as read.
+    overlaps
+        ``overlaps`` as read: the rule of every tag.
+    given
+        What a quantity is net of, by its name ("grade" or "justice"); quantities net of nothing may be missing.
     outcomes
         Outcomes to price.
 
     Raises
     ------
     InputError
-        Unknown payer, account or outcome, or two rows on one quantity and account whose ``contains``
-        tags overlap, which would count a component twice.
+        Unknown payer, account or outcome; a benefit without its receiver; a tag without a rule; or components that
+        a tag's rule does not keep apart, which would count something twice.
     """
     rows = table.set_index("component")
-    for column, known in (("payer", PAYERS), ("account", ACCOUNTS), ("outcome", OUTCOMES)):
-        wrong = rows.index[~rows[column].isin(known)]
+    for column, known in (("payer", PAYERS), ("account", ACCOUNTS), ("outcome", OUTCOMES), ("transfer_to", PAYERS)):
+        wrong = rows.index[~rows[column].isin([*known, ""] if column == "transfer_to" else known)]
         if len(wrong):
             raise InputError(
                 f"cost_components.csv, {wrong[0]}: unknown {column} '{rows.loc[wrong[0], column]}'. "
                 f"Mend: use one of {list(known)}."
             )
-    for first, second in combinations(rows.index, 2):
-        shared = _tags(rows, first) & _tags(rows, second)
-        if shared:
+    unmet = rows[rows["payer"].isin(TRANSFERS) & (rows["transfer_to"] == "")]
+    if len(unmet):
+        raise InputError(
+            f"cost_components.csv, {unmet.index[0]}: a transfer. Mend: say in transfer_to who receives it."
+        )
+    priced = rows[["quantity", "price_role", "share_role", "share_complement", "local_share"]]
+    twice = rows.index[priced.duplicated() | (rows["contains"] == "")]
+    if len(twice):
+        raise InputError(
+            f"cost_components.csv, {twice[0]}: says of nothing what it contains, or prices what an earlier row does. "
+            "Mend: give its tags, or drop it."
+        )
+    _check_overlaps(rows, overlaps, given)
+    paid = rows.assign(sign=1.0)
+    received = paid[paid["transfer_to"] != ""]
+    received = received.assign(
+        payer=received["transfer_to"], account="economic", cashability="non_cashable", sign=-1.0
+    ).rename(index=lambda name: str(name) + RECEIVED)
+    whole = pd.concat([paid, received])
+    return whole[whole["outcome"].isin(outcomes)]
+
+
+def _check_overlaps(rows: pd.DataFrame, overlaps: pd.DataFrame, given: Mapping[str, str]) -> None:
+    """Hold every tag to its rule."""
+    held: dict[str, list[str]] = {}
+    for name, tags in rows["contains"].items():
+        for tag in {one.strip() for one in str(tags).split(";")}:
+            held.setdefault(tag, []).append(str(name))
+    rules = overlaps.set_index("tag")
+    unruled = sorted(set(held) - set(rules.index))
+    if unruled:
+        raise InputError(f"cost_components.csv: tag '{unruled[0]}' has no rule. Mend: add it to overlaps.csv.")
+    for tag, names in held.items():
+        rule, reason = str(rules.loc[tag, "rule"]), str(rules.loc[tag, "reason"])
+        if not _apart(rule, [str(rows.loc[name, "quantity"]) for name in names], given):
             raise InputError(
-                f"cost_components.csv: '{first}' and '{second}' both contain {sorted(shared)}. "
-                "Mend: take the tag out of one row, or drop the row that is part of the other."
+                f"cost_components.csv: {names} hold '{tag}', against its rule '{rule}' ({reason}) "
+                "Mend: take the tag out of one row, or drop the row that is part of another."
             )
-    return rows[rows["outcome"].isin(outcomes)]
 
 
-def _tags(rows: pd.DataFrame, component: str) -> set[str]:
-    return {tag.strip() for tag in str(rows.loc[component, "contains"]).split(";") if tag.strip()}
+def _apart(rule: str, quantities: list[str], given: Mapping[str, str]) -> bool:
+    """Tell whether components on these quantities, which hold one tag, are kept apart by its rule.
+
+    Beside those net of the rule's condition only one may hold it: with ``once``, which no quantity is net of, only one.
+    """
+    if rule == "never":
+        return not quantities
+    if rule == "apart":
+        return len(set(quantities)) == len(quantities)
+    return sum(given.get(name, "") != rule.removeprefix("given_") for name in quantities) <= 1
 
 
-def unit_prices(rows: pd.DataFrame, draws: xr.Dataset, *, local_price: xr.Dataset | None = None) -> xr.DataArray:
-    """Price of one unit of each component (chain, draw, component), GBP in the price base.
+def unit_prices(rows: pd.DataFrame, draws: xr.Dataset, *, local_price: xr.Dataset, shares: xr.Dataset) -> xr.DataArray:
+    """Price of one unit of each component (component, chain, draw), GBP in the price base.
 
     Parameters
     ----------
@@ -66,27 +115,44 @@ def unit_prices(rows: pd.DataFrame, draws: xr.Dataset, *, local_price: xr.Datase
     draws
         Sampled figures.
     local_price
-        The area's price over England's by ``local_price`` name (chain, draw); absent means England's.
+        The area's price over England's by ``local_price`` name (chain, draw).
+    shares
+        What part of a price is a component's, by ``local_share`` name (scalars), from ``evidence.placement_shares``.
     """
+
+    def figure(name: str, among: xr.Dataset = draws) -> np.ndarray:
+        return np.asarray(among[name].transpose(*SAMPLE_DIMS).values)
+
     parts = []
-    for row in rows.itertuples():
-        price = draws[row.price_role]
-        if row.share_role:
-            share = draws[row.share_role]
-            price = price * (1.0 - share if row.share_complement == "yes" else share)
-        if row.local_price and local_price is not None:
-            price = price * local_price[row.local_price]
-        parts.append(price.drop_attrs())
-    prices = xr.concat(parts, xr.Variable("component", list(rows.index)), coords="minimal", compat="override")
-    coords = {name: ("component", rows[name].to_numpy(dtype=object)) for name in COORDINATES}
-    return prices.assign_coords(coords).assign_attrs(units="GBP", price_base=draws.attrs["price_base"])
+    for row in rows.to_dict("records"):
+        price = row["sign"] * figure(row["price_role"])
+        if row["share_role"]:
+            share = figure(row["share_role"])
+            price = price * (1.0 - share if row["share_complement"] == "yes" else share)
+        if row["times_role"]:
+            price = price * figure(row["times_role"])
+        if row["local_price"]:
+            price = price * figure(row["local_price"], local_price)
+        if row["local_share"]:
+            price = price * float(shares[row["local_share"]])
+        parts.append(price)
+    coords = {"component": list(rows.index), **{dim: draws[dim].values for dim in SAMPLE_DIMS}}
+    prices = xr.DataArray(np.array(parts), coords, ("component", *SAMPLE_DIMS))
+    return prices.assign_coords(labels(rows)).assign_attrs(units="GBP", price_base=draws.attrs["price_base"])
 
 
-def spread_matrix(rows: pd.DataFrame, years: int, published: Mapping[str, xr.DataArray]) -> xr.DataArray:
+def labels(rows: pd.DataFrame) -> dict[str, tuple[str, np.ndarray]]:
+    """Return the labels of components, as coordinates."""
+    return {name: ("component", rows[name].to_numpy(dtype=object)) for name in COORDINATES}
+
+
+def spread_matrix(
+    rows: pd.DataFrame, years: int, published: Mapping[str, xr.DataArray], ages: Mapping[str, np.ndarray]
+) -> xr.DataArray:
     """Weights (component, year, event_year) that place an event's cost on the years that bear it.
 
-    ``sum`` spreads the price evenly over the offsets; ``present_value`` makes a level flow whose
-    present value at the event equals the price, as the source discounted it.
+    ``sum`` spreads the price evenly over the offsets; ``present_value`` makes a level flow whose present value at
+    the event equals the price, as the source discounted it; ``ages`` follows the layer's ages.
 
     Parameters
     ----------
@@ -97,15 +163,12 @@ def spread_matrix(rows: pd.DataFrame, years: int, published: Mapping[str, xr.Dat
     published
         Discount factors (year) by name of the schedule that a present value was published under
         (``spread_schedule``); the scenario's own schedule then discounts the flow.
+    ages
+        Share of an adult layer's quantity in each year from its date on, by quantity (``pathways.age_spread``).
     """
     weights = np.zeros((len(rows), years, years))
     for index, row in enumerate(rows.itertuples()):
-        offsets = np.arange(int(str(row.spread_from)), int(str(row.spread_to)) + 1)
-        whole = float(offsets.size)
-        if row.spread_basis == "present_value":
-            whole = float(published[str(row.spread_schedule)].sel(year=offsets).sum())
-        level = 1.0 / whole
-        for offset in offsets[offsets < years]:
+        for offset, level in enumerate(_levels(row, published, ages)[:years]):
             event = np.arange(years - offset)
             weights[index, event + offset, event] = level
     year = np.arange(years)
@@ -113,6 +176,19 @@ def spread_matrix(rows: pd.DataFrame, years: int, published: Mapping[str, xr.Dat
         weights, dims=("component", "year", "event_year"),
         coords={"component": list(rows.index), "year": year, "event_year": year},
     )  # fmt: skip
+
+
+def _levels(row: Any, published: Mapping[str, xr.DataArray], ages: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Share of a price in each year from the event on."""
+    if row.spread_basis == "ages":
+        return ages[str(row.quantity)]
+    offsets = np.arange(int(row.spread_from), int(row.spread_to) + 1)
+    level = np.zeros(offsets[-1] + 1)
+    parts = float(offsets.size)
+    if row.spread_basis == "present_value":
+        parts = float(published[str(row.spread_schedule)].sel(year=offsets).sum())
+    level[offsets] = 1.0 / parts
+    return level
 
 
 def growth_factors(rows: pd.DataFrame, draws: xr.Dataset, years: int) -> xr.DataArray:
@@ -129,47 +205,91 @@ def growth_factors(rows: pd.DataFrame, draws: xr.Dataset, years: int) -> xr.Data
 def cost(
     lives: xr.DataArray, rows: pd.DataFrame, prices: xr.DataArray, growth: xr.DataArray, spread: xr.DataArray
 ) -> xr.DataArray:
-    """Price quantities: cost = spread(quantity) x unit price x real growth, by component.
+    """Price quantities: cost = spread(quantity x unit price) x real growth, by component.
 
     Parameters
     ----------
     lives
         Quantities (quantity, year, ..., chain, draw), year of the event.
     rows, prices, growth, spread
-        From the functions above, over the same components, years and draws.
+        From the functions above, over the same components and draws.
 
     Returns
     -------
-    DataArray (component, year, ..., chain, draw), GBP a year in the price base, with coordinates
-    ``outcome``, ``payer``, ``account`` and ``cashability`` on component.
+    DataArray (component, year, ..., chain, draw), GBP a year in the price base, with the labels of the components.
 
     Raises
     ------
     InputError
         A component prices a quantity that lives do not hold.
     """
-    aligned(prices, growth)
-    aligned(lives, growth)
-    missing = sorted(set(rows["quantity"]) - set(lives["quantity"].values))
-    if missing:
-        known = lives["quantity"].values.tolist()
-        raise InputError(f"cost_components.csv: no such quantity as {missing}. Mend: use one of {known}.")
+    return over_years(event_values(lives, rows, prices), growth, spread)
+
+
+def event_values(lives: xr.DataArray, rows: pd.DataFrame, prices: xr.DataArray) -> xr.DataArray:
+    """Return what the events of each year are worth at today's prices, whenever it is paid.
+
+    Parameters
+    ----------
+    lives, rows, prices
+        As in :func:`cost`.
+
+    Returns
+    -------
+    DataArray (component, event_year, ..., chain, draw), GBP. It can be summed over areas before
+    :func:`over_years`, since areas differ in prices and not in their timing.
+    """
+    aligned(lives, prices)
     middle = [dim for dim in lives.dims if dim not in ("quantity", "year", *SAMPLE_DIMS)]
     quantities = lives.transpose("quantity", "year", *middle, *SAMPLE_DIMS)
-    priced_unit = (growth * prices.reset_coords(drop=True)).transpose("component", "year", *SAMPLE_DIMS)
-    unit = priced_unit.values.reshape(*priced_unit.shape[:2], *(1 for _ in middle), *priced_unit.shape[2:])
-    priced = np.empty((len(rows), *quantities.shape[1:]))
-    for index, row in enumerate(rows.itertuples()):
-        events = quantities.sel(quantity=row.quantity).values
-        matrix = spread.sel(component=row.Index).values
-        if matrix[0, 0] != 1.0:  # spread over later years
-            events = (matrix @ events.reshape(matrix.shape[1], -1)).reshape(events.shape)
-        np.multiply(events, unit[index], out=priced[index])
-    labels = {name: ("component", prices[name].values) for name in COORDINATES}
-    coords = {dim: quantities[dim] for dim in quantities.dims[1:]} | {"component": list(rows.index)} | labels
+    unit = prices.transpose("component", *SAMPLE_DIMS).values
+    worth = np.empty((len(rows), *quantities.shape[1:]))
+    for position, index in enumerate(_places(quantities, rows)):
+        np.multiply(quantities.values[index], unit[position], out=worth[position])
+    axes = {"event_year" if dim == "year" else dim: quantities[dim].values for dim in quantities.dims[1:]}
+    return _labelled(worth, axes, prices)
+
+
+def over_years(values: xr.DataArray, growth: xr.DataArray, spread: xr.DataArray) -> xr.DataArray:
+    """Place what events are worth on the years that bear it, at the prices of those years.
+
+    Parameters
+    ----------
+    values
+        From :func:`event_values`.
+    growth, spread
+        From :func:`growth_factors` and :func:`spread_matrix`.
+
+    Returns
+    -------
+    DataArray (component, year, ..., chain, draw), GBP a year in the price base.
+    """
+    aligned(values.isel(event_year=0), growth.isel(year=0))
+    matrices = spread.sel(event_year=values["event_year"].values)
+    paid = np.empty((values.sizes["component"], spread.sizes["year"], *values.shape[2:]))
+    for index, matrix in enumerate(matrices.transpose("component", "year", "event_year").values):
+        events = values.values[index]
+        np.matmul(matrix, events.reshape(events.shape[0], -1), out=paid[index].reshape(matrix.shape[0], -1))
+    rise = growth.transpose("component", "year", *SAMPLE_DIMS).values
+    paid *= rise.reshape(*rise.shape[:2], *(1 for _ in values.dims[2:-2]), *rise.shape[2:])
+    axes = {"year": spread["year"].values, **{dim: values[dim].values for dim in values.dims[2:]}}
+    return _labelled(paid, axes, values)
+
+
+def _places(lives: xr.DataArray, rows: pd.DataFrame) -> np.ndarray:
+    """Find the place of each component's quantity."""
+    known = lives.get_index("quantity")
+    missing = sorted(set(rows["quantity"]) - set(known))
+    if missing:
+        raise InputError(f"cost_components.csv: no such quantity as {missing}. Mend: use one of {known.tolist()}.")
+    return known.get_indexer(pd.Index(rows["quantity"]))
+
+
+def _labelled(values: np.ndarray, axes: Mapping[Hashable, np.ndarray], priced: xr.DataArray) -> xr.DataArray:
+    names = {name: ("component", priced[name].values) for name in COORDINATES}
     return xr.DataArray(
-        priced, dims=("component", *quantities.dims[1:]), coords=coords, name="cost",
-        attrs={"units": "GBP", "price_base": prices.attrs["price_base"], "cell_methods": "year: sum"},
+        values, dims=("component", *axes), coords={"component": priced["component"].values, **axes, **names},
+        name="cost", attrs={"units": "GBP", "price_base": priced.attrs["price_base"], "cell_methods": "year: sum"},
     )  # fmt: skip
 
 
@@ -190,6 +310,7 @@ def with_programme(costs: xr.DataArray, spend: xr.DataArray, *, cashability: str
         "account": "fiscal",
         "cashability": cashability,
         "lag_years": 0,
+        "discounting": "standard",
     }
     extra = extra.assign_coords({name: ("component", [value]) for name, value in labels.items()})
     joined = xr.concat([costs, extra.transpose(*costs.dims)], "component")
@@ -204,7 +325,7 @@ def lifetime_weights(growth: xr.DataArray, spread: xr.DataArray, factors: xr.Dat
     growth, spread
         From :func:`growth_factors` and :func:`spread_matrix`.
     factors
-        Discount factors (year) of the appraisal.
+        Discount factors (year), or (component, year), of the appraisal.
 
     Returns
     -------
@@ -228,17 +349,14 @@ def lifetime_cost(
         From :func:`components`, :func:`unit_prices` and :func:`lifetime_weights`.
     """
     middle = [dim for dim in profile.dims if dim not in ("quantity", "year", *SAMPLE_DIMS)]
-    within = profile.sel(year=profile["year"].values[profile["year"].values <= int(weights["event_year"].max())])
-    events = within.transpose("quantity", *middle, "year", *SAMPLE_DIMS)
-    spans = weights.sel(event_year=events["year"].values).transpose("component", "event_year", *SAMPLE_DIMS)
+    first, horizon = int(profile["year"][0]), weights.sizes["event_year"]
+    events = profile.isel(year=slice(0, horizon - first)).transpose("quantity", *middle, "year", *SAMPLE_DIMS)
+    within = slice(first, first + events.sizes["year"])  # years follow one another, so nothing need be copied
+    spans = weights.isel(event_year=within).transpose("component", "event_year", *SAMPLE_DIMS).values
     unit = prices.transpose("component", *SAMPLE_DIMS).values
-    value = np.stack(
-        [
-            np.einsum("...ycd,ycd,cd->...cd", events.sel(quantity=name).values, spans.values[index], unit[index])
-            for index, name in enumerate(rows["quantity"])
-        ]
-    )
-    labels = {name: ("component", prices[name].values) for name in COORDINATES}
-    coords = {dim: events[dim] for dim in (*middle, *SAMPLE_DIMS)} | {"component": list(rows.index)} | labels
-    attrs = {"units": "GBP", "price_base": prices.attrs["price_base"]}
-    return xr.DataArray(value, dims=("component", *middle, *SAMPLE_DIMS), coords=coords, attrs=attrs)
+    value = np.empty((len(rows), *events.shape[1:-3], *events.shape[-2:]))
+    for position, index in enumerate(_places(events, rows)):
+        np.einsum("...ycd,ycd->...cd", events.values[index], spans[position], out=value[position])
+        value[position] *= unit[position]
+    axes = {dim: events[dim].values for dim in (*middle, *SAMPLE_DIMS)}
+    return _labelled(value, axes, prices)

@@ -7,12 +7,13 @@ present values area by area.
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
 
 from toolkit import appraisal, costing, evidence, pathways
-from toolkit.scenarios import Scenario, change
+from toolkit.scenarios import Adjustments, Scenario, change
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, InputError, aligned
 
 SOURCES = ("trials", "panel", "combined", "judgement")
@@ -43,8 +44,10 @@ def price(
         ``cost`` (component, option, year, chain, draw) of the reached cohort and programme;
         ``lives`` (quantity, option, year, chain, draw); ``benefit_by_area`` (area, component, chain, draw);
         ``lifetime`` (reading, area, component, chain, draw), the entering cohort's present value;
-        ``annual`` (area, component, chain, draw), the year's cross-section;
+        ``annual`` (reading, area, component, chain, draw), the year's cross-section;
         ``children_entering`` and ``children_reached`` (area, chain, draw);
+        ``benefit_before`` (before, component, chain, draw), the reached cohort's present value before each
+        adjustment that is no plain factor is switched on, if any is (:func:`before_adjustments`);
         ``curve_avoided`` (source, multiple, component, chain, draw) and ``curve_spend`` (multiple).
     """
     desk = _Desk(fitted, statistics, scenario, draws, effects, register)
@@ -57,11 +60,46 @@ def price(
             progress("price areas", done / len(areas))
     if total is None:
         raise InputError("no areas to price. Mend: choose at least one.")
-    cost = costing.with_programme(desk.labelled(total["cost"]), total["programme"])
+    # Areas differ in prices, not in their timing, so events are placed on the years that bear them once for all.
+    paid = costing.over_years(desk.labelled(total["cost"]), desk.growth, desk.spread)
+    cost = costing.with_programme(paid, _programme(scenario, float(total["spend"])))
     local = xr.concat(by_area, xr.Variable("area", areas), coords="minimal", compat="override")
     # The programme is no part of anyone's collective cost: nought there, so that components match.
-    rest = total.drop_vars(["programme", "cost"]).merge(local, join="exact")
+    lives = total["lives"].rename(event_year="year").reindex(year=np.arange(scenario.horizon), fill_value=0.0)
+    rest = total[["curve_avoided", "curve_spend", *(["benefit_before"] if desk.before else [])]].assign(lives=lives)
+    rest = rest.merge(local, join="exact")
     return rest.reindex(component=cost["component"], fill_value=0.0).assign(cost=cost)
+
+
+def before_adjustments(scenario: Scenario) -> dict[str, Scenario]:
+    """Return, for each adjustment that changes the result by more than a factor, the scenario before it acts.
+
+    Replication, take-up and drop-off come in this order, each with those after it at rest; the plain factors
+    (attribution, deadweight, displacement) rest throughout, for they can be taken out by division, unless together
+    they leave nothing, in which case the scenario before them is there as "attribution".
+    """
+    effect, own = scenario.effect, scenario.adjustments
+    at = {"replication": effect.replication, "take_up": effect.take_up, "drop_off": own.drop_off}
+    rest = {"replication": 1.0, "take_up": 1.0, "drop_off": 0.0}
+    stages = {name: list(at)[:place] for place, name in enumerate(at) if at[name] != rest[name]}
+    if own.attribution * (1.0 - own.deadweight) * (1.0 - own.displacement) == 0.0:
+        stages["attribution"] = list(at)
+    found = {}
+    for name, acting in stages.items():
+        now = {key: at[key] if key in acting else rest[key] for key in at}
+        plain = {"attribution": 1.0, "deadweight": 0.0, "displacement": 0.0, "drop_off": now.pop("drop_off")}
+        found[name] = change(scenario, effect=now, adjustments=plain)
+    return found
+
+
+def _programme(scenario: Scenario, spend: float) -> xr.DataArray:
+    """Return what the programme costs a year (option, year)."""
+    yearly = np.zeros((2, scenario.horizon))
+    # Optimism is about what spending will cost; a cut saves what is in the budget, no more.
+    optimism = 0.0 if scenario.option.cut else scenario.adjustments.optimism_bias
+    yearly[1, : scenario.option.years] = spend * (1.0 + optimism)
+    coords = {"option": [BUSINESS_AS_USUAL, INVESTMENT], "year": np.arange(scenario.horizon)}
+    return xr.DataArray(yearly, dims=("option", "year"), coords=coords)
 
 
 class _Desk:
@@ -80,112 +118,181 @@ class _Desk:
         self.effects = effects["new_site_effect"].reset_coords(drop=True)
         self.base = evidence.base_year(statistics).reset_coords(drop=True)
         self.local = evidence.local_price_ratio(statistics, like=draws, seed=scenario.seed)
-        self.rows = costing.components(register.tables["cost_components"], outcomes=scenario.outcomes)
-        years = np.arange(scenario.horizon)
-        factors = appraisal.discount_factors(scenario.discount_schedule, np.arange(scenario.horizon + 60))
+        self.levels, self.placements = evidence.local_levels(), evidence.placement_shares()
+        tables = register.tables
+        self.layer_rates = tables["layer_rates"]
+        self.layers = pathways.chosen(
+            tables["layers"], self.layer_rates, outcomes=scenario.outcomes, extra=scenario.extra_layers
+        )
+        given = dict(tables["layers"].set_index("layer")["given"])
+        rows = costing.components(
+            tables["cost_components"], tables["overlaps"], given=given, outcomes=scenario.outcomes
+        )
+        off = set(tables["layers"]["layer"]) - set(self.layers.index)
+        self.rows = rows[~rows["quantity"].isin(off)]
+        self.quantities = list(dict.fromkeys(self.rows["quantity"]))
+        self.shares = pathways.adjustment_shares(self.quantities, self.layers, draws)
+        self.before = before_adjustments(scenario)
+        self._timing()
+
+    def _timing(self) -> None:
+        """When what is priced is paid, and what that is worth today."""
+        scenario, years = self.scenario, np.arange(self.scenario.horizon)
+        kinds = xr.DataArray(self.rows["discounting"].to_numpy(object), coords={"component": list(self.rows.index)})
+        factors = appraisal.factors_by_kind(kinds, scenario.discount_schedule, years)
         published = {
             name: appraisal.discount_factors(name, np.arange(scenario.horizon + 60))
             for name in set(self.rows["spread_schedule"]) - {""}
         }
-        self.spread = costing.spread_matrix(self.rows, scenario.horizon, published)
-        self.growth = costing.growth_factors(self.rows, draws, scenario.horizon)
-        self.weights = costing.lifetime_weights(self.growth, self.spread, factors.sel(year=years))
-        self.shares = pathways.adjustment_shares(draws)
-        self.england_prices = costing.unit_prices(self.rows, draws)
+        ages = pathways.age_spread(self.layers)
+        self.spread = costing.spread_matrix(self.rows, scenario.horizon, published, ages)
+        self.growth = costing.growth_factors(self.rows, self.draws, scenario.horizon)
+        self.weights = costing.lifetime_weights(self.growth, self.spread, factors)
 
-    def labelled(self, cost: xr.DataArray) -> xr.DataArray:
+    def labelled(self, values: xr.DataArray) -> xr.DataArray:
         """Put back the component labels that summing over areas drops."""
-        names = {name: ("component", self.england_prices[name].values) for name in costing.COORDINATES}
-        return cost.assign_coords(names).assign_attrs(self.england_prices.attrs)
+        return values.assign_coords(costing.labels(self.rows)).assign_attrs(price_base=self.draws.attrs["price_base"])
 
     def area(self, area: str) -> tuple[xr.Dataset, xr.Dataset]:
         """Price one area: what is summed over areas, and what is kept by area."""
-        scenario, draws = self.scenario, self.draws
-        stats = self.base.sel(area=area)
-        baseline = self.baseline.sel(area=area, drop=True)
-        effect = self.effects.sel(source=scenario.effect.source, drop=True)
-        local = pathways.localise(baseline, self.national, stats, draws, scenario)
-        hazards = pathways.with_effects(local, effect)
-        sign = -1.0 if scenario.option.cut else 1.0
-        spend = sign * scenario.option.spend_per_child * float(stats["population_0_17"])
-        reached = pathways.children_reached(spend, draws, stats, scenario.option)
-        lives, usual = (part["events"] for part in pathways.project(hazards, reached, scenario))
-        prices = costing.unit_prices(self.rows, draws, local_price=self.local.sel(area=area, drop=True))
-        cost = costing.cost(lives, self.rows, prices, self.growth, self.spread)
-        saved = lives.sel(option=BUSINESS_AS_USUAL, drop=True) - lives.sel(option=INVESTMENT, drop=True)
-        avoided, curve_spend = self._curve(stats, prices, hazards, usual)
-        entering = self._entering(stats)
-        if scenario.option.group != "in_need":  # the entering cohort is not at the edge of care
-            plain = pathways.localise(baseline, self.national, stats, draws, self.in_need)
-            usual = pathways.per_child(plain, strength=0.0, like=draws)["events"]
-        lifetime = self._lifetime(usual, baseline, stats, prices) * entering
-        annual_quantity = pathways.cross_section(baseline, stats, draws)
-        kept = xr.Dataset(
-            {
-                "lifetime": lifetime,
-                "annual": self._annual(annual_quantity, prices),
-                "children_entering": entering,
-                "children_reached": reached,
-                "benefit_by_area": costing.lifetime_cost(saved, self.rows, prices, self.weights),
-            }
-        ).reset_coords(drop=True)
+        place = _Place(self, area)
+        return place.summed().astype(np.float32), place.kept().astype(np.float32)
+
+
+class _Place:
+    """One area's hazards, rates and prices, and the lives without help that all its sums start from."""
+
+    def __init__(self, desk: _Desk, area: str) -> None:
+        self.desk, self.scenario, self.draws = desk, desk.scenario, desk.draws
+        self.stats = desk.base.sel(area=area)
+        self.baseline = desk.baseline.sel(area=area, drop=True)
+        self.levels = desk.levels.sel(area=area)
+        self.prices = costing.unit_prices(
+            desk.rows, desk.draws, local_price=desk.local.sel(area=area), shares=desk.placements.sel(area=area)
+        )
+        self.child_rates = pathways.child_rates(desk.layers, desk.layer_rates, desk.draws, self.levels)
+        self.hazards, self.usual = self._unhelped(desk.scenario)
+        # The entering cohort is not at the edge of care, even if those reached are.
+        edge = desk.scenario.option.group != "in_need"
+        self.all_hazards, everyone = self._unhelped(desk.in_need) if edge else (self.hazards, self.usual)
+        self.adult_rates = pathways.adult_rates(
+            desk.layers, desk.layer_rates, desk.draws, everyone["cells"], self.levels
+        )
+        self.all_lives = pathways.whole_lives(everyone, self.adult_rates, desk.layers)
+        sign = -1.0 if desk.scenario.option.cut else 1.0
+        self.spend = sign * desk.scenario.option.spend_per_child * float(self.stats["population_0_17"])
+        self.reached = pathways.children_reached(self.spend, desk.draws, self.stats, desk.scenario.option)
+        self._changes: dict[tuple[str, float, float], xr.Dataset] = {}
+
+    def _unhelped(self, scenario: Scenario) -> tuple[pathways.Hazards, xr.Dataset]:
+        hazards = pathways.localise(self.baseline, self.desk.national, self.stats, self.draws, scenario)
+        return hazards, self._walk(hazards)
+
+    def _walk(self, hazards: pathways.Hazards, strength: float = 0.0, delivered: float | None = None) -> xr.Dataset:
+        return pathways.per_child(
+            hazards, strength=strength, delivered=delivered, rates=self.child_rates, like=self.draws
+        )
+
+    def _lived(self, walked: xr.Dataset) -> xr.DataArray:
+        return pathways.whole_lives(walked, self.adult_rates, self.desk.layers, quantities=self.desk.quantities)
+
+    def _worth(self, profile: xr.DataArray) -> xr.DataArray:
+        return costing.lifetime_cost(profile, self.desk.rows, self.prices, self.desk.weights).reset_coords(drop=True)
+
+    def _change(self, source: str, strength: float, delivered: float, adjustments: Adjustments) -> xr.DataArray:
+        """Return what help changes in the life of a child reached, as far as it is additional (quantity, year, ...)."""
+        held = source, strength, delivered if self.scenario.effect.detection else strength
+        if held not in self._changes:
+            moved = pathways.with_effects(self.hazards, self.desk.effects.sel(source=source, drop=True))
+            helped = self._walk(moved, strength, delivered)
+            self._changes[held] = helped - self.usual
+        return self._lived(pathways.additional_part(self._changes[held], adjustments))
+
+    def summed(self) -> xr.Dataset:
+        """Return what is added up over areas: the reached cohort's lives and their worth, the programme, the curve."""
+        avoided, curve_spend = self._curve()
         summed = xr.Dataset(
             {
-                "cost": cost.reset_coords(drop=True),
-                "lives": lives,
-                "programme": self._programme(spend),
+                "cost": costing.event_values(self.lives, self.desk.rows, self.prices).reset_coords(drop=True),
+                "lives": self.lives.rename(year="event_year"),
+                "spend": xr.DataArray(self.spend),
                 "curve_avoided": avoided,
                 "curve_spend": curve_spend,
             }
         )
-        return summed.astype(np.float32), kept.astype(np.float32)
+        if self.desk.before:
+            parts = [self._avoided(one) for one in self.desk.before.values()]
+            summed["benefit_before"] = xr.concat(parts, xr.Variable("before", list(self.desk.before)), coords="minimal")
+        return summed
 
-    def _programme(self, spend: float) -> xr.DataArray:
-        scenario = self.scenario
-        yearly = np.zeros((2, scenario.horizon))
-        # Optimism is about what spending will cost; a cut saves what is in the budget, no more.
-        optimism = 0.0 if scenario.option.cut else scenario.adjustments.optimism_bias
-        yearly[1, : scenario.option.years] = spend * (1.0 + optimism)
-        coords = {"option": [BUSINESS_AS_USUAL, INVESTMENT], "year": np.arange(scenario.horizon)}
-        return xr.DataArray(yearly, dims=("option", "year"), coords=coords)
+    def kept(self) -> xr.Dataset:
+        """Return what is kept by area: present values, and the children of the cohorts."""
+        saved = self.lives.sel(option=BUSINESS_AS_USUAL, drop=True) - self.lives.sel(option=INVESTMENT, drop=True)
+        return xr.Dataset(
+            {
+                **self._collective(),
+                "children_reached": self.reached,
+                "benefit_by_area": self._worth(saved),
+            }
+        ).reset_coords(drop=True)
 
-    def _entering(self, stats: xr.Dataset) -> xr.DataArray:
+    def _collective(self) -> dict[str, xr.DataArray]:
+        """Cost of the entering cohort over life and of one year, each gross and excess."""
+        desk, entering = self.desk, self._entering()
+        known = desk.quantities, self.baseline, self.stats, self.draws, self.all_lives
+        others = pathways.comparator(
+            *known, pathways.entry_ages(self.all_hazards, like=self.draws),
+            layers=desk.layers, rates=desk.layer_rates, levels=self.levels,
+        )  # fmt: skip
+        year = self._readings(pathways.cross_section(*known, entering), others.sum("year") * entering)
+        life = self._readings(self.all_lives.sel(quantity=desk.quantities), others)
+        return {
+            "lifetime": self._worth(life) * entering,
+            # What is paid this year, and the present value of what its events lead to.
+            "annual": self._worth(year.expand_dims(year=[0])),
+            "children_entering": entering,
+        }
+
+    def _readings(self, quantity: xr.DataArray, others: xr.DataArray) -> xr.DataArray:
+        excess = pathways.excess(quantity, others, self.desk.shares)
+        return xr.concat([quantity, excess], xr.Variable("reading", ["gross", "excess"]), join="exact")
+
+    @cached_property
+    def lives(self) -> xr.DataArray:
+        """Return the reached cohort's quantities (option, quantity, year, chain, draw) under both options."""
+        effect, option = self.scenario.effect, self.scenario.option
+        changes = [
+            self._change(effect.source, *part, self.scenario.adjustments)
+            for part in pathways.strengths(effect, option.years)
+        ]
+        return pathways.project(self._lived(self.usual), changes, self.reached, horizon=self.scenario.horizon)
+
+    def _avoided(self, scenario: Scenario) -> xr.DataArray:
+        """Present value of what the children reached avoid under other settings, without yearly costs."""
+        total = 0.0 * self.reached
+        for year, part in enumerate(pathways.strengths(scenario.effect, scenario.option.years)):
+            change = self._change(scenario.effect.source, *part, scenario.adjustments)
+            total = total - self._worth(change.assign_coords(year=change["year"].values + year))
+        return (total * self.reached).reset_coords(drop=True)
+
+    def _entering(self) -> xr.DataArray:
         """Children in need for the first time in the base year.
 
         A year's share of the children who are ever in need by eighteen, moved to the area by its episodes of
         need per child against England's: starts themselves count a child each time a case is opened.
         """
-        starts, children = (float(self.base[name].sum()) for name in ("children_in_need_starts", "population_0_17"))
-        local = float(stats["children_in_need_starts"]) * children / starts
+        base = self.desk.base
+        starts, children = (float(base[name].sum()) for name in ("children_in_need_starts", "population_0_17"))
+        local = float(self.stats["children_in_need_starts"]) * children / starts
         return self.draws["share_ever_in_need"] * local / pathways.CHILDHOOD_YEARS
 
-    def _lifetime(
-        self, usual: xr.DataArray, baseline: xr.DataArray, stats: xr.Dataset, prices: xr.DataArray
-    ) -> xr.DataArray:
-        others = pathways.comparator(baseline, stats, self.draws)
-        excess = (usual - others) * self.shares
-        readings = xr.concat([usual, excess], xr.Variable("reading", ["gross", "excess"]), join="exact")
-        return costing.lifetime_cost(readings, self.rows, prices, self.weights)
-
-    def _annual(self, quantity: xr.DataArray, prices: xr.DataArray) -> xr.DataArray:
-        """Cost of one year's events: what is paid this year, and the present value of what they lead to."""
-        return costing.lifetime_cost(quantity.expand_dims(year=[0]), self.rows, prices, self.weights)
-
-    def _curve(
-        self, stats: xr.Dataset, prices: xr.DataArray, hazards: pathways.Hazards, usual: xr.DataArray
-    ) -> tuple[xr.DataArray, xr.DataArray]:
+    def _curve(self) -> tuple[xr.DataArray, xr.DataArray]:
         """Lifetime cost avoided (source, multiple, component) as a year's early-help spend changes."""
-        scenario = self.scenario
-        today = float(stats["early_help_spend"] * stats["population_0_17"])
+        scenario, effect = self.scenario, self.scenario.effect
+        today = float(self.stats["early_help_spend"] * self.stats["population_0_17"])
         multiples = xr.DataArray(np.array(SPEND_MULTIPLES), dims="multiple", coords={"multiple": list(SPEND_MULTIPLES)})
-        reached = pathways.children_reached((multiples - 1.0) * today, self.draws, stats, scenario.option)
-        full = scenario.effect.replication * scenario.effect.take_up
-        lasting = pathways.additional(scenario.adjustments)
-        parts = []
-        for source in SOURCES:
-            moved = pathways.with_effects(hazards, self.effects.sel(source=source, drop=True))
-            helped = pathways.per_child(moved, strength=full, delivered=scenario.effect.take_up, like=self.draws)
-            saved = (usual - helped["events"]) * lasting
-            parts.append(costing.lifetime_cost(saved, self.rows, prices, self.weights) * reached)
+        reached = pathways.children_reached((multiples - 1.0) * today, self.draws, self.stats, scenario.option)
+        full = effect.replication * effect.take_up, effect.take_up
+        parts = [-self._worth(self._change(source, *full, scenario.adjustments)) * reached for source in SOURCES]
         avoided = xr.concat(parts, xr.Variable("source", list(SOURCES)), coords="minimal", compat="override")
         return avoided.reset_coords(drop=True), multiples * today

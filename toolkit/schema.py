@@ -15,7 +15,16 @@ BUSINESS_AS_USUAL = "business_as_usual"
 INVESTMENT = "investment"
 
 INDICATORS = ("rereferrals", "first_time_entrants", "gcse_grade_4", "care_starts")
-OUTCOMES = ("repeat_referrals", "youth_justice", "gcse_attainment", "care")
+EFFECT_OUTCOMES = ("repeat_referrals", "youth_justice", "gcse_attainment", "care")  # with an effect of their own
+OUTCOMES = (
+    *EFFECT_OUTCOMES,
+    "child_in_need",
+    "exclusion",
+    "neet",
+    "adult_offending",
+    "mental_health",
+    "homelessness",
+)
 PAYERS = (
     "local_authority",
     "schools",

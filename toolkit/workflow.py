@@ -26,6 +26,8 @@ from toolkit.records import assemble, open_netcdf, write_netcdf
 from toolkit.scenarios import Scenario
 from toolkit.schema import SAMPLE_DIMS, InputError
 
+FITS_KEPT = 8  # in the cache
+
 
 @dataclass(frozen=True)
 class Run:
@@ -97,6 +99,7 @@ def run(
     result = _appraise(priced, scenario, draws)
     card = _card(fitted)
     tree = assemble(scenario, assumptions, fitted, draws, effects, priced, result, card, chosen, statistics)
+    tree.attrs["deflators"] = register.deflators.to_json()
     clock.lap("appraise")
     return Run(tree, scenario, assumptions, card, register.excluded, clock.laps)
 
@@ -146,7 +149,7 @@ def reprice(
 
 
 def _appraise(priced: xr.Dataset, scenario: Scenario, draws: xr.Dataset) -> xr.Dataset:
-    shares = {"partly_cashable": float(draws["cashable_share_partly"].mean())}
+    shares = {"partly_cashable": draws["cashable_share_partly"]}
     return appraisal.appraise(
         priced["cost"], schedule=scenario.discount_schedule, cashable_shares=shares, horizon=scenario.horizon
     )
@@ -198,7 +201,15 @@ def fit(
     fitted["posterior"] = fitted["posterior"].to_dataset().assign(baseline_rate=base, baseline_national=national)
     fitted.attrs["report_card"] = models.diagnose(fitted).to_json(orient="records")
     write_netcdf(fitted, path)
+    _prune(cache)
     return fitted
+
+
+def _prune(cache: Path) -> None:
+    """Keep the latest fits only: each is some tens of megabytes."""
+    kept = sorted(cache.glob("outcomes-*.nc"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in kept[FITS_KEPT:]:
+        path.unlink()
 
 
 def _check_writable(folder: Path) -> None:
@@ -284,16 +295,12 @@ def compare_evidence(
     like = fitted["posterior"].to_dataset()
     draws = evidence.sample(assumptions, like=like, seed=scenario.seed, price_base=scenario.price_base)
     draws = evidence.with_pathway(draws, register, seed=scenario.seed)
-    shares = {"partly_cashable": float(draws["cashable_share_partly"].mean())}
     after = replace(register, tables={**register.tables, "priors": changed})
     found = {}
     for when, held, how in (("before", register, {}), ("after", after, pooling)):
         effects = draw_effects(fitted, statistics, scenario, draws, held, **how)
         priced = price(fitted, statistics, scenario, draws, effects, register, areas=chosen, progress=progress)
-        result = appraisal.appraise(
-            priced["cost"], schedule=scenario.discount_schedule, cashable_shares=shares, horizon=scenario.horizon
-        )
-        found[when] = _pooled(effects), _worth(result)
+        found[when] = _pooled(effects), _worth(_appraise(priced, scenario, draws))
     pooled, worth = (pd.concat({when: found[when][part] for when in found}, axis=1) for part in (0, 1))
     return pooled, worth
 
@@ -349,7 +356,8 @@ def reached_share(statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset,
 
 def _key(*parts: object) -> str:
     """Short hash of inputs, with the versions that could change a fit."""
-    digest = hashlib.sha256(importlib.metadata.version("pymc").encode() + _code_digest())
+    versions = " ".join(importlib.metadata.version(name) for name in ("pymc", "pytensor", "nutpie", "arviz"))
+    digest = hashlib.sha256(versions.encode() + _code_digest())
     for part in parts:
         if isinstance(part, xr.Dataset):
             for name in sorted(map(str, part.variables)):

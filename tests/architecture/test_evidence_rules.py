@@ -12,14 +12,23 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Numbers that may stand in the code of the economic chain, because they are arithmetic or definitions.
 DEFINITIONS = {
-    "pathways/cohort.py": {18: "childhood in years", 10: "age of criminal responsibility, an age band, a row",
+    "pathways/cohort.py": {},
+    "pathways/kernel.py": {18: "childhood in years", 10: "age of criminal responsibility, an age band, a row",
                            16: "age at GCSE", 5: "an age band, a row", 0.01: "below it a quotient loses its digits",
                            64: "draws in a block"}
     | dict.fromkeys((3, 4, 6, 7, 8, 9, 11, 12, 13, 14, 15), "a row of the kernel, a term of a series"),
     "pathways/lives.py": {18: "childhood", 3: "in pi / sqrt(3)", 1e-6: "keeps a logit finite",
                           60: "halvings of a bisection", 100.0: "its upper end"},
+    "pathways/layers.py": {18: "childhood in years"},
+    "pathways/comparison.py": {},
     "pricing.py": {60: "years of discounting past the horizon", 4: "threads at most"},
 }  # fmt: skip
+PATHWAYS = ("cohort", "kernel", "lives", "layers", "comparison", "reach")
+NAMING_ROLES = {
+    "cost_components": ("price_role", "times_role", "share_role", "growth_role"),
+    "layers": ("odds_below_grade", "share_role"),
+    "layer_rates": ("role", "times_role"),
+}
 ARITHMETIC = {-1, 0, 1, 2, 0.5}
 
 
@@ -62,9 +71,10 @@ def test_every_role_is_used_and_every_part_has_its_role() -> None:
     """A role that nothing reads would be an assumption that does nothing; the report would list it in vain."""
     register = evidence.load_register()
     roles = set(register.tables["roles"]["role"])
-    components = register.tables["cost_components"]
-    named = {role for column in ("price_role", "share_role", "growth_role") for role in components[column]} - {""}
-    assert named <= roles
+    named = {
+        role for table, columns in NAMING_ROLES.items() for column in columns for role in register.tables[table][column]
+    } - {""}
+    assert named <= roles | {"referral_to_need"}, "need found on a re-referral comes from the fitted pathway"
     code = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "toolkit").rglob("*.py"))
     unread = {role for role in roles - named if f'"{role}"' not in code}
     assert not unread
@@ -72,12 +82,13 @@ def test_every_role_is_used_and_every_part_has_its_role() -> None:
 
 def test_priors_and_components_give_their_reason() -> None:
     tables = evidence.load_register().tables
-    for name in ("priors", "cost_components", "roles", "design_bias", "graded_uncertainty"):
+    for name in ("priors", "roles", "design_bias", "graded_uncertainty", *NAMING_ROLES, "overlaps"):
         assert tables[name]["reason"].str.len().gt(5).all(), name
 
 
 @pytest.mark.parametrize(
-    "module", ["pathways/cohort.py", "pathways/lives.py", "pathways/reach.py", "costing.py", "pricing.py"]
+    "module",
+    ["costing.py", "pricing.py", *(f"pathways/{name}.py" for name in PATHWAYS)],
 )
 def test_no_constant_that_moves_a_result_stands_in_the_code(module: str) -> None:
     tree = ast.parse((ROOT / "toolkit" / module).read_text(encoding="utf-8"))

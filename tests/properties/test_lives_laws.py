@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.pathways.conftest import make_hazards
-from tests.unit.test_costing import full, priced, table
+from tests.unit.test_costing import checked, full, priced, table
 from toolkit import costing
 from toolkit.pathways import QUANTITIES, Layers, families, walk
 
@@ -106,7 +106,7 @@ def some_draws(price: float) -> xr.Dataset:
 
 @given(price=st.floats(0.01, 1e6), factor=st.floats(0.1, 10.0))
 def test_cost_is_linear_in_prices_and_in_quantities(price: float, factor: float) -> None:
-    rows, lives = costing.components(table()), some_lives()
+    rows, lives = checked(table()), some_lives()
     cost = priced(some_draws(price), lives, rows)[0]
     np.testing.assert_allclose(priced(some_draws(price * factor), lives, rows)[0], cost * factor, rtol=1e-9)
     np.testing.assert_allclose(priced(some_draws(price), lives * factor, rows)[0], cost * factor, rtol=1e-9)
@@ -114,14 +114,14 @@ def test_cost_is_linear_in_prices_and_in_quantities(price: float, factor: float)
 
 @given(order=st.permutations([0, 1, 2]))
 def test_the_order_of_components_does_not_matter(order: list[int]) -> None:
-    rows = costing.components(table())
+    rows = checked(table())
     cost = priced(some_draws(100.0), some_lives(), rows)[0]
     shuffled = priced(some_draws(100.0), some_lives(), rows.iloc[order])[0]
     np.testing.assert_allclose(shuffled.sel(component=cost["component"]), cost)
 
 
 def test_money_spread_over_years_is_conserved_within_the_horizon() -> None:
-    rows = costing.components(table())
+    rows = checked(table())
     lives = some_lives().where(lambda a: a["year"] < 3, 0.0)
     cost, prices, _, _ = priced(some_draws(100.0), lives, rows)
     later = cost.sel(component="later").sum("year")
@@ -134,7 +134,9 @@ def test_accounts_are_cumulative_and_transfers_reach_the_economic_one_once(accou
     """Tax is part of lost earnings: fiscal holds the tax, economic the whole productivity, once."""
     from toolkit import appraisal, evidence
 
-    rows = costing.components(evidence.load_register().tables["cost_components"])
+    tables = evidence.load_register().tables
+    given = dict(zip(tables["layers"]["layer"], tables["layers"]["given"], strict=True))
+    rows = costing.components(tables["cost_components"], tables["overlaps"], given=given)
     earnings = rows[rows["price_role"] == "price_gcse"]
     share = {"earnings_kept": 0.6, "earnings_tax": 0.4}
     values = xr.DataArray(

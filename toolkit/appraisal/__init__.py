@@ -16,6 +16,7 @@ from toolkit.appraisal.decision import (
 from toolkit.appraisal.discounting import (
     discount_factors,
     equivalent_annual_value,
+    factors_by_kind,
     internal_rate_of_return,
     schedule_names,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "evppi",
     "evsi",
     "expected_loss",
+    "factors_by_kind",
     "icers",
     "internal_rate_of_return",
     "marginal_value_of_public_funds",

@@ -21,7 +21,9 @@ from toolkit.appraisal.present_values import (
     payback_year,
     probability_paid_back,
 )
-from toolkit.schema import ACCOUNTS, BUSINESS_AS_USUAL, INVESTMENT, InputError, check
+from toolkit.schema import ACCOUNTS, BUSINESS_AS_USUAL, INVESTMENT, InputError, aligned, check
+
+type Share = float | xr.DataArray
 
 PROGRAMME = "programme"
 COUNCIL = "local_authority"
@@ -54,7 +56,7 @@ def appraise(
     level: float = DEFAULT_LEVEL,
     horizon: int | None = None,
     option: str = INVESTMENT,
-    cashable_shares: Mapping[str, float] | None = None,
+    cashable_shares: Mapping[str, Share] | None = None,
     schedules: pd.DataFrame | None = None,
     base_year: int = 0,
 ) -> xr.Dataset:
@@ -64,8 +66,9 @@ def appraise(
     ----------
     costs
         Real GBP, dims (draws, option, year, component); coordinates outcome, payer, account and, if
-        cashable savings are wanted, cashability (and lag_years) on component. Programme spending is the components
-        with outcome "programme". Further dims, such as area, are kept.
+        cashable savings are wanted, cashability (and lag_years) on component; discounting, if some of it is
+        "health" (``factors_by_kind``). Programme spending is the components with outcome "programme". Further
+        dims, such as area, are kept.
     schedule, timing, schedules, base_year
         As in ``discount_factors``.
     level
@@ -75,14 +78,17 @@ def appraise(
     option
         The option appraised.
     cashable_shares
-        Share of a saving that can be released as cash, by cashability; needed for "partly_cashable".
+        Share of a saving that can be released as cash, by cashability, a number or its draws; needed for
+        "partly_cashable".
 
     Returns
     -------
     xr.Dataset
         Present values ``npsv`` (account), ``programme_cost``, ``benefit`` (outcome, payer, account);
         ``bcr``, ``bcr_lower``, ``bcr_upper``, ``bcr_probability_above_one`` (account);
-        ``payback_year`` and ``payback_year_stays`` (account), ``probability_paid_back`` (account, year);
+        ``payback_year`` and ``payback_year_stays`` (account), ``probability_paid_back`` and ``probability_ahead``
+        (account, year), the latter that the running total is nil or better in that year, which is what to ask
+        of a cut;
         ``net_position`` and ``net_position_discounted`` (payer, year) over all accounts;
         ``cashable_net_position`` (payer, year), real and undiscounted; ``council_payback_year`` and
         ``council_probability_paid_back`` (year), from the council's discounted cashable position.
@@ -118,7 +124,7 @@ def appraise(
 
 
 def cashable_savings(
-    costs: xr.DataArray, *, option: str = INVESTMENT, cashable_shares: Mapping[str, float] | None = None
+    costs: xr.DataArray, *, option: str = INVESTMENT, cashable_shares: Mapping[str, Share] | None = None
 ) -> xr.DataArray:
     """Return the cash that ``option`` leaves in each payer's budget, in the year in which it does.
 
@@ -135,6 +141,7 @@ def cashable_savings(
     _checked(costs)
     avoided = costs.sel(option=BUSINESS_AS_USUAL, drop=True) - costs.sel(option=option, drop=True)
     share = _cashable_share(avoided, cashable_shares or {})
+    aligned(avoided, share)
     return _lagged(avoided * share).assign_attrs(costs.attrs)
 
 
@@ -165,6 +172,7 @@ def _payback(worth: xr.DataArray) -> dict[str, xr.DataArray]:
         "payback_year": payback,
         "payback_year_stays": payback_year(net, stays=True),
         "probability_paid_back": probability_paid_back(payback, net["year"]),
+        "probability_ahead": (net.cumsum("year").assign_coords(year=net["year"]) >= 0).mean(sample_dims(net)),
     }
 
 
@@ -198,21 +206,26 @@ def _payer(position: xr.DataArray, payer: str = COUNCIL) -> xr.DataArray:
     return position.where(position["payer"] == payer, 0.0).sum("payer", keep_attrs=True)
 
 
-def _cashable_share(costs: xr.DataArray, shares: Mapping[str, float]) -> xr.DataArray:
+def _cashable_share(costs: xr.DataArray, shares: Mapping[str, Share]) -> xr.DataArray:
     """Return what part of each component is cash to its payer; the programme's spending is all cash."""
-    every = xr.ones_like(costs["component"], dtype=float)
+    every = xr.ones_like(costs["component"], dtype=float).reset_coords(drop=True)
     if "cashability" not in costs.coords:
         return every
     known = {**CASHABLE_SHARES, **shares}
     spending = (costs["outcome"] == PROGRAMME).values
-    missing = set(costs["cashability"].values[~spending].tolist()) - set(known)
-    if missing or not all(0 <= share <= 1 for share in known.values()):
+    grades = np.where(spending, "cashable", costs["cashability"].values.astype(object))
+    missing = set(grades.tolist()) - set(known)
+    if missing or not all(np.all((np.asarray(share) >= 0) & (np.asarray(share) <= 1)) for share in known.values()):
         raise InputError(
             f"cashability: no share between 0 and 1 for {sorted(missing) or sorted(known)}. "
             f"Mend: pass cashable_shares, for example {{'partly_cashable': 0.5}}."
         )
-    grades = costs["cashability"].values.tolist()
-    return every.copy(data=[1.0 if spent else known[grade] for spent, grade in zip(spending, grades, strict=True)])
+    total = 0.0 * every
+    for grade in dict.fromkeys(grades.tolist()):
+        share = known[grade]
+        part = share.drop_attrs().reset_coords(drop=True) if isinstance(share, xr.DataArray) else share
+        total = total + every.copy(data=(grades == grade).astype(float)) * part
+    return total
 
 
 def _lagged(cashable: xr.DataArray) -> xr.DataArray:
@@ -243,7 +256,8 @@ def _labelled(
     horizon: int | None,
     option: str,
 ) -> xr.Dataset:
-    stated = {key: worth.attrs[key] for key in ("schedule", "timing", "base_year")}
+    convention = ("schedule", "health_schedule", "timing", "base_year")
+    stated = {key: worth.attrs[key] for key in convention if key in worth.attrs}
     money = {"units": "GBP", "price_base": costs.attrs["price_base"]}
     for name in ("npsv", "programme_cost", "benefit"):
         result[name].attrs = {**money, **stated, "cell_methods": "year: sum (present value)"}

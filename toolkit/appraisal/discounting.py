@@ -20,6 +20,7 @@ type Schedule = str | float | pd.DataFrame
 type Timing = Literal["start_of_year", "mid_year"]
 type Years = Sequence[int] | np.ndarray | xr.DataArray
 DEFAULT_SCHEDULE = "green_book_2026_standard"
+KINDS = ("standard", "health")  # of what is discounted
 _SOURCE = "data/evidence/discount_schedules.csv"
 
 
@@ -74,6 +75,52 @@ def discount_factors(
         raise InputError(f"timing is {timing!r}. Mend: write 'start_of_year' or 'mid_year'.")
     attrs = {"units": "1", "schedule": name, "timing": timing, "base_year": base_year}
     return xr.DataArray(factors, coords={"year": labels}, dims="year", name="discount_factor", attrs=attrs)
+
+
+def factors_by_kind(
+    kinds: xr.DataArray,
+    schedule: Schedule,
+    years: Years,
+    *,
+    schedules: pd.DataFrame | None = None,
+    timing: Timing = "start_of_year",
+    base_year: int = 0,
+) -> xr.DataArray:
+    """Return discount factors where some of what is discounted is health, which the Green Book treats apart.
+
+    Parameters
+    ----------
+    kinds
+        "standard" or "health", dims (component).
+    schedule, years, schedules, timing, base_year
+        As in ``discount_factors``. Health takes the health rates published beside a schedule named
+        "..._standard"; any other schedule, a sensitivity or one of the user's own, applies to everything.
+
+    Returns
+    -------
+    xr.DataArray, dims (component, year), units "1"
+        The attributes state both schedules.
+
+    Raises
+    ------
+    InputError
+        As ``discount_factors``, and for an unknown kind.
+
+    References
+    ----------
+    HM Treasury, The Green Book, annex A6: health effects carry no wealth effect, hence lower rates.
+    """
+    unknown = sorted(set(map(str, kinds.values.tolist())) - set(KINDS))
+    if unknown:
+        raise InputError(f"discounting: {unknown} is not one of {KINDS}. Mend: name one of these.")
+    told = {"schedules": schedules, "timing": timing, "base_year": base_year}
+    beside = schedule.replace("_standard", "_health") if isinstance(schedule, str) else schedule
+    known = isinstance(beside, str) and beside in schedule_names(schedules)
+    plain = discount_factors(schedule, years, **told)  # type: ignore[arg-type]
+    health = discount_factors(beside, years, **told) if known else plain  # type: ignore[arg-type]
+    is_health = (kinds == "health").reset_coords(drop=True)
+    factors: xr.DataArray = xr.where(is_health, health, plain)
+    return factors.assign_attrs({**plain.attrs, "health_schedule": health.attrs["schedule"]})
 
 
 def schedule_names(schedules: pd.DataFrame | None = None) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit.appraisal.accounts import COUNCIL, PROGRAMME, cashable_savings
+from toolkit.appraisal.accounts import COUNCIL, PROGRAMME, Share, cashable_savings
 from toolkit.appraisal.draws import sample_dims
 from toolkit.prices import rebase
 from toolkit.schema import INVESTMENT, InputError, aligned, check
@@ -125,7 +125,7 @@ def medium_term_view(
     years: int = 5,
     payer: str = COUNCIL,
     option: str = INVESTMENT,
-    cashable_shares: Mapping[str, float] | None = None,
+    cashable_shares: Mapping[str, Share] | None = None,
 ) -> xr.DataArray:
     """Return one payer's budget lines in the cash of each of the first years, as budget papers show them.
 

@@ -6,7 +6,7 @@ gains draw by draw, so items that fail together are seen to.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -14,15 +14,18 @@ import xarray as xr
 from scipy import optimize
 
 from toolkit.appraisal.draws import flat, sample_dims
+from toolkit.appraisal.local_search import improve
 from toolkit.schema import InputError, aligned, check
 
 type Objective = Literal["expected_value", "conditional_value_at_risk", "probability_of_target"]
 type Pairs = Sequence[tuple[str, str]]
+type Bounds = tuple[np.ndarray, np.ndarray]  # of (bought, opened) slices
 type Rule = tuple[np.ndarray, float]  # weights over (bought, opened) slices, upper bound
 
 ITEM_DIMS = ("programme", "area")
 RELATIVE_GAP = 1e-4
 SCENARIOS = {"conditional_value_at_risk": 400, "probability_of_target": 100}
+KNOWN = ("expected_value", "conditional_value_at_risk", "probability_of_target")
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def allocate(
     requires: Pairs = (),
     minimum_share: Mapping[str, Mapping[str, float]] | None = None,
     scenarios: int | None = None,
-    seconds: float = 20.0,
+    seconds: float = 10.0,
     explain: bool = True,
 ) -> xr.Dataset:
     """Return how to spend ``budget``, and why.
@@ -96,9 +99,11 @@ def allocate(
         Least share of the budget by label of a coordinate: {"area": {"E06000001": 0.1}}.
     scenarios
         Draws, evenly spaced, that the two risk objectives are solved on; every figure reported uses all.
-        400 for the tail mean; 100 for a target, a hard search that grows fast beyond some 15 items.
+        400 for the tail mean, 100 for a target.
     seconds
-        After which the solver hands over the best found so far, with its ``relative_gap`` stated.
+        After which the solver hands over the best found so far. A target is a hard search beyond some 15 items:
+        there what the solver found is improved over all draws, item by item, and ``relative_gap`` says how far the
+        solver's bound, over its scenarios, still lies above it.
     explain
         Solve again with more budget and with each item reversed, for ``marginal_value`` and ``regret``.
 
@@ -129,12 +134,14 @@ def allocate(
     shares = _shares(slices, items, minimum_share or {})
 
     def solved(
-        money: float, reverse: int | None = None, bought: np.ndarray | None = None
+        money: float, reverse: int | None = None, bought: np.ndarray | None = None, *, quick: bool = True
     ) -> tuple[np.ndarray | None, float]:
-        spending = [(weights, bound * money) for weights, bound in shares]
-        return _solve(slices, goal, [*rules, *spending], money, _bounds(slices, reverse, bought))
+        every = [*rules, *((weights, bound * money) for weights, bound in shares)]
+        return _best(slices, goal, every, money, _bounds(slices, reverse, bought), quick=quick)
 
-    found, gap = solved(budget)
+    found, gap = solved(budget, quick=False)
+    if found is None and np.isinf(gap):
+        raise InputError(f"allocate: nothing found in {seconds} seconds. Mend: give more, or fewer scenarios or items.")
     if found is None:
         raise InputError(
             "allocate: no portfolio keeps every rule within the budget. "
@@ -142,27 +149,20 @@ def allocate(
         )
     reached = goal.value(slices.gain @ found)
     result = _table(slices, found, gain, cost, rivals=[*excludes], needs=[*requires], left=budget - slices.cost @ found)
-    result = result.assign(value=reached)
+    result["value"] = reached
     if explain:
         richer, _ = solved(1.1 * budget)
         more = np.nan if richer is None else max(goal.value(slices.gain @ richer) - reached, 0.0)
         others = [solved(budget, place, found)[0] for place in range(len(slices.names))]
         loss = [np.nan if one is None else max(reached - goal.value(slices.gain @ one), 0.0) for one in others]
         result = result.assign(regret=("item", np.array(loss)), marginal_value=more / (0.1 * budget))
-    return result.assign_attrs(
-        objective=objective,
-        budget=budget,
-        level=level,
-        target=target,
-        solver="HiGHS",
-        relative_gap=gap,
-    )
+    told = {"objective": objective, "budget": budget, "level": level, "target": target}
+    return result.assign_attrs(**told, solver="HiGHS", relative_gap=gap)
 
 
 def _goal(objective: Objective, target: float, level: float, scenarios: int, seconds: float) -> _Goal:
-    known = ("expected_value", "conditional_value_at_risk", "probability_of_target")
-    if objective not in known:
-        raise InputError(f"objective {objective!r} is not known. Mend: one of {known}.")
+    if objective not in KNOWN:
+        raise InputError(f"objective {objective!r} is not known. Mend: one of {KNOWN}.")
     if objective == "probability_of_target" and not np.isfinite(target):
         raise InputError("target: 'probability_of_target' needs the gain to reach. Mend: give target=.")
     if not 0 < level < 1:
@@ -244,7 +244,7 @@ def _shares(slices: _Slices, items: xr.DataArray, minimum: Mapping[str, Mapping[
     return rules
 
 
-def _bounds(slices: _Slices, reverse: int | None, bought: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _bounds(slices: _Slices, reverse: int | None, bought: np.ndarray | None) -> Bounds:
     """Bounds of (bought, opened), with one item's decision reversed if asked."""
     count = len(slices.cost)
     low, high = np.zeros(2 * count), np.ones(2 * count)
@@ -257,32 +257,52 @@ def _bounds(slices: _Slices, reverse: int | None, bought: np.ndarray | None) -> 
     return low, high
 
 
-def _solve(
-    slices: _Slices, goal: _Goal, rules: list[Rule], budget: float, bounds: tuple[np.ndarray, np.ndarray]
+def _best(
+    slices: _Slices, goal: _Goal, rules: list[Rule], budget: float, bounds: Bounds, *, quick: bool
 ) -> tuple[np.ndarray | None, float]:
-    """Return the shares bought, or nothing if no portfolio keeps the rules, and the solver's gap."""
+    """Return the best portfolio found and its gap; ``quick`` spares time, and the exact search for a target."""
+    if goal.objective != "probability_of_target" or slices.divisible:
+        brief = replace(goal, seconds=goal.seconds / (1 + quick * len(slices.names)))
+        return _solve(slices, brief, rules, budget, bounds)[:2]
+    plain = _solve(slices, replace(goal, objective="expected_value"), rules, budget, bounds)
+    if plain[0] is None:
+        return None, np.nan
+    exact = (None, np.nan, np.nan) if quick else _solve(slices, goal, rules, budget, bounds)
+    count = len(slices.cost)
+    limits = {
+        "weights": np.vstack([slices.cost, *(rule[:count] + rule[count:] for rule, _ in rules)]),
+        "caps": np.array([budget, *(cap for _, cap in rules)]),
+        "low": bounds[0][:count],
+        "high": np.minimum(bounds[1][:count], bounds[1][count:]),
+    }
+    target = goal.target - 1e-9 * abs(goal.target)
+    ends = [improve(one[0], slices.gain, target, **limits) for one in (exact, plain) if one[0] is not None]
+    best = max(ends, key=lambda end: goal.value(slices.gain @ end))
+    reached = goal.value(slices.gain @ best)
+    return best, max(exact[2] / reached - 1.0, 0.0) if reached else np.inf
+
+
+def _solve(
+    slices: _Slices, goal: _Goal, rules: list[Rule], budget: float, bounds: Bounds
+) -> tuple[np.ndarray | None, float, float]:
+    """Return the shares bought, the solver's gap and its bound; no shares if no portfolio keeps the rules in time."""
     count = len(slices.cost)
     weights = np.vstack([np.concatenate([slices.cost, np.zeros(count)])] + [rule for rule, _ in rules])
     caps = np.array([budget] + [bound for _, bound in rules])
     drive, extra, floor, whole, limits = _objective_terms(slices, goal)
     rows = np.vstack([np.hstack([weights, np.zeros((len(weights), len(limits)))]), extra])
+    floors, ceilings = np.append(np.full(len(caps), -np.inf), floor), np.append(caps, np.full(len(floor), np.inf))
     found = optimize.milp(
         drive,
-        constraints=optimize.LinearConstraint(
-            rows,
-            np.concatenate([np.full(len(caps), -np.inf), floor]),
-            np.concatenate([caps, np.full(len(floor), np.inf)]),
-        ),
+        constraints=optimize.LinearConstraint(rows, floors, ceilings),
         integrality=np.concatenate([np.full(count, not slices.divisible), np.ones(count), whole]),
         bounds=optimize.Bounds(np.concatenate([bounds[0], limits[:, 0]]), np.concatenate([bounds[1], limits[:, 1]])),
         options={"time_limit": goal.seconds, "mip_rel_gap": RELATIVE_GAP},
     )
-    if found.x is None and found.status != 2:
-        raise InputError(f"allocate: nothing found in time ({found.message}). Mend: fewer scenarios or items.")
     if found.x is None:
-        return None, np.nan
+        return None, np.nan if found.status == 2 else np.inf, np.nan
     shares = np.clip(found.x[:count], 0, 1)
-    return (shares if slices.divisible else np.round(shares)), float(found.mip_gap or 0.0)
+    return shares if slices.divisible else np.round(shares), float(found.mip_gap or 0.0), -float(found.mip_dual_bound)
 
 
 def _objective_terms(slices: _Slices, goal: _Goal) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -4,13 +4,14 @@ Every function keeps the draws unless its name says otherwise. Flows are real, y
 that good is positive; present values state their schedule and timing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit.appraisal.discounting import DEFAULT_SCHEDULE, Schedule, Timing, Years, discount_factors
+from toolkit.appraisal.discounting import DEFAULT_SCHEDULE, Schedule, Timing, Years, discount_factors, factors_by_kind
 from toolkit.appraisal.draws import sample_dims
 from toolkit.schema import InputError, aligned, check
 
@@ -26,11 +27,18 @@ def discounted(
     schedules: pd.DataFrame | None = None,
     base_year: int = 0,
 ) -> xr.DataArray:
-    """Return ``flows`` (..., year) with each year's money worth what it is in the base year."""
+    """Return ``flows`` (..., year) with each year's money worth what it is in the base year.
+
+    Components whose coordinate ``discounting`` (component), if there is one, is "health" take the health rates
+    (``factors_by_kind``).
+    """
     check(flows.rename(flows.name or "flows"), dims=("year",))
     if "year" not in flows.coords:
         raise InputError("flows: years carry no labels. Mend: .assign_coords(year=range(...)), 0 the base year.")
-    factors = discount_factors(schedule, flows["year"], schedules=schedules, timing=timing, base_year=base_year)
+    find: Callable[..., xr.DataArray] = discount_factors
+    if "discounting" in flows.coords:
+        find = partial(factors_by_kind, flows["discounting"])
+    factors = find(schedule, flows["year"], schedules=schedules, timing=timing, base_year=base_year)
     return (flows * factors).assign_attrs({**flows.attrs, **factors.attrs, **_units(flows)})
 
 

@@ -54,10 +54,10 @@ def smoother(columns: np.ndarray, responses: np.ndarray, *, method: Method = "sp
     basis = _orthonormal(standard)
     straight, raw = standard @ basis, terms(standard)
     middle, slope = raw.mean(0), straight.T @ raw
-    curves = raw - middle - straight @ slope
-    spread = curves.std(0)
+    raw -= middle + straight @ slope
+    spread = np.sqrt(np.einsum("nk,nk->k", raw, raw) / len(raw))
     kept = spread > 1e-7
-    curves = curves[:, kept] / spread[kept]
+    curves = (raw if kept.all() else raw[:, kept]) / spread[kept]
 
     def at(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         line = (points - centre) / scale
@@ -130,16 +130,18 @@ def _natural_spline(draws: np.ndarray) -> Terms:
     def raw(points: np.ndarray) -> np.ndarray:
         if len(knots) < 3:
             return points[:, None]
-        beyond = np.maximum(points[:, None] - knots, 0) ** 3
+        beyond = np.maximum(points[:, None] - knots, 0)
+        beyond *= beyond * beyond  # a power would take ten times as long
         slope = (beyond[:, :-1] - beyond[:, -1:]) / (knots[-1] - knots[:-1])
         return np.hstack([points[:, None], slope[:, :-1] - slope[:, -1:]])
 
     base = raw(draws)
     centre = base.mean(0)
-    triangle = np.linalg.qr(base - centre)[1] / np.sqrt(len(draws))
+    triangle = np.linalg.qr(base - centre, mode="r") / np.sqrt(len(draws))
     if np.abs(np.diag(triangle)).min() < 1e-6:  # a few distinct values only: the line is all they support
         return lambda points: points[:, None]
-    return lambda points: np.asarray(linalg.solve_triangular(triangle, (raw(points) - centre).T, trans="T").T)
+    turn = np.linalg.inv(triangle)
+    return lambda points: np.asarray((raw(points) - centre) @ turn)
 
 
 def _process_terms(draws: np.ndarray, responses: np.ndarray) -> Terms:

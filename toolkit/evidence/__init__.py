@@ -1,7 +1,7 @@
 """Cited figures and published statistics: loaded, checked, and turned into draws."""
 
-from toolkit.evidence.local import base_year, local_price_ratio
-from toolkit.evidence.placements import placement_prices
+from toolkit.evidence.local import base_year, local_levels, local_price_ratio
+from toolkit.evidence.placements import placement_prices, placement_shares
 from toolkit.evidence.register import Register, load_register, show
 from toolkit.evidence.sampling import sample, with_pathway
 from toolkit.evidence.statistics import (
@@ -21,9 +21,11 @@ __all__ = [
     "load_register",
     "load_statistics",
     "load_table",
+    "local_levels",
     "local_price_ratio",
     "neighbours",
     "placement_prices",
+    "placement_shares",
     "reference_areas",
     "resolve_areas",
     "sample",

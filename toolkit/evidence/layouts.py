@@ -58,8 +58,14 @@ TABLES = _layouts(
     evidence/priors: model parameter distribution arg1 arg2 reason source
     evidence/pathway_figures: figure output scale error fitted reason
     evidence/roles: role id distribution unit reason
-    evidence/cost_components: component quantity outcome payer account price_role share_role share_complement
-      growth_role local_price cashability lag_years spread_from spread_to spread_basis spread_schedule contains reason
+    evidence/cost_components: component quantity outcome payer account price_role times_role share_role
+      share_complement growth_role local_price local_share transfer_to cashability lag_years discounting spread_from
+      spread_to spread_basis spread_schedule contains reason
+    evidence/layers: layer stage rate_is outcome unit from_age full_to_age to_age given odds_below_grade share_role
+      in_use reason
+    evidence/layer_rates: layer group role times_role local reason
+    evidence/overlaps: tag rule reason
+    evidence/totals_compared: id ours_is reading account select_by selected per alike reason
     evidence/cost_pools: pool id reason
     evidence/discount_schedules: schedule from_year to_year rate vintage source confidence note
     statistics/measures: measure theme unit year_type first_year last_year n_las n_rows n_values n_suppressed
@@ -81,6 +87,7 @@ TABLES = _layouts(
       seed settings versions
     reference/backtest: indicator part forecast cells crps coverage_90 model_ratio model_ratio_se model_is
       events_model_ratio events_model_ratio_se events_model_is last_year converged seed settings versions
+    reference/reconciliation: id metric published unit price_year ours low high ratio alike reason seed settings
     statistics/sources: source_id title publisher year_edition licence url retrieved_via remark
     """
 )
@@ -92,6 +99,9 @@ UNIQUE = {  # what tells the rows of a table apart, where it is not its id
     "evidence/pathway_figures": "figure",
     "evidence/roles": "role",
     "evidence/cost_components": "component",
+    "evidence/layers": "layer",
+    "evidence/layer_rates": "layer group",
+    "evidence/overlaps": "tag",
     "evidence/cost_pools": "pool id",
     "evidence/discount_schedules": "schedule from_year",
     "reference/placement_prices": "area placement",
@@ -126,12 +136,13 @@ WHOLE = _words(
     """
     include poolable admitted_by_default quality derived lag_years spread_from spread_to from_year
     first_year last_year n_las n_rows n_values n_suppressed has_numerator has_denominator dfe_la_number
-    rank neighbour_dfe_la_number base_year seed replications passed cells converged fitted
+    rank neighbour_dfe_la_number base_year seed replications passed cells converged from_age full_to_age to_age
+    in_use fitted
     """
 )
 NEEDED_TEXT = _words(
     """
-    id role component pool grade design scale schedule model parameter distribution description metric
+    id role component layer tag pool grade design scale schedule model parameter distribution description metric
     programme reason measure la_code la_name region status stable_area unit source_id our_name
     source_name theme figure output
     """
@@ -145,6 +156,16 @@ CHOICES: dict[str, Collection[str]] = {
     "interval_kind": INTERVAL_KINDS,
     "price_category": ("residential", "foster", "looked_after", "social_work", "other"),
     "kind": ("outcome", "payer", "measure"),
+    "stage": ("child", "adult"),
+    "rate_is": ("per_year", "ever"),
+    "alike": ("full", "part", "no"),
+    "ours_is": ("", "annual", "lifetime", "bcr", "role"),
+    "reading": ("", "gross", "excess"),
+    "select_by": ("", "component", "outcome", "payer"),
+    "per": ("", "total", "child"),
+    "given": ("", "grade", "justice"),
+    "rule": ("once", "apart", "given_grade", "given_justice", "never"),
+    "spread_basis": ("sum", "present_value", "ages"),
 }
 PATTERNS = {
     "price_year": (r"|\d{4}(/\d\d)?", "2013/14 or 2015"),
@@ -162,6 +183,13 @@ MEANINGS = {  # of columns whose name does not say it
     "poolable": "0: never pooled with programmes",
     "quantity": "which column of the row value, low and high are",
     "expected_low": "least value of a check that a right model would show in 99 cases of 100, cells independent",
+    "alike": "full: of the same scope but for year and place; part: of a narrower or wider one; no: cannot be compared",
+    "rate_is": "per_year: a share in each year of the ages; ever: reached at some time within them",
+    "given": "grade: net of what the grade at 16 explains; justice: of those who never entered youth justice",
+    "times_role": "role of a figure that multiplies, such as years for each event",
+    "transfer_to": "who receives a transfer: it leaves the economic account at nought",
+    "local_share": "the area's share of the price, of those that divide it between components",
+    "rule": "of an overlap: how the components that hold the tag are kept apart; never: none may",
     "crps": "continuous ranked probability score of the rate, per cent of the mean rate; less is better",
     "model_ratio": "the outcome model's crps over this forecast's; above 1 the model is worse",
     "model_ratio_se": "standard error over areas: what a whole year does to all areas at once is not in it",

@@ -1,13 +1,25 @@
-"""What a run needs to know of each area in the base year: its latest counts and its own placement prices."""
+"""What a run needs to know of each area in the base year: latest counts, own levels, own placement prices."""
 
 import zlib
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
+from toolkit.evidence.statistics import _load_panel, _mean, _wide, reference_areas
 from toolkit.evidence.tables import load_table
 from toolkit.schema import INDICATORS, SAMPLE_DIMS, InputError
+
+# What layers of life know of an area: its measure in per cent, and over how many latest years it is averaged
+# (exclusions of children in need are few, and hidden in half of the areas in any one year).
+LEVELS = {
+    "gcse_all": ("eng_maths_grade4_all_pct", 1),
+    "exclusion_all": ("perm_exclusion_all_pct", 3),
+    "exclusion_in_need": ("perm_exclusion_cin_pct", 3),
+    "neet_16_17": ("neet_16_17_pct", 1),
+    "neet_care_leavers": ("care_leavers_19_21_neet_pct", 1),
+}
 
 
 def base_year(statistics: xr.Dataset) -> xr.Dataset:
@@ -92,3 +104,43 @@ def local_price_ratio(statistics: xr.Dataset, *, like: xr.Dataset, seed: int, fo
         ratio = np.exp(centre + spread * stream.standard_normal(shape))
         drawn[placement] = xr.DataArray(ratio, coords, ("area", *SAMPLE_DIMS), attrs={"units": "1"})
     return xr.Dataset(drawn)
+
+
+def local_levels(folder: Path | None = None) -> xr.Dataset:
+    """Return each area's own level of what its layers of life are moved by, beside England's.
+
+    Parameters
+    ----------
+    folder
+        Data folder; the shipped one by default.
+
+    Returns
+    -------
+    Dataset
+        By name: ``level`` (name, area) and ``england`` (name), proportions of the latest years; ``taken_from``
+        (name, area), "area" or, where an area has no value or nought (too few to show), "region": the region's
+        published value, which holds its hidden areas.
+    """
+    panel, reference = _load_panel(folder), reference_areas(folder)
+    published = load_table("statistics/national", folder)
+    children = _wide(panel, "population_0_17", years=[int(panel["year"].max()) - 1])
+    regions = reference.drop_duplicates("area").set_index("area")["region"]
+    parts = []
+    for name, (measure, span) in LEVELS.items():
+        last = int(panel.loc[panel["measure"] == measure, "year"].max())
+        years = list(range(last - span + 1, last + 1))
+        value = _wide(panel, measure, years=years).mean(axis=1).to_frame(last) / 100
+        own = _mean(value, children.set_axis([last], axis=1), reference)[last]
+        own = own.where(own > 0)
+        rows = published[(published["measure"] == measure) & published["year"].isin(years)]
+        wider = (rows.groupby("area")["value"].mean() / 100).to_dict()
+        filled = own.fillna(regions.reindex(own.index).map(wider))
+        parts.append(_level(name, filled, own.notna(), wider["England"]))
+    return xr.concat(parts, "name", coords="minimal", compat="override")
+
+
+def _level(name: str, values: pd.Series, own: pd.Series, england: float) -> xr.Dataset:
+    coords = {"name": name, "area": values.index.to_list()}
+    taken = np.where(own, "area", "region")
+    level = ("area", values.to_numpy(float), {"units": "1"})
+    return xr.Dataset({"level": level, "england": ((), england), "taken_from": ("area", taken)}, coords=coords)

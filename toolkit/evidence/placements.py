@@ -9,7 +9,7 @@ import xarray as xr
 from toolkit.evidence.statistics import _mean, _merge, _wide, reference_areas
 from toolkit.evidence.tables import load_table
 from toolkit.prices import deflators, rebase
-from toolkit.schema import PRICE_BASE
+from toolkit.schema import PRICE_BASE, InputError
 
 PLACEMENTS = {
     "residential": "unit_cost_residential_weekly",
@@ -62,3 +62,58 @@ def placement_prices(folder: Path | None = None) -> xr.Dataset:
             "region": ("area", rows["region"].to_numpy(str)),
         },
     )
+
+
+HOMES, FOSTERING = "cla_placement_childrens_homes_secure", "cla_placement_foster"
+
+
+def placement_shares(folder: Path | None = None) -> xr.Dataset:
+    """Return what part of an area's spending on looked-after children each type of placement takes.
+
+    Children placed at 31 March times the area's weekly price of the type, over all its looked-after children
+    times its average price: shares of one average, so that pricing by type adds up to it. The stock in children's
+    homes and secure units is the one whose sum meets national spending on residential care (``reconciliation``).
+
+    Parameters
+    ----------
+    folder
+        Data folder; the shipped one by default.
+
+    Returns
+    -------
+    Dataset
+        ``residential_share``, ``fostering_share`` and ``other_share`` (area), which sum to one, of the latest
+        year; ``taken_from`` (area): "area", or "region" where a count or a price is missing.
+
+    Raises
+    ------
+    InputError
+        If residential and foster care take more than all the spending of an area.
+    """
+    panel = pd.concat([load_table(f"statistics/panel_{name}", folder) for name in ("spending", "looked_after")])
+    reference = reference_areas(folder)
+    year = [int(panel.loc[panel["measure"] == HOMES, "year"].max())]
+
+    def spent(stock: str, price: str) -> pd.DataFrame:
+        return _wide(panel, stock, years=year) * _wide(panel, price, years=year)
+
+    whole = {
+        "residential_share": spent(HOMES, PLACEMENTS["residential"]),
+        "fostering_share": spent(FOSTERING, PLACEMENTS["fostering"]),
+        "all": spent("cla_at_31_march", PLACEMENTS["care"]),
+    }
+    table = pd.DataFrame({name: _merge(part, reference)[year[0]] for name, part in whole.items()})
+    own = table.notna().all(axis=1)
+    regions = reference.drop_duplicates("area").set_index("area")["region"].reindex(table.index)
+    table = table.where(own).fillna(table.where(own).groupby(regions).transform("sum"))
+    shares = table[["residential_share", "fostering_share"]].div(table["all"], axis=0)
+    shares["other_share"] = 1.0 - shares.sum(axis=1)
+    if not (shares > 0).all(axis=None):
+        raise InputError(
+            f"panel_looked_after.csv: placements of {shares.index[(shares <= 0).any(axis=1)][0]} times their prices "
+            "pass its spending. Mend: correct the counts or the prices."
+        )
+    taken = ("area", np.where(own, "area", "region"))
+    coords = {"area": table.index.to_list()}
+    held = {name: ("area", column.to_numpy(float), {"units": "1"}) for name, column in shares.items()}
+    return xr.Dataset({**held, "taken_from": taken}, coords=coords)

@@ -21,7 +21,7 @@ from pymc.distributions.transforms import log_exp_m1
 from scipy.special import logsumexp, ndtr, roots_jacobi
 
 from toolkit.models.scales import LOGISTIC_SD, STANDARDISED, scale_of
-from toolkit.schema import OUTCOMES, InputError
+from toolkit.schema import EFFECT_OUTCOMES, InputError
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(5)  # over the log of an unknown standard error
 LOG_WEIGHTS = np.log(WEIGHTS / WEIGHTS.sum())
@@ -40,7 +40,7 @@ def effect_data(
     *,
     priors: pd.DataFrame,
     panel: xr.Dataset | None = None,
-    outcomes: Collection[str] = OUTCOMES,
+    outcomes: Collection[str] = EFFECT_OUTCOMES,
 ) -> dict[str, Any]:
     """Return the arrays `effects` holds as data; pass them to a compiled model's ``with_data`` to refit.
 
@@ -144,7 +144,7 @@ def effects(
     *,
     priors: pd.DataFrame,
     panel: xr.Dataset | None = None,
-    outcomes: Collection[str] = OUTCOMES,
+    outcomes: Collection[str] = EFFECT_OUTCOMES,
 ) -> pm.Model:
     """Return the meta-analysis of every outcome as one model.
 
@@ -217,7 +217,7 @@ def quadrature(
     *,
     priors: pd.DataFrame,
     panel: xr.Dataset | None = None,
-    outcomes: Collection[str] = OUTCOMES,
+    outcomes: Collection[str] = EFFECT_OUTCOMES,
     selection: Selection = None,
 ) -> xr.Dataset:
     """Return the same posterior as `effects`, exactly, on a two-dimensional grid an outcome.

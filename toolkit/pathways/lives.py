@@ -6,37 +6,22 @@ need in the base year, followed to eighteen) carries the lifetime cost; the *ann
 everyone in one year.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 
-from toolkit.pathways.cohort import (
-    AGES,
-    CELLS,
-    EXAM_AGE,
-    GROUPS,
-    JUSTICE_AGE,
-    QUANTITIES,
-    QUANTITY_UNITS,
-    Hazards,
-    Layers,
-    walk,
-)
+from toolkit.pathways.cohort import CELLS, GROUPS, QUANTITIES, QUANTITY_UNITS, Hazards, Layers, walk
+from toolkit.pathways.kernel import AGES
 from toolkit.scenarios import Adjustments, Effect, Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
 
 ENTRY_BANDS = ("under_1", "1_4", "5_9", "10_15", "16_17")
 EXIT_BANDS = ("under_5", "5_9", "10_15", "16_17")
 FROM_FIT = (
-    "need_exit_slow",
-    "need_exit_fast",
-    "short_share",
-    "plan_exit",
-    "plan_care_ratio",
-    "need_again",
-    "reentry_first",
-    "reentry_later",
+    *("need_exit_slow", "need_exit_fast", "short_share", "need_again"),
+    *("plan_exit", "plan_care_ratio", "reentry_first", "reentry_later"),
 )
 
 
@@ -268,14 +253,14 @@ def per_child(
 
 
 def _layers(rates: xr.DataArray | None) -> tuple[Layers | None, list[str]]:
-    if rates is None:
+    if rates is None or not rates.sizes["layer"]:
         return None, []
     names = [str(name) for name in rates["layer"].values]
     if tuple(rates["group"].values) != GROUPS or set(names) & set(QUANTITIES):
         raise InputError(
             f"child layers {names}: groups must be {list(GROUPS)}, and no name a quantity's. Mend: rename."
         )
-    values = rates.transpose("layer", "group", *SAMPLE_DIMS).values.reshape(len(names), len(GROUPS), -1)
+    values = rates.stack(sample=SAMPLE_DIMS).transpose("layer", "group", "sample").values
     return Layers(values, rates["start"].values, rates["stop"].values), names
 
 
@@ -286,58 +271,44 @@ def strengths(effect: Effect, years: int) -> list[tuple[float, float]]:
 
 
 def project(
-    hazards: Hazards, reached: xr.DataArray, scenario: Scenario, *, rates: xr.DataArray | None = None
-) -> tuple[xr.Dataset, xr.Dataset]:
-    """Return what is expected of the reached cohort under both options, and per child without help.
+    usual: xr.DataArray, changes: Sequence[xr.DataArray], reached: xr.DataArray, *, horizon: int
+) -> xr.DataArray:
+    """Return what is expected of the reached cohort under both options.
 
     Parameters
     ----------
-    hazards
-        One area's hazards.
+    usual
+        Quantities of a child's life without help (quantity, year, chain, draw), by year since entry.
+    changes
+        What help changes in them, for those reached in the first spending year, the second and so on.
     reached
         Children reached a year (chain, draw); negative for a cut, whose cohort is those who lose help.
-    scenario
-        Spending years, ramp, replication, take-up and horizon.
-    rates
-        Child layers, as for :func:`per_child`.
+    horizon
+        Years of the appraisal; what happens later is left out.
 
     Returns
     -------
-    lives : Dataset
-        ``events`` (option, quantity, year, chain, draw) and ``cells`` (option, cell, year_of_18, chain, draw), years
-        counted from the first spending year up to the horizon.
-    usual : Dataset
-        As :func:`per_child` gives it, under business as usual.
+    DataArray (option, quantity, year, chain, draw), years counted from the first spending year to the last in which
+    any event can fall.
     """
-    usual = per_child(hazards, strength=0.0, rates=rates, like=reached)
-    children = reached.transpose(*SAMPLE_DIMS).values
-    sizes = {"events": scenario.horizon, "cells": scenario.horizon}
-    lives = {n: np.zeros((2, usual[n].shape[0], years, *children.shape)) for n, years in sizes.items()}
-    lasting = additional(scenario.adjustments).values
-    # Who turns eighteen in year t of a life has had t years of the change.
-    weights = {"events": lasting[:, None, None], "cells": np.append(lasting[:1], lasting)[:, None, None]}
-    changed: dict[float, dict[str, np.ndarray]] = {}
-    for year, (strength, delivered) in enumerate(strengths(scenario.effect, scenario.option.years)):
-        if delivered not in changed:
-            helped = per_child(hazards, strength=strength, delivered=delivered, rates=rates, like=reached)
-            changed[delivered] = {n: (helped[n].values - usual[n].values) * weights[n] for n in lives}
-        for name, total in lives.items():
-            take = min(usual[name].shape[1], scenario.horizon - year)
-            total[0, :, year : year + take] += usual[name].values[:, :take] * abs(children)
-            total[1, :, year : year + take] += changed[delivered][name][:, :take] * children
-    for total in lives.values():
-        total[1] += total[0]
-    dims = {"events": ("quantity", "year"), "cells": ("cell", "year_of_18")}
-    labelled = xr.Dataset(
-        {name: (("option", *dims[name], *SAMPLE_DIMS), total) for name, total in lives.items()},
+    profile, children = usual.transpose("quantity", "year", *SAMPLE_DIMS), reached.transpose(*SAMPLE_DIMS).values
+    years = min(horizon, profile.sizes["year"] + len(changes) - 1)
+    lives = np.zeros((2, profile.sizes["quantity"], years, *children.shape))
+    for start, change in enumerate(changes):
+        take = min(profile.sizes["year"], years - start)
+        lives[0, :, start : start + take] += profile.values[:, :take] * abs(children)
+        lives[1, :, start : start + take] += change.transpose(*profile.dims).values[:, :take] * children
+    lives[1] += lives[0]
+    return xr.DataArray(
+        lives,
+        dims=("option", *profile.dims),
         coords={
-            "option": [BUSINESS_AS_USUAL, INVESTMENT],
-            "year": np.arange(scenario.horizon), "year_of_18": np.arange(scenario.horizon),
-            **{dim: usual[dim] for dim in ("quantity", "cell", *SAMPLE_DIMS)},
+            "option": [BUSINESS_AS_USUAL, INVESTMENT], "quantity": profile["quantity"].values,
+            "year": np.arange(years), **{dim: profile[dim] for dim in SAMPLE_DIMS},
         },
-        attrs=usual.attrs,
+        name="lives",
+        attrs=usual.attrs | {"cell_methods": "year: sum"},
     )  # fmt: skip
-    return labelled, usual
 
 
 def additional(adjustments: Adjustments) -> xr.DataArray:
@@ -347,86 +318,20 @@ def additional(adjustments: Adjustments) -> xr.DataArray:
     return xr.DataArray(net * (1.0 - adjustments.drop_off) ** since, dims="year", coords={"year": since})
 
 
-def _fitted(draws: xr.Dataset, parameter: str) -> xr.DataArray:
-    return draws["pathway"].sel(parameter=parameter, drop=True)
+def additional_part(change: xr.Dataset, adjustments: Adjustments) -> xr.Dataset:
+    """Return the additional part of a change in lives, as :func:`per_child` gives them.
 
-
-def comparator(baseline: xr.DataArray, statistics: xr.Dataset, draws: xr.Dataset, *, years: int = AGES) -> xr.DataArray:
-    """Return quantities per child if the entering cohort had the rates of all children of its age and area.
-
-    Parameters
-    ----------
-    baseline
-        The area's base-year rates (chain, draw, indicator).
-    statistics, draws
-        As in :func:`localise`.
-
-    Returns
-    -------
-    DataArray (quantity, year, chain, draw) per child, by year since entry at ages 0-17 alike.
+    Who turns eighteen in year t of a life has had t years of the change, so drop-off is that of the year before.
     """
-    population = float(statistics["population_0_17"])
-    referrals = baseline.sel(indicator="rereferrals") * float(statistics["referrals"]) / population
-    at_risk = float(statistics["children_in_need"] - statistics["children_looked_after"]) / population
-    rate = {
-        "rereferrals": referrals,
-        "repeat_need_years": referrals * draws["referral_to_need"] / draws["need_exit_rate"],
-        "plan_starts": _fitted(draws, "open_plan_rate") * at_risk,
-        "plan_years": _fitted(draws, "plan_share_of_open") * at_risk,
-        "care_entries": baseline.sel(indicator="care_starts"),
-        "care_years": xr.ones_like(referrals) * float(statistics["children_looked_after"]) / population,
-        "first_time_entries": baseline.sel(indicator="first_time_entrants"),
-        "below_grade_4": 1.0 - draws["gcse_all_pupils"],
-    }
-    t, age_in = np.arange(years), np.arange(AGES)
-    under_18 = xr.DataArray([(age_in + k < AGES).mean() for k in t], dims="year", coords={"year": t})
-    ten_to_17 = xr.DataArray([((age_in + k >= JUSTICE_AGE) & (age_in + k < AGES)).mean() for k in t], dims="year")
-    at_16 = xr.DataArray([(age_in + k == EXAM_AGE).mean() for k in t], dims="year")
-    exposure = {"first_time_entries": ten_to_17, "below_grade_4": at_16}
-    zero = under_18 * xr.zeros_like(referrals)
-    parts = [
-        (rate[name].drop_vars("indicator", errors="ignore") * exposure.get(name, under_18) if name in rate else zero)
-        for name in QUANTITIES
-    ]
-    stacked = xr.concat(parts, xr.Variable("quantity", list(QUANTITIES)), coords="minimal", compat="override")
-    return stacked.transpose("quantity", "year", *SAMPLE_DIMS).assign_coords(year=t)
+    lasting = additional(adjustments)
+    at_18 = xr.DataArray(np.append(lasting.values[:1], lasting.values), dims="year_of_18")
+    return xr.Dataset({"events": change["events"] * lasting, "cells": change["cells"] * at_18}, attrs=change.attrs)
 
 
-def adjustment_shares(draws: xr.Dataset) -> xr.DataArray:
-    """Return the share of each raw gap that would vanish with the outcome (chain, draw, quantity).
-
-    Re-referral and care are themselves contact with social care, so their whole gap is theirs; justice
-    and attainment gaps are shrunk by the cited adjustment shares.
-    """
-    whole = xr.ones_like(draws["adjustment_gcse"])
-    shares = {"first_time_entries": draws["adjustment_youth_justice"], "below_grade_4": draws["adjustment_gcse"]}
-    parts = [shares.get(name, whole) for name in QUANTITIES]
-    return xr.concat(parts, xr.Variable("quantity", list(QUANTITIES)), coords="minimal", compat="override")
-
-
-def cross_section(baseline: xr.DataArray, statistics: xr.Dataset, draws: xr.Dataset) -> xr.DataArray:
-    """Return one year's quantities in an area among children known to social care (quantity, chain, draw).
-
-    Referrals, children looked after and in-need pupils are this year's counts; first-time entrants known
-    to social care are the area's entrants times the share that children ever in need make up.
-    """
-    rate = {str(k): baseline.sel(indicator=k, drop=True) for k in baseline["indicator"].values}
-    ever, ratio = draws["share_ever_in_need"], draws["justice_ratio_in_need"]
-    known = ever * ratio / (1.0 + ever * (ratio - 1.0))
-    again = rate["rereferrals"] * float(statistics["referrals"])
-    ones = xr.ones_like(again)
-    at_risk = float(statistics["children_in_need"] - statistics["children_looked_after"])
-    values = {
-        "rereferrals": again,
-        "repeat_need_years": again * draws["referral_to_need"] / draws["need_exit_rate"],
-        "first_need_years": ones * 0.0,
-        "plan_starts": _fitted(draws, "open_plan_rate") * at_risk,
-        "plan_years": _fitted(draws, "plan_share_of_open") * at_risk,
-        "care_entries": rate["care_starts"] * float(statistics["population_0_17"]),
-        "care_years": ones * float(statistics["children_looked_after"]),
-        "first_time_entries": rate["first_time_entrants"] * float(statistics["population_10_17"]) * known,
-        "below_grade_4": (1.0 - rate["gcse_grade_4"]) * float(statistics["gcse_pupils"]),
-    }
-    parts = [values[name] for name in QUANTITIES]
-    array = xr.concat(parts, xr.Variable("quantity", list(QUANTITIES)), coords="minimal", compat="override")
-    return array.assign_attrs(units="; ".join(f"{k}: {v}" for k, v in QUANTITY_UNITS.items()))
+def entry_ages(hazards: Hazards, *, like: xr.DataArray | xr.Dataset) -> xr.DataArray:
+    """Return the share of children by age at entry (age, chain, draw)."""
+    shape = (AGES, *(like.sizes[dim] for dim in SAMPLE_DIMS))
+    weight = np.broadcast_to(hazards.entry_weight, (AGES, shape[1] * shape[2])).reshape(shape)
+    return xr.DataArray(
+        weight, dims=("age", *SAMPLE_DIMS), coords={"age": np.arange(AGES), **{d: like[d] for d in SAMPLE_DIMS}}
+    )

@@ -103,6 +103,46 @@ def test_only_cashable_savings_are_cash(result):
     assert result["council_payback_year"].values[0].tolist() == [np.inf, np.inf]
 
 
+def test_the_cashable_share_may_be_draws(costs):
+    # Draw 0 can cash three quarters of the ten pounds of social work, draw 1 a quarter; placements 20 and 0.
+    share = xr.DataArray([[0.75, 0.25]], dims=("chain", "draw"))
+    result = appraisal.appraise(costs, schedule=0.0, cashable_shares={"partly_cashable": share})
+    cash = result["cashable_net_position"].sel(payer="local_authority", year=1).values
+    assert cash.tolist() == [[27.5, 2.5]]
+    wrong = share.isel(draw=[0])
+    for bad, message in ((wrong, "draw"), (2 * share, "between 0 and 1")):
+        with pytest.raises(InputError, match=message):
+            appraisal.appraise(costs, schedule=0.0, cashable_shares={"partly_cashable": bad})
+
+
+def test_health_is_discounted_at_the_health_rates(costs):
+    kinds = ["standard"] * 5 + ["health"]  # the harm, five pounds in years 1 and 2
+    marked = costs.assign_coords(discounting=("component", kinds))
+    shares = {"cashable_shares": {"partly_cashable": 0.5}}
+    result = appraisal.appraise(marked, **shares)
+    plain = appraisal.appraise(costs, **shares)
+    gap = (result["npsv"] - plain["npsv"]).isel(chain=0, draw=0)
+    more = 5 / 1.015 + 5 / 1.015**2 - 5 / 1.035 - 5 / 1.035**2
+    assert gap.values.tolist() == pytest.approx([0, 0, more])
+    assert result.attrs["health_schedule"] == "green_book_2026_health"
+    # A sensitivity, or a rate of one's own, applies to everything.
+    for schedule in ("green_book_2026_sensitivity", 0.05):
+        one, two = (appraisal.appraise(c, schedule=schedule, **shares)["npsv"] for c in (marked, costs))
+        xr.testing.assert_allclose(one, two)
+    with pytest.raises(InputError, match="luck"):
+        appraisal.appraise(costs.assign_coords(discounting=("component", ["luck"] * 6)), **shares)
+
+
+def test_being_ahead_is_not_the_same_as_having_paid_back(costs):
+    # Good in year 1, all lost again in year 2: paid back once, not ahead at the end.
+    swing = costs.copy()
+    swing.loc[{"option": "investment", "component": "placement", "year": 2}] += 500.0
+    result = appraisal.appraise(swing, schedule=0.0, cashable_shares={"partly_cashable": 0.5})
+    social = {"account": "social"}
+    assert result["probability_ahead"].sel(social).values.tolist() == [0, 0.5, 0]
+    assert result["probability_paid_back"].sel(social).values.tolist() == [0, 0.5, 0.5]
+
+
 def test_discounting_reaches_every_present_value(costs):
     shares = {"partly_cashable": 1.0}
     result = appraisal.appraise(costs, schedule=0.10, cashable_shares=shares)

@@ -1,6 +1,7 @@
 """Allocation against hand-worked portfolios and against trying every one."""
 
 from itertools import product
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -129,6 +130,48 @@ def test_no_other_portfolio_does_better(objective):
 
     best = max(worth(picked) for picked in product((0, 1), repeat=7) if np.dot(picked, cost) <= 9)
     assert float(result["value"]) == pytest.approx(best, rel=1e-3)
+
+
+def many(number):
+    generator = np.random.default_rng(3)
+    names = [f"p{place}" for place in range(number)]
+    cost = xr.DataArray(generator.uniform(1, 5, number), dims="programme", coords={"programme": names})
+    draws = generator.normal(2, 4, (1000, number)) + generator.normal(0, 2, (1000, 1))
+    return xr.DataArray(draws, dims=("sample", "programme"), coords={"programme": names}), cost
+
+
+def test_a_target_over_many_items_ends_in_time_with_its_gap():
+    gain, cost = many(40)
+    budget = float(0.35 * cost.sum())
+    ask = {"objective": "probability_of_target", "target": 0.6 * budget}
+    start = perf_counter()
+    result = appraisal.allocate(budget, gain, cost, seconds=0.5, **ask)
+    assert perf_counter() - start < 5
+    plain = appraisal.allocate(budget, gain, cost, explain=False)
+    reached = float((plain["portfolio_gain"] >= ask["target"]).mean())
+    assert reached < float(result["value"]) <= 1
+    assert float((result["share"] * cost.values).sum()) <= budget
+    # The bound holds for what anybody could find on these scenarios.
+    assert 0 <= result.attrs["relative_gap"] < np.inf
+    assert (result["regret"] >= 0).all()
+    # No exchange of one for another does better.
+    share, total = result["share"].values, result["portfolio_gain"].values
+    for sold, new in product(np.flatnonzero(share > 0.5), np.flatnonzero(share < 0.5)):
+        if float(cost.values @ share) - cost.values[sold] + cost.values[new] <= budget:
+            other = total - gain.values[:, sold] + gain.values[:, new]
+            assert (other >= ask["target"]).mean() <= float(result["value"])
+
+
+def test_a_target_is_sought_within_the_rules():
+    gain, cost = many(12)
+    ask = {"objective": "probability_of_target", "target": 9.0, "seconds": 0.3, "explain": False}
+    free = appraisal.allocate(12, gain, cost, **ask)
+    first, second = sorted(bought(free))[:2]
+    apart = appraisal.allocate(12, gain, cost, excludes=[(first, second)], **ask)
+    assert not {first, second} <= bought(apart)
+    left_out = next(name for name in gain["programme"].values if name not in bought(free))
+    needs = appraisal.allocate(12, gain, cost, requires=[(first, left_out)], **ask)
+    assert first not in bought(needs) or left_out in bought(needs)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ ROWS = {
     "published_totals": 277,
     "effects": 188,
     "meta_ready": 37,
-    "prevalence": 161,
+    "prevalence": 165,
     "transitions": 153,
     "adjustment": 34,
 }

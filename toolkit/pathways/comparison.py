@@ -1,0 +1,221 @@
+"""What is set against the children known to social care: all children of the same age and area.
+
+Excess = (quantity - the same for all children) x the share of the raw gap that would vanish with the outcome. The
+annual cross-section, everyone in one year, stands here too, since both rest on the area's own counts.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from toolkit.pathways.cohort import CELLS
+from toolkit.pathways.kernel import AGES, EXAM_AGE, JUSTICE_AGE
+from toolkit.pathways.layers import duration, everyone_rates, moved
+from toolkit.schema import SAMPLE_DIMS, InputError
+
+YEARS = xr.DataArray(np.arange(AGES + 1), dims="year", coords={"year": np.arange(AGES + 1)})
+OPEN_YEARS = ("first_need_years", "repeat_need_years", "plan_years")  # together, the years a case is open
+IN_NEED = (*OPEN_YEARS, "plan_starts")
+ADJUSTED = {"first_time_entries": "adjustment_youth_justice", "below_grade_4": "adjustment_gcse"}
+
+
+def exposure(entry_weight: xr.DataArray, from_age: int, to_age: int) -> xr.DataArray:
+    """Return the years lived between two ages, per child, by year since entry (year, ...).
+
+    Parameters
+    ----------
+    entry_weight
+        Share of children by age at entry (age, ...), summing to one. They enter evenly over year 0, of which half
+        is therefore theirs.
+    from_age, to_age
+        First and last age, in completed years at the start of the year.
+    """
+    half = xr.where(YEARS == 0, 0.5, 1.0)
+    lived: xr.DataArray = turning(entry_weight, from_age, to_age) * half
+    return lived
+
+
+def turning(entry_weight: xr.DataArray, from_age: int, to_age: int) -> xr.DataArray:
+    """Return the share of children who are between two ages at the start of each year since entry (year, ...)."""
+    ages = entry_weight["age"] + YEARS
+    there = ((ages >= from_age) & (ages <= to_age)).astype(float)
+    share: xr.DataArray = xr.dot(there, entry_weight, dim="age")
+    return share
+
+
+def comparator(
+    quantities: Sequence[str],
+    baseline: xr.DataArray,
+    statistics: xr.Dataset,
+    draws: xr.Dataset,
+    usual: xr.DataArray,
+    entry_weight: xr.DataArray,
+    *,
+    layers: pd.DataFrame,
+    rates: pd.DataFrame,
+    levels: xr.Dataset | None = None,
+) -> xr.DataArray:
+    """Return quantities per child if the entering cohort had the rates of all children of its age and area.
+
+    Parameters
+    ----------
+    quantities
+        Those wanted: of the walk, or layers.
+    baseline
+        The area's base-year rates (chain, draw, indicator).
+    statistics, draws
+        As in :func:`localise`.
+    usual
+        The area's quantities per child without help (quantity, year, chain, draw): how years in need divide into
+        first ones, repeated ones and those on a plan.
+    entry_weight
+        Share of children by age at entry (age, ...).
+    layers, rates, levels
+        As in :func:`toolkit.pathways.layers.everyone_rates`.
+
+    Returns
+    -------
+    DataArray (quantity, year, chain, draw) per child, by year since entry.
+
+    Raises
+    ------
+    InputError
+        A quantity for which no rate of all children is known.
+    """
+    rate = _rates_of_all(baseline, statistics, draws, usual, levels)
+    entered = 1.0 - xr.ufuncs.exp(-(AGES - JUSTICE_AGE) * rate["first_time_entries"])
+    everyone = everyone_rates(layers, rates, draws, entered, levels)
+    parts = []
+    for name in quantities:
+        if name in rate:
+            first = JUSTICE_AGE if name == "first_time_entries" else 0
+            once = name == "below_grade_4"
+            lived = turning(entry_weight, EXAM_AGE, EXAM_AGE) if once else exposure(entry_weight, first, AGES - 1)
+            parts.append(rate[name] * lived)
+        elif name in everyone["layer"].values:
+            parts.append(everyone.sel(layer=name, drop=True) * _lived(layers, name, entry_weight))
+        else:
+            raise InputError(f"'{name}': no rate of all children is known. Mend: add its layer, or do not price it.")
+    stacked = xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
+    return stacked.transpose("quantity", "year", *SAMPLE_DIMS)
+
+
+def _lived(layers: pd.DataFrame, name: str, entry_weight: xr.DataArray) -> xr.DataArray:
+    layer = layers.loc[[name]].iloc[0]
+    if layer["stage"] == "adult":
+        return turning(entry_weight, AGES, AGES) * duration(layer)
+    return exposure(entry_weight, int(layer["from_age"]), int(layer["to_age"]))
+
+
+def _rates_of_all(
+    baseline: xr.DataArray, statistics: xr.Dataset, draws: xr.Dataset, usual: xr.DataArray, levels: xr.Dataset | None
+) -> dict[str, xr.DataArray]:
+    """Yearly rates per child of all the area's children (chain, draw); at sixteen, the share of all pupils."""
+    population = float(statistics["population_0_17"])
+    rate = {str(k): baseline.sel(indicator=k, drop=True) for k in baseline["indicator"].values}
+    ones = xr.ones_like(rate["care_starts"])
+    return {
+        "rereferrals": rate["rereferrals"] * float(statistics["referrals"]) / population,
+        **{name: open_ / population for name, open_ in _in_need(statistics, usual).items()},
+        "care_entries": rate["care_starts"],
+        "care_years": ones * float(statistics["children_looked_after"]) / population,
+        "first_time_entries": rate["first_time_entrants"],
+        "below_grade_4": 1.0 - ones * moved(draws["gcse_all_pupils"], "gcse_all", levels),
+    }
+
+
+def _in_need(statistics: xr.Dataset, usual: xr.DataArray) -> dict[str, xr.DataArray]:
+    """Divide a year's children in need outside care, those at 31 March, as the cohort's lives divide their years."""
+    years = usual.sel(quantity=list(IN_NEED)).sum("year")
+    stock = float(statistics["children_in_need"] - statistics["children_looked_after"])
+    parts = stock * years / years.sel(quantity=list(OPEN_YEARS)).sum("quantity")
+    return {name: parts.sel(quantity=name, drop=True) for name in IN_NEED}
+
+
+def adjustment_shares(quantities: Sequence[str], layers: pd.DataFrame, draws: xr.Dataset) -> xr.DataArray:
+    """Return the share of each raw gap that would vanish with the outcome (quantity, chain, draw).
+
+    Need and care are themselves contact with social care, so their whole gap is theirs; all others are shrunk by
+    the cited adjustment shares.
+    """
+    whole = xr.ones_like(draws["adjustment_gcse"])
+    roles = ADJUSTED | {str(name): str(role) for name, role in layers["share_role"].items()}
+    parts = [draws[roles[name]] if name in roles else whole for name in quantities]
+    return xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
+
+
+def excess(quantity: xr.DataArray, others: xr.DataArray, shares: xr.DataArray) -> xr.DataArray:
+    """Return the part of each quantity that goes beyond the comparator and would vanish with the outcome.
+
+    Parameters
+    ----------
+    quantity, others
+        Of children known to social care, and as it would be at the rates of all children (quantity, ...).
+    shares
+        From :func:`adjustment_shares`.
+    """
+    return (quantity - others) * shares
+
+
+def cross_section(
+    quantities: Sequence[str],
+    baseline: xr.DataArray,
+    statistics: xr.Dataset,
+    draws: xr.Dataset,
+    usual: xr.DataArray,
+    entering: xr.DataArray,
+) -> xr.DataArray:
+    """Return one year's quantities in an area among people once known to social care (quantity, chain, draw).
+
+    Referrals and children in need and looked after are this year's counts; first-time entrants known to social care
+    are the area's entrants times the share that children ever in need make up. Grades and layers are not counted by
+    earlier contact: theirs are what a year brings if every cohort that entered lived as today's does. At the
+    comparator's rates the same people have, a year, what an entering cohort has over its lives.
+
+    Parameters
+    ----------
+    quantities
+        Those wanted.
+    baseline, statistics, draws, usual
+        As in :func:`comparator`.
+    entering
+        Children in need for the first time in the base year (chain, draw).
+    """
+    rate = {str(k): baseline.sel(indicator=k, drop=True) for k in baseline["indicator"].values}
+    ever, ratio = draws["share_ever_in_need"], draws["justice_ratio_in_need"]
+    known = ever * ratio / (1.0 + ever * (ratio - 1.0))
+    counted = {
+        "rereferrals": rate["rereferrals"] * float(statistics["referrals"]),
+        **_in_need(statistics, usual),
+        "care_entries": rate["care_starts"] * float(statistics["population_0_17"]),
+        "care_years": xr.ones_like(known) * float(statistics["children_looked_after"]),
+        "first_time_entries": rate["first_time_entrants"] * float(statistics["population_10_17"]) * known,
+    }
+    steady = usual.sum("year") * entering
+    parts = [counted[name] if name in counted else steady.sel(quantity=name, drop=True) for name in quantities]
+    stacked = xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
+    return stacked.transpose("quantity", *SAMPLE_DIMS)
+
+
+def in_need_peers(cells: xr.DataArray, baseline: xr.DataArray) -> xr.DataArray:
+    """Return how many more care leavers miss grade 4 than would at the rate of the area's in-need pupils.
+
+    The second comparator of GCSEs: against children in need, long-term care adds about nothing to the gap.
+
+    Parameters
+    ----------
+    cells
+        Children by cell at eighteen (cell, year_of_18, chain, draw).
+    baseline
+        The area's base-year rates (chain, draw, indicator).
+
+    Returns
+    -------
+    DataArray (chain, draw), pupils per child of the cohort; below nought where care leavers do better.
+    """
+    leavers = [cell for cell in CELLS if cell.startswith("care_leaver")]
+    missing = [cell for cell in leavers if cell.endswith("below_4")]
+    all_leavers, below = (cells.sel(cell=names).sum(["cell", "year_of_18"]) for names in (leavers, missing))
+    return below - all_leavers * (1.0 - baseline.sel(indicator="gcse_grade_4", drop=True))

@@ -1,0 +1,272 @@
+"""Layers of a life beside contact with social care: what else happens in childhood, and after eighteen.
+
+A layer is a row of ``layers.csv`` with its rates in ``layer_rates.csv``. A childhood layer has a rate a year in each
+group of states (open, closed, looked after, left care), which the walk applies. An adult layer has a rate for each
+history at eighteen and, where a cited ratio says so, for the grade reached at sixteen; it may hold only for those who
+never entered youth justice. Its quantity is dated in the year of turning eighteen and is the sum over its ages, over
+which costing spreads it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from toolkit.pathways.cohort import CELLS, GROUPS, HISTORIES
+from toolkit.pathways.kernel import AGES
+from toolkit.schema import SAMPLE_DIMS, InputError
+
+EVERYONE = "everyone"
+ADULT_AGE = AGES
+STAGES = {"child": GROUPS, "adult": HISTORIES}
+
+
+def chosen(
+    table: pd.DataFrame, rates: pd.DataFrame, *, outcomes: Collection[str], extra: Collection[str] = ()
+) -> pd.DataFrame:
+    """Return the layers that a run uses, checked, by name.
+
+    Parameters
+    ----------
+    table, rates
+        ``layers`` and ``layer_rates`` as read, or with an economist's own rows added.
+    outcomes
+        Outcomes to price; layers of others are left out.
+    extra
+        Names of layers to use although they are off by default.
+
+    Raises
+    ------
+    InputError
+        Ages out of order, a group without its rate, a rate of an unknown layer, or an unknown name in ``extra``.
+    """
+    layers = table.set_index("layer")
+    unknown = sorted(set(extra) - set(layers.index)) or sorted(set(rates["layer"]) - set(layers.index))
+    if unknown:
+        raise InputError(f"layers.csv: no layer {unknown}. Mend: use one of {list(layers.index)}, or add its row.")
+    for name, row in layers.iterrows():
+        given = set(rates.loc[rates["layer"] == name, "group"])
+        needed = {EVERYONE, *STAGES[row["stage"]]}
+        if given != needed:
+            raise InputError(
+                f"layer_rates.csv, {name}: groups {sorted(given ^ needed)} lack a rate or are not of its stage. "
+                f"Mend: give one row for each of {sorted(needed)}."
+            )
+        first = 0 if row["stage"] == "child" else ADULT_AGE
+        last = ADULT_AGE - 1 if row["stage"] == "child" else np.inf
+        if not first <= row["from_age"] <= row["full_to_age"] <= row["to_age"] <= last:
+            raise InputError(f"layers.csv, {name}: ages do not rise within its stage. Mend: from <= full_to <= to.")
+    used = (layers["in_use"] == 1) | layers.index.isin(list(extra))
+    return layers[used & layers["outcome"].isin(list(outcomes))]
+
+
+def child_rates(
+    layers: pd.DataFrame, rates: pd.DataFrame, draws: xr.Dataset, levels: xr.Dataset | None = None
+) -> xr.DataArray:
+    """Return yearly rates of the childhood layers (layer, group, chain, draw) of one area.
+
+    Coordinates ``start`` and ``stop`` (layer) say from which age to before which each holds.
+
+    Parameters
+    ----------
+    layers
+        From :func:`chosen`.
+    rates
+        ``layer_rates`` as read.
+    draws
+        Sampled figures (chain, draw).
+    levels
+        From ``evidence.local_levels``, one area: moves a rate by the area's odds against England's. England if none.
+    """
+    rows = layers[layers["stage"] == "child"]
+    made = {str(name): [_rate(rates, str(name), group, draws, levels) for group in GROUPS] for name in rows.index}
+    ages = {"start": rows["from_age"], "stop": rows["to_age"] + 1}
+    windows = {name: ("layer", column.to_numpy(int)) for name, column in ages.items()}
+    return _stacked(made, GROUPS, draws=draws, dim="group").assign_coords(windows)
+
+
+def adult_rates(
+    layers: pd.DataFrame, rates: pd.DataFrame, draws: xr.Dataset, usual: xr.DataArray, levels: xr.Dataset | None = None
+) -> xr.DataArray:
+    """Return the adult layers' rates by cell at eighteen (layer, cell, chain, draw) of one area.
+
+    Where the odds differ by grade, they are set so that the area's children, as they are without help, have the
+    published rate of their history. Given the grade, what missing it brings to anyone is taken out, which leaves less
+    than nought in a draw in which they do better than peers of the same grade.
+
+    Parameters
+    ----------
+    layers, rates, draws, levels
+        As in :func:`child_rates`.
+    usual
+        Children by cell without help (cell, year_of_18, chain, draw).
+
+    Raises
+    ------
+    InputError
+        If a share of people is not between nought and one.
+    """
+    people = (
+        usual.sum("year_of_18").transpose("cell", *SAMPLE_DIMS).values.reshape(len(HISTORIES), 2, 2, *_shape(draws))
+    )
+    passed, everyone = people[:, :, 0].sum(1), people.sum((1, 2))
+    # Share of each history that reached grade 4; of a history that nobody has it does not matter.
+    passed = np.divide(passed, everyone, out=np.zeros_like(passed), where=everyone > 0)
+    made = {}
+    for name, row in layers[layers["stage"] == "adult"].iterrows():
+        marginal = np.stack([_rate(rates, str(name), history, draws, levels) for history in HISTORIES])
+        cells = np.stack([np.stack(_by_grade(marginal, passed, row, draws), 1)] * 2, 1)  # history, justice, grade
+        if row["given"] == "grade":
+            reached, missed = _everyone_by_grade(rates, row, draws, levels)
+            cells[:, :, 1] -= missed - reached
+        if row["given"] == "justice":
+            cells[:, 1] = 0.0
+        made[str(name)] = list(cells.reshape(len(CELLS), *_shape(draws)))
+    return _stacked(made, CELLS, draws=draws, dim="cell")
+
+
+def _by_grade(
+    share: np.ndarray, passed: np.ndarray, row: pd.Series, draws: xr.Dataset
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide a share of people into those who reached grade 4 and those who did not, by the odds between them.
+
+    The share with the grade, p, solves passed p + (1 - passed) o p / (1 + (o - 1) p) = share: a quadratic.
+    """
+    if not row["odds_below_grade"]:
+        return share, share
+    if not ((share > 0) & (share < 1)).all():
+        raise InputError(f"layers.csv, {row.name}: a share of people is not between 0 and 1. Mend: check its rates.")
+    odds = draws[row["odds_below_grade"]].values
+    more = odds - 1.0
+    linear = passed + (1.0 - passed) * odds - share * more
+    reached = 2.0 * share / (linear + np.sqrt(linear**2 + 4.0 * passed * more * share))
+    return reached, odds * reached / (1.0 + more * reached)
+
+
+def everyone_rates(
+    layers: pd.DataFrame,
+    rates: pd.DataFrame,
+    draws: xr.Dataset,
+    first_entry: xr.DataArray,
+    levels: xr.Dataset | None = None,
+) -> xr.DataArray:
+    """Return what all children of the area have of each layer (layer, chain, draw): the comparator's rate.
+
+    Given the grade it is that of young people with grade 4; given justice it is over all, those who entered at nought.
+
+    Parameters
+    ----------
+    layers, rates, draws, levels
+        As in :func:`child_rates`.
+    first_entry
+        Share of the area's children who ever enter youth justice (chain, draw).
+    """
+    made = {}
+    for name, row in layers.iterrows():
+        if row["given"] == "grade":
+            made[str(name)] = _everyone_by_grade(rates, row, draws, levels)[0]
+        else:
+            apart = 1.0 - first_entry.transpose(*SAMPLE_DIMS).values if row["given"] == "justice" else 1.0
+            made[str(name)] = _rate(rates, str(name), EVERYONE, draws, levels) * apart
+    coords = {"layer": list(made), **{dim: draws[dim].values for dim in SAMPLE_DIMS}}
+    values = np.stack(list(made.values())) if made else np.zeros((0, *_shape(draws)))
+    return xr.DataArray(values, coords, ("layer", *SAMPLE_DIMS), attrs={"units": "per person"})
+
+
+def age_weights(row: pd.Series) -> np.ndarray:
+    """Return a layer's weight at each age from ``from_age`` to ``to_age``: one, then falling in a straight line."""
+    ages = np.arange(row["from_age"], row["to_age"] + 1)
+    left = row["to_age"] + 1 - row["full_to_age"]
+    return np.asarray(np.minimum(1.0, (row["to_age"] + 1 - ages) / left))
+
+
+def duration(row: pd.Series) -> float:
+    """Years that a rate is lived for: the sum of the age weights, or one where the rate is of ever."""
+    return float(age_weights(row).sum()) if row["rate_is"] == "per_year" else 1.0
+
+
+def whole_lives(
+    lives: xr.Dataset, rates: xr.DataArray, layers: pd.DataFrame, *, quantities: Sequence[str] | None = None
+) -> xr.DataArray:
+    """Return what happens in childhood and what the adult layers add to it (quantity, year, ..., chain, draw).
+
+    Parameters
+    ----------
+    lives
+        ``events`` (..., quantity, year, chain, draw) and ``cells`` (..., cell, year_of_18, chain, draw), from
+        ``per_child`` or ``project``.
+    rates
+        From :func:`adult_rates`.
+    layers
+        From :func:`chosen`.
+    quantities
+        Those wanted; all by default.
+
+    Returns
+    -------
+    DataArray
+        Over the years in which children turn eighteen, which hold those of childhood. An adult layer's quantity is the
+        sum over its ages, dated in the year of turning eighteen.
+    """
+    childhood = lives["events"].get_index("quantity")
+    wanted = [*childhood, *rates["layer"].values] if quantities is None else list(quantities)
+    middle = [dim for dim in lives["events"].dims if dim not in ("quantity", "year", *SAMPLE_DIMS)]
+    events = lives["events"].transpose("quantity", "year", *middle, *SAMPLE_DIMS).values
+    cells = lives["cells"].transpose("cell", "year_of_18", *middle, *SAMPLE_DIMS).values
+    spans = rates.transpose("layer", "cell", *SAMPLE_DIMS).values
+    spans = spans.reshape(*spans.shape[:2], *(1 for _ in middle), *spans.shape[2:])
+    whole = np.zeros((len(wanted), *cells.shape[1:]))
+    for index, name in enumerate(wanted):
+        if name in childhood:
+            whole[index, : events.shape[1]] = events[childhood.get_loc(name)]
+            continue
+        layer = rates.get_index("layer").get_loc(name)
+        for cell in range(len(cells)):
+            whole[index] += cells[cell] * spans[layer, cell]
+        whole[index] *= duration(layers.loc[[name]].iloc[0])
+    axes = {dim: lives[dim].values for dim in (*middle, *SAMPLE_DIMS)}
+    coords = {"quantity": wanted, "year": lives["year_of_18"].values, **axes}
+    return xr.DataArray(whole, coords, ("quantity", "year", *axes), attrs=lives.attrs)
+
+
+def age_spread(layers: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return, for each adult layer, the share of its quantity that falls in each year from eighteen on."""
+    spread = {}
+    for name, row in layers[layers["stage"] == "adult"].iterrows():
+        weights = np.concatenate([np.zeros(int(row["from_age"]) - ADULT_AGE), age_weights(row)])
+        spread[str(name)] = weights / weights.sum()
+    return spread
+
+
+def _everyone_by_grade(
+    rates: pd.DataFrame, row: pd.Series, draws: xr.Dataset, levels: xr.Dataset | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rates among all young people of the area with grade 4 and without."""
+    passed = moved(draws["gcse_all_pupils"].values, "gcse_all", levels)
+    return _by_grade(_rate(rates, str(row.name), EVERYONE, draws, levels), passed, row, draws)
+
+
+def _rate(rates: pd.DataFrame, layer: str, group: str, draws: xr.Dataset, levels: xr.Dataset | None) -> np.ndarray:
+    row = rates[(rates["layer"] == layer) & (rates["group"] == group)].iloc[0]
+    value: np.ndarray = moved(draws[row["role"]].values, row["local"], levels)
+    return value * np.asarray(draws[row["times_role"]].values) if row["times_role"] else value
+
+
+def moved[T: (np.ndarray, xr.DataArray)](share: T, name: str, levels: xr.Dataset | None) -> T:
+    """Move a share from England to the area by the ratio of odds, which keeps it between nought and one."""
+    if not name or levels is None:
+        return share
+    area, england = (float(levels[part].sel(name=name)) for part in ("level", "england"))
+    odds = share / (1.0 - share) * (area / (1.0 - area)) / (england / (1.0 - england))
+    return odds / (1.0 + odds)
+
+
+def _stacked(made: Mapping[str, list[np.ndarray]], over: Sequence[str], *, draws: xr.Dataset, dim: str) -> xr.DataArray:
+    values = np.array(list(made.values())).reshape(len(made), len(over), *_shape(draws))
+    coords = {"layer": list(made), dim: list(over), **{name: draws[name].values for name in SAMPLE_DIMS}}
+    return xr.DataArray(values, coords, ("layer", dim, *SAMPLE_DIMS), attrs={"units": "per person"})
+
+
+def _shape(draws: xr.Dataset) -> tuple[int, ...]:
+    return tuple(draws.sizes[dim] for dim in SAMPLE_DIMS)

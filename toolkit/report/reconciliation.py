@@ -1,0 +1,103 @@
+"""Our figures beside the published totals: like for like as far as they go, the ratio, and why they differ."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from toolkit import appraisal, evidence
+from toolkit.prices import rebase
+from toolkit.report import quantities as q
+from toolkit.schema import SAMPLE_DIMS, InputError, data_folder
+
+COLUMNS = ["id", "metric", "published", "unit", "price_year", "ours", "low", "high", "ratio", "alike", "reason"]
+
+
+def reconcile(run: q.Run, register: evidence.Register) -> pd.DataFrame:
+    """Return, for each published total, the run's figure of the same scope, in the prices of that year.
+
+    Parameters
+    ----------
+    run
+        A run of all of England.
+    register
+        With the tables ``totals_compared`` (which figure of a run goes with which total) and ``published_totals``.
+
+    Returns
+    -------
+    DataFrame
+        ``published`` and ``ours`` (mean, with the 90 per cent interval ``low`` to ``high``) in ``unit`` at
+        ``price_year``, ``ratio`` of ours to it, ``alike`` ("full", "part", or "no": nothing to compare) and the
+        ``reason`` for what differs. NaN where there is nothing to compare.
+
+    Raises
+    ------
+    InputError
+        If the run is not of England, or a row selects what the run does not hold.
+    """
+    if run.tree.attrs.get("place") != "England":
+        raise InputError("reconciliation: the published totals are England's. Mend: run all of England.")
+    rows = []
+    for record in register.tables["totals_compared"].to_dict("records"):
+        row = {str(name): str(cell) for name, cell in record.items()}
+        figure = register.figures.loc[[row["id"]]].iloc[0]
+        published = float(figure["value"])
+        ours = _ours(run, row, register, str(figure["price_year"]))
+        mean, low, high = (float("nan"),) * 3
+        if ours is not None:
+            mean = float(ours.mean())
+            low, high = (float(end) for end in ours.quantile([0.05, 0.95], SAMPLE_DIMS))
+        about = {"metric": figure["description"], "unit": figure["unit"], "price_year": figure["price_year"]}
+        found = {"published": published, "ours": mean, "low": low, "high": high, "ratio": mean / published}
+        rows.append({**row, **about, **found})
+    return pd.DataFrame(rows)[COLUMNS]
+
+
+def remake(run: q.Run, *, folder: Path | None = None) -> list[Path]:
+    """Write the committed table of the reconciliation anew and seal the data folder.
+
+    Parameters
+    ----------
+    run
+        A run of all of England.
+    folder
+        Data folder; the shipped one by default.
+    """
+    table = reconcile(run, evidence.load_register(folder=folder))
+    settings = f"{run.scenario.name}, {run.scenario.chains} chains of {run.scenario.draws} draws"
+    path = (folder or data_folder()) / "reference" / "reconciliation.csv"
+    numbers = table.select_dtypes("number").columns
+    table[numbers] = table[numbers].map(lambda value: float(f"{value:.5g}"))
+    table.assign(seed=run.scenario.seed, settings=settings).to_csv(path, index=False)
+    return [path, evidence.seal(folder)]
+
+
+def _ours(run: q.Run, row: dict[str, str], register: evidence.Register, price_year: str) -> xr.DataArray | None:
+    """Draws (chain, draw) of the run's figure that a row names, at the prices of a year."""
+    if row["alike"] == "no":
+        return None
+    if row["ours_is"] == "bcr":
+        return _ratio(run, row["account"])
+    drawn = run.tree["assumptions/draws"].to_dataset()
+    money = drawn[row["selected"]] if row["ours_is"] == "role" else _cost(run, row)
+    return rebase(money, run.scenario.price_base, to=price_year, deflators=register.deflators)
+
+
+def _cost(run: q.Run, row: dict[str, str]) -> xr.DataArray:
+    cost = q.priced(run, row["ours_is"]).sel(reading=row["reading"], drop=True).sum("area")
+    wanted = row["selected"].split(";")
+    if row["select_by"]:
+        held = cost[row["select_by"]].values.astype(str)
+        missing = sorted(set(wanted) - set(held))
+        if missing:
+            raise InputError(f"totals_compared.csv, {row['id']}: the run has no {missing}. Mend: price that outcome.")
+        cost = cost.isel(component=np.flatnonzero(np.isin(held, wanted)))
+    total = appraisal.account_total(cost, row["account"])
+    return total / q.children(run)["entering"] if row["per"] == "child" else total
+
+
+def _ratio(run: q.Run, account: str) -> xr.DataArray:
+    """Benefit over the expected cost of the programme, by draw."""
+    benefit = q.avoided(run).sel(account=account, drop=True)
+    return benefit / q.result(run)["programme_cost"].mean()
