@@ -232,11 +232,9 @@ def outputs(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
 
 
 def _columns(values: Values, names: list[str], xp: Any) -> dict[str, Values]:
-    parts = (
-        np.split(values, len(names), -1)
-        if xp is np
-        else xp.split(values, [1] * len(names), n_splits=len(names), axis=-1)
-    )
+    # PyTensor's split wants every part's size.
+    sizes = {"n_splits": len(names)} if xp.__name__.startswith("pytensor") else {}
+    parts = xp.split(values, [1] * len(names) if sizes else len(names), axis=-1, **sizes)
     return {name: part.squeeze(-1) for name, part in zip(names, parts, strict=True)}
 
 
@@ -342,7 +340,7 @@ def long_stays(rates: dict[str, np.ndarray], low: int, high: int) -> np.ndarray:
     walked = population(rates)
     h = walked["hazard"]
     flow = walked["arrivals"][..., [ARRIVAL.index(n) for n in ("care", "care_again", "direct_care")]].sum(-1)
-    left = np.zeros(flow.shape[0])
+    left = (flow * (1.0 - h["leave_first_lives"])).sum(-1) * (low == 0)
     for age in range(AGES):
         stay = flow[:, age] * h["leave_first_lives"][:, age]
         for length in range(1, AGES + 1):

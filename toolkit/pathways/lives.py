@@ -80,7 +80,8 @@ def localise(
     more_plans = np.where(np.isnan(more_plans), 1.0, more_plans)
     on_plan, extra = fitted["plan_share_of_open"], fitted["plan_care_ratio"] - 1.0
     more_care = fitted["care_first_share"] * rate["care_starts"] * children / fitted["open_care_rate"]
-    more_care *= (1.0 + extra * on_plan) / (1.0 + extra * on_plan * more_plans)  # plans lead to care more often
+    local_plan = more_plans * on_plan / (1.0 - on_plan + more_plans * on_plan)
+    more_care *= (1.0 + extra * on_plan) / (1.0 + extra * local_plan)  # plans lead to care more often
     again = rate["rereferrals"] / england["rereferrals"]
     ever = figure["gcse_ever_need_ratio"] * figure["gcse_all_pupils"] * rate["gcse_grade_4"] / england["gcse_grade_4"]
     ones = np.ones_like(at_risk * again)

@@ -114,7 +114,8 @@ def test_draws_without_a_sampler_have_the_means_spreads_and_correlations_of_the_
     drawn = evidence.with_pathway(like, register, seed=3)["pathway"]
     table = register.tables["pathway_parameters"].set_index("parameter")
     flat = drawn.stack(sample=("chain", "draw")).transpose("parameter", "sample").values
-    free = np.where((table["scale"] == "log").to_numpy()[:, None], np.log(flat), np.log(flat) - np.log1p(-flat))
+    rest = np.where((table["scale"] == "log").to_numpy()[:, None], 1.0, 1.0 - flat)
+    free = np.log(flat) - np.log(np.where(rest > 0, rest, np.nan))
     np.testing.assert_allclose(free.mean(1), table["mean"], atol=4.5 * table["sd"].max() / np.sqrt(8000))
     np.testing.assert_allclose(free.std(1), table["sd"], rtol=0.05)
     pairs = register.tables["pathway_correlations"]
@@ -127,7 +128,7 @@ def test_draws_without_a_sampler_have_the_means_spreads_and_correlations_of_the_
 def test_a_rate_that_leaves_a_chance_outside_nought_and_one_is_refused_by_state(priors: pd.DataFrame) -> None:
     rates = prior_rates(priors, 2)
     with pytest.raises(InputError, match=r"'closed_recent'.*outside 0-1"):
-        pathway_fit.check_rows(rates | {"need_again": np.full((2, 1), 1.3)})
+        pathway_fit.check_rows(rates | {"need_again": np.full((2, 1), 4.0)})
     with pytest.raises(InputError, match=r"'never_referred'.*outside 0-1"):
         pathway_fit.check_rows(rates | {"referral[1_4]": np.full((2, 1), -0.1)})
     pathway_fit.check_rows(rates)
