@@ -7,8 +7,8 @@ import pandas as pd
 import xarray as xr
 
 from toolkit.evidence.statistics import lagged_log_spend
-from toolkit.models.likelihoods import FAMILIES, UNOBSERVED
-from toolkit.models.priors import TABLE, row_of
+from toolkit.models.likelihoods import FAMILIES, UNOBSERVED, normal_approximation
+from toolkit.models.priors import TABLE, row_of, setting
 from toolkit.schema import InputError
 
 LOW_INCOME_STEP = 0.1  # coefficients on low income are per ten percentage points
@@ -33,7 +33,9 @@ def design_of(statistics: xr.Dataset, indicators: Sequence[str], table: pd.DataF
         nought where a cell does not enter; ``in_window`` (indicator, data_year); ``spend_within`` and
         ``low_income_within`` (indicator, area, data_year), net of the means of the area and the year;
         ``spend_between`` and ``low_income_between`` (indicator, area), about the mean of the fitted areas;
-        their yearly means (indicator, data_year); ``region_index`` (area).
+        their yearly means (indicator, data_year); ``free_variance`` (indicator, data_year), of a year about the
+        walk; ``response``, ``chance``, ``extra`` (indicator, area, data_year), the normal approximation to the
+        counts that the coordinates of the area-year deviations follow; ``region_index`` (area).
 
     Raises
     ------
@@ -58,7 +60,24 @@ def design_of(statistics: xr.Dataset, indicators: Sequence[str], table: pd.DataF
         design = design.assign(_centred(name, values.sel(data_year=design["data_year"]), design))
     enters = design["family"] != UNOBSERVED
     blank = {"events_lower": 0.0, "events_upper": 0.0, "exposure": 1.0}
-    return _with_regions(design.assign({name: design[name].where(enters, fill) for name, fill in blank.items()}))
+    design = design.assign({name: design[name].where(enters, fill) for name, fill in blank.items()})
+    return _with_regions(_with_approximation(design.assign(free_variance=_free_variance(design, table))))
+
+
+def _free_variance(design: xr.Dataset, table: pd.DataFrame) -> xr.DataArray:
+    """Return the variance of each year about the national walk, in squared steps: grading by teachers stood apart."""
+    variance = xr.zeros_like(design["in_window"], dtype=float)
+    for name in design["indicator"].values:
+        if (free := setting("year_free", table, "years", indicator=name)) is not None:
+            inside = (design["data_year"] >= free[0]) & (design["data_year"] <= free[1])
+            variance.loc[{"indicator": name}] = inside * setting("year_free_ratio", table, "fixed") ** 2
+    return variance
+
+
+def _with_approximation(design: xr.Dataset) -> xr.Dataset:
+    counts = (design[name].values for name in ("events_lower", "events_upper", "exposure", "family"))
+    parts = zip(("response", "chance", "extra"), normal_approximation(*counts), strict=True)
+    return design.assign({name: (design["family"].dims, values) for name, values in parts})
 
 
 def _cells(statistics: xr.Dataset, indicators: Sequence[str]) -> xr.Dataset:

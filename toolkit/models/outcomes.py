@@ -2,9 +2,10 @@
 
 Rates are pooled over areas within regions, correlated across indicators within areas, and follow the
 year's national level, early-help spending (within and between areas apart, after Mundlak) and child low
-income. The parametrisation is the one that sampled best on these data: area levels centred on what their
-region, spending and deprivation predict; year effects in the eigenvectors of their random walk, where
-the walk's prior is diagonal; and covariates net of their yearly means.
+income. Each area drifts about its level: its deviation of one year persists into the next. The parametrisation
+is the one that sampled best on these data: area levels centred on what their region, spending and deprivation
+predict; year effects in the eigenvectors of their random walk, where the walk's prior is diagonal; covariates
+net of their yearly means; and deviations in the coordinates of :mod:`toolkit.models.persistence`.
 
 References
 ----------
@@ -22,15 +23,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pymc as pm
-import pytensor.tensor as pt
 import xarray as xr
 from scipy.linalg import block_diag, eigh, null_space
 
 from toolkit.models.design import design_of
-from toolkit.models.likelihoods import AreaLogProbability, log_probability, simulate
+from toolkit.models.likelihoods import AreaLogProbability, simulate
+from toolkit.models.persistence import log_probability, simulate_deviations
 from toolkit.models.priors import load_priors, prior, setting, unnamed_prior
-from toolkit.models.rates import complete
+from toolkit.models.rates import complete, walk_covariance
 from toolkit.schema import INDICATORS
+
+CELLS = ("events_upper", "exposure", "family", "response", "chance", "extra")  # as the density takes them
 
 
 def outcomes(
@@ -59,14 +62,14 @@ def outcomes(
     """
     table = load_priors("outcomes", priors)
     design = design_of(statistics, indicators, table)
-    modes = _year_modes(design, table)
+    modes = _year_modes(design)
     with pm.Model(coords=_coords(design, modes)) as model:
         names = list(design["indicator"].values)
         coefficient = {
             name: prior(name, table, names)
             for name in ("intercept", "spend_within", "spend_between", "low_income", "low_income_within")
         }
-        year_sd, region_sd, dispersion = (prior(name, table, names) for name in ("year_sd", "region_sd", "dispersion"))
+        year_sd, region_sd = (prior(name, table, names) for name in ("year_sd", "region_sd"))
         area = _area_level(design, table, coefficient, _region_effect(design, region_sd))
         year = _year_effect(modes, coefficient, year_sd)
         fitted = design.sel(area=design["fitted"])
@@ -76,7 +79,8 @@ def outcomes(
             + coefficient["spend_within"][:, None, None] * fitted["spend_within"].values
             + coefficient["low_income_within"][:, None, None] * fitted["low_income_within"].values
         )
-        _observe(eta, dispersion, fitted)
+        moving = [prior(name, table, names) for name in ("persistence", "persistence_sd", "dispersion")]
+        _observe(eta, moving, fitted)
     model.design = design
     model.complete = partial(complete, design=design, modes=modes, regions=zero_sum_basis(design.sizes["region_name"]))
     return model
@@ -151,23 +155,23 @@ def _simulate_areas(mean: Any, cholesky: Any, rng: np.random.Generator | None = 
     return mean + cholesky @ rng.normal(size=mean.shape)
 
 
-def _year_modes(design: xr.Dataset, table: pd.DataFrame) -> xr.Dataset:
-    """Eigenvectors of each indicator's random walk over its window, and the standard deviation along each.
+def _year_modes(design: xr.Dataset) -> xr.Dataset:
+    """Eigenvectors of each indicator's year effects over its window, and the standard deviation along each, in steps.
 
-    A random walk's prior on zero-sum year effects is diagonal in them, so they are independent in the prior
-    and, having almost equal data each year, nearly so in the posterior. ``shift_*`` are the yearly means of
-    the covariates in the same coordinates: the walk is the prior of the year effects without them.
+    The prior of zero-sum year effects, a random walk and free years about it, is diagonal in them, so they are
+    independent in the prior and, having almost equal data each year, nearly so in the posterior. ``shift_*`` are the
+    yearly means of the covariates in the same coordinates: the walk is the prior of the year effects without them.
     """
-    years = design["data_year"].values
     parts = []
-    for k, name in enumerate(design["indicator"].values):
+    for k in range(design.sizes["indicator"]):
         window = design["in_window"].values[k]
-        steps = np.diff(np.eye(window.sum()), axis=0) / _step_scale(name, years[window], table)[:, None]
-        values, vectors = eigh(steps.T @ steps)
-        basis = np.zeros((len(years), window.sum() - 1))
+        centre = np.eye(window.sum()) - 1 / window.sum()
+        covariance = walk_covariance(window.sum()) + np.diag(design["free_variance"].values[k, window])
+        values, vectors = eigh(centre @ covariance @ centre)
+        basis = np.zeros((len(window), window.sum() - 1))
         basis[window] = vectors[:, 1:]
         means = {which: basis.T @ design[f"{which}_year_mean"].values[k] for which in ("spend", "low_income")}
-        parts.append((basis, 1 / np.sqrt(values[1:]), means["spend"], means["low_income"], np.full(len(values) - 1, k)))
+        parts.append((basis, np.sqrt(values[1:]), means["spend"], means["low_income"], np.full(len(values) - 1, k)))
     basis = block_diag(*[part[0] for part in parts])
     scale, spend, low_income, owner = (np.concatenate([part[i] for part in parts]) for i in (1, 2, 3, 4))
     return xr.Dataset(
@@ -182,15 +186,6 @@ def _year_modes(design: xr.Dataset, table: pd.DataFrame) -> xr.Dataset:
     )
 
 
-def _step_scale(indicator: str, years: np.ndarray, table: pd.DataFrame) -> np.ndarray:
-    """How much freer than usual each step of the walk is: grading by teachers broke the series and came back."""
-    free = setting("year_free", table, "years", indicator=indicator)
-    if free is None:
-        return np.ones(len(years) - 1)
-    inside = (years >= free[0]) & (years <= free[1])
-    return np.where(inside[1:] != inside[:-1], setting("year_free_ratio", table, "fixed"), 1.0)
-
-
 def _year_effect(modes: xr.Dataset, coefficient: dict[str, Any], year_sd: Any) -> Any:
     """Return year effects (indicator, data_year), nought outside an indicator's window."""
     own = modes["own"].values  # one column an indicator, one where it owns the mode
@@ -203,23 +198,30 @@ def _year_effect(modes: xr.Dataset, coefficient: dict[str, Any], year_sd: Any) -
     return (modes["basis"].values * mode).sum(axis=1).reshape((own.shape[1], -1))
 
 
-def _observe(eta: Any, dispersion: Any, fitted: xr.Dataset) -> None:
-    """One observed node for every cell of every family."""
-    log_size = -2.0 * pt.log(dispersion)[:, None, None]
-    cells = [fitted[name].values for name in ("events_upper", "exposure", "family")]
+def _observe(eta: Any, moving: list[Any], fitted: xr.Dataset) -> None:
+    """One observed node for every cell of every family, and for the deviations that move them."""
+    dims = ("indicator", "area", "data_year")
+    z = pm.Normal("deviation_z", dims=dims)  # what the deviations are sampled as
+    cells = {name: pm.Data(name, fitted[name].values, dims=dims) for name in CELLS}
     pm.CustomDist(
         "events",
         eta,
-        log_size,
-        *cells,
+        z,
+        *moving,
+        *cells.values(),
         logp=log_probability,
         random=_simulate_events,
-        observed=fitted["events_lower"].values,
-        dims=("indicator", "area", "data_year"),
+        signature="(k,i,t),(k,i,t),(k),(k),(k)" + len(cells) * ",(k,i,t)" + "->(k,i,t)",
+        observed=pm.Data("events_lower", fitted["events_lower"].values, dims=dims),
+        dims=dims,
     )
 
 
 def _simulate_events(
-    eta: Any, log_size: Any, upper: Any, exposure: Any, family: Any, rng: Any = None, size: Any = None
-) -> Any:
-    return simulate(eta, log_size, exposure, family, rng=rng or np.random.default_rng(), size=size)
+    eta: Any, z: Any, persistence: Any, spread: Any, dispersion: Any, upper: Any, exposure: Any, family: Any,
+    *_: Any, rng: np.random.Generator | None = None, size: Any = None,
+) -> Any:  # fmt: skip
+    """Draw deviations and counts from the prior: z, which stands for deviations only beside counts, has no part in it."""
+    rng = rng or np.random.default_rng()
+    drawn = simulate_deviations(persistence[:, None], spread[:, None], eta.shape, rng=rng)
+    return simulate(eta + drawn, -2.0 * np.log(dispersion)[:, None, None], exposure, family, rng=rng)

@@ -9,10 +9,11 @@ import xarray as xr
 from scipy.special import expit
 
 from toolkit.models.likelihoods import BETA_BINOMIAL
+from toolkit.models.persistence import deviations
 from toolkit.schema import aligned
 
 REPORTED = ("intercept", "spend_within", "spend_between", "low_income", "low_income_within")
-SCALES = ("region_sd", "year_sd", "dispersion")
+SCALES = ("region_sd", "year_sd", "persistence", "persistence_sd", "dispersion")
 
 
 def complete(
@@ -31,12 +32,12 @@ def complete(
     regions
         Basis of the regional effects (region, region_mode).
     seed
-        For drawing the areas that were not fitted from the distribution of areas.
+        For drawing the areas that were not fitted, levels and deviations, from the distribution of areas.
 
     Returns
     -------
     Dataset
-        Coefficients and standard deviations by indicator, ``area_correlation``, ``region_effect``,
+        Coefficients, standard deviations and ``persistence`` by indicator, ``area_correlation``, ``region_effect``,
         ``year_effect``, ``area_effect``, ``area_rate`` and ``national_rate``. Rates of years outside an
         indicator's window are NaN.
     """
@@ -45,8 +46,9 @@ def complete(
     posterior["year_effect"] = _year_effect(sampled, design, modes)
     cholesky = _cholesky(sampled, design)
     posterior = posterior.assign(_spread(cholesky))
-    posterior["area_effect"] = _area_effect(sampled, posterior, design, cholesky, np.random.default_rng(seed))
-    posterior["area_rate"] = _area_rate(posterior, design)
+    random = np.random.default_rng(seed)
+    posterior["area_effect"] = _area_effect(sampled, posterior, design, cholesky, random)
+    posterior["area_rate"] = _area_rate(posterior, sampled["deviation_z"], design, random)
     weight = design["weight"]
     posterior["national_rate"] = (posterior["area_rate"] * weight).sum("area", skipna=False) / weight.sum("area")
     return _described(posterior)
@@ -141,20 +143,48 @@ def _area_effect(
     return effect
 
 
-def _area_rate(posterior: xr.Dataset, design: xr.Dataset) -> xr.DataArray:
+def _area_rate(
+    posterior: xr.Dataset, sampled: xr.DataArray, design: xr.Dataset, rng: np.random.Generator
+) -> xr.DataArray:
     rates = []
     for name in design["indicator"].values:
         draws, cells = posterior.sel(indicator=name), design.sel(indicator=name).reset_coords(drop=True)
-        eta = (
-            draws["area_effect"]
-            + draws["year_effect"]
-            + draws["spend_within"] * cells["spend_within"]
-            + draws["low_income_within"] * cells["low_income_within"]
-        )
+        eta = linear_predictor(draws, cells)
+        moved = eta.values + _deviation(eta, draws, sampled.sel(indicator=name), cells, rng)
         link = expit if int(cells["likelihood"]) == BETA_BINOMIAL else np.exp
-        rates.append(eta.copy(data=link(eta.values).astype("float32")))
+        rates.append(eta.copy(data=link(moved).astype("float32")))
     rate = xr.concat(rates, "indicator").transpose("chain", "draw", "indicator", "area", "data_year")
     return rate.assign_coords(area_name=("area", design["area_name"].values), region=("area", design["region"].values))
+
+
+def linear_predictor(draws: xr.Dataset, cells: xr.Dataset) -> xr.DataArray:
+    """Return the linear predictor of one indicator without its deviations (chain, draw, area, data_year)."""
+    eta: xr.DataArray = (
+        draws["area_effect"]
+        + draws["year_effect"]
+        + draws["spend_within"] * cells["spend_within"]
+        + draws["low_income_within"] * cells["low_income_within"]
+    )
+    return eta.transpose("chain", "draw", "area", "data_year")
+
+
+def _deviation(
+    eta: xr.DataArray, draws: xr.Dataset, sampled: xr.DataArray, cells: xr.Dataset, rng: np.random.Generator
+) -> np.ndarray:
+    """Turn what was sampled into deviations; those of areas that were not fitted are drawn from their prior."""
+    z = rng.standard_normal(eta.shape)
+    z[:, :, np.isin(eta["area"], sampled["area"])] = sampled.transpose("chain", "draw", "area", "data_year").values
+    flat = (eta.shape[0] * eta.shape[1], *eta.shape[2:])
+    moving = (draws[name].values.astype(float).ravel() for name in ("persistence", "persistence_sd", "dispersion"))
+    known = (cells[name].values for name in ("response", "chance", "extra"))
+    # Years outside the window have no year effect, so their predictor is unknown, and no count to compare it with.
+    found = deviations(np.nan_to_num(eta.values).reshape(flat), z.reshape(flat), *moving, *known)
+    return np.asarray(found).reshape(eta.shape)
+
+
+def walk_covariance(years: int) -> np.ndarray:
+    """Return the covariance (years, years) of a random walk of unit steps, the first from nought."""
+    return np.minimum.outer(np.arange(1, years + 1), np.arange(1, years + 1)).astype(float)
 
 
 def _described(posterior: xr.Dataset) -> xr.Dataset:
@@ -164,9 +194,12 @@ def _described(posterior: xr.Dataset) -> xr.Dataset:
         "low_income": "log rate or logit share per ten percentage points of child low income, between areas",
         "low_income_within": "the same, within an area over time",
         "area_sd": "between areas of a region, log or logit scale",
-        "dispersion": "variation beyond chance: coefficient of variation of events, (alpha + beta) ** -0.5 of shares",
+        "persistence": "correlation of an area's deviation from its level with that of the next year",
+        "persistence_sd": "of an area's deviation from its level in any year, log or logit scale",
+        "dispersion": "variation of a cell beyond chance: coefficient of variation of events, (alpha + beta) ** -0.5 "
+        "of shares, coefficient of variation between those that a mean is taken over",
         "area_effect": "level of an area on the log or logit scale in its average year",
-        "area_rate": "share, or events per person and year; NaN outside an indicator's years",
+        "area_rate": "share, events per person and year, or mean (points per pupil); NaN outside an indicator's years",
         "national_rate": "area rates weighted by exposure",
     }
     for name, note in notes.items():
