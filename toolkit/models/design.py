@@ -35,7 +35,8 @@ def design_of(statistics: xr.Dataset, indicators: Sequence[str], table: pd.DataF
         ``spend_between`` and ``low_income_between`` (indicator, area), about the mean of the fitted areas;
         their yearly means (indicator, data_year); ``free_variance`` (indicator, data_year), of a year about the
         walk; ``response``, ``chance``, ``extra`` (indicator, area, data_year), the normal approximation to the
-        counts that the coordinates of the area-year deviations follow; ``region_index`` (area).
+        counts that the coordinates of the area-year deviations follow; ``area_response``, ``area_chance``,
+        ``area_extra`` (indicator, area), their means over the ``area_years`` years known; ``region_index`` (area).
 
     Raises
     ------
@@ -77,7 +78,12 @@ def _free_variance(design: xr.Dataset, table: pd.DataFrame) -> xr.DataArray:
 def _with_approximation(design: xr.Dataset) -> xr.Dataset:
     counts = (design[name].values for name in ("events_lower", "events_upper", "exposure", "family"))
     parts = zip(("response", "chance", "extra"), normal_approximation(*counts), strict=True)
-    return design.assign({name: (design["family"].dims, values) for name, values in parts})
+    design = design.assign({name: (design["family"].dims, values) for name, values in parts})
+    known = np.isfinite(design["chance"])
+    means = {name: design[name].where(known).mean("data_year") for name in ("response", "chance", "extra")}
+    # An area without counts: infinite variance over one year.
+    filled = {f"area_{name}": mean.fillna(np.inf if name == "chance" else 0.0) for name, mean in means.items()}
+    return design.assign(filled | {"area_years": known.sum("data_year").clip(1)})
 
 
 def _cells(statistics: xr.Dataset, indicators: Sequence[str]) -> xr.Dataset:

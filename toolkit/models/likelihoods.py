@@ -12,20 +12,12 @@ References
 .. [2] Hilbe (2011), Negative Binomial Regression, doi:10.1017/CBO9780511973420.
 """
 
-import inspect
 import math
-import sys
-from collections.abc import Sequence
 from typing import Any
-from zlib import crc32
 
 import numba
 import numpy as np
-import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pytensor.graph.basic import Apply
-from pytensor.graph.op import Op
-from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
 UNOBSERVED, BETA_BINOMIAL, NEGATIVE_BINOMIAL, MEAN = 0, 1, 2, 3
 FAMILIES = {"beta_binomial": BETA_BINOMIAL, "negative_binomial": NEGATIVE_BINOMIAL, "mean": MEAN}
@@ -227,49 +219,6 @@ def area_log_probability(deviation: Array, cholesky: Array) -> tuple[float, Arra
             for j in range(k + 1):
                 on_cholesky[k, j] -= on_deviation[k, i] * standard[j, i]
     return log_p, on_deviation, on_cholesky
-
-
-class AreaLogProbability(Op):
-    """The kernel of areas as one node: PyTensor's own triangular solve takes several times longer to compile."""
-
-    __props__ = ()
-
-    def make_node(self, *inputs: Any) -> Apply[Any]:
-        """Take the deviations of areas from their means and the lower triangle."""
-        tensors = [pt.as_tensor_variable(value) for value in inputs]
-        return Apply(self, tensors, [pt.dscalar(), *(tensor.type() for tensor in tensors)])
-
-    def perform(self, node: Apply[Any], inputs: Sequence[Any], output_storage: list[list[Any]]) -> None:
-        """Evaluate outside numba's own mode."""
-        log_p, *slopes = area_log_probability(*inputs)
-        for storage, value in zip(output_storage, (np.asarray(log_p), *slopes), strict=True):
-            storage[0] = value
-
-    def infer_shape(self, node: Apply[Any], shapes: list[Any]) -> list[Any]:
-        """Return a scalar, and slopes of the shape of the arguments."""
-        return [(), *shapes]
-
-    def connection_pattern(self, node: Apply[Any]) -> list[list[bool]]:
-        """Say that only the log-density can be differentiated."""
-        return [[True, False, False]] * 2
-
-    def pullback(self, inputs: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
-        """Multiply by the slopes that the forward pass has already found."""
-        return [cotangents[0] * slope for slope in outputs[1:]]
-
-
-# The version makes PyTensor's cache on disk forget the kernels whenever this file changes.
-_KERNEL_VERSION = crc32(inspect.getsource(sys.modules[__name__]).encode())
-
-
-@register_funcify_default_op_cache_key(AreaLogProbability)  # type: ignore[no-untyped-call, untyped-decorator]
-def _numba_areas(op: Op, **_: Any) -> tuple[Any, int]:
-    @numba_njit
-    def kernel(deviation: Array, cholesky: Array) -> Any:
-        log_p, on_deviation, on_cholesky = area_log_probability(deviation, cholesky)
-        return np.asarray(log_p), on_deviation, on_cholesky
-
-    return kernel, _KERNEL_VERSION
 
 
 def simulate(

@@ -3,9 +3,9 @@
 Rates are pooled over areas within regions, correlated across indicators within areas, and follow the
 year's national level, early-help spending (within and between areas apart, after Mundlak) and child low
 income. Each area drifts about its level: its deviation of one year persists into the next. The parametrisation
-is the one that sampled best on these data: area levels centred on what their region, spending and deprivation
-predict; year effects in the eigenvectors of their random walk, where the walk's prior is diagonal; covariates
-net of their yearly means; and deviations in the coordinates of :mod:`toolkit.models.persistence`.
+is the one that sampled best on these data: year effects in the eigenvectors of their random walk, where the walk's
+prior is diagonal; covariates net of their yearly means; and levels and deviations of areas in coordinates that
+follow what the counts say of them (:mod:`toolkit.models.persistence`).
 
 References
 ----------
@@ -27,13 +27,17 @@ import xarray as xr
 from scipy.linalg import block_diag, eigh, null_space
 
 from toolkit.models.design import design_of
-from toolkit.models.likelihoods import AreaLogProbability, simulate
+from toolkit.models.likelihoods import simulate
 from toolkit.models.persistence import log_probability, simulate_deviations
 from toolkit.models.priors import load_priors, prior, setting, unnamed_prior
 from toolkit.models.rates import complete, walk_covariance
 from toolkit.schema import INDICATORS
 
+LEVELS = ("area_response", "area_chance", "area_extra", "area_years")
 CELLS = ("events_upper", "exposure", "family", "response", "chance", "extra")  # as the density takes them
+SIGNATURE = (
+    "(k,i),(k,k),(k,i),(k,i,t),(k,i,t),(k),(k),(k)" + len(LEVELS) * ",(k,i)" + len(CELLS) * ",(k,i,t)" + "->(k,i,t)"
+)
 
 
 def outcomes(
@@ -70,17 +74,19 @@ def outcomes(
             for name in ("intercept", "spend_within", "spend_between", "low_income", "low_income_within")
         }
         year_sd, region_sd = (prior(name, table, names) for name in ("year_sd", "region_sd"))
-        area = _area_level(design, table, coefficient, _region_effect(design, region_sd))
-        year = _year_effect(modes, coefficient, year_sd)
         fitted = design.sel(area=design["fitted"])
-        eta = (
-            area[:, :, None]
-            + year[:, None, :]
+        level = (
+            coefficient["intercept"][:, None]
+            + _region_effect(design, region_sd)
+            + coefficient["spend_between"][:, None] * fitted["spend_between"].values
+            + coefficient["low_income"][:, None] * fitted["low_income_between"].values
+        )
+        moves = (
+            _year_effect(modes, coefficient, year_sd)[:, None, :]
             + coefficient["spend_within"][:, None, None] * fitted["spend_within"].values
             + coefficient["low_income_within"][:, None, None] * fitted["low_income_within"].values
         )
-        moving = [prior(name, table, names) for name in ("persistence", "persistence_sd", "dispersion")]
-        _observe(eta, moving, fitted)
+        _observe(level, _area_cholesky(names, table), moves, _wandering(names, table), fitted)
     model.design = design
     model.complete = partial(complete, design=design, modes=modes, regions=zero_sum_basis(design.sizes["region_name"]))
     return model
@@ -111,26 +117,6 @@ def zero_sum_basis(size: int) -> np.ndarray:
     return np.asarray(null_space(np.ones((1, size))))
 
 
-def _area_level(design: xr.Dataset, table: pd.DataFrame, coefficient: dict[str, Any], region: Any) -> Any:
-    fitted = design.sel(area=design["fitted"])
-    mean = (
-        coefficient["intercept"][:, None]
-        + region
-        + coefficient["spend_between"][:, None] * fitted["spend_between"].values
-        + coefficient["low_income"][:, None] * fitted["low_income_between"].values
-    )
-    cholesky = _area_cholesky(list(design["indicator"].values), table)
-    return pm.CustomDist(
-        "area_level",
-        mean,
-        cholesky,
-        logp=_area_log_probability,
-        random=_simulate_areas,
-        signature="(k,n),(k,k)->(k,n)",
-        dims=("indicator", "area"),
-    )
-
-
 def _area_cholesky(names: list[str], table: pd.DataFrame) -> Any:
     """Lower triangle of the covariance of areas between indicators; of one indicator its standard deviation."""
     if len(names) == 1:
@@ -144,15 +130,6 @@ def _area_cholesky(names: list[str], table: pd.DataFrame) -> Any:
         store_in_trace=False,
     )
     return cholesky
-
-
-def _area_log_probability(value: Any, mean: Any, cholesky: Any) -> Any:
-    return AreaLogProbability().make_node(value - mean, cholesky).outputs[0]
-
-
-def _simulate_areas(mean: Any, cholesky: Any, rng: np.random.Generator | None = None, size: Any = None) -> Any:
-    rng = rng or np.random.default_rng()
-    return mean + cholesky @ rng.normal(size=mean.shape)
 
 
 def _year_modes(design: xr.Dataset) -> xr.Dataset:
@@ -198,30 +175,40 @@ def _year_effect(modes: xr.Dataset, coefficient: dict[str, Any], year_sd: Any) -
     return (modes["basis"].values * mode).sum(axis=1).reshape((own.shape[1], -1))
 
 
-def _observe(eta: Any, moving: list[Any], fitted: xr.Dataset) -> None:
-    """One observed node for every cell of every family, and for the deviations that move them."""
+def _wandering(names: list[str], table: pd.DataFrame) -> list[Any]:
+    return [prior(name, table, names) for name in ("persistence", "persistence_sd", "dispersion")]
+
+
+def _observe(level: Any, cholesky: Any, moves: Any, wandering: list[Any], fitted: xr.Dataset) -> None:
+    """One observed node for every cell of every family, and for the levels and deviations of the areas."""
     dims = ("indicator", "area", "data_year")
-    z = pm.Normal("deviation_z", dims=dims)  # what the deviations are sampled as
+    known = {name: pm.Data(name, fitted[name].values.astype(float), dims=dims[:2]) for name in LEVELS}
     cells = {name: pm.Data(name, fitted[name].values, dims=dims) for name in CELLS}
     pm.CustomDist(
         "events",
-        eta,
-        z,
-        *moving,
+        level,
+        cholesky,
+        pm.Normal("level_z", dims=dims[:2]),
+        moves,
+        pm.Normal("deviation_z", dims=dims),
+        *wandering,
+        *known.values(),
         *cells.values(),
         logp=log_probability,
         random=_simulate_events,
-        signature="(k,i,t),(k,i,t),(k),(k),(k)" + len(cells) * ",(k,i,t)" + "->(k,i,t)",
+        signature=SIGNATURE,
         observed=pm.Data("events_lower", fitted["events_lower"].values, dims=dims),
         dims=dims,
     )
 
 
 def _simulate_events(
-    eta: Any, z: Any, persistence: Any, spread: Any, dispersion: Any, upper: Any, exposure: Any, family: Any,
-    *_: Any, rng: np.random.Generator | None = None, size: Any = None,
+    level: Any, cholesky: Any, level_z: Any, moves: Any, deviation_z: Any, persistence: Any, persistence_sd: Any,
+    dispersion: Any, *data: Any, rng: np.random.Generator | None = None, size: Any = None,
 ) -> Any:  # fmt: skip
-    """Draw deviations and counts from the prior: z, which stands for deviations only beside counts, has no part in it."""
-    rng = rng or np.random.default_rng()
-    drawn = simulate_deviations(persistence[:, None], spread[:, None], eta.shape, rng=rng)
-    return simulate(eta + drawn, -2.0 * np.log(dispersion)[:, None, None], exposure, family, rng=rng)
+    """Draw levels, deviations and counts from the prior: z, which stands for them only beside counts, has no part."""
+    rng, cells = rng or np.random.default_rng(), dict(zip((*LEVELS, *CELLS), data, strict=True))
+    area = level + cholesky @ rng.normal(size=level.shape)
+    deviation = simulate_deviations(persistence[:, None], persistence_sd[:, None], moves.shape, rng=rng)
+    log_size = -2.0 * np.log(dispersion)[:, None, None]
+    return simulate(area[:, :, None] + moves + deviation, log_size, cells["exposure"], cells["family"], rng=rng)

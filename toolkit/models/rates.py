@@ -9,7 +9,7 @@ import xarray as xr
 from scipy.special import expit
 
 from toolkit.models.likelihoods import BETA_BINOMIAL
-from toolkit.models.persistence import deviations
+from toolkit.models.persistence import area_level, deviations
 from toolkit.schema import aligned
 
 REPORTED = ("intercept", "spend_within", "spend_between", "low_income", "low_income_within")
@@ -127,20 +127,21 @@ def _area_effect(
     sampled: xr.Dataset, posterior: xr.Dataset, design: xr.Dataset, cholesky: xr.DataArray, rng: np.random.Generator
 ) -> xr.DataArray:
     """Levels of fitted areas as sampled, of the others drawn about what their region and covariates predict."""
-    new = design.sel(area=~design["fitted"])
-    region = posterior["region_effect"].isel(region_name=xr.DataArray(new["region_index"].values, dims="area"))
+    region = posterior["region_effect"].isel(region_name=xr.DataArray(design["region_index"].values, dims="area"))
     mean = (
         posterior["intercept"]
-        + region.drop_vars("region_name").assign_coords(area=new["area"].values)
-        + posterior["spend_between"] * new["spend_between"].reset_coords(drop=True)
-        + posterior["low_income"] * new["low_income_between"].reset_coords(drop=True)
+        + region.drop_vars("region_name").assign_coords(area=design["area"].values)
+        + posterior["spend_between"] * design["spend_between"].reset_coords(drop=True)
+        + posterior["low_income"] * design["low_income_between"].reset_coords(drop=True)
     )
-    sizes = [*(cholesky.sizes[dim] for dim in ("chain", "draw", "factor")), new.sizes["area"]]
+    wandering = (posterior[name] for name in ("persistence", "persistence_sd", "dispersion"))
+    known = (design[f"area_{name}"].reset_coords(drop=True) for name in ("response", "chance", "extra", "years"))
+    fitted = area_level(sampled["level_z"], mean, posterior["area_sd"] ** 2, *wandering, *known)
+    sizes = [*(cholesky.sizes[dim] for dim in ("chain", "draw", "factor")), design.sizes["area"]]
     noise = xr.DataArray(rng.normal(size=sizes), dims=("chain", "draw", "factor", "area"))
     drawn = mean + xr.dot(cholesky, noise, dim="factor")
-    both = xr.concat([sampled["area_level"], drawn.transpose(*sampled["area_level"].dims)], "area")
-    effect: xr.DataArray = both.sel(area=design["area"].values).assign_coords(area=design["area"].values)
-    return effect
+    order = ("chain", "draw", "indicator", "area")
+    return fitted.reindex(area=design["area"]).combine_first(drawn).transpose(*order)
 
 
 def _area_rate(
