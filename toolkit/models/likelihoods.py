@@ -192,35 +192,6 @@ def normal_approximation(lower: Array, upper: Array, exposure: Array, family: Ar
     return np.where(known, response, 0.0), np.where(known, chance, np.inf), np.where(known, extra, 0.0)
 
 
-@numba.njit(cache=True, nogil=True)
-def area_log_probability(deviation: Array, cholesky: Array) -> tuple[float, Array, Array]:
-    """Return the log-density of correlated normal columns and its slopes, the constant 2 pi dropped.
-
-    ``deviation`` (indicator, area) has columns N(0, L L'), with L the lower triangle ``cholesky``.
-    """
-    size, columns = deviation.shape
-    standard, on_deviation, on_cholesky = np.zeros(deviation.shape), np.zeros(deviation.shape), np.zeros(cholesky.shape)
-    log_p = 0.0
-    for k in range(size):
-        log_p -= columns * math.log(cholesky[k, k])
-        on_cholesky[k, k] -= columns / cholesky[k, k]
-    for i in range(columns):
-        for k in range(size):
-            rest = deviation[k, i]
-            for j in range(k):
-                rest -= cholesky[k, j] * standard[j, i]
-            standard[k, i] = rest / cholesky[k, k]
-            log_p -= 0.5 * standard[k, i] ** 2
-        for k in range(size - 1, -1, -1):
-            rest = standard[k, i]
-            for j in range(k + 1, size):
-                rest += cholesky[j, k] * on_deviation[j, i]
-            on_deviation[k, i] = -rest / cholesky[k, k]
-            for j in range(k + 1):
-                on_cholesky[k, j] -= on_deviation[k, i] * standard[j, i]
-    return log_p, on_deviation, on_cholesky
-
-
 def simulate(
     eta: Array, log_size: Array, exposure: Array, family: Array, *, rng: np.random.Generator, size: Any = None
 ) -> Array:

@@ -26,9 +26,10 @@ import pymc as pm
 import xarray as xr
 from scipy.linalg import block_diag, eigh, null_space
 
+from toolkit.models.density import log_probability
 from toolkit.models.design import design_of
 from toolkit.models.likelihoods import simulate
-from toolkit.models.persistence import log_probability, simulate_deviations
+from toolkit.models.persistence import simulate_deviations
 from toolkit.models.priors import load_priors, prior, setting, unnamed_prior
 from toolkit.models.rates import complete, walk_covariance
 from toolkit.schema import INDICATORS

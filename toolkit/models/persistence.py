@@ -16,27 +16,16 @@ References
 .. [3] Smith (1995), Differentiation of the Cholesky algorithm, doi:10.1080/10618600.1995.10474671.
 """
 
-import inspect
 import math
-import sys
-from collections.abc import Sequence
 from typing import Any
-from zlib import crc32
 
 import numba
 import numpy as np
-import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pytensor.gradient import DisconnectedType
-from pytensor.graph.basic import Apply
-from pytensor.graph.op import Op
-from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
-from toolkit.models import likelihoods
-from toolkit.models.likelihoods import UNOBSERVED, area_log_probability, cell_log_probability
+from toolkit.models.likelihoods import UNOBSERVED, cell_log_probability
 
 Array = NDArray[Any]
-SAMPLED = 8  # arguments with a slope: level, cholesky, level_z, moves, deviation_z, persistence, spread, dispersion
 
 
 @numba.njit(cache=True)
@@ -210,191 +199,6 @@ def deviations(
                 weight[t] = 1.0 / (chance[i, t] + extra[i, t] * dispersion[s] ** 2)
             _deviations(eta[s, i], z[s, i], persistence[s], spread[s], weight, response[i], work, found[s, i])
     return found
-
-
-def area_level(
-    z: Any, mean: Any, variance: Any, persistence: Any, spread: Any, dispersion: Any,
-    response: Any, chance: Any, extra: Any, years: Any,
-) -> Any:  # fmt: skip
-    """Return the levels that z stands for.
-
-    Parameters
-    ----------
-    z
-        What is sampled in place of the levels (..., area).
-    mean, variance
-        Of the levels before the counts.
-    persistence, spread, dispersion
-        As for :func:`log_density`, broadcast against areas.
-    response, chance, extra, years
-        (..., area), means over the years with known counts, and how many there are; an infinite ``chance`` where none.
-
-    Notes
-    -----
-    The same idea as for the deviations. The mean of an autoregression over n years has the variance
-    ``spread ** 2 (1 + p) / (n (1 - p) + 2 p)``, p its persistence, as the best of its linear estimates has.
-    """
-    drift = spread**2 * (1 + persistence) / (years * (1 - persistence) + 2 * persistence)
-    information = 1 / (drift + (chance + extra * dispersion**2) / years)
-    precision = 1 / variance + information
-    return (mean / variance + information * response) / precision + z * precision**-0.5
-
-
-_area_level = numba.njit(cache=True)(area_level)
-
-
-@numba.njit(cache=True)
-def _pull_back_level(
-    on_area: float, z: float, mean: float, variance: float, persistence: float, spread: float, dispersion: float,
-    response: float, chance: float, extra: float, years: float,
-) -> tuple[float, float, float, float, float, float, float]:  # fmt: skip
-    """Carry the slope on a level, and of the log of its width, back to z and the next five; then the width."""
-    over = years * (1.0 - persistence) + 2.0 * persistence
-    drift = spread * spread * (1.0 + persistence) / over
-    information = 1.0 / (drift + (chance + extra * dispersion * dispersion) / years)
-    precision = 1.0 / variance + information
-    width = precision**-0.5
-    centre = (mean / variance + information * response) / precision
-    on_precision = -(on_area * (centre + 0.5 * z * width) + 0.5) / precision
-    on_information = on_area * response / precision + on_precision
-    on_inverse = on_area * mean / precision + on_precision
-    on_drift = -information * information * on_information
-    slope = (over - (1.0 + persistence) * (2.0 - years)) / (over * over)
-    return (
-        on_area * width,
-        on_area / (variance * precision),
-        -on_inverse / (variance * variance),
-        on_drift * spread * spread * slope,
-        on_drift * 2.0 * drift / spread,
-        on_drift * 2.0 * extra * dispersion / years,
-        width,
-    )
-
-
-@numba.njit(cache=True, nogil=True)
-def log_density(
-    level: Array, cholesky: Array, level_z: Array, moves: Array, deviation_z: Array,
-    persistence: Array, spread: Array, dispersion: Array,
-    area_response: Array, area_chance: Array, area_extra: Array, area_years: Array,
-    lower: Array, upper: Array, exposure: Array, family: Array, response: Array, chance: Array, extra: Array,
-) -> tuple[float, Array, Array, Array, Array, Array, Array, Array, Array]:  # fmt: skip
-    """Return the log-density of counts, levels and deviations over that of standard normal z, and its slopes.
-
-    Parameters
-    ----------
-    level
-        What region and covariates predict of each area's level (indicator, area).
-    cholesky
-        Lower triangle of the covariance of levels between indicators.
-    level_z, deviation_z
-        What is sampled in place of levels (indicator, area) and deviations (indicator, area, data_year).
-    moves
-        What year and covariates add to the level (indicator, area, data_year).
-    persistence, spread, dispersion, lower, upper, exposure, family, response, chance, extra
-        As for :func:`area_year_log_probability`.
-    area_response, area_chance, area_extra, area_years
-        As for :func:`area_level` (indicator, area).
-    """
-    kinds, areas = level.shape
-    area, apart, eta = np.zeros(level.shape), np.zeros(level.shape), np.zeros(moves.shape)
-    total, variance = 0.0, np.zeros(kinds)
-    for k in range(kinds):
-        for j in range(k + 1):
-            variance[k] += cholesky[k, j] ** 2
-        for i in range(areas):
-            area[k, i] = _area_level(
-                level_z[k, i], level[k, i], variance[k], persistence[k], spread[k], dispersion[k],
-                area_response[k, i], area_chance[k, i], area_extra[k, i], area_years[k, i],
-            )  # fmt: skip
-            total += 0.5 * level_z[k, i] ** 2
-            apart[k, i] = area[k, i] - level[k, i]
-            for t in range(moves.shape[2]):
-                eta[k, i, t] = area[k, i] + moves[k, i, t]
-    log_p, on_apart, on_cholesky = area_log_probability(apart, cholesky)
-    counts, on_eta, on_deviation_z, on_persistence, on_spread, on_dispersion = area_year_log_probability(
-        eta, deviation_z, persistence, spread, dispersion, lower, upper, exposure, family, response, chance, extra
-    )
-    on_level, on_level_z = np.zeros(level.shape), np.zeros(level.shape)
-    for k in range(kinds):
-        for i in range(areas):
-            on_area = on_apart[k, i]
-            for t in range(moves.shape[2]):
-                on_area += on_eta[k, i, t]
-            slopes = _pull_back_level(
-                on_area, level_z[k, i], level[k, i], variance[k], persistence[k], spread[k], dispersion[k],
-                area_response[k, i], area_chance[k, i], area_extra[k, i], area_years[k, i],
-            )  # fmt: skip
-            total += math.log(slopes[6])
-            on_level_z[k, i] = slopes[0] + level_z[k, i]
-            on_level[k, i] = slopes[1] - on_apart[k, i]
-            on_persistence[k] += slopes[3]
-            on_spread[k] += slopes[4]
-            on_dispersion[k] += slopes[5]
-            for j in range(k + 1):
-                on_cholesky[k, j] += 2.0 * cholesky[k, j] * slopes[2]
-    slopes_on = (on_level, on_cholesky, on_level_z, on_eta, on_deviation_z, on_persistence, on_spread, on_dispersion)
-    return (total + log_p + counts, *slopes_on)
-
-
-class LogDensity(Op):
-    """The kernel as one node of the graph."""
-
-    __props__ = ()
-
-    def make_node(self, *inputs: Any) -> Apply[Any]:
-        """Take the arguments of :func:`log_density`."""
-        tensors = [pt.as_tensor_variable(value) for value in inputs]
-        return Apply(self, tensors, [pt.dscalar(), *(tensor.type() for tensor in tensors[:SAMPLED])])
-
-    def perform(self, node: Apply[Any], inputs: Sequence[Any], output_storage: list[list[Any]]) -> None:
-        """Evaluate outside numba's own mode."""
-        log_p, *slopes = log_density(*inputs)
-        for storage, value in zip(output_storage, (np.asarray(log_p), *slopes), strict=True):
-            storage[0] = value
-
-    def infer_shape(self, node: Apply[Any], shapes: list[Any]) -> list[Any]:
-        """Return a scalar, and slopes of the shape of the arguments."""
-        return [(), *shapes[:SAMPLED]]
-
-    def connection_pattern(self, node: Apply[Any]) -> list[list[bool]]:
-        """Say that only the log-density can be differentiated, on the arguments that are sampled."""
-        return [[position < SAMPLED] + [False] * SAMPLED for position in range(len(node.inputs))]
-
-    def pullback(self, inputs: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
-        """Multiply by the slopes that the forward pass has already found."""
-        return [cotangents[0] * slope for slope in outputs[1:]] + [DisconnectedType()() for _ in inputs[SAMPLED:]]
-
-
-# The version makes PyTensor's cache on disk forget the kernel whenever this file or that of the cells changes.
-_KERNEL_VERSION = crc32("".join(inspect.getsource(m) for m in (sys.modules[__name__], likelihoods)).encode())
-
-
-@register_funcify_default_op_cache_key(LogDensity)  # type: ignore[no-untyped-call, untyped-decorator]
-def _numba_log_density(op: Op, **_: Any) -> tuple[Any, int]:
-    @numba_njit
-    def kernel(
-        level: Array, cholesky: Array, level_z: Array, moves: Array, deviation_z: Array,
-        persistence: Array, spread: Array, dispersion: Array,
-        area_response: Array, area_chance: Array, area_extra: Array, area_years: Array,
-        lower: Array, upper: Array, exposure: Array, family: Array, response: Array, chance: Array, extra: Array,
-    ) -> Any:  # fmt: skip
-        total, on_1, on_2, on_3, on_4, on_5, on_6, on_7, on_8 = log_density(
-            level, cholesky, level_z, moves, deviation_z, persistence, spread, dispersion,
-            area_response, area_chance, area_extra, area_years,
-            lower, upper, exposure, family, response, chance, extra,
-        )  # fmt: skip
-        return np.asarray(total), on_1, on_2, on_3, on_4, on_5, on_6, on_7, on_8
-
-    return kernel, _KERNEL_VERSION
-
-
-def log_probability(lower: Any, *arguments: Any) -> Any:
-    """Return the log-density as a symbolic scalar, for a PyMC model.
-
-    ``arguments`` are those of :func:`log_density` in their order, without ``lower``.
-    """
-    before = SAMPLED + 4
-    return LogDensity().make_node(*arguments[:before], lower, *arguments[before:]).outputs[0]
 
 
 def simulate_deviations(

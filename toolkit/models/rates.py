@@ -8,12 +8,14 @@ import numpy as np
 import xarray as xr
 from scipy.special import expit
 
+from toolkit.models.levels import levels
 from toolkit.models.likelihoods import BETA_BINOMIAL
-from toolkit.models.persistence import area_level, deviations
+from toolkit.models.persistence import deviations
 from toolkit.schema import aligned
 
 REPORTED = ("intercept", "spend_within", "spend_between", "low_income", "low_income_within")
-SCALES = ("region_sd", "year_sd", "persistence", "persistence_sd", "dispersion")
+WANDERING = ("persistence", "persistence_sd", "dispersion")
+SCALES = ("region_sd", "year_sd", *WANDERING)
 
 
 def complete(
@@ -134,14 +136,15 @@ def _area_effect(
         + posterior["spend_between"] * design["spend_between"].reset_coords(drop=True)
         + posterior["low_income"] * design["low_income_between"].reset_coords(drop=True)
     )
-    wandering = (posterior[name] for name in ("persistence", "persistence_sd", "dispersion"))
-    known = (design[f"area_{name}"].reset_coords(drop=True) for name in ("response", "chance", "extra", "years"))
-    fitted = area_level(sampled["level_z"], mean, posterior["area_sd"] ** 2, *wandering, *known)
-    sizes = [*(cholesky.sizes[dim] for dim in ("chain", "draw", "factor")), design.sizes["area"]]
-    noise = xr.DataArray(rng.normal(size=sizes), dims=("chain", "draw", "factor", "area"))
-    drawn = mean + xr.dot(cholesky, noise, dim="factor")
     order = ("chain", "draw", "indicator", "area")
-    return fitted.reindex(area=design["area"]).combine_first(drawn).transpose(*order)
+    mean = mean.transpose(*order)
+    # Areas that were not fitted have no counts, so a standard normal z draws them from their prior.
+    z = rng.standard_normal(mean.shape)
+    z[..., np.isin(design["area"], sampled["area"])] = sampled["level_z"].transpose(*order).values
+    wandering = (posterior[name] for name in WANDERING)
+    drawn = (part.values.astype(float).reshape(-1, *part.shape[2:]) for part in (mean, cholesky, *wandering))
+    known = (design[f"area_{name}"].values.astype(float) for name in ("response", "chance", "extra", "years"))
+    return mean.copy(data=np.asarray(levels(z.reshape(-1, *z.shape[2:]), *drawn, *known)).reshape(z.shape))
 
 
 def _area_rate(
@@ -176,7 +179,7 @@ def _deviation(
     z = rng.standard_normal(eta.shape)
     z[:, :, np.isin(eta["area"], sampled["area"])] = sampled.transpose("chain", "draw", "area", "data_year").values
     flat = (eta.shape[0] * eta.shape[1], *eta.shape[2:])
-    moving = (draws[name].values.astype(float).ravel() for name in ("persistence", "persistence_sd", "dispersion"))
+    moving = (draws[name].values.astype(float).ravel() for name in WANDERING)
     known = (cells[name].values for name in ("response", "chance", "extra"))
     # Years outside the window have no year effect, so their predictor is unknown, and no count to compare it with.
     found = deviations(np.nan_to_num(eta.values).reshape(flat), z.reshape(flat), *moving, *known)
