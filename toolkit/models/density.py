@@ -30,7 +30,7 @@ SAMPLED = 8  # arguments with a slope: level, cholesky, level_z, moves, deviatio
 KNOWN_OF_AREAS = 4
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def log_density(
     level: Array, cholesky: Array, level_z: Array, moves: Array, deviation_z: Array,
     persistence: Array, spread: Array, dispersion: Array,

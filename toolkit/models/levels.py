@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _information(
     persistence: float, spread: float, dispersion: float, chance: float, extra: float, years: float
 ) -> float:
@@ -37,7 +37,7 @@ def _information(
     return 1.0 / (drift + (chance + extra * dispersion * dispersion) / years)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def pull_back_information(
     on_information: float, persistence: float, spread: float, dispersion: float,
     chance: float, extra: float, years: float,
@@ -55,7 +55,7 @@ def pull_back_information(
     )
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def area_levels(
     z: Array, mean: Array, cholesky: Array, information: Array, response: Array,
     factor: Array, pull: Array, standard: Array, out: Array,
@@ -87,7 +87,7 @@ def area_levels(
             out[i] += cholesky[i, k] * standard[k]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def pull_back_levels(
     on_area: Array, mean: Array, cholesky: Array, information: Array, response: Array,
     factor: Array, pull: Array, standard: Array,
@@ -130,7 +130,7 @@ def pull_back_levels(
         on_mean[k] = on_area[k] - information[k] * on_response
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _pull_back_factor(factor: Array, on_factor: Array) -> None:
     """Turn slopes on a Cholesky factor, in place, into those on the lower triangle of what it is the factor of."""
     size = factor.shape[0]
@@ -151,7 +151,7 @@ def _pull_back_factor(factor: Array, on_factor: Array) -> None:
             on_factor[i, j] = 0.0
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def informations(
     persistence: Array, spread: Array, dispersion: Array, chance: Array, extra: Array, years: Array
 ) -> Array:
@@ -165,7 +165,7 @@ def informations(
     return found
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def levels(
     z: Array, mean: Array, cholesky: Array, persistence: Array, spread: Array, dispersion: Array,
     response: Array, chance: Array, extra: Array, years: Array,

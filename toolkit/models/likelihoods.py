@@ -28,7 +28,7 @@ _HALF_LOG_2_PI = 0.5 * math.log(2.0 * math.pi)
 Array = NDArray[Any]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def log_gamma_and_digamma(x: float) -> tuple[float, float]:
     """Return log gamma and its derivative for ``x`` > 0: recurrence up to 8, then Stirling's series."""
     product, reciprocals = 1.0, 0.0
@@ -46,7 +46,7 @@ def log_gamma_and_digamma(x: float) -> tuple[float, float]:
     return log_gamma, log_x - 0.5 * inverse - slope - reciprocals
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def beta_binomial_cell(
     eta: float, log_size: float, lower: float, upper: float, trials: float
 ) -> tuple[float, float, float]:
@@ -70,7 +70,7 @@ def beta_binomial_cell(
     return log_p, on_eta, alpha * on_a + beta * on_b - size * on_s
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _beta_binomial_sum(
     log_p: float, on_a: float, on_b: float, lower: float, upper: float, trials: float, alpha: float, beta: float
 ) -> tuple[float, float, float]:
@@ -89,7 +89,7 @@ def _beta_binomial_sum(
     return log_p + math.log(total), total_a / total, total_b / total
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def negative_binomial_cell(
     eta: float, log_size: float, lower: float, upper: float, exposure: float
 ) -> tuple[float, float, float]:
@@ -121,7 +121,7 @@ def negative_binomial_cell(
     return log_p, on_eta, size * on_size
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def mean_cell(eta: float, log_size: float, total: float, number: float) -> tuple[float, float, float]:
     """Return the log-density of log(``total`` / ``number``) and its slopes on ``eta`` and ``log_size``.
 
@@ -133,7 +133,7 @@ def mean_cell(eta: float, log_size: float, total: float, number: float) -> tuple
     return 0.5 * (math.log(precision) - square), precision * rest, 0.5 * (1.0 - square)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def cell_log_probability(
     eta: float, log_size: float, lower: float, upper: float, exposure: float, family: int
 ) -> tuple[float, float, float]:
@@ -147,7 +147,7 @@ def cell_log_probability(
     return 0.0, 0.0, 0.0
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def cell_log_probabilities(
     eta: Array, log_size: Array, lower: Array, upper: Array, exposure: Array, family: Array
 ) -> Array:

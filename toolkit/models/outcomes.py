@@ -31,7 +31,7 @@ from toolkit.models.design import design_of
 from toolkit.models.likelihoods import simulate
 from toolkit.models.persistence import simulate_deviations
 from toolkit.models.priors import load_priors, prior, setting, unnamed_prior
-from toolkit.models.rates import complete, walk_covariance
+from toolkit.models.rates import complete, spread_of, walk_covariance
 from toolkit.schema import INDICATORS
 
 LEVELS = ("area_response", "area_chance", "area_extra", "area_years")
@@ -177,7 +177,12 @@ def _year_effect(modes: xr.Dataset, coefficient: dict[str, Any], year_sd: Any) -
 
 
 def _wandering(names: list[str], table: pd.DataFrame) -> list[Any]:
-    return [prior(name, table, names) for name in ("persistence", "persistence_sd", "dispersion")]
+    """Persistence and spread of the deviations, and the noise about them.
+
+    The spread is sampled as the drift over some years, which the counts tell almost whatever the persistence is.
+    """
+    persistence, drift, dispersion = (prior(name, table, names) for name in ("persistence", "drift", "dispersion"))
+    return [persistence, spread_of(drift, persistence), dispersion]
 
 
 def _observe(level: Any, cholesky: Any, moves: Any, wandering: list[Any], fitted: xr.Dataset) -> None:

@@ -28,95 +28,129 @@ from toolkit.models.likelihoods import UNOBSERVED, cell_log_probability
 Array = NDArray[Any]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _neighbours_less_one(t: int, last: int) -> float:
     return float((t > 0) + (t < last)) - 1.0
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _deviations(
-    eta: Array, z: Array, persistence: float, spread: float, weight: Array, response: Array, work: Array, out: Array
-) -> None:
-    """Write the deviations of one area into ``out``; rows of ``work``: pivots of L, its entries beside them, L^-1 W r."""
-    last = eta.size - 1
-    scale = 1.0 / (spread * spread * (1.0 - persistence * persistence))
-    for t in range(last + 1):
-        diagonal = scale * (1.0 + persistence * persistence * _neighbours_less_one(t, last)) + weight[t]
-        pull = weight[t] * (response[t] - eta[t])
+    z: Array, distance: Array, weight: Array, persistence: float, spread: float,
+    pivot: Array, beside: Array, pull: Array, out: Array,
+) -> None:  # fmt: skip
+    """Write the deviations of one indicator into ``out``; also L's diagonal and what is below it, and L^-1 W r.
+
+    All arrays are (data_year, area): the innermost loops run over areas, whose steps do not wait for each other.
+    """
+    years, areas = z.shape
+    square, last = persistence * persistence, years - 1
+    scale = 1.0 / (spread * spread * (1.0 - square))
+    for t in range(years):
+        own = scale * (1.0 + square * _neighbours_less_one(t, last))
+        for i in range(areas):
+            pivot[t, i] = own + weight[t, i]
+            pull[t, i] = weight[t, i] * distance[t, i]
         if t > 0:
-            work[1, t] = -persistence * scale / work[0, t - 1]
-            diagonal -= work[1, t] * work[1, t]
-            pull -= work[1, t] * work[2, t - 1]
-        work[0, t] = math.sqrt(diagonal)
-        work[2, t] = pull / work[0, t]
+            for i in range(areas):
+                beside[t, i] = -persistence * scale / pivot[t - 1, i]
+                pivot[t, i] -= beside[t, i] * beside[t, i]
+                pull[t, i] -= beside[t, i] * pull[t - 1, i]
+        for i in range(areas):
+            pivot[t, i] = math.sqrt(pivot[t, i])
+            pull[t, i] /= pivot[t, i]
     for t in range(last, -1, -1):
-        rest = work[2, t] + z[t]
+        for i in range(areas):
+            out[t, i] = pull[t, i] + z[t, i]
         if t < last:
-            rest -= work[1, t + 1] * out[t + 1]
-        out[t] = rest / work[0, t]
+            for i in range(areas):
+                out[t, i] -= beside[t + 1, i] * out[t + 1, i]
+        for i in range(areas):
+            out[t, i] /= pivot[t, i]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _prior(persistence: float, spread: float, u: Array, on_u: Array) -> float:
-    """Return the log-density of an autoregression, the constant 2 pi dropped, and add its slopes to ``on_u``."""
-    last = u.size - 1
-    left = 1.0 - persistence * persistence
-    scale = 1.0 / (spread * spread * left)
-    square = 0.0
-    for t in range(last + 1):
-        product = (1.0 + persistence * persistence * _neighbours_less_one(t, last)) * u[t]
-        if t > 0:
-            product -= persistence * u[t - 1]
-        if t < last:
-            product -= persistence * u[t + 1]
-        square += u[t] * product
-        on_u[t] -= scale * product
-    return -0.5 * scale * square - (last + 1) * math.log(spread) - 0.5 * last * math.log(left)
+    """Return the log-density of autoregressions, the constant 2 pi dropped, and add its slopes to ``on_u``."""
+    years, areas = u.shape
+    square, last = persistence * persistence, years - 1
+    scale = 1.0 / (spread * spread * (1.0 - square))
+    total = 0.0
+    for t in range(years):
+        own = 1.0 + square * _neighbours_less_one(t, last)
+        for i in range(areas):
+            product = own * u[t, i]
+            if t > 0:
+                product -= persistence * u[t - 1, i]
+            if t < last:
+                product -= persistence * u[t + 1, i]
+            total += u[t, i] * product
+            on_u[t, i] -= scale * product
+    return -0.5 * scale * total - areas * (years * math.log(spread) + 0.5 * last * math.log(1.0 - square))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _pull_back(
-    u: Array, on_u: Array, distance: Array, weight: Array, persistence: float, spread: float, work: Array,
-    on_z: Array, on_weight: Array, on_eta: Array,
+    u: Array, on_u: Array, distance: Array, weight: Array, persistence: float, spread: float,
+    pivot: Array, beside: Array, pull: Array, on_z: Array, on_weight: Array, on_eta: Array, room: Array,
 ) -> tuple[float, float]:  # fmt: skip
     """Carry the slopes on deviations back to z, weights and eta; return those on persistence and spread.
 
-    Both triangular solves and the factorisation are reversed in one pass each.
+    Both triangular solves and the factorisation are reversed in one pass each. ``room`` (4, area) is to work in.
     """
-    last = u.size - 1
-    square = persistence * persistence
+    years, areas = u.shape
+    square, last = persistence * persistence, years - 1
     scale = 1.0 / (spread * spread * (1.0 - square))
-    for t in range(last + 1):
-        rest = on_u[t]
+    on_pull, carry, on_own, on_off = room[0], room[1], room[2], room[3]
+    for t in range(years):
+        for i in range(areas):
+            on_z[t, i] = on_u[t, i]
         if t > 0:
-            rest -= work[1, t] * on_z[t - 1]
-        on_z[t] = rest / work[0, t]
-    on_scale, on_square, on_beside, pivot_carry, on_pull_later = 0.0, 0.0, 0.0, 0.0, 0.0
+            for i in range(areas):
+                on_z[t, i] -= beside[t, i] * on_z[t - 1, i]
+        for i in range(areas):
+            on_z[t, i] /= pivot[t, i]
+    on_scale, on_square, on_beside = 0.0, 0.0, 0.0
+    room[:] = 0.0
     for t in range(last, -1, -1):
-        on_pull = on_z[t]
-        if t < last:
-            on_pull -= work[1, t + 1] * on_pull_later
-        on_pull /= work[0, t]
-        on_pivot = pivot_carry - on_pull * work[2, t] - u[t] * on_z[t] - 1.0 / work[0, t]
-        on_diagonal = on_pivot / (2.0 * work[0, t])
-        on_weight[t] = on_diagonal + on_pull * distance[t]
-        on_eta[t] -= weight[t] * on_pull
         more = _neighbours_less_one(t, last)
-        on_precision = on_diagonal - 0.5 * u[t] * u[t]
-        on_scale += on_precision * (1.0 + square * more)
-        on_square += on_precision * more
+        if t < last:
+            for i in range(areas):
+                on_pull[i] *= -beside[t + 1, i]
+        for i in range(areas):
+            inverse = 1.0 / pivot[t, i]
+            on_pull[i] = (on_z[t, i] + on_pull[i]) * inverse
+            on_diagonal = 0.5 * inverse * (carry[i] - on_pull[i] * pull[t, i] - u[t, i] * on_z[t, i] - inverse)
+            on_weight[t, i] = on_diagonal + on_pull[i] * distance[t, i]
+            on_eta[t, i] -= weight[t, i] * on_pull[i]
+            on_own[i] = on_diagonal - 0.5 * u[t, i] * u[t, i]
+            carry[i] = on_diagonal
         if t > 0:
-            on_entry = -on_pull * work[2, t - 1] - u[t] * on_z[t - 1] - 2.0 * work[1, t] * on_diagonal
-            on_beside += on_entry / work[0, t - 1] - u[t] * u[t - 1]
-            pivot_carry = -on_entry * work[1, t] / work[0, t - 1]
-        on_pull_later = on_pull
+            for i in range(areas):
+                on_entry = -on_pull[i] * pull[t - 1, i] - u[t, i] * on_z[t - 1, i] - 2.0 * beside[t, i] * carry[i]
+                on_entry /= pivot[t - 1, i]
+                carry[i] = -on_entry * beside[t, i]
+                on_off[i] += on_entry - u[t, i] * u[t - 1, i]
+        summed = on_own.sum()
+        on_scale += summed * (1.0 + square * more)
+        on_square += summed * more
+    on_beside = on_off.sum()
     on_scale -= persistence * on_beside
+    steps = areas * last
     inside = persistence / (1.0 - square)
-    on_persistence = scale * (2.0 * persistence * on_square - on_beside) + inside * (2.0 * scale * on_scale + last)
-    return on_persistence, -(2.0 * scale * on_scale + last + 1) / spread
+    on_persistence = scale * (2.0 * persistence * on_square - on_beside) + inside * (2.0 * scale * on_scale + steps)
+    return on_persistence, -(2.0 * scale * on_scale + areas * years) / spread
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, error_model="numpy")
+def _weigh(noise: float, eta: Array, response: Array, chance: Array, extra: Array, weight: Array, distance: Array) -> None:
+    """Write the information in each count and its distance from the predictor, transposed to (data_year, area)."""
+    for i in range(eta.shape[0]):
+        for t in range(eta.shape[1]):
+            weight[t, i] = 1.0 / (chance[i, t] + extra[i, t] * noise * noise)
+            distance[t, i] = response[i, t] - eta[i, t]
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def area_year_log_probability(
     eta: Array, z: Array, persistence: Array, spread: Array, dispersion: Array,
     lower: Array, upper: Array, exposure: Array, family: Array, response: Array, chance: Array, extra: Array,
@@ -140,42 +174,47 @@ def area_year_log_probability(
     kinds, areas, years = eta.shape
     on_eta, on_z = np.zeros(eta.shape), np.zeros(eta.shape)
     on_persistence, on_spread, on_dispersion = np.zeros(kinds), np.zeros(kinds), np.zeros(kinds)
-    work, u, on_u = np.zeros((3, years)), np.zeros(years), np.zeros(years)
-    weight, on_weight, distance = np.zeros(years), np.zeros(years), np.zeros(years)
+    held, room = np.zeros((11, years, areas)), np.zeros((4, areas))
+    weight, distance, pivot, beside, pull, u = held[0], held[1], held[2], held[3], held[4], held[5]
+    on_u, on_z_turned, on_weight, on_eta_turned, z_turned = held[6], held[7], held[8], held[9], held[10]
     total = 0.0
     for k in range(kinds):
         noise = dispersion[k]
         log_size = -2.0 * math.log(noise)
+        _weigh(noise, eta[k], response[k], chance[k], extra[k], weight, distance)
         for i in range(areas):
             for t in range(years):
-                weight[t] = 1.0 / (chance[k, i, t] + extra[k, i, t] * noise * noise)
-                distance[t] = response[k, i, t] - eta[k, i, t]
-            _deviations(eta[k, i], z[k, i], persistence[k], spread[k], weight, response[k, i], work, u)
+                z_turned[t, i] = z[k, i, t]
+        _deviations(z_turned, distance, weight, persistence[k], spread[k], pivot, beside, pull, u)
+        for i in range(areas):
+            pivots = 1.0
             for t in range(years):
-                on_u[t] = 0.0
-                total += 0.5 * z[k, i, t] ** 2 - math.log(work[0, t])
+                pivots *= pivot[t, i]
+                total += 0.5 * z[k, i, t] ** 2
+                on_u[t, i] = 0.0
                 if family[k, i, t] != UNOBSERVED:
-                    log_p, slope, on_size = cell_log_probability(
-                        eta[k, i, t] + u[t], log_size, lower[k, i, t], upper[k, i, t], exposure[k, i, t],
+                    log_p, on_u[t, i], on_size = cell_log_probability(
+                        eta[k, i, t] + u[t, i], log_size, lower[k, i, t], upper[k, i, t], exposure[k, i, t],
                         family[k, i, t],
                     )  # fmt: skip
                     total += log_p
-                    on_u[t] = slope
-                    on_eta[k, i, t] = slope
                     on_dispersion[k] -= 2.0 * on_size / noise
-            total += _prior(persistence[k], spread[k], u, on_u)
-            slopes = _pull_back(
-                u, on_u, distance, weight, persistence[k], spread[k], work, on_z[k, i], on_weight, on_eta[k, i]
-            )
-            on_persistence[k] += slopes[0]
-            on_spread[k] += slopes[1]
+                on_eta_turned[t, i] = on_u[t, i]
+            total -= math.log(pivots)
+        total += _prior(persistence[k], spread[k], u, on_u)
+        on_persistence[k], on_spread[k] = _pull_back(
+            u, on_u, distance, weight, persistence[k], spread[k], pivot, beside, pull,
+            on_z_turned, on_weight, on_eta_turned, room,
+        )  # fmt: skip
+        for i in range(areas):
             for t in range(years):
-                on_z[k, i, t] += z[k, i, t]
-                on_dispersion[k] -= 2.0 * on_weight[t] * extra[k, i, t] * noise * weight[t] * weight[t]
+                on_z[k, i, t] = z[k, i, t] + on_z_turned[t, i]
+                on_eta[k, i, t] = on_eta_turned[t, i]
+                on_dispersion[k] -= 2.0 * on_weight[t, i] * extra[k, i, t] * noise * weight[t, i] * weight[t, i]
     return total, on_eta, on_z, on_persistence, on_spread, on_dispersion
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def deviations(
     eta: Array, z: Array, persistence: Array, spread: Array, dispersion: Array,
     response: Array, chance: Array, extra: Array,
@@ -191,13 +230,12 @@ def deviations(
     response, chance, extra
         (area, data_year), as for :func:`area_year_log_probability`.
     """
-    found, years = np.zeros(eta.shape), eta.shape[2]
-    work, weight = np.zeros((3, years)), np.zeros(years)
-    for s in range(eta.shape[0]):
-        for i in range(eta.shape[1]):
-            for t in range(years):
-                weight[t] = 1.0 / (chance[i, t] + extra[i, t] * dispersion[s] ** 2)
-            _deviations(eta[s, i], z[s, i], persistence[s], spread[s], weight, response[i], work, found[s, i])
+    draws, areas, years = eta.shape
+    found, held = np.zeros(eta.shape), np.zeros((6, years, areas))
+    for s in range(draws):
+        _weigh(dispersion[s], eta[s], response, chance, extra, held[0], held[1])
+        _deviations(z[s].T.copy(), held[1], held[0], persistence[s], spread[s], held[2], held[3], held[4], held[5])
+        found[s] = held[5].T
     return found
 
 

@@ -4,6 +4,8 @@ Left out of the graph because every node in it is compiled: thousands of rates w
 than to compute.
 """
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from scipy.special import expit
@@ -15,7 +17,8 @@ from toolkit.schema import aligned
 
 REPORTED = ("intercept", "spend_within", "spend_between", "low_income", "low_income_within")
 WANDERING = ("persistence", "persistence_sd", "dispersion")
-SCALES = ("region_sd", "year_sd", *WANDERING)
+SCALES = ("region_sd", "year_sd", "persistence", "drift", "dispersion")
+DRIFT_YEARS = 5  # over which the drift's posterior hardly depends on the persistence, for fast outcomes and slow
 
 
 def complete(
@@ -44,6 +47,7 @@ def complete(
         indicator's window are NaN.
     """
     posterior = sampled[[*REPORTED, *SCALES]]
+    posterior["persistence_sd"] = spread_of(sampled["drift"], sampled["persistence"])
     posterior["region_effect"] = _region_effect(sampled, design, regions)
     posterior["year_effect"] = _year_effect(sampled, design, modes)
     cholesky = _cholesky(sampled, design)
@@ -186,6 +190,11 @@ def _deviation(
     return np.asarray(found).reshape(eta.shape)
 
 
+def spread_of(drift: Any, persistence: Any) -> Any:
+    """Return the standard deviation of deviations in any year from that of their change over some years, over root 2."""
+    return drift * (1.0 - persistence**DRIFT_YEARS) ** -0.5
+
+
 def walk_covariance(years: int) -> np.ndarray:
     """Return the covariance (years, years) of a random walk of unit steps, the first from nought."""
     return np.minimum.outer(np.arange(1, years + 1), np.arange(1, years + 1)).astype(float)
@@ -199,6 +208,7 @@ def _described(posterior: xr.Dataset) -> xr.Dataset:
         "low_income_within": "the same, within an area over time",
         "area_sd": "between areas of a region, log or logit scale",
         "persistence": "correlation of an area's deviation from its level with that of the next year",
+        "drift": f"standard deviation of an area's change over {DRIFT_YEARS} years, noise apart, over the square root of 2",
         "persistence_sd": "of an area's deviation from its level in any year, log or logit scale",
         "dispersion": "variation of a cell beyond chance: coefficient of variation of events, (alpha + beta) ** -0.5 "
         "of shares, coefficient of variation between those that a mean is taken over",
