@@ -55,6 +55,9 @@ DESCRIPTIONS = {  # variable: units, stock or flow, what is NaN and why
     "observed": ("1", "point", "False where nothing is known"),
     "early_help_spend": ("GBP per child", "sum", "NaN: 13 areas 2010, Dorset to 2015, 3 returns 2024-25"),
     "child_low_income": ("1", "mean", "under 16; NaN: before 2015, Leicestershire 2015 (error)"),
+    "caseload": ("cases per social worker", "point (30 September)", "NaN: before 2018, authorities that report jointly"),
+    "agency_share": ("1", "point (30 September)", "of social workers; NaN: as caseload"),
+    "ofsted_judgement": ("1", "point (31 March)", "1 inadequate to 4 outstanding, the last, or before it the first"),
     "care_week_price": ("GBP per week", "mean", "NaN: before 2016, Scilly, Cumbria 2024, 2 returns 2025"),
     "children_in_need": ("persons", "point (31 March)", "NaN: no return, or withheld"),
     "children_in_need_starts": ("persons", "sum", "NaN: no return, or withheld"),
@@ -70,6 +73,7 @@ PANELS = (
     "protection_plans",
     "referrals_and_need",
     "spending",
+    "workforce_and_inspection",
     "youth_justice",
 )
 
@@ -335,9 +339,19 @@ def _covariates(panel: Frame, reference: Frame, population: Frame, folder: Path 
     # A share of nought (Leicestershire 2015) is an error of the source: the next lowest is 4.5 per cent.
     low_income = _wide(panel, "child_relative_low_income_u16_pct").replace(0.0, np.nan) / 100
     weekly = _wide(panel, "unit_cost_cla_weekly")
+    children = _wide(panel, "population_0_17")
+    # The census of social workers is of the September within the financial year.
+    censuses = [year - 1 for year in YEARS]
+    caseload, agency = (
+        _wide(panel, measure, years=censuses).set_axis(YEARS, axis=1) for measure in ("sw_caseload", "sw_agency_pct")
+    )
+    judged = _wide(panel, "ofsted_ilacs_overall").ffill(axis=1).bfill(axis=1)
     return {
         "early_help_spend": spend * np.array(real) / population,
-        "child_low_income": _mean(low_income, _wide(panel, "population_0_17"), reference),
+        "child_low_income": _mean(low_income, children, reference),
+        "caseload": _mean(caseload, children, reference),
+        "agency_share": _mean(agency / 100, children, reference),
+        "ofsted_judgement": _mean(judged, children, reference),
         "care_week_price": _mean(weekly, _wide(panel, "cla_at_31_march"), reference),
         **{name: _merge(_wide(panel, measure), reference) for name, measure in COUNTS.items()},
     }

@@ -14,7 +14,9 @@ from toolkit.schema import InputError
 LOW_INCOME_STEP = 0.1  # coefficients on low income are per ten percentage points
 
 
-def design_of(statistics: xr.Dataset, indicators: Sequence[str], table: pd.DataFrame) -> xr.Dataset:
+def design_of(
+    statistics: xr.Dataset, indicators: Sequence[str], table: pd.DataFrame, covariates: Sequence[str] = ()
+) -> xr.Dataset:
     """Assemble what the model conditions on, for all areas, fitted or only predicted.
 
     Parameters
@@ -25,6 +27,8 @@ def design_of(statistics: xr.Dataset, indicators: Sequence[str], table: pd.DataF
         The rates to model.
     table
         Priors of the outcome model, whose ``likelihood`` rows name each indicator's family.
+    covariates
+        Further variables (area, data_year) of the statistics to condition on.
 
     Returns
     -------
@@ -59,6 +63,7 @@ def design_of(statistics: xr.Dataset, indicators: Sequence[str], table: pd.DataF
     ).isel(data_year=slice(int(np.argmax(years.values)), len(years) - int(np.argmax(years.values[::-1]))))
     for name, values in (("spend", spend), ("low_income", low_income)):
         design = design.assign(_centred(name, values.sel(data_year=design["data_year"]), design))
+    design = _with_covariates(design, statistics, covariates)
     enters = design["family"] != UNOBSERVED
     blank = {"events_lower": 0.0, "events_upper": 0.0, "exposure": 1.0}
     design = design.assign({name: design[name].where(enters, fill) for name, fill in blank.items()})
@@ -166,6 +171,28 @@ def _centred(name: str, values: xr.DataArray, design: xr.Dataset) -> dict[str, x
         f"{name}_year_mean": yearly.transpose("indicator", "data_year"),
     }
     return {key: part.reset_coords(drop=True) for key, part in parts.items()}
+
+
+def _with_covariates(design: xr.Dataset, statistics: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
+    """Add ``covariate_within`` and ``covariate_between``, over a dim ``covariate``, in standard deviations.
+
+    A cell with a gap still enters, with the nearest year's value or none of its own: these covariates have gaps that
+    the outcomes have not.
+    """
+    known = sorted(str(name) for name, values in statistics.items() if values.dims == ("area", "data_year"))
+    wrong = [name for name in names if name not in known]
+    if wrong or len(set(names)) < len(names):
+        raise InputError(f"covariates {list(names)}: {wrong or 'one is'} unknown or repeated. Mend: choose from {known}.")
+    parts = []
+    for name in names:
+        values = statistics[name].sel(data_year=design["data_year"]).reset_coords(drop=True)
+        inside = values.where(design["fitted"].reset_coords(drop=True))
+        if not float(inside.std()) > 0:
+            raise InputError(f"statistics {name}: does not vary or is NaN in all fitted areas. Mend: leave it out.")
+        split = _centred("covariate", (values - inside.mean()) / inside.std(), design)
+        parts.append(xr.Dataset({key: split[key] for key in ("covariate_within", "covariate_between")}))
+    index = pd.Index(list(names), name="covariate", dtype=object)
+    return design.assign(xr.concat(parts, index)) if parts else design.assign_coords(covariate=index)
 
 
 def _carried(values: xr.DataArray) -> xr.DataArray:

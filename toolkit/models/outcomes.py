@@ -42,7 +42,11 @@ SIGNATURE = (
 
 
 def outcomes(
-    statistics: xr.Dataset, *, indicators: Sequence[str] = INDICATORS, priors: pd.DataFrame | None = None
+    statistics: xr.Dataset,
+    *,
+    indicators: Sequence[str] = INDICATORS,
+    priors: pd.DataFrame | None = None,
+    covariates: Sequence[str] = (),
 ) -> pm.Model:
     """Build the joint model of outcome rates.
 
@@ -54,6 +58,9 @@ def outcomes(
         The rates to model, each with its ``likelihood`` row in the table of priors.
     priors
         Rows of ``data/evidence/priors.csv``; the shipped table if not given.
+    covariates
+        Further variables (area, data_year) of the statistics to condition on, such as ``caseload``, ``agency_share``
+        and ``ofsted_judgement``: each adds ``<name>_within`` and ``<name>_between``, per standard deviation.
 
     Returns
     -------
@@ -63,10 +70,10 @@ def outcomes(
     Raises
     ------
     InputError
-        Names an unknown indicator, a missing prior, or cells and covariates that cannot be used.
+        Names an unknown indicator or covariate, a missing prior, or cells and covariates that cannot be used.
     """
     table = load_priors("outcomes", priors)
-    design = design_of(statistics, indicators, table)
+    design = design_of(statistics, indicators, table, covariates)
     modes = _year_modes(design)
     with pm.Model(coords=_coords(design, modes)) as model:
         names = list(design["indicator"].values)
@@ -87,6 +94,12 @@ def outcomes(
             + coefficient["spend_within"][:, None, None] * fitted["spend_within"].values
             + coefficient["low_income_within"][:, None, None] * fitted["low_income_within"].values
         )
+        for one in covariates:
+            within, between = (
+                prior(f"covariate_{side}", table, names, name=f"{one}_{side}") for side in ("within", "between")
+            )
+            moves = moves + within[:, None, None] * fitted["covariate_within"].sel(covariate=one).values
+            level = level + between[:, None] * fitted["covariate_between"].sel(covariate=one).values
         _observe(level, _area_cholesky(names, table), moves, _wandering(names, table), fitted)
     model.design = design
     model.complete = partial(complete, design=design, modes=modes, regions=zero_sum_basis(design.sizes["region_name"]))

@@ -46,7 +46,8 @@ def complete(
         ``year_effect``, ``area_effect``, ``area_rate`` and ``national_rate``. Rates of years outside an
         indicator's window are NaN.
     """
-    posterior = sampled[[*REPORTED, *SCALES]]
+    further = [f"{name}_{side}" for name in design["covariate"].values for side in ("within", "between")]
+    posterior = sampled[[*REPORTED, *further, *SCALES]]
     posterior["persistence_sd"] = spread_of(sampled["drift"], sampled["persistence"])
     posterior["region_effect"] = _region_effect(sampled, design, regions)
     posterior["year_effect"] = _year_effect(sampled, design, modes)
@@ -140,6 +141,9 @@ def _area_effect(
         + posterior["spend_between"] * design["spend_between"].reset_coords(drop=True)
         + posterior["low_income"] * design["low_income_between"].reset_coords(drop=True)
     )
+    for name in design["covariate"].values:
+        between = design["covariate_between"].sel(covariate=name).reset_coords(drop=True)
+        mean = mean + posterior[f"{name}_between"] * between
     order = ("chain", "draw", "indicator", "area")
     mean = mean.transpose(*order)
     # Areas that were not fitted have no counts, so a standard normal z draws them from their prior.
@@ -173,7 +177,9 @@ def linear_predictor(draws: xr.Dataset, cells: xr.Dataset) -> xr.DataArray:
         + draws["spend_within"] * cells["spend_within"]
         + draws["low_income_within"] * cells["low_income_within"]
     )
-    return eta.transpose("chain", "draw", "area", "data_year")
+    for name in cells["covariate"].values:
+        eta = eta + draws[f"{name}_within"] * cells["covariate_within"].sel(covariate=name, drop=True)
+    return eta.transpose(..., "area", "data_year")
 
 
 def _deviation(
