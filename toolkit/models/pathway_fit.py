@@ -127,6 +127,10 @@ def pathway(figures: pd.DataFrame, *, priors: pd.DataFrame) -> pm.Model:
     return model
 
 
+def _parts(values: Any, count: int) -> Any:
+    return pt.split(values, [1] * count, n_splits=count)  # type: ignore[no-untyped-call]
+
+
 def natural_rates(free: np.ndarray, priors: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return rates (draw, 1) by name on their natural scale from draws (draw, parameter) on the unbounded one."""
     rows = _priors(priors)
