@@ -11,7 +11,8 @@ from toolkit import evidence
 from toolkit.models import pathway_fit
 from toolkit.models.pathway import ARRIVAL, START, care_within_years, long_stays, outputs, population
 from toolkit.pathways import CELLS, QUANTITIES, walk
-from toolkit.pathways.cohort import AGES, Hazards
+from toolkit.pathways.cohort import Hazards
+from toolkit.pathways.kernel import AGES
 from toolkit.schema import InputError
 
 
