@@ -174,7 +174,7 @@ def _walk_world(
         held.plan_care_ratio, held.short_share, held.short_share_first,
     )  # fmt: skip
     leave = np.stack([held.care_exit_first, held.care_exit_later], axis=1)
-    walk_cohort(
+    walk_cohort(  # type: ignore[call-arg]
         *to_care, np.concatenate([leave, np.exp(-leave)], axis=1), _timed(held, world, strength, delivered),
         np.stack(fixed), held.entry_weight, rates, np.asarray(layers.start, np.int64),
         np.asarray(layers.stop, np.int64), world.split, world.ends, *made,

@@ -13,7 +13,6 @@ import numpy as np
 import xarray as xr
 
 from toolkit.pathways.cohort import (
-    AGES,
     CELLS,
     GROUPS,
     QUANTITIES,
@@ -22,6 +21,7 @@ from toolkit.pathways.cohort import (
     Layers,
     walk,
 )
+from toolkit.pathways.kernel import AGES
 from toolkit.scenarios import Adjustments, Effect, Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
 
