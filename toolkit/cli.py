@@ -209,6 +209,21 @@ def evidence_calibrate(
     typer.echo(f"wrote {check_effects.remake_checks(replications=replications, seed=seed)}")
 
 
+@evidence_app.command("reconcile")
+def evidence_reconcile(
+    build: Annotated[Path, typer.Option(help="Folder whose cache holds the fitted outcome model.")] = Path("build"),
+    quiet: Quiet = False,
+) -> None:
+    """Set England's collective cost beside the published totals anew, and write the result down (minutes)."""
+    from toolkit.report import reconciliation
+
+    areas = evidence.resolve_areas(evidence.reference_areas(), england=True)
+    with _progress(quiet) as progress:
+        run = workflow.run(scenarios.load("family_help"), areas=areas, cache=build / "cache", progress=progress)
+    for path in reconciliation.remake(run):
+        typer.echo(f"wrote {path}")
+
+
 @app.command()
 def check(seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = MODEL_SEED) -> None:
     """Make the outcome model's predictive checks and backtest anew, and write the results down (minutes)."""

@@ -93,7 +93,7 @@ def test_prices_scale_their_own_components_and_no_other(
     after = rerun(fit_cache, dozen, own, [LEEDS]).tree["costs"]["lifetime"]
     ratio = (after / before).where(before > 0)
     assert float(ratio.sel(component="justice_system").mean()) == pytest.approx(2.0, rel=1e-4)
-    assert float(ratio.sel(component="care_placement").mean()) == pytest.approx(1.0)
+    assert float(ratio.sel(component="care_residential").mean()) == pytest.approx(1.0)
 
 
 def test_gross_is_never_below_excess_in_expectation(small_run: workflow.Run) -> None:

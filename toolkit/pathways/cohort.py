@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.pathways import kernel
-from toolkit.pathways.kernel import AGES
+from toolkit.pathways.kernel import AGES, walk_cohort
 
 Array = NDArray[Any]
 
@@ -175,7 +174,7 @@ def _walk_world(
         held.plan_care_ratio, held.short_share, held.short_share_first,
     )  # fmt: skip
     leave = np.stack([held.care_exit_first, held.care_exit_later], axis=1)
-    kernel.walk(  # type: ignore[call-arg]
+    walk_cohort(  # type: ignore[call-arg]
         *to_care, np.concatenate([leave, np.exp(-leave)], axis=1), _timed(held, world, strength, delivered),
         np.stack(fixed), held.entry_weight, rates, np.asarray(layers.start, np.int64),
         np.asarray(layers.stop, np.int64), world.split, world.ends, *made,

@@ -1,7 +1,7 @@
-"""The compiled walk of a cohort through the states of :mod:`toolkit.pathways.cohort`, a block of draws at a time.
+"""The walk of a cohort through its states, compiled: a block of draws at a time, nothing stored but sums.
 
-Rows of its scratch arrays lie a fixed distance apart, so that the compiler vectorises over draws. A grid of people
-holds the nine states, those who enter, those who left care before sixteen, and the year's years lived by group.
+`toolkit.pathways.cohort` says what the states are. Rows of the scratch arrays lie a fixed distance apart, so that the
+compiler vectorises over draws.
 """
 
 import numba
@@ -13,11 +13,12 @@ EXAM_AGE = 16
 CARE_BANDS = (0, 1, 5, 10, 16)  # first ages of the bands of entry to care
 LEAVE_BANDS = (0, 5, 10, 16)  # and of leaving it
 BLOCK = 64  # draws walked at a time: their states and chances stay in the nearest caches
-ENTERING, EARLY, YEARS, ROWS = 9, 10, 11, 15  # rows of a grid after the states
+# Rows of a grid of people: the nine states, those who enter, who left care before sixteen; years by group.
+ENTERING, EARLY, YEARS, ROWS = 9, 10, 11, 15
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def walk(  # type: ignore[no-untyped-def]
+def walk_cohort(  # type: ignore[no-untyped-def]
     to_care, open_stays, plan_stays, leave, timed, fixed, weight, rates, start, stop, split, ends, quantities, layers,
     cells,
 ):  # fmt: skip

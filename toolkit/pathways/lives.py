@@ -12,7 +12,15 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from toolkit.pathways.cohort import CELLS, GROUPS, QUANTITIES, QUANTITY_UNITS, Hazards, Layers, walk
+from toolkit.pathways.cohort import (
+    CELLS,
+    GROUPS,
+    QUANTITIES,
+    QUANTITY_UNITS,
+    Hazards,
+    Layers,
+    walk,
+)
 from toolkit.pathways.kernel import AGES
 from toolkit.scenarios import Adjustments, Effect, Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
@@ -20,8 +28,14 @@ from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputErro
 ENTRY_BANDS = ("under_1", "1_4", "5_9", "10_15", "16_17")
 EXIT_BANDS = ("under_5", "5_9", "10_15", "16_17")
 FROM_FIT = (
-    *("need_exit_slow", "need_exit_fast", "short_share", "need_again"),
-    *("plan_exit", "plan_care_ratio", "reentry_first", "reentry_later"),
+    "need_exit_slow",
+    "need_exit_fast",
+    "short_share",
+    "plan_exit",
+    "plan_care_ratio",
+    "need_again",
+    "reentry_first",
+    "reentry_later",
 )
 
 

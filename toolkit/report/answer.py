@@ -92,7 +92,7 @@ def facts(run: Run) -> dict[str, Any]:
         "lifetime_cost_each_child": {
             r: estimate(run, lifetime.sel(reading=r) / children["entering"]) for r in q.READINGS
         },
-        "annual_cost": estimate(run, q.priced(run, "annual").sum(["area", "component"])),
+        "annual_cost": estimate(run, q.annual(run).sel(reading="gross").sum("component")),
     }
 
 

@@ -34,33 +34,28 @@ from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 def plot_cost_by_outcome(run: Run) -> Figure:
     """Draw the lifetime cost of the entering cohort by outcome, gross and excess."""
-    return _lifetime(run, "outcome")
+    return _both(run, q.by(q.lifetime(run), "outcome"), "outcome", "Present value")
 
 
 def plot_cost_by_payer(run: Run) -> Figure:
     """Draw the lifetime cost of the entering cohort by payer, gross and excess."""
-    return _lifetime(run, "payer")
+    return _both(run, q.by(q.lifetime(run), "payer"), "payer", "Present value")
 
 
-def _lifetime(run: Run, dim: str) -> Figure:
-    cost = q.by(q.lifetime(run), dim)
+def _both(run: Run, cost: xr.DataArray, dim: str, what: str) -> Figure:
+    """Draw both readings of a cost."""
     cost = cost.isel({dim: np.argsort(cost.sel(reading="gross").mean(SAMPLE_DIMS).values)})
     figure, axes = canvas(1.4 + 0.62 * cost.sizes[dim])
     for offset, reading, colour in ((0.19, "excess", DARK), (-0.19, "gross", LIGHT)):
         _bars(axes, run, cost.sel(reading=reading), dim, offset=offset, colour=colour, name=label(reading))
-    money_axis(axes.xaxis, cost, f"Present value, {run.scenario.price_base} prices")
+    money_axis(axes.xaxis, cost, f"{what}, {run.scenario.price_base} prices")
     axes.legend(loc="lower right", frameon=False, fontsize=FONT)
     return _with_level(figure, run)
 
 
 def plot_annual_cost(run: Run) -> Figure:
     """Draw the cost of one year's outcomes by outcome, the annual cross-section."""
-    cost = q.by(q.priced(run, "annual").sum("area"), "outcome")
-    cost = cost.isel(outcome=np.argsort(cost.mean(SAMPLE_DIMS).values))
-    figure, axes = canvas(1.3 + 0.42 * cost.sizes["outcome"])
-    _bars(axes, run, cost, "outcome", offset=0.0, colour=LIGHT, name="")
-    money_axis(axes.xaxis, cost, f"Gross cost, later costs at present value, {run.scenario.price_base} prices")
-    return _with_level(figure, run)
+    return _both(run, q.by(q.annual(run), "outcome"), "outcome", "Cost of a year, what it leads to at present value")
 
 
 def plot_who_pays(run: Run) -> Figure:

@@ -106,6 +106,11 @@ def saved(run: Run) -> xr.DataArray:
     return less.assign_attrs(cost.attrs)
 
 
+def annual(run: Run) -> xr.DataArray:
+    """Cost of one year's outcomes of all areas together (reading, component, chain, draw)."""
+    return priced(run, "annual").sum("area")
+
+
 def avoided(run: Run) -> xr.DataArray:
     """Present value of the cost avoided by cumulative account (account, chain, draw)."""
     return result(run)["benefit"].sum(["outcome", "payer"])

@@ -127,15 +127,16 @@ def lifetime_cost(run: Run, dim: str, *, each_child: bool = False) -> Table:
 
 
 def annual_cost(run: Run, dim: str) -> Table:
-    """Cost of one year's outcomes among all children known to social care, by outcome or payer."""
-    cost = q.with_all(q.by(q.priced(run, "annual").sum("area"), dim), dim)
+    """Cost of one year's outcomes among all once known to social care, by outcome or payer, both readings."""
+    cost = q.with_all(q.by(q.annual(run), dim), dim)
+    frame = spread(run, {f"{label(reading)} cost": cost.sel(reading=reading) for reading in q.READINGS}, dim)
     note = (
         f"{basis(run)}. Everyone in one year, not one cohort over its life: it must not be added to or compared with "
         "the lifetime cost. The present value of what this year's events lead to later (justice, earnings) is in it, "
         "so it is more than budgets pay in the year."
     )
     title = f"Cost of one year's outcomes, the annual cross-section, by {dim}"
-    return Table(title, label(dim), spread(run, {"Gross cost": cost}, dim), "money", note=note)
+    return Table(title, label(dim), frame, "money", note=note)
 
 
 def areas(run: Run) -> Table:
@@ -146,7 +147,7 @@ def areas(run: Run) -> Table:
         "Excess lifetime cost": excess,
         "Excess, each child": excess / run.tree["lives"].to_dataset()["children_entering"],
         "Gross lifetime cost": gross,
-        "One year's outcomes": q.priced(run, "annual").sum("component"),
+        "One year's outcomes": q.priced(run, "annual").sel(reading="gross").sum("component"),
         f"Cost {verb(run)} by the option": q.direction(run) * q.priced(run, "benefit_by_area").sum("component"),
     }
     frame = spread(run, arrays, "area")

@@ -10,13 +10,17 @@ import xarray as xr
 
 from toolkit import appraisal, costing, evidence, scenarios
 from toolkit.report import html
-from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, OUTCOMES
+from toolkit.schema import BUSINESS_AS_USUAL, EFFECT_OUTCOMES, INVESTMENT
 
 CHAINS, DRAWS = 2, 50
 MULTIPLES = [0.5, 0.75, 1.0, 1.25, 1.5, 2.0]
 SOURCES = ["trials", "panel", "combined", "judgement"]
 AREAS = {"E08000035": ("Leeds", "Yorkshire and The Humber"), "E06000047": ("County Durham", "North East")}
 SPEND = 4_000_000.0  # a year, for three years
+COMPONENTS = [
+    "rereferral_handling", "repeat_need", "care_other", "justice_system", "victims_losses", "victims_harm",
+    "earnings_kept", "earnings_tax",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,9 @@ def make_run(register):
         )
         random = np.random.default_rng(7)
         draws = {"chain": np.arange(CHAINS), "draw": np.arange(DRAWS)}
-        rows = costing.components(register.tables["cost_components"])
+        tables = register.tables
+        given = dict(zip(tables["layers"]["layer"], tables["layers"]["given"], strict=True))
+        rows = costing.components(tables["cost_components"], tables["overlaps"], given=given).loc[COMPONENTS]
         labels = {name: ("component", rows[name].to_numpy(dtype=object)) for name in costing.COORDINATES}
         components, names = len(rows), {area: pair[0] for area, pair in areas.items()}
         money = {"units": "GBP", "price_base": scenario.price_base}
@@ -91,7 +97,7 @@ def make_run(register):
             {
                 "cost": cost,
                 "lifetime": lifetime,
-                "annual": by_area(level=2e6),
+                "annual": by_area(("reading", ["gross", "excess"]), level=2e6),
                 "benefit_by_area": by_area(level=2e5),
                 "curve_avoided": (strength * reach * share * 6).transpose("source", "multiple", "component", ...),
                 "curve_spend": (size + 1) * 2e7,
@@ -117,8 +123,8 @@ def make_run(register):
             random.beta(20, 80, (2, len(areas), CHAINS, DRAWS)), dims=("indicator", "area", "chain", "draw"),
             coords={"indicator": ["rereferrals", "care_starts"], "area": list(areas), **draws},
         )  # fmt: skip
-        effects = random.normal(-0.1, 0.1, (CHAINS, DRAWS, 4, len(OUTCOMES)))
-        effects[..., OUTCOMES.index("gcse_attainment")] *= -0.3
+        effects = random.normal(-0.1, 0.1, (CHAINS, DRAWS, 4, len(EFFECT_OUTCOMES)))
+        effects[..., EFFECT_OUTCOMES.index("gcse_attainment")] *= -0.3
         effect_dims = ("chain", "draw", "source", "outcome")
         assumptions = scenarios.resolve(scenario, register)
         card = pd.DataFrame(
@@ -140,7 +146,7 @@ def make_run(register):
                 "posterior": xr.Dataset({"spend_within": kids.isel(area=0, drop=True), "baseline_rate": rates}),
                 "effects": xr.Dataset(
                     {"mean_effect": (effect_dims, effects * 0.9), "new_site_effect": (effect_dims, effects)},
-                    coords={**draws, "source": SOURCES, "outcome": list(OUTCOMES)},
+                    coords={**draws, "source": SOURCES, "outcome": list(EFFECT_OUTCOMES)},
                 ),
                 "lives": xr.Dataset(
                     {"children_entering": kids * 4, "children_reached": kids * sign, "lives": lives}

@@ -1,5 +1,7 @@
 """The decision pages of a run, against what their definitions give on a run in miniature."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -127,6 +129,12 @@ def test_sentences_answer_in_order(run, found, make_run):
     said = analysis.sentences(run, found)
     assert "worth more to society" in said[0] and "the public purse" in said[1] and "pay" in said[2]
     assert any("breaks even for society if a pound of avoided cost counts as £" in one for one in said)
+    studies = found.studies.assign(evsi=found.studies["evsi"] * 0 + 1e6, noise_floor=found.studies["noise_floor"] * 0)
+    for error, words in ((1e3, "the one worth most is a trial of two arms of 1,000"), (9e5, "None of the studies")):
+        known = dataclasses.replace(found.knowing, information=found.knowing.information.assign(evpi=2e6))
+        noisy = studies.assign(standard_error=studies["standard_error"] * 0 + error)
+        told = analysis.sentences(run, dataclasses.replace(found, knowing=known, studies=noisy))
+        assert words in told[-1]
     cut = make_run(changes={"option": {"cut": True}})
     told = " ".join(analysis.sentences(cut, analysis.analyse(cut)))
     assert "The cut is better for society only while" in told and "pay back" not in told

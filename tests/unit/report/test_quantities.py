@@ -16,10 +16,10 @@ def test_outcomes_and_payers_each_add_up_to_the_whole(run):
 
 
 def test_accounts_are_cumulative(run):
-    accounts = q.by_account(q.priced(run, "annual").sum("area"))
+    accounts = q.by_account(q.annual(run).sel(reading="gross"))
     totals = [float(accounts.sel(account=a).mean()) for a in ("fiscal", "economic", "social")]
     assert totals == sorted(totals)
-    np.testing.assert_allclose(totals[2], float(q.priced(run, "annual").sum(["area", "component"]).mean()))
+    np.testing.assert_allclose(totals[2], float(q.annual(run).sel(reading="gross").sum("component").mean()))
 
 
 def test_positions_of_all_payers_add_up_to_the_net_present_social_value(run):
@@ -39,7 +39,7 @@ def test_cash_released_is_the_cashable_part_of_what_the_council_avoids(run):
     cost = run.tree["costs"]["cost"]
     saved = cost.sel(option="business_as_usual", drop=True) - cost.sel(option="investment", drop=True)
     expected = 0.0
-    for name, share in {"rereferral_handling": 0.5, "repeat_need": 0.5, "care_placement": 1.0}.items():
+    for name, share in {"rereferral_handling": 0.5, "repeat_need": 0.5, "care_other": 1.0}.items():
         lag = int(saved["lag_years"].sel(component=name))
         factors = appraisal.discount_factors("green_book_2026_standard", np.arange(70)[lag:])
         flows = saved.sel(component=name).isel(year=slice(70 - lag)).transpose("year", "chain", "draw").values
