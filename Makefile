@@ -22,7 +22,7 @@ run: $(READY) ## fit, price and appraise: make run SCENARIO=family_help AREA='--
 	.venv/bin/outcomes run $(SCENARIO) $(AREA)
 
 test: $(READY) ## run every test
-	$(VENV_PYTHON) -m pytest
+	$(VENV_PYTHON) -m pytest --numprocesses auto --dist loadscope
 
 lab: $(READY) ## open the notebooks in JupyterLab
 	.venv/bin/jupyter lab notebooks

@@ -16,7 +16,8 @@ import numpy as np
 
 from toolkit.models.pathway import ARRIVAL, START, population
 from toolkit.pathways import CELLS, GROUPS, QUANTITIES, Layers, walk
-from toolkit.pathways.cohort import AGES, BLOCK, EXAM_AGE, JUSTICE_AGE, Hazards
+from toolkit.pathways.cohort import Hazards
+from toolkit.pathways.kernel import AGES, BLOCK, EXAM_AGE, JUSTICE_AGE
 
 ADULT_AGES, ADULT_LAYERS, CHILD_LAYERS, DISCOUNT = 50, 4, 4, 0.035
 FIRST_ENTRY, RATIO_NEED, RATIO_CARE, BELOW_NOW, BELOW_EVER = 0.002, 3.0, 6.0, 0.8, 0.65

@@ -2,12 +2,17 @@
 
 import os
 
-os.environ.setdefault("MPLBACKEND", "Agg")  # set before matplotlib is first imported: tests open no window
+# Set before matplotlib and numpy are first imported: tests open no window, and processes that run side by
+# side would wait for each other's threads of linear algebra.
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
 
 import pytest
 import xarray as xr
+from filelock import FileLock
 from hypothesis import settings
 
 from toolkit import evidence, scenarios, workflow
@@ -64,9 +69,15 @@ def fit_cache(
     small_scenario: scenarios.Scenario,
     register: evidence.Register,
 ) -> Path:
-    """The one real fit that all tests share: two chains on a dozen areas, saved as a run saves it."""
-    cache = tmp_path_factory.mktemp("cache")
-    workflow.fit(dozen, small_scenario, register, cache=cache)
+    """The one real fit that all tests share: two chains on a dozen areas, saved as a run saves it.
+
+    Test processes that run side by side wait for the first of them to fit.
+    """
+    alone = os.environ.get("PYTEST_XDIST_WORKER") is None
+    cache = (tmp_path_factory.getbasetemp() if alone else tmp_path_factory.getbasetemp().parent) / "cache"
+    cache.mkdir(exist_ok=True)
+    with FileLock(cache.with_suffix(".lock")):
+        workflow.fit(dozen, small_scenario, register, cache=cache)
     return cache
 
 

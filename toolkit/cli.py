@@ -60,9 +60,7 @@ def run(
     try:
         with _progress(quiet or as_json) as progress:
             finished = workflow.run(chosen, areas=areas, cache=build / "cache", refit=refit, progress=progress)
-            progress("write report", 0.0)
-            paths = report.write_all(finished, build)
-            progress("write report", 1.0)
+            paths = report.write_all(finished, build, progress=progress)
     except KeyboardInterrupt:
         typer.echo("Stopped. The previous outputs are as they were.", err=True)
         raise typer.Exit(INTERRUPTED) from None
@@ -81,7 +79,8 @@ def areas(region: Annotated[str | None, typer.Option(help="Only this region.")] 
     reference = evidence.reference_areas()
     chosen = evidence.resolve_areas(reference, region=region, england=region is None)
     table = reference[reference["area"].isin(chosen) & (reference["status"] == "current")]
-    _show(table[["area", "la_name", "la_code", "region"]], as_json, title=f"{len(chosen)} areas")
+    title = f"{len(table)} authorities in {len(chosen)} areas"
+    _show(table[["area", "la_name", "la_code", "region"]], as_json, title=title)
 
 
 @app.command()
@@ -97,11 +96,18 @@ def decide(
     quiet: Quiet = False,
 ) -> None:
     """Decide between options from anyone's draws; write decide.html and decide.xlsx."""
-    cost, effect = draw_files.read_options(costs, effects)
-    drawn = None if parameters is None else draw_files.read_parameters(parameters, like=cost, beside=costs)
-    groups = draw_files.groups_named(group or [], drawn)
-    found = decision.decide(cost, effect, drawn, threshold=threshold, highest=highest, groups=groups, unit=unit)
-    paths = decision.write(found, build)
+    with _progress(quiet) as progress:
+        progress("read files", 0.0)
+        cost, effect = draw_files.read_options(costs, effects)
+        drawn = None if parameters is None else draw_files.read_parameters(parameters, like=cost, beside=costs)
+        groups = draw_files.groups_named(group or [], drawn)
+        progress("read files", 1.0)
+        found = decision.decide(
+            cost, effect, drawn, threshold=threshold, highest=highest, groups=groups, unit=unit, progress=progress
+        )
+        progress("write report", 0.0)
+        paths = decision.write(found, build)
+        progress("write report", 1.0)
     if not quiet:
         typer.echo("\n".join([*found.cautions, *decision.sentences(found), *(f"wrote {path}" for path in paths)]))
 

@@ -349,9 +349,10 @@ def lifetime_cost(
         From :func:`components`, :func:`unit_prices` and :func:`lifetime_weights`.
     """
     middle = [dim for dim in profile.dims if dim not in ("quantity", "year", *SAMPLE_DIMS)]
-    within = profile.sel(year=profile["year"].values[profile["year"].values <= int(weights["event_year"].max())])
-    events = within.transpose("quantity", *middle, "year", *SAMPLE_DIMS)
-    spans = weights.sel(event_year=events["year"].values).transpose("component", "event_year", *SAMPLE_DIMS).values
+    first, horizon = int(profile["year"][0]), weights.sizes["event_year"]
+    events = profile.isel(year=slice(0, horizon - first)).transpose("quantity", *middle, "year", *SAMPLE_DIMS)
+    within = slice(first, first + events.sizes["year"])  # years follow one another, so nothing need be copied
+    spans = weights.isel(event_year=within).transpose("component", "event_year", *SAMPLE_DIMS).values
     unit = prices.transpose("component", *SAMPLE_DIMS).values
     value = np.empty((len(rows), *(events.sizes[dim] for dim in (*middle, *SAMPLE_DIMS))))
     for position, index in enumerate(_places(events, rows)):

@@ -7,15 +7,14 @@ present values area by area.
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from functools import cached_property
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal, costing, evidence, pathways
-from toolkit.scenarios import Scenario, change
-from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError, aligned
+from toolkit.scenarios import Adjustments, Scenario, change
+from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, InputError, aligned
 
 SOURCES = ("trials", "panel", "combined", "judgement")
 SPEND_MULTIPLES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
@@ -47,6 +46,8 @@ def price(
         ``lifetime`` (reading, area, component, chain, draw), the entering cohort's present value;
         ``annual`` (reading, area, component, chain, draw), the year's cross-section;
         ``children_entering`` and ``children_reached`` (area, chain, draw);
+        ``benefit_before`` (before, component, chain, draw), the reached cohort's present value before each
+        adjustment that is no plain factor is switched on, if any is (:func:`before_adjustments`);
         ``curve_avoided`` (source, multiple, component, chain, draw) and ``curve_spend`` (multiple).
     """
     desk = _Desk(fitted, statistics, scenario, draws, effects, register)
@@ -59,30 +60,46 @@ def price(
             progress("price areas", done / len(areas))
     if total is None:
         raise InputError("no areas to price. Mend: choose at least one.")
-    cost = costing.with_programme(desk.yearly(total["cost"]), total["programme"])
+    # Areas differ in prices, not in their timing, so events are placed on the years that bear them once for all.
+    paid = costing.over_years(desk.labelled(total["cost"]), desk.growth, desk.spread)
+    cost = costing.with_programme(paid, _programme(scenario, float(total["spend"])))
     local = xr.concat(by_area, xr.Variable("area", areas), coords="minimal", compat="override")
     # The programme is no part of anyone's collective cost: nought there, so that components match.
-    lives = total["lives"].rename(event_year="year").reindex(year=cost["year"], fill_value=0.0)
-    rest = total.drop_vars(["programme", "cost", "lives", "event_year"]).assign(lives=lives).merge(local, join="exact")
+    lives = total["lives"].rename(event_year="year").reindex(year=np.arange(scenario.horizon), fill_value=0.0)
+    rest = total[["curve_avoided", "curve_spend", *(["benefit_before"] if desk.before else [])]].assign(lives=lives)
+    rest = rest.merge(local, join="exact")
     return rest.reindex(component=cost["component"], fill_value=0.0).assign(cost=cost)
 
 
-def _rows(tables: dict[str, pd.DataFrame], layers: pd.DataFrame, scenario: Scenario) -> pd.DataFrame:
-    """Components of the outcomes and layers in use."""
-    given = dict(zip(tables["layers"]["layer"], tables["layers"]["given"], strict=True))
-    off = set(given) - set(layers.index)
-    rows = costing.components(tables["cost_components"], tables["overlaps"], given=given, outcomes=scenario.outcomes)
-    return rows[~rows["quantity"].isin(off)]
+def before_adjustments(scenario: Scenario) -> dict[str, Scenario]:
+    """Return, for each adjustment that changes the result by more than a factor, the scenario before it acts.
+
+    Replication, take-up and drop-off come in this order, each with those after it at rest; the plain factors
+    (attribution, deadweight, displacement) rest throughout, for they can be taken out by division, unless together
+    they leave nothing, in which case the scenario before them is there as "attribution".
+    """
+    effect, own = scenario.effect, scenario.adjustments
+    at = {"replication": effect.replication, "take_up": effect.take_up, "drop_off": own.drop_off}
+    rest = {"replication": 1.0, "take_up": 1.0, "drop_off": 0.0}
+    stages = {name: list(at)[:place] for place, name in enumerate(at) if at[name] != rest[name]}
+    if own.attribution * (1.0 - own.deadweight) * (1.0 - own.displacement) == 0.0:
+        stages["attribution"] = list(at)
+    found = {}
+    for name, acting in stages.items():
+        now = {key: at[key] if key in acting else rest[key] for key in at}
+        plain = {"attribution": 1.0, "deadweight": 0.0, "displacement": 0.0, "drop_off": now.pop("drop_off")}
+        found[name] = change(scenario, effect=now, adjustments=plain)
+    return found
 
 
-class _Place(NamedTuple):
-    """What is known of one area: counts, base-year rates, own levels, rates of childhood layers, prices."""
-
-    stats: xr.Dataset
-    baseline: xr.DataArray
-    levels: xr.Dataset
-    child: xr.DataArray
-    prices: xr.DataArray
+def _programme(scenario: Scenario, spend: float) -> xr.DataArray:
+    """Return what the programme costs a year (option, year)."""
+    yearly = np.zeros((2, scenario.horizon))
+    # Optimism is about what spending will cost; a cut saves what is in the budget, no more.
+    optimism = 0.0 if scenario.option.cut else scenario.adjustments.optimism_bias
+    yearly[1, : scenario.option.years] = spend * (1.0 + optimism)
+    coords = {"option": [BUSINESS_AS_USUAL, INVESTMENT], "year": np.arange(scenario.horizon)}
+    return xr.DataArray(yearly, dims=("option", "year"), coords=coords)
 
 
 class _Desk:
@@ -94,9 +111,6 @@ class _Desk:
     ) -> None:  # fmt: skip
         self.scenario, self.draws = scenario, draws
         self.in_need = change(scenario, option={"group": "in_need"})
-        # After the last child reached turns eighteen nothing happens: what follows is in the spread of costs.
-        brief = min(scenario.horizon, pathways.CHILDHOOD_YEARS + scenario.option.years)
-        self.brief = scenario.model_copy(update={"horizon": brief})
         # Labels that nothing here uses would be carried through every operation of every area.
         posterior = fitted["posterior"].to_dataset().reset_coords(drop=True)
         self.baseline, self.national = posterior["baseline_rate"], posterior["baseline_national"]
@@ -104,15 +118,26 @@ class _Desk:
         self.effects = effects["new_site_effect"].reset_coords(drop=True)
         self.base = evidence.base_year(statistics).reset_coords(drop=True)
         self.local = evidence.local_price_ratio(statistics, like=draws, seed=scenario.seed)
-        self.levels, self.placed = evidence.local_levels(), evidence.placement_shares()
+        self.levels, self.placements = evidence.local_levels(), evidence.placement_shares()
         tables = register.tables
-        self.rates = tables["layer_rates"]
+        self.layer_rates = tables["layer_rates"]
         self.layers = pathways.chosen(
-            tables["layers"], self.rates, outcomes=scenario.outcomes, extra=scenario.extra_layers
+            tables["layers"], self.layer_rates, outcomes=scenario.outcomes, extra=scenario.extra_layers
         )
-        self.rows = _rows(tables, self.layers, scenario)
+        given = dict(tables["layers"].set_index("layer")["given"])
+        rows = costing.components(
+            tables["cost_components"], tables["overlaps"], given=given, outcomes=scenario.outcomes
+        )
+        off = set(tables["layers"]["layer"]) - set(self.layers.index)
+        self.rows = rows[~rows["quantity"].isin(off)]
         self.quantities = list(dict.fromkeys(self.rows["quantity"]))
-        years = np.arange(scenario.horizon)
+        self.shares = pathways.adjustment_shares(self.quantities, self.layers, draws)
+        self.before = before_adjustments(scenario)
+        self._timing()
+
+    def _timing(self) -> None:
+        """When what is priced is paid, and what that is worth today."""
+        scenario, years = self.scenario, np.arange(self.scenario.horizon)
         kinds = xr.DataArray(self.rows["discounting"].to_numpy(object), coords={"component": list(self.rows.index)})
         factors = appraisal.factors_by_kind(kinds, scenario.discount_schedule, years)
         published = {
@@ -121,122 +146,153 @@ class _Desk:
         }
         ages = pathways.age_spread(self.layers)
         self.spread = costing.spread_matrix(self.rows, scenario.horizon, published, ages)
-        self.growth = costing.growth_factors(self.rows, draws, scenario.horizon)
+        self.growth = costing.growth_factors(self.rows, self.draws, scenario.horizon)
         self.weights = costing.lifetime_weights(self.growth, self.spread, factors)
-        self.shares = pathways.adjustment_shares(self.quantities, self.layers, draws)
 
-    def yearly(self, events: xr.DataArray) -> xr.DataArray:
-        """Spread what the events of all areas are worth over the years that bear it."""
-        attrs = {"units": "GBP", "price_base": self.scenario.price_base}
-        labelled = events.astype(np.float64).assign_coords(costing.labels(self.rows)).assign_attrs(attrs)
-        return costing.over_years(labelled, self.growth, self.spread)
+    def labelled(self, values: xr.DataArray) -> xr.DataArray:
+        """Put back the component labels that summing over areas drops."""
+        return values.assign_coords(costing.labels(self.rows)).assign_attrs(price_base=self.draws.attrs["price_base"])
 
     def area(self, area: str) -> tuple[xr.Dataset, xr.Dataset]:
         """Price one area: what is summed over areas, and what is kept by area."""
-        scenario, draws = self.scenario, self.draws
-        place = self.place(area)
-        local = pathways.localise(place.baseline, self.national, place.stats, draws, scenario)
-        hazards = pathways.with_effects(local, self.effects.sel(source=scenario.effect.source, drop=True))
-        sign = -1.0 if scenario.option.cut else 1.0
-        spend = sign * scenario.option.spend_per_child * float(place.stats["population_0_17"])
-        reached = pathways.children_reached(spend, draws, place.stats, scenario.option)
-        projected, usual = pathways.project(hazards, reached, self.brief, rates=place.child)
-        plain = usual
-        if scenario.option.group != "in_need":  # the entering cohort is not at the edge of care
-            unhelped = pathways.localise(place.baseline, self.national, place.stats, draws, self.in_need)
-            plain = pathways.per_child(unhelped, strength=0.0, rates=place.child, like=draws)
-        adult = pathways.adult_rates(self.layers, self.rates, draws, plain["cells"], place.levels)
-        lives = self._whole(projected, adult)
-        saved = lives.sel(option=BUSINESS_AS_USUAL, drop=True) - lives.sel(option=INVESTMENT, drop=True)
-        avoided, curve_spend = self._curve(place, hazards, usual, adult)
-        whole = pathways.whole_lives(plain, adult, self.layers)
-        kept = self._collective(place, whole, local.entry_weight).assign(
-            children_reached=reached, benefit_by_area=self._lifetime(saved, place.prices)
+        place = _Place(self, area)
+        return place.summed().astype(np.float32), place.kept().astype(np.float32)
+
+
+class _Place:
+    """One area's hazards, rates and prices, and the lives without help that all its sums start from."""
+
+    def __init__(self, desk: _Desk, area: str) -> None:
+        self.desk, self.scenario, self.draws = desk, desk.scenario, desk.draws
+        self.stats = desk.base.sel(area=area)
+        self.baseline = desk.baseline.sel(area=area, drop=True)
+        self.levels = desk.levels.sel(area=area)
+        self.prices = costing.unit_prices(
+            desk.rows, desk.draws, local_price=desk.local.sel(area=area), shares=desk.placements.sel(area=area)
         )
+        self.child_rates = pathways.child_rates(desk.layers, desk.layer_rates, desk.draws, self.levels)
+        self.hazards, self.usual = self._unhelped(desk.scenario)
+        # The entering cohort is not at the edge of care, even if those reached are.
+        edge = desk.scenario.option.group != "in_need"
+        self.all_hazards, everyone = self._unhelped(desk.in_need) if edge else (self.hazards, self.usual)
+        self.adult_rates = pathways.adult_rates(
+            desk.layers, desk.layer_rates, desk.draws, everyone["cells"], self.levels
+        )
+        self.all_lives = pathways.whole_lives(everyone, self.adult_rates, desk.layers)
+        sign = -1.0 if desk.scenario.option.cut else 1.0
+        self.spend = sign * desk.scenario.option.spend_per_child * float(self.stats["population_0_17"])
+        self.reached = pathways.children_reached(self.spend, desk.draws, self.stats, desk.scenario.option)
+        self._changes: dict[tuple[str, float, float], xr.Dataset] = {}
+
+    def _unhelped(self, scenario: Scenario) -> tuple[pathways.Hazards, xr.Dataset]:
+        hazards = pathways.localise(self.baseline, self.desk.national, self.stats, self.draws, scenario)
+        return hazards, self._walk(hazards)
+
+    def _walk(self, hazards: pathways.Hazards, strength: float = 0.0, delivered: float | None = None) -> xr.Dataset:
+        return pathways.per_child(
+            hazards, strength=strength, delivered=delivered, rates=self.child_rates, like=self.draws
+        )
+
+    def _lived(self, walked: xr.Dataset) -> xr.DataArray:
+        return pathways.whole_lives(walked, self.adult_rates, self.desk.layers, quantities=self.desk.quantities)
+
+    def _worth(self, profile: xr.DataArray) -> xr.DataArray:
+        return costing.lifetime_cost(profile, self.desk.rows, self.prices, self.desk.weights).reset_coords(drop=True)
+
+    def _change(self, source: str, strength: float, delivered: float, adjustments: Adjustments) -> xr.DataArray:
+        """Return what help changes in the life of a child reached, as far as it is additional (quantity, year, ...)."""
+        held = source, strength, delivered if self.scenario.effect.detection else strength
+        if held not in self._changes:
+            moved = pathways.with_effects(self.hazards, self.desk.effects.sel(source=source, drop=True))
+            helped = self._walk(moved, strength, delivered)
+            self._changes[held] = helped - self.usual
+        return self._lived(pathways.additional_part(self._changes[held], adjustments))
+
+    def summed(self) -> xr.Dataset:
+        """Return what is added up over areas: the reached cohort's lives and their worth, the programme, the curve."""
+        avoided, curve_spend = self._curve()
         summed = xr.Dataset(
             {
-                "cost": costing.event_values(lives, self.rows, place.prices).reset_coords(drop=True),
-                "lives": lives.rename(year="event_year"),
-                "programme": self._programme(spend),
+                "cost": costing.event_values(self.lives, self.desk.rows, self.prices).reset_coords(drop=True),
+                "lives": self.lives.rename(year="event_year"),
+                "spend": xr.DataArray(self.spend),
                 "curve_avoided": avoided,
                 "curve_spend": curve_spend,
             }
         )
-        return summed.astype(np.float32), kept.reset_coords(drop=True).astype(np.float32)
+        if self.desk.before:
+            parts = [self._avoided(one) for one in self.desk.before.values()]
+            summed["benefit_before"] = xr.concat(parts, xr.Variable("before", list(self.desk.before)), coords="minimal")
+        return summed
 
-    def place(self, area: str) -> _Place:
-        """Return what is known of an area before anyone is reached."""
-        levels, local = (array.sel(area=area, drop=True) for array in (self.levels, self.local))
-        prices = costing.unit_prices(self.rows, self.draws, local_price=local, shares=self.placed.sel(area=area))
-        child = pathways.child_rates(self.layers, self.rates, self.draws, levels)
-        return _Place(self.base.sel(area=area), self.baseline.sel(area=area, drop=True), levels, child, prices)
-
-    def _collective(self, place: _Place, usual: xr.DataArray, entry_weight: np.ndarray) -> xr.Dataset:
-        """Cost of the entering cohort over life and of one year, each gross and excess."""
-        draws, entering = self.draws, self._entering(place.stats)
-        ages = {"age": np.arange(pathways.CHILDHOOD_YEARS), **{dim: draws[dim].values for dim in SAMPLE_DIMS}}
-        weight = xr.DataArray(entry_weight.reshape([len(values) for values in ages.values()]), ages)
-        known = (self.quantities, place.baseline, place.stats, draws, usual)
-        others = pathways.comparator(*known, weight, layers=self.layers, rates=self.rates, levels=place.levels)
-        year = self._readings(pathways.cross_section(*known, entering), others.sum("year") * entering)
-        life = self._readings(usual.sel(quantity=self.quantities), others)
+    def kept(self) -> xr.Dataset:
+        """Return what is kept by area: present values, and the children of the cohorts."""
+        saved = self.lives.sel(option=BUSINESS_AS_USUAL, drop=True) - self.lives.sel(option=INVESTMENT, drop=True)
         return xr.Dataset(
             {
-                "lifetime": self._lifetime(life, place.prices) * entering,
-                # What is paid this year, and the present value of what its events lead to.
-                "annual": self._lifetime(year.expand_dims(year=[0]), place.prices),
-                "children_entering": entering,
+                **self._collective(),
+                "children_reached": self.reached,
+                "benefit_by_area": self._worth(saved),
             }
-        )
+        ).reset_coords(drop=True)
 
-    def _programme(self, spend: float) -> xr.DataArray:
-        scenario = self.scenario
-        yearly = np.zeros((2, scenario.horizon))
-        # Optimism is about what spending will cost; a cut saves what is in the budget, no more.
-        optimism = 0.0 if scenario.option.cut else scenario.adjustments.optimism_bias
-        yearly[1, : scenario.option.years] = spend * (1.0 + optimism)
-        coords = {"option": [BUSINESS_AS_USUAL, INVESTMENT], "year": np.arange(scenario.horizon)}
-        return xr.DataArray(yearly, dims=("option", "year"), coords=coords)
+    def _collective(self) -> dict[str, xr.DataArray]:
+        """Cost of the entering cohort over life and of one year, each gross and excess."""
+        desk, entering = self.desk, self._entering()
+        known = desk.quantities, self.baseline, self.stats, self.draws, self.all_lives
+        others = pathways.comparator(
+            *known, pathways.entry_ages(self.all_hazards, like=self.draws),
+            layers=desk.layers, rates=desk.layer_rates, levels=self.levels,
+        )  # fmt: skip
+        year = self._readings(pathways.cross_section(*known, entering), others.sum("year") * entering)
+        life = self._readings(self.all_lives.sel(quantity=desk.quantities), others)
+        return {
+            "lifetime": self._worth(life) * entering,
+            # What is paid this year, and the present value of what its events lead to.
+            "annual": self._worth(year.expand_dims(year=[0])),
+            "children_entering": entering,
+        }
 
-    def _entering(self, stats: xr.Dataset) -> xr.DataArray:
+    def _readings(self, quantity: xr.DataArray, others: xr.DataArray) -> xr.DataArray:
+        excess = pathways.excess(quantity, others, self.desk.shares)
+        return xr.concat([quantity, excess], xr.Variable("reading", ["gross", "excess"]), join="exact")
+
+    @cached_property
+    def lives(self) -> xr.DataArray:
+        """Return the reached cohort's quantities (option, quantity, year, chain, draw) under both options."""
+        effect, option = self.scenario.effect, self.scenario.option
+        changes = [
+            self._change(effect.source, *part, self.scenario.adjustments)
+            for part in pathways.strengths(effect, option.years)
+        ]
+        return pathways.project(self._lived(self.usual), changes, self.reached, horizon=self.scenario.horizon)
+
+    def _avoided(self, scenario: Scenario) -> xr.DataArray:
+        """Present value of what the children reached avoid under other settings, without yearly costs."""
+        total = 0.0 * self.reached
+        for year, part in enumerate(pathways.strengths(scenario.effect, scenario.option.years)):
+            change = self._change(scenario.effect.source, *part, scenario.adjustments)
+            total = total - self._worth(change.assign_coords(year=change["year"].values + year))
+        return (total * self.reached).reset_coords(drop=True)
+
+    def _entering(self) -> xr.DataArray:
         """Children in need for the first time in the base year.
 
         A year's share of the children who are ever in need by eighteen, moved to the area by its episodes of
         need per child against England's: starts themselves count a child each time a case is opened.
         """
-        starts, children = (float(self.base[name].sum()) for name in ("children_in_need_starts", "population_0_17"))
-        local = float(stats["children_in_need_starts"]) * children / starts
+        base = self.desk.base
+        starts, children = (float(base[name].sum()) for name in ("children_in_need_starts", "population_0_17"))
+        local = float(self.stats["children_in_need_starts"]) * children / starts
         return self.draws["share_ever_in_need"] * local / pathways.CHILDHOOD_YEARS
 
-    def _whole(self, lives: xr.Dataset, adult: xr.DataArray) -> xr.DataArray:
-        """Quantities that are priced, those of adult life with them."""
-        return pathways.whole_lives(lives, adult, self.layers, quantities=self.quantities)
-
-    def _readings(self, quantity: xr.DataArray, others: xr.DataArray) -> xr.DataArray:
-        excess = pathways.excess(quantity, others, self.shares)
-        return xr.concat([quantity, excess], xr.Variable("reading", ["gross", "excess"]), join="exact")
-
-    def _lifetime(self, quantity: xr.DataArray, prices: xr.DataArray) -> xr.DataArray:
-        return costing.lifetime_cost(quantity, self.rows, prices, self.weights)
-
-    def _curve(
-        self, place: _Place, hazards: pathways.Hazards, usual: xr.Dataset, adult: xr.DataArray
-    ) -> tuple[xr.DataArray, xr.DataArray]:
+    def _curve(self) -> tuple[xr.DataArray, xr.DataArray]:
         """Lifetime cost avoided (source, multiple, component) as a year's early-help spend changes."""
-        scenario = self.scenario
-        today = float(place.stats["early_help_spend"] * place.stats["population_0_17"])
+        scenario, effect = self.scenario, self.scenario.effect
+        today = float(self.stats["early_help_spend"] * self.stats["population_0_17"])
         multiples = xr.DataArray(np.array(SPEND_MULTIPLES), dims="multiple", coords={"multiple": list(SPEND_MULTIPLES)})
-        reached = pathways.children_reached((multiples - 1.0) * today, self.draws, place.stats, scenario.option)
-        full = scenario.effect.replication * scenario.effect.take_up
-        unhelped = self._whole(usual, adult)
-        lasting = pathways.additional(scenario.adjustments).reindex(year=unhelped["year"], method="ffill")
-        parts = []
-        for source in SOURCES:
-            moved = pathways.with_effects(hazards, self.effects.sel(source=source, drop=True))
-            helped = pathways.per_child(
-                moved, strength=full, delivered=scenario.effect.take_up, rates=place.child, like=self.draws
-            )
-            saved = (unhelped - self._whole(helped, adult)) * lasting
-            parts.append(self._lifetime(saved, place.prices) * reached)
+        reached = pathways.children_reached((multiples - 1.0) * today, self.draws, self.stats, scenario.option)
+        full = effect.replication * effect.take_up, effect.take_up
+        parts = [-self._worth(self._change(source, *full, scenario.adjustments)) * reached for source in SOURCES]
         avoided = xr.concat(parts, xr.Variable("source", list(SOURCES)), coords="minimal", compat="override")
         return avoided.reset_coords(drop=True), multiples * today

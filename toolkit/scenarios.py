@@ -19,7 +19,11 @@ from toolkit.evidence import Register
 from toolkit.prices import real_rate, rebase
 from toolkit.schema import OUTCOMES, PRICE_BASE, InputError, data_folder
 
+SUFFIXES = (".yaml", ".yml")
 LONGEST_HORIZON = 70  # a child born in the third spending year turns 67 in year 69: no evidence goes further
+
+
+Number = Annotated[float, Field(strict=True)]  # strict: neither yes nor "12" is a number
 
 
 class _Frozen(BaseModel):
@@ -29,8 +33,8 @@ class _Frozen(BaseModel):
 class Option(_Frozen):
     """What is bought: pounds per child a year, for whom, and at what cost per family."""
 
-    spend_per_child: Annotated[float, Field(gt=0, le=1000)]
-    years: Annotated[int, Field(ge=1, le=10)]
+    spend_per_child: Annotated[float, Field(strict=True, gt=0, le=1000)]
+    years: Annotated[int, Field(strict=True, ge=1, le=10)]
     cut: bool = False
     cost_per_family: str = "troubled_family_intervention_cost"
     group: Literal["in_need", "care_edge"] = "in_need"
@@ -40,9 +44,9 @@ class Effect(_Frozen):
     """What the offer changes: the source of the effect and how it grows, fades and replicates."""
 
     source: Literal["trials", "panel", "combined", "judgement"] = "combined"
-    replication: Annotated[float, Field(ge=0, le=1)] = 0.5
-    take_up: Annotated[float, Field(ge=0, le=1)] = 1.0
-    ramp: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0.5, 1.0, 1.0)
+    replication: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.5
+    take_up: Annotated[float, Field(strict=True, ge=0, le=1)] = 1.0
+    ramp: tuple[Annotated[float, Field(strict=True, ge=0, le=1)], ...] = (0.5, 1.0, 1.0)
     fades: bool = True
     detection: bool = False
     family_group_conferencing: bool = False
@@ -51,20 +55,20 @@ class Effect(_Frozen):
 class Adjustments(_Frozen):
     """Green Book and Greater Manchester adjustments, each a share; the defaults leave the result alone."""
 
-    optimism_bias: Annotated[float, Field(ge=0, le=2)] = 0.0
-    deadweight: Annotated[float, Field(ge=0, le=1)] = 0.0
-    displacement: Annotated[float, Field(ge=0, le=1)] = 0.0
-    attribution: Annotated[float, Field(ge=0, le=1)] = 1.0
-    drop_off: Annotated[float, Field(ge=0, le=1)] = 0.0
+    optimism_bias: Annotated[float, Field(strict=True, ge=0, le=2)] = 0.0
+    deadweight: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
+    displacement: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
+    attribution: Annotated[float, Field(strict=True, ge=0, le=1)] = 1.0
+    drop_off: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
 
 
 class Override(_Frozen):
     """A figure of the user's own in place of a cited one; the reason is printed beside it."""
 
-    value: float
-    low: float | None = None
-    high: float | None = None
-    interval_level: Annotated[float, Field(gt=0, lt=1)] | None = None
+    value: Number
+    low: Number | None = None
+    high: Number | None = None
+    interval_level: Annotated[float, Field(strict=True, gt=0, lt=1)] | None = None
     price_year: str | None = None
     reason: Annotated[str, Field(min_length=5)]
 
@@ -87,8 +91,8 @@ class Scenario(_Frozen):
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=60)]
     title: Annotated[str, Field(max_length=120)]
     description: str = ""
-    first_year: int = 2025
-    horizon: Annotated[int, Field(ge=5)] = LONGEST_HORIZON
+    first_year: Annotated[int, Field(strict=True)] = 2025
+    horizon: Annotated[int, Field(strict=True, ge=5)] = LONGEST_HORIZON
     price_base: Annotated[str, Field(pattern=r"^\d{4}/\d{2}$")] = "2025/26"
     discount_schedule: str = "green_book_2026_standard"
     outcomes: tuple[str, ...] = OUTCOMES
@@ -97,9 +101,9 @@ class Scenario(_Frozen):
     effect: Effect = Effect()
     adjustments: Adjustments = Adjustments()
     overrides: Mapping[str, Override] = {}
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 20261122
-    draws: Annotated[int, Field(ge=25, le=5000)] = 1000
-    chains: Annotated[int, Field(ge=2, le=8)] = 4
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 20261122
+    draws: Annotated[int, Field(strict=True, ge=25, le=5000)] = 1000
+    chains: Annotated[int, Field(strict=True, ge=2, le=8)] = 4
 
     @model_validator(mode="after")
     def _stands_on_evidence(self) -> "Scenario":
@@ -107,9 +111,8 @@ class Scenario(_Frozen):
             raise ValueError(
                 f"horizon {self.horizon} is past the evidence, which ends at age 67: use {LONGEST_HORIZON} or less"
             )
-        unknown = sorted(set(self.outcomes) - set(OUTCOMES))
-        if unknown or not self.outcomes:
-            raise ValueError(f"outcomes {unknown or '[]'} are not known; choose from {list(OUTCOMES)}")
+        if not self.outcomes or not set(self.outcomes) <= set(OUTCOMES) or len(set(self.outcomes)) < len(self.outcomes):
+            raise ValueError(f"outcomes {list(self.outcomes)}: choose each once from {list(OUTCOMES)}")
         if f"{self.first_year}/{(self.first_year + 1) % 100:02d}" != self.price_base or self.price_base != PRICE_BASE:
             raise ValueError(
                 f"first_year and price_base are those of the statistics: {PRICE_BASE[:4]} and {PRICE_BASE}"
@@ -125,6 +128,18 @@ class Scenario(_Frozen):
         """Short SHA-256 of everything that can move a result (titles and descriptions cannot)."""
         content = self.model_dump(mode="json", exclude={"name", "title", "description"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML that refuses a key given twice, of which plain YAML keeps the last in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping whose keys are all different."""
+        keys = [key.value for key, _ in node.value]
+        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"key '{twice[0]}' is given twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def available(folder: Path | None = None) -> list[str]:
@@ -149,7 +164,7 @@ def change(scenario: Scenario, **changes: Any) -> Scenario:
 
 
 def _read(name: str, folder: Path, seen: tuple[str, ...] = ()) -> dict[str, Any]:
-    path = Path(name) if name.endswith((".yaml", ".yml")) else folder / "scenarios" / f"{name}.yaml"
+    path = Path(name) if name.endswith(SUFFIXES) else folder / "scenarios" / f"{name}.yaml"
     if not path.is_file():
         close = difflib.get_close_matches(name, available(folder), n=3)
         hint = f"did you mean {', '.join(close)}?" if close else f"shipped ones are {', '.join(available(folder))}."
@@ -157,13 +172,17 @@ def _read(name: str, folder: Path, seen: tuple[str, ...] = ()) -> dict[str, Any]
     if name in seen:
         raise InputError(f"{path}: based_on goes round in a circle ({' > '.join([*seen, name])}).")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as problem:
         raise InputError(f"{path}: not readable as YAML ({problem}). Mend: compare it with a shipped one.") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: a scenario is a mapping of keys to values. Mend: compare it with a shipped one.")
     base = content.pop("based_on", None)
-    return content if base is None else _merge(_read(str(base), folder, (*seen, name)), content)
+    if base is None:
+        return content
+    # A file beside this one is meant, wherever the command is run from.
+    beside = str(path.parent / str(base)) if str(base).endswith(SUFFIXES) else str(base)
+    return _merge(_read(beside, folder, (*seen, name)), content)
 
 
 def _merge(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,7 +208,8 @@ def _explain(error: Any, where: str) -> str:
         hint = f"did you mean '{close[0]}'?" if close else "see data/scenarios/family_help.yaml for every key."
         return f"scenario {where}: unknown key '{key}'. Mend: {hint}"
     what = error["msg"].removeprefix("Value error, ")
-    return f"scenario {where}: {key}: {what} (given: {str(error.get('input'))[:60]}). Mend: change or remove that line."
+    given = f" (given: {str(error.get('input'))[:60]})" if place and not isinstance(error.get("input"), Mapping) else ""
+    return f"scenario {where}: {key}: {what}{given}. Mend: change or remove that line."
 
 
 def _known_keys() -> list[str]:

@@ -14,7 +14,14 @@ PRICE_BASE = "2025/26"
 BUSINESS_AS_USUAL = "business_as_usual"
 INVESTMENT = "investment"
 
-INDICATORS = ("rereferrals", "first_time_entrants", "gcse_grade_4", "care_starts")
+INDICATORS = (
+    "rereferrals",
+    "first_time_entrants",
+    "gcse_grade_4",
+    "care_starts",
+    "protection_plan_starts",
+    "attainment_8",
+)
 EFFECT_OUTCOMES = ("repeat_referrals", "youth_justice", "gcse_attainment", "care")  # with an effect of their own
 OUTCOMES = (
     *EFFECT_OUTCOMES,

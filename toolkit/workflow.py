@@ -26,6 +26,8 @@ from toolkit.records import assemble, open_netcdf, write_netcdf
 from toolkit.scenarios import Scenario
 from toolkit.schema import SAMPLE_DIMS, InputError
 
+FITS_KEPT = 8  # in the cache
+
 
 @dataclass(frozen=True)
 class Run:
@@ -97,6 +99,7 @@ def run(
     result = _appraise(priced, scenario, draws)
     card = _card(fitted)
     tree = assemble(scenario, assumptions, fitted, draws, effects, priced, result, card, chosen, statistics)
+    tree.attrs["deflators"] = register.deflators.to_json()
     clock.lap("appraise")
     return Run(tree, scenario, assumptions, card, register.excluded, clock.laps)
 
@@ -198,7 +201,15 @@ def fit(
     fitted["posterior"] = fitted["posterior"].to_dataset().assign(baseline_rate=base, baseline_national=national)
     fitted.attrs["report_card"] = models.diagnose(fitted).to_json(orient="records")
     write_netcdf(fitted, path)
+    _prune(cache)
     return fitted
+
+
+def _prune(cache: Path) -> None:
+    """Keep the latest fits only: each is some tens of megabytes."""
+    kept = sorted(cache.glob("outcomes-*.nc"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in kept[FITS_KEPT:]:
+        path.unlink()
 
 
 def _check_writable(folder: Path) -> None:
@@ -345,7 +356,8 @@ def reached_share(statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset,
 
 def _key(*parts: object) -> str:
     """Short hash of inputs, with the versions that could change a fit."""
-    digest = hashlib.sha256(importlib.metadata.version("pymc").encode() + _code_digest())
+    versions = " ".join(importlib.metadata.version(name) for name in ("pymc", "pytensor", "nutpie", "arviz"))
+    digest = hashlib.sha256(versions.encode() + _code_digest())
     for part in parts:
         if isinstance(part, xr.Dataset):
             for name in sorted(map(str, part.variables)):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from toolkit import appraisal, evidence, workflow
+from tests.conftest import LEEDS
+from toolkit import appraisal, evidence, scenarios, workflow
+from toolkit.report import quantities as q
 from toolkit.schema import InputError
 
 pytestmark = pytest.mark.fit
@@ -46,6 +48,48 @@ def test_the_bridge_of_a_run_adds_up(small_run: workflow.Run, price) -> None:
     parts = found["contribution"].isel(step=slice(0, -1)).sum("step")
     np.testing.assert_allclose(parts, found["contribution"].sel(step="adjusted"), rtol=1e-9)
     assert (found["contribution"].sel(step="optimism_bias") < 0).all()
+
+
+def test_the_reports_bridge_is_the_one_that_pricing_again_gives(
+    small_run: workflow.Run, fit_cache, dozen: xr.Dataset, register: evidence.Register
+) -> None:
+    """Every adjustment at work, and what the run kept of itself against pricing each step anew."""
+    values = {"take_up": 0.9, "drop_off": 0.1, "attribution": 0.9, "deadweight": 0.2, "displacement": 0.1}
+    effect = {"take_up": values.pop("take_up")}
+    scenario = scenarios.change(
+        small_run.scenario, effect=effect, adjustments={**values, "optimism_bias": 0.41}, horizon=40
+    )
+    adjusted = workflow.run(scenario, areas=["E06000017"], cache=fit_cache, statistics=dozen)
+    ours = q.bridge(adjusted)
+    order = {str(n): float(v) for n, v in zip(ours["step"].values[1:-1], ours["value"].values[1:-1], strict=True)}
+    assert list(order) == [
+        "replication", "take_up", "drop_off", "attribution", "deadweight", "displacement", "optimism_bias",
+    ]  # fmt: skip
+    price = partial(workflow.reprice, adjusted, statistics=dozen, register=register)
+    theirs = appraisal.bridge(price, order)
+    one = ours["contribution"].transpose(*theirs["contribution"].dims)
+    np.testing.assert_allclose(one, theirs["contribution"], rtol=2e-3, atol=20.0)
+
+
+def test_a_bridge_where_nothing_is_due_to_the_programme(small_run: workflow.Run, fit_cache, dozen: xr.Dataset) -> None:
+    scenario = scenarios.change(small_run.scenario, adjustments={"attribution": 0.0})
+    none = q.bridge(workflow.run(scenario, areas=[LEEDS, "E06000017"], cache=fit_cache, statistics=dozen))
+    before, npsv = none["result"].sel(step="drop_off"), small_run.tree["appraisal"]["npsv"]
+    np.testing.assert_allclose(before, npsv.transpose(*before.dims), rtol=1e-3, atol=50.0)
+    np.testing.assert_allclose(none["result"].sel(step="adjusted"), none["result"].sel(step="attribution"), rtol=1e-6)
+
+
+@pytest.mark.parametrize("group", ["in_need", "care_edge"])
+def test_full_replication_is_priced_and_not_scaled(
+    small_run: workflow.Run, fit_cache, dozen: xr.Dataset, register: evidence.Register, group: str
+) -> None:
+    scenario = scenarios.change(small_run.scenario, option={"group": group}, effect={"detection": group == "in_need"})
+    finished = workflow.run(scenario, areas=["E06000017"], cache=fit_cache, statistics=dozen)
+    full = q.replicated(finished)
+    assert full is not None
+    theirs = workflow.reprice(finished, {"replication": 1.0}, statistics=dozen, register=register)
+    ours = (full - finished.tree["appraisal"]["programme_cost"]).transpose(*theirs.dims)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=50.0)
 
 
 def test_an_impossible_adjustment_is_refused(price) -> None:

@@ -70,9 +70,12 @@ def test_a_preset_says_only_what_differs() -> None:
         ("based_on: family_help\nhorizon: 90", "past the evidence"),
         ("based_on: family_help\neffect: {source: trails}", "effect.source"),
         ("based_on: family_help\neffect: {ramp: [1.0]}", "one share for each spending year"),
+        ("based_on: family_help\noutcomes: [care, care]", "choose each once"),
+        ("based_on: family_help\noption: {spend_per_child: yes}", "valid number .given: True"),
+        ("based_on: family_help\noption: {years: 2, years: 3}", "'years' is given twice"),
         ("based_on: family_help\noutcomes: [care, gambling]", "gambling"),
         ("based_on: famly_help", "did you mean family_help"),
-        ("based_on: mine.yaml", "no such file"),
+        ("based_on: theirs.yaml", "no such file"),
         ("- 1\n- 2", "mapping of keys"),
         ("a: [", "not readable as YAML"),
         (
@@ -89,6 +92,15 @@ def test_a_preset_says_only_what_differs() -> None:
 def test_bad_files_are_refused_with_the_mending_step(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         scenarios.load(write(tmp_path, text))
+
+
+def test_based_on_names_a_file_beside_the_one_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "ours"
+    folder.mkdir()
+    (folder / "first.yaml").write_text("based_on: family_help\nname: first\nhorizon: 30", encoding="utf-8")
+    (folder / "second.yaml").write_text("based_on: first.yaml\nname: second", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert scenarios.load("ours/second.yaml").horizon == 30
 
 
 def test_based_on_in_a_circle_is_refused(tmp_path: Path) -> None:

@@ -215,7 +215,7 @@ def _cashable_share(costs: xr.DataArray, shares: Mapping[str, Share]) -> xr.Data
     spending = (costs["outcome"] == PROGRAMME).values
     grades = np.where(spending, "cashable", costs["cashability"].values.astype(object))
     missing = set(grades.tolist()) - set(known)
-    if missing or not all(np.all((0 <= np.asarray(share)) & (np.asarray(share) <= 1)) for share in known.values()):
+    if missing or not all(np.all((np.asarray(share) >= 0) & (np.asarray(share) <= 1)) for share in known.values()):
         raise InputError(
             f"cashability: no share between 0 and 1 for {sorted(missing) or sorted(known)}. "
             f"Mend: pass cashable_shares, for example {{'partly_cashable': 0.5}}."

@@ -20,6 +20,7 @@ type Price = Callable[[dict[str, float]], xr.DataArray]
 # not seen at its source, so they act only if somebody gives them: benefits -0.10 and costs +0.10, say.
 NEUTRAL = {
     "replication": 1.0,
+    "take_up": 1.0,
     "attribution": 1.0,
     "deadweight": 0.0,
     "displacement": 0.0,
@@ -28,7 +29,7 @@ NEUTRAL = {
     "confidence_benefit": 0.0,
     "confidence_cost": 0.0,
 }
-START, END = "unadjusted", "adjusted"
+START, END = "unadjusted", "adjusted"  # what the first and the last step of a bridge are called
 
 
 def bridge(price: Price, adjustments: Mapping[str, float], *, neutral: Mapping[str, float] = NEUTRAL) -> xr.Dataset:

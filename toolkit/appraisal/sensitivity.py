@@ -33,12 +33,19 @@ def tornado(answer: xr.DataArray, parameters: xr.Dataset, *, level: float = DEFA
     -------
     xr.Dataset, dims (parameter)
         ``lower_value``, ``upper_value`` of the parameter; ``at_lower``, ``at_upper`` of the answer;
-        ``swing``, their absolute difference; ``expected`` of the answer over all draws.
+        ``swing``, their absolute difference; ``expected`` of the answer over all draws; ``noise_floor``, the
+        swing that nineteen in twenty shuffled parameters stay below: what lies under it may be nothing.
     """
     names, columns, response = _read(answer, parameters)
     tails = [(1 - level) / 2, (1 + level) / 2]
     ends = np.quantile(columns, tails, axis=0).T
     at = np.array([_curve(columns[:, [place]], response, ends[place]) for place in range(len(names))])
+    generator = np.random.default_rng(0)
+    shuffled = [
+        _curve(columns[:, [place]], response[generator.permutation(len(response))], ends[place])
+        for place in list(range(len(names))) * max(2, 20 // len(names))
+    ]
+    floor = float(np.quantile(np.ptp(shuffled, axis=1), 0.95))
     table = xr.Dataset(
         {
             "lower_value": ("parameter", ends[:, 0]),
@@ -47,6 +54,7 @@ def tornado(answer: xr.DataArray, parameters: xr.Dataset, *, level: float = DEFA
             "at_upper": ("parameter", at[:, 1], answer.attrs),
             "swing": ("parameter", abs(at[:, 1] - at[:, 0]), answer.attrs),
             "expected": float(response.mean()),
+            "noise_floor": ((), floor, answer.attrs),
         },
         coords={"parameter": names},
         attrs={"level": level},

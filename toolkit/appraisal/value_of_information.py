@@ -29,6 +29,7 @@ def evppi(
     of: Sequence[str | Sequence[str]] | None = None,
     method: Method = "spline",
     seed: int = 0,
+    progress: Callable[[float], None] | None = None,
 ) -> xr.Dataset:
     """Return the expected value of learning each set of parameters exactly.
 
@@ -44,6 +45,8 @@ def evppi(
         "spline" (natural cubic splines with products of pairs) or "gp" (sparse Gaussian process).
     seed
         Of the shuffles that make the noise floor.
+    progress
+        Called with the share of the sets that is done.
 
     Returns
     -------
@@ -75,9 +78,12 @@ def evppi(
         raise InputError("evppi: no parameters. Mend: give at least one variable, or name sets in of=.")
     stacked = _stacked(net_benefit)
     ceiling = _gain(stacked)
-    parts = [
-        _information(stacked, parameter_columns(net_benefit, parameters, one), method=method, seed=seed) for one in sets
-    ]
+    parts = []
+    for done, one in enumerate(sets, start=1):
+        columns = parameter_columns(net_benefit, parameters, one)
+        parts.append(_information(stacked, columns, method=method, seed=seed))
+        if progress is not None:
+            progress(done / len(sets))
     _warn_if_few(stacked, max(part["standard_error"].max() for part in parts))
     values = _nested([np.clip(part["value"], 0, ceiling) for part in parts], sets)
     return _information_table(net_benefit, sets, values, parts, ceiling, method=method)

@@ -27,7 +27,13 @@ SOURCES = {
     "first_time_entrants": ("fte_youth_justice_rate_per_100k", 2015, 2024, "-"),
     "gcse_grade_4": ("eng_maths_grade4_cino_pct", 2017, 2025, "c"),
     "care_starts": ("cla_starts", 2011, 2025, "c"),
+    "protection_plan_starts": ("cpp_starts", 2013, 2025, "c"),
+    # All pupils, first to last year of grades 9 to 1: the score before counted points otherwise.
+    "attainment_8": ("attainment8_all", 2017, 2025, "-"),
 }
+OF_CHILDREN = ("care_starts", "protection_plan_starts")  # out of all children, of whom we have the latest estimates
+MOST_POINTS = 90  # of a pupil's Attainment 8
+YEARS_OF_CHILDHOOD = 18
 COUNTS = {
     "children_in_need": "cin_at_31_march",
     "children_in_need_starts": "cin_starts",
@@ -43,12 +49,19 @@ RETURN_MISSING_FROM = 25.0
 NOT_FITTED = ("E06000053", "E09000001")  # Isles of Scilly, City of London: few children, extreme spend
 
 DESCRIPTIONS = {  # variable: units, stock or flow, what is NaN and why
-    "events_lower": ("events", "sum", "NaN: nothing known; exact if equal to events_upper"),
-    "events_upper": ("events", "sum", "NaN: nothing known; exact if equal to events_lower"),
-    "exposure": ("persons or referrals", "point", "what events are counted out of; NaN: nothing known"),
+    "events_lower": ("events or points", "sum", "NaN: nothing known; exact if equal to events_upper"),
+    "events_upper": ("events or points", "sum", "NaN: nothing known; exact if equal to events_lower"),
+    "exposure": ("persons or referrals", "point", "what events are counted or points summed over; NaN: nothing known"),
     "observed": ("1", "point", "False where nothing is known"),
     "early_help_spend": ("GBP per child", "sum", "NaN: 13 areas 2010, Dorset to 2015, 3 returns 2024-25"),
     "child_low_income": ("1", "mean", "under 16; NaN: before 2015, Leicestershire 2015 (error)"),
+    "caseload": (
+        "cases per social worker",
+        "point (30 September)",
+        "NaN: before 2018, authorities that report jointly",
+    ),
+    "agency_share": ("1", "point (30 September)", "of social workers; NaN: as caseload"),
+    "ofsted_judgement": ("1", "point (31 March)", "1 inadequate to 4 outstanding, the last, or before it the first"),
     "care_week_price": ("GBP per week", "mean", "NaN: before 2016, Scilly, Cumbria 2024, 2 returns 2025"),
     "children_in_need": ("persons", "point (31 March)", "NaN: no return, or withheld"),
     "children_in_need_starts": ("persons", "sum", "NaN: no return, or withheld"),
@@ -57,7 +70,16 @@ DESCRIPTIONS = {  # variable: units, stock or flow, what is NaN and why
     "population_0_17": ("persons", "point (mid-year before)", "mid-2012 up to 2012, for spend too"),
     "population_10_17": ("persons", "point (mid-year before)", "NaN: to 2012, Dorset to 2019"),
 }
-PANELS = ("context", "education", "looked_after", "referrals_and_need", "spending", "youth_justice")
+PANELS = (
+    "context",
+    "education",
+    "looked_after",
+    "protection_plans",
+    "referrals_and_need",
+    "spending",
+    "workforce_and_inspection",
+    "youth_justice",
+)
 
 
 def load_statistics(folder: Path | None = None) -> xr.Dataset:
@@ -262,6 +284,8 @@ def _children(panel: Frame, reference: Frame, folder: Path | None) -> dict[str, 
 def _indicator_cells(panel: Frame, reference: Frame, indicator: str, population: Frame) -> xr.Dataset:
     measure, first, last, marker = SOURCES[indicator]
     years = range(first, last + 1)
+    if indicator == "attainment_8":
+        return _points(_wide(panel, measure, years=years), panel, reference, population)
     hidden = _wide(panel, measure, "marker", years) == marker
     exposure = _wide(panel, measure, "denominator", years)
     events, kept, limit = _wide(panel, measure, "numerator", years), hidden, HIDDEN_UP_TO
@@ -270,19 +294,28 @@ def _indicator_cells(panel: Frame, reference: Frame, indicator: str, population:
         events, limit = (rate * exposure / 100_000).round(), HIDDEN_ENTRANTS_UP_TO
         hidden &= rate.isna()
         kept = hidden & (_expected(rate, exposure) < RETURN_MISSING_FROM)
-    if indicator == "care_starts":  # the source's own population has older vintages and gaps: replaced below
+    if indicator in OF_CHILDREN:  # the source's own population has older vintages and gaps: replaced below
         exposure = exposure.fillna(1.0)
     known = (events.notna() | kept) & exposure.notna()
     lower, upper, exposure = (
         _merge(part.where(known), reference).reindex(columns=YEARS)
         for part in (events.mask(kept, 0.0), events.mask(kept, limit), exposure)
     )
-    if indicator == "care_starts":
+    if indicator in OF_CHILDREN:
         exposure = population.where(lower.notna())
     parts = {"events_lower": lower, "events_upper": upper.clip(upper=exposure), "exposure": exposure}
     intervals, blanks = int((kept & known).to_numpy().sum()), int((hidden & ~known).to_numpy().sum())
     counts = {f"{indicator}_hidden_as_interval": intervals, f"{indicator}_hidden_unobserved": blanks}
     return xr.Dataset({name: _array(frame) for name, frame in parts.items()}, attrs=counts)
+
+
+def _points(mean: Frame, panel: Frame, reference: Frame, population: Frame) -> xr.Dataset:
+    """Return total points and pupils of the year group, of a mean that is published without its number of pupils."""
+    mean = _mean(mean.reindex(columns=YEARS), _wide(panel, "population_0_17"), reference)
+    pupils = (population / YEARS_OF_CHILDHOOD).where(mean.notna())
+    parts = {"events_lower": mean * pupils, "events_upper": mean * pupils, "exposure": pupils}
+    hidden = {"attainment_8_hidden_as_interval": 0, "attainment_8_hidden_unobserved": 0}
+    return xr.Dataset({name: _array(frame) for name, frame in parts.items()}, attrs=hidden)
 
 
 def _refiled(rate: Frame, reference: Frame) -> Frame:
@@ -310,9 +343,19 @@ def _covariates(panel: Frame, reference: Frame, population: Frame, folder: Path 
     # A share of nought (Leicestershire 2015) is an error of the source: the next lowest is 4.5 per cent.
     low_income = _wide(panel, "child_relative_low_income_u16_pct").replace(0.0, np.nan) / 100
     weekly = _wide(panel, "unit_cost_cla_weekly")
+    children = _wide(panel, "population_0_17")
+    # The census of social workers is of the September within the financial year.
+    censuses = [year - 1 for year in YEARS]
+    caseload, agency = (
+        _wide(panel, measure, years=censuses).set_axis(YEARS, axis=1) for measure in ("sw_caseload", "sw_agency_pct")
+    )
+    judged = _wide(panel, "ofsted_ilacs_overall").ffill(axis=1).bfill(axis=1)
     return {
         "early_help_spend": spend * np.array(real) / population,
-        "child_low_income": _mean(low_income, _wide(panel, "population_0_17"), reference),
+        "child_low_income": _mean(low_income, children, reference),
+        "caseload": _mean(caseload, children, reference),
+        "agency_share": _mean(agency / 100, children, reference),
+        "ofsted_judgement": _mean(judged, children, reference),
         "care_week_price": _mean(weekly, _wide(panel, "cla_at_31_march"), reference),
         **{name: _merge(_wide(panel, measure), reference) for name, measure in COUNTS.items()},
     }
@@ -341,8 +384,11 @@ def _coordinates(reference: Frame) -> dict[str, Any]:
 
 def _checked(statistics: xr.Dataset) -> xr.Dataset:
     lower, upper, exposure = (statistics[name] for name in ("events_lower", "events_upper", "exposure"))
-    wrong = ((lower < 0) | (lower > upper) | (upper > exposure) | (exposure <= 0)).to_series()
+    most = exposure * xr.where(statistics["indicator"] == "attainment_8", MOST_POINTS, 1)
+    wrong = ((lower < 0) | (lower > upper) | (upper > most) | (exposure <= 0)).to_series()
     if wrong.any():
         cells = wrong.index[wrong].tolist()[:3]
-        raise InputError(f"data/statistics: events outside 0 to exposure in {cells}. Mend: correct the rows.")
+        raise InputError(
+            f"data/statistics: events outside 0 to the most there can be in {cells}. Mend: correct the rows."
+        )
     return statistics

@@ -11,10 +11,11 @@ import xarray as xr
 from scipy.special import expit, logit
 
 from toolkit import evidence
-from toolkit.models.check import SIZES, Array, cells_of, check, covered, hidden_up_to, on_link, sizes_of, thinned
+from toolkit.models.check import SIZES, Array, cells_of, check, covered, hidden_up_to, sizes_of, thinned
 from toolkit.models.diagnose import diagnose, passed
 from toolkit.models.fit import fit
-from toolkit.models.likelihoods import simulate
+from toolkit.models.forecast import predictor
+from toolkit.models.likelihoods import MEAN, simulate
 from toolkit.models.outcomes import outcomes
 from toolkit.models.priors import load_priors, setting
 from toolkit.schema import INDICATORS, InputError, data_folder
@@ -56,7 +57,7 @@ def backtest(
 ) -> pd.DataFrame:
     """Fit to the years up to one, forecast the later ones, and score the forecasts against naive ones.
 
-    The naive forecasts, on the logit scale of (events + 1/2) / (exposure + 1): an area's last value; its mean;
+    The naive forecasts, on the logit scale of (events + 1/2) / (exposure + 1) or the log of a mean: an area's last value; its mean;
     a straight line through the national means, plus the area's mean distance from them. Each is spread by its own
     past errors at the same horizon, in areas of the same third by size, of either sign, found by forecasting within
     the years up to ``last_year`` in the same way. Years that the table of priors sets free (grades given by
@@ -126,14 +127,18 @@ def compare(
         past = past[~past["data_year"].between(*free)]
         later = later[later["area"].isin(past["area"])].reset_index(drop=True)
         later["size"] = later["area"].map(sizes_of(past))
-        forecasts = {"model": forecast(posterior, str(name), later, random=random), **_naive(past, later, last_year)}
+        family = int(design["likelihood"].sel(indicator=name))
+        forecasts = {
+            "model": counts_ahead(posterior, str(name), later, random=random),
+            **_naive(past, later, last_year, family),
+        }
         parts.append(_scores(later, forecasts, hidden_up_to(cells)).assign(indicator=name))
     scored = pd.concat(parts, ignore_index=True).assign(last_year=last_year)
     return scored[["indicator", *scored.columns.drop("indicator")]]
 
 
-def forecast(posterior: xr.DataTree, indicator: str, cells: pd.DataFrame, *, random: np.random.Generator) -> Array:
-    """Draw counts of later years (draw, cell): the last year's rates, moved by the random walk of the national level.
+def counts_ahead(posterior: xr.DataTree, indicator: str, cells: pd.DataFrame, *, random: np.random.Generator) -> Array:
+    """Draw counts of later years (draw, cell) from the forecast rates.
 
     Parameters
     ----------
@@ -151,23 +156,17 @@ def forecast(posterior: xr.DataTree, indicator: str, cells: pd.DataFrame, *, ran
     InputError
         If a cell's year is not after the last year of the fit.
     """
-    family = int(posterior["constant_data"]["likelihood"].sel(indicator=indicator))
-    parameters = thinned(posterior, DRAWS).sel(indicator=indicator)
-    rates = parameters["area_rate"].dropna("data_year", how="all").isel(data_year=-1)
-    ahead = cells["data_year"].to_numpy() - int(rates["data_year"])
-    if ahead.min() < 1:
-        raise InputError(
-            f"forecast: {indicator} was fitted up to {int(rates['data_year'])}. Mend: ask for later years."
-        )
-    step_sd, dispersion = (parameters[name].values.astype(float)[:, None] for name in ("year_sd", "dispersion"))
-    walk = (step_sd * random.normal(size=(len(step_sd), ahead.max()))).cumsum(axis=1)
-    last = rates.sel(area=cells["area"].to_numpy()).transpose("sample", "area").values.astype(float)
-    eta = on_link(last, family) + walk[:, ahead - 1]
-    return simulate(eta, -2 * np.log(dispersion), cells["exposure"].to_numpy(), np.array(family), rng=random)
+    design, parameters = posterior["constant_data"].to_dataset(), thinned(posterior, DRAWS)
+    eta = predictor(parameters, design, indicator, sorted(set(cells["data_year"])), random=random)
+    at = {dim: xr.DataArray(cells[dim].to_numpy(), dims="cell") for dim in ("area", "data_year")}
+    log_size = -2 * np.log(parameters["dispersion"].sel(indicator=indicator).values.astype(float))[:, None]
+    family = np.array(int(design["likelihood"].sel(indicator=indicator)))
+    found = eta.sel(at).transpose("sample", "cell").values
+    return simulate(found, log_size, cells["exposure"].to_numpy(), family, rng=random)
 
 
-def _naive(past: pd.DataFrame, later: pd.DataFrame, last_year: int) -> dict[str, Array]:
-    history = _on_logit_scale(past)
+def _naive(past: pd.DataFrame, later: pd.DataFrame, last_year: int, family: int) -> dict[str, Array]:
+    history = _on_scale(past, family)
     rules: dict[str, tuple[Rule, int]] = {
         "last_value": (_last, 1),
         "area_mean": (_mean, 2),
@@ -184,14 +183,21 @@ def _naive(past: pd.DataFrame, later: pd.DataFrame, last_year: int) -> dict[str,
                 chosen = ((horizons == horizon) & (later["size"] == size)).to_numpy()
                 centre[chosen] = expected[later.loc[chosen, "area"]]
                 spread[:, chosen] = _spread(errors[errors["size"] == size], horizon)[:, None]
-        made[name] = (expit(centre + spread) * (exposure + 1) - 0.5).round().clip(0, exposure)
+        made[name] = _off_scale(centre + spread, exposure, family)
     return made
 
 
-def _on_logit_scale(cells: pd.DataFrame) -> pd.DataFrame:
+def _on_scale(cells: pd.DataFrame, family: int) -> pd.DataFrame:
+    """Return areas by years on the scale of naive forecasts."""
     middle = (cells["lower"] + cells["upper"]) / 2
-    scaled = cells.assign(level=logit((middle + 0.5) / (cells["exposure"] + 1)))
-    return scaled.pivot(index="area", columns="data_year", values="level")
+    level = np.log(middle / cells["exposure"]) if family == MEAN else logit((middle + 0.5) / (cells["exposure"] + 1))
+    return cells.assign(level=level).pivot(index="area", columns="data_year", values="level")
+
+
+def _off_scale(level: Array, exposure: Array, family: int) -> Array:
+    if family == MEAN:
+        return np.asarray(np.exp(level) * exposure)
+    return np.asarray((expit(level) * (exposure + 1) - 0.5).round().clip(0, exposure))
 
 
 def _last(history: pd.DataFrame, year: int) -> Any:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import logit
 
-from toolkit.models.likelihoods import BETA_BINOMIAL, UNOBSERVED, cell_log_probabilities, simulate
+from toolkit.models.likelihoods import BETA_BINOMIAL, MEAN, UNOBSERVED, cell_log_probabilities, simulate
 from toolkit.schema import InputError, aligned
 
 SIZES = ("small", "middle", "large")
@@ -112,7 +112,7 @@ def _checks(cells: pd.DataFrame, parameters: xr.Dataset, family: int, random: An
     rate = parameters["area_rate"].sel(where).values.astype(float)
     log_size = -2 * np.log(parameters["dispersion"].values.astype(float))[:, None]
     lower, upper, exposure = (cells[name].to_numpy() for name in ("lower", "upper", "exposure"))
-    eta = on_link(rate, family)
+    eta = logit(rate) if family == BETA_BINOMIAL else np.log(rate)
     replicated = simulate(eta, log_size, exposure, np.array(family), rng=random)
     weights, unreliable = _left_out(eta, log_size, lower, upper, exposure, family)
     below, upto = ((weights * side).sum(axis=0) for side in (replicated < lower, replicated <= upper))
@@ -123,7 +123,7 @@ def _checks(cells: pd.DataFrame, parameters: xr.Dataset, family: int, random: An
         for row in _uniform(below[chosen], upto[chosen], pit[chosen]):
             yield {"size": size, **row, "cells": int(chosen.sum())}
     mean = exposure * rate
-    variance = mean * _over_dispersion(rate, mean, np.exp(log_size), exposure, family)
+    variance = _variance(rate, mean, np.exp(log_size), exposure, family)
     for row in _discrepancies(cells, replicated, mean, variance):
         yield {"size": "all", **row, "cells": len(cells)}
     yield {
@@ -137,22 +137,19 @@ def _row(name: str, value: float, low: float, high: float) -> dict[str, Any]:
     return {"check": name, "value": float(value), "expected_low": float(low), "expected_high": float(high)}
 
 
-def on_link(rate: Array, family: int) -> Array:
-    """Return the logit of shares, the log of rates."""
-    return np.asarray(logit(rate) if family == BETA_BINOMIAL else np.log(rate))
-
-
-def _over_dispersion(rate: Array, mean: Array, concentration: Array, exposure: Array, family: int) -> Array:
-    """Return the variance of a count over its mean."""
+def _variance(rate: Array, mean: Array, concentration: Array, exposure: Array, family: int) -> Array:
+    """Return the variance of a count or total; of a mean's, that of its logarithm's normal error to first order."""
     if family == BETA_BINOMIAL:
-        return np.asarray((1 - rate) * (1 + (exposure - 1) / (concentration + 1)))
-    return np.asarray(1 + mean / concentration)
+        return np.asarray(mean * (1 - rate) * (1 + (exposure - 1) / (concentration + 1)))
+    if family == MEAN:
+        return np.asarray(mean**2 / (concentration * exposure))
+    return np.asarray(mean * (1 + mean / concentration))
 
 
 def _left_out(eta: Array, log_size: Array, *known: Any) -> tuple[Array, int]:
     """Return weights (sample, cell) that leave each cell out of its own prediction, and how many are unreliable."""
     lower, upper, exposure, family = (np.broadcast_to(part, eta.shape)[:, :, None].copy() for part in known)
-    log_p = cell_log_probabilities(eta[:, :, None], log_size[:, :, None], lower, upper, exposure, family)[0]
+    log_p = cell_log_probabilities(eta[:, :, None], log_size[:, :, None], lower, upper, exposure, family)
     held = xr.Dataset({"events": (("chain", "draw", "cell"), log_p[None, :, :, 0])})
     with warnings.catch_warnings():  # that some weights are unreliable is reported as a check
         warnings.filterwarnings("ignore", "Estimated shape parameter of Pareto", UserWarning)

@@ -7,14 +7,16 @@ import pandas as pd
 import xarray as xr
 
 from toolkit.evidence.statistics import lagged_log_spend
-from toolkit.models.likelihoods import FAMILIES, UNOBSERVED
-from toolkit.models.priors import TABLE, row_of
+from toolkit.models.likelihoods import FAMILIES, UNOBSERVED, normal_approximation
+from toolkit.models.priors import TABLE, row_of, setting
 from toolkit.schema import InputError
 
 LOW_INCOME_STEP = 0.1  # coefficients on low income are per ten percentage points
 
 
-def design_of(statistics: xr.Dataset, indicators: Sequence[str], table: pd.DataFrame) -> xr.Dataset:
+def design_of(
+    statistics: xr.Dataset, indicators: Sequence[str], table: pd.DataFrame, covariates: Sequence[str] = ()
+) -> xr.Dataset:
     """Assemble what the model conditions on, for all areas, fitted or only predicted.
 
     Parameters
@@ -25,6 +27,8 @@ def design_of(statistics: xr.Dataset, indicators: Sequence[str], table: pd.DataF
         The rates to model.
     table
         Priors of the outcome model, whose ``likelihood`` rows name each indicator's family.
+    covariates
+        Further variables (area, data_year) of the statistics to condition on.
 
     Returns
     -------
@@ -33,7 +37,10 @@ def design_of(statistics: xr.Dataset, indicators: Sequence[str], table: pd.DataF
         nought where a cell does not enter; ``in_window`` (indicator, data_year); ``spend_within`` and
         ``low_income_within`` (indicator, area, data_year), net of the means of the area and the year;
         ``spend_between`` and ``low_income_between`` (indicator, area), about the mean of the fitted areas;
-        their yearly means (indicator, data_year); ``region_index`` (area).
+        their yearly means (indicator, data_year); ``free_variance`` (indicator, data_year), of a year about the
+        walk; ``response``, ``chance``, ``extra`` (indicator, area, data_year), the normal approximation to the
+        counts that the coordinates of the area-year deviations follow; ``area_response``, ``area_chance``,
+        ``area_extra`` (indicator, area), their means over the ``area_years`` years known; ``region_index`` (area).
 
     Raises
     ------
@@ -56,9 +63,32 @@ def design_of(statistics: xr.Dataset, indicators: Sequence[str], table: pd.DataF
     ).isel(data_year=slice(int(np.argmax(years.values)), len(years) - int(np.argmax(years.values[::-1]))))
     for name, values in (("spend", spend), ("low_income", low_income)):
         design = design.assign(_centred(name, values.sel(data_year=design["data_year"]), design))
+    design = _with_covariates(design, statistics, covariates)
     enters = design["family"] != UNOBSERVED
     blank = {"events_lower": 0.0, "events_upper": 0.0, "exposure": 1.0}
-    return _with_regions(design.assign({name: design[name].where(enters, fill) for name, fill in blank.items()}))
+    design = design.assign({name: design[name].where(enters, fill) for name, fill in blank.items()})
+    return _with_regions(_with_approximation(design.assign(free_variance=_free_variance(design, table))))
+
+
+def _free_variance(design: xr.Dataset, table: pd.DataFrame) -> xr.DataArray:
+    """Return the variance of each year about the national walk, in squared steps: grading by teachers stood apart."""
+    variance = xr.zeros_like(design["in_window"], dtype=float)
+    for name in design["indicator"].values:
+        if (free := setting("year_free", table, "years", indicator=name)) is not None:
+            inside = (design["data_year"] >= free[0]) & (design["data_year"] <= free[1])
+            variance.loc[{"indicator": name}] = inside * setting("year_free_ratio", table, "fixed") ** 2
+    return variance
+
+
+def _with_approximation(design: xr.Dataset) -> xr.Dataset:
+    counts = (design[name].values for name in ("events_lower", "events_upper", "exposure", "family"))
+    parts = zip(("response", "chance", "extra"), normal_approximation(*counts), strict=True)
+    design = design.assign({name: (design["family"].dims, values) for name, values in parts})
+    known = np.isfinite(design["chance"])
+    means = {name: design[name].where(known).mean("data_year") for name in ("response", "chance", "extra")}
+    # An area without counts: infinite variance over one year.
+    filled = {f"area_{name}": mean.fillna(np.inf if name == "chance" else 0.0) for name, mean in means.items()}
+    return design.assign(filled | {"area_years": known.sum("data_year").clip(1)})
 
 
 def _cells(statistics: xr.Dataset, indicators: Sequence[str]) -> xr.Dataset:
@@ -141,6 +171,30 @@ def _centred(name: str, values: xr.DataArray, design: xr.Dataset) -> dict[str, x
         f"{name}_year_mean": yearly.transpose("indicator", "data_year"),
     }
     return {key: part.reset_coords(drop=True) for key, part in parts.items()}
+
+
+def _with_covariates(design: xr.Dataset, statistics: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
+    """Add ``covariate_within`` and ``covariate_between``, over a dim ``covariate``, in standard deviations.
+
+    A cell with a gap still enters, with the nearest year's value or none of its own: these covariates have gaps that
+    the outcomes have not.
+    """
+    known = sorted(str(name) for name, values in statistics.items() if values.dims == ("area", "data_year"))
+    wrong = [name for name in names if name not in known]
+    if wrong or len(set(names)) < len(names):
+        raise InputError(
+            f"covariates {list(names)}: {wrong or 'one is'} unknown or repeated. Mend: choose from {known}."
+        )
+    parts = []
+    for name in names:
+        values = statistics[name].sel(data_year=design["data_year"]).reset_coords(drop=True)
+        inside = values.where(design["fitted"].reset_coords(drop=True))
+        if not float(inside.std()) > 0:
+            raise InputError(f"statistics {name}: does not vary or is NaN in all fitted areas. Mend: leave it out.")
+        split = _centred("covariate", (values - inside.mean()) / inside.std(), design)
+        parts.append(xr.Dataset({key: split[key] for key in ("covariate_within", "covariate_between")}))
+    index = pd.Index(list(names), name="covariate", dtype=object)
+    return design.assign(xr.concat(parts, index)) if parts else design.assign_coords(covariate=index)
 
 
 def _carried(values: xr.DataArray) -> xr.DataArray:

@@ -1,9 +1,10 @@
 """Log-probabilities of counts that are known exactly or only to an interval, with their gradients.
 
-Two families serve every rate: the beta-binomial for shares of a known number, the negative binomial for
-events in a population. A hidden small count contributes the probability of its whole interval. Value and
-gradient come from one pass over the cells, which halves the time of sampling against the same density
-written as an expression (``tests/unit/models/test_likelihoods.py`` holds both against SciPy).
+Three families serve every rate: the beta-binomial for shares of a known number, the negative binomial for
+events in a population, and a log-normal for the mean of a known number, such as points per pupil. A hidden
+small count contributes the probability of its whole interval. Value and gradient come from one pass over the
+cells, which halves the time of sampling against the same density written as an expression
+(``tests/unit/models/test_likelihoods.py`` holds both against SciPy).
 
 References
 ----------
@@ -11,24 +12,15 @@ References
 .. [2] Hilbe (2011), Negative Binomial Regression, doi:10.1017/CBO9780511973420.
 """
 
-import inspect
 import math
-import sys
-from collections.abc import Sequence
 from typing import Any
-from zlib import crc32
 
 import numba
 import numpy as np
-import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pytensor.gradient import DisconnectedType
-from pytensor.graph.basic import Apply
-from pytensor.graph.op import Op
-from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
-UNOBSERVED, BETA_BINOMIAL, NEGATIVE_BINOMIAL = 0, 1, 2
-FAMILIES = {"beta_binomial": BETA_BINOMIAL, "negative_binomial": NEGATIVE_BINOMIAL}
+UNOBSERVED, BETA_BINOMIAL, NEGATIVE_BINOMIAL, MEAN = 0, 1, 2, 3
+FAMILIES = {"beta_binomial": BETA_BINOMIAL, "negative_binomial": NEGATIVE_BINOMIAL, "mean": MEAN}
 
 _STIRLING_FROM = 8.0  # from here the five-term series errs by less than 1e-12
 _HALF_LOG_2_PI = 0.5 * math.log(2.0 * math.pi)
@@ -36,7 +28,7 @@ _HALF_LOG_2_PI = 0.5 * math.log(2.0 * math.pi)
 Array = NDArray[Any]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def log_gamma_and_digamma(x: float) -> tuple[float, float]:
     """Return log gamma and its derivative for ``x`` > 0: recurrence up to 8, then Stirling's series."""
     product, reciprocals = 1.0, 0.0
@@ -54,7 +46,7 @@ def log_gamma_and_digamma(x: float) -> tuple[float, float]:
     return log_gamma, log_x - 0.5 * inverse - slope - reciprocals
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def beta_binomial_cell(
     eta: float, log_size: float, lower: float, upper: float, trials: float
 ) -> tuple[float, float, float]:
@@ -78,7 +70,7 @@ def beta_binomial_cell(
     return log_p, on_eta, alpha * on_a + beta * on_b - size * on_s
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def _beta_binomial_sum(
     log_p: float, on_a: float, on_b: float, lower: float, upper: float, trials: float, alpha: float, beta: float
 ) -> tuple[float, float, float]:
@@ -97,7 +89,7 @@ def _beta_binomial_sum(
     return log_p + math.log(total), total_a / total, total_b / total
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy")
 def negative_binomial_cell(
     eta: float, log_size: float, lower: float, upper: float, exposure: float
 ) -> tuple[float, float, float]:
@@ -129,141 +121,75 @@ def negative_binomial_cell(
     return log_p, on_eta, size * on_size
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, error_model="numpy")
+def mean_cell(eta: float, log_size: float, total: float, number: float) -> tuple[float, float, float]:
+    """Return the log-density of log(``total`` / ``number``) and its slopes on ``eta`` and ``log_size``.
+
+    It is normal about ``eta`` with variance exp(-``log_size``) / ``number``; the constant 2 pi is dropped.
+    """
+    precision = number * math.exp(log_size)
+    rest = math.log(total / number) - eta
+    square = precision * rest * rest
+    return 0.5 * (math.log(precision) - square), precision * rest, 0.5 * (1.0 - square)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def cell_log_probability(
+    eta: float, log_size: float, lower: float, upper: float, exposure: float, family: int
+) -> tuple[float, float, float]:
+    """Return the log-probability of a cell of any family and its slopes on ``eta`` and ``log_size``."""
+    if family == BETA_BINOMIAL:
+        return beta_binomial_cell(eta, log_size, lower, upper, exposure)
+    if family == NEGATIVE_BINOMIAL:
+        return negative_binomial_cell(eta, log_size, lower, upper, exposure)
+    if family == MEAN:
+        return mean_cell(eta, log_size, lower, exposure)
+    return 0.0, 0.0, 0.0
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def cell_log_probabilities(
     eta: Array, log_size: Array, lower: Array, upper: Array, exposure: Array, family: Array
-) -> tuple[Array, Array, Array]:
-    """Return the log-probability of every cell and its slopes on ``eta`` and ``log_size``, nought where unobserved.
+) -> Array:
+    """Return the log-probability of every cell, nought where unobserved.
 
     All arguments have three dims (indicator, area, data_year); ``log_size`` has one column a dim but the first.
     """
-    log_p, on_eta, on_size = np.zeros(eta.shape), np.zeros(eta.shape), np.zeros(eta.shape)
+    log_p = np.zeros(eta.shape)
     for k in range(eta.shape[0]):
-        size = log_size[k, 0, 0]
         for i in range(eta.shape[1]):
             for t in range(eta.shape[2]):
-                cell = (eta[k, i, t], size, lower[k, i, t], upper[k, i, t], exposure[k, i, t])
-                if family[k, i, t] == BETA_BINOMIAL:
-                    log_p[k, i, t], on_eta[k, i, t], on_size[k, i, t] = beta_binomial_cell(*cell)
-                elif family[k, i, t] == NEGATIVE_BINOMIAL:
-                    log_p[k, i, t], on_eta[k, i, t], on_size[k, i, t] = negative_binomial_cell(*cell)
-    return log_p, on_eta, on_size
-
-
-@numba.njit(cache=True, nogil=True)
-def area_log_probability(deviation: Array, cholesky: Array) -> tuple[float, Array, Array]:
-    """Return the log-density of correlated normal columns and its slopes, the constant 2 pi dropped.
-
-    ``deviation`` (indicator, area) has columns N(0, L L'), with L the lower triangle ``cholesky``.
-    """
-    size, columns = deviation.shape
-    standard, on_deviation, on_cholesky = np.zeros(deviation.shape), np.zeros(deviation.shape), np.zeros(cholesky.shape)
-    log_p = 0.0
-    for k in range(size):
-        log_p -= columns * math.log(cholesky[k, k])
-        on_cholesky[k, k] -= columns / cholesky[k, k]
-    for i in range(columns):
-        for k in range(size):
-            rest = deviation[k, i]
-            for j in range(k):
-                rest -= cholesky[k, j] * standard[j, i]
-            standard[k, i] = rest / cholesky[k, k]
-            log_p -= 0.5 * standard[k, i] ** 2
-        for k in range(size - 1, -1, -1):
-            rest = standard[k, i]
-            for j in range(k + 1, size):
-                rest += cholesky[j, k] * on_deviation[j, i]
-            on_deviation[k, i] = -rest / cholesky[k, k]
-            for j in range(k + 1):
-                on_cholesky[k, j] -= on_deviation[k, i] * standard[j, i]
-    return log_p, on_deviation, on_cholesky
-
-
-class CellLogProbability(Op):
-    """The kernel of cells as one node of the graph, so that compiling it costs the same for any number of cells."""
-
-    __props__ = ()
-
-    def make_node(self, *inputs: Any) -> Apply[Any]:
-        """Take eta, log_size, lower, upper, exposure and family, each with three dims."""
-        tensors = [pt.as_tensor_variable(value) for value in inputs]
-        return Apply(self, tensors, [pt.dtensor3(shape=tensors[0].type.shape) for _ in range(3)])
-
-    def perform(self, node: Apply[Any], inputs: Sequence[Any], output_storage: list[list[Any]]) -> None:
-        """Evaluate outside numba's own mode."""
-        for storage, value in zip(output_storage, cell_log_probabilities(*inputs), strict=True):
-            storage[0] = value
-
-    def infer_shape(self, node: Apply[Any], shapes: list[Any]) -> list[Any]:
-        """Return the shape of eta for all three outputs."""
-        return [shapes[0]] * 3
-
-    def connection_pattern(self, node: Apply[Any]) -> list[list[bool]]:
-        """Say that only the log-probability can be differentiated, on eta and log_size."""
-        return [[True, False, False]] * 2 + [[False] * 3] * (len(node.inputs) - 2)
-
-    def pullback(self, inputs: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
-        """Multiply by the slopes that the forward pass has already found."""
-        on_size = (cotangents[0] * outputs[2]).sum(axis=(1, 2), keepdims=True)
-        return [cotangents[0] * outputs[1], on_size] + [DisconnectedType()() for _ in inputs[2:]]
-
-
-class AreaLogProbability(Op):
-    """The kernel of areas as one node: PyTensor's own triangular solve takes several times longer to compile."""
-
-    __props__ = ()
-
-    def make_node(self, *inputs: Any) -> Apply[Any]:
-        """Take the deviations of areas from their means and the lower triangle."""
-        tensors = [pt.as_tensor_variable(value) for value in inputs]
-        return Apply(self, tensors, [pt.dscalar(), *(tensor.type() for tensor in tensors)])
-
-    def perform(self, node: Apply[Any], inputs: Sequence[Any], output_storage: list[list[Any]]) -> None:
-        """Evaluate outside numba's own mode."""
-        log_p, *slopes = area_log_probability(*inputs)
-        for storage, value in zip(output_storage, (np.asarray(log_p), *slopes), strict=True):
-            storage[0] = value
-
-    def infer_shape(self, node: Apply[Any], shapes: list[Any]) -> list[Any]:
-        """Return a scalar, and slopes of the shape of the arguments."""
-        return [(), *shapes]
-
-    def connection_pattern(self, node: Apply[Any]) -> list[list[bool]]:
-        """Say that only the log-density can be differentiated."""
-        return [[True, False, False]] * 2
-
-    def pullback(self, inputs: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
-        """Multiply by the slopes that the forward pass has already found."""
-        return [cotangents[0] * slope for slope in outputs[1:]]
-
-
-# The version makes PyTensor's cache on disk forget the kernels whenever this file changes.
-_KERNEL_VERSION = crc32(inspect.getsource(sys.modules[__name__]).encode())
-
-
-@register_funcify_default_op_cache_key(CellLogProbability)  # type: ignore[no-untyped-call, untyped-decorator]
-def _numba_cells(op: Op, **_: Any) -> tuple[Any, int]:
-    @numba_njit
-    def kernel(eta: Array, log_size: Array, lower: Array, upper: Array, exposure: Array, family: Array) -> Any:
-        return cell_log_probabilities(eta, log_size, lower, upper, exposure, family)
-
-    return kernel, _KERNEL_VERSION
-
-
-@register_funcify_default_op_cache_key(AreaLogProbability)  # type: ignore[no-untyped-call, untyped-decorator]
-def _numba_areas(op: Op, **_: Any) -> tuple[Any, int]:
-    @numba_njit
-    def kernel(deviation: Array, cholesky: Array) -> Any:
-        log_p, on_deviation, on_cholesky = area_log_probability(deviation, cholesky)
-        return np.asarray(log_p), on_deviation, on_cholesky
-
-    return kernel, _KERNEL_VERSION
-
-
-def log_probability(value: Any, eta: Any, log_size: Any, upper: Any, exposure: Any, family: Any) -> Any:
-    """Return the log-probability of the intervals from ``value`` to ``upper`` as a symbolic array, for a PyMC model."""
-    log_p, _, _ = CellLogProbability().make_node(eta, log_size, value, upper, exposure, family).outputs
+                log_p[k, i, t] = cell_log_probability(
+                    eta[k, i, t], log_size[k, 0, 0], lower[k, i, t], upper[k, i, t], exposure[k, i, t], family[k, i, t]
+                )[0]
     return log_p
+
+
+def normal_approximation(lower: Array, upper: Array, exposure: Array, family: Array) -> tuple[Array, Array, Array]:
+    """Return what the counts say of the linear predictor, were they normal.
+
+    Parameters
+    ----------
+    lower, upper, exposure, family
+        Arrays of one shape.
+
+    Returns
+    -------
+    tuple of ndarray
+        The predictor that each count speaks for, and the two parts of its variance: that of chance, and the factor
+        of the squared dispersion. Unobserved and hidden counts have infinite variance.
+    """
+    number, events = np.where(family > 0, exposure, 1.0), (lower + upper) / 2 + 0.5
+    share = events / (number + 1)
+    mean = np.where(family == MEAN, lower, 1.0) / number
+    spread = share * (1 - share)
+    chosen = [family == BETA_BINOMIAL, family == NEGATIVE_BINOMIAL, family == MEAN]
+    known = (family != UNOBSERVED) & (lower == upper)
+    with np.errstate(divide="ignore", invalid="ignore"):  # the formula of one family at the cells of another
+        response = np.select(chosen, [np.log(share / (1 - share)), np.log(events / number), np.log(mean)], 0.0)
+        chance = np.select(chosen, [1 / (number * spread), 1 / events, 0.0 * mean], 0.0)
+        extra = np.select(chosen, [1 / spread, np.ones_like(mean), 1 / number], 0.0)
+    return np.where(known, response, 0.0), np.where(known, chance, np.inf), np.where(known, extra, 0.0)
 
 
 def simulate(
@@ -274,11 +200,12 @@ def simulate(
     Parameters
     ----------
     eta
-        Logit of the share or log of the rate.
+        Logit of the share, log of the rate or of the mean.
     log_size
-        Log of the sum of the beta parameters or of the negative-binomial size.
+        Log of the sum of the beta parameters, of the negative-binomial size, or of the precision of one of those
+        that a mean is taken over.
     exposure
-        Trials or population.
+        Trials, population, or the number that a mean is taken over.
     family
         One of ``FAMILIES``' values, or ``UNOBSERVED``.
     rng
@@ -289,17 +216,19 @@ def simulate(
     Returns
     -------
     ndarray
-        Counts.
+        Counts, or totals where a mean is modelled.
     """
     shape = size or np.broadcast_shapes(eta.shape, log_size.shape, exposure.shape, family.shape)
     eta, concentration, exposure, family = (
         np.broadcast_to(part, shape) for part in (eta, np.exp(log_size), exposure, family)
     )
     counts = np.zeros(shape)
-    shares, events = family == BETA_BINOMIAL, family == NEGATIVE_BINOMIAL
+    shares, events, means = (family == kind for kind in (BETA_BINOMIAL, NEGATIVE_BINOMIAL, MEAN))
     share = 1 / (1 + np.exp(-eta[shares]))
     drawn = rng.beta(share * concentration[shares], (1 - share) * concentration[shares])
     counts[shares] = rng.binomial(exposure[shares].astype(int), drawn)
     frailty = rng.gamma(concentration[events], 1 / concentration[events])
     counts[events] = rng.poisson(frailty * exposure[events] * np.exp(eta[events]))
+    spread = (concentration[means] * exposure[means]) ** -0.5
+    counts[means] = exposure[means] * np.exp(eta[means] + spread * rng.standard_normal(spread.size))
     return counts

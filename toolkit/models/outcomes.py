@@ -2,9 +2,10 @@
 
 Rates are pooled over areas within regions, correlated across indicators within areas, and follow the
 year's national level, early-help spending (within and between areas apart, after Mundlak) and child low
-income. The parametrisation is the one that sampled best on these data: area levels centred on what their
-region, spending and deprivation predict; year effects in the eigenvectors of their random walk, where
-the walk's prior is diagonal; and covariates net of their yearly means.
+income. Each area drifts about its level: its deviation of one year persists into the next. The parametrisation
+is the one that sampled best on these data: year effects in the eigenvectors of their random walk, where the walk's
+prior is diagonal; covariates net of their yearly means; and levels and deviations of areas in coordinates that
+follow what the counts say of them (:mod:`toolkit.models.persistence`).
 
 References
 ----------
@@ -22,19 +23,30 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pymc as pm
-import pytensor.tensor as pt
 import xarray as xr
 from scipy.linalg import block_diag, eigh, null_space
 
+from toolkit.models.density import log_probability
 from toolkit.models.design import design_of
-from toolkit.models.likelihoods import AreaLogProbability, log_probability, simulate
+from toolkit.models.likelihoods import simulate
+from toolkit.models.persistence import simulate_deviations
 from toolkit.models.priors import load_priors, prior, setting, unnamed_prior
-from toolkit.models.rates import complete
+from toolkit.models.rates import complete, spread_of, walk_covariance
 from toolkit.schema import INDICATORS
+
+LEVELS = ("area_response", "area_chance", "area_extra", "area_years")
+CELLS = ("events_upper", "exposure", "family", "response", "chance", "extra")  # as the density takes them
+SIGNATURE = (
+    "(k,i),(k,k),(k,i),(k,i,t),(k,i,t),(k),(k),(k)" + len(LEVELS) * ",(k,i)" + len(CELLS) * ",(k,i,t)" + "->(k,i,t)"
+)
 
 
 def outcomes(
-    statistics: xr.Dataset, *, indicators: Sequence[str] = INDICATORS, priors: pd.DataFrame | None = None
+    statistics: xr.Dataset,
+    *,
+    indicators: Sequence[str] = INDICATORS,
+    priors: pd.DataFrame | None = None,
+    covariates: Sequence[str] = (),
 ) -> pm.Model:
     """Build the joint model of outcome rates.
 
@@ -46,6 +58,9 @@ def outcomes(
         The rates to model, each with its ``likelihood`` row in the table of priors.
     priors
         Rows of ``data/evidence/priors.csv``; the shipped table if not given.
+    covariates
+        Further variables (area, data_year) of the statistics to condition on, such as ``caseload``, ``agency_share``
+        and ``ofsted_judgement``: each adds ``<name>_within`` and ``<name>_between``, per standard deviation.
 
     Returns
     -------
@@ -55,28 +70,37 @@ def outcomes(
     Raises
     ------
     InputError
-        Names an unknown indicator, a missing prior, or cells and covariates that cannot be used.
+        Names an unknown indicator or covariate, a missing prior, or cells and covariates that cannot be used.
     """
     table = load_priors("outcomes", priors)
-    design = design_of(statistics, indicators, table)
-    modes = _year_modes(design, table)
+    design = design_of(statistics, indicators, table, covariates)
+    modes = _year_modes(design)
     with pm.Model(coords=_coords(design, modes)) as model:
         names = list(design["indicator"].values)
         coefficient = {
             name: prior(name, table, names)
             for name in ("intercept", "spend_within", "spend_between", "low_income", "low_income_within")
         }
-        year_sd, region_sd, dispersion = (prior(name, table, names) for name in ("year_sd", "region_sd", "dispersion"))
-        area = _area_level(design, table, coefficient, _region_effect(design, region_sd))
-        year = _year_effect(modes, coefficient, year_sd)
+        year_sd, region_sd = (prior(name, table, names) for name in ("year_sd", "region_sd"))
         fitted = design.sel(area=design["fitted"])
-        eta = (
-            area[:, :, None]
-            + year[:, None, :]
+        level = (
+            coefficient["intercept"][:, None]
+            + _region_effect(design, region_sd)
+            + coefficient["spend_between"][:, None] * fitted["spend_between"].values
+            + coefficient["low_income"][:, None] * fitted["low_income_between"].values
+        )
+        moves = (
+            _year_effect(modes, coefficient, year_sd)[:, None, :]
             + coefficient["spend_within"][:, None, None] * fitted["spend_within"].values
             + coefficient["low_income_within"][:, None, None] * fitted["low_income_within"].values
         )
-        _observe(eta, dispersion, fitted)
+        for one in covariates:
+            within, between = (
+                prior(f"covariate_{side}", table, names, name=f"{one}_{side}") for side in ("within", "between")
+            )
+            moves = moves + within[:, None, None] * fitted["covariate_within"].sel(covariate=one).values
+            level = level + between[:, None] * fitted["covariate_between"].sel(covariate=one).values
+        _observe(level, _area_cholesky(names, table), moves, _wandering(names, table), fitted)
     model.design = design
     model.complete = partial(complete, design=design, modes=modes, regions=zero_sum_basis(design.sizes["region_name"]))
     return model
@@ -107,26 +131,6 @@ def zero_sum_basis(size: int) -> np.ndarray:
     return np.asarray(null_space(np.ones((1, size))))
 
 
-def _area_level(design: xr.Dataset, table: pd.DataFrame, coefficient: dict[str, Any], region: Any) -> Any:
-    fitted = design.sel(area=design["fitted"])
-    mean = (
-        coefficient["intercept"][:, None]
-        + region
-        + coefficient["spend_between"][:, None] * fitted["spend_between"].values
-        + coefficient["low_income"][:, None] * fitted["low_income_between"].values
-    )
-    cholesky = _area_cholesky(list(design["indicator"].values), table)
-    return pm.CustomDist(
-        "area_level",
-        mean,
-        cholesky,
-        logp=_area_log_probability,
-        random=_simulate_areas,
-        signature="(k,n),(k,k)->(k,n)",
-        dims=("indicator", "area"),
-    )
-
-
 def _area_cholesky(names: list[str], table: pd.DataFrame) -> Any:
     """Lower triangle of the covariance of areas between indicators; of one indicator its standard deviation."""
     if len(names) == 1:
@@ -142,32 +146,23 @@ def _area_cholesky(names: list[str], table: pd.DataFrame) -> Any:
     return cholesky
 
 
-def _area_log_probability(value: Any, mean: Any, cholesky: Any) -> Any:
-    return AreaLogProbability().make_node(value - mean, cholesky).outputs[0]
+def _year_modes(design: xr.Dataset) -> xr.Dataset:
+    """Eigenvectors of each indicator's year effects over its window, and the standard deviation along each, in steps.
 
-
-def _simulate_areas(mean: Any, cholesky: Any, rng: np.random.Generator | None = None, size: Any = None) -> Any:
-    rng = rng or np.random.default_rng()
-    return mean + cholesky @ rng.normal(size=mean.shape)
-
-
-def _year_modes(design: xr.Dataset, table: pd.DataFrame) -> xr.Dataset:
-    """Eigenvectors of each indicator's random walk over its window, and the standard deviation along each.
-
-    A random walk's prior on zero-sum year effects is diagonal in them, so they are independent in the prior
-    and, having almost equal data each year, nearly so in the posterior. ``shift_*`` are the yearly means of
-    the covariates in the same coordinates: the walk is the prior of the year effects without them.
+    The prior of zero-sum year effects, a random walk and free years about it, is diagonal in them, so they are
+    independent in the prior and, having almost equal data each year, nearly so in the posterior. ``shift_*`` are the
+    yearly means of the covariates in the same coordinates: the walk is the prior of the year effects without them.
     """
-    years = design["data_year"].values
     parts = []
-    for k, name in enumerate(design["indicator"].values):
+    for k in range(design.sizes["indicator"]):
         window = design["in_window"].values[k]
-        steps = np.diff(np.eye(window.sum()), axis=0) / _step_scale(name, years[window], table)[:, None]
-        values, vectors = eigh(steps.T @ steps)
-        basis = np.zeros((len(years), window.sum() - 1))
+        centre = np.eye(window.sum()) - 1 / window.sum()
+        covariance = walk_covariance(window.sum()) + np.diag(design["free_variance"].values[k, window])
+        values, vectors = eigh(centre @ covariance @ centre)
+        basis = np.zeros((len(window), window.sum() - 1))
         basis[window] = vectors[:, 1:]
         means = {which: basis.T @ design[f"{which}_year_mean"].values[k] for which in ("spend", "low_income")}
-        parts.append((basis, 1 / np.sqrt(values[1:]), means["spend"], means["low_income"], np.full(len(values) - 1, k)))
+        parts.append((basis, np.sqrt(values[1:]), means["spend"], means["low_income"], np.full(len(values) - 1, k)))
     basis = block_diag(*[part[0] for part in parts])
     scale, spend, low_income, owner = (np.concatenate([part[i] for part in parts]) for i in (1, 2, 3, 4))
     return xr.Dataset(
@@ -182,15 +177,6 @@ def _year_modes(design: xr.Dataset, table: pd.DataFrame) -> xr.Dataset:
     )
 
 
-def _step_scale(indicator: str, years: np.ndarray, table: pd.DataFrame) -> np.ndarray:
-    """How much freer than usual each step of the walk is: grading by teachers broke the series and came back."""
-    free = setting("year_free", table, "years", indicator=indicator)
-    if free is None:
-        return np.ones(len(years) - 1)
-    inside = (years >= free[0]) & (years <= free[1])
-    return np.where(inside[1:] != inside[:-1], setting("year_free_ratio", table, "fixed"), 1.0)
-
-
 def _year_effect(modes: xr.Dataset, coefficient: dict[str, Any], year_sd: Any) -> Any:
     """Return year effects (indicator, data_year), nought outside an indicator's window."""
     own = modes["own"].values  # one column an indicator, one where it owns the mode
@@ -203,23 +189,45 @@ def _year_effect(modes: xr.Dataset, coefficient: dict[str, Any], year_sd: Any) -
     return (modes["basis"].values * mode).sum(axis=1).reshape((own.shape[1], -1))
 
 
-def _observe(eta: Any, dispersion: Any, fitted: xr.Dataset) -> None:
-    """One observed node for every cell of every family."""
-    log_size = -2.0 * pt.log(dispersion)[:, None, None]
-    cells = [fitted[name].values for name in ("events_upper", "exposure", "family")]
+def _wandering(names: list[str], table: pd.DataFrame) -> list[Any]:
+    """Persistence and spread of the deviations, and the noise about them.
+
+    The spread is sampled as the drift over some years, which the counts tell almost whatever the persistence is.
+    """
+    persistence, drift, dispersion = (prior(name, table, names) for name in ("persistence", "drift", "dispersion"))
+    return [persistence, spread_of(drift, persistence), dispersion]
+
+
+def _observe(level: Any, cholesky: Any, moves: Any, wandering: list[Any], fitted: xr.Dataset) -> None:
+    """One observed node for every cell of every family, and for the levels and deviations of the areas."""
+    dims = ("indicator", "area", "data_year")
+    known = {name: pm.Data(name, fitted[name].values.astype(float), dims=dims[:2]) for name in LEVELS}
+    cells = {name: pm.Data(name, fitted[name].values, dims=dims) for name in CELLS}
     pm.CustomDist(
         "events",
-        eta,
-        log_size,
-        *cells,
+        level,
+        cholesky,
+        pm.Normal("level_z", dims=dims[:2]),
+        moves,
+        pm.Normal("deviation_z", dims=dims),
+        *wandering,
+        *known.values(),
+        *cells.values(),
         logp=log_probability,
         random=_simulate_events,
-        observed=fitted["events_lower"].values,
-        dims=("indicator", "area", "data_year"),
+        signature=SIGNATURE,
+        observed=pm.Data("events_lower", fitted["events_lower"].values, dims=dims),
+        dims=dims,
     )
 
 
 def _simulate_events(
-    eta: Any, log_size: Any, upper: Any, exposure: Any, family: Any, rng: Any = None, size: Any = None
-) -> Any:
-    return simulate(eta, log_size, exposure, family, rng=rng or np.random.default_rng(), size=size)
+    level: Any, cholesky: Any, level_z: Any, moves: Any, deviation_z: Any, persistence: Any, persistence_sd: Any,
+    dispersion: Any, *data: Any, rng: np.random.Generator | None = None, size: Any = None,
+) -> Any:  # fmt: skip
+    """Draw levels, deviations and counts from the prior: z, which stands for them only beside counts, has no part."""
+    rng, cells = rng or np.random.default_rng(), dict(zip((*LEVELS, *CELLS), data, strict=True))
+    area = level + cholesky @ rng.normal(size=level.shape)
+    deviation = simulate_deviations(persistence[:, None], persistence_sd[:, None], moves.shape, rng=rng)
+    log_size = -2.0 * np.log(dispersion)[:, None, None]
+    return simulate(area[:, :, None] + moves + deviation, log_size, cells["exposure"], cells["family"], rng=rng)

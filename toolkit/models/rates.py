@@ -4,15 +4,21 @@ Left out of the graph because every node in it is compiled: thousands of rates w
 than to compute.
 """
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from scipy.special import expit
 
+from toolkit.models.levels import levels
 from toolkit.models.likelihoods import BETA_BINOMIAL
+from toolkit.models.persistence import deviations
 from toolkit.schema import aligned
 
 REPORTED = ("intercept", "spend_within", "spend_between", "low_income", "low_income_within")
-SCALES = ("region_sd", "year_sd", "dispersion")
+WANDERING = ("persistence", "persistence_sd", "dispersion")
+SCALES = ("region_sd", "year_sd", "persistence", "drift", "dispersion")
+DRIFT_YEARS = 5  # over which the drift's posterior hardly depends on the persistence, for fast outcomes and slow
 
 
 def complete(
@@ -31,22 +37,25 @@ def complete(
     regions
         Basis of the regional effects (region, region_mode).
     seed
-        For drawing the areas that were not fitted from the distribution of areas.
+        For drawing the areas that were not fitted, levels and deviations, from the distribution of areas.
 
     Returns
     -------
     Dataset
-        Coefficients and standard deviations by indicator, ``area_correlation``, ``region_effect``,
+        Coefficients, standard deviations and ``persistence`` by indicator, ``area_correlation``, ``region_effect``,
         ``year_effect``, ``area_effect``, ``area_rate`` and ``national_rate``. Rates of years outside an
         indicator's window are NaN.
     """
-    posterior = sampled[[*REPORTED, *SCALES]]
+    further = [f"{name}_{side}" for name in design["covariate"].values for side in ("within", "between")]
+    posterior = sampled[[*REPORTED, *further, *SCALES]]
+    posterior["persistence_sd"] = spread_of(sampled["drift"], sampled["persistence"])
     posterior["region_effect"] = _region_effect(sampled, design, regions)
     posterior["year_effect"] = _year_effect(sampled, design, modes)
     cholesky = _cholesky(sampled, design)
     posterior = posterior.assign(_spread(cholesky))
-    posterior["area_effect"] = _area_effect(sampled, posterior, design, cholesky, np.random.default_rng(seed))
-    posterior["area_rate"] = _area_rate(posterior, design)
+    random = np.random.default_rng(seed)
+    posterior["area_effect"] = _area_effect(sampled, posterior, design, cholesky, random)
+    posterior["area_rate"] = _area_rate(posterior, sampled["deviation_z"], design, random)
     weight = design["weight"]
     posterior["national_rate"] = (posterior["area_rate"] * weight).sum("area", skipna=False) / weight.sum("area")
     return _described(posterior)
@@ -125,36 +134,76 @@ def _area_effect(
     sampled: xr.Dataset, posterior: xr.Dataset, design: xr.Dataset, cholesky: xr.DataArray, rng: np.random.Generator
 ) -> xr.DataArray:
     """Levels of fitted areas as sampled, of the others drawn about what their region and covariates predict."""
-    new = design.sel(area=~design["fitted"])
-    region = posterior["region_effect"].isel(region_name=xr.DataArray(new["region_index"].values, dims="area"))
+    region = posterior["region_effect"].isel(region_name=xr.DataArray(design["region_index"].values, dims="area"))
     mean = (
         posterior["intercept"]
-        + region.drop_vars("region_name").assign_coords(area=new["area"].values)
-        + posterior["spend_between"] * new["spend_between"].reset_coords(drop=True)
-        + posterior["low_income"] * new["low_income_between"].reset_coords(drop=True)
+        + region.drop_vars("region_name").assign_coords(area=design["area"].values)
+        + posterior["spend_between"] * design["spend_between"].reset_coords(drop=True)
+        + posterior["low_income"] * design["low_income_between"].reset_coords(drop=True)
     )
-    sizes = [*(cholesky.sizes[dim] for dim in ("chain", "draw", "factor")), new.sizes["area"]]
-    noise = xr.DataArray(rng.normal(size=sizes), dims=("chain", "draw", "factor", "area"))
-    drawn = mean + xr.dot(cholesky, noise, dim="factor")
-    both = xr.concat([sampled["area_level"], drawn.transpose(*sampled["area_level"].dims)], "area")
-    effect: xr.DataArray = both.sel(area=design["area"].values).assign_coords(area=design["area"].values)
-    return effect
+    for name in design["covariate"].values:
+        between = design["covariate_between"].sel(covariate=name).reset_coords(drop=True)
+        mean = mean + posterior[f"{name}_between"] * between
+    order = ("chain", "draw", "indicator", "area")
+    mean = mean.transpose(*order)
+    # Areas that were not fitted have no counts, so a standard normal z draws them from their prior.
+    z = rng.standard_normal(mean.shape)
+    z[..., np.isin(design["area"], sampled["area"])] = sampled["level_z"].transpose(*order).values
+    wandering = (posterior[name] for name in WANDERING)
+    drawn = (part.values.astype(float).reshape(-1, *part.shape[2:]) for part in (mean, cholesky, *wandering))
+    known = (design[f"area_{name}"].values.astype(float) for name in ("response", "chance", "extra", "years"))
+    return mean.copy(data=np.asarray(levels(z.reshape(-1, *z.shape[2:]), *drawn, *known)).reshape(z.shape))
 
 
-def _area_rate(posterior: xr.Dataset, design: xr.Dataset) -> xr.DataArray:
+def _area_rate(
+    posterior: xr.Dataset, sampled: xr.DataArray, design: xr.Dataset, rng: np.random.Generator
+) -> xr.DataArray:
     rates = []
     for name in design["indicator"].values:
         draws, cells = posterior.sel(indicator=name), design.sel(indicator=name).reset_coords(drop=True)
-        eta = (
-            draws["area_effect"]
-            + draws["year_effect"]
-            + draws["spend_within"] * cells["spend_within"]
-            + draws["low_income_within"] * cells["low_income_within"]
-        )
+        eta = linear_predictor(draws, cells)
+        moved = eta.values + _deviation(eta, draws, sampled.sel(indicator=name), cells, rng)
         link = expit if int(cells["likelihood"]) == BETA_BINOMIAL else np.exp
-        rates.append(eta.copy(data=link(eta.values).astype("float32")))
+        rates.append(eta.copy(data=link(moved).astype("float32")))
     rate = xr.concat(rates, "indicator").transpose("chain", "draw", "indicator", "area", "data_year")
     return rate.assign_coords(area_name=("area", design["area_name"].values), region=("area", design["region"].values))
+
+
+def linear_predictor(draws: xr.Dataset, cells: xr.Dataset) -> xr.DataArray:
+    """Return the linear predictor of one indicator without its deviations (chain, draw, area, data_year)."""
+    eta: xr.DataArray = (
+        draws["area_effect"]
+        + draws["year_effect"]
+        + draws["spend_within"] * cells["spend_within"]
+        + draws["low_income_within"] * cells["low_income_within"]
+    )
+    for name in cells["covariate"].values:
+        eta = eta + draws[f"{name}_within"] * cells["covariate_within"].sel(covariate=name, drop=True)
+    return eta.transpose(..., "area", "data_year")
+
+
+def _deviation(
+    eta: xr.DataArray, draws: xr.Dataset, sampled: xr.DataArray, cells: xr.Dataset, rng: np.random.Generator
+) -> np.ndarray:
+    """Turn what was sampled into deviations; those of areas that were not fitted are drawn from their prior."""
+    z = rng.standard_normal(eta.shape)
+    z[:, :, np.isin(eta["area"], sampled["area"])] = sampled.transpose("chain", "draw", "area", "data_year").values
+    flat = (eta.shape[0] * eta.shape[1], *eta.shape[2:])
+    moving = (draws[name].values.astype(float).ravel() for name in WANDERING)
+    known = (cells[name].values for name in ("response", "chance", "extra"))
+    # Years outside the window have no year effect, so their predictor is unknown, and no count to compare it with.
+    found = deviations(np.nan_to_num(eta.values).reshape(flat), z.reshape(flat), *moving, *known)
+    return np.asarray(found).reshape(eta.shape)
+
+
+def spread_of(drift: Any, persistence: Any) -> Any:
+    """Return the standard deviation of deviations in any year from that of their change over some years, over root 2."""
+    return drift * (1.0 - persistence**DRIFT_YEARS) ** -0.5
+
+
+def walk_covariance(years: int) -> np.ndarray:
+    """Return the covariance (years, years) of a random walk of unit steps, the first from nought."""
+    return np.minimum.outer(np.arange(1, years + 1), np.arange(1, years + 1)).astype(float)
 
 
 def _described(posterior: xr.Dataset) -> xr.Dataset:
@@ -164,9 +213,13 @@ def _described(posterior: xr.Dataset) -> xr.Dataset:
         "low_income": "log rate or logit share per ten percentage points of child low income, between areas",
         "low_income_within": "the same, within an area over time",
         "area_sd": "between areas of a region, log or logit scale",
-        "dispersion": "variation beyond chance: coefficient of variation of events, (alpha + beta) ** -0.5 of shares",
+        "persistence": "correlation of an area's deviation from its level with that of the next year",
+        "drift": f"standard deviation of an area's change over {DRIFT_YEARS} years, noise apart, over the square root of 2",
+        "persistence_sd": "of an area's deviation from its level in any year, log or logit scale",
+        "dispersion": "variation of a cell beyond chance: coefficient of variation of events, (alpha + beta) ** -0.5 "
+        "of shares, coefficient of variation between those that a mean is taken over",
         "area_effect": "level of an area on the log or logit scale in its average year",
-        "area_rate": "share, or events per person and year; NaN outside an indicator's years",
+        "area_rate": "share, events per person and year, or mean (points per pupil); NaN outside an indicator's years",
         "national_rate": "area rates weighted by exposure",
     }
     for name, note in notes.items():

@@ -1,10 +1,13 @@
 """From outcome rates to lives: who is reached, and what happens to children known to social care."""
 
-from toolkit.pathways.cohort import AGES, CELLS, GROUPS, JUSTICE_AGE, QUANTITIES, Hazards, Layers, Walked, walk
+from toolkit.pathways.cohort import CELLS, GROUPS, QUANTITIES, Hazards, Layers, Walked, walk
 from toolkit.pathways.comparison import adjustment_shares, comparator, cross_section, excess, in_need_peers
+from toolkit.pathways.kernel import AGES, JUSTICE_AGE
 from toolkit.pathways.layers import adult_rates, age_spread, child_rates, chosen, everyone_rates, whole_lives
 from toolkit.pathways.lives import (
     additional,
+    additional_part,
+    entry_ages,
     localise,
     per_child,
     project,
@@ -26,6 +29,7 @@ __all__ = [
     "Layers",
     "Walked",
     "additional",
+    "additional_part",
     "adjustment_shares",
     "adult_rates",
     "age_spread",
@@ -34,6 +38,7 @@ __all__ = [
     "chosen",
     "comparator",
     "cross_section",
+    "entry_ages",
     "everyone_rates",
     "excess",
     "families",

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit.pathways.cohort import AGES, CELLS, EXAM_AGE, JUSTICE_AGE
+from toolkit.pathways.cohort import CELLS
+from toolkit.pathways.kernel import AGES, EXAM_AGE, JUSTICE_AGE
 from toolkit.pathways.layers import duration, everyone_rates, moved
 from toolkit.schema import SAMPLE_DIMS, InputError
 

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit.pathways.cohort import AGES, CELLS, GROUPS, HISTORIES
+from toolkit.pathways.cohort import CELLS, GROUPS, HISTORIES
+from toolkit.pathways.kernel import AGES
 from toolkit.schema import SAMPLE_DIMS, InputError
 
 EVERYONE = "everyone"

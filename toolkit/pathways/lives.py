@@ -6,13 +6,13 @@ need in the base year, followed to eighteen) carries the lifetime cost; the *ann
 everyone in one year.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 
 from toolkit.pathways.cohort import (
-    AGES,
     CELLS,
     GROUPS,
     QUANTITIES,
@@ -21,6 +21,7 @@ from toolkit.pathways.cohort import (
     Layers,
     walk,
 )
+from toolkit.pathways.kernel import AGES
 from toolkit.scenarios import Adjustments, Effect, Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
 
@@ -273,7 +274,7 @@ def _layers(rates: xr.DataArray | None) -> tuple[Layers | None, list[str]]:
         raise InputError(
             f"child layers {names}: groups must be {list(GROUPS)}, and no name a quantity's. Mend: rename."
         )
-    values = rates.transpose("layer", "group", *SAMPLE_DIMS).values.reshape(len(names), len(GROUPS), -1)
+    values = rates.stack(sample=SAMPLE_DIMS).transpose("layer", "group", "sample").values
     return Layers(values, rates["start"].values, rates["stop"].values), names
 
 
@@ -284,58 +285,44 @@ def strengths(effect: Effect, years: int) -> list[tuple[float, float]]:
 
 
 def project(
-    hazards: Hazards, reached: xr.DataArray, scenario: Scenario, *, rates: xr.DataArray | None = None
-) -> tuple[xr.Dataset, xr.Dataset]:
-    """Return what is expected of the reached cohort under both options, and per child without help.
+    usual: xr.DataArray, changes: Sequence[xr.DataArray], reached: xr.DataArray, *, horizon: int
+) -> xr.DataArray:
+    """Return what is expected of the reached cohort under both options.
 
     Parameters
     ----------
-    hazards
-        One area's hazards.
+    usual
+        Quantities of a child's life without help (quantity, year, chain, draw), by year since entry.
+    changes
+        What help changes in them, for those reached in the first spending year, the second and so on.
     reached
         Children reached a year (chain, draw); negative for a cut, whose cohort is those who lose help.
-    scenario
-        Spending years, ramp, replication, take-up and horizon.
-    rates
-        Child layers, as for :func:`per_child`.
+    horizon
+        Years of the appraisal; what happens later is left out.
 
     Returns
     -------
-    lives : Dataset
-        ``events`` (option, quantity, year, chain, draw) and ``cells`` (option, cell, year_of_18, chain, draw), years
-        counted from the first spending year up to the horizon.
-    usual : Dataset
-        As :func:`per_child` gives it, under business as usual.
+    DataArray (option, quantity, year, chain, draw), years counted from the first spending year to the last in which
+    any event can fall.
     """
-    usual = per_child(hazards, strength=0.0, rates=rates, like=reached)
-    children = reached.transpose(*SAMPLE_DIMS).values
-    sizes = {"events": scenario.horizon, "cells": scenario.horizon}
-    lives = {n: np.zeros((2, usual[n].shape[0], years, *children.shape)) for n, years in sizes.items()}
-    lasting = additional(scenario.adjustments).values
-    # Who turns eighteen in year t of a life has had t years of the change.
-    weights = {"events": lasting[:, None, None], "cells": np.append(lasting[:1], lasting)[:, None, None]}
-    changed: dict[float, dict[str, np.ndarray]] = {}
-    for year, (strength, delivered) in enumerate(strengths(scenario.effect, scenario.option.years)):
-        if delivered not in changed:
-            helped = per_child(hazards, strength=strength, delivered=delivered, rates=rates, like=reached)
-            changed[delivered] = {n: (helped[n].values - usual[n].values) * weights[n] for n in lives}
-        for name, total in lives.items():
-            take = min(usual[name].shape[1], scenario.horizon - year)
-            total[0, :, year : year + take] += usual[name].values[:, :take] * abs(children)
-            total[1, :, year : year + take] += changed[delivered][name][:, :take] * children
-    for total in lives.values():
-        total[1] += total[0]
-    dims = {"events": ("quantity", "year"), "cells": ("cell", "year_of_18")}
-    labelled = xr.Dataset(
-        {name: (("option", *dims[name], *SAMPLE_DIMS), total) for name, total in lives.items()},
+    profile, children = usual.transpose("quantity", "year", *SAMPLE_DIMS), reached.transpose(*SAMPLE_DIMS).values
+    years = min(horizon, profile.sizes["year"] + len(changes) - 1)
+    lives = np.zeros((2, profile.sizes["quantity"], years, *children.shape))
+    for start, change in enumerate(changes):
+        take = min(profile.sizes["year"], years - start)
+        lives[0, :, start : start + take] += profile.values[:, :take] * abs(children)
+        lives[1, :, start : start + take] += change.transpose(*profile.dims).values[:, :take] * children
+    lives[1] += lives[0]
+    return xr.DataArray(
+        lives,
+        dims=("option", *profile.dims),
         coords={
-            "option": [BUSINESS_AS_USUAL, INVESTMENT],
-            "year": np.arange(scenario.horizon), "year_of_18": np.arange(scenario.horizon),
-            **{dim: usual[dim] for dim in ("quantity", "cell", *SAMPLE_DIMS)},
+            "option": [BUSINESS_AS_USUAL, INVESTMENT], "quantity": profile["quantity"].values,
+            "year": np.arange(years), **{dim: profile[dim] for dim in SAMPLE_DIMS},
         },
-        attrs=usual.attrs,
+        name="lives",
+        attrs=usual.attrs | {"cell_methods": "year: sum"},
     )  # fmt: skip
-    return labelled, usual
 
 
 def additional(adjustments: Adjustments) -> xr.DataArray:
@@ -343,3 +330,22 @@ def additional(adjustments: Adjustments) -> xr.DataArray:
     net = adjustments.attribution * (1.0 - adjustments.deadweight) * (1.0 - adjustments.displacement)
     since = np.arange(AGES)
     return xr.DataArray(net * (1.0 - adjustments.drop_off) ** since, dims="year", coords={"year": since})
+
+
+def additional_part(change: xr.Dataset, adjustments: Adjustments) -> xr.Dataset:
+    """Return the additional part of a change in lives, as :func:`per_child` gives them.
+
+    Who turns eighteen in year t of a life has had t years of the change, so drop-off is that of the year before.
+    """
+    lasting = additional(adjustments)
+    at_18 = xr.DataArray(np.append(lasting.values[:1], lasting.values), dims="year_of_18")
+    return xr.Dataset({"events": change["events"] * lasting, "cells": change["cells"] * at_18}, attrs=change.attrs)
+
+
+def entry_ages(hazards: Hazards, *, like: xr.DataArray | xr.Dataset) -> xr.DataArray:
+    """Return the share of children by age at entry (age, chain, draw)."""
+    shape = (AGES, *(like.sizes[dim] for dim in SAMPLE_DIMS))
+    weight = np.broadcast_to(hazards.entry_weight, (AGES, shape[1] * shape[2])).reshape(shape)
+    return xr.DataArray(
+        weight, dims=("age", *SAMPLE_DIMS), coords={"age": np.arange(AGES), **{d: like[d] for d in SAMPLE_DIMS}}
+    )

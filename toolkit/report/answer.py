@@ -100,7 +100,8 @@ def headline(run: Run) -> dict[str, Any]:
     """Return the headline as plain numbers and text, ready for JSON.
 
     Money is in pounds. For a cut ``chance_paid_back`` is the chance of still being ahead in that year.
-    The last year is that of the horizon: "ever". What is not defined is left out, or None for a chance.
+    The last year is that of the horizon. ``chance_of_harm`` is that the help adds to cost. What is not defined is
+    left out, or None for a chance.
     """
     scenario = run.scenario
     settings = ("title", "name", "hash", "seed", "price_base", "discount_schedule", "first_year", "horizon")
@@ -145,10 +146,10 @@ def estimates(run: Run) -> dict[str, Estimate]:
     for account, chances in known["chance_paid_back"].items():
         for year in chances if account == "fiscal" else [max(chances)]:
             by = f"by {w.financial_year(run.scenario.first_year, year)} (year {year})"
-            by = by if year != max(chances) else "at the end" if cut else "ever"
+            by = by if year != max(chances) else "at the end" if cut else f"within {run.scenario.horizon} years"
             rows[f"{ahead} {by}, {account} account"] = chances[year]
     rows[f"Cost {did} in the council's own cash"] = turned(known["cash_to_council"])
-    rows["Chance that the help does harm"] = known["chance_of_harm"]
+    rows["Chance that the help adds to cost"] = known["chance_of_harm"]
     for reading in q.READINGS:
         name = f"{w.label(reading)} lifetime cost"
         rows[f"{name} of the entering cohort"] = known["lifetime_cost"][reading]
@@ -199,7 +200,8 @@ def headline_sentence(run: Run) -> str:
     spent = w.money(abs(float(q.result(run)["programme_cost"].mean())))
     ever = w.percent(float(q.paid_back(run).sel(account="fiscal").isel(year=-1)))
     subject = f"taking away {spent}" if cut else f"{spent} spent"
-    ending = "the public purse is left better off" if cut else "it ever pays the public purse back"
+    back = f"it pays the public purse back within {run.scenario.horizon} years"
+    ending = "the public purse is left better off" if cut else back
     return (
         f"{'' if run.passed else 'THIS RUN FAILED ITS CHECKS. '}{place(run)}: {subject} is expected to "
         f"{changes(run, 'social')}; the chance that {ending} is {ever}."
@@ -220,11 +222,13 @@ def changes(run: Run, account: str) -> str:
 def basis_sentence(run: Run) -> str:
     """Say on what the answer rests: effect source, replication, price base, discounting and timing."""
     scenario, timing = run.scenario, str(q.result(run).attrs["timing"])
+    health = str(q.result(run).attrs.get("health_schedule", scenario.discount_schedule))
+    apart = "" if health == scenario.discount_schedule else f" (harm to health by {w.schedule_name(health)})"
     moves = {"start_of_year": "at the start of each year", "mid_year": "in the middle of each year"}[timing]
     return (
         f"The effect comes from {w.SOURCES[scenario.effect.source]}; a replication factor of "
         f"{scenario.effect.replication:g} is applied to it. Money is in {scenario.price_base} prices, discounted "
         f"over {scenario.horizon} years to {w.financial_year(scenario.first_year, 0)} (year 0) by the "
-        f"{w.schedule_name(scenario.discount_schedule)} schedule, with money moving {moves}. "
+        f"{w.schedule_name(scenario.discount_schedule)} schedule{apart}, with money moving {moves}. "
         "Cost avoided is not the same as money saved."
     )

@@ -1,12 +1,14 @@
 """Every table of a run, made once for the report and the workbook alike."""
 
 from toolkit.report import answer, provenance, tables
+from toolkit.report.analysis import Analysis
+from toolkit.report.analysis_tables import decision_tables
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table
 from toolkit.schema import ACCOUNTS
 
 
-def every_table(run: Run) -> dict[str, Table]:
+def every_table(run: Run, analysis: Analysis) -> dict[str, Table]:
     """Return the tables by the names that the report's template and the workbook's sheets call them."""
     made = {
         "answer": answer.headline_table(run),
@@ -30,6 +32,7 @@ def every_table(run: Run) -> dict[str, Table]:
         "record": provenance.record(run),
         "excluded": provenance.excluded(run),
         "timings": provenance.timings(run),
+        **decision_tables(run, analysis),
     }
     for dim in ("outcome", "payer"):
         made[f"lifetime_by_{dim}"] = tables.lifetime_cost(run, dim)

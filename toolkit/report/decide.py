@@ -2,28 +2,25 @@
 
 import base64
 import tempfile
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
-import xlsxwriter
 from matplotlib.figure import Figure
 
 from toolkit import appraisal
+from toolkit.pricing import Progress, silent
 from toolkit.report import decision_figures as drawn
 from toolkit.report import decision_words as said
 from toolkit.report import words as w
-from toolkit.report.figures import svg
+from toolkit.report.drawing import svg
 from toolkit.report.html import shown, templates
-from toolkit.report.tables import Table
-from toolkit.report.workbook import STYLES, inert
-from toolkit.report.workbook import _page as page
-from toolkit.report.workbook import _write as write_table
+from toolkit.report.sheets import inert, opened, page, write_table
+from toolkit.report.tables import Table, plain
+from toolkit.report.value_of_knowing import heeded, knowing_table
 from toolkit.schema import InputError
 
 POINTS = 501  # thresholds on a curve
@@ -78,6 +75,7 @@ def decide(
     groups: Mapping[str, tuple[str, ...]] | None = None,
     unit: str = "a unit of effect",
     seed: int = 0,
+    progress: Progress = silent,
 ) -> Decision:
     """Work out a decision from draws: which option, how sure, and what is worth finding out.
 
@@ -97,6 +95,8 @@ def decide(
         Name of a unit of effect, with its article.
     seed
         Of the shuffles that make the noise floor.
+    progress
+        Called with the stage's name and the share of it that is done.
 
     Raises
     ------
@@ -110,15 +110,21 @@ def decide(
             "Mend: give a threshold above 0 and a highest one above it."
         )
     over = np.unique(np.append(np.linspace(0, highest, POINTS), threshold))
+    progress("draw the curves", 0.0)
     options = appraisal.icers(cost, effect, reference=str(cost["option"].values[0]))
     curves = appraisal.decision_curves(cost, effect, over)
     worth = appraisal.net_benefit(cost, effect, threshold)
-    information, cautions = _information(worth, parameters, groups or {}, seed)
+    progress("draw the curves", 1.0)
+    information, cautions = _information(worth, parameters, groups or {}, seed, progress)
     return Decision(cost, effect, float(threshold), unit, options, curves, information, cautions)
 
 
 def _information(
-    worth: xr.DataArray, parameters: xr.Dataset | None, groups: Mapping[str, tuple[str, ...]], seed: int
+    worth: xr.DataArray,
+    parameters: xr.Dataset | None,
+    groups: Mapping[str, tuple[str, ...]],
+    seed: int,
+    progress: Progress,
 ) -> tuple[xr.Dataset | None, tuple[str, ...]]:
     if parameters is None:
         return None, ()
@@ -126,12 +132,13 @@ def _information(
     clash = sorted(set(singles) & set(groups))
     if clash:
         raise InputError(f"group {clash[0]!r}: has the name of a parameter. Mend: call the group something else.")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        found = appraisal.evppi(worth, parameters, of=[*singles, *groups.values()], seed=seed)
+    sets, stage = [*singles, *groups.values()], "value what could be learnt"
+    found, cautions = heeded(
+        lambda: appraisal.evppi(worth, parameters, of=sets, seed=seed, progress=lambda share: progress(stage, share))
+    )
     kinds = ["single"] * len(singles) + ["group"] * len(groups)
     found = found.assign_coords(set=np.array([*singles, *groups], dtype=object), kind=("set", kinds))
-    return found, tuple(str(one.message) for one in caught)
+    return found, cautions
 
 
 # Tables ------------------------------------------------------------------------------------------
@@ -141,7 +148,8 @@ def tables(decision: Decision) -> dict[str, Table]:
     """Return the decision's tables, for the page and the workbook alike."""
     found = {"options": _options(decision), "curves": _along(decision), "at": _at(decision)}
     if decision.information is not None:
-        found["knowing"] = _knowing(decision)
+        at = f"if {decision.unit} is worth {w.money(decision.threshold)}"
+        found["knowing"] = knowing_table(decision.information, at=at)
     return found
 
 
@@ -162,7 +170,7 @@ def _options(decision: Decision) -> Table:
         "extendedly dominated: a mix of two others does more for the same money. An ICER against the reference where "
         "both cost and effect are lower reads the other way round: pounds saved for each unit given up."
     )
-    return _table("Costs, effects and cost-effectiveness ratios", "Option", columns, table["option"].values, note)
+    return plain("Costs, effects and cost-effectiveness ratios", "Option", columns, table["option"].values, note)
 
 
 def _at(decision: Decision) -> Table:
@@ -177,7 +185,7 @@ def _at(decision: Decision) -> Table:
         "Net benefit: units of effect at their worth, less cost. Expected loss: what choosing this option loses on "
         "average against knowing the best in every draw; its least value is the EVPI."
     )
-    return _table(f"If {decision.unit} is worth {w.money(decision.threshold)}", "Option", columns, names, note)
+    return plain(f"If {decision.unit} is worth {w.money(decision.threshold)}", "Option", columns, names, note)
 
 
 def _along(decision: Decision) -> Table:
@@ -192,33 +200,7 @@ def _along(decision: Decision) -> Table:
     columns["EVPI"] = (chosen["evpi"].values, "pounds")
     worth = [w.money(float(value)) for value in chosen["threshold"].values]
     note = "The workbook holds every point of the curves, with net benefits and expected losses."
-    return _table("Along the worth of a unit", f"Worth of {decision.unit}", columns, worth, note)
-
-
-def _knowing(decision: Decision) -> Table:
-    found = decision.information
-    assert found is not None
-    found = found.isel(set=np.argsort(-found["evppi"].values, kind="stable"))
-    columns = {
-        "Worth of knowing it": (found["evppi"].values, "pounds"),
-        "Standard error": (found["standard_error"].values, "pounds"),
-        "Floor of the noise": (found["noise_floor"].values, "pounds"),
-        "Share of knowing everything": (found["share_of_evpi"].values, "share"),
-        "Kind": (list(map(str, found["kind"].values.tolist())), "text"),
-    }
-    note = (
-        f"Expected value of partial perfect information if {decision.unit} is worth {w.money(decision.threshold)}, by "
-        "regression on splines. The floor of the noise is what the same regression finds in parameters shuffled to "
-        "mean nothing: a worth near it is nothing. Knowing everything is worth "
-        f"{w.money(float(found['evpi']))}."
-    )
-    return _table("What is worth finding out", "Parameter", columns, found["set"].values, note)
-
-
-def _table(title: str, rows: str, columns: Mapping[str, tuple[Any, str]], index: Any, note: str) -> Table:
-    frame = pd.DataFrame({name: values for name, (values, _) in columns.items()}, index=pd.Index(np.asarray(index)))
-    frame.columns = pd.MultiIndex.from_tuples([(name, "") for name in columns])
-    return Table(title, rows, frame, {name: kind for name, (_, kind) in columns.items()}, note=note)
+    return plain("Along the worth of a unit", f"Worth of {decision.unit}", columns, worth, note)
 
 
 # Sentences, figures, files -----------------------------------------------------------------------
@@ -298,10 +280,8 @@ def write(decision: Decision, build: Path) -> list[Path]:
 
 
 def _workbook(decision: Decision, path: Path) -> None:
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     made = tables(decision)
-    with xlsxwriter.Workbook(str(path), options) as book:
-        styles = {name: book.add_format(style) for name, style in STYLES.items()}
+    with opened(path) as (book, styles):
         summary = book.add_worksheet("Answer")
         lines = [*decision.cautions, *sentences(decision)]
         for row, line in enumerate(lines):
@@ -331,7 +311,7 @@ def _every_threshold(decision: Decision, book: Any, styles: Mapping[str, Any]) -
         for name in curves["option"].values:
             columns[f"{w.label(variable)}, {name}"] = (curves[variable].sel(option=name).values, kind)
     columns["EVPI"] = (curves["evpi"].values, "pounds")
-    table = _table("Curves", f"Worth of {decision.unit}, £", columns, curves["threshold"].values, "")
+    table = plain("Curves", f"Worth of {decision.unit}, £", columns, curves["threshold"].values, "")
     sheet = book.add_worksheet("Curves")
     write_table(sheet, table, 0, styles, 0.9)
     page(sheet, [table])

@@ -11,10 +11,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from toolkit import appraisal
 from toolkit.appraisal.draws import flat, sample_dims
-from toolkit.report.figures import DARK, FONT, INK, LIGHT, WIDTH
-from toolkit.report.figures import _canvas as canvas
-from toolkit.report.figures import _money_axis as money_axis
-from toolkit.report.words import MINUS, figure, label, money, money_scale, number
+from toolkit.report.drawing import DARK, FONT, INK, LIGHT, PALETTE, canvas, legend, money_axis, noted
+from toolkit.report.drawing import DASHES as HOUSE_DASHES
+from toolkit.report.words import MINUS, figure, financial_year, label, money, money_scale, number
 
 # Eight that differ in grey and in dash as well; a ninth option takes the first again and is told by its name.
 COLOURS = ("#12436d", "#d4580f", "#28a197", "#801650", "#6b6b6b", "#a285d1", "#3d3d3d", "#f46a25")
@@ -51,7 +50,7 @@ def plot_plane(cost: xr.DataArray, effect: xr.DataArray, *, reference: str, thre
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: figure(float(f"{x:.12g}"))))
     axes.set_xlabel(f"More effect than {reference} ({unit})", fontsize=FONT)
     money_axis(axes.yaxis, costs[places].mean(1), f"More cost than {reference}")
-    return _legend(drawn, axes)
+    return legend(drawn, axes)
 
 
 def plot_acceptability(curves: xr.Dataset, *, unit: str) -> Figure:
@@ -62,7 +61,7 @@ def plot_acceptability(curves: xr.Dataset, *, unit: str) -> Figure:
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.0%}"))
     axes.set_ylabel("Probability of being best", fontsize=FONT)
-    return _legend(drawn, axes)
+    return legend(drawn, axes)
 
 
 def plot_expected_loss(curves: xr.Dataset, *, unit: str) -> Figure:
@@ -71,7 +70,7 @@ def plot_expected_loss(curves: xr.Dataset, *, unit: str) -> Figure:
     axes.plot(curves["threshold"], curves["evpi"], color="#ffdd00", linewidth=7, alpha=0.6, zorder=1, label="EVPI")
     axes.set_ylim(bottom=0)
     money_axis(axes.yaxis, curves["expected_loss"].values, "Expected loss")
-    return _legend(drawn, axes)
+    return legend(drawn, axes)
 
 
 def plot_evpi(curves: xr.Dataset, *, unit: str, threshold: float) -> Figure:
@@ -112,7 +111,7 @@ def plot_knowing(information: xr.Dataset, *, names: Mapping[str, str] | None = N
     axes.set_xlim(0, 1.08 * max(float(table["evpi"]), float((worth + error).max()), 1e-12))
     money_axis(axes.xaxis, np.append(worth, float(table["evpi"])), "Value of knowing it exactly")
     said = "Whiskers: one standard error; red: floor of the noise; dashed: knowing everything"
-    return _noted(drawn, said + ("; dark: groups" if group.any() else ""))
+    return noted(drawn, said + ("; dark: groups" if group.any() else ""))
 
 
 def plot_tornado(table: xr.Dataset, *, title: str, names: Mapping[str, str] | None = None) -> Figure:
@@ -127,7 +126,8 @@ def plot_tornado(table: xr.Dataset, *, title: str, names: Mapping[str, str] | No
     names
         What a reader calls each parameter.
     """
-    shown = table.isel(parameter=slice(0, BARS)).isel(parameter=slice(None, None, -1))
+    told = max(FEWEST_BARS, int((table["swing"] > table["noise_floor"]).sum())) if "noise_floor" in table else BARS
+    shown = table.isel(parameter=slice(0, min(told, BARS))).isel(parameter=slice(None, None, -1))
     drawn, axes = canvas(1.5 + 0.36 * shown.sizes["parameter"])
     rows, centre = np.arange(shown.sizes["parameter"]), float(shown["expected"])
     for side, colour in (("at_lower", LIGHT), ("at_upper", DARK)):
@@ -138,8 +138,8 @@ def plot_tornado(table: xr.Dataset, *, title: str, names: Mapping[str, str] | No
     axes.set_yticks(rows, [_tick(one, names) for one in shown["parameter"].values])
     axes.grid(visible=False, axis="y")
     money_axis(axes.xaxis, np.append(shown["at_lower"].values, shown["at_upper"].values), title)
-    _noted(drawn, f"Ends: {float(table.attrs['level']):.0%} interval of each")
-    return _legend(drawn, axes)
+    noted(drawn, f"Ends: {float(table.attrs['level']):.0%} interval of each")
+    return legend(drawn, axes)
 
 
 def plot_bridge(bridged: xr.Dataset) -> Figure:
@@ -198,8 +198,8 @@ def plot_medium_term(view: xr.DataArray, *, level: float = 0.90) -> Figure:
     axes.axhline(0, color=INK, linewidth=1)
     axes.set_xticks(rows, list(map(str, view["financial_year"].values.tolist())))
     money_axis(axes.yaxis, np.append(running.values, net["mean"].values), "Budget effect, cash of each year")
-    _noted(drawn, f"Whiskers: {level:.0%} interval; gains are above the line")
-    return _legend(drawn, axes)
+    noted(drawn, f"Whiskers: {level:.0%} interval; gains are above the line")
+    return legend(drawn, axes)
 
 
 def _tick(name: object, names: Mapping[str, str] | None) -> str:
@@ -218,22 +218,131 @@ def _curves(values: xr.DataArray, curves: xr.Dataset, *, unit: str) -> tuple[Fig
     return drawn, axes
 
 
-def _legend(drawn: Figure, axes: Axes) -> Figure:
-    handles, names = axes.get_legend_handles_labels()
-    columns = int(WIDTH / (0.75 + 0.095 * max(map(len, names))))  # inches of a line and its name
-    drawn.legend(
-        handles,
-        names,
-        loc="outside lower center",
-        ncols=max(1, min(4, len(names), columns)),
-        frameon=False,
-        fontsize=FONT,
-        handlelength=2.6,
-    )
+def plot_running(running: xr.DataArray, *, first_year: int) -> Figure:
+    """Draw the expected running total of each payer over the years: who pays first, who gains and when.
+
+    Parameters
+    ----------
+    running
+        Discounted net position up to and with each year (payer, year, chain, draw).
+    first_year
+        Financial year of year 0.
+    """
+    drawn, axes = canvas(4.6)
+    expected = running.mean(sample_dims(running))
+    for order, payer in enumerate(expected["payer"].values.astype(str)):
+        look = {"color": COLOURS[order % len(COLOURS)], "linestyle": DASHES[order % len(DASHES)]}
+        axes.plot(expected["year"], expected.sel(payer=payer), linewidth=2.2, label=label(payer), **look)
+    axes.axhline(0, color=INK, linewidth=1)
+    axes.set_xlim(0, float(expected["year"].max()))
+    axes.set_xlabel(f"Years since {financial_year(first_year, 0)} (year 0)", fontsize=FONT)
+    money_axis(axes.yaxis, expected, "Running total, present value")
+    noted(drawn, "Expected; below the line they have paid more than they gained")
+    return legend(drawn, axes)
+
+
+def plot_worth_of_a_pound(curves: xr.Dataset) -> Figure:
+    """Draw the chance that the option is the better choice as a pound of avoided cost counts for more or less.
+
+    Parameters
+    ----------
+    curves
+        ``chance`` (account, threshold) and ``break_even`` (account).
+    """
+    drawn, axes = canvas(4.2)
+    for account in curves["account"].values.astype(str):
+        look: dict[str, Any] = {"color": PALETTE[account], "linestyle": HOUSE_DASHES[account]}
+        axes.plot(
+            curves["threshold"], curves["chance"].sel(account=account), linewidth=2.2, label=label(account), **look
+        )
+        even = float(curves["break_even"].sel(account=account))
+        if even <= float(curves["threshold"][-1]):
+            chance = float(np.interp(even, curves["threshold"], curves["chance"].sel(account=account)))
+            axes.plot(even, chance, "o", color=PALETTE[account], markersize=7)
+    axes.axvline(1.0, color=INK, linewidth=1, linestyle=(0, (1, 2)))
+    axes.set_ylim(0, 1)
+    axes.set_xlim(0, float(curves["threshold"][-1]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"£{x:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.0%}"))
+    axes.set_xlabel("What a pound of avoided cost counts for", fontsize=FONT)
+    axes.set_ylabel("Chance that the option is the better choice", fontsize=FONT)
+    noted(drawn, "Dots: where it breaks even on average; dotted line: a pound counts as a pound")
+    return legend(drawn, axes)
+
+
+def plot_sobol(indices: xr.Dataset, *, names: Mapping[str, str] | None = None) -> Figure:
+    """Draw the share of the answer's variance that each parameter explains, alone and with the others.
+
+    Parameters
+    ----------
+    indices
+        From ``appraisal.sobol``.
+    names
+        What a reader calls each parameter.
+    """
+    table = indices.isel(parameter=np.argsort(indices["total"].values, kind="stable"))
+    drawn, axes = canvas(1.5 + 0.5 * table.sizes["parameter"])
+    rows = np.arange(table.sizes["parameter"])
+    for offset, part, colour, said in ((0.19, "first", DARK, "Alone"), (-0.19, "total", LIGHT, "With the others")):
+        axes.barh(rows + offset, table[part], height=0.36, color=colour, edgecolor=DARK, linewidth=0.8, label=said)
+    axes.hlines(rows + 0.19, table["first"] - table["standard_error"], table["first"] + table["standard_error"],
+                color="#d4580f", linewidth=2)  # fmt: skip
+    axes.set_yticks(rows, [_tick(one, names) for one in table["parameter"].values])
+    axes.grid(visible=False, axis="y")
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.0%}"))
+    axes.set_xlabel("Share of the answer's variance", fontsize=FONT)
+    noted(drawn, f"Whiskers: one standard error; all together explain {float(indices['explained']):.0%}")
+    return legend(drawn, axes)
+
+
+def plot_two_way(surface: xr.DataArray, *, title: str, names: Mapping[str, str] | None = None) -> Figure:
+    """Draw the answer expected over two parameters, the line of nil marked where there is one.
+
+    Parameters
+    ----------
+    surface
+        From ``appraisal.two_way``.
+    title
+        What the answer is, without its unit of money.
+    names
+        What a reader calls each parameter.
+    """
+    drawn, axes = canvas(4.6)
+    across, up = (str(dim) for dim in surface.dims)
+    scale, unit, decimals = money_scale(surface)
+    grid = (surface / scale).transpose(up, across)
+    shown = axes.contourf(grid[across], grid[up], grid, levels=12, cmap="cividis")
+    if float(grid.min()) < 0 < float(grid.max()):
+        nil = axes.contour(grid[across], grid[up], grid, levels=[0.0], colors="white", linewidths=2.2)
+        axes.clabel(nil, fmt={0.0: "nil"}, fontsize=FONT)
+    drawn.colorbar(shown, ax=axes, label=f"{title}, {unit}", format=f"%.{decimals}f")
+    axes.set_xlabel(_tick(across, names), fontsize=FONT)
+    axes.set_ylabel(_tick(up, names), fontsize=FONT)
+    noted(drawn, f"Each over its central {float(surface.attrs['level']):.0%}")
     return drawn
 
 
-def _noted(drawn: Figure, said: str) -> Figure:
-    drawn.text(0.995, 0.995, said, ha="right", va="top", fontsize=FONT - 1.5, color=INK)
-    drawn.set_layout_engine("constrained", rect=(0, 0, 1, 0.95))
-    return drawn
+def plot_portfolio(plan: xr.Dataset) -> Figure:
+    """Draw what a portfolio spends on each item and what that is expected to gain.
+
+    Parameters
+    ----------
+    plan
+        From ``appraisal.allocate``.
+    """
+    chosen = plan.isel(item=np.flatnonzero(plan["spend"].values > 0))
+    chosen = chosen.isel(item=np.argsort(chosen["expected_gain"].values, kind="stable")[-BARS:])
+    drawn, axes = canvas(1.6 + 0.42 * chosen.sizes["item"])
+    rows = np.arange(chosen.sizes["item"])
+    for offset, part, colour, said in (
+        (0.19, "spend", LIGHT, "Spent"),
+        (-0.19, "expected_gain", DARK, "Expected gain"),
+    ):
+        axes.barh(rows + offset, chosen[part], height=0.36, color=colour, edgecolor=DARK, linewidth=0.8, label=said)
+    axes.axvline(0, color=INK, linewidth=1)
+    axes.set_yticks(rows, [label(one) for one in chosen["item"].values])
+    axes.grid(visible=False, axis="y")
+    money_axis(axes.xaxis, np.append(chosen["spend"].values, chosen["expected_gain"].values), "Present value")
+    noted(drawn, f"Budget {money(float(plan.attrs['budget']))}; not spent {money(float(plan['budget_left']))}")
+    return legend(drawn, axes)

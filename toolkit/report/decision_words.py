@@ -104,9 +104,14 @@ def most_useful(information: xr.Dataset, *, names: Mapping[str, str] | None = No
     floor = float(top["noise_floor"] + 2 * top["standard_error"])
     if ceiling <= 0:
         return "Nothing is worth finding out: no draw would change the choice."
-    if float(top["evppi"]) <= floor:
-        return "No single thing is worth finding out by itself: none stands out of the noise of the draws."
     name = (names or {}).get(str(top["set"].item()), str(top["set"].item()))
+    if float(top["evppi"]) <= floor:
+        nearest = f"; nearest comes {name}, at {money(float(top['evppi']))} with a standard error of "
+        nearest += money(float(top["standard_error"]))
+        return (
+            "No single thing is worth finding out by itself: none stands out of the noise of the draws"
+            f"{nearest if float(top['evppi']) > 0 else ''}."
+        )
     return (
         f"The single most useful thing to find out is {name}: knowing it exactly would be worth "
         f"{money(float(top['evppi']))}, {percent(float(top['evppi']) / ceiling)} of knowing everything."

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy import stats
 
-from toolkit.report.figures import DARK, DASHES, FONT, GRID, INK, LIGHT, PALETTE, _canvas, _figure, _tidy
+from toolkit.report.drawing import DARK, DASHES, FONT, GRID, INK, LIGHT, PALETTE, canvas, empty, tidy
 from toolkit.report.words import change, label, number
 
 SIGNIFICANT = 1.96
@@ -33,8 +33,8 @@ def plot_forest(studies: pd.DataFrame, grid: xr.Dataset, outcome: str) -> Figure
     """
     rows = studies[studies["outcome"] == outcome].sort_values("effect", na_position="first")
     held = grid.sel(outcome=outcome)
-    figure, axes = _canvas(1.5 + 0.36 * (len(rows) + 2))
-    _tidy(axes, grid="x")
+    figure, axes = canvas(1.5 + 0.36 * (len(rows) + 2))
+    tidy(axes, grid="x")
     names = [f"{row['study']} ({row['design'].replace('_', ' ')})" for _, row in rows.iterrows()]
     for at, (_, row) in enumerate(rows.iterrows(), start=2):
         _study(axes, at, row)
@@ -86,7 +86,7 @@ def plot_funnel(studies: pd.DataFrame, grid: xr.Dataset, outcome: str) -> Figure
     rows, held = studies[studies["outcome"] == outcome], grid.sel(outcome=outcome)
     known = rows["effect"].notna()
     mean, between = float(held["mean_effect_mean"]), float(held["between_sites_mean"])
-    figure, axes = _canvas(4.0)
+    figure, axes = canvas(4.0)
     deepest = 1.15 * float(rows["se"].max())
     error = np.linspace(0, deepest, 60)
     axes.fill_betweenx(error, -SIGNIFICANT * error, SIGNIFICANT * error, color=LIGHT, alpha=0.35, linewidth=0)
@@ -121,13 +121,13 @@ def plot_effect_priors(priors: pd.DataFrame, grid: xr.Dataset, *, seed: int = 1)
     """
     ours: Any = priors[priors["model"] == "effects"].set_index("parameter")
     random, outcomes = np.random.default_rng(seed), [str(o) for o in grid["outcome"].values]
-    figure = _figure(1.5 + 1.2 * len(outcomes))
+    figure = empty(1.5 + 1.2 * len(outcomes))
     for axes, outcome in zip(np.atleast_1d(figure.subplots(len(outcomes), 1)), outcomes, strict=True):
         held, smd = grid.sel(outcome=outcome), outcome == "gcse_attainment"
         row = ours.loc["mu_standardised_mean_difference" if smd else "mu_log_risk_ratio"]
         between = np.abs(random.normal(0, float(ours.loc[f"tau_{outcome}", "arg1"]), 20_000))
         prior = random.normal(float(row["arg1"]), float(row["arg2"]), 20_000) + between * random.normal(size=20_000)
-        _tidy(axes, grid="x")
+        tidy(axes, grid="x")
         axes.hist(prior, bins=120, density=True, color=LIGHT)
         line = np.linspace(float(np.quantile(prior, 0.001)), float(np.quantile(prior, 0.999)), 400)
         sd = float(held["new_site_sd"])
@@ -161,8 +161,8 @@ def plot_pool(rivals: pd.DataFrame, summary: pd.DataFrame, pools: Sequence[str] 
         Which; all by default.
     """
     chosen = list(summary.index if pools is None else pools)
-    figure, axes = _canvas(1.4 + 0.62 * len(chosen))
-    _tidy(axes, grid="x")
+    figure, axes = canvas(1.4 + 0.62 * len(chosen))
+    tidy(axes, grid="x")
     for at, pool in enumerate(chosen):
         centre = summary.loc[pool, "median"]
         rows = rivals[rivals["pool"] == pool]
@@ -197,7 +197,7 @@ def plot_placement_price(prices: xr.Dataset, placement: str, *, england: str = "
     """
     held = prices.sel(placement=placement)
     nominal, years = held["price"] * held["to_nominal"], held["data_year"].values
-    figure, axes = _canvas(4.2, right=0.72)
+    figure, axes = canvas(4.2, right=0.72)
     axes.plot(years, nominal.transpose("data_year", "area").values, color=GRID, linewidth=0.7)
     lines = {"mean of authorities": nominal.mean("area"), england: held["england"] * held["to_nominal"]}
     for (name, line), colour in zip(lines.items(), (DARK, PALETTE["economic"]), strict=True):
@@ -230,7 +230,7 @@ def plot_cost_priors(rivals: pd.DataFrame, priors: pd.DataFrame, *, seed: int = 
     errors = random.choice(rivals["se"].to_numpy(float), (2, size))
     apart = np.abs(random.normal(0, np.sqrt(2 * between**2 + (errors**2).sum(0))))
     seen = rivals.groupby("pool")["estimate"].agg(lambda held: float(held.max() - held.min()))
-    figure, axes = _canvas(3.2)
+    figure, axes = canvas(3.2)
     axes.hist(np.exp(apart[apart < np.log(8)]), bins=100, density=True, color=LIGHT)
     for value in seen:
         axes.axvline(float(np.exp(value)), color=DARK, linewidth=1.4)

@@ -1,16 +1,8 @@
-"""The figures: one house palette, units on every axis, intervals labelled with their level.
+"""The figures of a run: units on every axis, intervals labelled with their level, in the style of ``drawing``."""
 
-Lines differ in dash as well as colour and are named where they end, bars are told apart by position, so
-that nothing rests on colour alone.
-"""
-
-import io
-import re
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -19,22 +11,25 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from toolkit import appraisal
 from toolkit.report import quantities as q
+from toolkit.report.drawing import (
+    DARK,
+    DASHES,
+    FONT,
+    INK,
+    LIGHT,
+    PALETTE,
+    SOURCE_PALETTE,
+    canvas,
+    empty,
+    money_axis,
+    noted,
+    tidy,
+    whiskers,
+)
 from toolkit.report.quantities import Run
 from toolkit.report.tables import CASH_YEARS, year_names
-from toolkit.report.words import MINUS, change, financial_year, label, money_scale, number, percent
+from toolkit.report.words import change, financial_year, label, money_scale, number, percent
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
-
-# After the UK Government Analysis Function's palette; each stands out from white by at least 4.5 to 1, so that names
-# may share their line's colour. Dashes tell lines apart in grey.
-INK, GRID, DARK, LIGHT = "#0b0c0c", "#d9dcde", "#12436d", "#9fc3de"
-PALETTE = {"fiscal": "#12436d", "economic": "#b8480b", "social": "#801650"}
-SOURCE_PALETTE = {"combined": "#12436d", "trials": "#b8480b", "panel": "#801650", "judgement": "#6b6b6b"}
-DASHES: dict[str, str | tuple[int, tuple[int, ...]]] = {
-    "fiscal": "-", "economic": (0, (6, 2)), "social": (0, (2, 1)),
-    "combined": "-", "trials": (0, (7, 2)), "panel": (0, (4, 1, 1, 1)), "judgement": (0, (1, 2)),
-}  # fmt: skip
-FONT = 10.5
-WIDTH = 7.4
 
 
 def plot_cost_by_outcome(run: Run) -> Figure:
@@ -50,34 +45,34 @@ def plot_cost_by_payer(run: Run) -> Figure:
 def _both(run: Run, cost: xr.DataArray, dim: str, what: str) -> Figure:
     """Draw both readings of a cost."""
     cost = cost.isel({dim: np.argsort(cost.sel(reading="gross").mean(SAMPLE_DIMS).values)})
-    figure, axes = _canvas(1.4 + 0.62 * cost.sizes[dim])
+    figure, axes = canvas(1.4 + 0.62 * cost.sizes[dim])
     for offset, reading, colour in ((0.19, "excess", DARK), (-0.19, "gross", LIGHT)):
         _bars(axes, run, cost.sel(reading=reading), dim, offset=offset, colour=colour, name=label(reading))
-    _money_axis(axes.xaxis, cost, f"{what}, {run.scenario.price_base} prices")
+    money_axis(axes.xaxis, cost, f"{what}, {run.scenario.price_base} prices")
     axes.legend(loc="lower right", frameon=False, fontsize=FONT)
     return _with_level(figure, run)
 
 
 def plot_annual_cost(run: Run) -> Figure:
     """Draw the cost of one year's outcomes by outcome, the annual cross-section."""
-    return _both(run, q.by(q.annual(run), "outcome"), "outcome", "Cost of a year")
+    return _both(run, q.by(q.annual(run), "outcome"), "outcome", "Cost of a year, what it leads to at present value")
 
 
 def plot_who_pays(run: Run) -> Figure:
     """Draw the net position of each payer over the appraisal: who pays, who gains."""
     net = q.position(run)["net"]
     net = net.isel(payer=np.argsort(-net.mean(SAMPLE_DIMS).values))
-    figure, axes = _canvas(1.6 + 0.42 * net.sizes["payer"])
+    figure, axes = canvas(1.6 + 0.42 * net.sizes["payer"])
     _bars(axes, run, net, "payer", offset=0.0, colour=DARK, name="")
     axes.axvline(0, color=INK, linewidth=1)
-    _money_axis(axes.xaxis, net, f"Pays (left) or gains (right), present value, {run.scenario.price_base} prices")
+    money_axis(axes.xaxis, net, f"Pays (left) or gains (right), present value, {run.scenario.price_base} prices")
     return _with_level(figure, run)
 
 
 def plot_payback(run: Run) -> Figure:
     """Draw the chance of having paid back by each year, by account; for a cut, of still being ahead."""
     chance, cut = q.paid_back(run), run.scenario.option.cut
-    figure, axes = _canvas(4.0, right=0.75)
+    figure, axes = canvas(4.0, right=0.75)
     for account in ACCOUNTS:
         values = chance.sel(account=account)
         axes.plot(chance["year"], values, color=PALETTE[account], linestyle=DASHES[account], linewidth=2.2)
@@ -95,12 +90,12 @@ def plot_council_cash(run: Run) -> Figure:
     """Draw the council's cashable position in each of the first ten years."""
     cash = q.council_cash(run).isel(year=slice(0, CASH_YEARS))
     years, found = cash["year"].values, appraisal.summarise(cash, level=q.level(run))
-    figure, axes = _canvas(3.6)
+    figure, axes = canvas(3.6)
     axes.bar(years, found["mean"], width=0.62, color=DARK)
-    _whiskers(axes, years, found, upright=True)
+    whiskers(axes, years, found, upright=True)
     axes.axhline(0, color=INK, linewidth=1)
     axes.set_xticks(years, year_names(run, years), rotation=40, ha="right")
-    _money_axis(axes.yaxis, found["mean"], f"Council's cash position a year,\n{run.scenario.price_base} prices")
+    money_axis(axes.yaxis, found["mean"], f"Council's cash position a year,\n{run.scenario.price_base} prices")
     return _with_level(figure, run)
 
 
@@ -113,11 +108,11 @@ def plot_spend_cost_curve(run: Run) -> Figure:
     )
     more = found["spend"] - found["spend"].sel(multiple=1.0, drop=True)
     avoided = more - found["change"]
-    figure = _figure(7.0)
+    figure = empty(7.0)
     upper, lower = figure.subplots(2, 1, sharex=True)
     others = [source for source in found["source"].values.astype(str) if source not in ("judgement", own)]
     for axes, drawn, sources in ((upper, found["net"], []), (lower, avoided, others)):
-        _tidy(axes)
+        tidy(axes)
         band = appraisal.summarise(drawn.sel(source=own, drop=True), level=q.level(run))
         axes.fill_between(found["multiple"], band["lower"], band["upper"], color=LIGHT, alpha=0.55, linewidth=0)
         for source in (own, *sources):
@@ -129,8 +124,8 @@ def plot_spend_cost_curve(run: Run) -> Figure:
     today, ticks = float(found["spend"].sel(multiple=1.0)) / scale, (0.5, 1.0, 1.5, 2.0)
     lower.set_xticks(ticks, [f"{multiple:g} × today\n{number(multiple * today, decimals)}" for multiple in ticks])
     lower.set_xlabel(f"Early-help spend a year, {unit}", fontsize=FONT)
-    _money_axis(upper.yaxis, found["net"].sel(source=own), f"Spend and excess lifetime\ncost, {base} prices")
-    _money_axis(lower.yaxis, np.array(limits), f"Lifetime cost avoided,\n{base} prices")
+    money_axis(upper.yaxis, found["net"].sel(source=own), f"Spend and excess lifetime\ncost, {base} prices")
+    money_axis(lower.yaxis, np.array(limits), f"Lifetime cost avoided,\n{base} prices")
     handles = lower.get_legend_handles_labels()[0]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=FONT, handlelength=3.2)
     return _with_level(figure, run, "Band", "; thin and dotted: extrapolation beyond what areas have seen")
@@ -153,16 +148,16 @@ def _curve_line(axes: Axes, run: Run, line: xr.DataArray, source: str, *, thick:
 def plot_break_even(run: Run) -> Figure:
     """Draw the expected net present value by account as more or less of the effect replicates."""
     found, assumed = q.switching(run), run.scenario.effect.replication
-    figure, axes = _canvas(3.8, right=0.80)
+    figure, axes = canvas(3.8, right=0.80)
     for account, row in found.iterrows():
-        ends = [row["npsv_0"], row["npsv_1"] if assumed else row["npsv_0"]]
-        axes.plot([0, 1], ends, color=PALETTE[str(account)], linestyle=DASHES[str(account)], linewidth=2.2)
+        ends = [row["npsv_0"], row["npsv"], row["npsv_1"] if assumed else row["npsv_0"]]
+        axes.plot([0, assumed, 1], ends, color=PALETTE[str(account)], linestyle=DASHES[str(account)], linewidth=2.2)
     axes.axhline(0, color=INK, linewidth=1)
     axes.axvline(assumed, color=INK, linewidth=1, linestyle=(0, (1, 2)))
     axes.text(assumed, 1.01, "assumed", transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=FONT)
     axes.set_xlim(0, 1)
     axes.set_xlabel("Replication: share of the studies' effect that a new site gets", fontsize=FONT)
-    _money_axis(
+    money_axis(
         axes.yaxis, found[["npsv_0", "npsv_1"]], f"Expected net present value,\n{run.scenario.price_base} prices"
     )
     _name_lines(axes, {account: label(account) for account in ACCOUNTS})
@@ -173,7 +168,7 @@ def plot_effects(run: Run) -> Figure:
     """Draw the effect of help on each child reached at a new site, by outcome and source; risks share one scale."""
     found = q.effects(run)
     outcomes = found["outcome"].values.astype(str)
-    figure = _figure(0.9 + 1.25 * len(outcomes))
+    figure = empty(0.9 + 1.25 * len(outcomes))
     panels = np.atleast_1d(figure.subplots(len(outcomes), 1))
     reach = 0.0
     for axes, outcome in zip(panels, outcomes, strict=True):
@@ -192,7 +187,7 @@ def plot_effects(run: Run) -> Figure:
 
 def _forest(axes: Axes, run: Run, found: xr.Dataset) -> None:
     """Draw one outcome's sources as lines and dots."""
-    _tidy(axes, grid="x")
+    tidy(axes, grid="x")
     used = run.scenario.effect.source
     sources = found["source"].values.astype(str)[::-1]
     for row, source in enumerate(sources):
@@ -209,53 +204,14 @@ def _forest(axes: Axes, run: Run, found: xr.Dataset) -> None:
 # Drawing -----------------------------------------------------------------------------------------
 
 
-def _figure(height: float, *, free: bool = False) -> Figure:
-    """Return an empty figure that a notebook shows as it is, without pyplot and the windows it may open."""
-    figure = Figure(figsize=(WIDTH, height), layout=None if free else "constrained")
-    setattr(figure, "_repr_svg_", partial(svg, figure))  # noqa: B010 - not an attribute that matplotlib declares
-    return figure
-
-
-def _canvas(height: float, *, right: float | None = None) -> tuple[Figure, Axes]:
-    figure = _figure(height, free=right is not None)
-    axes = figure.subplots()
-    if right:
-        figure.subplots_adjust(left=0.15, right=right, bottom=0.17, top=0.93)
-    _tidy(axes)
-    return figure, axes
-
-
-def _tidy(axes: Axes, grid: str = "both") -> None:
-    axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
-    axes.tick_params(length=0, labelsize=FONT, labelcolor=INK)
-    axes.grid(axis=grid, color=GRID, linewidth=0.8)  # type: ignore[arg-type]
-    axes.set_axisbelow(True)
-
-
 def _bars(axes: Axes, run: Run, draws: xr.DataArray, dim: str, *, offset: float, colour: str, name: str) -> None:
     found = appraisal.summarise(draws.reset_coords(drop=True), level=q.level(run))
     rows = np.arange(draws.sizes[dim])
     height = 0.36 if offset else 0.56
     axes.barh(rows + offset, found["mean"], height=height, color=colour, edgecolor=DARK, linewidth=0.8, label=name)
-    _whiskers(axes, rows + offset, found, upright=False)
+    whiskers(axes, rows + offset, found, upright=False)
     axes.set_yticks(rows, [label(value) for value in draws[dim].values])
     axes.grid(visible=False, axis="y")
-
-
-def _whiskers(axes: Axes, at: np.ndarray, found: xr.Dataset, *, upright: bool) -> None:
-    lines, ends = (axes.vlines, axes.hlines) if upright else (axes.hlines, axes.vlines)
-    lines(at, found["lower"], found["upper"], color=INK, linewidth=1.3)
-    for side in ("lower", "upper"):
-        ends(found[side], at - 0.09, at + 0.09, color=INK, linewidth=1.3)
-
-
-def _money_axis(axis: mpl.axis.Axis, values: object, title: str) -> None:
-    """Scale one axis to the expected money it shows and name it with its unit."""
-    shown = values.mean(SAMPLE_DIMS) if isinstance(values, xr.DataArray) and "draw" in values.dims else values
-    scale, unit, _ = money_scale(shown)
-    axis.set_major_locator(MaxNLocator(6))
-    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / scale:,.10g}".replace("-", MINUS)))
-    axis.set_label_text(f"{title}, {unit}", fontsize=FONT, color=INK)
 
 
 def _name_lines(axes: Axes, names: Mapping[str, str]) -> None:
@@ -271,17 +227,4 @@ def _name_lines(axes: Axes, names: Mapping[str, str]) -> None:
 
 
 def _with_level(figure: Figure, run: Run, what: str = "Whiskers", extra: str = "") -> Figure:
-    said = f"{what}: {q.level(run):.0%} interval{extra}"
-    figure.text(0.995, 0.995, said, ha="right", va="top", fontsize=FONT - 1.5, color=INK)
-    figure.set_layout_engine("constrained", rect=(0, 0, 1, 0.955))
-    return figure
-
-
-def svg(figure: Figure) -> str:
-    """Return a figure as SVG whose text is text, the same bytes for the same figure."""
-    stream = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "report"}):
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    drawn = stream.getvalue()
-    drawn = drawn[drawn.index("<svg") :]
-    return re.sub(r"'DejaVu Sans'", "Arial, Helvetica, sans-serif", drawn)
+    return noted(figure, f"{what}: {q.level(run):.0%} interval{extra}")

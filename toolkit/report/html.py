@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from toolkit.report import answer, figures, provenance
+from toolkit.report import analysis, answer, figures, provenance
 from toolkit.report import quantities as q
 from toolkit.report import words as w
+from toolkit.report.drawing import svg
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table, shortened
 from toolkit.schema import ACCOUNTS
@@ -65,6 +66,8 @@ def shown(table: Table, *, level: float) -> Shown:
         "number": lambda x: w.number(x, 2),
         "ratio": w.pence,
         "share": w.percent,
+        "rate": lambda x: f"{w.number(100 * x, 1)}%",
+        "text": str,
         "change": w.change,
         "figure": w.figure,
     }
@@ -104,7 +107,7 @@ def _said(value: Any, say: Callable[[float], str]) -> str:
     return value if isinstance(value, str) else "–" if pd.isna(value) else say(float(value))
 
 
-def context(run: Run, made: Mapping[str, Table]) -> dict[str, Any]:
+def context(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> dict[str, Any]:
     """Return everything the template prints."""
     level, option, known = q.level(run), run.scenario.option, answer.facts(run)
     areas = shortened(made["areas"], keep=("Excess", "Cost"))
@@ -113,7 +116,9 @@ def context(run: Run, made: Mapping[str, Table]) -> dict[str, Any]:
     return {
         "run": run,
         "tables": {name: shown(table, level=level) for name, table in (dict(made) | {"areas": areas}).items()},
-        "pictures": {name: _picture(plot, run) for name, plot in PICTURES.items()},
+        "pictures": {name: _picture(plot, run) for name, plot in (PICTURES | analysis.pictures(run, found)).items()},
+        "decision": analysis.sentences(run, found),
+        "cautions": found.knowing.cautions,
         "sentence": answer.headline_sentence(run),
         "fiscal": answer.changes(run, "fiscal"),
         "facts": known,
@@ -130,7 +135,7 @@ def context(run: Run, made: Mapping[str, Table]) -> dict[str, Any]:
         "area_count": len(q.area_names(run)),
         "marginal": {account: _where_it_stops(run, account) for account in ACCOUNTS},
         "switching": q.switching(run).to_dict("index"),
-        "family": answer.estimate(run, run.tree["assumptions/draws"].to_dataset()["cost_per_family"]),
+        "family": answer.estimate(run, q.drawn(run)["cost_per_family"]),
         "spend_range": q.spend_range(run),
         "assumptions": _assumptions(run, made["assumptions"]),
         "licences": provenance.LICENCES,
@@ -139,7 +144,7 @@ def context(run: Run, made: Mapping[str, Table]) -> dict[str, Any]:
 
 
 def _picture(plot: Callable[[Run], Any], run: Run) -> str:
-    image = base64.b64encode(figures.svg(plot(run)).encode()).decode()
+    image = base64.b64encode(svg(plot(run)).encode()).decode()
     return f"data:image/svg+xml;base64,{image}"
 
 
@@ -182,8 +187,8 @@ def templates() -> Environment:
     )
 
 
-def render(run: Run, made: Mapping[str, Table]) -> str:
+def render(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> str:
     """Return the report as one HTML page."""
     environment = templates()
     environment.globals |= {name: getattr(w, name) for name in WORDS}
-    return environment.get_template("report.html.j2").render(context(run, made))
+    return environment.get_template("report.html.j2").render(context(run, made, found))

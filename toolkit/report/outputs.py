@@ -3,7 +3,9 @@
 import tempfile
 from pathlib import Path
 
+from toolkit.pricing import Progress, silent
 from toolkit.records import write_netcdf
+from toolkit.report.analysis import analyse
 from toolkit.report.contents import every_table
 from toolkit.report.html import render
 from toolkit.report.quantities import Run
@@ -13,7 +15,7 @@ from toolkit.schema import InputError
 NAMES = ("report.html", "workbook.xlsx", "run.nc")
 
 
-def write_all(run: Run, build: Path) -> list[Path]:
+def write_all(run: Run, build: Path, *, progress: Progress = silent) -> list[Path]:
     """Write the report, the workbook and the run itself.
 
     Parameters
@@ -22,6 +24,8 @@ def write_all(run: Run, build: Path) -> list[Path]:
         A finished run.
     build
         Folder to write to; made if it is not there.
+    progress
+        Called with the stage's name and the share of it that is done.
 
     Returns
     -------
@@ -39,11 +43,16 @@ def write_all(run: Run, build: Path) -> list[Path]:
         drafts, kept = Path(name) / "new", Path(name) / "old"
         drafts.mkdir()
         kept.mkdir()
-        made = every_table(run)
-        (drafts / NAMES[0]).write_text(render(run, made), encoding="utf-8")
+        progress("weigh the decision", 0.0)
+        analysis = analyse(run)
+        progress("weigh the decision", 1.0)
+        progress("write report", 0.0)
+        made = every_table(run, analysis)
+        (drafts / NAMES[0]).write_text(render(run, made, analysis), encoding="utf-8")
         write_workbook(run, made, drafts / NAMES[1])
         write_netcdf(run.tree, drafts / NAMES[2])
         _swap(drafts, kept, build)
+        progress("write report", 1.0)
     return [build / name for name in NAMES]
 
 

@@ -12,8 +12,9 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal
+from toolkit.appraisal.bridge import START, steps
 from toolkit.scenarios import Scenario
-from toolkit.schema import ACCOUNTS, OUTCOMES, PAYERS, SAMPLE_DIMS
+from toolkit.schema import ACCOUNTS, BUSINESS_AS_USUAL, INVESTMENT, OUTCOMES, PAYERS, SAMPLE_DIMS
 
 PROGRAMME, COUNCIL = "programme", "local_authority"
 VOCABULARY = {"outcome": OUTCOMES, "payer": PAYERS}
@@ -47,6 +48,11 @@ def result(run: Run) -> xr.Dataset:
 def costs(run: Run) -> xr.Dataset:
     """Return the priced arrays."""
     return run.tree["costs"].to_dataset()
+
+
+def drawn(run: Run) -> xr.Dataset:
+    """Return the draws of the cited figures."""
+    return run.tree["assumptions/draws"].to_dataset()
 
 
 def level(run: Run) -> float:
@@ -93,6 +99,13 @@ def lifetime(run: Run) -> xr.DataArray:
     return priced(run, "lifetime").sum("area")
 
 
+def saved(run: Run) -> xr.DataArray:
+    """Cost avoided, less the programme's, by component and year, real and not discounted."""
+    cost = costs(run)["cost"]
+    less = cost.sel(option=BUSINESS_AS_USUAL, drop=True) - cost.sel(option=INVESTMENT, drop=True)
+    return less.assign_attrs(cost.attrs)
+
+
 def annual(run: Run) -> xr.DataArray:
     """Cost of one year's outcomes of all areas together (reading, component, chain, draw)."""
     return priced(run, "annual").sum("area")
@@ -135,7 +148,7 @@ def paid_back(run: Run) -> xr.DataArray:
 
 
 def harm(run: Run) -> float:
-    """Chance that the help makes outcomes worse on balance, so that it adds to the cost to society."""
+    """Chance that the help adds to the cost to society instead of avoiding some of it."""
     return float((direction(run) * avoided(run).sel(account="social") < 0).mean())
 
 
@@ -195,8 +208,8 @@ def spend_range(run: Run) -> tuple[float, float] | None:
 def switching(run: Run) -> pd.DataFrame:
     """Find what the effect would have to be for each account to break even.
 
-    Avoided cost is taken as proportional to the effect: exact at none and at the effect assumed, and close
-    between and beyond while effects are modest, because exp(k b) is then nearly 1 + k b.
+    Avoided cost is taken as proportional to the effect: exact at none, at the effect assumed and, where the run
+    priced it, in full; close between while effects are modest, because exp(k b) is then nearly 1 + k b.
 
     Returns
     -------
@@ -208,16 +221,67 @@ def switching(run: Run) -> pd.DataFrame:
     benefit = avoided(run).mean(SAMPLE_DIMS).to_series()
     cost = float(result(run)["programme_cost"].mean())
     assumed = run.scenario.effect.replication
+    priced_in_full = replicated(run)
+    full = benefit / assumed if assumed else np.nan
+    full = full if priced_in_full is None else priced_in_full.mean(SAMPLE_DIMS).to_series()
     multiple = (cost / benefit).where(benefit * cost > 0)
     return pd.DataFrame(
         {
             "npsv_0": -cost,
             "npsv": benefit - cost,
-            "npsv_1": benefit / assumed - cost if assumed else np.nan,
+            "npsv_1": full - cost,
             "multiple": multiple,
             "replication": assumed * multiple,
         }
     )
+
+
+def replicated(run: Run) -> xr.DataArray | None:
+    """Cost avoided (account, chain, draw) if all of the studies' effect replicated, where the run priced just that."""
+    before, own = costs(run).get("benefit_before"), run.scenario.adjustments
+    if before is None or before["before"].values.tolist() != ["replication"]:
+        return None
+    net = own.attribution * (1.0 - own.deadweight) * (1.0 - own.displacement)
+    return net * by_account(priced(run, "benefit_before").sel(before="replication", drop=True))
+
+
+def bridge(run: Run) -> xr.Dataset:
+    """Return how each adjustment of the scenario leads from the unadjusted net present value to the run's own.
+
+    Exact and without pricing again: what changes the result by more than a factor was priced with the run
+    (``benefit_before``), the rest are factors of the benefit or of the programme's cost.
+
+    Returns
+    -------
+    xr.Dataset, dims step, account, chain, draw
+        As ``appraisal.bridge``; steps that leave their adjustment at rest contribute nought.
+    """
+    effect, own = run.scenario.effect, run.scenario.adjustments
+    factors = {
+        "attribution": own.attribution,
+        "deadweight": 1.0 - own.deadweight,
+        "displacement": 1.0 - own.displacement,
+    }
+    net, optimism = float(np.prod(list(factors.values()))), 0.0 if run.scenario.option.cut else own.optimism_bias
+    whole, cost = avoided(run).reset_coords(drop=True), result(run)["programme_cost"]
+    before: dict[str, xr.DataArray] = {}
+    if "benefit_before" in costs(run):
+        held = by_account(priced(run, "benefit_before"))
+        before = {str(name): held.sel(before=name, drop=True) for name in held["before"].values}
+    benefit = before["attribution"] if net == 0 else whole / net
+    after = {"drop_off": benefit}
+    for later, name in (("drop_off", "take_up"), ("take_up", "replication"), ("replication", START)):
+        after[name] = before.get(later, after[later])
+    for name, factor in factors.items():
+        after[name] = benefit = benefit * factor
+    plain = cost / (1.0 + optimism)
+    order = [START, "replication", "take_up", "drop_off", *factors]
+    results = {name: (after[name] - plain).transpose("account", *SAMPLE_DIMS) for name in order}
+    results["optimism_bias"] = (whole - cost).transpose("account", *SAMPLE_DIMS)
+    money = {key: cost.attrs[key] for key in ("units", "price_base")}
+    stepped = steps({name: one.assign_attrs(money) for name, one in results.items()})
+    values = [np.nan, effect.replication, effect.take_up, own.drop_off, *(getattr(own, name) for name in factors)]
+    return stepped.assign(value=("step", [*values, optimism, np.nan]))
 
 
 def effects(run: Run) -> xr.Dataset:

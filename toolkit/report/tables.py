@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -37,8 +38,8 @@ class Table:
         Columns (heading, part), part one of "expected", "lower", "upper" (an interval at the run's level)
         or "" for a single number or text. Numbers are in full: pounds, not millions.
     kinds
-        One for all, or by heading: money (one scale a table), pounds (each in full), share, change, ratio,
-        count, number, figure (as cited), text, or "by row".
+        One for all, or by heading: money (one scale a table), pounds (each in full), share, rate, change,
+        ratio, count, number, figure (as cited), text, or "by row".
     row_kinds
         By row label, where a heading's kind is "by row".
     note
@@ -83,6 +84,13 @@ def single(columns: Mapping[str, Any], index: Sequence[Any]) -> pd.DataFrame:
     return headed(pd.DataFrame(columns, index=pd.Index(index)))
 
 
+def plain(title: str, rows: str, columns: Mapping[str, tuple[Any, str]], index: Any, note: str = "") -> Table:
+    """Return a table of single columns, each given with how it reads: values and kind by heading."""
+    frame = pd.DataFrame({name: values for name, (values, _) in columns.items()}, index=pd.Index(np.asarray(index)))
+    frame.columns = pd.MultiIndex.from_tuples([(name, "") for name in columns])
+    return Table(title, rows, frame, {name: kind for name, (_, kind) in columns.items()}, note=note)
+
+
 def matrix(array: xr.DataArray, rows: str, columns: str) -> pd.DataFrame:
     """Return a two-dimensional array as a frame, its labels as a reader calls them."""
     array = array.transpose(rows, columns)
@@ -124,7 +132,8 @@ def annual_cost(run: Run, dim: str) -> Table:
     frame = spread(run, {f"{label(reading)} cost": cost.sel(reading=reading) for reading in q.READINGS}, dim)
     note = (
         f"{basis(run)}. Everyone in one year, not one cohort over its life: it must not be added to or compared with "
-        "the lifetime cost. What this year's events lead to later (justice, earnings) is in it at present value."
+        "the lifetime cost. The present value of what this year's events lead to later (justice, earnings) is in it, "
+        "so it is more than budgets pay in the year."
     )
     title = f"Cost of one year's outcomes, the annual cross-section, by {dim}"
     return Table(title, label(dim), frame, "money", note=note)
@@ -147,7 +156,8 @@ def areas(run: Run) -> Table:
     frame = frame.set_axis(q.area_names(run)).sort_values(("Excess, each child", "expected"), ascending=False)
     kinds = dict.fromkeys(arrays, "money") | {"Excess, each child": "pounds", "Code": "text", "Region": "text"}
     note = (
-        f"Social account, present value, {basis(run)}; highest excess cost for each child first. Ranks are uncertain: "
+        f"Social account, present value, {basis(run)}; highest excess cost for each child first. One year's outcomes "
+        "hold the present value of what they lead to later. Ranks are uncertain: "
         "where intervals overlap, the order says little."
     )
     return Table("Cost by area", "Area", frame, kinds, note=note)
@@ -202,7 +212,7 @@ def who_pays(run: Run) -> Table:
 
 
 def payback(run: Run, *, offsets: Iterable[int] = PAYBACK_YEARS) -> Table:
-    """Chance of having paid back by the end of chosen years, and ever, by account."""
+    """Chance of having paid back by the end of chosen years, the last that of the horizon, by account."""
     chance, cut = q.paid_back(run), run.scenario.option.cut
     last = int(chance["year"].max())
     chosen = [year for year in offsets if year < last] + [last]
@@ -242,9 +252,12 @@ def cash_by_payer(run: Run) -> Table:
     cash = q.result(run)["cashable_net_position"].mean(SAMPLE_DIMS).isel(year=slice(0, CASH_YEARS))
     frame = matrix(cash.sel(payer=q.position(run)["payer"].values), "payer", "year")
     frame = headed(frame.set_axis(year_names(run, cash["year"].values), axis=1))
+    whole = q.result(run)["cashable_net_position"].isel(year=slice(0, CASH_YEARS)).sum("year")
+    frame = frame.join(spread(run, {"All of them": whole}, "payer"))
     title = "Expected cashable net position by payer and year, first ten years"
     note = (
-        f"{run.scenario.price_base} prices, not discounted. A payer whose avoided cost cannot be cashed shows nought."
+        f"{basis(run)}, not discounted; the interval is of the sum of the years. A payer whose avoided cost cannot be "
+        "cashed shows nought."
     )
     return Table(title, "Payer", frame, "money", note=note)
 

@@ -1,17 +1,22 @@
-"""What is worth finding out about a run of our own: single figures, effects and rates, and groups of them."""
+"""What is worth finding out about a run of our own: single figures, effects and rates, groups of them, studies."""
 
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
 from toolkit import appraisal
+from toolkit.appraisal import study_designs
 from toolkit.report import quantities as q
 from toolkit.report.quantities import Run
-from toolkit.report.words import inside
+from toolkit.report.tables import Table, plain
+from toolkit.report.words import inside, money, number
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
 
 EFFECT, RATE = "effect", "rate"
+FEWEST = 5  # sets listed even if they are worth nothing
 GROUPS = ("all effects", "all unit costs", "all local rates", "all other figures")
 
 
@@ -27,15 +32,21 @@ class Knowing:
         Of every single parameter, widest swing first.
     parameters
         The draws behind them.
+    sobol
+        ``appraisal.sobol`` of the groups; None where the answer never varies.
     names
         What a reader calls each parameter and group.
+    cautions
+        What a reader must know first, such as too few draws.
     """
 
     information: xr.Dataset
     tornado: xr.Dataset
     switching: xr.Dataset
     parameters: xr.Dataset
+    sobol: xr.Dataset | None
     names: dict[str, str]
+    cautions: tuple[str, ...] = ()
 
 
 def parameters(run: Run) -> xr.Dataset:
@@ -47,7 +58,7 @@ def parameters(run: Run) -> xr.Dataset:
         Roles of the cited figures that vary; ``effect: outcome`` for the scenario's source at a new site;
         ``rate: indicator``, the base year's rate, averaged over the chosen areas.
     """
-    figures = run.tree["assumptions/draws"].to_dataset()
+    figures = q.drawn(run)
     effects = run.tree["effects"].to_dataset()["new_site_effect"].sel(source=run.scenario.effect.source, drop=True)
     rates = run.tree["posterior"].to_dataset()["baseline_rate"].mean("area").reset_coords(drop=True)
     drawn = {str(name): variable for name, variable in figures.data_vars.items()}
@@ -77,21 +88,126 @@ def value_of_knowing(run: Run, *, account: str = "social", seed: int = 0) -> Kno
     npsv = q.result(run)["npsv"]
     if account not in npsv["account"].values:
         raise InputError(f"account {account!r}: not one of {npsv['account'].values.tolist()}. Mend: name one of these.")
-    gain = npsv.sel(account=account, drop=True).transpose(*SAMPLE_DIMS)
-    both = xr.concat([xr.zeros_like(gain), gain], xr.Variable("option", [BUSINESS_AS_USUAL, INVESTMENT]))
+    gain = npsv.sel(account=account, drop=True).transpose(*SAMPLE_DIMS).assign_attrs(npsv.attrs)
     drawn = parameters(run)
     grouped = {name: members for name, members in _groups(drawn).items() if members}
     singles = [str(name) for name in drawn.data_vars]
-    found = appraisal.evppi(both.assign_attrs(npsv.attrs), drawn, of=[*singles, *grouped.values()], seed=seed)
+    found, cautions = heeded(lambda: appraisal.evppi(choice(gain), drawn, of=[*singles, *grouped.values()], seed=seed))
     kinds = ["single"] * len(singles) + ["group"] * len(grouped)
     found = found.assign_coords(set=np.array([*singles, *grouped], dtype=object), kind=("set", kinds))
+    together = {name: xr.concat([drawn[one] for one in held], f"of {name}") for name, held in grouped.items()}
     return Knowing(
         found,
-        appraisal.tornado(gain.assign_attrs(npsv.attrs), drawn),
-        appraisal.switching_values(gain.assign_attrs(npsv.attrs), drawn),
+        appraisal.tornado(gain, drawn),
+        appraisal.switching_values(gain, drawn),
         drawn,
+        appraisal.sobol(gain, xr.Dataset(together)) if float(gain.std()) > 0 else None,
         {name: parameter_name(name) for name in [*singles, *grouped]},
+        cautions,
     )
+
+
+def choice(gain: xr.DataArray) -> xr.DataArray:
+    """Return the net benefits of doing nothing and of the option (option, chain, draw)."""
+    options = xr.Variable("option", [BUSINESS_AS_USUAL, INVESTMENT])
+    return xr.concat([xr.zeros_like(gain), gain], options).assign_attrs(gain.attrs)
+
+
+def heeded[T](call: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
+    """Return what ``call`` returns and what it warned of, for the page to say."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        found = call()
+    return found, tuple(dict.fromkeys(str(one.message) for one in caught))
+
+
+def worth_of_studies(run: Run, knowing: Knowing, *, account: str = "social", seed: int = 0) -> xr.Dataset | None:
+    """Return what studies that could be run would be worth to the choice, before their own cost.
+
+    A randomised trial counts re-referrals and entries into care within a year, a larger one the same, and an audit
+    costs case files for the unit cost that moves the answer most. Sizes are figures of the run (``study_...``).
+
+    Returns
+    -------
+    xr.Dataset, dims (study)
+        As ``appraisal.evsi``; None if nothing that varies could be studied.
+    """
+    gain = q.result(run)["npsv"].sel(account=account, drop=True).transpose(*SAMPLE_DIMS)
+    size = run.assumptions["value"].astype(float)
+    designs: dict[str, tuple[xr.Dataset, study_designs.Design]] = {}
+    delivered = run.scenario.effect.replication * run.scenario.effect.take_up
+    measured = [name for name in (f"{EFFECT}: repeat_referrals", f"{EFFECT}: care") if name in knowing.parameters]
+    for role in ("study_trial_per_arm", "study_large_trial_per_arm"):
+        if delivered and measured:
+            name = f"a trial of two arms of {number(size[role], 0)} children, followed for a year"
+            # What a site delivers is what its trial sees.
+            seen = knowing.parameters[measured] * delivered
+            designs[name] = seen, _trial(run, measured, int(size[role]))
+    prices = [one for one in knowing.tornado["parameter"].values if one in _groups(knowing.parameters)[GROUPS[1]]]
+    if prices:
+        files = number(size["study_audit_files"], 0)
+        audited = study_designs.audit(
+            unit_cost=prices[0],
+            cases=int(size["study_audit_files"]),
+            coefficient_of_variation=float(size["study_audit_spread"]),
+        )
+        designs[f"an audit of {files} files for {knowing.names[prices[0]]}"] = knowing.parameters[prices[:1]], audited
+    both = choice(gain.assign_attrs(q.result(run)["npsv"].attrs))
+    if not designs:
+        return None
+    parts = [heeded(lambda one=one: appraisal.evsi(both, *one, seed=seed))[0] for one in designs.values()]  # type: ignore[misc]
+    return xr.concat(parts, xr.Variable("study", list(designs)), coords="minimal", compat="override")
+
+
+def _trial(run: Run, measured: list[str], per_arm: int) -> study_designs.Design:
+    """Return a trial that reports a log risk ratio for each event it counts within a year."""
+    lives, reached = run.tree["lives"].to_dataset(), run.tree["lives"]["children_reached"].sum("area")
+    entries = lives["lives"].sel(option=BUSINESS_AS_USUAL, quantity="care_entries", year=0)
+    again = q.drawn(run)["rereferral_first_year"]
+    usual = {
+        f"{EFFECT}: care": float((entries / abs(reached)).mean()),
+        f"{EFFECT}: repeat_referrals": float(again.mean()),
+    }
+    designs = {
+        name: study_designs.trial(baseline=usual[name], log_risk_ratio=name, per_arm=per_arm) for name in measured
+    }
+
+    def simulate(parameters: xr.Dataset, generator: np.random.Generator) -> xr.Dataset:
+        return xr.Dataset({name: one(parameters, generator)["log_risk_ratio"] for name, one in designs.items()})
+
+    return simulate
+
+
+def knowing_table(information: xr.Dataset, *, at: str, names: Mapping[str, str] | None = None) -> Table:
+    """Return what each set is worth knowing, most first, with its error and the floor of the noise.
+
+    Parameters
+    ----------
+    information
+        From ``appraisal.evppi``, with coordinate kind (set).
+    at
+        For which choice, in words.
+    names
+        What a reader calls each set.
+    """
+    found = information.isel(set=np.argsort(-information["evppi"].values, kind="stable"))
+    told = max(FEWEST, int((found["evppi"] > 0).sum()))
+    rest = found.sizes["set"] - told
+    found = found.isel(set=slice(0, told))
+    columns = {
+        "Worth of knowing it": (found["evppi"].values, "pounds"),
+        "Standard error": (found["standard_error"].values, "pounds"),
+        "Floor of the noise": (found["noise_floor"].values, "pounds"),
+        "Share of knowing everything": (found["share_of_evpi"].values, "share"),
+        "Kind": (list(map(str, found["kind"].values.tolist())), "text"),
+    }
+    note = (
+        f"Expected value of partial perfect information {at}, by regression on splines. The floor of the noise is what "
+        "the same regression finds in parameters shuffled to mean nothing: a worth near it is nothing. Knowing "
+        f"everything is worth {money(float(found['evpi']))}.{f' The other {rest} are worth nothing.' * (rest > 0)}"
+    )
+    index = [(names or {}).get(str(name), str(name)) for name in found["set"].values]
+    return plain("What is worth finding out", "Parameter", columns, index, note)
 
 
 def parameter_name(name: str) -> str:

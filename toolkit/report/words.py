@@ -28,7 +28,7 @@ SOURCES = {
 
 def label(name: object) -> str:
     """Return what a reader calls ``name``: "police_and_justice" is "Police and justice"."""
-    text = re.sub(r"\bgcse\b", "GCSE", str(name).replace("_", " "))
+    text = re.sub(r"\bgcse\b", "GCSE", str(name).replace("_", " ").replace("rereferral", "re-referral"))
     return LABELS.get(str(name), text[:1].upper() + text[1:])
 
 

@@ -1,33 +1,17 @@
 """The workbook: the report's tables as formatted sheets, numbers as numbers and all text inert."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-import xlsxwriter
-from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from toolkit.report import answer, provenance
 from toolkit.report import quantities as q
 from toolkit.report.quantities import Run
+from toolkit.report.sheets import Styles, opened, page, prose, write_table
 from toolkit.report.tables import Table
 
-POUNDS = '"£"#,##0;[Red]"\N{MINUS SIGN}£"#,##0;"£"0'
 # fmt: off
-NUMBER_FORMATS = {
-    "money": POUNDS, "pounds": POUNDS, "share": "0.0%", "change": "+0.0%;\N{MINUS SIGN}0.0%;0.0%", "ratio": "0.00",
-    "count": "#,##0", "number": "#,##0.00", "figure": "General", "text": "@",
-}
-LINE = {"bottom": 1, "bottom_color": "#b1b4b6", "valign": "top"}
-HEAD = {"bold": True, "bottom": 2, "text_wrap": True, "valign": "bottom", "bg_color": "#e8edf2"}
-PROSE = {"text_wrap": True, "valign": "top"}
-STYLES = {
-    "title": {"bold": True, "font_size": 16}, "caption": {"bold": True, "font_size": 12}, "plain": PROSE,
-    "note": PROSE | {"italic": True, "font_color": "#505a5f"}, "head": HEAD, "head_number": HEAD | {"align": "right"},
-    "failed": {"bold": True, "font_color": "#ffffff", "bg_color": "#d4351c", "font_size": 12},
-    "label": LINE | {"bold": True, "text_wrap": True},
-} | {kind: LINE | {"num_format": code, "text_wrap": kind == "text"} for kind, code in NUMBER_FORMATS.items()}
 SHEETS = {
     "Summary": ["answer", "settings"],
     "Cost by outcome": [
@@ -35,6 +19,11 @@ SHEETS = {
     ],
     "Cost by payer": ["lifetime_by_payer", "each_child_by_payer", "who_pays", "annual_by_payer"],
     "Yearly": ["yearly", "council_cash", "cash_by_payer", "payback_every_year"],
+    "Medium term": ["medium_term", "by_year"],
+    "Decision": ["choice", "along", "measures"],
+    "Adjustments": ["bridge", "otherwise"],
+    "What moves it": ["moves", "sobol"],
+    "Finding out": ["knowing", "studies"],
     "Areas": ["areas"],
     "Spend-cost curve": [
         "curve_social", "curve_economic", "curve_fiscal", "curve_by_payer", "marginal", "switching",
@@ -43,33 +32,22 @@ SHEETS = {
     "About": ["record", "excluded", "timings"],
 }
 # fmt: on
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
-PART_NAMES = {"expected": ", expected", "lower": ", {level:.0%} interval from", "upper": ", {level:.0%} interval to"}
 FAILED = "THIS RUN FAILED ITS CHECKS: do not use its figures. See the sheet Checks."
-LABEL_WIDEST, WIDEST, NARROWEST, LINE_HEIGHT = 66, 48, 15, 15
-
-Styles = Mapping[str, Format]
-
-
-def inert(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula, even when saved as CSV and opened again."""
-    return f"'{text}" if text.startswith(DANGEROUS) else text
 
 
 def write_workbook(run: Run, made: Mapping[str, Table], path: Path) -> None:
     """Write the workbook to ``path``; see ``write_all`` for writing it whole or not at all."""
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(str(path), options) as book:
-        styles = {name: book.add_format(style) for name, style in STYLES.items()}
+    with opened(path) as (book, styles):
         for name, keys in SHEETS.items():
             sheet = book.add_worksheet(name)
             row = _banner(sheet, run, styles)
             sheet.freeze_panes(row + 3 if len(keys) == 1 else 0, 1)
-            for table in map(made.__getitem__, keys):
-                row = _write(sheet, table, row, styles, q.level(run))
+            held = [made[key] for key in keys if key in made]  # what never varies has no table of its parts
+            for table in held:
+                row = write_table(sheet, table, row, styles, q.level(run))
             if name == "About":
-                _prose(sheet, row, provenance.LICENCES, styles["note"], 2)
-            _page(sheet, [made[key] for key in keys])
+                prose(sheet, row, provenance.LICENCES, styles["note"], 2)
+            page(sheet, held)
 
 
 def _banner(sheet: Worksheet, run: Run, styles: Styles) -> int:
@@ -78,56 +56,5 @@ def _banner(sheet: Worksheet, run: Run, styles: Styles) -> int:
     if sheet.get_name() == "Summary":
         lines += [(run.scenario.title, "title"), (answer.headline_sentence(run), "plain")]
     for row, (text, style) in enumerate(lines):
-        _prose(sheet, row, text, styles[style], 4)
+        prose(sheet, row, text, styles[style], 4)
     return len(lines) + bool(lines)
-
-
-def _prose(sheet: Worksheet, row: int, text: str, style: Format, columns: int) -> None:
-    """Write a sentence across ``columns`` columns besides the first, the row high enough for it."""
-    across = min(6, columns)
-    sheet.merge_range(row, 0, row, across, inert(text), style)
-    sheet.set_row(row, LINE_HEIGHT * math.ceil((1 + len(text)) / (30 + 15 * across)) + 3)
-
-
-def _write(sheet: Worksheet, table: Table, row: int, styles: Styles, level: float) -> int:
-    """Write one table from ``row`` and return the row after the blank line that follows it."""
-    sheet.write_string(row, 0, inert(table.title), styles["caption"])
-    _prose(sheet, row + 1, table.note, styles["note"], len(table.columns))
-    top, names = row + 2, []
-    sheet.write_string(top, 0, inert(table.rows), styles["head"])
-    for column, (heading, part) in enumerate(table.columns, start=1):
-        name = heading + PART_NAMES.get(part, "").format(level=level)
-        style = styles["head" if table.kind(heading) == "text" else "head_number"]
-        sheet.write_string(top, column, inert(name), style)
-        names.append(name)
-    sheet.set_row(top, LINE_HEIGHT * max(math.ceil(len(name) / NARROWEST) for name in names))
-    for below, (row_name, cells) in enumerate(table.frame.iterrows(), start=1):
-        sheet.write_string(top + below, 0, inert(str(row_name)), styles["label"])
-        for column, (cell, (heading, _)) in enumerate(zip(cells, table.columns, strict=True), start=1):
-            _cell(sheet, top + below, column, cell, styles[table.kind(heading, row_name)])
-    return top + len(table.frame) + 2
-
-
-def _cell(sheet: Worksheet, row: int, column: int, value: object, style: Format) -> None:
-    if isinstance(value, str):
-        sheet.write_string(row, column, inert(value), style)
-    elif math.isfinite(number := float(value)):  # type: ignore[arg-type]
-        sheet.write_number(row, column, number, style)
-    else:
-        sheet.write_blank(row, column, None, style)
-
-
-def _page(sheet: Worksheet, made: Sequence[Table]) -> None:
-    """Set column widths from what is in them, and print landscape, one page wide."""
-    texts: dict[int, list[str]] = {0: [str(name) for table in made for name in table.frame.index]}
-    for table in made:
-        for column in range(table.frame.shape[1]):
-            cells = table.frame.iloc[:, column]
-            texts.setdefault(column + 1, []).extend(cell for cell in cells if isinstance(cell, str))
-    for column, found in texts.items():
-        widest = WIDEST if column else LABEL_WIDEST
-        sheet.set_column(column, column, min(widest, max([NARROWEST, *map(len, found)]) + 2))
-    sheet.hide_gridlines(2)
-    sheet.set_landscape()
-    sheet.set_paper(9)
-    sheet.fit_to_pages(1, 0)

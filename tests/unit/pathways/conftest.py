@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from toolkit.pathways.cohort import AGES, CARE_BANDS, LEAVE_BANDS, Hazards
+from toolkit.pathways.cohort import Hazards
+from toolkit.pathways.kernel import AGES, CARE_BANDS, LEAVE_BANDS
 
 BANDED = {
     "care_entry": len(CARE_BANDS),

@@ -5,7 +5,8 @@ import pytest
 from numpy.random import default_rng
 
 from tests.unit.pathways.conftest import make_hazards
-from toolkit.pathways.cohort import AGES, CELLS, QUANTITIES, Hazards, Layers, walk
+from toolkit.pathways.cohort import CELLS, QUANTITIES, Hazards, Layers, walk
+from toolkit.pathways.kernel import AGES
 
 AT = {name: index for index, name in enumerate(QUANTITIES)}
 DOUBLE = {"dtype": np.float64}

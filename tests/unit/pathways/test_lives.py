@@ -75,8 +75,8 @@ def test_care_starts_scale_with_the_area_and_plans_where_they_are_modelled(
     double = rates * xr.where(rates["indicator"] == "care_starts", 2.0, 1.0)
     twice = pathways.localise(double, rates, england, draws, scenario)
     np.testing.assert_allclose(twice.care_entry, 2 * hazards.care_entry)
-    plans = xr.full_like(rates.isel(indicator=[0]), 0.01).assign_coords(indicator=["protection_plan_starts"])
-    planned = pathways.localise(xr.concat([rates, plans], "indicator"), rates, england, draws, scenario)
+    more = rates.where(rates["indicator"] != "protection_plan_starts", 0.01)
+    planned = pathways.localise(more, rates, england, draws, scenario)
     assert (planned.plan_start > 1.3 * hazards.plan_start).all() and (planned.care_entry < hazards.care_entry).all()
     starts = [
         float(pathways.per_child(h, strength=0.0, like=draws)["events"].sel(quantity="care_entries").sum("year").mean())
@@ -110,20 +110,30 @@ def test_the_reached_cohort_has_the_lives_of_its_children_under_both_options(
         {"layer": ["exclusions"], "group": list(pathways.GROUPS), "start": ("layer", [5]), "stop": ("layer", [16])},
         ("layer", "group", "chain", "draw"),
     )
-    lives, usual = pathways.project(helped, reached, scenario, rates=rates)
+    usual = pathways.per_child(hazards, strength=0.0, rates=rates, like=draws)
+    change = pathways.per_child(helped, strength=0.5, rates=rates, like=draws) - usual
+    changes = [pathways.additional_part(change, scenario.adjustments)["events"]] * scenario.option.years
+    lives = pathways.project(usual["events"], changes, reached, horizon=scenario.horizon)
     assert list(lives["quantity"].values) == [*pathways.QUANTITIES, "exclusions"]
-    years = scenario.option.years
-    children = lives["cells"].sum(("cell", "year_of_18"))
-    np.testing.assert_allclose(children, 10.0 * years, rtol=1e-6)  # all come of age within the horizon
-    everything = lives["events"].sel(option="business_as_usual").sum("year")
-    np.testing.assert_allclose(everything, (usual["events"].sum("year") * 10.0 * years).transpose(*everything.dims))
-    changed = lives["events"].sel(option="investment") - lives["events"].sel(option="business_as_usual")
+    everything = lives.sel(option="business_as_usual", drop=True).sum("year")
+    np.testing.assert_allclose(everything, usual["events"].sum("year") * 10.0 * scenario.option.years)
+    changed = lives.sel(option="investment") - lives.sel(option="business_as_usual")
     assert (changed.sum("year").sel(quantity=["rereferrals", "care_years", "first_time_entries"]) < 0).all()
-    plain, _ = pathways.project(helped, reached, scenario)
-    xr.testing.assert_equal(plain["events"], lives["events"].sel(quantity=list(pathways.QUANTITIES)))
-    cut, _ = pathways.project(helped, -reached, scenario)
-    loss = cut["events"].sel(option="investment") - cut["events"].sel(option="business_as_usual")
-    np.testing.assert_allclose(loss, -changed.sel(quantity=loss["quantity"]), atol=1e-12)
+    # The second year's children start a year later; those past the horizon are left out.
+    np.testing.assert_allclose(changed.isel(year=0), 10.0 * changes[0].isel(year=0))
+    brief = pathways.project(usual["events"], changes, reached, horizon=5)
+    xr.testing.assert_equal(brief, lives.isel(year=slice(0, 5)))
+    cut = pathways.project(usual["events"], changes, -reached, horizon=scenario.horizon)
+    loss = cut.sel(option="investment") - cut.sel(option="business_as_usual")
+    np.testing.assert_allclose(loss, -changed, atol=1e-12)
+
+
+def test_drop_off_and_deadweight_take_their_part_of_a_change(draws: xr.Dataset, hazards: pathways.Hazards) -> None:
+    lives = pathways.per_child(hazards, strength=0.0, like=draws)
+    own = scenarios.Adjustments(deadweight=0.2, drop_off=0.1)
+    part = pathways.additional_part(lives, own)
+    np.testing.assert_allclose(part["events"].isel(year=3), 0.8 * 0.9**3 * lives["events"].isel(year=3))
+    np.testing.assert_allclose(part["cells"].isel(year_of_18=4), 0.8 * 0.9**3 * lives["cells"].isel(year_of_18=4))
 
 
 def test_layers_that_do_not_fit_are_refused(draws: xr.Dataset, hazards: pathways.Hazards) -> None:

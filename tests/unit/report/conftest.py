@@ -111,6 +111,18 @@ def make_run(register):
             random.gamma(400, 1, (len(areas), CHAINS, DRAWS)), dims=("area", "chain", "draw"),
             coords={"area": list(areas), **draws},
         )  # fmt: skip
+        quantities = ["care_entries", "rereferrals"]
+        lives = xr.DataArray(
+            random.uniform(20, 40, (2, 2, 3, CHAINS, DRAWS)), dims=("quantity", "option", "year", "chain", "draw"),
+            coords={"quantity": quantities, "option": cost["option"], "year": range(3), **draws},
+        )  # fmt: skip
+        saved = cost.sel(option=BUSINESS_AS_USUAL, drop=True) - cost.sel(option=INVESTMENT, drop=True)
+        in_full = 2 * appraisal.discounted(saved.assign_attrs(money), schedule=scenario.discount_schedule).sum("year")
+        costs["benefit_before"] = in_full.expand_dims(before=["replication"])
+        rates = xr.DataArray(
+            random.beta(20, 80, (2, len(areas), CHAINS, DRAWS)), dims=("indicator", "area", "chain", "draw"),
+            coords={"indicator": ["rereferrals", "care_starts"], "area": list(areas), **draws},
+        )  # fmt: skip
         effects = random.normal(-0.1, 0.1, (CHAINS, DRAWS, 4, len(EFFECT_OUTCOMES)))
         effects[..., EFFECT_OUTCOMES.index("gcse_attainment")] *= -0.3
         effect_dims = ("chain", "draw", "source", "outcome")
@@ -131,12 +143,14 @@ def make_run(register):
                 "assumptions/draws": evidence.sample(
                     assumptions, like=costs, seed=scenario.seed, price_base=scenario.price_base
                 ),
-                "posterior": xr.Dataset({"spend_within": kids.isel(area=0, drop=True)}),
+                "posterior": xr.Dataset({"spend_within": kids.isel(area=0, drop=True), "baseline_rate": rates}),
                 "effects": xr.Dataset(
                     {"mean_effect": (effect_dims, effects * 0.9), "new_site_effect": (effect_dims, effects)},
                     coords={**draws, "source": SOURCES, "outcome": list(EFFECT_OUTCOMES)},
                 ),
-                "lives": xr.Dataset({"children_entering": kids * 4, "children_reached": kids * sign}),
+                "lives": xr.Dataset(
+                    {"children_entering": kids * 4, "children_reached": kids * sign, "lives": lives}
+                ),
                 "costs": costs,
                 "appraisal": appraisal.appraise(
                     cost, schedule=scenario.discount_schedule, cashable_shares={"partly_cashable": 0.5},
@@ -150,6 +164,7 @@ def make_run(register):
             "data_checksums": json.dumps({"evidence/unit_costs.csv": "sha256:00ff"}),
             "versions": json.dumps({"cost-of-outcomes": "0.1.0", "xarray": xr.__version__}),
             "price_base": scenario.price_base, "first_year": scenario.first_year,
+            "deflators": register.deflators.to_json(),
         }  # fmt: skip
         if spend_range:
             tree.attrs["spend_range"] = list(spend_range)

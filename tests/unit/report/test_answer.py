@@ -41,8 +41,8 @@ def test_both_readings_and_every_account_are_always_shown(run):
         "fiscal",
         "economic",
         "social",
-        "ever",
-        "harm",
+        "within 70 years",
+        "adds to cost",
         "cash",
     ):
         assert needed in labels

@@ -6,7 +6,7 @@ import pytest
 from toolkit import evidence, models
 from toolkit.models.unit_costs import pooled, pooled_summary, rival_estimates
 from toolkit.report import effect_figures
-from toolkit.report.figures import svg
+from toolkit.report.drawing import svg
 
 
 @pytest.fixture(scope="module")

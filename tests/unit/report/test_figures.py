@@ -8,6 +8,7 @@ from matplotlib.colors import to_rgb
 from toolkit import report
 from toolkit.report import figures
 from toolkit.report import quantities as q
+from toolkit.report.drawing import svg
 
 PLOTS = [getattr(report, name) for name in report.__all__ if name.startswith("plot_")]
 
@@ -24,7 +25,7 @@ def test_every_axis_with_numbers_says_its_unit(run, plot):
 
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.__name__)
 def test_a_figure_is_the_same_bytes_each_time_and_shows_in_a_notebook(run, plot):
-    assert figures.svg(plot(run)) == plot(run)._repr_svg_()
+    assert svg(plot(run)) == plot(run)._repr_svg_()
 
 
 def test_no_figure_opens_a_window(run):

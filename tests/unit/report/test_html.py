@@ -8,8 +8,10 @@ from itertools import pairwise
 import pytest
 
 from toolkit.report import quantities as q
+from toolkit.report.analysis import analyse
 from toolkit.report.contents import every_table
 from toolkit.report.html import render, shown
+from toolkit.report.tables import who_pays
 
 LOADING = {"src", "srcset", "data", "poster", "background", "action", "formaction", "manifest"}
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -45,8 +47,19 @@ class Page(HTMLParser):
         return joined.replace("\N{NO-BREAK SPACE}", " ")
 
 
-def page(run):
-    return Page(render(run, every_table(run)))
+def rendered(run, found=None):
+    found = found or analyse(run)
+    return render(run, every_table(run, found), found)
+
+
+def page(run, found=None):
+    return Page(rendered(run, found))
+
+
+@pytest.fixture(scope="module")
+def decided(run):
+    """The decision of the plain run, for pages that are about something else."""
+    return analyse(run)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +70,9 @@ def whole(run):
 def test_every_section_is_there_and_every_contents_link_leads_somewhere(whole):
     ids = {attributes.get("id") for _, attributes in whole.elements}
     links = {link["href"][1:] for link in whole.all("a") if link["href"].startswith("#")}
-    assert links == {"answer", "cost", "appraisal", "curve", "true", "effects", "evidence"}
+    assert links == {
+        "answer", "cost", "appraisal", "decision", "adjustments", "curve", "true", "finding", "effects", "evidence",
+    }  # fmt: skip
     assert links <= ids
     assert whole.open == []
 
@@ -81,7 +96,7 @@ def test_pictures_themselves_load_nothing(whole):
 
 def test_every_picture_has_words_and_every_table_a_caption_and_headings(whole):
     images, tables = whole.all("img"), whole.all("table")
-    assert len(images) == 9
+    assert len(images) == 15
     assert all(len(image["alt"]) > 80 for image in images)
     assert len(whole.all("caption")) == len(tables)
     scopes = {heading.get("scope") for heading in whole.all("th")}
@@ -104,7 +119,16 @@ def test_what_must_be_said_is_said(whole):
         "money moving at the start of each year",
         "never a saving",
         "which alone would not be an effect",
-        "chance that the help makes outcomes worse",
+        "chance that the help adds to cost",
+        "pays the public purse back within 70 years",
+        "what the year's events lead to later",
+        "As a budget paper shows it",
+        "Knowing everything (the expected value of perfect information)",
+        "published upper bound of optimism",
+        "Money moves in mid-year",
+        "Marginal value of public funds",
+        "Internal rate of return",
+        "A trial of two arms of 1,000 children",
         "cash in the council's own budget",
         "Open Government Licence v3.0",
         "CC BY 4.0",
@@ -119,8 +143,8 @@ def test_a_run_that_passed_shows_no_red(whole):
     assert not [attributes for _, attributes in whole.elements if "stop" in attributes.get("class", "")]
 
 
-def test_a_run_that_failed_says_so_before_anything_else(undrawn, make_run):
-    failed = page(make_run(passed=False))
+def test_a_run_that_failed_says_so_before_anything_else(undrawn, make_run, decided):
+    failed = page(make_run(passed=False), decided)
     first = next(text for text in failed.text[failed.text.index("Cost of outcomes") + 1 :] if text.strip())
     assert first == "This run failed its checks"
     kinds = [tag for tag, attributes in failed.elements if tag == "h1" or attributes.get("class") == "stop"]
@@ -128,23 +152,23 @@ def test_a_run_that_failed_says_so_before_anything_else(undrawn, make_run):
     assert failed.words.count("FAILED") >= 2  # in the box, and in the table of all checks
 
 
-def test_hostile_text_stays_text(undrawn, make_run):
+def test_hostile_text_stays_text(undrawn, make_run, decided):
     attack = "<script>alert(1)</script><img src=x onerror=alert(1)>"
     hostile = make_run(
         changes={"title": attack, "description": attack},
         areas={"E08000035": (attack, attack), "E06000047": ("B", "C")},
     )
     hostile.assumptions.loc["price_care_year", ["source", "url"]] = [attack, "javascript:alert(1)"]
-    attacked = page(hostile)
+    attacked = page(hostile, decided)
     assert attack in attacked.words
     assert not attacked.all("script")
     assert all("onerror" not in image for image in attacked.all("img"))
     assert all(link["href"].startswith(("#", "http")) for link in attacked.all("a"))
 
 
-def test_own_figures_stand_out(undrawn, make_run):
+def test_own_figures_stand_out(undrawn, make_run, decided):
     own = {"price_care_year": {"value": 90_000, "price_year": "2024/25", "reason": "our own ledger"}}
-    shown_page = page(make_run(overrides=own))
+    shown_page = page(make_run(overrides=own), decided)
     assert "your own figure" in shown_page.words
     assert "our own ledger" in shown_page.words
     assert [row for row in shown_page.all("tr") if row.get("class") == "own"]
@@ -158,25 +182,25 @@ def test_every_figure_used_is_listed_with_its_spread_and_source(run, whole):
     assert "90% range" in whole.words
 
 
-def test_areas_are_shown_only_where_there_are_several(undrawn, make_run, whole):
+def test_areas_are_shown_only_where_there_are_several(undrawn, make_run, whole, decided):
     assert "By area" in whole.words
-    one = page(make_run(areas={"E08000035": ("Leeds", "Yorkshire and The Humber")}))
+    one = page(make_run(areas={"E08000035": ("Leeds", "Yorkshire and The Humber")}), decided)
     assert "By area" not in one.words
 
 
-def test_the_curve_without_a_range_is_all_extrapolation(undrawn, make_run):
-    assert "the whole curve is extrapolation" in page(make_run(spend_range=None)).words
+def test_the_curve_without_a_range_is_all_extrapolation(undrawn, make_run, decided):
+    assert "the whole curve is extrapolation" in page(make_run(spend_range=None), decided).words
 
 
 @pytest.mark.parametrize(
     ("strength", "said"),
     [(0.02, "not even at today's spend"), (2, "yes, up to about 1.25 times"), (60, "yes, still at twice")],
 )
-def test_where_a_pound_stops_avoiding_a_pound(undrawn, make_run, strength, said):
+def test_where_a_pound_stops_avoiding_a_pound(undrawn, make_run, decided, strength, said):
     changed = make_run()
     costs = q.costs(changed)
     changed.tree["costs"] = costs.assign(curve_avoided=costs["curve_avoided"] * strength)
-    assert f"Social account: {said}" in page(changed).words
+    assert f"Social account: {said}" in page(changed, decided).words
 
 
 @pytest.mark.parametrize(("horizon", "last"), [(5, "2029/30 (year 4)"), (12, "2036/37 (year 11)")])
@@ -186,12 +210,12 @@ def test_the_horizon_may_be_short_and_the_effect_none(undrawn, make_run, horizon
     assert "is and" not in nothing.words
 
 
-def test_a_page_is_small_enough_to_send(run):
-    assert len(render(run, every_table(run)).encode()) < 3_000_000
+def test_a_page_is_small_enough_to_send(run, decided):
+    assert len(rendered(run, decided).encode()) < 3_000_000
 
 
 def test_tables_print_money_in_one_scale_with_a_proper_minus(run):
-    text = shown(every_table(run)["who_pays"], level=0.9)
+    text = shown(who_pays(run), level=0.9)
     assert text.headings[0].text == "Payer"
     assert "£\N{NO-BREAK SPACE}million" in text.headings[1].text
     council = dict(text.rows)["Local authority"]

@@ -5,19 +5,20 @@ import xarray as xr
 
 from toolkit import report
 from toolkit.report import outputs
+from toolkit.report.analysis import analyse
 from toolkit.report.contents import every_table
 from toolkit.schema import InputError
 
 
 @pytest.fixture(scope="module")
 def made(run):
-    return every_table(run)
+    return every_table(run, analyse(run))
 
 
 @pytest.fixture(autouse=True)
 def quick(undrawn, made, monkeypatch):
     """Neither draw pictures nor make the tables again: these tests are about files."""
-    monkeypatch.setattr(outputs, "every_table", lambda run: made)
+    monkeypatch.setattr(outputs, "every_table", lambda run, found: made)
 
 
 def content(folder):

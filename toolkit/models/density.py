@@ -1,0 +1,155 @@
+"""The density of the outcome model's counts, levels and deviations as one node of its graph.
+
+Every node of a graph is compiled anew in each process, the kernels of a node once: all that is sampled for each
+area and year goes through one Op, whose slopes are found by hand in the same pass
+(``tests/unit/models/test_density.py`` holds it against SciPy).
+"""
+
+import inspect
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any
+from zlib import crc32
+
+import numba
+import numpy as np
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.gradient import DisconnectedType
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
+
+from toolkit.models import levels, likelihoods, persistence
+from toolkit.models.levels import area_levels, informations, pull_back_information, pull_back_levels
+from toolkit.models.persistence import area_year_log_probability
+
+Array = NDArray[Any]
+SAMPLED = 8  # arguments with a slope: level, cholesky, level_z, moves, deviation_z, persistence, spread, dispersion
+KNOWN_OF_AREAS = 4
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def log_density(
+    level: Array, cholesky: Array, level_z: Array, moves: Array, deviation_z: Array,
+    persistence: Array, spread: Array, dispersion: Array,
+    area_response: Array, area_chance: Array, area_extra: Array, area_years: Array,
+    lower: Array, upper: Array, exposure: Array, family: Array, response: Array, chance: Array, extra: Array,
+) -> tuple[float, Array, Array, Array, Array, Array, Array, Array, Array]:  # fmt: skip
+    """Return the log-density of counts, levels and deviations over that of standard normal z, and its slopes.
+
+    Parameters
+    ----------
+    level
+        What region and covariates predict of each area's level (indicator, area).
+    cholesky
+        Lower triangle of the covariance of levels between indicators.
+    level_z, deviation_z
+        What is sampled in place of levels (indicator, area) and deviations (indicator, area, data_year).
+    moves
+        What year and covariates add to the level (indicator, area, data_year).
+    persistence, spread, dispersion, lower, upper, exposure, family, response, chance, extra
+        As for :func:`toolkit.models.persistence.area_year_log_probability`.
+    area_response, area_chance, area_extra, area_years
+        As for :func:`toolkit.models.levels.levels` (indicator, area).
+    """
+    kinds, areas = level.shape
+    # One area a row, so that each is handed on without a copy.
+    z, mean, responses = level_z.T.copy(), level.T.copy(), area_response.T.copy()
+    information = informations(persistence, spread, dispersion, area_chance, area_extra, area_years).T.copy()
+    factor, pull = np.zeros((areas, kinds, kinds)), np.zeros((areas, kinds))
+    standard, area = np.zeros((areas, kinds)), np.zeros((areas, kinds))
+    total, eta = 0.0, np.zeros(moves.shape)
+    for i in range(areas):
+        area_levels(z[i], mean[i], cholesky, information[i], responses[i], factor[i], pull[i], standard[i], area[i])
+        for k in range(kinds):
+            total += 0.5 * (z[i, k] ** 2 - standard[i, k] ** 2) - math.log(factor[i, k, k])
+            for t in range(moves.shape[2]):
+                eta[k, i, t] = area[i, k] + moves[k, i, t]
+    counts, on_eta, on_deviation_z, on_persistence, on_spread, on_dispersion = area_year_log_probability(
+        eta, deviation_z, persistence, spread, dispersion, lower, upper, exposure, family, response, chance, extra
+    )
+    on_level, on_level_z, on_cholesky = np.zeros(level.shape), np.zeros(level.shape), np.zeros(cholesky.shape)
+    on_area, on_z, on_mean = np.zeros(kinds), np.zeros(kinds), np.zeros(kinds)
+    on_information, on_pull, on_factor = np.zeros(kinds), np.zeros(kinds), np.zeros((kinds, kinds))
+    for i in range(areas):
+        for k in range(kinds):
+            on_area[k] = on_eta[k, i].sum()
+        pull_back_levels(
+            on_area, mean[i], cholesky, information[i], responses[i], factor[i], pull[i], standard[i],
+            on_z, on_mean, on_cholesky, on_information, on_pull, on_factor,
+        )  # fmt: skip
+        for k in range(kinds):
+            on_level[k, i], on_level_z[k, i] = on_mean[k], on_z[k] + z[i, k]
+            slopes = pull_back_information(
+                on_information[k], persistence[k], spread[k], dispersion[k],
+                area_chance[k, i], area_extra[k, i], area_years[k, i],
+            )  # fmt: skip
+            on_persistence[k] += slopes[0]
+            on_spread[k] += slopes[1]
+            on_dispersion[k] += slopes[2]
+    slopes_on = (on_level, on_cholesky, on_level_z, on_eta, on_deviation_z, on_persistence, on_spread, on_dispersion)
+    return (total + counts, *slopes_on)
+
+
+class LogDensity(Op):
+    """The kernel as one node of the graph."""
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Any) -> Apply[Any]:
+        """Take the arguments of :func:`log_density`."""
+        tensors = [pt.as_tensor_variable(value) for value in inputs]
+        return Apply(self, tensors, [pt.dscalar(), *(tensor.type() for tensor in tensors[:SAMPLED])])
+
+    def perform(self, node: Apply[Any], inputs: Sequence[Any], output_storage: list[list[Any]]) -> None:
+        """Evaluate outside numba's own mode."""
+        log_p, *slopes = log_density(*inputs)
+        for storage, value in zip(output_storage, (np.asarray(log_p), *slopes), strict=True):
+            storage[0] = value
+
+    def infer_shape(self, node: Apply[Any], shapes: list[Any]) -> list[Any]:
+        """Return a scalar, and slopes of the shape of the arguments."""
+        return [(), *shapes[:SAMPLED]]
+
+    def connection_pattern(self, node: Apply[Any]) -> list[list[bool]]:
+        """Say that only the log-density can be differentiated, on the arguments that are sampled."""
+        return [[position < SAMPLED] + [False] * SAMPLED for position in range(len(node.inputs))]
+
+    def pullback(self, inputs: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
+        """Multiply by the slopes that the forward pass has already found."""
+        return [cotangents[0] * slope for slope in outputs[1:]] + [DisconnectedType()() for _ in inputs[SAMPLED:]]
+
+
+# The version makes PyTensor's cache on disk forget the kernel whenever one of these files changes.
+_SOURCES = (likelihoods, levels, persistence, sys.modules[__name__])
+_KERNEL_VERSION = crc32("".join(inspect.getsource(m) for m in _SOURCES).encode())
+
+
+@register_funcify_default_op_cache_key(LogDensity)  # type: ignore[no-untyped-call, untyped-decorator]
+def _numba_log_density(op: Op, **_: Any) -> tuple[Any, int]:
+    @numba_njit
+    def kernel(
+        level: Array, cholesky: Array, level_z: Array, moves: Array, deviation_z: Array,
+        persistence: Array, spread: Array, dispersion: Array,
+        area_response: Array, area_chance: Array, area_extra: Array, area_years: Array,
+        lower: Array, upper: Array, exposure: Array, family: Array, response: Array, chance: Array, extra: Array,
+    ) -> Any:  # fmt: skip
+        total, on_1, on_2, on_3, on_4, on_5, on_6, on_7, on_8 = log_density(
+            level, cholesky, level_z, moves, deviation_z, persistence, spread, dispersion,
+            area_response, area_chance, area_extra, area_years,
+            lower, upper, exposure, family, response, chance, extra,
+        )  # fmt: skip
+        return np.asarray(total), on_1, on_2, on_3, on_4, on_5, on_6, on_7, on_8
+
+    return kernel, _KERNEL_VERSION
+
+
+def log_probability(lower: Any, *arguments: Any) -> Any:
+    """Return the log-density as a symbolic scalar, for a PyMC model.
+
+    ``arguments`` are those of :func:`log_density` in their order, without ``lower``.
+    """
+    before = SAMPLED + KNOWN_OF_AREAS
+    return LogDensity().make_node(*arguments[:before], lower, *arguments[before:]).outputs[0]

@@ -1,0 +1,196 @@
+"""Levels of areas, correlated between indicators, in coordinates that follow what the counts say of them.
+
+The same idea as for the deviations (:mod:`toolkit.models.persistence`): an indicator whose areas hardly differ
+but for their drift wants levels sampled apart from the scale of their spread, one whose areas differ much wants
+them sampled as they are, and which is which changes with the parameters. Levels are m + L b, with m what region
+and covariates predict, L the lower triangle of their covariance, and b independent standard normal before the
+counts. With R the information in the counts, r their distance from m and I + L' R L = C C', what is sampled is
+z in b = (I + L' R L)^-1 L' R r + C^-T z, and the determinant of the change of variables is in the density.
+
+References
+----------
+.. [1] Papaspiliopoulos, Roberts and Sköld (2007), A general framework for the parametrization of hierarchical
+   models, doi:10.1214/088342307000000014.
+.. [2] Smith (1995), Differentiation of the Cholesky algorithm, doi:10.1080/10618600.1995.10474671.
+"""
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _information(
+    persistence: float, spread: float, dispersion: float, chance: float, extra: float, years: float
+) -> float:
+    """Return what the mean of an area's counts tells of its level: its variance is that of drift and of noise.
+
+    The mean of a stationary autoregression over n years has the variance spread^2 (1 + p) / (n (1 - p) + 2 p), p its
+    persistence, as the best of its linear estimates has.
+    """
+    drift = spread * spread * (1.0 + persistence) / (years * (1.0 - persistence) + 2.0 * persistence)
+    return 1.0 / (drift + (chance + extra * dispersion * dispersion) / years)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def pull_back_information(
+    on_information: float, persistence: float, spread: float, dispersion: float,
+    chance: float, extra: float, years: float,
+) -> tuple[float, float, float]:  # fmt: skip
+    """Carry the slope on the information back to persistence, spread and dispersion."""
+    over = years * (1.0 - persistence) + 2.0 * persistence
+    drift = spread * spread * (1.0 + persistence) / over
+    information = 1.0 / (drift + (chance + extra * dispersion * dispersion) / years)
+    on_variance = -information * information * on_information
+    turn = (over - (1.0 + persistence) * (2.0 - years)) / (over * over)
+    return (
+        on_variance * spread * spread * turn,
+        on_variance * 2.0 * drift / spread,
+        on_variance * 2.0 * extra * dispersion / years,
+    )
+
+
+@numba.njit(cache=True, error_model="numpy")
+def area_levels(
+    z: Array, mean: Array, cholesky: Array, information: Array, response: Array,
+    factor: Array, pull: Array, standard: Array, out: Array,
+) -> None:  # fmt: skip
+    """Write the levels of one area into ``out``; also C, C^-1 L' R r and b, which the slopes need."""
+    size = z.size
+    for i in range(size):
+        for j in range(i + 1):
+            entry = 1.0 if i == j else 0.0
+            for k in range(i, size):
+                entry += cholesky[k, i] * information[k] * cholesky[k, j]
+            for k in range(j):
+                entry -= factor[i, k] * factor[j, k]
+            factor[i, j] = math.sqrt(entry) if i == j else entry / factor[j, j]
+        rest = 0.0
+        for k in range(i, size):
+            rest += cholesky[k, i] * information[k] * (response[k] - mean[k])
+        for k in range(i):
+            rest -= factor[i, k] * pull[k]
+        pull[i] = rest / factor[i, i]
+    for i in range(size - 1, -1, -1):
+        rest = pull[i] + z[i]
+        for k in range(i + 1, size):
+            rest -= factor[k, i] * standard[k]
+        standard[i] = rest / factor[i, i]
+    for i in range(size):
+        out[i] = mean[i]
+        for k in range(i + 1):
+            out[i] += cholesky[i, k] * standard[k]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def pull_back_levels(
+    on_area: Array, mean: Array, cholesky: Array, information: Array, response: Array,
+    factor: Array, pull: Array, standard: Array,
+    on_z: Array, on_mean: Array, on_cholesky: Array, on_information: Array, on_pull: Array, on_factor: Array,
+) -> None:  # fmt: skip
+    """Carry the slopes on an area's levels back to z, mean, information and, added to what is there, the triangle.
+
+    ``on_factor`` (indicator, indicator) and ``on_pull`` (indicator,) are room to work in.
+    """
+    size = on_area.size
+    for i in range(size):  # slopes on b, prior included, then on C^-1 L' R r + z
+        rest = -standard[i]
+        for k in range(i, size):
+            rest += cholesky[k, i] * on_area[k]
+        for k in range(i):
+            rest -= factor[i, k] * on_z[k]
+        on_z[i] = rest / factor[i, i]
+    for i in range(size - 1, -1, -1):  # on L' R r
+        rest = on_z[i]
+        for k in range(i + 1, size):
+            rest -= factor[k, i] * on_pull[k]
+        on_pull[i] = rest / factor[i, i]
+    for i in range(size):
+        for j in range(i + 1):
+            on_factor[i, j] = -on_pull[i] * pull[j] - standard[i] * on_z[j]
+        on_factor[i, i] -= 1.0 / factor[i, i]
+    _pull_back_factor(factor, on_factor)
+    for k in range(size):
+        on_response, on_information[k] = 0.0, 0.0
+        for i in range(k + 1):
+            on_response += cholesky[k, i] * on_pull[i]
+            both = 0.0
+            for j in range(k + 1):
+                both += cholesky[k, j] * (on_factor[i, j] + on_factor[j, i])
+            on_information[k] += 0.5 * cholesky[k, i] * both
+            on_cholesky[k, i] += on_area[k] * standard[i] + information[k] * (
+                both + (response[k] - mean[k]) * on_pull[i]
+            )
+        on_information[k] += on_response * (response[k] - mean[k])
+        on_mean[k] = on_area[k] - information[k] * on_response
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _pull_back_factor(factor: Array, on_factor: Array) -> None:
+    """Turn slopes on a Cholesky factor, in place, into those on the lower triangle of what it is the factor of."""
+    size = factor.shape[0]
+    for i in range(size - 1, -1, -1):
+        for j in range(i, -1, -1):
+            if i == j:
+                on_factor[i, i] *= 0.5 / factor[i, i]
+                scale = 2.0 * on_factor[i, i]
+            else:
+                on_factor[i, j] /= factor[j, j]
+                on_factor[j, j] -= on_factor[i, j] * factor[i, j]
+                scale = on_factor[i, j]
+            for k in range(j):
+                on_factor[i, k] -= scale * factor[j, k]
+                if i != j:
+                    on_factor[j, k] -= scale * factor[i, k]
+        for j in range(i + 1, size):
+            on_factor[i, j] = 0.0
+
+
+@numba.njit(cache=True, error_model="numpy")
+def informations(
+    persistence: Array, spread: Array, dispersion: Array, chance: Array, extra: Array, years: Array
+) -> Array:
+    """Return the information in the counts of every area (indicator, area)."""
+    found = np.zeros(chance.shape)
+    for k in range(chance.shape[0]):
+        for i in range(chance.shape[1]):
+            found[k, i] = _information(persistence[k], spread[k], dispersion[k], chance[k, i], extra[k, i], years[k, i])
+    return found
+
+
+@numba.njit(cache=True, error_model="numpy")
+def levels(
+    z: Array, mean: Array, cholesky: Array, persistence: Array, spread: Array, dispersion: Array,
+    response: Array, chance: Array, extra: Array, years: Array,
+) -> Array:  # fmt: skip
+    """Return the levels that each draw of z stands for.
+
+    Parameters
+    ----------
+    z, mean
+        (draw, indicator, area), what was sampled, and what region and covariates predict.
+    cholesky
+        (draw, indicator, indicator), lower triangle of the covariance.
+    persistence, spread, dispersion
+        (draw, indicator), of the deviations and the noise that blur a level.
+    response, chance, extra, years
+        (indicator, area), means over the years with known counts of what the normal approximation takes them for
+        (:func:`toolkit.models.likelihoods.normal_approximation`), and how many there are; an infinite ``chance`` where
+        none.
+    """
+    found, size = np.zeros(z.shape), z.shape[1]
+    factor, pull, standard, out = np.zeros((size, size)), np.zeros(size), np.zeros(size), np.zeros(size)
+    for s in range(z.shape[0]):
+        information = informations(persistence[s], spread[s], dispersion[s], chance, extra, years)
+        for i in range(z.shape[2]):
+            area_levels(
+                z[s, :, i].copy(), mean[s, :, i].copy(), cholesky[s], information[:, i].copy(), response[:, i].copy(),
+                factor, pull, standard, out,
+            )  # fmt: skip
+            found[s, :, i] = out
+    return found
