@@ -204,7 +204,8 @@ def sentences(run: Run, found: Analysis) -> list[str]:
     lines.append(said.most_useful(found.knowing.information, names=found.knowing.names))
     if found.studies is not None and evpi > 0:
         top = found.studies.isel(study=int(found.studies["evsi"].values.argmax()))
-        worth = f"{w.money(float(top['evsi']))} before its own cost (standard error {w.money(float(top['standard_error']))})"
+        error = w.money(float(top["standard_error"]))
+        worth = f"{w.money(float(top['evsi']))} before its own cost (standard error {error})"
         if float(top["evsi"]) > float(top["noise_floor"] + 2 * top["standard_error"]):
             lines.append(f"Of the studies weighed here the one worth most is {top['study'].item()}: {worth}.")
         else:
