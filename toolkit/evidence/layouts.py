@@ -78,7 +78,7 @@ TABLES = _layouts(
     reference/modelled_figures: id outcome description INTERVAL unit price_year payer price_category confidence
       SOURCE source_locator source_url made_from settings note superseded_by
     reference/placement_prices: area placement base_year log_ratio log_ratio_sd price low high seed settings
-    reference/pathway_parameters: parameter scale mean sd seed settings
+    reference/pathway_parameters: parameter scale mean sd low high seed settings
     reference/pathway_correlations: parameter other correlation
     reference/pathway_checks: figure output fitted published mean expected_low expected_high p_value passed seed
     reference/calibration_small_models: model parameter pool replications coverage_50 coverage_90 p_value

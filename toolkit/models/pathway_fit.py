@@ -253,10 +253,12 @@ def summarised(
     names = [*rows.index, *extra]
     scales = [*rows["scale"], *(scale for scale, _ in extra.values())]
     values = np.column_stack([free, *(_unbounded(found, scale, np) for scale, found in extra.values())])
-    parameters = pd.DataFrame({"parameter": names, "scale": scales, "mean": values.mean(0), "sd": values.std(0)})
+    low, high = np.quantile(values, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2], axis=0)
+    named = {"parameter": names, "scale": scales, "mean": values.mean(0), "sd": values.std(0), "low": low, "high": high}
+    parameters = pd.DataFrame(named)
     correlation = np.corrcoef(values.T).round(6)
-    low, other = np.tril_indices(len(names), -1)
-    pairs = {"parameter": np.take(names, low), "other": np.take(names, other), "correlation": correlation[low, other]}
+    one, other = np.tril_indices(len(names), -1)
+    pairs = {"parameter": np.take(names, one), "other": np.take(names, other), "correlation": correlation[one, other]}
     some = {name: value[:: max(1, len(free) // KEPT)] for name, value in rates.items()}
     return {
         "pathway_parameters": parameters.round(6).assign(seed=seed, settings=settings),

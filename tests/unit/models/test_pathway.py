@@ -119,6 +119,11 @@ def test_draws_without_a_sampler_have_the_means_spreads_and_correlations_of_the_
     free = np.log(flat) - np.log(np.where(rest > 0, rest, np.nan))
     np.testing.assert_allclose(free.mean(1), table["mean"], atol=4.5 * table["sd"].max() / np.sqrt(8000))
     np.testing.assert_allclose(free.std(1), table["sd"], rtol=0.05)
+    # The sampler's own 90 per cent intervals: a normal on the unbounded scale has nearly the same.
+    for end, share in (("low", 5), ("high", 95)):
+        gap = (np.percentile(free, share, axis=1) - table[end]) / table["sd"]
+        assert abs(gap).max() < 0.4, gap  # first referrals by age lean most
+        assert abs(gap).mean() < 0.1
     pairs = register.tables["pathway_correlations"]
     at = [pairs[end].map(table.index.get_loc).to_numpy() for end in ("parameter", "other")]
     assert abs(np.corrcoef(free)[at[0], at[1]] - pairs["correlation"]).max() < 0.06
