@@ -182,7 +182,9 @@ def _with_covariates(design: xr.Dataset, statistics: xr.Dataset, names: Sequence
     known = sorted(str(name) for name, values in statistics.items() if values.dims == ("area", "data_year"))
     wrong = [name for name in names if name not in known]
     if wrong or len(set(names)) < len(names):
-        raise InputError(f"covariates {list(names)}: {wrong or 'one is'} unknown or repeated. Mend: choose from {known}.")
+        raise InputError(
+            f"covariates {list(names)}: {wrong or 'one is'} unknown or repeated. Mend: choose from {known}."
+        )
     parts = []
     for name in names:
         values = statistics[name].sel(data_year=design["data_year"]).reset_coords(drop=True)

@@ -159,9 +159,7 @@ def informations(
     found = np.zeros(chance.shape)
     for k in range(chance.shape[0]):
         for i in range(chance.shape[1]):
-            found[k, i] = _information(
-                persistence[k], spread[k], dispersion[k], chance[k, i], extra[k, i], years[k, i]
-            )
+            found[k, i] = _information(persistence[k], spread[k], dispersion[k], chance[k, i], extra[k, i], years[k, i])
     return found
 
 

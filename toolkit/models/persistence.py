@@ -142,7 +142,9 @@ def _pull_back(
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _weigh(noise: float, eta: Array, response: Array, chance: Array, extra: Array, weight: Array, distance: Array) -> None:
+def _weigh(
+    noise: float, eta: Array, response: Array, chance: Array, extra: Array, weight: Array, distance: Array
+) -> None:
     """Write the information in each count and its distance from the predictor, transposed to (data_year, area)."""
     for i in range(eta.shape[0]):
         for t in range(eta.shape[1]):
@@ -164,7 +166,7 @@ def area_year_log_probability(
     z
         What is sampled in place of the deviations; its own standard normal density is left to the model.
     persistence, spread, dispersion
-        (indicator,): correlation from one year to the next, standard deviation in any year, and of a cell beyond chance.
+        (indicator,): correlation from year to year, standard deviation in any year, and of a cell beyond chance.
     lower, upper, exposure, family
         What is known of each count.
     response, chance, extra
