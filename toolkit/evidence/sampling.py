@@ -16,6 +16,7 @@ from scipy import special, stats
 from toolkit.evidence.register import Register
 from toolkit.schema import SAMPLE_DIMS, InputError
 
+NOISE = 1e-4  # share of variance
 ALSO_FIGURES = {  # the rate of closing is the inverse of the mean years of an episode
     "referral_to_need": "need_again",
     "need_exit_rate": "need_years_per_episode",
@@ -84,10 +85,12 @@ def with_pathway(draws: xr.Dataset, register: Register, *, seed: int) -> xr.Data
     correlation = np.eye(len(names))
     rows, columns = (np.array([names.index(name) for name in pairs[end]]) for end in ("parameter", "other"))
     correlation[rows, columns] = correlation[columns, rows] = pairs["correlation"]
-    spread, axes = np.linalg.eigh(correlation)  # functions of the rates stand among them: some spreads are nought
+    # Functions of the rates stand among them, so a grain of noise of their own makes the factor unique: the same draws
+    # on every machine.
+    factor = np.linalg.cholesky((1.0 - NOISE) * correlation + NOISE * np.eye(len(names)))
     shape = tuple(draws.sizes[dim] for dim in SAMPLE_DIMS)
     stream = np.random.default_rng([seed, zlib.crc32(b"pathway")])
-    standard = axes * np.sqrt(spread.clip(0.0)) @ stream.standard_normal((len(names), int(np.prod(shape))))
+    standard = factor @ stream.standard_normal((len(names), int(np.prod(shape))))
     free = fitted["mean"].to_numpy()[:, None] + fitted["sd"].to_numpy()[:, None] * standard
     log = (fitted["scale"] == "log").to_numpy()[:, None]
     values = np.where(log, np.exp(free), special.expit(free)).reshape(-1, *shape)

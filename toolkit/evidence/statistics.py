@@ -55,11 +55,7 @@ DESCRIPTIONS = {  # variable: units, stock or flow, what is NaN and why
     "observed": ("1", "point", "False where nothing is known"),
     "early_help_spend": ("GBP per child", "sum", "NaN: 13 areas 2010, Dorset to 2015, 3 returns 2024-25"),
     "child_low_income": ("1", "mean", "under 16; NaN: before 2015, Leicestershire 2015 (error)"),
-    "caseload": (
-        "cases per social worker",
-        "point (30 September)",
-        "NaN: before 2018, authorities that report jointly",
-    ),
+    "caseload": ("cases per social worker", "point (30 September)", "NaN: before 2018, joint returns"),
     "agency_share": ("1", "point (30 September)", "of social workers; NaN: as caseload"),
     "ofsted_judgement": ("1", "point (31 March)", "1 inadequate to 4 outstanding, the last, or before it the first"),
     "care_week_price": ("GBP per week", "mean", "NaN: before 2016, Scilly, Cumbria 2024, 2 returns 2025"),
@@ -388,7 +384,5 @@ def _checked(statistics: xr.Dataset) -> xr.Dataset:
     wrong = ((lower < 0) | (lower > upper) | (upper > most) | (exposure <= 0)).to_series()
     if wrong.any():
         cells = wrong.index[wrong].tolist()[:3]
-        raise InputError(
-            f"data/statistics: events outside 0 to the most there can be in {cells}. Mend: correct the rows."
-        )
+        raise InputError(f"data/statistics: events outside 0 to their most in {cells}. Mend: correct the rows.")
     return statistics

@@ -9,6 +9,7 @@ config.blas__ldflags = ""
 from toolkit.models.diagnose import diagnose, passed  # noqa: E402
 from toolkit.models.effects import effects, quadrature  # noqa: E402
 from toolkit.models.fit import fit  # noqa: E402
+from toolkit.models.forecast import forecast  # noqa: E402
 from toolkit.models.outcomes import outcomes  # noqa: E402
 from toolkit.models.rates import baseline  # noqa: E402
 from toolkit.models.reading import honest_reading, power_scaling  # noqa: E402
@@ -22,6 +23,7 @@ __all__ = [
     "effect_draws",
     "effects",
     "fit",
+    "forecast",
     "honest_reading",
     "outcomes",
     "panel_signal",

@@ -57,11 +57,11 @@ def backtest(
 ) -> pd.DataFrame:
     """Fit to the years up to one, forecast the later ones, and score the forecasts against naive ones.
 
-    The naive forecasts, on the logit scale of (events + 1/2) / (exposure + 1) or the log of a mean: an area's last value; its mean;
-    a straight line through the national means, plus the area's mean distance from them. Each is spread by its own
-    past errors at the same horizon, in areas of the same third by size, of either sign, found by forecasting within
-    the years up to ``last_year`` in the same way. Years that the table of priors sets free (grades given by
-    teachers) are left out of their history, as the model gives them no say in its usual steps.
+    The naive forecasts, on the logit scale of (events + 1/2) / (exposure + 1) or the log of a mean: an area's last
+    value; its mean; a straight line through the national means, plus the area's mean distance from them. Each is
+    spread by its own past errors at the same horizon, in areas of the same third by size, of either sign, found by
+    forecasting within the years up to ``last_year`` in the same way. Years that the table of priors sets free (grades
+    not given as usual) are left out of their history, as the model gives them no say in where the walk goes on.
 
     Parameters
     ----------

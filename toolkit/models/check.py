@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import logit
 
+from toolkit.models.forecast import to_link
 from toolkit.models.likelihoods import BETA_BINOMIAL, MEAN, UNOBSERVED, cell_log_probabilities, simulate
+from toolkit.models.rates import linear_predictor
 from toolkit.schema import InputError, aligned
 
 SIZES = ("small", "middle", "large")
@@ -20,14 +22,16 @@ SURE = 0.99  # of the ranges that the checks of a right model keep within: a tab
 MAY_BE_UNRELIABLE = 0.01  # share of cells whose weights may be uneven
 
 Array = NDArray[Any]
+_at, _share = np.polynomial.hermite_e.hermegauss(15)
+_NODES = (_at, _share / _share.sum())
 
 
 def check(posterior: xr.DataTree, statistics: xr.Dataset, *, seed: int, draws: int = 1000) -> pd.DataFrame:
     """Compare every cell of the statistics with what the fitted model would have predicted of it.
 
-    Each cell is placed in its predictive distribution without itself, by importance weights: its probability
-    integral transform (PIT), randomised within what is known of the count, is uniform if the model is right,
-    for exact counts and for hidden ones alike.
+    Each cell is placed in its predictive distribution without itself, from the area's other years and by importance
+    weights: its probability integral transform (PIT), randomised within what is known of the count, is uniform if the
+    model is right, for exact counts and for hidden ones alike.
 
     Parameters
     ----------
@@ -61,7 +65,9 @@ def check(posterior: xr.DataTree, statistics: xr.Dataset, *, seed: int, draws: i
        doi:10.1111/j.1541-0420.2009.01191.x.
     .. [2] Vehtari, Gelman and Gabry (2017), Practical Bayesian model evaluation using leave-one-out
        cross-validation and WAIC, doi:10.1007/s11222-016-9696-4.
-    .. [3] Gelman, Meng and Stern (1996), Posterior predictive assessment of model fitness via realized
+    .. [3] Vehtari et al. (2016), Bayesian leave-one-out cross-validation approximations for Gaussian latent variable
+       models, JMLR 17(103): integrated importance sampling.
+    .. [4] Gelman, Meng and Stern (1996), Posterior predictive assessment of model fitness via realized
        discrepancies, Statistica Sinica 6:733-807.
     """
     if "constant_data" not in posterior.children:
@@ -81,7 +87,7 @@ def check(posterior: xr.DataTree, statistics: xr.Dataset, *, seed: int, draws: i
     for name, random in zip(names, np.random.default_rng(seed).spawn(len(names)), strict=True):
         part = design.sel(indicator=name)
         cells = cells_of(statistics.sel(indicator=name), part["family"] != UNOBSERVED)
-        found = _checks(cells, parameters.sel(indicator=name), int(part["likelihood"]), random)
+        found = _checks(cells, parameters.sel(indicator=name), part, random)
         rows += [{"indicator": name, **row} for row in found]
     table = pd.DataFrame(rows)[["indicator", "size", "check", "cells", "value", "expected_low", "expected_high"]]
     return table.assign(passed=table["value"].between(table["expected_low"], table["expected_high"]).astype(int))
@@ -107,21 +113,25 @@ def sizes_of(cells: pd.DataFrame) -> "pd.Series[str]":
     return pd.qcut(order, 3, labels=list(SIZES)).astype(str)
 
 
-def _checks(cells: pd.DataFrame, parameters: xr.Dataset, family: int, random: Any) -> Iterator[dict[str, Any]]:
+def _checks(cells: pd.DataFrame, parameters: xr.Dataset, part: xr.Dataset, random: Any) -> Iterator[dict[str, Any]]:
     where = {dim: xr.DataArray(cells[dim].to_numpy(), dims="cell") for dim in ("area", "data_year")}
-    rate = parameters["area_rate"].sel(where).values.astype(float)
+    family = int(part["likelihood"])
+    rate = parameters["area_rate"].sel(where).transpose("sample", "cell").values.astype(float)
     log_size = -2 * np.log(parameters["dispersion"].values.astype(float))[:, None]
     lower, upper, exposure = (cells[name].to_numpy() for name in ("lower", "upper", "exposure"))
-    eta = logit(rate) if family == BETA_BINOMIAL else np.log(rate)
-    replicated = simulate(eta, log_size, exposure, np.array(family), rng=random)
-    weights, unreliable = _left_out(eta, log_size, lower, upper, exposure, family)
-    below, upto = ((weights * side).sum(axis=0) for side in (replicated < lower, replicated <= upper))
+    expected, spread = (side.sel(where).transpose("sample", "cell").values for side in _from_others(parameters, part))
+    weights, unreliable = _left_out(expected, spread, log_size, lower, upper, exposure, family)
+    left_out = expected + spread * random.standard_normal(expected.shape)
+    drawn = simulate(left_out, log_size, exposure, np.array(family), rng=random)
+    below, upto = ((weights * side).sum(axis=0) for side in (drawn < lower, drawn <= upper))
     pit = below + random.uniform(size=len(cells)) * (upto - below)
     sizes = cells["area"].map(sizes_of(cells))
     for size in ("all", *SIZES):
         chosen = (sizes == size).to_numpy() | (size == "all")
         for row in _uniform(below[chosen], upto[chosen], pit[chosen]):
             yield {"size": size, **row, "cells": int(chosen.sum())}
+    eta = logit(rate) if family == BETA_BINOMIAL else np.log(rate)
+    replicated = simulate(eta, log_size, exposure, np.array(family), rng=random)
     mean = exposure * rate
     variance = _variance(rate, mean, np.exp(log_size), exposure, family)
     for row in _discrepancies(cells, replicated, mean, variance):
@@ -146,11 +156,36 @@ def _variance(rate: Array, mean: Array, concentration: Array, exposure: Array, f
     return np.asarray(mean * (1 + mean / concentration))
 
 
-def _left_out(eta: Array, log_size: Array, *known: Any) -> tuple[Array, int]:
-    """Return weights (sample, cell) that leave each cell out of its own prediction, and how many are unreliable."""
-    lower, upper, exposure, family = (np.broadcast_to(part, eta.shape)[:, :, None].copy() for part in known)
-    log_p = cell_log_probabilities(eta[:, :, None], log_size[:, :, None], lower, upper, exposure, family)
-    held = xr.Dataset({"events": (("chain", "draw", "cell"), log_p[None, :, :, 0])})
+def _from_others(parameters: xr.Dataset, part: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return mean and standard deviation of each year's predictor given the deviations of the years beside it.
+
+    A deviation follows its own count so closely that leaving that count out by weights would fail; given its
+    neighbours, the deviation is normal and can be drawn and summed over afresh.
+    """
+    predictor = linear_predictor(parameters, part.reset_coords(drop=True))
+    deviation = to_link(parameters["area_rate"].astype(float), int(part["likelihood"])) - predictor
+    rho = parameters["persistence"].astype(float)
+    beside = [deviation.shift(data_year=step) for step in (1, -1)]
+    number = sum(side.notnull().astype(int) for side in beside)
+    # One neighbour: an autoregression's next step; two: a bridge between them; none: its stationary spread.
+    precision = 1 + (number == 2) * rho**2
+    held = xr.where(number > 0, (1 - rho**2) / precision, 1.0)
+    expected = predictor + rho / precision * sum(side.fillna(0.0) for side in beside)
+    return expected, parameters["persistence_sd"] * held**0.5
+
+
+def _left_out(expected: Array, spread: Array, log_size: Array, *known: Any) -> tuple[Array, int]:
+    """Return weights (sample, cell) that leave each cell out of its own prediction, and how many are unreliable.
+
+    The deviation of the cell is summed over by Gauss and Hermite's rule: integrated importance sampling.
+    """
+    lower, upper, exposure, family = (np.broadcast_to(part, expected.shape)[:, :, None].copy() for part in known)
+    log_p = np.full(expected.shape, -np.inf)
+    for at, share in zip(*_NODES, strict=True):
+        eta = (expected + spread * at)[:, :, None]
+        cell = cell_log_probabilities(eta, log_size[:, :, None], lower, upper, exposure, family)[:, :, 0]
+        log_p = np.logaddexp(log_p, np.log(share) + cell)
+    held = xr.Dataset({"events": (("chain", "draw", "cell"), log_p[None])})
     with warnings.catch_warnings():  # that some weights are unreliable is reported as a check
         warnings.filterwarnings("ignore", "Estimated shape parameter of Pareto", UserWarning)
         loo = az.loo(xr.DataTree.from_dict({"log_likelihood": held}), pointwise=True, reff=1.0)

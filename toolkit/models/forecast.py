@@ -108,10 +108,9 @@ def _national(draws: xr.Dataset, cells: xr.Dataset, ahead: int, random: np.rando
     carried = moved.isel(data_year=-1, drop=True)
     walk = (draws["year_effect"].isel(data_year=slice(-cells.sizes["data_year"], None)) - moved).astype(float)
     onward = xr.DataArray(weights, dims=("ahead", "data_year")) @ walk.drop_vars("data_year")
-    shocks = xr.DataArray(
-        random.standard_normal((*draws["year_sd"].shape, ahead)), dims=(*draws["year_sd"].dims, "step")
-    )
-    steps = draws["year_sd"] * xr.dot(shocks, xr.DataArray(root, dims=("ahead", "step")), dim="step")
+    step_sd = draws["year_sd"]
+    shocks = xr.DataArray(random.standard_normal((*step_sd.shape, ahead)), dims=(*step_sd.dims, "step"))
+    steps = step_sd * xr.dot(shocks, xr.DataArray(root, dims=("ahead", "step")), dim="step")
     return (onward + steps + carried).rename(ahead="data_year")
 
 

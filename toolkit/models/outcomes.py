@@ -190,7 +190,7 @@ def _year_effect(modes: xr.Dataset, coefficient: dict[str, Any], year_sd: Any) -
 
 
 def _wandering(names: list[str], table: pd.DataFrame) -> list[Any]:
-    """Persistence and spread of the deviations, and the noise about them.
+    """Return persistence and spread of the deviations, and the noise about them.
 
     The spread is sampled as the drift over some years, which the counts tell almost whatever the persistence is.
     """

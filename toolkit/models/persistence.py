@@ -166,7 +166,7 @@ def area_year_log_probability(
     z
         What is sampled in place of the deviations; its own standard normal density is left to the model.
     persistence, spread, dispersion
-        (indicator,): correlation from one year to the next, standard deviation in any year, and of a cell beyond chance.
+        (indicator,): correlation from year to year, standard deviation in any year, and of a cell beyond chance.
     lower, upper, exposure, family
         What is known of each count.
     response, chance, extra

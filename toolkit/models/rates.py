@@ -197,7 +197,7 @@ def _deviation(
 
 
 def spread_of(drift: Any, persistence: Any) -> Any:
-    """Return the standard deviation of deviations in any year from that of their change over some years, over root 2."""
+    """Return the standard deviation of deviations in any year from the drift, that of a change over root 2."""
     return drift * (1.0 - persistence**DRIFT_YEARS) ** -0.5
 
 
@@ -214,7 +214,7 @@ def _described(posterior: xr.Dataset) -> xr.Dataset:
         "low_income_within": "the same, within an area over time",
         "area_sd": "between areas of a region, log or logit scale",
         "persistence": "correlation of an area's deviation from its level with that of the next year",
-        "drift": f"standard deviation of an area's change over {DRIFT_YEARS} years, noise apart, over the square root of 2",
+        "drift": f"standard deviation of an area's change over {DRIFT_YEARS} years, noise apart, over root 2",
         "persistence_sd": "of an area's deviation from its level in any year, log or logit scale",
         "dispersion": "variation of a cell beyond chance: coefficient of variation of events, (alpha + beta) ** -0.5 "
         "of shares, coefficient of variation between those that a mean is taken over",

@@ -11,7 +11,7 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from toolkit import evidence
-from toolkit.models.backtest import backtest, compare, crps, forecast
+from toolkit.models.backtest import backtest, compare, counts_ahead, crps
 from toolkit.models.check import cells_of
 from toolkit.models.likelihoods import BETA_BINOMIAL, simulate
 from toolkit.schema import INDICATORS, InputError
@@ -46,8 +46,11 @@ def test_crps_agrees_with_arviz():
     np.testing.assert_allclose(crps(draws, observed), -scored.pointwise, rtol=1e-10)
 
 
-def world(*, seed=1, drift=0.0):
-    """Statistics of areas whose levels stand still or drift, and a posterior that holds their mean past levels."""
+def world(*, seed=1, drift=0.0, memory=False):
+    """Statistics of areas whose levels stand still or drift, and a posterior of their past.
+
+    It holds their mean past level or, with memory, their last one and that it persists.
+    """
     rng = np.random.default_rng(seed)
     years = np.arange(FIRST, LAST + LATER + 1)
     dims, shape, samples = ("indicator", "area", "data_year"), (1, AREAS, len(years)), (2, 200)
@@ -60,17 +63,30 @@ def world(*, seed=1, drift=0.0):
     counts = simulate(level + national, log_size, exposure, np.full(shape, BETA_BINOMIAL), rng=rng)
     parts = {"events_lower": counts, "events_upper": counts, "exposure": exposure, "observed": np.ones(shape, bool)}
     statistics = xr.Dataset({name: (dims, values) for name, values in parts.items()}, coords)
-    rate = expit(level[..., past].mean(axis=2, keepdims=True) + national[..., past])
+    mean, one = level[..., past].mean(axis=2), np.ones((*samples, 1))
+    rate = expit((level[..., past] if memory else mean[..., None]) + national[..., past])
+    parameters = {"dispersion": DISPERSION, "year_sd": NATIONAL_STEP, "spend_within": 0.0, "low_income_within": 0.0}
+    # A random walk is an autoregression that hardly returns.
+    parameters |= {"persistence": 0.9999 if memory else 0.5, "persistence_sd": drift * 0.0002**-0.5 if memory else 0.0}
     posterior = xr.Dataset(
         {
             "area_rate": (("chain", "draw", *dims), np.broadcast_to(rate, (*samples, *rate.shape))),
-            "dispersion": (("chain", "draw", "indicator"), np.full((*samples, 1), DISPERSION)),
-            "year_sd": (("chain", "draw", "indicator"), np.full((*samples, 1), NATIONAL_STEP)),
+            "area_effect": (("chain", "draw", "indicator", "area"), np.broadcast_to(mean, (*samples, *mean.shape))),
+            "year_effect": (
+                ("chain", "draw", "indicator", "data_year"),
+                np.broadcast_to(national[:, 0, past], (*samples, 1, past.sum())),
+            ),
+            **{name: (("chain", "draw", "indicator"), value * one) for name, value in parameters.items()},
         },
         {**coords, "data_year": years[past]},
     )
     design = {"likelihood": ("indicator", [BETA_BINOMIAL]), "fitted": ("area", np.ones(AREAS, bool))}
-    constant = xr.Dataset(design, {"indicator": [NAME], "area": area_names})
+    yearly, none = ("indicator", "data_year"), np.zeros((1, past.sum()))
+    design |= {"in_window": (yearly, none == 0)}
+    design |= {name: (yearly, none) for name in ("free_variance", "spend_year_mean", "low_income_year_mean")}
+    still = np.zeros((1, AREAS, past.sum()))
+    design |= {name: (dims, still) for name in ("spend_within", "low_income_within")}
+    constant = xr.Dataset(design, {"indicator": [NAME], "area": area_names, "data_year": years[past], "covariate": []})
     return xr.DataTree.from_dict({"posterior": posterior, "constant_data": constant}), statistics
 
 
@@ -94,6 +110,13 @@ def test_a_model_without_memory_loses_to_the_last_value_where_areas_drift():
     assert table.loc[("all", "model"), "coverage_90"] < 0.8 < table.loc[("all", "last_value"), "coverage_90"]
 
 
+def test_a_model_with_memory_matches_the_last_value_where_areas_drift():
+    table = compared(drift=0.3, memory=True)
+    assert table.loc[("all", "last_value"), "model_ratio"] < 1.0
+    assert table.loc[("all", "area_mean"), "model_is"] == "better"
+    assert table.loc[("all", "model"), "coverage_90"] == pytest.approx(0.9, abs=0.06)
+
+
 def test_years_and_sizes_each_hold_all_cells():
     cells = compared()["cells"].xs("model", level="forecast")
     assert cells["all"] == AREAS * LATER
@@ -111,7 +134,7 @@ def test_the_walk_widens_the_forecast_year_by_year():
     posterior, statistics = world()
     posterior["posterior"]["year_sd"] *= 20
     cells = cells_of(statistics.sel(indicator=NAME), statistics["data_year"] > LAST)
-    drawn = forecast(posterior, NAME, cells, random=np.random.default_rng(1)) / cells["exposure"].to_numpy()
+    drawn = counts_ahead(posterior, NAME, cells, random=np.random.default_rng(1)) / cells["exposure"].to_numpy()
     spread = pd.Series(drawn.std(axis=0)).groupby(cells["data_year"].to_numpy()).mean()
     assert spread.is_monotonic_increasing
 
@@ -120,7 +143,7 @@ def test_forecasting_a_year_that_was_fitted_is_refused():
     posterior, statistics = world()
     cells = cells_of(statistics.sel(indicator=NAME), statistics["data_year"] >= LAST)
     with pytest.raises(InputError, match="fitted up to 2021"):
-        forecast(posterior, NAME, cells, random=np.random.default_rng(1))
+        counts_ahead(posterior, NAME, cells, random=np.random.default_rng(1))
 
 
 HISTORY = pd.DataFrame({2019: [0.0, 2.0], 2020: [1.0, 3.0], 2021: [2.0, 4.0]}, index=["a", "b"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 from scipy.special import digamma, expit, gammaln, logsumexp
-from scipy.stats import betabinom, multivariate_normal, nbinom
+from scipy.stats import betabinom, nbinom, norm
 
 from toolkit.models import likelihoods
 
@@ -66,34 +66,46 @@ def test_an_unobserved_cell_adds_nothing():
     found = likelihoods.cell_log_probabilities(
         np.full(shape, -1.0), np.zeros((2, 1, 1)), cells, cells, 10 * cells, family
     )
-    for part in found:
-        assert (part[..., 1] == 0).all()
-        assert (part[..., 0] != 0).all()
+    assert (found[..., 1] == 0).all()
+    assert (found[..., 0] != 0).all()
 
 
-def test_area_density_and_slopes():
-    rng = np.random.default_rng(4)
-    deviation, cholesky = rng.normal(size=(3, 5)), np.tril(rng.uniform(0.3, 1.0, (3, 3)))
-    log_p, on_deviation, on_cholesky = likelihoods.area_log_probability(deviation, cholesky)
-    expected = multivariate_normal(np.zeros(3), cholesky @ cholesky.T).logpdf(deviation.T).sum()
-    assert log_p - 7.5 * np.log(2 * np.pi) == pytest.approx(expected, rel=1e-12)
+@pytest.mark.parametrize("number", [40.0, 2e3])
+def test_mean_equals_scipy(number):
+    found = likelihoods.mean_cell(3.8, -2 * np.log(0.4), 47.0 * number, number)
+    assert found[0] - 0.5 * np.log(2 * np.pi) == pytest.approx(norm.logpdf(np.log(47), 3.8, 0.4 / number**0.5))
+    slopes = approx_fprime([3.8, 1.8], lambda x: likelihoods.mean_cell(*x, 47.0 * number, number)[0], 1e-7)
+    np.testing.assert_allclose(likelihoods.mean_cell(3.8, 1.8, 47.0 * number, number)[1:], slopes, rtol=1e-4)
 
-    def density(flat):
-        return likelihoods.area_log_probability(flat[:15].reshape(3, 5), flat[15:].reshape(3, 3))[0]
 
-    slopes = approx_fprime(np.concatenate([deviation.ravel(), cholesky.ravel()]), density, 1e-7)
-    np.testing.assert_allclose(on_deviation, slopes[:15].reshape(3, 5), rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(np.tril(on_cholesky), slopes[15:].reshape(3, 3), rtol=1e-4, atol=1e-4)
+@pytest.mark.parametrize(("kind", "eta", "exposure"), [(1, -1.0, 4000), (2, -4.0, 6e4), (3, 3.8, 900)])
+def test_normal_approximation_has_the_variance_of_simulated_counts(kind, eta, exposure):
+    n, dispersion, rng = 20_000, 0.1, np.random.default_rng(2)
+    shape = (1, n)
+    family, number = np.full(shape, kind), np.full(shape, float(exposure))
+    log_size = np.full((1, 1), -2 * np.log(dispersion))
+    counts = likelihoods.simulate(np.full(shape, eta), log_size, number, family, rng=rng)
+    response, chance, extra = likelihoods.normal_approximation(counts, counts, number, family)
+    assert response.mean() == pytest.approx(eta, abs=0.02)
+    assert response.var() == pytest.approx((chance + extra * dispersion**2).mean(), rel=0.06)
+
+
+def test_hidden_and_missing_counts_have_no_information():
+    lower, upper = np.array([0.0, 0.0]), np.array([5.0, 0.0])
+    response, chance, extra = likelihoods.normal_approximation(lower, upper, np.ones(2) * 50, np.array([1, 0]))
+    assert np.isinf(chance).all()
+    assert (response == 0).all()
+    assert (extra == 0).all()
 
 
 def test_simulated_counts_have_the_stated_mean_and_variance():
-    # Mean and variance of both distributions: Hilbe (2011), sections 2.3 and 8.2.
+    # Mean and variance of the first two: Hilbe (2011), sections 2.3 and 8.2.
     n, size, rng = 40_000, 25.0, np.random.default_rng(9)
-    eta = np.repeat([[[-1.0]], [[-6.0]]], n, axis=2)
-    exposure = np.repeat([[[50.0]], [[2e4]]], n, axis=2)
-    family = np.repeat([[[1]], [[2]]], n, axis=2)
-    counts = likelihoods.simulate(eta, np.log(np.full((2, 1, 1), size)), exposure, family, rng=rng)[:, 0]
-    share, mean = expit(-1.0), 2e4 * np.exp(-6.0)
-    variance = [50 * share * (1 - share) * (size + 50) / (size + 1), mean + mean**2 / size]
-    np.testing.assert_allclose(counts.mean(axis=1), [50 * share, mean], rtol=0.01)
+    eta = np.repeat([[[-1.0]], [[-6.0]], [[3.8]]], n, axis=2)
+    exposure = np.repeat([[[50.0]], [[2e4]], [[400.0]]], n, axis=2)
+    family = np.repeat([[[1]], [[2]], [[3]]], n, axis=2)
+    counts = likelihoods.simulate(eta, np.log(np.full((3, 1, 1), size)), exposure, family, rng=rng)[:, 0]
+    share, mean, total = expit(-1.0), 2e4 * np.exp(-6.0), 400 * np.exp(3.8)
+    variance = [50 * share * (1 - share) * (size + 50) / (size + 1), mean + mean**2 / size, total**2 / (400 * size)]
+    np.testing.assert_allclose(counts.mean(axis=1), [50 * share, mean, total], rtol=0.01)
     np.testing.assert_allclose(counts.var(axis=1), variance, rtol=0.04)

@@ -122,7 +122,7 @@ def test_draws_without_a_sampler_have_the_means_spreads_and_correlations_of_the_
     # The sampler's own 90 per cent intervals: a normal on the unbounded scale has nearly the same.
     for end, share in (("low", 5), ("high", 95)):
         gap = (np.percentile(free, share, axis=1) - table[end]) / table["sd"]
-        assert abs(gap).max() < 0.35, gap  # first referrals by age lean most
+        assert abs(gap).max() < 0.4, gap  # first referrals by age lean most
         assert abs(gap).mean() < 0.1
     pairs = register.tables["pathway_correlations"]
     at = [pairs[end].map(table.index.get_loc).to_numpy() for end in ("parameter", "other")]
