@@ -1,12 +1,19 @@
 """Laws of the layers of life, for any rates."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.pathways.conftest import make_hazards
 from tests.unit.pathways.test_layers import ADULT, cells, full, layer, lived, one, rates_of
+from toolkit import costing, evidence
 from toolkit.pathways import layers as life
+from toolkit.pathways.cohort import AGES, GROUPS, Layers, walk
+from toolkit.pathways.comparison import exposure, turning
 from toolkit.schema import OUTCOMES
 
 SHARE = st.floats(0.01, 0.95)
@@ -57,3 +64,31 @@ def test_what_a_layer_spreads_over_its_ages_sums_to_one_and_never_rises(ages: tu
     spread = life.age_spread(table)["neet_years"]
     assert np.isclose(spread.sum(), 1.0)
     assert (np.diff(spread[first - 18 :]) <= 1e-15).all() and (spread[: first - 18] == 0).all()
+
+
+@given(start=st.integers(0, 17), years=st.integers(1, 18), entry=st.integers(0, 17))
+def test_children_who_fare_alike_in_every_state_have_what_all_children_have(start: int, years: int, entry: int) -> None:
+    """A layer with one rate in every group, walked, is that rate over the comparator's exposure, year by year."""
+    hazards = make_hazards(draws=2)
+    weight = np.zeros((AGES, 2))
+    weight[entry] = 1.0
+    stop = min(start + years, AGES)
+    layers = Layers(np.full((1, len(GROUPS), 2), 0.3), np.array([start]), np.array([stop]))
+    walked = walk(replace(hazards, entry_weight=weight), strength=0.0, layers=layers, dtype=np.float64)
+    by_age = xr.DataArray(weight[:, 0], {"age": range(AGES)}, "age")
+    lived = exposure(by_age, start, stop - 1).values[:AGES]
+    np.testing.assert_allclose(walked.layers[0, :, 0], 0.3 * lived, atol=1e-12)
+    np.testing.assert_allclose(walked.cells.sum(0)[:, 0], turning(by_age, AGES, AGES), atol=1e-12)
+
+
+@given(outcomes=st.permutations(OUTCOMES), kept=st.integers(1, len(OUTCOMES)))
+def test_the_order_of_outcomes_does_not_matter(register: evidence.Register, outcomes: list[str], kept: int) -> None:
+    tables = register.tables
+    net_of = dict(zip(tables["layers"]["layer"], tables["layers"]["given"], strict=True))
+
+    def rows(names: tuple[str, ...]) -> pd.DataFrame:
+        return costing.components(tables["cost_components"], tables["overlaps"], given=net_of, outcomes=names)
+
+    chosen = tuple(outcomes[:kept])
+    pd.testing.assert_frame_equal(rows(chosen), rows(tuple(sorted(chosen))))
+    assert set(rows(chosen)["outcome"]) == set(chosen)
