@@ -354,7 +354,7 @@ def lifetime_cost(
     within = slice(first, first + events.sizes["year"])  # years follow one another, so nothing need be copied
     spans = weights.isel(event_year=within).transpose("component", "event_year", *SAMPLE_DIMS).values
     unit = prices.transpose("component", *SAMPLE_DIMS).values
-    value = np.empty((len(rows), *events.shape[1:-3], *events.shape[-2:]))
+    value = np.empty((len(rows), *(events.sizes[dim] for dim in (*middle, *SAMPLE_DIMS))))
     for position, index in enumerate(_places(events, rows)):
         np.einsum("...ycd,ycd->...cd", events.values[index], spans[position], out=value[position])
         value[position] *= unit[position]

@@ -122,7 +122,7 @@ NUMBERS = _words(
     """
     value low high interval_level se est design_bias_sd follow_up_months n_treated n_control
     treated_rate control_rate cost_per_case base_rate panel_bias_sd numerator denominator horizon_months
-    n raw_gap adjusted_gap remaining_share arg1 arg2 to_year first_year_april
+    n raw_gap adjusted_gap remaining_share arg1 arg2 to_year first_year_april ours ratio
     """
 )
 NEEDED_NUMBERS = _words(

@@ -70,3 +70,42 @@ def test_an_area_that_the_table_lacks_is_named(statistics: xr.Dataset) -> None:
     new = statistics.isel(area=[0]).assign_coords(area=["E99999999"])
     with pytest.raises(InputError, match=r"placement_prices\.csv: no .* price for E99999999.*Mend"):
         evidence.local_price_ratio(new, like=LIKE, seed=1)
+
+
+def test_levels_are_the_areas_own_or_their_regions_and_say_which() -> None:
+    levels = evidence.local_levels()
+    assert bool(((levels["level"] > 0) & (levels["level"] < 1)).all())
+    leeds = levels.sel(name="gcse_all", area="E08000035")
+    panel = evidence.load_table("statistics/panel_education").query("measure == 'eng_maths_grade4_all_pct'")
+    latest = panel[(panel["la_code"] == "E08000035") & (panel["year"] == panel["year"].max())]["value"]
+    assert float(leeds["level"]) == pytest.approx(float(latest.iloc[0]) / 100)
+    assert str(leeds["taken_from"].values) == "area"
+    # Rutland's care leavers are too few to be published: its region's published value stands in, and says so.
+    rutland = levels.sel(name="neet_care_leavers", area="E06000017")
+    national = evidence.load_table("statistics/national").query("measure == 'care_leavers_19_21_neet_pct'")
+    region = national[(national["area"] == "East Midlands") & (national["year"] == national["year"].max())]["value"]
+    assert str(rutland["taken_from"].values) == "region"
+    assert float(rutland["level"]) == pytest.approx(float(region.iloc[0]) / 100)
+    own = (levels["taken_from"] == "area").sum("area").to_series()
+    assert (own.drop("exclusion_in_need") >= 148).all() and own["exclusion_in_need"] > 100
+
+
+def test_a_merged_area_is_the_mean_of_its_members_by_children() -> None:
+    level = float(evidence.local_levels()["level"].sel(name="neet_16_17", area="stable:Cumbria area"))
+    panel = evidence.load_table("statistics/panel_education").query("measure == 'neet_16_17_pct' and year == 2025")
+    members = evidence.reference_areas().query("area == 'stable:Cumbria area' and status == 'current'")["la_code"]
+    values = panel[panel["la_code"].isin(members)]["value"] / 100
+    assert len(values) == 2
+    assert values.min() <= level <= values.max()
+
+
+def test_placement_shares_divide_the_average_and_meet_national_spending_on_homes() -> None:
+    """NAO: 3.1 billion on residential care in 2023-24; here the stock and prices of the year after."""
+    shares = evidence.placement_shares()
+    parts = shares[["residential_share", "fostering_share", "other_share"]].to_dataframe()
+    np.testing.assert_allclose(parts.sum(axis=1), 1.0)
+    assert (parts > 0).all(axis=None)
+    assert (shares["taken_from"] == "area").sum() >= 145
+    stock = evidence.base_year(evidence.load_statistics())["children_looked_after"]
+    spent = (stock * shares["residential_share"].sel(area=stock["area"])).sum() / stock.sum()
+    assert float(spent) == pytest.approx(3.69 / 8.95, abs=0.03)
