@@ -64,6 +64,38 @@ def price(
     return rest.reindex(component=cost["component"], fill_value=0.0).assign(cost=cost)
 
 
+def yearly_sum(scenario: Scenario, statistics: xr.Dataset) -> float:
+    """Return what the option spends in one area in a year, GBP in the price base; negative for a cut.
+
+    Parameters
+    ----------
+    scenario
+        Says how much for each child.
+    statistics
+        The area's base-year statistics: ``population_0_17``.
+    """
+    sign = -1.0 if scenario.option.cut else 1.0
+    return sign * scenario.option.spend_per_child * float(statistics["population_0_17"])
+
+
+def programme(scenario: Scenario, spend: float) -> xr.DataArray:
+    """Return what the programme costs under both options (option, year), GBP in the price base.
+
+    Parameters
+    ----------
+    scenario
+        Says for how many years, and how optimistic the sum is.
+    spend
+        From :func:`yearly_sum`, of one area or summed over several.
+    """
+    yearly = np.zeros((2, scenario.horizon))
+    # Optimism is about what spending will cost; a cut saves what is in the budget, no more.
+    optimism = 0.0 if scenario.option.cut else scenario.adjustments.optimism_bias
+    yearly[1, : scenario.option.years] = spend * (1.0 + optimism)
+    coords = {"option": [BUSINESS_AS_USUAL, INVESTMENT], "year": np.arange(scenario.horizon)}
+    return xr.DataArray(yearly, dims=("option", "year"), coords=coords)
+
+
 class _Desk:
     """What every area's pricing shares, prepared once."""
 
@@ -106,8 +138,7 @@ class _Desk:
         effect = self.effects.sel(source=scenario.effect.source, drop=True)
         local = pathways.localise(baseline, self.national, stats, draws, scenario)
         hazards = pathways.with_effects(local, effect)
-        sign = -1.0 if scenario.option.cut else 1.0
-        spend = sign * scenario.option.spend_per_child * float(stats["population_0_17"])
+        spend = yearly_sum(scenario, stats)
         reached = pathways.children_reached(spend, draws, stats, scenario.option)
         lives, usual = pathways.project(hazards, reached, scenario)
         prices = costing.unit_prices(self.rows, draws, local_price=self.local.sel(area=area, drop=True))
@@ -133,21 +164,12 @@ class _Desk:
             {
                 "cost": cost.reset_coords(drop=True),
                 "lives": lives,
-                "programme": self._programme(spend),
+                "programme": programme(scenario, spend),
                 "curve_avoided": avoided,
                 "curve_spend": curve_spend,
             }
         )
         return summed.astype(np.float32), kept.astype(np.float32)
-
-    def _programme(self, spend: float) -> xr.DataArray:
-        scenario = self.scenario
-        yearly = np.zeros((2, scenario.horizon))
-        # Optimism is about what spending will cost; a cut saves what is in the budget, no more.
-        optimism = 0.0 if scenario.option.cut else scenario.adjustments.optimism_bias
-        yearly[1, : scenario.option.years] = spend * (1.0 + optimism)
-        coords = {"option": [BUSINESS_AS_USUAL, INVESTMENT], "year": np.arange(scenario.horizon)}
-        return xr.DataArray(yearly, dims=("option", "year"), coords=coords)
 
     def _entering(self, stats: xr.Dataset) -> xr.DataArray:
         """Children in need for the first time in the base year.

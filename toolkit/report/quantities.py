@@ -128,6 +128,8 @@ def paid_back(run: Run) -> xr.DataArray:
     """
     if not run.scenario.option.cut:
         return result(run)["probability_paid_back"]
+    if "probability_ahead" in result(run):
+        return result(run)["probability_ahead"]
     cost = costs(run)["cost"]
     saved = cost.sel(option=BUSINESS_AS_USUAL, drop=True) - cost.sel(option=INVESTMENT, drop=True)
     running = _discounted(run, by_account(saved.assign_attrs(cost.attrs))).cumsum("year")

@@ -1,0 +1,152 @@
+"""The page *Invest to save*: the answer, how sure it is, four charts and the budget paper's cash view."""
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from toolkit.apps import charts, look
+from toolkit.apps.reading import BUDGET_YEARS, Reading, budget_rows
+from toolkit.apps.state import State
+from toolkit.report import quantities as q
+from toolkit.report import tables
+from toolkit.report import words as w
+from toolkit.report.html import shown
+from toolkit.report.quantities import Run
+
+TITLE = "Invest to save"
+ABOUT = {
+    "by_year": (
+        "What is spent, what is avoided, by year",
+        "Hatched bars: money spent each year. Line: expected cost avoided, all accounts; band: 90% interval.",
+    ),
+    "payers": (
+        "Who pays, who gains",
+        "Expected net position of each payer, present value, with its 90% interval.",
+    ),
+    "payback": ("When does it pay back?", "Chance of having the money back by each year, discounted, by account."),
+    "curve": (
+        "Spend and cost together",
+        "A year’s early-help spend plus the lifetime cost it leaves. Thick: spend that areas have seen; dotted: not.",
+    ),
+}
+TABLES: dict[str, Callable[[Run], tables.Table]] = {
+    "payers": tables.who_pays,
+    "payback": tables.payback,
+    "curve": tables.spend_cost_curve,
+}
+
+
+class Card:
+    """A chart with its heading, its words and its table, which is made only while it is looked at."""
+
+    def __init__(self, name: str, chart: charts.Chart, about: tuple[str, str], rows: Callable[[Run], str]) -> None:
+        self.name, self.chart, self._rows = name, chart, rows
+        self._run: Run | None = None
+        heading, hint = about
+        self.head = look.html(f'<h2>{escape(heading)}</h2><p class="hint">{escape(hint)}</p>')
+        self.as_table = pmui.Checkbox(label=f"Table: {heading.lower()}", value=False)
+        self.table = look.html(visible=False)
+        self.as_table.param.watch(lambda _: self._fill(), "value")
+
+    def show(self, run: Run, data: dict[str, Any], words: str) -> None:
+        """Put a run's numbers into the chart and, if it is open, the table."""
+        self._run = run
+        for source, columns in data.items():
+            self.chart.sources[source].data = columns
+        self.chart.describe(words)
+        self._fill()
+
+    def _fill(self) -> None:
+        self.table.visible = bool(self.as_table.value)
+        if self.table.visible and self._run is not None:
+            self.table.object = self._rows(self._run)
+
+    def view(self) -> Any:
+        """Return the card."""
+        plot = pn.pane.Bokeh(self.chart.figure, sizing_mode="stretch_width")
+        return pmui.Column(self.head, plot, self.as_table, self.table, sizing_mode="stretch_width")
+
+
+class Invest:
+    """The page."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        made = {"by_year": charts.by_year, "payers": charts.payers, "payback": charts.payback, "curve": charts.curve}
+        self.cards = {name: Card(name, make(), ABOUT[name], _table_of(name)) for name, make in made.items()}
+        self.sentence, self.statements, self.budget = look.html(), look.html(), look.html()
+        self.tiles = [look.html() for _ in range(5)]
+
+    def show(self, run: Run, reading: Reading) -> None:
+        """Put a run on the page."""
+        _set(self.sentence, f'<p class="lead" role="status">{escape(w.tied(reading.sentence))}</p>')
+        for pane, tile in zip(self.tiles, reading.tiles, strict=True):
+            _set(pane, look.tile(tile.name, tile.value, tile.beside, tile.sign))
+        for name, card in self.cards.items():
+            card.show(run, reading.charts[name], reading.words[name])
+        self._axes(reading)
+        _set(self.statements, "<ul>" + "".join(f"<li>{escape(said)}</li>" for said in reading.statements) + "</ul>")
+        _set(self.budget, _budget(run))
+
+    def _axes(self, reading: Reading) -> None:
+        figures = {name: card.chart.figure for name, card in self.cards.items()}
+        charts.set_ends(figures["by_year"].y_range, *charts.grid_ends(*reading.ends["by_year"]))
+        charts.set_ends(figures["payers"].x_range, *charts.grid_ends(*reading.ends["payers"]))
+        charts.set_ends(figures["payback"].x_range, *reading.ends["payback"])
+        charts.set_ends(figures["curve"].y_range, *charts.grid_ends(*reading.ends["curve"]))
+        factors = reading.charts["payers"]["payers"]["payer"]
+        if list(figures["payers"].y_range.factors) != factors:
+            figures["payers"].y_range.factors = factors
+
+    def view(self) -> Any:
+        """Return the page."""
+        tiles = pmui.Grid(
+            *(pmui.Grid(pane, size={"xs": 12, "sm": 6, "lg": 4}) for pane in self.tiles),
+            container=True, spacing=2, sizing_mode="stretch_width",
+        )  # fmt: skip
+        cards = pmui.Grid(
+            *(pmui.Grid(card.view(), size={"xs": 12, "lg": 6}) for card in self.cards.values()),
+            container=True, spacing=3, sizing_mode="stretch_width",
+        )  # fmt: skip
+        return pmui.Column(
+            look.html("<h1>What would this investment do?</h1>"), self.sentence, tiles, cards,
+            look.html("<h2>How sure is it?</h2>"), self.statements,
+            look.html(f"<h2>The council’s cash over {BUDGET_YEARS} years</h2>"), self.budget,
+            sizing_mode="stretch_width",
+        )  # fmt: skip
+
+
+def _set(pane: Any, content: str) -> None:
+    if pane.object != content:
+        pane.object = content
+
+
+def _table_of(name: str) -> Callable[[Run], str]:
+    if name == "by_year":
+        return lambda run: look.table(shown(_yearly(run), level=q.level(run)))
+    return lambda run: look.table(shown(TABLES[name](run), level=q.level(run)))
+
+
+def _yearly(run: Run) -> tables.Table:
+    """Cost avoided by year, all accounts, with the spending of each."""
+    spent = q.result(run)["programme_by_year"]
+    avoided = (q.result(run)["net_position"].sum("payer") + spent).isel(year=slice(0, 30))
+    frame = tables.spread(run, {"Cost avoided": avoided}, "year")
+    frame.insert(0, ("Money spent", ""), spent.values[: len(frame)])
+    frame = frame.set_axis(tables.year_names(run, avoided["year"].values))
+    note = f"Real, {tables.basis(run)}, not discounted, all accounts."
+    return tables.Table("Money spent and cost avoided by year", "Year", frame, "money", note=note)
+
+
+def _budget(run: Run) -> str:
+    years, rows = budget_rows(run)
+    scale, unit, decimals = w.money_scale([value for _, values in rows for value in values])
+    said = [(name, [w.number(value / scale, decimals) for value in values]) for name, values in rows]
+    note = (
+        f"{unit.replace(chr(160), ' ')}, {run.scenario.price_base} prices, not discounted. Only savings that can leave "
+        "a budget count here; negative is money out. Cost avoided is not the same as money saved."
+    )
+    return look.plain_table("The council’s cash position", ["", *years], said, note)

@@ -1,0 +1,169 @@
+"""The site's frame: header, controls, pages, messages; one visitor's session, built anew for each."""
+
+from functools import partial
+from typing import Any, Protocol
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.util.parameters import edit_readonly
+from panel_material_ui.template.base import Page
+
+from toolkit.apps import look
+from toolkit.apps.controls import Panel
+from toolkit.apps.invest import Invest
+from toolkit.apps.live import Live
+from toolkit.apps.reading import Reading, read
+from toolkit.apps.refresh import Refresher, incident
+from toolkit.apps.state import State
+from toolkit.apps.toolbar import Toolbar
+from toolkit.report import words as w
+from toolkit.report.quantities import Run
+from toolkit.schema import InputError
+
+
+class View(Protocol):
+    """What a page offers the frame."""
+
+    def show(self, run: Run, reading: Reading) -> None:
+        """Put a run on the page."""
+
+    def view(self) -> Any:
+        """Return the page."""
+
+
+ADDRESS_AFTER = 400  # milliseconds
+PAGES: dict[str, Any] = {"Invest to save": Invest}
+
+
+class Site:
+    """One visitor's session."""
+
+    def __init__(self, live: Live, *, query: str = "") -> None:
+        self.live, self.state = live, State(live)
+        self.state.read_address(query)
+        self.panel = Panel(self.state)
+        self.latest: tuple[Run, Reading] | None = None
+        self.pages: dict[str, View] = {}
+        self.holders = {name: pmui.Column(sizing_mode="stretch_width") for name in PAGES}
+        self.messages, self.notes = look.html(visible=False), look.html(visible=False)
+        self.busy = look.html('<p class="white" role="status"></p>', sizing_mode=None)
+        self.toolbar = Toolbar(self.state)
+        self._address_waiting = False
+        self.tabs = pmui.Tabs(*self.holders.items(), sizing_mode="stretch_width")
+        self.tabs.param.watch(lambda _: self._open(), "active")
+        self.refresher = Refresher(self._price, self._show, self._show_busy, self._failed)
+        self.state.watch(self._changed)
+        self.tabs.active = list(PAGES).index(self.state.page) if self.state.page in PAGES else 0
+        self._tell()
+        self.refresher.soon()
+
+    # Work ----------------------------------------------------------------------------------------
+
+    def _price(self) -> tuple[Run, Reading]:
+        run = self.live.run(self.state.scenario, self.state.areas)
+        return run, read(run)
+
+    def _show(self, found: tuple[Run, Reading]) -> None:
+        self.latest = found
+        with pn.io.hold():
+            self._fill(self.current)
+
+    def _fill(self, name: str) -> None:
+        """Put the latest run on a page; a page that fails says so and leaves the others alone."""
+        if self.latest is None:
+            return
+        try:
+            if name not in self.pages:
+                self.pages[name] = PAGES[name](self.state)
+                self.pages[name].show(*self.latest)
+                self.holders[name][:] = [self.pages[name].view()]
+            else:
+                self.pages[name].show(*self.latest)
+        except Exception as problem:
+            number = incident(problem, name)
+            self.pages.pop(name, None)
+            text = f"This page met a problem and cannot be shown. Give this number when you report it: {number}."
+            self.holders[name][:] = [look.html(look.box("Something went wrong", [text], "bad", "alert"))]
+
+    @property
+    def current(self) -> str:
+        """The name of the open page."""
+        return list(PAGES)[self.tabs.active]
+
+    def _open(self) -> None:
+        self.state.page = self.current if self.tabs.active else ""
+        self._fill(self.current)
+        self._write_address()
+
+    def _changed(self) -> None:
+        self._tell()
+        self.refresher.soon()
+
+    def _tell(self) -> None:
+        state = self.state
+        _say(self.messages, look.box("Some of this could not be used", state.messages, "bad", "alert"))
+        _say(self.notes, look.box("Figures of your own are in use", self._own(), "warn"))
+        self.toolbar.show()
+        self._write_address()
+
+    def _own(self) -> list[str]:
+        rows = self.state.scenario.overrides.items()
+        return [f"{w.label(key)}: {w.figure(row.value)}. Reason: {row.reason}" for key, row in rows]
+
+    def _write_address(self) -> None:
+        """Write the scenario into the address, once the moves have come to rest."""
+        doc, location = pn.state.curdoc, pn.state.location
+        if doc is None or doc.session_context is None or location is None:
+            return
+        if not self._address_waiting:
+            self._address_waiting = True
+            doc.add_timeout_callback(partial(self._address_now, location), ADDRESS_AFTER)
+
+    def _address_now(self, location: Any) -> None:
+        self._address_waiting = False
+        if location.search != self.state.address:
+            location.search = self.state.address
+
+    def _failed(self, problem: Exception) -> None:
+        if isinstance(problem, InputError):
+            box = look.box("This could not be worked out", str(problem).splitlines(), "bad", "alert")
+        else:
+            number = incident(problem, "pricing")
+            text = f"The numbers could not be worked out. Give this number when you report it: {number}."
+            box = look.box("Something went wrong", [text], "bad", "alert")
+        _say(self.messages, box)
+
+    def _show_busy(self, on: bool) -> None:
+        self.busy.object = f'<p class="white" role="status">{"Working out the numbers…" if on else ""}</p>'
+
+    # Frame ---------------------------------------------------------------------------------------
+
+    def view(self) -> Any:
+        """Return the whole page."""
+        page = Page(
+            title="Cost of outcomes", sidebar=[self.panel.view()], main=[self.main()], sidebar_width=330,
+            sidebar_resizable=False, theme_toggle=False, busy_indicator=None, theme_config=look.THEME,
+        )  # fmt: skip
+        with edit_readonly(page):  # the page would follow every other visitor's work
+            page.busy = False
+        return page
+
+    def main(self) -> Any:
+        """Return the part beside the controls."""
+        return pmui.Column(
+            self.messages, self.notes, self.toolbar.view(), self.tabs, sizing_mode="stretch_width", margin=(0, 16),
+        )  # fmt: skip
+
+
+def _say(pane: Any, content: str) -> None:
+    pane.param.update(object=content, visible=bool(content))
+
+
+def site(live: Live) -> Any:
+    """Return a visitor's page; what goes wrong while it is made is said on it."""
+    query = pn.state.location.search if pn.state.location else ""
+    try:
+        return Site(live, query=query or "").view()
+    except Exception as problem:
+        text = f"The page could not be made. Give this number when you report it: {incident(problem, 'the site')}."
+        return look.html(look.box("Something went wrong", [text], "bad", "alert"))
