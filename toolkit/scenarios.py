@@ -144,9 +144,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Refuse references and endless nesting, with which a small file can fill a machine."""
         if self.check_event(yaml.AliasEvent):
-            raise yaml.composer.ComposerError(
-                None, None, "references (*name) are not read", self.peek_event().start_mark
-            )
+            raise yaml.composer.ComposerError(None, None, "references (*name) are not read", None)
         return super().compose_node(parent, index)
 
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-import panel as pn
 import panel_material_ui as pmui
 
 from toolkit.apps import charts, look
-from toolkit.apps.reading import BUDGET_YEARS, Reading, budget_rows
+from toolkit.apps.card import Card
+from toolkit.apps.reading import BUDGET_YEARS, Reading, budget_rows, read
 from toolkit.apps.state import State
 from toolkit.report import quantities as q
 from toolkit.report import tables
@@ -39,37 +39,6 @@ TABLES: dict[str, Callable[[Run], tables.Table]] = {
 }
 
 
-class Card:
-    """A chart with its heading, its words and its table, which is made only while it is looked at."""
-
-    def __init__(self, name: str, chart: charts.Chart, about: tuple[str, str], rows: Callable[[Run], str]) -> None:
-        self.name, self.chart, self._rows = name, chart, rows
-        self._run: Run | None = None
-        heading, hint = about
-        self.head = look.html(f'<h2>{escape(heading)}</h2><p class="hint">{escape(hint)}</p>')
-        self.as_table = pmui.Checkbox(label=f"Table: {heading.lower()}", value=False)
-        self.table = look.html(visible=False)
-        self.as_table.param.watch(lambda _: self._fill(), "value")
-
-    def show(self, run: Run, data: dict[str, Any], words: str) -> None:
-        """Put a run's numbers into the chart and, if it is open, the table."""
-        self._run = run
-        for source, columns in data.items():
-            self.chart.sources[source].data = columns
-        self.chart.describe(words)
-        self._fill()
-
-    def _fill(self) -> None:
-        self.table.visible = bool(self.as_table.value)
-        if self.table.visible and self._run is not None:
-            self.table.object = self._rows(self._run)
-
-    def view(self) -> Any:
-        """Return the card."""
-        plot = pn.pane.Bokeh(self.chart.figure, sizing_mode="stretch_width")
-        return pmui.Column(self.head, plot, self.as_table, self.table, sizing_mode="stretch_width")
-
-
 class Invest:
     """The page."""
 
@@ -80,8 +49,33 @@ class Invest:
         self.sentence, self.statements, self.budget = look.html(), look.html(), look.html()
         self.tiles = [look.html() for _ in range(5)]
 
+        self.cards["curve"].chart.sources["handle"].on_change("data", self._dragged)
+        self._own = False
+
+    def _dragged(self, _name: str, _old: Any, new: Any) -> None:
+        """Take the sum that the handle was dragged to."""
+        if self._own or not len(new["multiple"]):
+            return
+        multiple = float(new["multiple"][0])
+        here = self.state.live.base_year.sel(area=list(self.state.areas))
+        children = here["population_0_17"]
+        today = float((here["early_help_spend"] * children).sum() / children.sum())
+        pounds = max(1.0, float(round(abs(multiple - 1.0) * today)))
+        self.state.change(option={"cut": multiple < 1.0, "spend_per_child": pounds})
+
+    def prepare(self, run: Run) -> Reading:
+        """Reduce a run to what the page shows; away from the page's thread."""
+        return read(run)
+
     def show(self, run: Run, reading: Reading) -> None:
         """Put a run on the page."""
+        self._own = True
+        try:
+            self._show(run, reading)
+        finally:
+            self._own = False
+
+    def _show(self, run: Run, reading: Reading) -> None:
         _set(self.sentence, f'<p class="lead" role="status">{escape(w.tied(reading.sentence))}</p>')
         for pane, tile in zip(self.tiles, reading.tiles, strict=True):
             _set(pane, look.tile(tile.name, tile.value, tile.beside, tile.sign))
@@ -94,12 +88,9 @@ class Invest:
     def _axes(self, reading: Reading) -> None:
         figures = {name: card.chart.figure for name, card in self.cards.items()}
         charts.set_ends(figures["by_year"].y_range, *charts.grid_ends(*reading.ends["by_year"]))
-        charts.set_ends(figures["payers"].x_range, *charts.grid_ends(*reading.ends["payers"]))
         charts.set_ends(figures["payback"].x_range, *reading.ends["payback"])
         charts.set_ends(figures["curve"].y_range, *charts.grid_ends(*reading.ends["curve"]))
-        factors = reading.charts["payers"]["payers"]["payer"]
-        if list(figures["payers"].y_range.factors) != factors:
-            figures["payers"].y_range.factors = factors
+        charts.set_bars(self.cards["payers"].chart, reading.charts["payers"]["bars"])
 
     def view(self) -> Any:
         """Return the page."""
@@ -149,4 +140,4 @@ def _budget(run: Run) -> str:
         f"{unit.replace(chr(160), ' ')}, {run.scenario.price_base} prices, not discounted. Only savings that can leave "
         "a budget count here; negative is money out. Cost avoided is not the same as money saved."
     )
-    return look.plain_table("The council’s cash position", ["", *years], said, note)
+    return look.plain_table("The council’s cash position", ["Line", *years], said, note)

@@ -218,6 +218,7 @@ def _at_this_sum(unit: Unit, drawn: Drawn, scenario: Scenario, areas: xr.Dataset
         "/costs": costs,
         "/lives": unit.tree["lives"].to_dataset()[["children_entering"]].assign(children_reached=reached),
         "/effects": drawn.effects,
+        "/posterior": unit.tree["posterior"].to_dataset()[["baseline_rate"]],
         "/assumptions/draws": drawn.draws,
     }
 

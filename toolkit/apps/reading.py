@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from toolkit.apps.charts import bar_data
 from toolkit.report import answer
 from toolkit.report import quantities as q
 from toolkit.report import words as w
@@ -124,7 +125,7 @@ def _sign(value: float) -> int:
     return int(np.sign(value))
 
 
-def _ends(run: Run, array: xr.DataArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def ends_of(run: Run, array: xr.DataArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return mean, lower and upper ends over the draws, the draws last and sorted once."""
     values = array.transpose(..., *SAMPLE_DIMS).values
     ordered = np.sort(values.reshape(*values.shape[:-2], -1).astype(np.float32), axis=-1)
@@ -142,7 +143,7 @@ def _by_year(run: Run) -> tuple[Data, str, tuple[float, float]]:
     net = q.result(run)["net_position"].isel(year=shown).sum("payer")
     spend = _spending(run)[shown]
     avoided = (net + xr.DataArray(spend, dims="year", coords={"year": net["year"]})).transpose("year", *SAMPLE_DIMS)
-    mean, low, high = _ends(run, avoided)
+    mean, low, high = ends_of(run, avoided)
     years = net["year"].values.tolist()
     data = {
         "avoided": {"year": years, "mean": mean.tolist(), "lower": low.tolist(), "upper": high.tolist()},
@@ -165,19 +166,12 @@ def _spending(run: Run) -> np.ndarray:
 
 def _payers(run: Run) -> tuple[Data, str, tuple[float, float]]:
     net = q.position(run)["net"]
-    mean, low, high = _ends(run, net)
+    mean, low, high = ends_of(run, net)
     order = np.argsort(-mean)
     names = [w.label(net["payer"].values[k]) for k in order]
-    data = {
-        "payer": names,
-        "mean": mean[order].tolist(),
-        "lower": low[order].tolist(),
-        "upper": high[order].tolist(),
-        "colour": ["#1d70b8" if mean[k] >= 0 else "#b0520f" for k in order],
-        "hatch": [" " if mean[k] >= 0 else "right_diagonal_line" for k in order],
-    }
+    data = bar_data(names, mean[order], low[order], high[order])
     text = "; ".join(f"{w.label(net['payer'].values[k])} {w.money(float(mean[k]))}" for k in order[::-1]) + "."
-    return {"payers": data}, f"Expected net position: {text}", (float(low.min()), float(high.max()))
+    return {"bars": data}, f"Expected net position: {text}", (float(low.min()), float(high.max()))
 
 
 def _payback(run: Run) -> tuple[Data, str, tuple[float, float]]:
@@ -194,41 +188,44 @@ def _curve(run: Run) -> tuple[Data, str, tuple[float, float]]:
     found = q.curve(run)
     source = run.scenario.effect.source
     net = found["net"].sel(account="social", source=source, drop=True)
-    mean, low, high = _ends(run, net.transpose("multiple", ...))
+    mean, low, high = ends_of(run, net.transpose("multiple", ...))
     multiples = found["multiple"].values
     bounds = q.spend_range(run) or (1.0, 1.0)
     inner = np.unique(np.clip([*multiples, *bounds], max(bounds[0], 0.5), min(bounds[1], 2.0)))
-    option = run.scenario.option
     today = float(found["spend"].sel(multiple=1.0))
-    yearly = _spending(run)[0] / (1 + (0 if option.cut else run.scenario.adjustments.optimism_bias))
-    here = 1.0 + yearly / today if today else 1.0
-    points: dict[str, list[Any]] = {
-        "multiple": [1.0],
-        "net": [float(np.interp(1.0, multiples, mean))],
-        "name": ["today"],
-    }
-    if multiples[0] <= here <= multiples[-1] and abs(here - 1.0) > 1e-6:
-        points["multiple"].append(here)
-        points["net"].append(float(np.interp(here, multiples, mean)))
-        points["name"] = ["", "today → this sum"] if abs(here - 1) < 0.15 else ["today", "this sum"]
+    here = spend_multiple(run)
+    spots = [here] if multiples[0] <= here <= multiples[-1] else []
+    level = {at: float(np.interp(at, multiples, mean)) for at in (1.0, here)}
     data = {
         "line": {"multiple": multiples.tolist(), "mean": mean.tolist(), "lower": low.tolist(), "upper": high.tolist()},
         "seen": {"multiple": inner.tolist(), "mean": np.interp(inner, multiples, mean).tolist()},
-        "points": points,
+        "today": {"multiple": [1.0], "mean": [level[1.0]]},
+        "handle": {
+            "multiple": spots,
+            "mean": [level[at] for at in spots],
+            "name": [f"this sum: {at:.2f} × today" for at in spots],
+        },
     }
     text = (
         f"Early-help spend plus the excess lifetime cost that is left: {w.money(float(mean[0]))} at half of today’s "
-        f"spend, {w.money(points['net'][0])} at today’s {w.money(today)} a year, "
+        f"spend, {w.money(level[1.0])} at today’s {w.money(today)} a year, "
         f"{w.money(float(mean[-1]))} at double."
     )
     return data, text, (float(low.min()), float(high.max()))
+
+
+def spend_multiple(run: Run) -> float:
+    """Return a spending year's early-help spend under the option over today's."""
+    bias = 0.0 if run.scenario.option.cut else run.scenario.adjustments.optimism_bias
+    today = float(q.costs(run)["curve_spend"].sel(multiple=1.0))
+    return 1.0 + float(_spending(run)[0]) / (1.0 + bias) / today
 
 
 def budget_rows(run: Run) -> tuple[list[str], list[tuple[str, list[float]]]]:
     """Return the five-year cash view of a budget paper: years, and the council's rows in pounds of real money."""
     cash = q.council_cash(run).isel(year=slice(0, BUDGET_YEARS))
     spend = _spending(run)[: cash.sizes["year"]]
-    mean, low, high = _ends(run, cash.transpose("year", ...))
+    mean, low, high = ends_of(run, cash.transpose("year", ...))
     released = (cash + xr.DataArray(spend, coords={"year": cash["year"]})).mean(SAMPLE_DIMS).values
     years = [w.financial_year(run.scenario.first_year, int(year)) for year in cash["year"].values]
     rows = [

@@ -9,10 +9,14 @@ from panel.util.parameters import edit_readonly
 from panel_material_ui.template.base import Page
 
 from toolkit.apps import look
+from toolkit.apps.compare import Compare
 from toolkit.apps.controls import Panel
+from toolkit.apps.costs import Costs
+from toolkit.apps.drivers import Drivers
+from toolkit.apps.figures_page import Evidence
+from toolkit.apps.health import Health
 from toolkit.apps.invest import Invest
 from toolkit.apps.live import Live
-from toolkit.apps.reading import Reading, read
 from toolkit.apps.refresh import Refresher, incident
 from toolkit.apps.state import State
 from toolkit.apps.toolbar import Toolbar
@@ -24,7 +28,10 @@ from toolkit.schema import InputError
 class View(Protocol):
     """What a page offers the frame."""
 
-    def show(self, run: Run, reading: Reading) -> None:
+    def prepare(self, run: Run) -> Any:
+        """Reduce a run to what the page shows, away from the page's thread."""
+
+    def show(self, run: Run, prepared: Any) -> None:
         """Put a run on the page."""
 
     def view(self) -> Any:
@@ -32,7 +39,15 @@ class View(Protocol):
 
 
 ADDRESS_AFTER = 400  # milliseconds
-PAGES: dict[str, Any] = {"Invest to save": Invest}
+Found = tuple[str, Run, Any, Exception | None]
+PAGES: dict[str, Any] = {
+    "Invest to save": Invest,
+    "Cost of poor outcomes": Costs,
+    "What drives it": Drivers,
+    "Compare": Compare,
+    "Evidence": Evidence,
+    "Model health": Health,
+}
 
 
 class Site:
@@ -42,7 +57,8 @@ class Site:
         self.live, self.state = live, State(live)
         self.state.read_address(query)
         self.panel = Panel(self.state)
-        self.latest: tuple[Run, Reading] | None = None
+        self.latest: Run | None = None
+        self.shown: dict[str, bool] = {}
         self.pages: dict[str, View] = {}
         self.holders = {name: pmui.Column(sizing_mode="stretch_width") for name in PAGES}
         self.messages, self.notes = look.html(visible=False), look.html(visible=False)
@@ -50,38 +66,43 @@ class Site:
         self.toolbar = Toolbar(self.state)
         self._address_waiting = False
         self.tabs = pmui.Tabs(*self.holders.items(), sizing_mode="stretch_width")
-        self.tabs.param.watch(lambda _: self._open(), "active")
         self.refresher = Refresher(self._price, self._show, self._show_busy, self._failed)
         self.state.watch(self._changed)
         self.tabs.active = list(PAGES).index(self.state.page) if self.state.page in PAGES else 0
+        self.tabs.param.watch(lambda _: self._open(), "active")
         self._tell()
         self.refresher.soon()
 
     # Work ----------------------------------------------------------------------------------------
 
-    def _price(self) -> tuple[Run, Reading]:
-        run = self.live.run(self.state.scenario, self.state.areas)
-        return run, read(run)
-
-    def _show(self, found: tuple[Run, Reading]) -> None:
-        self.latest = found
-        with pn.io.hold():
-            self._fill(self.current)
-
-    def _fill(self, name: str) -> None:
-        """Put the latest run on a page; a page that fails says so and leaves the others alone."""
-        if self.latest is None:
-            return
+    def _price(self) -> Found:
+        scenario, areas, name = self.state.scenario, self.state.areas, self.current
+        run = self.live.run(scenario, areas)
         try:
             if name not in self.pages:
                 self.pages[name] = PAGES[name](self.state)
-                self.pages[name].show(*self.latest)
-                self.holders[name][:] = [self.pages[name].view()]
-            else:
-                self.pages[name].show(*self.latest)
+            return name, run, self.pages[name].prepare(run), None
+        except InputError:
+            raise
         except Exception as problem:
-            number = incident(problem, name)
+            return name, run, None, problem
+
+    def _show(self, found: Found) -> None:
+        """Put a run on the open page; a page that fails says so and leaves the others alone."""
+        name, run, prepared, problem = found
+        self.latest = run
+        try:
+            if problem is not None:
+                raise problem
+            with pn.io.hold():
+                self.pages[name].show(run, prepared)
+                if not self.shown.get(name):
+                    self.holders[name][:] = [self.pages[name].view()]
+                    self.shown[name] = True
+        except Exception as failure:
+            number = incident(failure, name)
             self.pages.pop(name, None)
+            self.shown[name] = False
             text = f"This page met a problem and cannot be shown. Give this number when you report it: {number}."
             self.holders[name][:] = [look.html(look.box("Something went wrong", [text], "bad", "alert"))]
 
@@ -92,8 +113,8 @@ class Site:
 
     def _open(self) -> None:
         self.state.page = self.current if self.tabs.active else ""
-        self._fill(self.current)
         self._write_address()
+        self.refresher.soon()
 
     def _changed(self) -> None:
         self._tell()

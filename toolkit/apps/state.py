@@ -127,10 +127,14 @@ class State:
         self.preset, self.place, self.scenario = name, place, scenario
         self._say([])
 
-    def _say(self, messages: list[str]) -> None:
-        self.messages = messages
+    def tell(self) -> None:
+        """Have everything shown again, as when a page asks for more of the same scenario."""
         for told in self._watchers:
             told()
+
+    def _say(self, messages: list[str]) -> None:
+        self.messages = messages
+        self.tell()
 
     # Changes against the evidence, the address, the file ------------------------------------------
 
