@@ -44,7 +44,7 @@ class Costs:
         self.cards = {
             dim: Card(
                 dim,
-                charts.bars(f"Cost by {dim}", f"Present value, {w.inside(dim)}"),
+                charts.bars(f"Cost by {dim}", "Expected cost"),
                 (f"By {dim}", "Expected cost, with its 90% interval."),
                 self._table(dim),
             )

@@ -1,5 +1,6 @@
 """The page *Evidence*: every figure this run uses, where it comes from, and a way to put one's own in its place."""
 
+import math
 from html import escape
 from typing import Any
 
@@ -24,9 +25,9 @@ class Evidence:
         self.state = state
         self.used, self.register, self.told = look.html(), look.html(), look.html(visible=False)
         self.role = pmui.Select(label="Figure to replace", options={}, size="small", sizing_mode="stretch_width")
-        self.value = pmui.FloatInput(label="Your value", value=None, size="small", width=190)
-        self.low = pmui.FloatInput(label="Low end (optional)", value=None, size="small", width=190)
-        self.high = pmui.FloatInput(label="High end (optional)", value=None, size="small", width=190)
+        self.value = pmui.TextInput(label="Your value", value="", max_length=20, size="small", width=190)
+        self.low = pmui.TextInput(label="Low end (optional)", value="", max_length=20, size="small", width=190)
+        self.high = pmui.TextInput(label="High end (optional)", value="", max_length=20, size="small", width=190)
         self.year = pmui.TextInput(label="Price year, if money", value=PRICE_BASE, size="small", width=190)
         self.reason = pmui.TextInput(label="Reason, printed beside it", value="", max_length=300, size="small")
         self.apply = pmui.Button(label="Use this figure", variant="contained", size="small")
@@ -40,15 +41,16 @@ class Evidence:
         self._find()
 
     def _apply(self) -> None:
-        row: dict[str, Any] = {"value": self.value.value, "reason": self.reason.value}
-        if self.value.value is None:
-            self._say(["Give your value first."])
+        try:
+            row: dict[str, Any] = {"value": _number(self.value), "reason": self.reason.value}
+            if self.low.value or self.high.value:
+                row |= {"low": _number(self.low), "high": _number(self.high), "interval_level": LEVEL}
+        except InputError as problem:
+            self._say([str(problem)])
             return
-        if self.low.value is not None or self.high.value is not None:
-            row |= {"low": self.low.value, "high": self.high.value, "interval_level": LEVEL}
         if str(self._unit()).startswith("GBP"):
             row["price_year"] = self.year.value
-        self._put(self.role.value, {key: value for key, value in row.items() if value is not None})
+        self._put(self.role.value, row)
 
     def _unit(self) -> str:
         roles = self.state.live.register.tables["roles"].set_index("role")
@@ -102,6 +104,18 @@ class Evidence:
         )  # fmt: skip
 
 
+def _number(widget: Any) -> float:
+    """Read a number as people write it: £1,250.50 or 12%."""
+    text = str(widget.value or "").strip().replace(",", "").replace("£", "").replace(w.MINUS, "-")
+    try:
+        number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        number = float("nan")
+    if not math.isfinite(number):
+        raise InputError(f"{widget.label}: '{text[:20]}' is no number. Mend: write digits, for example 1250.50.")
+    return number
+
+
 def _cells(row: pd.Series, tag: str = "") -> list[str]:
     """Return a figure's cells as HTML."""
     interval = ""
@@ -110,9 +124,6 @@ def _cells(row: pd.Series, tag: str = "") -> list[str]:
         interval = f"{w.figure(float(row['low']))} to {w.figure(float(row['high']))}{level}"
     elif "coefficient_of_variation" in row and pd.notna(row["coefficient_of_variation"]):
         interval = f"graded ±{float(row['coefficient_of_variation']):.0%}"
-    link, source = str(row.get("url", "") or ""), escape(_text(row["source"]))
-    if link.startswith(("https://", "http://")):
-        source = f'<a href="{escape(link, quote=True)}" rel="noreferrer noopener" target="_blank">{source}</a>'
     reason = f"<br><b>Reason:</b> {escape(_text(row['reason']))}" if tag else ""
     return [
         escape(_text(row["description"])) + tag + reason,
@@ -121,8 +132,17 @@ def _cells(row: pd.Series, tag: str = "") -> list[str]:
         escape(_text(row["unit"])),
         escape(_text(row["price_year"])),
         escape(_text(row["confidence"])),
-        f"{source}, {escape(_text(row['locator']))}",
+        source_of(row),
     ]
+
+
+def source_of(row: pd.Series) -> str:
+    """Return a figure's source, linked where it has an address, and where in it, as HTML."""
+    link, source = str(row.get("url", "") or ""), escape(_text(row["source"]))
+    if link.startswith(("https://", "http://")):
+        source = f'<a href="{escape(link, quote=True)}" rel="noreferrer noopener" target="_blank">{source}</a>'
+    locator = escape(_text(row["locator"]))
+    return f"{source}, {locator}" if locator else source
 
 
 def _text(value: Any) -> str:

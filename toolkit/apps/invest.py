@@ -8,6 +8,7 @@ import panel_material_ui as pmui
 
 from toolkit.apps import charts, look
 from toolkit.apps.card import Card
+from toolkit.apps.explain import BUTTONS, explanation
 from toolkit.apps.reading import BUDGET_YEARS, Reading, budget_rows, read
 from toolkit.apps.state import State
 from toolkit.report import quantities as q
@@ -51,6 +52,16 @@ class Invest:
 
         self.cards["curve"].chart.sources["handle"].on_change("data", self._dragged)
         self._own = False
+        self.explained = ""
+        self.explanation = look.html(visible=False)
+        self.buttons = {key: self._explainer(key, name) for key, name in BUTTONS.items()}
+
+    def _explainer(self, key: str, name: str) -> Any:
+        def pressed(_: Any) -> None:
+            self.explained = "" if self.explained == key else key
+            self.state.tell()
+
+        return pmui.Button(label=name, variant="text", size="small", margin=(0, 0, 0, 8), on_click=pressed)
 
     def _dragged(self, _name: str, _old: Any, new: Any) -> None:
         """Take the sum that the handle was dragged to."""
@@ -63,12 +74,14 @@ class Invest:
         pounds = max(1.0, float(round(abs(multiple - 1.0) * today)))
         self.state.change(option={"cut": multiple < 1.0, "spend_per_child": pounds})
 
-    def prepare(self, run: Run) -> Reading:
+    def prepare(self, run: Run) -> tuple[Reading, str]:
         """Reduce a run to what the page shows; away from the page's thread."""
-        return read(run)
+        return read(run), explanation(run, self.explained) if self.explained else ""
 
-    def show(self, run: Run, reading: Reading) -> None:
+    def show(self, run: Run, prepared: tuple[Reading, str]) -> None:
         """Put a run on the page."""
+        reading, explained = prepared
+        self.explanation.param.update(object=explained, visible=bool(explained))
         self._own = True
         try:
             self._show(run, reading)
@@ -95,7 +108,10 @@ class Invest:
     def view(self) -> Any:
         """Return the page."""
         tiles = pmui.Grid(
-            *(pmui.Grid(pane, size={"xs": 12, "sm": 6, "lg": 4}) for pane in self.tiles),
+            *(
+                pmui.Grid(pmui.Column(pane, button), size={"xs": 12, "sm": 6, "lg": 4})
+                for pane, button in zip(self.tiles, self.buttons.values(), strict=True)
+            ),
             container=True, spacing=2, sizing_mode="stretch_width",
         )  # fmt: skip
         cards = pmui.Grid(
@@ -103,7 +119,7 @@ class Invest:
             container=True, spacing=3, sizing_mode="stretch_width",
         )  # fmt: skip
         return pmui.Column(
-            look.html("<h1>What would this investment do?</h1>"), self.sentence, tiles, cards,
+            look.html("<h1>What would this investment do?</h1>"), self.sentence, tiles, self.explanation, cards,
             look.html("<h2>How sure is it?</h2>"), self.statements,
             look.html(f"<h2>The council’s cash over {BUDGET_YEARS} years</h2>"), self.budget,
             sizing_mode="stretch_width",

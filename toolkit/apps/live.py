@@ -153,6 +153,12 @@ class Live:
         """
         return self._memory.get("run", (scenario.hash, areas), lambda: self._run(scenario, areas, progress))
 
+    def full_run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> workflow.Run:
+        """Return the command's own run, with everything that its files hold."""
+        return workflow.run(
+            scenario, areas=areas, cache=self.cache, statistics=self.statistics, progress=progress
+        )  # fmt: skip
+
     def _run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress) -> workflow.Run:
         drawn, unit = self.drawn(scenario), self.unit(scenario, areas, progress)
         parts = _at_this_sum(unit, drawn, scenario, self.base_year.sel(area=list(areas)))

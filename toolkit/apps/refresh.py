@@ -16,13 +16,23 @@ BUSY_AFTER = 0.3  # seconds
 WORKERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="pricing")
 
 
+class Overtaken(Exception):
+    """Raised inside work that a later move has overtaken, or that the visitor stopped."""
+
+
 class Refresher:
     """Does the latest work asked for, never two of a visitor's at once, and none that a later move has overtaken."""
 
-    def __init__(self, work: Callable[[], Any], done: Callable[[Any], None], busy: Callable[[bool], None],
-                 failed: Callable[[Exception], None]) -> None:  # fmt: skip
+    def __init__(
+        self,
+        work: Callable[[], Any],
+        done: Callable[[Any], None],
+        busy: Callable[[str | None], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
         self._work, self._done, self._busy, self._failed = work, done, busy, failed
-        self._wanted = self._running = False
+        self._wanted = self._running = self._stopped = False
+        self._stage = ""
 
     def soon(self) -> None:
         """Work once the page has taken all the moves that are waiting; at once where there is no server."""
@@ -40,6 +50,16 @@ class Refresher:
 
             doc.add_next_tick_callback(go)
 
+    def stop(self) -> None:
+        """Give up the work in hand."""
+        self._stopped = True
+
+    def progress(self, stage: str, share: float) -> None:
+        """Take note of how far the work is, and end it if nobody waits for it any more."""
+        self._stage = f"{stage}, {share:.0%}" if share else stage
+        if self._wanted or self._stopped:
+            raise Overtaken
+
     def _now(self) -> None:
         try:
             found = self._work()
@@ -50,19 +70,24 @@ class Refresher:
 
     async def _loop(self, doc: Any) -> None:
         while self._wanted:
-            self._wanted = False
+            self._wanted = self._stopped = False
+            self._stage = ""
             task = asyncio.get_running_loop().run_in_executor(WORKERS, self._work)
-            finished, _ = await asyncio.wait({task}, timeout=BUSY_AFTER)
-            if not finished:
-                _next(doc, lambda: self._busy(True))
+            shown = False
+            while not (await asyncio.wait({task}, timeout=BUSY_AFTER))[0]:
+                shown = True
+                _next(doc, partial(self._busy, self._stage))
             try:
                 found = await task
+            except Overtaken as problem:
+                if not self._wanted:
+                    _next(doc, partial(self._failed, problem))
             except Exception as problem:
                 _next(doc, partial(self._failed, problem))
             else:
                 _next(doc, partial(self._done, found))
-            if not finished:
-                _next(doc, lambda: self._busy(False))
+            if shown:
+                _next(doc, partial(self._busy, None))
         self._running = False
 
 

@@ -14,10 +14,11 @@ from toolkit.apps.controls import Panel
 from toolkit.apps.costs import Costs
 from toolkit.apps.drivers import Drivers
 from toolkit.apps.figures_page import Evidence
+from toolkit.apps.files_page import Files
 from toolkit.apps.health import Health
 from toolkit.apps.invest import Invest
 from toolkit.apps.live import Live
-from toolkit.apps.refresh import Refresher, incident
+from toolkit.apps.refresh import Overtaken, Refresher, incident
 from toolkit.apps.state import State
 from toolkit.apps.toolbar import Toolbar
 from toolkit.report import words as w
@@ -47,6 +48,7 @@ PAGES: dict[str, Any] = {
     "Compare": Compare,
     "Evidence": Evidence,
     "Model health": Health,
+    "Take away": Files,
 }
 
 
@@ -63,6 +65,8 @@ class Site:
         self.holders = {name: pmui.Column(sizing_mode="stretch_width") for name in PAGES}
         self.messages, self.notes = look.html(visible=False), look.html(visible=False)
         self.busy = look.html('<p class="white" role="status"></p>', sizing_mode=None)
+        self.halt = pmui.Button(label="Stop", size="small", variant="contained", visible=False, margin=(0, 12))
+        self.halt.on_click(lambda _: self.refresher.stop())
         self.toolbar = Toolbar(self.state)
         self._address_waiting = False
         self.tabs = pmui.Tabs(*self.holders.items(), sizing_mode="stretch_width")
@@ -77,7 +81,7 @@ class Site:
 
     def _price(self) -> Found:
         scenario, areas, name = self.state.scenario, self.state.areas, self.current
-        run = self.live.run(scenario, areas)
+        run = self.live.run(scenario, areas, self.refresher.progress)
         try:
             if name not in self.pages:
                 self.pages[name] = PAGES[name](self.state)
@@ -146,7 +150,10 @@ class Site:
             location.search = self.state.address
 
     def _failed(self, problem: Exception) -> None:
-        if isinstance(problem, InputError):
+        if isinstance(problem, Overtaken):
+            said = ["The numbers on the page are those of the scenario before. Undo, or change something, to go on."]
+            box = look.box("Stopped", said, "warn", "alert")
+        elif isinstance(problem, InputError):
             box = look.box("This could not be worked out", str(problem).splitlines(), "bad", "alert")
         else:
             number = incident(problem, "pricing")
@@ -154,8 +161,10 @@ class Site:
             box = look.box("Something went wrong", [text], "bad", "alert")
         _say(self.messages, box)
 
-    def _show_busy(self, on: bool) -> None:
-        self.busy.object = f'<p class="white" role="status">{"Working out the numbers…" if on else ""}</p>'
+    def _show_busy(self, stage: str | None) -> None:
+        said = "" if stage is None else f"Working out the numbers… {stage}"
+        self.busy.object = f'<p class="white" role="status">{said}</p>'
+        self.halt.visible = stage is not None
 
     # Frame ---------------------------------------------------------------------------------------
 
