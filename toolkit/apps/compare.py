@@ -9,7 +9,7 @@ import xarray as xr
 
 from toolkit import appraisal
 from toolkit.appraisal.portfolio import Objective
-from toolkit.apps import look
+from toolkit.apps import entry, look
 from toolkit.apps.state import State
 from toolkit.report import answer
 from toolkit.report import quantities as q
@@ -115,7 +115,7 @@ class Compare:
         rivals = [(a.name, b.name) for k, (a, _) in enumerate(able) for b, _ in able[:k] if set(a.areas) & set(b.areas)]
         try:
             aim: Objective = self.aim.value
-            budget = 1e6 * float(self.budget.value or 0.0)
+            budget = 1e6 * entry.number(self.budget.value, "Budget")
             chosen = appraisal.allocate(budget, gain, cost, objective=aim, excludes=rivals)
         except InputError as problem:
             return look.box("No portfolio", str(problem).splitlines(), "warn")

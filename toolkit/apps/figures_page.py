@@ -1,13 +1,12 @@
 """The page *Evidence*: every figure this run uses, where it comes from, and a way to put one's own in its place."""
 
-import math
 from html import escape
 from typing import Any
 
 import pandas as pd
 import panel_material_ui as pmui
 
-from toolkit.apps import look
+from toolkit.apps import entry, look
 from toolkit.apps.state import State
 from toolkit.report import provenance
 from toolkit.report import words as w
@@ -15,7 +14,6 @@ from toolkit.report.quantities import Run
 from toolkit.schema import PRICE_BASE, InputError
 
 MOST_ROWS = 60
-LEVEL = 0.9
 
 
 class Evidence:
@@ -35,26 +33,52 @@ class Evidence:
         self.search = pmui.TextInput(
             label="Search the whole register", value="", max_length=80, size="small", width=320
         )
+        self.paste = pmui.TextAreaInput(
+            label="Paste several: figure, value, low, high, price_year, reason", value="", rows=4,
+            max_length=entry.MOST_CHARACTERS, sizing_mode="stretch_width",
+        )  # fmt: skip
+        self.take = pmui.Button(label="Use the pasted figures", variant="outlined", size="small")
+        self.upload = pmui.FileInput(
+            label="Or load them from a CSV file", accept=".csv", max_file_size=entry.MOST_CHARACTERS, size="small",
+            variant="outlined",
+        )  # fmt: skip
+        self.take.on_click(lambda _: self._paste(str(self.paste.value or "")))
+        self.upload.param.watch(lambda event: self._upload(event.new), "value")
         self.apply.on_click(lambda _: self._apply())
         self.remove.on_click(lambda _: self._put(self.role.value, None))
         self.search.param.watch(lambda _: self._find(), "value")
         self._find()
 
     def _apply(self) -> None:
+        named = {"value": self.value, "low": self.low, "high": self.high, "price_year": self.year}
+        given = {name: str(widget.value or "") for name, widget in (named | {"reason": self.reason}).items()}
         try:
-            row: dict[str, Any] = {"value": _number(self.value), "reason": self.reason.value}
-            if self.low.value or self.high.value:
-                row |= {"low": _number(self.low), "high": _number(self.high), "interval_level": LEVEL}
+            self._put(self.role.value, entry.override(given, self._units().get(str(self.role.value), "")))
         except InputError as problem:
             self._say([str(problem)])
-            return
-        if str(self._unit()).startswith("GBP"):
-            row["price_year"] = self.year.value
-        self._put(self.role.value, row)
 
-    def _unit(self) -> str:
-        roles = self.state.live.register.tables["roles"].set_index("role")
-        return str(roles["unit"].get(self.role.value, ""))
+    def _units(self) -> dict[str, str]:
+        roles = self.state.live.register.tables["roles"]
+        return dict(zip(roles["role"].astype(str), roles["unit"].astype(str), strict=True))
+
+    def _paste(self, text: str) -> None:
+        found = entry.read(text, self._units())
+        problems = list(found.problems)
+        if found.rows and not problems:
+            try:
+                self.state.override_all(found.rows)
+                self.paste.value = ""
+            except InputError as problem:
+                problems = str(problem).splitlines()
+        self._say(problems)
+
+    def _upload(self, content: bytes | None) -> None:
+        if not content:
+            return
+        try:
+            self._paste(content.decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            self._say(["The file is no text in UTF-8. Mend: save it as CSV UTF-8, or paste the rows."])
 
     def _put(self, role: str | None, row: dict[str, Any] | None) -> None:
         try:
@@ -97,23 +121,13 @@ class Evidence:
         return pmui.Column(
             look.html("<h1>What does it all rest on?</h1>"),
             look.html("<h2>Use a figure of your own</h2><p class=hint>It is flagged wherever it is used.</p>"),
-            self.role, fields, self.reason, pmui.FlexBox(self.apply, self.remove, gap="4px"), self.told,
+            self.role, fields, self.reason, pmui.FlexBox(self.apply, self.remove, gap="4px"), self.paste,
+            pmui.FlexBox(self.take, self.upload, gap="4px", align_items="center"),
+            self.told,
             look.html("<h2>The figures of this run</h2>"), self.used,
             look.html("<h2>The whole register</h2>"), self.search, self.register,
             sizing_mode="stretch_width",
         )  # fmt: skip
-
-
-def _number(widget: Any) -> float:
-    """Read a number as people write it: £1,250.50 or 12%."""
-    text = str(widget.value or "").strip().replace(",", "").replace("£", "").replace(w.MINUS, "-")
-    try:
-        number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        number = float("nan")
-    if not math.isfinite(number):
-        raise InputError(f"{widget.label}: '{text[:20]}' is no number. Mend: write digits, for example 1250.50.")
-    return number
 
 
 def _cells(row: pd.Series, tag: str = "") -> list[str]:

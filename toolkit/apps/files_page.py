@@ -72,7 +72,7 @@ class Files:
         """Return the page."""
         return pmui.Column(
             look.html(
-                "<h1>Take it to committee</h1><p>The files are made by the code behind the command, from the same draws "
+                "<h1>Take it to committee</h1><p>The files are made by the command’s own code, from the same draws "
                 "as the numbers on these pages. The address of this page is a link to the scenario.</p>"
             ),
             self.ask, self.status, *self.downloads.values(), sizing_mode="stretch_width",

@@ -96,12 +96,12 @@ def _secret() -> str:
     return secret
 
 
-def serve(live: Live, **given: Any) -> Any:
-    """Serve the site until it is stopped; ``given`` as for :func:`settings`."""
+def serve(live: Live, *, threaded: bool = False, **given: Any) -> Any:
+    """Serve the site until it is stopped, or beside the caller; ``given`` as for :func:`settings`."""
     chosen = settings(**given)
     pn.extension(js_files={"outcomes": "assets/access.js"})
     door = Door(live)
-    return pn.serve({"": door.enter}, **chosen)
+    return pn.serve({"": door.enter}, threaded=threaded, **chosen)
 
 
 class Door:

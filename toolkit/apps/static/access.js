@@ -9,9 +9,6 @@
     document.documentElement.lang = "en-GB";
     each(document, '[role="progressbar"]:not([aria-label])', (bar) => bar.setAttribute("aria-label", "Working"));
     each(document, "h5", (spacer) => { if (!spacer.textContent.trim()) spacer.setAttribute("aria-hidden", "true"); });
-    for (const [end, word] of [["Start", "Decrease"], ["End", "Increase"]]) {
-      each(document, `.MuiInputAdornment-position${end} button:not([aria-label])`, (button) => button.setAttribute("aria-label", word));
-    }
     if (!closed) each(document, ".MuiBackdrop-root", (shade) => { closed = true; shade.click(); });
   };
   let waiting = false;
