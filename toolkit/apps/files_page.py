@@ -11,7 +11,7 @@ import panel_material_ui as pmui
 from toolkit import report
 from toolkit.apps import look
 from toolkit.apps.state import State
-from toolkit.report import figures
+from toolkit.report import drawing
 from toolkit.report.html import PICTURES
 from toolkit.report.quantities import Run
 
@@ -93,7 +93,7 @@ def pictures(run: Run) -> bytes:
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, plot in PICTURES.items():
             figure, drawn = plot(run), io.BytesIO()
-            archive.writestr(f"{name}.svg", figures.svg(figure))
+            archive.writestr(f"{name}.svg", drawing.svg(figure))
             figure.savefig(drawn, format="png", dpi=RESOLUTION)
             archive.writestr(f"{name}.png", drawn.getvalue())
     return held.getvalue()
