@@ -3,6 +3,7 @@
 
 SCENARIO ?= family_help
 AREA ?= --england
+PORT ?= 5006
 
 # A `uv` on the path may be a shim that does not run, so it is tried; otherwise pip fetches one into .uv.
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
@@ -11,15 +12,18 @@ READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lab lint lock bench clean
+.PHONY: help setup run dashboard test lab lint lock bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make or update .venv
 
 run: $(READY) ## fit, price and appraise: make run SCENARIO=family_help AREA='--region "North East"'
 	.venv/bin/outcomes run $(SCENARIO) $(AREA)
+
+dashboard: $(READY) ## open the dashboard on this machine: make dashboard PORT=5006
+	.venv/bin/outcomes dashboard --port $(PORT)
 
 test: $(READY) ## run every test
 	$(VENV_PYTHON) -m pytest --numprocesses auto --dist loadscope

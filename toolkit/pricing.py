@@ -62,7 +62,7 @@ def price(
         raise InputError("no areas to price. Mend: choose at least one.")
     # Areas differ in prices, not in their timing, so events are placed on the years that bear them once for all.
     paid = costing.over_years(desk.labelled(total["cost"]), desk.growth, desk.spread)
-    cost = costing.with_programme(paid, _programme(scenario, float(total["spend"])))
+    cost = costing.with_programme(paid, programme(scenario, float(total["spend"])))
     local = xr.concat(by_area, xr.Variable("area", areas), coords="minimal", compat="override")
     # The programme is no part of anyone's collective cost: nought there, so that components match.
     lives = total["lives"].rename(event_year="year").reindex(year=np.arange(scenario.horizon), fill_value=0.0)
@@ -92,8 +92,30 @@ def before_adjustments(scenario: Scenario) -> dict[str, Scenario]:
     return found
 
 
-def _programme(scenario: Scenario, spend: float) -> xr.DataArray:
-    """Return what the programme costs a year (option, year)."""
+def yearly_sum(scenario: Scenario, statistics: xr.Dataset) -> float:
+    """Return what the option spends in one area in a year, GBP in the price base; negative for a cut.
+
+    Parameters
+    ----------
+    scenario
+        Says how much for each child.
+    statistics
+        The area's base-year statistics: ``population_0_17``.
+    """
+    sign = -1.0 if scenario.option.cut else 1.0
+    return sign * scenario.option.spend_per_child * float(statistics["population_0_17"])
+
+
+def programme(scenario: Scenario, spend: float) -> xr.DataArray:
+    """Return what the programme costs under both options (option, year), GBP in the price base.
+
+    Parameters
+    ----------
+    scenario
+        Says for how many years, and how optimistic the sum is.
+    spend
+        From :func:`yearly_sum`, of one area or summed over several.
+    """
     yearly = np.zeros((2, scenario.horizon))
     # Optimism is about what spending will cost; a cut saves what is in the budget, no more.
     optimism = 0.0 if scenario.option.cut else scenario.adjustments.optimism_bias
@@ -179,8 +201,7 @@ class _Place:
             desk.layers, desk.layer_rates, desk.draws, everyone["cells"], self.levels
         )
         self.all_lives = pathways.whole_lives(everyone, self.adult_rates, desk.layers)
-        sign = -1.0 if desk.scenario.option.cut else 1.0
-        self.spend = sign * desk.scenario.option.spend_per_child * float(self.stats["population_0_17"])
+        self.spend = yearly_sum(desk.scenario, self.stats)
         self.reached = pathways.children_reached(self.spend, desk.draws, self.stats, desk.scenario.option)
         self._changes: dict[tuple[str, float, float], xr.Dataset] = {}
 

@@ -20,6 +20,7 @@ from toolkit.prices import real_rate, rebase
 from toolkit.schema import OUTCOMES, PRICE_BASE, InputError, data_folder
 
 SUFFIXES = (".yaml", ".yml")
+MOST_BRACKETS = 500  # in a file: nesting costs the reader its square
 LONGEST_HORIZON = 70  # a child born in the third spending year turns 67 in year 69: no evidence goes further
 
 
@@ -141,6 +142,12 @@ class _Loader(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(None, None, f"key '{twice[0]}' is given twice", node.start_mark)
         return super().construct_mapping(node, deep)
 
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Refuse references and endless nesting, with which a small file can fill a machine."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.composer.ComposerError(None, None, "references (*name) are not read", None)
+        return super().compose_node(parent, index)
+
 
 def available(folder: Path | None = None) -> list[str]:
     """Return the names of the shipped scenarios."""
@@ -158,6 +165,32 @@ def load(name_or_path: str | Path, *, folder: Path | None = None) -> Scenario:
     return _validate(_read(str(name_or_path), folder or data_folder()), str(name_or_path))
 
 
+def read(content: bytes | str, *, folder: Path | None = None, where: str = "the file") -> Scenario:
+    """Read a scenario from the content of a file, which may be based on a shipped one but on no other file.
+
+    Raises
+    ------
+    InputError
+        As :func:`load`.
+    """
+    found = _parsed(content.encode() if isinstance(content, str) else content, where)
+    base = found.pop("based_on", None)
+    if base is not None and str(base).endswith(SUFFIXES):
+        raise InputError(f"{where}: based_on names a file, which is not at hand. Mend: name a shipped scenario.")
+    return _validate(found if base is None else _merge(_read(str(base), folder or data_folder()), found), where)
+
+
+def validate(content: Mapping[str, Any], where: str) -> Scenario:
+    """Return the scenario that a mapping of every key spells out; ``where`` is named in what is wrong with it.
+
+    Raises
+    ------
+    InputError
+        As :func:`load`.
+    """
+    return _validate(dict(content), where)
+
+
 def change(scenario: Scenario, **changes: Any) -> Scenario:
     """Return a copy with some values changed, nested mappings merged, and everything validated again."""
     return _validate(_merge(scenario.model_dump(mode="json"), changes), scenario.name)
@@ -171,18 +204,25 @@ def _read(name: str, folder: Path, seen: tuple[str, ...] = ()) -> dict[str, Any]
         raise InputError(f"scenario '{name}': no such file or shipped scenario. Mend: {hint}")
     if name in seen:
         raise InputError(f"{path}: based_on goes round in a circle ({' > '.join([*seen, name])}).")
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise InputError(f"{path}: not readable as YAML ({problem}). Mend: compare it with a shipped one.") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: a scenario is a mapping of keys to values. Mend: compare it with a shipped one.")
+    content = _parsed(path.read_bytes(), str(path))
     base = content.pop("based_on", None)
     if base is None:
         return content
     # A file beside this one is meant, wherever the command is run from.
     beside = str(path.parent / str(base)) if str(base).endswith(SUFFIXES) else str(base)
     return _merge(_read(beside, folder, (*seen, name)), content)
+
+
+def _parsed(content: bytes, where: str) -> dict[str, Any]:
+    if sum(content.count(bracket) for bracket in (b"[", b"{")) > MOST_BRACKETS:
+        raise InputError(f"{where}: more than {MOST_BRACKETS} lists and mappings. Mend: compare it with a shipped one.")
+    try:
+        found = yaml.load(content.decode("utf-8"), Loader=_Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as problem:  # bad dates, bad UTF-8, endless nesting
+        raise InputError(f"{where}: not readable as YAML ({problem}). Mend: compare it with a shipped one.") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{where}: a scenario is a mapping of keys to values. Mend: compare it with a shipped one.")
+    return found
 
 
 def _merge(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

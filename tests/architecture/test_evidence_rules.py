@@ -19,7 +19,7 @@ DEFINITIONS = {
     "pathways/lives.py": {18: "childhood", 3: "in pi / sqrt(3)", 1e-6: "keeps a logit finite",
                           60: "halvings of a bisection", 100.0: "its upper end"},
     "pathways/cohort.py": {},
-    "pathways/layers.py": {4: "of the solution of a quadratic"},
+    "pathways/layers.py": {18: "childhood in years", 4: "of the solution of a quadratic"},
     "pathways/comparison.py": {},
     "pricing.py": {60: "years of discounting past the horizon", 4: "threads at most"},
 }  # fmt: skip

@@ -144,7 +144,13 @@ def paid_back(run: Run) -> xr.DataArray:
 
     A cut saves first and costs later, so that "paid back" says nothing of it.
     """
-    return result(run)["probability_ahead" if run.scenario.option.cut else "probability_paid_back"]
+    if not run.scenario.option.cut:
+        return result(run)["probability_paid_back"]
+    if "probability_ahead" in result(run):
+        return result(run)["probability_ahead"]
+    running = _discounted(run, by_account(saved(run))).cumsum("year")
+    chance: xr.DataArray = (running >= 0).mean(SAMPLE_DIMS)
+    return chance
 
 
 def harm(run: Run) -> float:

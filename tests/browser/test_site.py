@@ -1,0 +1,171 @@
+"""The site as a person meets it: by keyboard, by link, on a phone, two at once, and with no network beyond it."""
+
+import io
+import zipfile
+
+import openpyxl
+import pytest
+import yaml
+
+from tests.browser.conftest import SCREENS
+
+pytestmark = pytest.mark.fit
+SPEND = "Pounds a year"
+HEADINGS = {
+    "Invest to save": "What would this investment do?",
+    "Cost of poor outcomes": "What do poor outcomes cost?",
+    "What drives it": "What drives the answer?",
+    "Compare": "Which is better?",
+    "Evidence": "What does it all rest on?",
+    "Model health": "Can the model be trusted?",
+    "Take away": "Take it to committee",
+}
+AXE = "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+
+
+def axe_script():
+    from pathlib import Path
+
+    import axe_playwright_python
+
+    return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+def test_every_page_is_shown_named_and_fetched_from_here(visit):
+    one = visit("?place=Leeds")
+    one.page.evaluate(axe_script())
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    for name, heading in HEADINGS.items():
+        one.go(name, heading)
+        one.page.wait_for_timeout(700)
+        one.page.screenshot(path=SCREENS / f"{name.replace(' ', '_').lower()}.png")
+        assert one.page.get_by_role("slider").count() >= 8
+        found = one.page.evaluate(AXE)
+        bad = [
+            (v["id"], v["nodes"][0]["html"][:120])
+            for v in found["violations"]
+            if v["impact"] in ("serious", "critical")
+        ]
+        assert bad == [], name
+        assert len(found["passes"]) > 15
+    assert one.elsewhere == []
+    assert one.faults == []
+    assert one.page.evaluate("document.documentElement.lang") == "en-GB"
+
+
+def test_the_story_by_keyboard_and_its_link(visit):
+    one = visit("?place=Leeds")
+    before = one.sentence()
+    slider = one.page.get_by_role("slider", name=SPEND)
+    slider.focus()
+    for _ in range(6):
+        slider.press("ArrowRight")
+    one.until("() => location.search.includes('option.spend_per_child=28')")
+    one.page.get_by_text(before, exact=True).first.wait_for(state="detached")
+    two = visit("?" + one.page.url.partition("?")[2])
+    assert two.sentence() != before
+    one.page.get_by_text(two.sentence(), exact=True).first.wait_for()
+    one.page.get_by_role("button", name="Undo").press("Enter")
+    one.until("() => location.search.includes('option.spend_per_child=27')")
+    one.page.get_by_role("button", name="Reset to the evidence").press("Enter")
+    one.page.get_by_text(before, exact=True).first.wait_for()
+
+
+def test_charts_have_words_and_tables(visit):
+    one = visit("?place=Leeds")
+    pictures = one.page.get_by_role("img", name="Expected net position: Local authority")
+    pictures.first.wait_for()
+    one.page.get_by_role("checkbox", name="Table: who pays, who gains").check()
+    table = one.page.get_by_role("table", name="Who pays and who gains")
+    table.wait_for()
+    assert table.get_by_role("row").count() >= 5
+
+
+def test_two_people_at_once_stay_apart(visit):
+    one, two = visit("?place=Leeds"), visit("?place=Leeds")
+    before = two.sentence()
+    one.page.get_by_role("slider", name=SPEND).press("End")
+    one.page.get_by_text(before, exact=True).first.wait_for(state="detached")
+    two.page.wait_for_timeout(500)
+    assert two.sentence() == before
+
+
+def test_a_hand_edited_link_is_named_and_shown_as_text(visit):
+    one = visit("?place=Leeds&effect.replication=9&<img src=x onerror=alert(1)>=1&option.spend_per_child=33")
+    alert = one.page.get_by_role("alert")
+    assert "effect.replication" in alert.inner_text()
+    assert "<img" in alert.inner_text()
+    assert alert.locator("img").count() == 0
+    one.page.get_by_text("of cost over children").first.wait_for()
+    assert "33" in one.page.get_by_role("slider", name=SPEND).get_attribute("aria-valuenow")
+
+
+def test_the_scenario_file_goes_out_and_comes_back(visit, tmp_path):
+    one = visit("?place=Leeds&option.spend_per_child=44")
+    with one.page.expect_download() as saved:
+        one.page.get_by_role("link", name="Save scenario").or_(
+            one.page.get_by_role("button", name="Save scenario")
+        ).first.click()
+    path = tmp_path / "scenario.yaml"
+    saved.value.save_as(path)
+    assert yaml.safe_load(path.read_text())["option"]["spend_per_child"] == 44
+    two = visit("?place=Leeds")
+    two.page.locator("input[type=file]").first.set_input_files(path)
+    two.until("() => location.search.includes('option.spend_per_child=44')")
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("a: !!python/object/apply:os.system [true]")
+    two.page.locator("input[type=file]").first.set_input_files(bad)
+    two.page.get_by_role("alert").filter(has_text="not readable as YAML").wait_for()
+
+
+def test_an_override_is_flagged_everywhere(visit):
+    one = visit("?place=Leeds")
+    one.go("Evidence", HEADINGS["Evidence"])
+    one.page.get_by_label("Your value").fill("9,000")
+    one.page.get_by_label("Reason, printed beside it").fill("our ledger, <b>2025</b>")
+    one.page.get_by_label("Reason, printed beside it").press("Enter")
+    one.page.get_by_role("button", name="Use this figure").click()
+    flag = one.page.get_by_text("Reason: our ledger, <b>2025</b>").first
+    flag.wait_for(timeout=30_000)
+    one.go("Invest to save", HEADINGS["Invest to save"])
+    assert flag.is_visible()
+    assert "overrides.cost_per_family" in one.page.url
+
+
+def test_a_number_explains_itself(visit):
+    one = visit("?place=Leeds")
+    one.page.get_by_role("button", name="Explain reach").press("Enter")
+    box = one.page.get_by_role("region", name="Where this comes from")
+    box.wait_for()
+    assert "Families bought" in box.inner_text()
+    assert box.get_by_role("link").count() >= 1
+
+
+def test_the_files_open_and_hold_the_numbers_on_the_page(visit, tmp_path):
+    one = visit("?place=Leeds")
+    sentence = one.sentence()
+    one.go("Take away", HEADINGS["Take away"])
+    one.page.get_by_role("button", name="Make the files").click()
+    held = {}
+    for name in ("Report", "Workbook", "Every figure"):
+        button = one.page.get_by_role("link", name=name).or_(one.page.get_by_role("button", name=name)).first
+        button.wait_for(timeout=90_000)
+        with one.page.expect_download() as saved:
+            button.click()
+        held[name] = tmp_path / name
+        saved.value.save_as(held[name])
+    assert "£" in held["Report"].read_text(encoding="utf-8")
+    book = openpyxl.load_workbook(io.BytesIO(held["Workbook"].read_bytes()))
+    texts = {str(cell.value) for sheet in book for row in sheet.iter_rows(max_row=12) for cell in row if cell.value}
+    plain = sentence.replace("\N{WORD JOINER}", "").replace("\N{NO-BREAK SPACE}", " ")
+    assert any(plain in text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{WORD JOINER}", "") for text in texts)
+    assert len(zipfile.ZipFile(held["Every figure"]).namelist()) >= 16
+
+
+def test_a_phone_shows_the_answer_first_and_nothing_runs_off_the_side(visit):
+    one = visit("?place=Leeds", width=390, height=844)
+    one.page.get_by_role("heading", level=1).first.wait_for()
+    one.page.wait_for_timeout(1500)
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert not one.page.get_by_role("slider", name=SPEND).is_visible()
+    one.page.screenshot(path=SCREENS / "phone.png")

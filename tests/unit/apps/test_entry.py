@@ -1,0 +1,76 @@
+"""Figures as people paste them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit.apps import entry
+from toolkit.apps.shell import Site
+from toolkit.schema import InputError
+
+UNITS = {"cost_per_family": "GBP per family", "children_per_family": "children per family"}
+HEADS = "figure,value,low,high,price_year,reason\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("£1,250.50", 1250.5), ("12%", 0.12), (" 7 ", 7.0), ("\N{MINUS SIGN}3", -3.0)]
+)
+def test_numbers_are_read_as_people_write_them(text, value):
+    assert entry.number(text, "value") == value
+
+
+@pytest.mark.parametrize("text", ["", "inf", "nan", "=1+1", "1e999", "12 apples", None])
+def test_what_is_no_number_is_refused(text):
+    with pytest.raises(InputError, match="no number"):
+        entry.number(text, "value")
+
+
+def test_rows_from_a_spreadsheet_and_a_csv_file_are_the_same():
+    rows = [["Cost per family", "£9,000", "8,000", "10,000", "2024/25", "our ledger"]]
+    tabs = "figure\tvalue\tlow\thigh\tprice_year\treason\n" + "\t".join(rows[0])
+    comma = "\ufeff" + HEADS + 'cost_per_family,9000,8000,10000,2024/25,"our ledger"\n\n'
+    found = entry.read(tabs, UNITS)
+    assert found == entry.read(comma, UNITS) and found.problems == []
+    assert found.rows["cost_per_family"] == {
+        "value": 9000, "low": 8000, "high": 10000, "interval_level": 0.9, "price_year": "2024/25",
+        "reason": "our ledger",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "Nothing"),
+        ("figure,value\n", "lacks reason"),
+        ("figure,value,reason,=cmd\n", "heading"),
+        (HEADS + "nobody,1,,,,our own ledger", "Row 2: figure 'nobody'"),
+        (HEADS + "cost_per_family,x,,,,our own ledger", "Row 2: value"),
+        (HEADS + "cost_per_family,9,1,,,our own ledger", "Row 2: high"),
+        (HEADS + "cost_per_family,9,,,,no", "Row 2: reason"),
+        (HEADS + "cost_per_family,9,,,,our ledger, 2025", "Row 2: more cells"),
+        (HEADS + 2 * "children_per_family,2,,,,our ledger\n", "Row 3: figure"),
+        (HEADS + 101 * "x\n", "More than 100 rows"),
+        ("x" * (entry.MOST_CHARACTERS + 1), "characters"),
+    ],
+)
+def test_what_is_wrong_is_said_row_by_row(text, said):
+    assert any(said in problem for problem in entry.read(text, UNITS).problems)
+
+
+@given(st.text(max_size=300))
+def test_no_paste_breaks_the_page(text):
+    entry.read(text, UNITS)
+    entry.read(HEADS + text, UNITS)
+
+
+@pytest.mark.fit
+def test_pasted_figures_are_used_all_or_none_and_flagged(live):
+    site = Site(live, query="?page=Evidence")
+    page = site.pages["Evidence"]
+    page.paste.value = HEADS + "cost_per_family,9000,,,,our ledger\nnobody,1,,,,our ledger"
+    page.take.clicks += 1
+    assert "Row 3" in page.told.object and site.state.scenario.overrides == {}
+    page.paste.value = HEADS + "cost_per_family,9000,,,,our <b>ledger</b>"
+    page.take.clicks += 1
+    assert site.state.scenario.overrides["cost_per_family"].value == 9000
+    assert "&lt;b&gt;ledger" in site.notes.object and "your own figure" in page.used.object

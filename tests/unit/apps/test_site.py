@@ -1,0 +1,72 @@
+"""The site without a browser: a control moves the numbers on the page, and a page that fails fails alone."""
+
+import pytest
+
+from toolkit.apps import shell
+from toolkit.apps.shell import Site
+
+pytestmark = pytest.mark.fit
+
+
+def tiles(site):
+    return [pane.object for pane in site.pages["Invest to save"].tiles]
+
+
+def test_a_control_moves_the_numbers_and_the_charts(site):
+    before, page = tiles(site), site.pages["Invest to save"]
+    spent = list(page.cards["by_year"].chart.sources["spent"].data["spend"])
+    site.panel.named("Pounds a year for each child aged 0–17").value = 44
+    assert tiles(site) != before
+    assert page.cards["by_year"].chart.sources["spent"].data["spend"] == pytest.approx([2 * x for x in spent])
+    assert "£" in page.sentence.object
+    site.state.undo()
+    assert tiles(site) == before
+    assert site.panel.named("Pounds a year for each child aged 0–17").value == 22
+
+
+@pytest.mark.parametrize("name", ["family_help_cut", "family_help_no_fade", "family_help_detection", "care_edge"])
+def test_every_preset_can_be_shown(site, name):
+    site.panel.named("Start from").value = name
+    assert site.state.preset == name
+    assert "went wrong" not in site.messages.object
+
+
+def test_sliders_do_not_wait(site):
+    slider = site.panel.named("Take-up of the offer")
+    assert slider._debounce == 5, "Panel renamed the wait between a move and its event"
+
+
+def test_the_table_behind_a_chart_holds_its_numbers(site):
+    card = site.pages["Invest to save"].cards["payers"]
+    assert not card.table.visible
+    card.as_table.value = True
+    assert "Local authority" in card.table.object and "<table" in card.table.object
+
+
+def test_markup_from_outside_is_text(live):
+    site = Site(live, query="?start=<script>alert(1)</script>&<img src=x onerror=1>=2")
+    assert "<script" not in site.messages.object and "<img" not in site.messages.object
+    assert "&lt;script" in site.messages.object
+
+
+def test_a_page_that_fails_leaves_the_rest_alive(live, monkeypatch, caplog):
+    class Broken:
+        def __init__(self, state):
+            raise RuntimeError("a private path")
+
+    monkeypatch.setitem(shell.PAGES, "Broken", Broken)
+    site = Site(live)
+    site.tabs.active = list(shell.PAGES).index("Broken")
+    said = site.holders["Broken"][0].object
+    number = caplog.records[0].args[0]
+    assert number in said and "private" not in said
+    site.tabs.active = 0
+    site.panel.named("Pounds a year for each child aged 0–17").value = 30
+    assert "went wrong" not in site.messages.object
+
+
+def test_two_visitors_stay_apart(live):
+    one, two = Site(live), Site(live)
+    one.panel.named("Pounds a year for each child aged 0–17").value = 60
+    assert two.state.scenario.option.spend_per_child == 22
+    assert tiles(one) != tiles(two)

@@ -1,0 +1,179 @@
+"""The page *Compare*: up to six scenarios side by side, and the best portfolio of them under a budget."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import panel_material_ui as pmui
+import xarray as xr
+
+from toolkit import appraisal
+from toolkit.appraisal.portfolio import Objective
+from toolkit.apps import entry, look
+from toolkit.apps.state import State
+from toolkit.report import answer
+from toolkit.report import quantities as q
+from toolkit.report import words as w
+from toolkit.report.quantities import Run
+from toolkit.schema import SAMPLE_DIMS, InputError
+
+MOST, LONGEST_NAME = 6, 60
+NONE_YET = "<p>None saved yet. Save the one that is open, change it, save again.</p>"
+OBJECTIVES: dict[str, Objective] = {
+    "Highest expected value": "expected_value",
+    "Best of the worst tenth of outcomes": "conditional_value_at_risk",
+}
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A scenario that a visitor put aside."""
+
+    name: str
+    place: str
+    areas: tuple[str, ...]
+    scenario: Any
+
+
+class Compare:
+    """The page."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.saved: list[Saved] = []
+        self.name = pmui.TextInput(label="Name", value="", max_length=LONGEST_NAME, size="small", width=280)
+        self.keep = pmui.Button(label="Save this scenario here", variant="contained", size="small")
+        self.which = pmui.Select(label="Saved scenario", options=[], size="small", width=280)
+        self.use = pmui.Button(label="Open it", variant="outlined", size="small")
+        self.drop = pmui.Button(label="Remove it", variant="outlined", size="small")
+        self.budget = pmui.FloatInput(
+            label="Budget, £ million, present value", value=20.0, start=0.0, size="small", width=280
+        )
+        self.aim = pmui.Select(label="Choose for", options=OBJECTIVES, value="expected_value", size="small", width=280)
+        self.told, self.table, self.portfolio = look.html(visible=False), look.html(), look.html()
+        self.keep.on_click(lambda _: self._keep())
+        self.use.on_click(lambda _: self._use())
+        self.drop.on_click(lambda _: self._drop())
+        for widget in (self.budget, self.aim):
+            widget.param.watch(lambda _: state.tell(), "value")
+
+    def _keep(self) -> None:
+        name = str(self.name.value or "").strip()[:LONGEST_NAME] or f"Scenario {len(self.saved) + 1}"
+        if len(self.saved) >= MOST or name in self._names():
+            full = f"{MOST} scenarios are saved: remove one first."
+            self._say(full if len(self.saved) >= MOST else f"There is one called {name} already: choose another name.")
+            return
+        self.saved.append(Saved(name, self.state.place, self.state.areas, self.state.scenario))
+        self._changed()
+
+    def _use(self) -> None:
+        for one in self.saved:
+            if one.name == self.which.value:
+                self.state.replace(one.scenario, one.place)
+
+    def _drop(self) -> None:
+        self.saved = [one for one in self.saved if one.name != self.which.value]
+        self._changed()
+
+    def _changed(self) -> None:
+        names = self._names()
+        self.which.param.update(options=names, value=names[-1] if names else None)
+        self._say("")
+        self.state.tell()
+
+    def _names(self) -> list[str]:
+        return [one.name for one in self.saved]
+
+    def _say(self, line: str) -> None:
+        said = look.box("Not saved", [line] if line else [], "bad", "alert")
+        self.told.param.update(object=said, visible=bool(line))
+
+    def prepare(self, run: Run) -> tuple[Sequence[tuple[Saved, Run]], str]:
+        """Price every saved scenario on the same draws, and choose a portfolio."""
+        found = [(one, self.state.live.run(one.scenario, one.areas)) for one in list(self.saved)]
+        return found, self._chosen(found)
+
+    def show(self, run: Run, prepared: tuple[Sequence[tuple[Saved, Run]], str]) -> None:
+        """Put the saved scenarios side by side."""
+        found, portfolio = prepared
+        self.table.object = _table(found) if found else NONE_YET
+        self.portfolio.object = portfolio
+
+    def _chosen(self, found: Sequence[tuple[Saved, Run]]) -> str:
+        able = [(one, run) for one, run in found if not one.scenario.option.cut]
+        if len(able) < 2:
+            return "<p>Save two or more investments to choose among them.</p>"
+        names = [one.name for one, _ in able]
+        npsv = [q.result(run)["npsv"].sel(account="social", drop=True).transpose(*SAMPLE_DIMS) for _, run in able]
+        gain = xr.concat([one.astype(float) for one in npsv], xr.Variable("programme", names)).assign_attrs(
+            npsv[0].attrs
+        )
+        cost = xr.DataArray(
+            [float(q.result(run)["programme_cost"].mean()) for _, run in able], coords={"programme": names}
+        ).assign_attrs(units="GBP", price_base=able[0][0].scenario.price_base)
+        gain = gain.assign_attrs(cost.attrs)
+        rivals = [(a.name, b.name) for k, (a, _) in enumerate(able) for b, _ in able[:k] if set(a.areas) & set(b.areas)]
+        try:
+            aim: Objective = self.aim.value
+            budget = 1e6 * entry.number(self.budget.value, "Budget")
+            chosen = appraisal.allocate(budget, gain, cost, objective=aim, excludes=rivals)
+        except InputError as problem:
+            return look.box("No portfolio", str(problem).splitlines(), "warn")
+        return _portfolio(chosen)
+
+    def view(self) -> Any:
+        """Return the page."""
+        return pmui.Column(
+            look.html("<h1>Which is better?</h1>"),
+            pmui.FlexBox(self.name, self.keep, gap="6px", align_items="center"), self.told, self.table,
+            pmui.FlexBox(self.which, self.use, self.drop, gap="6px", align_items="center"),
+            look.html(
+                "<h2>A portfolio under a budget</h2><p class=hint>Scenarios that share an area are alternatives: at "
+                "most one of them is chosen. Value is net present social value, on the same draws.</p>"
+            ),
+            pmui.FlexBox(self.budget, self.aim, gap="6px"), self.portfolio, sizing_mode="stretch_width",
+        )  # fmt: skip
+
+
+def _table(found: Sequence[tuple[Saved, Run]]) -> str:
+    rows: dict[str, list[str]] = {}
+    for one, run in found:
+        result, option = q.result(run), one.scenario.option
+        worth = answer.estimate(run, result["npsv"].sel(account="social"))
+        cash = answer.estimate(run, q.council_cash(run).isel(year=slice(0, 5)).sum("year"))
+        chance = q.paid_back(run).sel(account="fiscal")
+        cells = {
+            "Place": one.place,
+            "Sum": f"{w.MINUS if option.cut else ''}£{option.spend_per_child:g} a child, {option.years} years",
+            "Effect": f"{w.label(one.scenario.effect.source)}, {one.scenario.effect.replication:.0%} replicates",
+            "Figures of your own": str(len(one.scenario.overrides)) if one.scenario.overrides else "none",
+            "Programme cost": w.money(float(result["programme_cost"].mean())),
+            "Net present social value": str(worth),
+            "90% interval": worth.interval,
+            "Cost avoided by each £1": w.pence(float(result["bcr"].sel(account="social"))),
+            "Chance it is worth its cost": w.percent(float((result["npsv"].sel(account="social") > 0).mean())),
+            "Chance of fiscal payback": w.percent(float(chance.isel(year=-1))),
+            "Council’s cash, five years": str(cash),
+            "Chance of harm": w.percent(q.harm(run)),
+        }
+        for name, cell in cells.items():
+            rows.setdefault(name, []).append(cell)
+    return look.plain_table("Saved scenarios", ["Measure", *(one.name for one, _ in found)], list(rows.items()))
+
+
+def _portfolio(chosen: xr.Dataset) -> str:
+    rows = [
+        (
+            str(name),
+            [
+                "chosen" if float(one["share"]) > 0.5 else "not chosen",
+                w.money(float(one["spend"])),
+                w.money(float(one["expected_gain"])),
+                str(one["reason"].item()),
+            ],
+        )
+        for name, one in ((name, chosen.sel(item=name)) for name in chosen["item"].values)
+    ]
+    value, left = (w.money(float(chosen[name])) for name in ("value", "budget_left"))
+    said = f"Value of the portfolio {value}; left unspent {left}."
+    return look.plain_table("The portfolio", ["Scenario", "Decision", "Cost", "Expected value", "Why"], rows, said)

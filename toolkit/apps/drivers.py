@@ -1,0 +1,154 @@
+"""The page *What drives it*: what moves the answer, what would flip it, and what finding out would be worth."""
+
+from typing import Any
+
+import numpy as np
+import panel_material_ui as pmui
+import xarray as xr
+
+from toolkit import appraisal
+from toolkit.apps import charts, look
+from toolkit.apps.card import Card
+from toolkit.apps.state import State
+from toolkit.report import quantities as q
+from toolkit.report import tables
+from toolkit.report import value_of_knowing as knowing
+from toolkit.report import words as w
+from toolkit.report.html import shown
+from toolkit.report.quantities import Run
+from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
+
+SHOWN = 12
+
+
+def swings(run: Run, answer: xr.DataArray, most: int = SHOWN) -> xr.Dataset:
+    """Return how far each uncertain input moves an answer (chain, draw), the widest first."""
+    answer = answer.transpose(*SAMPLE_DIMS).astype(float).reset_coords(drop=True)
+    return appraisal.tornado(answer, knowing.parameters(run)).isel(parameter=slice(0, most))
+
+
+def named(parameter: object) -> str:
+    """Return what a reader calls an input, with a capital."""
+    name = knowing.parameter_name(str(parameter))
+    return name[:1].upper() + name[1:]
+
+
+class Drivers:
+    """The page."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.account = pmui.Select(
+            label="Account", options={w.label(name): name for name in reversed(ACCOUNTS)}, value="social", size="small",
+            width=260,
+        )  # fmt: skip
+        self.account.param.watch(lambda _: state.tell(), "value")
+        self.card = Card(
+            "tornado",
+            charts.ranges("How far each input moves the answer", "Expected net present value"),
+            (
+                "What moves the answer",
+                "Expected net present value at the low and high end of each input’s own 90% interval.",
+            ),
+            lambda _: self._rows,
+        )
+        self._rows = ""
+        self.switching, self.effects, self.knowing = look.html(), look.html(), look.html()
+        self.ask = pmui.Button(label="Work out what knowing is worth", variant="outlined", size="small")
+        self.ask.on_click(lambda _: self._ask())
+        self.asked = ""
+
+    def _ask(self) -> None:
+        self.asked = self.state.scenario.hash + self.state.place
+        self.state.tell()
+
+    def prepare(self, run: Run) -> dict[str, Any]:
+        """Find what moves the answer; the value of knowing only when asked, for it takes seconds."""
+        gain = q.result(run)["npsv"].sel(account=str(self.account.value), drop=True).transpose(*SAMPLE_DIMS)
+        gain = gain.astype(float).reset_coords(drop=True)
+        drawn = knowing.parameters(run)
+        found: dict[str, Any] = {
+            "tornado": appraisal.tornado(gain, drawn).isel(parameter=slice(0, SHOWN)),
+            "switching": appraisal.switching_values(gain, drawn),
+        }
+        if self.asked == self.state.scenario.hash + self.state.place:
+            found["knowing"] = knowing.value_of_knowing(run, account=str(self.account.value))
+        return found
+
+    def show(self, run: Run, prepared: dict[str, Any]) -> None:
+        """Put a run on the page."""
+        tornado = prepared["tornado"]
+        names = [named(name) for name in tornado["parameter"].values]
+        expected = float(tornado["expected"])
+        ends = [(float(a), float(b)) for a, b in zip(tornado["at_lower"], tornado["at_upper"], strict=True)]
+        self._rows = look.plain_table(
+            "Expected net present value at each end",
+            ["Input", "Low end", "High end", "At the low end", "At the high end"],
+            [
+                (name, [w.figure(float(f"{x:.4g}")) for x in values] + [w.money(a), w.money(b)])
+                for name, values, (a, b) in zip(names, _ends(tornado), ends, strict=True)
+            ],
+        )
+        charts.set_ranges(self.card.chart, names[::-1], ends[::-1], expected)
+        widest = "; ".join(
+            f"{name}: {w.money(a)} to {w.money(b)}" for name, (a, b) in list(zip(names, ends, strict=True))[:4]
+        )
+        self.card.show(run, {}, f"Expected value {w.money(expected)}. Widest swings: {widest}.")
+        self.switching.object = _switching(prepared["switching"])
+        self.effects.object = look.table(shown(tables.effects(run), level=q.level(run))) + _priors(self.state)
+        self.knowing.object = _knowing(prepared["knowing"]) if "knowing" in prepared else ""
+
+    def view(self) -> Any:
+        """Return the page."""
+        return pmui.Column(
+            look.html("<h1>What drives the answer?</h1>"), self.account, self.card.view(),
+            look.html("<h2>What would flip the decision</h2>"), self.switching,
+            look.html("<h2>What finding out is worth</h2>"), self.ask, self.knowing,
+            look.html("<h2>The effect: what was believed before, and what the studies say</h2>"), self.effects,
+            sizing_mode="stretch_width",
+        )  # fmt: skip
+
+
+def _ends(tornado: xr.Dataset) -> list[tuple[float, float]]:
+    return [(float(a), float(b)) for a, b in zip(tornado["lower_value"], tornado["upper_value"], strict=True)]
+
+
+def _switching(found: xr.Dataset) -> str:
+    flips = found.isel(parameter=np.flatnonzero(np.isfinite(found["switching_value"].values)))
+    if not flips.sizes["parameter"]:
+        return "<p>No single input, moved over all it could be, changes the sign of the expected net present value.</p>"
+    flips = flips.isel(parameter=np.argsort(-flips["probability"].values)[:SHOWN])
+    columns = (flips[name].values for name in ("expected_value", "switching_value", "probability"))
+    rows = [
+        (named(name), [w.figure(float(f"{float(x):.4g}")) for x in (now, value)] + [w.percent(float(chance))])
+        for name, now, value, chance in zip(flips["parameter"].values, *columns, strict=True)
+    ]
+    return look.plain_table("Switching values", ["Input", "Expected", "Flips at", "Chance of being beyond"], rows)
+
+
+def _knowing(found: knowing.Knowing) -> str:
+    value = found.information["evppi"]
+    order = np.argsort(-value.values)[:SHOWN]
+    rows = [(named(value["set"].values[k]), [w.money(float(value.values[k]))]) for k in order]
+    note = (
+        "What knowing an input for certain would be worth, on average, to the choice between this option and doing "
+        f"nothing. Knowing everything: {w.money(float(found.information['evpi']))}."
+    )
+    return look.plain_table("Value of knowing", ["Input", "Worth"], rows, note)
+
+
+def _priors(state: State) -> str:
+    priors = state.live.register.tables["priors"]
+    rows = [
+        (
+            w.label(row.parameter),
+            [f"{str(row.distribution).replace('_', ' ')} {row.arg1:g}" + _second(row), str(row.reason)],
+        )
+        for row in priors[priors["model"] == "effects"].itertuples()
+        if str(row.parameter).startswith(("mu_", "tau_"))
+    ]
+    return look.plain_table("Before any study: the priors", ["Parameter", "Prior", "Why"], rows)
+
+
+def _second(row: Any) -> str:
+    return f", {row.arg2:g}" if row.arg2 == row.arg2 and row.arg2 != "" else ""

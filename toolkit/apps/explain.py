@@ -1,0 +1,179 @@
+"""Where a number comes from: the formula in words, its inputs with their cited rows, and how far each moves it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+import xarray as xr
+
+from toolkit.apps.drivers import named, swings
+from toolkit.apps.figures_page import source_of
+from toolkit.apps.reading import BUDGET_YEARS
+from toolkit.report import quantities as q
+from toolkit.report import words as w
+from toolkit.report.quantities import Run
+from toolkit.schema import SAMPLE_DIMS
+
+INPUTS = 8
+AVOIDED = (
+    "Cost avoided = children reached × the change in each outcome for a child reached (from the effect, its "
+    "replication, take-up, build-up and fading) × what the outcome costs each payer × real price growth, "
+    "over the years counted."
+)
+
+
+@dataclass(frozen=True)
+class Formula:
+    """What a number is, in words and with its own figures, and the draws it is the expectation of."""
+
+    title: str
+    words: tuple[str, ...]
+    sum_up: Callable[[Run], str]
+    draws: Callable[[Run], xr.DataArray]
+    say: Callable[[float], str] = w.money
+
+
+def _social(run: Run) -> xr.DataArray:
+    return q.result(run)["npsv"].sel(account="social", drop=True)
+
+
+def _mean(array: xr.DataArray) -> float:
+    return float(array.mean())
+
+
+def _worth(run: Run) -> str:
+    avoided, cost = _mean(q.avoided(run).sel(account="social")), _mean(q.result(run)["programme_cost"])
+    return f"{w.money(avoided)} avoided − {w.money(cost)} spent = {w.money(avoided - cost)}"
+
+
+def _ratio(run: Run) -> str:
+    avoided, cost = _mean(q.avoided(run).sel(account="social")), _mean(q.result(run)["programme_cost"])
+    return f"{w.money(avoided)} avoided ÷ {w.money(cost)} spent = {w.pence(avoided / cost)} for each £1"
+
+
+def _back(run: Run) -> str:
+    chance = q.paid_back(run).sel(account="fiscal")
+    return (
+        f"the running total is nil or better in {w.percent(float(chance.isel(year=-1)))} of the draws by the last year"
+    )
+
+
+def _five(run: Run) -> xr.DataArray:
+    return q.council_cash(run).isel(year=slice(0, BUDGET_YEARS)).sum("year")
+
+
+def _cash(run: Run) -> str:
+    spent = float(q.result(run)["programme_by_year"].isel(year=slice(0, BUDGET_YEARS)).sum())
+    net = _mean(_five(run))
+    return f"{w.money(net + spent)} of cash released − {w.money(spent)} spent = {w.money(net)}"
+
+
+def _reached(run: Run) -> str:
+    option = run.scenario.option
+    each = _mean(run.tree["assumptions/draws"].to_dataset()["cost_per_family"])
+    children = w.number(_mean(_children(run)), 0)
+    return f"£{option.spend_per_child:g} a child, at {w.money(each)} a family: {children} children"
+
+
+def _children(run: Run) -> xr.DataArray:
+    return q.children(run)["reached"]
+
+
+FORMULAS = {
+    "npsv": Formula(
+        "Net present social value",
+        (
+            "Net present social value = discounted cost avoided, all accounts − discounted programme cost.",
+            AVOIDED,
+        ),
+        _worth,
+        _social,
+    ),
+    "bcr": Formula(
+        "Cost avoided by each £1",
+        ("Expected discounted cost avoided, all accounts ÷ expected discounted programme cost.", AVOIDED),
+        _ratio,
+        lambda run: q.avoided(run).sel(account="social", drop=True),
+    ),
+    "payback": Formula(
+        "When the public purse has its money back",
+        (
+            "The first year in which the running total of discounted cost avoided for public bodies, less programme "
+            "cost, is nil or better. The table shows what moves the net value to the public purse.",
+            AVOIDED,
+        ),
+        _back,
+        lambda run: q.result(run)["npsv"].sel(account="fiscal", drop=True),
+    ),
+    "cash": Formula(
+        "The council’s cash over five years",
+        (
+            "Cash released = the cost avoided for the council × the share of it that can leave a budget, in the year "
+            "in which it can. Net cash = cash released − programme spending. Real, not discounted.",
+        ),
+        _cash,
+        _five,
+    ),
+    "reached": Formula(
+        "Children reached a year",
+        (
+            "Families bought = the yearly sum ÷ the cost of helping one family. Reached = K × (1 − exp(−bought ÷ K)), "
+            "K being the eligible families: each further place is likelier to go to a family already helped.",
+            "Children = families × children per family.",
+        ),
+        _reached,
+        _children,
+        lambda x: w.number(x, 0),
+    ),
+}
+
+
+def explanation(run: Run, key: str) -> str:
+    """Return the explanation of a number as HTML."""
+    formula = FORMULAS[key]
+    found = swings(run, formula.draws(run).transpose(*SAMPLE_DIMS), INPUTS)
+    rows = [
+        (named(name), _cited(run, str(name)), formula.say(float(low)), formula.say(float(high)))
+        for name, low, high in zip(
+            found["parameter"].values, found["at_lower"].values, found["at_upper"].values, strict=True
+        )
+    ]
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{cited}</td><td class=number>{escape(low)}</td>'
+        f"<td class=number>{escape(high)}</td></tr>"
+        for name, cited, low, high in rows
+    )
+    words = "".join(f"<p>{escape(line)}</p>" for line in formula.words)
+    heads = ("Input", "Value and source", "At its low end", "At its high end")
+    head = "".join(f'<th scope="col"{" class=number" if k > 1 else ""}>{name}</th>' for k, name in enumerate(heads))
+    return (
+        f'<div class="box" role="region" aria-label="Where this comes from"><h2>{escape(formula.title)}</h2>{words}'
+        f"<p><b>Now: {escape(w.tied(formula.sum_up(run)))}.</b></p>"
+        '<div class="scroll" role="region" tabindex="0" aria-label="What moves it"><table><caption>What moves it most, '
+        f"over each input’s 90% interval</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        "</div></div>"
+    )
+
+
+def _cited(run: Run, name: str) -> str:
+    """Return an input's value and the row it comes from."""
+    kind = name.partition(": ")[0]
+    if kind == "effect":
+        return escape(f"{w.SOURCES[run.scenario.effect.source][:1].upper()}{w.SOURCES[run.scenario.effect.source][1:]}")
+    if name not in run.assumptions.index:
+        return "The outcome model, fitted to the published statistics of every area"
+    row = pd.Series(run.assumptions.loc[name])
+    unit = f"{w.figure(float(row['value']))} {row['unit']}" + (f", {row['price_year']}" if row["price_year"] else "")
+    if row["overridden"]:
+        return f'{escape(unit)} <span class="tag">your own figure</span> {escape(str(row["reason"]))}'
+    return f"{escape(unit)}: {source_of(row)}"
+
+
+BUTTONS = {
+    "npsv": "Explain net value",
+    "bcr": "Explain cost avoided",
+    "payback": "Explain payback",
+    "cash": "Explain council cash",
+    "reached": "Explain reach",
+}

@@ -1,0 +1,176 @@
+"""The page *Evidence*: every figure this run uses, where it comes from, and a way to put one's own in its place."""
+
+from html import escape
+from typing import Any
+
+import pandas as pd
+import panel_material_ui as pmui
+
+from toolkit.apps import entry, look
+from toolkit.apps.state import State
+from toolkit.report import provenance
+from toolkit.report import words as w
+from toolkit.report.quantities import Run
+from toolkit.schema import PRICE_BASE, InputError
+
+MOST_ROWS = 60
+
+
+class Evidence:
+    """The page."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.used, self.register, self.told = look.html(), look.html(), look.html(visible=False)
+        self.role = pmui.Select(label="Figure to replace", options={}, size="small", sizing_mode="stretch_width")
+        self.value = pmui.TextInput(label="Your value", value="", max_length=20, size="small", width=190)
+        self.low = pmui.TextInput(label="Low end (optional)", value="", max_length=20, size="small", width=190)
+        self.high = pmui.TextInput(label="High end (optional)", value="", max_length=20, size="small", width=190)
+        self.year = pmui.TextInput(label="Price year, if money", value=PRICE_BASE, size="small", width=190)
+        self.reason = pmui.TextInput(label="Reason, printed beside it", value="", max_length=300, size="small")
+        self.apply = pmui.Button(label="Use this figure", variant="contained", size="small")
+        self.remove = pmui.Button(label="Go back to the cited figure", variant="outlined", size="small")
+        self.search = pmui.TextInput(
+            label="Search the whole register", value="", max_length=80, size="small", width=320
+        )
+        self.paste = pmui.TextAreaInput(
+            label="Paste several: figure, value, low, high, price_year, reason", value="", rows=4,
+            max_length=entry.MOST_CHARACTERS, sizing_mode="stretch_width",
+        )  # fmt: skip
+        self.take = pmui.Button(label="Use the pasted figures", variant="outlined", size="small")
+        self.upload = pmui.FileInput(
+            label="Or load them from a CSV file", accept=".csv", max_file_size=entry.MOST_CHARACTERS, size="small",
+            variant="outlined",
+        )  # fmt: skip
+        self.take.on_click(lambda _: self._paste(str(self.paste.value or "")))
+        self.upload.param.watch(lambda event: self._upload(event.new), "value")
+        self.apply.on_click(lambda _: self._apply())
+        self.remove.on_click(lambda _: self._put(self.role.value, None))
+        self.search.param.watch(lambda _: self._find(), "value")
+        self._find()
+
+    def _apply(self) -> None:
+        named = {"value": self.value, "low": self.low, "high": self.high, "price_year": self.year}
+        given = {name: str(widget.value or "") for name, widget in (named | {"reason": self.reason}).items()}
+        try:
+            self._put(self.role.value, entry.override(given, self._units().get(str(self.role.value), "")))
+        except InputError as problem:
+            self._say([str(problem)])
+
+    def _units(self) -> dict[str, str]:
+        roles = self.state.live.register.tables["roles"]
+        return dict(zip(roles["role"].astype(str), roles["unit"].astype(str), strict=True))
+
+    def _paste(self, text: str) -> None:
+        found = entry.read(text, self._units())
+        problems = list(found.problems)
+        if found.rows and not problems:
+            try:
+                self.state.override_all(found.rows)
+                self.paste.value = ""
+            except InputError as problem:
+                problems = str(problem).splitlines()
+        self._say(problems)
+
+    def _upload(self, content: bytes | None) -> None:
+        if not content:
+            return
+        try:
+            self._paste(content.decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            self._say(["The file is no text in UTF-8. Mend: save it as CSV UTF-8, or paste the rows."])
+
+    def _put(self, role: str | None, row: dict[str, Any] | None) -> None:
+        try:
+            if role:
+                self.state.override(role, row)
+            self._say([])
+        except InputError as problem:
+            self._say(str(problem).splitlines())
+
+    def _say(self, lines: list[str]) -> None:
+        self.told.param.update(object=look.box("This figure was not used", lines, "bad", "alert"), visible=bool(lines))
+
+    def _find(self) -> None:
+        words = str(self.search.value or "").casefold().split()
+        figures = self.state.live.register.figures
+        text = (figures.index.astype(str) + " " + figures["description"].astype(str)).str.casefold()
+        kept = figures[[all(word in one for word in words) for one in text]]
+        rows = [(str(key), _cells(row)) for key, row in kept.head(MOST_ROWS).iterrows()]
+        note = f"{min(len(kept), MOST_ROWS)} of {len(kept):,} figures that match, of {len(figures):,} in the register."
+        self.register.object = _table("Register of cited figures", rows, note)
+
+    def prepare(self, run: Run) -> str:
+        """Return the figures of the run as a table."""
+        rows = []
+        for role, row in run.assumptions.iterrows():
+            tag = ' <span class="tag">your own figure</span>' if row["overridden"] else ""
+            rows.append((f"{w.label(role)}{tag and ' (yours)'}", [*_cells(row, tag)]))
+        return _table("Every figure this run uses", rows, provenance.FIGURES_NOTE)
+
+    def show(self, run: Run, prepared: str) -> None:
+        """Put a run on the page."""
+        self.used.object = prepared
+        roles = {w.label(role): str(role) for role in run.assumptions.index}
+        if self.role.options != roles:
+            self.role.param.update(options=roles, value=next(iter(roles.values())))
+
+    def view(self) -> Any:
+        """Return the page."""
+        fields = pmui.FlexBox(self.value, self.low, self.high, self.year, gap="4px")
+        return pmui.Column(
+            look.html("<h1>What does it all rest on?</h1>"),
+            look.html("<h2>Use a figure of your own</h2><p class=hint>It is flagged wherever it is used.</p>"),
+            self.role, fields, self.reason, pmui.FlexBox(self.apply, self.remove, gap="4px"), self.paste,
+            pmui.FlexBox(self.take, self.upload, gap="4px", align_items="center"),
+            self.told,
+            look.html("<h2>The figures of this run</h2>"), self.used,
+            look.html("<h2>The whole register</h2>"), self.search, self.register,
+            sizing_mode="stretch_width",
+        )  # fmt: skip
+
+
+def _cells(row: pd.Series, tag: str = "") -> list[str]:
+    """Return a figure's cells as HTML."""
+    interval = ""
+    if pd.notna(row["low"]) and pd.notna(row["high"]):
+        level = "" if pd.isna(row["interval_level"]) else f" ({float(row['interval_level']):.0%})"
+        interval = f"{w.figure(float(row['low']))} to {w.figure(float(row['high']))}{level}"
+    elif "coefficient_of_variation" in row and pd.notna(row["coefficient_of_variation"]):
+        interval = f"graded ±{float(row['coefficient_of_variation']):.0%}"
+    reason = f"<br><b>Reason:</b> {escape(_text(row['reason']))}" if tag else ""
+    return [
+        escape(_text(row["description"])) + tag + reason,
+        escape(w.figure(float(row["value"]))),
+        escape(interval),
+        escape(_text(row["unit"])),
+        escape(_text(row["price_year"])),
+        escape(_text(row["confidence"])),
+        source_of(row),
+    ]
+
+
+def source_of(row: pd.Series) -> str:
+    """Return a figure's source, linked where it has an address, and where in it, as HTML."""
+    link, source = str(row.get("url", "") or ""), escape(_text(row["source"]))
+    if link.startswith(("https://", "http://")):
+        source = f'<a href="{escape(link, quote=True)}" rel="noreferrer noopener" target="_blank">{source}</a>'
+    locator = escape(_text(row["locator"]))
+    return f"{source}, {locator}" if locator else source
+
+
+def _text(value: Any) -> str:
+    return "" if pd.isna(value) else str(value)
+
+
+def _table(caption: str, rows: list[tuple[str, list[str]]], note: str) -> str:
+    heads = ("Figure", "What it is", "Value", "Interval", "Unit", "Price year", "Grade", "Source")
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+        for name, cells in rows
+    )
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{caption}"><table><caption>{caption}</caption>'
+        f'<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div><p class="hint">{escape(note)}</p>'
+    )

@@ -1,0 +1,101 @@
+"""The page *Model health*: whether the fit passed its checks, how it forecast, and what exactly this run is."""
+
+import json
+from html import escape
+from typing import Any
+
+import pandas as pd
+import panel_material_ui as pmui
+
+from toolkit import evidence
+from toolkit.apps import look
+from toolkit.apps.state import State
+from toolkit.report import provenance
+from toolkit.report import quantities as q
+from toolkit.report import words as w
+from toolkit.report.html import shown
+from toolkit.report.quantities import Run
+
+REFERENCE = {  # table: question, the rows shown, the columns shown
+    "reference/predictive_checks": (
+        "Does the model look like the data?",
+        "size == 'all'",
+        {"indicator": "Indicator", "check": "Check", "value": "Value", "expected_low": "Expected from",
+         "expected_high": "Expected to", "passed": "Result"},
+    ),
+    "reference/backtest": (
+        "Fitted to 2022, how well did it forecast the years after?",
+        "part == 'all'",
+        {"indicator": "Indicator", "forecast": "Forecast", "cells": "Cells", "crps": "Error (CRPS)",
+         "coverage_90": "Within 90% interval", "model_ratio": "Model’s error over its", "model_is": "The model is"},
+    ),
+    "reference/calibration_small_models": (
+        "Do the models of effects and unit costs recover what they are given?",
+        "model != ''",
+        {"parameter": "Parameter", "pool": "Pool", "coverage_50": "Within 50% interval",
+         "coverage_90": "Within 90% interval", "p_value": "p", "passed": "Result"},
+    ),
+}  # fmt: skip
+
+
+class Health:
+    """The page."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.status, self.card, self.record = look.html(), look.html(), look.html()
+        self.reference = look.html("".join(_reference(name, *how) for name, how in REFERENCE.items()))
+
+    def prepare(self, run: Run) -> None:
+        """Need nothing besides the run."""
+
+    def show(self, run: Run, prepared: None) -> None:
+        """Put a run on the page."""
+        failed = int((~run.report_card["passed"].astype(bool)).sum())
+        said = f"All {len(run.report_card)} checks of the fitted model passed."
+        if failed:
+            said = f"{failed} of {len(run.report_card)} checks failed: treat every number here with care."
+        self.status.object = look.box("The fitted model", [said], "bad" if failed else "")
+        level = q.level(run)
+        self.card.object = look.table(shown(provenance.checks(run), level=level))
+        self.record.object = self._record(run)
+
+    def _record(self, run: Run) -> str:
+        attrs, scenario = run.tree.attrs, self.state.scenario
+        rows = {
+            "Scenario": scenario.name,
+            "Scenario hash": scenario.hash,
+            "Seed": str(scenario.seed),
+            "Draws": f"{scenario.draws * scenario.chains:,}",
+            "Areas": w.listed(q.area_names(run)[:3]) + (" and more" if len(q.area_names(run)) > 3 else ""),
+            "Figures of your own": str(len(scenario.overrides)),
+        }
+        rows |= {f"Version of {name}": str(version) for name, version in json.loads(attrs["versions"]).items()}
+        sums = json.loads(attrs["data_checksums"])
+        first = look.plain_table("This run", ["What", "Value"], [(name, [value]) for name, value in rows.items()])
+        note = f"Each of the {len(sums)} data files matched this checksum when the site started."
+        body = [(name, [value[:16] + "…"]) for name, value in sums.items()]
+        return first + look.plain_table("The data", ["File", "SHA-256"], body, note)
+
+    def view(self) -> Any:
+        """Return the page."""
+        return pmui.Column(
+            look.html("<h1>Can the model be trusted?</h1>"), self.status,
+            look.html("<h2>Checks of the fit</h2>"), self.card, self.reference,
+            look.html("<h2>What run this is</h2>"), self.record, sizing_mode="stretch_width",
+        )  # fmt: skip
+
+
+def _reference(name: str, title: str, chosen: str, columns: dict[str, str]) -> str:
+    table = evidence.load_table(name).query(chosen)[list(columns)]
+    if "passed" in table:
+        table = table.assign(passed=[("FAILED", "passed")[int(value)] for value in table["passed"]])
+    rows = [(w.label(row[0]), [_said(value) for value in row[1:]]) for row in table.itertuples(index=False)]
+    note = "Made once by the command (outcomes check, outcomes evidence calibrate) and kept with the data."
+    return f"<h2>{escape(title)}</h2>" + look.plain_table(title, list(columns.values()), rows, note)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, float):
+        return "–" if pd.isna(value) else w.figure(float(f"{value:.4g}"))
+    return "" if pd.isna(value) else str(value).replace("_", " ")

@@ -1,0 +1,126 @@
+"""How the pages look: one theme, one style sheet, and the small pieces of HTML they are made of."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+import panel as pn
+
+from toolkit.report.html import Shown
+from toolkit.report.words import tied
+
+THEME = {
+    "palette": {
+        "primary": {"main": "#1d70b8", "dark": "#003078"},
+        "text": {"primary": "#0b0c0c", "secondary": "#3d4347"},
+        "success": {"main": "#00703c"},
+        "error": {"main": "#d4351c"},
+    },
+    "typography": {"fontFamily": "Arial, Helvetica, sans-serif", "button": {"textTransform": "none"}},
+    "shape": {"borderRadius": 0},
+    "components": {
+        "MuiButtonBase": {
+            "defaultProps": {"disableRipple": True},
+            "styleOverrides": {
+                "root": {"&.Mui-focusVisible": {"outline": "3px solid #0b0c0c", "boxShadow": "0 0 0 6px #ffdd00"}}
+            },
+        },
+        "MuiSlider": {
+            "styleOverrides": {
+                "thumb": {"&.Mui-focusVisible": {"outline": "3px solid #0b0c0c", "boxShadow": "0 0 0 6px #ffdd00"}}
+            }
+        },
+        "MuiAppBar": {
+            "styleOverrides": {
+                "root": {
+                    "boxShadow": "none",
+                    "borderBottom": "8px solid #1d70b8",
+                    "backgroundColor": "#0b0c0c !important",
+                    "color": "#ffffff !important",
+                }
+            }
+        },
+    },
+}
+STYLE = """
+:host { font: 400 16px/1.45 Arial, Helvetica, sans-serif; color: #0b0c0c; }
+h1 { font-size: 32px; line-height: 1.15; margin: 4px 0 10px; }
+h2 { font-size: 21px; line-height: 1.25; margin: 4px 0; }
+h3 { font-size: 17px; margin: 10px 0 4px; }
+p { margin: 4px 0 8px; max-width: 46em; }
+.lead { font-size: 21px; line-height: 1.4; max-width: 44em; }
+.hint { color: #3d4347; font-size: 15px; }
+.tile { border-left: 5px solid #1d70b8; padding: 2px 0 2px 12px; }
+.tile.minus { border-color: #b0520f; }
+.tile .name { font-size: 15px; }
+.tile .value { font-size: 27px; font-weight: 700; line-height: 1.25; }
+.tile .beside { font-size: 14px; color: #3d4347; }
+.box { border: 3px solid #1d70b8; padding: 10px 14px; margin: 6px 0; max-width: 60em; }
+.box.warn { border-color: #b0520f; } .box.bad { border-color: #d4351c; }
+.box h2 { margin-top: 0; }
+ul { margin: 4px 0; padding-left: 20px; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 15px; margin: 4px 0 8px; min-width: 60%; }
+caption { text-align: left; font-weight: 700; padding: 4px 0; }
+th, td { border-bottom: 1px solid #b1b4b6; padding: 5px 14px 5px 0; text-align: left; vertical-align: top; }
+th { font-weight: 700; } tbody th { font-weight: 400; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+.tag { border: 1px solid #b0520f; color: #7a3a0a; padding: 0 6px; font-size: 13px; font-weight: 700; }
+a { color: #1d70b8; } a:focus-visible { outline: 3px solid #0b0c0c; background: #ffdd00; }
+.white { color: #ffffff; font-size: 16px; white-space: nowrap; }
+"""
+
+
+def html(content: str = "", **given: Any) -> pn.pane.HTML:
+    """Return a pane of HTML in the house style; what comes from outside must be escaped before."""
+    options = {"sizing_mode": "stretch_width", "margin": (2, 0)} | given
+    return pn.pane.HTML(content, stylesheets=[STYLE], sanitize_html=False, **options)
+
+
+def tile(name: str, value: str, beside: str, sign: int = 0) -> str:
+    """Return a headline number, its name above and its sureness below."""
+    kind = " minus" if sign < 0 else ""
+    return (
+        f'<div class="tile{kind}"><div class="name">{escape(name)}</div><div class="value">{escape(tied(value))}</div>'
+        f'<div class="beside">{escape(tied(beside))}</div></div>'
+    )
+
+
+def box(title: str, lines: Sequence[str], kind: str = "", role: str = "") -> str:
+    """Return a framed message; ``role`` "alert" has it read out."""
+    if not lines:
+        return ""
+    said = f" role={role}" if role else ""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<div class="box {kind}"{said}><h2>{escape(title)}</h2><ul>{items}</ul></div>'
+
+
+def table(shown: Shown, *, caption: str | None = None) -> str:
+    """Return a report's table as HTML."""
+    head = "".join(_cell("th", cell.text, cell.numeric, ' scope="col"') for cell in shown.headings)
+    rows = ((name, [(cell.text, cell.numeric) for cell in cells]) for name, cells in shown.rows)
+    return _table(caption or shown.title, head, rows, shown.note)
+
+
+def plain_table(
+    caption: str, headings: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], note: str = ""
+) -> str:
+    """Return a table of ready text, all but its first column set to the right."""
+    head = "".join(_cell("th", text, place > 0, ' scope="col"') for place, text in enumerate(headings))
+    return _table(caption, head, ((name, [(text, True) for text in cells]) for name, cells in rows), note)
+
+
+def _table(caption: str, head: str, rows: Iterable[tuple[str, Sequence[tuple[str, bool]]]], note: str) -> str:
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>{"".join(_cell("td", text, number) for text, number in cells)}</tr>'
+        for name, cells in rows
+    )
+    foot = f'<p class="hint">{escape(note)}</p>' if note else ""
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}"><table>'
+        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{foot}"
+    )
+
+
+def _cell(tag: str, text: str, numeric: bool, more: str = "") -> str:
+    return f"<{tag}{more}{' class=number' if numeric else ''}>{escape(tied(text))}</{tag}>"

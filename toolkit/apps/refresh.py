@@ -1,0 +1,103 @@
+"""Work off the page's thread: moves are coalesced, the page stays free, and a slow one shows that it is busy."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import panel as pn
+from bokeh.document import without_document_lock
+
+LOG = logging.getLogger("toolkit.apps")
+BUSY_AFTER = 0.3  # seconds
+WORKERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="pricing")
+
+
+class Overtaken(Exception):
+    """Raised inside work that a later move has overtaken, or that the visitor stopped."""
+
+
+class Refresher:
+    """Does the latest work asked for, never two of a visitor's at once, and none that a later move has overtaken."""
+
+    def __init__(
+        self,
+        work: Callable[[], Any],
+        done: Callable[[Any], None],
+        busy: Callable[[str | None], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._work, self._done, self._busy, self._failed = work, done, busy, failed
+        self._wanted = self._running = self._stopped = False
+        self._stage = ""
+
+    def soon(self) -> None:
+        """Work once the page has taken all the moves that are waiting; at once where there is no server."""
+        doc = pn.state.curdoc
+        if doc is None or doc.session_context is None:
+            self._now()
+            return
+        self._wanted = True
+        if not self._running:
+            self._running = True
+
+            @without_document_lock
+            async def go() -> None:
+                await self._loop(doc)
+
+            doc.add_next_tick_callback(go)
+
+    def stop(self) -> None:
+        """Give up the work in hand."""
+        self._stopped = True
+
+    def progress(self, stage: str, share: float) -> None:
+        """Take note of how far the work is, and end it if nobody waits for it any more."""
+        self._stage = f"{stage}, {share:.0%}" if share else stage
+        if self._wanted or self._stopped:
+            raise Overtaken
+
+    def _now(self) -> None:
+        try:
+            found = self._work()
+        except Exception as problem:
+            self._failed(problem)
+        else:
+            self._done(found)
+
+    async def _loop(self, doc: Any) -> None:
+        while self._wanted:
+            self._wanted = self._stopped = False
+            self._stage = ""
+            task = asyncio.get_running_loop().run_in_executor(WORKERS, self._work)
+            shown = False
+            while not (await asyncio.wait({task}, timeout=BUSY_AFTER))[0]:
+                shown = True
+                _next(doc, partial(self._busy, self._stage))
+            try:
+                found = await task
+            except Overtaken as problem:
+                if not self._wanted:
+                    _next(doc, partial(self._failed, problem))
+            except Exception as problem:
+                _next(doc, partial(self._failed, problem))
+            else:
+                _next(doc, partial(self._done, found))
+            if shown:
+                _next(doc, partial(self._busy, None))
+        self._running = False
+
+
+def _next(doc: Any, told: Callable[[], None]) -> None:
+    if doc.session_context is not None and not getattr(doc.session_context, "destroyed", False):
+        doc.add_next_tick_callback(told)
+
+
+def incident(problem: BaseException, where: str) -> str:
+    """Write a failure down under a number of its own and return the number."""
+    number = secrets.token_hex(4)
+    LOG.error("incident %s in %s", number, where, exc_info=problem)
+    return number

@@ -1,0 +1,123 @@
+"""Serving the site: one process, loopback unless told otherwise, nothing fetched from elsewhere.
+
+The server never runs or unpickles what a visitor sends: an address and a scenario file are read as text,
+key by key. Uploads and messages have a largest size, idle sessions end, and there are only so many at once.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import panel as pn
+
+from toolkit.apps import look
+from toolkit.apps.live import Live
+from toolkit.apps.shell import site
+from toolkit.schema import InputError
+
+STATIC = Path(__file__).resolve().parent / "static"
+SECRET = "OUTCOMES_COOKIE_SECRET"
+SHORTEST_SECRET, SHORTEST_PASSWORD = 32, 10
+LARGEST_MESSAGE = 4_000_000  # bytes
+IDLE_SESSION_ENDS = 15 * 60 * 1000  # milliseconds after the browser has gone
+MOST_SESSIONS = 60
+
+
+def settings(
+    *,
+    port: int = 5006,
+    address: str = "127.0.0.1",
+    allow_origin: Sequence[str] = (),
+    prefix: str = "",
+    auth: Path | None = None,
+) -> dict[str, Any]:
+    """Return what the server is started with.
+
+    Parameters
+    ----------
+    port, address
+        Where it listens; 127.0.0.1 is this machine only.
+    allow_origin
+        Host names, with ports where they have one, whose pages may talk to it; needed behind a proxy.
+    prefix
+        Path that a reverse proxy serves the site under, such as "/outcomes".
+    auth
+        JSON file of user names and passwords. The signing secret comes from the environment.
+
+    Raises
+    ------
+    InputError
+        An address open to others without sign-in, a weak or missing secret, an unusable file of users.
+    """
+    if address not in ("127.0.0.1", "localhost", "::1") and auth is None:
+        raise InputError(
+            f"address {address}: others could reach the site without signing in. Mend: add --auth users.json, or keep "
+            "127.0.0.1 behind a proxy that signs people in."
+        )
+    found: dict[str, Any] = {
+        "port": port,
+        "address": address,
+        "websocket_origin": list(allow_origin) or [f"{name}:{port}" for name in ("127.0.0.1", "localhost")],
+        "prefix": prefix.rstrip("/"),
+        "show": False,
+        "title": "Cost of outcomes",
+        "static_dirs": {"assets": str(STATIC)},
+        "websocket_max_message_size": LARGEST_MESSAGE,
+        "unused_session_lifetime_milliseconds": IDLE_SESSION_ENDS,
+        "check_unused_sessions_milliseconds": 60_000,
+    }
+    if auth is not None:
+        found |= {"basic_auth": str(_users(auth)), "cookie_secret": _secret()}
+    return found
+
+
+def _users(path: Path) -> Path:
+    try:
+        users = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise InputError(f'{path}: not readable as users ({problem}). Mend: write {{"name": "password"}}.') from None
+    if not isinstance(users, dict) or not users or not all(isinstance(word, str) for word in users.values()):
+        raise InputError(f'{path}: not a mapping of names to passwords. Mend: write {{"name": "password"}}.')
+    weak = [name for name, word in users.items() if len(word) < SHORTEST_PASSWORD]
+    if weak:
+        raise InputError(f"{path}: {weak[0]} has a password under {SHORTEST_PASSWORD} characters. Mend: lengthen it.")
+    return path
+
+
+def _secret() -> str:
+    secret = os.environ.get(SECRET, "")
+    if len(secret) < SHORTEST_SECRET:
+        raise InputError(
+            f"{SECRET}: signing in needs a secret of {SHORTEST_SECRET} characters or more in the environment. "
+            'Mend: export it, for example from python -c "import secrets; print(secrets.token_hex(32))".'
+        )
+    return secret
+
+
+def serve(live: Live, *, threaded: bool = False, **given: Any) -> Any:
+    """Serve the site until it is stopped, or beside the caller; ``given`` as for :func:`settings`."""
+    chosen = settings(**given)
+    pn.extension(js_files={"outcomes": "assets/access.js"})
+    door = Door(live)
+    return pn.serve({"": door.enter}, threaded=threaded, **chosen)
+
+
+class Door:
+    """Lets visitors in while there is room."""
+
+    def __init__(self, live: Live, *, most: int = MOST_SESSIONS) -> None:
+        self.live, self.most = live, most
+        self._inside: set[int] = set()
+
+    def enter(self) -> Any:
+        """Return a visitor's page, or, when the server is full, a page that says so."""
+        doc = pn.state.curdoc
+        if len(self._inside) >= self.most:
+            said = [f"{self.most} people are using this site already. Try again in a few minutes."]
+            return look.html(look.box("The site is full", said, "warn", "alert"))
+        if doc is not None:
+            self._inside.add(id(doc))
+            doc.on_session_destroyed(lambda _: self._inside.discard(id(doc)))
+        return site(self.live)

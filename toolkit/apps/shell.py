@@ -1,0 +1,199 @@
+"""The site's frame: header, controls, pages, messages; one visitor's session, built anew for each."""
+
+from functools import partial
+from typing import Any, Protocol
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.util.parameters import edit_readonly
+from panel_material_ui.template.base import Page
+
+from toolkit.apps import look
+from toolkit.apps.compare import Compare
+from toolkit.apps.controls import Panel
+from toolkit.apps.costs import Costs
+from toolkit.apps.drivers import Drivers
+from toolkit.apps.figures_page import Evidence
+from toolkit.apps.files_page import Files
+from toolkit.apps.health import Health
+from toolkit.apps.invest import Invest
+from toolkit.apps.live import Live
+from toolkit.apps.refresh import Overtaken, Refresher, incident
+from toolkit.apps.state import State
+from toolkit.apps.toolbar import Toolbar
+from toolkit.report import words as w
+from toolkit.report.quantities import Run
+from toolkit.schema import InputError
+
+
+class View(Protocol):
+    """What a page offers the frame."""
+
+    def prepare(self, run: Run) -> Any:
+        """Reduce a run to what the page shows, away from the page's thread."""
+
+    def show(self, run: Run, prepared: Any) -> None:
+        """Put a run on the page."""
+
+    def view(self) -> Any:
+        """Return the page."""
+
+
+ADDRESS_AFTER = 400  # milliseconds
+Found = tuple[str, Run, Any, Exception | None]
+PAGES: dict[str, Any] = {
+    "Invest to save": Invest,
+    "Cost of poor outcomes": Costs,
+    "What drives it": Drivers,
+    "Compare": Compare,
+    "Evidence": Evidence,
+    "Model health": Health,
+    "Take away": Files,
+}
+
+
+class Site:
+    """One visitor's session."""
+
+    def __init__(self, live: Live, *, query: str = "") -> None:
+        self.live, self.state = live, State(live)
+        self.state.read_address(query)
+        self.panel = Panel(self.state)
+        self.latest: Run | None = None
+        self.shown: dict[str, bool] = {}
+        self.pages: dict[str, View] = {}
+        self.holders = {name: pmui.Column(sizing_mode="stretch_width") for name in PAGES}
+        self.messages, self.notes = look.html(visible=False), look.html(visible=False)
+        self.busy = look.html('<p class="white" role="status"></p>', sizing_mode=None)
+        self.halt = pmui.Button(label="Stop", size="small", variant="contained", visible=False, margin=(0, 12))
+        self.halt.on_click(lambda _: self.refresher.stop())
+        self.toolbar = Toolbar(self.state)
+        self._address_waiting = False
+        self.tabs = pmui.Tabs(*self.holders.items(), sizing_mode="stretch_width")
+        self.refresher = Refresher(self._price, self._show, self._show_busy, self._failed)
+        self.state.watch(self._changed)
+        self.tabs.active = list(PAGES).index(self.state.page) if self.state.page in PAGES else 0
+        self.tabs.param.watch(lambda _: self._open(), "active")
+        self._tell()
+        self.refresher.soon()
+
+    # Work ----------------------------------------------------------------------------------------
+
+    def _price(self) -> Found:
+        scenario, areas, name = self.state.scenario, self.state.areas, self.current
+        run = self.live.run(scenario, areas, self.refresher.progress)
+        try:
+            if name not in self.pages:
+                self.pages[name] = PAGES[name](self.state)
+            return name, run, self.pages[name].prepare(run), None
+        except InputError:
+            raise
+        except Exception as problem:
+            return name, run, None, problem
+
+    def _show(self, found: Found) -> None:
+        """Put a run on the open page; a page that fails says so and leaves the others alone."""
+        name, run, prepared, problem = found
+        self.latest = run
+        try:
+            if problem is not None:
+                raise problem
+            with pn.io.hold():
+                self.pages[name].show(run, prepared)
+                if not self.shown.get(name):
+                    self.holders[name][:] = [self.pages[name].view()]
+                    self.shown[name] = True
+        except Exception as failure:
+            number = incident(failure, name)
+            self.pages.pop(name, None)
+            self.shown[name] = False
+            text = f"This page met a problem and cannot be shown. Give this number when you report it: {number}."
+            self.holders[name][:] = [look.html(look.box("Something went wrong", [text], "bad", "alert"))]
+
+    @property
+    def current(self) -> str:
+        """The name of the open page."""
+        return list(PAGES)[self.tabs.active]
+
+    def _open(self) -> None:
+        self.state.page = self.current if self.tabs.active else ""
+        self._write_address()
+        self.refresher.soon()
+
+    def _changed(self) -> None:
+        self._tell()
+        self.refresher.soon()
+
+    def _tell(self) -> None:
+        state = self.state
+        _say(self.messages, look.box("Some of this could not be used", state.messages, "bad", "alert"))
+        _say(self.notes, look.box("Figures of your own are in use", self._own(), "warn"))
+        self.toolbar.show()
+        self._write_address()
+
+    def _own(self) -> list[str]:
+        rows = self.state.scenario.overrides.items()
+        return [f"{w.label(key)}: {w.figure(row.value)}. Reason: {row.reason}" for key, row in rows]
+
+    def _write_address(self) -> None:
+        """Write the scenario into the address, once the moves have come to rest."""
+        doc, location = pn.state.curdoc, pn.state.location
+        if doc is None or doc.session_context is None or location is None:
+            return
+        if not self._address_waiting:
+            self._address_waiting = True
+            doc.add_timeout_callback(partial(self._address_now, location), ADDRESS_AFTER)
+
+    def _address_now(self, location: Any) -> None:
+        self._address_waiting = False
+        if location.search != self.state.address:
+            location.search = self.state.address
+
+    def _failed(self, problem: Exception) -> None:
+        if isinstance(problem, Overtaken):
+            said = ["The numbers on the page are those of the scenario before. Undo, or change something, to go on."]
+            box = look.box("Stopped", said, "warn", "alert")
+        elif isinstance(problem, InputError):
+            box = look.box("This could not be worked out", str(problem).splitlines(), "bad", "alert")
+        else:
+            number = incident(problem, "pricing")
+            text = f"The numbers could not be worked out. Give this number when you report it: {number}."
+            box = look.box("Something went wrong", [text], "bad", "alert")
+        _say(self.messages, box)
+
+    def _show_busy(self, stage: str | None) -> None:
+        said = "" if stage is None else f"Working out the numbers… {stage}"
+        self.busy.object = f'<p class="white" role="status">{said}</p>'
+        self.halt.visible = stage is not None
+
+    # Frame ---------------------------------------------------------------------------------------
+
+    def view(self) -> Any:
+        """Return the whole page."""
+        page = Page(
+            title="Cost of outcomes", sidebar=[self.panel.view()], main=[self.main()], sidebar_width=330,
+            sidebar_resizable=False, theme_toggle=False, busy_indicator=None, theme_config=look.THEME,
+        )  # fmt: skip
+        with edit_readonly(page):  # the page would follow every other visitor's work
+            page.busy = False
+        return page
+
+    def main(self) -> Any:
+        """Return the part beside the controls."""
+        return pmui.Column(
+            self.messages, self.notes, self.toolbar.view(), self.tabs, sizing_mode="stretch_width", margin=(0, 16),
+        )  # fmt: skip
+
+
+def _say(pane: Any, content: str) -> None:
+    pane.param.update(object=content, visible=bool(content))
+
+
+def site(live: Live) -> Any:
+    """Return a visitor's page; what goes wrong while it is made is said on it."""
+    query = pn.state.location.search if pn.state.location else ""
+    try:
+        return Site(live, query=query or "").view()
+    except Exception as problem:
+        text = f"The page could not be made. Give this number when you report it: {incident(problem, 'the site')}."
+        return look.html(look.box("Something went wrong", [text], "bad", "alert"))

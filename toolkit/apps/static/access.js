@@ -1,0 +1,23 @@
+// What the page library leaves unnamed for those who cannot see it, and a phone's first view.
+(() => {
+  const each = (root, selector, told, depth = 0) => {
+    root.querySelectorAll(selector).forEach(told);
+    if (depth < 6) for (const node of root.querySelectorAll("*")) if (node.shadowRoot) each(node.shadowRoot, selector, told, depth + 1);
+  };
+  let closed = window.innerWidth >= 600; // on a phone the answer comes first, and the controls on request
+  const mend = () => {
+    document.documentElement.lang = "en-GB";
+    each(document, '[role="progressbar"]:not([aria-label])', (bar) => bar.setAttribute("aria-label", "Working"));
+    each(document, "h5", (spacer) => { if (!spacer.textContent.trim()) spacer.setAttribute("aria-hidden", "true"); });
+    if (!closed) each(document, ".MuiBackdrop-root", (shade) => { closed = true; shade.click(); });
+  };
+  let waiting = false;
+  new MutationObserver(() => {
+    if (waiting) return;
+    waiting = true;
+    setTimeout(() => { waiting = false; mend(); }, 300);
+  }).observe(document.documentElement, { childList: true, subtree: true });
+  let looks = 0;
+  const timer = setInterval(() => { mend(); if (++looks > 40) clearInterval(timer); }, 250);
+  addEventListener("click", () => setTimeout(mend, 600));
+})();

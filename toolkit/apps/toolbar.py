@@ -1,0 +1,67 @@
+"""Undo, redo, reset, and the scenario as a file: the same YAML that the command takes."""
+
+import io
+from typing import Any
+
+import panel_material_ui as pmui
+
+from toolkit.apps import look
+from toolkit.apps.state import LARGEST_FILE, State
+from toolkit.schema import InputError
+
+
+class Toolbar:
+    """The buttons above every page."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.undo = _button("Undo", lambda: state.undo())
+        self.redo = _button("Redo", lambda: state.redo())
+        self.reset = _button("Reset to the evidence", lambda: state.reset())
+        self.save = pmui.FileDownload(
+            callback=self._file,
+            filename="scenario.yaml",
+            label="Save scenario",
+            variant="outlined",
+            size="small",
+            margin=0,
+        )
+        self.open = pmui.FileInput(
+            label="Load scenario", accept=".yaml,.yml", max_file_size=LARGEST_FILE, variant="outlined",
+            size="small", margin=0,
+        )  # fmt: skip
+        self.open.param.watch(self._load, "value")
+        self.told = look.html(visible=False)
+
+    def _file(self) -> io.BytesIO:
+        self.save.filename = f"{self.state.scenario.name}.yaml"
+        return io.BytesIO(self.state.file().encode())
+
+    def _load(self, event: Any) -> None:
+        if not event.new:
+            return
+        said = ""
+        try:
+            self.state.load(event.new)
+        except InputError as problem:
+            said = look.box("The scenario file was not used", str(problem).splitlines(), "bad", "alert")
+        self.told.param.update(object=said, visible=bool(said))
+
+    def show(self) -> None:
+        """Show which buttons can be pressed."""
+        self.undo.disabled, self.redo.disabled = not self.state.can_undo, not self.state.can_redo
+        self.reset.disabled = not self.state.changed
+
+    def view(self) -> Any:
+        """Return the buttons."""
+        buttons = (self.undo, self.redo, self.reset, self.save, self.open)
+        return pmui.Column(
+            pmui.FlexBox(*buttons, gap="6px", align_items="center"),
+            self.told,
+            sizing_mode="stretch_width",
+            margin=(10, 0, 0, 0),
+        )
+
+
+def _button(name: str, pressed: Any) -> Any:
+    return pmui.Button(label=name, variant="outlined", size="small", margin=0, on_click=lambda _: pressed())
