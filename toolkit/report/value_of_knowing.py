@@ -56,12 +56,13 @@ def parameters(run: Run) -> xr.Dataset:
     -------
     xr.Dataset, variables (chain, draw)
         Roles of the cited figures that vary; ``effect: outcome`` for the scenario's source at a new site;
-        ``rate: indicator``, the base year's rate, averaged over the chosen areas.
+        ``rate: indicator``, the base year's rate, averaged over the chosen areas. Of England's fitted pathway only
+        the figures that are summed up in one.
     """
     figures = q.drawn(run)
     effects = run.tree["effects"].to_dataset()["new_site_effect"].sel(source=run.scenario.effect.source, drop=True)
     rates = run.tree["posterior"].to_dataset()["baseline_rate"].mean("area").reset_coords(drop=True)
-    drawn = {str(name): variable for name, variable in figures.data_vars.items()}
+    drawn = {str(name): one for name, one in figures.data_vars.items() if set(one.dims) == set(SAMPLE_DIMS)}
     drawn |= {f"{EFFECT}: {one}": effects.sel(outcome=one, drop=True) for one in effects["outcome"].values}
     drawn |= {f"{RATE}: {one}": rates.sel(indicator=one, drop=True) for one in rates["indicator"].values}
     varying = {name: one for name, one in drawn.items() if float(one.max() - one.min()) > 1e-9 * float(abs(one).max())}
@@ -163,7 +164,7 @@ def _trial(run: Run, measured: list[str], per_arm: int) -> study_designs.Design:
     """Return a trial that reports a log risk ratio for each event it counts within a year."""
     lives, reached = run.tree["lives"].to_dataset(), run.tree["lives"]["children_reached"].sum("area")
     entries = lives["lives"].sel(option=BUSINESS_AS_USUAL, quantity="care_entries", year=0)
-    again = q.drawn(run)["rereferral_first_year"]
+    again = -np.expm1(-q.drawn(run)["pathway"].sel(parameter="rereferral_first"))  # from a hazard
     usual = {
         f"{EFFECT}: care": float((entries / abs(reached)).mean()),
         f"{EFFECT}: repeat_referrals": float(again.mean()),

@@ -140,8 +140,10 @@ def make_run(register):
         tree = xr.DataTree.from_dict(
             {
                 "assumptions/figures": assumptions.astype(str).to_xarray(),
-                "assumptions/draws": evidence.sample(
-                    assumptions, like=costs, seed=scenario.seed, price_base=scenario.price_base
+                "assumptions/draws": evidence.with_pathway(
+                    evidence.sample(assumptions, like=costs, seed=scenario.seed, price_base=scenario.price_base),
+                    register,
+                    seed=scenario.seed,
                 ),
                 "posterior": xr.Dataset({"spend_within": kids.isel(area=0, drop=True), "baseline_rate": rates}),
                 "effects": xr.Dataset(
