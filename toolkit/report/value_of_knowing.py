@@ -15,7 +15,7 @@ from toolkit.report.tables import Table, plain
 from toolkit.report.words import inside, money, number
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
 
-EFFECT, RATE = "effect", "rate"
+EFFECT, RATE, PATHWAY = "effect", "rate", "pathway"
 FEWEST = 5  # sets listed even if they are worth nothing
 GROUPS = ("all effects", "all unit costs", "all local rates", "all other figures")
 
@@ -56,12 +56,15 @@ def parameters(run: Run) -> xr.Dataset:
     -------
     xr.Dataset, variables (chain, draw)
         Roles of the cited figures that vary; ``effect: outcome`` for the scenario's source at a new site;
-        ``rate: indicator``, the base year's rate, averaged over the chosen areas.
+        ``rate: indicator``, the base year's rate, averaged over the chosen areas; ``pathway: parameter``, England's
+        fitted pathway.
     """
     figures = q.drawn(run)
     effects = run.tree["effects"].to_dataset()["new_site_effect"].sel(source=run.scenario.effect.source, drop=True)
     rates = run.tree["posterior"].to_dataset()["baseline_rate"].mean("area").reset_coords(drop=True)
-    drawn = {str(name): variable for name, variable in figures.data_vars.items()}
+    drawn = {str(name): one for name, one in figures.data_vars.items() if set(one.dims) == set(SAMPLE_DIMS)}
+    fitted = figures[PATHWAY] if PATHWAY in figures else figures[[]].to_dataarray("parameter")
+    drawn |= {f"{PATHWAY}: {one}": fitted.sel(parameter=one, drop=True) for one in fitted["parameter"].values}
     drawn |= {f"{EFFECT}: {one}": effects.sel(outcome=one, drop=True) for one in effects["outcome"].values}
     drawn |= {f"{RATE}: {one}": rates.sel(indicator=one, drop=True) for one in rates["indicator"].values}
     varying = {name: one for name, one in drawn.items() if float(one.max() - one.min()) > 1e-9 * float(abs(one).max())}
@@ -213,6 +216,8 @@ def knowing_table(information: xr.Dataset, *, at: str, names: Mapping[str, str] 
 def parameter_name(name: str) -> str:
     """Return what a reader calls a parameter: "effect: care" is "the effect on care"."""
     kind, _, thing = name.partition(": ")
+    if kind == PATHWAY and thing:
+        return f"the fitted pathway: {inside(thing)}"
     if kind in (EFFECT, RATE) and thing:
         return f"the effect on {inside(thing)}" if kind == EFFECT else f"the local rate of {inside(thing)}"
     if name in GROUPS:
