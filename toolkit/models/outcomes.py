@@ -35,6 +35,10 @@ from toolkit.models.priors import load_priors, prior, setting, unnamed_prior
 from toolkit.models.rates import complete, spread_of, walk_covariance
 from toolkit.schema import INDICATORS
 
+# Almost all of the dimensions, some ten thousand, are nearly independent and standard normal. The best acceptance of
+# such falls to 0.65 as their number grows (Beskos et al. 2013, doi:10.3150/12-BEJ414), and longer steps also end a
+# trajectory sooner: at 0.8 twice the steps swing round to the other side, which helps means and hinders spreads.
+TARGET_ACCEPT = 0.65
 LEVELS = ("area_response", "area_chance", "area_extra", "area_years")
 CELLS = ("events_upper", "exposure", "family", "response", "chance", "extra")  # as the density takes them
 SIGNATURE = (
@@ -103,6 +107,7 @@ def outcomes(
             level = level + between[:, None] * fitted["covariate_between"].sel(covariate=one).values
         wandering = _wandering(names, table, fitted["log_size"].values)
         _observe(level, _area_cholesky(names, table), moves, wandering, fitted)
+    model.target_accept = TARGET_ACCEPT
     model.design = design
     model.complete = partial(complete, design=design, modes=modes, regions=zero_sum_basis(design.sizes["region_name"]))
     return model
