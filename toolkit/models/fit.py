@@ -30,7 +30,7 @@ def fit(
     progress: bool = True,
     on_progress: Callable[[float], None] | None = None,
     cores: int = 2,
-    target_accept: float = 0.8,
+    target_accept: float | None = None,
 ) -> xr.DataTree:
     """Sample a model's posterior with the no-U-turn sampler.
 
@@ -51,8 +51,7 @@ def fit(
     on_progress
         Called with the share of the draws that is done, instead of showing it.
     target_accept
-        Higher takes smaller steps, against divergences. The outcome model has thousands of almost independent
-        dimensions, for which steps that small only cost time: the best is near 0.65 as their number grows [3]_.
+        Higher takes smaller steps, against divergences. The model's own ``target_accept`` by default, else 0.9.
 
     Returns
     -------
@@ -70,8 +69,8 @@ def fit(
     .. [1] Hoffman and Gelman (2014), The no-U-turn sampler, JMLR 15:1593-1623.
     .. [2] Seyboldt, Carlson and Carpenter (2026), Preconditioning Hamiltonian Monte Carlo by minimizing
        Fisher divergence, arXiv:2603.18845.
-    .. [3] Beskos et al. (2013), Optimal tuning of the hybrid Monte Carlo algorithm, doi:10.3150/12-BEJ414.
     """
+    target_accept = float(target_accept or getattr(model, "target_accept", 0.9))
     _check_settings(seed=seed, draws=draws, tune=tune, chains=chains, cores=cores, target_accept=target_accept)
     started = time.perf_counter()
     with _announced("Compiling the model (about a minute the first time, seconds after)", progress and not on_progress):

@@ -63,8 +63,9 @@ def parameters(run: Run) -> xr.Dataset:
     effects = run.tree["effects"].to_dataset()["new_site_effect"].sel(source=run.scenario.effect.source, drop=True)
     rates = run.tree["posterior"].to_dataset()["baseline_rate"].mean("area").reset_coords(drop=True)
     drawn = {str(name): one for name, one in figures.data_vars.items() if set(one.dims) == set(SAMPLE_DIMS)}
-    fitted = figures[PATHWAY] if PATHWAY in figures else figures[[]].to_dataarray("parameter")
-    drawn |= {f"{PATHWAY}: {one}": fitted.sel(parameter=one, drop=True) for one in fitted["parameter"].values}
+    if PATHWAY in figures:
+        fitted = figures[PATHWAY]
+        drawn |= {f"{PATHWAY}: {one}": fitted.sel(parameter=one, drop=True) for one in fitted["parameter"].values}
     drawn |= {f"{EFFECT}: {one}": effects.sel(outcome=one, drop=True) for one in effects["outcome"].values}
     drawn |= {f"{RATE}: {one}": rates.sel(indicator=one, drop=True) for one in rates["indicator"].values}
     varying = {name: one for name, one in drawn.items() if float(one.max() - one.min()) > 1e-9 * float(abs(one).max())}
