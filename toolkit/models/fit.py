@@ -70,8 +70,8 @@ def fit(
     .. [2] Seyboldt, Carlson and Carpenter (2026), Preconditioning Hamiltonian Monte Carlo by minimizing
        Fisher divergence, arXiv:2603.18845.
     """
-    target_accept = float(target_accept or getattr(model, "target_accept", 0.9))
-    _check_settings(seed=seed, draws=draws, tune=tune, chains=chains, cores=cores, target_accept=target_accept)
+    accept = getattr(model, "target_accept", 0.9) if target_accept is None else target_accept
+    _check_settings(seed=seed, draws=draws, tune=tune, chains=chains, cores=cores, target_accept=accept)
     started = time.perf_counter()
     with _announced("Compiling the model (about a minute the first time, seconds after)", progress and not on_progress):
         compiled = compile_model(model)
@@ -85,7 +85,7 @@ def fit(
         seed=seed,
         progress_bar=progress and on_progress is None,
         progress_callback=_share_done(on_progress) if on_progress else None,
-        target_accept=target_accept,
+        target_accept=accept,
     )
     # An interrupted sampler returns what it has: such a trace must not pass for a posterior.
     sizes = tree["posterior"].sizes
@@ -98,7 +98,7 @@ def fit(
         "draws": draws,
         "tune": tune,
         "chains": chains,
-        "target_accept": target_accept,
+        "target_accept": accept,
         "sampler": "nutpie",
         **{name: round(value, 1) for name, value in seconds.items()},
         "versions": json.dumps({name: version(name) for name in VERSIONED}),

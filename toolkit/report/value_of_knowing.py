@@ -167,7 +167,7 @@ def _trial(run: Run, measured: list[str], per_arm: int) -> study_designs.Design:
     """Return a trial that reports a log risk ratio for each event it counts within a year."""
     lives, reached = run.tree["lives"].to_dataset(), run.tree["lives"]["children_reached"].sum("area")
     entries = lives["lives"].sel(option=BUSINESS_AS_USUAL, quantity="care_entries", year=0)
-    again = q.drawn(run)["rereferral_first_year"]
+    again = -np.expm1(-q.drawn(run)[PATHWAY].sel(parameter="rereferral_first"))  # within a year of closing
     usual = {
         f"{EFFECT}: care": float((entries / abs(reached)).mean()),
         f"{EFFECT}: repeat_referrals": float(again.mean()),
