@@ -27,9 +27,10 @@ from toolkit import evidence, scenarios
 if not hasattr(scenarios, "shipped"):
     scenarios.shipped = evidence.load_statistics, scenarios.load
 _load_statistics, _load_scenario = scenarios.shipped
+_change = scenarios.change
 _areas = {areas!r}
 evidence.load_statistics = lambda folder=None: _load_statistics(folder).sel(area=_areas)
-scenarios.load = lambda name, **options: scenarios.change(_load_scenario(name, **options), draws=200, chains=2)
+scenarios.load = lambda name, **options: _change(_load_scenario(name, **options), draws=200, chains=2)
 del evidence, matplotlib, os, scenarios, warnings
 """
 

@@ -46,9 +46,7 @@ class Compare:
         self.which = pmui.Select(label="Saved scenario", options=[], size="small", width=280)
         self.use = pmui.Button(label="Open it", variant="outlined", size="small")
         self.drop = pmui.Button(label="Remove it", variant="outlined", size="small")
-        self.budget = pmui.FloatInput(
-            label="Budget, £ million, present value", value=20.0, start=0.0, size="small", width=280
-        )
+        self.budget = pmui.TextInput(label="Budget, £ million", value="20", max_length=12, size="small", width=280)
         self.aim = pmui.Select(label="Choose for", options=OBJECTIVES, value="expected_value", size="small", width=280)
         self.told, self.table, self.portfolio = look.html(visible=False), look.html(), look.html()
         self.keep.on_click(lambda _: self._keep())

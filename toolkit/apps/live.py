@@ -34,7 +34,7 @@ REFERENCE = {
     "option": {"spend_per_child": 20.0, "cut": False},
     "adjustments": {"optimism_bias": 0.0, "deadweight": 0.0, "displacement": 0.0, "attribution": 1.0},
 }
-KEPT = {"drawn": 4, "unit": 12, "run": 24}  # at most, of each stage
+KEPT = {"drawn": 4, "unit": 12, "run": 24, "curve": 24, "preset": 20}  # at most, of each stage
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,6 @@ class Memory:
         self._kept, self._guard = kept, threading.Lock()
         self._held: dict[str, OrderedDict[Hashable, Any]] = {stage: OrderedDict() for stage in kept}
         self._locks: dict[tuple[str, Hashable], threading.Lock] = {}
-
-    def holds(self, stage: str, key: Hashable) -> bool:
-        """Whether the stage's value under ``key`` is there."""
-        return key in self._held[stage]
 
     def get[T](self, stage: str, key: Hashable, make: Callable[[], T]) -> T:
         """Return what ``make`` gives, made once."""
@@ -112,9 +108,14 @@ class Live:
         held = {name: [area for area in areas if area in known] for name, areas in found.items()}
         return {name: areas for name, areas in held.items() if areas}
 
-    def ready(self, scenario: Scenario, areas: tuple[str, ...]) -> bool:
-        """Whether only the last, quick stage remains to be done."""
-        return self._memory.holds("unit", (self._reference(scenario, areas).hash, areas))
+    def preset(self, name: str) -> Scenario:
+        """Return a shipped scenario at the seed and the number of draws of the fit."""
+        base = self.base
+
+        def load() -> Scenario:
+            return scenarios.change(scenarios.load(name), seed=base.seed, draws=base.draws, chains=base.chains)
+
+        return self._memory.get("preset", name, load)
 
     def drawn(self, scenario: Scenario) -> Drawn:
         """Return the scenario's figures and effects as draws."""
@@ -161,7 +162,10 @@ class Live:
 
     def _run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress) -> workflow.Run:
         drawn, unit = self.drawn(scenario), self.unit(scenario, areas, progress)
+        kept = _kept(scenario)
+        key = (self._reference(scenario, areas).hash, areas, kept)
         parts = _at_this_sum(unit, drawn, scenario, self.base_year.sel(area=list(areas)))
+        parts["/curve"] = self._memory.get("curve", key, lambda: _curve(parts, unit, scenario))
         tree = xr.DataTree.from_dict(parts)
         tree.attrs = unit.tree.attrs
         return workflow.Run(tree, scenario, drawn.assumptions, self.card, self.register.excluded, {})
@@ -202,11 +206,25 @@ class Live:
         )
 
 
+def _kept(scenario: Scenario) -> float:
+    """Return the share of a change that counts in the year of entry; ``pathways.additional`` says it year by year."""
+    return float(pathways.additional(scenario.adjustments)[0])
+
+
+def _curve(parts: dict[str, xr.Dataset], unit: Unit, scenario: Scenario) -> xr.Dataset:
+    """Return the spend-cost curve of the social account, reduced: it does not move with the sum."""
+    tree = xr.DataTree.from_dict({name: parts[name] for name in ("/costs", "/appraisal")})
+    tree.attrs = unit.tree.attrs
+    run = workflow.Run(tree, scenario, pd.DataFrame(), pd.DataFrame({"passed": []}), pd.DataFrame(), {})
+    found = q.curve(run)
+    net = found["net"].sel(account="social", source=scenario.effect.source, drop=True)
+    return appraisal.summarise(net.astype(np.float32)).assign(spend=found["spend"])
+
+
 def _at_this_sum(unit: Unit, drawn: Drawn, scenario: Scenario, areas: xr.Dataset) -> dict[str, xr.Dataset]:
     """Scale a unit's draws to the children whom the scenario's sum reaches, and set the programme against them."""
-    adjustments = scenario.adjustments
-    kept = adjustments.attribution * (1.0 - adjustments.deadweight) * (1.0 - adjustments.displacement)
-    reached, factor, spend = unit.reached, xr.full_like(unit.reached.isel(area=0, drop=True), 1.0), 0.0
+    kept = _kept(scenario)
+    reached, factor = unit.reached, xr.full_like(unit.reached.isel(area=0, drop=True), 1.0)
     spend = sum(yearly_sum(scenario, areas.sel(area=area)) for area in areas["area"].values)
     if areas.sizes["area"] == 1:
         here = areas.isel(area=0, drop=True)
@@ -245,6 +263,9 @@ def _appraisal(unit: Unit, factor: xr.DataArray, spending: xr.DataArray, scenari
     cash = scaled["cashable_net_position"] - spent.astype(np.float32) * payer
     council = appraisal.discounted(cash.sel(payer=q.COUNCIL, drop=True).assign_attrs(money), **discount)
     council_back = appraisal.payback_year(council)
+    if scenario.option.cut:  # which saves first and costs later, so that "paid back" says nothing of it
+        ahead = net.cumsum("year").assign_coords(year=net["year"]) >= 0
+        scaled["probability_ahead"] = ahead.mean(SAMPLE_DIMS)
     return scaled.assign(
         net_position=scaled["net_position"] - spent.astype(np.float32) * payer,
         net_position_discounted=scaled["net_position_discounted"] - worth * payer,
@@ -258,7 +279,6 @@ def _appraisal(unit: Unit, factor: xr.DataArray, spending: xr.DataArray, scenari
         bcr_probability_above_one=ratio["probability_above_one"],
         payback_year=back,
         probability_paid_back=appraisal.probability_paid_back(back, net["year"]),
-        probability_ahead=(net.cumsum("year").assign_coords(year=net["year"]) >= 0).mean(SAMPLE_DIMS),
         council_payback_year=council_back,
         council_probability_paid_back=appraisal.probability_paid_back(council_back, council["year"]),
     )

@@ -45,9 +45,11 @@ def read(run: Run) -> Reading:
     charts: dict[str, Data] = {}
     words: dict[str, str] = {}
     ends: dict[str, tuple[float, float]] = {}
-    for name, part in (("by_year", _by_year), ("payers", _payers), ("payback", _payback), ("curve", _curve)):
+    net = q.position(run)["net"]
+    for name, part in (("by_year", _by_year), ("payback", _payback), ("curve", _curve)):
         charts[name], words[name], ends[name] = part(run)
-    return Reading(answer.headline_sentence(run), tiles(run), statements(run), charts, words, ends)
+    charts["payers"], words["payers"], ends["payers"] = _payers(run, net)
+    return Reading(answer.headline_sentence(run), tiles(run), statements(run, net), charts, words, ends)
 
 
 def tiles(run: Run) -> list[Tile]:
@@ -101,13 +103,13 @@ def payback_tile(run: Run) -> Tile:
     )
 
 
-def statements(run: Run) -> list[str]:
+def statements(run: Run, gains: xr.DataArray) -> list[str]:
     """Return the probability statements, whole sentences."""
     found = q.result(run)
     above = float((found["npsv"].sel(account="social") > 0).mean())
     cash = q.council_cash(run).isel(year=slice(0, BUDGET_YEARS)).sum("year")
-    gains = q.position(run)["net"]
-    better = [str(p) for p in gains["payer"].values if float((gains.sel(payer=p) > 0).mean()) >= 0.5]
+    chance = (gains > 0).mean(SAMPLE_DIMS)
+    better = [str(p) for p, value in zip(gains["payer"].values, chance.values, strict=True) if value >= 0.5]
     verb = (
         "the cut leaves society better off" if run.scenario.option.cut else "it is worth more to society than it costs"
     )
@@ -164,8 +166,7 @@ def _spending(run: Run) -> np.ndarray:
     return np.asarray(net.values, dtype=float)
 
 
-def _payers(run: Run) -> tuple[Data, str, tuple[float, float]]:
-    net = q.position(run)["net"]
+def _payers(run: Run, net: xr.DataArray) -> tuple[Data, str, tuple[float, float]]:
     mean, low, high = ends_of(run, net)
     order = np.argsort(-mean)
     names = [w.label(net["payer"].values[k]) for k in order]
@@ -185,10 +186,8 @@ def _payback(run: Run) -> tuple[Data, str, tuple[float, float]]:
 
 
 def _curve(run: Run) -> tuple[Data, str, tuple[float, float]]:
-    found = q.curve(run)
-    source = run.scenario.effect.source
-    net = found["net"].sel(account="social", source=source, drop=True)
-    mean, low, high = ends_of(run, net.transpose("multiple", ...))
+    found = run.tree["curve"].to_dataset()
+    mean, low, high = (found[name].values for name in ("mean", "lower", "upper"))
     multiples = found["multiple"].values
     bounds = q.spend_range(run) or (1.0, 1.0)
     inner = np.unique(np.clip([*multiples, *bounds], max(bounds[0], 0.5), min(bounds[1], 2.0)))

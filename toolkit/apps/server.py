@@ -6,6 +6,7 @@ key by key. Uploads and messages have a largest size, idle sessions end, and the
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ SHORTEST_SECRET, SHORTEST_PASSWORD = 32, 10
 LARGEST_MESSAGE = 4_000_000  # bytes
 IDLE_SESSION_ENDS = 15 * 60 * 1000  # milliseconds after the browser has gone
 MOST_SESSIONS = 60
+SWITCH = 0.0005  # seconds
 
 
 def settings(
@@ -99,6 +101,7 @@ def _secret() -> str:
 def serve(live: Live, *, threaded: bool = False, **given: Any) -> Any:
     """Serve the site until it is stopped, or beside the caller; ``given`` as for :func:`settings`."""
     chosen = settings(**given)
+    sys.setswitchinterval(SWITCH)  # a page is not kept waiting by another's pricing
     pn.extension(js_files={"outcomes": "assets/access.js"})
     door = Door(live)
     return pn.serve({"": door.enter}, threaded=threaded, **chosen)

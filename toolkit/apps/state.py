@@ -198,8 +198,7 @@ class State:
 
 def preset(name: str, live: Live) -> Scenario:
     """Return a shipped scenario at the seed and the number of draws of the fit."""
-    base = live.base
-    return scenarios.change(scenarios.load(name), seed=base.seed, draws=base.draws, chains=base.chains)
+    return live.preset(name)
 
 
 def _named(place: str, live: Live) -> str | None:

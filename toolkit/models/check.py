@@ -14,7 +14,7 @@ from scipy.special import logit
 
 from toolkit.models.forecast import to_link
 from toolkit.models.likelihoods import BETA_BINOMIAL, MEAN, UNOBSERVED, cell_log_probabilities, simulate
-from toolkit.models.rates import linear_predictor
+from toolkit.models.rates import area_spread, linear_predictor
 from toolkit.schema import InputError, aligned
 
 SIZES = ("small", "middle", "large")
@@ -171,7 +171,7 @@ def _from_others(parameters: xr.Dataset, part: xr.Dataset) -> tuple[xr.DataArray
     precision = 1 + (number == 2) * rho**2
     held = xr.where(number > 0, (1 - rho**2) / precision, 1.0)
     expected = predictor + rho / precision * sum(side.fillna(0.0) for side in beside)
-    return expected, parameters["persistence_sd"] * held**0.5
+    return expected, area_spread(parameters, part) * held**0.5
 
 
 def _left_out(expected: Array, spread: Array, log_size: Array, *known: Any) -> tuple[Array, int]:

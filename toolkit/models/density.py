@@ -83,11 +83,11 @@ def log_density(
         for k in range(kinds):
             on_level[k, i], on_level_z[k, i] = on_mean[k], on_z[k] + z[i, k]
             slopes = pull_back_information(
-                on_information[k], persistence[k], spread[k], dispersion[k],
+                on_information[k], persistence[k], spread[k, i], dispersion[k],
                 area_chance[k, i], area_extra[k, i], area_years[k, i],
             )  # fmt: skip
             on_persistence[k] += slopes[0]
-            on_spread[k] += slopes[1]
+            on_spread[k, i] += slopes[1]
             on_dispersion[k] += slopes[2]
     slopes_on = (on_level, on_cholesky, on_level_z, on_eta, on_deviation_z, on_persistence, on_spread, on_dispersion)
     return (total + counts, *slopes_on)

@@ -38,9 +38,10 @@ def design_of(
         ``low_income_within`` (indicator, area, data_year), net of the means of the area and the year;
         ``spend_between`` and ``low_income_between`` (indicator, area), about the mean of the fitted areas;
         their yearly means (indicator, data_year); ``free_variance`` (indicator, data_year), of a year about the
-        walk; ``response``, ``chance``, ``extra`` (indicator, area, data_year), the normal approximation to the
-        counts that the coordinates of the area-year deviations follow; ``area_response``, ``area_chance``,
-        ``area_extra`` (indicator, area), their means over the ``area_years`` years known; ``region_index`` (area).
+        walk; ``log_size`` (indicator, area), about that of the fitted areas; ``response``, ``chance``, ``extra``
+        (indicator, area, data_year), the normal approximation to the counts that the coordinates of levels and
+        deviations follow; ``area_response``, ``area_chance``, ``area_extra`` (indicator, area), their means over the
+        ``area_years`` years known; ``region_index`` (area).
 
     Raises
     ------
@@ -60,6 +61,7 @@ def design_of(
         family=likelihood.where(usable, UNOBSERVED).transpose(*usable.dims).astype("int64"),
         weight=_carried(cells["exposure"]).fillna(0.0),
         in_window=_filled(window),
+        log_size=_log_size(cells),
     ).isel(data_year=slice(int(np.argmax(years.values)), len(years) - int(np.argmax(years.values[::-1]))))
     for name, values in (("spend", spend), ("low_income", low_income)):
         design = design.assign(_centred(name, values.sel(data_year=design["data_year"]), design))
@@ -68,6 +70,14 @@ def design_of(
     blank = {"events_lower": 0.0, "events_upper": 0.0, "exposure": 1.0}
     design = design.assign({name: design[name].where(enters, fill) for name, fill in blank.items()})
     return _with_regions(_with_approximation(design.assign(free_variance=_free_variance(design, table))))
+
+
+def _log_size(cells: xr.Dataset) -> xr.DataArray:
+    """Return the log of each area's mean exposure over that of the middling fitted one, within the range of those."""
+    size = xr.ufuncs.log(cells["exposure"].mean("data_year").transpose("indicator", "area"))
+    inside = size.where(cells["fitted"])
+    within: xr.DataArray = size.fillna(-np.inf).clip(inside.min("area"), inside.max("area")) - inside.mean("area")
+    return within.reset_coords(drop=True)
 
 
 def _free_variance(design: xr.Dataset, table: pd.DataFrame) -> xr.DataArray:
@@ -84,7 +94,7 @@ def _with_approximation(design: xr.Dataset) -> xr.Dataset:
     counts = (design[name].values for name in ("events_lower", "events_upper", "exposure", "family"))
     parts = zip(("response", "chance", "extra"), normal_approximation(*counts), strict=True)
     design = design.assign({name: (design["family"].dims, values) for name, values in parts})
-    known = np.isfinite(design["chance"])
+    known = xr.ufuncs.isfinite(design["chance"])
     means = {name: design[name].where(known).mean("data_year") for name in ("response", "chance", "extra")}
     # An area without counts: infinite variance over one year.
     filled = {f"area_{name}": mean.fillna(np.inf if name == "chance" else 0.0) for name, mean in means.items()}

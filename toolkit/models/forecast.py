@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from toolkit.models.likelihoods import BETA_BINOMIAL
-from toolkit.models.rates import linear_predictor, walk_covariance
+from toolkit.models.rates import area_spread, linear_predictor, walk_covariance
 from toolkit.schema import InputError
 
 Array = NDArray[np.float64]
@@ -72,7 +72,7 @@ def predictor(
     now = linear_predictor(draws, cells).sel(at_last, drop=True)
     rate = draws["area_rate"].sel(at_last, drop=True).astype(float)
     family = int(cells["likelihood"])
-    deviation = _persisting(draws, to_link(rate, family) - now, len(ahead), random)
+    deviation = _persisting(draws, area_spread(draws, cells), to_link(rate, family) - now, len(ahead), random)
     level = now - draws["year_effect"].sel(at_last, drop=True)
     eta = level + _national(draws, cells.isel(data_year=window), len(ahead), random) + deviation
     return eta.assign_coords(data_year=last + ahead).sel(data_year=list(years)).transpose(..., "area", "data_year")
@@ -88,9 +88,11 @@ def from_link(eta: xr.DataArray, family: int) -> xr.DataArray:
     return eta.copy(data=expit(eta.values) if family == BETA_BINOMIAL else np.exp(eta.values))
 
 
-def _persisting(draws: xr.Dataset, deviation: xr.DataArray, ahead: int, random: np.random.Generator) -> xr.DataArray:
+def _persisting(
+    draws: xr.Dataset, spread: xr.DataArray, deviation: xr.DataArray, ahead: int, random: np.random.Generator
+) -> xr.DataArray:
     persistence, parts = draws["persistence"].astype(float), []
-    fresh = draws["persistence_sd"] * (1 - persistence**2) ** 0.5
+    fresh = spread * (1 - persistence**2) ** 0.5
     for _ in range(ahead):
         deviation = persistence * deviation + fresh * deviation.copy(data=random.standard_normal(deviation.shape))
         parts.append(deviation)
@@ -104,14 +106,16 @@ def _national(draws: xr.Dataset, cells: xr.Dataset, ahead: int, random: np.rando
     on: after grades given by teachers it starts from the years before them.
     """
     weights, root = walk_ahead(cells["free_variance"].values, ahead)
-    moved: xr.DataArray = sum(draws[name] * cells[mean] for name, mean in COVARIATES.items())
+    parts = [draws[name] * cells[mean] for name, mean in COVARIATES.items()]
+    moved = sum(parts[1:], start=parts[0])
     carried = moved.isel(data_year=-1, drop=True)
     walk = (draws["year_effect"].isel(data_year=slice(-cells.sizes["data_year"], None)) - moved).astype(float)
     onward = xr.DataArray(weights, dims=("ahead", "data_year")) @ walk.drop_vars("data_year")
     step_sd = draws["year_sd"]
     shocks = xr.DataArray(random.standard_normal((*step_sd.shape, ahead)), dims=(*step_sd.dims, "step"))
     steps = step_sd * xr.dot(shocks, xr.DataArray(root, dims=("ahead", "step")), dim="step")
-    return (onward + steps + carried).rename(ahead="data_year")
+    ahead_effect: xr.DataArray = onward + steps + carried
+    return ahead_effect.rename(ahead="data_year")
 
 
 def walk_ahead(free_variance: Array, ahead: int) -> tuple[Array, Array]:

@@ -159,7 +159,9 @@ def informations(
     found = np.zeros(chance.shape)
     for k in range(chance.shape[0]):
         for i in range(chance.shape[1]):
-            found[k, i] = _information(persistence[k], spread[k], dispersion[k], chance[k, i], extra[k, i], years[k, i])
+            found[k, i] = _information(
+                persistence[k], spread[k, i], dispersion[k], chance[k, i], extra[k, i], years[k, i]
+            )
     return found
 
 
@@ -177,7 +179,7 @@ def levels(
     cholesky
         (draw, indicator, indicator), lower triangle of the covariance.
     persistence, spread, dispersion
-        (draw, indicator), of the deviations and the noise that blur a level.
+        (draw, indicator), the spread (draw, indicator, area), of the deviations and the noise that blur a level.
     response, chance, extra, years
         (indicator, area), means over the years with known counts of what the normal approximation takes them for
         (:func:`toolkit.models.likelihoods.normal_approximation`), and how many there are; an infinite ``chance`` where

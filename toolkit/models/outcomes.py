@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pymc as pm
+import pytensor.tensor as pt
 import xarray as xr
 from scipy.linalg import block_diag, eigh, null_space
 
@@ -34,10 +35,14 @@ from toolkit.models.priors import load_priors, prior, setting, unnamed_prior
 from toolkit.models.rates import complete, spread_of, walk_covariance
 from toolkit.schema import INDICATORS
 
+# Almost all of the dimensions, some ten thousand, are nearly independent and standard normal. The best acceptance of
+# such falls to 0.65 as their number grows (Beskos et al. 2013, doi:10.3150/12-BEJ414), and longer steps also end a
+# trajectory sooner: at 0.8 twice the steps swing round to the other side, which helps means and hinders spreads.
+TARGET_ACCEPT = 0.65
 LEVELS = ("area_response", "area_chance", "area_extra", "area_years")
 CELLS = ("events_upper", "exposure", "family", "response", "chance", "extra")  # as the density takes them
 SIGNATURE = (
-    "(k,i),(k,k),(k,i),(k,i,t),(k,i,t),(k),(k),(k)" + len(LEVELS) * ",(k,i)" + len(CELLS) * ",(k,i,t)" + "->(k,i,t)"
+    "(k,i),(k,k),(k,i),(k,i,t),(k,i,t),(k),(k,i),(k)" + len(LEVELS) * ",(k,i)" + len(CELLS) * ",(k,i,t)" + "->(k,i,t)"
 )
 
 
@@ -100,7 +105,9 @@ def outcomes(
             )
             moves = moves + within[:, None, None] * fitted["covariate_within"].sel(covariate=one).values
             level = level + between[:, None] * fitted["covariate_between"].sel(covariate=one).values
-        _observe(level, _area_cholesky(names, table), moves, _wandering(names, table), fitted)
+        wandering = _wandering(names, table, fitted["log_size"].values)
+        _observe(level, _area_cholesky(names, table), moves, wandering, fitted)
+    model.target_accept = TARGET_ACCEPT
     model.design = design
     model.complete = partial(complete, design=design, modes=modes, regions=zero_sum_basis(design.sizes["region_name"]))
     return model
@@ -189,13 +196,17 @@ def _year_effect(modes: xr.Dataset, coefficient: dict[str, Any], year_sd: Any) -
     return (modes["basis"].values * mode).sum(axis=1).reshape((own.shape[1], -1))
 
 
-def _wandering(names: list[str], table: pd.DataFrame) -> list[Any]:
+def _wandering(names: list[str], table: pd.DataFrame, log_size: np.ndarray) -> list[Any]:
     """Return persistence and spread of the deviations, and the noise about them.
 
-    The spread is sampled as the drift over some years, which the counts tell almost whatever the persistence is.
+    The spread is sampled as the drift over some years, which the counts tell almost whatever the persistence is, and
+    falls with an area's size: large authorities are many offices, whose changes even out.
     """
-    persistence, drift, dispersion = (prior(name, table, names) for name in ("persistence", "drift", "dispersion"))
-    return [persistence, spread_of(drift, persistence), dispersion]
+    persistence, drift, power, dispersion = (
+        prior(name, table, names) for name in ("persistence", "drift", "drift_size", "dispersion")
+    )
+    spread = spread_of(drift, persistence)[:, None] * pt.exp(power[:, None] * log_size)
+    return [persistence, spread, dispersion]
 
 
 def _observe(level: Any, cholesky: Any, moves: Any, wandering: list[Any], fitted: xr.Dataset) -> None:
@@ -222,12 +233,12 @@ def _observe(level: Any, cholesky: Any, moves: Any, wandering: list[Any], fitted
 
 
 def _simulate_events(
-    level: Any, cholesky: Any, level_z: Any, moves: Any, deviation_z: Any, persistence: Any, persistence_sd: Any,
+    level: Any, cholesky: Any, level_z: Any, moves: Any, deviation_z: Any, persistence: Any, spread: Any,
     dispersion: Any, *data: Any, rng: np.random.Generator | None = None, size: Any = None,
 ) -> Any:  # fmt: skip
     """Draw levels, deviations and counts from the prior: z, which stands for them only beside counts, has no part."""
     rng, cells = rng or np.random.default_rng(), dict(zip((*LEVELS, *CELLS), data, strict=True))
     area = level + cholesky @ rng.normal(size=level.shape)
-    deviation = simulate_deviations(persistence[:, None], persistence_sd[:, None], moves.shape, rng=rng)
+    deviation = simulate_deviations(persistence[:, None], spread, moves.shape, rng=rng)
     log_size = -2.0 * np.log(dispersion)[:, None, None]
     return simulate(area[:, :, None] + moves + deviation, log_size, cells["exposure"], cells["family"], rng=rng)

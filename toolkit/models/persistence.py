@@ -35,24 +35,25 @@ def _neighbours_less_one(t: int, last: int) -> float:
 
 @numba.njit(cache=True, error_model="numpy")
 def _deviations(
-    z: Array, distance: Array, weight: Array, persistence: float, spread: float,
+    z: Array, distance: Array, weight: Array, persistence: float, spread: Array,
     pivot: Array, beside: Array, pull: Array, out: Array,
 ) -> None:  # fmt: skip
     """Write the deviations of one indicator into ``out``; also L's diagonal and what is below it, and L^-1 W r.
 
-    All arrays are (data_year, area): the innermost loops run over areas, whose steps do not wait for each other.
+    All arrays are (data_year, area) or (area,): the innermost loops run over areas, whose steps do not wait for each
+    other.
     """
     years, areas = z.shape
     square, last = persistence * persistence, years - 1
-    scale = 1.0 / (spread * spread * (1.0 - square))
+    left = 1.0 - square
     for t in range(years):
-        own = scale * (1.0 + square * _neighbours_less_one(t, last))
+        own = (1.0 + square * _neighbours_less_one(t, last)) / left
         for i in range(areas):
-            pivot[t, i] = own + weight[t, i]
+            pivot[t, i] = own / (spread[i] * spread[i]) + weight[t, i]
             pull[t, i] = weight[t, i] * distance[t, i]
         if t > 0:
             for i in range(areas):
-                beside[t, i] = -persistence * scale / pivot[t - 1, i]
+                beside[t, i] = -persistence / (left * spread[i] * spread[i] * pivot[t - 1, i])
                 pivot[t, i] -= beside[t, i] * beside[t, i]
                 pull[t, i] -= beside[t, i] * pull[t - 1, i]
         for i in range(areas):
@@ -69,11 +70,11 @@ def _deviations(
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _prior(persistence: float, spread: float, u: Array, on_u: Array) -> float:
+def _prior(persistence: float, spread: Array, u: Array, on_u: Array) -> float:
     """Return the log-density of autoregressions, the constant 2 pi dropped, and add its slopes to ``on_u``."""
     years, areas = u.shape
     square, last = persistence * persistence, years - 1
-    scale = 1.0 / (spread * spread * (1.0 - square))
+    left = 1.0 - square
     total = 0.0
     for t in range(years):
         own = 1.0 + square * _neighbours_less_one(t, last)
@@ -83,24 +84,26 @@ def _prior(persistence: float, spread: float, u: Array, on_u: Array) -> float:
                 product -= persistence * u[t - 1, i]
             if t < last:
                 product -= persistence * u[t + 1, i]
+            product /= left * spread[i] * spread[i]
             total += u[t, i] * product
-            on_u[t, i] -= scale * product
-    return -0.5 * scale * total - areas * (years * math.log(spread) + 0.5 * last * math.log(1.0 - square))
+            on_u[t, i] -= product
+    # A plain float says to the type checker what numba knows.
+    return float(-0.5 * total - years * np.log(spread).sum() - 0.5 * areas * last * math.log(left))
 
 
 @numba.njit(cache=True, error_model="numpy")
 def _pull_back(
-    u: Array, on_u: Array, distance: Array, weight: Array, persistence: float, spread: float,
-    pivot: Array, beside: Array, pull: Array, on_z: Array, on_weight: Array, on_eta: Array, room: Array,
-) -> tuple[float, float]:  # fmt: skip
-    """Carry the slopes on deviations back to z, weights and eta; return those on persistence and spread.
+    u: Array, on_u: Array, distance: Array, weight: Array, persistence: float, spread: Array,
+    pivot: Array, beside: Array, pull: Array,
+    on_z: Array, on_weight: Array, on_eta: Array, on_spread: Array, room: Array,
+) -> float:  # fmt: skip
+    """Carry the slopes on deviations back to z, weights, eta and spread; return that on persistence.
 
-    Both triangular solves and the factorisation are reversed in one pass each. ``room`` (4, area) is to work in.
+    Both triangular solves and the factorisation are reversed in one pass each. ``room`` (5, area) is to work in.
     """
     years, areas = u.shape
     square, last = persistence * persistence, years - 1
-    scale = 1.0 / (spread * spread * (1.0 - square))
-    on_pull, carry, on_own, on_off = room[0], room[1], room[2], room[3]
+    on_pull, carry, on_own, on_ends, on_off = room[0], room[1], room[2], room[3], room[4]
     for t in range(years):
         for i in range(areas):
             on_z[t, i] = on_u[t, i]
@@ -109,7 +112,6 @@ def _pull_back(
                 on_z[t, i] -= beside[t, i] * on_z[t - 1, i]
         for i in range(areas):
             on_z[t, i] /= pivot[t, i]
-    on_scale, on_square, on_beside = 0.0, 0.0, 0.0
     room[:] = 0.0
     for t in range(last, -1, -1):
         more = _neighbours_less_one(t, last)
@@ -122,7 +124,8 @@ def _pull_back(
             on_diagonal = 0.5 * inverse * (carry[i] - on_pull[i] * pull[t, i] - u[t, i] * on_z[t, i] - inverse)
             on_weight[t, i] = on_diagonal + on_pull[i] * distance[t, i]
             on_eta[t, i] -= weight[t, i] * on_pull[i]
-            on_own[i] = on_diagonal - 0.5 * u[t, i] * u[t, i]
+            on_own[i] += on_diagonal - 0.5 * u[t, i] * u[t, i]
+            on_ends[i] += more * (on_diagonal - 0.5 * u[t, i] * u[t, i])
             carry[i] = on_diagonal
         if t > 0:
             for i in range(areas):
@@ -130,15 +133,14 @@ def _pull_back(
                 on_entry /= pivot[t - 1, i]
                 carry[i] = -on_entry * beside[t, i]
                 on_off[i] += on_entry - u[t, i] * u[t - 1, i]
-        summed = on_own.sum()
-        on_scale += summed * (1.0 + square * more)
-        on_square += summed * more
-    on_beside = on_off.sum()
-    on_scale -= persistence * on_beside
-    steps = areas * last
-    inside = persistence / (1.0 - square)
-    on_persistence = scale * (2.0 * persistence * on_square - on_beside) + inside * (2.0 * scale * on_scale + steps)
-    return on_persistence, -(2.0 * scale * on_scale + areas * years) / spread
+    on_persistence = 0.0
+    for i in range(areas):
+        scale = 1.0 / (spread[i] * spread[i] * (1.0 - square))
+        on_scale = 2.0 * scale * (on_own[i] + square * on_ends[i] - persistence * on_off[i])
+        on_spread[i] = -(on_scale + years) / spread[i]
+        on_persistence += scale * (2.0 * persistence * on_ends[i] - on_off[i])
+        on_persistence += persistence / (1.0 - square) * (on_scale + last)
+    return on_persistence
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -162,11 +164,13 @@ def area_year_log_probability(
     Parameters
     ----------
     eta
-        Linear predictor without deviations (indicator, area, data_year), as all others but the next three.
+        Linear predictor without deviations (indicator, area, data_year), as all others but the next four.
     z
         What is sampled in place of the deviations; its own standard normal density is left to the model.
-    persistence, spread, dispersion
-        (indicator,): correlation from year to year, standard deviation in any year, and of a cell beyond chance.
+    persistence, dispersion
+        (indicator,): correlation from year to year, and standard deviation of a cell beyond chance.
+    spread
+        (indicator, area), standard deviation of the deviations in any year.
     lower, upper, exposure, family
         What is known of each count.
     response, chance, extra
@@ -175,8 +179,8 @@ def area_year_log_probability(
     """
     kinds, areas, years = eta.shape
     on_eta, on_z = np.zeros(eta.shape), np.zeros(eta.shape)
-    on_persistence, on_spread, on_dispersion = np.zeros(kinds), np.zeros(kinds), np.zeros(kinds)
-    held, room = np.zeros((11, years, areas)), np.zeros((4, areas))
+    on_persistence, on_spread, on_dispersion = np.zeros(kinds), np.zeros(spread.shape), np.zeros(kinds)
+    held, room = np.zeros((11, years, areas)), np.zeros((5, areas))
     weight, distance, pivot, beside, pull, u = held[0], held[1], held[2], held[3], held[4], held[5]
     on_u, on_z_turned, on_weight, on_eta_turned, z_turned = held[6], held[7], held[8], held[9], held[10]
     total = 0.0
@@ -204,9 +208,9 @@ def area_year_log_probability(
                 on_eta_turned[t, i] = on_u[t, i]
             total -= math.log(pivots)
         total += _prior(persistence[k], spread[k], u, on_u)
-        on_persistence[k], on_spread[k] = _pull_back(
+        on_persistence[k] = _pull_back(
             u, on_u, distance, weight, persistence[k], spread[k], pivot, beside, pull,
-            on_z_turned, on_weight, on_eta_turned, room,
+            on_z_turned, on_weight, on_eta_turned, on_spread[k], room,
         )  # fmt: skip
         for i in range(areas):
             for t in range(years):
@@ -227,8 +231,10 @@ def deviations(
     ----------
     eta, z
         (draw, area, data_year), linear predictor without deviations and what was sampled.
-    persistence, spread, dispersion
+    persistence, dispersion
         (draw,).
+    spread
+        (draw, area).
     response, chance, extra
         (area, data_year), as for :func:`area_year_log_probability`.
     """

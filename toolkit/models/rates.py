@@ -16,8 +16,7 @@ from toolkit.models.persistence import deviations
 from toolkit.schema import aligned
 
 REPORTED = ("intercept", "spend_within", "spend_between", "low_income", "low_income_within")
-WANDERING = ("persistence", "persistence_sd", "dispersion")
-SCALES = ("region_sd", "year_sd", "persistence", "drift", "dispersion")
+SCALES = ("region_sd", "year_sd", "persistence", "drift", "drift_size", "dispersion")
 DRIFT_YEARS = 5  # over which the drift's posterior hardly depends on the persistence, for fast outcomes and slow
 
 
@@ -149,7 +148,7 @@ def _area_effect(
     # Areas that were not fitted have no counts, so a standard normal z draws them from their prior.
     z = rng.standard_normal(mean.shape)
     z[..., np.isin(design["area"], sampled["area"])] = sampled["level_z"].transpose(*order).values
-    wandering = (posterior[name] for name in WANDERING)
+    wandering = (posterior["persistence"], area_spread(posterior, design).transpose(*order), posterior["dispersion"])
     drawn = (part.values.astype(float).reshape(-1, *part.shape[2:]) for part in (mean, cholesky, *wandering))
     known = (design[f"area_{name}"].values.astype(float) for name in ("response", "chance", "extra", "years"))
     return mean.copy(data=np.asarray(levels(z.reshape(-1, *z.shape[2:]), *drawn, *known)).reshape(z.shape))
@@ -189,16 +188,25 @@ def _deviation(
     z = rng.standard_normal(eta.shape)
     z[:, :, np.isin(eta["area"], sampled["area"])] = sampled.transpose("chain", "draw", "area", "data_year").values
     flat = (eta.shape[0] * eta.shape[1], *eta.shape[2:])
-    moving = (draws[name].values.astype(float).ravel() for name in WANDERING)
+    persistence, dispersion = (draws[name].values.astype(float).ravel() for name in ("persistence", "dispersion"))
+    spread = area_spread(draws, cells).transpose("chain", "draw", "area").values.astype(float).reshape(flat[:2])
     known = (cells[name].values for name in ("response", "chance", "extra"))
     # Years outside the window have no year effect, so their predictor is unknown, and no count to compare it with.
-    found = deviations(np.nan_to_num(eta.values).reshape(flat), z.reshape(flat), *moving, *known)
+    found = deviations(
+        np.nan_to_num(eta.values).reshape(flat), z.reshape(flat), persistence, spread, dispersion, *known
+    )
     return np.asarray(found).reshape(eta.shape)
 
 
 def spread_of(drift: Any, persistence: Any) -> Any:
     """Return the standard deviation of deviations in any year from the drift, that of a change over root 2."""
     return drift * (1.0 - persistence**DRIFT_YEARS) ** -0.5
+
+
+def area_spread(draws: xr.Dataset, cells: xr.Dataset) -> xr.DataArray:
+    """Return the standard deviation of each area's deviations: it falls with the size of the area."""
+    factor: xr.DataArray = xr.ufuncs.exp(draws["drift_size"] * cells["log_size"].reset_coords(drop=True))
+    return draws["persistence_sd"] * factor
 
 
 def walk_covariance(years: int) -> np.ndarray:
@@ -214,8 +222,9 @@ def _described(posterior: xr.Dataset) -> xr.Dataset:
         "low_income_within": "the same, within an area over time",
         "area_sd": "between areas of a region, log or logit scale",
         "persistence": "correlation of an area's deviation from its level with that of the next year",
-        "drift": f"standard deviation of an area's change over {DRIFT_YEARS} years, noise apart, over root 2",
-        "persistence_sd": "of an area's deviation from its level in any year, log or logit scale",
+        "drift": f"standard deviation of a middling area's change over {DRIFT_YEARS} years, noise apart, over root 2",
+        "drift_size": "power of an area's size by which its drift grows or, below nought, falls",
+        "persistence_sd": "of the deviation of an area of middling size from its level in any year, log or logit scale",
         "dispersion": "variation of a cell beyond chance: coefficient of variation of events, (alpha + beta) ** -0.5 "
         "of shares, coefficient of variation between those that a mean is taken over",
         "area_effect": "level of an area on the log or logit scale in its average year",

@@ -15,7 +15,7 @@ from toolkit.report.tables import Table, plain
 from toolkit.report.words import inside, money, number
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
 
-EFFECT, RATE = "effect", "rate"
+EFFECT, RATE, PATHWAY = "effect", "rate", "pathway"
 FEWEST = 5  # sets listed even if they are worth nothing
 GROUPS = ("all effects", "all unit costs", "all local rates", "all other figures")
 
@@ -56,13 +56,16 @@ def parameters(run: Run) -> xr.Dataset:
     -------
     xr.Dataset, variables (chain, draw)
         Roles of the cited figures that vary; ``effect: outcome`` for the scenario's source at a new site;
-        ``rate: indicator``, the base year's rate, averaged over the chosen areas. Of England's fitted pathway only
-        the figures that are summed up in one.
+        ``rate: indicator``, the base year's rate, averaged over the chosen areas; ``pathway: parameter``, England's
+        fitted pathway.
     """
     figures = q.drawn(run)
     effects = run.tree["effects"].to_dataset()["new_site_effect"].sel(source=run.scenario.effect.source, drop=True)
     rates = run.tree["posterior"].to_dataset()["baseline_rate"].mean("area").reset_coords(drop=True)
     drawn = {str(name): one for name, one in figures.data_vars.items() if set(one.dims) == set(SAMPLE_DIMS)}
+    if PATHWAY in figures:
+        fitted = figures[PATHWAY]
+        drawn |= {f"{PATHWAY}: {one}": fitted.sel(parameter=one, drop=True) for one in fitted["parameter"].values}
     drawn |= {f"{EFFECT}: {one}": effects.sel(outcome=one, drop=True) for one in effects["outcome"].values}
     drawn |= {f"{RATE}: {one}": rates.sel(indicator=one, drop=True) for one in rates["indicator"].values}
     varying = {name: one for name, one in drawn.items() if float(one.max() - one.min()) > 1e-9 * float(abs(one).max())}
@@ -164,7 +167,7 @@ def _trial(run: Run, measured: list[str], per_arm: int) -> study_designs.Design:
     """Return a trial that reports a log risk ratio for each event it counts within a year."""
     lives, reached = run.tree["lives"].to_dataset(), run.tree["lives"]["children_reached"].sum("area")
     entries = lives["lives"].sel(option=BUSINESS_AS_USUAL, quantity="care_entries", year=0)
-    again = -np.expm1(-q.drawn(run)["pathway"].sel(parameter="rereferral_first"))  # from a hazard
+    again = -np.expm1(-q.drawn(run)[PATHWAY].sel(parameter="rereferral_first"))  # within a year of closing
     usual = {
         f"{EFFECT}: care": float((entries / abs(reached)).mean()),
         f"{EFFECT}: repeat_referrals": float(again.mean()),
@@ -214,6 +217,8 @@ def knowing_table(information: xr.Dataset, *, at: str, names: Mapping[str, str] 
 def parameter_name(name: str) -> str:
     """Return what a reader calls a parameter: "effect: care" is "the effect on care"."""
     kind, _, thing = name.partition(": ")
+    if kind == PATHWAY and thing:
+        return f"the fitted pathway: {inside(thing)}"
     if kind in (EFFECT, RATE) and thing:
         return f"the effect on {inside(thing)}" if kind == EFFECT else f"the local rate of {inside(thing)}"
     if name in GROUPS:

@@ -53,6 +53,7 @@ NO_RETURN = {
     },
     "children_looked_after": {(year, "BCP+Dorset") for year in range(2013, 2018)},
     "care_starts": {(year, "BCP+Dorset") for year in range(2013, 2018)},
+    "protection_plan_starts": {(2013, "Norfolk"), (2021, "Hackney"), (2022, "Hackney"), (2024, "Hampshire")},
 }
 MEASURES = {
     "referrals": "referrals",
@@ -60,6 +61,7 @@ MEASURES = {
     "children_in_need_starts": "cin_starts",
     "children_looked_after": "cla_at_31_march",
     "care_starts": "cla_starts",
+    "protection_plan_starts": "cpp_starts",
 }
 
 
@@ -96,7 +98,7 @@ def counts(statistics: xr.Dataset, name: str) -> xr.DataArray:
 
 class TestShape:
     def test_dims_and_coordinates(self, statistics: xr.Dataset) -> None:
-        assert dict(statistics.sizes) == {"indicator": 4, "area": 150, "data_year": 16}
+        assert dict(statistics.sizes) == {"indicator": 6, "area": 150, "data_year": 16}
         assert statistics["indicator"].values.tolist() == list(INDICATORS)
         for name in ("events_lower", "events_upper", "exposure", "observed"):
             assert statistics[name].dims == ("indicator", "area", "data_year")
@@ -148,6 +150,26 @@ class TestAgainstEngland:
         }
         assert found == NO_RETURN[name]
 
+    def test_mean_points_are_the_published_ones(
+        self, statistics: xr.Dataset, england: pd.DataFrame, panel: pd.DataFrame
+    ) -> None:
+        points = statistics.sel(indicator="attainment_8")
+        mean = points["events_lower"] / points["exposure"]
+        assert mean.sel(area=LEEDS, data_year=2024).item() == pytest.approx(cell(panel, "attainment8_all", LEEDS, 2024))
+        # England's pupils are not those of the year group, by which areas are weighted here.
+        national = (points["events_lower"].sum("area") / points["exposure"].sum("area")).to_series()
+        ratio = (national / england["value", "attainment8_all"]).loc[2017:2025]
+        assert ratio.between(0.995, 1.006).all()
+
+    def test_workforce_and_inspection_are_the_panels(self, statistics: xr.Dataset, panel: pd.DataFrame) -> None:
+        leeds = statistics.sel(area=LEEDS)
+        assert leeds["caseload"].sel(data_year=2020).item() == pytest.approx(cell(panel, "sw_caseload", LEEDS, 2019))
+        share = cell(panel, "sw_agency_pct", LEEDS, 2019) / 100
+        assert leeds["agency_share"].sel(data_year=2020).item() == pytest.approx(share)
+        rows = panel[(panel["measure"] == "ofsted_ilacs_overall") & (panel["la_code"] == LEEDS)].sort_values("year")
+        assert leeds["ofsted_judgement"].sel(data_year=2025).item() == rows["value"].iloc[-1]
+        assert leeds["ofsted_judgement"].sel(data_year=2010).item() == rows["value"].iloc[0]
+
     def test_early_help_spend_adds_up_to_the_three_published_lines(
         self, statistics: xr.Dataset, england: pd.DataFrame
     ) -> None:
@@ -193,7 +215,13 @@ class TestAgainstEngland:
 class TestHiddenCells:
     @pytest.mark.parametrize(
         ("name", "refiled"),
-        [("rereferrals", 0), ("first_time_entrants", 5), ("gcse_grade_4", 0), ("care_starts", 0)],
+        [
+            ("rereferrals", 0),
+            ("first_time_entrants", 5),
+            ("gcse_grade_4", 0),
+            ("care_starts", 0),
+            ("protection_plan_starts", 0),
+        ],
     )
     def test_no_hidden_cell_is_lost(self, statistics: xr.Dataset, panel: pd.DataFrame, name: str, refiled: int) -> None:
         measure, first, last, marker = module.SOURCES[name]

@@ -66,6 +66,7 @@ def world(*, seed=1, drift=0.0, memory=False):
     mean, one = level[..., past].mean(axis=2), np.ones((*samples, 1))
     rate = expit((level[..., past] if memory else mean[..., None]) + national[..., past])
     parameters = {"dispersion": DISPERSION, "year_sd": NATIONAL_STEP, "spend_within": 0.0, "low_income_within": 0.0}
+    parameters["drift_size"] = 0.0
     # A random walk is an autoregression that hardly returns.
     parameters |= {"persistence": 0.9999 if memory else 0.5, "persistence_sd": drift * 0.0002**-0.5 if memory else 0.0}
     posterior = xr.Dataset(
@@ -86,6 +87,7 @@ def world(*, seed=1, drift=0.0, memory=False):
     design |= {name: (yearly, none) for name in ("free_variance", "spend_year_mean", "low_income_year_mean")}
     still = np.zeros((1, AREAS, past.sum()))
     design |= {name: (dims, still) for name in ("spend_within", "low_income_within")}
+    design["log_size"] = (("indicator", "area"), np.zeros((1, AREAS)))
     constant = xr.Dataset(design, {"indicator": [NAME], "area": area_names, "data_year": years[past], "covariate": []})
     return xr.DataTree.from_dict({"posterior": posterior, "constant_data": constant}), statistics
 

@@ -8,7 +8,7 @@ from scipy.stats import multivariate_normal
 from toolkit.models import density, levels, likelihoods, persistence
 
 SHAPE = KINDS, AREAS, YEARS = (3, 2, 5)
-SHAPES = [(KINDS, AREAS), (KINDS, KINDS), (KINDS, AREAS), SHAPE, SHAPE, (KINDS,), (KINDS,), (KINDS,)]
+SHAPES = [(KINDS, AREAS), (KINDS, KINDS), (KINDS, AREAS), SHAPE, SHAPE, (KINDS,), (KINDS, AREAS), (KINDS,)]
 
 
 def world(seed=1):
@@ -34,7 +34,7 @@ def world(seed=1):
         0.1 * rng.normal(size=SHAPE),
         rng.normal(size=SHAPE),
         np.array([0.7, 0.9, 0.3]),
-        np.array([0.3, 0.2, 0.1]),
+        np.array([[0.3, 0.4], [0.2, 0.1], [0.1, 0.15]]),
         dispersion,
     ]
     return sampled, (*means, years), (lower, upper, exposure, family, *approximation)
@@ -44,7 +44,7 @@ def dense(sampled, areas, cells):
     """The same density written with inverses of whole matrices; also the levels and the deviations."""
     level, cholesky, level_z, moves, deviation_z, rho, spread, dispersion = sampled
     response, chance, extra, years = areas
-    drift = (spread**2 * (1 + rho))[:, None] / (years * (1 - rho[:, None]) + 2 * rho[:, None])
+    drift = spread**2 * (1 + rho)[:, None] / (years * (1 - rho[:, None]) + 2 * rho[:, None])
     information = 1 / (drift + (chance + extra * dispersion[:, None] ** 2) / years)
     area, deviation, total = (
         np.zeros(level.shape),
@@ -60,7 +60,7 @@ def dense(sampled, areas, cells):
         total -= 0.5 * standard @ standard + np.log(np.diag(factor)).sum()
     lower, upper, exposure, family, wanted, sampling, more = cells
     for k, i in np.ndindex(KINDS, AREAS):
-        covariance = spread[k] ** 2 * rho[k] ** abs(np.subtract.outer(range(YEARS), range(YEARS)))
+        covariance = spread[k, i] ** 2 * rho[k] ** abs(np.subtract.outer(range(YEARS), range(YEARS)))
         weight = np.diag(1 / (sampling[k, i] + more[k, i] * dispersion[k] ** 2))
         precision = np.linalg.inv(covariance) + weight
         factor, eta = np.linalg.cholesky(precision), area[k, i] + moves[k, i]
@@ -111,8 +111,8 @@ def test_levels_and_deviations_are_rebuilt_from_what_was_sampled():
 def test_without_counts_levels_and_deviations_have_their_priors():
     rng, draws = np.random.default_rng(3), 20_000
     nothing = np.zeros((1, 4)), np.full((1, 4), np.inf), np.zeros((1, 4))
-    spread, rho = np.full(draws, 0.3), np.full(draws, 0.8)
-    u = persistence.deviations(np.zeros((draws, 1, 4)), rng.normal(size=(draws, 1, 4)), rho, spread, spread, *nothing)
+    spread, rho = np.full((draws, 1), 0.3), np.full(draws, 0.8)
+    u = persistence.deviations(np.zeros((draws, 1, 4)), rng.normal(size=(draws, 1, 4)), rho, spread, rho, *nothing)
     np.testing.assert_allclose(np.cov(u[:, 0].T), 0.09 * 0.8 ** abs(np.subtract.outer(range(4), range(4))), atol=0.004)
     cholesky = np.array([[0.2, 0.0], [0.15, 0.1]])
     one = np.ones((2, 1))
@@ -120,7 +120,7 @@ def test_without_counts_levels_and_deviations_have_their_priors():
         rng.normal(size=(draws, 2, 1)),
         np.zeros((draws, 2, 1)),
         np.broadcast_to(cholesky, (draws, 2, 2)).copy(),
-        *(np.full((draws, 2), value) for value in (0.8, 0.3, 0.1)),
+        np.full((draws, 2), 0.8), np.full((draws, 2, 1), 0.3), np.full((draws, 2), 0.1),
         0 * one, np.inf * one, 0 * one, one,
     )  # fmt: skip
     np.testing.assert_allclose(np.cov(found[:, :, 0].T), cholesky @ cholesky.T, atol=0.002)

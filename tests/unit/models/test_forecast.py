@@ -10,6 +10,7 @@ from toolkit.models.forecast import walk_ahead
 from toolkit.schema import InputError
 
 YEARS, AREAS, SAMPLES = np.arange(2018, 2023), 3, (2, 2000)
+SIZE = np.array([1.0, 1.0, 2.0])  # of the areas, with a drift as large
 LEVEL, DEVIATION = np.array([-1.0, 0.0, 1.0]), np.array([0.5, -0.5, 0.0])
 PERSISTENCE, SPREAD, STEP = 0.6, 0.2, 0.01
 SPEND, SPEND_MEAN = 0.4, np.array([0.1, 0.0, 0.0, -0.1, 0.2])
@@ -28,7 +29,7 @@ def world(free=()):
             name: ((), value)
             for name, value in {
                 "year_sd": STEP, "persistence": PERSISTENCE, "persistence_sd": SPREAD, "spend_within": SPEND,
-                "low_income_within": 0.0,
+                "low_income_within": 0.0, "drift_size": 1.0,
             }.items()
         },
     }  # fmt: skip
@@ -43,6 +44,7 @@ def world(free=()):
         "low_income_within": still,
         "spend_year_mean": yearly(SPEND_MEAN),
         "low_income_year_mean": yearly(0.0 * YEARS),
+        "log_size": (("indicator", "area"), np.log([SIZE])),
         "free_variance": yearly(np.isin(YEARS, free) * 1e6),
     }
     groups = {
@@ -62,7 +64,7 @@ def test_areas_return_to_their_level():
     for year, ahead in ((2023, 1), (2025, 3)):
         expected = LEVEL + 0.3 + PERSISTENCE**ahead * DEVIATION
         np.testing.assert_allclose(mean.sel(data_year=year), expected, atol=0.02)
-        spread = (SPREAD**2 * (1 - PERSISTENCE ** (2 * ahead)) + ahead * STEP**2) ** 0.5
+        spread = ((SIZE * SPREAD) ** 2 * (1 - PERSISTENCE ** (2 * ahead)) + ahead * STEP**2) ** 0.5
         np.testing.assert_allclose(sd.sel(data_year=year), spread, rtol=0.06)
 
 

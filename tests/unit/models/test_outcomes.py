@@ -22,6 +22,7 @@ TRUTH = {
     "area_sd": [0.2, 0.3, 0.06],
     "persistence": [0.6, 0.8, 0.8],
     "persistence_sd": [0.12, 0.2, 0.03],
+    "drift_size": [-0.3, 0.0, -0.2],
     "dispersion": [0.05, 0.08, 0.5],
 }
 FAMILIES = np.array([1, 2, 3])
@@ -51,9 +52,10 @@ def simulate(seed=3):
             "fitted": ("area", np.arange(AREAS) < AREAS - 1),
         },
     )
-    eta = linear_predictor(np.log(spend), low / 0.1, rng)
-    low_high = ((300, 3000), (300, 15000), (500, 4000))
-    exposure = np.stack([rng.integers(*bounds, shape[1:]) for bounds in low_high]).astype(float)
+    size = np.array([1000.0, 2500.0, 1500.0])[:, None] * np.exp(rng.normal(0, 0.7, (3, AREAS)))
+    exposure = np.round(np.repeat(size[:, :, None], len(YEARS), axis=2))
+    size = np.log(size) - np.log(size[:, :-1]).mean(axis=1, keepdims=True)  # about the middling area of those fitted
+    eta = linear_predictor(np.log(spend), low / 0.1, size, rng)
     family = np.broadcast_to(FAMILIES[:, None, None], shape)
     log_size = -2 * np.log(TRUTH["dispersion"])[:, None, None]
     events = simulate_counts(eta, log_size, exposure, family, rng=rng)
@@ -71,7 +73,7 @@ def simulate(seed=3):
     return statistics, eta
 
 
-def linear_predictor(log_spend, low, rng):
+def linear_predictor(log_spend, low, log_size, rng):
     lagged = np.stack([np.roll(log_spend, lag, axis=1) for lag in (1, 2, 3)]).mean(axis=0)
     x, z = lagged[:, FIRST:], low[:, FIRST:]
     cov = np.outer(TRUTH["area_sd"], TRUTH["area_sd"]) * [[1, CORRELATION, 0], [CORRELATION, 1, 0], [0, 0, 1]]
@@ -79,7 +81,10 @@ def linear_predictor(log_spend, low, rng):
     region = np.array([[0.1], [0.1], [0.03]]) * rng.normal(size=(3, 4))[:, np.arange(AREAS) % 4]
     size = np.array([0.05, 0.05, 0.01])[:, None, None]
     year = size * rng.normal(size=(3, 1, len(YEARS) - FIRST)).cumsum(axis=2)
-    persistence, spread = (np.array(TRUTH[name])[:, None] for name in ("persistence", "persistence_sd"))
+    persistence, spread, power = (
+        np.array(TRUTH[name])[:, None] for name in ("persistence", "persistence_sd", "drift_size")
+    )
+    spread = spread * np.exp(power * log_size)
     deviation = simulate_deviations(persistence, spread, (3, AREAS, len(YEARS) - FIRST), rng=rng)
     column = {name: np.array(values)[:, None] for name, values in TRUTH.items()}
     x_mean, z_mean = x.mean(axis=1), z.mean(axis=1)

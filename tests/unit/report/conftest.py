@@ -12,7 +12,7 @@ from toolkit import appraisal, costing, evidence, scenarios
 from toolkit.report import html
 from toolkit.schema import BUSINESS_AS_USUAL, EFFECT_OUTCOMES, INVESTMENT
 
-CHAINS, DRAWS = 2, 50
+CHAINS, DRAWS = 2, 100
 MULTIPLES = [0.5, 0.75, 1.0, 1.25, 1.5, 2.0]
 SOURCES = ["trials", "panel", "combined", "judgement"]
 AREAS = {"E08000035": ("Leeds", "Yorkshire and The Humber"), "E06000047": ("County Durham", "North East")}
@@ -142,8 +142,7 @@ def make_run(register):
                 "assumptions/figures": assumptions.astype(str).to_xarray(),
                 "assumptions/draws": evidence.with_pathway(
                     evidence.sample(assumptions, like=costs, seed=scenario.seed, price_base=scenario.price_base),
-                    register,
-                    seed=scenario.seed,
+                    register, seed=scenario.seed,
                 ),
                 "posterior": xr.Dataset({"spend_within": kids.isel(area=0, drop=True), "baseline_rate": rates}),
                 "effects": xr.Dataset(
