@@ -183,13 +183,14 @@ class _Desk:
     ) -> xr.DataArray:  # fmt: skip
         """Present value of what the children reached avoid under other settings, without yearly costs."""
         years, span = scenario.option.years, usual.sizes["year"]
-        lasting = pathways.additional(scenario.adjustments)
-        saved = usual.pad(year=(0, years - 1), constant_values=0.0) * 0.0
-        saved = saved.assign_coords(year=np.arange(span + years - 1))
+        lasting = pathways.additional(scenario.adjustments).values[None, :, None, None]
+        saved = np.zeros((usual.sizes["quantity"], span + years - 1, *usual.shape[2:]))
         for year, (strength, delivered) in enumerate(pathways.strengths(scenario.effect, years)):
-            gain = (usual - self._helped(hazards, strength, delivered, walked)) * lasting
-            saved.values[:, year : year + span] += gain.transpose(*saved.dims).values
-        return (costing.lifetime_cost(saved, self.rows, prices, self.weights) * reached).reset_coords(drop=True)
+            helped = self._helped(hazards, strength, delivered, walked).values
+            saved[:, year : year + span] += (usual.values - helped) * lasting
+        coords = {**usual.drop_vars("year").coords, "year": np.arange(span + years - 1)}
+        profile = xr.DataArray(saved, dims=usual.dims, coords=coords)
+        return (costing.lifetime_cost(profile, self.rows, prices, self.weights) * reached).reset_coords(drop=True)
 
     def _programme(self, spend: float) -> xr.DataArray:
         scenario = self.scenario
