@@ -175,7 +175,7 @@ def _naive(past: pd.DataFrame, later: pd.DataFrame, family: int) -> dict[str, Ar
     if history.shape[1] < 2:
         raise InputError("backtest: fewer than two usual years to forecast from. Mend: give a later last_year.")
     sizes, made = sizes_of(past), {}
-    exposure, origin = later["exposure"].to_numpy(), max(history.columns)
+    exposure, origin = later["exposure"].to_numpy(), int(past["data_year"].max())
     horizons = later["data_year"] - origin
     for name, (rule, least) in rules.items():
         # Points of all pupils have three usual years before the free ones: no rule may want more before its first.

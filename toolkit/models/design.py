@@ -74,11 +74,10 @@ def design_of(
 
 def _log_size(cells: xr.Dataset) -> xr.DataArray:
     """Return the log of each area's mean exposure over that of the middling fitted one, within the range of those."""
-    size = np.log(cells["exposure"].mean("data_year").transpose("indicator", "area"))
+    size: xr.DataArray = xr.ufuncs.log(cells["exposure"].mean("data_year").transpose("indicator", "area"))
     inside = size.where(cells["fitted"])
-    return (size.fillna(-np.inf).clip(inside.min("area"), inside.max("area")) - inside.mean("area")).reset_coords(
-        drop=True
-    )
+    size = size.fillna(-np.inf).clip(inside.min("area"), inside.max("area")) - inside.mean("area")
+    return size.reset_coords(drop=True)
 
 
 def _free_variance(design: xr.Dataset, table: pd.DataFrame) -> xr.DataArray:
@@ -95,7 +94,7 @@ def _with_approximation(design: xr.Dataset) -> xr.Dataset:
     counts = (design[name].values for name in ("events_lower", "events_upper", "exposure", "family"))
     parts = zip(("response", "chance", "extra"), normal_approximation(*counts), strict=True)
     design = design.assign({name: (design["family"].dims, values) for name, values in parts})
-    known = np.isfinite(design["chance"])
+    known = design["chance"] < np.inf
     means = {name: design[name].where(known).mean("data_year") for name in ("response", "chance", "extra")}
     # An area without counts: infinite variance over one year.
     filled = {f"area_{name}": mean.fillna(np.inf if name == "chance" else 0.0) for name, mean in means.items()}

@@ -70,7 +70,8 @@ def fit(
     .. [2] Seyboldt, Carlson and Carpenter (2026), Preconditioning Hamiltonian Monte Carlo by minimizing
        Fisher divergence, arXiv:2603.18845.
     """
-    target_accept = target_accept or getattr(model, "target_accept", 0.9)
+    if target_accept is None:
+        target_accept = float(getattr(model, "target_accept", 0.9))
     _check_settings(seed=seed, draws=draws, tune=tune, chains=chains, cores=cores, target_accept=target_accept)
     started = time.perf_counter()
     with _announced("Compiling the model (about a minute the first time, seconds after)", progress and not on_progress):

@@ -12,7 +12,6 @@ from toolkit.models.rates import area_spread, linear_predictor, walk_covariance
 from toolkit.schema import InputError
 
 Array = NDArray[np.float64]
-COVARIATES = {"spend_within": "spend_year_mean", "low_income_within": "low_income_year_mean"}
 
 
 def forecast(posterior: xr.DataTree, *, years: Sequence[int], seed: int) -> xr.DataArray:
@@ -106,14 +105,16 @@ def _national(draws: xr.Dataset, cells: xr.Dataset, ahead: int, random: np.rando
     on: after grades given by teachers it starts from the years before them.
     """
     weights, root = walk_ahead(cells["free_variance"].values, ahead)
-    moved: xr.DataArray = sum(draws[name] * cells[mean] for name, mean in COVARIATES.items())
+    moved = draws["spend_within"] * cells["spend_year_mean"]
+    moved = moved + draws["low_income_within"] * cells["low_income_year_mean"]
     carried = moved.isel(data_year=-1, drop=True)
     walk = (draws["year_effect"].isel(data_year=slice(-cells.sizes["data_year"], None)) - moved).astype(float)
     onward = xr.DataArray(weights, dims=("ahead", "data_year")) @ walk.drop_vars("data_year")
     step_sd = draws["year_sd"]
     shocks = xr.DataArray(random.standard_normal((*step_sd.shape, ahead)), dims=(*step_sd.dims, "step"))
     steps = step_sd * xr.dot(shocks, xr.DataArray(root, dims=("ahead", "step")), dim="step")
-    return (onward + steps + carried).rename(ahead="data_year")
+    later: xr.DataArray = (onward + steps + carried).rename(ahead="data_year")
+    return later
 
 
 def walk_ahead(free_variance: Array, ahead: int) -> tuple[Array, Array]:

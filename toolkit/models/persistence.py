@@ -87,7 +87,9 @@ def _prior(persistence: float, spread: Array, u: Array, on_u: Array) -> float:
             product /= left * spread[i] * spread[i]
             total += u[t, i] * product
             on_u[t, i] -= product
-    return -0.5 * total - years * np.log(spread).sum() - 0.5 * areas * last * math.log(left)
+    for i in range(areas):
+        total += 2.0 * years * math.log(spread[i])
+    return float(-0.5 * (total + areas * last * math.log(left)))
 
 
 @numba.njit(cache=True, error_model="numpy")
