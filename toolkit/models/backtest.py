@@ -130,7 +130,7 @@ def compare(
         family = int(design["likelihood"].sel(indicator=name))
         forecasts = {
             "model": counts_ahead(posterior, str(name), later, random=random),
-            **_naive(past, later, last_year, family),
+            **_naive(past, later, family),
         }
         parts.append(_scores(later, forecasts, hidden_up_to(cells)).assign(indicator=name))
     scored = pd.concat(parts, ignore_index=True).assign(last_year=last_year)
@@ -165,20 +165,25 @@ def counts_ahead(posterior: xr.DataTree, indicator: str, cells: pd.DataFrame, *,
     return simulate(found, log_size, cells["exposure"].to_numpy(), family, rng=random)
 
 
-def _naive(past: pd.DataFrame, later: pd.DataFrame, last_year: int, family: int) -> dict[str, Array]:
+def _naive(past: pd.DataFrame, later: pd.DataFrame, family: int) -> dict[str, Array]:
     history = _on_scale(past, family)
     rules: dict[str, tuple[Rule, int]] = {
         "last_value": (_last, 1),
         "area_mean": (_mean, 2),
         "national_trend": (_trend, 3),
     }
+    if history.shape[1] < 2:
+        raise InputError("backtest: fewer than two usual years to forecast from. Mend: give a later last_year.")
     sizes, made = sizes_of(past), {}
-    exposure, horizons = later["exposure"].to_numpy(), later["data_year"] - last_year
+    exposure, origin = later["exposure"].to_numpy(), int(past["data_year"].max())
+    horizons = later["data_year"] - origin
     for name, (rule, least) in rules.items():
+        # Points of all pupils have three usual years before the free ones: no rule may want more before its first.
+        least = min(least, history.shape[1] - 1)
         errors = _past_errors(history, rule, least, max(horizons), sizes)
         centre, spread = np.zeros(len(later)), np.zeros((POINTS, len(later)))
         for horizon in sorted(set(horizons)):
-            expected = rule(history, last_year + horizon)
+            expected = rule(history, origin + horizon)
             for size in SIZES:
                 chosen = ((horizons == horizon) & (later["size"] == size)).to_numpy()
                 centre[chosen] = expected[later.loc[chosen, "area"]]
