@@ -27,6 +27,7 @@ from toolkit.scenarios import Scenario
 from toolkit.schema import SAMPLE_DIMS, InputError
 
 FITS_KEPT = 8  # in the cache
+SAMPLED = 1.5  # draws for each one priced: R-hat is judged on a thousand rates, and its noise falls with their number
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,7 @@ def run(
     clock.lap("load")
     fitted = fit(statistics, scenario, register, cache=cache, refit=refit, progress=progress)
     clock.lap("fit outcome model")
-    draws = evidence.sample(
-        assumptions, like=fitted["posterior"].to_dataset(), seed=scenario.seed, price_base=scenario.price_base
-    )
-    draws = evidence.with_pathway(draws, register, seed=scenario.seed)
+    draws = draw_figures(scenario, assumptions, register, like=fitted["posterior"].to_dataset())
     effects = draw_effects(fitted, statistics, scenario, draws, register)
     clock.lap("effects")
     priced = price(fitted, statistics, scenario, draws, effects, register, areas=chosen, progress=progress)
@@ -194,12 +192,15 @@ def fit(
         progress("sample outcome model", share)
 
     fitted = models.fit(
-        model, seed=scenario.seed, draws=scenario.draws, chains=scenario.chains, progress=False, on_progress=sampling
-    )
+        model, seed=scenario.seed, draws=round(SAMPLED * scenario.draws), chains=scenario.chains,
+        progress=False, on_progress=sampling,
+    )  # fmt: skip
+    card = models.diagnose(fitted)
+    fitted = models.evenly(fitted, scenario.draws)
     base = models.baseline(fitted, statistics)
     national = fitted["posterior"]["national_rate"].sel(data_year=base["base_year"]).drop_vars("data_year")
     fitted["posterior"] = fitted["posterior"].to_dataset().assign(baseline_rate=base, baseline_national=national)
-    fitted.attrs["report_card"] = models.diagnose(fitted).to_json(orient="records")
+    fitted.attrs["report_card"] = card.to_json(orient="records")
     write_netcdf(fitted, path)
     _prune(cache)
     return fitted
@@ -217,6 +218,14 @@ def _check_writable(folder: Path) -> None:
     standing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not standing.is_dir() or not os.access(standing, os.W_OK):
         raise InputError(f"{standing}: cannot be written to. Mend: give another folder with --build.")
+
+
+def draw_figures(
+    scenario: Scenario, assumptions: pd.DataFrame, register: evidence.Register, *, like: xr.Dataset
+) -> xr.Dataset:
+    """Return the scenario's figures, those of the fitted pathway among them, on the chain and draw of ``like``."""
+    draws = evidence.sample(assumptions, like=like, seed=scenario.seed, price_base=scenario.price_base)
+    return evidence.with_pathway(draws, register, seed=scenario.seed)
 
 
 def draw_effects(
@@ -293,8 +302,7 @@ def compare_evidence(
     assumptions = scenarios.resolve(scenario, register)
     fitted = fit(statistics, scenario, register, cache=cache, progress=progress)
     like = fitted["posterior"].to_dataset()
-    draws = evidence.sample(assumptions, like=like, seed=scenario.seed, price_base=scenario.price_base)
-    draws = evidence.with_pathway(draws, register, seed=scenario.seed)
+    draws = draw_figures(scenario, assumptions, register, like=like)
     after = replace(register, tables={**register.tables, "priors": changed})
     found = {}
     for when, held, how in (("before", register, {}), ("after", after, pooling)):

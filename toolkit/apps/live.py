@@ -142,7 +142,7 @@ class Live:
     def _draw(self, scenario: Scenario) -> Drawn:
         assumptions = scenarios.resolve(scenario, self.register)
         like = self.fitted["posterior"].to_dataset()
-        draws = evidence.sample(assumptions, like=like, seed=scenario.seed, price_base=scenario.price_base)
+        draws = workflow.draw_figures(scenario, assumptions, self.register, like=like)
         effects = workflow.draw_effects(self.fitted, self.statistics, scenario, draws, self.register)
         return Drawn(assumptions, draws, effects)
 

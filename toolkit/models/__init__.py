@@ -8,7 +8,7 @@ config.blas__ldflags = ""
 
 from toolkit.models.diagnose import diagnose, passed  # noqa: E402
 from toolkit.models.effects import effects, quadrature  # noqa: E402
-from toolkit.models.fit import fit  # noqa: E402
+from toolkit.models.fit import evenly, fit  # noqa: E402
 from toolkit.models.forecast import forecast  # noqa: E402
 from toolkit.models.outcomes import outcomes  # noqa: E402
 from toolkit.models.rates import baseline  # noqa: E402
@@ -22,6 +22,7 @@ __all__ = [
     "diagnose",
     "effect_draws",
     "effects",
+    "evenly",
     "fit",
     "forecast",
     "honest_reading",

@@ -106,6 +106,27 @@ def fit(
     return result
 
 
+def evenly(posterior: xr.DataTree, draws: int) -> xr.DataTree:
+    """Return so many draws of each chain, evenly spaced and numbered anew; attributes say how many there were.
+
+    Raises
+    ------
+    InputError
+        If there are fewer.
+    """
+    sampled = posterior["posterior"].sizes["draw"]
+    if draws > sampled:
+        raise InputError(f"evenly: {draws} draws of {sampled}. Mend: sample as many as are to be kept.")
+    kept = np.arange(draws) * sampled // draws
+
+    def thin(group: xr.Dataset) -> xr.Dataset:
+        return group.isel(draw=kept).assign_coords(draw=np.arange(draws)) if "draw" in group.dims else group
+
+    thinned = posterior.map_over_datasets(thin)
+    thinned.attrs = {**posterior.attrs, "draws_kept": draws}
+    return thinned
+
+
 def _unfinished(tree: xr.DataTree) -> bool:
     """Say whether any chain stopped before its last draw, which leaves shorter or empty chains."""
     return not all(bool(np.isfinite(values).all()) for values in tree["posterior"].to_dataset().values())

@@ -13,7 +13,7 @@ from toolkit.models.effects import effect_data, effects, quadrature
 from toolkit.models.scales import LOGISTIC_SD, to_common_scale
 from toolkit.models.sources import effect_draws, panel_signal
 from toolkit.models.studies import studies, study_table
-from toolkit.schema import OUTCOMES, InputError, data_folder
+from toolkit.schema import EFFECT_OUTCOMES, InputError, data_folder
 
 TABLES = ("meta_ready", "effects", "null_studies", "design_bias", "outcome_scales", "priors")
 RISE = 0.1
@@ -337,7 +337,7 @@ def test_the_sampler_agrees_with_quadrature(register, posterior, compiled, sourc
 def panel_by_hand(change, sd, share):
     values = {"log_rate_change": change, "log_rate_change_sd": sd, "bias_sd": 0.0, "reached_share": share}
     return xr.Dataset({key: ("outcome", np.full(4, float(value))) for key, value in values.items()}).assign_coords(
-        outcome=list(OUTCOMES)
+        outcome=list(EFFECT_OUTCOMES)
     )
 
 
@@ -412,7 +412,7 @@ def drawn(register, posterior):
 
 def test_draws_carry_the_labels_of_the_posterior(drawn, posterior):
     assert drawn["new_site_effect"].dims == ("chain", "draw", "source", "outcome")
-    assert list(drawn["outcome"].values) == list(OUTCOMES)
+    assert list(drawn["outcome"].values) == list(EFFECT_OUTCOMES)
     for dim in ("chain", "draw"):
         assert drawn.indexes[dim].equals(posterior.indexes[dim])
     assert all(bool(np.isfinite(drawn[name]).all()) for name in drawn)

@@ -6,7 +6,7 @@ import numpy as np
 import pymc as pm
 import pytest
 
-from toolkit.models import fit
+from toolkit.models import evenly, fit
 from toolkit.schema import InputError
 
 OBSERVED = np.array([1.2, 0.4, 2.1, 1.7, 0.9])
@@ -37,6 +37,16 @@ def test_what_made_the_draws_is_recorded(tree):
     assert {"pymc", "nutpie", "numba"} <= set(json.loads(tree.attrs["versions"]))
     assert tree["posterior"]["mean"].dtype == np.float32
     assert {"diverging", "energy"} <= set(tree["sample_stats"].data_vars)
+
+
+def test_draws_kept_are_evenly_spaced_and_every_group_keeps_the_same(tree):
+    kept = evenly(tree, 400)
+    assert kept["posterior"]["draw"].values.tolist() == list(range(400))
+    assert kept["posterior"]["mean"][:, :3].values.tolist() == tree["posterior"]["mean"][:, [0, 2, 5]].values.tolist()
+    assert kept["sample_stats"].sizes["draw"] == 400
+    assert (kept.attrs["draws"], kept.attrs["draws_kept"]) == (1000, 400)
+    with pytest.raises(InputError, match="1001 draws of 1000"):
+        evenly(tree, 1001)
 
 
 @pytest.mark.parametrize(

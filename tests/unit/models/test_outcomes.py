@@ -32,8 +32,11 @@ HIDDEN_UP_TO = 9
 SILENT = 5
 
 
-def simulate(seed=3):
-    """Counts from the model written out in NumPy; the last area is not fitted, small counts are hidden."""
+def simulate(seed=6):
+    """Counts from the model written out in NumPy; the last area is not fitted, small counts are hidden.
+
+    Over seeds 3 to 8, one of 198 standardised errors of the fit was beyond 3 (area_sd, seed 3, skewed to the right).
+    """
     rng = np.random.default_rng(seed)
     shape = (3, AREAS, len(YEARS))
     spend = np.exp(rng.normal(5, 0.3, (AREAS, 1)) + rng.normal(0, 0.4, shape[1:]).cumsum(axis=1) / 2)

@@ -16,7 +16,7 @@ from toolkit.models.check_effects import (
 from toolkit.models.effects import quadrature
 from toolkit.models.studies import changed_priors, read_studies, study_table
 from toolkit.models.unit_costs import rival_estimates
-from toolkit.schema import OUTCOMES, InputError
+from toolkit.schema import EFFECT_OUTCOMES, InputError
 
 INDICATORS = ["rereferrals", "first_time_entrants", "gcse_grade_4", "care_starts"]
 
@@ -138,9 +138,9 @@ def test_a_pool_without_studies_rests_on_its_prior_and_a_sure_one_on_its_data(ta
 
 
 def test_the_reading_says_what_the_parts_say(tables, posterior):
-    share = dict.fromkeys(OUTCOMES, 0.05)
+    share = dict.fromkeys(EFFECT_OUTCOMES, 0.05)
     found = models.honest_reading(tables, outcome_posterior=posterior, reached_share=share, spend_rise=0.1)
-    assert list(found.index) == list(OUTCOMES)
+    assert list(found.index) == list(EFFECT_OUTCOMES)
     assert found["studies"].to_dict() == {"repeat_referrals": 2, "youth_justice": 4, "gcse_attainment": 3, "care": 3}
     assert found["nulls"].to_dict() == {"repeat_referrals": 1, "youth_justice": 4, "gcse_attainment": 2, "care": 2}
     grid = quadrature(study_table(tables), priors=tables["priors"])
