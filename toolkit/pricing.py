@@ -154,6 +154,7 @@ class _Desk:
         self.rows = rows[~rows["quantity"].isin(off)]
         self.quantities = list(dict.fromkeys(self.rows["quantity"]))
         self.shares = pathways.adjustment_shares(self.quantities, self.layers, draws)
+        self.lived = pathways.lived_years(self.quantities, self.layers, pathways.entry_ages(draws))
         self.before = before_adjustments(scenario)
         self._timing()
 
@@ -196,7 +197,7 @@ class _Place:
         self.hazards, self.usual = self._unhelped(desk.scenario)
         # The entering cohort is not at the edge of care, even if those reached are.
         edge = desk.scenario.option.group != "in_need"
-        self.all_hazards, everyone = self._unhelped(desk.in_need) if edge else (self.hazards, self.usual)
+        everyone = self._unhelped(desk.in_need)[1] if edge else self.usual
         self.adult_rates = pathways.adult_rates(
             desk.layers, desk.layer_rates, desk.draws, everyone["cells"], self.levels
         )
@@ -261,10 +262,7 @@ class _Place:
         """Cost of the entering cohort over life and of one year, each gross and excess."""
         desk, entering = self.desk, self._entering()
         known = desk.quantities, self.baseline, self.stats, self.draws, self.all_lives
-        others = pathways.comparator(
-            *known, pathways.entry_ages(self.all_hazards, like=self.draws),
-            layers=desk.layers, rates=desk.layer_rates, levels=self.levels,
-        )  # fmt: skip
+        others = pathways.comparator(*known, desk.lived, layers=desk.layers, rates=desk.layer_rates, levels=self.levels)
         year = self._readings(pathways.cross_section(*known, entering), others.sum("year") * entering)
         life = self._readings(self.all_lives.sel(quantity=desk.quantities), others)
         return {

@@ -12,7 +12,7 @@ import xarray as xr
 
 from toolkit.pathways.cohort import CELLS
 from toolkit.pathways.kernel import AGES, EXAM_AGE, JUSTICE_AGE
-from toolkit.pathways.layers import duration, everyone_rates, moved
+from toolkit.pathways.layers import everyone_rates, moved
 from toolkit.schema import SAMPLE_DIMS, InputError
 
 YEARS = xr.DataArray(np.arange(AGES + 1), dims="year", coords={"year": np.arange(AGES + 1)})
@@ -51,7 +51,7 @@ def comparator(
     statistics: xr.Dataset,
     draws: xr.Dataset,
     usual: xr.DataArray,
-    entry_weight: xr.DataArray,
+    lived: xr.DataArray,
     *,
     layers: pd.DataFrame,
     rates: pd.DataFrame,
@@ -70,8 +70,8 @@ def comparator(
     usual
         The area's quantities per child without help (quantity, year, chain, draw): how years in need divide into
         first ones, repeated ones and those on a plan.
-    entry_weight
-        Share of children by age at entry (age, ...).
+    lived
+        From :func:`lived_years`, of the same quantities.
     layers, rates, levels
         As in :func:`toolkit.pathways.layers.everyone_rates`.
 
@@ -87,25 +87,38 @@ def comparator(
     rate = _rates_of_all(baseline, statistics, draws, usual, levels)
     entered = 1.0 - xr.ufuncs.exp(-(AGES - JUSTICE_AGE) * rate["first_time_entries"])
     everyone = everyone_rates(layers, rates, draws, entered, levels)
-    parts = []
-    for name in quantities:
-        if name in rate:
-            first = JUSTICE_AGE if name == "first_time_entries" else 0
-            once = name == "below_grade_4"
-            lived = turning(entry_weight, EXAM_AGE, EXAM_AGE) if once else exposure(entry_weight, first, AGES - 1)
-            parts.append(rate[name] * lived)
-        elif name in everyone["layer"].values:
-            parts.append(everyone.sel(layer=name, drop=True) * _lived(layers, name, entry_weight))
-        else:
-            raise InputError(f"'{name}': no rate of all children is known. Mend: add its layer, or do not price it.")
+    found = rate | {str(name): everyone.sel(layer=name, drop=True) for name in everyone["layer"].values}
+    if unknown := [name for name in quantities if name not in found]:
+        raise InputError(f"{unknown}: no rate of all children is known. Mend: add the layer, or do not price it.")
+    parts = [found[name] for name in quantities]
     stacked = xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
-    return stacked.transpose("quantity", "year", *SAMPLE_DIMS)
+    return (stacked * lived).transpose("quantity", "year", *SAMPLE_DIMS)
+
+
+def lived_years(quantities: Sequence[str], layers: pd.DataFrame, entry_weight: xr.DataArray) -> xr.DataArray:
+    """Return the years for which a child lives with a rate, by quantity and year since entry (quantity, year, ...).
+
+    Parameters
+    ----------
+    quantities
+        Those wanted: of the walk, or layers.
+    layers
+        From :func:`toolkit.pathways.layers.chosen`.
+    entry_weight
+        Share of children by age at entry (age, ...).
+    """
+    parts = [_lived(layers, name, entry_weight) for name in quantities]
+    return xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
 
 
 def _lived(layers: pd.DataFrame, name: str, entry_weight: xr.DataArray) -> xr.DataArray:
+    if name not in layers.index:
+        if name == "below_grade_4":
+            return turning(entry_weight, EXAM_AGE, EXAM_AGE)
+        return exposure(entry_weight, JUSTICE_AGE if name == "first_time_entries" else 0, AGES - 1)
     layer = layers.loc[[name]].iloc[0]
     if layer["stage"] == "adult":
-        return turning(entry_weight, AGES, AGES) * duration(layer)
+        return turning(entry_weight, AGES, AGES) * float(layer["years"])
     return exposure(entry_weight, int(layer["from_age"]), int(layer["to_age"]))
 
 
