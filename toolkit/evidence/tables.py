@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Collection
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,14 @@ def load_table(name: str, folder: Path | None = None) -> pd.DataFrame:
             f"{file}: altered since {MANIFEST} was made (checksum). Mend: restore it, or if the change is "
             "meant, run: outcomes evidence seal"
         )
-    return _validated(file, paths[0].removesuffix(".csv"), _outcomes(folder))
+    found = _sealed(file, declared[paths[0]], paths[0].removesuffix(".csv"), tuple(_outcomes(folder)))
+    return found.copy(deep=False)  # pandas copies on write
+
+
+@lru_cache(maxsize=128)
+def _sealed(file: Path, checksum: str, name: str, outcomes: tuple[str, ...]) -> pd.DataFrame:
+    """Return a validated table, read once for each checksum: checking every cell takes longer than most uses."""
+    return _validated(file, name, outcomes)
 
 
 def checksums(folder: Path | None = None) -> dict[str, str]:

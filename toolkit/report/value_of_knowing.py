@@ -147,7 +147,8 @@ def worth_of_studies(run: Run, knowing: Knowing, *, account: str = "social", see
             # What a site delivers is what its trial sees.
             seen = knowing.parameters[measured] * delivered
             designs[name] = seen, _trial(run, measured, int(size[role]))
-    prices = [one for one in knowing.tornado["parameter"].values if one in _groups(knowing.parameters)[GROUPS[1]]]
+    priced = _groups(knowing.parameters)[GROUPS[1]]
+    prices = [one for one in knowing.tornado["parameter"].values if one in priced]
     if prices:
         files = number(size["study_audit_files"], 0)
         audited = study_designs.audit(
