@@ -27,6 +27,9 @@ from toolkit.scenarios import Scenario
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, data_folder
 
 FITS_KEPT = 8  # in the cache
+FITTING = (  # the modules of the models that a fit depends on
+    "density", "design", "diagnose", "fit", "levels", "likelihoods", "outcomes", "persistence", "priors", "rates",
+)  # fmt: skip
 SAMPLED = 1.5  # draws for each one priced: R-hat is judged on a thousand rates, and its noise falls with their number
 
 
@@ -175,7 +178,7 @@ def fit(
 ) -> xr.DataTree:
     """Return the outcome model's posterior, fitted now or reused from ``cache`` while its inputs are unchanged."""
     priors = register.tables["priors"]
-    path = cache / f"outcomes-{_key(statistics, priors, scenario.seed, scenario.draws, scenario.chains)}.nc"
+    path = cache / f"outcomes-{_key(statistics, priors, scenario.seed, scenario.draws, scenario.chains, SAMPLED)}.nc"
     if path.is_file() and not refit:
         try:
             return open_netcdf(path)
@@ -444,9 +447,9 @@ def _key(*parts: object) -> str:
 
 
 def _code_digest() -> bytes:
-    """Hash of the model code: a posterior fitted by other code is not reused."""
+    """Hash of the code of the outcome model's fit: a posterior fitted by other code is not reused."""
     source = Path(__file__).resolve().parent / "models"
-    return b"".join(path.read_bytes() for path in sorted(source.glob("*.py")))
+    return b"".join((source / f"{name}.py").read_bytes() for name in FITTING)
 
 
 def _card(tree: xr.DataTree) -> pd.DataFrame:

@@ -15,6 +15,8 @@ from importlinter import cli
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from toolkit.workflow import FITTING
+
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROVIDERS = packages_distributions()  # which package each importable name comes from; reading them all takes a second
@@ -80,6 +82,21 @@ def test_every_package_a_module_imports_is_declared(path):
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_no_module_is_too_long(path):
     assert lines(path) <= LONGEST_MODULE
+
+
+def test_a_cached_fit_depends_on_every_module_that_makes_it():
+    folder, wanted = ROOT / "toolkit" / "models", {"outcomes", "fit", "diagnose"}
+    while (
+        more := {
+            name
+            for module in wanted
+            for name in re.findall(r"^from toolkit\.models\.(\w+)", (folder / f"{module}.py").read_text(), re.MULTILINE)
+            + re.findall(r"^from toolkit\.models import (\w+)", (folder / f"{module}.py").read_text(), re.MULTILINE)
+        }
+        - wanted
+    ):
+        wanted |= more
+    assert set(FITTING) == wanted
 
 
 def test_package_stays_small():
