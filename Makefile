@@ -26,7 +26,7 @@ dashboard: $(READY) ## open the dashboard on this machine: make dashboard PORT=5
 	.venv/bin/outcomes dashboard --port $(PORT)
 
 test: $(READY) ## run every test
-	$(VENV_PYTHON) -m pytest --numprocesses auto --dist loadscope
+	$(VENV_PYTHON) -m pytest --numprocesses auto --dist loadscope --no-loadscope-reorder
 
 lab: $(READY) ## open the notebooks in JupyterLab
 	.venv/bin/jupyter lab notebooks

@@ -41,6 +41,11 @@ DOZEN = [
 LEEDS = "E08000035"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the longest files, so that no process is left with one of them when the others are done."""
+    items.sort(key=lambda item: not {"notebooks", "browser"} & set(item.path.parts))
+
+
 @pytest.fixture(scope="session")
 def register() -> evidence.Register:
     return evidence.load_register()

@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from toolkit import evidence, report, scenarios, workflow
+from toolkit import evidence, report, scenarios, sealing, workflow
 from toolkit.report import decide as decision
 from toolkit.report import draw_files
 from toolkit.schema import InputError
@@ -144,7 +144,7 @@ def evidence_show(key: Annotated[str, typer.Argument(help="The figure's id.")], 
 @evidence_app.command("seal")
 def evidence_seal() -> None:
     """Check every data file, price each scenario in small and write checksums down, after a meant change."""
-    typer.echo(f"Checked every table, priced every scenario and wrote {workflow.seal()}.")
+    typer.echo(f"Checked every table, priced every scenario and wrote {sealing.seal()}.")
 
 
 @evidence_app.command("study")

@@ -19,17 +19,28 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal, evidence, pathways, scenarios
-from toolkit.pricing import SOURCES, price
 from toolkit.pricing import Progress as Progress
+from toolkit.pricing import price
 from toolkit.pricing import silent as silent
 from toolkit.records import assemble, open_netcdf, write_netcdf
 from toolkit.scenarios import Scenario
-from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, data_folder
+from toolkit.schema import SAMPLE_DIMS, InputError
 
 FITS_KEPT = 8  # in the cache
-FITTING = (  # the modules of the models that a fit depends on
-    "density", "design", "diagnose", "fit", "levels", "likelihoods", "outcomes", "persistence", "priors", "rates",
-)  # fmt: skip
+FITTING = tuple(  # the modules of the models that a fit depends on
+    "density design diagnose fit levels likelihoods outcomes persistence priors rates".split()
+)
+    "density",
+    "design",
+    "diagnose",
+    "fit",
+    "levels",
+    "likelihoods",
+    "outcomes",
+    "persistence",
+    "priors",
+    "rates",
+]  # modules of a fit
 SAMPLED = 1.5  # draws for each one priced: R-hat is judged on a thousand rates, and its noise falls with their number
 
 
@@ -97,7 +108,7 @@ def run(
     clock.lap("effects")
     priced = price(fitted, statistics, scenario, draws, effects, register, areas=chosen, progress=progress)
     clock.lap("price")
-    result = _appraise(priced, scenario, draws)
+    result = appraise(priced, scenario, draws)
     card = _card(fitted)
     tree = assemble(scenario, assumptions, fitted, draws, effects, priced, result, card, chosen, statistics)
     tree.attrs["deflators"] = register.deflators.to_json()
@@ -144,12 +155,13 @@ def reprice(
     statistics = evidence.load_statistics() if statistics is None else statistics
     register = evidence.load_register() if register is None else register
     areas = json.loads(str(tree.attrs["areas"]))
-    result = _appraise(price(tree, statistics, scenario, draws, effects, register, areas=areas), scenario, draws)
+    result = appraise(price(tree, statistics, scenario, draws, effects, register, areas=areas), scenario, draws)
     worth = (result["npsv"] + result["programme_cost"]) * correct["benefit"]
     return (worth - result["programme_cost"] * correct["cost"]).assign_attrs(result["npsv"].attrs)
 
 
-def _appraise(priced: xr.Dataset, scenario: Scenario, draws: xr.Dataset) -> xr.Dataset:
+def appraise(priced: xr.Dataset, scenario: Scenario, draws: xr.Dataset) -> xr.Dataset:
+    """Return ``appraisal.appraise`` of priced costs under the scenario's conventions."""
     shares = {"partly_cashable": draws["cashable_share_partly"]}
     return appraisal.appraise(
         priced["cost"], schedule=scenario.discount_schedule, cashable_shares=shares, horizon=scenario.horizon
@@ -162,9 +174,6 @@ def _chosen(areas: Iterable[str], statistics: xr.Dataset) -> list[str]:
     if not chosen or unknown:
         raise InputError(f"areas {unknown or 'none'}: not in the statistics. Mend: see `outcomes areas`.")
     return chosen
-
-
-# Fitting -----------------------------------------------------------------------------------------
 
 
 def fit(
@@ -277,7 +286,7 @@ def compare_evidence(
     Parameters
     ----------
     scenario, areas, cache, folder, progress, statistics
-        As for :func:`run`; a posterior of the outcome model in ``cache`` is reused.
+        As for :func:`run`.
     priors
         A whole table of priors to use after; those of the outcome model must be as shipped.
     **pooling
@@ -311,7 +320,7 @@ def compare_evidence(
     for when, held, how in (("before", register, {}), ("after", after, pooling)):
         effects = draw_effects(fitted, statistics, scenario, draws, held, **how)
         priced = price(fitted, statistics, scenario, draws, effects, register, areas=chosen, progress=progress)
-        found[when] = _pooled(effects), _worth(_appraise(priced, scenario, draws))
+        found[when] = _pooled(effects), _worth(appraise(priced, scenario, draws))
     pooled, worth = (pd.concat({when: found[when][part] for when in found}, axis=1) for part in (0, 1))
     return pooled, worth
 
@@ -339,10 +348,8 @@ def reached_share(statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset,
 
     Parameters
     ----------
-    statistics
-        From ``evidence.load_statistics``.
-    scenario
-        Says who is eligible.
+    statistics, scenario
+        From ``evidence.load_statistics``; says who is eligible.
     draws
         Sampled figures (chain, draw); their means are used.
     rise
@@ -363,72 +370,6 @@ def reached_share(statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset,
         "care": share * float(draws["care_from_need_share"].mean()),
         "youth_justice": share * min(1.0, float(entrants) * float(draws["justice_ratio_in_need"].mean())),
     }
-
-
-# Sealing -----------------------------------------------------------------------------------------
-
-
-def seal(folder: Path | None = None) -> Path:
-    """Write the manifest of the data folder anew, unless a shipped scenario could then not be run.
-
-    Returns
-    -------
-    Path
-        Of the manifest.
-
-    Raises
-    ------
-    InputError
-        A table that breaks its rules, or one that a shipped scenario cannot be priced with; the manifest is then the
-        one before.
-    """
-    manifest = (folder or data_folder()) / evidence.tables.MANIFEST
-    before = manifest.read_bytes() if manifest.is_file() else None
-    sealed = evidence.seal(folder)
-    try:
-        rehearse(folder)
-    except InputError:
-        if before is not None:
-            manifest.write_bytes(before)
-        raise
-    return sealed
-
-
-def rehearse(folder: Path | None = None) -> None:
-    """Price every shipped scenario for one area with a few draws and no fit: whatever a run would refuse is refused.
-
-    Raises
-    ------
-    InputError
-        As :func:`run`, and a role that the pathways or the costing need but ``roles.csv`` does not give.
-    """
-    register, statistics = evidence.load_register(folder=folder), evidence.load_statistics(folder)
-    few = xr.Dataset(coords={"chain": [0, 1], "draw": [0, 1]})
-    likely, effects = _without_a_fit(statistics, few)
-    area = str(statistics["area"].values[0])
-    for name in scenarios.available(folder):
-        scenario = scenarios.load(name, folder=folder)
-        draws = draw_figures(scenario, scenarios.resolve(scenario, register), register, like=few)
-        try:
-            reached_share(statistics, scenario, draws, rise=float(register.figures["value"]["combined_reference_rise"]))
-            _appraise(price(likely, statistics, scenario, draws, effects, register, areas=[area]), scenario, draws)
-        except KeyError as error:
-            needed = str(error).split("'")[1]
-            raise InputError(
-                f"roles.csv: scenario '{name}' needs a figure as '{needed}', which no row gives. "
-                f"Mend: add a row with the role '{needed}' and the id of a figure."
-            ) from None
-
-
-def _without_a_fit(statistics: xr.Dataset, few: xr.Dataset) -> tuple[xr.DataTree, xr.Dataset]:
-    """Stand in for posterior and effects: England's observed rates in every area, and no effect."""
-    seen = statistics[["events_upper", "exposure"]].where(statistics["observed"]).sum(["area", "data_year"])
-    rate = (seen["events_upper"] / seen["exposure"]) * xr.ones_like(few["chain"] + few["draw"], float)
-    parts = {"baseline_rate": rate * xr.ones_like(statistics["area"], float), "baseline_national": rate}
-    dims = {"source": list(SOURCES), "outcome": list(EFFECT_OUTCOMES)}
-    none = xr.DataArray(0.0, dims | {name: few[name] for name in SAMPLE_DIMS}, (*dims, *SAMPLE_DIMS))
-    posterior = xr.Dataset(parts).reset_coords(drop=True)
-    return xr.DataTree.from_dict({"posterior": posterior}), xr.Dataset({"new_site_effect": none})
 
 
 def _key(*parts: object) -> str:

@@ -58,6 +58,7 @@ class Visitor:
 
     def __init__(self, browser, address, query="", *, width=1280, height=900):
         self.context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+        self.context.set_default_timeout(90_000)  # of a machine with much else to do
         self.page, self.address, self.elsewhere, self.faults = self.context.new_page(), address, [], []
         self.page.on("request", self._asked)
         self.page.on("pageerror", lambda fault: self.faults.append(str(fault)))
@@ -81,7 +82,7 @@ class Visitor:
         self.page.get_by_role("heading", level=1, name=heading).wait_for(timeout=30_000)
 
     def until(self, script, what=None):
-        self.page.wait_for_function(script, arg=what, timeout=20_000)
+        self.page.wait_for_function(script, arg=what, timeout=60_000)
 
     def close(self):
         self.context.close()

@@ -188,7 +188,7 @@ class Live:
         )  # fmt: skip
         cost = priced["cost"]
         without = cost.where(cost["outcome"] != q.PROGRAMME, 0.0).assign_attrs(cost.attrs)
-        result = workflow._appraise(priced.assign(cost=without), scenario, drawn.draws)
+        result = workflow.appraise(priced.assign(cost=without), scenario, drawn.draws)
         saved = without.sel(option=BUSINESS_AS_USUAL, drop=True) - without.sel(option=INVESTMENT, drop=True)
         worth = appraisal.discounted(saved.assign_attrs(cost.attrs), schedule=scenario.discount_schedule)
         kept = priced.drop_vars(["cost", "lives"])

@@ -44,10 +44,10 @@ def world(*, seed=1, believed=DISPERSION, persistence=0.0, known=False, hide=Fal
     cells |= {"exposure": exposure, "observed": np.ones(shape, bool)}
     statistics = xr.Dataset({name: (dims, values) for name, values in cells.items()}, coords)
     # Draws differ as those of a fit to so many cells would: a posterior that is one point leaves nothing to weigh.
-    level = area + level_error + rng.normal(0, 0.03, (2, 250, 2, AREAS))
+    level = area + level_error + rng.normal(0, 0.03, (2, 150, 2, AREAS))
     drawn = level[..., None] + year[:, None] + (deviation if known else 0.0)
     rate = np.stack([expit(drawn[:, :, 0]), np.exp(drawn[:, :, 1])], axis=2)
-    sample, one = ("chain", "draw"), np.ones((2, 250, 2))
+    sample, one = ("chain", "draw"), np.ones((2, 150, 2))
     spread = DRIFT if known else 1e-9
     beliefs = {"dispersion": believed, "persistence": persistence, "persistence_sd": spread, "drift_size": 0.0}
     beliefs |= {"spend_within": 0.0, "low_income_within": 0.0}
@@ -55,7 +55,7 @@ def world(*, seed=1, believed=DISPERSION, persistence=0.0, known=False, hide=Fal
         {
             "area_rate": ((*sample, *dims), rate),
             "area_effect": ((*sample, *dims[:2]), level),
-            "year_effect": ((*sample, "indicator", "data_year"), np.broadcast_to(year, (2, 250, *year.shape))),
+            "year_effect": ((*sample, "indicator", "data_year"), np.broadcast_to(year, (2, 150, *year.shape))),
             **{name: ((*sample, "indicator"), value * one) for name, value in beliefs.items()},
         },
         coords,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from toolkit import workflow
+from toolkit import sealing
 from toolkit.schema import InputError, data_folder
 
 
@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_sealing_what_runs_writes_the_same_manifest(folder: Path) -> None:
     before = (folder / "datapackage.json").read_bytes()
-    assert workflow.seal(folder).read_bytes() == before
+    assert sealing.seal(folder).read_bytes() == before
 
 
 @pytest.mark.parametrize("role", ["price_rereferral", "justice_ratio_in_need", "cashable_share_partly"])
@@ -32,7 +32,7 @@ def test_a_role_that_the_model_needs_cannot_be_sealed_away(folder: Path, role: s
     roles = pd.read_csv(path, dtype=str, keep_default_na=False)
     roles[roles["role"] != role].to_csv(path, index=False)
     with pytest.raises(InputError, match=rf"roles\.csv.*'{role}'.*Mend"):
-        workflow.seal(folder)
+        sealing.seal(folder)
     assert (folder / "datapackage.json").read_bytes() == before
 
 
@@ -41,4 +41,4 @@ def test_a_figure_of_a_role_that_is_taken_away_cannot_be_sealed_away(folder: Pat
     figures = pd.read_csv(path, dtype=str, keep_default_na=False)
     figures[figures["id"] != "cin_contact_and_referral"].to_csv(path, index=False)
     with pytest.raises(InputError, match="cin_contact_and_referral"):
-        workflow.seal(folder)
+        sealing.seal(folder)

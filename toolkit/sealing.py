@@ -1,0 +1,74 @@
+"""Sealing the data: every table is checked and every shipped scenario priced in small before the manifest stands."""
+
+from pathlib import Path
+
+import xarray as xr
+
+from toolkit import evidence, scenarios, workflow
+from toolkit.evidence.tables import MANIFEST
+from toolkit.pricing import SOURCES, price
+from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, data_folder
+
+
+def seal(folder: Path | None = None) -> Path:
+    """Write the manifest of the data folder anew, unless a shipped scenario could then not be run.
+
+    Returns
+    -------
+    Path
+        Of the manifest.
+
+    Raises
+    ------
+    InputError
+        A table that breaks its rules, or one that a shipped scenario cannot be priced with; the manifest is then the
+        one before.
+    """
+    manifest = (folder or data_folder()) / MANIFEST
+    before = manifest.read_bytes() if manifest.is_file() else None
+    sealed = evidence.seal(folder)
+    try:
+        rehearse(folder)
+    except InputError:
+        if before is not None:
+            manifest.write_bytes(before)
+        raise
+    return sealed
+
+
+def rehearse(folder: Path | None = None) -> None:
+    """Price every shipped scenario for one area with a few draws and no fit: whatever a run would refuse is refused.
+
+    Raises
+    ------
+    InputError
+        As :func:`toolkit.workflow.run`, and a role that pathways or costing need but ``roles.csv`` does not give.
+    """
+    register, statistics = evidence.load_register(folder=folder), evidence.load_statistics(folder)
+    few = xr.Dataset(coords={"chain": [0, 1], "draw": [0, 1]})
+    likely, effects = _without_a_fit(statistics, few)
+    area, rise = str(statistics["area"].values[0]), float(register.figures["value"]["combined_reference_rise"])
+    for name in scenarios.available(folder):
+        scenario = scenarios.load(name, folder=folder)
+        draws = workflow.draw_figures(scenario, scenarios.resolve(scenario, register), register, like=few)
+        try:
+            workflow.reached_share(statistics, scenario, draws, rise=rise)
+            priced = price(likely, statistics, scenario, draws, effects, register, areas=[area])
+            workflow.appraise(priced, scenario, draws)
+        except KeyError as error:
+            needed = str(error).split("'")[1]
+            raise InputError(
+                f"roles.csv: scenario '{name}' needs a figure as '{needed}', which no row gives. "
+                f"Mend: add a row with the role '{needed}' and the id of a figure."
+            ) from None
+
+
+def _without_a_fit(statistics: xr.Dataset, few: xr.Dataset) -> tuple[xr.DataTree, xr.Dataset]:
+    """Stand in for posterior and effects: England's observed rates in every area, and no effect."""
+    seen = statistics[["events_upper", "exposure"]].where(statistics["observed"]).sum(["area", "data_year"])
+    rate = (seen["events_upper"] / seen["exposure"]) * xr.ones_like(few["chain"] + few["draw"], float)
+    parts = {"baseline_rate": rate * xr.ones_like(statistics["area"], float), "baseline_national": rate}
+    dims = {"source": list(SOURCES), "outcome": list(EFFECT_OUTCOMES)}
+    none = xr.DataArray(0.0, dims | {name: few[name] for name in SAMPLE_DIMS}, (*dims, *SAMPLE_DIMS))
+    posterior = xr.Dataset(parts).reset_coords(drop=True)
+    return xr.DataTree.from_dict({"posterior": posterior}), xr.Dataset({"new_site_effect": none})
