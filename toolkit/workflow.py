@@ -27,20 +27,7 @@ from toolkit.scenarios import Scenario
 from toolkit.schema import SAMPLE_DIMS, InputError
 
 FITS_KEPT = 8  # in the cache
-FITTING = tuple(  # the modules of the models that a fit depends on
-    "density design diagnose fit levels likelihoods outcomes persistence priors rates".split()
-)
-    "density",
-    "design",
-    "diagnose",
-    "fit",
-    "levels",
-    "likelihoods",
-    "outcomes",
-    "persistence",
-    "priors",
-    "rates",
-]  # modules of a fit
+FITTING = "density design diagnose fit levels likelihoods outcomes persistence priors rates"  # modules of its code
 SAMPLED = 1.5  # draws for each one priced: R-hat is judged on a thousand rates, and its noise falls with their number
 
 
@@ -390,7 +377,7 @@ def _key(*parts: object) -> str:
 def _code_digest() -> bytes:
     """Hash of the code of the outcome model's fit: a posterior fitted by other code is not reused."""
     source = Path(__file__).resolve().parent / "models"
-    return b"".join((source / f"{name}.py").read_bytes() for name in FITTING)
+    return b"".join((source / f"{name}.py").read_bytes() for name in FITTING.split())
 
 
 def _card(tree: xr.DataTree) -> pd.DataFrame:
