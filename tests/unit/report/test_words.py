@@ -73,6 +73,7 @@ def test_labels_keep_acronyms():
     assert words.label("police_and_justice") == "Police and justice"
     assert words.inside("hmrc") == "HMRC (tax)"
     assert words.inside("gcse_attainment") == "GCSE attainment"
+    assert words.inside("neet") == "NEET"
     assert words.inside("local_authority") == "local authority"
 
 
