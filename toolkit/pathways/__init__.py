@@ -2,6 +2,7 @@
 
 from toolkit.pathways.cohort import CELLS, GROUPS, QUANTITIES, Hazards, Layers, Walked, walk
 from toolkit.pathways.comparison import adjustment_shares, comparator, cross_section, excess, in_need_peers
+from toolkit.pathways.histories import looked_after_part, occupancy_rates
 from toolkit.pathways.kernel import AGES, JUSTICE_AGE
 from toolkit.pathways.layers import adult_rates, age_spread, child_rates, chosen, everyone_rates, whole_lives
 from toolkit.pathways.lives import (
@@ -44,6 +45,8 @@ __all__ = [
     "families",
     "in_need_peers",
     "localise",
+    "looked_after_part",
+    "occupancy_rates",
     "per_child",
     "project",
     "strengths",
