@@ -25,7 +25,7 @@ def fit(
     *,
     seed: int,
     draws: int = 1000,
-    tune: int = 600,
+    tune: int = 400,
     chains: int = 4,
     progress: bool = True,
     on_progress: Callable[[float], None] | None = None,
