@@ -148,7 +148,8 @@ def plot_curve_by_payer(run: Run) -> Figure:
     for axes in panels[len(names) :]:
         axes.set_visible(False)
     figure.supxlabel("Early-help spend, times today's", fontsize=FONT)
-    return with_level(figure, run, "Band", f"; excess lifetime cost, the council's with its spend, {run.scenario.price_base} prices")
+    said = f"; excess lifetime cost, the council's with its spend, {run.scenario.price_base} prices"
+    return with_level(figure, run, "Band", said)
 
 
 def pictures(run: Run) -> dict[str, Callable[[Run], Any]]:
