@@ -99,10 +99,11 @@ def occupancy_table(run: Run) -> Table:
     shares = occupancy(run)
     frame = spread(run, {name: shares.sel(state=state) for state, name in STATES.items()}, "child_age")
     note = (
-        f"Shares of the year of age, without help, of the children who come into need by eighteen; {basis(run)}. "
+        f"Shares of the year of age, without help, of the children who come into need by eighteen; "
+        f"{q.level(run):.0%} intervals. "
         "A case is open while a child is in need, on a protection plan or not; closed, it may open again."
     )
-    return Table("Where the children of the entering cohort are, by age", "Age", frame, "share", note=note)
+    return Table("Where the children of the entering cohort are, by age", "Age", frame, "rate", note=note)
 
 
 def cost_by_age_table(run: Run) -> Table:

@@ -153,7 +153,7 @@ def make_run(register):
                     {"children_entering": kids * 4, "children_reached": kids * sign, "lives": lives}
                 ),
                 "costs": costs,
-                **_told(random, lifetime.sum("area").isel(component=slice(0, components)), kids.sum("area") * 4),
+                **_told(random, costs["lifetime"].sum("area").isel(component=slice(0, components)), kids.sum("area") * 4),
                 "appraisal": appraisal.appraise(
                     cost, schedule=scenario.discount_schedule, cashable_shares={"partly_cashable": 0.5},
                     horizon=scenario.horizon,
