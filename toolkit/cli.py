@@ -143,8 +143,8 @@ def evidence_show(key: Annotated[str, typer.Argument(help="The figure's id.")], 
 
 @evidence_app.command("seal")
 def evidence_seal() -> None:
-    """Check every data file and write its checksum down, after a change that was meant."""
-    typer.echo(f"Checked every table and wrote {evidence.seal()}.")
+    """Check every data file, price each scenario in small and write checksums down, after a meant change."""
+    typer.echo(f"Checked every table, priced every scenario and wrote {workflow.seal()}.")
 
 
 @evidence_app.command("study")

@@ -154,6 +154,9 @@ class Desk:
         self.rows = rows[~rows["quantity"].isin(off)]
         self.quantities = list(dict.fromkeys(self.rows["quantity"]))
         self.shares = pathways.adjustment_shares(self.quantities, self.layers, draws)
+        # In each year since entry, and at each age.
+        known = self.quantities, self.layers, pathways.entry_ages(draws)
+        self.lived = {by_age: pathways.lived_years(*known, by_age=by_age) for by_age in (False, True)}
         self.before = before_adjustments(scenario)
         self._timing()
 
@@ -275,10 +278,10 @@ class Place:
 
     def others(self, *, by_age: bool = False) -> xr.DataArray:
         """Return what the entering cohort would have if it were like all children of its age and area."""
+        desk = self.desk
         return pathways.comparator(
-            self.desk.quantities, self.baseline, self.stats, self.draws, self.all_lives,
-            pathways.entry_ages(self.all_hazards, like=self.draws),
-            layers=self.desk.layers, rates=self.desk.layer_rates, levels=self.levels, by_age=by_age,
+            desk.quantities, self.baseline, self.stats, self.draws, self.all_lives, desk.lived[by_age],
+            layers=desk.layers, rates=desk.layer_rates, levels=self.levels,
         )  # fmt: skip
 
     def readings(self, quantity: xr.DataArray, others: xr.DataArray) -> xr.DataArray:

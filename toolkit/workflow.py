@@ -19,12 +19,12 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal, collective, evidence, pathways, scenarios
+from toolkit.pricing import SOURCES, price
 from toolkit.pricing import Progress as Progress
-from toolkit.pricing import price
 from toolkit.pricing import silent as silent
 from toolkit.records import assemble, open_netcdf, write_netcdf
 from toolkit.scenarios import Scenario
-from toolkit.schema import SAMPLE_DIMS, InputError
+from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, data_folder
 
 FITS_KEPT = 8  # in the cache
 SAMPLED = 1.5  # draws for each one priced: R-hat is judged on a thousand rates, and its noise falls with their number
@@ -364,6 +364,72 @@ def reached_share(statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset,
         "care": share * float(draws["care_from_need_share"].mean()),
         "youth_justice": share * min(1.0, float(entrants) * float(draws["justice_ratio_in_need"].mean())),
     }
+
+
+# Sealing -----------------------------------------------------------------------------------------
+
+
+def seal(folder: Path | None = None) -> Path:
+    """Write the manifest of the data folder anew, unless a shipped scenario could then not be run.
+
+    Returns
+    -------
+    Path
+        Of the manifest.
+
+    Raises
+    ------
+    InputError
+        A table that breaks its rules, or one that a shipped scenario cannot be priced with; the manifest is then the
+        one before.
+    """
+    manifest = (folder or data_folder()) / evidence.tables.MANIFEST
+    before = manifest.read_bytes() if manifest.is_file() else None
+    sealed = evidence.seal(folder)
+    try:
+        rehearse(folder)
+    except InputError:
+        if before is not None:
+            manifest.write_bytes(before)
+        raise
+    return sealed
+
+
+def rehearse(folder: Path | None = None) -> None:
+    """Price every shipped scenario for one area with a few draws and no fit: whatever a run would refuse is refused.
+
+    Raises
+    ------
+    InputError
+        As :func:`run`, and a role that the pathways or the costing need but ``roles.csv`` does not give.
+    """
+    register, statistics = evidence.load_register(folder=folder), evidence.load_statistics(folder)
+    few = xr.Dataset(coords={"chain": [0, 1], "draw": [0, 1]})
+    likely, effects = _without_a_fit(statistics, few)
+    area = str(statistics["area"].values[0])
+    for name in scenarios.available(folder):
+        scenario = scenarios.load(name, folder=folder)
+        draws = draw_figures(scenario, scenarios.resolve(scenario, register), register, like=few)
+        try:
+            reached_share(statistics, scenario, draws, rise=float(register.figures["value"]["combined_reference_rise"]))
+            _appraise(price(likely, statistics, scenario, draws, effects, register, areas=[area]), scenario, draws)
+        except KeyError as error:
+            needed = str(error).split("'")[1]
+            raise InputError(
+                f"roles.csv: scenario '{name}' needs a figure as '{needed}', which no row gives. "
+                f"Mend: add a row with the role '{needed}' and the id of a figure."
+            ) from None
+
+
+def _without_a_fit(statistics: xr.Dataset, few: xr.Dataset) -> tuple[xr.DataTree, xr.Dataset]:
+    """Stand in for posterior and effects: England's observed rates in every area, and no effect."""
+    seen = statistics[["events_upper", "exposure"]].where(statistics["observed"]).sum(["area", "data_year"])
+    rate = (seen["events_upper"] / seen["exposure"]) * xr.ones_like(few["chain"] + few["draw"], float)
+    parts = {"baseline_rate": rate * xr.ones_like(statistics["area"], float), "baseline_national": rate}
+    dims = {"source": list(SOURCES), "outcome": list(EFFECT_OUTCOMES)}
+    none = xr.DataArray(0.0, dims | {name: few[name] for name in SAMPLE_DIMS}, (*dims, *SAMPLE_DIMS))
+    posterior = xr.Dataset(parts).reset_coords(drop=True)
+    return xr.DataTree.from_dict({"posterior": posterior}), xr.Dataset({"new_site_effect": none})
 
 
 def _key(*parts: object) -> str:

@@ -298,8 +298,9 @@ def remake(*, seed: int, last_year: int = 2022, folder: Path | None = None, **sa
     folder
         Data folder; the shipped one by default.
     **sampling
-        Arguments of :func:`toolkit.models.fit`.
+        Arguments of :func:`toolkit.models.fit`; 2,000 draws a chain unless given.
     """
+    sampling = {"draws": 2000, **sampling}
     statistics = evidence.load_statistics(folder)
     priors = evidence.load_table("priors", folder)
     posterior = fit(outcomes(statistics, priors=priors), seed=seed, **sampling)

@@ -1,7 +1,14 @@
 """From outcome rates to lives: who is reached, and what happens to children known to social care."""
 
 from toolkit.pathways.cohort import CELLS, GROUPS, QUANTITIES, Hazards, Layers, Walked, walk
-from toolkit.pathways.comparison import adjustment_shares, comparator, cross_section, excess, in_need_peers
+from toolkit.pathways.comparison import (
+    adjustment_shares,
+    comparator,
+    cross_section,
+    excess,
+    in_need_peers,
+    lived_years,
+)
 from toolkit.pathways.histories import looked_after_part, occupancy_rates
 from toolkit.pathways.kernel import AGES, JUSTICE_AGE
 from toolkit.pathways.layers import adult_rates, age_spread, child_rates, chosen, everyone_rates, whole_lives
@@ -44,6 +51,7 @@ __all__ = [
     "excess",
     "families",
     "in_need_peers",
+    "lived_years",
     "localise",
     "looked_after_part",
     "occupancy_rates",

@@ -12,7 +12,7 @@ import xarray as xr
 
 from toolkit.pathways.cohort import CELLS
 from toolkit.pathways.kernel import AGES, EXAM_AGE, JUSTICE_AGE
-from toolkit.pathways.layers import duration, everyone_rates, moved
+from toolkit.pathways.layers import everyone_rates, moved
 from toolkit.schema import SAMPLE_DIMS, InputError
 
 YEARS = xr.DataArray(np.arange(AGES + 1), dims="year", coords={"year": np.arange(AGES + 1)})
@@ -56,12 +56,11 @@ def comparator(
     statistics: xr.Dataset,
     draws: xr.Dataset,
     usual: xr.DataArray,
-    entry_weight: xr.DataArray,
+    lived: xr.DataArray,
     *,
     layers: pd.DataFrame,
     rates: pd.DataFrame,
     levels: xr.Dataset | None = None,
-    by_age: bool = False,
 ) -> xr.DataArray:
     """Return quantities per child if the entering cohort had the rates of all children of its age and area.
 
@@ -76,12 +75,10 @@ def comparator(
     usual
         The area's quantities per child without help (quantity, year, chain, draw): how years in need divide into
         first ones, repeated ones and those on a plan.
-    entry_weight
-        Share of children by age at entry (age, ...).
+    lived
+        From :func:`lived_years`, of the same quantities.
     layers, rates, levels
         As in :func:`toolkit.pathways.layers.everyone_rates`.
-    by_age
-        Let ``year`` be the age.
 
     Returns
     -------
@@ -95,25 +92,43 @@ def comparator(
     rate = _rates_of_all(baseline, statistics, draws, usual, levels)
     entered = 1.0 - xr.ufuncs.exp(-(AGES - JUSTICE_AGE) * rate["first_time_entries"])
     everyone = everyone_rates(layers, rates, draws, entered, levels)
-    parts = []
-    for name in quantities:
-        if name in rate:
-            first = JUSTICE_AGE if name == "first_time_entries" else 0
-            once = name == "below_grade_4"
-            ages = (EXAM_AGE, EXAM_AGE) if once else (first, AGES - 1)
-            parts.append(rate[name] * (turning if once else exposure)(entry_weight, *ages, by_age=by_age))
-        elif name in everyone["layer"].values:
-            parts.append(everyone.sel(layer=name, drop=True) * _lived(layers, name, entry_weight, by_age))
-        else:
-            raise InputError(f"'{name}': no rate of all children is known. Mend: add its layer, or do not price it.")
+    found = rate | {str(name): everyone.sel(layer=name, drop=True) for name in everyone["layer"].values}
+    if unknown := [name for name in quantities if name not in found]:
+        raise InputError(f"{unknown}: no rate of all children is known. Mend: add the layer, or do not price it.")
+    parts = [found[name] for name in quantities]
     stacked = xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
-    return stacked.transpose("quantity", "year", *SAMPLE_DIMS)
+    return (stacked * lived).transpose("quantity", "year", *SAMPLE_DIMS)
+
+
+def lived_years(
+    quantities: Sequence[str], layers: pd.DataFrame, entry_weight: xr.DataArray, *, by_age: bool = False
+) -> xr.DataArray:
+    """Return the years for which a child lives with a rate, by quantity and year since entry (quantity, year, ...).
+
+    Parameters
+    ----------
+    quantities
+        Those wanted: of the walk, or layers.
+    layers
+        From :func:`toolkit.pathways.layers.chosen`.
+    entry_weight
+        Share of children by age at entry (age, ...).
+    by_age
+        Let ``year`` be the age.
+    """
+    parts = [_lived(layers, name, entry_weight, by_age) for name in quantities]
+    return xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
 
 
 def _lived(layers: pd.DataFrame, name: str, entry_weight: xr.DataArray, by_age: bool) -> xr.DataArray:
+    if name not in layers.index:
+        if name == "below_grade_4":
+            return turning(entry_weight, EXAM_AGE, EXAM_AGE, by_age=by_age)
+        first = JUSTICE_AGE if name == "first_time_entries" else 0
+        return exposure(entry_weight, first, AGES - 1, by_age=by_age)
     layer = layers.loc[[name]].iloc[0]
     if layer["stage"] == "adult":
-        return turning(entry_weight, AGES, AGES, by_age=by_age) * duration(layer)
+        return turning(entry_weight, AGES, AGES, by_age=by_age) * float(layer["years"])
     return exposure(entry_weight, int(layer["from_age"]), int(layer["to_age"]), by_age=by_age)
 
 

@@ -19,6 +19,7 @@ from toolkit.schema import SAMPLE_DIMS, InputError
 
 EVERYONE = "everyone"
 ADULT_AGE = AGES
+Rates = dict[tuple[str, str], tuple[str, ...]]  # role, role to multiply by and local level, by layer and group
 STAGES = {"child": GROUPS, "adult": HISTORIES}
 
 
@@ -58,7 +59,8 @@ def chosen(
         if not first <= row["from_age"] <= row["full_to_age"] <= row["to_age"] <= last:
             raise InputError(f"layers.csv, {name}: ages do not rise within its stage. Mend: from <= full_to <= to.")
     used = (layers["in_use"] == 1) | layers.index.isin(list(extra))
-    return layers[used & layers["outcome"].isin(list(outcomes))]
+    held = layers[used & layers["outcome"].isin(list(outcomes))]
+    return held.assign(years=[duration(row) for _, row in held.iterrows()])
 
 
 def child_rates(
@@ -79,8 +81,8 @@ def child_rates(
     levels
         From ``evidence.local_levels``, one area: moves a rate by the area's odds against England's. England if none.
     """
-    rows = layers[layers["stage"] == "child"]
-    made = {str(name): [_rate(rates, str(name), group, draws, levels) for group in GROUPS] for name in rows.index}
+    rows, known = layers[layers["stage"] == "child"], _by_group(rates)
+    made = {str(name): [_rate(known, str(name), group, draws, levels) for group in GROUPS] for name in rows.index}
     ages = {"start": rows["from_age"], "stop": rows["to_age"] + 1}
     windows = {name: ("layer", column.to_numpy(int)) for name, column in ages.items()}
     return _stacked(made, GROUPS, draws=draws, dim="group").assign_coords(windows)
@@ -113,12 +115,12 @@ def adult_rates(
     passed, everyone = people[:, :, 0].sum(1), people.sum((1, 2))
     # Share of each history that reached grade 4; of a history that nobody has it does not matter.
     passed = np.divide(passed, everyone, out=np.zeros_like(passed), where=everyone > 0)
-    made = {}
+    made, known = {}, _by_group(rates)
     for name, row in layers[layers["stage"] == "adult"].iterrows():
-        marginal = np.stack([_rate(rates, str(name), history, draws, levels) for history in HISTORIES])
+        marginal = np.stack([_rate(known, str(name), history, draws, levels) for history in HISTORIES])
         cells = np.stack([np.stack(_by_grade(marginal, passed, row, draws), 1)] * 2, 1)  # history, justice, grade
         if row["given"] == "grade":
-            reached, missed = _everyone_by_grade(rates, row, draws, levels)
+            reached, missed = _everyone_by_grade(known, row, draws, levels)
             cells[:, :, 1] -= missed - reached
         if row["given"] == "justice":
             cells[:, 1] = 0.0
@@ -162,13 +164,13 @@ def everyone_rates(
     first_entry
         Share of the area's children who ever enter youth justice (chain, draw).
     """
-    made = {}
+    made, known = {}, _by_group(rates)
     for name, row in layers.iterrows():
         if row["given"] == "grade":
-            made[str(name)] = _everyone_by_grade(rates, row, draws, levels)[0]
+            made[str(name)] = _everyone_by_grade(known, row, draws, levels)[0]
         else:
             apart = 1.0 - first_entry.transpose(*SAMPLE_DIMS).values if row["given"] == "justice" else 1.0
-            made[str(name)] = _rate(rates, str(name), EVERYONE, draws, levels) * apart
+            made[str(name)] = _rate(known, str(name), EVERYONE, draws, levels) * apart
     coords = {"layer": list(made), **{dim: draws[dim].values for dim in SAMPLE_DIMS}}
     values = np.stack(list(made.values())) if made else np.zeros((0, *_shape(draws)))
     return xr.DataArray(values, coords, ("layer", *SAMPLE_DIMS), attrs={"units": "per person"})
@@ -199,7 +201,7 @@ def whole_lives(
     rates
         From :func:`adult_rates`.
     layers
-        From :func:`chosen`.
+        From :func:`chosen`, with ``years`` that a rate is lived for.
     quantities
         Those wanted; all by default.
 
@@ -224,7 +226,7 @@ def whole_lives(
         layer = rates.get_index("layer").get_loc(name)
         for cell in range(len(cells)):
             whole[index] += cells[cell] * spans[layer, cell]
-        whole[index] *= duration(layers.loc[[name]].iloc[0])
+        whole[index] *= layers.at[name, "years"]
     axes = {dim: lives[dim].values for dim in (*middle, *SAMPLE_DIMS)}
     coords = {"quantity": wanted, "year": lives["year_of_18"].values, **axes}
     return xr.DataArray(whole, coords, ("quantity", "year", *axes), attrs=lives.attrs)
@@ -239,18 +241,24 @@ def age_spread(layers: pd.DataFrame) -> dict[str, np.ndarray]:
     return spread
 
 
+def _by_group(rates: pd.DataFrame) -> Rates:
+    """Return the rows of ``layer_rates`` by layer and group: looking each up in the table takes longer than its use."""
+    columns = (rates[name].tolist() for name in ("layer", "group", "role", "times_role", "local"))
+    return {(layer, group): tuple(rest) for layer, group, *rest in zip(*columns, strict=True)}
+
+
 def _everyone_by_grade(
-    rates: pd.DataFrame, row: pd.Series, draws: xr.Dataset, levels: xr.Dataset | None
+    rates: Rates, row: pd.Series, draws: xr.Dataset, levels: xr.Dataset | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rates among all young people of the area with grade 4 and without."""
     passed = moved(draws["gcse_all_pupils"].values, "gcse_all", levels)
     return _by_grade(_rate(rates, str(row.name), EVERYONE, draws, levels), passed, row, draws)
 
 
-def _rate(rates: pd.DataFrame, layer: str, group: str, draws: xr.Dataset, levels: xr.Dataset | None) -> np.ndarray:
-    row = rates[(rates["layer"] == layer) & (rates["group"] == group)].iloc[0]
-    value: np.ndarray = moved(draws[row["role"]].values, row["local"], levels)
-    return value * np.asarray(draws[row["times_role"]].values) if row["times_role"] else value
+def _rate(rates: Rates, layer: str, group: str, draws: xr.Dataset, levels: xr.Dataset | None) -> np.ndarray:
+    role, times, local = rates[layer, group]
+    value: np.ndarray = moved(draws[role].values, local, levels)
+    return value * np.asarray(draws[times].values) if times else value
 
 
 def moved[T: (np.ndarray, xr.DataArray)](share: T, name: str, levels: xr.Dataset | None) -> T:

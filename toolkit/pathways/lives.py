@@ -38,6 +38,17 @@ FROM_FIT = (
     "reentry_later",
 )
 
+FIGURES = (
+    "gcse_ever_need_ratio",
+    "gcse_all_pupils",
+    "justice_ratio_in_need",
+    "justice_ratio_care",
+    "detection_rereferral",
+    "detection_care_under_5",
+    "fade_half_life",
+    "care_edge_entry",
+)
+
 
 def localise(
     baseline: xr.DataArray, national: xr.DataArray, statistics: xr.Dataset, draws: xr.Dataset, scenario: Scenario
@@ -67,10 +78,12 @@ def localise(
         A rate or hazard comes out negative or above what a probability allows.
     """
     area = str(statistics["area"].item())
-    figure = {str(name): _flat(draws[name]) for name in draws.data_vars if draws[name].ndim == len(SAMPLE_DIMS)}
+    figure = {name: _flat(draws[name]) for name in FIGURES if name in draws}
     rate = {str(k): _flat(baseline.sel(indicator=k)) for k in baseline["indicator"].values}
     england = {str(k): _flat(national.sel(indicator=k)) for k in national["indicator"].values}
-    fitted = {str(k): _flat(draws["pathway"].sel(parameter=k)) for k in draws["pathway"]["parameter"].values}
+    pathway = draws["pathway"].transpose("parameter", *SAMPLE_DIMS)
+    flat = pathway.values.astype(np.float64).reshape(pathway.sizes["parameter"], -1)
+    fitted = dict(zip(pathway["parameter"].values.tolist(), flat, strict=True))
     at_risk = float(statistics["children_in_need"] - statistics["children_looked_after"])
     if not at_risk > 0:
         raise InputError(f"{area}: no children in need outside care. Mend: leave the area out.")
@@ -87,7 +100,6 @@ def localise(
     ones = np.ones_like(at_risk * again)
     care = _bands(fitted, "care_entry", ENTRY_BANDS) * more_care
     leaving = _bands(fitted, "care_exit", EXIT_BANDS)
-    weight = np.stack([fitted[f"entry_age[{age}]"] for age in range(AGES)])
     hazards = Hazards(
         **{name: fitted[name] for name in FROM_FIT},
         short_share_first=fitted["short_share"],
@@ -110,7 +122,7 @@ def localise(
         detect_rereferral=figure["detection_rereferral"] if scenario.effect.detection else ones,
         detect_care=figure["detection_care_under_5"] if scenario.effect.detection else ones,
         half_life=figure["fade_half_life"] if scenario.effect.fades else np.full_like(ones, np.inf),
-        entry_weight=weight / weight.sum(axis=0),
+        entry_weight=entry_ages(draws).values.reshape(AGES, -1),
     )
     if scenario.option.group == "care_edge":
         hazards = _at_the_edge(hazards, figure["care_edge_entry"])
@@ -345,10 +357,9 @@ def additional_part(change: xr.Dataset, adjustments: Adjustments) -> xr.Dataset:
     return xr.Dataset({"events": change["events"] * lasting, "cells": change["cells"] * at_18}, attrs=change.attrs)
 
 
-def entry_ages(hazards: Hazards, *, like: xr.DataArray | xr.Dataset) -> xr.DataArray:
-    """Return the share of children by age at entry (age, chain, draw)."""
-    shape = (AGES, *(like.sizes[dim] for dim in SAMPLE_DIMS))
-    weight = np.broadcast_to(hazards.entry_weight, (AGES, shape[1] * shape[2])).reshape(shape)
-    return xr.DataArray(
-        weight, dims=("age", *SAMPLE_DIMS), coords={"age": np.arange(AGES), **{d: like[d] for d in SAMPLE_DIMS}}
-    )
+def entry_ages(draws: xr.Dataset) -> xr.DataArray:
+    """Return the share of children by age at entry (age, chain, draw), from the fitted pathway in ``draws``."""
+    names = [f"entry_age[{age}]" for age in range(AGES)]
+    weight = draws["pathway"].sel(parameter=names).rename(parameter="age").assign_coords(age=np.arange(AGES))
+    weight = weight.transpose("age", *SAMPLE_DIMS).astype(np.float64)
+    return weight / weight.sum("age")

@@ -52,8 +52,12 @@ def weights(**at: float) -> xr.DataArray:
     return xr.DataArray(values, {"age": range(18)}, "age")
 
 
-def compared(quantities: list[str], *arrays: object, layers: pd.DataFrame, rates: pd.DataFrame) -> xr.DataArray:
-    return comparison.comparator(quantities, *arrays, layers=layers, rates=rates)  # type: ignore[arg-type]
+def compared(
+    quantities: list[str], *arrays: object, layers: pd.DataFrame, rates: pd.DataFrame, levels: xr.Dataset | None = None
+) -> xr.DataArray:
+    *others, entry = arrays
+    lived = comparison.lived_years(quantities, layers, entry)  # type: ignore[arg-type]
+    return comparison.comparator(quantities, *others, lived, layers=layers, rates=rates, levels=levels)  # type: ignore[arg-type]
 
 
 def test_exposure_counts_half_of_the_year_of_entry_and_what_is_left_of_childhood() -> None:
@@ -89,7 +93,7 @@ def test_the_comparator_is_all_children_of_the_area(
     }  # fmt: skip
     assert total == pytest.approx(expected)
     local = xr.Dataset({"level": ("name", [0.5]), "england": ("name", [0.65])}, {"name": ["gcse_all"]})
-    here = comparison.comparator(
+    here = compared(
         ["below_grade_4"], baseline, statistics, draws, usual, weights(age_12=1.0),
         layers=none, rates=rates_of(**ADULT), levels=local,
     )  # fmt: skip
@@ -127,7 +131,7 @@ def test_a_quantity_without_a_rate_of_all_children_is_refused(
     draws: xr.Dataset, statistics: xr.Dataset, baseline: xr.DataArray, usual: xr.DataArray
 ) -> None:
     none = life.chosen(layer(in_use=0), rates_of(**ADULT), outcomes=OUTCOMES)
-    with pytest.raises(InputError, match="'placements': no rate of all children is known"):
+    with pytest.raises(InputError, match=r"placements'\]: no rate of all children is known"):
         compared(["placements"], baseline, statistics, draws, usual, weights(), layers=none, rates=rates_of(**ADULT))
 
 

@@ -153,7 +153,7 @@ def make_run(register):
                     {"children_entering": kids * 4, "children_reached": kids * sign, "lives": lives}
                 ),
                 "costs": costs,
-                **_told(random, costs["lifetime"].sum("area").isel(component=slice(0, components)), kids.sum("area") * 4),
+                **_told(random, costs["lifetime"].isel(component=slice(0, components)), kids.sum("area") * 4),
                 "appraisal": appraisal.appraise(
                     cost, schedule=scenario.discount_schedule, cashable_shares={"partly_cashable": 0.5},
                     horizon=scenario.horizon,
@@ -178,6 +178,7 @@ def make_run(register):
 
 def _told(random, lifetime, entering):
     """Lives of the entering cohort, and an area with its neighbours, as ``collective.tell`` gives them."""
+    lifetime = lifetime.sum("area")
     draws = {dim: lifetime[dim] for dim in ("chain", "draw")}
 
     def made(level, **dims):
