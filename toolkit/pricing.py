@@ -50,7 +50,7 @@ def price(
         adjustment that is no plain factor is switched on, if any is (:func:`before_adjustments`);
         ``curve_avoided`` (source, multiple, component, chain, draw) and ``curve_spend`` (multiple).
     """
-    desk = _Desk(fitted, statistics, scenario, draws, effects, register)
+    desk = Desk(fitted, statistics, scenario, draws, effects, register)
     total: xr.Dataset | None = None
     by_area: list[xr.Dataset] = []
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
@@ -124,7 +124,7 @@ def programme(scenario: Scenario, spend: float) -> xr.DataArray:
     return xr.DataArray(yearly, dims=("option", "year"), coords=coords)
 
 
-class _Desk:
+class Desk:
     """What every area's pricing shares, prepared once."""
 
     def __init__(
@@ -154,7 +154,9 @@ class _Desk:
         self.rows = rows[~rows["quantity"].isin(off)]
         self.quantities = list(dict.fromkeys(self.rows["quantity"]))
         self.shares = pathways.adjustment_shares(self.quantities, self.layers, draws)
-        self.lived = pathways.lived_years(self.quantities, self.layers, pathways.entry_ages(draws))
+        # In each year since entry, and at each age.
+        known = self.quantities, self.layers, pathways.entry_ages(draws)
+        self.lived = {by_age: pathways.lived_years(*known, by_age=by_age) for by_age in (False, True)}
         self.before = before_adjustments(scenario)
         self._timing()
 
@@ -163,12 +165,12 @@ class _Desk:
         scenario, years = self.scenario, np.arange(self.scenario.horizon)
         kinds = xr.DataArray(self.rows["discounting"].to_numpy(object), coords={"component": list(self.rows.index)})
         factors = appraisal.factors_by_kind(kinds, scenario.discount_schedule, years)
-        published = {
+        self.published = {
             name: appraisal.discount_factors(name, np.arange(scenario.horizon + 60))
             for name in set(self.rows["spread_schedule"]) - {""}
         }
-        ages = pathways.age_spread(self.layers)
-        self.spread = costing.spread_matrix(self.rows, scenario.horizon, published, ages)
+        self.ages = pathways.age_spread(self.layers)
+        self.spread = costing.spread_matrix(self.rows, scenario.horizon, self.published, self.ages)
         self.growth = costing.growth_factors(self.rows, self.draws, scenario.horizon)
         self.weights = costing.lifetime_weights(self.growth, self.spread, factors)
 
@@ -178,14 +180,14 @@ class _Desk:
 
     def area(self, area: str) -> tuple[xr.Dataset, xr.Dataset]:
         """Price one area: what is summed over areas, and what is kept by area."""
-        place = _Place(self, area)
+        place = Place(self, area)
         return place.summed().astype(np.float32), place.kept().astype(np.float32)
 
 
-class _Place:
+class Place:
     """One area's hazards, rates and prices, and the lives without help that all its sums start from."""
 
-    def __init__(self, desk: _Desk, area: str) -> None:
+    def __init__(self, desk: Desk, area: str) -> None:
         self.desk, self.scenario, self.draws = desk, desk.scenario, desk.draws
         self.stats = desk.base.sel(area=area)
         self.baseline = desk.baseline.sel(area=area, drop=True)
@@ -194,19 +196,20 @@ class _Place:
             desk.rows, desk.draws, local_price=desk.local.sel(area=area), shares=desk.placements.sel(area=area)
         )
         self.child_rates = pathways.child_rates(desk.layers, desk.layer_rates, desk.draws, self.levels)
-        self.hazards, self.usual = self._unhelped(desk.scenario)
+        self.hazards, self.usual = self.unhelped(desk.scenario)
         # The entering cohort is not at the edge of care, even if those reached are.
         edge = desk.scenario.option.group != "in_need"
-        everyone = self._unhelped(desk.in_need)[1] if edge else self.usual
+        self.all_hazards, self.everyone = self.unhelped(desk.in_need) if edge else (self.hazards, self.usual)
         self.adult_rates = pathways.adult_rates(
-            desk.layers, desk.layer_rates, desk.draws, everyone["cells"], self.levels
+            desk.layers, desk.layer_rates, desk.draws, self.everyone["cells"], self.levels
         )
-        self.all_lives = pathways.whole_lives(everyone, self.adult_rates, desk.layers)
+        self.all_lives = pathways.whole_lives(self.everyone, self.adult_rates, desk.layers)
         self.spend = yearly_sum(desk.scenario, self.stats)
         self.reached = pathways.children_reached(self.spend, desk.draws, self.stats, desk.scenario.option)
         self._changes: dict[tuple[str, float, float], xr.Dataset] = {}
 
-    def _unhelped(self, scenario: Scenario) -> tuple[pathways.Hazards, xr.Dataset]:
+    def unhelped(self, scenario: Scenario) -> tuple[pathways.Hazards, xr.Dataset]:
+        """Return hazards without help, and the lives that follow from them."""
         hazards = pathways.localise(self.baseline, self.desk.national, self.stats, self.draws, scenario)
         return hazards, self._walk(hazards)
 
@@ -215,10 +218,12 @@ class _Place:
             hazards, strength=strength, delivered=delivered, rates=self.child_rates, like=self.draws
         )
 
-    def _lived(self, walked: xr.Dataset) -> xr.DataArray:
+    def lived(self, walked: xr.Dataset) -> xr.DataArray:
+        """Return the quantities that are priced of childhood and after."""
         return pathways.whole_lives(walked, self.adult_rates, self.desk.layers, quantities=self.desk.quantities)
 
-    def _worth(self, profile: xr.DataArray) -> xr.DataArray:
+    def worth(self, profile: xr.DataArray) -> xr.DataArray:
+        """Return the present value of quantities by component."""
         return costing.lifetime_cost(profile, self.desk.rows, self.prices, self.desk.weights).reset_coords(drop=True)
 
     def _change(self, source: str, strength: float, delivered: float, adjustments: Adjustments) -> xr.DataArray:
@@ -228,7 +233,7 @@ class _Place:
             moved = pathways.with_effects(self.hazards, self.desk.effects.sel(source=source, drop=True))
             helped = self._walk(moved, strength, delivered)
             self._changes[held] = helped - self.usual
-        return self._lived(pathways.additional_part(self._changes[held], adjustments))
+        return self.lived(pathways.additional_part(self._changes[held], adjustments))
 
     def summed(self) -> xr.Dataset:
         """Return what is added up over areas: the reached cohort's lives and their worth, the programme, the curve."""
@@ -252,27 +257,35 @@ class _Place:
         saved = self.lives.sel(option=BUSINESS_AS_USUAL, drop=True) - self.lives.sel(option=INVESTMENT, drop=True)
         return xr.Dataset(
             {
-                **self._collective(),
+                **self.collective(),
                 "children_reached": self.reached,
-                "benefit_by_area": self._worth(saved),
+                "benefit_by_area": self.worth(saved),
             }
         ).reset_coords(drop=True)
 
-    def _collective(self) -> dict[str, xr.DataArray]:
+    def collective(self) -> dict[str, xr.DataArray]:
         """Cost of the entering cohort over life and of one year, each gross and excess."""
-        desk, entering = self.desk, self._entering()
-        known = desk.quantities, self.baseline, self.stats, self.draws, self.all_lives
-        others = pathways.comparator(*known, desk.lived, layers=desk.layers, rates=desk.layer_rates, levels=self.levels)
-        year = self._readings(pathways.cross_section(*known, entering), others.sum("year") * entering)
-        life = self._readings(self.all_lives.sel(quantity=desk.quantities), others)
+        desk, entering = self.desk, self.entering
+        others, known = self.others(), (desk.quantities, self.baseline, self.stats, self.draws, self.all_lives)
+        year = self.readings(pathways.cross_section(*known, entering), others.sum("year") * entering)
+        life = self.readings(self.all_lives.sel(quantity=desk.quantities), others)
         return {
-            "lifetime": self._worth(life) * entering,
+            "lifetime": self.worth(life) * entering,
             # What is paid this year, and the present value of what its events lead to.
-            "annual": self._worth(year.expand_dims(year=[0])),
+            "annual": self.worth(year.expand_dims(year=[0])),
             "children_entering": entering,
         }
 
-    def _readings(self, quantity: xr.DataArray, others: xr.DataArray) -> xr.DataArray:
+    def others(self, *, by_age: bool = False) -> xr.DataArray:
+        """Return what the entering cohort would have if it were like all children of its age and area."""
+        desk = self.desk
+        return pathways.comparator(
+            desk.quantities, self.baseline, self.stats, self.draws, self.all_lives, desk.lived[by_age],
+            layers=desk.layers, rates=desk.layer_rates, levels=self.levels,
+        )  # fmt: skip
+
+    def readings(self, quantity: xr.DataArray, others: xr.DataArray) -> xr.DataArray:
+        """Return a quantity gross, and its excess over what others have."""
         excess = pathways.excess(quantity, others, self.desk.shares)
         return xr.concat([quantity, excess], xr.Variable("reading", ["gross", "excess"]), join="exact")
 
@@ -284,17 +297,18 @@ class _Place:
             self._change(effect.source, *part, self.scenario.adjustments)
             for part in pathways.strengths(effect, option.years)
         ]
-        return pathways.project(self._lived(self.usual), changes, self.reached, horizon=self.scenario.horizon)
+        return pathways.project(self.lived(self.usual), changes, self.reached, horizon=self.scenario.horizon)
 
     def _avoided(self, scenario: Scenario) -> xr.DataArray:
         """Present value of what the children reached avoid under other settings, without yearly costs."""
         total = 0.0 * self.reached
         for year, part in enumerate(pathways.strengths(scenario.effect, scenario.option.years)):
             change = self._change(scenario.effect.source, *part, scenario.adjustments)
-            total = total - self._worth(change.assign_coords(year=change["year"].values + year))
+            total = total - self.worth(change.assign_coords(year=change["year"].values + year))
         return (total * self.reached).reset_coords(drop=True)
 
-    def _entering(self) -> xr.DataArray:
+    @cached_property
+    def entering(self) -> xr.DataArray:
         """Children in need for the first time in the base year.
 
         A year's share of the children who are ever in need by eighteen, moved to the area by its episodes of
@@ -312,6 +326,6 @@ class _Place:
         multiples = xr.DataArray(np.array(SPEND_MULTIPLES), dims="multiple", coords={"multiple": list(SPEND_MULTIPLES)})
         reached = pathways.children_reached((multiples - 1.0) * today, self.draws, self.stats, scenario.option)
         full = effect.replication * effect.take_up, effect.take_up
-        parts = [-self._worth(self._change(source, *full, scenario.adjustments)) * reached for source in SOURCES]
+        parts = [-self.worth(self._change(source, *full, scenario.adjustments)) * reached for source in SOURCES]
         avoided = xr.concat(parts, xr.Variable("source", list(SOURCES)), coords="minimal", compat="override")
         return avoided.reset_coords(drop=True), multiples * today

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit import appraisal, evidence, pathways, scenarios
+from toolkit import appraisal, collective, evidence, pathways, scenarios
 from toolkit.pricing import Progress as Progress
 from toolkit.pricing import price
 from toolkit.pricing import silent as silent
@@ -95,9 +95,13 @@ def run(
     clock.lap("effects")
     priced = price(fitted, statistics, scenario, draws, effects, register, areas=chosen, progress=progress)
     clock.lap("price")
+    told = collective.tell(fitted, statistics, scenario, draws, effects, register, areas=chosen, progress=progress)
+    clock.lap("tell lives")
     result = appraise(priced, scenario, draws)
     card = _card(fitted)
     tree = assemble(scenario, assumptions, fitted, draws, effects, priced, result, card, chosen, statistics)
+    for name, group in told.items():
+        tree[name] = xr.DataTree(group)
     tree.attrs["deflators"] = register.deflators.to_json()
     clock.lap("appraise")
     return Run(tree, scenario, assumptions, card, register.excluded, clock.laps)

@@ -24,7 +24,7 @@ MODULES = sorted((ROOT / "toolkit").rglob("*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 LONGEST_MODULE = 400
-LONGEST_PACKAGE = 14_000  # lines of code: docstrings, comments and blank lines apart; the dashboard is 2,400 of them
+LONGEST_PACKAGE = 14_500  # lines of code: docstrings, comments and blank lines apart; the dashboard is 2,400 of them
 LONGEST_ARCHITECTURE_PAGE = 120
 LARGEST_FILE = 5_000_000
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:root|home|work|tmp|opt|Users)/\w[^\s\"'`)]*")

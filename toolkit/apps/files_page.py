@@ -12,7 +12,7 @@ from toolkit import report
 from toolkit.apps import look
 from toolkit.apps.state import State
 from toolkit.report import drawing
-from toolkit.report.html import PICTURES
+from toolkit.report.html import drawn
 from toolkit.report.quantities import Run
 
 NAMES = {
@@ -91,9 +91,9 @@ def pictures(run: Run) -> bytes:
     """Return every figure as PNG and SVG in one archive."""
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, plot in PICTURES.items():
-            figure, drawn = plot(run), io.BytesIO()
+        for name, plot in drawn(run).items():
+            figure, image = plot(run), io.BytesIO()
             archive.writestr(f"{name}.svg", drawing.svg(figure))
-            figure.savefig(drawn, format="png", dpi=RESOLUTION)
-            archive.writestr(f"{name}.png", drawn.getvalue())
+            figure.savefig(image, format="png", dpi=RESOLUTION)
+            archive.writestr(f"{name}.png", image.getvalue())
     return held.getvalue()

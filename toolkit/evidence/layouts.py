@@ -159,7 +159,7 @@ CHOICES: dict[str, Collection[str]] = {
     "stage": ("child", "adult"),
     "rate_is": ("per_year", "ever"),
     "alike": ("full", "part", "no"),
-    "ours_is": ("", "annual", "lifetime", "bcr", "role"),
+    "ours_is": ("", "annual", "lifetime", "by_history", "bcr", "role"),
     "reading": ("", "gross", "excess"),
     "select_by": ("", "component", "outcome", "payer"),
     "per": ("", "total", "child"),

@@ -9,6 +9,7 @@ from toolkit.pathways.comparison import (
     in_need_peers,
     lived_years,
 )
+from toolkit.pathways.histories import looked_after_part, occupancy_rates
 from toolkit.pathways.kernel import AGES, JUSTICE_AGE
 from toolkit.pathways.layers import adult_rates, age_spread, child_rates, chosen, everyone_rates, whole_lives
 from toolkit.pathways.lives import (
@@ -52,6 +53,8 @@ __all__ = [
     "in_need_peers",
     "lived_years",
     "localise",
+    "looked_after_part",
+    "occupancy_rates",
     "per_child",
     "project",
     "strengths",

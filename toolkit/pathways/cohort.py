@@ -121,6 +121,7 @@ def walk(
     strength: float,
     delivered: float | None = None,
     layers: Layers | None = None,
+    by_age: bool = False,
     dtype: Any = np.float32,
 ) -> Walked:
     """Return expected quantities per child by year since entry, and children by what they are at eighteen.
@@ -137,6 +138,8 @@ def walk(
         replicates; ``strength`` if not given.
     layers
         Further events of childhood, if any.
+    by_age
+        Sum by age instead of by year since entry.
     dtype
         Precision of the walk; single precision errs by less than a thousandth of a posterior standard deviation.
 
@@ -150,16 +153,22 @@ def walk(
     held = Hazards(**{f.name: np.asarray(getattr(hazards, f.name)).astype(dtype) for f in fields(Hazards)})
     helped = bool(strength or delivered)
     to_care = {on: _to_care(held, strength, delivered, on) for on in {False, helped}}
-    walked = _walk_world(held, _ALL, strength, delivered, layers, to_care[helped])
+    walked = _walk_world(held, _ALL, strength, delivered, layers, to_care[helped], by_age)
     for world, names in _OWN if helped else ():
-        own = _walk_world(held, world, strength, delivered, layers, to_care[world.care]).quantities
+        own = _walk_world(held, world, strength, delivered, layers, to_care[world.care], by_age).quantities
         rows = [QUANTITIES.index(name) for name in names]
         walked.quantities[rows] = own[rows]
     return walked
 
 
 def _walk_world(
-    held: Hazards, world: _World, strength: float, delivered: float, layers: Layers, to_care: tuple[Array, ...]
+    held: Hazards,
+    world: _World,
+    strength: float,
+    delivered: float,
+    layers: Layers,
+    to_care: tuple[Array, ...],
+    by_age: bool,
 ) -> Walked:
     draws, kind = held.need_exit_slow.size, held.need_exit_slow.dtype
     count = layers.rates.shape[0] if world.ends else 0
@@ -177,7 +186,7 @@ def _walk_world(
     walk_cohort(  # type: ignore[call-arg]
         *to_care, np.concatenate([leave, np.exp(-leave)], axis=1), _timed(held, world, strength, delivered),
         np.stack(fixed), held.entry_weight, rates, np.asarray(layers.start, np.int64),
-        np.asarray(layers.stop, np.int64), world.split, world.ends, *made,
+        np.asarray(layers.stop, np.int64), world.split, world.ends, by_age, *made,
     )  # fmt: skip
     return made
 

@@ -21,8 +21,8 @@ IN_NEED = (*OPEN_YEARS, "plan_starts")
 ADJUSTED = {"first_time_entries": "adjustment_youth_justice", "below_grade_4": "adjustment_gcse"}
 
 
-def exposure(entry_weight: xr.DataArray, from_age: int, to_age: int) -> xr.DataArray:
-    """Return the years lived between two ages, per child, by year since entry (year, ...).
+def exposure(entry_weight: xr.DataArray, from_age: int, to_age: int, *, by_age: bool = False) -> xr.DataArray:
+    """Return the years lived between two ages, per child, by year since entry or by age (year, ...).
 
     Parameters
     ----------
@@ -32,17 +32,22 @@ def exposure(entry_weight: xr.DataArray, from_age: int, to_age: int) -> xr.DataA
     from_age, to_age
         First and last age, in completed years at the start of the year.
     """
-    half = xr.where(YEARS == 0, 0.5, 1.0)
-    lived: xr.DataArray = turning(entry_weight, from_age, to_age) * half
+    since, there = _known(entry_weight, from_age, to_age, by_age)
+    lived: xr.DataArray = xr.dot(there * xr.where(since == 0, 0.5, 1.0), entry_weight, dim="age")
     return lived
 
 
-def turning(entry_weight: xr.DataArray, from_age: int, to_age: int) -> xr.DataArray:
-    """Return the share of children who are between two ages at the start of each year since entry (year, ...)."""
-    ages = entry_weight["age"] + YEARS
-    there = ((ages >= from_age) & (ages <= to_age)).astype(float)
-    share: xr.DataArray = xr.dot(there, entry_weight, dim="age")
+def turning(entry_weight: xr.DataArray, from_age: int, to_age: int, *, by_age: bool = False) -> xr.DataArray:
+    """Return the share of children who are between two ages in each year since entry, or at each age (year, ...)."""
+    share: xr.DataArray = xr.dot(_known(entry_weight, from_age, to_age, by_age)[1], entry_weight, dim="age")
     return share
+
+
+def _known(entry_weight: xr.DataArray, from_age: int, to_age: int, by_age: bool) -> tuple[xr.DataArray, xr.DataArray]:
+    """Years since entry, and whether a child has entered and is between two ages (age at entry, year)."""
+    entered = entry_weight["age"]
+    age, since = (YEARS, YEARS - entered) if by_age else (entered + YEARS, YEARS)
+    return since, ((age >= from_age) & (age <= to_age) & (since >= 0)).astype(float)
 
 
 def comparator(
@@ -95,7 +100,9 @@ def comparator(
     return (stacked * lived).transpose("quantity", "year", *SAMPLE_DIMS)
 
 
-def lived_years(quantities: Sequence[str], layers: pd.DataFrame, entry_weight: xr.DataArray) -> xr.DataArray:
+def lived_years(
+    quantities: Sequence[str], layers: pd.DataFrame, entry_weight: xr.DataArray, *, by_age: bool = False
+) -> xr.DataArray:
     """Return the years for which a child lives with a rate, by quantity and year since entry (quantity, year, ...).
 
     Parameters
@@ -106,20 +113,23 @@ def lived_years(quantities: Sequence[str], layers: pd.DataFrame, entry_weight: x
         From :func:`toolkit.pathways.layers.chosen`.
     entry_weight
         Share of children by age at entry (age, ...).
+    by_age
+        Let ``year`` be the age.
     """
-    parts = [_lived(layers, name, entry_weight) for name in quantities]
+    parts = [_lived(layers, name, entry_weight, by_age) for name in quantities]
     return xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
 
 
-def _lived(layers: pd.DataFrame, name: str, entry_weight: xr.DataArray) -> xr.DataArray:
+def _lived(layers: pd.DataFrame, name: str, entry_weight: xr.DataArray, by_age: bool) -> xr.DataArray:
     if name not in layers.index:
         if name == "below_grade_4":
-            return turning(entry_weight, EXAM_AGE, EXAM_AGE)
-        return exposure(entry_weight, JUSTICE_AGE if name == "first_time_entries" else 0, AGES - 1)
+            return turning(entry_weight, EXAM_AGE, EXAM_AGE, by_age=by_age)
+        first = JUSTICE_AGE if name == "first_time_entries" else 0
+        return exposure(entry_weight, first, AGES - 1, by_age=by_age)
     layer = layers.loc[[name]].iloc[0]
     if layer["stage"] == "adult":
-        return turning(entry_weight, AGES, AGES) * float(layer["years"])
-    return exposure(entry_weight, int(layer["from_age"]), int(layer["to_age"]))
+        return turning(entry_weight, AGES, AGES, by_age=by_age) * float(layer["years"])
+    return exposure(entry_weight, int(layer["from_age"]), int(layer["to_age"]), by_age=by_age)
 
 
 def _rates_of_all(

@@ -19,10 +19,10 @@ ENTERING, EARLY, YEARS, ROWS = 9, 10, 11, 15
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def walk_cohort(  # type: ignore[no-untyped-def]
-    to_care, open_stays, plan_stays, leave, timed, fixed, weight, rates, start, stop, split, ends, quantities, layers,
-    cells,
+    to_care, open_stays, plan_stays, leave, timed, fixed, weight, rates, start, stop, split, ends, by_age,
+    quantities, layers, cells,
 ):  # fmt: skip
-    """Walk every age at entry to eighteen, a block of draws at a time."""
+    """Walk every age at entry to eighteen, a block of draws at a time; sums are by year since entry, or by age."""
     size, years = weight.shape[1], to_care.shape[0]
     grids = np.zeros((4, ROWS * BLOCK), weight.dtype)  # all, never in justice; and those of each with grade 4
     opened = np.zeros((years, to_care.shape[1], 10 * BLOCK), weight.dtype)
@@ -54,31 +54,32 @@ def walk_cohort(  # type: ignore[no-untyped-def]
                 _copy(weight[age_in : age_in + 1, first : first + n], grids[g], ENTERING)
             for t in range(AGES - age_in):
                 age = age_in + t
+                at = age if by_age else t
                 c, m, lasts = (
                     opened[min(t, years - 1), _band(CARE_BANDS, age)],
                     yearly[t],
                     cared[_band(LEAVE_BANDS, age)],
                 )
                 if split and age >= JUSTICE_AGE:
-                    _enter_justice(grids[1], m, total[t])
+                    _enter_justice(grids[1], m, total[at])
                     _enter_justice(grids[3], m, unseen)
                 if split and (age == EXAM_AGE or (age > EXAM_AGE and t == 0)):
-                    _sit(grids[0], grids[2], m, total[t] if age == EXAM_AGE else unseen, age > EXAM_AGE)
+                    _sit(grids[0], grids[2], m, total[at] if age == EXAM_AGE else unseen, age > EXAM_AGE)
                     _sit(grids[1], grids[3], m, unseen, age > EXAM_AGE)
                 if ends and age >= EXAM_AGE:
                     for g in range(4):
                         _left_early(grids[g], m, age == EXAM_AGE)
-                _advance(grids[0], c, m, lasts, total[t])
+                _advance(grids[0], c, m, lasts, total[at])
                 for k in range(layers.shape[0]):
                     if start[k] <= age < stop[k]:
-                        _occur(layers[k, t, first : first + n], grids[0], rates[k, :, first : first + n])
+                        _occur(layers[k, at, first : first + n], grids[0], rates[k, :, first : first + n])
                 if split:
                     _advance(grids[1], c, m, lasts, unseen)
                     if ends and age >= EXAM_AGE:
                         _advance(grids[2], c, m, lasts, unseen)
                         _advance(grids[3], c, m, lasts, unseen)
             if ends:
-                _end(cells[:, AGES - age_in, first : first + n], grids)
+                _end(cells[:, AGES if by_age else AGES - age_in, first : first + n], grids)
         for q in range(quantities.shape[0]):
             for t in range(AGES):
                 quantities[q, t, first : first + n] = total[t, q * BLOCK : q * BLOCK + n]
@@ -239,10 +240,10 @@ def _end(cells, grids):  # type: ignore[no-untyped-def]
         for s in range(cells.shape[1]):
             every, clean = _history(grids[0], h, s), _history(grids[1], h, s)
             graded, both = _history(grids[2], h, s), _history(grids[3], h, s)
-            cells[4 * h, s] = both
-            cells[4 * h + 1, s] = clean - both
-            cells[4 * h + 2, s] = graded - both
-            cells[4 * h + 3, s] = (every - clean) - (graded - both)
+            cells[4 * h, s] += both
+            cells[4 * h + 1, s] += clean - both
+            cells[4 * h + 2, s] += graded - both
+            cells[4 * h + 3, s] += (every - clean) - (graded - both)
 
 
 @numba.njit(cache=True, nogil=True)

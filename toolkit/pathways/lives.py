@@ -234,6 +234,7 @@ def per_child(
     strength: float,
     delivered: float | None = None,
     rates: xr.DataArray | None = None,
+    by_age: bool = False,
     like: xr.DataArray | xr.Dataset,
 ) -> xr.Dataset:
     """Return what is expected of a child, by year since entry.
@@ -245,6 +246,8 @@ def per_child(
     rates
         Child layers (layer, group, chain, draw): events a year in each of ``GROUPS``, with coordinates ``start`` and
         ``stop`` on layer, the age from which and before which they happen.
+    by_age
+        Let ``year`` be the age at which it happens, and ``year_of_18`` eighteen.
     like
         Anything with the draws' coordinates.
 
@@ -261,7 +264,7 @@ def per_child(
     """
     sizes = [like.sizes[dim] for dim in SAMPLE_DIMS]
     layers, names = _layers(rates)
-    walked = walk(hazards, strength=strength, delivered=delivered, layers=layers)
+    walked = walk(hazards, strength=strength, delivered=delivered, layers=layers, by_age=by_age)
     events = np.concatenate([walked.quantities, walked.layers]) if names else walked.quantities
     parts = {"events": ("quantity", "year", events), "cells": ("cell", "year_of_18", walked.cells)}
     units = {name: "events" for name in names} | QUANTITY_UNITS

@@ -12,6 +12,14 @@ from toolkit.report.figures import (
     plot_spend_cost_curve,
     plot_who_pays,
 )
+from toolkit.report.lives_figures import (
+    plot_by_history,
+    plot_cost_by_age,
+    plot_curve_by_payer,
+    plot_neighbours,
+    plot_occupancy,
+    plot_waterfall,
+)
 from toolkit.report.outputs import write_all
 
 __all__ = [
@@ -20,12 +28,18 @@ __all__ = [
     "headline_sentence",
     "plot_annual_cost",
     "plot_break_even",
+    "plot_by_history",
+    "plot_cost_by_age",
     "plot_cost_by_outcome",
     "plot_cost_by_payer",
     "plot_council_cash",
+    "plot_curve_by_payer",
     "plot_effects",
+    "plot_neighbours",
+    "plot_occupancy",
     "plot_payback",
     "plot_spend_cost_curve",
+    "plot_waterfall",
     "plot_who_pays",
     "summary",
     "write_all",

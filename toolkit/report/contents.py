@@ -3,6 +3,7 @@
 from toolkit.report import answer, provenance, tables
 from toolkit.report.analysis import Analysis
 from toolkit.report.analysis_tables import decision_tables
+from toolkit.report.lives import lives_tables
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table
 from toolkit.schema import ACCOUNTS
@@ -32,6 +33,7 @@ def every_table(run: Run, analysis: Analysis) -> dict[str, Table]:
         "record": provenance.record(run),
         "excluded": provenance.excluded(run),
         "timings": provenance.timings(run),
+        **lives_tables(run),
         **decision_tables(run, analysis),
     }
     for dim in ("outcome", "payer"):

@@ -142,13 +142,15 @@ def plot_tornado(table: xr.Dataset, *, title: str, names: Mapping[str, str] | No
     return legend(drawn, axes)
 
 
-def plot_bridge(bridged: xr.Dataset) -> Figure:
+def plot_bridge(bridged: xr.Dataset, *, what: str = "Expected net present value") -> Figure:
     """Draw the expected result from unadjusted to adjusted, a step for each adjustment.
 
     Parameters
     ----------
     bridged
         From ``appraisal.bridge``, one account.
+    what
+        Name of the axis.
     """
     dims = sample_dims(bridged["result"])
     expected = bridged.drop_vars("value", errors="ignore").mean(dims)
@@ -176,7 +178,7 @@ def plot_bridge(bridged: xr.Dataset) -> Figure:
     ]
     axes.set_xticks(range(len(names)), ticks, rotation=40, ha="right", rotation_mode="anchor")
     axes.grid(visible=False, axis="x")
-    money_axis(axes.yaxis, after, "Expected net present value")
+    money_axis(axes.yaxis, after, what)
     return drawn
 
 

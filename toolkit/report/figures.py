@@ -47,10 +47,10 @@ def _both(run: Run, cost: xr.DataArray, dim: str, what: str) -> Figure:
     cost = cost.isel({dim: np.argsort(cost.sel(reading="gross").mean(SAMPLE_DIMS).values)})
     figure, axes = canvas(1.4 + 0.62 * cost.sizes[dim])
     for offset, reading, colour in ((0.19, "excess", DARK), (-0.19, "gross", LIGHT)):
-        _bars(axes, run, cost.sel(reading=reading), dim, offset=offset, colour=colour, name=label(reading))
+        bars(axes, run, cost.sel(reading=reading), dim, offset=offset, colour=colour, name=label(reading))
     money_axis(axes.xaxis, cost, f"{what}, {run.scenario.price_base} prices")
     axes.legend(loc="lower right", frameon=False, fontsize=FONT)
-    return _with_level(figure, run)
+    return with_level(figure, run)
 
 
 def plot_annual_cost(run: Run) -> Figure:
@@ -63,10 +63,10 @@ def plot_who_pays(run: Run) -> Figure:
     net = q.position(run)["net"]
     net = net.isel(payer=np.argsort(-net.mean(SAMPLE_DIMS).values))
     figure, axes = canvas(1.6 + 0.42 * net.sizes["payer"])
-    _bars(axes, run, net, "payer", offset=0.0, colour=DARK, name="")
+    bars(axes, run, net, "payer", offset=0.0, colour=DARK, name="")
     axes.axvline(0, color=INK, linewidth=1)
     money_axis(axes.xaxis, net, f"Pays (left) or gains (right), present value, {run.scenario.price_base} prices")
-    return _with_level(figure, run)
+    return with_level(figure, run)
 
 
 def plot_payback(run: Run) -> Figure:
@@ -96,7 +96,7 @@ def plot_council_cash(run: Run) -> Figure:
     axes.axhline(0, color=INK, linewidth=1)
     axes.set_xticks(years, year_names(run, years), rotation=40, ha="right")
     money_axis(axes.yaxis, found["mean"], f"Council's cash position a year,\n{run.scenario.price_base} prices")
-    return _with_level(figure, run)
+    return with_level(figure, run)
 
 
 def plot_spend_cost_curve(run: Run) -> Figure:
@@ -128,7 +128,7 @@ def plot_spend_cost_curve(run: Run) -> Figure:
     money_axis(lower.yaxis, np.array(limits), f"Lifetime cost avoided,\n{base} prices")
     handles = lower.get_legend_handles_labels()[0]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=FONT, handlelength=3.2)
-    return _with_level(figure, run, "Band", "; thin and dotted: extrapolation beyond what areas have seen")
+    return with_level(figure, run, "Band", "; thin and dotted: extrapolation beyond what areas have seen")
 
 
 def _curve_line(axes: Axes, run: Run, line: xr.DataArray, source: str, *, thick: bool) -> None:
@@ -182,7 +182,7 @@ def plot_effects(run: Run) -> Figure:
         own = float(np.abs(axes.get_xlim()).max()) if outcome == "gcse_attainment" else reach
         axes.set_xlim(-own, own)
         axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
-    return _with_level(figure, run, "Lines", " for a new site; dots: pooled mean")
+    return with_level(figure, run, "Lines", " for a new site; dots: pooled mean")
 
 
 def _forest(axes: Axes, run: Run, found: xr.Dataset) -> None:
@@ -204,7 +204,8 @@ def _forest(axes: Axes, run: Run, found: xr.Dataset) -> None:
 # Drawing -----------------------------------------------------------------------------------------
 
 
-def _bars(axes: Axes, run: Run, draws: xr.DataArray, dim: str, *, offset: float, colour: str, name: str) -> None:
+def bars(axes: Axes, run: Run, draws: xr.DataArray, dim: str, *, offset: float, colour: str, name: str) -> None:
+    """Draw expected values as bars along, with their intervals."""
     found = appraisal.summarise(draws.reset_coords(drop=True), level=q.level(run))
     rows = np.arange(draws.sizes[dim])
     height = 0.36 if offset else 0.56
@@ -226,5 +227,6 @@ def _name_lines(axes: Axes, names: Mapping[str, str]) -> None:
         axes.annotate(names[name], (1.015, ends[name]), color=PALETTE[name], fontsize=FONT, fontweight="bold", **place)
 
 
-def _with_level(figure: Figure, run: Run, what: str = "Whiskers", extra: str = "") -> Figure:
+def with_level(figure: Figure, run: Run, what: str = "Whiskers", extra: str = "") -> Figure:
+    """Name the level of the intervals above the drawing."""
     return noted(figure, f"{what}: {q.level(run):.0%} interval{extra}")

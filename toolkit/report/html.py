@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from toolkit.report import analysis, answer, figures, provenance
+from toolkit.report import analysis, answer, figures, lives_figures, provenance
 from toolkit.report import quantities as q
 from toolkit.report import words as w
 from toolkit.report.drawing import svg
@@ -116,7 +116,7 @@ def context(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> di
     return {
         "run": run,
         "tables": {name: shown(table, level=level) for name, table in (dict(made) | {"areas": areas}).items()},
-        "pictures": {name: _picture(plot, run) for name, plot in (PICTURES | analysis.pictures(run, found)).items()},
+        "pictures": {name: _picture(plot, run) for name, plot in (drawn(run) | analysis.pictures(run, found)).items()},
         "decision": analysis.sentences(run, found),
         "cautions": found.knowing.cautions,
         "sentence": answer.headline_sentence(run),
@@ -141,6 +141,11 @@ def context(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> di
         "licences": provenance.LICENCES,
         "excluded_count": len(run.excluded),
     }
+
+
+def drawn(run: Run) -> dict[str, Callable[[Run], Any]]:
+    """Return the figures of a run but those of its decision pages, by the name of the table with their numbers."""
+    return PICTURES | lives_figures.pictures(run)
 
 
 def _picture(plot: Callable[[Run], Any], run: Run) -> str:

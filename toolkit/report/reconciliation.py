@@ -8,6 +8,7 @@ import xarray as xr
 
 from toolkit import appraisal, evidence
 from toolkit.prices import rebase
+from toolkit.report import lives
 from toolkit.report import quantities as q
 from toolkit.schema import SAMPLE_DIMS, InputError, data_folder
 
@@ -85,6 +86,8 @@ def _ours(run: q.Run, row: dict[str, str], register: evidence.Register, price_ye
 
 
 def _cost(run: q.Run, row: dict[str, str]) -> xr.DataArray:
+    if row["ours_is"] == "by_history":
+        return _of_history(run, row)
     cost = q.priced(run, row["ours_is"]).sel(reading=row["reading"], drop=True).sum("area")
     wanted = row["selected"].split(";")
     if row["select_by"]:
@@ -95,6 +98,16 @@ def _cost(run: q.Run, row: dict[str, str]) -> xr.DataArray:
         cost = cost.isel(component=np.flatnonzero(np.isin(held, wanted)))
     total = appraisal.account_total(cost, row["account"])
     return total / q.children(run)["entering"] if row["per"] == "child" else total
+
+
+def _of_history(run: q.Run, row: dict[str, str]) -> xr.DataArray:
+    """Lifetime cost of a child of one history."""
+    found = lives.told(run)
+    if row["selected"] not in found["history"].values:
+        raise InputError(f"totals_compared.csv, {row['id']}: no history '{row['selected']}'. Mend: see the report.")
+    found = found.sel(history=row["selected"], drop=True)
+    cost = appraisal.account_total(found["by_history"].sel(reading=row["reading"], drop=True), row["account"])
+    return cost / found["children"]
 
 
 def _ratio(run: q.Run, account: str) -> xr.DataArray:

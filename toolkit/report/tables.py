@@ -301,12 +301,12 @@ def spend_cost_curve(run: Run, account: str = "social") -> Table:
 
 
 def curve_by_payer(run: Run) -> Table:
-    """Return each payer's expected part of the spend-cost curve."""
-    part = q.curve(run)["payer_part"].mean(SAMPLE_DIMS)
-    frame = matrix(part, "multiple", "payer").set_axis([f"{m:.4g}" for m in part["multiple"].values])
-    frame = headed(frame.assign(all=frame.sum(axis=1)))
-    note = f"Excess lifetime cost left, {run.scenario.price_base} prices; the local authority's part holds the spend."
-    return Table("Spend-cost curve by payer, expected", "Spend, times today's", frame, "money", note=note)
+    """Return each payer's part of the spend-cost curve."""
+    part = q.with_all(q.curve(run)["payer_part"], "payer")
+    frame = spread(run, {label(payer): part.sel(payer=payer) for payer in part["payer"].values}, "multiple")
+    frame = frame.set_axis([f"{multiple:.4g}" for multiple in part["multiple"].values])
+    note = f"Excess lifetime cost left, {basis(run)}; the local authority's part holds the spend."
+    return Table("Spend-cost curve by payer", "Spend, times today's", frame, "money", note=note)
 
 
 def marginal(run: Run) -> Table:

@@ -11,7 +11,8 @@ UNDEFINED = "not defined"
 SCALES = ((1e9, "billion"), (1e6, "million"))
 # fmt: off
 LABELS = {
-    "nhs": "NHS", "dwp": "DWP (benefits)", "hmrc": "HMRC (tax)", "individuals": "The young people themselves",
+    "nhs": "NHS", "neet": "NEET", "dwp": "DWP (benefits)", "hmrc": "HMRC (tax)",
+    "individuals": "The young people themselves",
     "victims": "Victims of crime", "combined": "Trials and panel combined",
     "panel": "Panel of areas (association)", "rhat": "R-hat", "ess_bulk": "Effective sample size, bulk",
     "ess_tail": "Effective sample size, tail", "energy": "Energy (E-BFMI)",

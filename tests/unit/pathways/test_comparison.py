@@ -60,6 +60,17 @@ def compared(
     return comparison.comparator(quantities, *others, lived, layers=layers, rates=rates, levels=levels)  # type: ignore[arg-type]
 
 
+def test_by_age_the_same_years_are_told_as_by_year() -> None:
+    mixed = weights(age_0=0.3, age_9=0.5, age_17=0.2)
+    for bounds in ((0, 17), (10, 17), (5, 15)):
+        by_year, by_age = (comparison.exposure(mixed, *bounds, by_age=how) for how in (False, True))
+        np.testing.assert_allclose(by_age.sum("year"), by_year.sum("year"))
+        ages = by_age["year"]
+        assert float(abs(by_age.where((ages < bounds[0]) | (ages > bounds[1]), 0.0)).max()) == 0.0
+    known = comparison.exposure(mixed, 0, 17, by_age=True).sel(year=[0, 8, 9, 16, 17])
+    np.testing.assert_allclose(known, [0.15, 0.3, 0.55, 0.8, 0.9])
+
+
 def test_exposure_counts_half_of_the_year_of_entry_and_what_is_left_of_childhood() -> None:
     lived = comparison.exposure(weights(age_15=1.0), 0, 17)
     assert lived.values[:4] == pytest.approx([0.5, 1, 1, 0])

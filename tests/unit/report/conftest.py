@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from toolkit import appraisal, costing, evidence, scenarios
+from toolkit import appraisal, costing, evidence, pathways, scenarios
 from toolkit.report import html
 from toolkit.schema import BUSINESS_AS_USUAL, EFFECT_OUTCOMES, INVESTMENT
 
@@ -153,6 +153,7 @@ def make_run(register):
                     {"children_entering": kids * 4, "children_reached": kids * sign, "lives": lives}
                 ),
                 "costs": costs,
+                **_told(random, costs["lifetime"].isel(component=slice(0, components)), kids.sum("area") * 4),
                 "appraisal": appraisal.appraise(
                     cost, schedule=scenario.discount_schedule, cashable_shares={"partly_cashable": 0.5},
                     horizon=scenario.horizon,
@@ -173,6 +174,36 @@ def make_run(register):
         return FakeRun(tree, scenario, assumptions, card, register.excluded, timings)
 
     return build
+
+
+def _told(random, lifetime, entering):
+    """Lives of the entering cohort, and an area with its neighbours, as ``collective.tell`` gives them."""
+    lifetime = lifetime.sum("area")
+    draws = {dim: lifetime[dim] for dim in ("chain", "draw")}
+
+    def made(level, **dims):
+        shape = [*map(len, dims.values()), CHAINS, DRAWS]
+        return xr.DataArray(level * random.gamma(50, 1 / 50, shape), {**dims, **draws}, (*dims, "chain", "draw"))
+
+    histories, readings = ["never looked after", "looked after by 18"], ["gross", "excess"]
+    share = xr.DataArray([0.4, 0.6], dims="history", coords={"history": histories})
+    told = {
+        "occupancy": made(0.1, state=list(pathways.GROUPS), child_age=np.arange(18)) * entering,
+        "by_age": made(900, reading=readings, payer=["schools", "hmrc", "local_authority"], age=np.arange(68))
+        * entering,
+        "by_history": lifetime * share,
+        "children": xr.DataArray([0.85, 0.15], dims="history", coords={"history": histories}) * entering,
+        "peers_gap": 0.01 * entering,
+    }
+    told["by_age"].loc[{"reading": "excess"}] *= 0.6
+    told["by_age"].loc[{"payer": "hmrc", "age": 16}] *= -0.1
+    near = {"E08000035": "Leeds", "E06000023": "Bristol", "E08000003": "Manchester"}
+    beside = {
+        "cost": made(4e7, period=["lifetime", "annual"], reading=readings, area=list(near)),
+        "children": made(2e3, period=["lifetime", "annual"], area=list(near)),
+    }
+    names = {"area_name": ("area", list(near.values()))}
+    return {"told": xr.Dataset(told), "neighbours": xr.Dataset(beside).assign_coords(names)}
 
 
 @pytest.fixture

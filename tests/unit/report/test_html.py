@@ -71,7 +71,8 @@ def test_every_section_is_there_and_every_contents_link_leads_somewhere(whole):
     ids = {attributes.get("id") for _, attributes in whole.elements}
     links = {link["href"][1:] for link in whole.all("a") if link["href"].startswith("#")}
     assert links == {
-        "answer", "cost", "appraisal", "decision", "adjustments", "curve", "true", "finding", "effects", "evidence",
+        "answer", "cost", "lives", "appraisal", "decision", "adjustments", "curve", "true", "finding",
+        "effects", "evidence",
     }  # fmt: skip
     assert links <= ids
     assert whole.open == []
@@ -96,7 +97,7 @@ def test_pictures_themselves_load_nothing(whole):
 
 def test_every_picture_has_words_and_every_table_a_caption_and_headings(whole):
     images, tables = whole.all("img"), whole.all("table")
-    assert len(images) == 15
+    assert len(images) == 21
     assert all(len(image["alt"]) > 80 for image in images)
     assert len(whole.all("caption")) == len(tables)
     scopes = {heading.get("scope") for heading in whole.all("th")}

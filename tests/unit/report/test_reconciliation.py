@@ -50,7 +50,9 @@ def test_payers_children_accounts_and_ratios_are_selected(england, register) -> 
                  selected="", per="child"),
         compared(id="tf_bcr_fiscal", ours_is="bcr", select_by="", selected="", reading=""),
         compared(id="gcse_5good_em_lifetime", ours_is="role", select_by="", selected="price_gcse"),
-        compared(id="alma_lifetime_care", alike="no"),
+        compared(id="alma_per_child_annual", alike="no"),
+        compared(id="alma_lifetime_care", ours_is="by_history", reading="excess", account="social",
+                 select_by="", selected="looked after by 18", per="child"),
     )  # fmt: skip
     found = rows.set_index("id")["ours"]
     council = q.annual(england).sel(reading="gross")
@@ -62,7 +64,11 @@ def test_payers_children_accounts_and_ratios_are_selected(england, register) -> 
     assert found["alma_lifetime_swchild"] == pytest.approx(float(in_2019.mean()))
     assert found["tf_bcr_fiscal"] == pytest.approx(float(q.result(england)["bcr"].sel(account="fiscal")))
     assert found["gcse_5good_em_lifetime"] == pytest.approx(80_000, rel=0.1)
-    assert np.isnan(found["alma_lifetime_care"])
+    assert np.isnan(found["alma_per_child_annual"])
+    told = england.tree["told"].to_dataset().sel(history="looked after by 18")
+    each = told["by_history"].sel(reading="excess").sum("component") / told["children"]
+    in_2019 = rebase(each, "2025/26", to="2019/20", deflators=register.deflators)
+    assert found["alma_lifetime_care"] == pytest.approx(float(in_2019.mean()))
 
 
 def test_what_cannot_be_compared_is_refused_by_name(make_run, england, register) -> None:

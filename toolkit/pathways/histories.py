@@ -1,0 +1,116 @@
+"""Lives told by age and by history: where children are at each age, and what falls to those looked after by eighteen.
+
+The walk adds up over everyone. Who is later looked after shows in what it leaves behind: nobody goes back from care
+into need, so that all need comes before it, and the cells at eighteen say who was ever in care.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+
+from toolkit.pathways.cohort import CELLS, GROUPS, HISTORIES, Hazards
+from toolkit.pathways.comparison import IN_NEED
+from toolkit.pathways.kernel import AGES
+from toolkit.pathways.lives import per_child
+from toolkit.schema import SAMPLE_DIMS
+
+NEVER = [cell for cell in CELLS if cell.startswith(HISTORIES[0])]
+CARED = [cell for cell in CELLS if cell not in NEVER]
+CARE_GROUPS = ("looked_after", "left_care")
+NUDGE = 0.1  # of the logarithm of the hazard of care, to each side of what it is
+IN_CARE = " in and after care"
+
+
+def occupancy_rates(rates: xr.DataArray) -> xr.DataArray:
+    """Return child layers that count years: those in each group of states, and a layer's own in and after care.
+
+    Parameters
+    ----------
+    rates
+        Child layers (layer, group, chain, draw), from ``child_rates``.
+
+    Returns
+    -------
+    DataArray (layer, group, chain, draw)
+        A layer for each of ``GROUPS``, of rate one in it at all ages, and each given layer again, its rate nought
+        before care, with ``IN_CARE`` after its name.
+    """
+    groups = xr.DataArray(list(GROUPS), dims="group", coords={"group": list(GROUPS)})
+    named = xr.DataArray(list(GROUPS), dims="layer", coords={"layer": list(GROUPS)})
+    ones = (named == groups).astype(float).expand_dims({dim: rates[dim] for dim in SAMPLE_DIMS})
+    years = ones.assign_coords(start=("layer", [0] * len(GROUPS)), stop=("layer", [AGES] * len(GROUPS)))
+    cared = (rates * groups.isin(CARE_GROUPS)).assign_coords(
+        layer=[f"{name}{IN_CARE}" for name in rates["layer"].values]
+    )
+    return xr.concat([years.transpose(*rates.dims), cared], "layer", coords="minimal", compat="override")
+
+
+def looked_after_part(
+    usual: xr.Dataset, counted: xr.Dataset, hazards: Hazards, *, like: xr.DataArray | xr.Dataset
+) -> xr.Dataset:
+    """Return the part of a cohort's lives that falls to its children who are looked after by eighteen.
+
+    Parameters
+    ----------
+    usual
+        Lives without help, from ``per_child``.
+    counted
+        The same, with the layers of :func:`occupancy_rates` as well, by age or by year.
+    hazards
+        What they were walked with.
+    like
+        Anything with the draws' coordinates.
+
+    Returns
+    -------
+    Dataset
+        As ``usual``, per child of the whole cohort; the rest falls to those never looked after. An event is dated as
+        in ``usual``: that the two histories differ in when they have their need is left out.
+
+    Notes
+    -----
+    With A the hazard of care added up over a child's years in need, the chance of never being looked after is the
+    mean of exp(-A), so that its slope as all hazards of care are multiplied is minus the mean of A over those never
+    looked after; over everyone until care, A has the mean of those who enter. The ratio is the share of need that is
+    lived by children never looked after, each year weighted by its hazard of care.
+    """
+    cells = usual["cells"]
+    ever = cells.sel(cell=CARED).sum(["cell", "year_of_18"])
+    never = [_never_looked_after(hazards, step, like=like) for step in (-NUDGE, NUDGE)]
+    spared = ((never[0] - never[1]) / (2 * NUDGE) / ever.where(ever > 0, 1.0)).clip(0.0, 1.0)
+    parts = []
+    for name in usual["quantity"].values:
+        events = usual["events"].sel(quantity=name, drop=True)
+        if name in ("care_entries", "care_years"):
+            share = xr.ones_like(ever)
+        elif name in (*IN_NEED, "rereferrals"):
+            share = 1.0 - spared
+        elif name in ("first_time_entries", "below_grade_4"):
+            share = _among(cells, "|justice|" if name == "first_time_entries" else "below_4")
+        else:
+            share = _of_layer(counted["events"].sum("year"), name, 1.0 - spared)
+        parts.append(events * share)
+    events = xr.concat(parts, usual["quantity"], coords="minimal", compat="override")
+    inside = cells["cell"].isin(CARED)
+    return xr.Dataset({"events": events, "cells": cells * inside}, attrs=usual.attrs)
+
+
+def _never_looked_after(hazards: Hazards, step: float, *, like: xr.DataArray | xr.Dataset) -> xr.DataArray:
+    more = np.exp(step)
+    moved = replace(hazards, care_entry=hazards.care_entry * more, care_entry_first=hazards.care_entry_first * more)
+    return per_child(moved, strength=0.0, like=like)["cells"].sel(cell=NEVER).sum(["cell", "year_of_18"])
+
+
+def _among(cells: xr.DataArray, what: str) -> xr.DataArray:
+    """Share of the children of some kind at eighteen who were looked after."""
+    kind = [cell for cell in CELLS if what in cell]
+    whole, cared = (
+        cells.sel(cell=names).sum(["cell", "year_of_18"]) for names in (kind, sorted(set(kind) & set(CARED)))
+    )
+    return (cared / whole.where(whole > 0, 1.0)).clip(0.0, 1.0)
+
+
+def _of_layer(counted: xr.DataArray, name: str, need: xr.DataArray) -> xr.DataArray:
+    whole, cared = (counted.sel(quantity=one, drop=True) for one in (name, f"{name}{IN_CARE}"))
+    return (cared + (whole - cared) * need) / whole.where(whole > 0, 1.0)
