@@ -153,9 +153,9 @@ def reprice(
 
 def appraise(priced: xr.Dataset, scenario: Scenario, draws: xr.Dataset) -> xr.Dataset:
     """Return ``appraisal.appraise`` of priced costs under the scenario's conventions."""
-    shares = {"partly_cashable": draws["cashable_share_partly"]}
+    how = {"schedule": scenario.discount_schedule, "horizon": scenario.horizon}
     return appraisal.appraise(
-        priced["cost"], schedule=scenario.discount_schedule, cashable_shares=shares, horizon=scenario.horizon
+        priced["cost"], cashable_shares={"partly_cashable": draws["cashable_share_partly"]}, **how
     )
 
 
