@@ -153,10 +153,9 @@ def reprice(
 
 def appraise(priced: xr.Dataset, scenario: Scenario, draws: xr.Dataset) -> xr.Dataset:
     """Return ``appraisal.appraise`` of priced costs under the scenario's conventions."""
-    how = {"schedule": scenario.discount_schedule, "horizon": scenario.horizon}
-    return appraisal.appraise(
-        priced["cost"], cashable_shares={"partly_cashable": draws["cashable_share_partly"]}, **how
-    )
+    shares = {"partly_cashable": draws["cashable_share_partly"]}
+    schedule, horizon = scenario.discount_schedule, scenario.horizon
+    return appraisal.appraise(priced["cost"], schedule=schedule, cashable_shares=shares, horizon=horizon)
 
 
 def _chosen(areas: Iterable[str], statistics: xr.Dataset) -> list[str]:
