@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -200,13 +201,23 @@ def evidence_pathway(seed: Annotated[int, typer.Option(help="Seed of the sampler
 
 @evidence_app.command("calibrate")
 def evidence_calibrate(
-    replications: Annotated[int, typer.Option(min=20, help="Of each model.")] = 1000,
+    replications: Annotated[int, typer.Option(min=20, help="Of each model; 200 do for the joint one.")] = 1000,
+    joint: Annotated[
+        bool, typer.Option("--joint", help="The outcome model instead (tens of minutes for 200).")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = MODEL_SEED,
 ) -> None:
     """Calibrate the models of effects and unit costs by simulation anew, and write the result down (minutes)."""
-    from toolkit.models import check_effects
+    from toolkit.models import check_effects, check_outcomes
 
-    typer.echo(f"wrote {check_effects.remake_checks(replications=replications, seed=seed)}")
+    if not joint:
+        typer.echo(f"wrote {check_effects.remake_checks(replications=replications, seed=seed)}")
+        return
+    with _progress(False) as progress:
+        progress("calibrate", 0.0)
+        done = partial(progress, "calibrate")
+        path = check_outcomes.remake_joint(replications=replications, seed=seed, progress=done)
+    typer.echo(f"wrote {path}")
 
 
 @evidence_app.command("reconcile")

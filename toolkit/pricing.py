@@ -14,7 +14,7 @@ import xarray as xr
 
 from toolkit import appraisal, costing, evidence, pathways
 from toolkit.scenarios import Adjustments, Scenario, change
-from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, InputError, aligned
+from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError, aligned
 
 SOURCES = ("trials", "panel", "combined", "judgement")
 SPEND_MULTIPLES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
@@ -124,6 +124,39 @@ def programme(scenario: Scenario, spend: float) -> xr.DataArray:
     return xr.DataArray(yearly, dims=("option", "year"), coords=coords)
 
 
+def reached_share(statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset, *, rise: float) -> dict[str, float]:
+    """Share of England's expected events, by outcome, among the children whom a rise in spend would reach.
+
+    Trials speak per child reached, the panel per pound spent in an area; this share is where they meet.
+
+    Parameters
+    ----------
+    statistics
+        From ``evidence.load_statistics``.
+    scenario
+        Says who is eligible.
+    draws
+        Sampled figures (chain, draw); their means are used.
+    rise
+        The rise in early-help spend, a proportion.
+    """
+    base = evidence.base_year(statistics)
+    spend = base["early_help_spend"] * base["population_0_17"] * rise
+    base = base.sel(area=base["fitted"].values)
+    spend = spend.sel(area=base["area"])
+    option = scenario.option.model_copy(update={"group": "in_need"})  # the panel's spend is on children in need
+    reached = pathways.children_reached(spend, draws, base, option).mean(SAMPLE_DIMS).sum("area")
+    eligible = (base["children_in_need"] - base["children_looked_after"]).sum("area")
+    share = float(reached / eligible)
+    entrants = pathways.JUSTICE_YEARS / pathways.CHILDHOOD_YEARS * eligible / base["population_10_17"].sum("area")
+    return {
+        "repeat_referrals": share,
+        "gcse_attainment": share,
+        "care": share * float(draws["care_from_need_share"].mean()),
+        "youth_justice": share * min(1.0, float(entrants) * float(draws["justice_ratio_in_need"].mean())),
+    }
+
+
 class Desk:
     """What every area's pricing shares, prepared once."""
 
@@ -140,7 +173,8 @@ class Desk:
         self.effects = effects["new_site_effect"].reset_coords(drop=True)
         self.base = evidence.base_year(statistics).reset_coords(drop=True)
         self.local = evidence.local_price_ratio(statistics, like=draws, seed=scenario.seed)
-        self.levels, self.placements = evidence.local_levels(), evidence.placement_shares()
+        self.levels = evidence.with_fitted(evidence.local_levels(), self.baseline, self.national)
+        self.placements = evidence.placement_shares()
         tables = register.tables
         self.layer_rates = tables["layer_rates"]
         self.layers = pathways.chosen(

@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit import appraisal, collective, evidence, pathways, scenarios
+from toolkit import appraisal, collective, evidence, scenarios
 from toolkit.pricing import Progress as Progress
 from toolkit.pricing import price
+from toolkit.pricing import reached_share as reached_share
 from toolkit.pricing import silent as silent
 from toolkit.records import assemble, open_netcdf, write_netcdf
 from toolkit.scenarios import Scenario
@@ -57,6 +58,7 @@ def run(
     folder: Path | None = None,
     progress: Progress = silent,
     statistics: xr.Dataset | None = None,
+    register: evidence.Register | None = None,
 ) -> Run:
     """Fit (or reuse), price and appraise a scenario for some areas.
 
@@ -75,7 +77,9 @@ def run(
     progress
         Called with the stage's name and the share of it that is done.
     statistics
-        Already loaded statistics, possibly of fewer areas (tests, a council's own data).
+        Already loaded statistics, possibly of fewer areas, or with further indicators (``evidence.with_indicator``).
+    register
+        An already loaded register, possibly with rows of one's own.
 
     Raises
     ------
@@ -83,7 +87,7 @@ def run(
         Any bad input; nothing is written in that case.
     """
     clock = _Clock()
-    register = evidence.load_register(folder=folder)
+    register = evidence.load_register(folder=folder) if register is None else register
     statistics = evidence.load_statistics(folder) if statistics is None else statistics
     chosen = _chosen(areas, statistics)
     assumptions = scenarios.resolve(scenario, register)
@@ -92,6 +96,7 @@ def run(
     clock.lap("fit outcome model")
     draws = draw_figures(scenario, assumptions, register, like=fitted["posterior"].to_dataset())
     effects = draw_effects(fitted, statistics, scenario, draws, register)
+    reading = read_evidence(fitted, statistics, scenario, draws, register)
     clock.lap("effects")
     priced = price(fitted, statistics, scenario, draws, effects, register, areas=chosen, progress=progress)
     clock.lap("price")
@@ -102,6 +107,7 @@ def run(
     tree = assemble(scenario, assumptions, fitted, draws, effects, priced, result, card, chosen, statistics)
     for name, group in told.items():
         tree[name] = xr.DataTree(group)
+    tree["reading"] = xr.DataTree(reading.to_xarray())
     tree.attrs["deflators"] = register.deflators.to_json()
     clock.lap("appraise")
     return Run(tree, scenario, assumptions, card, register.excluded, clock.laps)
@@ -187,7 +193,7 @@ def fit(
     from toolkit import models
 
     progress("compile outcome model", 0.0)
-    model = models.outcomes(statistics, priors=priors)
+    model = models.outcomes(statistics, indicators=list(statistics["indicator"].values), priors=priors)
 
     def sampling(share: float) -> None:
         progress("compile outcome model", 1.0)
@@ -244,18 +250,30 @@ def draw_effects(
     """
     from toolkit import models
 
+    known = _where_they_meet(fitted, statistics, scenario, draws, register)
+    return models.effect_draws(register.tables, like=known["outcome_posterior"], seed=scenario.seed, **known, **pooling)
+
+
+def read_evidence(
+    fitted: xr.DataTree, statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset, register: evidence.Register
+) -> pd.DataFrame:
+    """Return what trials, panel and both say of each outcome, as ``models.honest_reading``; arguments as above."""
+    from toolkit import models
+
+    return models.honest_reading(register.tables, **_where_they_meet(fitted, statistics, scenario, draws, register))
+
+
+def _where_they_meet(
+    fitted: xr.DataTree, statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset, register: evidence.Register
+) -> dict[str, Any]:
+    """Return what brings trials, of a family served, and the panel, of a pound spent, to one scale."""
     rise = float(register.figures["value"]["combined_reference_rise"])
-    posterior = fitted["posterior"].to_dataset()
-    return models.effect_draws(
-        register.tables,
-        like=posterior,
-        outcome_posterior=posterior,
-        reached_share=reached_share(statistics, scenario, draws, rise=rise),
-        spend_rise=rise,
-        seed=scenario.seed,
-        mixed=scenario.effect.family_group_conferencing,
-        **pooling,
-    )
+    return {
+        "outcome_posterior": fitted["posterior"].to_dataset(),
+        "reached_share": reached_share(statistics, scenario, draws, rise=rise),
+        "spend_rise": rise,
+        "mixed": scenario.effect.family_group_conferencing,
+    }
 
 
 def compare_evidence(
@@ -329,37 +347,6 @@ def _pooled(effects: xr.Dataset) -> pd.DataFrame:
 
 def _worth(result: xr.Dataset) -> pd.DataFrame:
     return xr.Dataset({"npsv": result["npsv"].mean(SAMPLE_DIMS), "bcr": result["bcr"]}).to_dataframe()[["npsv", "bcr"]]
-
-
-def reached_share(statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset, *, rise: float) -> dict[str, float]:
-    """Share of England's expected events, by outcome, among the children whom a rise in spend would reach.
-
-    Trials speak per child reached, the panel per pound spent in an area; this share is where they meet.
-
-    Parameters
-    ----------
-    statistics, scenario
-        From ``evidence.load_statistics``; says who is eligible.
-    draws
-        Sampled figures (chain, draw); their means are used.
-    rise
-        The rise in early-help spend, a proportion.
-    """
-    base = evidence.base_year(statistics)
-    spend = base["early_help_spend"] * base["population_0_17"] * rise
-    base = base.sel(area=base["fitted"].values)
-    spend = spend.sel(area=base["area"])
-    option = scenario.option.model_copy(update={"group": "in_need"})  # the panel's spend is on children in need
-    reached = pathways.children_reached(spend, draws, base, option).mean(SAMPLE_DIMS).sum("area")
-    eligible = (base["children_in_need"] - base["children_looked_after"]).sum("area")
-    share = float(reached / eligible)
-    entrants = pathways.JUSTICE_YEARS / pathways.CHILDHOOD_YEARS * eligible / base["population_10_17"].sum("area")
-    return {
-        "repeat_referrals": share,
-        "gcse_attainment": share,
-        "care": share * float(draws["care_from_need_share"].mean()),
-        "youth_justice": share * min(1.0, float(entrants) * float(draws["justice_ratio_in_need"].mean())),
-    }
 
 
 def _key(*parts: object) -> str:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from tests.conftest import DOZEN, LEEDS
 from toolkit import evidence, records, scenarios, workflow
-from toolkit.schema import InputError
+from toolkit.schema import EFFECT_OUTCOMES, InputError
 
 pytestmark = pytest.mark.fit
 SAMPLES = ("chain", "draw")
@@ -22,7 +22,7 @@ def rerun(fit_cache: Path, dozen: xr.Dataset, scenario: scenarios.Scenario, area
 
 def test_a_run_holds_every_group_and_says_what_it_is(small_run: workflow.Run) -> None:
     tree = small_run.tree
-    groups = {"assumptions", "posterior", "effects", "lives", "costs", "appraisal", "checks"}
+    groups = {"assumptions", "posterior", "effects", "lives", "costs", "appraisal", "checks", "reading"}
     assert groups <= set(tree.children)
     assert tree.attrs["scenario_hash"] == small_run.scenario.hash
     assert json.loads(tree.attrs["data_checksums"]) == evidence.checksums()
@@ -163,3 +163,13 @@ def test_the_dozen_covers_every_region_and_kind_of_cell(dozen: xr.Dataset, stati
     assert int(hidden.sum()) > 10
     assert not bool(dozen["fitted"].all())
     assert sorted(DOZEN) == sorted(dozen["area"].values)
+
+
+def test_a_run_keeps_the_honest_reading_of_its_evidence(small_run: workflow.Run) -> None:
+    reading = small_run.tree["reading"].to_dataset()
+    assert list(reading["outcome"].values) == list(EFFECT_OUTCOMES)
+    # The combined effect lies between its two sources or near them, and both were read on this run's posterior.
+    spend = small_run.tree["posterior"]["spend_within"].sel(indicator="care_starts")
+    expected = np.expm1(float(spend.median()) * np.log(1.1))
+    assert float(reading["panel"].sel(outcome="care")) == pytest.approx(expected, rel=1e-3)
+    assert all("within areas more spend goes with" in str(said) for said in reading["reading"].values)

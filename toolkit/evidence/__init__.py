@@ -1,6 +1,7 @@
 """Cited figures and published statistics: loaded, checked, and turned into draws."""
 
-from toolkit.evidence.local import base_year, local_levels, local_price_ratio
+from toolkit.evidence.added import with_indicator
+from toolkit.evidence.local import base_year, local_levels, local_price_ratio, with_fitted
 from toolkit.evidence.placements import placement_prices, placement_shares
 from toolkit.evidence.register import Register, load_register, show
 from toolkit.evidence.sampling import sample, with_pathway
@@ -31,5 +32,7 @@ __all__ = [
     "sample",
     "seal",
     "show",
+    "with_fitted",
+    "with_indicator",
     "with_pathway",
 ]

@@ -83,6 +83,8 @@ TABLES = _layouts(
     reference/pathway_checks: figure output fitted published mean expected_low expected_high p_value passed seed
     reference/calibration_small_models: model parameter pool replications coverage_50 coverage_90 p_value
       passed seed settings
+    reference/calibration_joint_model: model parameter pool replications coverage_50 coverage_90 p_value
+      passed seed settings
     reference/predictive_checks: indicator size check cells value expected_low expected_high passed converged
       seed settings versions
     reference/backtest: indicator part forecast cells crps coverage_90 model_ratio model_ratio_se model_is
@@ -109,6 +111,7 @@ UNIQUE = {  # what tells the rows of a table apart, where it is not its id
     "reference/pathway_correlations": "parameter other",
     "reference/pathway_checks": "figure",
     "reference/calibration_small_models": "model parameter pool",
+    "reference/calibration_joint_model": "model parameter pool",
     "reference/predictive_checks": "indicator size check",
     "reference/backtest": "indicator part forecast",
     "statistics/measures": "measure",

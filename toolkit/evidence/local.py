@@ -139,6 +139,33 @@ def local_levels(folder: Path | None = None) -> xr.Dataset:
     return xr.concat(parts, "name", coords="minimal", compat="override")
 
 
+def with_fitted(levels: xr.Dataset, rates: xr.DataArray, national: xr.DataArray) -> xr.Dataset:
+    """Return levels in which an indicator of the outcome model stands for the published level of the same name.
+
+    Parameters
+    ----------
+    levels
+        From :func:`local_levels`.
+    rates, national
+        Fitted rates of the areas (indicator, area, chain, draw) and of England (indicator, chain, draw).
+
+    Returns
+    -------
+    Dataset
+        As ``levels``; if any name is fitted, ``level`` and ``england`` have draws too.
+    """
+    fitted = [str(name) for name in levels["name"].values if name in rates["indicator"].values]
+    if not fitted:
+        return levels
+    here = levels.sel(area=rates["area"].values)
+    own = {
+        part: source.sel(indicator=fitted).rename(indicator="name").astype(float).reindex(name=here["name"].values)
+        for part, source in (("level", rates), ("england", national))
+    }
+    drawn = {part: values.fillna(here[part]).transpose(*here[part].dims, *SAMPLE_DIMS) for part, values in own.items()}
+    return here.assign(drawn | {"taken_from": here["taken_from"].where(~here["name"].isin(fitted), "model")})
+
+
 def _level(name: str, values: pd.Series, own: pd.Series, england: float) -> xr.Dataset:
     coords = {"name": name, "area": values.index.to_list()}
     taken = np.where(own, "area", "region")

@@ -30,7 +30,12 @@ Ranks = dict[tuple[str, str], float]
 
 
 def calibrate(
-    replicate: Callable[[np.random.Generator], Ranks], *, replications: int, seed: int, model: str
+    replicate: Callable[[np.random.Generator], Ranks],
+    *,
+    replications: int,
+    seed: int,
+    model: str,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> pd.DataFrame:
     """Repeat draw, simulate and infer; report whether the truth's posterior ranks are uniform.
 
@@ -42,6 +47,8 @@ def calibrate(
         How many, and from which seed.
     model
         Name for the table.
+    progress
+        Called with the share of the replications that is done.
 
     Returns
     -------
@@ -54,7 +61,10 @@ def calibrate(
     Talts, Betancourt, Simpson, Vehtari and Gelman (2018), arXiv:1804.06788.
     """
     streams = np.random.default_rng(seed).spawn(replications)
-    drawn = [replicate(stream) for stream in streams]
+    drawn = []
+    for done, stream in enumerate(streams, start=1):
+        drawn.append(replicate(stream))
+        progress(done / replications)
     rows = []
     for parameter, pool in drawn[0]:
         held = np.array([ranks[parameter, pool] for ranks in drawn])

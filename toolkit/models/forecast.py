@@ -109,7 +109,7 @@ def _national(draws: xr.Dataset, cells: xr.Dataset, ahead: int, random: np.rando
     parts = [draws[name] * cells[mean] for name, mean in COVARIATES.items()]
     moved = sum(parts[1:], start=parts[0])
     carried = moved.isel(data_year=-1, drop=True)
-    walk = (draws["year_effect"].isel(data_year=slice(-cells.sizes["data_year"], None)) - moved).astype(float)
+    walk = (draws["year_effect"].sel(data_year=cells["data_year"].values) - moved).astype(float)
     onward = xr.DataArray(weights, dims=("ahead", "data_year")) @ walk.drop_vars("data_year")
     step_sd = draws["year_sd"]
     shocks = xr.DataArray(random.standard_normal((*step_sd.shape, ahead)), dims=(*step_sd.dims, "step"))

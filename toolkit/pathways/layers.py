@@ -265,7 +265,7 @@ def moved[T: (np.ndarray, xr.DataArray)](share: T, name: str, levels: xr.Dataset
     """Move a share from England to the area by the ratio of odds, which keeps it between nought and one."""
     if not name or levels is None:
         return share
-    area, england = (float(levels[part].sel(name=name)) for part in ("level", "england"))
+    area, england = (levels[part].sel(name=name).values for part in ("level", "england"))  # or both by draw
     odds = share / (1.0 - share) * (area / (1.0 - area)) / (england / (1.0 - england))
     return odds / (1.0 + odds)
 

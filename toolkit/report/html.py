@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from toolkit.report import analysis, answer, figures, lives_figures, provenance
+from toolkit.report import analysis, answer, figures, lives_figures, provenance, reliability
 from toolkit.report import quantities as q
 from toolkit.report import words as w
 from toolkit.report.drawing import svg
@@ -138,6 +138,8 @@ def context(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> di
         "family": answer.estimate(run, q.drawn(run)["cost_per_family"]),
         "spend_range": q.spend_range(run),
         "assumptions": _assumptions(run, made["assumptions"]),
+        "believed": reliability.sentences(),
+        "reading": reliability.reading_words(run),
         "licences": provenance.LICENCES,
         "excluded_count": len(run.excluded),
     }

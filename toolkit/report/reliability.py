@@ -1,14 +1,20 @@
 """How far the models can be trusted: the committed checks, as tables of the report and the workbook.
 
 The checks take minutes to hours, so a run does not make them; ``outcomes check`` and ``outcomes evidence
-calibrate`` do, and write what they find into ``data/reference``, failures and all.
+calibrate`` do, and write what they find into ``data/reference``, failures and all. What a run makes itself is
+the honest reading of its effects.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import pandas as pd
+from scipy import stats
 
 from toolkit.evidence import load_table
-from toolkit.report.tables import Table, headed
-from toolkit.report.words import label
+from toolkit.report.quantities import Run
+from toolkit.report.tables import Table, plain
+from toolkit.report.words import inside, label, listed, number, percent
 
 FORECASTS = {
     "last_value": "the last value",
@@ -27,82 +33,212 @@ CHECKS = {
 }
 
 
+CALIBRATED = {"reference/calibration_small_models": "effects and prices"}
+PANEL, ADJUSTED, LEFT = "Panel, a tenth more spent", "Trials, adjusted", "Prior's spread left"
+READINGS = {"Trials": "trials", PANEL: "panel", "Combined": "combined"}
+PUBLISHED_NOTE = (
+    "England, default scenario; from and to: 90% interval. Same scope: full, or in part. Made by the command: outcomes "
+    "evidence reconcile."
+)
+READING_NOTE = (
+    "Trials and combined: mean effect on a child reached, as a change in risk; for GCSE attainment in standard "
+    "deviations. Adjusted: were findings without benefit likelier to go missing. Panel: what goes with a tenth more "
+    "spending within an area, of its rate (odds, for GCSEs): an association, not an effect. The prior's spread left "
+    "is 100% where studies and panel taught nothing."
+)
+VERDICTS = {"worse": "worse", "uncertain": "no better as far as can be told", "better": "better"}
+RANGE = {"From": "expected_low number", "To": "expected_high number"}
+MONEY = {"Published": "published", "Ours": "ours", "From": "low", "To": "high"}
+PASSED = {1: "passed", 0: "FAILED"}
+SURE = 0.99  # of the range in which the share of counts within their intervals is taken for chance
+STANDARDISED = "gcse_attainment"  # its effect is in standard deviations, that of others a change in risk
+
+
 def reliability() -> dict[str, Table]:
-    """Return the tables of the committed checks: ``backtest``, ``predictive`` and ``calibration``.
+    """Return the tables of the committed checks, by name.
 
     Raises
     ------
     InputError
         If a table of ``data/reference`` is missing or altered.
     """
-    return {"backtest": _backtest(), "predictive": _predictive(), "calibration": _calibration()}
+    made = {"backtest": _backtest, "predictive": _predictive, "calibration": _calibration}
+    made |= {"pathway": _pathway, "published": _published}
+    return {name: make() for name, make in made.items()}
+
+
+def sentences() -> list[str]:
+    """Return what the committed checks come to in plain words, the worst first."""
+    failures = {"forecast": _forecast_words(), "coverage": _coverage_words(), "fit": _fit_words()}
+    rest = [_pathway_words(), _calibration_words(), _published_words()]
+    lost = [words for words, lost in failures.values() if lost]
+    held = [words for words, lost in failures.values() if not lost]
+    lead = "Not everywhere; where they fail is said first." if lost else "As far as these checks go, yes."
+    return [lead, *lost, *held, *rest]
+
+
+def _forecast_words() -> tuple[str, bool]:
+    found = load_table("reference/backtest").query("part == 'all' and forecast != 'model'")
+    said = [
+        f"Asked for the years after {int(found['last_year'].iloc[0])}, which it had not seen, the outcome model "
+        "forecasts so, beside rules that need no model."
+    ]
+    for rival, rows in found.groupby("forecast", sort=False):
+        by = {verdict: [inside(name) for name in part["indicator"]] for verdict, part in rows.groupby("model_is")}
+        told = [f"{VERDICTS[verdict]} for {listed(by[verdict])}" for verdict in VERDICTS if verdict in by]
+        said.append(f"Against {FORECASTS[str(rival)]}: {'; '.join(told)}.")
+    return " ".join(said), bool((found["model_is"] != "better").any())
+
+
+def _coverage_words() -> tuple[str, bool]:
+    found = load_table("reference/backtest").query("part == 'all' and forecast == 'model'")
+    tail = (1 - SURE) / 2
+    low, high = (stats.binom.ppf(end, found["cells"], 0.9) / found["cells"] for end in (tail, 1 - tail))
+    held = [f"{inside(row.indicator)} {percent(float(str(row.coverage_90)))}" for row in found.itertuples()]
+    off = (found["coverage_90"] < low) | (found["coverage_90"] > high)
+    missed = [text for text, one in zip(held, off, strict=True) if one]
+    lead = f"Of those years' counts nine in ten should lie within its 90% intervals. Held: {listed(held)}"
+    return f"{lead}. Further off than chance allows: {listed(missed) if missed else 'none'}.", bool(missed)
+
+
+def _fit_words() -> tuple[str, bool]:
+    found = load_table("reference/predictive_checks").query("size == 'all'")
+    found = found[found["check"].isin(CHECKS)]
+    failed = found[found["passed"] == 0]
+    lead = f"Beside its own data the model passes {len(found) - len(failed)} of {len(found)} checks."
+    missed = [
+        f"{CHECKS[str(name)]} ({listed([inside(one) for one in rows['indicator']])})"
+        for name, rows in failed.groupby("check", sort=False)
+    ]
+    return lead + (f" These do not hold: {'; '.join(missed)}." if missed else ""), bool(missed)
+
+
+def _pathway_words() -> str:
+    found = load_table("reference/pathway_checks")
+    told = [
+        f"{int(rows['passed'].sum())} of {len(rows)}"
+        for rows in (found.query("fitted == 1"), found.query("fitted == 0"))
+    ]
+    return (
+        f"The pathway through social care, from birth to eighteen, meets {told[0]} published figures that it is fitted "
+        f"to, and {told[1]} that were held out."
+    )
+
+
+def _calibration_words() -> str:
+    said = []
+    for name, which in CALIBRATED.items():
+        found = load_table(name)
+        times = int(found["replications"].min())
+        said.append(f"{int(found['passed'].sum())} of {len(found)} for {which} ({times:,} simulations each)")
+    return f"Given data of its own making, a model should find the truth as often as it says. Passed: {listed(said)}."
+
+
+def _published_words() -> str:
+    found = load_table("reference/reconciliation").dropna(subset=["ratio"])
+    whole = found[found["alike"] == "full"]
+    ends = f"{number(whole['ratio'].min(), 2)} to {number(whole['ratio'].max(), 2)}"
+    return (
+        f"{len(found)} published totals can be set beside ours, {len(whole)} of them of the same scope, to which ours "
+        f"stand as {ends} to 1. Why they differ is in the table."
+    )
+
+
+def reading(run: Run) -> Table:
+    """Return, for each outcome, what trials, the panel and both say, and how far the last rests on its prior."""
+    found = run.tree["reading"].to_dataset().to_dataframe()
+    columns: dict[tuple[str, str], pd.Series[float]] = {}
+    for heading, name in READINGS.items():
+        parts = {"expected": name, "lower": f"{name}_low", "upper": f"{name}_high"}
+        columns |= {(heading, part): found[column] for part, column in parts.items()}
+    columns |= {(ADJUSTED, ""): found["adjusted"], (LEFT, ""): found["combined_prior_ratio"]}
+    frame = pd.DataFrame(columns).rename(index=label)
+    rows = {label(name): "number" if name == STANDARDISED else "change" for name in found.index}
+    return Table(
+        "What trials, the panel and both say of each outcome",
+        "Outcome",
+        frame,
+        dict.fromkeys([*READINGS, ADJUSTED], "by row") | {PANEL: "change", LEFT: "share"},
+        row_kinds=rows,
+        note=READING_NOTE,
+    )
+
+
+def reading_words(run: Run) -> dict[str, str]:
+    """Return the honest reading in words, by outcome."""
+    found = run.tree["reading"]["reading"].to_series()
+    return {label(name): str(said)[:1].upper() + str(said)[1:] for name, said in found.items()}
+
+
+def _table(title: str, rows: str, found: pd.DataFrame, columns: Mapping[str, str], names: list[str]) -> Table:
+    """Return columns of a committed table, each given as "<column> <kind>" under its heading."""
+    parts = {heading: given.split() for heading, given in columns.items()}
+    return plain(
+        title, rows, {heading: (found[name].to_numpy(), kind) for heading, (name, kind) in parts.items()}, names
+    )
 
 
 def _backtest() -> Table:
-    found = load_table("reference/backtest")
-    found = found[(found["part"] == "all")]
-    years = f"{int(found['last_year'].iloc[0]) + 1} on"
-    model = found[found["forecast"] == "model"].set_index("indicator")
-    rows = [(indicator, name) for indicator in model.index for name in FORECASTS]
-    found = found.set_index(["indicator", "forecast"])
-    rows = [row for row in rows if row in found.index]
-    held = found.loc[rows]
-    frame = pd.DataFrame(
-        {
-            "Error of the model over that of the rival": held["model_ratio"],
-            "Standard error": held["model_ratio_se"],
-            "The model is": held["model_is"],
-            "Model: share within its 90% interval": model.loc[[row[0] for row in rows], "coverage_90"].to_numpy(),
-        }
+    found = load_table("reference/backtest").query("part == 'all'")
+    covered = found[found["forecast"] == "model"].set_index("indicator")["coverage_90"]
+    rivals = found[found["forecast"].isin(FORECASTS)]
+    columns = {
+        "Error of the model over that of the rival": "model_ratio number", "Standard error": "model_ratio_se number",
+        "The model is": "model_is text", "Model: share within its 90% interval": "covered share",
+    }  # fmt: skip
+    names = [f"{label(row.indicator)}, against {FORECASTS[str(row.forecast)]}" for row in rivals.itertuples()]
+    rivals = rivals.assign(covered=rivals["indicator"].map(covered))
+    made = _table(
+        "Forecasts of years the outcome model had not seen", "Indicator and rival forecast", rivals, columns, names
     )
-    frame.index = pd.Index([f"{label(indicator)}, against {FORECASTS[name]}" for indicator, name in rows])
-    kinds = {"Error of the model over that of the rival": "number", "Standard error": "number", "The model is": "text"}
-    return Table(
-        "Forecasts of years the outcome model had not seen",
-        "Indicator and rival forecast",
-        headed(frame),
-        kinds | {"Model: share within its 90% interval": "share"},
-        note=f"Fitted to the years to {int(model['last_year'].iloc[0])}, scored on {years} by continuous ranked "
-        "probability score: below 1 the model forecasts better than the rival, above 1 worse.",
+    last = int(found["last_year"].iloc[0])
+    note = (
+        f"Fitted to the years to {last}, scored on {last + 1} on by continuous ranked probability score: below 1 the "
     )
+    return replace(made, note=note + "model forecasts better than the rival, above 1 worse.")
 
 
 def _predictive() -> Table:
     found = load_table("reference/predictive_checks")
     found = found[(found["size"] == "all") & found["check"].isin(CHECKS)]
-    frame = pd.DataFrame(
-        {
-            "Found": found["value"],
-            "From": found["expected_low"],
-            "To": found["expected_high"],
-            "Result": found["passed"].map({1: "passed", 0: "FAILED"}),
-        }
-    ).set_index(pd.Index([f"{label(row.indicator)}: {CHECKS[str(row.check)]}" for row in found.itertuples()]))
-    return Table(
-        "Counts against what the fitted model would have said of each without it",
-        "Check",
-        headed(frame),
-        {"Found": "number", "From": "number", "To": "number", "Result": "text"},
-        note="From and to: where a right model's value lies in 99 of 100 cases if counts are independent.",
+    found = found.assign(passed=found["passed"].map(PASSED))
+    names = [f"{label(row.indicator)}: {CHECKS[str(row.check)]}" for row in found.itertuples()]
+    columns = {"Found": "value number", **RANGE, "Result": "passed text"}
+    made = _table(
+        "Counts against what the fitted model would have said of each without it", "Check", found, columns, names
     )
+    note = "From and to: where a right model's value lies in 99 of 100 cases if counts are independent."
+    return replace(made, note=note)
 
 
 def _calibration() -> Table:
-    found = load_table("reference/calibration_small_models")
-    grouped = found.groupby("model", sort=False)
-    frame = pd.DataFrame(
-        {
-            "Parameters checked": grouped["passed"].size(),
-            "Passed": grouped["passed"].sum(),
-            "Replications each": grouped["replications"].min(),
-            "Share within 50% intervals": grouped["coverage_50"].mean(),
-            "Share within 90% intervals": grouped["coverage_90"].mean(),
-        }
-    ).rename(index=label)
-    counts = dict.fromkeys(["Parameters checked", "Passed", "Replications each"], "count")
-    return Table(
-        "Calibration by simulation: does a model find what it was made from as often as it says?",
-        "Model",
-        headed(frame),
-        counts | dict.fromkeys(["Share within 50% intervals", "Share within 90% intervals"], "share"),
-    )
+    found = pd.concat([load_table(name) for name in CALIBRATED]).assign(checked=1)
+    how = {"checked": "sum", "passed": "sum", "replications": "min", "coverage_50": "mean", "coverage_90": "mean"}
+    grouped = found.groupby("model", sort=False).agg(how)
+    columns = {
+        "Parameters checked": "checked count", "Passed": "passed count", "Replications each": "replications count",
+        "Share within 50% intervals": "coverage_50 share", "Share within 90% intervals": "coverage_90 share",
+    }  # fmt: skip
+    title = "Calibration by simulation: does a model find what it was made from as often as it says?"
+    return _table(title, "Model", grouped, columns, [label(name) for name in grouped.index])
+
+
+def _pathway() -> Table:
+    found = load_table("reference/pathway_checks")
+    found = found.assign(fitted=found["fitted"].map({1: "yes", 0: "held out"}), passed=found["passed"].map(PASSED))
+    columns = {"Published": "published figure", "Model": "mean figure", "From": "expected_low figure"}
+    columns |= {"To": "expected_high figure", "Fitted to": "fitted text", "Result": "passed text"}
+    names = [f"{label(row.output)} ({row.figure})" for row in found.itertuples()]
+    made = _table("The pathway through social care beside published figures", "Figure", found, columns, names)
+    return replace(made, note="From and to: where the model, with its error, puts nine in ten of such figures.")
+
+
+def _published() -> Table:
+    found = load_table("reference/reconciliation").dropna(subset=["ratio"])
+    names = [f"{row.metric} ({row.id})" for row in found.itertuples()]
+    columns = {heading: f"{name} money" for heading, name in MONEY.items()} | {"Ours over it": "ratio number"}
+    columns |= {"Prices of": "price_year text", "Same scope": "alike text", "Why they differ": "reason text"}
+    made = _table("Our figures beside published totals", "Total", found, columns, names)
+    kinds = ["money" if unit.startswith("GBP") else "number" for unit in found["unit"]]
+    by_row = {heading: "by row" if heading in MONEY else columns[heading].split()[1] for heading in columns}
+    return replace(made, kinds=by_row, row_kinds=dict(zip(names, kinds, strict=True)), note=PUBLISHED_NOTE)

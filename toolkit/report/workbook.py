@@ -29,7 +29,8 @@ SHEETS = {
     "Spend-cost curve": [
         "curve_social", "curve_economic", "curve_fiscal", "curve_by_payer", "marginal", "switching",
     ],
-    "Effects": ["effects"], "Assumptions": ["assumptions"], "Checks": ["checks"],
+    "Effects": ["effects", "reading"], "Assumptions": ["assumptions"], "Checks": ["checks"],
+    "Believing the models": ["backtest", "predictive", "calibration", "pathway", "published"],
     "About": ["record", "excluded", "timings"],
 }
 # fmt: on

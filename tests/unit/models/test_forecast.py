@@ -68,6 +68,16 @@ def test_areas_return_to_their_level():
         np.testing.assert_allclose(sd.sel(data_year=year), spread, rtol=0.06)
 
 
+def test_an_indicator_that_ends_earlier_goes_on_from_its_own_last_year():
+    tree = world()
+    design, draws = (tree[group].to_dataset() for group in ("constant_data", "posterior"))
+    known = design["data_year"] < YEARS[-1]
+    tree["constant_data"] = design.assign(in_window=design["in_window"] & known)
+    tree["posterior"] = draws.assign({name: draws[name].where(known) for name in ("area_rate", "year_effect")})
+    mean = logit_of(models.forecast(tree, years=[YEARS[-1]], seed=1)).mean(("chain", "draw", "data_year"))
+    np.testing.assert_allclose(mean.sel(indicator="share"), LEVEL + 0.5, atol=0.02)
+
+
 def test_the_walk_goes_on_from_the_last_usual_year():
     eta = logit_of(models.forecast(world(free=(2021, 2022)), years=[2023], seed=1)).sel(
         indicator="share", data_year=2023

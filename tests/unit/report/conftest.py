@@ -137,8 +137,16 @@ def make_run(register):
                 "cure": ["draw more", "draw more", "raise target_accept"],
             }
         )
+        reading = pd.DataFrame(
+            {"studies": 3, "nulls": 1, "combined_prior_ratio": 0.6, "reading": "3 studies lean to benefit."},
+            index=pd.Index(EFFECT_OUTCOMES, name="outcome"),
+        )
+        for name, mean in (("trials", -0.1), ("adjusted", -0.05), ("panel", 0.02), ("combined", -0.08)):
+            ends = {name: mean, f"{name}_low": mean - 0.1, f"{name}_high": mean + 0.1}
+            reading = reading.assign(**ends)
         tree = xr.DataTree.from_dict(
             {
+                "reading": reading.to_xarray(),
                 "assumptions/figures": assumptions.astype(str).to_xarray(),
                 "assumptions/draws": evidence.with_pathway(
                     evidence.sample(assumptions, like=costs, seed=scenario.seed, price_base=scenario.price_base),

@@ -1,0 +1,125 @@
+"""An outcome of one's own becomes an indicator, and moves its layer."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from toolkit import evidence, pathways, scenarios
+from toolkit.pathways.layers import moved
+from toolkit.schema import SAMPLE_DIMS, InputError
+
+NAME = "neet_16_17"
+MERGED = "stable:Cumbria area"
+
+
+def counts(statistics: xr.Dataset, reference: pd.DataFrame) -> pd.DataFrame:
+    codes = reference.loc[(reference["status"] == "current") & reference["area"].isin(statistics["area"].values)]
+    rows = [
+        {"la_code": code, "data_year": year, "events": 50 + year % 7, "exposure": 2000}
+        for code in codes["la_code"]
+        for year in (2021, 2022, 2025)
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="module")
+def reference() -> pd.DataFrame:
+    return evidence.reference_areas()
+
+
+@pytest.fixture
+def table(dozen: xr.Dataset, reference: pd.DataFrame) -> pd.DataFrame:
+    return counts(dozen, reference)
+
+
+def test_counts_become_cells_and_the_rest_stays(dozen: xr.Dataset, table: pd.DataFrame) -> None:
+    found = evidence.with_indicator(dozen, table, name=NAME)
+    for name in dozen.data_vars:
+        kept = found[name].sel(indicator=dozen["indicator"]) if "indicator" in dozen[name].dims else found[name]
+        xr.testing.assert_equal(kept, dozen[name])
+        assert found[name].attrs == dozen[name].attrs
+    own = found.sel(indicator=NAME)
+    assert own["observed"].sum("area").sel(data_year=[2021, 2023, 2025]).values.tolist() == [13, 0, 13]
+    assert float(own["events_lower"].sel(area="E06000001", data_year=2021)) == 50 + 2021 % 7
+    # Authorities that became one area are summed.
+    members = int(table["exposure"].sum() / 3 / 2000) - 12
+    assert float(own["exposure"].sel(area=MERGED, data_year=2022)) == 2000 * members
+    assert found["area_name"].equals(dozen["area_name"])
+
+
+def test_a_hidden_count_is_an_interval(dozen: xr.Dataset, table: pd.DataFrame) -> None:
+    table["events_upper"] = np.nan
+    table.loc[0, ["events", "events_upper"]] = [0, 9]
+    own = evidence.with_indicator(dozen, table, name=NAME).sel(
+        indicator=NAME, area=table["la_code"][0], data_year=table["data_year"][0]
+    )
+    assert (float(own["events_lower"]), float(own["events_upper"])) == (0, 9)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"la_code": "E99999999"}, "no authority"),
+        ({"data_year": 1999}, "has a year that the statistics lack"),
+        ({"data_year": 2022}, "repeats an authority and year"),
+        ({"events": 2001}, "above the exposure"),
+        ({"events": -1}, "below 0"),
+        ({"events": np.nan}, "no number"),
+        ({"exposure": 0}, "exposure"),
+    ],
+)
+def test_bad_rows_are_refused_by_name(dozen: xr.Dataset, table: pd.DataFrame, change: dict, said: str) -> None:
+    table = table.astype({"events": float})
+    table.loc[0, list(change)] = list(change.values())
+    with pytest.raises(InputError, match=said) as refused:
+        evidence.with_indicator(dozen, table, name=NAME)
+    assert "Mend:" in str(refused.value)
+    assert "row " in str(refused.value)
+
+
+def test_bad_tables_are_refused(dozen: xr.Dataset, table: pd.DataFrame) -> None:
+    with pytest.raises(InputError, match="is there already"):
+        evidence.with_indicator(dozen, table, name="care_starts")
+    with pytest.raises(InputError, match=r"no column \['exposure'\]"):
+        evidence.with_indicator(dozen, table.drop(columns="exposure"), name=NAME)
+
+
+def drawn(values: object, *dims: str, **coords: object) -> xr.DataArray:
+    return xr.DataArray(values, {**coords, "chain": [0, 1], "draw": range(5)}, (*dims, *SAMPLE_DIMS))
+
+
+def test_fitted_rates_stand_for_the_published_level_of_their_name() -> None:
+    levels, random = evidence.local_levels(), np.random.default_rng(1)
+    areas = levels["area"].values[:3]
+    rates = drawn(random.uniform(0.02, 0.06, (2, 3, 2, 5)), "indicator", "area", indicator=["other", NAME], area=areas)
+    national = drawn(random.uniform(0.03, 0.04, (2, 2, 5)), "indicator", indicator=["other", NAME])
+    assert evidence.with_fitted(levels, rates.sel(indicator=["other"]), national) is levels
+    found = evidence.with_fitted(levels, rates, national).sel(area=areas[1])
+    np.testing.assert_allclose(found["level"].sel(name=NAME), rates.sel(indicator=NAME, area=areas[1]))
+    np.testing.assert_allclose(found["level"].sel(name="gcse_all"), levels["level"].sel(name="gcse_all", area=areas[1]))
+    assert str(found["taken_from"].sel(name=NAME).values) == "model"
+    share = np.full((2, 5), 0.1)
+    odds = [part / (1 - part) for part in (rates.sel(indicator=NAME, area=areas[1]), national.sel(indicator=NAME))]
+    expected = 0.1 / 0.9 * odds[0] / odds[1]
+    np.testing.assert_allclose(moved(share, NAME, found), expected / (1 + expected))
+    np.testing.assert_allclose(moved(share, "gcse_all", found), moved(share, "gcse_all", levels.sel(area=areas[1])))
+
+
+def test_areas_at_the_national_rate_keep_the_national_figure(register: evidence.Register) -> None:
+    """England's aggregate does not move: every layer has England's rate, draw by draw."""
+    scenario = scenarios.load("family_help")
+    like = xr.Dataset(coords={"chain": [0, 1], "draw": range(5)})
+    assumptions = scenarios.resolve(scenario, register)
+    draws = evidence.sample(assumptions, like=like, seed=1, price_base=scenario.price_base)
+    tables = register.tables
+    layers = pathways.chosen(tables["layers"], tables["layer_rates"], outcomes=scenario.outcomes)
+    levels = evidence.local_levels()
+    national = drawn(np.random.default_rng(1).uniform(0.02, 0.06, (1, 2, 5)), "indicator", indicator=[NAME])
+    rates = national.expand_dims(area=levels["area"].values).transpose("indicator", "area", *SAMPLE_DIMS)
+    found = evidence.with_fitted(levels, rates, national)
+    of_england = pathways.child_rates(layers, tables["layer_rates"], draws)
+    for area in levels["area"].values[::50]:
+        own = pathways.child_rates(layers, tables["layer_rates"], draws, found.sel(area=area))
+        chosen = {"layer": "neet_years_16_17"}
+        np.testing.assert_allclose(own.sel(chosen), of_england.sel(chosen), rtol=1e-12)
