@@ -101,6 +101,8 @@ class Scenario(_Frozen):
     option: Option
     effect: Effect = Effect()
     adjustments: Adjustments = Adjustments()
+    # GBP a year of the whole posts, teams or homes in which partly cashable costs move; nought for the cited share.
+    cash_step: Annotated[float, Field(strict=True, ge=0, le=1e9)] = 0.0
     overrides: Mapping[str, Override] = {}
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 20261122
     draws: Annotated[int, Field(strict=True, ge=25, le=5000)] = 1000

@@ -160,8 +160,10 @@ def reprice(
 def appraise(priced: xr.Dataset, scenario: Scenario, draws: xr.Dataset) -> xr.Dataset:
     """Return ``appraisal.appraise`` of priced costs under the scenario's conventions."""
     shares = {"partly_cashable": draws["cashable_share_partly"]}
-    schedule, horizon = scenario.discount_schedule, scenario.horizon
-    return appraisal.appraise(priced["cost"], schedule=schedule, cashable_shares=shares, horizon=horizon)
+    return appraisal.appraise(
+        priced["cost"], schedule=scenario.discount_schedule, cashable_shares=shares, cash_step=scenario.cash_step,
+        horizon=scenario.horizon,
+    )  # fmt: skip
 
 
 def _chosen(areas: Iterable[str], statistics: xr.Dataset) -> list[str]:

@@ -113,6 +113,20 @@ def test_lifetime_flows_agree_with_published_shares_not_fitted_to(small_run: wor
     assert 0.08 < entries / children < 0.25
 
 
+def test_partly_cashable_costs_may_move_in_whole_steps(
+    fit_cache: Path, dozen: xr.Dataset, small_scenario: scenarios.Scenario
+) -> None:
+    """Steps too large to fill free no cash and bind a whole step where cost is added; all else stays as it is."""
+    by_share, by_step = (
+        rerun(fit_cache, dozen, scenarios.change(small_scenario, cash_step=step), [LEEDS]).tree["appraisal"]
+        for step in (0.0, 1e9)
+    )
+    xr.testing.assert_equal(by_share["npsv"], by_step["npsv"])
+    cash = by_step["cashable_net_position"].sel(payer="schools")  # whose exclusions are partly cashable
+    assert set(np.unique(cash.round())) <= {-1e9, 0.0}
+    assert float(abs(by_share["cashable_net_position"].sel(payer="schools")).max()) > 0.0
+
+
 def test_a_fit_is_reused_while_its_inputs_are_unchanged(
     fit_cache: Path, dozen: xr.Dataset, small_scenario: scenarios.Scenario, register: evidence.Register
 ) -> None:

@@ -57,6 +57,7 @@ def appraise(
     horizon: int | None = None,
     option: str = INVESTMENT,
     cashable_shares: Mapping[str, Share] | None = None,
+    cash_step: float = 0.0,
     schedules: pd.DataFrame | None = None,
     base_year: int = 0,
 ) -> xr.Dataset:
@@ -80,6 +81,8 @@ def appraise(
     cashable_shares
         Share of a saving that can be released as cash, by cashability, a number or its draws; needed for
         "partly_cashable".
+    cash_step
+        GBP a year of the steps in which partly cashable costs move in place of that share: see ``cashable_savings``.
 
     Returns
     -------
@@ -107,7 +110,8 @@ def appraise(
     discount = partial(discounted, schedule=schedule, timing=timing, schedules=schedules, base_year=base_year)
     worth = discount(avoided)
     payer = _held_by(avoided, "payer")
-    cashable = _summed(cashable_savings(costs, option=option, cashable_shares=cashable_shares), payer)
+    cashable = cashable_savings(costs, option=option, cashable_shares=cashable_shares, cash_step=cash_step)
+    cashable = _summed(cashable, payer)
     council = discount(_payer(cashable))
     result = xr.Dataset(
         _values(worth, level)
@@ -124,7 +128,11 @@ def appraise(
 
 
 def cashable_savings(
-    costs: xr.DataArray, *, option: str = INVESTMENT, cashable_shares: Mapping[str, Share] | None = None
+    costs: xr.DataArray,
+    *,
+    option: str = INVESTMENT,
+    cashable_shares: Mapping[str, Share] | None = None,
+    cash_step: float = 0.0,
 ) -> xr.DataArray:
     """Return the cash that ``option`` leaves in each payer's budget, in the year in which it does.
 
@@ -132,17 +140,44 @@ def cashable_savings(
     ----------
     costs, option, cashable_shares
         As in ``appraise``.
+    cash_step
+        Real GBP a year of one post, team or home. If given, the partly cashable costs of a payer move in whole steps
+        of it and not by a share: of a year's saving, draw by draw, as many steps leave the budget as fit in it, and
+        for added cost as many are added as it needs. Over several areas the steps are those of all together.
 
     Returns
     -------
     xr.DataArray, dims (draws, year, component), real GBP, undiscounted
         The cashable part of the cost avoided, moved by lag_years(component); programme spending is all cash.
+
+    Raises
+    ------
+    InputError
+        If the array breaks the laws above, a share is missing, or the step is negative or no number.
     """
     _checked(costs)
+    if not 0 <= cash_step < np.inf:
+        raise InputError(f"cash_step: {cash_step!r} is no sum of money. Mend: give pounds a year, or 0 for the share.")
     avoided = costs.sel(option=BUSINESS_AS_USUAL, drop=True) - costs.sel(option=option, drop=True)
-    share = _cashable_share(avoided, cashable_shares or {})
+    share = _cashable_share(avoided, {**(cashable_shares or {}), **({"partly_cashable": 1.0} if cash_step else {})})
     aligned(avoided, share)
-    return _lagged(avoided * share).assign_attrs(costs.attrs)
+    cash = avoided * share
+    return _lagged(_in_steps(cash, cash_step) if cash_step else cash).assign_attrs(costs.attrs)
+
+
+def _in_steps(cash: xr.DataArray, step: float) -> xr.DataArray:
+    """Round the partly cashable cash of each payer and year down to whole steps, in proportion over its components."""
+    if "cashability" not in cash.coords:
+        raise InputError("costs: lacks the coordinate cashability(component), without which no cost moves in steps.")
+    stepped = (cash["cashability"].values == "partly_cashable") & (cash["outcome"].values != PROGRAMME)
+    where = np.flatnonzero(stepped)
+    total = _summed(cash.isel(component=where), _held_by(cash, "payer").isel(component=where))
+    # A hair over each total, for those that are whole steps but for the last bit.
+    whole = step * xr.ufuncs.floor(total / step + 1e-9)
+    kept = (whole / total.where(total != 0, 1.0)).sel(payer=xr.DataArray(cash["payer"].values, dims="component"))
+    kept = kept.drop_vars("payer").where(xr.DataArray(stepped, dims="component"), 1.0)
+    rounded: xr.DataArray = (cash * kept).transpose(*cash.dims)
+    return rounded
 
 
 def _values(worth: xr.DataArray, level: float) -> dict[str, xr.DataArray]:

@@ -126,6 +126,7 @@ def medium_term_view(
     payer: str = COUNCIL,
     option: str = INVESTMENT,
     cashable_shares: Mapping[str, Share] | None = None,
+    cash_step: float = 0.0,
 ) -> xr.DataArray:
     """Return one payer's budget lines in the cash of each of the first years, as budget papers show them.
 
@@ -141,7 +142,7 @@ def medium_term_view(
         How many years are shown.
     payer
         Whose budget.
-    option, cashable_shares
+    option, cashable_shares, cash_step
         As in ``appraise``.
 
     Returns
@@ -156,7 +157,7 @@ def medium_term_view(
     InputError
         If the deflators do not reach the last year shown, or the payer has no component.
     """
-    found = cashable_savings(costs, option=option, cashable_shares=cashable_shares)
+    found = cashable_savings(costs, option=option, cashable_shares=cashable_shares, cash_step=cash_step)
     mine = found.isel(component=np.flatnonzero(found["payer"] == payer), year=slice(0, years))
     # A component none of which is cash is no line of a budget.
     mine = mine.isel(component=np.flatnonzero((mine != 0).any([dim for dim in mine.dims if dim != "component"])))

@@ -135,6 +135,8 @@ class Live:
         """
         if (scenario.seed, scenario.draws, scenario.chains) != (self.base.seed, self.base.draws, self.base.chains):
             raise InputError("seed, draws and chains are those of the fit. Mend: run the command for others.")
+        if scenario.cash_step:  # its cash is not in proportion to the children reached, which every page relies on
+            raise InputError("cash_step: the dashboard takes the cited share. Mend: run the command for whole steps.")
         few = xr.Dataset(coords={"chain": [0], "draw": [0, 1]})
         assumptions = scenarios.resolve(scenario, self.register)
         evidence.sample(assumptions, like=few, seed=scenario.seed, price_base=scenario.price_base)

@@ -61,6 +61,7 @@ def medium_term(run: Run, *, years: int = 5) -> xr.DataArray:
         first_year=run.scenario.first_year,
         years=min(years, run.scenario.horizon),
         cashable_shares={"partly_cashable": q.drawn(run)["cashable_share_partly"]},
+        cash_step=run.scenario.cash_step,
     )
 
 

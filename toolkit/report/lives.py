@@ -125,12 +125,12 @@ def history_table(run: Run) -> Table:
     children = q.with_all(found["children"], "history")
     arrays = {f"{label(name)}, each child": cost.sel(reading=name) for name in q.READINGS}
     frame = spread(run, {"Children": children, **arrays}, "history")
-    leavers = found["peers_gap"] / found["children"].sel(history="looked after by 18")
+    gap = float((found["peers_gap"] / found["children"].sel(history="looked after by 18")).mean())
     note = (
         f"Present value, social account, {basis(run)}. The interval is of the mean child: children differ far more. "
         "Care, what follows it and life after eighteen are told apart exactly; years in need are shared out by their "
         "hazard of care, an approximation within a third. Set against in-need pupils instead of all pupils, of 100 "
-        f"children looked after {100 * float(leavers.mean()):.1f} more miss grade 4 in English and maths."
+        f"children looked after {100 * abs(gap):.1f} {'more' if gap > 0 else 'fewer'} miss grade 4 in both subjects."
     )
     kinds = {"Children": "count"} | dict.fromkeys(arrays, "pounds")
     return Table("Lifetime cost of a child, by history", "History", frame, kinds, note=note)

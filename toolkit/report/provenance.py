@@ -43,6 +43,9 @@ def settings(run: Run) -> Table:
         "Discounting": schedule_name(scenario.discount_schedule),
         "Price base": scenario.price_base,
         "Horizon": f"{scenario.horizon} years",
+        "Partly cashable costs": f"whole steps of £{scenario.cash_step:,.0f} a year, over all areas together"
+        if scenario.cash_step
+        else "by the cited share",
     }
     rows |= {label(name): f"{share:.0%}" for name, share in scenario.adjustments.model_dump().items()}
     return Table("The option and the conventions", "", single({"Setting": list(rows.values())}, list(rows)), "text")

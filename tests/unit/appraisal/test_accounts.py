@@ -115,6 +115,22 @@ def test_the_cashable_share_may_be_draws(costs):
             appraisal.appraise(costs, schedule=0.0, cashable_shares={"partly_cashable": bad})
 
 
+def test_partly_cashable_costs_move_in_whole_steps(costs):
+    # By hand: placements are cash in full (20 or 0 a year); of ten pounds of social work a year two steps of four fit.
+    result = appraisal.appraise(costs, schedule=0.0, cash_step=4.0)
+    cash = result["cashable_net_position"].sel(payer="local_authority")
+    assert cash.isel(chain=0, draw=0).values.tolist() == [-60, 28, 28]
+    whole = appraisal.cashable_savings(costs, cash_step=10.0).sel(component="social_work")
+    assert whole.isel(chain=0, draw=0).values.tolist() == [0, 10, 10]
+    # More than is saved leaves nothing; what is added needs a whole step.
+    assert float(appraisal.cashable_savings(costs, cash_step=11.0).sel(component="social_work").max()) == 0.0
+    more = costs.assign_coords(option=costs["option"].values[::-1])
+    swapped = appraisal.cashable_savings(more, cash_step=4.0).sel(component="social_work")
+    assert swapped.isel(chain=0, draw=0).values.tolist() == [0, -12, -12]
+    with pytest.raises(InputError, match="cash_step"):
+        appraisal.cashable_savings(costs, cash_step=-1.0)
+
+
 def test_health_is_discounted_at_the_health_rates(costs):
     kinds = ["standard"] * 5 + ["health"]  # the harm, five pounds in years 1 and 2
     marked = costs.assign_coords(discounting=("component", kinds))

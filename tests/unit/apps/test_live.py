@@ -66,3 +66,8 @@ def test_a_sum_alone_needs_no_new_walk(live, small_scenario, monkeypatch):
     live.run(small_scenario, (LEEDS,))
     monkeypatch.setattr("toolkit.apps.live.price", None)
     live.run(scenarios.change(small_scenario, option={"spend_per_child": 31.5}), (LEEDS,))
+
+
+def test_costs_in_whole_steps_are_left_to_the_command(live):
+    with pytest.raises(InputError, match="cash_step"):
+        live.check(scenarios.change(live.base, cash_step=50_000.0))
