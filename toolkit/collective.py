@@ -83,7 +83,9 @@ def _lives(place: Place) -> xr.Dataset:
     rates = xr.concat([place.child_rates, extra], "layer", coords="minimal", compat="override")
     counted = pathways.per_child(place.all_hazards, strength=0.0, rates=rates, by_age=True, like=place.draws)
     aged = place.lived(counted.sel(quantity=usual["quantity"]))
-    worth = costing.event_values(place.readings(aged, place.others(by_age=True)), desk.rows, place.prices)
+    worth = costing.event_values(
+        place.readings(aged, place.others(by_age=True)), desk.rows, place.prices, dtype=np.float32
+    )
     cared = pathways.looked_after_part(usual, counted, place.all_hazards, like=place.draws)
     share = cared["cells"].sum(["cell", "year_of_18"])
     inside = place.worth(place.readings(place.lived(cared), place.others() * share))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import DTypeLike
 
 from toolkit.prices import real_growth
 from toolkit.schema import ACCOUNTS, OUTCOMES, PAYERS, SAMPLE_DIMS, InputError, aligned
@@ -226,13 +227,17 @@ def cost(
     return over_years(event_values(lives, rows, prices), growth, spread)
 
 
-def event_values(lives: xr.DataArray, rows: pd.DataFrame, prices: xr.DataArray) -> xr.DataArray:
+def event_values(
+    lives: xr.DataArray, rows: pd.DataFrame, prices: xr.DataArray, *, dtype: DTypeLike = np.float64
+) -> xr.DataArray:
     """Return what the events of each year are worth at today's prices, whenever it is paid.
 
     Parameters
     ----------
     lives, rows, prices
         As in :func:`cost`.
+    dtype
+        In which the products are kept.
 
     Returns
     -------
@@ -243,9 +248,9 @@ def event_values(lives: xr.DataArray, rows: pd.DataFrame, prices: xr.DataArray) 
     middle = [dim for dim in lives.dims if dim not in ("quantity", "year", *SAMPLE_DIMS)]
     quantities = lives.transpose("quantity", "year", *middle, *SAMPLE_DIMS)
     unit = prices.transpose("component", *SAMPLE_DIMS).values
-    worth = np.empty((len(rows), *quantities.shape[1:]))
+    worth = np.empty((len(rows), *quantities.shape[1:]), dtype)
     for position, index in enumerate(_places(quantities, rows)):
-        np.multiply(quantities.values[index], unit[position], out=worth[position])
+        np.multiply(quantities.values[index], unit[position], out=worth[position], casting="same_kind")
     axes = {"event_year" if dim == "year" else dim: quantities[dim].values for dim in quantities.dims[1:]}
     return _labelled(worth, axes, prices)
 

@@ -215,7 +215,7 @@ class Desk:
     def area(self, area: str) -> tuple[xr.Dataset, xr.Dataset]:
         """Price one area: what is summed over areas, and what is kept by area."""
         place = Place(self, area)
-        return place.summed().astype(np.float32), place.kept().astype(np.float32)
+        return place.summed().astype(np.float32, copy=False), place.kept().astype(np.float32, copy=False)
 
 
 class Place:
@@ -274,7 +274,9 @@ class Place:
         avoided, curve_spend = self._curve()
         summed = xr.Dataset(
             {
-                "cost": costing.event_values(self.lives, self.desk.rows, self.prices).reset_coords(drop=True),
+                "cost": costing.event_values(self.lives, self.desk.rows, self.prices, dtype=np.float32).reset_coords(
+                    drop=True
+                ),
                 "lives": self.lives.rename(year="event_year"),
                 "spend": xr.DataArray(self.spend),
                 "curve_avoided": avoided,
@@ -360,6 +362,8 @@ class Place:
         multiples = xr.DataArray(np.array(SPEND_MULTIPLES), dims="multiple", coords={"multiple": list(SPEND_MULTIPLES)})
         reached = pathways.children_reached((multiples - 1.0) * today, self.draws, self.stats, scenario.option)
         full = effect.replication * effect.take_up, effect.take_up
-        parts = [-self.worth(self._change(source, *full, scenario.adjustments)) * reached for source in SOURCES]
-        avoided = xr.concat(parts, xr.Variable("source", list(SOURCES)), coords="minimal", compat="override")
-        return avoided.reset_coords(drop=True), multiples * today
+        parts = [self.worth(self._change(source, *full, scenario.adjustments)) for source in SOURCES]
+        worth = xr.concat(parts, xr.Variable("source", list(SOURCES)), coords="minimal", compat="override")
+        # Eight million numbers an area, added up over areas in single precision: made in it as well.
+        avoided = reached.astype(np.float32) * -worth.reset_coords(drop=True).astype(np.float32)
+        return avoided.transpose("source", "multiple", "component", *SAMPLE_DIMS), multiples * today

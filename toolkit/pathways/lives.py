@@ -353,6 +353,8 @@ def additional_part(change: xr.Dataset, adjustments: Adjustments) -> xr.Dataset:
     Who turns eighteen in year t of a life has had t years of the change, so drop-off is that of the year before.
     """
     lasting = additional(adjustments)
+    if bool((lasting == 1.0).all()):
+        return change
     at_18 = xr.DataArray(np.append(lasting.values[:1], lasting.values), dims="year_of_18")
     return xr.Dataset({"events": change["events"] * lasting, "cells": change["cells"] * at_18}, attrs=change.attrs)
 
