@@ -272,6 +272,7 @@ class Place:
     def summed(self) -> xr.Dataset:
         """Return what is added up over areas: the reached cohort's lives and their worth, the programme, the curve."""
         avoided, curve_spend = self._curve()
+        worth = costing.event_values(self.lives, self.desk.rows, self.prices, dtype=np.float32)
         summed = xr.Dataset(
             {
                 "cost": costing.event_values(self.lives, self.desk.rows, self.prices, dtype=np.float32).reset_coords(
