@@ -275,9 +275,7 @@ class Place:
         worth = costing.event_values(self.lives, self.desk.rows, self.prices, dtype=np.float32)
         summed = xr.Dataset(
             {
-                "cost": costing.event_values(self.lives, self.desk.rows, self.prices, dtype=np.float32).reset_coords(
-                    drop=True
-                ),
+                "cost": worth.reset_coords(drop=True),
                 "lives": self.lives.rename(year="event_year"),
                 "spend": xr.DataArray(self.spend),
                 "curve_avoided": avoided,
