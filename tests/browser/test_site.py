@@ -128,8 +128,8 @@ def test_an_override_is_flagged_everywhere(visit):
     flag = one.page.get_by_text("Reason: our ledger, <b>2025</b>").first
     flag.wait_for(timeout=30_000)
     one.go("Invest to save", HEADINGS["Invest to save"])
-    assert flag.is_visible()
-    assert "overrides.cost_per_family" in one.page.url
+    flag.wait_for()
+    one.until("() => location.search.includes('overrides.cost_per_family')")
 
 
 def test_a_number_explains_itself(visit):
