@@ -38,10 +38,10 @@ lint: $(READY) ## check style, types, import layers and that notebooks hold no o
 	.venv/bin/lint-imports --no-logo
 	find notebooks -name '*.ipynb' -not -path '*/.*' -exec .venv/bin/nbstripout --verify {} +
 
+# uv writes no address of an index or of links into a lock unless asked to; a test holds it to that.
 lock: | $(filter .uv/%,$(UV)) ## resolve pyproject.toml into requirements.lock: make lock UPGRADE=--upgrade for newer ones
 	$(UV) pip compile pyproject.toml --universal --python-version 3.12 --all-extras --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet \
-		$(UPGRADE) --output-file requirements.lock
+		--custom-compile-command "make lock" --quiet $(UPGRADE) --output-file requirements.lock
 
 bench: $(READY) ## time the stages of a run on this machine
 	$(VENV_PYTHON) -m benchmarks
