@@ -113,6 +113,36 @@ def decide(
         typer.echo("\n".join([*found.cautions, *decision.sentences(found), *(f"wrote {path}" for path in paths)]))
 
 
+@app.command()
+def dashboard(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5006,
+    address: Annotated[
+        str, typer.Option(help="Address to listen on; other than this machine's own needs --auth.")
+    ] = "127.0.0.1",
+    allow_origin: Annotated[
+        list[str] | None, typer.Option(help="Host whose pages may connect; repeat for several.")
+    ] = None,
+    prefix: Annotated[str, typer.Option(help="Path a reverse proxy serves the site under.")] = "",
+    auth: Annotated[Path | None, typer.Option(help="JSON file of user names and passwords.")] = None,
+    build: Annotated[Path, typer.Option(help="Folder whose cache holds the fitted outcome model.")] = Path("build"),
+) -> None:
+    """Serve the dashboard: change assumptions in a browser and see at once what follows."""
+    try:
+        from toolkit.apps.live import Live
+        from toolkit.apps.server import serve, settings
+    except ModuleNotFoundError as problem:
+        raise InputError(f"{problem.name}: not installed. Mend: pip install 'cost-of-outcomes[dashboard]'.") from None
+    chosen: dict[str, Any] = {
+        "port": port, "address": address, "allow_origin": allow_origin or [], "prefix": prefix, "auth": auth,
+    }  # fmt: skip
+    settings(**chosen)  # refused before minutes are spent on a fit
+    with _progress(False) as progress:
+        live = Live(build / "cache", progress=progress)
+    shown = address if address != "0.0.0.0" else "this machine's address"
+    typer.echo(f"The dashboard is at http://{shown}:{port}{prefix.rstrip('/')}/ until you press Ctrl+C.")
+    serve(live, **chosen)
+
+
 @evidence_app.command("list")
 def evidence_list(
     outcome: Annotated[str | None, typer.Option(help="Only figures of this outcome.")] = None,

@@ -11,10 +11,12 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import typer
 from importlinter import cli
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from toolkit.cli import app as cli_app
 from toolkit.workflow import FITTING
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -151,6 +153,17 @@ def test_notebooks_hold_no_outputs_and_define_no_functions(path):
     assert [cell for cell in cells if cell["outputs"] or cell["execution_count"]] == []
     source = "\n".join("".join(cell["source"]) for cell in cells)
     assert re.findall(r"^\s*(?:async )?def .*|^\s*class .*", source, flags=re.MULTILINE) == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "Makefile", "docs/dashboard.md"])
+def test_every_command_that_is_named_is_there(page):
+    known = typer.main.get_command(cli_app)
+    named = re.findall(r"(?:^|`|bin/)outcomes ([a-z]+)(?:\s([a-z]+))?", (ROOT / page).read_text(), re.MULTILINE)
+    assert named
+    for first, second in named:
+        assert first in known.commands, f"{page}: outcomes {first}"
+        under = getattr(known.commands[first], "commands", None)
+        assert under is None or second in under, f"{page}: outcomes {first} {second}"
 
 
 def test_readme_gives_the_two_commands_and_ci_calls_its_test_command():
