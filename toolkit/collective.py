@@ -4,16 +4,11 @@ Priced apart from :mod:`toolkit.pricing`, which every change on the dashboard go
 what an option spends.
 """
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import xarray as xr
 
 from toolkit import costing, evidence, pathways
-from toolkit.pricing import Desk, Place, Progress, silent
-from toolkit.scenarios import Scenario
+from toolkit.pricing import Desk, Place, Progress, each, silent
 from toolkit.schema import SAMPLE_DIMS
 
 LAST_AGE = 67  # to which adult layers and lost earnings run
@@ -21,22 +16,14 @@ HISTORIES = ("never looked after", "looked after by 18")
 NEIGHBOURS = 10
 
 
-def tell(
-    fitted: xr.DataTree,
-    statistics: xr.Dataset,
-    scenario: Scenario,
-    draws: xr.Dataset,
-    effects: xr.Dataset,
-    register: evidence.Register,
-    *,
-    areas: list[str],
-    progress: Progress = silent,
-) -> dict[str, xr.Dataset]:
+def tell(desk: Desk, statistics: xr.Dataset, *, areas: list[str], progress: Progress = silent) -> dict[str, xr.Dataset]:
     """Return the entering cohort's lives and cost by age and by history, and a single area's neighbours.
 
     Parameters
     ----------
-    fitted, statistics, scenario, draws, effects, register, areas, progress
+    desk
+        What every area's pricing shares.
+    statistics, areas, progress
         As for :func:`toolkit.pricing.price`.
 
     Returns
@@ -51,9 +38,8 @@ def tell(
         year's, ``children`` (period, area, chain, draw) entering and of 0 to 17, the area first, then its nearest
         statistical neighbours, each priced on its own posterior draws: without what help changes, a fifth of the work.
     """
-    desk = Desk(fitted, statistics, scenario, draws, effects, register)
     told: xr.Dataset | None = None
-    for part in _each(lambda area: _lives(Place(desk, area)), areas, "tell lives", progress):
+    for part in each(lambda area: _lives(Place(desk, area)), areas, "tell lives", progress):
         told = part if told is None else told + part
     assert told is not None  # price has refused to run for no areas
     groups = {"told": _paid_by_age(desk, told)}
@@ -61,19 +47,11 @@ def tell(
         near = evidence.neighbours(None, areas[0])
         known = [area for area in near["area"] if area in statistics["area"].values][:NEIGHBOURS]
         beside = [*areas, *known]
-        parts = list(_each(lambda area: _beside(Place(desk, area)), beside, "price neighbours", progress))
+        parts = list(each(lambda area: _beside(Place(desk, area)), beside, "price neighbours", progress))
         names = statistics["area_name"].sel(area=beside).values.astype(str)
         joined = xr.concat(parts, xr.Variable("area", beside)).assign_coords(area_name=("area", names))
-        groups["neighbours"] = joined.assign_attrs(price_base=scenario.price_base)
+        groups["neighbours"] = joined.assign_attrs(price_base=desk.scenario.price_base)
     return groups
-
-
-def _each(work: Callable[[str], xr.Dataset], areas: list[str], stage: str, progress: Progress) -> Iterator[xr.Dataset]:
-    """Work through areas side by side, in their order."""
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        for done, part in enumerate(pool.map(work, areas), start=1):
-            yield part
-            progress(stage, done / len(areas))
 
 
 def _lives(place: Place) -> xr.Dataset:

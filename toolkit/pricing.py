@@ -5,7 +5,7 @@ present values area by area.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
@@ -51,24 +51,35 @@ def price(
         ``curve_avoided`` (source, multiple, component, chain, draw) and ``curve_spend`` (multiple).
     """
     desk = Desk(fitted, statistics, scenario, draws, effects, register)
+    return price_areas(desk, areas=areas, progress=progress)
+
+
+def price_areas(desk: "Desk", *, areas: list[str], progress: Progress = silent) -> xr.Dataset:
+    """Return what :func:`price` does, from a desk that further questions of the same run can share."""
     total: xr.Dataset | None = None
     by_area: list[xr.Dataset] = []
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        for done, (summed, local) in enumerate(pool.map(desk.area, areas), start=1):
-            total = summed if total is None else total + summed
-            by_area.append(local)
-            progress("price areas", done / len(areas))
+    for summed, local in each(desk.area, areas, "price areas", progress):
+        total = summed if total is None else total + summed
+        by_area.append(local)
     if total is None:
         raise InputError("no areas to price. Mend: choose at least one.")
     # Areas differ in prices, not in their timing, so events are placed on the years that bear them once for all.
     paid = costing.over_years(desk.labelled(total["cost"]), desk.growth, desk.spread)
-    cost = costing.with_programme(paid, programme(scenario, float(total["spend"])))
+    cost = costing.with_programme(paid, programme(desk.scenario, float(total["spend"])))
     local = xr.concat(by_area, xr.Variable("area", areas), coords="minimal", compat="override")
     # The programme is no part of anyone's collective cost: nought there, so that components match.
-    lives = total["lives"].rename(event_year="year").reindex(year=np.arange(scenario.horizon), fill_value=0.0)
+    lives = total["lives"].rename(event_year="year").reindex(year=np.arange(desk.scenario.horizon), fill_value=0.0)
     rest = total[["curve_avoided", "curve_spend", *(["benefit_before"] if desk.before else [])]].assign(lives=lives)
     rest = rest.merge(local, join="exact")
     return rest.reindex(component=cost["component"], fill_value=0.0).assign(cost=cost)
+
+
+def each[T](work: Callable[[str], T], areas: list[str], stage: str, progress: Progress) -> Iterator[T]:
+    """Work through areas side by side, and give what each made in their order."""
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        for done, part in enumerate(pool.map(work, areas), start=1):
+            yield part
+            progress(stage, done / len(areas))
 
 
 def before_adjustments(scenario: Scenario) -> dict[str, Scenario]:

@@ -19,8 +19,8 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal, collective, evidence, scenarios
+from toolkit.pricing import Desk, price, price_areas
 from toolkit.pricing import Progress as Progress
-from toolkit.pricing import price
 from toolkit.pricing import reached_share as reached_share
 from toolkit.pricing import silent as silent
 from toolkit.records import assemble, open_netcdf, write_netcdf
@@ -98,9 +98,10 @@ def run(
     effects = draw_effects(fitted, statistics, scenario, draws, register)
     reading = read_evidence(fitted, statistics, scenario, draws, register)
     clock.lap("effects")
-    priced = price(fitted, statistics, scenario, draws, effects, register, areas=chosen, progress=progress)
+    desk = Desk(fitted, statistics, scenario, draws, effects, register)
+    priced = price_areas(desk, areas=chosen, progress=progress)
     clock.lap("price")
-    told = collective.tell(fitted, statistics, scenario, draws, effects, register, areas=chosen, progress=progress)
+    told = collective.tell(desk, statistics, areas=chosen, progress=progress)
     clock.lap("tell lives")
     result = appraise(priced, scenario, draws)
     card = _card(fitted)
