@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 
 from toolkit import costing, evidence, pathways
-from toolkit.pricing import Desk, Place, Progress, each, silent
+from toolkit.places import Desk, Place
+from toolkit.pricing import Progress, each, silent
 from toolkit.schema import SAMPLE_DIMS
 
 LAST_AGE = 67  # to which adult layers and lost earnings run
@@ -16,13 +17,17 @@ HISTORIES = ("never looked after", "looked after by 18")
 NEIGHBOURS = 10
 
 
-def tell(desk: Desk, statistics: xr.Dataset, *, areas: list[str], progress: Progress = silent) -> dict[str, xr.Dataset]:
+def groups(
+    desk: Desk, told: xr.Dataset, statistics: xr.Dataset, *, areas: list[str], progress: Progress = silent
+) -> dict[str, xr.Dataset]:
     """Return the entering cohort's lives and cost by age and by history, and a single area's neighbours.
 
     Parameters
     ----------
     desk
         What every area's pricing shares.
+    told
+        What :func:`lives` tells, summed over the areas.
     statistics, areas, progress
         As for :func:`toolkit.pricing.price`.
 
@@ -38,11 +43,7 @@ def tell(desk: Desk, statistics: xr.Dataset, *, areas: list[str], progress: Prog
         year's, ``children`` (period, area, chain, draw) entering and of 0 to 17, the area first, then its nearest
         statistical neighbours, each priced on its own posterior draws: without what help changes, a fifth of the work.
     """
-    told: xr.Dataset | None = None
-    for part in each(lambda area: _lives(Place(desk, area)), areas, "tell lives", progress):
-        told = part if told is None else told + part
-    assert told is not None  # price has refused to run for no areas
-    groups = {"told": _paid_by_age(desk, told)}
+    found = {"told": _paid_by_age(desk, told)}
     if len(areas) == 1:
         near = evidence.neighbours(None, areas[0])
         known = [area for area in near["area"] if area in statistics["area"].values][:NEIGHBOURS]
@@ -50,12 +51,12 @@ def tell(desk: Desk, statistics: xr.Dataset, *, areas: list[str], progress: Prog
         parts = list(each(lambda area: _beside(Place(desk, area)), beside, "price neighbours", progress))
         names = statistics["area_name"].sel(area=beside).values.astype(str)
         joined = xr.concat(parts, xr.Variable("area", beside)).assign_coords(area_name=("area", names))
-        groups["neighbours"] = joined.assign_attrs(price_base=desk.scenario.price_base)
-    return groups
+        found["neighbours"] = joined.assign_attrs(price_base=desk.scenario.price_base)
+    return found
 
 
-def _lives(place: Place) -> xr.Dataset:
-    """One area's lives and what their events are worth, as sums over its entering cohort."""
+def lives(place: Place) -> xr.Dataset:
+    """Return one area's lives and what their events are worth, as sums over its entering cohort (:func:`groups`)."""
     desk, entering, usual = place.desk, place.entering, place.everyone
     extra = pathways.occupancy_rates(place.child_rates)
     rates = xr.concat([place.child_rates, extra], "layer", coords="minimal", compat="override")
@@ -67,13 +68,12 @@ def _lives(place: Place) -> xr.Dataset:
     cared = pathways.looked_after_part(usual, counted, place.all_hazards, like=place.draws)
     share = cared["cells"].sum(["cell", "year_of_18"])
     inside = place.worth(place.readings(place.lived(cared), place.others() * share))
-    whole = place.worth(place.readings(place.all_lives.sel(quantity=desk.quantities), place.others()))
     history = xr.Variable("history", list(HISTORIES))
     years = counted["events"].sel(quantity=list(pathways.GROUPS)).rename(quantity="state", year="child_age")
     parts = {
         "occupancy": years,
         "worth": worth.reset_coords(drop=True),
-        "by_history": xr.concat([whole - inside, inside], history),
+        "by_history": xr.concat([place.lifetime - inside, inside], history),
         "children": xr.concat([1.0 - share, share], history),
         "peers_gap": pathways.in_need_peers(usual["cells"], place.baseline),
     }

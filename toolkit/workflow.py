@@ -19,8 +19,9 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal, collective, evidence, scenarios
-from toolkit.pricing import Desk, price, price_areas
+from toolkit.places import Desk
 from toolkit.pricing import Progress as Progress
+from toolkit.pricing import price, price_areas
 from toolkit.pricing import reached_share as reached_share
 from toolkit.pricing import silent as silent
 from toolkit.records import assemble, open_netcdf, write_netcdf
@@ -99,14 +100,13 @@ def run(
     reading = read_evidence(fitted, statistics, scenario, draws, register)
     clock.lap("effects")
     desk = Desk(fitted, statistics, scenario, draws, effects, register)
-    priced = price_areas(desk, areas=chosen, progress=progress)
-    clock.lap("price")
-    told = collective.tell(desk, statistics, areas=chosen, progress=progress)
-    clock.lap("tell lives")
+    priced, told = price_areas(desk, areas=chosen, tell=collective.lives, progress=progress)
+    groups = collective.groups(desk, told, statistics, areas=chosen, progress=progress)
+    clock.lap("price and tell lives")
     result = appraise(priced, scenario, draws)
     card = _card(fitted)
     tree = assemble(scenario, assumptions, fitted, draws, effects, priced, result, card, chosen, statistics)
-    for name, group in told.items():
+    for name, group in groups.items():
         tree[name] = xr.DataTree(group)
     tree["reading"] = xr.DataTree(reading.to_xarray())
     tree.attrs["deflators"] = register.deflators.to_json()

@@ -14,14 +14,15 @@ ROOT = Path(__file__).resolve().parents[2]
 DEFINITIONS = {
     "pathways/kernel.py": {18: "childhood in years", 10: "age of criminal responsibility, an age band, a row",
                            16: "age at GCSE", 5: "an age band, a row", 0.01: "below it a quotient loses its digits",
-                           64: "draws in a block"}
+                           160: "draws in a block"}
     | dict.fromkeys((3, 4, 6, 7, 8, 9, 11, 12, 13, 14, 15), "a row of the kernel, a term of a series"),
     "pathways/lives.py": {18: "childhood", 3: "in pi / sqrt(3)", 1e-6: "keeps a logit finite",
                           60: "halvings of a bisection", 100.0: "its upper end"},
     "pathways/cohort.py": {},
     "pathways/layers.py": {18: "childhood in years", 4: "of the solution of a quadratic"},
     "pathways/comparison.py": {},
-    "pricing.py": {60: "years of discounting past the horizon", 4: "threads at most"},
+    "places.py": {60: "years of discounting past the horizon"},
+    "pricing.py": {4: "workers at most", 25: "areas from which processes are started", 6: "areas at a time"},
 }  # fmt: skip
 PATHWAYS = ("cohort", "kernel", "lives", "layers", "comparison", "reach")
 NAMING_ROLES = {
@@ -88,7 +89,7 @@ def test_priors_and_components_give_their_reason() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["costing.py", "pricing.py", *(f"pathways/{name}.py" for name in PATHWAYS)],
+    ["costing.py", "places.py", "pricing.py", *(f"pathways/{name}.py" for name in PATHWAYS)],
 )
 def test_no_constant_that_moves_a_result_stands_in_the_code(module: str) -> None:
     tree = ast.parse((ROOT / "toolkit" / module).read_text(encoding="utf-8"))

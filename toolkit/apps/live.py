@@ -24,7 +24,8 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal, evidence, pathways, scenarios, workflow
-from toolkit.pricing import Progress, price, programme, silent, yearly_sum
+from toolkit.places import yearly_sum
+from toolkit.pricing import Progress, price, programme, silent
 from toolkit.records import assemble
 from toolkit.report import quantities as q
 from toolkit.scenarios import Scenario

@@ -185,8 +185,8 @@ def _walk_world(
     leave = np.stack([held.care_exit_first, held.care_exit_later], axis=1)
     walk_cohort(  # type: ignore[call-arg]
         *to_care, np.concatenate([leave, np.exp(-leave)], axis=1), _timed(held, world, strength, delivered),
-        np.stack(fixed), held.entry_weight, rates, np.asarray(layers.start, np.int64),
-        np.asarray(layers.stop, np.int64), world.split, world.ends, by_age, *made,
+        np.stack(fixed), held.entry_weight, rates, np.array(layers.start, np.int64),
+        np.array(layers.stop, np.int64), world.split, world.ends, by_age, *made,
     )  # fmt: skip
     return made
 

@@ -56,13 +56,12 @@ def comparator(
     statistics: xr.Dataset,
     draws: xr.Dataset,
     usual: xr.DataArray,
-    lived: xr.DataArray,
     *,
     layers: pd.DataFrame,
     rates: pd.DataFrame,
     levels: xr.Dataset | None = None,
 ) -> xr.DataArray:
-    """Return quantities per child if the entering cohort had the rates of all children of its age and area.
+    """Return the rates of all children of the area, which the entering cohort is compared with.
 
     Parameters
     ----------
@@ -75,14 +74,12 @@ def comparator(
     usual
         The area's quantities per child without help (quantity, year, chain, draw): how years in need divide into
         first ones, repeated ones and those on a plan.
-    lived
-        From :func:`lived_years`, of the same quantities.
     layers, rates, levels
         As in :func:`toolkit.pathways.layers.everyone_rates`.
 
     Returns
     -------
-    DataArray (quantity, year, chain, draw) per child, by year since entry.
+    DataArray (quantity, chain, draw) a year, or per person: times :func:`lived_years`, what a child would have.
 
     Raises
     ------
@@ -96,8 +93,7 @@ def comparator(
     if unknown := [name for name in quantities if name not in found]:
         raise InputError(f"{unknown}: no rate of all children is known. Mend: add the layer, or do not price it.")
     parts = [found[name] for name in quantities]
-    stacked = xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
-    return (stacked * lived).transpose("quantity", "year", *SAMPLE_DIMS)
+    return xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
 
 
 def lived_years(

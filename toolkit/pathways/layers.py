@@ -215,18 +215,15 @@ def whole_lives(
     wanted = [*childhood, *rates["layer"].values] if quantities is None else list(quantities)
     middle = [dim for dim in lives["events"].dims if dim not in ("quantity", "year", *SAMPLE_DIMS)]
     events = lives["events"].transpose("quantity", "year", *middle, *SAMPLE_DIMS).values
-    cells = lives["cells"].transpose("cell", "year_of_18", *middle, *SAMPLE_DIMS).values
+    cells: np.ndarray = lives["cells"].transpose("cell", "year_of_18", *middle, *SAMPLE_DIMS).values
     spans = rates.transpose("layer", "cell", *SAMPLE_DIMS).values
-    spans = spans.reshape(*spans.shape[:2], *(1 for _ in middle), *spans.shape[2:])
     whole = np.zeros((len(wanted), *cells.shape[1:]))
     for index, name in enumerate(wanted):
         if name in childhood:
             whole[index, : events.shape[1]] = events[childhood.get_loc(name)]
-            continue
-        layer = rates.get_index("layer").get_loc(name)
-        for cell in range(len(cells)):
-            whole[index] += cells[cell] * spans[layer, cell]
-        whole[index] *= layers.at[name, "years"]
+        else:
+            span = np.asarray(spans[rates.get_index("layer").get_loc(name)] * layers.at[name, "years"])
+            np.einsum("e...cd,ecd->...cd", cells, span, out=whole[index])
     axes = {dim: lives[dim].values for dim in (*middle, *SAMPLE_DIMS)}
     coords = {"quantity": wanted, "year": lives["year_of_18"].values, **axes}
     return xr.DataArray(whole, coords, ("quantity", "year", *axes), attrs=lives.attrs)

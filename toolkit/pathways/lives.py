@@ -325,8 +325,10 @@ def project(
     lives = np.zeros((2, profile.sizes["quantity"], years, *children.shape))
     for start, change in enumerate(changes):
         take = min(profile.sizes["year"], years - start)
-        lives[0, :, start : start + take] += profile.values[:, :take] * abs(children)
-        lives[1, :, start : start + take] += change.transpose(*profile.dims).values[:, :take] * children
+        lives[0, :, start : start + take] += profile.values[:, :take]
+        lives[1, :, start : start + take] += change.transpose(*profile.dims).values[:, :take]
+    lives[0] *= abs(children)
+    lives[1] *= children
     lives[1] += lives[0]
     return xr.DataArray(
         lives,

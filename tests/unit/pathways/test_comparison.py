@@ -57,7 +57,7 @@ def compared(
 ) -> xr.DataArray:
     *others, entry = arrays
     lived = comparison.lived_years(quantities, layers, entry)  # type: ignore[arg-type]
-    return comparison.comparator(quantities, *others, lived, layers=layers, rates=rates, levels=levels)  # type: ignore[arg-type]
+    return comparison.comparator(quantities, *others, layers=layers, rates=rates, levels=levels) * lived  # type: ignore[arg-type]
 
 
 def test_by_age_the_same_years_are_told_as_by_year() -> None:
