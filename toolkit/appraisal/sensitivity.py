@@ -39,13 +39,13 @@ def tornado(answer: xr.DataArray, parameters: xr.Dataset, *, level: float = DEFA
     names, columns, response = _read(answer, parameters)
     tails = [(1 - level) / 2, (1 + level) / 2]
     ends = np.quantile(columns, tails, axis=0).T
-    at = np.array([_curve(columns[:, [place]], response, ends[place]) for place in range(len(names))])
     generator = np.random.default_rng(0)
-    shuffled = [
-        _curve(columns[:, [place]], response[generator.permutation(len(response))], ends[place])
-        for place in list(range(len(names))) * max(2, 20 // len(names))
-    ]
-    floor = float(np.quantile(np.ptp(shuffled, axis=1), 0.95))
+    shuffles = range(max(2, 20 // len(names)))
+    orders = [[generator.permutation(len(response)) for _ in shuffles] for _ in names]
+    answers = [np.hstack([response, *(response[order] for order in held)]) for held in orders]
+    curves = [_curves(columns[:, [place]], both, ends[place]) for place, both in enumerate(answers)]
+    at = np.array([curve[:, 0] for curve in curves])
+    floor = float(np.quantile([np.ptp(curve[:, 1:], axis=0) for curve in curves], 0.95))
     table = xr.Dataset(
         {
             "lower_value": ("parameter", ends[:, 0]),
@@ -216,9 +216,9 @@ def _one_answer(answer: xr.DataArray) -> np.ndarray:
     return values[:, None]
 
 
-def _curve(column: np.ndarray, response: np.ndarray, points: np.ndarray) -> np.ndarray:
-    fit = smoother(column, response)
-    return conditional_mean(fit, response, points=np.asarray(points)[:, None])[:, 0]
+def _curves(column: np.ndarray, responses: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return what is expected of each response (draws, responses) at some values of a parameter (points, responses)."""
+    return conditional_mean(smoother(column, responses), responses, points=np.asarray(points)[:, None])
 
 
 def _switch(column: np.ndarray, response: np.ndarray) -> tuple[float, float]:

@@ -72,7 +72,10 @@ def area_names(run: Run) -> list[str]:
 
 def priced(run: Run, name: str) -> xr.DataArray:
     """Return an array of costs by component, without the programme's own."""
-    array = costs(run)[name]
+    return _apart(costs(run)[name])
+
+
+def _apart(array: xr.DataArray) -> xr.DataArray:
     return array.isel(component=np.flatnonzero(array["outcome"].values != PROGRAMME))
 
 
@@ -96,7 +99,7 @@ def with_all(array: xr.DataArray, dim: str) -> xr.DataArray:
 
 def lifetime(run: Run) -> xr.DataArray:
     """Lifetime cost of the entering cohort of all areas together (reading, component, chain, draw)."""
-    return priced(run, "lifetime").sum("area")
+    return _apart(costs(run)["lifetime"].sum("area"))
 
 
 def saved(run: Run) -> xr.DataArray:
@@ -108,7 +111,7 @@ def saved(run: Run) -> xr.DataArray:
 
 def annual(run: Run) -> xr.DataArray:
     """Cost of one year's outcomes of all areas together (reading, component, chain, draw)."""
-    return priced(run, "annual").sum("area")
+    return _apart(costs(run)["annual"].sum("area"))
 
 
 def avoided(run: Run) -> xr.DataArray:
