@@ -41,9 +41,15 @@ DOZEN = [
 LEEDS = "E08000035"
 
 
+FIRST = ("test_notebooks.py::TestOdd", "unit/models", "test_notebooks.py::TestEven", "browser")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with the longest files, so that no process is left with one of them when the others are done."""
-    items.sort(key=lambda item: not {"notebooks", "browser"} & set(item.path.parts))
+    """Start with the longest, so that no process is left with them when the others are done.
+
+    One process then makes the shared fit for the notebooks while the other tests models, which need no fit.
+    """
+    items.sort(key=lambda item: next((place for place, name in enumerate(FIRST) if name in item.nodeid), len(FIRST)))
 
 
 @pytest.fixture(scope="session")

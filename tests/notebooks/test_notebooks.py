@@ -35,7 +35,7 @@ del evidence, matplotlib, os, scenarios, warnings
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def kernel() -> Iterator[KernelManager]:
     manager = KernelManager(kernel_name="python3")
     manager.start_kernel()
@@ -43,9 +43,7 @@ def kernel() -> Iterator[KernelManager]:
     manager.shutdown_kernel(now=True)
 
 
-@pytest.mark.notebook
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
-def test_notebook_runs(path: Path, kernel: KernelManager, tmp_path: Path, fit_cache: Path) -> None:
+def run(path: Path, kernel: KernelManager, tmp_path: Path, fit_cache: Path) -> None:
     build, here = tmp_path / "build", tmp_path / "notebooks"
     shutil.copytree(fit_cache, build / "cache")
     shutil.copytree(path.parent, here, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
@@ -55,6 +53,21 @@ def test_notebook_runs(path: Path, kernel: KernelManager, tmp_path: Path, fit_ca
     client.execute()
     client.kc.stop_channels()
     assert any(cell.cell_type == "code" for cell in notebook.cells[1:])
+
+
+# Two classes, because tests that run side by side are given out by class, and a kernel to each.
+@pytest.mark.notebook
+class TestOdd:
+    @pytest.mark.parametrize("path", NOTEBOOKS[0::2], ids=[path.stem for path in NOTEBOOKS[0::2]])
+    def test_notebook_runs(self, path: Path, kernel: KernelManager, tmp_path: Path, fit_cache: Path) -> None:
+        run(path, kernel, tmp_path, fit_cache)
+
+
+@pytest.mark.notebook
+class TestEven:
+    @pytest.mark.parametrize("path", NOTEBOOKS[1::2], ids=[path.stem for path in NOTEBOOKS[1::2]])
+    def test_notebook_runs(self, path: Path, kernel: KernelManager, tmp_path: Path, fit_cache: Path) -> None:
+        run(path, kernel, tmp_path, fit_cache)
 
 
 def test_there_are_notebooks() -> None:
