@@ -58,9 +58,8 @@ def main() -> None:
         print(f"| {stage} | {wall:.1f} | {cpu:.1f} | {second[0]:.1f} | {second[1]:.1f} |")
     totals = [sum(lap[part] for lap in run["laps"].values()) for run in (first, again) for part in (0, 1)]  # type: ignore[union-attr]
     print("| all stages | " + " | ".join(f"{total:.1f}" for total in totals) + " |")
-    print(
-        f"\nPeak memory of the main process {first['peak_gib']:.1f} and {again['peak_gib']:.1f} GiB; checks passed: {first['passed']}."
-    )
+    peaks = f"{first['peak_gib']:.1f} and {again['peak_gib']:.1f} GiB"
+    print(f"\nPeak memory of the main process {peaks}; checks passed: {first['passed']}.")
 
 
 if __name__ == "__main__":
