@@ -5,6 +5,7 @@ present values area by area.
 """
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -104,9 +105,15 @@ def each[T, R](
     """
     workers = min(4, os.cpu_count() or 1)
     side_by_side = joblib.Parallel(workers, backend="loky" if processes else "threading", return_as="generator")
-    for done, part in enumerate(side_by_side(joblib.delayed(work)(item) for item in items), start=1):
-        yield part
-        progress(stage, done / len(items))
+    parts = side_by_side(joblib.delayed(work)(item) for item in items)
+    try:
+        for done, part in enumerate(parts, start=1):
+            yield part
+            progress(stage, done / len(items))
+    finally:  # what is left is dropped if nobody waits for it any more, which is no cause for a warning
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*have been successfully executed|.*still being processed", UserWarning)
+            parts.close()
 
 
 def programme(scenario: Scenario, spend: float) -> xr.DataArray:

@@ -24,6 +24,20 @@ def test_parts_come_in_order_with_their_progress_and_a_failure_is_raised(process
         list(pricing.each(_refuse, [1, 2], "count", pricing.silent, processes=processes))
 
 
+class Stopped(Exception):
+    pass
+
+
+def test_nothing_is_said_of_parts_that_nobody_waits_for_any_more(recwarn: pytest.WarningsRecorder) -> None:
+    def enough(_: str, share: float) -> None:
+        if share > 0.1:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        list(pricing.each(abs, list(range(50)), "count", enough))
+    assert not list(recwarn)
+
+
 def _refuse(number: int) -> int:
     raise InputError(f"{number}: no such number. Mend: give another.")
 
