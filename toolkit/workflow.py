@@ -109,7 +109,7 @@ def run(
     told = collective.tell(desk, statistics, areas=chosen, progress=progress)
     clock.lap("tell lives")
     result = appraise(priced, scenario, draws)
-    card = _card(fitted)
+    card = card_of(fitted)
     assumptions = evidence.own_rows(assumptions, own)
     tree = assemble(scenario, assumptions, fitted, draws, effects, priced, result, card, chosen, statistics)
     for name, group in told.items():
@@ -382,7 +382,8 @@ def _code_digest() -> bytes:
     return b"".join((source / f"{name}.py").read_bytes() for name in FITTING.split())
 
 
-def _card(tree: xr.DataTree) -> pd.DataFrame:
+def card_of(tree: xr.DataTree) -> pd.DataFrame:
+    """Return the report card that a fit carries."""
     return pd.DataFrame(json.loads(str(tree.attrs["report_card"])))
 
 

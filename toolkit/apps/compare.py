@@ -10,7 +10,7 @@ import xarray as xr
 from toolkit import appraisal
 from toolkit.appraisal.portfolio import Objective
 from toolkit.apps import entry, look
-from toolkit.apps.state import State
+from toolkit.apps.state import State, own
 from toolkit.report import answer
 from toolkit.report import quantities as q
 from toolkit.report import words as w
@@ -144,7 +144,7 @@ def _table(found: Sequence[tuple[Saved, Run]]) -> str:
             "Place": one.place,
             "Sum": f"{w.MINUS if option.cut else ''}£{option.spend_per_child:g} a child, {option.years} years",
             "Effect": f"{w.label(one.scenario.effect.source)}, {one.scenario.effect.replication:.0%} replicates",
-            "Figures of your own": str(len(one.scenario.overrides)) if one.scenario.overrides else "none",
+            "Evidence of your own": str(len(own(one.scenario)) or "none"),
             "Programme cost": w.money(float(result["programme_cost"].mean())),
             "Net present social value": str(worth),
             "90% interval": worth.interval,

@@ -6,8 +6,11 @@ from typing import Any
 import pandas as pd
 import panel_material_ui as pmui
 
+from toolkit import evidence
 from toolkit.apps import entry, look
+from toolkit.apps.own_page import OwnFigures
 from toolkit.apps.state import State
+from toolkit.apps.studies_page import Studies
 from toolkit.report import provenance
 from toolkit.report import words as w
 from toolkit.report.quantities import Run
@@ -21,6 +24,7 @@ class Evidence:
 
     def __init__(self, state: State) -> None:
         self.state = state
+        self.own, self.studies = OwnFigures(state), Studies(state)
         self.used, self.register, self.told = look.html(), look.html(), look.html(visible=False)
         self.role = pmui.Select(label="Figure to replace", options={}, size="small", sizing_mode="stretch_width")
         self.value = pmui.TextInput(label="Your value", value="", max_length=20, size="small", width=190)
@@ -100,18 +104,21 @@ class Evidence:
         note = f"{min(len(kept), MOST_ROWS)} of {len(kept):,} figures that match, of {len(figures):,} in the register."
         self.register.object = _table("Register of cited figures", rows, note)
 
-    def prepare(self, run: Run) -> str:
-        """Return the figures of the run as a table."""
+    def prepare(self, run: Run) -> tuple[str, str, pd.DataFrame]:
+        """Return the figures of the run as a table, the area's own, and the studies that are pooled."""
         rows = []
         for role, row in run.assumptions.iterrows():
             tag = ' <span class="tag">your own figure</span>' if row["overridden"] else ""
             rows.append((f"{w.label(role)}{tag and ' (yours)'}", [*_cells(row, tag)]))
-        return _table("Every figure this run uses", rows, provenance.FIGURES_NOTE)
+        used = _table("Every figure this run uses", rows, provenance.FIGURES_NOTE)
+        return used, self.own.prepare(), self.studies.prepare()
 
-    def show(self, run: Run, prepared: str) -> None:
+    def show(self, run: Run, prepared: tuple[str, str, pd.DataFrame]) -> None:
         """Put a run on the page."""
-        self.used.object = prepared
-        roles = {w.label(role): str(role) for role in run.assumptions.index}
+        self.used.object, own, pooled = prepared
+        self.own.show(own)
+        self.studies.show(pooled)
+        roles = {w.label(role): str(role) for role in run.assumptions.index if role not in evidence.OWN}
         if self.role.options != roles:
             self.role.param.update(options=roles, value=next(iter(roles.values())))
 
@@ -119,13 +126,13 @@ class Evidence:
         """Return the page."""
         fields = pmui.FlexBox(self.value, self.low, self.high, self.year, gap="4px")
         return pmui.Column(
-            look.html("<h1>What does it all rest on?</h1>"),
-            look.html("<h2>Use a figure of your own</h2><p class=hint>It is flagged wherever it is used.</p>"),
+            look.html("<h1>What does it all rest on?</h1>"), self.own.view(),
+            look.html("<h2>Replace a cited figure</h2><p class=hint>It is flagged wherever it is used.</p>"),
             self.role, fields, self.reason, pmui.FlexBox(self.apply, self.remove, gap="4px"), self.paste,
             pmui.FlexBox(self.take, self.upload, gap="4px", align_items="center"),
             self.told,
             look.html("<h2>The figures of this run</h2>"), self.used,
-            look.html("<h2>The whole register</h2>"), self.search, self.register,
+            self.studies.view(), look.html("<h2>The whole register</h2>"), self.search, self.register,
             sizing_mode="stretch_width",
         )  # fmt: skip
 
