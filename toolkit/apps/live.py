@@ -269,8 +269,10 @@ def _at_this_sum(unit: Unit, drawn: Drawn, scenario: Scenario, areas: xr.Dataset
         children = pathways.children_reached(spend, drawn.draws, here, scenario.option).transpose(*SAMPLE_DIMS)
         factor = (children / unit.reached.isel(area=0, drop=True)).astype(np.float32)
         reached = children.expand_dims(area=areas["area"].values).astype(np.float32)
-    factor = factor * np.float32(kept)
     costs = unit.tree["costs"].to_dataset()
+    if "benefit_before" in costs:  # before those adjustments by which a change is kept
+        costs["benefit_before"] = costs["benefit_before"] * factor
+    factor = factor * np.float32(kept)
     costs = costs.assign(
         benefit_by_area=costs["benefit_by_area"] * factor,
         curve_avoided=costs["curve_avoided"] * np.float32(kept),

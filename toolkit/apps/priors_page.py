@@ -1,5 +1,6 @@
 """Priors on the page *Model health*: other numbers for one, and whether the fit's draws can still tell."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -7,27 +8,33 @@ import panel_material_ui as pmui
 
 from toolkit import evidence
 from toolkit.apps import entry, look
+from toolkit.apps.fields import attempt, beside, button, choice, field
 from toolkit.apps.state import State
 from toolkit.report import words as w
 from toolkit.report.quantities import Run
-from toolkit.schema import InputError
 
 ARGUMENTS = {  # distribution: what its numbers are
-    "normal": ("Mean", "Standard deviation"),
-    "log_normal": ("Mean of the log", "Standard deviation of the log"),
-    "gamma": ("Shape", "Rate"),
-    "beta": ("First shape", "Second shape"),
-    "halfnormal": ("Scale", ""),
-    "half_normal": ("Scale", ""),
-}
+    "normal": ("Mean", "Standard deviation"), "log_normal": ("Mean of the log", "Standard deviation of the log"),
+    "gamma": ("Shape", "Rate"), "beta": ("First shape", "Second shape"), "halfnormal": ("Scale", ""),
+}  # fmt: skip
+NAMES = {
+    "mu_log_risk_ratio": "Mean effect of help, log risk ratio", "tau": "Spread of the effect between sites",
+    "mu_standardised_mean_difference": "Mean effect of help on attainment, standardised difference",
+    "intercept": "Level of the rate", "spend_within": "Spending, within an area over time",
+    "spend_between": "Spending, between areas", "low_income": "Low income, between areas",
+    "low_income_within": "Low income, within an area over time", "area_sd": "Spread of areas",
+    "region_sd": "Spread of regions", "year_sd": "Step from year to year", "drift": "Drift of an area over five years",
+    "dispersion": "Spread of one year’s count beyond chance", "drift_size": "Fall of the drift with an area’s size",
+    "persistence": "Persistence of an area’s deviation",
+}  # fmt: skip
 
 
 def said(key: str) -> str:
-    """Return what a reader calls a prior: "outcomes.spend_within[care_starts]" is "Spend within (care starts)"."""
-    name, _, indicator = key.partition(".")[2].rstrip("]").partition("[")
-    return w.label(name) + (f" ({w.inside(indicator)})" if indicator else "") + (
-        ", effect of help" if key.startswith("effects.") else ""
-    )  # fmt: skip
+    """Return what a reader calls a prior: "outcomes.area_sd[care_starts]" is "Spread of areas (care starts)"."""
+    name, _, which = key.partition(".")[2].rstrip("]").partition("[")
+    if name.startswith("tau_"):
+        name, which = "tau", name.removeprefix("tau_")
+    return NAMES[name] + (f" ({w.inside(which)})" if which else "")
 
 
 class Priors:
@@ -37,17 +44,14 @@ class Priors:
         self.state = state
         self.known = evidence.changeable_priors(state.live.register.tables["priors"])
         self.verdict, self.table, self.told = look.html(), look.html(), look.html(visible=False)
-        options = {said(str(key)): str(key) for key in self.known.index}
-        self.which = pmui.Select(
-            label="Prior", options=options, value=str(self.known.index[0]), size="small", width=420
+        self.which = choice("Prior", {said(str(key)): str(key) for key in self.known.index}, width=520)
+        self.first, self.second = field("", width=240), field("", width=240)
+        self.reason = field("Why this prior", most=200, width=520)
+        self.use = button("Use this prior", lambda: self._put(self._changed), main=True)
+        self.back = button(
+            "Back to the shipped priors", lambda: self._put(lambda: dict.fromkeys(state.scenario.priors))
         )
-        self.first, self.second = (pmui.TextInput(label="", max_length=20, size="small", width=240) for _ in range(2))
-        self.reason = pmui.TextInput(label="Why this prior", value="", max_length=200, size="small")
-        self.use = pmui.Button(label="Use this prior", variant="contained", size="small")
-        self.back = pmui.Button(label="Back to the shipped priors", variant="outlined", size="small")
         self.which.param.watch(lambda _: self._fill(), "value")
-        self.use.on_click(lambda _: self._put(self._changed))
-        self.back.on_click(lambda _: self._put(lambda: dict.fromkeys(state.scenario.priors)))
         self._fill()
 
     def _row(self) -> pd.Series:
@@ -61,36 +65,29 @@ class Priors:
             text = f"{number:g}" if label else ""
             widget.param.update(label=label or "Not needed", value=text, disabled=not label)
 
+    def _none(self) -> dict[str, None]:
+        return dict.fromkeys(self.state.scenario.priors)
+
     def _changed(self) -> dict[str, dict[str, Any]]:
         row: dict[str, Any] = {"reason": str(self.reason.value or "").strip()}
         for key, widget in (("first", self.first), ("second", self.second)):
             if not widget.disabled:
                 row[key] = entry.number(widget.value, str(widget.label))
-        key = str(self.which.value)  # a row already there would keep its own second number
-        return {key: row}
+        return {str(self.which.value): row}
 
-    def _put(self, change: Any) -> None:
-        lines: list[str] = []
-        try:
-            self.state.put(priors=change())
-        except InputError as problem:
-            lines = str(problem).splitlines()
-        self.told.param.update(
-            object=look.box("The priors are as they were", lines, "bad", "alert"), visible=bool(lines)
-        )
+    def _put(self, change: Callable[[], Any]) -> None:
+        attempt(self.told, "The priors are as they were", lambda: self.state.put(priors=change()))
 
     def show(self, run: Run) -> None:
         """Show the priors in use, and what the run's card says of changed ones."""
         mine = self.state.scenario.priors
         rows = []
         for key, row in self.known.iterrows():
-            shipped = _numbers(row["arg1"], row["arg2"])
-            own = mine.get(str(key))
-            cells = [str(row["distribution"]).replace("_", " "), shipped]
-            rows.append(
-                (said(str(key)), [*cells, "" if own is None else f"{_numbers(own.first, own.second)}: {own.reason}"])
-            )
-        self.table.object = look.plain_table("Priors", ["Parameter", "Distribution", "Shipped", "Yours"], rows)
+            own, shipped = mine.get(str(key)), _numbers(row["arg1"], row["arg2"])
+            yours = "" if own is None else f"{_numbers(own.first, own.second)}: {own.reason}"
+            rows.append((said(str(key)), [str(row["distribution"]).replace("_", " "), shipped, yours]))
+        heads = ["Parameter", "Distribution", "Shipped", "Yours"]
+        self.table.object = look.plain_table("Priors", heads, rows, numbers=())
         card = run.report_card.set_index("check")
         self.verdict.object = ""
         if "changed_priors_pareto_k" in card.index:
@@ -111,8 +108,8 @@ class Priors:
                 "<h2>Change a prior</h2><p class=hint>What was believed before the data. A change is weighed into the "
                 "fit where that can be trusted; otherwise the page offers a new fit.</p>"
             ),
-            self.verdict, self.which, pmui.FlexBox(self.first, self.second, gap="4px"), self.reason,
-            pmui.FlexBox(self.use, self.back, gap="4px"), self.told, self.table, sizing_mode="stretch_width",
+            self.verdict, self.which, beside(self.first, self.second), self.reason,
+            beside(self.use, self.back), self.told, self.table, sizing_mode="stretch_width",
         )  # fmt: skip
 
 

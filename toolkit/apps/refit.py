@@ -12,6 +12,7 @@ import panel_material_ui as pmui
 
 from toolkit import workflow
 from toolkit.apps import look
+from toolkit.apps.fields import beside, button
 from toolkit.apps.state import State
 
 START = multiprocessing.get_context("spawn")  # a fork would copy the server's threads mid-step
@@ -41,13 +42,10 @@ class Refit:
         self._share: Any = START.Value("d", 0.0)
         self._poll: Any = None
         self.said = look.html()
-        self.start = pmui.Button(label="Fit the model anew", variant="contained", size="small")
-        self.cancel = pmui.Button(label="Cancel the fit", variant="outlined", size="small", visible=False)
-        self.start.on_click(lambda _: self.begin())
-        self.cancel.on_click(lambda _: self.end("The fit was cancelled."))
-        self.view = pmui.Column(
-            self.said, pmui.FlexBox(self.start, self.cancel, gap="4px"), visible=False, sizing_mode="stretch_width"
-        )
+        self.start = button("Fit the model anew", self.begin, main=True)
+        self.cancel = button("Cancel the fit", lambda: self.end("The fit was cancelled."))
+        self.cancel.visible = False
+        self.view = pmui.Column(self.said, beside(self.start, self.cancel), visible=False, sizing_mode="stretch_width")
         if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
             pn.state.on_session_destroyed(lambda _: self.end(""))
 

@@ -1,5 +1,6 @@
 """Studies of an effect on the page *Evidence*: which are pooled, one left out, one added; pooled anew at once."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -7,9 +8,9 @@ import panel_material_ui as pmui
 
 from toolkit import changes, models
 from toolkit.apps import entry, look
+from toolkit.apps.fields import attempt, beside, button, choice, field
 from toolkit.apps.state import State
 from toolkit.report import words as w
-from toolkit.schema import InputError
 
 SCALES = {
     "Risk ratio": "risk_ratio",
@@ -18,10 +19,6 @@ SCALES = {
     "Standardised difference": "hedges_g",
     "Risk difference": "risk_difference",
 }
-
-
-def _text(label: str, most: int = 20, width: int = 190) -> Any:
-    return pmui.TextInput(label=label, value="", max_length=most, size="small", width=width)
 
 
 class Studies:
@@ -33,21 +30,15 @@ class Studies:
         bias, outcomes = tables["design_bias"], list(tables["outcome_scales"]["outcome"])
         designs = {w.label(name): name for name in bias.loc[bias["admitted_by_default"] == 1, "design"].unique()}
         self.pooled, self.told = look.html(), look.html(visible=False)
-        self.known = pmui.Select(label="Study", options=[], size="small", width=320)
-        self.leave = pmui.Button(label="Leave it out", variant="outlined", size="small")
-        self.again = pmui.Button(label="Back to the evidence’s own studies", variant="outlined", size="small")
-        self.name = _text("Name of a new study", 40, 320)
-        self.outcome = pmui.Select(label="Outcome", options={w.label(name): name for name in outcomes}, size="small",
-                                   value=outcomes[0], width=250)  # fmt: skip
-        self.design = pmui.Select(label="Design", options=designs, value=next(iter(designs.values())), size="small",
-                                  width=190)  # fmt: skip
-        self.scale = pmui.Select(label="Scale", options=SCALES, value="risk_ratio", size="small", width=190)
-        self.estimate, self.error = _text("Estimate"), _text("Standard error (of a ratio, of its log)", width=300)
-        self.reason = pmui.TextInput(label="Where it is published", value="", max_length=200, size="small")
-        self.add = pmui.Button(label="Add this study", variant="contained", size="small")
-        self.leave.on_click(lambda _: self._put(self._without))
-        self.again.on_click(lambda _: self._put(self._none))
-        self.add.on_click(lambda _: self._put(self._added))
+        self.known = choice("Study", [], width=320)
+        self.leave = button("Leave it out", lambda: self._put(self._without))
+        self.again = button("Back to the evidence’s own studies", lambda: self._put(self._none))
+        self.name = field("Name of a new study", most=40, width=320)
+        self.outcome = choice("Outcome", {w.label(name): name for name in outcomes}, width=250)
+        self.design, self.scale = choice("Design", designs), choice("Scale", SCALES)
+        self.estimate, self.error = field("Estimate"), field("Standard error (of a ratio, of its log)", width=300)
+        self.reason = field("Where it is published", most=200, width=520)
+        self.add = button("Add this study", lambda: self._put(self._added), main=True)
 
     def _without(self) -> None:
         key, scenario = str(self.known.value), self.state.scenario
@@ -69,14 +60,8 @@ class Studies:
         }  # fmt: skip
         self.state.put(studies={key: row})
 
-    def _put(self, change: Any) -> None:
-        lines: list[str] = []
-        try:
-            change()
-        except InputError as problem:
-            lines = str(problem).splitlines()
-        said = look.box("The studies are as they were", lines, "bad", "alert")
-        self.told.param.update(object=said, visible=bool(lines))
+    def _put(self, change: Callable[[], None]) -> None:
+        attempt(self.told, "The studies are as they were", change)
 
     def prepare(self) -> pd.DataFrame:
         """Return the studies that are pooled."""
@@ -97,7 +82,7 @@ class Studies:
             "Effect: log risk ratio, benefit below nought; for attainment a standardised difference, benefit above "
             f"nought. Without a number, only its direction is pooled. Left out: {left or 'none'}."
         )
-        self.pooled.object = look.plain_table("Studies that are pooled", heads, rows, note)
+        self.pooled.object = look.plain_table("Studies that are pooled", heads, rows, note, numbers=(2, 3))
         names = sorted(set(pooled["study"]))
         if self.known.options != names:
             self.known.param.update(options=names, value=names[0] if names else None)
@@ -106,8 +91,8 @@ class Studies:
         """Return the part of the page."""
         return pmui.Column(
             look.html("<h2>The studies of the effect</h2><p class=hint>Pooled anew, exactly, after every change.</p>"),
-            self.pooled, pmui.FlexBox(self.known, self.leave, self.again, gap="4px", align_items="center"),
-            pmui.FlexBox(self.name, self.outcome, self.design, self.scale, self.estimate, self.error, gap="4px"),
+            self.pooled, beside(self.known, self.leave, self.again),
+            beside(self.name, self.outcome, self.design, self.scale, self.estimate, self.error),
             self.reason, self.add, self.told, sizing_mode="stretch_width",
         )  # fmt: skip
 
