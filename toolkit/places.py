@@ -64,9 +64,11 @@ class Desk:
         aligned(self.baseline, draws, effects)
         self.effects = effects["new_site_effect"].reset_coords(drop=True)
         self.base = evidence.base_year(statistics).reset_coords(drop=True)
-        self.local = evidence.local_price_ratio(statistics, like=draws, seed=scenario.seed)
+        own = evidence.own_figures(self.base, scenario.own_figures, register.deflators)
+        self.here = evidence.with_own(self.base, own)  # what is known of England rests on what everyone published
+        local = evidence.local_price_ratio(statistics, like=draws, seed=scenario.seed)
+        self.local, self.placements = evidence.with_own_prices(local, evidence.placement_shares(), own)
         self.levels = evidence.with_fitted(evidence.local_levels(), self.baseline, self.national)
-        self.placements = evidence.placement_shares()
         tables = register.tables
         self.layer_rates = tables["layer_rates"]
         self.layers = pathways.chosen(
@@ -110,7 +112,7 @@ class Place:
 
     def __init__(self, desk: Desk, area: str) -> None:
         self.desk, self.scenario, self.draws = desk, desk.scenario, desk.draws
-        self.stats = desk.base.sel(area=area)
+        self.stats = desk.here.sel(area=area)
         self.baseline = desk.baseline.sel(area=area, drop=True)
         self.levels = desk.levels.sel(area=area)
         self.prices = costing.unit_prices(

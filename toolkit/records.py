@@ -11,6 +11,7 @@ import xarray as xr
 
 from toolkit import evidence
 from toolkit.scenarios import Scenario
+from toolkit.schema import InputError
 
 KEPT_IN_FULL = 20  # areas of a run whose rates of every year are kept in the run's file
 PACKAGES = ("cost-of-outcomes", "pymc", "nutpie", "arviz", "xarray", "numpy")
@@ -110,3 +111,17 @@ def open_netcdf(path: Path) -> xr.DataTree:
     """Read a whole tree into memory and let go of the file."""
     with xr.open_datatree(path, engine="netcdf4") as tree:
         return tree.load()
+
+
+def prune(cache: Path, most: int) -> None:
+    """Keep so many of the latest fits: each is some tens of megabytes."""
+    kept = sorted(cache.glob("outcomes-*.nc"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in kept[most:]:
+        path.unlink()
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot take the outputs before minutes are spent on a fit."""
+    standing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not standing.is_dir() or not os.access(standing, os.W_OK):
+        raise InputError(f"{standing}: cannot be written to. Mend: give another folder with --build.")

@@ -15,7 +15,9 @@ import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from toolkit.evidence import Register
+from toolkit.evidence import Register, with_priors
+from toolkit.evidence.own import OWN, OwnFigure
+from toolkit.evidence.priors import Prior, Study
 from toolkit.prices import real_rate, rebase
 from toolkit.schema import OUTCOMES, PRICE_BASE, InputError, data_folder
 
@@ -104,6 +106,10 @@ class Scenario(_Frozen):
     # GBP a year of the whole posts, teams or homes in which partly cashable costs move; nought for the cited share.
     cash_step: Annotated[float, Field(strict=True, ge=0, le=1e9)] = 0.0
     overrides: Mapping[str, Override] = {}
+    own_figures: Mapping[str, OwnFigure] = {}
+    priors: Mapping[str, Prior] = {}
+    studies: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{3,40}$")], Study] = {}
+    left_out: tuple[str, ...] = ()  # studies of the evidence, by id
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 20261122
     draws: Annotated[int, Field(strict=True, ge=25, le=5000)] = 1000
     chains: Annotated[int, Field(strict=True, ge=2, le=8)] = 4
@@ -125,6 +131,23 @@ class Scenario(_Frozen):
         if len(self.effect.ramp) < self.option.years:
             raise ValueError("effect.ramp needs one share for each spending year")
         return self
+
+    @model_validator(mode="after")
+    def _own_figures_are_one_areas(self) -> "Scenario":
+        for key, row in self.own_figures.items():
+            if key not in OWN:
+                close = difflib.get_close_matches(key, OWN, n=1) or list(OWN)
+                raise ValueError(f"own_figures.{key}: no such statistic: did you mean {', '.join(close)}?")
+            if OWN[key][1].startswith("GBP") != (row.price_year is not None):
+                raise ValueError(f"own_figures.{key}: price_year goes with money and only with it, as '2025/26'")
+        if len({row.area for row in self.own_figures.values()}) > 1:
+            raise ValueError("own_figures: of more than one area: keep those of one")
+        return self
+
+    @property
+    def own_area(self) -> str:
+        """Whose own figures these are; nothing where there are none."""
+        return next((row.area for row in self.own_figures.values()), "")
 
     @property
     def hash(self) -> str:
@@ -255,7 +278,7 @@ def _explain(error: Any, where: str) -> str:
 
 
 def _known_keys() -> list[str]:
-    parts: tuple[type[BaseModel], ...] = (Scenario, Option, Effect, Adjustments, Override)
+    parts: tuple[type[BaseModel], ...] = (Scenario, Option, Effect, Adjustments, Override, OwnFigure, Prior, Study)
     return sorted({key for part in parts for key in part.model_fields})
 
 
@@ -303,6 +326,7 @@ def resolve(scenario: Scenario, register: Register) -> pd.DataFrame:
         raise InputError(f"discount_schedule '{scenario.discount_schedule}': unknown. Mend: use one of {schedules}.")
     for key, override in scenario.overrides.items():
         _apply(table, key, override)
+    with_priors(register.tables["priors"], scenario.priors)
     return _in_real_terms(table, scenario, register)
 
 

@@ -7,7 +7,6 @@ where something is fitted, so that pricing a saved posterior needs none of them.
 import hashlib
 import importlib.metadata
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,13 +17,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit import appraisal, collective, evidence, scenarios
+from toolkit import appraisal, changes, collective, evidence, scenarios
 from toolkit.places import Desk
 from toolkit.pricing import Progress as Progress
 from toolkit.pricing import price, price_areas
 from toolkit.pricing import reached_share as reached_share
 from toolkit.pricing import silent as silent
-from toolkit.records import assemble, open_netcdf, write_netcdf
+from toolkit.records import assemble, check_writable, open_netcdf, prune, write_netcdf
 from toolkit.scenarios import Scenario
 from toolkit.schema import SAMPLE_DIMS, InputError
 
@@ -60,6 +59,7 @@ def run(
     progress: Progress = silent,
     statistics: xr.Dataset | None = None,
     register: evidence.Register | None = None,
+    fitted: xr.DataTree | None = None,
 ) -> Run:
     """Fit (or reuse), price and appraise a scenario for some areas.
 
@@ -81,6 +81,8 @@ def run(
         Already loaded statistics, possibly of fewer areas, or with further indicators (``evidence.with_indicator``).
     register
         An already loaded register, possibly with rows of one's own.
+    fitted
+        From :func:`fit`, where it is at hand.
 
     Raises
     ------
@@ -92,8 +94,11 @@ def run(
     statistics = evidence.load_statistics(folder) if statistics is None else statistics
     chosen = _chosen(areas, statistics)
     assumptions = scenarios.resolve(scenario, register)
+    own = changes.own_figures(scenario, statistics, register, areas=chosen)
+    changes.check_studies(scenario, register)
     clock.lap("load")
-    fitted = fit(statistics, scenario, register, cache=cache, refit=refit, progress=progress)
+    if fitted is None:
+        fitted = fit(statistics, scenario, register, cache=cache, refit=refit, progress=progress)
     clock.lap("fit outcome model")
     draws = draw_figures(scenario, assumptions, register, like=fitted["posterior"].to_dataset())
     effects = draw_effects(fitted, statistics, scenario, draws, register)
@@ -104,7 +109,8 @@ def run(
     groups = collective.groups(desk, told, statistics, areas=chosen, progress=progress)
     clock.lap("price and tell lives")
     result = appraise(priced, scenario, draws)
-    card = _card(fitted)
+    card = card_of(fitted)
+    assumptions = evidence.own_rows(assumptions, own)
     tree = assemble(scenario, assumptions, fitted, draws, effects, priced, result, card, chosen, statistics)
     for name, group in groups.items():
         tree[name] = xr.DataTree(group)
@@ -184,15 +190,24 @@ def fit(
     refit: bool = False,
     progress: Progress = silent,
 ) -> xr.DataTree:
-    """Return the outcome model's posterior, fitted now or reused from ``cache`` while its inputs are unchanged."""
-    priors = register.tables["priors"]
-    path = cache / f"outcomes-{_key(statistics, priors, scenario.seed, scenario.draws, scenario.chains, SAMPLED)}.nc"
+    """Return the outcome model's posterior, fitted now or reused from ``cache`` while its inputs are unchanged.
+
+    Where the scenario changes priors, the draws fitted with the shipped ones are weighed instead if they can be
+    (:func:`toolkit.changes.weighed`) and ``refit`` does not ask otherwise.
+    """
+    if changes.moved(scenario, register) and not refit:
+        plain = scenario.model_copy(update={"priors": {}})
+        found = changes.weighed(fit(statistics, plain, register, cache=cache, progress=progress), scenario, register)
+        if isinstance(found, xr.DataTree):
+            return found
+    priors = evidence.with_priors(register.tables["priors"], scenario.priors, ["outcomes"])
+    path = fit_path(statistics, scenario, register, cache=cache)
     if path.is_file() and not refit:
         try:
             return open_netcdf(path)
         except OSError:  # a damaged cache is not a result: fit again
             path.unlink()
-    _check_writable(cache)
+    check_writable(cache)
     from toolkit import models
 
     progress("compile outcome model", 0.0)
@@ -213,22 +228,14 @@ def fit(
     fitted["posterior"] = fitted["posterior"].to_dataset().assign(baseline_rate=base, baseline_national=national)
     fitted.attrs["report_card"] = card.to_json(orient="records")
     write_netcdf(fitted, path)
-    _prune(cache)
+    prune(cache, FITS_KEPT)
     return fitted
 
 
-def _prune(cache: Path) -> None:
-    """Keep the latest fits only: each is some tens of megabytes."""
-    kept = sorted(cache.glob("outcomes-*.nc"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in kept[FITS_KEPT:]:
-        path.unlink()
-
-
-def _check_writable(folder: Path) -> None:
-    """Refuse a folder that cannot take the outputs before minutes are spent on a fit."""
-    standing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    if not standing.is_dir() or not os.access(standing, os.W_OK):
-        raise InputError(f"{standing}: cannot be written to. Mend: give another folder with --build.")
+def fit_path(statistics: xr.Dataset, scenario: Scenario, register: evidence.Register, *, cache: Path) -> Path:
+    """Return where the fit of a scenario's own priors is, or will be, kept."""
+    priors = evidence.with_priors(register.tables["priors"], scenario.priors, ["outcomes"])
+    return cache / f"outcomes-{_key(statistics, priors, scenario.seed, scenario.draws, scenario.chains, SAMPLED)}.nc"
 
 
 def draw_figures(
@@ -254,7 +261,8 @@ def draw_effects(
     from toolkit import models
 
     known = _where_they_meet(fitted, statistics, scenario, draws, register)
-    return models.effect_draws(register.tables, like=known["outcome_posterior"], seed=scenario.seed, **known, **pooling)
+    tables, pooling = changes.tables(scenario, register), changes.pooling(scenario, **pooling)
+    return models.effect_draws(tables, like=known["outcome_posterior"], seed=scenario.seed, **known, **pooling)
 
 
 def read_evidence(
@@ -263,7 +271,8 @@ def read_evidence(
     """Return what trials, panel and both say of each outcome, as ``models.honest_reading``; arguments as above."""
     from toolkit import models
 
-    return models.honest_reading(register.tables, **_where_they_meet(fitted, statistics, scenario, draws, register))
+    known = _where_they_meet(fitted, statistics, scenario, draws, register)
+    return models.honest_reading(changes.tables(scenario, register), **known, **changes.pooling(scenario))
 
 
 def _where_they_meet(
@@ -373,7 +382,8 @@ def _code_digest() -> bytes:
     return b"".join((source / f"{name}.py").read_bytes() for name in FITTING.split())
 
 
-def _card(tree: xr.DataTree) -> pd.DataFrame:
+def card_of(tree: xr.DataTree) -> pd.DataFrame:
+    """Return the report card that a fit carries."""
     return pd.DataFrame(json.loads(str(tree.attrs["report_card"])))
 
 

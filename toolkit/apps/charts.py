@@ -175,6 +175,28 @@ def set_ranges(chart: Chart, names: list[str], ends: list[tuple[float, float]], 
     set_ends(chart.figure.x_range, least - pad, most + pad)
 
 
+def waterfall(label: str, axis: str) -> Chart:
+    """Horizontal bars from where each step starts to where it leads; a step down is hatched as well."""
+    made = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange())
+    source = ColumnDataSource({"name": [], "start": [], "end": [], "colour": [], "hatch": []})
+    made.hbar("name", left="start", right="end", height=0.55, source=source, fill_color="colour", line_color=INK,
+              line_width=0.7, hatch_pattern="hatch", hatch_color="#ffffff", hatch_alpha=0.6)  # fmt: skip
+    _money(made.xaxis[0])
+    _zero(made, "height")
+    made.ygrid.grid_line_color = None
+    made.xaxis.axis_label = axis
+    return Chart(made, {"steps": source})
+
+
+def set_waterfall(chart: Chart, names: list[str], start: list[float], end: list[float]) -> None:
+    """Put steps on their chart, the first at the foot, and fit its axes to them."""
+    colours = [BLUE if b >= a else ORANGE for a, b in zip(start, end, strict=True)]
+    hatch = [" " if colour == BLUE else "right_diagonal_line" for colour in colours]
+    chart.figure.y_range.factors = names
+    chart.sources["steps"].data = {"name": names, "start": start, "end": end, "colour": colours, "hatch": hatch}
+    set_ends(chart.figure.x_range, *grid_ends(min(start + end), max(start + end)))
+
+
 def payers() -> Chart:
     """Net position by payer with its interval."""
     return bars("Who pays and who gains", "Pays (left) or gains (right), present value")

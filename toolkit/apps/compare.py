@@ -10,7 +10,8 @@ import xarray as xr
 from toolkit import appraisal
 from toolkit.appraisal.portfolio import Objective
 from toolkit.apps import entry, look
-from toolkit.apps.state import State
+from toolkit.apps.fields import beside, button, choice, field
+from toolkit.apps.state import State, own
 from toolkit.report import answer
 from toolkit.report import quantities as q
 from toolkit.report import words as w
@@ -41,17 +42,13 @@ class Compare:
     def __init__(self, state: State) -> None:
         self.state = state
         self.saved: list[Saved] = []
-        self.name = pmui.TextInput(label="Name", value="", max_length=LONGEST_NAME, size="small", width=280)
-        self.keep = pmui.Button(label="Save this scenario here", variant="contained", size="small")
-        self.which = pmui.Select(label="Saved scenario", options=[], size="small", width=280)
-        self.use = pmui.Button(label="Open it", variant="outlined", size="small")
-        self.drop = pmui.Button(label="Remove it", variant="outlined", size="small")
-        self.budget = pmui.TextInput(label="Budget, £ million", value="20", max_length=12, size="small", width=280)
-        self.aim = pmui.Select(label="Choose for", options=OBJECTIVES, value="expected_value", size="small", width=280)
+        self.name = field("Name", most=LONGEST_NAME, width=280)
+        self.keep = button("Save this scenario here", self._keep, main=True)
+        self.which = choice("Saved scenario", [], width=280)
+        self.use, self.drop = button("Open it", self._use), button("Remove it", self._drop)
+        self.budget = field("Budget, £ million", most=12, width=280, value="20")
+        self.aim = choice("Choose for", OBJECTIVES, width=280)
         self.told, self.table, self.portfolio = look.html(visible=False), look.html(), look.html()
-        self.keep.on_click(lambda _: self._keep())
-        self.use.on_click(lambda _: self._use())
-        self.drop.on_click(lambda _: self._drop())
         for widget in (self.budget, self.aim):
             widget.param.watch(lambda _: state.tell(), "value")
 
@@ -123,13 +120,13 @@ class Compare:
         """Return the page."""
         return pmui.Column(
             look.html("<h1>Which is better?</h1>"),
-            pmui.FlexBox(self.name, self.keep, gap="6px", align_items="center"), self.told, self.table,
-            pmui.FlexBox(self.which, self.use, self.drop, gap="6px", align_items="center"),
+            beside(self.name, self.keep), self.told, self.table,
+            beside(self.which, self.use, self.drop),
             look.html(
                 "<h2>A portfolio under a budget</h2><p class=hint>Scenarios that share an area are alternatives: at "
                 "most one of them is chosen. Value is net present social value, on the same draws.</p>"
             ),
-            pmui.FlexBox(self.budget, self.aim, gap="6px"), self.portfolio, sizing_mode="stretch_width",
+            beside(self.budget, self.aim), self.portfolio, sizing_mode="stretch_width",
         )  # fmt: skip
 
 
@@ -144,7 +141,7 @@ def _table(found: Sequence[tuple[Saved, Run]]) -> str:
             "Place": one.place,
             "Sum": f"{w.MINUS if option.cut else ''}£{option.spend_per_child:g} a child, {option.years} years",
             "Effect": f"{w.label(one.scenario.effect.source)}, {one.scenario.effect.replication:.0%} replicates",
-            "Figures of your own": str(len(one.scenario.overrides)) if one.scenario.overrides else "none",
+            "Evidence of your own": str(len(own(one.scenario)) or "none"),
             "Programme cost": w.money(float(result["programme_cost"].mean())),
             "Net present social value": str(worth),
             "90% interval": worth.interval,

@@ -10,8 +10,8 @@ from toolkit import appraisal
 from toolkit.apps import charts, look
 from toolkit.apps.card import Card
 from toolkit.apps.state import State
+from toolkit.report import analysis_tables, tables
 from toolkit.report import quantities as q
-from toolkit.report import tables
 from toolkit.report import value_of_knowing as knowing
 from toolkit.report import words as w
 from toolkit.report.html import shown
@@ -52,6 +52,15 @@ class Drivers:
             ),
             lambda _: self._rows,
         )
+        self.bridge = Card(
+            "bridge",
+            charts.waterfall("From the unadjusted to the adjusted value", "Expected net present value"),
+            (
+                "What each adjustment does",
+                "From the value with every adjustment at rest to the one on these pages, in this order.",
+            ),
+            lambda run: look.table(shown(analysis_tables.bridge(run, q.bridge(run)), level=q.level(run))),
+        )
         self._rows = ""
         self.switching, self.effects, self.knowing = look.html(), look.html(), look.html()
         self.ask = pmui.Button(label="Work out what knowing is worth", variant="outlined", size="small")
@@ -71,6 +80,10 @@ class Drivers:
             "tornado": appraisal.tornado(gain, drawn).isel(parameter=slice(0, SHOWN)),
             "switching": appraisal.switching_values(gain, drawn),
         }
+        own = run.scenario.adjustments
+        if own.attribution * (1 - own.deadweight) * (1 - own.displacement):  # else nothing is left to take apart
+            account = str(self.account.value)
+            found["bridge"] = q.bridge(run).sel(account=account, drop=True).mean(SAMPLE_DIMS)
         if self.asked == self.state.scenario.hash + self.state.place:
             found["knowing"] = knowing.value_of_knowing(run, account=str(self.account.value))
         return found
@@ -94,14 +107,25 @@ class Drivers:
             f"{name}: {w.money(a)} to {w.money(b)}" for name, (a, b) in list(zip(names, ends, strict=True))[:4]
         )
         self.card.show(run, {}, f"Expected value {w.money(expected)}. Widest swings: {widest}.")
+        if "bridge" in prepared:
+            self._step(run, prepared["bridge"])
         self.switching.object = _switching(prepared["switching"])
         self.effects.object = look.table(shown(tables.effects(run), level=q.level(run))) + _priors(self.state)
         self.knowing.object = _knowing(prepared["knowing"]) if "knowing" in prepared else ""
 
+    def _step(self, run: Run, found: xr.Dataset) -> None:
+        acting = found.isel(step=np.flatnonzero(np.abs(found["contribution"].values) > 0))
+        names = [w.label(name) for name in acting["step"].values]
+        after, change = (acting[name].values.tolist() for name in ("result", "contribution"))
+        start = [0.0, *after[:-2], 0.0]
+        charts.set_waterfall(self.bridge.chart, names[::-1], start[::-1], after[::-1])
+        steps = "; ".join(f"{name} {w.money(value)}" for name, value in zip(names, change, strict=True))
+        self.bridge.show(run, {}, f"Expected value step by step: {steps}.")
+
     def view(self) -> Any:
         """Return the page."""
         return pmui.Column(
-            look.html("<h1>What drives the answer?</h1>"), self.account, self.card.view(),
+            look.html("<h1>What drives the answer?</h1>"), self.account, self.card.view(), self.bridge.view(),
             look.html("<h2>What would flip the decision</h2>"), self.switching,
             look.html("<h2>What finding out is worth</h2>"), self.ask, self.knowing,
             look.html("<h2>The effect: what was believed before, and what the studies say</h2>"), self.effects,

@@ -4,6 +4,7 @@ import csv
 import io
 import math
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from toolkit.schema import PRICE_BASE, InputError
@@ -64,6 +65,39 @@ def override(given: dict[str, str], unit: str) -> dict[str, Any]:
     if len(row["reason"]) < 5:
         raise InputError("reason: too short. Mend: say in a few words where the figure comes from.")
     return row
+
+
+def pairs(text: str, names: dict[str, str]) -> tuple[dict[str, float], list[str]]:
+    """Read two pasted columns, names and numbers, and return the numbers by key and a line for each unusable row.
+
+    Parameters
+    ----------
+    text
+        As copied from a spreadsheet; a line of headings above them is passed by.
+    names
+        Key of each name that a row may have, in small letters.
+    """
+    if len(text) > MOST_CHARACTERS:
+        return {}, [f"More than {MOST_CHARACTERS:,} characters. Mend: paste fewer rows."]
+    rows = [line for line in text.lstrip("\ufeff").splitlines() if line.strip()][:MOST_ROWS]
+    found: dict[str, float] = {}
+    problems: list[str] = [] if rows else ["Nothing was pasted. Mend: paste names and numbers, a row each."]
+    for place, line in enumerate(rows, start=1):
+        cells = [cell.strip() for cell in (line.split("\t") if "\t" in line else line.rsplit(None, 1))]
+        key = names.get(cells[0].casefold(), "")
+        try:
+            if not key and place == 1 and len(rows) > 1 and not any(sign.isdigit() for sign in "".join(cells[1:])):
+                continue
+            if not key:
+                close = get_close_matches(cells[0].casefold(), list(names), n=1, cutoff=0.4)
+                hint = f" Mend: did you mean {close[0]}?" if close else ""
+                raise InputError(f"'{cells[0][:40]}': nothing of that name can be given.{hint}")
+            if key in found or len(cells) != 2:
+                raise InputError(f"{cells[0][:40]}: {'given twice' if key in found else 'needs one number beside it'}.")
+            found[key] = number(cells[1], cells[0][:40])
+        except InputError as problem:
+            problems.append(f"Row {place}: {problem}")
+    return found, problems
 
 
 def read(text: str, units: dict[str, str]) -> Pasted:

@@ -1,13 +1,18 @@
 """The page *Evidence*: every figure this run uses, where it comes from, and a way to put one's own in its place."""
 
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
 import pandas as pd
 import panel_material_ui as pmui
 
+from toolkit import evidence
 from toolkit.apps import entry, look
+from toolkit.apps.fields import attempt, beside, button, choice, field
+from toolkit.apps.own_page import OwnFigures
 from toolkit.apps.state import State
+from toolkit.apps.studies_page import Studies
 from toolkit.report import provenance
 from toolkit.report import words as w
 from toolkit.report.quantities import Run
@@ -21,75 +26,59 @@ class Evidence:
 
     def __init__(self, state: State) -> None:
         self.state = state
+        self.own, self.studies = OwnFigures(state), Studies(state)
         self.used, self.register, self.told = look.html(), look.html(), look.html(visible=False)
-        self.role = pmui.Select(label="Figure to replace", options={}, size="small", sizing_mode="stretch_width")
-        self.value = pmui.TextInput(label="Your value", value="", max_length=20, size="small", width=190)
-        self.low = pmui.TextInput(label="Low end (optional)", value="", max_length=20, size="small", width=190)
-        self.high = pmui.TextInput(label="High end (optional)", value="", max_length=20, size="small", width=190)
-        self.year = pmui.TextInput(label="Price year, if money", value=PRICE_BASE, size="small", width=190)
-        self.reason = pmui.TextInput(label="Reason, printed beside it", value="", max_length=300, size="small")
-        self.apply = pmui.Button(label="Use this figure", variant="contained", size="small")
-        self.remove = pmui.Button(label="Go back to the cited figure", variant="outlined", size="small")
-        self.search = pmui.TextInput(
-            label="Search the whole register", value="", max_length=80, size="small", width=320
+        self.role = choice("Figure to replace", {}, width=520)
+        self.value, self.year = field("Your value"), field("Price year, if money", value=PRICE_BASE)
+        self.low, self.high = field("Low end (optional)"), field("High end (optional)")
+        self.reason = field("Reason, printed beside it", most=300, width=520)
+        self.apply = button("Use this figure", lambda: self._put(self._typed), main=True)
+        self.remove = button("Go back to the cited figure", lambda: self._put(lambda: {self.role.value: None}))
+        self.search = field("Search the whole register", most=80, width=320)
+        self.take = button(
+            "Use the pasted figures", lambda: self._put(lambda: self._pasted(str(self.paste.value or "")))
         )
         self.paste = pmui.TextAreaInput(
             label="Paste several: figure, value, low, high, price_year, reason", value="", rows=4,
             max_length=entry.MOST_CHARACTERS, sizing_mode="stretch_width",
         )  # fmt: skip
-        self.take = pmui.Button(label="Use the pasted figures", variant="outlined", size="small")
         self.upload = pmui.FileInput(
             label="Or load them from a CSV file", accept=".csv", max_file_size=entry.MOST_CHARACTERS, size="small",
             variant="outlined",
         )  # fmt: skip
-        self.take.on_click(lambda _: self._paste(str(self.paste.value or "")))
         self.upload.param.watch(lambda event: self._upload(event.new), "value")
-        self.apply.on_click(lambda _: self._apply())
-        self.remove.on_click(lambda _: self._put(self.role.value, None))
         self.search.param.watch(lambda _: self._find(), "value")
         self._find()
 
-    def _apply(self) -> None:
+    def _put(self, given: Callable[[], dict[str, Any]]) -> None:
+        attempt(self.told, "This figure was not used", lambda: self.state.override_all(given()))
+
+    def _typed(self) -> dict[str, Any]:
         named = {"value": self.value, "low": self.low, "high": self.high, "price_year": self.year}
         given = {name: str(widget.value or "") for name, widget in (named | {"reason": self.reason}).items()}
-        try:
-            self._put(self.role.value, entry.override(given, self._units().get(str(self.role.value), "")))
-        except InputError as problem:
-            self._say([str(problem)])
+        role = str(self.role.value)
+        return {role: entry.override(given, self._units().get(role, ""))}
 
     def _units(self) -> dict[str, str]:
         roles = self.state.live.register.tables["roles"]
         return dict(zip(roles["role"].astype(str), roles["unit"].astype(str), strict=True))
 
-    def _paste(self, text: str) -> None:
-        found = entry.read(text, self._units())
-        problems = list(found.problems)
-        if found.rows and not problems:
-            try:
-                self.state.override_all(found.rows)
-                self.paste.value = ""
-            except InputError as problem:
-                problems = str(problem).splitlines()
-        self._say(problems)
+    def _pasted(self, text: str | None = None) -> dict[str, Any]:
+        found = entry.read(str(self.paste.value or "") if text is None else text, self._units())
+        if found.problems:
+            raise InputError("\n".join(found.problems))
+        self.paste.value = ""
+        return found.rows
 
     def _upload(self, content: bytes | None) -> None:
-        if not content:
-            return
-        try:
-            self._paste(content.decode("utf-8-sig"))
-        except UnicodeDecodeError:
-            self._say(["The file is no text in UTF-8. Mend: save it as CSV UTF-8, or paste the rows."])
+        def read() -> dict[str, Any]:
+            try:
+                return self._pasted((content or b"").decode("utf-8-sig"))
+            except UnicodeDecodeError:
+                raise InputError("The file is no text in UTF-8. Mend: save it as CSV UTF-8, or paste it.") from None
 
-    def _put(self, role: str | None, row: dict[str, Any] | None) -> None:
-        try:
-            if role:
-                self.state.override(role, row)
-            self._say([])
-        except InputError as problem:
-            self._say(str(problem).splitlines())
-
-    def _say(self, lines: list[str]) -> None:
-        self.told.param.update(object=look.box("This figure was not used", lines, "bad", "alert"), visible=bool(lines))
+        if content:
+            self._put(read)
 
     def _find(self) -> None:
         words = str(self.search.value or "").casefold().split()
@@ -100,32 +89,35 @@ class Evidence:
         note = f"{min(len(kept), MOST_ROWS)} of {len(kept):,} figures that match, of {len(figures):,} in the register."
         self.register.object = _table("Register of cited figures", rows, note)
 
-    def prepare(self, run: Run) -> str:
-        """Return the figures of the run as a table."""
+    def prepare(self, run: Run) -> tuple[str, str, pd.DataFrame]:
+        """Return the figures of the run as a table, the area's own, and the studies that are pooled."""
         rows = []
         for role, row in run.assumptions.iterrows():
             tag = ' <span class="tag">your own figure</span>' if row["overridden"] else ""
             rows.append((f"{w.label(role)}{tag and ' (yours)'}", [*_cells(row, tag)]))
-        return _table("Every figure this run uses", rows, provenance.FIGURES_NOTE)
+        used = _table("Every figure this run uses", rows, provenance.FIGURES_NOTE)
+        return used, self.own.prepare(), self.studies.prepare()
 
-    def show(self, run: Run, prepared: str) -> None:
+    def show(self, run: Run, prepared: tuple[str, str, pd.DataFrame]) -> None:
         """Put a run on the page."""
-        self.used.object = prepared
-        roles = {w.label(role): str(role) for role in run.assumptions.index}
+        self.used.object, own, pooled = prepared
+        self.own.show(own)
+        self.studies.show(pooled)
+        roles = {w.label(role): str(role) for role in run.assumptions.index if role not in evidence.OWN}
         if self.role.options != roles:
             self.role.param.update(options=roles, value=next(iter(roles.values())))
 
     def view(self) -> Any:
         """Return the page."""
-        fields = pmui.FlexBox(self.value, self.low, self.high, self.year, gap="4px")
+        fields = beside(self.value, self.low, self.high, self.year)
         return pmui.Column(
-            look.html("<h1>What does it all rest on?</h1>"),
-            look.html("<h2>Use a figure of your own</h2><p class=hint>It is flagged wherever it is used.</p>"),
-            self.role, fields, self.reason, pmui.FlexBox(self.apply, self.remove, gap="4px"), self.paste,
-            pmui.FlexBox(self.take, self.upload, gap="4px", align_items="center"),
+            look.html("<h1>What does it all rest on?</h1>"), self.own.view(),
+            look.html("<h2>Replace a cited figure</h2><p class=hint>It is flagged wherever it is used.</p>"),
+            self.role, fields, self.reason, beside(self.apply, self.remove), self.paste,
+            beside(self.take, self.upload),
             self.told,
             look.html("<h2>The figures of this run</h2>"), self.used,
-            look.html("<h2>The whole register</h2>"), self.search, self.register,
+            self.studies.view(), look.html("<h2>The whole register</h2>"), self.search, self.register,
             sizing_mode="stretch_width",
         )  # fmt: skip
 

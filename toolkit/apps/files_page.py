@@ -6,14 +6,23 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import panel_material_ui as pmui
+import xarray as xr
 
 from toolkit import report
-from toolkit.apps import look
+from toolkit.apps import charts, look
+from toolkit.apps.card import Card
+from toolkit.apps.reading import BUDGET_YEARS, ends_of
 from toolkit.apps.state import State
+from toolkit.prices import rebase
 from toolkit.report import drawing
+from toolkit.report import quantities as q
+from toolkit.report import words as w
 from toolkit.report.html import drawn
 from toolkit.report.quantities import Run
+from toolkit.schema import SAMPLE_DIMS
 
 NAMES = {
     "report.html": "Report, one page that needs no network (HTML)",
@@ -32,6 +41,12 @@ class Files:
         self.ask.on_click(lambda _: self._ask())
         self.asked, self._made_for, self._made = "", "", dict[str, bytes]()
         self.status = look.html()
+        self.cash = Card(
+            "medium_term",
+            charts.bars("The council’s medium-term view", "Budget effect, cash of each year"),
+            ("The council’s medium-term view", "Net effect on its budget in the cash of each year; 90% intervals."),
+            lambda run: _lines(run, medium_term(run, state.live.register.deflators)),
+        )
         self.downloads = {
             name: pmui.FileDownload(
                 callback=self._content(name), filename=name, label=title, variant="outlined", size="small",
@@ -61,6 +76,12 @@ class Files:
     def show(self, run: Run, prepared: tuple[str, dict[str, bytes]]) -> None:
         """Show what can be downloaded."""
         self._made_for, self._made = prepared
+        view = medium_term(run, self.state.live.register.deflators)
+        names = [*view["financial_year"].values.tolist(), f"All {view.sizes['year']} years"]
+        mean, low, high = (np.append(part[2], part[3, -1]) for part in ends_of(run, view))
+        charts.set_bars(self.cash.chart, charts.bar_data(names[::-1], mean[::-1], low[::-1], high[::-1]))
+        said = "; ".join(f"{name} {w.money(float(value))}" for name, value in zip(names, mean, strict=True))
+        self.cash.show(run, {}, f"Expected net effect on the council’s budget: {said}.")
         fresh = bool(self._made) and self._made_for == self._key()
         for name, button in self.downloads.items():
             button.visible = fresh
@@ -75,8 +96,40 @@ class Files:
                 "<h1>Take it to committee</h1><p>The files are made by the command’s own code, from the same draws "
                 "as the numbers on these pages. The address of this page is a link to the scenario.</p>"
             ),
-            self.ask, self.status, *self.downloads.values(), sizing_mode="stretch_width",
+            self.ask, self.status, *self.downloads.values(), self.cash.view(), sizing_mode="stretch_width",
         )  # fmt: skip
+
+
+LINES = ("Programme spending", "Cash released", "Net", "Running total")
+
+
+def medium_term(run: Run, deflators: pd.Series) -> xr.DataArray:
+    """Return what the option does to the council's budget in the cash of each of the first years.
+
+    Returns
+    -------
+    DataArray, dims (line, year, chain, draw), GBP, of ``LINES``, with coordinate financial_year. As
+    ``appraisal.medium_term_view``, which names the components, with the savings of all of them together.
+    """
+    real = q.council_cash(run).isel(year=slice(0, BUDGET_YEARS)).transpose("year", *SAMPLE_DIMS)
+    years = [w.financial_year(run.scenario.first_year, int(year)) for year in real["year"].values]
+    index = [rebase(1.0, run.scenario.price_base, to=year, deflators=deflators) for year in years]
+    cash = xr.DataArray(index, coords={"year": real["year"]})
+    net, spent = real * cash, q.result(run)["programme_by_year"].sel(year=real["year"]) * cash
+    lines = [xr.zeros_like(net) - spent, net + spent, net, net.cumsum("year").assign_coords(year=net["year"])]
+    joined = xr.concat(lines, xr.Variable("line", list(LINES)), coords="minimal", compat="override")
+    return joined.assign_coords(financial_year=("year", years))
+
+
+def _lines(run: Run, view: xr.DataArray) -> str:
+    mean, low, high = ends_of(run, view)
+    rows = [*zip(LINES, mean, strict=True), ("Net, low end of 90% interval", low[2]), ("Net, high end", high[2])]
+    said = [(name, [w.money(float(value)) for value in values]) for name, values in rows]
+    note = (
+        f"{run.scenario.price_base} prices raised by the Treasury’s GDP deflator forecast, not discounted. A saving "
+        "counts only as far as it can leave a budget, in the year in which it can."
+    )
+    return look.plain_table("In the cash of each year", ["Line", *view["financial_year"].values.tolist()], said, note)
 
 
 def made(run: Any) -> dict[str, bytes]:

@@ -9,7 +9,8 @@ import panel_material_ui as pmui
 
 from toolkit import evidence
 from toolkit.apps import look
-from toolkit.apps.state import State
+from toolkit.apps.priors_page import Priors
+from toolkit.apps.state import State, own
 from toolkit.report import provenance
 from toolkit.report import quantities as q
 from toolkit.report import words as w
@@ -43,6 +44,7 @@ class Health:
 
     def __init__(self, state: State) -> None:
         self.state = state
+        self.priors = Priors(state)
         self.status, self.card, self.record = look.html(), look.html(), look.html()
         self.reference = look.html("".join(_reference(name, *how) for name, how in REFERENCE.items()))
 
@@ -59,6 +61,7 @@ class Health:
         level = q.level(run)
         self.card.object = look.table(shown(provenance.checks(run), level=level))
         self.record.object = self._record(run)
+        self.priors.show(run)
 
     def _record(self, run: Run) -> str:
         attrs, scenario = run.tree.attrs, self.state.scenario
@@ -68,7 +71,7 @@ class Health:
             "Seed": str(scenario.seed),
             "Draws": f"{scenario.draws * scenario.chains:,}",
             "Areas": w.listed(q.area_names(run)[:3]) + (" and more" if len(q.area_names(run)) > 3 else ""),
-            "Figures of your own": str(len(scenario.overrides)),
+            "Evidence of your own": str(len(own(scenario))),
         }
         rows |= {f"Version of {name}": str(version) for name, version in json.loads(attrs["versions"]).items()}
         sums = json.loads(attrs["data_checksums"])
@@ -81,7 +84,7 @@ class Health:
         """Return the page."""
         return pmui.Column(
             look.html("<h1>Can the model be trusted?</h1>"), self.status,
-            look.html("<h2>Checks of the fit</h2>"), self.card, self.reference,
+            look.html("<h2>Checks of the fit</h2>"), self.card, self.priors.view(), self.reference,
             look.html("<h2>What run this is</h2>"), self.record, sizing_mode="stretch_width",
         )  # fmt: skip
 

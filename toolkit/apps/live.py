@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit import appraisal, evidence, pathways, scenarios, workflow
+from toolkit import appraisal, changes, evidence, pathways, scenarios, workflow
 from toolkit.places import yearly_sum
 from toolkit.pricing import Progress, price, programme, silent
-from toolkit.records import assemble
+from toolkit.records import assemble, open_netcdf
 from toolkit.report import quantities as q
 from toolkit.scenarios import Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
@@ -35,7 +35,11 @@ REFERENCE = {
     "option": {"spend_per_child": 20.0, "cut": False},
     "adjustments": {"optimism_bias": 0.0, "deadweight": 0.0, "displacement": 0.0, "attribution": 1.0},
 }
-KEPT = {"drawn": 4, "unit": 12, "run": 24, "curve": 24, "preset": 20}  # at most, of each stage
+KEPT = {"drawn": 4, "unit": 12, "run": 24, "curve": 24, "preset": 20, "fit": 2}  # at most, of each stage
+
+
+class NeedsFit(InputError):
+    """Changed priors move the posterior too far for its draws to be weighed: only a new fit can tell."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class Live:
         self.statistics = evidence.load_statistics() if statistics is None else statistics
         self.reference = evidence.reference_areas()
         self.base = scenarios.load("family_help") if base is None else base
-        self.cache, self._memory = cache, Memory()
+        self.cache, self.refits, self._memory = cache, cache / "refits", Memory()
         self.fitted = workflow.fit(self.statistics, self.base, self.register, cache=cache, progress=progress)
         self.card = pd.DataFrame(json.loads(str(self.fitted.attrs["report_card"])))
         self.base_year = evidence.base_year(self.statistics).reset_coords(drop=True)
@@ -118,9 +122,35 @@ class Live:
 
         return self._memory.get("preset", name, load)
 
+    def fitted_for(self, scenario: Scenario) -> xr.DataTree:
+        """Return the fit under the scenario's priors: weighed draws where they will do, else a fit made before.
+
+        Raises
+        ------
+        NeedsFit
+            Where there is neither.
+        """
+        if not changes.moved(scenario, self.register):
+            return self.fitted
+        key = workflow.fit_path(self.statistics, scenario, self.register, cache=self.refits)
+        return self._memory.get("fit", key, lambda: self._changed_fit(scenario, key))
+
+    def _changed_fit(self, scenario: Scenario, path: Path) -> xr.DataTree:
+        found = changes.weighed(self.fitted, scenario, self.register)
+        if isinstance(found, xr.DataTree):
+            return found
+        if path.is_file():
+            return open_netcdf(path)
+        raise NeedsFit(
+            f"priors: the change moves the fit too far for its draws to be weighed (Pareto k-hat {found.shape:.2f}, "
+            f"{found.effective:,.0f} effective draws; below 0.7 and {found.least:,.0f} or more are needed). "
+            "Mend: fit the model anew, or change the priors less."
+        )
+
     def drawn(self, scenario: Scenario) -> Drawn:
         """Return the scenario's figures and effects as draws."""
-        parts = scenario.model_dump(mode="json", include={"overrides", "outcomes", "seed", "draws", "chains"})
+        evidence_of = {"overrides", "outcomes", "seed", "draws", "chains", "priors", "studies", "left_out"}
+        parts = scenario.model_dump(mode="json", include=evidence_of)
         key = json.dumps(
             [parts, scenario.option.cost_per_family, scenario.effect.family_group_conferencing], sort_keys=True
         )
@@ -138,15 +168,18 @@ class Live:
             raise InputError("seed, draws and chains are those of the fit. Mend: run the command for others.")
         if scenario.cash_step:  # its cash is not in proportion to the children reached, which every page relies on
             raise InputError("cash_step: the dashboard takes the cited share. Mend: run the command for whole steps.")
+        changes.check_studies(scenario, self.register)
+        evidence.own_figures(self.base_year, scenario.own_figures, self.register.deflators)
         few = xr.Dataset(coords={"chain": [0], "draw": [0, 1]})
         assumptions = scenarios.resolve(scenario, self.register)
         evidence.sample(assumptions, like=few, seed=scenario.seed, price_base=scenario.price_base)
 
     def _draw(self, scenario: Scenario) -> Drawn:
         assumptions = scenarios.resolve(scenario, self.register)
-        like = self.fitted["posterior"].to_dataset()
+        fitted = self.fitted_for(scenario)
+        like = fitted["posterior"].to_dataset()
         draws = workflow.draw_figures(scenario, assumptions, self.register, like=like)
-        effects = workflow.draw_effects(self.fitted, self.statistics, scenario, draws, self.register)
+        effects = workflow.draw_effects(fitted, self.statistics, scenario, draws, self.register)
         return Drawn(assumptions, draws, effects)
 
     def run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> workflow.Run:
@@ -160,18 +193,21 @@ class Live:
     def full_run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> workflow.Run:
         """Return the command's own run, with everything that its files hold."""
         return workflow.run(
-            scenario, areas=areas, cache=self.cache, statistics=self.statistics, progress=progress
+            scenario, areas=areas, cache=self.cache, statistics=self.statistics, progress=progress,
+            fitted=self.fitted_for(scenario),
         )  # fmt: skip
 
     def _run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress) -> workflow.Run:
         drawn, unit = self.drawn(scenario), self.unit(scenario, areas, progress)
         kept = _kept(scenario)
         key = (self._reference(scenario, areas).hash, areas, kept)
-        parts = _at_this_sum(unit, drawn, scenario, self.base_year.sel(area=list(areas)))
+        own = evidence.own_figures(self.base_year, scenario.own_figures, self.register.deflators)
+        parts = _at_this_sum(unit, drawn, scenario, evidence.with_own(self.base_year, own).sel(area=list(areas)))
         parts["/curve"] = self._memory.get("curve", key, lambda: _curve(parts, unit, scenario))
         tree = xr.DataTree.from_dict(parts)
         tree.attrs = unit.tree.attrs
-        return workflow.Run(tree, scenario, drawn.assumptions, self.card, self.register.excluded, {})
+        assumptions, card = evidence.own_rows(drawn.assumptions, own), workflow.card_of(self.fitted_for(scenario))
+        return workflow.Run(tree, scenario, assumptions, card, self.register.excluded, {})
 
     def _reference(self, scenario: Scenario, areas: tuple[str, ...]) -> Scenario:
         # Reach bends at a different sum in every area, so that a total over areas is not in proportion to it.
@@ -184,9 +220,9 @@ class Live:
         return self._memory.get("unit", (at.hash, areas), lambda: self._unit(at, areas, progress))
 
     def _unit(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress) -> Unit:
-        drawn = self.drawn(scenario)
+        drawn, fitted = self.drawn(scenario), self.fitted_for(scenario)
         priced = price(
-            self.fitted, self.statistics, scenario, drawn.draws, drawn.effects, self.register,
+            fitted, self.statistics, scenario, drawn.draws, drawn.effects, self.register,
             areas=list(areas), progress=progress,
         )  # fmt: skip
         cost = priced["cost"]
@@ -197,7 +233,7 @@ class Live:
         kept = priced.drop_vars(["cost", "lives"])
         kept["lives"] = priced["children_reached"] * 0.0
         tree = assemble(
-            scenario, drawn.assumptions, self.fitted, drawn.draws, drawn.effects, kept, result, self.card,
+            scenario, drawn.assumptions, fitted, drawn.draws, drawn.effects, kept, result, workflow.card_of(fitted),
             list(areas), self.statistics,
         )  # fmt: skip
         linear = result[["benefit", "net_position", "net_position_discounted", "cashable_net_position"]]
@@ -234,8 +270,10 @@ def _at_this_sum(unit: Unit, drawn: Drawn, scenario: Scenario, areas: xr.Dataset
         children = pathways.children_reached(spend, drawn.draws, here, scenario.option).transpose(*SAMPLE_DIMS)
         factor = (children / unit.reached.isel(area=0, drop=True)).astype(np.float32)
         reached = children.expand_dims(area=areas["area"].values).astype(np.float32)
-    factor = factor * np.float32(kept)
     costs = unit.tree["costs"].to_dataset()
+    if "benefit_before" in costs:  # before those adjustments by which a change is kept
+        costs["benefit_before"] = costs["benefit_before"] * factor
+    factor = factor * np.float32(kept)
     costs = costs.assign(
         benefit_by_area=costs["benefit_by_area"] * factor,
         curve_avoided=costs["curve_avoided"] * np.float32(kept),

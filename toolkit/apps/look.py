@@ -103,11 +103,17 @@ def table(shown: Shown, *, caption: str | None = None) -> str:
 
 
 def plain_table(
-    caption: str, headings: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], note: str = ""
-) -> str:
-    """Return a table of ready text, all but its first column set to the right."""
-    head = "".join(_cell("th", text, place > 0, ' scope="col"') for place, text in enumerate(headings))
-    return _table(caption, head, ((name, [(text, True) for text in cells]) for name, cells in rows), note)
+    caption: str, headings: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], note: str = "",
+    *, numbers: Sequence[int] | None = None,
+) -> str:  # fmt: skip
+    """Return a table of ready text, set to the right after the first column, or only where ``numbers`` says."""
+
+    def right(place: int) -> bool:
+        return place >= 0 if numbers is None else place in numbers
+
+    head = "".join(_cell("th", text, right(place), ' scope="col"') for place, text in enumerate(headings, start=-1))
+    body = ((name, [(text, right(place)) for place, text in enumerate(cells)]) for name, cells in rows)
+    return _table(caption, head, body, note)
 
 
 def _table(caption: str, head: str, rows: Iterable[tuple[str, Sequence[tuple[str, bool]]]], note: str) -> str:

@@ -17,11 +17,11 @@ from toolkit.apps.figures_page import Evidence
 from toolkit.apps.files_page import Files
 from toolkit.apps.health import Health
 from toolkit.apps.invest import Invest
-from toolkit.apps.live import Live
+from toolkit.apps.live import Live, NeedsFit
+from toolkit.apps.refit import Refit
 from toolkit.apps.refresh import Overtaken, Refresher, incident
-from toolkit.apps.state import State
+from toolkit.apps.state import State, own
 from toolkit.apps.toolbar import Toolbar
-from toolkit.report import words as w
 from toolkit.report.quantities import Run
 from toolkit.schema import InputError
 
@@ -70,6 +70,7 @@ class Site:
         self.toolbar = Toolbar(self.state)
         self._address_waiting = False
         self.tabs = pmui.Tabs(*self.holders.items(), sizing_mode="stretch_width")
+        self.refit = Refit(self.state, self.state.tell)
         self.refresher = Refresher(self._price, self._show, self._show_busy, self._failed)
         self.state.watch(self._changed)
         self.tabs.active = list(PAGES).index(self.state.page) if self.state.page in PAGES else 0
@@ -95,6 +96,7 @@ class Site:
         """Put a run on the open page; a page that fails says so and leaves the others alone."""
         name, run, prepared, problem = found
         self.latest = run
+        self.refit.offer(False)
         try:
             if problem is not None:
                 raise problem
@@ -127,13 +129,9 @@ class Site:
     def _tell(self) -> None:
         state = self.state
         _say(self.messages, look.box("Some of this could not be used", state.messages, "bad", "alert"))
-        _say(self.notes, look.box("Figures of your own are in use", self._own(), "warn"))
+        _say(self.notes, look.box("Evidence of your own is in use", own(self.state.scenario), "warn"))
         self.toolbar.show()
         self._write_address()
-
-    def _own(self) -> list[str]:
-        rows = self.state.scenario.overrides.items()
-        return [f"{w.label(key)}: {w.figure(row.value)}. Reason: {row.reason}" for key, row in rows]
 
     def _write_address(self) -> None:
         """Write the scenario into the address, once the moves have come to rest."""
@@ -159,6 +157,7 @@ class Site:
             number = incident(problem, "pricing")
             text = f"The numbers could not be worked out. Give this number when you report it: {number}."
             box = look.box("Something went wrong", [text], "bad", "alert")
+        self.refit.offer(isinstance(problem, NeedsFit))
         _say(self.messages, box)
 
     def _show_busy(self, stage: str | None) -> None:
@@ -181,7 +180,8 @@ class Site:
     def main(self) -> Any:
         """Return the part beside the controls."""
         return pmui.Column(
-            self.messages, self.notes, self.toolbar.view(), self.tabs, sizing_mode="stretch_width", margin=(0, 16),
+            self.messages, self.refit.view, self.notes, self.toolbar.view(), self.tabs, sizing_mode="stretch_width",
+            margin=(0, 16),
         )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ it out. It is always valid; what is not is named, and the evidence's value stand
 
 import difflib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -14,6 +14,8 @@ import yaml
 
 from toolkit import scenarios
 from toolkit.apps.live import Live
+from toolkit.evidence import OWN
+from toolkit.report import words as w
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
 
@@ -25,9 +27,11 @@ PRESETS = {
     "care_edge": "Family group conferencing at the edge of care",
 }
 DEFAULT_PRESET, DEFAULT_PLACE = "family_help", "Leeds"
-SECTIONS = ("option", "effect", "adjustments", "overrides")
-SINGLE = ("discount_schedule", "horizon", "outcomes")
-LONGEST_ADDRESS, LARGEST_FILE, STEPS_KEPT = 4_000, 100_000, 100
+OPEN = ("overrides", "own_figures", "priors", "studies")  # whose keys are names of figures, not of settings
+SECTIONS = ("option", "effect", "adjustments", *OPEN)
+SINGLE = ("discount_schedule", "horizon", "outcomes", "left_out")
+CHECKED = ("discount_schedule", "option.cost_per_family", "left_out")  # against the evidence
+LONGEST_ADDRESS, LARGEST_FILE, STEPS_KEPT = 7_500, 100_000, 100
 
 
 class State:
@@ -71,21 +75,43 @@ class State:
 
     def override_all(self, rows: Mapping[str, Mapping[str, Any] | None]) -> None:
         """As :meth:`override`, of several figures in one step."""
+        self.put(overrides=rows)
+
+    def put(self, *, left_out: Sequence[str] | None = None, **rows: Mapping[str, Mapping[str, Any] | None]) -> None:
+        """Put rows into sections of the scenario whose keys are names (``OPEN``), or (None) take them out, in one step.
+
+        Raises
+        ------
+        InputError
+            If the evidence cannot be changed so; nothing is changed then.
+        """
         content = self.scenario.model_dump(mode="json", exclude_none=True)
-        held = {key: row for key, row in content["overrides"].items() if key not in rows}
-        content["overrides"] = held | {key: dict(row) for key, row in rows.items() if row is not None}
+        for section, given in rows.items():
+            held = {key: row for key, row in content[section].items() if key not in given}
+            content[section] = held | {key: dict(row) for key, row in given.items() if row is not None}
+        if left_out is not None:
+            content["left_out"] = list(left_out)
         changed = scenarios.validate(content, "this page")
-        self.live.check(changed)
+        self._check(changed, self.areas)
         self._move(self.preset, self.place, changed)
+
+    def _check(self, scenario: Scenario, areas: tuple[str, ...]) -> None:
+        if scenario.own_figures and areas != (scenario.own_area,):
+            raise InputError(f"own_figures: they are those of {scenario.own_area}. Mend: choose that authority.")
+        self.live.check(scenario)
 
     def start_from(self, name: str) -> None:
         """Begin again from a preset."""
         self._move(name, self.place, preset(name, self.live))
 
     def go_to(self, place: str) -> None:
-        """Choose another place."""
+        """Choose another place; a council's own figures stay behind, for they are no other's."""
         if place in self.live.places:
-            self._move(self.preset, place, self.scenario)
+            scenario = self.scenario
+            moved = bool(scenario.own_area) and tuple(self.live.places[place]) != (scenario.own_area,)
+            plain = scenario.model_copy(update={"own_figures": {}}) if moved else scenario
+            said = f"The own figures of {self.place} do not hold for {place} and were left out. Undo brings them back."
+            self._move(self.preset, place, plain, [said] if moved else [])
 
     def replace(self, scenario: Scenario, place: str | None = None) -> None:
         """Take a whole scenario, as from a file or the list of saved ones."""
@@ -119,13 +145,15 @@ class State:
             self.preset, self.place, self.scenario = source.pop()
             self._say([])
 
-    def _move(self, name: str, place: str, scenario: Scenario) -> None:
+    def _move(self, name: str, place: str, scenario: Scenario, messages: Sequence[str] = ()) -> None:
         if (name, place, scenario) == (self.preset, self.place, self.scenario):
             return
         self._past = [*self._past[-STEPS_KEPT:], (self.preset, self.place, self.scenario)]
         self._future = []
         self.preset, self.place, self.scenario = name, place, scenario
-        self._say([])
+        if len(self.address) > LONGEST_ADDRESS:
+            messages = [*messages, "This is too much for a link: save the scenario as a file to keep it or share it."]
+        self._say(list(messages))
 
     def tell(self) -> None:
         """Have everything shown again, as when a page asks for more of the same scenario."""
@@ -170,8 +198,9 @@ class State:
         if place is None:
             messages.append(f"place: not an area, a region or England, so {DEFAULT_PLACE} was used.")
         scenario = preset(start, self.live)
+        areas = tuple(self.live.places[place or DEFAULT_PLACE])
         for key, text in given.items():
-            scenario, problem = _with_key(scenario, key, text, self.live)
+            scenario, problem = _with_key(scenario, key, text, lambda changed: self._check(changed, areas))
             messages += [problem] if problem else []
         self.preset, self.place, self.scenario = start, place or DEFAULT_PLACE, scenario
         self._say(messages)
@@ -193,12 +222,26 @@ class State:
             raise InputError(f"the file is larger than {LARGEST_FILE // 1000} kB. Mend: choose a scenario file.")
         scenario = scenarios.read(content)
         self.live.check(scenario)
-        self.replace(scenario)
+        self.replace(scenario, _named(scenario.own_area, self.live))
 
 
 def preset(name: str, live: Live) -> Scenario:
     """Return a shipped scenario at the seed and the number of draws of the fit."""
     return live.preset(name)
+
+
+def own(scenario: Scenario) -> list[str]:
+    """Return a line for everything of the evidence that a scenario has changed, to be shown wherever it is used."""
+    lines = [f"{w.label(key)}: {w.figure(row.value)}. Reason: {row.reason}" for key, row in scenario.overrides.items()]
+    for key, figure in scenario.own_figures.items():
+        unit = OWN[key][1] + (f", {figure.price_year} prices" if figure.price_year else "")
+        lines.append(f"{OWN[key][0]}: {w.figure(figure.value)} {unit}, the council’s own. Reason: {figure.reason}")
+    for key, prior in scenario.priors.items():
+        numbers = " and ".join(f"{number:g}" for number in (prior.first, prior.second) if number is not None)
+        lines.append(f"Prior {key}: {numbers}. Reason: {prior.reason}")
+    for key, study in scenario.studies.items():
+        lines.append(f"Study {key} added, of {w.inside(study.outcome)}. Reason: {study.reason}")
+    return lines + [f"Study {key} left out" for key in scenario.left_out]
 
 
 def _named(place: str, live: Live) -> str | None:
@@ -218,11 +261,11 @@ def _spelled(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
-def _with_key(scenario: Scenario, key: str, text: str, live: Live) -> tuple[Scenario, str]:
+def _with_key(scenario: Scenario, key: str, text: str, check: Callable[[Scenario], None]) -> tuple[Scenario, str]:
     """Return the scenario with one key of the address, or as it was with what is wrong."""
     section, _, name = key.partition(".")
     known = [*flat(scenario), *SINGLE]
-    if not (key in SINGLE or (section in SECTIONS and name and (section == "overrides" or key in known))):
+    if not (key in SINGLE or (section in SECTIONS and name and (section in OPEN or key in known))):
         close = difflib.get_close_matches(key, known, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         return scenario, f"{key[:60]}: no such setting, so it was left out.{hint}"
@@ -233,8 +276,8 @@ def _with_key(scenario: Scenario, key: str, text: str, live: Live) -> tuple[Scen
     changes = {key: value} if key in SINGLE else {section: {name: value}}
     try:
         changed = scenarios.change(scenario, **_whole(scenario, changes))
-        if section == "overrides" or key in ("discount_schedule", "option.cost_per_family"):
-            live.check(changed)
+        if section in OPEN or key in CHECKED:
+            check(changed)
     except InputError as problem:
         return (
             scenario,

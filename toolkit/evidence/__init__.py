@@ -2,7 +2,9 @@
 
 from toolkit.evidence.added import with_indicator
 from toolkit.evidence.local import base_year, local_levels, local_price_ratio, with_fitted
+from toolkit.evidence.own import OWN, own_figures, own_rows, published, with_own, with_own_prices
 from toolkit.evidence.placements import placement_prices, placement_shares
+from toolkit.evidence.priors import changeable_priors, with_priors
 from toolkit.evidence.register import Register, load_register, show
 from toolkit.evidence.sampling import sample, with_pathway
 from toolkit.evidence.statistics import (
@@ -15,8 +17,10 @@ from toolkit.evidence.statistics import (
 from toolkit.evidence.tables import checksums, load_table, seal
 
 __all__ = [
+    "OWN",
     "Register",
     "base_year",
+    "changeable_priors",
     "checksums",
     "lagged_log_spend",
     "load_register",
@@ -25,8 +29,11 @@ __all__ = [
     "local_levels",
     "local_price_ratio",
     "neighbours",
+    "own_figures",
+    "own_rows",
     "placement_prices",
     "placement_shares",
+    "published",
     "reference_areas",
     "resolve_areas",
     "sample",
@@ -34,5 +41,8 @@ __all__ = [
     "show",
     "with_fitted",
     "with_indicator",
+    "with_own",
+    "with_own_prices",
     "with_pathway",
+    "with_priors",
 ]

@@ -13,6 +13,7 @@ from toolkit.models.forecast import forecast  # noqa: E402
 from toolkit.models.outcomes import outcomes  # noqa: E402
 from toolkit.models.rates import baseline  # noqa: E402
 from toolkit.models.reading import honest_reading, power_scaling  # noqa: E402
+from toolkit.models.reweight import resampled, weigh  # noqa: E402
 from toolkit.models.sources import effect_draws, panel_signal  # noqa: E402
 from toolkit.models.studies import changed_priors, read_studies, study_table  # noqa: E402
 
@@ -32,5 +33,7 @@ __all__ = [
     "power_scaling",
     "quadrature",
     "read_studies",
+    "resampled",
     "study_table",
+    "weigh",
 ]

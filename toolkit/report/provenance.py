@@ -47,6 +47,14 @@ def settings(run: Run) -> Table:
         if scenario.cash_step
         else "by the cited share",
     }
+    for key, row in scenario.priors.items():
+        numbers = listed([f"{number:g}" for number in (row.first, row.second) if number is not None])
+        rows[f"Prior {key}"] = f"your own: {numbers}. {row.reason}"
+    for key, study in scenario.studies.items():
+        rows[f"Study {key}"] = (
+            f"your own, of {label(study.outcome)}: {study.estimate:g} ({study.scale}). {study.reason}"
+        )
+    rows |= {f"Study {key}": "left out by you" for key in scenario.left_out}
     rows |= {label(name): f"{share:.0%}" for name, share in scenario.adjustments.model_dump().items()}
     return Table("The option and the conventions", "", single({"Setting": list(rows.values())}, list(rows)), "text")
 

@@ -1,0 +1,279 @@
+"""A council's own figures, priors and studies: used by the page and the command alike, and by nobody else's session."""
+
+import numpy as np
+import pytest
+
+from tests.conftest import LEEDS
+from toolkit import evidence, scenarios, workflow
+from toolkit.apps import entry
+from toolkit.apps.live import NeedsFit
+from toolkit.apps.own_page import READ
+from toolkit.apps.shell import Site
+from toolkit.apps.state import State
+from toolkit.report import provenance
+from toolkit.schema import InputError
+
+pytestmark = pytest.mark.fit
+WHY = {"reason": "our own ledger"}
+
+
+def own(area=LEEDS, **values):
+    money = {name: {"price_year": "2025/26"} for name in values if evidence.OWN[name][1].startswith("GBP")}
+    return {name: {"area": area, "value": value, **WHY, **money.get(name, {})} for name, value in values.items()}
+
+
+def npsv(run):
+    return run.tree["appraisal"]["npsv"].sel(account="social", drop=True).transpose("chain", "draw").values
+
+
+def lifetime(run):
+    return run.tree["costs"]["lifetime"].sum(["area", "component"]).mean(["chain", "draw"])
+
+
+@pytest.fixture(scope="module")
+def published(live):
+    return evidence.published(live.base_year, LEEDS)["published"].to_dict()
+
+
+def test_own_figures_that_are_the_published_ones_change_nothing(live, small_scenario, published):
+    before = live.run(small_scenario, (LEEDS,))
+    after = live.run(scenarios.change(small_scenario, own_figures=own(**published)), (LEEDS,))
+    for group in ("appraisal", "costs", "lives"):
+        ours, theirs = (run.tree[group].to_dataset() for run in (before, after))
+        assert set(ours) == set(theirs)
+        for name in ours:
+            np.testing.assert_array_equal(ours[name].values, theirs[name].values, err_msg=name)
+
+
+def test_the_command_and_the_page_give_the_same(live, small_scenario, published, fit_cache, dozen):
+    mine = own(children_in_need=1.2 * published["children_in_need"], fostering_week=800.0, early_help_spend=250.0)
+    scenario = scenarios.change(small_scenario, own_figures=mine)
+    found, expected = (
+        live.run(scenario, (LEEDS,)),
+        workflow.run(scenario, areas=[LEEDS], cache=fit_cache, statistics=dozen),
+    )
+    np.testing.assert_allclose(npsv(found), npsv(expected), rtol=1e-4, atol=100.0)
+    assert found.assumptions.equals(expected.assumptions)
+    table = provenance.assumptions(expected).frame
+    assert (table["Yours", ""] == "your own figure").sum() == 3
+    assert "published" in " ".join(table["Where in it", ""])
+    spend = [float(run.tree["costs"]["curve_spend"].sel(multiple=1.0)) for run in (found, expected)]
+    assert spend == pytest.approx([250.0 * published["population_0_17"]] * 2)
+
+
+@pytest.mark.parametrize("name", ["residential_week", "fostering_week"])
+def test_a_dearer_placement_raises_cost_by_its_share(live, small_scenario, published, name):
+    base = live.run(small_scenario, (LEEDS,))
+    dear = live.run(scenarios.change(small_scenario, own_figures=own(**{name: 1.5 * published[name]})), (LEEDS,))
+    kind = name.removesuffix("_week")
+    for component, times in ((f"care_{kind}", 1.5), ("care_other", 1.0)):
+        a, b = (run.tree["costs"]["lifetime"].sel(component=component).sum() for run in (base, dear))
+        assert float(b / a) == pytest.approx(times, rel=1e-5)
+    assert (lifetime(dear) > lifetime(base)).all()
+
+
+def test_more_children_in_need_leave_more_to_reach_and_fewer_starts_cost_less(live, small_scenario, published):
+    base = live.run(small_scenario, (LEEDS,))
+    more = own(children_in_need=1.5 * published["children_in_need"])
+    few = own(children_in_need_starts=0.5 * published["children_in_need_starts"])
+    reached, halved = (live.run(scenarios.change(small_scenario, own_figures=mine), (LEEDS,)) for mine in (more, few))
+    assert (reached.tree["lives"]["children_reached"] > base.tree["lives"]["children_reached"]).all()
+    np.testing.assert_allclose(lifetime(halved), 0.5 * lifetime(base), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        ({"referals": {"area": LEEDS, "value": 1.0, **WHY}}, "did you mean referrals"),
+        (own(referrals=-1.0), "greater than 0"),
+        (own(referrals=float("inf")), "finite"),
+        (own(referrals=True), "referrals"),
+        ({"early_help_spend": {"area": LEEDS, "value": 200.0, **WHY}}, "price_year"),
+        (own(referrals=9000.0) | own("E10000016", children_in_need=9000.0), "more than one area"),
+    ],
+)
+def test_what_no_council_can_have_is_refused(small_scenario, figures, said):
+    with pytest.raises(InputError, match=said):
+        scenarios.change(small_scenario, own_figures=figures)
+
+
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        (own(referrals=1e6), "within 10 times"),
+        (own(early_help_spend=2.0), "within 10 times"),
+        (own(children_looked_after=6000.0), "not below children_in_need"),
+        (own("E99999999", referrals=9000.0), "not in the statistics"),
+    ],
+)
+def test_what_cannot_be_this_council_is_refused_by_page_and_command(live, small_scenario, dozen, figures, said):
+    scenario = scenarios.change(small_scenario, own_figures=figures)
+    with pytest.raises(InputError, match=said):
+        live.check(scenario)
+    with pytest.raises(InputError):
+        workflow.run(scenario, areas=[LEEDS], cache=live.cache, statistics=dozen)
+
+
+def test_own_figures_are_of_one_area_alone(live, small_scenario, dozen):
+    scenario = scenarios.change(small_scenario, own_figures=own(referrals=9000.0))
+    for areas in ([LEEDS, "E06000017"], ["E06000017"]):
+        with pytest.raises(InputError, match="own_figures: they are those of"):
+            workflow.run(scenario, areas=areas, cache=live.cache, statistics=dozen)
+
+
+def test_they_survive_link_and_file_and_stay_behind_when_the_place_changes(live):
+    state = State(live)
+    state.put(own_figures=own(referrals=9000.0, fostering_week=700.0))
+    other, third = State(live), State(live)
+    other.read_address(state.address)
+    assert (other.scenario, other.messages) == (state.scenario, [])
+    third.go_to("Kent")
+    third.load(state.file().encode())
+    assert (third.scenario.own_figures, third.place) == (state.scenario.own_figures, "Leeds")
+    third.go_to("Kent")
+    assert not third.scenario.own_figures and "Leeds do not hold for Kent" in third.messages[0]
+    third.undo()
+    assert third.scenario.own_area == LEEDS
+    other.read_address(state.address.replace("place=Leeds", "place=Kent"))
+    assert not other.scenario.own_figures and len(other.messages) == 2
+
+
+def test_another_session_is_unaffected_and_markup_is_text(live):
+    one, two = Site(live, query="?page=Evidence"), Site(live)
+    before = npsv(two.latest)
+    page = one.pages["Evidence"].own
+    page.paste.value = (
+        "Statistic\tValue\nChildren in need at 31 March, those looked after among them\t7,000\nreferrals\t12000"
+    )
+    page.take.clicks += 1
+    assert "Say in a few words" in page.told.object
+    page.reason.value = "our <script>alert(1)</script> ledger"
+    page.take.clicks += 1
+    assert one.state.scenario.own_figures["children_in_need"].value == 7000
+    assert "7,000" in page.table.object and "the council’s own" in one.notes.object
+    assert "<script" not in one.notes.object + one.pages["Evidence"].used.object + page.table.object
+    two.state.tell()
+    assert not two.state.scenario.own_figures and not two.notes.visible
+    np.testing.assert_array_equal(npsv(two.latest), before)
+    assert (npsv(one.latest) != before).any()
+    page.clear.clicks += 1
+    np.testing.assert_array_equal(npsv(one.latest), before)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "Nothing"),
+        ("referals\t9", "did you mean referrals"),
+        ("referrals\t9\nreferrals\t8", "given twice"),
+        ("referrals\tlots\nchildren in need\t5", "no number"),
+        ("referrals\t1\t2", "one number"),
+        ("=cmd()|x", "nothing of that name"),
+        ("x" * (entry.MOST_CHARACTERS + 1), "characters"),
+    ],
+)
+def test_pasted_rubbish_is_said_row_by_row(text, said):
+    assert any(said in problem for problem in entry.pairs(text, READ)[1])
+
+
+def test_two_columns_are_read_with_and_without_tabs():
+    assert entry.pairs("Name\tOurs\nReferrals\t9,000\nfostering week £700.50\ncost per family\t£4,000", READ) == (
+        {"referrals": 9000.0, "fostering_week": 700.5, "cost_per_family": 4000.0},
+        [],
+    )
+
+
+# Studies and priors ------------------------------------------------------------------------------------------------
+
+
+def test_a_study_left_out_or_added_is_pooled_anew_as_the_command_does(live, small_scenario, fit_cache, dozen):
+    site = Site(live, query="?page=Evidence")
+    page = site.pages["Evidence"].studies
+    before, key = npsv(site.latest), page.known.value
+    page.leave.clicks += 1
+    assert site.state.scenario.left_out == (key,) and f"{key} (excluded" in page.pooled.object
+    assert (npsv(site.latest) != before).any()
+    expected = workflow.run(site.state.scenario, areas=[LEEDS], cache=fit_cache, statistics=dozen)
+    np.testing.assert_allclose(npsv(site.latest), npsv(expected), rtol=1e-4, atol=100.0)
+    again = State(live)
+    again.read_address(site.state.address)
+    assert again.scenario == site.state.scenario
+    page.again.clicks += 1
+    np.testing.assert_array_equal(npsv(site.latest), before)
+    fill = {"name": "our trial", "estimate": "0.5", "error": "0.05", "reason": "our <b>own</b> trial"}
+    for name, text in fill.items():
+        getattr(page, name).value = text
+    page.outcome.value, page.design.value = "care", "rct"
+    page.add.clicks += 1
+    assert npsv(site.latest).mean() > before.mean() and "our_trial (yours)" in page.pooled.object
+    assert "<b>own" not in site.notes.object and "our_trial" in site.notes.object
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"left_out": ["NOBODY"]}, "no pool holds"),
+        ({"studies": {"x1_trial": {"outcome": "care", "design": "rct", "scale": "risk_ratio", "estimate": 30.0,
+                                   "standard_error": 0.1, **WHY}}}, "less than or equal to 10"),
+        ({"studies": {"x1_trial": {"outcome": "luck", "design": "rct", "scale": "risk_ratio", "estimate": 0.9,
+                                   "standard_error": 0.1, **WHY}}}, "luck"),
+        ({"studies": {"a b": {"outcome": "care", "design": "rct", "scale": "risk_ratio", "estimate": 0.9,
+                              "standard_error": 0.1, **WHY}}}, "pattern"),
+        ({"priors": {"outcomes.spend_witin": {"first": 0.0, "second": 0.1, **WHY}}}, "did you mean"),
+        ({"priors": {"outcomes.spend_within": {"first": 0.0, "second": -0.1, **WHY}}}, "above 0"),
+        ({"priors": {"outcomes.spend_within": {"first": 0.0, **WHY}}}, "two numbers"),
+        ({"priors": {"effects.tau_care": {"first": 0.1, "second": 1.0, **WHY}}}, "one number"),
+        ({"priors": {"outcomes.likelihood[care_starts]": {"first": 1.0, "second": 1.0, **WHY}}}, "no prior"),
+    ],
+)  # fmt: skip
+def test_studies_and_priors_that_cannot_be_are_refused(live, small_scenario, changes, said):
+    with pytest.raises(InputError, match=said):
+        live.check(scenarios.change(small_scenario, **changes))
+
+
+def test_a_changed_prior_is_weighed_in_and_said(live, fit_cache, dozen):
+    site = Site(live, query="?page=Model health")
+    before = site.latest.tree["effects"]["mean_effect"].sel(source="panel").mean(["chain", "draw"])
+    page = site.pages["Model health"].priors
+    page.which.value = "outcomes.spend_within"
+    assert (page.first.value, page.second.value) == ("0", "0.2")
+    page.first.value, page.reason.value = "-0.1", "help is known to work"
+    page.use.clicks += 1
+    assert "weighed by the ratio" in page.verdict.object and "effective draws" in page.verdict.object
+    after = site.latest.tree["effects"]["mean_effect"].sel(source="panel").mean(["chain", "draw"])
+    assert (after.sel(outcome="care") < before.sel(outcome="care")).all()
+    expected = workflow.run(site.state.scenario, areas=[LEEDS], cache=fit_cache, statistics=dozen)
+    np.testing.assert_allclose(npsv(site.latest), npsv(expected), rtol=1e-4, atol=100.0)
+    assert "changed_priors_pareto_k" in set(expected.report_card["check"])
+    assert any("spend_within" in str(name) for name in provenance.settings(expected).frame.index)
+
+
+def test_an_effects_prior_needs_no_new_fit(live, small_scenario):
+    scenario = scenarios.change(small_scenario, priors={"effects.tau_care": {"first": 0.5, **WHY}})
+    assert live.fitted_for(scenario) is live.fitted
+    wider, usual = (live.drawn(one).effects["between_sites"].sel(outcome="care").mean()
+                    for one in (scenario, small_scenario))  # fmt: skip
+    assert wider > usual
+
+
+def test_a_prior_too_far_offers_a_new_fit_which_can_be_cancelled(live):
+    far = {"outcomes.spend_within": {"first": -0.9, "second": 0.01, **WHY}}
+    with pytest.raises(NeedsFit, match="k-hat"):
+        live.fitted_for(scenarios.change(live.base, priors=far))
+    site, other = Site(live), Site(live)
+    before = npsv(site.latest)
+    site.state.put(priors=far)
+    assert site.refit.view.visible and "fit the model anew" in site.messages.object
+    np.testing.assert_array_equal(npsv(site.latest), before)
+    site.refit.begin()
+    process = site.refit.process
+    assert process.is_alive() and site.refit.cancel.visible
+    other.refit.begin()
+    assert other.refit.process is None and "Another fit is running" in other.refit.said.object
+    other.panel.named("Pounds a year for each child aged 0–17").value = 31  # nobody waits for it
+    site.refit.cancel.clicks += 1
+    with pytest.raises(ValueError, match="closed"):
+        process.is_alive()
+    assert "cancelled" in site.refit.said.object and not list(live.refits.glob("*.nc"))
+    site.state.undo()
+    assert not site.refit.view.visible

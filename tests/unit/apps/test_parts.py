@@ -1,0 +1,59 @@
+"""Parts of pages that take a run apart: the bridge of adjustments and the council's medium-term view."""
+
+import numpy as np
+import pytest
+
+from tests.conftest import LEEDS
+from toolkit import scenarios, workflow
+from toolkit.apps.files_page import medium_term
+from toolkit.apps.shell import Site
+from toolkit.report import analysis
+from toolkit.report import quantities as q
+
+pytestmark = pytest.mark.fit
+CHANGES = {
+    "effect": {"take_up": 0.8},
+    "adjustments": {"optimism_bias": 0.3, "deadweight": 0.2, "attribution": 0.9, "drop_off": 0.1},
+    "option": {"spend_per_child": 31.0},
+}
+
+
+@pytest.fixture(scope="module")
+def both(live, small_scenario, fit_cache, dozen):
+    scenario = scenarios.change(small_scenario, **CHANGES)
+    return live.run(scenario, (LEEDS,)), workflow.run(scenario, areas=[LEEDS], cache=fit_cache, statistics=dozen)
+
+
+def test_the_live_bridge_is_the_commands(both):
+    ours, theirs = (q.bridge(run)["contribution"].transpose("step", "account", "chain", "draw") for run in both)
+    assert ours["step"].values.tolist() == theirs["step"].values.tolist()
+    np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5 * float(abs(theirs).max()))
+
+
+def test_the_live_medium_term_view_is_the_commands(both, register):
+    ours, theirs = medium_term(both[0], register.deflators), analysis.medium_term(both[1])
+    assert ours["financial_year"].values.tolist() == theirs["financial_year"].values.tolist()
+    for mine, other in (("Net", "net"), ("Running total", "cumulative"), ("Programme spending", "programme")):
+        a, b = ours.sel(line=mine).values, theirs.sel(line=other).transpose("year", "chain", "draw").values
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5 * np.abs(b).max())
+
+
+def test_they_are_drawn_with_tables_behind_them(live):
+    site = Site(live, query="?page=What drives it&adjustments.deadweight=0.2")
+    page = site.pages["What drives it"]
+    steps = page.bridge.chart.sources["steps"].data
+    assert steps["name"][-1] == "Unadjusted" and "Deadweight" in steps["name"] and "Take up" not in steps["name"]
+    starts, ends = steps["start"][::-1], steps["end"][::-1]
+    assert starts[1:-1] == pytest.approx(ends[:-2]) and ends[-1] == pytest.approx(ends[-2])
+    page.bridge.as_table.value = True
+    assert "Deadweight" in page.bridge.table.object
+    files = Site(live, query="?page=Take away").pages["Take away"]
+    assert files.cash.chart.sources["bars"].data["name"][-1] == "2025/26"
+    files.cash.as_table.value = True
+    assert "Cash released" in files.cash.table.object
+
+
+def test_a_bridge_over_nothing_is_left_out(live):
+    site = Site(live, query="?page=What drives it&adjustments.attribution=0")
+    assert "went wrong" not in str(site.holders["What drives it"][0])
+    assert site.pages["What drives it"].bridge.chart.sources["steps"].data["name"] == []

@@ -1,0 +1,101 @@
+"""What a scenario changes of the evidence itself: a council's own statistics, priors, studies."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import xarray as xr
+
+from toolkit import evidence
+from toolkit.scenarios import Scenario
+from toolkit.schema import InputError
+
+if TYPE_CHECKING:  # samplers are imported only where something is fitted
+    from toolkit.models.reweight import Weighed
+
+
+def own_figures(
+    scenario: Scenario, statistics: xr.Dataset, register: evidence.Register, *, areas: Sequence[str]
+) -> pd.DataFrame:
+    """Return ``evidence.own_figures`` of a scenario, which must be run for the council whose they are, and no other.
+
+    Raises
+    ------
+    InputError
+        Another area, and whatever ``evidence.own_figures`` refuses.
+    """
+    if scenario.own_figures and list(areas) != [scenario.own_area]:
+        raise InputError(
+            f"own_figures: they are those of {scenario.own_area}. Mend: choose that area alone, or take them out."
+        )
+    return evidence.own_figures(evidence.base_year(statistics), scenario.own_figures, register.deflators)
+
+
+def moved(scenario: Scenario, register: evidence.Register) -> bool:
+    """Whether the scenario changes a prior of the outcome model."""
+    shipped = register.tables["priors"]
+    return not evidence.with_priors(shipped, scenario.priors, ["outcomes"]).equals(shipped)
+
+
+def weighed(fitted: xr.DataTree, scenario: Scenario, register: evidence.Register) -> "xr.DataTree | Weighed":
+    """Return a fit under the scenario's priors by weighing its draws, or, where they cannot tell, why not.
+
+    Parameters
+    ----------
+    fitted
+        With the shipped priors, which the scenario changes.
+
+    Returns
+    -------
+    DataTree, its report card with the two checks of the weights; or ``models.reweight.Weighed``, unusable
+    """
+    from toolkit import models
+
+    before = register.tables["priors"]
+    after = evidence.with_priors(before, scenario.priors, ["outcomes"])
+    found = models.weigh(fitted["posterior"].to_dataset(), before, after)
+    if not found.usable:
+        return found
+    tree = models.resampled(fitted, found, seed=scenario.seed)
+    named = ", ".join(key for key in scenario.priors if key.startswith("outcomes."))
+    rows = [
+        ("changed_priors_pareto_k", named, found.shape, models.reweight.TRUSTED_SHAPE, True, ""),
+        ("changed_priors_effective_draws", named, found.effective, found.least, True, ""),
+    ]
+    card = pd.DataFrame(json.loads(str(fitted.attrs["report_card"])))
+    card = pd.concat([card, pd.DataFrame(rows, columns=card.columns)], ignore_index=True)
+    tree.attrs = {**fitted.attrs, "report_card": card.to_json(orient="records")}
+    return tree
+
+
+def check_studies(scenario: Scenario, register: evidence.Register) -> None:
+    """Refuse studies that cannot be pooled, before minutes are spent on a fit.
+
+    Raises
+    ------
+    InputError
+        Whatever ``models.study_table`` refuses.
+    """
+    if scenario.studies or scenario.left_out:
+        from toolkit import models
+
+        mixed = scenario.effect.family_group_conferencing
+        models.study_table(register.tables, mixed=mixed, **pooling(scenario))
+
+
+def pooling(scenario: Scenario, exclude: Iterable[str] = (), extra: Any = None, **more: Any) -> dict[str, Any]:
+    """Return which studies are pooled: the scenario's own choice, and what is asked for besides."""
+    rows = [
+        {"effect_id": key, "programme_family": "own", **study.model_dump(exclude={"reason"})}
+        for key, study in scenario.studies.items()
+    ]
+    if rows:
+        own = pd.DataFrame(rows).rename(columns={"estimate": "est", "standard_error": "se"})
+        extra = own if extra is None else pd.concat([extra, own], ignore_index=True)
+    return {"exclude": [*scenario.left_out, *exclude], "extra": extra, **more}
+
+
+def tables(scenario: Scenario, register: evidence.Register) -> dict[str, pd.DataFrame]:
+    """Return the register's tables with the priors that the scenario changes."""
+    return {**register.tables, "priors": evidence.with_priors(register.tables["priors"], scenario.priors)}

@@ -1,0 +1,89 @@
+"""Priors and studies that a scenario changes: other numbers in a row of the table, never another distribution."""
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import Annotated
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from toolkit.schema import InputError
+
+LOCATED = ("normal", "log_normal")  # location and scale
+SCALED = ("half_normal", "halfnormal")  # one scale
+SHAPED = ("gamma", "beta")  # two shapes, or shape and rate
+MODELS = ("outcomes", "effects")
+MOST = 1000.0  # of an argument
+
+
+class Prior(BaseModel):
+    """Other numbers for the distribution of a row of ``priors.csv``, which is named "model.parameter"."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    first: Annotated[float, Field(strict=True)]
+    second: Annotated[float, Field(strict=True)] | None = None
+    reason: Annotated[str, Field(min_length=5)]
+
+
+class Study(BaseModel):
+    """A study of an effect besides those of the evidence, as a row of ``meta_ready.csv``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    outcome: str
+    design: str
+    scale: str
+    estimate: Annotated[float, Field(strict=True, ge=-10, le=10)]
+    standard_error: Annotated[float, Field(strict=True, gt=0, le=10)]
+    reason: Annotated[str, Field(min_length=5)]
+
+
+def changeable_priors(priors: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that a scenario may change, by "model.parameter": those in use whose arguments are numbers."""
+    parameter = priors["parameter"].astype(str)
+    used = (priors["model"] == "effects") & parameter.str.startswith(("mu_", "tau_"))
+    used |= (priors["model"] == "outcomes") & ~parameter.str.startswith("covariate_")
+    kept = priors[used & priors["distribution"].isin([*LOCATED, *SCALED, *SHAPED])]
+    return kept.set_index(kept["model"] + "." + kept["parameter"])
+
+
+def with_priors(priors: pd.DataFrame, changed: Mapping[str, Prior], models: Collection[str] = MODELS) -> pd.DataFrame:
+    """Return a table of priors with changed arguments.
+
+    Parameters
+    ----------
+    priors
+        The table ``priors`` of the register.
+    changed
+        A scenario's ``priors``, by "model.parameter".
+    models
+        Only the rows of these; the others are checked and left.
+
+    Raises
+    ------
+    InputError
+        An unknown prior (the nearest are suggested), or arguments that its distribution cannot have.
+    """
+    if not changed:
+        return priors
+    known, priors = changeable_priors(priors), priors.copy()
+    for key, row in changed.items():
+        if key not in known.index:
+            close = get_close_matches(key, list(known.index), n=3)
+            raise InputError(f"priors.{key}: no prior that can be changed. Mend: did you mean {close}?")
+        _check(key, str(known.loc[key, "distribution"]), row)
+        if known.loc[key, "model"] in models:
+            at = (priors["model"] + "." + priors["parameter"]) == key
+            priors.loc[at, ["arg1", "arg2"]] = [row.first, float("nan") if row.second is None else row.second]
+            priors.loc[at, "reason"] = row.reason
+    return priors
+
+
+def _check(key: str, kind: str, row: Prior) -> None:
+    if (kind in SCALED) != (row.second is None):
+        given = "one number, its scale" if kind in SCALED else "two numbers, first and second"
+        raise InputError(f"priors.{key}: a {kind.replace('_', ' ')} takes {given}. Mend: give that.")
+    spreads = {"second": row.second} if kind in LOCATED else {"first": row.first, "second": row.second}
+    if abs(row.first) > MOST or not all(0 < value <= MOST for value in spreads.values() if value is not None):
+        raise InputError(
+            f"priors.{key}: {' and '.join(spreads)} must be above 0, and no number beyond {MOST:g}. Mend: change it."
+        )
