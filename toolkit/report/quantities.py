@@ -99,7 +99,7 @@ def with_all(array: xr.DataArray, dim: str) -> xr.DataArray:
 
 def lifetime(run: Run) -> xr.DataArray:
     """Lifetime cost of the entering cohort of all areas together (reading, component, chain, draw)."""
-    return _apart(costs(run)["lifetime"].sum("area"))
+    return _apart(costs(run)["lifetime"].sum("area", skipna=False))
 
 
 def saved(run: Run) -> xr.DataArray:
@@ -111,7 +111,7 @@ def saved(run: Run) -> xr.DataArray:
 
 def annual(run: Run) -> xr.DataArray:
     """Cost of one year's outcomes of all areas together (reading, component, chain, draw)."""
-    return _apart(costs(run)["annual"].sum("area"))
+    return _apart(costs(run)["annual"].sum("area", skipna=False))
 
 
 def avoided(run: Run) -> xr.DataArray:
