@@ -66,7 +66,7 @@ def lives(place: Place) -> xr.Dataset:
         place.readings(aged, place.others(by_age=True)), desk.rows, place.prices, dtype=np.float32
     )
     cared = pathways.looked_after_part(usual, counted, place.all_hazards, like=place.draws)
-    share = cared["cells"].sum(["cell", "year_of_18"])
+    share = cared["cells"].sum(["cell", "year_of_18"], skipna=False)
     inside = place.worth(place.readings(place.lived(cared), place.others() * share))
     history = xr.Variable("history", list(HISTORIES))
     years = counted["events"].sel(quantity=list(pathways.GROUPS)).rename(quantity="state", year="child_age")
@@ -86,7 +86,9 @@ def _paid_by_age(desk: Desk, told: xr.Dataset) -> xr.Dataset:
     worth = desk.labelled(told["worth"])
     flat = xr.ones_like(worth.isel(event_year=0, reading=0, drop=True)).expand_dims(year=spread["year"])
     paid = costing.over_years(worth.transpose("component", "event_year", "reading", *SAMPLE_DIMS), flat, spread)
-    payers = paid.groupby("payer").sum().rename(year="age").transpose("reading", "payer", "age", *SAMPLE_DIMS)
+    payers = (
+        paid.groupby("payer").sum(skipna=False).rename(year="age").transpose("reading", "payer", "age", *SAMPLE_DIMS)
+    )
     money = {"units": "GBP", "price_base": desk.draws.attrs["price_base"]}
     found = told.drop_vars(["worth", "event_year"]).assign(by_age=payers.astype(np.float32).assign_attrs(money))
     found["by_history"] = desk.labelled(found["by_history"]).assign_attrs(money)

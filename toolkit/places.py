@@ -193,7 +193,7 @@ class Place:
     def collective(self) -> dict[str, xr.DataArray]:
         """Cost of the entering cohort over life and of one year, each gross and excess."""
         known = self.desk.quantities, self.baseline, self.stats, self.draws, self.all_lives
-        others = self.others().sum("year") * self.entering
+        others = self.others().sum("year", skipna=False) * self.entering
         year = self.readings(pathways.cross_section(*known, self.entering), others)
         return {
             "lifetime": self.lifetime * self.entering,

@@ -181,12 +181,12 @@ def _in_steps(cash: xr.DataArray, step: float) -> xr.DataArray:
 
 
 def _values(worth: xr.DataArray, level: float) -> dict[str, xr.DataArray]:
-    present = worth.sum("year")
+    present = worth.sum("year", skipna=False)
     spending = present["outcome"] == PROGRAMME
-    cost = -present.isel(component=np.flatnonzero(spending)).sum("component")
+    cost = -present.isel(component=np.flatnonzero(spending)).sum("component", skipna=False)
     avoided = present.isel(component=np.flatnonzero(~spending))
     benefit = _summed(avoided, _held_in(avoided), _held_by(avoided, "outcome"), _held_by(avoided, "payer"))
-    total = benefit.sum(["outcome", "payer"])
+    total = benefit.sum(["outcome", "payer"], skipna=False)
     ratio = benefit_cost_ratio(total, cost, level=level)
     return {
         "npsv": total - cost,
@@ -238,7 +238,7 @@ def _held_in(costs: xr.DataArray, accounts: tuple[str, ...] = ACCOUNTS) -> xr.Da
 
 def _payer(position: xr.DataArray, payer: str = COUNCIL) -> xr.DataArray:
     """Return one payer's position, nil if none of the components is theirs."""
-    return position.where(position["payer"] == payer, 0.0).sum("payer", keep_attrs=True)
+    return position.where(position["payer"] == payer, 0.0).sum("payer", keep_attrs=True, skipna=False)
 
 
 def _cashable_share(costs: xr.DataArray, shares: Mapping[str, Share]) -> xr.DataArray:

@@ -147,9 +147,9 @@ def _rates_of_all(
 
 def _in_need(statistics: xr.Dataset, usual: xr.DataArray) -> dict[str, xr.DataArray]:
     """Divide a year's children in need outside care, those at 31 March, as the cohort's lives divide their years."""
-    years = usual.sel(quantity=list(IN_NEED)).sum("year")
+    years = usual.sel(quantity=list(IN_NEED)).sum("year", skipna=False)
     stock = float(statistics["children_in_need"] - statistics["children_looked_after"])
-    parts = stock * years / years.sel(quantity=list(OPEN_YEARS)).sum("quantity")
+    parts = stock * years / years.sel(quantity=list(OPEN_YEARS)).sum("quantity", skipna=False)
     return {name: parts.sel(quantity=name, drop=True) for name in IN_NEED}
 
 
@@ -212,7 +212,7 @@ def cross_section(
         "care_years": xr.ones_like(known) * float(statistics["children_looked_after"]),
         "first_time_entries": rate["first_time_entrants"] * float(statistics["population_10_17"]) * known,
     }
-    steady = usual.sum("year") * entering
+    steady = usual.sum("year", skipna=False) * entering
     parts = [counted[name] if name in counted else steady.sel(quantity=name, drop=True) for name in quantities]
     stacked = xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
     return stacked.transpose("quantity", *SAMPLE_DIMS)
@@ -236,5 +236,7 @@ def in_need_peers(cells: xr.DataArray, baseline: xr.DataArray) -> xr.DataArray:
     """
     leavers = [cell for cell in CELLS if cell.startswith("care_leaver")]
     missing = [cell for cell in leavers if cell.endswith("below_4")]
-    all_leavers, below = (cells.sel(cell=names).sum(["cell", "year_of_18"]) for names in (leavers, missing))
+    all_leavers, below = (
+        cells.sel(cell=names).sum(["cell", "year_of_18"], skipna=False) for names in (leavers, missing)
+    )
     return below - all_leavers * (1.0 - baseline.sel(indicator="gcse_grade_4", drop=True))

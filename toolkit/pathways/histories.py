@@ -76,7 +76,7 @@ def looked_after_part(
     lived by children never looked after, each year weighted by its hazard of care.
     """
     cells = usual["cells"]
-    ever = cells.sel(cell=CARED).sum(["cell", "year_of_18"])
+    ever = cells.sel(cell=CARED).sum(["cell", "year_of_18"], skipna=False)
     never = [_never_looked_after(hazards, step, like=like) for step in (-NUDGE, NUDGE)]
     spared = ((never[0] - never[1]) / (2 * NUDGE) / ever.where(ever > 0, 1.0)).clip(0.0, 1.0)
     parts = []
@@ -89,7 +89,7 @@ def looked_after_part(
         elif name in ("first_time_entries", "below_grade_4"):
             share = _among(cells, "|justice|" if name == "first_time_entries" else "below_4")
         else:
-            share = _of_layer(counted["events"].sum("year"), name, 1.0 - spared)
+            share = _of_layer(counted["events"].sum("year", skipna=False), name, 1.0 - spared)
         parts.append(events * share)
     events = xr.concat(parts, usual["quantity"], coords="minimal", compat="override")
     inside = cells["cell"].isin(CARED)
@@ -99,14 +99,15 @@ def looked_after_part(
 def _never_looked_after(hazards: Hazards, step: float, *, like: xr.DataArray | xr.Dataset) -> xr.DataArray:
     more = np.exp(step)
     moved = replace(hazards, care_entry=hazards.care_entry * more, care_entry_first=hazards.care_entry_first * more)
-    return per_child(moved, strength=0.0, like=like)["cells"].sel(cell=NEVER).sum(["cell", "year_of_18"])
+    return per_child(moved, strength=0.0, like=like)["cells"].sel(cell=NEVER).sum(["cell", "year_of_18"], skipna=False)
 
 
 def _among(cells: xr.DataArray, what: str) -> xr.DataArray:
     """Share of the children of some kind at eighteen who were looked after."""
     kind = [cell for cell in CELLS if what in cell]
     whole, cared = (
-        cells.sel(cell=names).sum(["cell", "year_of_18"]) for names in (kind, sorted(set(kind) & set(CARED)))
+        cells.sel(cell=names).sum(["cell", "year_of_18"], skipna=False)
+        for names in (kind, sorted(set(kind) & set(CARED)))
     )
     return (cared / whole.where(whole > 0, 1.0)).clip(0.0, 1.0)
 

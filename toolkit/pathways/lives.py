@@ -366,4 +366,4 @@ def entry_ages(draws: xr.Dataset) -> xr.DataArray:
     names = [f"entry_age[{age}]" for age in range(AGES)]
     weight = draws["pathway"].sel(parameter=names).rename(parameter="age").assign_coords(age=np.arange(AGES))
     weight = weight.transpose("age", *SAMPLE_DIMS).astype(np.float64)
-    return weight / weight.sum("age")
+    return weight / weight.sum("age", skipna=False)

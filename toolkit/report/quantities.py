@@ -82,7 +82,10 @@ def _apart(array: xr.DataArray) -> xr.DataArray:
 def by(array: xr.DataArray, dim: str) -> xr.DataArray:
     """Sum components by outcome or payer, in the vocabulary's order and only those present."""
     present = [name for name in VOCABULARY[dim] if name in array[dim].values]
-    parts = [array.isel(component=np.flatnonzero(array[dim].values == name)).sum("component") for name in present]
+    parts = [
+        array.isel(component=np.flatnonzero(array[dim].values == name)).sum("component", skipna=False)
+        for name in present
+    ]
     return xr.concat(parts, xr.Variable(dim, present), coords="minimal", compat="override")
 
 
@@ -94,7 +97,7 @@ def by_account(array: xr.DataArray) -> xr.DataArray:
 
 def with_all(array: xr.DataArray, dim: str) -> xr.DataArray:
     """Append the sum over ``dim`` under the label "all"."""
-    return xr.concat([array, array.sum(dim).expand_dims({dim: ["all"]})], dim)
+    return xr.concat([array, array.sum(dim, skipna=False).expand_dims({dim: ["all"]})], dim)
 
 
 def lifetime(run: Run) -> xr.DataArray:
@@ -116,12 +119,12 @@ def annual(run: Run) -> xr.DataArray:
 
 def avoided(run: Run) -> xr.DataArray:
     """Present value of the cost avoided by cumulative account (account, chain, draw)."""
-    return result(run)["benefit"].sum(["outcome", "payer"])
+    return result(run)["benefit"].sum(["outcome", "payer"], skipna=False)
 
 
 def position(run: Run) -> xr.Dataset:
     """Present value by payer (payer, chain, draw): ``avoided``, ``programme`` and their difference ``net``."""
-    net = result(run)["net_position_discounted"].sum("year")
+    net = result(run)["net_position_discounted"].sum("year", skipna=False)
     programme = result(run)["programme_cost"] * xr.where(net["payer"] == COUNCIL, 1.0, 0.0)
     found = xr.Dataset({"avoided": net + programme, "programme": programme, "net": net})
     return found.sel(payer=[payer for payer in PAYERS if payer in net["payer"].values])
@@ -134,7 +137,7 @@ def council_cash(run: Run) -> xr.DataArray:
 
 def cash_released(run: Run) -> xr.DataArray:
     """Present value of the part of the avoided cost that the council could release as cash (chain, draw)."""
-    return _discounted(run, council_cash(run)).sum("year") + result(run)["programme_cost"]
+    return _discounted(run, council_cash(run)).sum("year", skipna=False) + result(run)["programme_cost"]
 
 
 def _discounted(run: Run, flows: xr.DataArray) -> xr.DataArray:
@@ -166,8 +169,8 @@ def children(run: Run) -> xr.Dataset:
     lives = run.tree["lives"].to_dataset()
     return xr.Dataset(
         {
-            "reached": abs(lives["children_reached"].sum("area")),
-            "entering": lives["children_entering"].sum("area"),
+            "reached": abs(lives["children_reached"].sum("area", skipna=False)),
+            "entering": lives["children_entering"].sum("area", skipna=False),
         }
     )
 
