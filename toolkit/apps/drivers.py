@@ -52,15 +52,12 @@ class Drivers:
             ),
             lambda _: self._rows,
         )
+        about = "From the value with every adjustment at rest to the one on these pages, in this order."
         self.bridge = Card(
-            "bridge",
-            charts.waterfall("From the unadjusted to the adjusted value", "Expected net present value"),
-            (
-                "What each adjustment does",
-                "From the value with every adjustment at rest to the one on these pages, in this order.",
-            ),
+            "bridge", charts.waterfall("From the unadjusted to the adjusted value", "Expected net present value"),
+            ("What each adjustment does", about),
             lambda run: look.table(shown(analysis_tables.bridge(run, q.bridge(run)), level=q.level(run))),
-        )
+        )  # fmt: skip
         self._rows = ""
         self.switching, self.effects, self.knowing = look.html(), look.html(), look.html()
         self.ask = pmui.Button(label="Work out what knowing is worth", variant="outlined", size="small")
