@@ -26,8 +26,8 @@ MODULES = sorted((ROOT / "toolkit").rglob("*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 LONGEST_MODULE = 400
-# Lines of code: docstrings, comments and blank lines apart. The dashboard is 2,900 of them: a council's own figures, studies
-# and priors that can be changed, and a new fit that can be cancelled, took the last 500.
+# Lines of code: docstrings, comments and blank lines apart. The dashboard is 2,900 of them: a council's own figures,
+# studies and priors that can be changed, and a new fit that can be cancelled, took the last 500.
 LONGEST_PACKAGE = 15_000
 LONGEST_ARCHITECTURE_PAGE = 120
 LARGEST_FILE = 5_000_000

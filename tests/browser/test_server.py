@@ -118,7 +118,7 @@ async def relay(reader, writer, upstream):
 
 
 @pytest.fixture
-def proxied(live):
+def proxied(live, address):
     """A server with room for two, behind a proxy of this machine that serves it under a path."""
     import panel as pn
 
@@ -127,7 +127,6 @@ def proxied(live):
     upstream, outside = free_port(), free_port()
     given = settings(port=upstream, prefix="/outcomes", allow_origin=[f"127.0.0.1:{outside}"])
     given |= {"unused_session_lifetime_milliseconds": 500, "check_unused_sessions_milliseconds": 300}
-    pn.extension(js_files={"outcomes": "assets/access.js"})
     server = pn.serve({"": Door(live, most=2).enter}, threaded=True, **given)
     loops = []
 
