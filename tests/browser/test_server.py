@@ -12,7 +12,8 @@ import urllib.request
 
 import pytest
 
-from tests.browser.conftest import Visitor, free_port
+from tests.browser.conftest import ROOT, Visitor, free_port
+from tests.conftest import DOZEN
 from toolkit.apps.server import SECRET, settings
 from toolkit.schema import InputError
 
@@ -117,17 +118,38 @@ async def relay(reader, writer, upstream):
         writer.close()
 
 
+SMALL_SITE = """
+import json, sys
+from pathlib import Path
+import panel as pn
+from toolkit import evidence, scenarios
+from toolkit.apps.live import Live
+from toolkit.apps.server import Door, settings
+cache, areas, given = json.loads(sys.argv[1])
+statistics = evidence.load_statistics().sel(area=areas)
+base = scenarios.change(scenarios.load("family_help"), draws=200, chains=2)
+live = Live(Path(cache), statistics=statistics, base=base)
+pn.extension(js_files={"outcomes": "assets/access.js"})
+short = {"unused_session_lifetime_milliseconds": 500, "check_unused_sessions_milliseconds": 300}
+pn.serve({"": Door(live, most=2).enter}, **settings(**given) | short)
+"""
+
+
 @pytest.fixture
-def proxied(live, address):
+def proxied(fit_cache):
     """A server with room for two, behind a proxy of this machine that serves it under a path."""
-    import panel as pn
-
-    from toolkit.apps.server import Door
-
     upstream, outside = free_port(), free_port()
-    given = settings(port=upstream, prefix="/outcomes", allow_origin=[f"127.0.0.1:{outside}"])
-    given |= {"unused_session_lifetime_milliseconds": 500, "check_unused_sessions_milliseconds": 300}
-    server = pn.serve({"": Door(live, most=2).enter}, threaded=True, **given)
+    given = {"port": upstream, "prefix": "/outcomes", "allow_origin": [f"127.0.0.1:{outside}"]}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    told = json.dumps([str(fit_cache), DOZEN, given])
+    process = subprocess.Popen([sys.executable, "-c", SMALL_SITE, told], env=environment)
+    until = time.monotonic() + 120
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            fetch(upstream, "/outcomes/static/js/bokeh.min.js")
+            break
+        except OSError:
+            time.sleep(0.3)
     loops = []
 
     async def pass_on():
@@ -141,7 +163,8 @@ def proxied(live, address):
     yield outside
     loops[0].call_soon_threadsafe(loops[1].set)
     thread.join(10)
-    server.stop()
+    process.terminate()
+    process.wait(20)
 
 
 @pytest.mark.fit
