@@ -26,7 +26,9 @@ MODULES = sorted((ROOT / "toolkit").rglob("*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 LONGEST_MODULE = 400
-LONGEST_PACKAGE = 14_500  # lines of code: docstrings, comments and blank lines apart; the dashboard is 2,400 of them
+# Lines of code: docstrings, comments and blank lines apart. The dashboard is 2,900 of them: a council's own figures,
+# studies and priors that can be changed, and a new fit that can be cancelled, took the last 500.
+LONGEST_PACKAGE = 15_000
 LONGEST_ARCHITECTURE_PAGE = 120
 LARGEST_FILE = 5_000_000
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:root|home|work|tmp|opt|Users)/\w[^\s\"'`)]*")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LEEDS
+
 ROOT = Path(__file__).resolve().parents[2]
 SCREENS = ROOT / "build" / "screens"
 
@@ -30,26 +32,42 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason=f"browser tests: {lacking}"))
 
 
-@pytest.fixture(scope="session")
-def address(fit_cache, dozen, small_scenario):
-    from toolkit.apps.live import Live
-    from toolkit.apps.server import serve
-
+def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = serve(Live(fit_cache, statistics=dozen, base=small_scenario), port=port, threaded=True)
+        return free.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def live(fit_cache, dozen, small_scenario):
+    """The evidence of all servers, warm: the first numbers of Leeds are there before anybody waits for them."""
+    from toolkit.apps.live import Live
+
+    made = Live(fit_cache, statistics=dozen, base=small_scenario)
+    made.run(made.preset("family_help"), (LEEDS,))
+    return made
+
+
+@pytest.fixture(scope="session")
+def address(live):
+    from toolkit.apps.server import serve
+
+    port = free_port()
+    server = serve(live, port=port, threaded=True)
     yield f"http://127.0.0.1:{port}/"
     server.stop()
 
 
 @pytest.fixture(scope="session")
 def browser():
+    """One browser with one cache of scripts; every visit is a session of its own at the server all the same."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
         shown = play.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield shown
+        context = shown.new_context(accept_downloads=True)
+        context.set_default_timeout(90_000)  # of a machine with much else to do
+        yield context
         shown.close()
 
 
@@ -57,9 +75,8 @@ class Visitor:
     """A person at a browser of their own."""
 
     def __init__(self, browser, address, query="", *, width=1280, height=900):
-        self.context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
-        self.context.set_default_timeout(90_000)  # of a machine with much else to do
-        self.page, self.address, self.elsewhere, self.faults = self.context.new_page(), address, [], []
+        self.page, self.address, self.elsewhere, self.faults = browser.new_page(), address, [], []
+        self.page.set_viewport_size({"width": width, "height": height})
         self.page.on("request", self._asked)
         self.page.on("pageerror", lambda fault: self.faults.append(str(fault)))
         self.open(query)
@@ -81,11 +98,16 @@ class Visitor:
         self.page.get_by_role("tab", name=name).click()
         self.page.get_by_role("heading", level=1, name=heading).wait_for(timeout=30_000)
 
+    def at_rest(self):
+        """Wait until nothing is being worked out, and what was drawn last has been painted."""
+        self.page.get_by_text("Working out the numbers").first.wait_for(state="detached")
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
     def until(self, script, what=None):
         self.page.wait_for_function(script, arg=what, timeout=60_000)
 
     def close(self):
-        self.context.close()
+        self.page.close()
 
 
 @pytest.fixture

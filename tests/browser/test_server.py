@@ -1,16 +1,19 @@
 """The server as a council would run it: signed in, behind a prefix, refusing strangers and what they send."""
 
+import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 
 import pytest
 
+from tests.browser.conftest import ROOT, Visitor, free_port
+from tests.conftest import DOZEN
 from toolkit.apps.server import SECRET, settings
 from toolkit.schema import InputError
 
@@ -28,9 +31,7 @@ pn.serve({"": lambda: pn.pane.HTML("inside")}, **settings(**given))
 def guarded(tmp_path_factory):
     users = tmp_path_factory.mktemp("users") / "users.json"
     users.write_text(json.dumps({"officer": "a long password"}))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     given = {"port": port, "prefix": "/outcomes", "auth": str(users), "allow_origin": ["council.example"]}
     environment = {**os.environ, SECRET: "s" * 40}
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, json.dumps(given)], env=environment)
@@ -92,3 +93,98 @@ def test_an_open_address_needs_signing_in_and_a_secret(tmp_path, monkeypatch):
     path.write_text('{"officer": "a long password"}')
     with pytest.raises(InputError, match=SECRET):
         settings(address="0.0.0.0", auth=path)
+
+
+async def relay(reader, writer, upstream):
+    """Pass one connection on, as a council's proxy does, but only for paths under its prefix."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if not head.split(b" ")[1].startswith(b"/outcomes"):
+            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            return
+        inner, out = await asyncio.open_connection("127.0.0.1", upstream)
+        out.write(head)
+
+        async def pipe(source, sink):
+            while data := await source.read(65536):
+                sink.write(data)
+                await sink.drain()
+            sink.close()
+
+        await asyncio.gather(pipe(reader, out), pipe(inner, writer))
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass  # the browser has gone
+    finally:
+        writer.close()
+
+
+SMALL_SITE = """
+import json, sys
+from pathlib import Path
+import panel as pn
+from toolkit import evidence, scenarios
+from toolkit.apps.live import Live
+from toolkit.apps.server import Door, settings
+cache, areas, given = json.loads(sys.argv[1])
+statistics = evidence.load_statistics().sel(area=areas)
+base = scenarios.change(scenarios.load("family_help"), draws=200, chains=2)
+live = Live(Path(cache), statistics=statistics, base=base)
+pn.extension(js_files={"outcomes": "assets/access.js"})
+short = {"unused_session_lifetime_milliseconds": 500, "check_unused_sessions_milliseconds": 300}
+pn.serve({"": Door(live, most=2).enter}, **settings(**given) | short)
+"""
+
+
+@pytest.fixture
+def proxied(fit_cache):
+    """A server with room for two, behind a proxy of this machine that serves it under a path."""
+    upstream, outside = free_port(), free_port()
+    given = {"port": upstream, "prefix": "/outcomes", "allow_origin": [f"127.0.0.1:{outside}"]}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    told = json.dumps([str(fit_cache), DOZEN, given])
+    process = subprocess.Popen([sys.executable, "-c", SMALL_SITE, told], env=environment)
+    until = time.monotonic() + 120
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            fetch(upstream, "/outcomes/static/js/bokeh.min.js")
+            break
+        except OSError:
+            time.sleep(0.3)
+    loops = []
+
+    async def pass_on():
+        loops.append(asyncio.get_running_loop())
+        loops.append(asyncio.Event())
+        async with await asyncio.start_server(lambda r, w: relay(r, w, upstream), "127.0.0.1", outside):
+            await loops[1].wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(pass_on(),), daemon=True)  # the browser has this thread's loop
+    thread.start()
+    yield outside
+    loops[0].call_soon_threadsafe(loops[1].set)
+    thread.join(10)
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.mark.fit
+def test_behind_a_proxy_it_works_and_a_full_site_says_so(proxied, browser):
+    address = f"http://127.0.0.1:{proxied}/outcomes/"
+    one = Visitor(browser, address, "?place=Leeds")
+    before = one.sentence()
+    one.page.get_by_role("slider", name="Pounds a year").press("ArrowRight")  # so messages go both ways
+    one.page.get_by_text(before, exact=True).first.wait_for(state="detached")
+    assert one.elsewhere == [] and one.faults == []
+    assert fetch(proxied, "/") == 404
+    two, three = Visitor(browser, address), browser.new_page()
+    three.goto(address)
+    three.get_by_text("The site is full").wait_for()
+    two.close()
+    until = time.monotonic() + 60
+    while three.get_by_text("The site is full").count() and time.monotonic() < until:
+        time.sleep(0.5)
+        three.reload()
+        three.get_by_text("The site is full").or_(three.get_by_text("of cost over children")).first.wait_for()
+    assert three.get_by_text("of cost over children").count()
+    for page in (one.page, three):
+        page.close()

@@ -31,15 +31,39 @@ def axe_script():
     return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
-def test_every_page_is_shown_named_and_fetched_from_here(visit):
-    one = visit("?place=Leeds")
+# What runs off the side of the screen, other than inside something that scrolls by itself.
+OFF_THE_SIDE = """() => {
+  const found = [];
+  const up = (node) => node.parentElement || (node.getRootNode().host ?? null);
+  const scrolls = (node) => {
+    for (let at = node; at; at = up(at))
+      if (["auto", "scroll"].includes(getComputedStyle(at).overflowX) && at.scrollWidth > at.clientWidth)
+        return at.getBoundingClientRect().right <= innerWidth + 1;
+    return false;
+  };
+  const walk = (root) => root.querySelectorAll("*").forEach((node) => {
+    if (node.shadowRoot) walk(node.shadowRoot);
+    const box = node.getBoundingClientRect();
+    const style = getComputedStyle(node);
+    const holds = (node.textContent || "").trim() || /CANVAS|INPUT|BUTTON/.test(node.tagName);
+    const seen = box.width && box.height && holds && style.visibility === "visible" && style.opacity !== "0";
+    if (seen && box.right > innerWidth + 1 && box.left < innerWidth && !scrolls(node))
+      found.push([node.tagName, node.className, (node.textContent || "").slice(0, 40), box.right].join(" "));
+  });
+  walk(document.body);
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_page_is_shown_named_fits_and_is_fetched_from_here(visit, width):
+    one = visit("?place=Leeds", width=width)
     one.page.evaluate(axe_script())
     SCREENS.mkdir(parents=True, exist_ok=True)
     for name, heading in HEADINGS.items():
         one.go(name, heading)
-        one.page.wait_for_timeout(700)
-        one.page.screenshot(path=SCREENS / f"{name.replace(' ', '_').lower()}.png")
-        assert one.page.get_by_role("slider").count() >= 8
+        one.at_rest()
+        one.page.screenshot(path=SCREENS / f"{name.replace(' ', '_').lower()}_{width}.png")
         found = one.page.evaluate(AXE)
         bad = [
             (v["id"], v["nodes"][0]["html"][:120])
@@ -48,9 +72,29 @@ def test_every_page_is_shown_named_and_fetched_from_here(visit):
         ]
         assert bad == [], name
         assert len(found["passes"]) > 15
+        assert one.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert one.page.evaluate(OFF_THE_SIDE) == [], name
+        assert width < 600 or one.page.get_by_role("slider").count() >= 8
     assert one.elsewhere == []
     assert one.faults == []
     assert one.page.evaluate("document.documentElement.lang") == "en-GB"
+
+
+def test_nothing_moves_for_those_who_ask_for_that(visit):
+    one = visit("?place=Leeds")
+    moving = """() => {
+      let most = 0;
+      const walk = (root) => root.querySelectorAll("*").forEach((node) => {
+        if (node.shadowRoot) walk(node.shadowRoot);
+        most = Math.max(most, ...getComputedStyle(node).transitionDuration.split(",").map(parseFloat));
+      });
+      walk(document);
+      return most;
+    }"""
+    assert one.page.evaluate(moving) > 0
+    one.page.emulate_media(reduced_motion="reduce")
+    one.open("?place=Leeds")
+    one.until(f"() => ({moving})() === 0")
 
 
 def test_the_story_by_keyboard_and_its_link(visit):
@@ -86,7 +130,7 @@ def test_two_people_at_once_stay_apart(visit):
     before = two.sentence()
     one.page.get_by_role("slider", name=SPEND).press("End")
     one.page.get_by_text(before, exact=True).first.wait_for(state="detached")
-    two.page.wait_for_timeout(500)
+    two.at_rest()
     assert two.sentence() == before
 
 
@@ -118,10 +162,48 @@ def test_the_scenario_file_goes_out_and_comes_back(visit, tmp_path):
     two.page.get_by_role("alert").filter(has_text="not readable as YAML").wait_for()
 
 
+def test_own_figures_are_typed_by_keyboard_and_flagged_everywhere(visit):
+    one = visit("?place=Leeds&page=Evidence")
+    before = one.page.get_by_role("table", name="Leeds")
+    before.wait_for()
+    one.page.get_by_label("Where your council’s figures come from").fill("our ledger, <b>2025</b>")
+    one.page.get_by_label("Your council’s value").focus()
+    one.page.keyboard.type("250")
+    for _ in range(8):  # on by the tabulator: price year, reason, button
+        one.page.keyboard.press("Tab")
+        if one.page.get_by_role("button", name="Use our value").evaluate("node => node.matches(':focus')"):
+            break
+    one.page.keyboard.press("Enter")
+    flag = one.page.get_by_text("the council’s own. Reason: our ledger, <b>2025</b>").first
+    flag.wait_for()
+    one.until("() => location.search.includes('own_figures.early_help_spend')")
+    one.go("Invest to save", HEADINGS["Invest to save"])
+    flag.wait_for()
+    two = visit("?" + one.page.url.partition("?")[2].replace("place=Leeds", "place=Kent"))
+    assert "own_figures" in two.page.get_by_role("alert").first.inner_text()
+
+
+def test_a_changed_prior_is_weighed_in_or_a_new_fit_is_offered_and_cancelled(visit):
+    one = visit("?place=Leeds&page=Model health")
+    one.page.get_by_label("Prior", exact=True).click()
+    one.page.get_by_role("option", name="Persistence").click()
+    one.page.get_by_label("Why this prior").fill("a closer look")
+    one.page.get_by_label("First shape").fill("3")
+    one.page.get_by_role("button", name="Use this prior").click()
+    one.page.get_by_text("weighed by the ratio of the priors").wait_for()
+    for label, number in (("First shape", "900"), ("Second shape", "1")):
+        one.page.get_by_label(label).fill(number)
+    one.page.get_by_role("button", name="Use this prior").click()
+    one.page.get_by_text("too far for its draws").wait_for()
+    one.page.get_by_role("button", name="Fit the model anew").click()
+    one.page.get_by_text("Fitting: getting ready").wait_for()
+    one.page.get_by_role("button", name="Cancel the fit").click()
+    one.page.get_by_text("The fit was cancelled").wait_for()
+
+
 def test_an_override_is_flagged_everywhere(visit):
-    one = visit("?place=Leeds")
-    one.go("Evidence", HEADINGS["Evidence"])
-    one.page.get_by_label("Your value").fill("9,000")
+    one = visit("?place=Leeds&page=Evidence")
+    one.page.get_by_label("Your value", exact=True).fill("9,000")
     one.page.get_by_label("Reason, printed beside it").fill("our ledger, <b>2025</b>")
     one.page.get_by_label("Reason, printed beside it").press("Enter")
     one.page.get_by_role("button", name="Use this figure").click()
@@ -162,10 +244,8 @@ def test_the_files_open_and_hold_the_numbers_on_the_page(visit, tmp_path):
     assert len(zipfile.ZipFile(held["Every figure"]).namelist()) >= 16
 
 
-def test_a_phone_shows_the_answer_first_and_nothing_runs_off_the_side(visit):
+def test_a_phone_shows_the_answer_first(visit):
     one = visit("?place=Leeds", width=390, height=844)
     one.page.get_by_role("heading", level=1).first.wait_for()
-    one.page.wait_for_timeout(1500)
-    assert one.page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert not one.page.get_by_role("slider", name=SPEND).is_visible()
+    one.page.get_by_role("slider", name=SPEND).wait_for(state="hidden")
     one.page.screenshot(path=SCREENS / "phone.png")

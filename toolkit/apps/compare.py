@@ -158,17 +158,10 @@ def _table(found: Sequence[tuple[Saved, Run]]) -> str:
 
 def _portfolio(chosen: xr.Dataset) -> str:
     rows = [
-        (
-            str(name),
-            [
-                "chosen" if float(one["share"]) > 0.5 else "not chosen",
-                w.money(float(one["spend"])),
-                w.money(float(one["expected_gain"])),
-                str(one["reason"].item()),
-            ],
-        )
+        (str(name), ["chosen" if float(one["share"]) > 0.5 else "not chosen", w.money(float(one["spend"])),
+                     w.money(float(one["expected_gain"])), str(one["reason"].item())])
         for name, one in ((name, chosen.sel(item=name)) for name in chosen["item"].values)
-    ]
+    ]  # fmt: skip
     value, left = (w.money(float(chosen[name])) for name in ("value", "budget_left"))
     said = f"Value of the portfolio {value}; left unspent {left}."
     return look.plain_table("The portfolio", ["Scenario", "Decision", "Cost", "Expected value", "Why"], rows, said)

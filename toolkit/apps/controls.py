@@ -79,11 +79,7 @@ def programme() -> list[Control]:
         _key("option", "spend_per_child", _slider("Pounds a year for each child aged 0–17", 1, 120, 1.0, "£0")),
         _key("option", "years", _slider("Years of spending", 1, 10, 1)),
         _key("option", "cut", _tick("Take this sum away instead (a cut)")),
-        _key(
-            "option",
-            "group",
-            _select("Who is helped", {"Children in need": "in_need", "Children at the edge of care": "care_edge"}),
-        ),
+        _key("option", "group", _select("Who is helped", GROUPS)),
         _key("option", "cost_per_family", _select("Cost of helping one family", FAMILY_COSTS)),
     ]
 

@@ -42,14 +42,10 @@ class Costs:
         self.state = state
         self.choice = pmui.RadioButtonGroup(label="Which cost", options=VIEWS, value="excess", size="small")
         self.cards = {
-            dim: Card(
-                dim,
-                charts.bars(f"Cost by {dim}", "Expected cost"),
-                (f"By {dim}", "Expected cost, with its 90% interval."),
-                self._table(dim),
-            )
+            dim: Card(dim, charts.bars(f"Cost by {dim}", "Expected cost"),
+                      (f"By {dim}", "Expected cost, with its 90% interval."), self._table(dim))
             for dim in ("outcome", "payer")
-        }
+        }  # fmt: skip
         self.head, self.neighbours = look.html(), look.html()
         self.compare = pmui.Button(label="Compare with statistical neighbours", variant="outlined", size="small")
         self.compare.on_click(lambda _: self._ask())

@@ -83,18 +83,13 @@ def _children(run: Run) -> xr.DataArray:
 FORMULAS = {
     "npsv": Formula(
         "Net present social value",
-        (
-            "Net present social value = discounted cost avoided, all accounts − discounted programme cost.",
-            AVOIDED,
-        ),
-        _worth,
-        _social,
+        ("Net present social value = discounted cost avoided, all accounts − discounted programme cost.", AVOIDED),
+        _worth, _social,
     ),
     "bcr": Formula(
         "Cost avoided by each £1",
         ("Expected discounted cost avoided, all accounts ÷ expected discounted programme cost.", AVOIDED),
-        _ratio,
-        lambda run: q.avoided(run).sel(account="social", drop=True),
+        _ratio, lambda run: q.avoided(run).sel(account="social", drop=True),
     ),
     "payback": Formula(
         "When the public purse has its money back",
@@ -103,8 +98,7 @@ FORMULAS = {
             "cost, is nil or better. The table shows what moves the net value to the public purse.",
             AVOIDED,
         ),
-        _back,
-        lambda run: q.result(run)["npsv"].sel(account="fiscal", drop=True),
+        _back, lambda run: q.result(run)["npsv"].sel(account="fiscal", drop=True),
     ),
     "cash": Formula(
         "The council’s cash over five years",
@@ -112,8 +106,7 @@ FORMULAS = {
             "Cash released = the cost avoided for the council × the share of it that can leave a budget, in the year "
             "in which it can. Net cash = cash released − programme spending. Real, not discounted.",
         ),
-        _cash,
-        _five,
+        _cash, _five,
     ),
     "reached": Formula(
         "Children reached a year",
@@ -122,11 +115,9 @@ FORMULAS = {
             "K being the eligible families: each further place is likelier to go to a family already helped.",
             "Children = families × children per family.",
         ),
-        _reached,
-        _children,
-        lambda x: w.number(x, 0),
+        _reached, _children, lambda x: w.number(x, 0),
     ),
-}
+}  # fmt: skip
 
 
 def explanation(run: Run, key: str) -> str:
@@ -171,9 +162,6 @@ def _cited(run: Run, name: str) -> str:
 
 
 BUTTONS = {
-    "npsv": "Explain net value",
-    "bcr": "Explain cost avoided",
-    "payback": "Explain payback",
-    "cash": "Explain council cash",
-    "reached": "Explain reach",
-}
+    "npsv": "Explain net value", "bcr": "Explain cost avoided", "payback": "Explain payback",
+    "cash": "Explain council cash", "reached": "Explain reach",
+}  # fmt: skip

@@ -132,14 +132,9 @@ def _cells(row: pd.Series, tag: str = "") -> list[str]:
         interval = f"graded ±{float(row['coefficient_of_variation']):.0%}"
     reason = f"<br><b>Reason:</b> {escape(_text(row['reason']))}" if tag else ""
     return [
-        escape(_text(row["description"])) + tag + reason,
-        escape(w.figure(float(row["value"]))),
-        escape(interval),
-        escape(_text(row["unit"])),
-        escape(_text(row["price_year"])),
-        escape(_text(row["confidence"])),
-        source_of(row),
-    ]
+        escape(_text(row["description"])) + tag + reason, escape(w.figure(float(row["value"]))), escape(interval),
+        *(escape(_text(row[name])) for name in ("unit", "price_year", "confidence")), source_of(row),
+    ]  # fmt: skip
 
 
 def source_of(row: pd.Series) -> str:

@@ -17,10 +17,10 @@ from toolkit.apps.card import Card
 from toolkit.apps.reading import BUDGET_YEARS, ends_of
 from toolkit.apps.state import State
 from toolkit.prices import rebase
-from toolkit.report import drawing
+from toolkit.report import analysis_tables, drawing
 from toolkit.report import quantities as q
 from toolkit.report import words as w
-from toolkit.report.html import drawn
+from toolkit.report.html import drawn, shown
 from toolkit.report.quantities import Run
 from toolkit.schema import SAMPLE_DIMS
 
@@ -45,7 +45,7 @@ class Files:
             "medium_term",
             charts.bars("The council’s medium-term view", "Budget effect, cash of each year"),
             ("The council’s medium-term view", "Net effect on its budget in the cash of each year; 90% intervals."),
-            lambda run: _lines(run, medium_term(run, state.live.register.deflators)),
+            self._table,
         )
         self.downloads = {
             name: pmui.FileDownload(
@@ -54,6 +54,10 @@ class Files:
             )
             for name, title in NAMES.items()
         }  # fmt: skip
+
+    def _table(self, run: Run) -> str:
+        view = medium_term(run, self.state.live.register.deflators)
+        return look.table(shown(analysis_tables.medium_term(run, view), level=q.level(run)))
 
     def _content(self, name: str) -> Any:
         return lambda: io.BytesIO(self._made[name])
@@ -100,36 +104,23 @@ class Files:
         )  # fmt: skip
 
 
-LINES = ("Programme spending", "Cash released", "Net", "Running total")
-
-
 def medium_term(run: Run, deflators: pd.Series) -> xr.DataArray:
     """Return what the option does to the council's budget in the cash of each of the first years.
 
     Returns
     -------
-    DataArray, dims (line, year, chain, draw), GBP, of ``LINES``, with coordinate financial_year. As
-    ``appraisal.medium_term_view``, which names the components, with the savings of all of them together.
+    DataArray, dims (line, year, chain, draw), GBP: as ``appraisal.medium_term_view``, which names the components, with
+    the savings of all of them as one line.
     """
     real = q.council_cash(run).isel(year=slice(0, BUDGET_YEARS)).transpose("year", *SAMPLE_DIMS)
     years = [w.financial_year(run.scenario.first_year, int(year)) for year in real["year"].values]
     index = [rebase(1.0, run.scenario.price_base, to=year, deflators=deflators) for year in years]
     cash = xr.DataArray(index, coords={"year": real["year"]})
     net, spent = real * cash, q.result(run)["programme_by_year"].sel(year=real["year"]) * cash
-    lines = [xr.zeros_like(net) - spent, net + spent, net, net.cumsum("year").assign_coords(year=net["year"])]
-    joined = xr.concat(lines, xr.Variable("line", list(LINES)), coords="minimal", compat="override")
+    lines = {"programme": xr.zeros_like(net) - spent, "cash_released": net + spent, "net": net,
+             "cumulative": net.cumsum("year").assign_coords(year=net["year"])}  # fmt: skip
+    joined = xr.concat(list(lines.values()), xr.Variable("line", list(lines)), coords="minimal", compat="override")
     return joined.assign_coords(financial_year=("year", years))
-
-
-def _lines(run: Run, view: xr.DataArray) -> str:
-    mean, low, high = ends_of(run, view)
-    rows = [*zip(LINES, mean, strict=True), ("Net, low end of 90% interval", low[2]), ("Net, high end", high[2])]
-    said = [(name, [w.money(float(value)) for value in values]) for name, values in rows]
-    note = (
-        f"{run.scenario.price_base} prices raised by the Treasury’s GDP deflator forecast, not discounted. A saving "
-        "counts only as far as it can leave a budget, in the year in which it can."
-    )
-    return look.plain_table("In the cash of each year", ["Line", *view["financial_year"].values.tolist()], said, note)
 
 
 def made(run: Any) -> dict[str, bytes]:

@@ -13,12 +13,9 @@ from toolkit.apps.state import State
 from toolkit.report import words as w
 
 SCALES = {
-    "Risk ratio": "risk_ratio",
-    "Odds ratio": "odds_ratio",
-    "Rate ratio": "rate_ratio",
-    "Standardised difference": "hedges_g",
-    "Risk difference": "risk_difference",
-}
+    "Risk ratio": "risk_ratio", "Odds ratio": "odds_ratio", "Rate ratio": "rate_ratio",
+    "Standardised difference": "hedges_g", "Risk difference": "risk_difference",
+}  # fmt: skip
 
 
 class Studies:

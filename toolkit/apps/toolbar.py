@@ -19,13 +19,9 @@ class Toolbar:
         self.redo = _button("Redo", lambda: state.redo())
         self.reset = _button("Reset to the evidence", lambda: state.reset())
         self.save = pmui.FileDownload(
-            callback=self._file,
-            filename="scenario.yaml",
-            label="Save scenario",
-            variant="outlined",
-            size="small",
+            callback=self._file, filename="scenario.yaml", label="Save scenario", variant="outlined", size="small",
             margin=0,
-        )
+        )  # fmt: skip
         self.open = pmui.FileInput(
             label="Load scenario", accept=".yaml,.yml", max_file_size=LARGEST_FILE, variant="outlined",
             size="small", margin=0,
@@ -55,12 +51,8 @@ class Toolbar:
     def view(self) -> Any:
         """Return the buttons."""
         buttons = (self.undo, self.redo, self.reset, self.save, self.open)
-        return pmui.Column(
-            pmui.FlexBox(*buttons, gap="6px", align_items="center"),
-            self.told,
-            sizing_mode="stretch_width",
-            margin=(10, 0, 0, 0),
-        )
+        bar = pmui.FlexBox(*buttons, gap="6px", align_items="center")
+        return pmui.Column(bar, self.told, sizing_mode="stretch_width", margin=(10, 0, 0, 0))
 
 
 def _button(name: str, pressed: Any) -> Any:

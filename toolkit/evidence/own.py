@@ -68,18 +68,17 @@ def published(base: xr.Dataset, area: str, *, names: Iterable[str] = OWN, folder
     """
     if area not in base["area"].values:
         raise InputError(f"own_figures: area '{area}' is not in the statistics. Mend: see `outcomes areas`.")
-    here, rows = base.sel(area=area), {}
-    names = list(names)
+    here, rows, names = base.sel(area=area), {}, list(names)
     prices = placement_prices(folder).sel(area=area).isel(data_year=-1) if set(names) & set(PRICES) else None
     for name in names:
         description, unit, source = OWN[name]
-        if prices is not None and name in PRICES:
-            value, year = float(prices["price"].sel(placement=PRICES[name])), float(prices["data_year"])
-            if np.isnan(value):
-                fitted = load_table("reference/placement_prices", folder).set_index(["placement", "area"])["price"]
-                value, source = float(fitted[PRICES[name], area]), "fitted to other returns, none being published"
-        else:
+        if prices is None or name not in PRICES:
             value, year = float(here[name]), float(here[f"{name}_year"])
+        else:
+            value, year = float(prices["price"].sel(placement=PRICES[name])), float(prices["data_year"])
+        if name in PRICES and np.isnan(value):
+            fitted = load_table("reference/placement_prices", folder).set_index(["placement", "area"])["price"]
+            value, source = float(fitted[PRICES[name], area]), "fitted to other returns, none being published"
         rows[name] = (description, value, year, unit, source)
     columns = ["description", "published", "year", "unit", "source"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
@@ -139,11 +138,8 @@ def with_own(base: xr.Dataset, own: pd.DataFrame) -> xr.Dataset:
 
     Meant for what is priced of that council; what is known of England rests on what every council published.
     """
-    held = {}
-    for name, row in own.iterrows():
-        if name not in PRICES:
-            held[str(name)] = base[str(name)].where(base["area"] != row["area"], float(row["real"]))
-    return base.assign(held)
+    rows = {str(name): row for name, row in own.iterrows() if name not in PRICES}
+    return base.assign({name: base[name].where(base["area"] != row["area"], row["real"]) for name, row in rows.items()})
 
 
 def with_own_prices(local: xr.Dataset, shares: xr.Dataset, own: pd.DataFrame) -> tuple[xr.Dataset, xr.Dataset]:

@@ -1,8 +1,14 @@
 // What the page library leaves unnamed for those who cannot see it, and a phone's first view.
 (() => {
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches && new CSSStyleSheet();
+  if (still) still.replaceSync("*, *::before, *::after { transition: none !important; animation: none !important; }");
+  const calm = (root) => {
+    if (still && !root.adoptedStyleSheets.includes(still)) root.adoptedStyleSheets = [...root.adoptedStyleSheets, still];
+  };
   const each = (root, selector, told, depth = 0) => {
+    if (root.adoptedStyleSheets) calm(root);
     root.querySelectorAll(selector).forEach(told);
-    if (depth < 6) for (const node of root.querySelectorAll("*")) if (node.shadowRoot) each(node.shadowRoot, selector, told, depth + 1);
+    if (depth < 12) for (const node of root.querySelectorAll("*")) if (node.shadowRoot) each(node.shadowRoot, selector, told, depth + 1);
   };
   let closed = window.innerWidth >= 600; // on a phone the answer comes first, and the controls on request
   const mend = () => {
