@@ -9,7 +9,8 @@ import panel_material_ui as pmui
 from toolkit.apps import charts, look
 from toolkit.apps.card import Card
 from toolkit.apps.explain import BUTTONS, explanation
-from toolkit.apps.reading import BUDGET_YEARS, Reading, budget_rows, read
+from toolkit.apps.moves import BUDGET_YEARS
+from toolkit.apps.reading import Reading, budget_rows, read
 from toolkit.apps.state import State
 from toolkit.report import quantities as q
 from toolkit.report import tables

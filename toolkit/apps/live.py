@@ -3,11 +3,13 @@
 Stages, each remembered while what it depends on is unchanged, so that a change repeats only what follows it:
 
 1. ``drawn``: figures and effects, when the evidence changes;
-2. ``unit``: one area's lives and costs at a reference sum, when the effect, the group or the horizon changes;
-3. ``run``: everything that is in proportion to the children reached, at every change.
+2. ``unit``: a place's lives and costs at a reference sum, when the effect, the group or the horizon changes;
+3. ``run``: everything that is in proportion to the children reached, at every change: the main page's numbers at
+   once (:mod:`toolkit.apps.moves`), the tree that other pages and tables read only when one asks for it.
 
-The economics are the toolkit's own: stage 2 is ``pricing`` and ``appraise``, and stage 3 only scales their
-draws, which is exact because avoided cost is proportional to the children reached, draw by draw.
+The economics are the toolkit's own: stage 2 is ``pricing``, and stage 3 only scales its draws, which is exact for one
+area because avoided cost is proportional to the children reached, draw by draw, and for several within the tolerance of
+:mod:`toolkit.apps.pooling`.
 """
 
 import json
@@ -23,9 +25,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit import appraisal, evidence, pathways, scenarios, workflow
-from toolkit.pricing import Progress, price, programme, silent, yearly_sum
+from toolkit import appraisal, costing, evidence, pathways, scenarios, workflow
+from toolkit.apps.moves import Lines, Numbers, Terms, linear, weighed
+from toolkit.apps.pooling import Pool, pool
+from toolkit.pricing import Desk, Progress, each, programme, silent
 from toolkit.records import assemble
+from toolkit.report import answer
 from toolkit.report import quantities as q
 from toolkit.scenarios import Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
@@ -48,12 +53,33 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Unit:
-    """One area's costs at the reference sum, without the programme's own; everything here is linear in reach."""
+    """A place's costs at the reference sum, without the programme's own; everything here is linear in reach.
 
+    Attributes
+    ----------
+    saved, before
+        Worth of events avoided (node, component, event_year, chain, draw) and ``benefit_before`` (node, before,
+        component, chain, draw), with each child of a stand-in reached.
+    lines
+        What the main page draws of ``saved``.
+    curve
+        ``level``, spend and cost on the curve, and ``avoided`` of it (multiple, draw), social account.
+    tree
+        What does not move with the sum.
+    reached
+        Children reached at the reference sum (area, chain, draw).
+    """
+
+    pool: Pool
+    saved: xr.DataArray
+    before: xr.DataArray | None
+    terms: Terms
+    lines: Lines
+    curve: dict[str, np.ndarray]
     tree: xr.DataTree
-    result: xr.Dataset
-    by_account: xr.DataArray
     reached: xr.DataArray
+    payers: list[str]
+    where: str
 
 
 class Memory:
@@ -148,12 +174,8 @@ class Live:
         effects = workflow.draw_effects(self.fitted, self.statistics, scenario, draws, self.register)
         return Drawn(assumptions, draws, effects)
 
-    def run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> workflow.Run:
-        """Return the scenario priced and appraised for areas, draw by draw, as ``workflow.run`` would.
-
-        Without the yearly arrays by component that only the files hold (``workflow.run`` makes those), but
-        with everything that the report's tables and sentences read.
-        """
+    def run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> "LiveRun":
+        """Return the scenario priced and appraised for areas, draw by draw, as ``workflow.run`` would."""
         return self._memory.get("run", (scenario.hash, areas), lambda: self._run(scenario, areas, progress))
 
     def full_run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> workflow.Run:
@@ -162,115 +184,188 @@ class Live:
             scenario, areas=areas, cache=self.cache, statistics=self.statistics, progress=progress
         )  # fmt: skip
 
-    def _run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress) -> workflow.Run:
+    def _run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress) -> "LiveRun":
         drawn, unit = self.drawn(scenario), self.unit(scenario, areas, progress)
-        kept = _kept(scenario)
-        key = (self._reference(scenario, areas).hash, areas, kept)
-        parts = _at_this_sum(unit, drawn, scenario, self.base_year.sel(area=list(areas)))
-        parts["/curve"] = self._memory.get("curve", key, lambda: _curve(parts, unit, scenario))
-        tree = xr.DataTree.from_dict(parts)
-        tree.attrs = unit.tree.attrs
-        return workflow.Run(tree, scenario, drawn.assumptions, self.card, self.register.excluded, {})
-
-    def _reference(self, scenario: Scenario, areas: tuple[str, ...]) -> Scenario:
-        # Reach bends at a different sum in every area, so that a total over areas is not in proportion to it.
-        plain = scenario if len(areas) > 1 else scenarios.change(scenario, option=REFERENCE["option"])
-        return scenarios.change(plain, adjustments=REFERENCE["adjustments"])
+        here = self.base_year.sel(area=list(areas))
+        return LiveRun(scenario, drawn, unit, here, self.card, self.register.excluded)
 
     def unit(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> Unit:
         """Return the areas' costs at the reference sum."""
-        at = self._reference(scenario, areas)
+        at = scenarios.change(scenario, **REFERENCE)
         return self._memory.get("unit", (at.hash, areas), lambda: self._unit(at, areas, progress))
 
     def _unit(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress) -> Unit:
-        drawn = self.drawn(scenario)
-        priced = price(
-            self.fitted, self.statistics, scenario, drawn.draws, drawn.effects, self.register,
-            areas=list(areas), progress=progress,
-        )  # fmt: skip
-        cost = priced["cost"]
-        without = cost.where(cost["outcome"] != q.PROGRAMME, 0.0).assign_attrs(cost.attrs)
-        result = workflow.appraise(priced.assign(cost=without), scenario, drawn.draws)
-        saved = without.sel(option=BUSINESS_AS_USUAL, drop=True) - without.sel(option=INVESTMENT, drop=True)
-        worth = appraisal.discounted(saved.assign_attrs(cost.attrs), schedule=scenario.discount_schedule)
-        kept = priced.drop_vars(["cost", "lives"])
-        kept["lives"] = priced["children_reached"] * 0.0
+        drawn, here = self.drawn(scenario), self.base_year.sel(area=list(areas))
+        sums = scenario.option.spend_per_child * here["population_0_17"]
+        reached = pathways.children_reached(sums, drawn.draws, here, scenario.option)
+        desk = Desk(self.fitted, self.statistics, scenario, drawn.draws, drawn.effects, self.register)
+        stands, total, local = pool(here, scenario.option), _Total(), []
+        priced = each(desk.area, list(areas), "price areas", progress)
+        for shares, (summed, own) in zip(stands.shares, priced, strict=True):
+            total.add(summed, own["children_reached"], shares)
+            local.append(own)
+        costs = xr.concat(local, xr.Variable("area", list(areas)), coords="minimal", compat="override")
+        costs = costs.merge(total.curve).assign_coords(costing.labels(desk.rows))
         tree = assemble(
-            scenario, drawn.assumptions, self.fitted, drawn.draws, drawn.effects, kept, result, self.card,
-            list(areas), self.statistics,
+            scenario, drawn.assumptions, self.fitted, drawn.draws, drawn.effects,
+            costs.assign(lives=costs["children_reached"]), xr.Dataset(), self.card, list(areas), self.statistics,
         )  # fmt: skip
-        linear = result[["benefit", "net_position", "net_position_discounted", "cashable_net_position"]]
+        terms, saved = Terms.of(desk), desk.labelled(total.saved)
+        found = [linear(one, terms) for one in saved]
+        plain = workflow.Run(tree, scenario, pd.DataFrame(), pd.DataFrame({"passed": []}), pd.DataFrame(), {})
         return Unit(
-            tree,
-            linear.transpose(..., *SAMPLE_DIMS).astype(np.float32).assign_attrs(result.attrs),
-            q.by_account(worth).transpose("account", *SAMPLE_DIMS, "year").astype(np.float32),
-            priced["children_reached"],
+            stands, saved, total.before, terms, Lines.of_nodes(found), _curve(plain), tree,
+            reached.transpose("area", *SAMPLE_DIMS), found[0]["payer"].values.tolist(), answer.place(plain),
+        )  # fmt: skip
+
+
+class _Total:
+    """What is added up over areas: the curve, and under their stand-ins' shares what a child reached saves."""
+
+    saved: Any = None
+    before: Any = None
+    curve: Any = 0.0
+
+    def add(self, summed: xr.Dataset, reached: xr.DataArray, shares: np.ndarray) -> None:
+        cost = summed["cost"].transpose("option", "component", "event_year", *SAMPLE_DIMS)
+        saved = cost.sel(option=BUSINESS_AS_USUAL, drop=True) - cost.sel(option=INVESTMENT, drop=True)
+        self.saved = _shared(self.saved, saved / reached, shares)
+        if "benefit_before" in summed:
+            self.before = _shared(self.before, summed["benefit_before"] / reached, shares)
+        self.curve = self.curve + summed[["curve_avoided", "curve_spend"]]
+
+
+def _shared(total: xr.DataArray | None, part: xr.DataArray, shares: np.ndarray) -> xr.DataArray:
+    """Add a part to the totals of stand-ins (node, ...)."""
+    if total is None:
+        total = xr.zeros_like(part, dtype=np.float32).expand_dims(node=len(shares)).copy()
+    for node, share in enumerate(shares.astype(np.float32)):
+        total.values[node] += share * part.values
+    return total
+
+
+def _curve(run: q.Run) -> dict[str, np.ndarray]:
+    """Return the spend-cost curve of the social account, which does not move with the sum (multiple, draw)."""
+    spend, source = q.costs(run)["curve_spend"], run.scenario.effect.source
+    saved = q.priced(run, "curve_avoided").sel(source=source, drop=True)
+    left = q.lifetime(run).sel(reading="excess", drop=True)
+    level, avoided = (q.by_account(one).sel(account="social") for one in (left, saved))
+    both = {"level": level + spend, "avoided": avoided}
+    flat = {name: one.transpose("multiple", *SAMPLE_DIMS).values for name, one in both.items()}
+    found = {name: one.reshape(len(one), -1).astype(np.float32) for name, one in flat.items()}
+    return found | {"spend": spend.values, "multiple": spend["multiple"].values}
+
+
+@dataclass(frozen=True)
+class LiveRun:
+    """A scenario priced for a place: its numbers at once, and what a report reads of a run when that is asked for."""
+
+    scenario: Scenario
+    drawn: Drawn
+    unit: Unit
+    here: xr.Dataset
+    report_card: pd.DataFrame
+    excluded: pd.DataFrame
+
+    @property
+    def assumptions(self) -> pd.DataFrame:
+        """The scenario's figures."""
+        return self.drawn.assumptions
+
+    @property
+    def timings(self) -> dict[str, tuple[float, float]]:
+        """None were taken."""
+        return {}
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check of the fitted model passed."""
+        return bool(self.report_card["passed"].all())
+
+    @property
+    def _kept(self) -> float:
+        """Return the share of a change that counts in the year of entry; ``pathways.additional`` says it by year."""
+        return float(pathways.additional(self.scenario.adjustments)[0])
+
+    @cached_property
+    def _sums(self) -> xr.DataArray:
+        """Return what is spent a year in each area (area), GBP; negative for a cut."""
+        option = self.scenario.option
+        return (-1.0 if option.cut else 1.0) * option.spend_per_child * self.here["population_0_17"]
+
+    @cached_property
+    def _reach(self) -> np.ndarray:
+        """Return the children whom the sum reaches of each child of a stand-in (node, draw)."""
+        option = self.scenario.option
+        pounds = -option.spend_per_child if option.cut else option.spend_per_child
+        return self.unit.pool.reach(pounds, self.drawn.draws, option).astype(np.float32)
+
+    @cached_property
+    def _spending(self) -> tuple[xr.DataArray, xr.DataArray]:
+        """Return the programme (year), real and discounted, GBP; negative for a cut."""
+        both = programme(self.scenario, float(self._sums.sum()))
+        spent = both.sel(option=INVESTMENT, drop=True) - both.sel(option=BUSINESS_AS_USUAL, drop=True)
+        spent = spent.assign_attrs(units="GBP", price_base=self.scenario.price_base)
+        return spent, appraisal.discounted(spent, schedule=self.scenario.discount_schedule)
+
+    @cached_property
+    def numbers(self) -> Numbers:
+        """What the main page shows."""
+        (spent, worth), kept, curve = self._spending, np.float32(self._kept), self.unit.curve
+        return Numbers(
+            self.unit.lines.at(self._reach * kept),
+            spent.values,
+            np.cumsum(worth.values),
+            np.abs(self.unit.pool.shares.sum(0).astype(np.float32) @ self._reach),
+            curve["level"] - kept * curve["avoided"],
+            self.scenario.option.cut,
         )
 
-
-def _kept(scenario: Scenario) -> float:
-    """Return the share of a change that counts in the year of entry; ``pathways.additional`` says it year by year."""
-    return float(pathways.additional(scenario.adjustments)[0])
-
-
-def _curve(parts: dict[str, xr.Dataset], unit: Unit, scenario: Scenario) -> xr.Dataset:
-    """Return the spend-cost curve of the social account, reduced: it does not move with the sum."""
-    tree = xr.DataTree.from_dict({name: parts[name] for name in ("/costs", "/appraisal")})
-    tree.attrs = unit.tree.attrs
-    run = workflow.Run(tree, scenario, pd.DataFrame(), pd.DataFrame({"passed": []}), pd.DataFrame(), {})
-    found = q.curve(run)
-    net = found["net"].sel(account="social", source=scenario.effect.source, drop=True)
-    return appraisal.summarise(net.astype(np.float32)).assign(spend=found["spend"])
-
-
-def _at_this_sum(unit: Unit, drawn: Drawn, scenario: Scenario, areas: xr.Dataset) -> dict[str, xr.Dataset]:
-    """Scale a unit's draws to the children whom the scenario's sum reaches, and set the programme against them."""
-    kept = _kept(scenario)
-    reached, factor = unit.reached, xr.full_like(unit.reached.isel(area=0, drop=True), 1.0)
-    spend = sum(yearly_sum(scenario, areas.sel(area=area)) for area in areas["area"].values)
-    if areas.sizes["area"] == 1:
-        here = areas.isel(area=0, drop=True)
-        children = pathways.children_reached(spend, drawn.draws, here, scenario.option).transpose(*SAMPLE_DIMS)
-        factor = (children / unit.reached.isel(area=0, drop=True)).astype(np.float32)
-        reached = children.expand_dims(area=areas["area"].values).astype(np.float32)
-    factor = factor * np.float32(kept)
-    costs = unit.tree["costs"].to_dataset()
-    costs = costs.assign(
-        benefit_by_area=costs["benefit_by_area"] * factor,
-        curve_avoided=costs["curve_avoided"] * np.float32(kept),
-    )
-    return {
-        "/appraisal": _appraisal(unit, factor, programme(scenario, spend), scenario),
-        "/costs": costs,
-        "/lives": unit.tree["lives"].to_dataset()[["children_entering"]].assign(children_reached=reached),
-        "/effects": drawn.effects,
-        "/posterior": unit.tree["posterior"].to_dataset()[["baseline_rate"]],
-        "/assumptions/draws": drawn.draws,
-    }
+    @cached_property
+    def tree(self) -> xr.DataTree:
+        """What the report's tables and sentences read of a run, without the yearly arrays that only its files hold."""
+        unit, kept, option = self.unit, np.float32(self._kept), self.scenario.option
+        reach = self._reach.reshape(-1, *unit.reached.shape[1:])
+        saved = unit.saved.isel(node=0).copy(data=weighed(unit.saved.values, reach * kept))
+        reached = pathways.children_reached(self._sums, self.drawn.draws, self.here, option).astype(np.float32)
+        costs, lives = unit.tree["costs"].to_dataset(), unit.tree["lives"].to_dataset()
+        costs["benefit_by_area"] = costs["benefit_by_area"] * (kept * reached / unit.reached).astype(np.float32)
+        costs["curve_avoided"] = costs["curve_avoided"] * kept
+        if unit.before is not None:  # before those adjustments by which a change is kept
+            weights = xr.DataArray(reach, dims=("node", *SAMPLE_DIMS))
+            costs["benefit_before"] = (unit.before * weights).sum("node")
+        tree = xr.DataTree.from_dict(
+            {
+                "/appraisal": _appraisal(linear(saved, unit.terms), *self._spending, cut=option.cut),
+                "/costs": costs,
+                "/lives": lives[["children_entering"]].assign(children_reached=reached),
+                "/effects": self.drawn.effects,
+                "/posterior": unit.tree["posterior"].to_dataset()[["baseline_rate"]],
+                "/assumptions/draws": self.drawn.draws,
+            }
+        )
+        tree.attrs = unit.tree.attrs
+        return tree
 
 
-def _appraisal(unit: Unit, factor: xr.DataArray, spending: xr.DataArray, scenario: Scenario) -> xr.Dataset:
-    """Return what ``appraise`` would of the scaled costs, from arrays that are in proportion to them."""
-    money = {"units": "GBP", "price_base": scenario.price_base}
-    discount = {"schedule": scenario.discount_schedule, "timing": unit.result.attrs["timing"]}
-    spent = spending.sel(option=INVESTMENT, drop=True) - spending.sel(option=BUSINESS_AS_USUAL, drop=True)
-    worth = appraisal.discounted(spent.assign_attrs(money), **discount).astype(np.float32)
-    scaled = (unit.result * factor).assign_attrs(unit.result.attrs)
-    payer = (scaled["payer"] == q.COUNCIL).astype(np.float32)
-    cost = xr.full_like(factor, float(worth.sum()))
-    avoided = scaled["benefit"].sum(["outcome", "payer"])
+def _appraisal(found: xr.Dataset, spent: xr.DataArray, worth: xr.DataArray, *, cut: bool) -> xr.Dataset:
+    """Return what ``appraise`` would, from what is avoided (:func:`toolkit.apps.moves.linear`) and the programme."""
+    single = worth.astype(np.float32)
+    payer = (found["payer"] == q.COUNCIL).astype(np.float32)
+    avoided = found["benefit"].sum(["outcome", "payer"])
+    cost = xr.full_like(avoided.isel(account=0, drop=True), float(worth.sum())).assign_attrs(spent.attrs)
     ratio = appraisal.benefit_cost_ratio(avoided, cost)
-    net = (unit.by_account * factor - worth).assign_attrs(money)
+    net = found["worth"] - single
     back = appraisal.payback_year(net)
-    cash = scaled["cashable_net_position"] - spent.astype(np.float32) * payer
-    council = appraisal.discounted(cash.sel(payer=q.COUNCIL, drop=True).assign_attrs(money), **discount)
+    cash = found["cashable_net_position"] - spent.astype(np.float32) * payer
+    council = appraisal.discounted(cash.sel(payer=q.COUNCIL, drop=True), schedule=found.attrs["schedule"])
     council_back = appraisal.payback_year(council)
-    if scenario.option.cut:  # which saves first and costs later, so that "paid back" says nothing of it
+    if cut:  # which saves first and costs later, so that "paid back" says nothing of it
         ahead = net.cumsum("year").assign_coords(year=net["year"]) >= 0
-        scaled["probability_ahead"] = ahead.mean(SAMPLE_DIMS)
-    return scaled.assign(
-        net_position=scaled["net_position"] - spent.astype(np.float32) * payer,
-        net_position_discounted=scaled["net_position_discounted"] - worth * payer,
+        found["probability_ahead"] = ahead.mean(SAMPLE_DIMS)
+    return found.drop_vars("worth").assign(
+        net_position=found["net_position"] - spent.astype(np.float32) * payer,
+        net_position_discounted=found["net_position_discounted"] - single * payer,
         cashable_net_position=cash,
         npsv=avoided - cost,
         programme_cost=cost,
