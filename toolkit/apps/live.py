@@ -39,7 +39,7 @@ REFERENCE = {
     "option": {"spend_per_child": 20.0, "cut": False},
     "adjustments": {"optimism_bias": 0.0, "deadweight": 0.0, "displacement": 0.0, "attribution": 1.0},
 }
-KEPT = {"drawn": 4, "unit": 12, "run": 24, "curve": 24, "preset": 20}  # at most, of each stage
+KEPT = {"drawn": 4, "unit": 12, "run": 24, "preset": 20}  # at most, of each stage
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,11 @@ class Memory:
         self._kept, self._guard = kept, threading.Lock()
         self._held: dict[str, OrderedDict[Hashable, Any]] = {stage: OrderedDict() for stage in kept}
         self._locks: dict[tuple[str, Hashable], threading.Lock] = {}
+
+    def holds(self, stage: str, key: Hashable) -> bool:
+        """Return whether something is remembered."""
+        with self._guard:
+            return key in self._held[stage]
 
     def get[T](self, stage: str, key: Hashable, make: Callable[[], T]) -> T:
         """Return what ``make`` gives, made once."""
@@ -178,6 +183,10 @@ class Live:
         """Return the scenario priced and appraised for areas, draw by draw, as ``workflow.run`` would."""
         return self._memory.get("run", (scenario.hash, areas), lambda: self._run(scenario, areas, progress))
 
+    def ready(self, scenario: Scenario, areas: tuple[str, ...]) -> bool:
+        """Return whether a scenario's numbers take no time to speak of."""
+        return self._memory.holds("unit", (_at_reference(scenario).hash, areas))
+
     def full_run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> workflow.Run:
         """Return the command's own run, with everything that its files hold."""
         return workflow.run(
@@ -191,7 +200,7 @@ class Live:
 
     def unit(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> Unit:
         """Return the areas' costs at the reference sum."""
-        at = scenarios.change(scenario, **REFERENCE)
+        at = _at_reference(scenario)
         return self._memory.get("unit", (at.hash, areas), lambda: self._unit(at, areas, progress))
 
     def _unit(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress) -> Unit:
@@ -217,6 +226,10 @@ class Live:
             stands, saved, total.before, terms, Lines.of_nodes(found), _curve(plain), tree,
             reached.transpose("area", *SAMPLE_DIMS), found[0]["payer"].values.tolist(), answer.place(plain),
         )  # fmt: skip
+
+
+def _at_reference(scenario: Scenario) -> Scenario:
+    return scenarios.change(scenario, **REFERENCE)
 
 
 class _Total:

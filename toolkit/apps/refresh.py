@@ -5,19 +5,51 @@ import logging
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import panel as pn
 from bokeh.document import without_document_lock
+from bokeh.models import ColumnDataSource, CustomJS
 
 LOG = logging.getLogger("toolkit.apps")
-BUSY_AFTER = 0.3  # seconds
+BUSY_AFTER, UNSEEN_AFTER = 0.3, 1.0  # seconds
 WORKERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="pricing")
 
 
 class Overtaken(Exception):
     """Raised inside work that a later move has overtaken, or that the visitor stopped."""
+
+
+class Receipt:
+    """Tells when the browser has painted what it was sent, so that a slow one is not sent more than it can show."""
+
+    SAY = "requestAnimationFrame(() => setTimeout(() => { painted.data = {number: sent.data.number} }))"
+
+    def __init__(self) -> None:
+        self.sent, self._painted = (ColumnDataSource({"number": [0]}) for _ in range(2))
+        self.sent.js_on_change("data", CustomJS(args={"sent": self.sent, "painted": self._painted}, code=self.SAY))
+        self._painted.on_change("data", lambda _name, _old, _new: self._seen.set())
+        self._seen = asyncio.Event()
+
+    def attach(self, doc: Any) -> None:
+        """Put it on the page, where it is not seen."""
+        if self.sent.document is None and doc.roots:
+            doc.roots[0].tags = [self.sent]
+
+    def expect(self) -> None:
+        """Forget what was painted before."""
+        self._seen.clear()
+
+    def ask(self) -> None:
+        """Ask for a receipt of what is being sent."""
+        self.sent.data = {"number": [self.sent.data["number"][0] + 1]}
+
+    async def wait(self) -> None:
+        """Wait until the browser has painted it, or no longer says anything, as when its tab is hidden."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._seen.wait(), UNSEEN_AFTER)
 
 
 class Refresher:
@@ -32,7 +64,7 @@ class Refresher:
     ) -> None:
         self._work, self._done, self._busy, self._failed = work, done, busy, failed
         self._wanted = self._running = self._stopped = False
-        self._stage = ""
+        self._stage, self.receipt = "", Receipt()
 
     def soon(self) -> None:
         """Work once the page has taken all the moves that are waiting; at once where there is no server."""
@@ -68,7 +100,13 @@ class Refresher:
         else:
             self._done(found)
 
+    def _finish(self, found: Any) -> None:
+        with pn.io.unlocked():  # which gathers the changes; `hold` would send them a tick later
+            self._done(found)
+            self.receipt.ask()
+
     async def _loop(self, doc: Any) -> None:
+        _next(doc, partial(self.receipt.attach, doc))
         while self._wanted:
             self._wanted = self._stopped = False
             self._stage = ""
@@ -85,7 +123,9 @@ class Refresher:
             except Exception as problem:
                 _next(doc, partial(self._failed, problem))
             else:
-                _next(doc, partial(self._done, found))
+                self.receipt.expect()
+                _next(doc, partial(self._finish, found))
+                await self.receipt.wait()
             if shown:
                 _next(doc, partial(self._busy, None))
         self._running = False
