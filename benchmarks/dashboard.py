@@ -5,6 +5,7 @@ Chromium and the development packages. It prints a table for RESULTS.md; other w
 """
 
 import argparse
+import os
 import socket
 import subprocess
 import sys
@@ -62,6 +63,22 @@ def moves(page, count, name=SLIDER):
     return taken[3:]
 
 
+def cpu(process):
+    """CPU seconds of a process so far."""
+    ticks = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
+def arrive(page, address, place):
+    """Open a place; seconds until its answer can be read, and until the live page has it."""
+    start = time.perf_counter()
+    page.goto(f"{address}?place={place}", wait_until="commit")
+    page.get_by_text("of cost over children").first.wait_for(timeout=900_000)
+    read = time.perf_counter() - start
+    page.locator("#lead").wait_for(state="detached", timeout=900_000)
+    return read, time.perf_counter() - start
+
+
 def drag(page):
     box = page.get_by_role("slider", name=SLIDER).locator("xpath=..").bounding_box()
     page.mouse.move(box["x"] + 10, box["y"] + box["height"] / 2)
@@ -74,31 +91,34 @@ def drag(page):
     return page.evaluate("() => paint.last - paint.moved")
 
 
-def in_browser(address, count):
+def in_browser(address, process, count, england):
     from playwright.sync_api import sync_playwright
 
     from tests.browser.conftest import chromium
 
-    found = {}
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 2000})
         page.add_init_script(f"({HOOK})()")
-        for name in ("first visit of the process", "next visit"):
-            start = time.perf_counter()
-            page.goto(address + "?place=Leeds")
-            page.get_by_text("of cost over children").first.wait_for(timeout=120_000)
-            found[f"{name}: headline shown, s"] = f"{time.perf_counter() - start:.1f}"
+        for name in ("first visit of the process", "next visit", "third visit"):
+            read, live = arrive(page, address, "Leeds")
+            yield f"{name}: headline to read / live page, s", f"{read:.1f} / {live:.1f}"
         page.wait_for_timeout(3000)
-        found[f"key press to last of four charts, {count} moves, p50 / p95 ms"] = spread(moves(page, count))
-        found["fast drag of 120 moves: last move to last paint, ms"] = f"{drag(page):.0f}"
-        page.wait_for_timeout(2000)
+        before = cpu(process)
+        yield f"Leeds: key press to last of four charts, {count} moves, p50 / p95 ms", spread(moves(page, count))
+        yield "of which CPU of the server, ms", f"{1000 * (cpu(process) - before) / (count + 3):.0f}"
+        drags = [drag(page) for _ in range(5)]
+        yield "fast drag of 120 moves: last move to last paint, five times, ms", ", ".join(f"{d:.0f}" for d in drags)
         few = max(5, count // 20)
-        found[f"a change of the effect (a new walk), {few} moves, p50 / p95 ms"] = spread(
-            moves(page, few, "Share of the")
-        )
+        found = moves(page, few, "Share of the")
+        yield f"Leeds: a change of the effect (a new walk), {few} moves, p50 / p95 ms", spread(found)
+        if england:
+            yield "England: first answer, s", f"{arrive(page, address, 'England')[1]:.0f}"
+            page.wait_for_timeout(3000)
+            before = cpu(process)
+            yield f"England: key press to last of four charts, {count} moves, p50 / p95 ms", spread(moves(page, count))
+            yield "of which CPU of the server, ms", f"{1000 * (cpu(process) - before) / (count + 3):.0f}"
         browser.close()
-    return found
 
 
 def memory(process):
@@ -118,8 +138,7 @@ def together(address, process, sessions, seconds):
         for _ in range(sessions):
             page = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
             page.add_init_script(f"({HOOK})()")
-            page.goto(address + "?place=Leeds")
-            page.get_by_text("of cost over children").first.wait_for(timeout=120_000)
+            arrive(page, address, "Leeds")
             page.get_by_role("slider", name=SLIDER).focus()
             pages.append((page, memory(process)))
         taken, faults, until = [], 0, time.monotonic() + seconds
@@ -135,10 +154,8 @@ def together(address, process, sessions, seconds):
         browser.close()
     each = (pages[-1][1] - pages[0][1]) / max(1, sessions - 1)
     name = f"{sessions} sessions at once for {seconds} s: p50 / p95 ms, moves, errors"
-    return {
-        "memory of each further session, MB": f"{each:.1f}",
-        name: f"{spread(taken)}, {len(taken)}, {faults}",
-    }
+    yield "memory of each further session, MB", f"{each:.1f}"
+    yield name, f"{spread(taken)}, {len(taken)}, {faults}"
 
 
 def main():
@@ -146,16 +163,19 @@ def main():
     asked.add_argument("--moves", type=int, default=200)
     asked.add_argument("--sessions", type=int, default=50)
     asked.add_argument("--seconds", type=int, default=120)
+    asked.add_argument("--england", action=argparse.BooleanOptionalAction, default=True)
     asked.add_argument("--build", type=Path, default=Path("build"))
     given = asked.parse_args()
     process, address = served(given.build)
     try:
         print("| measured | |\n|---|---|")
         for part in (
-            lambda: in_browser(address, given.moves),
-            lambda: together(address, process, given.sessions, given.seconds),
+            in_browser(address, process, given.moves, given.england),
+            together(address, process, given.sessions, given.seconds) if given.sessions else (),
         ):
-            print("\n".join(f"| {name} | {value} |" for name, value in part().items()), flush=True)
+            for name, value in part:
+                print(f"| {name} | {value} |", flush=True)
+        print(f"load of the machine: {os.getloadavg()}")
     finally:
         process.terminate()
         process.wait(20)

@@ -314,21 +314,19 @@ class LiveRun:
         return self.unit.pool.reach(pounds, self.drawn.draws, option).astype(np.float32)
 
     @cached_property
-    def _spending(self) -> tuple[xr.DataArray, xr.DataArray]:
-        """Return the programme (year), real and discounted, GBP; negative for a cut."""
-        both = programme(self.scenario, float(self._sums.sum()))
-        spent = both.sel(option=INVESTMENT, drop=True) - both.sel(option=BUSINESS_AS_USUAL, drop=True)
-        spent = spent.assign_attrs(units="GBP", price_base=self.scenario.price_base)
-        return spent, appraisal.discounted(spent, schedule=self.scenario.discount_schedule)
+    def _programme(self) -> np.ndarray:
+        """Return what the programme costs each year, real, GBP; negative for a cut."""
+        usual, option = programme(self.scenario, float(self._sums.sum())).values
+        return np.asarray(option - usual)
 
     @cached_property
     def numbers(self) -> Numbers:
         """What the main page shows."""
-        (spent, worth), kept, curve = self._spending, np.float32(self._kept), self.unit.curve
+        kept, curve = np.float32(self._kept), self.unit.curve
         return Numbers(
             self.unit.lines.at(self._reach * kept),
-            spent.values,
-            np.cumsum(worth.values),
+            self._programme,
+            np.cumsum(self._programme * self.unit.terms.worth),
             np.abs(self.unit.pool.shares.sum(0).astype(np.float32) @ self._reach),
             curve["level"] - kept * curve["avoided"],
             self.scenario.option.cut,
@@ -349,7 +347,7 @@ class LiveRun:
             costs["benefit_before"] = (unit.before * weights).sum("node")
         tree = xr.DataTree.from_dict(
             {
-                "/appraisal": _appraisal(linear(saved, unit.terms), *self._spending, cut=option.cut),
+                "/appraisal": _appraisal(linear(saved, unit.terms), self._programme, unit.terms.worth, cut=option.cut),
                 "/costs": costs,
                 "/lives": lives[["children_entering"]].assign(children_reached=reached),
                 "/effects": self.drawn.effects,
@@ -361,12 +359,15 @@ class LiveRun:
         return tree
 
 
-def _appraisal(found: xr.Dataset, spent: xr.DataArray, worth: xr.DataArray, *, cut: bool) -> xr.Dataset:
+def _appraisal(found: xr.Dataset, paid: np.ndarray, factors: np.ndarray, *, cut: bool) -> xr.Dataset:
     """Return what ``appraise`` would, from what is avoided (:func:`toolkit.apps.moves.linear`) and the programme."""
+    money = {"units": "GBP", "price_base": found.attrs["price_base"]}
+    spent = xr.DataArray(paid, coords={"year": found["year"]}, attrs=money)
+    worth = spent * factors
     single = worth.astype(np.float32)
     payer = (found["payer"] == q.COUNCIL).astype(np.float32)
     avoided = found["benefit"].sum(["outcome", "payer"])
-    cost = xr.full_like(avoided.isel(account=0, drop=True), float(worth.sum())).assign_attrs(spent.attrs)
+    cost = xr.full_like(avoided.isel(account=0, drop=True), float(worth.sum())).assign_attrs(money)
     ratio = appraisal.benefit_cost_ratio(avoided, cost)
     net = found["worth"] - single
     back = appraisal.payback_year(net)

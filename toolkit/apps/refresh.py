@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -30,8 +31,8 @@ class Receipt:
     def __init__(self) -> None:
         self.sent, self._painted = (ColumnDataSource({"number": [0]}) for _ in range(2))
         self.sent.js_on_change("data", CustomJS(args={"sent": self.sent, "painted": self._painted}, code=self.SAY))
-        self._painted.on_change("data", lambda _name, _old, _new: self._seen.set())
-        self._seen = asyncio.Event()
+        self._painted.on_change("data", lambda _name, _old, _new: self._tell())
+        self._seen, self._tell = asyncio.Event(), lambda: None
 
     def attach(self, doc: Any) -> None:
         """Put it on the page, where it is not seen."""
@@ -41,6 +42,8 @@ class Receipt:
     def expect(self) -> None:
         """Forget what was painted before."""
         self._seen.clear()
+        # Receipts come in on other threads.
+        self._tell = partial(asyncio.get_running_loop().call_soon_threadsafe, self._seen.set)
 
     def ask(self) -> None:
         """Ask for a receipt of what is being sent."""
@@ -64,7 +67,7 @@ class Refresher:
     ) -> None:
         self._work, self._done, self._busy, self._failed = work, done, busy, failed
         self._wanted = self._running = self._stopped = False
-        self._stage, self.receipt = "", Receipt()
+        self._stage, self.receipt, self._guard = "", Receipt(), threading.Lock()
 
     def soon(self) -> None:
         """Work once the page has taken all the moves that are waiting; at once where there is no server."""
@@ -72,9 +75,9 @@ class Refresher:
         if doc is None or doc.session_context is None:
             self._now()
             return
-        self._wanted = True
-        if not self._running:
-            self._running = True
+        with self._guard:  # moves come from other threads than the loop's
+            begin, self._wanted, self._running = not self._running, True, True
+        if begin:
 
             @without_document_lock
             async def go() -> None:
@@ -107,9 +110,8 @@ class Refresher:
 
     async def _loop(self, doc: Any) -> None:
         _next(doc, partial(self.receipt.attach, doc))
-        while self._wanted:
-            self._wanted = self._stopped = False
-            self._stage = ""
+        while self._more():
+            self._stopped, self._stage = False, ""
             task = asyncio.get_running_loop().run_in_executor(WORKERS, self._work)
             shown = False
             while not (await asyncio.wait({task}, timeout=BUSY_AFTER))[0]:
@@ -128,7 +130,11 @@ class Refresher:
                 await self.receipt.wait()
             if shown:
                 _next(doc, partial(self._busy, None))
-        self._running = False
+
+    def _more(self) -> bool:
+        with self._guard:
+            self._running, self._wanted = self._wanted, False
+            return self._running
 
 
 def _next(doc: Any, told: Callable[[], None]) -> None:

@@ -109,10 +109,21 @@ def serve(live: Live, *, threaded: bool = False, **given: Any) -> Any:
     chosen = settings(**given)
     sys.setswitchinterval(SWITCH)  # a page is not kept waiting by another's pricing
     pn.extension(js_files={"outcomes": "assets/access.js"})
-    session._serialize_patches = one_message
+    lighten()
     threading.Thread(target=_warm, args=(live,), daemon=True).start()
     door = Door(live)
     return pn.serve({"": door.enter}, threaded=threaded, **chosen)
+
+
+def lighten() -> None:
+    """Leave out what Panel and Bokeh do at every event that nothing here needs; a test pins the names.
+
+    Whether anything at all is busy is kept for the whole process, told to every page and costs a quarter of a move;
+    pages here show their own visitor's work alone.
+    """
+    session._serialize_patches = one_message
+    for name in ("_add_busy_event", "_remove_busy_event"):
+        setattr(pn.state, name, lambda *_: None)
 
 
 def one_message(pending: Sequence[Any]) -> list[tuple[Any, Any]]:

@@ -5,7 +5,6 @@ from typing import Any, Protocol
 
 import panel as pn
 import panel_material_ui as pmui
-from panel.util.parameters import edit_readonly
 from panel_material_ui.template.base import Page
 
 from toolkit.apps import look
@@ -178,14 +177,11 @@ class Site:
 
     def view(self) -> Any:
         """Return the whole page."""
-        page = Page(
+        return Page(
             title="Cost of outcomes", sidebar=[self.panel.view()], main=[self.main()], sidebar_width=330,
             sidebar_resizable=False, theme_toggle=False, busy_indicator=None, theme_config=look.THEME,
             template=look.PAGE,
         )  # fmt: skip
-        with edit_readonly(page):  # the page would follow every other visitor's work
-            page.busy = False
-        return page
 
     def main(self) -> Any:
         """Return the part beside the controls."""
