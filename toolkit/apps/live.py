@@ -57,6 +57,8 @@ class Unit:
 
     Attributes
     ----------
+    here
+        Base-year statistics of its areas.
     saved, before
         Worth of events avoided (node, component, event_year, chain, draw) and ``benefit_before`` (node, before,
         component, chain, draw), with each child of a stand-in reached.
@@ -70,6 +72,7 @@ class Unit:
         Children reached at the reference sum (area, chain, draw).
     """
 
+    here: xr.Dataset
     pool: Pool
     saved: xr.DataArray
     before: xr.DataArray | None
@@ -195,8 +198,7 @@ class Live:
 
     def _run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress) -> "LiveRun":
         drawn, unit = self.drawn(scenario), self.unit(scenario, areas, progress)
-        here = self.base_year.sel(area=list(areas))
-        return LiveRun(scenario, drawn, unit, here, self.card, self.register.excluded)
+        return LiveRun(scenario, drawn, unit, self.card, self.register.excluded)
 
     def unit(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> Unit:
         """Return the areas' costs at the reference sum."""
@@ -223,7 +225,7 @@ class Live:
         found = [linear(one, terms) for one in saved]
         plain = workflow.Run(tree, scenario, pd.DataFrame(), pd.DataFrame({"passed": []}), pd.DataFrame(), {})
         return Unit(
-            stands, saved, total.before, terms, Lines.of_nodes(found), _curve(plain), tree,
+            here, stands, saved, total.before, terms, Lines.of_nodes(found), _curve(plain), tree,
             reached.transpose("area", *SAMPLE_DIMS), found[0]["payer"].values.tolist(), answer.place(plain),
         )  # fmt: skip
 
@@ -276,7 +278,6 @@ class LiveRun:
     scenario: Scenario
     drawn: Drawn
     unit: Unit
-    here: xr.Dataset
     report_card: pd.DataFrame
     excluded: pd.DataFrame
 
@@ -304,7 +305,7 @@ class LiveRun:
     def _sums(self) -> xr.DataArray:
         """Return what is spent a year in each area (area), GBP; negative for a cut."""
         option = self.scenario.option
-        return (-1.0 if option.cut else 1.0) * option.spend_per_child * self.here["population_0_17"]
+        return (-1.0 if option.cut else 1.0) * option.spend_per_child * self.unit.here["population_0_17"]
 
     @cached_property
     def _reach(self) -> np.ndarray:
@@ -327,7 +328,7 @@ class LiveRun:
             self.unit.lines.at(self._reach * kept),
             self._programme,
             np.cumsum(self._programme * self.unit.terms.worth),
-            np.abs(self.unit.pool.shares.sum(0).astype(np.float32) @ self._reach),
+            np.abs(weighed(self._reach, self.unit.pool.shares.sum(0))),
             curve["level"] - kept * curve["avoided"],
             self.scenario.option.cut,
         )
@@ -338,7 +339,7 @@ class LiveRun:
         unit, kept, option = self.unit, np.float32(self._kept), self.scenario.option
         reach = self._reach.reshape(-1, *unit.reached.shape[1:])
         saved = unit.saved.isel(node=0).copy(data=weighed(unit.saved.values, reach * kept))
-        reached = pathways.children_reached(self._sums, self.drawn.draws, self.here, option).astype(np.float32)
+        reached = pathways.children_reached(self._sums, self.drawn.draws, unit.here, option).astype(np.float32)
         costs, lives = unit.tree["costs"].to_dataset(), unit.tree["lives"].to_dataset()
         costs["benefit_by_area"] = costs["benefit_by_area"] * (kept * reached / unit.reached).astype(np.float32)
         costs["curve_avoided"] = costs["curve_avoided"] * kept

@@ -201,7 +201,7 @@ class Numbers:
         ahead = self.lines.running >= self.cost.astype(np.float32)[:, None]
         for year in range(1, 0 if self.cut else ahead.shape[1]):  # once back, back: many times `accumulate`'s speed
             ahead[:, year] |= ahead[:, year - 1]
-        return np.count_nonzero(ahead, axis=-1) / ahead.shape[-1]
+        return np.bitwise_count(np.packbits(ahead, axis=-1)).sum(-1) / ahead.shape[-1]
 
 
 def ends(rows: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

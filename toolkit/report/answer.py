@@ -224,9 +224,7 @@ def _does(worth: Estimate, *, cut: bool, level: float) -> str:
     works = worth.expected * (-1 if cut else 1) >= 0
     does = {(False, True): "avoid", (False, False): "add", (True, True): "cause", (True, False): "avoid"}
     shown = worth if does[cut, works] == "avoid" else -worth
-    return (
-        f"{does[cut, works]} {shown} of cost over children's lifetimes ({level:.0%} interval {shown.interval})"
-    )
+    return f"{does[cut, works]} {shown} of cost over children's lifetimes ({level:.0%} interval {shown.interval})"
 
 
 def basis_sentence(run: Run) -> str:

@@ -46,7 +46,10 @@ def same_arrays(found, expected):
 
 def same_page(found, expected):
     """What the main page shows, against the same made of the command's own run."""
-    numbers, flat = found.numbers, lambda array: array.transpose(..., *SAMPLE_DIMS).values.reshape(*array.shape[:-2], -1)
+    numbers, flat = (
+        found.numbers,
+        lambda array: array.transpose(..., *SAMPLE_DIMS).values.reshape(*array.shape[:-2], -1),
+    )
     result, spent = q.result(expected), found.tree["appraisal"]["programme_by_year"]
     like(numbers.avoided, flat(q.avoided(expected).transpose("account", *SAMPLE_DIMS)), "avoided")
     like(numbers.net_payers, flat(q.position(expected)["net"].transpose("payer", *SAMPLE_DIMS)), "payers")
