@@ -156,6 +156,9 @@ class Session:
         await self.send("PULL-DOC-REQ", {})
         self.found, self.answer, self.failed = {}, asyncio.Event(), None
         self.reader = asyncio.create_task(self.read())
+        ready = {"type": "event", "name": "document_ready", "values": {"type": "map"}}
+        event = {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": ready}
+        await self.send("PATCH-DOC", {"events": [event]})
         await asyncio.wait_for(self.answer.wait(), 60)
         return self
 

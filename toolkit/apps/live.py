@@ -66,6 +66,8 @@ class Unit:
         What the main page draws of ``saved``.
     curve
         ``level``, spend and cost on the curve, and ``avoided`` of it (multiple, draw), social account.
+    seen
+        Multiples of today's spend that areas have seen.
     tree
         What does not move with the sum.
     reached
@@ -83,6 +85,7 @@ class Unit:
     reached: xr.DataArray
     payers: list[str]
     where: str
+    seen: tuple[float, float] | None
 
 
 class Memory:
@@ -227,6 +230,7 @@ class Live:
         return Unit(
             here, stands, saved, total.before, terms, Lines.of_nodes(found), _curve(plain), tree,
             reached.transpose("area", *SAMPLE_DIMS), found[0]["payer"].values.tolist(), answer.place(plain),
+            q.spend_range(plain),
         )  # fmt: skip
 
 

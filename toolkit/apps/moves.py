@@ -183,14 +183,14 @@ class Numbers:
         """Present value of the cost avoided by cumulative account (account, draw)."""
         return self.lines.running[:, -1]
 
-    @property
+    @cached_property
     def net_payers(self) -> np.ndarray:
         """Present value by payer, the programme's cost the council's, which comes first (payer, draw)."""
         net = self.lines.payer.copy()
         net[PAYERS.index(q.COUNCIL)] -= np.float32(self.cost[-1])
         return net
 
-    @property
+    @cached_property
     def cash(self) -> np.ndarray:
         """Council's real cashable position in the years of a budget paper (year, draw)."""
         return self.lines.cash - self.spent[: len(self.lines.cash), None].astype(np.float32)
@@ -201,7 +201,7 @@ class Numbers:
         ahead = self.lines.running >= self.cost.astype(np.float32)[:, None]
         for year in range(1, 0 if self.cut else ahead.shape[1]):  # once back, back: many times `accumulate`'s speed
             ahead[:, year] |= ahead[:, year - 1]
-        return np.bitwise_count(np.packbits(ahead, axis=-1)).sum(-1) / ahead.shape[-1]
+        return np.asarray(np.bitwise_count(np.packbits(ahead, axis=-1)).sum(-1) / ahead.shape[-1])
 
 
 def ends(rows: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -77,7 +77,7 @@ def pool(areas: xr.Dataset, option: Option) -> Pool:
 
 def _reach(place: np.ndarray, scale: np.ndarray) -> np.ndarray:
     each, middle = np.exp(place)[:, None], np.exp(np.median(scale))
-    return -np.expm1(-each * SUMS / middle) / each
+    return np.asarray(-np.expm1(-each * SUMS / middle) / each)
 
 
 def _chebyshev(low: float, high: float, count: int) -> np.ndarray:

@@ -48,7 +48,9 @@ def read(run: LiveRun) -> Reading:
     parts: dict[str, Part] = {
         "by_year": _by_year(run), "payers": _payers(run), "payback": _payback(run), "curve": _curve(run),
     }  # fmt: skip
-    charts, words, limits = ({name: part[k] for name, part in parts.items()} for k in range(3))
+    charts, words, limits = {}, {}, {}
+    for name, part in parts.items():
+        charts[name], words[name], limits[name] = part
     return Reading(_sentence(run), tiles(run), statements(run), charts, words, limits)
 
 
@@ -60,7 +62,8 @@ def _sentence(run: LiveRun) -> str:
 
 def estimate(draws: np.ndarray, kind: str = "money") -> Estimate:
     """Reduce draws to their mean and interval."""
-    return Estimate(*(float(part) for part in ends(draws)), kind)
+    mean, low, high = map(float, ends(draws))
+    return Estimate(mean, low, high, kind)
 
 
 def tiles(run: LiveRun) -> list[Tile]:
@@ -181,7 +184,7 @@ def _payback(run: LiveRun) -> Part:
 def _curve(run: LiveRun) -> Part:
     mean, low, high = ends(run.numbers.curve)
     multiples, spend = (run.unit.curve[name] for name in ("multiple", "spend"))
-    bounds = q.spend_range(run.unit) or (1.0, 1.0)
+    bounds = run.unit.seen or (1.0, 1.0)
     inner = np.unique(np.clip([*multiples, *bounds], max(bounds[0], 0.5), min(bounds[1], 2.0)))
     today = float(spend[multiples == 1.0][0])
     here = spend_multiple(run)

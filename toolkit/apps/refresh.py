@@ -31,8 +31,12 @@ class Receipt:
     def __init__(self) -> None:
         self.sent, self._painted = (ColumnDataSource({"number": [0]}) for _ in range(2))
         self.sent.js_on_change("data", CustomJS(args={"sent": self.sent, "painted": self._painted}, code=self.SAY))
-        self._painted.on_change("data", lambda _name, _old, _new: self._tell())
-        self._seen, self._tell = asyncio.Event(), lambda: None
+        self._painted.on_change("data", self._came)
+        self._seen = asyncio.Event()
+        self._tell: Callable[[], object] = lambda: None
+
+    def _came(self, _name: str, _old: Any, _new: Any) -> None:
+        self._tell()
 
     def attach(self, doc: Any) -> None:
         """Put it on the page, where it is not seen."""
