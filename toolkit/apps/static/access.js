@@ -5,12 +5,12 @@
     if (depth < 6) for (const node of root.querySelectorAll("*")) if (node.shadowRoot) each(node.shadowRoot, selector, told, depth + 1);
   };
   let closed = window.innerWidth >= 600; // on a phone the answer comes first, and the controls on request
-  const live = () => { // the live page has its answer: what was read before it makes room
+  const watch = setInterval(() => { // the live page has its answer: what was read before it makes room
     const lead = document.getElementById("lead");
     if (lead) each(document.body, "h1", (heading) => { if (!lead.contains(heading)) lead.remove(); });
-  };
+    else if (document.readyState === "complete") clearInterval(watch);
+  }, 100);
   const mend = () => {
-    live();
     document.documentElement.lang = "en-GB";
     each(document, '[role="progressbar"]:not([aria-label])', (bar) => bar.setAttribute("aria-label", "Working"));
     each(document, "h5", (spacer) => { if (!spacer.textContent.trim()) spacer.setAttribute("aria-hidden", "true"); });
