@@ -94,10 +94,12 @@ PAGE = (
 )
 
 
-def lead(sentence: str, tiles: Iterable[str]) -> str:
-    """Return what is read before the live page is there."""
+def lead(sentence: str, tiles: Sequence[str]) -> str:
+    """Return what is read before the live page is there: until its own answer, or if none is known, its controls."""
+    until = "h1, [role=alert]" if tiles else "input[type=range]"
     return (
-        '<div id="lead"><header>Cost of outcomes</header><main><h1>What would this investment do?</h1>'
+        f'<div id="lead" data-until="{until}"><header>Cost of outcomes</header>'
+        "<main><h1>What would this investment do?</h1>"
         f'<p class="lead">{escape(tied(sentence))}</p><div class="tiles">{"".join(tiles)}</div></main></div>'
     )
 

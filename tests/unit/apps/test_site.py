@@ -1,6 +1,8 @@
 """The site without a browser: a control moves the numbers on the page, and a page that fails fails alone."""
 
+import asyncio
 import inspect
+import threading
 from types import SimpleNamespace
 
 import panel as pn
@@ -12,6 +14,7 @@ from bokeh.protocol import Protocol
 from bokeh.server import session
 
 from toolkit.apps import server, shell
+from toolkit.apps.refresh import UNSEEN_AFTER, Receipt
 from toolkit.apps.shell import Site
 
 pytestmark = pytest.mark.fit
@@ -99,8 +102,18 @@ def test_one_callback_is_one_message():
     assert connections == (1,) and not rest
 
 
-def test_the_answer_is_in_the_first_page(site):
+def test_the_answer_is_in_the_first_page(site, monkeypatch):
     assert "is expected to" in site.lead() and "Net present social value" in site.lead()
     site.state.go_to("Kent")
-    site.live._memory._held["unit"].clear()
-    assert "Working out the numbers for Kent" in site.lead()
+    monkeypatch.setattr(site.live, "ready", lambda scenario, areas: False)
+    assert "Working out the numbers for Kent" in site.lead() and 'data-until="input' in site.lead()
+
+
+def test_a_receipt_that_comes_in_on_another_thread_ends_the_wait():
+    async def seen():
+        receipt = Receipt()
+        receipt.expect()
+        threading.Timer(0.02, receipt._came, ("data", None, None)).start()
+        await asyncio.wait_for(receipt.wait(), 0.9 * UNSEEN_AFTER)
+
+    asyncio.run(seen())
