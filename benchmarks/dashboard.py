@@ -5,14 +5,22 @@ Chromium and the development packages. It prints a table for RESULTS.md; other w
 """
 
 import argparse
+import asyncio
+import json
+import os
+import re
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+import uuid
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from tornado.websocket import websocket_connect
 
 SLIDER = "Pounds a year"
 HOOK = """
@@ -32,7 +40,8 @@ HOOK = """
 QUIET = "() => performance.now() - Math.max(paint.last, paint.start) > 250 && paint.last > paint.start"
 
 
-def served(build):
+@contextmanager
+def serving(build):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -41,10 +50,16 @@ def served(build):
     for _ in range(600):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60)
-            return process, f"http://127.0.0.1:{port}/"
+            break
         except OSError:
             time.sleep(0.5)
-    raise SystemExit("the dashboard did not start")
+    else:
+        raise SystemExit("the dashboard did not start")
+    try:
+        yield process, f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 def spread(values):
@@ -62,6 +77,22 @@ def moves(page, count, name=SLIDER):
     return taken[3:]
 
 
+def cpu(process):
+    """CPU seconds of a process so far."""
+    ticks = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
+def arrive(page, address, place):
+    """Open a place; seconds until its answer can be read, and until the live page has it."""
+    start = time.perf_counter()
+    page.goto(f"{address}?place={place}", wait_until="commit")
+    page.get_by_text("of cost over children").first.wait_for(timeout=900_000)
+    read = time.perf_counter() - start
+    page.locator("#lead").wait_for(state="detached", timeout=900_000)
+    return read, time.perf_counter() - start
+
+
 def drag(page):
     box = page.get_by_role("slider", name=SLIDER).locator("xpath=..").bounding_box()
     page.mouse.move(box["x"] + 10, box["y"] + box["height"] / 2)
@@ -74,31 +105,38 @@ def drag(page):
     return page.evaluate("() => paint.last - paint.moved")
 
 
-def in_browser(address, count):
+def in_browser(address, process, count, england):
     from playwright.sync_api import sync_playwright
 
     from tests.browser.conftest import chromium
 
-    found = {}
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 2000})
         page.add_init_script(f"({HOOK})()")
-        for name in ("first visit of the process", "next visit"):
-            start = time.perf_counter()
-            page.goto(address + "?place=Leeds")
-            page.get_by_text("of cost over children").first.wait_for(timeout=120_000)
-            found[f"{name}: headline shown, s"] = f"{time.perf_counter() - start:.1f}"
+        for name in ("first visit of the process", "next visit", "third visit"):
+            read, live = arrive(page, address, "Leeds")
+            yield f"{name}: headline to read / live page, s", f"{read:.1f} / {live:.1f}"
         page.wait_for_timeout(3000)
-        found[f"key press to last of four charts, {count} moves, p50 / p95 ms"] = spread(moves(page, count))
-        found["fast drag of 120 moves: last move to last paint, ms"] = f"{drag(page):.0f}"
-        page.wait_for_timeout(2000)
+        before = cpu(process)
+        yield f"Leeds: key press to last of four charts, {count} moves, p50 / p95 ms", spread(moves(page, count))
+        yield "of which CPU of the server, ms", f"{1000 * (cpu(process) - before) / (count + 3):.0f}"
+        drags = []
+        for _ in range(5):  # each on a new page: a browser takes a second one for dragging what is selected
+            arrive(page, address, "Leeds")
+            page.wait_for_timeout(2500)
+            drags.append(drag(page))
+        yield "fast drag of 120 moves: last move to last paint, five times, ms", ", ".join(f"{d:.0f}" for d in drags)
         few = max(5, count // 20)
-        found[f"a change of the effect (a new walk), {few} moves, p50 / p95 ms"] = spread(
-            moves(page, few, "Share of the")
-        )
+        found = moves(page, few, "Share of the")
+        yield f"Leeds: a change of the effect (a new walk), {few} moves, p50 / p95 ms", spread(found)
+        if england:
+            yield "England: first answer, s", f"{arrive(page, address, 'England')[1]:.0f}"
+            page.wait_for_timeout(3000)
+            before = cpu(process)
+            yield f"England: key press to last of four charts, {count} moves, p50 / p95 ms", spread(moves(page, count))
+            yield "of which CPU of the server, ms", f"{1000 * (cpu(process) - before) / (count + 3):.0f}"
         browser.close()
-    return found
 
 
 def memory(process):
@@ -106,38 +144,104 @@ def memory(process):
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 
 
-def together(address, process, sessions, seconds):
-    """Open many pages, then press a key in all of them at once, again and again."""
-    from playwright.sync_api import sync_playwright
+class Session:
+    """A visitor without a browser, who speaks Bokeh's protocol and is done with each answer at once."""
 
-    from tests.browser.conftest import chromium
+    async def open(self, address):
+        page = (await AsyncHTTPClient().fetch(address + "?place=Leeds", request_timeout=120)).body.decode()
+        token = re.search(r'"token":"([^"]+)"', page)[1]
+        request = HTTPRequest(address.replace("http", "ws", 1) + "ws?place=Leeds", headers={"Origin": address[:-1]})
+        self.socket = await websocket_connect(request, subprotocols=["bokeh", token], max_message_size=10**8)
+        await self.receive()
+        await self.send("PULL-DOC-REQ", {})
+        self.found, self.answer, self.failed = {}, asyncio.Event(), None
+        self.reader = asyncio.create_task(self.read())
+        ready = {"type": "event", "name": "document_ready", "values": {"type": "map"}}
+        event = {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": ready}
+        await self.send("PATCH-DOC", {"events": [event]})
+        await asyncio.wait_for(self.answer.wait(), 60)
+        return self
 
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        pages = []
-        for _ in range(sessions):
-            page = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
-            page.add_init_script(f"({HOOK})()")
-            page.goto(address + "?place=Leeds")
-            page.get_by_text("of cost over children").first.wait_for(timeout=120_000)
-            page.get_by_role("slider", name=SLIDER).focus()
-            pages.append((page, memory(process)))
-        taken, faults, until = [], 0, time.monotonic() + seconds
+    async def read(self):
+        """Take what comes, and give a receipt of each answer as a browser does when it has painted."""
+        while True:
+            header, content = await self.receive()
+            if not {"slider", "painted"} <= set(self.found):
+                self.look(content)
+            said = re.search(r'\["number", \[(\d+)\]\]\]', json.dumps(content))
+            self.failed = content if header["msgtype"] == "ERROR" else None
+            if self.failed or (said and int(said[1])):
+                self.answer.set()
+            if said and int(said[1]):
+                data = {"type": "map", "entries": [["number", [int(said[1])]]]}
+                await self.change(self.found["painted"], "data", data)
+
+    def look(self, part):
+        """Note the slider and the receipt among models."""
+        if isinstance(part, list):
+            for one in part:
+                self.look(one)
+        elif isinstance(part, dict):
+            if str(part.get("attributes", {}).get("label", "")).startswith(SLIDER):
+                self.found["slider"] = part["id"]
+            if "args" in part.get("attributes", {}):
+                for name, model in part["attributes"]["args"].get("entries", []):
+                    self.found[name] = model["id"] if isinstance(model, dict) and "id" in model else None
+            for one in part.values():
+                self.look(one)
+
+    async def receive(self):
+        header, _, content = [json.loads(await self.socket.read_message()) for _ in range(3)]
+        for _ in range(2 * header.get("num_buffers", 0)):
+            await self.socket.read_message()
+        return header, content
+
+    async def send(self, kind, content):
+        for part in ({"msgid": uuid.uuid4().hex, "msgtype": kind}, {}, content):
+            await self.socket.write_message(json.dumps(part))
+
+    async def change(self, model, name, value):
+        events = [{"kind": "ModelChanged", "model": {"id": model}, "attr": name, "new": value}]
+        await self.send("PATCH-DOC", {"events": events})
+
+    async def move(self, pounds):
+        start = time.perf_counter()
+        self.answer.clear()
+        await self.change(self.found["slider"], "value", pounds)
+        await asyncio.wait_for(self.answer.wait(), 30)
+        if self.failed:
+            raise RuntimeError(self.failed)
+        return 1000 * (time.perf_counter() - start)
+
+
+async def crowd(address, process, sessions, seconds, pause):
+    """Move the sum in many sessions, each of which waits for its answer, rests for a while and goes on."""
+    opened, used = [], []
+    for _ in range(sessions):
+        opened.append(await Session().open(address))
+        used.append(memory(process))
+    taken, faults, rng, until = [], [], np.random.default_rng(1), time.monotonic() + seconds
+
+    async def visit(session):
+        await asyncio.sleep(rng.uniform(0, pause))
+        pounds = int(rng.integers(10, 100))
         while time.monotonic() < until:
-            for page, _ in pages:
-                page.keyboard.press("ArrowRight")
-            for page, _ in pages:
-                try:
-                    page.wait_for_function(QUIET, timeout=30_000, polling=50)
-                    taken.append(page.evaluate("() => paint.last - paint.start"))
-                except Exception:
-                    faults += 1
-        browser.close()
-    each = (pages[-1][1] - pages[0][1]) / max(1, sessions - 1)
-    name = f"{sessions} sessions at once for {seconds} s: p50 / p95 ms, moves, errors"
+            try:
+                pounds += 1 if pounds < 119 else -60
+                taken.append(await session.move(pounds))
+            except Exception as problem:
+                faults.append(repr(problem))
+            await asyncio.sleep(rng.exponential(pause))
+
+    before = cpu(process)
+    await asyncio.gather(*map(visit, opened))
+    each = 1000 * (cpu(process) - before) / max(1, len(taken))
+    what = f"{sessions} sessions for {seconds} s, {pause:g} s between moves"
     return {
-        "memory of each further session, MB": f"{each:.1f}",
-        name: f"{spread(taken)}, {len(taken)}, {faults}",
+        "memory of each further session, MB": f"{(used[-1] - used[0]) / max(1, sessions - 1):.1f}",
+        f"{what}: p50 / p95 ms": spread(taken),
+        "moves a second; server CPU, ms a move; errors": f"{len(taken) / seconds:.1f}; {each:.0f}; {len(faults)}",
+        **({"first error": faults[0]} if faults else {}),
     }
 
 
@@ -146,19 +250,19 @@ def main():
     asked.add_argument("--moves", type=int, default=200)
     asked.add_argument("--sessions", type=int, default=50)
     asked.add_argument("--seconds", type=int, default=120)
+    asked.add_argument("--pause", type=float, default=1.0)
+    asked.add_argument("--england", action=argparse.BooleanOptionalAction, default=True)
     asked.add_argument("--build", type=Path, default=Path("build"))
     given = asked.parse_args()
-    process, address = served(given.build)
-    try:
-        print("| measured | |\n|---|---|")
-        for part in (
-            lambda: in_browser(address, given.moves),
-            lambda: together(address, process, given.sessions, given.seconds),
-        ):
-            print("\n".join(f"| {name} | {value} |" for name, value in part().items()), flush=True)
-    finally:
-        process.terminate()
-        process.wait(20)
+    print("| measured | |\n|---|---|")
+    with serving(given.build) as (process, address):
+        for name, value in in_browser(address, process, given.moves, given.england):
+            print(f"| {name} | {value} |", flush=True)
+    if given.sessions:
+        with serving(given.build) as (process, address):  # anew, for a server lets in only so many
+            found = asyncio.run(crowd(address, process, given.sessions, given.seconds, given.pause))
+        print("\n".join(f"| {name} | {value} |" for name, value in found.items()))
+    print(f"load of the machine: {os.getloadavg()}")
 
 
 if __name__ == "__main__":

@@ -60,11 +60,11 @@ def price_areas(
     """Return what :func:`price` does, and the sum over areas of whatever else shall be told of each."""
     if not areas:
         raise InputError("no areas to price. Mend: choose at least one.")
-    size = BATCH if len(areas) >= MANY else 1
-    batches = [areas[first : first + size] for first in range(0, len(areas), size)]
+    groups = batches(areas)
     sums: tuple[xr.Dataset, ...] = ()
     by_area: list[xr.Dataset] = []
-    for part, kept in each(partial(_priced, desk, tell), batches, "price areas", progress, processes=size > 1):
+    work = partial(_priced, desk, tell)
+    for part, kept in each(work, groups, "price areas", progress, processes=len(groups) < len(areas)):
         sums, by_area = _added(sums, part), by_area + kept
     total, told = sums
     local = xr.concat(by_area, xr.Variable("area", areas), coords="minimal", compat="override")
@@ -94,6 +94,12 @@ def _priced(
 
 def _added(sums: tuple[xr.Dataset, ...], more: tuple[xr.Dataset, ...]) -> tuple[xr.Dataset, ...]:
     return tuple(one + other for one, other in zip(sums, more, strict=True)) if sums else more
+
+
+def batches(areas: list[str]) -> list[list[str]]:
+    """Return areas in the groups that are worked through together: one by one, or many in groups for processes."""
+    size = BATCH if len(areas) >= MANY else 1
+    return [areas[first : first + size] for first in range(0, len(areas), size)]
 
 
 def each[T, R](

@@ -26,8 +26,7 @@ class Card:
     def show(self, run: Run, data: dict[str, Any], words: str) -> None:
         """Put a run's numbers into the chart and, if it is open, the table."""
         self._run = run
-        for source, columns in data.items():
-            self.chart.sources[source].data = columns
+        self.chart.show(data)
         self.chart.describe(words)
         self._fill()
 

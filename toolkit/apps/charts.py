@@ -4,9 +4,11 @@ No meaning is carried by colour alone: lines differ in dash, bars have labels, a
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 from bokeh.core.properties import value
 from bokeh.models import (
     ColumnDataSource,
@@ -47,6 +49,13 @@ class Chart:
 
     figure: Any
     sources: dict[str, ColumnDataSource]
+
+    def show(self, data: Mapping[str, Mapping[str, Any]]) -> None:
+        """Put numbers on the figure: those that changed, as plain lists, which travel in one piece."""
+        for name, columns in data.items():
+            plain = {key: np.asarray(column).tolist() for key, column in columns.items()}
+            if self.sources[name].data != plain:
+                self.sources[name].data = plain
 
     def describe(self, text: str) -> None:
         """Say in words what the picture shows, for those who cannot see it."""
@@ -141,7 +150,7 @@ def bar_data(names: list[str], mean: Any, lower: Any, upper: Any) -> dict[str, A
 
 def set_bars(chart: Chart, data: dict[str, Any]) -> None:
     """Put bars on their chart and fit its axes to them."""
-    chart.sources["bars"].data = data
+    chart.show({"bars": data})
     if list(chart.figure.y_range.factors) != data["name"]:
         chart.figure.y_range.factors = data["name"]
     set_ends(chart.figure.x_range, *grid_ends(min(data["lower"], default=0.0), max(data["upper"], default=1.0)))

@@ -21,7 +21,6 @@ RAMPS = {
     "A third, two thirds, then all": (0.33, 0.67, 1.0),
     "Nothing in the first year, then all": (0.0, 1.0),
 }
-GATHER = 8  # milliseconds
 GROWTH = ("growth_care", "growth_social_work")
 NO_GROWTH = {
     "value": 0.0, "low": -0.0005, "high": 0.0005, "interval_level": 0.9,
@@ -175,7 +174,6 @@ class Panel:
         }  # fmt: skip
         self.groups["Where"][0].widget.options = list(state.live.places)
         self._writing = False
-        self._waiting: dict[int, tuple[Control, Any]] = {}
         for control in self.controls:
             control.widget.param.watch(self._moved(control), "value")
         state.watch(self.show)
@@ -192,22 +190,10 @@ class Panel:
 
     def _moved(self, control: Control) -> Callable[[Any], None]:
         def moved(event: Any) -> None:
-            if self._writing:
-                return
-            self._waiting[id(control)] = (control, event.new)
-            doc = pn.state.curdoc
-            if doc is None or doc.session_context is None:
-                self._take()
-            elif len(self._waiting) == 1:  # a fast drag is one change, not a hundred
-                doc.add_timeout_callback(self._take, GATHER)
+            if not self._writing:
+                control.change(self.state, event.new)
 
         return moved
-
-    def _take(self) -> None:
-        """Make the changes that the latest moves ask for."""
-        waiting, self._waiting = self._waiting, {}
-        for control, value in waiting.values():
-            control.change(self.state, value)
 
     def show(self) -> None:
         """Write the state's values into the controls."""

@@ -9,7 +9,7 @@ import xarray as xr
 
 from toolkit.apps.drivers import named, swings
 from toolkit.apps.figures_page import source_of
-from toolkit.apps.reading import BUDGET_YEARS
+from toolkit.apps.moves import BUDGET_YEARS
 from toolkit.report import quantities as q
 from toolkit.report import words as w
 from toolkit.report.quantities import Run

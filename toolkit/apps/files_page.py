@@ -14,7 +14,8 @@ import xarray as xr
 from toolkit import report
 from toolkit.apps import charts, look
 from toolkit.apps.card import Card
-from toolkit.apps.reading import BUDGET_YEARS, ends_of
+from toolkit.apps.moves import BUDGET_YEARS
+from toolkit.apps.reading import ends_of
 from toolkit.apps.state import State
 from toolkit.prices import rebase
 from toolkit.report import analysis_tables, drawing

@@ -9,7 +9,9 @@ import panel_material_ui as pmui
 from toolkit.apps import charts, look
 from toolkit.apps.card import Card
 from toolkit.apps.explain import BUTTONS, explanation
-from toolkit.apps.reading import BUDGET_YEARS, Reading, budget_rows, read
+from toolkit.apps.moves import BUDGET_YEARS
+from toolkit.apps.reading import Reading, budget_rows, read
+from toolkit.apps.scaled import LiveRun
 from toolkit.apps.state import State
 from toolkit.report import quantities as q
 from toolkit.report import tables
@@ -74,11 +76,11 @@ class Invest:
         pounds = max(1.0, float(round(abs(multiple - 1.0) * today)))
         self.state.change(option={"cut": multiple < 1.0, "spend_per_child": pounds})
 
-    def prepare(self, run: Run) -> tuple[Reading, str]:
+    def prepare(self, run: LiveRun) -> tuple[Reading, str]:
         """Reduce a run to what the page shows; away from the page's thread."""
         return read(run), explanation(run, self.explained) if self.explained else ""
 
-    def show(self, run: Run, prepared: tuple[Reading, str]) -> None:
+    def show(self, run: LiveRun, prepared: tuple[Reading, str]) -> None:
         """Put a run on the page."""
         reading, explained = prepared
         self.explanation.param.update(object=explained, visible=bool(explained))
@@ -88,7 +90,7 @@ class Invest:
         finally:
             self._own = False
 
-    def _show(self, run: Run, reading: Reading) -> None:
+    def _show(self, run: LiveRun, reading: Reading) -> None:
         _set(self.sentence, f'<p class="lead" role="status">{escape(w.tied(reading.sentence))}</p>')
         for pane, tile in zip(self.tiles, reading.tiles, strict=True):
             _set(pane, look.tile(tile.name, tile.value, tile.beside, tile.sign))
@@ -148,7 +150,7 @@ def _yearly(run: Run) -> tables.Table:
     return tables.Table("Money spent and cost avoided by year", "Year", frame, "money", note=note)
 
 
-def _budget(run: Run) -> str:
+def _budget(run: LiveRun) -> str:
     years, rows = budget_rows(run)
     scale, unit, decimals = w.money_scale([value for _, values in rows for value in values])
     said = [(name, [w.number(value / scale, decimals) for value in values]) for name, values in rows]

@@ -3,19 +3,19 @@
 Stages, each remembered while what it depends on is unchanged, so that a change repeats only what follows it:
 
 1. ``drawn``: figures and effects, when the evidence changes;
-2. ``unit``: one area's lives and costs at a reference sum, when the effect, the group or the horizon changes;
-3. ``run``: everything that is in proportion to the children reached, at every change.
+2. ``unit``: a place's lives and costs at a reference sum, when the effect, the group or the horizon changes;
+3. ``run``: everything that is in proportion to the children reached, at every change: the main page's numbers at
+   once (:mod:`toolkit.apps.moves`), the tree that other pages and tables read only when one asks for it.
 
-The economics are the toolkit's own: stage 2 is ``pricing`` and ``appraise``, and stage 3 only scales their
-draws, which is exact because avoided cost is proportional to the children reached, draw by draw.
+The economics are the toolkit's own: stage 2 is ``pricing``, and stage 3 only scales its draws
+(:mod:`toolkit.apps.scaled`).
 """
 
 import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit import appraisal, changes, evidence, pathways, scenarios, workflow
-from toolkit.places import yearly_sum
-from toolkit.pricing import Progress, price, programme, silent
+from toolkit import changes, costing, evidence, pathways, scenarios, workflow
+from toolkit.apps.moves import Lines, Terms, linear
+from toolkit.apps.pooling import pool
+from toolkit.apps.scaled import Drawn, LiveRun, Unit
+from toolkit.places import Desk, Place
+from toolkit.pricing import Progress, batches, each, silent
 from toolkit.records import assemble, open_netcdf
+from toolkit.report import answer
 from toolkit.report import quantities as q
 from toolkit.scenarios import Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
@@ -35,30 +39,11 @@ REFERENCE = {
     "option": {"spend_per_child": 20.0, "cut": False},
     "adjustments": {"optimism_bias": 0.0, "deadweight": 0.0, "displacement": 0.0, "attribution": 1.0},
 }
-KEPT = {"drawn": 4, "unit": 12, "run": 24, "curve": 24, "preset": 20, "fit": 2}  # at most, of each stage
+KEPT = {"drawn": 4, "unit": 12, "run": 24, "preset": 20, "fit": 2}  # at most, of each stage
 
 
 class NeedsFit(InputError):
     """Changed priors move the posterior too far for its draws to be weighed: only a new fit can tell."""
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """What the evidence gives a scenario: its figures, their draws and the effects."""
-
-    assumptions: pd.DataFrame
-    draws: xr.Dataset
-    effects: xr.Dataset
-
-
-@dataclass(frozen=True)
-class Unit:
-    """One area's costs at the reference sum, without the programme's own; everything here is linear in reach."""
-
-    tree: xr.DataTree
-    result: xr.Dataset
-    by_account: xr.DataArray
-    reached: xr.DataArray
 
 
 class Memory:
@@ -68,6 +53,11 @@ class Memory:
         self._kept, self._guard = kept, threading.Lock()
         self._held: dict[str, OrderedDict[Hashable, Any]] = {stage: OrderedDict() for stage in kept}
         self._locks: dict[tuple[str, Hashable], threading.Lock] = {}
+
+    def holds(self, stage: str, key: Hashable) -> bool:
+        """Return whether something is remembered."""
+        with self._guard:
+            return key in self._held[stage]
 
     def get[T](self, stage: str, key: Hashable, make: Callable[[], T]) -> T:
         """Return what ``make`` gives, made once."""
@@ -182,13 +172,13 @@ class Live:
         effects = workflow.draw_effects(fitted, self.statistics, scenario, draws, self.register)
         return Drawn(assumptions, draws, effects)
 
-    def run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> workflow.Run:
-        """Return the scenario priced and appraised for areas, draw by draw, as ``workflow.run`` would.
-
-        Without the yearly arrays by component that only the files hold (``workflow.run`` makes those), but
-        with everything that the report's tables and sentences read.
-        """
+    def run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> "LiveRun":
+        """Return the scenario priced and appraised for areas, draw by draw, as ``workflow.run`` would."""
         return self._memory.get("run", (scenario.hash, areas), lambda: self._run(scenario, areas, progress))
+
+    def ready(self, scenario: Scenario, areas: tuple[str, ...]) -> bool:
+        """Return whether a scenario's numbers take no time to speak of."""
+        return self._memory.holds("unit", (_at_reference(scenario).hash, areas))
 
     def full_run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> workflow.Run:
         """Return the command's own run, with everything that its files hold."""
@@ -197,129 +187,102 @@ class Live:
             fitted=self.fitted_for(scenario),
         )  # fmt: skip
 
-    def _run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress) -> workflow.Run:
+    def _run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress) -> "LiveRun":
         drawn, unit = self.drawn(scenario), self.unit(scenario, areas, progress)
-        kept = _kept(scenario)
-        key = (self._reference(scenario, areas).hash, areas, kept)
-        own = evidence.own_figures(self.base_year, scenario.own_figures, self.register.deflators)
-        parts = _at_this_sum(unit, drawn, scenario, evidence.with_own(self.base_year, own).sel(area=list(areas)))
-        parts["/curve"] = self._memory.get("curve", key, lambda: _curve(parts, unit, scenario))
-        tree = xr.DataTree.from_dict(parts)
-        tree.attrs = unit.tree.attrs
-        assumptions, card = evidence.own_rows(drawn.assumptions, own), workflow.card_of(self.fitted_for(scenario))
-        return workflow.Run(tree, scenario, assumptions, card, self.register.excluded, {})
-
-    def _reference(self, scenario: Scenario, areas: tuple[str, ...]) -> Scenario:
-        # Reach bends at a different sum in every area, so that a total over areas is not in proportion to it.
-        plain = scenario if len(areas) > 1 else scenarios.change(scenario, option=REFERENCE["option"])
-        return scenarios.change(plain, adjustments=REFERENCE["adjustments"])
+        card = workflow.card_of(self.fitted_for(scenario))
+        return LiveRun(scenario, drawn, unit, card, self.register.excluded)
 
     def unit(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> Unit:
         """Return the areas' costs at the reference sum."""
-        at = self._reference(scenario, areas)
+        at = _at_reference(scenario)
         return self._memory.get("unit", (at.hash, areas), lambda: self._unit(at, areas, progress))
 
     def _unit(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress) -> Unit:
         drawn, fitted = self.drawn(scenario), self.fitted_for(scenario)
-        priced = price(
-            fitted, self.statistics, scenario, drawn.draws, drawn.effects, self.register,
-            areas=list(areas), progress=progress,
-        )  # fmt: skip
-        cost = priced["cost"]
-        without = cost.where(cost["outcome"] != q.PROGRAMME, 0.0).assign_attrs(cost.attrs)
-        result = workflow.appraise(priced.assign(cost=without), scenario, drawn.draws)
-        saved = without.sel(option=BUSINESS_AS_USUAL, drop=True) - without.sel(option=INVESTMENT, drop=True)
-        worth = appraisal.discounted(saved.assign_attrs(cost.attrs), schedule=scenario.discount_schedule)
-        kept = priced.drop_vars(["cost", "lives"])
-        kept["lives"] = priced["children_reached"] * 0.0
+        own = evidence.own_figures(self.base_year, scenario.own_figures, self.register.deflators)
+        here = evidence.with_own(self.base_year, own).sel(area=list(areas))
+        sums = scenario.option.spend_per_child * here["population_0_17"]
+        reached = pathways.children_reached(sums, drawn.draws, here, scenario.option)
+        desk = Desk(fitted, self.statistics, scenario, drawn.draws, drawn.effects, self.register)
+        stands, total, local = pool(here, scenario.option), _Total(), []
+        shares = dict(zip(areas, stands.shares, strict=True))
+        groups = batches(list(areas))
+        work = partial(_priced, desk, shares)
+        for part, kept in each(work, groups, "price areas", progress, processes=len(groups) < len(areas)):
+            total.join(part)
+            local += kept
+        costs = xr.concat(local, xr.Variable("area", list(areas)), coords="minimal", compat="override")
+        costs = costs.merge(total.curve).assign_coords(costing.labels(desk.rows))
         tree = assemble(
-            scenario, drawn.assumptions, fitted, drawn.draws, drawn.effects, kept, result, workflow.card_of(fitted),
-            list(areas), self.statistics,
+            scenario, drawn.assumptions, fitted, drawn.draws, drawn.effects,
+            costs.assign(lives=costs["children_reached"]), xr.Dataset(), workflow.card_of(fitted), list(areas),
+            self.statistics,
         )  # fmt: skip
-        linear = result[["benefit", "net_position", "net_position_discounted", "cashable_net_position"]]
+        terms, saved = Terms.of(desk), desk.labelled(total.saved)
+        found = [linear(one, terms) for one in saved]
+        plain = workflow.Run(tree, scenario, pd.DataFrame(), pd.DataFrame({"passed": []}), pd.DataFrame(), {})
         return Unit(
-            tree,
-            linear.transpose(..., *SAMPLE_DIMS).astype(np.float32).assign_attrs(result.attrs),
-            q.by_account(worth).transpose("account", *SAMPLE_DIMS, "year").astype(np.float32),
-            priced["children_reached"],
-        )
+            here, stands, saved, total.before, terms, Lines.of_nodes(found), _curve(plain), tree,
+            reached.transpose("area", *SAMPLE_DIMS), found[0]["payer"].values.tolist(), answer.place(plain),
+            q.spend_range(plain), own,
+        )  # fmt: skip
 
 
-def _kept(scenario: Scenario) -> float:
-    """Return the share of a change that counts in the year of entry; ``pathways.additional`` says it year by year."""
-    return float(pathways.additional(scenario.adjustments)[0])
+def _at_reference(scenario: Scenario) -> Scenario:
+    return scenarios.change(scenario, **REFERENCE)
 
 
-def _curve(parts: dict[str, xr.Dataset], unit: Unit, scenario: Scenario) -> xr.Dataset:
-    """Return the spend-cost curve of the social account, reduced: it does not move with the sum."""
-    tree = xr.DataTree.from_dict({name: parts[name] for name in ("/costs", "/appraisal")})
-    tree.attrs = unit.tree.attrs
-    run = workflow.Run(tree, scenario, pd.DataFrame(), pd.DataFrame({"passed": []}), pd.DataFrame(), {})
-    found = q.curve(run)
-    net = found["net"].sel(account="social", source=scenario.effect.source, drop=True)
-    return appraisal.summarise(net.astype(np.float32)).assign(spend=found["spend"])
+def _priced(desk: Desk, shares: dict[str, np.ndarray], areas: list[str]) -> tuple["_Total", list[xr.Dataset]]:
+    """Return what is added up over some areas, and what is kept of each."""
+    total, kept = _Total(), []
+    for area in areas:
+        place = Place(desk, area)
+        own = place.kept().astype(np.float32, copy=False)
+        total.add(place.summed().astype(np.float32, copy=False), own["children_reached"], shares[area])
+        kept.append(own)
+    return total, kept
 
 
-def _at_this_sum(unit: Unit, drawn: Drawn, scenario: Scenario, areas: xr.Dataset) -> dict[str, xr.Dataset]:
-    """Scale a unit's draws to the children whom the scenario's sum reaches, and set the programme against them."""
-    kept = _kept(scenario)
-    reached, factor = unit.reached, xr.full_like(unit.reached.isel(area=0, drop=True), 1.0)
-    spend = sum(yearly_sum(scenario, areas.sel(area=area)) for area in areas["area"].values)
-    if areas.sizes["area"] == 1:
-        here = areas.isel(area=0, drop=True)
-        children = pathways.children_reached(spend, drawn.draws, here, scenario.option).transpose(*SAMPLE_DIMS)
-        factor = (children / unit.reached.isel(area=0, drop=True)).astype(np.float32)
-        reached = children.expand_dims(area=areas["area"].values).astype(np.float32)
-    costs = unit.tree["costs"].to_dataset()
-    if "benefit_before" in costs:  # before those adjustments by which a change is kept
-        costs["benefit_before"] = costs["benefit_before"] * factor
-    factor = factor * np.float32(kept)
-    costs = costs.assign(
-        benefit_by_area=costs["benefit_by_area"] * factor,
-        curve_avoided=costs["curve_avoided"] * np.float32(kept),
-    )
-    return {
-        "/appraisal": _appraisal(unit, factor, programme(scenario, spend), scenario),
-        "/costs": costs,
-        "/lives": unit.tree["lives"].to_dataset()[["children_entering"]].assign(children_reached=reached),
-        "/effects": drawn.effects,
-        "/posterior": unit.tree["posterior"].to_dataset()[["baseline_rate"]],
-        "/assumptions/draws": drawn.draws,
-    }
+class _Total:
+    """What is added up over areas: the curve, and under their stand-ins' shares what a child reached saves."""
+
+    saved: Any = None
+    before: Any = None
+    curve: Any = None
+
+    def add(self, summed: xr.Dataset, reached: xr.DataArray, shares: np.ndarray) -> None:
+        """Add an area."""
+        cost = summed["cost"].transpose("option", "component", "event_year", *SAMPLE_DIMS)
+        saved = cost.sel(option=BUSINESS_AS_USUAL, drop=True) - cost.sel(option=INVESTMENT, drop=True)
+        self.saved = _shared(self.saved, saved / reached, shares)
+        if "benefit_before" in summed:
+            self.before = _shared(self.before, summed["benefit_before"] / reached, shares)
+        curve = summed[["curve_avoided", "curve_spend"]]
+        self.curve = curve if self.curve is None else self.curve + curve
+
+    def join(self, other: "_Total") -> None:
+        """Add the areas of another total."""
+        for name, more in vars(other).items():
+            held = getattr(self, name)
+            setattr(self, name, more if held is None else held + more)
 
 
-def _appraisal(unit: Unit, factor: xr.DataArray, spending: xr.DataArray, scenario: Scenario) -> xr.Dataset:
-    """Return what ``appraise`` would of the scaled costs, from arrays that are in proportion to them."""
-    money = {"units": "GBP", "price_base": scenario.price_base}
-    discount = {"schedule": scenario.discount_schedule, "timing": unit.result.attrs["timing"]}
-    spent = spending.sel(option=INVESTMENT, drop=True) - spending.sel(option=BUSINESS_AS_USUAL, drop=True)
-    worth = appraisal.discounted(spent.assign_attrs(money), **discount).astype(np.float32)
-    scaled = (unit.result * factor).assign_attrs(unit.result.attrs)
-    payer = (scaled["payer"] == q.COUNCIL).astype(np.float32)
-    cost = xr.full_like(factor, float(worth.sum()))
-    avoided = scaled["benefit"].sum(["outcome", "payer"])
-    ratio = appraisal.benefit_cost_ratio(avoided, cost)
-    net = (unit.by_account * factor - worth).assign_attrs(money)
-    back = appraisal.payback_year(net)
-    cash = scaled["cashable_net_position"] - spent.astype(np.float32) * payer
-    council = appraisal.discounted(cash.sel(payer=q.COUNCIL, drop=True).assign_attrs(money), **discount)
-    council_back = appraisal.payback_year(council)
-    if scenario.option.cut:  # which saves first and costs later, so that "paid back" says nothing of it
-        ahead = net.cumsum("year").assign_coords(year=net["year"]) >= 0
-        scaled["probability_ahead"] = ahead.mean(SAMPLE_DIMS)
-    return scaled.assign(
-        net_position=scaled["net_position"] - spent.astype(np.float32) * payer,
-        net_position_discounted=scaled["net_position_discounted"] - worth * payer,
-        cashable_net_position=cash,
-        npsv=avoided - cost,
-        programme_cost=cost,
-        programme_by_year=spent,
-        bcr=ratio["ratio"],
-        bcr_lower=ratio["lower"],
-        bcr_upper=ratio["upper"],
-        bcr_probability_above_one=ratio["probability_above_one"],
-        payback_year=back,
-        probability_paid_back=appraisal.probability_paid_back(back, net["year"]),
-        council_payback_year=council_back,
-        council_probability_paid_back=appraisal.probability_paid_back(council_back, council["year"]),
-    )
+def _shared(total: xr.DataArray | None, part: xr.DataArray, shares: np.ndarray) -> xr.DataArray:
+    """Add a part to the totals of stand-ins (node, ...)."""
+    if total is None:
+        total = xr.zeros_like(part, dtype=np.float32).expand_dims(node=len(shares)).copy()
+    for node, share in enumerate(shares.astype(np.float32)):
+        total.values[node] += share * part.values
+    return total
+
+
+def _curve(run: q.Run) -> dict[str, np.ndarray]:
+    """Return the spend-cost curve of the social account, which does not move with the sum (multiple, draw)."""
+    spend, source = q.costs(run)["curve_spend"], run.scenario.effect.source
+    saved = q.priced(run, "curve_avoided").sel(source=source, drop=True)
+    left = q.lifetime(run).sel(reading="excess", drop=True)
+    level, avoided = (q.by_account(one).sel(account="social") for one in (left, saved))
+    both = {"level": level + spend, "avoided": avoided}
+    flat = {name: one.transpose("multiple", *SAMPLE_DIMS).values for name, one in both.items()}
+    found = {name: one.reshape(len(one), -1).astype(np.float32) for name, one in flat.items()}
+    return found | {"spend": spend.values, "multiple": spend["multiple"].values}

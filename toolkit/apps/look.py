@@ -71,6 +71,39 @@ a { color: #1d70b8; } a:focus-visible { outline: 3px solid #0b0c0c; background: 
 """
 
 
+# What a visitor reads while the page's scripts load: the answer itself, which the live page replaces.
+PAGE = (
+    """{% extends base %}
+{% block loader_css %}
+#loader { display: none !important; }
+#lead { position: fixed; inset: 0; z-index: 2000; overflow: auto; background: #fff; color: #0b0c0c;
+  font: 400 16px/1.45 Arial, Helvetica, sans-serif; }
+#lead h1 { font: 700 32px/1.15 Arial, Helvetica, sans-serif; }
+#lead header { background: #0b0c0c; color: #fff; border-bottom: 8px solid #1d70b8; padding: 18px 24px;
+  font-size: 20px; }
+#lead main { padding: 16px 24px; }
+@media (min-width: 900px) { #lead main { margin-left: 330px; } }
+#lead .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); gap: 16px; }
+"""
+    + STYLE.replace(":host", "#lead").replace("\nh1", "\n#lead h1")
+    + """
+{% endblock %}
+{% block js_resources %}{% endblock %}
+{% block loader %}{{ lead }}{{ bokeh_js }}{% endblock %}
+"""
+)
+
+
+def lead(sentence: str, tiles: Sequence[str]) -> str:
+    """Return what is read before the live page is there: until its own answer, or if none is known, its controls."""
+    until = "h1, [role=alert]" if tiles else "input[type=range]"
+    return (
+        f'<div id="lead" data-until="{until}"><header>Cost of outcomes</header>'
+        "<main><h1>What would this investment do?</h1>"
+        f'<p class="lead">{escape(tied(sentence))}</p><div class="tiles">{"".join(tiles)}</div></main></div>'
+    )
+
+
 def html(content: str = "", **given: Any) -> pn.pane.HTML:
     """Return a pane of HTML in the house style; what comes from outside must be escaped before."""
     options = {"sizing_mode": "stretch_width", "margin": (2, 0)} | given

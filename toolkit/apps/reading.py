@@ -7,14 +7,17 @@ import numpy as np
 import xarray as xr
 
 from toolkit.apps.charts import bar_data
+from toolkit.apps.moves import LEVEL, ends
+from toolkit.apps.scaled import LiveRun
 from toolkit.report import answer
 from toolkit.report import quantities as q
 from toolkit.report import words as w
-from toolkit.report.quantities import Run
+from toolkit.report.answer import Estimate
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
-YEARS_SHOWN, BUDGET_YEARS = 31, 5
 Data = dict[str, dict[str, Any]]
+Part = tuple[Data, str, tuple[float, float]]
+FISCAL, SOCIAL = ACCOUNTS.index("fiscal"), ACCOUNTS.index("social")
 
 
 @dataclass(frozen=True)
@@ -40,34 +43,46 @@ class Reading:
     ends: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
-def read(run: Run) -> Reading:
+def read(run: LiveRun) -> Reading:
     """Reduce a run to what the main page shows of it."""
-    charts: dict[str, Data] = {}
-    words: dict[str, str] = {}
-    ends: dict[str, tuple[float, float]] = {}
-    net = q.position(run)["net"]
-    for name, part in (("by_year", _by_year), ("payback", _payback), ("curve", _curve)):
-        charts[name], words[name], ends[name] = part(run)
-    charts["payers"], words["payers"], ends["payers"] = _payers(run, net)
-    return Reading(answer.headline_sentence(run), tiles(run), statements(run, net), charts, words, ends)
+    parts: dict[str, Part] = {
+        "by_year": _by_year(run), "payers": _payers(run), "payback": _payback(run), "curve": _curve(run),
+    }  # fmt: skip
+    charts, words, limits = {}, {}, {}
+    for name, part in parts.items():
+        charts[name], words[name], limits[name] = part
+    return Reading(_sentence(run), tiles(run), statements(run), charts, words, limits)
 
 
-def tiles(run: Run) -> list[Tile]:
+def _sentence(run: LiveRun) -> str:
+    numbers = run.numbers
+    worth, ever = estimate(numbers.avoided[SOCIAL]), float(numbers.back[FISCAL, -1])
+    return answer.sentence(run, run.unit.where, float(numbers.cost[-1]), worth, ever, LEVEL)
+
+
+def estimate(draws: np.ndarray, kind: str = "money") -> Estimate:
+    """Reduce draws to their mean and interval."""
+    mean, low, high = map(float, ends(draws))
+    return Estimate(mean, low, high, kind)
+
+
+def tiles(run: LiveRun) -> list[Tile]:
     """Return the headline tiles."""
-    found, cut = q.result(run), run.scenario.option.cut
-    worth = answer.estimate(run, found["npsv"].sel(account="social"))
-    ratio = {account: float(found["bcr"].sel(account=account)) for account in ACCOUNTS}
-    low, high = (float(found[f"bcr_{end}"].sel(account="social")) for end in ("lower", "upper"))
-    cash = q.council_cash(run).isel(year=slice(0, BUDGET_YEARS)).sum("year")
-    five = answer.estimate(run, cash)
-    reached = answer.estimate(run, q.children(run)["reached"], "count")
+    numbers, cut = run.numbers, run.scenario.option.cut
+    cost = float(numbers.cost[-1])
+    benefit = [estimate(one) for one in numbers.avoided]
+    social = benefit[SOCIAL]
+    worth = Estimate(social.expected - cost, social.lower - cost, social.upper - cost)
+    low, high = sorted((social.lower / cost, social.upper / cost))
+    five, reached = estimate(numbers.cash.sum(0)), estimate(numbers.reached, "count")
     return [
         Tile("npsv", "Net present social value", str(worth), f"90% interval {worth.interval}", _sign(worth.expected)),
         Tile(
             "bcr",
             f"Cost {'caused by each £1 cut' if cut else 'avoided by each £1'}",
-            w.pence(ratio["social"]),
-            f"90% interval {w.interval(low, high, w.pence)}; public purse alone {w.pence(ratio['fiscal'])}",
+            w.pence(social.expected / cost),
+            f"90% interval {w.interval(low, high, w.pence)}; "
+            f"public purse alone {w.pence(benefit[FISCAL].expected / cost)}",
         ),
         payback_tile(run),
         Tile(
@@ -86,15 +101,15 @@ def tiles(run: Run) -> list[Tile]:
     ]
 
 
-def payback_tile(run: Run) -> Tile:
+def payback_tile(run: LiveRun) -> Tile:
     """Say when the public purse has its money back; for a cut, whether it stays ahead."""
-    chance = q.paid_back(run).sel(account="fiscal")
-    last = float(chance.isel(year=-1))
+    chance = run.numbers.back[FISCAL]
+    last = float(chance[-1])
     if run.scenario.option.cut:
         return Tile("payback", "Public purse still ahead at the end", w.percent(last), "chance, all costs counted")
-    ten = float(chance.sel(year=min(10, int(chance["year"].max()))))
-    likely = chance["year"].values[chance.values >= 0.5]
-    when = f"Year {int(likely[0])}" if likely.size else "Not expected"
+    ten = float(chance[min(10, len(chance) - 1)])
+    likely = np.flatnonzero(chance >= 0.5)
+    when = f"Year {likely[0]}" if likely.size else "Not expected"
     return Tile(
         "payback",
         "Pays the public purse back",
@@ -103,19 +118,17 @@ def payback_tile(run: Run) -> Tile:
     )
 
 
-def statements(run: Run, gains: xr.DataArray) -> list[str]:
+def statements(run: LiveRun) -> list[str]:
     """Return the probability statements, whole sentences."""
-    found = q.result(run)
-    above = float((found["npsv"].sel(account="social") > 0).mean())
-    cash = q.council_cash(run).isel(year=slice(0, BUDGET_YEARS)).sum("year")
-    chance = (gains > 0).mean(SAMPLE_DIMS)
-    better = [str(p) for p, value in zip(gains["payer"].values, chance.values, strict=True) if value >= 0.5]
-    verb = (
-        "the cut leaves society better off" if run.scenario.option.cut else "it is worth more to society than it costs"
-    )
+    numbers, cut = run.numbers, run.scenario.option.cut
+    social, cash = numbers.avoided[SOCIAL], numbers.cash.sum(0)
+    chance = (numbers.net_payers > 0).mean(-1)
+    better = [payer for payer, value in zip(run.unit.payers, chance, strict=True) if value >= 0.5]
+    verb = "the cut leaves society better off" if cut else "it is worth more to society than it costs"
+    harm = float(((-social if cut else social) < 0).mean())
     said = [
-        f"The chance that {verb} is {w.percent(above)}.",
-        f"The chance that the help does harm, adding to cost, is {w.percent(q.harm(run))}.",
+        f"The chance that {verb} is {w.percent(float((social > numbers.cost[-1]).mean()))}.",
+        f"The chance that the help does harm, adding to cost, is {w.percent(harm)}.",
         f"The chance that the council’s own cash is ahead after five years is {w.percent(float((cash >= 0).mean()))}.",
     ]
     if better:
@@ -127,77 +140,59 @@ def _sign(value: float) -> int:
     return int(np.sign(value))
 
 
-def ends_of(run: Run, array: xr.DataArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return mean, lower and upper ends over the draws, the draws last and sorted once."""
+def ends_of(run: q.Run, array: xr.DataArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean, lower and upper ends over the draws of an array, which come last."""
     values = array.transpose(..., *SAMPLE_DIMS).values
-    ordered = np.sort(values.reshape(*values.shape[:-2], -1).astype(np.float32), axis=-1)
-    tail = (1 - q.level(run)) / 2
-    place = np.array([tail, 1 - tail]) * (ordered.shape[-1] - 1)
-    below = place.astype(int)
-    low, high = (
-        ordered[..., k] + (p - k) * (ordered[..., k + 1] - ordered[..., k]) for k, p in zip(below, place, strict=True)
-    )
-    return ordered.mean(axis=-1), low, high
+    return ends(values.reshape(*values.shape[:-2], -1).astype(np.float32), q.level(run))
 
 
-def _by_year(run: Run) -> tuple[Data, str, tuple[float, float]]:
-    shown = slice(0, YEARS_SHOWN)
-    net = q.result(run)["net_position"].isel(year=shown).sum("payer")
-    spend = _spending(run)[shown]
-    avoided = (net + xr.DataArray(spend, dims="year", coords={"year": net["year"]})).transpose("year", *SAMPLE_DIMS)
-    mean, low, high = ends_of(run, avoided)
-    years = net["year"].values.tolist()
+def _by_year(run: LiveRun) -> Part:
+    mean, low, high = ends(run.numbers.lines.by_year)
+    years, spend = np.arange(len(mean)), run.numbers.spent[: len(mean)]
+    paid = np.flatnonzero(spend)
     data = {
-        "avoided": {"year": years, "mean": mean.tolist(), "lower": low.tolist(), "upper": high.tolist()},
-        "spent": {"year": np.flatnonzero(spend).tolist(), "spend": spend[spend != 0].tolist()},
+        "avoided": {"year": years, "mean": mean, "lower": low, "upper": high},
+        "spent": {"year": paid, "spend": spend[paid]},
     }
     peak = int(np.argmax(np.abs(mean)))
     text = (
         f"Money spent is {w.money(spend[0])} a year for {run.scenario.option.years} years; expected cost avoided is "
-        f"largest in year {years[peak]}, {w.money(float(mean[peak]))}, 90% interval "
+        f"largest in year {peak}, {w.money(float(mean[peak]))}, 90% interval "
         f"{w.interval(float(low[peak]), float(high[peak]))}."
     )
     return data, text, (float(min(low.min(), spend.min())), float(max(high.max(), spend.max())))
 
 
-def _spending(run: Run) -> np.ndarray:
-    """Return what is spent each year, optimism bias included; negative for a cut."""
-    net = q.result(run)["programme_by_year"]
-    return np.asarray(net.values, dtype=float)
-
-
-def _payers(run: Run, net: xr.DataArray) -> tuple[Data, str, tuple[float, float]]:
-    mean, low, high = ends_of(run, net)
+def _payers(run: LiveRun) -> Part:
+    mean, low, high = ends(run.numbers.net_payers)
     order = np.argsort(-mean)
-    names = [w.label(net["payer"].values[k]) for k in order]
+    names = [w.label(run.unit.payers[k]) for k in order]
+    text = "; ".join(f"{name} {w.money(float(mean[k]))}" for name, k in zip(names[::-1], order[::-1], strict=True))
     data = bar_data(names, mean[order], low[order], high[order])
-    text = "; ".join(f"{w.label(net['payer'].values[k])} {w.money(float(mean[k]))}" for k in order[::-1]) + "."
-    return {"bars": data}, f"Expected net position: {text}", (float(low.min()), float(high.max()))
+    return {"bars": data}, f"Expected net position: {text}.", (float(low.min()), float(high.max()))
 
 
-def _payback(run: Run) -> tuple[Data, str, tuple[float, float]]:
-    chance = q.paid_back(run)
-    data = {
-        a: {"year": chance["year"].values.tolist(), "chance": chance.sel(account=a).values.tolist()} for a in ACCOUNTS
-    }
+def _payback(run: LiveRun) -> Part:
+    chance = run.numbers.back
+    years = np.arange(chance.shape[1])
+    data = {account: {"year": years, "chance": row} for account, row in zip(ACCOUNTS, chance, strict=True)}
     what = "still being ahead at the end" if run.scenario.option.cut else "having paid back by the end"
-    ends = ", ".join(f"{a} {w.percent(data[a]['chance'][-1])}" for a in ACCOUNTS)
-    return data, f"Chance of {what}, by account: {ends}.", (0.0, float(chance["year"].max()))
+    said = ", ".join(f"{account} {w.percent(float(row[-1]))}" for account, row in zip(ACCOUNTS, chance, strict=True))
+    return data, f"Chance of {what}, by account: {said}.", (0.0, float(years[-1]))
 
 
-def _curve(run: Run) -> tuple[Data, str, tuple[float, float]]:
-    found = run.tree["curve"].to_dataset()
-    mean, low, high = (found[name].values for name in ("mean", "lower", "upper"))
-    multiples = found["multiple"].values
-    bounds = q.spend_range(run) or (1.0, 1.0)
+def _curve(run: LiveRun) -> Part:
+    mean, low, high = ends(run.numbers.curve)
+    multiples, spend = (run.unit.curve[name] for name in ("multiple", "spend"))
+    bounds = run.unit.seen or (1.0, 1.0)
     inner = np.unique(np.clip([*multiples, *bounds], max(bounds[0], 0.5), min(bounds[1], 2.0)))
-    today = float(found["spend"].sel(multiple=1.0))
+    today = float(spend[multiples == 1.0][0])
     here = spend_multiple(run)
     spots = [here] if multiples[0] <= here <= multiples[-1] else []
     level = {at: float(np.interp(at, multiples, mean)) for at in (1.0, here)}
     data = {
-        "line": {"multiple": multiples.tolist(), "mean": mean.tolist(), "lower": low.tolist(), "upper": high.tolist()},
-        "seen": {"multiple": inner.tolist(), "mean": np.interp(inner, multiples, mean).tolist()},
+        "line": {"multiple": multiples, "mean": mean, "lower": low, "upper": high},
+        "seen": {"multiple": inner, "mean": np.interp(inner, multiples, mean)},
         "today": {"multiple": [1.0], "mean": [level[1.0]]},
         "handle": {
             "multiple": spots,
@@ -213,23 +208,21 @@ def _curve(run: Run) -> tuple[Data, str, tuple[float, float]]:
     return data, text, (float(low.min()), float(high.max()))
 
 
-def spend_multiple(run: Run) -> float:
+def spend_multiple(run: LiveRun) -> float:
     """Return a spending year's early-help spend under the option over today's."""
     bias = 0.0 if run.scenario.option.cut else run.scenario.adjustments.optimism_bias
-    today = float(q.costs(run)["curve_spend"].sel(multiple=1.0))
-    return 1.0 + float(_spending(run)[0]) / (1.0 + bias) / today
+    today = float(run.unit.curve["spend"][run.unit.curve["multiple"] == 1.0][0])
+    return 1.0 + float(run.numbers.spent[0]) / (1.0 + bias) / today
 
 
-def budget_rows(run: Run) -> tuple[list[str], list[tuple[str, list[float]]]]:
+def budget_rows(run: LiveRun) -> tuple[list[str], list[tuple[str, list[float]]]]:
     """Return the five-year cash view of a budget paper: years, and the council's rows in pounds of real money."""
-    cash = q.council_cash(run).isel(year=slice(0, BUDGET_YEARS))
-    spend = _spending(run)[: cash.sizes["year"]]
-    mean, low, high = ends_of(run, cash.transpose("year", ...))
-    released = (cash + xr.DataArray(spend, coords={"year": cash["year"]})).mean(SAMPLE_DIMS).values
-    years = [w.financial_year(run.scenario.first_year, int(year)) for year in cash["year"].values]
+    mean, low, high = ends(run.numbers.cash)
+    spend = run.numbers.spent[: len(mean)]
+    years = [w.financial_year(run.scenario.first_year, year) for year in range(len(mean))]
     rows = [
         ("Programme spending", (-spend).tolist()),
-        ("Cash released, expected", released.tolist()),
+        ("Cash released, expected", (mean + spend).tolist()),
         ("Net cash, expected", mean.tolist()),
         ("Net cash, low end of 90% interval", low.tolist()),
         ("Net cash, high end of 90% interval", high.tolist()),

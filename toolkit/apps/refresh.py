@@ -3,21 +3,60 @@
 import asyncio
 import logging
 import secrets
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import panel as pn
 from bokeh.document import without_document_lock
+from bokeh.models import ColumnDataSource, CustomJS
 
 LOG = logging.getLogger("toolkit.apps")
-BUSY_AFTER = 0.3  # seconds
+BUSY_AFTER, UNSEEN_AFTER = 0.3, 1.0  # seconds
 WORKERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="pricing")
 
 
 class Overtaken(Exception):
     """Raised inside work that a later move has overtaken, or that the visitor stopped."""
+
+
+class Receipt:
+    """Tells when the browser has painted what it was sent, so that a slow one is not sent more than it can show."""
+
+    SAY = "requestAnimationFrame(() => setTimeout(() => { painted.data = {number: sent.data.number} }))"
+
+    def __init__(self) -> None:
+        self.sent, self._painted = (ColumnDataSource({"number": [0]}) for _ in range(2))
+        self.sent.js_on_change("data", CustomJS(args={"sent": self.sent, "painted": self._painted}, code=self.SAY))
+        self._painted.on_change("data", self._came)
+        self._seen = asyncio.Event()
+        self._tell: Callable[[], object] = lambda: None
+
+    def _came(self, _name: str, _old: Any, _new: Any) -> None:
+        self._tell()
+
+    def attach(self, doc: Any) -> None:
+        """Put it on the page, where it is not seen."""
+        if self.sent.document is None and doc.roots:
+            doc.roots[0].tags = [self.sent]
+
+    def expect(self) -> None:
+        """Forget what was painted before."""
+        self._seen.clear()
+        # Receipts come in on other threads.
+        self._tell = partial(asyncio.get_running_loop().call_soon_threadsafe, self._seen.set)
+
+    def ask(self) -> None:
+        """Ask for a receipt of what is being sent."""
+        self.sent.data = {"number": [self.sent.data["number"][0] + 1]}
+
+    async def wait(self) -> None:
+        """Wait until the browser has painted it, or no longer says anything, as when its tab is hidden."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._seen.wait(), UNSEEN_AFTER)
 
 
 class Refresher:
@@ -32,7 +71,7 @@ class Refresher:
     ) -> None:
         self._work, self._done, self._busy, self._failed = work, done, busy, failed
         self._wanted = self._running = self._stopped = False
-        self._stage = ""
+        self._stage, self.receipt, self._guard = "", Receipt(), threading.Lock()
 
     def soon(self) -> None:
         """Work once the page has taken all the moves that are waiting; at once where there is no server."""
@@ -40,9 +79,9 @@ class Refresher:
         if doc is None or doc.session_context is None:
             self._now()
             return
-        self._wanted = True
-        if not self._running:
-            self._running = True
+        with self._guard:  # moves come from other threads than the loop's
+            begin, self._wanted, self._running = not self._running, True, True
+        if begin:
 
             @without_document_lock
             async def go() -> None:
@@ -68,10 +107,15 @@ class Refresher:
         else:
             self._done(found)
 
+    def _finish(self, found: Any) -> None:
+        with pn.io.unlocked():  # which gathers the changes; `hold` would send them a tick later
+            self._done(found)
+            self.receipt.ask()
+
     async def _loop(self, doc: Any) -> None:
-        while self._wanted:
-            self._wanted = self._stopped = False
-            self._stage = ""
+        _next(doc, partial(self.receipt.attach, doc))
+        while self._more():
+            self._stopped, self._stage = False, ""
             task = asyncio.get_running_loop().run_in_executor(WORKERS, self._work)
             shown = False
             while not (await asyncio.wait({task}, timeout=BUSY_AFTER))[0]:
@@ -85,10 +129,16 @@ class Refresher:
             except Exception as problem:
                 _next(doc, partial(self._failed, problem))
             else:
-                _next(doc, partial(self._done, found))
+                self.receipt.expect()
+                _next(doc, partial(self._finish, found))
+                await self.receipt.wait()
             if shown:
                 _next(doc, partial(self._busy, None))
-        self._running = False
+
+    def _more(self) -> bool:
+        with self._guard:
+            self._running, self._wanted = self._wanted, False
+            return self._running
 
 
 def _next(doc: Any, told: Callable[[], None]) -> None:

@@ -7,15 +7,21 @@ key by key. Uploads and messages have a largest size, idle sessions end, and the
 import json
 import os
 import sys
+import threading
 from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import panel as pn
+from bokeh.io.doc import patch_curdoc
+from bokeh.server import session
 
 from toolkit.apps import look
 from toolkit.apps.live import Live
 from toolkit.apps.shell import site
+from toolkit.apps.state import State
 from toolkit.schema import InputError
 
 STATIC = Path(__file__).resolve().parent / "static"
@@ -103,8 +109,42 @@ def serve(live: Live, *, threaded: bool = False, **given: Any) -> Any:
     chosen = settings(**given)
     sys.setswitchinterval(SWITCH)  # a page is not kept waiting by another's pricing
     pn.extension(js_files={"outcomes": "assets/access.js"})
+    lighten()
+    threading.Thread(target=_warm, args=(live,), daemon=True).start()
     door = Door(live)
     return pn.serve({"": door.enter}, threaded=threaded, **chosen)
+
+
+def lighten() -> None:
+    """Leave out what Panel and Bokeh do at every event that nothing here needs; a test pins the names.
+
+    Whether anything at all is busy is kept for the whole process, told to every page and costs a quarter of a move;
+    pages here show their own visitor's work alone.
+    """
+    session._serialize_patches = one_message
+    for name in ("_add_busy_event", "_remove_busy_event"):
+        setattr(pn.state, name, lambda *_: None)
+
+
+def one_message(pending: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Put all that a callback changed into one message a browser, which then draws once, not once for each change.
+
+    In place of Bokeh's own, which writes a message for each; a test pins its name and what it is given.
+    """
+    found = []
+    for connections, group in groupby(pending, key=attrgetter("connections")):
+        patches = list(group)
+        with patch_curdoc(patches[0].event.document):
+            message = patches[0].protocol.create("PATCH-DOC", [patch.event for patch in patches])
+            message.prepare()
+        found.append((message, connections))
+    return found
+
+
+def _warm(live: Live) -> None:
+    """Work out the first page before anyone asks for it."""
+    state = State(live)
+    live.run(state.scenario, state.areas)
 
 
 class Door:

@@ -5,7 +5,6 @@ from typing import Any, Protocol
 
 import panel as pn
 import panel_material_ui as pmui
-from panel.util.parameters import edit_readonly
 from panel_material_ui.template.base import Page
 
 from toolkit.apps import look
@@ -18,6 +17,7 @@ from toolkit.apps.files_page import Files
 from toolkit.apps.health import Health
 from toolkit.apps.invest import Invest
 from toolkit.apps.live import Live, NeedsFit
+from toolkit.apps.reading import read
 from toolkit.apps.refit import Refit
 from toolkit.apps.refresh import Overtaken, Refresher, incident
 from toolkit.apps.state import State, own
@@ -100,11 +100,10 @@ class Site:
         try:
             if problem is not None:
                 raise problem
-            with pn.io.hold():
-                self.pages[name].show(run, prepared)
-                if not self.shown.get(name):
-                    self.holders[name][:] = [self.pages[name].view()]
-                    self.shown[name] = True
+            self.pages[name].show(run, prepared)
+            if not self.shown.get(name):
+                self.holders[name][:] = [self.pages[name].view()]
+                self.shown[name] = True
         except Exception as failure:
             number = incident(failure, name)
             self.pages.pop(name, None)
@@ -165,17 +164,23 @@ class Site:
         self.busy.object = f'<p class="white" role="status">{said}</p>'
         self.halt.visible = stage is not None
 
+    def lead(self) -> str:
+        """Return the answer as it can be read before the live page is there."""
+        scenario, areas = self.state.scenario, self.state.areas
+        if self.state.page or not self.live.ready(scenario, areas):
+            return look.lead(f"Working out the numbers for {self.state.place}…", [])
+        found = read(self.live.run(scenario, areas))
+        return look.lead(found.sentence, [look.tile(t.name, t.value, t.beside, t.sign) for t in found.tiles])
+
     # Frame ---------------------------------------------------------------------------------------
 
     def view(self) -> Any:
         """Return the whole page."""
-        page = Page(
+        return Page(
             title="Cost of outcomes", sidebar=[self.panel.view()], main=[self.main()], sidebar_width=330,
             sidebar_resizable=False, theme_toggle=False, busy_indicator=None, theme_config=look.THEME,
+            template=look.PAGE,
         )  # fmt: skip
-        with edit_readonly(page):  # the page would follow every other visitor's work
-            page.busy = False
-        return page
 
     def main(self) -> Any:
         """Return the part beside the controls."""
@@ -193,7 +198,11 @@ def site(live: Live) -> Any:
     """Return a visitor's page; what goes wrong while it is made is said on it."""
     query = pn.state.location.search if pn.state.location else ""
     try:
-        return Site(live, query=query or "").view()
+        made = Site(live, query=query or "")
+        page = made.view()
+        if pn.state.curdoc:
+            pn.state.curdoc.template_variables["lead"] = made.lead()
+        return page
     except Exception as problem:
         text = f"The page could not be made. Give this number when you report it: {incident(problem, 'the site')}."
         return look.html(look.box("Something went wrong", [text], "bad", "alert"))

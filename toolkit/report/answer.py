@@ -196,27 +196,35 @@ def place(run: Run) -> str:
 
 def headline_sentence(run: Run) -> str:
     """Return the answer in one sentence."""
+    spent = float(q.result(run)["programme_cost"].mean())
+    worth = estimate(run, q.avoided(run).sel(account="social"))
+    ever = float(q.paid_back(run).sel(account="fiscal").isel(year=-1))
+    return sentence(run, place(run), spent, worth, ever, q.level(run))
+
+
+def sentence(run: Run, where: str, spent: float, worth: Estimate, ever: float, level: float) -> str:
+    """Return the answer in one sentence from its numbers; of the run only its scenario and checks are read."""
     cut = run.scenario.option.cut
-    spent = w.money(abs(float(q.result(run)["programme_cost"].mean())))
-    ever = w.percent(float(q.paid_back(run).sel(account="fiscal").isel(year=-1)))
-    subject = f"taking away {spent}" if cut else f"{spent} spent"
+    subject = f"taking away {w.money(abs(spent))}" if cut else f"{w.money(spent)} spent"
     back = f"it pays the public purse back within {run.scenario.horizon} years"
     ending = "the public purse is left better off" if cut else back
     return (
-        f"{'' if run.passed else 'THIS RUN FAILED ITS CHECKS. '}{place(run)}: {subject} is expected to "
-        f"{changes(run, 'social')}; the chance that {ending} is {ever}."
+        f"{'' if run.passed else 'THIS RUN FAILED ITS CHECKS. '}{where}: {subject} is expected to "
+        f"{_does(worth, cut=cut, level=level)}; the chance that {ending} is {w.percent(ever)}."
     )
 
 
 def changes(run: Run, account: str) -> str:
     """Say what the option does to cost over life, in the direction its expected value has."""
     worth = estimate(run, q.avoided(run).sel(account=account))
-    cut, works = run.scenario.option.cut, worth.expected * q.direction(run) >= 0
+    return _does(worth, cut=run.scenario.option.cut, level=q.level(run))
+
+
+def _does(worth: Estimate, *, cut: bool, level: float) -> str:
+    works = worth.expected * (-1 if cut else 1) >= 0
     does = {(False, True): "avoid", (False, False): "add", (True, True): "cause", (True, False): "avoid"}
     shown = worth if does[cut, works] == "avoid" else -worth
-    return (
-        f"{does[cut, works]} {shown} of cost over children's lifetimes ({q.level(run):.0%} interval {shown.interval})"
-    )
+    return f"{does[cut, works]} {shown} of cost over children's lifetimes ({level:.0%} interval {shown.interval})"
 
 
 def basis_sentence(run: Run) -> str:

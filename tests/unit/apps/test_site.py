@@ -1,8 +1,20 @@
 """The site without a browser: a control moves the numbers on the page, and a page that fails fails alone."""
 
-import pytest
+import asyncio
+import inspect
+import threading
+from types import SimpleNamespace
 
-from toolkit.apps import shell
+import panel as pn
+import pytest
+from bokeh.document import Document
+from bokeh.document.events import ModelChangedEvent
+from bokeh.models import ColumnDataSource
+from bokeh.protocol import Protocol
+from bokeh.server import session
+
+from toolkit.apps import server, shell
+from toolkit.apps.refresh import UNSEEN_AFTER, Receipt
 from toolkit.apps.shell import Site
 
 pytestmark = pytest.mark.fit
@@ -70,3 +82,38 @@ def test_two_visitors_stay_apart(live):
     one.panel.named("Pounds a year for each child aged 0–17").value = 60
     assert two.state.scenario.option.spend_per_child == 22
     assert tiles(one) != tiles(two)
+
+
+def test_what_is_replaced_in_panel_and_bokeh_is_there_to_be_replaced():
+    """Their own names and what they are given, without which a move would cost more and no test would tell."""
+    assert list(inspect.signature(session._serialize_patches).parameters) == ["pending"]
+    assert list(inspect.signature(session._PendingPatch).parameters) == ["event", "protocol", "connections"]
+    for name in ("_add_busy_event", "_remove_busy_event"):
+        assert callable(getattr(pn.state, name))
+
+
+def test_one_callback_is_one_message():
+    doc, one = Document(), ColumnDataSource()
+    doc.add_root(one)
+    changes = [SimpleNamespace(event=ModelChangedEvent(doc, one, "name", new), protocol=Protocol(), connections=(1,))
+               for new in "ab"]  # fmt: skip
+    (message, connections), *rest = server.one_message(changes)
+    assert [event["new"] for event in message.content["events"]] == ["a", "b"]
+    assert connections == (1,) and not rest
+
+
+def test_the_answer_is_in_the_first_page(site, monkeypatch):
+    assert "is expected to" in site.lead() and "Net present social value" in site.lead()
+    site.state.go_to("Kent")
+    monkeypatch.setattr(site.live, "ready", lambda scenario, areas: False)
+    assert "Working out the numbers for Kent" in site.lead() and 'data-until="input' in site.lead()
+
+
+def test_a_receipt_that_comes_in_on_another_thread_ends_the_wait():
+    async def seen():
+        receipt = Receipt()
+        receipt.expect()
+        threading.Timer(0.02, receipt._came, ("data", None, None)).start()
+        await asyncio.wait_for(receipt.wait(), 0.9 * UNSEEN_AFTER)
+
+    asyncio.run(seen())
