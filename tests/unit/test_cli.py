@@ -66,8 +66,8 @@ def test_run_as_json_is_the_same_headline(outcomes: Outcomes, small: Path, monke
 def test_failed_checks_exit_3_and_are_said_first(
     outcomes: Outcomes, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    card = workflow._card
-    monkeypatch.setattr(workflow, "_card", lambda tree: card(tree).assign(passed=False))
+    card = workflow.card_of
+    monkeypatch.setattr(workflow, "card_of", lambda tree: card(tree).assign(passed=False))
     code, _, err = outcomes("run", "family_help", "--area", "Leeds", "--build", str(small), "--quiet")
     assert code == 3
     assert "failed its checks" in err
