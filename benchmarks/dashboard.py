@@ -127,7 +127,7 @@ def in_browser(address, process, count, england):
             page.wait_for_timeout(2500)
             drags.append(drag(page))
         yield "fast drag of 120 moves: last move to last paint, five times, ms", ", ".join(f"{d:.0f}" for d in drags)
-        few = max(5, count // 20)
+        few = min(6, count)  # and three to warm up: more would pass its end
         found = moves(page, few, "Share of the")
         yield f"Leeds: a change of the effect (a new walk), {few} moves, p50 / p95 ms", spread(found)
         if england:

@@ -13,7 +13,7 @@
   let closed = window.innerWidth >= 600; // on a phone the answer comes first, and the controls on request
   const watch = setInterval(() => { // the live page has its answer: what was read before it makes room
     const lead = document.getElementById("lead");
-    if (lead) each(document.body, lead.dataset.until || "h1", (live) => { if (!lead.contains(live)) lead.remove(); });
+    if (lead) each(document.body, lead.dataset.until, (live) => { if (!lead.contains(live)) lead.remove(); });
     else if (document.readyState === "complete") clearInterval(watch);
   }, 100);
   const mend = () => {
