@@ -232,9 +232,8 @@ def evidence_pathway(seed: Annotated[int, typer.Option(help="Seed of the sampler
 @evidence_app.command("calibrate")
 def evidence_calibrate(
     replications: Annotated[int, typer.Option(min=20, help="Of each model; 200 do for the joint one.")] = 1000,
-    joint: Annotated[
-        bool, typer.Option("--joint", help="The outcome model instead (tens of minutes for 200).")
-    ] = False,
+    joint: Annotated[bool, typer.Option("--joint", help="The outcome model instead (an hour for 200).")] = False,
+    build: Annotated[Path, typer.Option(help="Folder in which an interrupted --joint goes on.")] = Path("build"),
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = MODEL_SEED,
 ) -> None:
     """Calibrate the models of effects and unit costs by simulation anew, and write the result down (minutes)."""
@@ -245,8 +244,10 @@ def evidence_calibrate(
         return
     with _progress(False) as progress:
         progress("calibrate", 0.0)
+        file = build / f"calibration-{seed}-{replications}.jsonl"
+        file.parent.mkdir(exist_ok=True, parents=True)
         done = partial(progress, "calibrate")
-        path = check_outcomes.remake_joint(replications=replications, seed=seed, progress=done)
+        path = check_outcomes.remake_joint(replications=replications, seed=seed, file=file, progress=done)
     typer.echo(f"wrote {path}")
 
 
