@@ -55,35 +55,32 @@ def log_density(
         As for :func:`toolkit.models.levels.levels` (indicator, area).
     """
     kinds, areas = level.shape
-    # One area a row, so that each is handed on without a copy.
-    z, mean, responses = level_z.T.copy(), level.T.copy(), area_response.T.copy()
-    information = informations(persistence, spread, dispersion, area_chance, area_extra, area_years).T.copy()
-    factor, pull = np.zeros((areas, kinds, kinds)), np.zeros((areas, kinds))
-    standard, area = np.zeros((areas, kinds)), np.zeros((areas, kinds))
+    information = informations(persistence, spread, dispersion, area_chance, area_extra, area_years)
+    factor, (pull, standard, area) = np.zeros((kinds, kinds, areas)), np.zeros((3, kinds, areas))
+    area_levels(level_z, level, cholesky, information, area_response, factor, pull, standard, area)
     total, eta = 0.0, np.zeros(moves.shape)
-    for i in range(areas):
-        area_levels(z[i], mean[i], cholesky, information[i], responses[i], factor[i], pull[i], standard[i], area[i])
-        for k in range(kinds):
-            total += 0.5 * (z[i, k] ** 2 - standard[i, k] ** 2) - math.log(factor[i, k, k])
+    for k in range(kinds):
+        for i in range(areas):
+            total += 0.5 * (level_z[k, i] ** 2 - standard[k, i] ** 2) - math.log(factor[k, k, i])
             for t in range(moves.shape[2]):
-                eta[k, i, t] = area[i, k] + moves[k, i, t]
+                eta[k, i, t] = area[k, i] + moves[k, i, t]
     counts, on_eta, on_deviation_z, on_persistence, on_spread, on_dispersion = area_year_log_probability(
         eta, deviation_z, persistence, spread, dispersion, lower, upper, exposure, family, response, chance, extra
     )
     on_level, on_level_z, on_cholesky = np.zeros(level.shape), np.zeros(level.shape), np.zeros(cholesky.shape)
-    on_area, on_z, on_mean = np.zeros(kinds), np.zeros(kinds), np.zeros(kinds)
-    on_information, on_pull, on_factor = np.zeros(kinds), np.zeros(kinds), np.zeros((kinds, kinds))
-    for i in range(areas):
-        for k in range(kinds):
-            on_area[k] = on_eta[k, i].sum()
-        pull_back_levels(
-            on_area, mean[i], cholesky, information[i], responses[i], factor[i], pull[i], standard[i],
-            on_z, on_mean, on_cholesky, on_information, on_pull, on_factor,
-        )  # fmt: skip
-        for k in range(kinds):
-            on_level[k, i], on_level_z[k, i] = on_mean[k], on_z[k] + z[i, k]
+    on_area, on_information, on_pull = np.zeros((3, kinds, areas))
+    for k in range(kinds):
+        for i in range(areas):
+            on_area[k, i] = on_eta[k, i].sum()
+    pull_back_levels(
+        on_area, level, cholesky, information, area_response, factor, pull, standard,
+        on_level_z, on_level, on_cholesky, on_information, on_pull, np.zeros(factor.shape),
+    )  # fmt: skip
+    on_level_z += level_z
+    for k in range(kinds):
+        for i in range(areas):
             slopes = pull_back_information(
-                on_information[k], persistence[k], spread[k, i], dispersion[k],
+                on_information[k, i], persistence[k], spread[k, i], dispersion[k],
                 area_chance[k, i], area_extra[k, i], area_years[k, i],
             )  # fmt: skip
             on_persistence[k] += slopes[0]

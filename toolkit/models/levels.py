@@ -60,31 +60,63 @@ def area_levels(
     z: Array, mean: Array, cholesky: Array, information: Array, response: Array,
     factor: Array, pull: Array, standard: Array, out: Array,
 ) -> None:  # fmt: skip
-    """Write the levels of one area into ``out``; also C, C^-1 L' R r and b, which the slopes need."""
-    size = z.size
+    """Write the levels into ``out``; also C, C^-1 L' R r and b, which the slopes need.
+
+    All arrays are (indicator, area) but the triangle and C (indicator, indicator, area): the innermost loops run over
+    areas, whose steps do not wait for each other.
+    """
+    size = z.shape[0]
     for i in range(size):
         for j in range(i + 1):
-            entry = 1.0 if i == j else 0.0
+            factor[i, j] = 1.0 if i == j else 0.0
             for k in range(i, size):
-                entry += cholesky[k, i] * information[k] * cholesky[k, j]
+                _add(factor[i, j], cholesky[k, i] * cholesky[k, j], information[k])
             for k in range(j):
-                entry -= factor[i, k] * factor[j, k]
-            factor[i, j] = math.sqrt(entry) if i == j else entry / factor[j, j]
-        rest = 0.0
+                _take(factor[i, j], factor[i, k], factor[j, k])
+            if i == j:
+                _root(factor[i, i])
+            else:
+                _divide(factor[i, j], factor[j, j])
+        pull[i] = 0.0
         for k in range(i, size):
-            rest += cholesky[k, i] * information[k] * (response[k] - mean[k])
+            for s in range(z.shape[1]):
+                pull[i, s] += cholesky[k, i] * information[k, s] * (response[k, s] - mean[k, s])
         for k in range(i):
-            rest -= factor[i, k] * pull[k]
-        pull[i] = rest / factor[i, i]
+            _take(pull[i], factor[i, k], pull[k])
+        _divide(pull[i], factor[i, i])
     for i in range(size - 1, -1, -1):
-        rest = pull[i] + z[i]
+        standard[i] = pull[i] + z[i]
         for k in range(i + 1, size):
-            rest -= factor[k, i] * standard[k]
-        standard[i] = rest / factor[i, i]
+            _take(standard[i], factor[k, i], standard[k])
+        _divide(standard[i], factor[i, i])
     for i in range(size):
         out[i] = mean[i]
         for k in range(i + 1):
-            out[i] += cholesky[i, k] * standard[k]
+            _add(out[i], cholesky[i, k], standard[k])
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _add(to: Array, times: float, values: Array) -> None:
+    for s in range(to.size):
+        to[s] += times * values[s]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _take(of: Array, values: Array, times: Array) -> None:
+    for s in range(of.size):
+        of[s] -= values[s] * times[s]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _divide(values: Array, by: Array) -> None:
+    for s in range(values.size):
+        values[s] /= by[s]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _root(values: Array) -> None:
+    for s in range(values.size):
+        values[s] = math.sqrt(values[s])
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -93,62 +125,69 @@ def pull_back_levels(
     factor: Array, pull: Array, standard: Array,
     on_z: Array, on_mean: Array, on_cholesky: Array, on_information: Array, on_pull: Array, on_factor: Array,
 ) -> None:  # fmt: skip
-    """Carry the slopes on an area's levels back to z, mean, information and, added to what is there, the triangle.
+    """Carry the slopes on the levels back to z, mean, information and the triangle; arrays as above.
 
-    ``on_factor`` (indicator, indicator) and ``on_pull`` (indicator,) are room to work in.
+    ``on_factor`` and ``on_pull`` are room to work in, of the shape of ``factor`` and ``pull``.
     """
-    size = on_area.size
+    size, areas = on_area.shape
     for i in range(size):  # slopes on b, prior included, then on C^-1 L' R r + z
-        rest = -standard[i]
+        on_z[i] = -standard[i]
         for k in range(i, size):
-            rest += cholesky[k, i] * on_area[k]
+            _add(on_z[i], cholesky[k, i], on_area[k])
         for k in range(i):
-            rest -= factor[i, k] * on_z[k]
-        on_z[i] = rest / factor[i, i]
+            _take(on_z[i], factor[i, k], on_z[k])
+        _divide(on_z[i], factor[i, i])
     for i in range(size - 1, -1, -1):  # on L' R r
-        rest = on_z[i]
+        on_pull[i] = on_z[i]
         for k in range(i + 1, size):
-            rest -= factor[k, i] * on_pull[k]
-        on_pull[i] = rest / factor[i, i]
+            _take(on_pull[i], factor[k, i], on_pull[k])
+        _divide(on_pull[i], factor[i, i])
     for i in range(size):
         for j in range(i + 1):
-            on_factor[i, j] = -on_pull[i] * pull[j] - standard[i] * on_z[j]
-        on_factor[i, i] -= 1.0 / factor[i, i]
+            on_factor[i, j] = 0.0
+            _take(on_factor[i, j], on_pull[i], pull[j])
+            _take(on_factor[i, j], standard[i], on_z[j])
+        for s in range(areas):
+            on_factor[i, i, s] -= 1.0 / factor[i, i, s]
     _pull_back_factor(factor, on_factor)
+    both, on_response = np.zeros(areas), np.zeros(areas)
     for k in range(size):
-        on_response, on_information[k] = 0.0, 0.0
+        on_response[:], on_information[k] = 0.0, 0.0
         for i in range(k + 1):
-            on_response += cholesky[k, i] * on_pull[i]
-            both = 0.0
+            _add(on_response, cholesky[k, i], on_pull[i])
+            both[:] = 0.0
             for j in range(k + 1):
-                both += cholesky[k, j] * (on_factor[i, j] + on_factor[j, i])
-            on_information[k] += 0.5 * cholesky[k, i] * both
-            on_cholesky[k, i] += on_area[k] * standard[i] + information[k] * (
-                both + (response[k] - mean[k]) * on_pull[i]
-            )
-        on_information[k] += on_response * (response[k] - mean[k])
-        on_mean[k] = on_area[k] - information[k] * on_response
+                for s in range(areas):
+                    both[s] += cholesky[k, j] * (on_factor[i, j, s] + on_factor[j, i, s])
+            for s in range(areas):
+                on_information[k, s] += 0.5 * cholesky[k, i] * both[s]
+                on_cholesky[k, i] += on_area[k, s] * standard[i, s] + information[k, s] * (
+                    both[s] + (response[k, s] - mean[k, s]) * on_pull[i, s]
+                )
+        for s in range(areas):
+            on_information[k, s] += on_response[s] * (response[k, s] - mean[k, s])
+            on_mean[k, s] = on_area[k, s] - information[k, s] * on_response[s]
 
 
 @numba.njit(cache=True, error_model="numpy")
 def _pull_back_factor(factor: Array, on_factor: Array) -> None:
-    """Turn slopes on a Cholesky factor, in place, into those on the lower triangle of what it is the factor of."""
-    size = factor.shape[0]
+    """Turn slopes on Cholesky factors, in place, into those on the lower triangles of what they are the factors of."""
+    size, _, areas = factor.shape
+    scale = np.zeros(areas)
     for i in range(size - 1, -1, -1):
         for j in range(i, -1, -1):
+            _divide(on_factor[i, j], factor[j, j])
             if i == j:
-                on_factor[i, i] *= 0.5 / factor[i, i]
-                scale = 2.0 * on_factor[i, i]
+                on_factor[i, i] *= 0.5
+                scale[:] = 2.0 * on_factor[i, i]
             else:
-                on_factor[i, j] /= factor[j, j]
-                on_factor[j, j] -= on_factor[i, j] * factor[i, j]
-                scale = on_factor[i, j]
+                _take(on_factor[j, j], on_factor[i, j], factor[i, j])
+                scale[:] = on_factor[i, j]
             for k in range(j):
-                on_factor[i, k] -= scale * factor[j, k]
+                _take(on_factor[i, k], scale, factor[j, k])
                 if i != j:
-                    on_factor[j, k] -= scale * factor[i, k]
-        for j in range(i + 1, size):
-            on_factor[i, j] = 0.0
+                    _take(on_factor[j, k], scale, factor[i, k])
+        on_factor[i, i + 1 :] = 0.0
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -185,14 +224,9 @@ def levels(
         (:func:`toolkit.models.likelihoods.normal_approximation`), and how many there are; an infinite ``chance`` where
         none.
     """
-    found, size = np.zeros(z.shape), z.shape[1]
-    factor, pull, standard, out = np.zeros((size, size)), np.zeros(size), np.zeros(size), np.zeros(size)
+    found = np.zeros(z.shape)
+    room, factor = np.zeros((2, *z.shape[1:])), np.zeros((z.shape[1], *z.shape[1:]))
     for s in range(z.shape[0]):
         information = informations(persistence[s], spread[s], dispersion[s], chance, extra, years)
-        for i in range(z.shape[2]):
-            area_levels(
-                z[s, :, i].copy(), mean[s, :, i].copy(), cholesky[s], information[:, i].copy(), response[:, i].copy(),
-                factor, pull, standard, out,
-            )  # fmt: skip
-            found[s, :, i] = out
+        area_levels(z[s], mean[s], cholesky[s], information, response, factor, room[0], room[1], found[s])
     return found

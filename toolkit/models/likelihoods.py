@@ -47,27 +47,42 @@ def log_gamma_and_digamma(x: float) -> tuple[float, float]:
 
 
 @numba.njit(cache=True, error_model="numpy")
-def beta_binomial_cell(
-    eta: float, log_size: float, lower: float, upper: float, trials: float
-) -> tuple[float, float, float]:
-    """Return log P(lower <= y <= upper) and its slopes on ``eta`` and ``log_size``, log C(trials, lower) dropped.
+def sized(log_size: float) -> tuple[float, float, float, float]:
+    """Return what all cells of an indicator share: ``log_size``, its exponential, and that one's log gamma and digamma.
 
-    ``eta`` is the logit of the mean share; the two beta parameters sum to exp(``log_size``).
+    The two beta parameters sum to the exponential, which is the size of a negative binomial, too.
     """
-    share, size = 1.0 / (1.0 + math.exp(-eta)), math.exp(log_size)
-    alpha, beta = share * size, size / (1.0 + math.exp(eta))
+    size = math.exp(log_size)
+    log_gamma, digamma = log_gamma_and_digamma(size)
+    return log_size, size, log_gamma, digamma
+
+
+Sized = tuple[float, float, float, float]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def beta_binomial_cell(
+    eta: float, shape: Sized, lower: float, upper: float, trials: float
+) -> tuple[float, float, float]:
+    """Return log P(lower <= y <= upper) and its slopes on ``eta`` and log size, log C(trials, lower) dropped.
+
+    ``eta`` is the logit of the mean share; ``shape`` is from :func:`sized`, as of the other families.
+    """
+    _, size, low_s, slope_low_s = shape
+    small = math.exp(-abs(eta))  # which neither overflows nor loses the digits of the smaller share
+    less = small / (1.0 + small)
+    share, rest = (1.0 - less, less) if eta > 0.0 else (less, 1.0 - less)
+    alpha, beta = share * size, rest * size
     top_a, slope_top_a = log_gamma_and_digamma(lower + alpha)
     top_b, slope_top_b = log_gamma_and_digamma(trials - lower + beta)
     top_s, slope_top_s = log_gamma_and_digamma(trials + size)
     low_a, slope_low_a = log_gamma_and_digamma(alpha)
     low_b, slope_low_b = log_gamma_and_digamma(beta)
-    low_s, slope_low_s = log_gamma_and_digamma(size)
     log_p = (top_a - low_a) + (top_b - low_b) - (top_s - low_s)
     on_a, on_b, on_s = slope_top_a - slope_low_a, slope_top_b - slope_low_b, slope_top_s - slope_low_s
     if upper > lower:
         log_p, on_a, on_b = _beta_binomial_sum(log_p, on_a, on_b, lower, upper, trials, alpha, beta)
-    on_eta = alpha * (1.0 - share) * (on_a - on_b)
-    return log_p, on_eta, alpha * on_a + beta * on_b - size * on_s
+    return log_p, alpha * rest * (on_a - on_b), alpha * on_a + beta * on_b - size * on_s
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -91,19 +106,18 @@ def _beta_binomial_sum(
 
 @numba.njit(cache=True, error_model="numpy")
 def negative_binomial_cell(
-    eta: float, log_size: float, lower: float, upper: float, exposure: float
+    eta: float, shape: Sized, lower: float, upper: float, exposure: float
 ) -> tuple[float, float, float]:
-    """Return log P(lower <= y <= upper) and its slopes on ``eta`` and ``log_size``, log lower! dropped.
+    """Return log P(lower <= y <= upper) and its slopes on ``eta`` and log size, log (exposure^lower / lower!) dropped.
 
-    The mean is ``exposure`` exp(``eta``) and the variance mean + mean^2 / exp(``log_size``).
+    The mean is ``exposure`` exp(``eta``) and the variance mean + mean^2 / size.
     """
-    log_mean, size = eta + math.log(exposure), math.exp(log_size)
-    mean = math.exp(log_mean)
+    log_size, size, low, slope_low = shape
+    mean = exposure * math.exp(eta)
     ratio = mean / size
     log_one_more = math.log1p(ratio)
     top, slope_top = log_gamma_and_digamma(lower + size)
-    low, slope_low = log_gamma_and_digamma(size)
-    log_p = top - low - (size + lower) * log_one_more + lower * (log_mean - log_size)
+    log_p = top - low - (size + lower) * log_one_more + lower * (eta - log_size)
     on_eta = (lower - mean) / (1.0 + ratio)
     on_size = slope_top - slope_low - log_one_more + (mean - lower) / (size + mean)
     if upper > lower:
@@ -122,28 +136,29 @@ def negative_binomial_cell(
 
 
 @numba.njit(cache=True, error_model="numpy")
-def mean_cell(eta: float, log_size: float, total: float, number: float) -> tuple[float, float, float]:
-    """Return the log-density of log(``total`` / ``number``) and its slopes on ``eta`` and ``log_size``.
+def mean_cell(eta: float, shape: Sized, total: float, number: float) -> tuple[float, float, float]:
+    """Return the log-density of log(``total`` / ``number``) and its slopes on ``eta`` and log size.
 
-    It is normal about ``eta`` with variance exp(-``log_size``) / ``number``; the constant 2 pi is dropped.
+    It is normal about ``eta`` with variance 1 / (``number`` size); log (number / 2 pi) / 2 is dropped.
     """
-    precision = number * math.exp(log_size)
+    log_size, size, _, _ = shape
+    precision = number * size
     rest = math.log(total / number) - eta
     square = precision * rest * rest
-    return 0.5 * (math.log(precision) - square), precision * rest, 0.5 * (1.0 - square)
+    return 0.5 * (log_size - square), precision * rest, 0.5 * (1.0 - square)
 
 
 @numba.njit(cache=True, error_model="numpy")
 def cell_log_probability(
-    eta: float, log_size: float, lower: float, upper: float, exposure: float, family: int
+    eta: float, shape: Sized, lower: float, upper: float, exposure: float, family: int
 ) -> tuple[float, float, float]:
-    """Return the log-probability of a cell of any family and its slopes on ``eta`` and ``log_size``."""
+    """Return the log-probability of a cell of any family and its slopes on ``eta`` and log size."""
     if family == BETA_BINOMIAL:
-        return beta_binomial_cell(eta, log_size, lower, upper, exposure)
+        return beta_binomial_cell(eta, shape, lower, upper, exposure)
     if family == NEGATIVE_BINOMIAL:
-        return negative_binomial_cell(eta, log_size, lower, upper, exposure)
+        return negative_binomial_cell(eta, shape, lower, upper, exposure)
     if family == MEAN:
-        return mean_cell(eta, log_size, lower, exposure)
+        return mean_cell(eta, shape, lower, exposure)
     return 0.0, 0.0, 0.0
 
 
@@ -157,10 +172,11 @@ def cell_log_probabilities(
     """
     log_p = np.zeros(eta.shape)
     for k in range(eta.shape[0]):
+        shape = sized(log_size[k, 0, 0])
         for i in range(eta.shape[1]):
             for t in range(eta.shape[2]):
                 log_p[k, i, t] = cell_log_probability(
-                    eta[k, i, t], log_size[k, 0, 0], lower[k, i, t], upper[k, i, t], exposure[k, i, t], family[k, i, t]
+                    eta[k, i, t], shape, lower[k, i, t], upper[k, i, t], exposure[k, i, t], family[k, i, t]
                 )[0]
     return log_p
 

@@ -23,7 +23,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.models.likelihoods import UNOBSERVED, cell_log_probability
+from toolkit.models.likelihoods import UNOBSERVED, cell_log_probability, sized
 
 Array = NDArray[Any]
 
@@ -186,7 +186,7 @@ def area_year_log_probability(
     total = 0.0
     for k in range(kinds):
         noise = dispersion[k]
-        log_size = -2.0 * math.log(noise)
+        shape, on_log_size = sized(-2.0 * math.log(noise)), 0.0
         _weigh(noise, eta[k], response[k], chance[k], extra[k], weight, distance)
         for i in range(areas):
             for t in range(years):
@@ -200,13 +200,14 @@ def area_year_log_probability(
                 on_u[t, i] = 0.0
                 if family[k, i, t] != UNOBSERVED:
                     log_p, on_u[t, i], on_size = cell_log_probability(
-                        eta[k, i, t] + u[t, i], log_size, lower[k, i, t], upper[k, i, t], exposure[k, i, t],
+                        eta[k, i, t] + u[t, i], shape, lower[k, i, t], upper[k, i, t], exposure[k, i, t],
                         family[k, i, t],
                     )  # fmt: skip
                     total += log_p
-                    on_dispersion[k] -= 2.0 * on_size / noise
+                    on_log_size += on_size
                 on_eta_turned[t, i] = on_u[t, i]
             total -= math.log(pivots)
+        on_noise = -2.0 * on_log_size / noise
         total += _prior(persistence[k], spread[k], u, on_u)
         on_persistence[k] = _pull_back(
             u, on_u, distance, weight, persistence[k], spread[k], pivot, beside, pull,
@@ -216,7 +217,8 @@ def area_year_log_probability(
             for t in range(years):
                 on_z[k, i, t] = z[k, i, t] + on_z_turned[t, i]
                 on_eta[k, i, t] = on_eta_turned[t, i]
-                on_dispersion[k] -= 2.0 * on_weight[t, i] * extra[k, i, t] * noise * weight[t, i] * weight[t, i]
+                on_noise -= 2.0 * on_weight[t, i] * extra[k, i, t] * noise * weight[t, i] * weight[t, i]
+        on_dispersion[k] = on_noise
     return total, on_eta, on_z, on_persistence, on_spread, on_dispersion
 
 

@@ -70,7 +70,9 @@ def dense(sampled, areas, cells):
         deviation[k, i] = u
         for t in range(YEARS):
             cell = (part[k, i, t] for part in (lower, upper, exposure, family))
-            total += likelihoods.cell_log_probability(eta[t] + u[t], -2 * np.log(dispersion[k]), *cell)[0]
+            total += likelihoods.cell_log_probability(
+                eta[t] + u[t], likelihoods.sized(-2 * np.log(dispersion[k])), *cell
+            )[0]
     return total, area, deviation
 
 

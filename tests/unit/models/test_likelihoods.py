@@ -27,7 +27,9 @@ def test_log_gamma_and_digamma_equal_scipy(x):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("count", "trials"), [(0, 7), (31, 120), (120, 120), (900, 4000)])
 def test_exact_share_equals_scipy(size, count, trials):
-    found = likelihoods.beta_binomial_cell(-1.2, np.log(size), float(count), float(count), float(trials))[0]
+    found = likelihoods.beta_binomial_cell(
+        -1.2, likelihoods.sized(np.log(size)), float(count), float(count), float(trials)
+    )[0]
     dropped = gammaln(trials + 1) - gammaln(count + 1) - gammaln(trials - count + 1)
     assert found + dropped == pytest.approx(beta_binomial(count, -1.2, size, trials), abs=1e-9, rel=1e-10)
 
@@ -35,29 +37,35 @@ def test_exact_share_equals_scipy(size, count, trials):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("count", "exposure"), [(0, 500.0), (9, 4e3), (160, 6e4)])
 def test_exact_events_equal_scipy(size, count, exposure):
-    found = likelihoods.negative_binomial_cell(-6.0, np.log(size), float(count), float(count), exposure)[0]
+    found = likelihoods.negative_binomial_cell(
+        -6.0, likelihoods.sized(np.log(size)), float(count), float(count), exposure
+    )[0]
     expected = negative_binomial(count, -6.0, size, exposure)
-    assert found - gammaln(count + 1) == pytest.approx(expected, abs=1e-9, rel=1e-10)
+    assert found + count * np.log(exposure) - gammaln(count + 1) == pytest.approx(expected, abs=1e-9, rel=1e-10)
 
 
 @pytest.mark.parametrize(("lower", "upper"), [(0, 5), (0, 9), (6, 20), (12, 14)])
 @pytest.mark.parametrize("size", SIZES)
 def test_interval_is_the_log_of_the_summed_probabilities(lower, upper, size):
     counts = np.arange(lower, upper + 1)
-    share = likelihoods.beta_binomial_cell(-1.0, np.log(size), float(lower), float(upper), 40.0)[0]
+    share = likelihoods.beta_binomial_cell(-1.0, likelihoods.sized(np.log(size)), float(lower), float(upper), 40.0)[0]
     dropped = gammaln(41) - gammaln(lower + 1) - gammaln(41 - lower)
     assert share + dropped == pytest.approx(logsumexp(beta_binomial(counts, -1.0, size, 40)), abs=1e-10)
-    events = likelihoods.negative_binomial_cell(-6.0, np.log(size), float(lower), float(upper), 5e3)[0]
+    events = likelihoods.negative_binomial_cell(-6.0, likelihoods.sized(np.log(size)), float(lower), float(upper), 5e3)[
+        0
+    ]
     expected = logsumexp(negative_binomial(counts, -6.0, size, 5e3))
-    assert events - gammaln(lower + 1) == pytest.approx(expected, abs=1e-10)
+    assert events + lower * np.log(5e3) - gammaln(lower + 1) == pytest.approx(expected, abs=1e-10)
 
 
 @pytest.mark.parametrize("cell", [likelihoods.beta_binomial_cell, likelihoods.negative_binomial_cell])
 @pytest.mark.parametrize(("lower", "upper"), [(7.0, 7.0), (0.0, 5.0), (3.0, 11.0)])
 def test_slopes_are_derivatives(cell, lower, upper):
     at = np.array([-1.3, np.log(30.0)])
-    slopes = approx_fprime(at, lambda x: cell(x[0], x[1], lower, upper, 60.0)[0], 1e-7)
-    np.testing.assert_allclose(cell(*at, lower, upper, 60.0)[1:], slopes, rtol=1e-4, atol=1e-5)
+    slopes = approx_fprime(at, lambda x: cell(x[0], likelihoods.sized(x[1]), lower, upper, 60.0)[0], 1e-7)
+    np.testing.assert_allclose(
+        cell(at[0], likelihoods.sized(at[1]), lower, upper, 60.0)[1:], slopes, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_an_unobserved_cell_adds_nothing():
@@ -72,10 +80,16 @@ def test_an_unobserved_cell_adds_nothing():
 
 @pytest.mark.parametrize("number", [40.0, 2e3])
 def test_mean_equals_scipy(number):
-    found = likelihoods.mean_cell(3.8, -2 * np.log(0.4), 47.0 * number, number)
-    assert found[0] - 0.5 * np.log(2 * np.pi) == pytest.approx(norm.logpdf(np.log(47), 3.8, 0.4 / number**0.5))
-    slopes = approx_fprime([3.8, 1.8], lambda x: likelihoods.mean_cell(*x, 47.0 * number, number)[0], 1e-7)
-    np.testing.assert_allclose(likelihoods.mean_cell(3.8, 1.8, 47.0 * number, number)[1:], slopes, rtol=1e-4)
+    found = likelihoods.mean_cell(3.8, likelihoods.sized(-2 * np.log(0.4)), 47.0 * number, number)
+    assert found[0] + 0.5 * np.log(number / (2 * np.pi)) == pytest.approx(
+        norm.logpdf(np.log(47), 3.8, 0.4 / number**0.5)
+    )
+    slopes = approx_fprime(
+        [3.8, 1.8], lambda x: likelihoods.mean_cell(x[0], likelihoods.sized(x[1]), 47.0 * number, number)[0], 1e-7
+    )
+    np.testing.assert_allclose(
+        likelihoods.mean_cell(3.8, likelihoods.sized(1.8), 47.0 * number, number)[1:], slopes, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize(("kind", "eta", "exposure"), [(1, -1.0, 4000), (2, -4.0, 6e4), (3, 3.8, 900)])
