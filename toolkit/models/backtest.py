@@ -18,6 +18,7 @@ from toolkit.models.forecast import predictor
 from toolkit.models.likelihoods import MEAN, simulate
 from toolkit.models.outcomes import outcomes
 from toolkit.models.priors import load_priors, setting
+from toolkit.models.sensitivity import outcome_power_scaling
 from toolkit.schema import INDICATORS, InputError, data_folder
 
 DRAWS = 2000  # of the model's forecast
@@ -306,6 +307,9 @@ def remake(*, seed: int, last_year: int = 2022, folder: Path | None = None, **sa
     posterior = fit(outcomes(statistics, priors=priors), seed=seed, **sampling)
     made = {
         "predictive_checks": _signed(check(posterior, statistics, seed=seed), posterior),
+        "power_scaling": _signed(
+            outcome_power_scaling(posterior["posterior"].to_dataset(), seed=seed, priors=priors), posterior
+        ),
         "backtest": backtest(statistics, last_year=last_year, seed=seed, priors=priors, **sampling),
     }
     target = (folder or data_folder()) / "reference"

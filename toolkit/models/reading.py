@@ -82,6 +82,7 @@ def _distance(values: Array, first: Array, second: Array) -> float:
 
 
 def diagnosis(prior: float, likelihood: float) -> str:
+    """Say of sensitivities to prior and likelihood what a quantity rests on."""
     if prior >= SENSITIVE and likelihood >= SENSITIVE:
         return "depends on prior and data alike"
     if prior >= SENSITIVE:
