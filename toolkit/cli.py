@@ -70,7 +70,11 @@ def run(
     elif not quiet:
         _print_headline(finished, paths)
     if not finished.passed:
-        Console(stderr=True).print("[bold red]The model failed its checks:[/] see the first lines of the report.")
+        console = Console(stderr=True)
+        console.print("[bold red]The model failed its checks:[/] see the first lines of the report.")
+        card = finished.report_card
+        for row in card[~card["passed"].astype(bool)].itertuples():
+            console.print(escape(f"{row.check} of {row.quantity}: {row.value:.4g}, not {row.threshold:g}; {row.cure}"))
         raise typer.Exit(CHECKS_FAILED)
 
 
