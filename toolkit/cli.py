@@ -237,18 +237,14 @@ def evidence_pathway(seed: Annotated[int, typer.Option(help="Seed of the sampler
 def evidence_calibrate(
     replications: Annotated[int, typer.Option(min=20, help="Of each model; 200 do for the joint one.")] = 1000,
     joint: Annotated[bool, typer.Option("--joint", help="The outcome model instead (an hour for 200).")] = False,
-    placements: Annotated[bool, typer.Option("--placements", help="The model of placement prices instead.")] = False,
     build: Annotated[Path, typer.Option(help="Folder in which an interrupted --joint goes on.")] = Path("build"),
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = MODEL_SEED,
 ) -> None:
     """Calibrate the models of effects and unit costs by simulation anew, and write the result down (minutes)."""
-    from toolkit.models import check_effects, check_outcomes, check_placements
+    from toolkit.models import check_effects, check_outcomes
 
-    if placements:
-        typer.echo(f"wrote {check_placements.remake_placements(replications=replications, seed=seed)}")
-    elif not joint:
-        typer.echo(f"wrote {check_effects.remake_checks(replications=replications, seed=seed)}")
     if not joint:
+        typer.echo(f"wrote {check_effects.remake_checks(replications=replications, seed=seed)}")
         return
     with _progress(False) as progress:
         progress("calibrate", 0.0)
@@ -277,9 +273,9 @@ def evidence_reconcile(
 @app.command()
 def check(seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = MODEL_SEED) -> None:
     """Make the outcome model's checks, backtest and comparison of spending with error anew, and write them down."""
-    from toolkit.models import backtest, spend_error
+    from toolkit.models import backtest
 
-    for path in (*backtest.remake(seed=seed), *spend_error.remake_spend_error(seed=seed)):
+    for path in backtest.remake(seed=seed):
         typer.echo(f"wrote {path}")
 
 

@@ -85,8 +85,6 @@ TABLES = _layouts(
       passed seed settings
     reference/calibration_joint_model: model parameter pool replications coverage_50 coverage_90 p_value
       passed seed settings
-    reference/calibration_placement_prices: model parameter pool replications coverage_50 coverage_90 p_value
-      passed seed settings
     reference/power_scaling: indicator parameter prior likelihood noise prior_ratio diagnosis converged seed settings
       versions
     reference/spend_error: indicator spending mean sd low high reliability converged seed settings
@@ -117,7 +115,6 @@ UNIQUE = {  # what tells the rows of a table apart, where it is not its id
     "reference/pathway_checks": "figure",
     "reference/calibration_small_models": "model parameter pool",
     "reference/calibration_joint_model": "model parameter pool",
-    "reference/calibration_placement_prices": "model parameter pool",
     "reference/power_scaling": "indicator parameter",
     "reference/spend_error": "indicator spending",
     "reference/predictive_checks": "indicator size check",
@@ -202,8 +199,6 @@ MEANINGS = {  # of columns whose name does not say it
     "transfer_to": "who receives a transfer: it leaves the economic account at nought",
     "local_share": "the area's share of the price, of those that divide it between components",
     "rule": "of an overlap: how the components that hold the tag are kept apart; never: none may",
-    "noise": "the same distance for numbers that have nothing to do with prior or data",
-    "prior_ratio": "posterior over prior standard deviation",
     "reliability": "share of the movements of returned spending within areas that is not passing error",
     "crps": "continuous ranked probability score of the rate, per cent of the mean rate; less is better",
     "model_ratio": "the outcome model's crps over this forecast's; above 1 the model is worse",

@@ -47,7 +47,7 @@ def outcomes_replication(
     seed: int,
     priors: pd.DataFrame | None = None,
     runs: Sequence[dict[str, Any]] = (FIRST, AGAIN),
-    done: int = 0,
+    file: Path | None = None,
 ) -> tuple[Callable[[np.random.Generator], Ranks], Counter[str]]:
     """Return a replication of the outcome model for `calibrate`, and a count of those that sampled badly.
 
@@ -66,8 +66,9 @@ def outcomes_replication(
         As for `outcomes`.
     runs
         Settings of the sampler; each but the first is for replications that sampled badly with the one before.
-    done
-        How many truths to pass over, their replications being known.
+    file
+        Where each result is written as it comes, one line of JSON; what it holds is not done again. It belongs to one
+        seed, number of replications and data.
 
     Returns
     -------
@@ -90,92 +91,36 @@ def outcomes_replication(
         )
     counts = drawn["prior_predictive"]["events"].squeeze("chain")
     truths = _flat(model.complete(drawn["prior"].to_dataset(), seed=seed)).squeeze("chain")
-    left, badly, table = iter(range(done, replications)), Counter[str](), load_priors("outcomes", priors)
+    held = [json.loads(line) for line in file.read_text().splitlines()] if file and file.exists() else []
+    left, badly, table = iter(range(replications)), Counter[str](), load_priors("outcomes", priors)
 
     def replicate(random: np.random.Generator) -> Ranks:
         at = next(left)
+        if at < len(held):
+            badly.update(held[at]["badly"])
+            return {(parameter, pool): rank for parameter, pool, rank in held[at]["ranks"]}
         design = design_of(_with_counts(statistics, counts.isel(draw=at)), names, table)
         design = design.sel(area=design["fitted"])
-        data = {name: design[name].values.astype(float) for name in (*LEVELS, *OBSERVED)}
-        found, size, marks = sampled(
-            compiled.with_data(**data), lambda draws: _flat(model.complete(draws, seed=0)), seed=seed + at, runs=runs
-        )
+        made = compiled.with_data(**{name: design[name].values.astype(float) for name in (*LEVELS, *OBSERVED)})
+        for number, settings in enumerate(runs):
+            fixed = {"seed": seed + at, "chains": CHAINS, "cores": CHAINS}
+            tree = nutpie.sample(made, **fixed, save_warmup=False, progress_bar=False, **settings)
+            found = _flat(model.complete(tree["posterior"].to_dataset(), seed=0))
+            size = az.ess(found.to_dataset(name="value"))["value"].values
+            marks = {"unmixed": float(az.rhat(found.to_dataset(name="value"))["value"].max()) > UNMIXED}
+            marks |= {"few": bool(size.min() < TOO_FEW), "again": number > 0}
+            if not (marks["unmixed"] or marks["few"]):
+                break
+        marks["divergences"] = bool(tree["sample_stats"]["diverging"].any())
         badly.update(marks)
-        return ranks(found, truths.isel(draw=at), size, random)
+        placed = _ranks(found, truths.isel(draw=at), size, random)
+        if file:
+            with file.open("a") as kept:
+                line = {"badly": marks, "ranks": [[*key, rank] for key, rank in placed.items()]}
+                kept.write(json.dumps(line) + "\n")
+        return placed
 
     return replicate, badly
-
-
-def sampled(
-    compiled: Any, flat: Callable[[xr.Dataset], xr.DataArray], *, seed: int, runs: Sequence[dict[str, Any]]
-) -> tuple[xr.DataArray, np.ndarray, dict[str, bool]]:
-    """Sample, again with the next settings while it went badly; return draws, their effective sizes and what was bad.
-
-    Parameters
-    ----------
-    compiled
-        A model with its data.
-    flat
-        Turns a posterior into the quantities to rank (quantity, chain, draw).
-    seed, runs
-        As for `outcomes_replication`.
-    """
-    for number, settings in enumerate(runs):
-        tree = nutpie.sample(
-            compiled, seed=seed, chains=CHAINS, cores=CHAINS, save_warmup=False, progress_bar=False, **settings
-        )
-        found = flat(tree["posterior"].to_dataset())
-        size = az.ess(found.to_dataset(name="value"))["value"].values
-        marks = {
-            "again": number > 0,
-            "unmixed": float(az.rhat(found.to_dataset(name="value"))["value"].max()) > UNMIXED,
-            "few": bool(size.min() < TOO_FEW),
-            "divergences": bool(tree["sample_stats"]["diverging"].any()),
-        }
-        if not (marks["unmixed"] or marks["few"]):
-            break
-    return found, size, marks
-
-
-def resumed(
-    statistics: xr.Dataset, *, file: Path, **settings: Any
-) -> tuple[Callable[[np.random.Generator], Ranks], Counter[str]]:
-    """Return `outcomes_replication`, each result written to a file as it comes; what that holds is not done again.
-
-    Parameters
-    ----------
-    statistics, **settings
-        As for `outcomes_replication`.
-    file
-        One line of JSON a replication, appended to. It belongs to one seed, number of replications and data.
-    """
-    held = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-    one, badly = outcomes_replication(statistics, done=len(held), **settings)
-    for found in held:
-        badly.update(found["badly"])
-    known = iter(held)
-
-    def replicate(random: np.random.Generator) -> Ranks:
-        if (found := next(known, None)) is not None:
-            return {(parameter, pool): rank for parameter, pool, rank in found["ranks"]}
-        before = badly.copy()
-        drawn = one(random)
-        line = {"badly": dict(badly - before), "ranks": [[*key, rank] for key, rank in drawn.items()]}
-        with file.open("a") as kept:
-            kept.write(json.dumps(line) + "\n")
-        return drawn
-
-    return replicate, badly
-
-
-def how_sampled(badly: Counter[str], runs: Sequence[dict[str, Any]] = (FIRST, AGAIN)) -> str:
-    """Say of a calibration with which settings it sampled, and how often that went badly."""
-    first, again = (f"{run['draws']} draws after {run['tune']}" for run in runs)
-    return (
-        f"{CHAINS} chains of {first}, nutpie; {badly['again']} replications sampled badly and were sampled again with "
-        f"{again}; in the end R-hat was above {UNMIXED} in {badly['unmixed']}, fewer than {TOO_FEW} effective draws in "
-        f"{badly['few']}, divergences in {badly['divergences']}; none is left out"
-    )
 
 
 def _with_counts(statistics: xr.Dataset, counts: xr.DataArray) -> xr.Dataset:
@@ -188,7 +133,7 @@ def _with_counts(statistics: xr.Dataset, counts: xr.DataArray) -> xr.Dataset:
     return statistics.assign(events_lower=counts.where(~hidden, 0.0), events_upper=counts.where(~hidden, most))
 
 
-def ranks(found: xr.DataArray, truth: xr.DataArray, size: np.ndarray, random: np.random.Generator) -> Ranks:
+def _ranks(found: xr.DataArray, truth: xr.DataArray, size: np.ndarray, random: np.random.Generator) -> Ranks:
     """Rank each truth among evenly spaced draws, no more than its effective ``size``; ties are broken at random."""
     samples, placed = found.stack(sample=SAMPLE_DIMS, create_index=False).transpose("quantity", "sample").values, {}
     pairs = zip(truth["parameter"].values, truth["pool"].values, strict=True)
@@ -240,9 +185,14 @@ def remake_joint(
     """
     priors = evidence.load_table("priors", folder)
     statistics = few_areas(evidence.load_statistics(folder))
-    one, badly = resumed(statistics, file=file, replications=replications, seed=seed, priors=priors)
+    one, badly = outcomes_replication(statistics, replications=replications, seed=seed, priors=priors, file=file)
     table = calibrate(one, replications=replications, seed=seed, model="outcomes", progress=progress)
-    settings = f"{AREAS} areas, 2018 to 2023, " + how_sampled(badly)
+    first, again = (f"{run['draws']} draws after {run['tune']}" for run in (FIRST, AGAIN))
+    settings = (
+        f"{AREAS} areas, 2018 to 2023, {CHAINS} chains of {first}, nutpie; {badly['again']} replications sampled badly "
+        f"and were sampled again with {again}; in the end R-hat was above {UNMIXED} in {badly['unmixed']}, fewer than "
+        f"{TOO_FEW} effective draws in {badly['few']}, divergences in {badly['divergences']}; none is left out"
+    )
     target = (folder or data_folder()) / TABLE
     target.parent.mkdir(exist_ok=True)
     table.assign(settings=settings).to_csv(target, index=False)

@@ -56,7 +56,10 @@ def design_of(
     window = usable.any("area")
     years = window.any("indicator")
     likelihood = _families(indicators, table)
-    _refuse_rates_above_one(cells, likelihood)
+    over = cells["observed"] & (likelihood == FAMILIES["beta_binomial"]) & (cells["events_upper"] > cells["exposure"])
+    if (wrong := over.transpose("indicator", "area", "data_year").to_series()).any():
+        where = wrong.index[wrong][0]
+        raise InputError(f"statistics {where}: more events than exposure, a rate above one. Mend: correct it.")
     design = cells.assign(
         likelihood=likelihood,
         family=likelihood.where(usable, UNOBSERVED).transpose(*usable.dims).astype("int64"),
@@ -120,14 +123,6 @@ def _cells(statistics: xr.Dataset, indicators: Sequence[str]) -> xr.Dataset:
         where = (str(cells["indicator"].values[k]), str(cells["area"].values[i]), int(cells["data_year"].values[t]))
         raise InputError(f"statistics {where}: events or exposure NaN, negative or out of order. Mend: correct it.")
     return cells
-
-
-def _refuse_rates_above_one(cells: xr.Dataset, likelihood: xr.DataArray) -> None:
-    over = cells["observed"] & (likelihood == FAMILIES["beta_binomial"]) & (cells["events_upper"] > cells["exposure"])
-    if (wrong := over.transpose("indicator", "area", "data_year").to_series()).any():
-        raise InputError(
-            f"statistics {wrong.index[wrong][0]}: more events than exposure, a rate above one. Mend: correct it."
-        )
 
 
 def _families(indicators: Sequence[str], table: pd.DataFrame) -> xr.DataArray:

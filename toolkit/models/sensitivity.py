@@ -54,13 +54,15 @@ def outcome_power_scaling(posterior: xr.Dataset, *, seed: int, priors: pd.DataFr
     known = {name: unnamed_prior(name, table, names) for name in SCALED}
     log_prior = {name: pm.logp(known[name], draws[name]).eval() for name in SCALED}
     prior_sd = {name: pm.draw(known[name], PRIOR_DRAWS, random_seed=random).std(axis=0) for name in SCALED}
+    kinds = {(name, one): _kind(name, table, one) for name in SCALED for one in names}
     rows: list[dict[str, Any]] = []
     for k, indicator in enumerate(names):
         held = {name: values[:, :, k] for name, values in draws.items()}
         total = np.sum([values[:, :, k] for values in log_prior.values()], axis=0)
-        free = [_unbounded(values, row_of(name, table, indicator)["distribution"]) for name, values in held.items()]  # type: ignore[index]
-        likelihood = _normal_density(np.stack([at for at, _ in free], axis=-1)) - total - sum(on for _, on in free)
-        held["noise"] = random.standard_normal(total.shape)
+        free = [_unbounded(values, kinds[name, indicator]) for name, values in held.items()]
+        points, slopes = np.stack([at for at, _ in free], axis=-1), np.sum([slope for _, slope in free], axis=0)
+        likelihood = _normal_density(points) - slopes - total
+        held["noise"] = np.asarray(random.standard_normal(total.shape))
         groups = {"log_prior": {"priors": total}, "log_likelihood": {"events": likelihood[..., None]}}
         tree = az.from_dict({"posterior": held, **groups})
         sense = {group: az.psense(tree, group=group) for group in ("prior", "likelihood")}
@@ -71,6 +73,11 @@ def outcome_power_scaling(posterior: xr.Dataset, *, seed: int, priors: pd.DataFr
             row = {"indicator": indicator, "parameter": name, **moved, "noise": noise, "prior_ratio": ratio}
             rows.append(row | {"diagnosis": diagnosis(**moved)})
     return pd.DataFrame(rows)
+
+
+def _kind(name: str, table: pd.DataFrame, indicator: str) -> str:
+    row = row_of(name, table, indicator)
+    return "" if row is None else str(row["distribution"])
 
 
 def _normal_density(points: Array) -> Array:

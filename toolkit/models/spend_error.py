@@ -12,7 +12,6 @@ References
 .. [1] Carroll, Ruppert, Stefanski and Crainiceanu (2006), Measurement Error in Nonlinear Models, chapter 4.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,16 +20,12 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from toolkit import evidence
 from toolkit.evidence.statistics import lagged_log_spend
 from toolkit.models.diagnose import diagnose, passed
 from toolkit.models.fit import fit
 from toolkit.models.outcomes import outcomes
-from toolkit.schema import data_folder
 
-TABLE = "reference/spend_error.csv"
 AREAS = 50
-LEVEL = 0.9
 PARTS = ("level", "deviation", "persistence", "error")
 
 Array = NDArray[Any]
@@ -50,11 +45,12 @@ def spend_parts(statistics: xr.Dataset) -> dict[str, float]:
     patterns, which = np.unique(np.isfinite(gaps), axis=0, return_inverse=True)
 
     def surprise(free: Array) -> float:
-        covariance = sum(_covariances(_named(free), gaps.shape[1]))
-        return -sum(
-            stats.multivariate_normal(cov=covariance[np.ix_(known, known)]).logpdf(gaps[which == i][:, known]).sum()
+        covariance = np.add(*_covariances(_named(free), gaps.shape[1]))
+        found = [
+            stats.multivariate_normal(cov=covariance[np.ix_(known, known)]).logpdf(gaps[which == i][:, known])
             for i, known in enumerate(patterns)
-        )
+        ]
+        return -float(np.hstack(found).sum())
 
     return _named(optimize.minimize(surprise, [-1.0, -1.5, 0.5, -2.5], method="Nelder-Mead", tol=1e-4).x)
 
@@ -88,7 +84,8 @@ def calibrated(statistics: xr.Dataset) -> tuple[xr.Dataset, xr.DataArray, float]
     spend = statistics["early_help_spend"]
     found = statistics.assign(early_help_spend=spend * xr.ufuncs.exp(expected - gaps))
     found["early_help_spend"].attrs = spend.attrs
-    before, after = (_within(lagged_log_spend(one)) for one in (statistics, found))
+    moves = [lagged_log_spend(one) for one in (statistics, found)]
+    before, after = (move - move.mean("data_year") - (move - move.mean("data_year")).mean("area") for move in moves)
     reliability = float((before * after).sum() / (before**2).sum())
     coords = {dim: statistics[dim].values for dim in gaps.dims}
     return found, xr.DataArray(doubt, coords, (*gaps.dims, "factor")), reliability
@@ -125,7 +122,7 @@ def spend_error_table(
             del model.complete  # of rates, which would be those of spending without its error
         tree = fit(model, seed=seed, progress=False, **sampling)
         slope = tree["posterior"]["spend_within"].astype(float)
-        ends = slope.quantile([0.5 - LEVEL / 2, 0.5 + LEVEL / 2], ("chain", "draw"))
+        ends = slope.quantile([0.05, 0.95], ("chain", "draw"))
         for indicator in slope["indicator"].values:
             held, (low, high) = slope.sel(indicator=indicator), ends.sel(indicator=indicator).values
             row = {"indicator": indicator, "spending": name, "mean": float(held.mean()), "sd": float(held.std())}
@@ -133,16 +130,6 @@ def spend_error_table(
     made = tree.attrs
     settings = f"{len(few)} areas, {made['chains']} chains of {made['draws']} draws after {made['tune']}, nutpie"
     return pd.DataFrame(rows).assign(reliability=reliability, seed=seed, settings=settings)
-
-
-def remake_spend_error(*, seed: int, folder: Path | None = None, **sampling: Any) -> list[Path]:
-    """Make the committed table of the error in spending anew and seal the data folder (minutes)."""
-    target = (folder or data_folder()) / TABLE
-    priors = evidence.load_table("priors", folder)
-    table = spend_error_table(evidence.load_statistics(folder), seed=seed, priors=priors, **sampling)
-    target.parent.mkdir(exist_ok=True)
-    table.round(4).to_csv(target, index=False)
-    return [target, evidence.seal(folder)]
 
 
 def _gaps(statistics: xr.Dataset) -> xr.DataArray:
@@ -169,9 +156,4 @@ def _lags(known: Array) -> Array:
     """Return the weights (year, year) by which a year takes the mean of those known of the three before it."""
     apart = np.subtract.outer(np.arange(len(known)), np.arange(len(known)))
     used = ((apart >= 1) & (apart <= 3) & known).astype(float)
-    return used / used.sum(axis=1, keepdims=True).clip(1)
-
-
-def _within(spend: xr.DataArray) -> xr.DataArray:
-    moves: xr.DataArray = spend - spend.mean("data_year")
-    return moves - moves.mean("area")
+    return np.asarray(used / used.sum(axis=1, keepdims=True).clip(1))

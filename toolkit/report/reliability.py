@@ -8,6 +8,7 @@ the honest reading of its effects.
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
@@ -36,7 +37,6 @@ CHECKS = {
 CALIBRATED = {
     "reference/calibration_small_models": "effects and pooled prices",
     "reference/calibration_joint_model": "the outcome model",
-    "reference/calibration_placement_prices": "placement prices",
 }
 SCALED = ("spend_within", "spend_between", "persistence", "dispersion")  # rows of the table; the words count all
 PANEL, ADJUSTED, LEFT = "Panel, a tenth more spent", "Trials, adjusted", "Prior's spread left"
@@ -52,11 +52,6 @@ READING_NOTE = (
     "is 100% where studies and panel taught nothing."
 )
 DATA_ALONE = "rests on the data"
-SPENDING = {
-    "returned": "as returned",
-    "calibrated": "as expected given all years' returns",
-    "latent": "with its error as parameters",
-}
 VERDICTS = {"worse": "worse", "uncertain": "no better as far as can be told", "better": "better"}
 RANGE = {"From": "expected_low number", "To": "expected_high number"}
 MONEY = {"Published": "published", "Ours": "ours", "From": "low", "To": "high"}
@@ -74,7 +69,7 @@ def reliability() -> dict[str, Table]:
         If a table of ``data/reference`` is missing or altered.
     """
     made = {"backtest": _backtest, "predictive": _predictive, "calibration": _calibration}
-    made |= {"scaling": _scaling, "spending": _spending, "pathway": _pathway, "published": _published}
+    made |= {"scaling": _scaling, "pathway": _pathway, "published": _published}
     return {name: make() for name, make in made.items()}
 
 
@@ -121,22 +116,14 @@ def _fit_words() -> tuple[str, bool]:
         f"{CHECKS[str(name)]} ({listed([inside(one) for one in rows['indicator']])})"
         for name, rows in failed.groupby("check", sort=False)
     ]
-    jumps = _jumping(found)
-    if jumps:
+    many = found.assign(many=found["value"] > found["expected_high"]).pivot(index="indicator", columns="check")["many"]
+    if jumps := [inside(name) for name in many.index[many["coverage_50"] & ~many["coverage_90"]]]:
         missed[-1] += (
             f". Of {listed(jumps)} too many counts lie near the middle while no fewer lie far out: changes are small "
             "in most areas and years and large in a few, as when recording changes, and one normal spread for all "
             "makes most intervals too wide rather than too narrow"
         )
     return lead + (f" These do not hold: {'; '.join(missed)}." if missed else ""), bool(missed)
-
-
-def _jumping(found: pd.DataFrame) -> list[str]:
-    """Return the indicators of which more counts lie in the middle half, but no more in the middle nine tenths."""
-    too_many = found.assign(many=found["value"] > found["expected_high"]).pivot(
-        index="indicator", columns="check", values="many"
-    )
-    return [inside(name) for name in too_many.index[too_many["coverage_50"] & ~too_many["coverage_90"]]]
 
 
 def _scaling_words() -> str:
@@ -154,18 +141,17 @@ def _scaling_words() -> str:
 
 def _spending_words() -> str:
     """Return how much the error in returned spending matters for the association within areas."""
-    found = load_table("reference/spend_error").set_index(["spending", "indicator"])
-    returned, shifts = found.loc["returned"], {}
-    for name in ("calibrated", "latent"):
-        shifts[name] = (found.loc[name, "mean"] - returned["mean"]) / returned["sd"]
-    worst = max(shifts, key=lambda name: abs(shifts[name]).max())
-    at = str(abs(shifts[worst]).idxmax())
-    ends = [number(found.loc[(name, at), "mean"], 3) for name in ("returned", worst)]
+    found = load_table("reference/spend_error")
+    mean, spread = (found.pivot(index="indicator", columns="spending", values=name) for name in ("mean", "sd"))
+    shifts = mean.drop(columns="returned").sub(mean["returned"], axis=0).div(spread["returned"], axis=0).abs().stack()
+    at, worst = shifts.index[int(np.argmax(shifts.to_numpy()))]
+    ends = [number(mean[name].to_dict()[at], 3) for name in ("returned", worst)]
+    short = "" if found["converged"].all() else " The fits compared fell short of a check of convergence."
     return (
         f"Of the movements of returned spending within an area {percent(1 - float(found['reliability'].iloc[0]))} are "
         f"taken for error that passes. Allowing for it moves the association with outcomes by "
-        f"{number(abs(shifts[worst]).max(), 2)} of its standard deviation at most ({inside(at)}: an elasticity of "
-        f"{ends[1]} instead of {ends[0]}). Error that lasts cannot be seen in these data."
+        f"{number(shifts.to_numpy().max(), 2)} of its standard deviation at most ({inside(at)}: an elasticity of "
+        f"{ends[1]} instead of {ends[0]}). Error that lasts cannot be seen in these data.{short}"
     )
 
 
@@ -281,8 +267,8 @@ def _calibration() -> Table:
     }  # fmt: skip
     title = "Calibration by simulation: does a model find what it was made from as often as it says?"
     made = _table(title, "Model", grouped, columns, [label(name) for name in grouped.index])
-    how = [f"{label(model)}: {rows['settings'].iloc[0]}." for model, rows in found.groupby("model", sort=False)]
-    return replace(made, note=" ".join(how))
+    notes = [f"{label(model)}: {rows['settings'].iloc[0]}." for model, rows in found.groupby("model", sort=False)]
+    return replace(made, note=" ".join(notes))
 
 
 def _scaling() -> Table:
@@ -293,15 +279,6 @@ def _scaling() -> Table:
     columns |= {"Spread over the prior's": "prior_ratio number", "So it": "diagnosis text"}
     made = _table("How far the outcome model rests on its priors", "Quantity", found, columns, names)
     note = "How far the quantity moves as its indicator's priors, or data, are given more weight; above 0.05 counts."
-    return replace(made, note=note)
-
-
-def _spending() -> Table:
-    found = load_table("reference/spend_error")
-    names = [f"{label(row.indicator)}: spending {SPENDING[str(row.spending)]}" for row in found.itertuples()]
-    columns = {"Elasticity": "mean number", "From": "low number", "To": "high number"}
-    made = _table("What error in returned spending does to the association with it", "", found, columns, names)
-    note = f"Within areas; from and to: 90% interval; {found['settings'].iloc[0]}."
     return replace(made, note=note)
 
 

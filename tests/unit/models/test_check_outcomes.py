@@ -44,7 +44,7 @@ def test_the_rank_says_where_the_truth_lies(truth: float, low: float, high: floa
     labels = {"parameter": ("quantity", ["spend_within"]), "pool": ("quantity", ["care_starts"])}
     found = xr.DataArray(draws, labels, ("quantity", "chain", "draw"))
     known = xr.DataArray([truth], labels, ("quantity",))
-    placed = check_outcomes.ranks(found, known, np.array([500.0]), np.random.default_rng(2))
+    placed = check_outcomes._ranks(found, known, np.array([500.0]), np.random.default_rng(2))
     assert low <= placed["spend_within", "care_starts"] <= high
 
 
@@ -56,14 +56,14 @@ def test_ranks_of_draws_that_stick_are_as_even_as_those_of_independent_ones() ->
         draws = np.repeat(random.normal(size=40), 20).reshape(1, 2, 400)
         found = xr.DataArray(draws, labels, ("quantity", "chain", "draw"))
         truth = xr.DataArray(random.normal(size=1), labels, ("quantity",))
-        held.append(check_outcomes.ranks(found, truth, np.array([40.0]), random)["p", "q"])
+        held.append(check_outcomes._ranks(found, truth, np.array([40.0]), random)["p", "q"])
     assert stats.kstest(held, "uniform").pvalue > 0.001
 
 
 def test_replications_of_the_joint_model_go_on_where_they_stopped(few: xr.Dataset, tmp_path: Path) -> None:
     settings = {"replications": 3, "seed": 4, "runs": [{"draws": 60, "tune": 60}, {"draws": 80, "tune": 80}]}
     file = tmp_path / "kept.jsonl"
-    one, badly = check_outcomes.resumed(few, file=file, **settings)
+    one, badly = check_outcomes.outcomes_replication(few, file=file, **settings)
     whole = calibrate(one, replications=3, seed=4, model="outcomes")
     assert len(whole) == 2 * len(check_outcomes.PARAMETERS) + 1  # and one correlation
     assert set(whole["pool"]) == {*INDICATORS, "rereferrals, first_time_entrants"}
@@ -74,11 +74,8 @@ def test_replications_of_the_joint_model_go_on_where_they_stopped(few: xr.Datase
     with pytest.raises(StopIteration):
         one(np.random.default_rng(1))
     shares: list[float] = []
-    again, counted = check_outcomes.resumed(few, file=file, **settings)
+    again, counted = check_outcomes.outcomes_replication(few, file=file, **settings)
     repeated = calibrate(again, replications=3, seed=4, model="outcomes", progress=shares.append)
     pd.testing.assert_frame_equal(repeated, whole)
     assert counted == badly
     assert shares == pytest.approx([1 / 3, 2 / 3, 1])
-    assert f"{badly['few']}, divergences in {badly['divergences']}; none is left out" in (
-        check_outcomes.how_sampled(counted)
-    )

@@ -18,14 +18,16 @@ TABLES = {
     "pathway": "reference/pathway_checks",
     "published": "reference/reconciliation",
     "scaling": "reference/power_scaling",
-    "spending": "reference/spend_error",
 }
+
+
+SPENDING = "reference/spend_error"
 
 
 @pytest.fixture
 def committed(monkeypatch):
     """Return the committed tables; what a test puts in their place is what the page reads."""
-    held = {name: evidence.load_table(name) for name in (*TABLES.values(), *reliability.CALIBRATED)}
+    held = {name: evidence.load_table(name) for name in (*TABLES.values(), *reliability.CALIBRATED, SPENDING)}
     monkeypatch.setattr(reliability, "load_table", lambda name: held[name])
     return held
 
@@ -90,10 +92,10 @@ def test_what_rests_on_a_prior_is_counted(committed) -> None:
 
 
 def test_the_reading_says_how_much_error_in_spending_matters(committed, run) -> None:
-    table = committed["reference/spend_error"].set_index(["spending", "indicator"])
+    table = committed[SPENDING].set_index(["spending", "indicator"])
     table["reliability"], table["mean"], table["sd"] = 0.9, 0.1, 0.05
     table.loc[("latent", "care_starts"), "mean"] = 0.2
-    committed["reference/spend_error"] = table.reset_index()
+    committed[SPENDING] = table.reset_index()
     said = reliability.reading(run).note
     assert "10% are taken for error that passes" in said
     assert "by 2.00 of its standard deviation at most (care starts: an elasticity of 0.200 instead of 0.100)" in said
