@@ -116,8 +116,9 @@ def _fit_words() -> tuple[str, bool]:
         f"{CHECKS[str(name)]} ({listed([inside(one) for one in rows['indicator']])})"
         for name, rows in failed.groupby("check", sort=False)
     ]
-    many = found.assign(many=found["value"] > found["expected_high"]).pivot(index="indicator", columns="check")["many"]
-    if jumps := [inside(name) for name in many.index[many["coverage_50"] & ~many["coverage_90"]]]:
+    high = failed[failed["value"] > failed["expected_high"]]
+    half, most = (set(high.loc[high["check"] == name, "indicator"]) for name in ("coverage_50", "coverage_90"))
+    if jumps := [inside(name) for name in sorted(half - most)]:
         missed[-1] += (
             f". Of {listed(jumps)} too many counts lie near the middle while no fewer lie far out: changes are small "
             "in most areas and years and large in a few, as when recording changes, and one normal spread for all "
