@@ -70,7 +70,11 @@ def run(
     elif not quiet:
         _print_headline(finished, paths)
     if not finished.passed:
-        Console(stderr=True).print("[bold red]The model failed its checks:[/] see the first lines of the report.")
+        console = Console(stderr=True)
+        console.print("[bold red]The model failed its checks:[/] see the first lines of the report.")
+        card = finished.report_card
+        for row in card[~card["passed"].astype(bool)].itertuples():
+            console.print(escape(f"{row.check} of {row.quantity}: {row.value:.4g}, not {row.threshold:g}; {row.cure}"))
         raise typer.Exit(CHECKS_FAILED)
 
 
@@ -232,9 +236,8 @@ def evidence_pathway(seed: Annotated[int, typer.Option(help="Seed of the sampler
 @evidence_app.command("calibrate")
 def evidence_calibrate(
     replications: Annotated[int, typer.Option(min=20, help="Of each model; 200 do for the joint one.")] = 1000,
-    joint: Annotated[
-        bool, typer.Option("--joint", help="The outcome model instead (tens of minutes for 200).")
-    ] = False,
+    joint: Annotated[bool, typer.Option("--joint", help="The outcome model instead (an hour for 200).")] = False,
+    build: Annotated[Path, typer.Option(help="Folder in which an interrupted --joint goes on.")] = Path("build"),
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = MODEL_SEED,
 ) -> None:
     """Calibrate the models of effects and unit costs by simulation anew, and write the result down (minutes)."""
@@ -245,8 +248,10 @@ def evidence_calibrate(
         return
     with _progress(False) as progress:
         progress("calibrate", 0.0)
+        file = build / f"calibration-{seed}-{replications}.jsonl"
+        file.parent.mkdir(exist_ok=True, parents=True)
         done = partial(progress, "calibrate")
-        path = check_outcomes.remake_joint(replications=replications, seed=seed, progress=done)
+        path = check_outcomes.remake_joint(replications=replications, seed=seed, file=file, progress=done)
     typer.echo(f"wrote {path}")
 
 
@@ -267,7 +272,7 @@ def evidence_reconcile(
 
 @app.command()
 def check(seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = MODEL_SEED) -> None:
-    """Make the outcome model's predictive checks and backtest anew, and write the results down (minutes)."""
+    """Make the outcome model's checks, backtest and comparison of spending with error anew, and write them down."""
     from toolkit.models import backtest
 
     for path in backtest.remake(seed=seed):

@@ -64,6 +64,7 @@ def assemble(
         "data_checksums": json.dumps(evidence.checksums()),
         "versions": json.dumps({name: importlib.metadata.version(name) for name in PACKAGES}),
         "spend_range": _spend_range(chosen),
+        "predicted": json.dumps(_predicted(chosen)),
         "price_base": scenario.price_base,
         "first_year": scenario.first_year,
     }
@@ -76,6 +77,13 @@ def _place(areas: list[str], statistics: xr.Dataset) -> str:
     for region in sorted(set(statistics["region"].values.astype(str))):
         whole[region] = statistics["area"].values[statistics["region"].values == region]
     return next((name for name, members in whole.items() if set(areas) == set(members)), "")
+
+
+def _predicted(chosen: xr.Dataset) -> dict[str, list[str]]:
+    """Return the indicators of which an area made no return, or was not fitted, by the area's name."""
+    seen = (chosen["observed"].any("data_year") & chosen["fitted"]).transpose("area", "indicator").values
+    rows = zip(chosen["area_name"].values.astype(str), ~seen, strict=True)
+    return {name: chosen["indicator"].values[row].astype(str).tolist() for name, row in rows if row.any()}
 
 
 def _spend_range(chosen: xr.Dataset) -> list[float]:

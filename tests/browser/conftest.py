@@ -87,10 +87,8 @@ class Visitor:
 
     def open(self, query):
         self.page.goto(self.address + query)
-        self.page.get_by_text("of cost over children").or_(self.page.get_by_role("alert")).first.wait_for(
-            timeout=60_000
-        )
         self.page.locator("#lead").wait_for(state="detached", timeout=60_000)  # what is read before the live page
+        self.page.get_by_role("heading", level=1).or_(self.page.get_by_role("alert")).first.wait_for(timeout=60_000)
 
     def sentence(self):
         return self.page.get_by_text("of cost over children").first.inner_text()

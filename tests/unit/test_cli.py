@@ -1,6 +1,7 @@
 """The command, as a person types it."""
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -67,10 +68,11 @@ def test_failed_checks_exit_3_and_are_said_first(
     outcomes: Outcomes, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = workflow.card_of
-    monkeypatch.setattr(workflow, "card_of", lambda tree: card(tree).assign(passed=False))
+    monkeypatch.setattr(workflow, "card_of", lambda tree: card(tree).assign(passed=False, cure="run more draws"))
     code, _, err = outcomes("run", "family_help", "--area", "Leeds", "--build", str(small), "--quiet")
     assert code == 3
     assert "failed its checks" in err
+    assert re.search(r"rhat of \w+.*, not 1.01; run more draws", err)
     body = (small / "report.html").read_text(encoding="utf-8").split("<body", 1)[1]
     assert body.index("failed its checks") < body.index('id="answer"')
 

@@ -85,6 +85,9 @@ TABLES = _layouts(
       passed seed settings
     reference/calibration_joint_model: model parameter pool replications coverage_50 coverage_90 p_value
       passed seed settings
+    reference/power_scaling: indicator parameter prior likelihood noise prior_ratio diagnosis converged seed settings
+      versions
+    reference/spend_error: indicator spending mean sd low high reliability converged seed settings
     reference/predictive_checks: indicator size check cells value expected_low expected_high passed converged
       seed settings versions
     reference/backtest: indicator part forecast cells crps coverage_90 model_ratio model_ratio_se model_is
@@ -112,6 +115,8 @@ UNIQUE = {  # what tells the rows of a table apart, where it is not its id
     "reference/pathway_checks": "figure",
     "reference/calibration_small_models": "model parameter pool",
     "reference/calibration_joint_model": "model parameter pool",
+    "reference/power_scaling": "indicator parameter",
+    "reference/spend_error": "indicator spending",
     "reference/predictive_checks": "indicator size check",
     "reference/backtest": "indicator part forecast",
     "statistics/measures": "measure",
@@ -132,7 +137,8 @@ NEEDED_NUMBERS = _words(
     """
     mean sd coefficient_of_variation price_year_older_than rate log_ratio log_ratio_sd price coverage_50
     coverage_90 p_value expected_low expected_high crps model_ratio model_ratio_se
-    events_model_ratio events_model_ratio_se error published correlation
+    events_model_ratio events_model_ratio_se error published correlation prior likelihood noise prior_ratio
+    reliability
     """
 )
 WHOLE = _words(
@@ -193,6 +199,7 @@ MEANINGS = {  # of columns whose name does not say it
     "transfer_to": "who receives a transfer: it leaves the economic account at nought",
     "local_share": "the area's share of the price, of those that divide it between components",
     "rule": "of an overlap: how the components that hold the tag are kept apart; never: none may",
+    "reliability": "share of the movements of returned spending within areas that is not passing error",
     "crps": "continuous ranked probability score of the rate, per cent of the mean rate; less is better",
     "model_ratio": "the outcome model's crps over this forecast's; above 1 the model is worse",
     "model_ratio_se": "standard error over areas: what a whole year does to all areas at once is not in it",

@@ -18,6 +18,8 @@ from toolkit.models.forecast import predictor
 from toolkit.models.likelihoods import MEAN, simulate
 from toolkit.models.outcomes import outcomes
 from toolkit.models.priors import load_priors, setting
+from toolkit.models.sensitivity import outcome_power_scaling
+from toolkit.models.spend_error import spend_error_table
 from toolkit.schema import INDICATORS, InputError, data_folder
 
 DRAWS = 2000  # of the model's forecast
@@ -289,7 +291,7 @@ def _signed(table: pd.DataFrame, posterior: xr.DataTree) -> pd.DataFrame:
 
 
 def remake(*, seed: int, last_year: int = 2022, folder: Path | None = None, **sampling: Any) -> list[Path]:
-    """Fit the outcome model twice, make the committed tables of its checks anew and seal the data folder (minutes).
+    """Fit the outcome model, make the committed tables of its checks anew and seal the data folder (minutes).
 
     Parameters
     ----------
@@ -306,7 +308,11 @@ def remake(*, seed: int, last_year: int = 2022, folder: Path | None = None, **sa
     posterior = fit(outcomes(statistics, priors=priors), seed=seed, **sampling)
     made = {
         "predictive_checks": _signed(check(posterior, statistics, seed=seed), posterior),
+        "power_scaling": _signed(
+            outcome_power_scaling(posterior["posterior"].to_dataset(), seed=seed, priors=priors), posterior
+        ),
         "backtest": backtest(statistics, last_year=last_year, seed=seed, priors=priors, **sampling),
+        "spend_error": spend_error_table(statistics, seed=seed, priors=priors),
     }
     target = (folder or data_folder()) / "reference"
     target.mkdir(exist_ok=True)

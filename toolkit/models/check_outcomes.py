@@ -1,9 +1,17 @@
-"""Simulation-based calibration of the outcome model: the same graph on fewer areas and years, compiled once."""
+"""Simulation-based calibration of the outcome model: the same graph on fewer areas and years, compiled once.
 
+Two or three areas tell little of a region, so at some truths the standard deviation of regions falls into the funnel
+of its effects and mixes slowly, as it does not with all areas. Such a replication is sampled again, longer and in
+smaller steps; whatever comes of that is ranked. None is left out: which sample badly depends on the truth, so leaving
+them out would calibrate another prior.
+"""
+
+import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import arviz as az
 import numpy as np
@@ -16,16 +24,18 @@ from toolkit import evidence
 from toolkit.models.check_effects import Ranks, calibrate
 from toolkit.models.design import design_of
 from toolkit.models.fit import compile_model
-from toolkit.models.outcomes import CELLS, LEVELS, TARGET_ACCEPT, outcomes
+from toolkit.models.outcomes import CELLS, LEVELS, outcomes
 from toolkit.models.priors import load_priors
 from toolkit.models.rates import REPORTED, SCALES
 from toolkit.schema import SAMPLE_DIMS, data_folder
 
 TABLE = "reference/calibration_joint_model.csv"
 AREAS, YEARS = 20, slice(2016, 2023)  # the first two years are only there to be lagged
-DRAWS, TUNE, CHAINS = 400, 400, 2
-RANKED = 100  # draws among which the truth is ranked, far enough apart to be all but independent
-UNMIXED = 1.05  # R-hat from which a replication is counted as not converged
+CHAINS = 2
+FIRST = {"draws": 600, "tune": 300, "target_accept": 0.9}
+AGAIN = {"draws": 1500, "tune": 600, "target_accept": 0.97}  # where the first run was unmixed or told too little
+RANKED = 100  # draws among which the truth is ranked, at most: no more than are worth as many independent ones
+UNMIXED, TOO_FEW = 1.05, 40  # worst R-hat from which, and least effective size to which, a replication sampled badly
 PARAMETERS = (*REPORTED, *SCALES, "area_sd")
 OBSERVED = ("events_lower", *(name for name in CELLS if name not in ("exposure", "family")))
 
@@ -36,14 +46,13 @@ def outcomes_replication(
     replications: int,
     seed: int,
     priors: pd.DataFrame | None = None,
-    draws: int = DRAWS,
-    tune: int = TUNE,
-    chains: int = CHAINS,
+    runs: Sequence[dict[str, Any]] = (FIRST, AGAIN),
+    file: Path | None = None,
 ) -> tuple[Callable[[np.random.Generator], Ranks], Counter[str]]:
     """Return a replication of the outcome model for `calibrate`, and a count of those that sampled badly.
 
     Each draws a truth from the prior and counts from it, hidden where the source would hide them, fits the model,
-    compiled once for all, and ranks the truth among the posterior draws.
+    compiled once for all, and ranks the truth among as many posterior draws as are worth independent ones.
 
     Parameters
     ----------
@@ -52,16 +61,26 @@ def outcomes_replication(
     replications
         How many truths to draw: the replication can be called as often.
     seed
-        Of the truths.
+        Of the truths and the sampler.
     priors
         As for `outcomes`.
-    draws, tune, chains
-        Of the sampler, in each replication.
+    runs
+        Settings of the sampler; each but the first is for replications that sampled badly with the one before.
+    file
+        Where each result is written as it comes, one line of JSON; what it holds is not done again. It belongs to one
+        seed, number of replications and data.
 
     Returns
     -------
     tuple
-        The replication; and how many so far were ``unmixed`` (worst R-hat above 1.05) or had ``divergences``.
+        The replication; and how many so far were sampled ``again``, and how many in their last run were still
+        ``unmixed`` (worst R-hat above 1.05), had ``few`` effective draws (less than 40) or had ``divergences``.
+
+    References
+    ----------
+    .. [1] Talts et al. (2018), arXiv:1804.06788, section 5.1: draws thinned to their effective number.
+    .. [2] Modrák et al. (2023), Simulation-based calibration checking for Bayesian computation,
+       doi:10.1214/23-BA1404.
     """
     names = list(statistics["indicator"].values)
     model = outcomes(statistics, indicators=names, priors=priors)
@@ -72,23 +91,34 @@ def outcomes_replication(
         )
     counts = drawn["prior_predictive"]["events"].squeeze("chain")
     truths = _flat(model.complete(drawn["prior"].to_dataset(), seed=seed)).squeeze("chain")
+    held = [json.loads(line) for line in file.read_text().splitlines()] if file and file.exists() else []
     left, badly, table = iter(range(replications)), Counter[str](), load_priors("outcomes", priors)
-    settings = {"draws": draws, "tune": tune, "chains": chains, "cores": min(2, chains), "progress_bar": False}
 
     def replicate(random: np.random.Generator) -> Ranks:
         at = next(left)
+        if at < len(held):
+            badly.update(held[at]["badly"])
+            return {(parameter, pool): rank for parameter, pool, rank in held[at]["ranks"]}
         design = design_of(_with_counts(statistics, counts.isel(draw=at)), names, table)
         design = design.sel(area=design["fitted"])
-        data = {name: design[name].values.astype(float) for name in (*LEVELS, *OBSERVED)}
-        tree = nutpie.sample(
-            compiled.with_data(**data),
-            seed=int(random.integers(2**31)), save_warmup=False, target_accept=TARGET_ACCEPT, **settings,
-        )  # fmt: skip
-        found = _flat(model.complete(tree["posterior"].to_dataset(), seed=0))
-        badly["divergences"] += int(tree["sample_stats"]["diverging"].any())
-        if chains > 1:
-            badly["unmixed"] += int(float(az.rhat(found.to_dataset(name="value"))["value"].max()) > UNMIXED)
-        return _ranks(found, truths.isel(draw=at), random)
+        made = compiled.with_data(**{name: design[name].values.astype(float) for name in (*LEVELS, *OBSERVED)})
+        for number, settings in enumerate(runs):
+            fixed = {"seed": seed + at, "chains": CHAINS, "cores": CHAINS}
+            tree = nutpie.sample(made, **fixed, save_warmup=False, progress_bar=False, **settings)
+            found = _flat(model.complete(tree["posterior"].to_dataset(), seed=0))
+            size = az.ess(found.to_dataset(name="value"))["value"].values
+            marks = {"unmixed": float(az.rhat(found.to_dataset(name="value"))["value"].max()) > UNMIXED}
+            marks |= {"few": bool(size.min() < TOO_FEW), "again": number > 0}
+            if not (marks["unmixed"] or marks["few"]):
+                break
+        marks["divergences"] = bool(tree["sample_stats"]["diverging"].any())
+        badly.update(marks)
+        placed = _ranks(found, truths.isel(draw=at), size, random)
+        if file:
+            with file.open("a") as kept:
+                line = {"badly": marks, "ranks": [[*key, rank] for key, rank in placed.items()]}
+                kept.write(json.dumps(line) + "\n")
+        return placed
 
     return replicate, badly
 
@@ -103,13 +133,14 @@ def _with_counts(statistics: xr.Dataset, counts: xr.DataArray) -> xr.Dataset:
     return statistics.assign(events_lower=counts.where(~hidden, 0.0), events_upper=counts.where(~hidden, most))
 
 
-def _ranks(found: xr.DataArray, truth: xr.DataArray, random: np.random.Generator) -> Ranks:
-    """Rank each truth among evenly spaced draws; ties and the discreteness of ranks are broken at random."""
-    samples = found.stack(sample=SAMPLE_DIMS, create_index=False)
-    kept = samples.isel(sample=np.linspace(0, samples.sizes["sample"] - 1, RANKED).astype(int))
-    place = (kept < truth).sum("sample").values + random.random(truth.size)
+def _ranks(found: xr.DataArray, truth: xr.DataArray, size: np.ndarray, random: np.random.Generator) -> Ranks:
+    """Rank each truth among evenly spaced draws, no more than its effective ``size``; ties are broken at random."""
+    samples, placed = found.stack(sample=SAMPLE_DIMS, create_index=False).transpose("quantity", "sample").values, {}
     pairs = zip(truth["parameter"].values, truth["pool"].values, strict=True)
-    return dict(zip(pairs, (place / (RANKED + 1)).tolist(), strict=True))
+    for pair, drawn, true, worth in zip(pairs, samples, truth.values, size, strict=True):
+        kept = drawn[np.linspace(0, len(drawn) - 1, int(np.clip(worth, 2, RANKED))).astype(int)]
+        placed[pair] = float(((kept < true).sum() + random.random()) / (len(kept) + 1))
+    return placed
 
 
 def _flat(posterior: xr.Dataset) -> xr.DataArray:
@@ -132,14 +163,21 @@ def few_areas(statistics: xr.Dataset) -> xr.Dataset:
 
 
 def remake_joint(
-    *, replications: int, seed: int, folder: Path | None = None, progress: Callable[[float], None] = lambda share: None
+    *,
+    replications: int,
+    seed: int,
+    file: Path,
+    folder: Path | None = None,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> Path:
-    """Calibrate the outcome model, write the committed table anew and seal the data folder (tens of minutes).
+    """Calibrate the outcome model, write the committed table anew and seal the data folder (an hour).
 
     Parameters
     ----------
     replications, seed
         How many, and from which seed.
+    file
+        Where results are kept as they come, so that what was interrupted goes on; deleted at the end.
     folder
         Data folder; the shipped one by default.
     progress
@@ -147,14 +185,17 @@ def remake_joint(
     """
     priors = evidence.load_table("priors", folder)
     statistics = few_areas(evidence.load_statistics(folder))
-    one, badly = outcomes_replication(statistics, replications=replications, seed=seed, priors=priors)
+    one, badly = outcomes_replication(statistics, replications=replications, seed=seed, priors=priors, file=file)
     table = calibrate(one, replications=replications, seed=seed, model="outcomes", progress=progress)
+    first, again = (f"{run['draws']} draws after {run['tune']}" for run in (FIRST, AGAIN))
     settings = (
-        f"{AREAS} areas, 2018 to 2023, {CHAINS} chains of {DRAWS} draws after {TUNE}, nutpie; "
-        f"R-hat above {UNMIXED} in {badly['unmixed']} replications, divergences in {badly['divergences']}"
+        f"{AREAS} areas, 2018 to 2023, {CHAINS} chains of {first}, nutpie; {badly['again']} replications sampled badly "
+        f"and were sampled again with {again}; in the end R-hat was above {UNMIXED} in {badly['unmixed']}, fewer than "
+        f"{TOO_FEW} effective draws in {badly['few']}, divergences in {badly['divergences']}; none is left out"
     )
     target = (folder or data_folder()) / TABLE
     target.parent.mkdir(exist_ok=True)
     table.assign(settings=settings).to_csv(target, index=False)
+    file.unlink(missing_ok=True)
     evidence.seal(folder)
     return target

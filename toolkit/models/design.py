@@ -56,6 +56,10 @@ def design_of(
     window = usable.any("area")
     years = window.any("indicator")
     likelihood = _families(indicators, table)
+    over = cells["observed"] & (likelihood == FAMILIES["beta_binomial"]) & (cells["events_upper"] > cells["exposure"])
+    if (wrong := over.transpose("indicator", "area", "data_year").to_series()).any():
+        where = wrong.index[wrong][0]
+        raise InputError(f"statistics {where}: more events than exposure, a rate above one. Mend: correct it.")
     design = cells.assign(
         likelihood=likelihood,
         family=likelihood.where(usable, UNOBSERVED).transpose(*usable.dims).astype("int64"),

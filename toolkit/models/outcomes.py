@@ -29,7 +29,7 @@ from scipy.linalg import block_diag, eigh, null_space
 
 from toolkit.models.density import log_probability
 from toolkit.models.design import design_of
-from toolkit.models.likelihoods import simulate
+from toolkit.models.likelihoods import UNOBSERVED, simulate
 from toolkit.models.persistence import simulate_deviations
 from toolkit.models.priors import load_priors, prior, setting, unnamed_prior
 from toolkit.models.rates import complete, spread_of, walk_covariance
@@ -52,6 +52,7 @@ def outcomes(
     indicators: Sequence[str] = INDICATORS,
     priors: pd.DataFrame | None = None,
     covariates: Sequence[str] = (),
+    spend_doubt: xr.DataArray | None = None,
 ) -> pm.Model:
     """Build the joint model of outcome rates.
 
@@ -66,6 +67,9 @@ def outcomes(
     covariates
         Further variables (area, data_year) of the statistics to condition on, such as ``caseload``, ``agency_share``
         and ``ofsted_judgement``: each adds ``<name>_within`` and ``<name>_between``, per standard deviation.
+    spend_doubt
+        From :func:`toolkit.models.spend_error.calibrated`, beside its statistics: the errors of spending become
+        parameters. Only the sampled parameters hold then, not the rates worked out from them afterwards.
 
     Returns
     -------
@@ -88,15 +92,16 @@ def outcomes(
         }
         year_sd, region_sd = (prior(name, table, names) for name in ("year_sd", "region_sd"))
         fitted = design.sel(area=design["fitted"])
+        spend_within, spend_between = _spend(fitted, spend_doubt)
         level = (
             coefficient["intercept"][:, None]
             + _region_effect(design, region_sd)
-            + coefficient["spend_between"][:, None] * fitted["spend_between"].values
+            + coefficient["spend_between"][:, None] * spend_between
             + coefficient["low_income"][:, None] * fitted["low_income_between"].values
         )
         moves = (
             _year_effect(modes, coefficient, year_sd)[:, None, :]
-            + coefficient["spend_within"][:, None, None] * fitted["spend_within"].values
+            + coefficient["spend_within"][:, None, None] * spend_within
             + coefficient["low_income_within"][:, None, None] * fitted["low_income_within"].values
         )
         for one in covariates:
@@ -121,6 +126,19 @@ def _coords(design: xr.Dataset, modes: xr.Dataset) -> dict[str, Any]:
         "region_mode": np.arange(design.sizes["region_name"] - 1),
         "year_mode": modes["year_mode"].values,
     }
+
+
+def _spend(fitted: xr.Dataset, doubt: xr.DataArray | None) -> tuple[Any, Any]:
+    """Spending within (indicator, area, data_year) and between areas, with its errors as parameters where in doubt."""
+    within, between = fitted["spend_within"].values, fitted["spend_between"].values
+    if doubt is None:
+        return within, between
+    doubt = doubt.sel(area=fitted["area"].values, data_year=fitted["data_year"].values)
+    scale = doubt.transpose("area", "data_year", "factor").values
+    error = (scale * pm.Normal("spend_error", shape=(len(scale), scale.shape[2]))[:, None, :]).sum(axis=2)
+    used = fitted["family"].values != UNOBSERVED
+    mean = (used / used.sum(axis=2, keepdims=True).clip(1) * error).sum(axis=2)
+    return within + error - mean[:, :, None], between + mean
 
 
 def _region_effect(design: xr.Dataset, region_sd: Any) -> Any:

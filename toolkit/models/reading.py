@@ -55,7 +55,7 @@ def power_scaling(grid: xr.Dataset, *, variable: str = "mean_effect") -> pd.Data
             moved = [held["weight"] * np.exp((power - 1) * logs) for power in POWERS]
             distances = [_distance(values, base, _marginal(weight, point)) for weight in moved]
             sense[part] = float(np.mean([d / abs(np.log2(p)) for d, p in zip(distances, POWERS, strict=True)]))
-        rows[str(outcome)] = sense | {"diagnosis": _diagnosis(**sense)}
+        rows[str(outcome)] = sense | {"diagnosis": diagnosis(**sense)}
     return pd.DataFrame(rows).T.rename_axis("outcome").astype({"prior": float, "likelihood": float})
 
 
@@ -81,7 +81,8 @@ def _distance(values: Array, first: Array, second: Array) -> float:
     return float(max(found))
 
 
-def _diagnosis(prior: float, likelihood: float) -> str:
+def diagnosis(prior: float, likelihood: float) -> str:
+    """Say of sensitivities to prior and likelihood what a quantity rests on."""
     if prior >= SENSITIVE and likelihood >= SENSITIVE:
         return "depends on prior and data alike"
     if prior >= SENSITIVE:
@@ -177,7 +178,7 @@ def _say(row: pd.Series) -> str:
     better = (row["panel"] > 0) == (row.name == "gcse_attainment")
     chance = "more than chance would show" if row["panel_low"] * row["panel_high"] > 0 else "but within chance"
     moved = abs(row["combined"] - row["trials"]) > (row["trials_high"] - row["trials_low"]) / 8
-    rests = _diagnosis(row["combined_prior"], row["combined_likelihood"])
+    rests = diagnosis(row["combined_prior"], row["combined_likelihood"])
     return (
         f"{int(row['studies'])} studies and {nulls} finding{'' if nulls == 1 else 's'} without a number {trials}; "
         f"within areas more spend goes with {'better' if better else 'worse'} outcomes, {chance}; "

@@ -9,7 +9,7 @@ import pandas as pd
 
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table, single
-from toolkit.report.words import financial_year, label, listed, schedule_name
+from toolkit.report.words import financial_year, inside, label, listed, schedule_name
 
 LICENCES = (
     "Contains public sector information licensed under the Open Government Licence v3.0. Unit costs from the Unit "
@@ -67,7 +67,17 @@ def checks(run: Run) -> Table:
     columns: dict[str, Any] = {"Result": np.where(card["passed"], "passed", "FAILED")}
     columns |= {new: card[old].to_numpy() for old, new in names.items()}
     kinds = {name: "figure" if name in ("Value", "Threshold") else "text" for name in columns}
-    return Table("Checks of the fitted models", "Check", single(columns, list(map(label, card["check"]))), kinds)
+    frame = single(columns, list(map(label, card["check"])))
+    return Table("Checks of the fitted models", "Check", frame, kinds, note=predicted(run))
+
+
+def predicted(run: Run) -> str:
+    """Say which areas' rates are predicted for want of their own counts, if any are."""
+    found = json.loads(run.tree.attrs.get("predicted", "{}"))  # files of older runs do not say it
+    named = [f"{area} ({listed([inside(name) for name in names])})" for area, names in found.items()]
+    if not named:
+        return ""
+    return f"Without counts of their own, so predicted from region, deprivation and spending: {'; '.join(named)}."
 
 
 def failures(run: Run) -> Table:

@@ -30,7 +30,7 @@ SHEETS = {
         "curve_social", "curve_economic", "curve_fiscal", "curve_by_payer", "marginal", "switching",
     ],
     "Effects": ["effects", "reading"], "Assumptions": ["assumptions"], "Checks": ["checks"],
-    "Believing the models": ["backtest", "predictive", "calibration", "pathway", "published"],
+    "Believing the models": ["backtest", "predictive", "calibration", "scaling", "pathway", "published"],
     "About": ["record", "excluded", "timings"],
 }
 # fmt: on

@@ -1,9 +1,12 @@
 """Calibration of the joint model: one compile, counts replaced, ranks where the truth lies."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy import stats
 
 from toolkit.models import check_outcomes
 from toolkit.models.check_effects import calibrate
@@ -41,21 +44,38 @@ def test_the_rank_says_where_the_truth_lies(truth: float, low: float, high: floa
     labels = {"parameter": ("quantity", ["spend_within"]), "pool": ("quantity", ["care_starts"])}
     found = xr.DataArray(draws, labels, ("quantity", "chain", "draw"))
     known = xr.DataArray([truth], labels, ("quantity",))
-    ranks = check_outcomes._ranks(found, known, np.random.default_rng(2))
-    assert low <= ranks["spend_within", "care_starts"] <= high
+    placed = check_outcomes._ranks(found, known, np.array([500.0]), np.random.default_rng(2))
+    assert low <= placed["spend_within", "care_starts"] <= high
 
 
-def test_three_replications_of_the_joint_model(few: xr.Dataset) -> None:
-    settings = {"draws": 100, "tune": 100, "chains": 1}
-    one, badly = check_outcomes.outcomes_replication(few, replications=3, seed=4, **settings)
-    shares: list[float] = []
-    table = calibrate(one, replications=3, seed=4, model="outcomes", progress=shares.append)
-    assert shares == pytest.approx([1 / 3, 2 / 3, 1])
-    assert isinstance(table, pd.DataFrame)
-    assert len(table) == 2 * len(check_outcomes.PARAMETERS) + 1  # and one correlation
-    assert set(table["pool"]) == {*INDICATORS, "rereferrals, first_time_entrants"}
+def test_ranks_of_draws_that_stick_are_as_even_as_those_of_independent_ones() -> None:
+    """Each of 40 independent values drawn 20 times over is worth 40: ranked among all, truths would crowd the ends."""
+    random, held = np.random.default_rng(3), []
+    labels = {"parameter": ("quantity", ["p"]), "pool": ("quantity", ["q"])}
+    for _ in range(2000):
+        draws = np.repeat(random.normal(size=40), 20).reshape(1, 2, 400)
+        found = xr.DataArray(draws, labels, ("quantity", "chain", "draw"))
+        truth = xr.DataArray(random.normal(size=1), labels, ("quantity",))
+        held.append(check_outcomes._ranks(found, truth, np.array([40.0]), random)["p", "q"])
+    assert stats.kstest(held, "uniform").pvalue > 0.001
+
+
+def test_replications_of_the_joint_model_go_on_where_they_stopped(few: xr.Dataset, tmp_path: Path) -> None:
+    settings = {"replications": 3, "seed": 4, "runs": [{"draws": 60, "tune": 60}, {"draws": 80, "tune": 80}]}
+    file = tmp_path / "kept.jsonl"
+    one, badly = check_outcomes.outcomes_replication(few, file=file, **settings)
+    whole = calibrate(one, replications=3, seed=4, model="outcomes")
+    assert len(whole) == 2 * len(check_outcomes.PARAMETERS) + 1  # and one correlation
+    assert set(whole["pool"]) == {*INDICATORS, "rereferrals, first_time_entrants"}
     # Of some twenty quantities in three replications nearly all lie within the bulk of their posteriors.
-    assert table["coverage_90"].mean() > 0.6
-    assert set(badly) == {"divergences"}
+    assert whole["coverage_90"].mean() > 0.6
+    assert badly["again"] == 3  # so few draws are always too few
+    assert badly["few"] == 3
     with pytest.raises(StopIteration):
         one(np.random.default_rng(1))
+    shares: list[float] = []
+    again, counted = check_outcomes.outcomes_replication(few, file=file, **settings)
+    repeated = calibrate(again, replications=3, seed=4, model="outcomes", progress=shares.append)
+    pd.testing.assert_frame_equal(repeated, whole)
+    assert counted == badly
+    assert shares == pytest.approx([1 / 3, 2 / 3, 1])

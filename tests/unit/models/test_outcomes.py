@@ -285,6 +285,9 @@ def broken(statistics, how):
         statistics["child_low_income"].loc[{"area": "E08000035", "data_year": 2020}] = np.inf
     if how == "no exposure":
         statistics["exposure"].loc[{"area": "E08000035", "data_year": 2020}] = 0
+    if how == "rate above one":
+        cell = {"indicator": "rereferrals", "area": "E08000035", "data_year": 2020}
+        statistics["events_upper"].loc[cell] = statistics["exposure"].loc[cell] + 1
     if how == "nothing observed":
         statistics["observed"].loc[{"indicator": "gcse_grade_4"}] = False
     return statistics
@@ -297,6 +300,7 @@ def broken(statistics, how):
         ("covariate missing", "E08000035"),
         ("infinite", "infinite"),
         ("no exposure", "E08000035"),
+        ("rate above one", "rereferrals.*E08000035.*2020.*a rate above one"),
         ("nothing observed", "gcse_grade_4"),
     ],
 )

@@ -17,13 +17,17 @@ TABLES = {
     "predictive": "reference/predictive_checks",
     "pathway": "reference/pathway_checks",
     "published": "reference/reconciliation",
+    "scaling": "reference/power_scaling",
 }
+
+
+SPENDING = "reference/spend_error"
 
 
 @pytest.fixture
 def committed(monkeypatch):
     """Return the committed tables; what a test puts in their place is what the page reads."""
-    held = {name: evidence.load_table(name) for name in (*TABLES.values(), *reliability.CALIBRATED)}
+    held = {name: evidence.load_table(name) for name in (*TABLES.values(), *reliability.CALIBRATED, SPENDING)}
     monkeypatch.setattr(reliability, "load_table", lambda name: held[name])
     return held
 
@@ -56,6 +60,45 @@ def test_where_it_misses_its_coverage_it_says_so(committed) -> None:
     assert any("Further off than chance allows: none" in said for said in reliability.sentences())
     table.loc[model & (table["indicator"] == "care_starts"), "coverage_90"] = 0.7
     assert any("allows: care starts 70%." in said for said in reliability.sentences())
+
+
+def test_where_changes_come_in_jumps_it_says_what_that_means(committed) -> None:
+    table = committed["reference/predictive_checks"]
+    table["passed"], table["value"] = 1, table["expected_high"]
+    assert "Of re-referrals too many" not in " ".join(reliability.sentences())
+    row = (table["indicator"] == "rereferrals") & (table["size"] == "all") & (table["check"] == "coverage_50")
+    table.loc[row, ["value", "passed"]] = 0.6, 0
+    assert "Of re-referrals too many counts lie near the middle" in " ".join(reliability.sentences())
+
+
+def test_a_calibration_that_failed_is_named(committed) -> None:
+    name = "reference/calibration_small_models"
+    committed[name]["passed"] = 1
+    assert f"{len(committed[name])} of {len(committed[name])} for effects" in " ".join(reliability.sentences())
+    committed[name].loc[0, ["passed", "parameter", "pool"]] = 0, "mean_effect", "care"
+    assert "; not: mean effect of care)" in " ".join(reliability.sentences())
+
+
+def test_what_rests_on_a_prior_is_counted(committed) -> None:
+    table = committed["reference/power_scaling"]
+    table["diagnosis"] = "rests on the data"
+    assert "with how many indicators: none. Associations with spending rest on the data in 12 of 12" in " ".join(
+        reliability.sentences()
+    )
+    table.loc[table["parameter"] == "spend_within", "diagnosis"] = "rests on the prior"
+    assert "spend within (6). Associations with spending rest on the data in 6 of 12" in " ".join(
+        reliability.sentences()
+    )
+
+
+def test_the_reading_says_how_much_error_in_spending_matters(committed, run) -> None:
+    table = committed[SPENDING].set_index(["spending", "indicator"])
+    table["reliability"], table["mean"], table["sd"] = 0.9, 0.1, 0.05
+    table.loc[("latent", "care_starts"), "mean"] = 0.2
+    committed[SPENDING] = table.reset_index()
+    said = reliability.reading(run).note
+    assert "10% are taken for error that passes" in said
+    assert "by 2.00 of its standard deviation at most (care starts: an elasticity of 0.200 instead of 0.100)" in said
 
 
 def test_without_a_failure_it_says_that(committed) -> None:
