@@ -121,17 +121,15 @@ async def relay(reader, writer, upstream):
 SMALL_SITE = """
 import json, sys
 from pathlib import Path
-import panel as pn
 from toolkit import evidence, scenarios
+from toolkit.apps import server
 from toolkit.apps.live import Live
-from toolkit.apps.server import Door, settings
 cache, areas, given = json.loads(sys.argv[1])
 statistics = evidence.load_statistics().sel(area=areas)
 base = scenarios.change(scenarios.load("family_help"), draws=200, chains=2)
 live = Live(Path(cache), statistics=statistics, base=base)
-pn.extension(js_files={"outcomes": "assets/access.js"})
-short = {"unused_session_lifetime_milliseconds": 500, "check_unused_sessions_milliseconds": 300}
-pn.serve({"": Door(live, most=2).enter}, **settings(**given) | short)
+server.IDLE_SESSION_ENDS = 4500  # milliseconds; looked at every 300
+server.serve(live, most=2, **given)
 """
 
 

@@ -186,7 +186,7 @@ def test_own_figures_are_typed_by_keyboard_and_flagged_everywhere(visit):
 def test_a_changed_prior_is_weighed_in_or_a_new_fit_is_offered_and_cancelled(visit):
     one = visit("?place=Leeds&page=Model health")
     one.page.get_by_label("Prior", exact=True).click()
-    one.page.get_by_role("option", name="Persistence").click()
+    one.page.get_by_role("listbox", name="Prior").get_by_text("Persistence of an area").first.click()
     one.page.get_by_label("Why this prior").fill("a closer look")
     one.page.get_by_label("First shape").fill("3")
     one.page.get_by_role("button", name="Use this prior").click()

@@ -74,7 +74,7 @@ def settings(
         "static_dirs": {"assets": str(STATIC)},
         "websocket_max_message_size": LARGEST_MESSAGE,
         "unused_session_lifetime_milliseconds": IDLE_SESSION_ENDS,
-        "check_unused_sessions_milliseconds": 60_000,
+        "check_unused_sessions_milliseconds": IDLE_SESSION_ENDS // 15,
     }
     if auth is not None:
         found |= {"basic_auth": str(_users(auth)), "cookie_secret": _secret()}
@@ -104,14 +104,14 @@ def _secret() -> str:
     return secret
 
 
-def serve(live: Live, *, threaded: bool = False, **given: Any) -> Any:
-    """Serve the site until it is stopped, or beside the caller; ``given`` as for :func:`settings`."""
+def serve(live: Live, *, threaded: bool = False, most: int = MOST_SESSIONS, **given: Any) -> Any:
+    """Serve the site to so many at most, until stopped or beside the caller; ``given`` as for :func:`settings`."""
     chosen = settings(**given)
     sys.setswitchinterval(SWITCH)  # a page is not kept waiting by another's pricing
     pn.extension(js_files={"outcomes": "assets/access.js"})
     lighten()
     threading.Thread(target=_warm, args=(live,), daemon=True).start()
-    door = Door(live)
+    door = Door(live, most=most)
     return pn.serve({"": door.enter}, threaded=threaded, **chosen)
 
 
@@ -150,7 +150,7 @@ def _warm(live: Live) -> None:
 class Door:
     """Lets visitors in while there is room."""
 
-    def __init__(self, live: Live, *, most: int = MOST_SESSIONS) -> None:
+    def __init__(self, live: Live, *, most: int) -> None:
         self.live, self.most = live, most
         self._inside: set[int] = set()
 
