@@ -35,18 +35,17 @@ def before_adjustments(scenario: Scenario) -> dict[str, Scenario]:
     return found
 
 
-def yearly_sum(scenario: Scenario, statistics: xr.Dataset) -> float:
-    """Return what the option spends in one area in a year, GBP in the price base; negative for a cut.
+def yearly_sum(scenario: Scenario, statistics: xr.Dataset) -> xr.DataArray:
+    """Return what the option spends in a year in each area, GBP in the price base; negative for a cut.
 
     Parameters
     ----------
     scenario
         Says how much for each child.
     statistics
-        The area's base-year statistics: ``population_0_17``.
+        Base-year statistics of areas, or of one: ``population_0_17``.
     """
-    sign = -1.0 if scenario.option.cut else 1.0
-    return sign * scenario.option.spend_per_child * float(statistics["population_0_17"])
+    return scenario.option.pounds * statistics["population_0_17"]
 
 
 class Desk:
@@ -127,7 +126,7 @@ class Place:
             desk.layers, desk.layer_rates, desk.draws, self.everyone["cells"], self.levels
         )
         self.all_lives = pathways.whole_lives(self.everyone, self.adult_rates, desk.layers)
-        self.spend = yearly_sum(desk.scenario, self.stats)
+        self.spend = float(yearly_sum(desk.scenario, self.stats))
         self.reached = pathways.children_reached(self.spend, desk.draws, self.stats, desk.scenario.option)
         self._helped: dict[tuple[Any, ...], xr.Dataset] = {}
         self._lived: dict[tuple[Any, ...], xr.DataArray] = {}
@@ -161,8 +160,9 @@ class Place:
             self._lived[*held, lasting] = self.lived(pathways.additional_part(self._helped[held], adjustments))
         return self._lived[*held, lasting]
 
+    @cached_property
     def summed(self) -> xr.Dataset:
-        """Return what is added up over areas: the reached cohort's lives and their worth, the programme, the curve."""
+        """What is added up over areas: the reached cohort's lives and their worth, the programme, the curve."""
         avoided, curve_spend = self._curve()
         worth = costing.event_values(self.lives, self.desk.rows, self.prices, dtype=np.float32)
         summed = xr.Dataset(

@@ -58,16 +58,7 @@ def price_areas(
     desk: Desk, *, areas: list[str], tell: Callable[[Place], xr.Dataset] | None = None, progress: Progress = silent
 ) -> tuple[xr.Dataset, xr.Dataset]:
     """Return what :func:`price` does, and the sum over areas of whatever else shall be told of each."""
-    if not areas:
-        raise InputError("no areas to price. Mend: choose at least one.")
-    groups = batches(areas)
-    sums: tuple[xr.Dataset, ...] = ()
-    by_area: list[xr.Dataset] = []
-    work = partial(_priced, desk, tell)
-    for part, kept in each(work, groups, "price areas", progress, processes=len(groups) < len(areas)):
-        sums, by_area = _added(sums, part), by_area + kept
-    total, told = sums
-    local = xr.concat(by_area, xr.Variable("area", areas), coords="minimal", compat="override")
+    total, told, local = added_up(desk, areas=areas, tell=tell, progress=progress)
     # Areas differ in prices, not in their timing, so events are placed on the years that bear them once for all.
     paid = costing.over_years(desk.labelled(total["cost"]), desk.growth, desk.spread)
     cost = costing.with_programme(paid, programme(desk.scenario, float(total["spend"])))
@@ -78,28 +69,45 @@ def price_areas(
     return rest.reindex(component=cost["component"], fill_value=0.0).assign(cost=cost), told
 
 
-def _priced(
+def added_up(
+    desk: Desk, *, areas: list[str], tell: Callable[[Place], xr.Dataset] | None = None, progress: Progress = silent
+) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
+    """Return ``Place.summed`` added up over areas, what is told of them added up, and ``Place.kept`` of each (area).
+
+    Raises
+    ------
+    InputError
+        If there are no areas.
+    """
+    if not areas:
+        raise InputError("no areas to price. Mend: choose at least one.")
+    many = len(areas) >= MANY
+    size = BATCH if many else 1
+    batches = [areas[first : first + size] for first in range(0, len(areas), size)]
+    total, told = xr.Dataset(), xr.Dataset()
+    by_area: list[xr.Dataset] = []
+    for summed, said, kept in each(partial(_batch, desk, tell), batches, "price areas", progress, processes=many):
+        total, told, by_area = _plus(total, summed), _plus(told, said), by_area + kept
+    return total, told, xr.concat(by_area, xr.Variable("area", areas), coords="minimal", compat="override")
+
+
+def _batch(
     desk: Desk, tell: Callable[[Place], xr.Dataset] | None, areas: list[str]
-) -> tuple[tuple[xr.Dataset, ...], list[xr.Dataset]]:
-    """Return what is added up over some areas, and what is kept of each."""
-    sums: tuple[xr.Dataset, ...] = ()
-    kept = []
+) -> tuple[xr.Dataset, xr.Dataset, list[xr.Dataset]]:
+    """Return what is added up over some areas, what is told of them added up, and what is kept of each."""
+    total, told, kept = xr.Dataset(), xr.Dataset(), []
     for area in areas:
         place = Place(desk, area)
-        parts = place.summed(), tell(place) if tell else xr.Dataset()
-        sums = _added(sums, tuple(part.astype(np.float32, copy=False) for part in parts))
+        total = _plus(total, place.summed.astype(np.float32, copy=False))
+        if tell:
+            told = _plus(told, tell(place).astype(np.float32, copy=False))
         kept.append(place.kept().astype(np.float32, copy=False))
-    return sums, kept
+    return total, told, kept
 
 
-def _added(sums: tuple[xr.Dataset, ...], more: tuple[xr.Dataset, ...]) -> tuple[xr.Dataset, ...]:
-    return tuple(one + other for one, other in zip(sums, more, strict=True)) if sums else more
-
-
-def batches(areas: list[str]) -> list[list[str]]:
-    """Return areas in the groups that are worked through together: one by one, or many in groups for processes."""
-    size = BATCH if len(areas) >= MANY else 1
-    return [areas[first : first + size] for first in range(0, len(areas), size)]
+def _plus(total: xr.Dataset, more: xr.Dataset) -> xr.Dataset:
+    """Add to a total, which begins with no variables."""
+    return total + more if total else more
 
 
 def each[T, R](

@@ -42,6 +42,11 @@ class Option(_Frozen):
     cost_per_family: str = "troubled_family_intervention_cost"
     group: Literal["in_need", "care_edge"] = "in_need"
 
+    @property
+    def pounds(self) -> float:
+        """GBP a year for each child, negative for a cut."""
+        return -self.spend_per_child if self.cut else self.spend_per_child
+
 
 class Effect(_Frozen):
     """What the offer changes: the source of the effect and how it grows, fades and replicates."""

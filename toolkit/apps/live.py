@@ -27,8 +27,8 @@ from toolkit import changes, costing, evidence, pathways, scenarios, workflow
 from toolkit.apps.moves import Lines, Terms, linear
 from toolkit.apps.pooling import pool
 from toolkit.apps.scaled import Drawn, LiveRun, Unit
-from toolkit.places import Desk, Place
-from toolkit.pricing import Progress, batches, each, silent
+from toolkit.places import Desk, Place, yearly_sum
+from toolkit.pricing import Progress, added_up, silent
 from toolkit.records import assemble, open_netcdf
 from toolkit.report import answer
 from toolkit.report import quantities as q
@@ -87,7 +87,6 @@ class Live:
         self.base = scenarios.load("family_help") if base is None else base
         self.cache, self.refits, self._memory = cache, cache / "refits", Memory()
         self.fitted = workflow.fit(self.statistics, self.base, self.register, cache=cache, progress=progress)
-        self.card = pd.DataFrame(json.loads(str(self.fitted.attrs["report_card"])))
         self.base_year = evidence.base_year(self.statistics).reset_coords(drop=True)
 
     @cached_property
@@ -201,28 +200,22 @@ class Live:
         drawn, fitted = self.drawn(scenario), self.fitted_for(scenario)
         own = evidence.own_figures(self.base_year, scenario.own_figures, self.register.deflators)
         here = evidence.with_own(self.base_year, own).sel(area=list(areas))
-        sums = scenario.option.spend_per_child * here["population_0_17"]
-        reached = pathways.children_reached(sums, drawn.draws, here, scenario.option)
+        reached = pathways.children_reached(yearly_sum(scenario, here), drawn.draws, here, scenario.option)
         desk = Desk(fitted, self.statistics, scenario, drawn.draws, drawn.effects, self.register)
-        stands, total, local = pool(here, scenario.option), _Total(), []
-        shares = dict(zip(areas, stands.shares, strict=True))
-        groups = batches(list(areas))
-        work = partial(_priced, desk, shares)
-        for part, kept in each(work, groups, "price areas", progress, processes=len(groups) < len(areas)):
-            total.join(part)
-            local += kept
-        costs = xr.concat(local, xr.Variable("area", list(areas)), coords="minimal", compat="override")
-        costs = costs.merge(total.curve).assign_coords(costing.labels(desk.rows))
+        stands = pool(here, scenario.option)
+        shares = dict(zip(areas, stands.shares.astype(np.float32), strict=True))
+        total, stood, local = added_up(desk, areas=list(areas), tell=partial(_saved, shares), progress=progress)
+        costs = local.merge(total[["curve_avoided", "curve_spend"]]).assign_coords(costing.labels(desk.rows))
         tree = assemble(
             scenario, drawn.assumptions, fitted, drawn.draws, drawn.effects,
             costs.assign(lives=costs["children_reached"]), xr.Dataset(), workflow.card_of(fitted), list(areas),
             self.statistics,
         )  # fmt: skip
-        terms, saved = Terms.of(desk), desk.labelled(total.saved)
+        terms, saved = Terms.of(desk), desk.labelled(stood["saved"])
         found = [linear(one, terms) for one in saved]
         plain = workflow.Run(tree, scenario, pd.DataFrame(), pd.DataFrame({"passed": []}), pd.DataFrame(), {})
         return Unit(
-            here, stands, saved, total.before, terms, Lines.of_nodes(found), _curve(plain), tree,
+            here, stands, saved, stood.get("saved_before"), terms, Lines.of_nodes(found), _curve(plain), tree,
             reached.transpose("area", *SAMPLE_DIMS), found[0]["payer"].values.tolist(), answer.place(plain),
             q.spend_range(plain), own,
         )  # fmt: skip
@@ -232,48 +225,15 @@ def _at_reference(scenario: Scenario) -> Scenario:
     return scenarios.change(scenario, **REFERENCE)
 
 
-def _priced(desk: Desk, shares: dict[str, np.ndarray], areas: list[str]) -> tuple["_Total", list[xr.Dataset]]:
-    """Return what is added up over some areas, and what is kept of each."""
-    total, kept = _Total(), []
-    for area in areas:
-        place = Place(desk, area)
-        own = place.kept().astype(np.float32, copy=False)
-        total.add(place.summed().astype(np.float32, copy=False), own["children_reached"], shares[area])
-        kept.append(own)
-    return total, kept
-
-
-class _Total:
-    """What is added up over areas: the curve, and under their stand-ins' shares what a child reached saves."""
-
-    saved: Any = None
-    before: Any = None
-    curve: Any = None
-
-    def add(self, summed: xr.Dataset, reached: xr.DataArray, shares: np.ndarray) -> None:
-        """Add an area."""
-        cost = summed["cost"].transpose("option", "component", "event_year", *SAMPLE_DIMS)
-        saved = cost.sel(option=BUSINESS_AS_USUAL, drop=True) - cost.sel(option=INVESTMENT, drop=True)
-        self.saved = _shared(self.saved, saved / reached, shares)
-        if "benefit_before" in summed:
-            self.before = _shared(self.before, summed["benefit_before"] / reached, shares)
-        curve = summed[["curve_avoided", "curve_spend"]]
-        self.curve = curve if self.curve is None else self.curve + curve
-
-    def join(self, other: "_Total") -> None:
-        """Add the areas of another total."""
-        for name, more in vars(other).items():
-            held = getattr(self, name)
-            setattr(self, name, more if held is None else held + more)
-
-
-def _shared(total: xr.DataArray | None, part: xr.DataArray, shares: np.ndarray) -> xr.DataArray:
-    """Add a part to the totals of stand-ins (node, ...)."""
-    if total is None:
-        total = xr.zeros_like(part, dtype=np.float32).expand_dims(node=len(shares)).copy()
-    for node, share in enumerate(shares.astype(np.float32)):
-        total.values[node] += share * part.values
-    return total
+def _saved(shares: dict[str, np.ndarray], place: Place) -> xr.Dataset:
+    """Return what a child reached in an area saves, as its stand-ins' (node, ...): events, and before adjustments."""
+    summed, weights = place.summed, xr.DataArray(shares[str(place.stats["area"].item())], dims="node")
+    cost = summed["cost"].transpose("option", "component", "event_year", *SAMPLE_DIMS)
+    parts = {"saved": cost.sel(option=BUSINESS_AS_USUAL, drop=True) - cost.sel(option=INVESTMENT, drop=True)}
+    if "benefit_before" in summed:
+        parts["saved_before"] = summed["benefit_before"]
+    reached = place.reached.astype(np.float32)
+    return xr.Dataset({name: weights * (part.astype(np.float32) / reached) for name, part in parts.items()})
 
 
 def _curve(run: q.Run) -> dict[str, np.ndarray]:

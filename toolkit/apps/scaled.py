@@ -14,6 +14,7 @@ import xarray as xr
 from toolkit import appraisal, evidence, pathways
 from toolkit.apps.moves import Lines, Numbers, Terms, linear, weighed
 from toolkit.apps.pooling import Pool
+from toolkit.places import yearly_sum
 from toolkit.pricing import programme
 from toolkit.report import quantities as q
 from toolkit.scenarios import Scenario
@@ -102,15 +103,13 @@ class LiveRun:
     @cached_property
     def _sums(self) -> xr.DataArray:
         """Return what is spent a year in each area (area), GBP; negative for a cut."""
-        option = self.scenario.option
-        return (-1.0 if option.cut else 1.0) * option.spend_per_child * self.unit.here["population_0_17"]
+        return yearly_sum(self.scenario, self.unit.here)
 
     @cached_property
     def _reach(self) -> np.ndarray:
         """Return the children whom the sum reaches of each child of a stand-in (node, draw)."""
         option = self.scenario.option
-        pounds = -option.spend_per_child if option.cut else option.spend_per_child
-        return self.unit.pool.reach(pounds, self.drawn.draws, option).astype(np.float32)
+        return self.unit.pool.reach(option.pounds, self.drawn.draws, option).astype(np.float32)
 
     @cached_property
     def _programme(self) -> np.ndarray:

@@ -17,8 +17,8 @@ from toolkit.models.fit import fit
 from toolkit.models.forecast import predictor
 from toolkit.models.likelihoods import MEAN, simulate
 from toolkit.models.outcomes import outcomes
+from toolkit.models.power_scaling import outcome_power_scaling
 from toolkit.models.priors import load_priors, setting
-from toolkit.models.sensitivity import outcome_power_scaling
 from toolkit.models.spend_error import spend_error_table
 from toolkit.schema import INDICATORS, InputError, data_folder
 

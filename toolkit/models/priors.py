@@ -81,6 +81,11 @@ def unnamed_prior(parameter: str, table: pd.DataFrame, indicators: Sequence[str]
     return distribution.dist(**arguments, shape=len(indicators))
 
 
+def log_prior(parameter: str, table: pd.DataFrame, indicators: Sequence[str], values: Any) -> Any:
+    """Return the log-density of values (..., indicator) under the distribution that :func:`prior` would add."""
+    return pm.logp(unnamed_prior(parameter, table, indicators), values).eval()
+
+
 def _chosen(parameter: str, table: pd.DataFrame, indicators: Sequence[str]) -> tuple[Any, dict[str, Any]]:
     found = {name: row_of(parameter, table, name) for name in indicators}
     rows = [row for row in found.values() if row is not None]

@@ -1,6 +1,5 @@
 """A changed prior without a new fit: draws weighed by the ratio of the priors, where that can be trusted."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import arviz  # noqa: F401 - gives arrays their statistics
@@ -8,21 +7,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import stats
 
-from toolkit.models.priors import load_priors, row_of
+from toolkit.models.priors import load_priors, log_prior
 from toolkit.schema import SAMPLE_DIMS
 
 Array = NDArray[Any]
 TRUSTED_SHAPE = 0.7  # Pareto k-hat: from here weighted means converge too slowly
 LEAST_EFFECTIVE = 0.25  # of the draws
-
-DENSITIES: dict[str, Callable[[Array, float, float], Array]] = {
-    "normal": lambda x, first, second: stats.norm.logpdf(x, first, second),
-    "log_normal": lambda x, first, second: stats.norm.logpdf(np.log(x), first, second),
-    "gamma": lambda x, first, second: stats.gamma.logpdf(x, first, scale=1 / second),
-    "beta": lambda x, first, second: stats.beta.logpdf(x, first, second),
-}
+KIND = ["distribution", "arg1", "arg2"]
 
 
 class Weighed(NamedTuple):
@@ -55,18 +47,13 @@ def weigh(posterior: xr.Dataset, before: pd.DataFrame, after: pd.DataFrame) -> W
     .. [2] Kallioinen, Paananen, Bürkner and Vehtari (2023), Detecting and diagnosing prior and likelihood
        sensitivity with power-scaling, doi:10.1007/s11222-023-10366-5.
     """
-    tables = [load_priors("outcomes", table) for table in (before, after)]
-    ratio = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"]))
-    for parameter in sorted({str(key).partition("[")[0] for key in tables[0].index} & set(posterior.data_vars)):
-        for indicator in posterior["indicator"].values:
-            old, new = (row_of(parameter, table, str(indicator)) for table in tables)
-            if old is None or new is None or old[["arg1", "arg2"]].equals(new[["arg1", "arg2"]]):
-                continue
-            drawn = posterior[parameter].sel(indicator=indicator).transpose(*SAMPLE_DIMS).values.astype(float)
-            density = DENSITIES[str(new["distribution"])]
-            ratio += density(drawn, *map(float, new[["arg1", "arg2"]])) - density(
-                drawn, *map(float, old[["arg1", "arg2"]])
-            )
+    old, new = (load_priors("outcomes", table) for table in (before, after))
+    names = [str(name) for name in posterior["indicator"].values]
+    moved = pd.Series({key: not old.loc[key, KIND].equals(new.loc[key, KIND]) for key in old.index})
+    ratio = np.zeros([posterior.sizes[dim] for dim in SAMPLE_DIMS])
+    for parameter in sorted({str(key).partition("[")[0] for key in old.index[moved]}):
+        drawn = posterior[parameter].transpose(*SAMPLE_DIMS, "indicator").values.astype(float)
+        ratio += np.sum(log_prior(parameter, new, names, drawn) - log_prior(parameter, old, names, drawn), axis=-1)
     # ArviZ takes log likelihoods to be left out, so what it smooths is their negative.
     log_weights, shape = xr.DataArray(-ratio, dims=SAMPLE_DIMS).azstats.psislw()
     smoothed = log_weights.values.ravel()

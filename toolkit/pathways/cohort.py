@@ -182,11 +182,12 @@ def _walk_world(
         held.plan_start, held.plan_exit, held.need_again, held.need_exit_slow, held.need_exit_fast,
         held.plan_care_ratio, held.short_share, held.short_share_first,
     )  # fmt: skip
+    # New arrays: some that come may not be written to, which to the compiler is another kind, to be compiled for anew.
+    ages = [np.array(each, np.int64) for each in (layers.start, layers.stop)]
     leave = np.stack([held.care_exit_first, held.care_exit_later], axis=1)
     walk_cohort(  # type: ignore[call-arg]
         *to_care, np.concatenate([leave, np.exp(-leave)], axis=1), _timed(held, world, strength, delivered),
-        np.stack(fixed), held.entry_weight, rates, np.array(layers.start, np.int64),
-        np.array(layers.stop, np.int64), world.split, world.ends, by_age, *made,
+        np.stack(fixed), held.entry_weight, rates, *ages, world.split, world.ends, by_age, *made,
     )  # fmt: skip
     return made
 

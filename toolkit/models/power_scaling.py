@@ -16,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from toolkit.models.priors import load_priors, row_of, unnamed_prior
+from toolkit.models.priors import load_priors, log_prior, row_of, unnamed_prior
 from toolkit.models.rates import REPORTED, SCALES
 from toolkit.models.reading import diagnosis
 
@@ -51,14 +51,15 @@ def outcome_power_scaling(posterior: xr.Dataset, *, seed: int, priors: pd.DataFr
     table, names = load_priors("outcomes", priors), [str(name) for name in posterior["indicator"].values]
     random, order = np.random.default_rng(seed), ("chain", "draw", "indicator")
     draws = {name: posterior[name].transpose(*order).values.astype(float) for name in SCALED}
-    known = {name: unnamed_prior(name, table, names) for name in SCALED}
-    log_prior = {name: pm.logp(known[name], draws[name]).eval() for name in SCALED}
-    prior_sd = {name: pm.draw(known[name], PRIOR_DRAWS, random_seed=random).std(axis=0) for name in SCALED}
+    logged = {name: log_prior(name, table, names, draws[name]) for name in SCALED}
+    prior_sd = {
+        name: pm.draw(unnamed_prior(name, table, names), PRIOR_DRAWS, random_seed=random).std(axis=0) for name in SCALED
+    }
     kinds = {(name, one): _kind(name, table, one) for name in SCALED for one in names}
     rows: list[dict[str, Any]] = []
     for k, indicator in enumerate(names):
         held = {name: values[:, :, k] for name, values in draws.items()}
-        total = np.sum([values[:, :, k] for values in log_prior.values()], axis=0)
+        total = np.sum([values[:, :, k] for values in logged.values()], axis=0)
         free = [_unbounded(values, kinds[name, indicator]) for name, values in held.items()]
         points, slopes = np.stack([at for at, _ in free], axis=-1), np.sum([slope for _, slope in free], axis=0)
         likelihood = _normal_density(points) - slopes - total
