@@ -378,7 +378,7 @@ def _check_units(table: pd.DataFrame, roles: pd.DataFrame) -> None:
 def _apply(table: pd.DataFrame, key: str, override: Override) -> None:
     rows = table.index[(table["id"] == key) | (table.index == key)]
     if rows.empty:
-        close = difflib.get_close_matches(key, [*table["id"], *table.index], n=3)
+        close = difflib.get_close_matches(key, dict.fromkeys([*table["id"], *table.index]), n=3)
         raise InputError(f"overrides.{key}: this run uses no such figure. Mend: did you mean {close}?")
     for role in rows:
         if str(table.loc[role, "unit"]).startswith("GBP") and override.price_year is None:

@@ -86,8 +86,10 @@ def test_failed_checks_exit_3_and_are_said_first(
         (("run", "family_help", "--area", "Cumbria County"), "Cumbria"),
         (("run", "family_help", "--area", "E10000006"), "abolished"),
         (("run", "family_help", "--region", "Northeast"), "North East"),
+        (("run", "family_help", "--area", "Leeds", "--england"), "England holds Leeds already"),
         (("scenario", "check", "nowhere.yaml"), "no such file"),
         (("evidence", "show", "cla_year_s251"), "cla_year_s251_2024_25"),
+        (("evidence", "show", "cost_per_famly"), "children_per_family, csc_spend_total?"),
         (("evidence", "list", "--outcome", "crime"), "choose one of"),
     ],
 )

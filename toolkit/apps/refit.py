@@ -23,7 +23,8 @@ ONE_AT_A_TIME = threading.Lock()  # on the whole server: a fit takes two process
 
 def work(share: Any, parent: int, *, cache: Path, **given: Any) -> None:
     """Fit, in the process; end with the server."""
-    os.nice(NICE)
+    if hasattr(os, "nice"):  # not on Windows
+        os.nice(NICE)
 
     def progress(_: str, done: float) -> None:
         share.value = done

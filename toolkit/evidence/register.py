@@ -136,7 +136,7 @@ def show(register: Register, key: str) -> dict[str, Any]:
 
 def _known(key: str, names: Collection[str], within: Collection[str] | None = None) -> str:
     if key not in (names if within is None else within):
-        close = difflib.get_close_matches(key, list(names), n=3, cutoff=0.5)
+        close = difflib.get_close_matches(key, dict.fromkeys(names), n=3, cutoff=0.5)
         hint = f"did you mean {', '.join(close)}?" if close else "see `outcomes evidence list`."
         raise InputError(f"figure '{key}': no such id. Mend: {hint}")
     return key

@@ -164,12 +164,13 @@ def resolve_areas(
         Names (in any case) or ONS codes of authorities, merged areas, regions. A current authority
         within a merged area resolves to the merged area.
     region, england
-        A region's name, and all of England, added to ``names``.
+        A region's name, added to ``names``; or all of England, alone.
 
     Raises
     ------
     InputError
-        If nothing is chosen, or a place is unknown (naming the nearest) or abolished (naming successors).
+        If nothing is chosen, England beside its own parts, or a place is unknown (naming the nearest) or
+        abolished (naming successors).
     """
     regions = sorted(reference["region"].unique())
     if region is not None and region.strip().casefold() not in [name.casefold() for name in regions]:
@@ -177,6 +178,8 @@ def resolve_areas(
     wanted = [*names, *([] if region is None else [region]), *(["England"] if england else [])]
     if not wanted:
         raise InputError("areas: none chosen. Mend: give a name or code, a region, or England.")
+    if england and len(wanted) > 1:
+        raise InputError(f"areas: England holds {wanted[0]} already. Mend: choose England, or only the places within.")
     known = _known_places(reference)
     return list(dict.fromkeys(area for place in wanted for area in _find(place, known, reference)))
 
