@@ -72,7 +72,7 @@ def lives(place: Place) -> xr.Dataset:
     years = counted["events"].sel(quantity=list(pathways.GROUPS)).rename(quantity="state", year="child_age")
     parts = {
         "occupancy": years,
-        "worth": worth.reset_coords(drop=True),
+        "worth": worth,
         "by_history": xr.concat([place.lifetime - inside, inside], history),
         "children": xr.concat([1.0 - share, share], history),
         "peers_gap": pathways.in_need_peers(usual["cells"], place.baseline),

@@ -291,7 +291,7 @@ def _places(lives: xr.DataArray, rows: pd.DataFrame) -> np.ndarray:
 
 
 def _labelled(values: np.ndarray, axes: Mapping[Hashable, np.ndarray], priced: xr.DataArray) -> xr.DataArray:
-    names = {name: ("component", priced[name].values) for name in COORDINATES}
+    names = {name: ("component", priced[name].values) for name in COORDINATES if name in priced.coords}
     return xr.DataArray(
         values, dims=("component", *axes), coords={"component": priced["component"].values, **axes, **names},
         name="cost", attrs={"units": "GBP", "price_base": priced.attrs["price_base"], "cell_methods": "year: sum"},
@@ -365,7 +365,7 @@ def lifetime_cost(
     within = slice(first, first + events.sizes["year"])  # years follow one another, so nothing need be copied
     spans = weights.isel(event_year=within).transpose("component", "event_year", *SAMPLE_DIMS).values
     unit = prices.transpose("component", *SAMPLE_DIMS).values
-    value = np.empty((len(rows), *(events.sizes[dim] for dim in (*middle, *SAMPLE_DIMS))))
+    value = np.empty((len(rows), *(events.sizes[dim] for dim in (*middle, *SAMPLE_DIMS))), events.dtype)
     for position, index in enumerate(_places(events, rows)):
         np.einsum("...ycd,ycd->...cd", events.values[index], spans[position], out=value[position])
         value[position] *= unit[position]

@@ -80,10 +80,10 @@ class Desk:
         off = set(tables["layers"]["layer"]) - set(self.layers.index)
         self.rows = rows[~rows["quantity"].isin(off)]
         self.quantities = list(dict.fromkeys(self.rows["quantity"]))
-        self.shares = pathways.adjustment_shares(self.quantities, self.layers, draws)
+        self.shares = pathways.adjustment_shares(self.quantities, self.layers, draws).astype(np.float32)
         # In each year since entry, and at each age.
         known = self.quantities, self.layers, pathways.entry_ages(draws)
-        self.lived = {by_age: pathways.lived_years(*known, by_age=by_age) for by_age in (False, True)}
+        self.lived = {old: pathways.lived_years(*known, by_age=old).astype(np.float32) for old in (False, True)}
         self.before = before_adjustments(scenario)
         self._timing()
 
@@ -99,7 +99,7 @@ class Desk:
         self.ages = pathways.age_spread(self.layers)
         self.spread = costing.spread_matrix(self.rows, scenario.horizon, self.published, self.ages)
         self.growth = costing.growth_factors(self.rows, self.draws, scenario.horizon)
-        self.weights = costing.lifetime_weights(self.growth, self.spread, factors)
+        self.weights = costing.lifetime_weights(self.growth, self.spread, factors).astype(np.float32)
 
     def labelled(self, values: xr.DataArray) -> xr.DataArray:
         """Put back the component labels that summing over areas drops."""
@@ -114,9 +114,10 @@ class Place:
         self.stats = desk.here.sel(area=area)
         self.baseline = desk.baseline.sel(area=area, drop=True)
         self.levels = desk.levels.sel(area=area)
-        self.prices = costing.unit_prices(
+        prices = costing.unit_prices(
             desk.rows, desk.draws, local_price=desk.local.sel(area=area), shares=desk.placements.sel(area=area)
         )
+        self.prices = prices.reset_coords(drop=True).astype(np.float32)  # labels are put back on the sums
         self.child_rates = pathways.child_rates(desk.layers, desk.layer_rates, desk.draws, self.levels)
         self.hazards, self.usual = self.unhelped(desk.scenario)
         # The entering cohort is not at the edge of care, even if those reached are.
@@ -147,7 +148,7 @@ class Place:
 
     def worth(self, profile: xr.DataArray) -> xr.DataArray:
         """Return the present value of quantities by component."""
-        return costing.lifetime_cost(profile, self.desk.rows, self.prices, self.desk.weights).reset_coords(drop=True)
+        return costing.lifetime_cost(profile, self.desk.rows, self.prices, self.desk.weights)
 
     def _change(self, source: str, strength: float, delivered: float, adjustments: Adjustments) -> xr.DataArray:
         """Return what help changes in the life of a child reached, as far as it is additional (quantity, year, ...)."""
@@ -167,7 +168,7 @@ class Place:
         worth = costing.event_values(self.lives, self.desk.rows, self.prices, dtype=np.float32)
         summed = xr.Dataset(
             {
-                "cost": worth.reset_coords(drop=True),
+                "cost": worth,
                 "lives": self.lives.rename(year="event_year"),
                 "spend": xr.DataArray(self.spend),
                 "curve_avoided": avoided,
@@ -213,7 +214,7 @@ class Place:
         return pathways.comparator(
             desk.quantities, self.baseline, self.stats, self.draws, self.all_lives,
             layers=desk.layers, rates=desk.layer_rates, levels=self.levels,
-        )  # fmt: skip
+        ).astype(np.float32)  # fmt: skip
 
     def others(self, *, by_age: bool = False) -> xr.DataArray:
         """Return what the entering cohort would have if it were like all children of its age and area."""
@@ -264,5 +265,5 @@ class Place:
         parts = [self.worth(self._change(source, *full, scenario.adjustments)) for source in SOURCES]
         worth = xr.concat(parts, xr.Variable("source", list(SOURCES)), coords="minimal", compat="override")
         # Eight million numbers an area, added up over areas in single precision: made in it as well.
-        avoided = reached.astype(np.float32) * -worth.reset_coords(drop=True).astype(np.float32)
+        avoided = reached.astype(np.float32) * -worth.astype(np.float32)
         return avoided.transpose("source", "multiple", "component", *SAMPLE_DIMS), multiples * today

@@ -18,7 +18,7 @@ from toolkit.places import Desk, Place
 from toolkit.scenarios import Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
 
-MANY, BATCH = 25, 6  # areas from which processes are worth their start, and how many each is given at a time
+MANY, BATCH = 25, 12  # areas from which processes are worth their start, and how many each is given at a time
 Progress = Callable[[str, float], None]
 
 

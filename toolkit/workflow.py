@@ -18,6 +18,7 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal, changes, collective, evidence, scenarios
+from toolkit.kernels import compile_beside
 from toolkit.places import Desk
 from toolkit.pricing import Progress as Progress
 from toolkit.pricing import price, price_areas
@@ -182,14 +183,9 @@ def _chosen(areas: Iterable[str], statistics: xr.Dataset) -> list[str]:
 
 
 def fit(
-    statistics: xr.Dataset,
-    scenario: Scenario,
-    register: evidence.Register,
-    *,
-    cache: Path,
-    refit: bool = False,
+    statistics: xr.Dataset, scenario: Scenario, register: evidence.Register, *, cache: Path, refit: bool = False,
     progress: Progress = silent,
-) -> xr.DataTree:
+) -> xr.DataTree:  # fmt: skip
     """Return the outcome model's posterior, fitted now or reused from ``cache`` while its inputs are unchanged.
 
     Where the scenario changes priors, the draws fitted with the shipped ones are weighed instead if they can be
@@ -211,25 +207,25 @@ def fit(
     from toolkit import models
 
     progress("compile outcome model", 0.0)
-    model = models.outcomes(statistics, indicators=list(statistics["indicator"].values), priors=priors)
 
     def sampling(share: float) -> None:
         progress("compile outcome model", 1.0)
         progress("sample outcome model", share)
 
-    fitted = models.fit(
-        model, seed=scenario.seed, draws=round(SAMPLED * scenario.draws), chains=scenario.chains,
-        progress=False, on_progress=sampling,
-    )  # fmt: skip
-    card = models.diagnose(fitted)
-    fitted = models.evenly(fitted, scenario.draws)
+    with compile_beside():
+        model = models.outcomes(statistics, indicators=list(statistics["indicator"].values), priors=priors)
+        fitted = models.fit(
+            model, seed=scenario.seed, draws=round(SAMPLED * scenario.draws), chains=scenario.chains,
+            progress=False, on_progress=sampling,
+        )  # fmt: skip
+    card, fitted = models.diagnose(fitted), models.evenly(fitted, scenario.draws)
     base = models.baseline(fitted, statistics)
     national = fitted["posterior"]["national_rate"].sel(data_year=base["base_year"]).drop_vars("data_year")
     fitted["posterior"] = fitted["posterior"].to_dataset().assign(baseline_rate=base, baseline_national=national)
     fitted.attrs["report_card"] = card.to_json(orient="records")
     write_netcdf(fitted, path)
     prune(cache, FITS_KEPT)
-    return fitted
+    return open_netcdf(path)  # as the next run will find it
 
 
 def fit_path(statistics: xr.Dataset, scenario: Scenario, register: evidence.Register, *, cache: Path) -> Path:

@@ -82,7 +82,8 @@ def walk_cohort(  # type: ignore[no-untyped-def]
                 _end(cells[:, AGES if by_age else AGES - age_in, first : first + n], grids)
         for q in range(quantities.shape[0]):
             for t in range(AGES):
-                quantities[q, t, first : first + n] = total[t, q * BLOCK : q * BLOCK + n]
+                for s in range(n):  # from one part of an array to another it would compile for seconds
+                    quantities[q, t, first + s] = total[t, q * BLOCK + s]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -217,12 +217,12 @@ def whole_lives(
     events = lives["events"].transpose("quantity", "year", *middle, *SAMPLE_DIMS).values
     cells: np.ndarray = lives["cells"].transpose("cell", "year_of_18", *middle, *SAMPLE_DIMS).values
     spans = rates.transpose("layer", "cell", *SAMPLE_DIMS).values
-    whole = np.zeros((len(wanted), *cells.shape[1:]))
+    whole = np.zeros((len(wanted), *cells.shape[1:]), cells.dtype)
     for index, name in enumerate(wanted):
         if name in childhood:
             whole[index, : events.shape[1]] = events[childhood.get_loc(name)]
         else:
-            span = np.asarray(spans[rates.get_index("layer").get_loc(name)] * layers.at[name, "years"])
+            span = np.asarray(spans[rates.get_index("layer").get_loc(name)] * layers.at[name, "years"], cells.dtype)
             np.einsum("e...cd,ecd->...cd", cells, span, out=whole[index])
     axes = {dim: lives[dim].values for dim in (*middle, *SAMPLE_DIMS)}
     coords = {"quantity": wanted, "year": lives["year_of_18"].values, **axes}

@@ -270,7 +270,7 @@ def per_child(
     units = {name: "events" for name in names} | QUANTITY_UNITS
     return xr.Dataset(
         {
-            name: ((what, when, *SAMPLE_DIMS), values.astype(np.float64).reshape(*values.shape[:2], *sizes))
+            name: ((what, when, *SAMPLE_DIMS), values.reshape(*values.shape[:2], *sizes))
             for name, (what, when, values) in parts.items()
         },
         coords={
@@ -289,7 +289,7 @@ def _layers(rates: xr.DataArray | None) -> tuple[Layers | None, list[str]]:
         raise InputError(
             f"child layers {names}: groups must be {list(GROUPS)}, and no name a quantity's. Mend: rename."
         )
-    values = rates.stack(sample=SAMPLE_DIMS).transpose("layer", "group", "sample").values
+    values = rates.transpose("layer", "group", *SAMPLE_DIMS).values.reshape(len(names), len(GROUPS), -1)
     return Layers(values, rates["start"].values, rates["stop"].values), names
 
 
@@ -322,7 +322,7 @@ def project(
     """
     profile, children = usual.transpose("quantity", "year", *SAMPLE_DIMS), reached.transpose(*SAMPLE_DIMS).values
     years = min(horizon, profile.sizes["year"] + len(changes) - 1)
-    lives = np.zeros((2, profile.sizes["quantity"], years, *children.shape))
+    lives = np.zeros((2, profile.sizes["quantity"], years, *children.shape), profile.dtype)
     for start, change in enumerate(changes):
         take = min(profile.sizes["year"], years - start)
         lives[0, :, start : start + take] += profile.values[:, :take]
