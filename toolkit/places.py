@@ -187,7 +187,7 @@ class Place:
             {
                 **self.collective(),
                 "children_reached": self.reached,
-                "benefit_by_area": self.worth(saved),
+                "benefit_by_area": self.worth(saved.astype(np.float32)),
             }
         ).reset_coords(drop=True)
 

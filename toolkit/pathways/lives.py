@@ -322,7 +322,8 @@ def project(
     """
     profile, children = usual.transpose("quantity", "year", *SAMPLE_DIMS), reached.transpose(*SAMPLE_DIMS).values
     years = min(horizon, profile.sizes["year"] + len(changes) - 1)
-    lives = np.zeros((2, profile.sizes["quantity"], years, *children.shape), profile.dtype)
+    # In double precision, so that the difference of the options is the change and no rounding of what does not change.
+    lives = np.zeros((2, profile.sizes["quantity"], years, *children.shape))
     for start, change in enumerate(changes):
         take = min(profile.sizes["year"], years - start)
         lives[0, :, start : start + take] += profile.values[:, :take]

@@ -115,7 +115,7 @@ def test_the_reached_cohort_has_the_lives_of_its_children_under_both_options(
     changes = [pathways.additional_part(change, scenario.adjustments)["events"]] * scenario.option.years
     lives = pathways.project(usual["events"], changes, reached, horizon=scenario.horizon)
     assert list(lives["quantity"].values) == [*pathways.QUANTITIES, "exclusions"]
-    everything = lives.sel(option="business_as_usual", drop=True).astype(float).sum("year")
+    everything = lives.sel(option="business_as_usual", drop=True).sum("year")
     np.testing.assert_allclose(everything, usual["events"].astype(float).sum("year") * 10.0 * scenario.option.years)
     changed = lives.sel(option="investment") - lives.sel(option="business_as_usual")
     assert (changed.sum("year").sel(quantity=["rereferrals", "care_years", "first_time_entries"]) < 0).all()
