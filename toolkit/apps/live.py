@@ -28,7 +28,7 @@ from toolkit.apps.moves import Lines, Terms, linear
 from toolkit.apps.pooling import pool
 from toolkit.apps.scaled import Drawn, LiveRun, Unit
 from toolkit.places import Desk, Place, yearly_sum
-from toolkit.pricing import Progress, added_up, silent
+from toolkit.pricing import Progress, added_up, programme, silent
 from toolkit.records import assemble, open_netcdf
 from toolkit.report import answer
 from toolkit.report import quantities as q
@@ -188,8 +188,7 @@ class Live:
 
     def _run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress) -> "LiveRun":
         drawn, unit = self.drawn(scenario), self.unit(scenario, areas, progress)
-        card = workflow.card_of(self.fitted_for(scenario))
-        return LiveRun(scenario, drawn, unit, card, self.register.excluded)
+        return LiveRun(scenario, drawn, unit, self.register.excluded)
 
     def unit(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> Unit:
         """Return the areas' costs at the reference sum."""
@@ -206,18 +205,20 @@ class Live:
         shares = dict(zip(areas, stands.shares.astype(np.float32), strict=True))
         total, stood, local = added_up(desk, areas=list(areas), tell=partial(_saved, shares), progress=progress)
         costs = local.merge(total[["curve_avoided", "curve_spend"]]).assign_coords(costing.labels(desk.rows))
+        card = workflow.card_of(fitted)
         tree = assemble(
             scenario, drawn.assumptions, fitted, drawn.draws, drawn.effects,
-            costs.assign(lives=costs["children_reached"]), xr.Dataset(), workflow.card_of(fitted), list(areas),
+            costs.assign(lives=costs["children_reached"]), xr.Dataset(), card, list(areas),
             self.statistics,
         )  # fmt: skip
         terms, saved = Terms.of(desk), desk.labelled(stood["saved"])
         found = [linear(one, terms) for one in saved]
         plain = workflow.Run(tree, scenario, pd.DataFrame(), pd.DataFrame({"passed": []}), pd.DataFrame(), {})
         return Unit(
-            here, stands, saved, stood.get("saved_before"), terms, Lines.of_nodes(found), _curve(plain), tree,
-            reached.transpose("area", *SAMPLE_DIMS), found[0]["payer"].values.tolist(), answer.place(plain),
-            q.spend_range(plain), own,
+            here, stands, stands.reach(drawn.draws, scenario.option), float(here["population_0_17"].sum()),
+            programme(scenario, 1.0).sel(option=INVESTMENT).values, saved, stood.get("saved_before"), terms,
+            Lines.of_nodes(found), _curve(plain), tree, reached.transpose("area", *SAMPLE_DIMS),
+            found[0]["payer"].values.tolist(), answer.place(plain), q.spend_range(plain), own, card,
         )  # fmt: skip
 
 
