@@ -168,13 +168,13 @@ class Session:
             header, content = await self.receive()
             if not {"slider", "painted"} <= set(self.found):
                 self.look(content)
-            said = re.search(r'\["number", \[(\d+)\]\]', json.dumps(content))
-            told = "painted" in self.found and said and int(said[1])  # not what comes before the page itself
+            said = max(map(int, re.findall(r'\["number", \[(\d+)\]\]', json.dumps(content))), default=0)
+            told = said and "painted" in self.found  # not what comes before the page itself
             self.failed = content if header["msgtype"] == "ERROR" else None
             if self.failed or told:
                 self.answer.set()
             if told:
-                data = {"type": "map", "entries": [["number", [int(said[1])]]]}
+                data = {"type": "map", "entries": [["number", [said]]]}
                 await self.change(self.found["painted"], "data", data)
 
     def look(self, part):
