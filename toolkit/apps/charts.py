@@ -174,7 +174,7 @@ def ranges(label: str, axis: str, height: int = 400) -> Chart:
     made.line("expected", "name", source=middle, line_color=INK, line_width=1.5, line_dash=[4, 4])
     _money(made.xaxis[0])
     made.ygrid.grid_line_color = None
-    made.xaxis.axis_label = f"{axis}: white dot low end, black dot high end"
+    made.xaxis.axis_label = axis
     return Chart(made, {"ranges": source, "expected": middle})
 
 

@@ -43,7 +43,10 @@ class Drivers:
             width=260,
         )  # fmt: skip
         self.account.param.watch(lambda _: state.tell(), "value")
-        hint = "Expected net present value at the low and high end of each input’s own 90% interval."
+        hint = (
+            "Expected net present value at the low end (white dot) and the high end (black dot) of each input’s own "
+            "90% interval."
+        )
         self.card = Card(
             "tornado", charts.ranges("How far each input moves the answer", "Expected net present value"),
             ("What moves the answer", hint), lambda _: self._rows,

@@ -3,6 +3,8 @@
 import asyncio
 import inspect
 import threading
+import time
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import panel as pn
@@ -13,7 +15,7 @@ from bokeh.models import ColumnDataSource
 from bokeh.protocol import Protocol
 from bokeh.server import session
 
-from toolkit.apps import server, shell
+from toolkit.apps import refresh, server, shell
 from toolkit.apps.refresh import UNSEEN_AFTER, Receipt
 from toolkit.apps.shell import Site
 
@@ -117,3 +119,47 @@ def test_a_receipt_that_comes_in_on_another_thread_ends_the_wait():
         await asyncio.wait_for(receipt.wait(), 0.9 * UNSEEN_AFTER)
 
     asyncio.run(seen())
+
+
+def test_moves_that_come_faster_than_answers_give_the_last_one_only(monkeypatch):
+    """Fifty moves while one answer is worked out: few are worked out, never two at once, and the last is shown."""
+    monkeypatch.setattr(refresh, "UNSEEN_AFTER", 0.01)
+    moved, shown, at_once = [], [], []
+
+    def work():
+        value = moved[-1]
+        at_once.append(value)
+        for share in range(10):
+            time.sleep(0.01)
+            try:
+                refresher.progress("pricing", share / 10)
+            except refresh.Overtaken:
+                at_once.remove(value)
+                raise
+            assert at_once == [value]
+        at_once.remove(value)
+        return value
+
+    async def visit():
+        doc = SimpleNamespace(session_context=SimpleNamespace(destroyed=False), roots=[])
+        pending = set()
+
+        def soon(told):
+            result = told()
+            if inspect.iscoroutine(result):
+                pending.add(asyncio.ensure_future(result))
+
+        doc.add_next_tick_callback = lambda told: asyncio.get_running_loop().call_soon(soon, told)
+        state = SimpleNamespace(curdoc=doc)
+        monkeypatch.setattr(refresh, "pn", SimpleNamespace(state=state, io=SimpleNamespace(unlocked=nullcontext)))
+        for move in range(50):
+            moved.append(move)
+            refresher.soon()
+            await asyncio.sleep(0.002)
+        while refresher._running or len(shown) < 1:
+            await asyncio.sleep(0.01)
+        await asyncio.gather(*pending)
+
+    refresher = refresh.Refresher(work, shown.append, lambda stage: None, pytest.fail, lambda: "")
+    asyncio.run(visit())
+    assert shown[-1] == 49 and len(shown) < 10
