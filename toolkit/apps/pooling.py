@@ -7,6 +7,7 @@ added up under those shares once; after that a sum moves the stand-ins' reach on
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -52,11 +53,12 @@ class Reach:
 
     cost: np.ndarray
     each: np.ndarray
-    eligible: np.ndarray
+    eligible: Any
 
     def at(self, pounds: float) -> np.ndarray:
         """Return children reached by ``pounds`` for each child of a stand-in (node, draw), negative for a cut."""
-        return np.asarray(pathways.families(pounds / self.cost, self.eligible) * self.each)
+        bought: Any = pounds / self.cost
+        return np.asarray(pathways.families(bought, self.eligible) * self.each)
 
 
 def pool(areas: xr.Dataset, option: Option) -> Pool:

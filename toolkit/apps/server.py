@@ -126,12 +126,14 @@ def lighten() -> None:
     Whether anything at all is busy is kept for the whole process, told to every page and costs a quarter of a move;
     pages here show their own visitor's work alone.
     """
-    session._serialize_patches = one_message
-    # Arrays inside the message, not two more for each, and not compressed, for which they are too short.
-    import_module("bokeh.protocol.messages.patch_doc").Serializer = partial(Serializer, deferred=False)
-    bokeh_settings.compression_level.set_value(0)
-    session._run_in_executor = run
-    session.ServerSession._run_in_executor = at_once
+    whole = partial(Serializer, deferred=False)  # arrays inside the message, not two more for each
+    bokeh_settings.compression_level.set_value(0)  # they are too short for it
+    for place, name, ours in (
+        (session, "_serialize_patches", one_message), (session, "_run_in_executor", run),
+        (session.ServerSession, "_run_in_executor", at_once),
+        (import_module("bokeh.protocol.messages.patch_doc"), "Serializer", whole),
+    ):  # fmt: skip
+        setattr(place, name, ours)
     for name in ("_add_busy_event", "_remove_busy_event"):
         setattr(pn.state, name, lambda *_: None)
 
