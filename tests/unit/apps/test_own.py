@@ -313,7 +313,7 @@ def test_a_new_fit_runs_to_its_end_and_the_page_shows_it_under_its_stamp(fit_cac
     page = site.pages["Model health"]
     assert site.state.scenario.hash in page.record.object and old not in page.record.object
     assert "fitted anew with these priors" in page.priors.verdict.object
-    fitted = site.live.fitted_for(site.state.scenario)["posterior"]["spend_within"]
-    assert abs(float(fitted.mean()) + 0.9) < 0.1
+    fitted = site.live.fitted_for(site.state.scenario)["posterior"]["spend_within"].mean(["chain", "draw"])
+    assert float((abs(fitted + 0.9) < 0.1).mean()) > 0.5  # of rates; points are on a scale of their own
     other = Site(site.live, query=site.state.address)  # who comes by link finds the same fit
     np.testing.assert_array_equal(npsv(other.latest), npsv(site.latest))
