@@ -219,6 +219,17 @@ def test_an_override_is_flagged_everywhere(leeds):
     one.until("() => location.search.includes('overrides.cost_per_family')")
 
 
+def test_many_areas_show_how_far_they_are_and_can_be_stopped(browser, address):
+    page = browser.new_page()
+    page.goto(address + "?place=England&effect.take_up=0.9")
+    page.get_by_role("status").filter(has_text="price areas").wait_for()
+    page.screenshot(path=SCREENS / "working.png")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("alert").filter(has_text="Stopped").wait_for()
+    page.get_by_role("status").filter(has_text="price areas").wait_for(state="detached")
+    page.close()
+
+
 def test_a_number_explains_itself(leeds):
     one = leeds
     one.page.get_by_role("button", name="Explain reach").press("Enter")

@@ -102,9 +102,9 @@ def _figure(label: str, height: int = HEIGHT, **given: Any) -> Any:
     return made
 
 
-def _money(axis: Any) -> None:
+def _money(axis: Any, ticks: int = 5) -> None:
     axis.formatter = CustomJSTickFormatter(code=MONEY_TICKS)
-    axis.ticker.desired_num_ticks = 5
+    axis.ticker.desired_num_ticks = ticks
 
 
 def _zero(figure: Any, dimension: Literal["width", "height"]) -> None:
@@ -138,7 +138,7 @@ def bars(label: str, axis: str, height: int = HEIGHT) -> Chart:
     for head in (whisker.upper_head, whisker.lower_head):
         setattr(head, "size", 9)  # noqa: B010 - declared as perhaps absent
     made.add_layout(whisker)
-    _money(made.xaxis[0])
+    _money(made.xaxis[0], 3)  # beside names a phone has room for no more
     _zero(made, "height")
     made.ygrid.grid_line_color = None
     made.xaxis.axis_label = axis
@@ -172,7 +172,7 @@ def ranges(label: str, axis: str, height: int = 400) -> Chart:
     made.scatter("low", "name", source=source, size=8, fill_color="#ffffff", line_color=INK)
     made.scatter("high", "name", source=source, size=8, fill_color=INK, line_color=INK)
     made.line("expected", "name", source=middle, line_color=INK, line_width=1.5, line_dash=[4, 4])
-    _money(made.xaxis[0])
+    _money(made.xaxis[0], 3)  # beside names a phone has room for no more
     made.ygrid.grid_line_color = None
     made.xaxis.axis_label = axis
     return Chart(made, {"ranges": source, "expected": middle})
@@ -196,7 +196,7 @@ def waterfall(label: str, axis: str) -> Chart:
     source = ColumnDataSource({"name": [], "start": [], "end": [], "colour": [], "hatch": []})
     made.hbar("name", left="start", right="end", height=0.55, source=source, fill_color="colour", line_color=INK,
               line_width=0.7, hatch_pattern="hatch", hatch_color="#ffffff", hatch_alpha=0.6)  # fmt: skip
-    _money(made.xaxis[0])
+    _money(made.xaxis[0], 3)  # beside names a phone has room for no more
     _zero(made, "height")
     made.ygrid.grid_line_color = None
     made.xaxis.axis_label = axis
@@ -214,7 +214,7 @@ def set_waterfall(chart: Chart, names: list[str], start: list[float], end: list[
 
 def payers() -> Chart:
     """Net position by payer with its interval."""
-    return bars("Who pays and who gains", "Pays (left) or gains (right), present value")
+    return bars("Who pays and who gains", "Pays (left), gains (right)")
 
 
 def payback() -> Chart:

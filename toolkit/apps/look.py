@@ -67,7 +67,6 @@ th { font-weight: 700; } tbody th { font-weight: 400; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .tag { border: 1px solid #b0520f; color: #7a3a0a; padding: 0 6px; font-size: 13px; font-weight: 700; }
 a { color: #1d70b8; } a:focus-visible { outline: 3px solid #0b0c0c; background: #ffdd00; }
-.white { color: #ffffff; font-size: 16px; white-space: nowrap; }
 """
 
 

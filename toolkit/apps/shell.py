@@ -62,8 +62,8 @@ class Site:
         self.pages: dict[str, View] = {}
         self.holders = {name: pmui.Column(sizing_mode="stretch_width") for name in PAGES}
         self.messages, self.notes = look.html(visible=False), look.html(visible=False)
-        self.busy = look.html('<p class="white" role="status"></p>', sizing_mode=None)
-        self.halt = pmui.Button(label="Stop", size="small", variant="contained", visible=False, margin=(0, 12))
+        self.busy = look.html('<p role="status"></p>', sizing_mode=None)
+        self.halt = pmui.Button(label="Stop", size="small", variant="contained", visible=False, margin=0)
         self.halt.on_click(lambda _: self.refresher.stop())
         self.toolbar = Toolbar(self.state)
         self.tabs = pmui.Tabs(*self.holders.items(), sizing_mode="stretch_width")
@@ -142,7 +142,7 @@ class Site:
 
     def _show_busy(self, stage: str | None) -> None:
         said = "" if stage is None else f"Working out the numbers… {stage}"
-        self.busy.object = f'<p class="white" role="status">{said}</p>'
+        self.busy.object = f'<p role="status">{said}</p>'
         self.halt.visible = stage is not None
 
     def lead(self) -> str:
@@ -166,7 +166,7 @@ class Site:
     def main(self) -> Any:
         """Return the part beside the controls."""
         return pmui.Column(
-            self.messages, self.refit.view, self.notes, self.toolbar.view(), self.tabs, sizing_mode="stretch_width",
+            self.messages, self.refit.view, self.notes, self.toolbar.view(self.halt, self.busy), self.tabs, sizing_mode="stretch_width",
             margin=(0, 16),
         )  # fmt: skip
 
