@@ -166,8 +166,8 @@ class Site:
     def main(self) -> Any:
         """Return the part beside the controls."""
         return pmui.Column(
-            self.messages, self.refit.view, self.notes, self.toolbar.view(self.halt, self.busy), self.tabs, sizing_mode="stretch_width",
-            margin=(0, 16),
+            self.messages, self.refit.view, self.notes, self.toolbar.view(self.halt, self.busy), self.tabs,
+            sizing_mode="stretch_width", margin=(0, 16),
         )  # fmt: skip
 
 
