@@ -168,12 +168,13 @@ class Session:
             header, content = await self.receive()
             if not {"slider", "painted"} <= set(self.found):
                 self.look(content)
-            said = re.search(r'\["number", \[(\d+)\]\]\]', json.dumps(content))
+            said = max(map(int, re.findall(r'\["number", \[(\d+)\]\]', json.dumps(content))), default=0)
+            told = said and "painted" in self.found  # not what comes before the page itself
             self.failed = content if header["msgtype"] == "ERROR" else None
-            if self.failed or (said and int(said[1])):
+            if self.failed or told:
                 self.answer.set()
-            if said and int(said[1]):
-                data = {"type": "map", "entries": [["number", [int(said[1])]]]}
+            if told:
+                data = {"type": "map", "entries": [["number", [said]]]}
                 await self.change(self.found["painted"], "data", data)
 
     def look(self, part):
@@ -197,8 +198,9 @@ class Session:
         return header, content
 
     async def send(self, kind, content):
-        for part in ({"msgid": uuid.uuid4().hex, "msgtype": kind}, {}, content):
-            await self.socket.write_message(json.dumps(part))
+        parts = ({"msgid": uuid.uuid4().hex, "msgtype": kind}, {}, content)
+        # All are queued before anything is waited for: else a receipt and a move sent at once would mix.
+        await asyncio.gather(*[self.socket.write_message(json.dumps(part)) for part in parts])
 
     async def change(self, model, name, value):
         events = [{"kind": "ModelChanged", "model": {"id": model}, "attr": name, "new": value}]

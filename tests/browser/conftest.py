@@ -93,6 +93,15 @@ class Visitor:
     def sentence(self):
         return self.page.get_by_text("of cost over children").first.inner_text()
 
+    def home(self):
+        """Go back to the evidence and the first page, as a visit begins."""
+        self.go("Invest to save", "What would this investment do?")
+        reset = self.page.get_by_role("button", name="Reset to the evidence")
+        if reset.is_enabled():
+            reset.click()
+            self.until("() => location.search === '?place=Leeds'")
+        self.at_rest()
+
     def go(self, name, heading):
         self.page.get_by_role("tab", name=name).click()
         self.page.get_by_role("heading", level=1, name=heading).wait_for(timeout=30_000)
@@ -107,6 +116,22 @@ class Visitor:
 
     def close(self):
         self.page.close()
+
+
+@pytest.fixture(scope="session")
+def opened(browser, address):
+    """One page for all tests that need not arrive, for arriving is most of what a test costs."""
+    visitor = Visitor(browser, address, "?place=Leeds")
+    yield visitor
+    assert visitor.elsewhere == [] and visitor.faults == []
+    visitor.close()
+
+
+@pytest.fixture
+def leeds(opened):
+    """The open page of Leeds, back at the evidence."""
+    opened.home()
+    return opened
 
 
 @pytest.fixture

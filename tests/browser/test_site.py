@@ -60,6 +60,8 @@ def test_every_page_is_shown_named_fits_and_is_fetched_from_here(visit, width):
     one = visit("?place=Leeds", width=width)
     one.page.evaluate(axe_script())
     SCREENS.mkdir(parents=True, exist_ok=True)
+    if width < 600:  # a phone shows the answer first
+        one.page.get_by_role("slider", name=SPEND).wait_for(state="hidden")
     for name, heading in HEADINGS.items():
         one.go(name, heading)
         one.at_rest()
@@ -97,8 +99,8 @@ def test_nothing_moves_for_those_who_ask_for_that(visit):
     one.until(f"() => ({moving})() === 0")
 
 
-def test_the_story_by_keyboard_and_its_link(visit):
-    one = visit("?place=Leeds")
+def test_the_story_by_keyboard_and_its_link(leeds, visit):
+    one = leeds
     before = one.sentence()
     slider = one.page.get_by_role("slider", name=SPEND)
     slider.focus()
@@ -115,8 +117,8 @@ def test_the_story_by_keyboard_and_its_link(visit):
     one.page.get_by_text(before, exact=True).first.wait_for()
 
 
-def test_charts_have_words_and_tables(visit):
-    one = visit("?place=Leeds")
+def test_charts_have_words_and_tables(leeds):
+    one = leeds
     pictures = one.page.get_by_role("img", name="Expected net position: Local authority")
     pictures.first.wait_for()
     one.page.get_by_role("checkbox", name="Table: who pays, who gains").check()
@@ -125,8 +127,8 @@ def test_charts_have_words_and_tables(visit):
     assert table.get_by_role("row").count() >= 5
 
 
-def test_two_people_at_once_stay_apart(visit):
-    one, two = visit("?place=Leeds"), visit("?place=Leeds")
+def test_two_people_at_once_stay_apart(leeds, visit):
+    one, two = leeds, visit("?place=Leeds")
     before = two.sentence()
     one.page.get_by_role("slider", name=SPEND).press("End")
     one.page.get_by_text(before, exact=True).first.wait_for(state="detached")
@@ -144,7 +146,7 @@ def test_a_hand_edited_link_is_named_and_shown_as_text(visit):
     assert "33" in one.page.get_by_role("slider", name=SPEND).get_attribute("aria-valuenow")
 
 
-def test_the_scenario_file_goes_out_and_comes_back(visit, tmp_path):
+def test_the_scenario_file_goes_out_and_comes_back(leeds, visit, tmp_path):
     one = visit("?place=Leeds&option.spend_per_child=44")
     with one.page.expect_download() as saved:
         one.page.get_by_role("link", name="Save scenario").or_(
@@ -153,7 +155,7 @@ def test_the_scenario_file_goes_out_and_comes_back(visit, tmp_path):
     path = tmp_path / "scenario.yaml"
     saved.value.save_as(path)
     assert yaml.safe_load(path.read_text())["option"]["spend_per_child"] == 44
-    two = visit("?place=Leeds")
+    two = leeds
     two.page.locator("input[type=file]").first.set_input_files(path)
     two.until("() => location.search.includes('option.spend_per_child=44')")
     bad = tmp_path / "bad.yaml"
@@ -162,8 +164,9 @@ def test_the_scenario_file_goes_out_and_comes_back(visit, tmp_path):
     two.page.get_by_role("alert").filter(has_text="not readable as YAML").wait_for()
 
 
-def test_own_figures_are_typed_by_keyboard_and_flagged_everywhere(visit):
-    one = visit("?place=Leeds&page=Evidence")
+def test_own_figures_are_typed_by_keyboard_and_flagged_everywhere(leeds, visit):
+    one = leeds
+    one.go("Evidence", HEADINGS["Evidence"])
     before = one.page.get_by_role("table", name="Leeds")
     before.wait_for()
     one.page.get_by_label("Where your council’s figures come from").fill("our ledger, <b>2025</b>")
@@ -183,8 +186,9 @@ def test_own_figures_are_typed_by_keyboard_and_flagged_everywhere(visit):
     assert "own_figures" in two.page.get_by_role("alert").first.inner_text()
 
 
-def test_a_changed_prior_is_weighed_in_or_a_new_fit_is_offered_and_cancelled(visit):
-    one = visit("?place=Leeds&page=Model health")
+def test_a_changed_prior_is_weighed_in_or_a_new_fit_is_offered_and_cancelled(leeds):
+    one = leeds
+    one.go("Model health", HEADINGS["Model health"])
     one.page.get_by_label("Prior", exact=True).click()
     one.page.get_by_role("listbox", name="Prior").get_by_text("Persistence of an area").first.click()
     one.page.get_by_label("Why this prior").fill("a closer look")
@@ -201,8 +205,9 @@ def test_a_changed_prior_is_weighed_in_or_a_new_fit_is_offered_and_cancelled(vis
     one.page.get_by_text("The fit was cancelled").wait_for()
 
 
-def test_an_override_is_flagged_everywhere(visit):
-    one = visit("?place=Leeds&page=Evidence")
+def test_an_override_is_flagged_everywhere(leeds):
+    one = leeds
+    one.go("Evidence", HEADINGS["Evidence"])
     one.page.get_by_label("Your value", exact=True).fill("9,000")
     one.page.get_by_label("Reason, printed beside it").fill("our ledger, <b>2025</b>")
     one.page.get_by_label("Reason, printed beside it").press("Enter")
@@ -214,8 +219,19 @@ def test_an_override_is_flagged_everywhere(visit):
     one.until("() => location.search.includes('overrides.cost_per_family')")
 
 
-def test_a_number_explains_itself(visit):
-    one = visit("?place=Leeds")
+def test_many_areas_show_how_far_they_are_and_can_be_stopped(browser, address):
+    page = browser.new_page()
+    page.goto(address + "?place=England&effect.take_up=0.9")
+    page.get_by_role("status").filter(has_text="price areas").wait_for()
+    page.screenshot(path=SCREENS / "working.png")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("alert").filter(has_text="Stopped").wait_for()
+    page.get_by_role("status").filter(has_text="price areas").wait_for(state="detached")
+    page.close()
+
+
+def test_a_number_explains_itself(leeds):
+    one = leeds
     one.page.get_by_role("button", name="Explain reach").press("Enter")
     box = one.page.get_by_role("region", name="Where this comes from")
     box.wait_for()
@@ -223,8 +239,8 @@ def test_a_number_explains_itself(visit):
     assert box.get_by_role("link").count() >= 1
 
 
-def test_the_files_open_and_hold_the_numbers_on_the_page(visit, tmp_path):
-    one = visit("?place=Leeds")
+def test_the_files_open_and_hold_the_numbers_on_the_page(leeds, tmp_path):
+    one = leeds
     sentence = one.sentence()
     one.go("Take away", HEADINGS["Take away"])
     one.page.get_by_role("button", name="Make the files").click()
@@ -242,10 +258,3 @@ def test_the_files_open_and_hold_the_numbers_on_the_page(visit, tmp_path):
     plain = sentence.replace("\N{WORD JOINER}", "").replace("\N{NO-BREAK SPACE}", " ")
     assert any(plain in text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{WORD JOINER}", "") for text in texts)
     assert len(zipfile.ZipFile(held["Every figure"]).namelist()) >= 16
-
-
-def test_a_phone_shows_the_answer_first(visit):
-    one = visit("?place=Leeds", width=390, height=844)
-    one.page.get_by_role("heading", level=1).first.wait_for()
-    one.page.get_by_role("slider", name=SPEND).wait_for(state="hidden")
-    one.page.screenshot(path=SCREENS / "phone.png")

@@ -147,9 +147,9 @@ def _table(found: Sequence[tuple[Saved, Run]]) -> str:
             "90% interval": worth.interval,
             "Cost avoided by each £1": w.pence(float(result["bcr"].sel(account="social"))),
             "Chance it is worth its cost": w.percent(float((result["npsv"].sel(account="social") > 0).mean())),
-            "Chance of fiscal payback": w.percent(float(chance.isel(year=-1))),
+            "Chance that the public purse is paid back": w.percent(float(chance.isel(year=-1))),
             "Council’s cash, five years": str(cash),
-            "Chance of harm": w.percent(q.harm(run)),
+            f"Chance that {w.HARM}": w.percent(q.harm(run)),
         }
         for name, cell in cells.items():
             rows.setdefault(name, []).append(cell)

@@ -43,14 +43,17 @@ class Drivers:
             width=260,
         )  # fmt: skip
         self.account.param.watch(lambda _: state.tell(), "value")
-        hint = "Expected net present value at the low and high end of each input’s own 90% interval."
+        hint = (
+            "Expected net present value at the low end (white dot) and the high end (black dot) of each input’s own "
+            "90% interval."
+        )
         self.card = Card(
-            "tornado", charts.ranges("How far each input moves the answer", "Expected net present value"),
+            "tornado", charts.ranges("How far each input moves the answer", "Net present value"),
             ("What moves the answer", hint), lambda _: self._rows,
         )  # fmt: skip
         about = "From the value with every adjustment at rest to the one on these pages, in this order."
         self.bridge = Card(
-            "bridge", charts.waterfall("From the unadjusted to the adjusted value", "Expected net present value"),
+            "bridge", charts.waterfall("From the unadjusted to the adjusted value", "Net present value"),
             ("What each adjustment does", about),
             lambda run: look.table(shown(analysis_tables.bridge(run, q.bridge(run)), level=q.level(run))),
         )  # fmt: skip

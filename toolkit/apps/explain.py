@@ -10,12 +10,15 @@ import xarray as xr
 from toolkit.apps.drivers import named, swings
 from toolkit.apps.figures_page import source_of
 from toolkit.apps.moves import BUDGET_YEARS
+from toolkit.evidence import OWN
+from toolkit.evidence.own import PRICES
 from toolkit.report import quantities as q
 from toolkit.report import words as w
 from toolkit.report.quantities import Run
 from toolkit.schema import SAMPLE_DIMS
 
 INPUTS = 8
+CHILDREN = ("population_0_17", "children_in_need", "children_looked_after")  # of a council's own: whom a sum reaches
 AVOIDED = (
     "Cost avoided = children reached × the change in each outcome for a child reached (from the effect, its "
     "replication, take-up, build-up and fading) × what the outcome costs each payer × real price growth, "
@@ -140,7 +143,7 @@ def explanation(run: Run, key: str) -> str:
     head = "".join(f'<th scope="col"{" class=number" if k > 1 else ""}>{name}</th>' for k, name in enumerate(heads))
     return (
         f'<div class="box" role="region" aria-label="Where this comes from"><h2>{escape(formula.title)}</h2>{words}'
-        f"<p><b>Now: {escape(w.tied(formula.sum_up(run)))}.</b></p>"
+        f"<p><b>Now: {escape(w.tied(formula.sum_up(run)))}.</b></p>{_own(run, key)}"
         '<div class="scroll" role="region" tabindex="0" aria-label="What moves it"><table><caption>What moves it most, '
         f"over each input’s 90% interval</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         "</div></div>"
@@ -157,8 +160,19 @@ def _cited(run: Run, name: str) -> str:
     row = pd.Series(run.assumptions.loc[name])
     unit = f"{w.figure(float(row['value']))} {row['unit']}" + (f", {row['price_year']}" if row["price_year"] else "")
     if row["overridden"]:
-        return f'{escape(unit)} <span class="tag">your own figure</span> {escape(str(row["reason"]))}'
+        whose = "the council’s own" if name in OWN else "your own figure"
+        return f'{escape(unit)} <span class="tag">{whose}</span> {escape(str(row["reason"]))}'
     return f"{escape(unit)}: {source_of(row)}"
+
+
+def _own(run: Run, key: str) -> str:
+    """Return the council's own figures that a number rests on, each with its reason, as HTML."""
+    at_edge = run.scenario.option.group == "care_edge"
+    used = (CHILDREN[:1] if at_edge else CHILDREN) if key == "reached" else (*CHILDREN, *PRICES)
+    lines = [
+        f"<li>{escape(OWN[name][0])}: {_cited(run, name)}</li>" for name in used if name in run.scenario.own_figures
+    ]
+    return f"<p>It rests on the council’s own figures:</p><ul>{''.join(lines)}</ul>" if lines else ""
 
 
 BUTTONS = {

@@ -11,6 +11,8 @@ The economics are the toolkit's own: stage 2 is ``pricing``, and stage 3 only sc
 (:mod:`toolkit.apps.scaled`).
 """
 
+import hashlib
+import importlib.metadata
 import json
 import threading
 from collections import OrderedDict
@@ -28,18 +30,19 @@ from toolkit.apps.moves import Lines, Terms, linear
 from toolkit.apps.pooling import pool
 from toolkit.apps.scaled import Drawn, LiveRun, Unit
 from toolkit.places import Desk, Place, yearly_sum
-from toolkit.pricing import Progress, added_up, silent
-from toolkit.records import assemble, open_netcdf
+from toolkit.pricing import Progress, added_up, programme, silent
+from toolkit.records import assemble, open_netcdf, prune, write_netcdf
 from toolkit.report import answer
 from toolkit.report import quantities as q
 from toolkit.scenarios import Scenario
-from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
+from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError, data_folder
 
 REFERENCE = {
     "option": {"spend_per_child": 20.0, "cut": False},
     "adjustments": {"optimism_bias": 0.0, "deadweight": 0.0, "displacement": 0.0, "attribution": 1.0},
 }
 KEPT = {"drawn": 4, "unit": 12, "run": 24, "preset": 20, "fit": 2}  # at most, of each stage
+FILES_KEPT = 4  # of several areas priced, on disk: each is some hundred megabytes
 
 
 class NeedsFit(InputError):
@@ -188,8 +191,7 @@ class Live:
 
     def _run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress) -> "LiveRun":
         drawn, unit = self.drawn(scenario), self.unit(scenario, areas, progress)
-        card = workflow.card_of(self.fitted_for(scenario))
-        return LiveRun(scenario, drawn, unit, card, self.register.excluded)
+        return LiveRun(scenario, drawn, unit, self.register.excluded)
 
     def unit(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> Unit:
         """Return the areas' costs at the reference sum."""
@@ -204,21 +206,49 @@ class Live:
         desk = Desk(fitted, self.statistics, scenario, drawn.draws, drawn.effects, self.register)
         stands = pool(here, scenario.option)
         shares = dict(zip(areas, stands.shares.astype(np.float32), strict=True))
-        total, stood, local = added_up(desk, areas=list(areas), tell=partial(_saved, shares), progress=progress)
-        costs = local.merge(total[["curve_avoided", "curve_spend"]]).assign_coords(costing.labels(desk.rows))
+        priced = self._added_up(desk, shares, progress)
+        stood, local, total = (priced[name].to_dataset() for name in ("stood", "local", "total"))
+        costs = local.merge(total).assign_coords(costing.labels(desk.rows))
+        card = workflow.card_of(fitted)
         tree = assemble(
             scenario, drawn.assumptions, fitted, drawn.draws, drawn.effects,
-            costs.assign(lives=costs["children_reached"]), xr.Dataset(), workflow.card_of(fitted), list(areas),
+            costs.assign(lives=costs["children_reached"]), xr.Dataset(), card, list(areas),
             self.statistics,
         )  # fmt: skip
         terms, saved = Terms.of(desk), desk.labelled(stood["saved"])
         found = [linear(one, terms) for one in saved]
         plain = workflow.Run(tree, scenario, pd.DataFrame(), pd.DataFrame({"passed": []}), pd.DataFrame(), {})
         return Unit(
-            here, stands, saved, stood.get("saved_before"), terms, Lines.of_nodes(found), _curve(plain), tree,
-            reached.transpose("area", *SAMPLE_DIMS), found[0]["payer"].values.tolist(), answer.place(plain),
-            q.spend_range(plain), own,
+            here, stands, stands.reach(drawn.draws, scenario.option), float(here["population_0_17"].sum()),
+            programme(scenario, 1.0).sel(option=INVESTMENT).values, saved, stood.get("saved_before"), terms,
+            Lines.of_nodes(found), _curve(plain), tree, reached.transpose("area", *SAMPLE_DIMS),
+            found[0]["payer"].values.tolist(), answer.place(plain), q.spend_range(plain), own, card,
         )  # fmt: skip
+
+    def _added_up(self, desk: Desk, shares: dict[str, np.ndarray], progress: Progress) -> xr.DataTree:
+        """Price areas; several as a file has them from before, while all that they rest on is the same."""
+        path = self.cache / "priced" / f"outcomes-{self._fingerprint(desk.scenario, list(shares))}.nc"
+        if len(shares) > 1 and path.is_file():
+            try:
+                return open_netcdf(path)
+            except (OSError, RuntimeError, ValueError, KeyError):  # a damaged file is not a result: price again
+                path.unlink()
+        total, stood, local = added_up(desk, areas=list(shares), tell=partial(_saved, shares), progress=progress)
+        curve = total[["curve_avoided", "curve_spend"]]
+        priced = xr.DataTree.from_dict({"stood": stood, "local": local, "total": curve})
+        if len(shares) > 1:
+            write_netcdf(priced, path)
+            prune(path.parent, FILES_KEPT)
+        return priced
+
+    def _fingerprint(self, scenario: Scenario, areas: list[str]) -> str:
+        """Return a hash of what the pricing of areas rests on: scenario, fit, data, code and libraries."""
+        fit = workflow.fit_path(self.statistics, scenario, self.register, cache=self.cache).name
+        versions = [importlib.metadata.version(name) for name in ("numpy", "scipy", "xarray", "numba")]
+        digest = hashlib.sha256(json.dumps([scenario.hash, areas, fit, versions]).encode())
+        for path in [data_folder() / "datapackage.json", *sorted(Path(__file__).parents[1].rglob("*.py"))]:
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:16]
 
 
 def _at_reference(scenario: Scenario) -> Scenario:

@@ -7,6 +7,7 @@ added up under those shares once; after that a sum moves the stand-ins' reach on
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -17,6 +18,7 @@ from toolkit.schema import SAMPLE_DIMS
 
 TOLERANCE = 1e-5  # of any area's reach at any sum
 MOST = 40
+FAMILY = ("cost_per_family", "children_per_family")
 SUMS = np.geomspace(1e-3, 1e4, 200)  # of s x c, from almost none reached to all
 
 
@@ -38,10 +40,25 @@ class Pool:
     shares: np.ndarray
     error: float
 
-    def reach(self, pounds: float, draws: xr.Dataset, option: Option) -> np.ndarray:
+    def reach(self, draws: xr.Dataset, option: Option) -> "Reach":
+        """Return how many children sums reach under draws and an option's group; a sum without end reaches all."""
+        cost, each = (draws[name].transpose(*SAMPLE_DIMS).values.ravel() for name in FAMILY)
+        everyone = pathways.children_reached(np.inf, draws, self.statistics, option).transpose("area", *SAMPLE_DIMS)
+        return Reach(cost, each, everyone.values.reshape(everyone.sizes["area"], -1) / each)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a sum reaches of stand-ins: cost and children of a family (draw), and families eligible (node, draw)."""
+
+    cost: np.ndarray
+    each: np.ndarray
+    eligible: Any
+
+    def at(self, pounds: float) -> np.ndarray:
         """Return children reached by ``pounds`` for each child of a stand-in (node, draw), negative for a cut."""
-        children = pathways.children_reached(pounds, draws, self.statistics, option).transpose("area", *SAMPLE_DIMS)
-        return children.values.reshape(children.sizes["area"], -1)
+        bought: Any = pounds / self.cost
+        return np.asarray(pathways.families(bought, self.eligible) * self.each)
 
 
 def pool(areas: xr.Dataset, option: Option) -> Pool:

@@ -114,7 +114,7 @@ def payback_tile(run: LiveRun) -> Tile:
         "payback",
         "Pays the public purse back",
         when,
-        f"chance within 10 years {w.percent(ten)}, ever {w.percent(last)}",
+        f"chance {w.within(10)} {w.percent(ten)}, {w.within(run.scenario.horizon)} {w.percent(last)}",
     )
 
 
@@ -128,7 +128,7 @@ def statements(run: LiveRun) -> list[str]:
     harm = float(((-social if cut else social) < 0).mean())
     said = [
         f"The chance that {verb} is {w.percent(float((social > numbers.cost[-1]).mean()))}.",
-        f"The chance that the help does harm, adding to cost, is {w.percent(harm)}.",
+        f"The chance that {w.HARM} is {w.percent(harm)}.",
         f"The chance that the council’s own cash is ahead after five years is {w.percent(float((cash >= 0).mean()))}.",
     ]
     if better:

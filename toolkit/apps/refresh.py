@@ -24,9 +24,16 @@ class Overtaken(Exception):
 
 
 class Receipt:
-    """Tells when the browser has painted what it was sent, so that a slow one is not sent more than it can show."""
+    """Tells when the browser has painted what it was sent, so that a slow one is not sent more than it can show.
 
-    SAY = "requestAnimationFrame(() => setTimeout(() => { painted.data = {number: sent.data.number} }))"
+    The page's address goes along with it, and is written once the moves have come to rest.
+    """
+
+    SAY = """
+        clearTimeout(painted.later);
+        painted.later = setTimeout(() => history.replaceState(null, "", sent.data.address[0]), 400);
+        requestAnimationFrame(() => setTimeout(() => { painted.data = {number: sent.data.number} }));
+    """
 
     def __init__(self) -> None:
         self.sent, self._painted = (ColumnDataSource({"number": [0]}) for _ in range(2))
@@ -49,9 +56,9 @@ class Receipt:
         # Receipts come in on other threads.
         self._tell = partial(asyncio.get_running_loop().call_soon_threadsafe, self._seen.set)
 
-    def ask(self) -> None:
+    def ask(self, address: str) -> None:
         """Ask for a receipt of what is being sent."""
-        self.sent.data = {"number": [self.sent.data["number"][0] + 1]}
+        self.sent.data = {"number": [self.sent.data["number"][0] + 1], "address": [address]}
 
     async def wait(self) -> None:
         """Wait until the browser has painted it, or no longer says anything, as when its tab is hidden."""
@@ -68,8 +75,9 @@ class Refresher:
         done: Callable[[Any], None],
         busy: Callable[[str | None], None],
         failed: Callable[[Exception], None],
+        address: Callable[[], str],
     ) -> None:
-        self._work, self._done, self._busy, self._failed = work, done, busy, failed
+        self._work, self._done, self._busy, self._failed, self._address = work, done, busy, failed, address
         self._wanted = self._running = self._stopped = False
         self._stage, self.receipt, self._guard = "", Receipt(), threading.Lock()
 
@@ -107,13 +115,14 @@ class Refresher:
         else:
             self._done(found)
 
-    def _finish(self, found: Any) -> None:
+    def _finish(self, told: Callable[[Any], None], found: Any) -> None:
         with pn.io.unlocked():  # which gathers the changes; `hold` would send them a tick later
-            self._done(found)
-            self.receipt.ask()
+            told(found)
+            self.receipt.ask(self._address())
 
     async def _loop(self, doc: Any) -> None:
-        _next(doc, partial(self.receipt.attach, doc))
+        if self.receipt.sent.document is None:
+            _next(doc, partial(self.receipt.attach, doc))
         while self._more():
             self._stopped, self._stage = False, ""
             task = asyncio.get_running_loop().run_in_executor(WORKERS, self._work)
@@ -125,12 +134,12 @@ class Refresher:
                 found = await task
             except Overtaken as problem:
                 if not self._wanted:
-                    _next(doc, partial(self._failed, problem))
+                    _next(doc, partial(self._finish, self._failed, problem))
             except Exception as problem:
-                _next(doc, partial(self._failed, problem))
+                _next(doc, partial(self._finish, self._failed, problem))
             else:
                 self.receipt.expect()
-                _next(doc, partial(self._finish, found))
+                _next(doc, partial(self._finish, self._done, found))
                 await self.receipt.wait()
             if shown:
                 _next(doc, partial(self._busy, None))

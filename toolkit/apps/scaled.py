@@ -13,9 +13,8 @@ import xarray as xr
 
 from toolkit import appraisal, evidence, pathways
 from toolkit.apps.moves import Lines, Numbers, Terms, linear, weighed
-from toolkit.apps.pooling import Pool
+from toolkit.apps.pooling import Pool, Reach
 from toolkit.places import yearly_sum
-from toolkit.pricing import programme
 from toolkit.report import quantities as q
 from toolkit.scenarios import Scenario
 from toolkit.schema import SAMPLE_DIMS
@@ -38,6 +37,10 @@ class Unit:
     ----------
     here
         Base-year statistics of its areas.
+    reach, children
+        What a sum reaches of the stand-ins of ``pool``, and children aged 0 to 17 in all areas.
+    paid
+        What each pound a year of the sum costs in every year, with no optimism bias.
     saved, before
         Worth of events avoided (node, component, event_year, chain, draw) and ``benefit_before`` (node, before,
         component, chain, draw), with each child of a stand-in reached.
@@ -51,12 +54,15 @@ class Unit:
         What does not move with the sum.
     reached
         Children reached at the reference sum (area, chain, draw).
-    own
-        A council's own figures, from ``evidence.own_figures``.
+    own, card
+        A council's own figures, from ``evidence.own_figures``, and the checks of the fit.
     """
 
     here: xr.Dataset
     pool: Pool
+    reach: Reach
+    children: float
+    paid: np.ndarray
     saved: xr.DataArray
     before: xr.DataArray | None
     terms: Terms
@@ -68,6 +74,7 @@ class Unit:
     where: str
     seen: tuple[float, float] | None
     own: pd.DataFrame
+    card: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -77,8 +84,12 @@ class LiveRun:
     scenario: Scenario
     drawn: Drawn
     unit: Unit
-    report_card: pd.DataFrame
     excluded: pd.DataFrame
+
+    @property
+    def report_card(self) -> pd.DataFrame:
+        """Checks of the fit."""
+        return self.unit.card
 
     @cached_property
     def assumptions(self) -> pd.DataFrame:
@@ -108,26 +119,27 @@ class LiveRun:
     @cached_property
     def _reach(self) -> np.ndarray:
         """Return the children whom the sum reaches of each child of a stand-in (node, draw)."""
-        option = self.scenario.option
-        return self.unit.pool.reach(option.pounds, self.drawn.draws, option).astype(np.float32)
+        return self.unit.reach.at(self.scenario.option.pounds).astype(np.float32)
 
     @cached_property
     def _programme(self) -> np.ndarray:
         """Return what the programme costs each year, real, GBP; negative for a cut."""
-        usual, option = programme(self.scenario, float(self._sums.sum())).values
-        return np.asarray(option - usual)
+        scenario = self.scenario
+        optimism = 0.0 if scenario.option.cut else scenario.adjustments.optimism_bias
+        return self.unit.paid * (scenario.option.pounds * self.unit.children * (1.0 + optimism))
 
     @cached_property
     def numbers(self) -> Numbers:
         """What the main page shows."""
-        kept, curve = np.float32(self._kept), self.unit.curve
+        kept, unit, curve = np.float32(self._kept), self.unit, self.unit.curve
+        changed, cost = self._reach * kept, np.cumsum(self._programme * unit.terms.worth)
         return Numbers(
-            self.unit.lines.at(self._reach * kept),
+            unit.lines.at(changed),
             self._programme,
-            np.cumsum(self._programme * self.unit.terms.worth),
-            np.abs(weighed(self._reach, self.unit.pool.shares.sum(0))),
+            cost,
+            np.abs(weighed(self._reach, unit.pool.shares.sum(0))),
             curve["level"] - kept * curve["avoided"],
-            self.scenario.option.cut,
+            unit.lines.back(changed, cost, cut=self.scenario.option.cut),
         )
 
     @cached_property

@@ -8,15 +8,20 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import import_module
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import panel as pn
+from bokeh.core.serialization import Serializer
 from bokeh.io.doc import patch_curdoc
 from bokeh.server import session
+from bokeh.settings import settings as bokeh_settings
+from bokeh.util.asyncio import _run_in_executor
 
 from toolkit.apps import look
 from toolkit.apps.live import Live
@@ -121,9 +126,28 @@ def lighten() -> None:
     Whether anything at all is busy is kept for the whole process, told to every page and costs a quarter of a move;
     pages here show their own visitor's work alone.
     """
-    session._serialize_patches = one_message
+    whole = partial(Serializer, deferred=False)  # arrays inside the message, not two more for each
+    bokeh_settings.compression_level.set_value(0)  # they are too short for it
+    for place, name, ours in (
+        (session, "_serialize_patches", one_message), (session, "_run_in_executor", run),
+        (session.ServerSession, "_run_in_executor", at_once),
+        (import_module("bokeh.protocol.messages.patch_doc"), "Serializer", whole),
+    ):  # fmt: skip
+        setattr(place, name, ours)
     for name in ("_add_busy_event", "_remove_busy_event"):
         setattr(pn.state, name, lambda *_: None)
+
+
+async def at_once(_session: Any, called: Callable[..., Any], *given: Any) -> Any:
+    """Put a message together here and now: a thread for it costs several times as much as the work."""
+    return called(*given)
+
+
+async def run(called: Callable[..., Any], *given: Any) -> Any:
+    """Take a visitor's change at once, for it only asks for work; do all else in a thread, as Bokeh does."""
+    if getattr(called, "__name__", "") == "apply_to_document":
+        return called(*given)
+    return await _run_in_executor(called, *given)
 
 
 def one_message(pending: Sequence[Any]) -> list[tuple[Any, Any]]:

@@ -1,6 +1,5 @@
 """The site's frame: header, controls, pages, messages; one visitor's session, built anew for each."""
 
-from functools import partial
 from typing import Any, Protocol
 
 import panel as pn
@@ -39,7 +38,6 @@ class View(Protocol):
         """Return the page."""
 
 
-ADDRESS_AFTER = 400  # milliseconds
 Found = tuple[str, Run, Any, Exception | None]
 PAGES: dict[str, Any] = {
     "Invest to save": Invest,
@@ -64,14 +62,13 @@ class Site:
         self.pages: dict[str, View] = {}
         self.holders = {name: pmui.Column(sizing_mode="stretch_width") for name in PAGES}
         self.messages, self.notes = look.html(visible=False), look.html(visible=False)
-        self.busy = look.html('<p class="white" role="status"></p>', sizing_mode=None)
-        self.halt = pmui.Button(label="Stop", size="small", variant="contained", visible=False, margin=(0, 12))
+        self.busy = look.html('<p role="status"></p>', sizing_mode=None)
+        self.halt = pmui.Button(label="Stop", size="small", variant="contained", visible=False, margin=0)
         self.halt.on_click(lambda _: self.refresher.stop())
         self.toolbar = Toolbar(self.state)
-        self._address_waiting = False
         self.tabs = pmui.Tabs(*self.holders.items(), sizing_mode="stretch_width")
         self.refit = Refit(self.state, self.state.tell)
-        self.refresher = Refresher(self._price, self._show, self._show_busy, self._failed)
+        self.refresher = Refresher(self._price, self._show, self._show_busy, self._failed, lambda: self.state.address)
         self.state.watch(self._changed)
         self.tabs.active = list(PAGES).index(self.state.page) if self.state.page in PAGES else 0
         self.tabs.param.watch(lambda _: self._open(), "active")
@@ -118,7 +115,6 @@ class Site:
 
     def _open(self) -> None:
         self.state.page = self.current if self.tabs.active else ""
-        self._write_address()
         self.refresher.soon()
 
     def _changed(self) -> None:
@@ -130,21 +126,6 @@ class Site:
         _say(self.messages, look.box("Some of this could not be used", state.messages, "bad", "alert"))
         _say(self.notes, look.box("Evidence of your own is in use", own(self.state.scenario), "warn"))
         self.toolbar.show()
-        self._write_address()
-
-    def _write_address(self) -> None:
-        """Write the scenario into the address, once the moves have come to rest."""
-        doc, location = pn.state.curdoc, pn.state.location
-        if doc is None or doc.session_context is None or location is None:
-            return
-        if not self._address_waiting:
-            self._address_waiting = True
-            doc.add_timeout_callback(partial(self._address_now, location), ADDRESS_AFTER)
-
-    def _address_now(self, location: Any) -> None:
-        self._address_waiting = False
-        if location.search != self.state.address:
-            location.search = self.state.address
 
     def _failed(self, problem: Exception) -> None:
         if isinstance(problem, Overtaken):
@@ -161,7 +142,7 @@ class Site:
 
     def _show_busy(self, stage: str | None) -> None:
         said = "" if stage is None else f"Working out the numbers… {stage}"
-        self.busy.object = f'<p class="white" role="status">{said}</p>'
+        self.busy.object = f'<p role="status">{said}</p>'
         self.halt.visible = stage is not None
 
     def lead(self) -> str:
@@ -185,8 +166,8 @@ class Site:
     def main(self) -> Any:
         """Return the part beside the controls."""
         return pmui.Column(
-            self.messages, self.refit.view, self.notes, self.toolbar.view(), self.tabs, sizing_mode="stretch_width",
-            margin=(0, 16),
+            self.messages, self.refit.view, self.notes, self.toolbar.view(self.halt, self.busy), self.tabs,
+            sizing_mode="stretch_width", margin=(0, 16),
         )  # fmt: skip
 
 

@@ -48,9 +48,9 @@ class Toolbar:
         self.undo.disabled, self.redo.disabled = not self.state.can_undo, not self.state.can_redo
         self.reset.disabled = not self.state.changed
 
-    def view(self) -> Any:
-        """Return the buttons."""
-        buttons = (self.undo, self.redo, self.reset, self.save, self.open)
+    def view(self, *beside: Any) -> Any:
+        """Return the buttons, and what stands beside them."""
+        buttons = (self.undo, self.redo, self.reset, self.save, self.open, *beside)
         bar = pmui.FlexBox(*buttons, gap="6px", align_items="center")
         return pmui.Column(bar, self.told, sizing_mode="stretch_width", margin=(10, 0, 0, 0))
 

@@ -146,10 +146,10 @@ def estimates(run: Run) -> dict[str, Estimate]:
     for account, chances in known["chance_paid_back"].items():
         for year in chances if account == "fiscal" else [max(chances)]:
             by = f"by {w.financial_year(run.scenario.first_year, year)} (year {year})"
-            by = by if year != max(chances) else "at the end" if cut else f"within {run.scenario.horizon} years"
+            by = by if year != max(chances) else "at the end" if cut else w.within(run.scenario.horizon)
             rows[f"{ahead} {by}, {account} account"] = chances[year]
     rows[f"Cost {did} in the council's own cash"] = turned(known["cash_to_council"])
-    rows["Chance that the help adds to cost"] = known["chance_of_harm"]
+    rows[f"Chance that {w.HARM}"] = known["chance_of_harm"]
     for reading in q.READINGS:
         name = f"{w.label(reading)} lifetime cost"
         rows[f"{name} of the entering cohort"] = known["lifetime_cost"][reading]
@@ -206,7 +206,7 @@ def sentence(run: Run, where: str, spent: float, worth: Estimate, ever: float, l
     """Return the answer in one sentence from its numbers; of the run only its scenario and checks are read."""
     cut = run.scenario.option.cut
     subject = f"taking away {w.money(abs(spent))}" if cut else f"{w.money(spent)} spent"
-    back = f"it pays the public purse back within {run.scenario.horizon} years"
+    back = f"it pays the public purse back {w.within(run.scenario.horizon)}"
     ending = "the public purse is left better off" if cut else back
     return (
         f"{'' if run.passed else 'THIS RUN FAILED ITS CHECKS. '}{where}: {subject} is expected to "

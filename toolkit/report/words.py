@@ -8,6 +8,7 @@ import numpy as np
 
 MINUS = "\N{MINUS SIGN}"
 UNDEFINED = "not defined"
+HARM = "the help adds to cost"
 SCALES = ((1e9, "billion"), (1e6, "million"))
 # fmt: off
 LABELS = {
@@ -109,6 +110,11 @@ def tied(text: str) -> str:
 def listed(names: Sequence[str]) -> str:
     """Return names as a phrase: a, b and c."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def within(years: int) -> str:
+    """Say by when, of a chance over all years counted."""
+    return f"within {years} years"
 
 
 def schedule_name(schedule: str) -> str:

@@ -1,12 +1,16 @@
 """The live answer is the command's own, at every setting that only scales and every one that does not."""
 
+import shutil
+
 import numpy as np
 import pytest
 import xarray as xr
 
 from tests.conftest import LEEDS
 from toolkit import evidence, pathways, report, scenarios, workflow
+from toolkit.apps import live as live_module
 from toolkit.apps import pooling, reading
+from toolkit.apps.live import Live
 from toolkit.report import quantities as q
 from toolkit.report import tables
 from toolkit.schema import PAYERS, SAMPLE_DIMS, InputError
@@ -92,11 +96,12 @@ def test_england_is_held_by_few_stand_ins(statistics, small_scenario):
     few = xr.Dataset({"children_per_family": ("draw", [1.5, 2.5]), "cost_per_family": ("draw", [2e3, 1e4])})
     few = few.expand_dims(chain=1)
     held = pooling.pool(base, small_scenario.option)
+    reach = held.reach(few, small_scenario.option)
     assert held.shares.shape[1] <= 10
     for pounds in (1.0, 22.0, 120.0, 1000.0, -40.0):
         sums = pounds * base["population_0_17"]
         own = pathways.children_reached(sums, few, base, small_scenario.option).transpose("area", ...).squeeze()
-        like(held.shares @ held.reach(pounds, few, small_scenario.option), own.values, rtol=1e-5, of=0.0)
+        like(held.shares @ reach.at(pounds), own.values, rtol=1e-5, of=0.0)
 
 
 def test_tables_of_the_report_read_a_live_run(live, small_scenario):
@@ -127,3 +132,32 @@ def test_a_sum_alone_needs_no_new_walk(live, small_scenario, monkeypatch):
 def test_costs_in_whole_steps_are_left_to_the_command(live):
     with pytest.raises(InputError, match="cash_step"):
         live.check(scenarios.change(live.base, cash_step=50_000.0))
+
+
+def test_areas_priced_once_are_read_again_by_a_server_started_anew(
+    fit_cache, dozen, small_scenario, tmp_path, monkeypatch
+):
+    cache = shutil.copytree(fit_cache, tmp_path / "cache", ignore=shutil.ignore_patterns("priced", "refits"))
+    areas = tuple(dozen["area"].values[:2].tolist())
+
+    def priced(scenario=small_scenario):
+        run = Live(cache, statistics=dozen, base=small_scenario).run(scenario, areas)
+        return run.numbers, run.tree
+
+    def same(found, expected):
+        for name in ("avoided", "net_payers", "cash", "back", "reached", "curve"):
+            np.testing.assert_array_equal(getattr(found[0], name), getattr(expected[0], name), err_msg=name)
+        for group in ("appraisal", "costs", "lives"):
+            xr.testing.assert_equal(found[1][group].to_dataset(), expected[1][group].to_dataset())
+
+    first, work = priced(), live_module.added_up
+    (path,) = (cache / "priced").iterdir()
+    monkeypatch.setattr(live_module, "added_up", None)
+    same(priced(), first)
+    with pytest.raises(TypeError):  # an effect of another size is priced anew
+        priced(scenarios.change(small_scenario, effect={"take_up": 0.5}))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    monkeypatch.setattr(live_module, "added_up", work)
+    same(priced(), first)
+    monkeypatch.setattr(live_module, "added_up", None)
+    same(priced(), first)

@@ -1,12 +1,16 @@
 """A council's own figures, priors and studies: used by the page and the command alike, and by nobody else's session."""
 
+import shutil
+import time
+
 import numpy as np
 import pytest
 
 from tests.conftest import LEEDS
 from toolkit import evidence, scenarios, workflow
 from toolkit.apps import entry
-from toolkit.apps.live import NeedsFit
+from toolkit.apps.explain import FORMULAS, explanation
+from toolkit.apps.live import Live, NeedsFit
 from toolkit.apps.own_page import READ
 from toolkit.apps.shell import Site
 from toolkit.apps.state import State
@@ -79,6 +83,19 @@ def test_more_children_in_need_leave_more_to_reach_and_fewer_starts_cost_less(li
     reached, halved = (live.run(scenarios.change(small_scenario, own_figures=mine), (LEEDS,)) for mine in (more, few))
     assert (reached.tree["lives"]["children_reached"] > base.tree["lives"]["children_reached"]).all()
     np.testing.assert_allclose(lifetime(halved), 0.5 * lifetime(base), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", evidence.OWN)
+def test_an_explanation_names_the_councils_own_figures_that_move_the_number(live, small_scenario, published, name):
+    base = live.run(small_scenario, (LEEDS,))
+    mine = own(**{name: 1.1 * published[name]})
+    mine[name]["reason"] = "our <b>ledger</b>"
+    moved = live.run(scenarios.change(small_scenario, own_figures=mine), (LEEDS,))
+    for key in ("npsv", "cash", "reached"):
+        before, after = (float(FORMULAS[key].draws(run).mean()) for run in (base, moved))
+        said = explanation(moved, key)
+        named = "the council’s own</span> our &lt;b&gt;ledger" in said and evidence.OWN[name][0] in said
+        assert named == (after != pytest.approx(before, rel=1e-9)), key
 
 
 @pytest.mark.parametrize(
@@ -277,3 +294,26 @@ def test_a_prior_too_far_offers_a_new_fit_which_can_be_cancelled(live):
     assert "cancelled" in site.refit.said.object and not list(live.refits.glob("*.nc"))
     site.state.undo()
     assert not site.refit.view.visible
+
+
+def test_a_new_fit_runs_to_its_end_and_the_page_shows_it_under_its_stamp(fit_cache, dozen, small_scenario, tmp_path):
+    cache = shutil.copytree(fit_cache, tmp_path / "cache", ignore=shutil.ignore_patterns("refits"))
+    site = Site(Live(cache, statistics=dozen, base=small_scenario), query="?page=Model health")
+    before, old = npsv(site.latest), site.state.scenario.hash
+    site.state.put(priors={"outcomes.spend_within": {"first": -0.9, "second": 0.01, **WHY}})
+    assert site.latest.scenario.hash == old, "nothing new is shown before it is fitted"
+    site.refit.begin()
+    told = set()
+    while site.refit.process is not None:
+        site.refit.look()
+        told.add(site.refit.said.object)
+        time.sleep(0.2)
+    assert any("of the draws" in said for said in told) and not site.refit.view.visible
+    assert site.latest.scenario == site.state.scenario and (npsv(site.latest) != before).any()
+    page = site.pages["Model health"]
+    assert site.state.scenario.hash in page.record.object and old not in page.record.object
+    assert "fitted anew with these priors" in page.priors.verdict.object
+    fitted = site.live.fitted_for(site.state.scenario)["posterior"]["spend_within"].mean(["chain", "draw"])
+    assert float((abs(fitted + 0.9) < 0.1).mean()) > 0.5  # of rates; points are on a scale of their own
+    other = Site(site.live, query=site.state.address)  # who comes by link finds the same fit
+    np.testing.assert_array_equal(npsv(other.latest), npsv(site.latest))

@@ -3,6 +3,9 @@
 import asyncio
 import inspect
 import threading
+import time
+from contextlib import nullcontext
+from html import escape
 from types import SimpleNamespace
 
 import panel as pn
@@ -11,9 +14,10 @@ from bokeh.document import Document
 from bokeh.document.events import ModelChangedEvent
 from bokeh.models import ColumnDataSource
 from bokeh.protocol import Protocol
+from bokeh.protocol.messages.patch_doc import patch_doc
 from bokeh.server import session
 
-from toolkit.apps import server, shell
+from toolkit.apps import look, refresh, server, shell
 from toolkit.apps.refresh import UNSEEN_AFTER, Receipt
 from toolkit.apps.shell import Site
 
@@ -90,6 +94,17 @@ def test_what_is_replaced_in_panel_and_bokeh_is_there_to_be_replaced():
     assert list(inspect.signature(session._PendingPatch).parameters) == ["event", "protocol", "connections"]
     for name in ("_add_busy_event", "_remove_busy_event"):
         assert callable(getattr(pn.state, name))
+    assert list(inspect.signature(pn.pane.HTML._update).parameters) == ["self", "ref", "model"]
+    assert list(inspect.signature(session._run_in_executor).parameters)[:2] == ["func", "args"]
+    assert list(inspect.signature(session.ServerSession._run_in_executor).parameters) == ["self", "func", "args"]
+    assert callable(session.ServerSession.with_document_locked) and patch_doc.create.__globals__["Serializer"]
+
+
+def test_words_that_change_are_sent_as_text(site):
+    pane = look.html("<p>before</p>")
+    model = pane.get_root()
+    pane.object = "<p>after & more</p>"
+    assert model.text == escape("<p>after & more</p>")
 
 
 def test_one_callback_is_one_message():
@@ -100,6 +115,20 @@ def test_one_callback_is_one_message():
     (message, connections), *rest = server.one_message(changes)
     assert [event["new"] for event in message.content["events"]] == ["a", "b"]
     assert connections == (1,) and not rest
+
+
+def test_what_a_visitor_asks_is_taken_at_once_and_all_else_in_a_thread():
+    def apply_to_document():
+        return threading.current_thread()
+
+    def show():
+        return threading.current_thread()
+
+    async def both():
+        return [await server.run(called) for called in (apply_to_document, show)]
+
+    here, there = asyncio.run(both())
+    assert here is threading.current_thread() is not there
 
 
 def test_the_answer_is_in_the_first_page(site, monkeypatch):
@@ -117,3 +146,47 @@ def test_a_receipt_that_comes_in_on_another_thread_ends_the_wait():
         await asyncio.wait_for(receipt.wait(), 0.9 * UNSEEN_AFTER)
 
     asyncio.run(seen())
+
+
+def test_moves_that_come_faster_than_answers_give_the_last_one_only(monkeypatch):
+    """Fifty moves while one answer is worked out: few are worked out, never two at once, and the last is shown."""
+    monkeypatch.setattr(refresh, "UNSEEN_AFTER", 0.01)
+    moved, shown, at_once = [], [], []
+
+    def work():
+        value = moved[-1]
+        at_once.append(value)
+        for share in range(10):
+            time.sleep(0.01)
+            try:
+                refresher.progress("pricing", share / 10)
+            except refresh.Overtaken:
+                at_once.remove(value)
+                raise
+            assert at_once == [value]
+        at_once.remove(value)
+        return value
+
+    async def visit():
+        doc = SimpleNamespace(session_context=SimpleNamespace(destroyed=False), roots=[])
+        pending = set()
+
+        def soon(told):
+            result = told()
+            if inspect.iscoroutine(result):
+                pending.add(asyncio.ensure_future(result))
+
+        doc.add_next_tick_callback = lambda told: asyncio.get_running_loop().call_soon(soon, told)
+        state = SimpleNamespace(curdoc=doc)
+        monkeypatch.setattr(refresh, "pn", SimpleNamespace(state=state, io=SimpleNamespace(unlocked=nullcontext)))
+        for move in range(50):
+            moved.append(move)
+            refresher.soon()
+            await asyncio.sleep(0.002)
+        while refresher._running or len(shown) < 1:
+            await asyncio.sleep(0.01)
+        await asyncio.gather(*pending)
+
+    refresher = refresh.Refresher(work, shown.append, lambda stage: None, pytest.fail, lambda: "")
+    asyncio.run(visit())
+    assert shown[-1] == 49 and len(shown) < 10
