@@ -23,7 +23,7 @@ def differences(statistics, written_out, points=3, seed=1):
     ours = outcomes(statistics)
     plain = written_out(ours.design, way="centred")
     random, modes = np.random.default_rng(seed), _year_modes(ours.design)
-    both = [one.compile_logp(mode=PLAIN) for one in (ours, plain)]
+    both = [one.compile_logp(sum=False, mode=PLAIN) for one in (ours, plain)]
     values = ours.compile_fn(ours.unobserved_value_vars, inputs=ours.value_vars, mode=PLAIN)
     names, found = [value.name for value in ours.unobserved_value_vars], []
     start = ours.initial_point()
@@ -32,8 +32,12 @@ def differences(statistics, written_out, points=3, seed=1):
         given = dict(zip(names, values(point), strict=True))
         turned, determinant = _turned(given, ours.design, modes)
         shared = {name: value for name, value in point.items() if name in plain.initial_point()}
-        found.append(float(both[0](point)) - float(both[1](shared | turned)) - determinant)
+        found.append(_total(both[0](point)) - _total(both[1](shared | turned)) - determinant)
     return np.array(found)
+
+
+def _total(terms):
+    return sum(float(np.sum(term)) for term in terms)
 
 
 def _turned(given, design, modes):
