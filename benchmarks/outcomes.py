@@ -1,8 +1,9 @@
-"""The outcome model in three samplers: nutpie (ours), PyMC's own and numpyro; compiling and sampling apart.
+"""The outcome model by hand in nutpie (ours), and as written in PyMC's own distributions in PyMC's NUTS and numpyro.
 
-Run from the repository: python -m benchmarks.outcomes [--areas 30] [--draws 400] [--tune 400]; all areas are
-``--areas 148`` and take an hour, most of it PyMC's own sampler. Ratios are of one run on one machine: least bulk ESS
-of a coefficient, spread or correlation, over CPU seconds of sampling. A sampler that cannot run the model says why.
+Run from the repository: python -m benchmarks.outcomes [--areas 30] [--draws 300] [--tune 300] [--seeds 1 2 3]. Rates
+are least bulk ESS of a coefficient, spread or covariance of areas over CPU seconds of sampling, compiling apart. Means
+by the two ways of writing the model are held against each other in units of their Monte Carlo error. numpyro is no part
+of the project's environment: pip install numpyro.
 """
 
 import argparse
@@ -15,90 +16,161 @@ import numpy as np
 import nutpie
 import pymc as pm
 
+from benchmarks.plain_outcomes import WAYS, written_out
 from toolkit import evidence
 from toolkit.models import outcomes
 from toolkit.models.fit import compile_model
 from toolkit.models.outcomes import TARGET_ACCEPT
 from toolkit.models.rates import REPORTED, SCALES
 
-SEED, CHAINS = 11, 4
+CHAINS = 4
+QUIET = {"chains": CHAINS, "progressbar": False, "compute_convergence_checks": False}
 
 
-def by_nutpie(model, draws, tune):
-    """Compile first, then sample, each timed."""
-    compiled, compile_spent = timed(lambda: compile_model(model))
-    settings = {"draws": draws, "tune": tune, "chains": CHAINS, "cores": 2, "seed": SEED, "progress_bar": False}
-    tree, spent = timed(lambda: nutpie.sample(compiled, target_accept=TARGET_ACCEPT, **settings))
-    return tree, compile_spent, spent
+def now():
+    return np.array([perf_counter(), process_time()])
 
 
-def by_pymc(name):
-    """Sample by ``pm.sample``: from its first draw to its last counts as sampling, the rest as compiling."""
+def by_nutpie(model):
+    """Compile once, sample for each seed; times are pairs of wall and CPU seconds."""
+    began = now()
+    compiled, once = compile_model(model), now() - began
 
-    def sample(model, draws, tune):
-        marks = []
-        settings = {"draws": draws, "tune": tune, "chains": CHAINS, "cores": 1, "random_seed": SEED}
-        tree, whole = timed(
-            lambda: pm.sample(
-                **settings, nuts_sampler=name, progressbar=False, target_accept=TARGET_ACCEPT, model=model,
-                compute_convergence_checks=False, init="adapt_diag",
-                callback=lambda trace, draw: marks.append((perf_counter(), process_time())),
-            )
-        )  # fmt: skip
-        spent = tuple(last - first for first, last in zip(marks[0], marks[-1], strict=True))
-        return tree, tuple(both - part for both, part in zip(whole, spent, strict=True)), spent
+    def sample(draws, tune, seed):
+        settings = {"draws": draws, "tune": tune, "chains": CHAINS, "cores": 2, "seed": seed, "progress_bar": False}
+        began = now()
+        tree = nutpie.sample(compiled, target_accept=TARGET_ACCEPT, **settings)
+        return tree, once, now() - began
 
     return sample
 
 
-def timed(action):
-    wall, cpu = perf_counter(), process_time()
-    made = action()
-    return made, (perf_counter() - wall, process_time() - cpu)
+def by_pymc(model):
+    """Compile value and slopes once; from its first draw to its last counts as sampling."""
+    began = now()
+    function = model.logp_dlogp_function(ravel_inputs=True)
+    function.set_extra_values({})
+    once = now() - began
+
+    def sample(draws, tune, seed):
+        marks = []
+        with model:
+            step = pm.NUTS(logp_dlogp_func=function, target_accept=TARGET_ACCEPT)
+            began = now()
+            tree = pm.sample(
+                draws=draws, tune=tune, random_seed=seed, cores=1, step=step, **QUIET,
+                callback=lambda trace, draw: marks.append(now()),
+            )  # fmt: skip
+        spent = marks[-1] - marks[0]
+        return tree, once + (now() - began - spent), spent
+
+    return sample
 
 
-def least_ess(tree):
-    kept = [*REPORTED, *SCALES, "area_cholesky"]
-    found = az.ess(tree["posterior"].to_dataset()[kept], method="bulk")
-    return min(float(np.nanmin(values)) for values in found.data_vars.values())
+def by_numpyro(model):
+    """Let PyMC hand the model to numpyro: its chains run between two of JAX's compilations, the farthest apart."""
+    if importlib.util.find_spec("numpyro") is None:
+        raise NotImplementedError("numpyro is not installed: pip install numpyro")
+    import jax
+
+    marks = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, seconds, **_: marks.append(now()) if "backend_compile" in event else None
+    )
+
+    def sample(draws, tune, seed):
+        marks.clear()
+        began = now()
+        tree = pm.sample(
+            draws=draws, tune=tune, random_seed=seed, model=model, nuts_sampler="numpyro", **QUIET,
+            target_accept=TARGET_ACCEPT, nuts_sampler_kwargs={"jitter": False},
+        )  # fmt: skip
+        ended = now()
+        between = np.diff([*marks, ended], axis=0)
+        spent = between[np.argmax(between[:, 1])]
+        return tree, ended - began - spent, spent
+
+    return sample
+
+
+def quantities(tree):
+    return tree["posterior"].to_dataset()[[*REPORTED, *SCALES, "area_cholesky"]]
+
+
+def flat(found):
+    return np.concatenate([np.ravel(values) for values in found.data_vars.values()])
+
+
+def summed_up(tree):
+    """Return the least effective size, and means with their errors."""
+    kept = quantities(tree)
+    least = float(np.nanmin(flat(az.ess(kept, method="bulk"))))
+    return least, flat(kept.mean(("chain", "draw"))), flat(az.mcse(kept, method="mean"))
+
+
+def tried(name, make, model, seeds, draws, tune):
+    """Print one line a seed; return rates and summaries, none of either where the sampler cannot run."""
+    rates, held = [], []
+    try:
+        sample = make(model)
+    except NotImplementedError as refused:
+        print(f"{name:<16}not run: {refused}", flush=True)
+        return rates, held
+    for seed in seeds:
+        tree, once, spent = sample(draws, tune, seed)
+        least, *means = summed_up(tree)
+        steps = float(tree["sample_stats"]["n_steps"].mean())
+        rates.append(least / spent[1])
+        held.append(means)
+        print(
+            f"{name:<16}seed {seed:>3}  compile {once[0]:6.1f} ({once[1]:6.1f})  sample {spent[0]:6.1f} "
+            f"({spent[1]:6.1f}) steps a draw {steps:5.1f} divergences {int(tree['sample_stats']['diverging'].sum()):2d}"
+            f"  least bulk ESS {least:5.0f}, {rates[-1]:6.2f} a CPU second of sampling",
+            flush=True,
+        )
+    return rates, held
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, usual in (("areas", 30), ("draws", 400), ("tune", 400)):
+    for name, usual in (("areas", 30), ("draws", 300), ("tune", 300)):
         parser.add_argument(f"--{name}", type=int, default=usual)
-    parser.add_argument("--only", default="", help="one of the samplers")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--way", choices=[*WAYS], default="levels centred", help="of sampling levels and deviations")
+    parser.add_argument("--only", default="", help="samplers, by a part of their names")
     asked = parser.parse_args()
+    warnings.simplefilter("ignore")
     statistics = evidence.load_statistics()
     fitted = statistics["area"].values[statistics["fitted"].values]
     chosen = fitted[np.linspace(0, len(fitted) - 1, min(asked.areas, len(fitted))).astype(int)]
-    model = outcomes(statistics.sel(area=chosen))
+    ours = outcomes(statistics.sel(area=chosen))
+    plain = written_out(ours.design, way=asked.way)
+    samplers = {
+        "ours, nutpie": (by_nutpie, ours), "ours, PyMC": (by_pymc, ours), "plain, nutpie": (by_nutpie, plain),
+        "plain, PyMC": (by_pymc, plain), "plain, numpyro": (by_numpyro, plain),
+    }  # fmt: skip
     print(f"{len(chosen)} areas, {CHAINS} chains of {asked.draws} draws after {asked.tune}; seconds wall (CPU)")
-    rates = {}
-    samplers = {"nutpie": by_nutpie, "pymc": by_pymc("pymc"), "numpyro": by_pymc("numpyro")}
-    for name, sample in samplers.items():
-        if asked.only not in ("", name):
-            continue
-        if name == "numpyro" and importlib.util.find_spec("numpyro") is None:
-            print(f"{name:<9}not run: not installed; nor has the density, one operation for numba, a form for JAX")
-            continue
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                tree, once, spent = sample(model, asked.draws, asked.tune)
-        except NotImplementedError as refused:  # the density's one pass for value and gradient is written for numba
-            print(f"{name:<9}not run: {str(refused).splitlines()[0]}")
-            continue
-        ess = least_ess(tree)
-        rates[name] = ess / spent[1]
-        print(
-            f"{name:<9}compile {once[0]:6.1f} ({once[1]:6.1f})  sample {spent[0]:6.1f} ({spent[1]:6.1f})  "
-            f"least bulk ESS {ess:6.0f}, {rates[name]:6.1f} a CPU second of sampling",
-            flush=True,
-        )
-    for name, rate in rates.items():
-        if name != "nutpie" and "nutpie" in rates:
-            print(f"nutpie over {name}: {rates['nutpie'] / rate:.1f}")
+    found = {
+        name: tried(name, make, model, asked.seeds, asked.draws, asked.tune)
+        for name, (make, model) in samplers.items()
+        if asked.only in name
+    }
+    compared(found)
+
+
+def compared(found):
+    """Print the ratio of our rate to each other's, over seeds, and how far means lie apart."""
+    ours, held = found.get("ours, nutpie", ([], []))
+    for name, (rates, others) in found.items():
+        if rates and ours and name != "ours, nutpie":
+            ratio = np.mean(ours) / np.mean(rates)
+            apart = np.log(np.outer(ours, 1 / np.array(rates)))
+            ends = np.exp([apart.min(), apart.max()])
+            z = np.array([(a - b) / np.hypot(e, f) for (a, e), (b, f) in zip(held, others, strict=False)])
+            print(
+                f"ours over {name}: {ratio:.1f} (seed against seed {ends[0]:.1f} to {ends[1]:.1f}); means differ by "
+                f"{(z**2).mean() ** 0.5:.2f} of their Monte Carlo errors on average, {abs(z).max():.1f} at most"
+            )
 
 
 if __name__ == "__main__":

@@ -237,12 +237,16 @@ def evidence_pathway(seed: Annotated[int, typer.Option(help="Seed of the sampler
 def evidence_calibrate(
     replications: Annotated[int, typer.Option(min=20, help="Of each model; 200 do for the joint one.")] = 1000,
     joint: Annotated[bool, typer.Option("--joint", help="The outcome model instead (an hour for 200).")] = False,
+    placements: Annotated[bool, typer.Option("--placements", help="Placement prices instead (200 do).")] = False,
     build: Annotated[Path, typer.Option(help="Folder in which an interrupted --joint goes on.")] = Path("build"),
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = MODEL_SEED,
 ) -> None:
     """Calibrate the models of effects and unit costs by simulation anew, and write the result down (minutes)."""
-    from toolkit.models import check_effects, check_outcomes
+    from toolkit.models import check_effects, check_outcomes, check_placements
 
+    if placements:
+        typer.echo(f"wrote {check_placements.remake_placements(replications=replications, seed=seed)}")
+        return
     if not joint:
         typer.echo(f"wrote {check_effects.remake_checks(replications=replications, seed=seed)}")
         return

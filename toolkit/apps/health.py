@@ -1,42 +1,19 @@
 """The page *Model health*: whether the fit passed its checks, how it forecast, and what exactly this run is."""
 
 import json
-from html import escape
+from functools import cache
 from typing import Any
 
-import pandas as pd
 import panel_material_ui as pmui
 
-from toolkit import evidence
 from toolkit.apps import look
 from toolkit.apps.priors_page import Priors
 from toolkit.apps.state import State, own
-from toolkit.report import provenance
+from toolkit.report import provenance, reliability
 from toolkit.report import quantities as q
 from toolkit.report import words as w
 from toolkit.report.html import shown
 from toolkit.report.quantities import Run
-
-REFERENCE = {  # table: question, the rows shown, the columns shown
-    "reference/predictive_checks": (
-        "Does the model look like the data?",
-        "size == 'all'",
-        {"indicator": "Indicator", "check": "Check", "value": "Value", "expected_low": "Expected from",
-         "expected_high": "Expected to", "passed": "Result"},
-    ),
-    "reference/backtest": (
-        "Fitted to 2022, how well did it forecast the years after?",
-        "part == 'all'",
-        {"indicator": "Indicator", "forecast": "Forecast", "cells": "Cells", "crps": "Error (CRPS)",
-         "coverage_90": "Within 90% interval", "model_ratio": "Model’s error over its", "model_is": "The model is"},
-    ),
-    "reference/calibration_small_models": (
-        "Do the models of effects and unit costs recover what they are given?",
-        "model != ''",
-        {"parameter": "Parameter", "pool": "Pool", "coverage_50": "Within 50% interval",
-         "coverage_90": "Within 90% interval", "p_value": "p", "passed": "Result"},
-    ),
-}  # fmt: skip
 
 
 class Health:
@@ -46,7 +23,7 @@ class Health:
         self.state = state
         self.priors = Priors(state)
         self.status, self.card, self.record = look.html(), look.html(), look.html()
-        self.reference = look.html("".join(_reference(name, *how) for name, how in REFERENCE.items()))
+        self.reference = look.html(_committed())
 
     def prepare(self, run: Run) -> None:
         """Need nothing besides the run."""
@@ -89,16 +66,9 @@ class Health:
         )  # fmt: skip
 
 
-def _reference(name: str, title: str, chosen: str, columns: dict[str, str]) -> str:
-    table = evidence.load_table(name).query(chosen)[list(columns)]
-    if "passed" in table:
-        table = table.assign(passed=[("FAILED", "passed")[int(value)] for value in table["passed"]])
-    rows = [(w.label(row[0]), [_said(value) for value in row[1:]]) for row in table.itertuples(index=False)]
-    note = "Made once by the command (outcomes check, outcomes evidence calibrate) and kept with the data."
-    return f"<h2>{escape(title)}</h2>" + look.plain_table(title, list(columns.values()), rows, note)
-
-
-def _said(value: Any) -> str:
-    if isinstance(value, float):
-        return "–" if pd.isna(value) else w.figure(float(f"{value:.4g}"))
-    return "" if pd.isna(value) else str(value).replace("_", " ")
+@cache
+def _committed() -> str:
+    """Return the checks that are kept with the data: the sentences and tables of the report's own page."""
+    said = [*reliability.sentences(), reliability.spending_words()]
+    tables = (look.table(shown(table, level=0.9)) for table in reliability.reliability().values())
+    return look.box("Can the models be believed?", said) + "".join(tables)

@@ -312,7 +312,7 @@ def remake(*, seed: int, last_year: int = 2022, folder: Path | None = None, **sa
             outcome_power_scaling(posterior["posterior"].to_dataset(), seed=seed, priors=priors), posterior
         ),
         "backtest": backtest(statistics, last_year=last_year, seed=seed, priors=priors, **sampling),
-        "spend_error": spend_error_table(statistics, seed=seed, priors=priors),
+        "spend_error": spend_error_table(posterior, statistics, seed=seed, priors=priors, **sampling),
     }
     target = (folder or data_folder()) / "reference"
     target.mkdir(exist_ok=True)

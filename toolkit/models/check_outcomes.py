@@ -101,19 +101,12 @@ def outcomes_replication(
             return {(parameter, pool): rank for parameter, pool, rank in held[at]["ranks"]}
         design = design_of(_with_counts(statistics, counts.isel(draw=at)), names, table)
         design = design.sel(area=design["fitted"])
-        made = compiled.with_data(**{name: design[name].values.astype(float) for name in (*LEVELS, *OBSERVED)})
-        for number, settings in enumerate(runs):
-            fixed = {"seed": seed + at, "chains": CHAINS, "cores": CHAINS}
-            tree = nutpie.sample(made, **fixed, save_warmup=False, progress_bar=False, **settings)
-            found = _flat(model.complete(tree["posterior"].to_dataset(), seed=0))
-            size = az.ess(found.to_dataset(name="value"))["value"].values
-            marks = {"unmixed": float(az.rhat(found.to_dataset(name="value"))["value"].max()) > UNMIXED}
-            marks |= {"few": bool(size.min() < TOO_FEW), "again": number > 0}
-            if not (marks["unmixed"] or marks["few"]):
-                break
-        marks["divergences"] = bool(tree["sample_stats"]["diverging"].any())
+        data = {name: design[name].values.astype(float) for name in (*LEVELS, *OBSERVED)}
+        found, size, marks = sampled(
+            compiled.with_data(**data), lambda draws: _flat(model.complete(draws, seed=0)), seed=seed + at, runs=runs
+        )
         badly.update(marks)
-        placed = _ranks(found, truths.isel(draw=at), size, random)
+        placed = ranks(found, truths.isel(draw=at), size, random)
         if file:
             with file.open("a") as kept:
                 line = {"badly": marks, "ranks": [[*key, rank] for key, rank in placed.items()]}
@@ -121,6 +114,43 @@ def outcomes_replication(
         return placed
 
     return replicate, badly
+
+
+def sampled(
+    compiled: Any, flat: Callable[[xr.Dataset], xr.DataArray], *, seed: int, runs: Sequence[dict[str, Any]]
+) -> tuple[xr.DataArray, np.ndarray, dict[str, bool]]:
+    """Sample, again with the next settings while it went badly; return draws, their effective sizes and what was bad.
+
+    Parameters
+    ----------
+    compiled
+        A model with its data.
+    flat
+        Turns a posterior into the quantities to rank (quantity, chain, draw).
+    seed, runs
+        As for `outcomes_replication`.
+    """
+    for number, settings in enumerate(runs):
+        fixed = {"seed": seed, "chains": CHAINS, "cores": CHAINS}
+        tree = nutpie.sample(compiled, **fixed, save_warmup=False, progress_bar=False, **settings)
+        found = flat(tree["posterior"].to_dataset())
+        size = az.ess(found.to_dataset(name="value"))["value"].values
+        marks = {"unmixed": float(az.rhat(found.to_dataset(name="value"))["value"].max()) > UNMIXED}
+        marks |= {"few": bool(size.min() < TOO_FEW), "again": number > 0}
+        if not (marks["unmixed"] or marks["few"]):
+            break
+    marks["divergences"] = bool(tree["sample_stats"]["diverging"].any())
+    return found, size, marks
+
+
+def how_sampled(badly: Counter[str], runs: Sequence[dict[str, Any]] = (FIRST, AGAIN)) -> str:
+    """Say of a calibration with which settings it sampled, and how often that went badly."""
+    first, again = (f"{run['draws']} draws after {run['tune']}" for run in runs)
+    return (
+        f"{CHAINS} chains of {first}, nutpie; {badly['again']} replications sampled badly and were sampled again with "
+        f"{again}; in the end R-hat was above {UNMIXED} in {badly['unmixed']}, fewer than {TOO_FEW} effective draws in "
+        f"{badly['few']}, divergences in {badly['divergences']}; none is left out"
+    )
 
 
 def _with_counts(statistics: xr.Dataset, counts: xr.DataArray) -> xr.Dataset:
@@ -133,7 +163,7 @@ def _with_counts(statistics: xr.Dataset, counts: xr.DataArray) -> xr.Dataset:
     return statistics.assign(events_lower=counts.where(~hidden, 0.0), events_upper=counts.where(~hidden, most))
 
 
-def _ranks(found: xr.DataArray, truth: xr.DataArray, size: np.ndarray, random: np.random.Generator) -> Ranks:
+def ranks(found: xr.DataArray, truth: xr.DataArray, size: np.ndarray, random: np.random.Generator) -> Ranks:
     """Rank each truth among evenly spaced draws, no more than its effective ``size``; ties are broken at random."""
     samples, placed = found.stack(sample=SAMPLE_DIMS, create_index=False).transpose("quantity", "sample").values, {}
     pairs = zip(truth["parameter"].values, truth["pool"].values, strict=True)
@@ -187,12 +217,7 @@ def remake_joint(
     statistics = few_areas(evidence.load_statistics(folder))
     one, badly = outcomes_replication(statistics, replications=replications, seed=seed, priors=priors, file=file)
     table = calibrate(one, replications=replications, seed=seed, model="outcomes", progress=progress)
-    first, again = (f"{run['draws']} draws after {run['tune']}" for run in (FIRST, AGAIN))
-    settings = (
-        f"{AREAS} areas, 2018 to 2023, {CHAINS} chains of {first}, nutpie; {badly['again']} replications sampled badly "
-        f"and were sampled again with {again}; in the end R-hat was above {UNMIXED} in {badly['unmixed']}, fewer than "
-        f"{TOO_FEW} effective draws in {badly['few']}, divergences in {badly['divergences']}; none is left out"
-    )
+    settings = f"{AREAS} areas, 2018 to 2023, {how_sampled(badly)}"
     target = (folder or data_folder()) / TABLE
     target.parent.mkdir(exist_ok=True)
     table.assign(settings=settings).to_csv(target, index=False)

@@ -70,8 +70,9 @@ def placements(prices: xr.Dataset, *, priors: pd.DataFrame) -> pm.Model:
         own = {"memory": memory, "area_sd": _half("area_sd", priors), "noise": _half("noise", priors)}
         own["noise_size"] = _normal("noise_size", priors)
         parts = {name: value[:, None] for name, value in own.items()}
-        gap = np.log(np.nan_to_num(observed, nan=1.0)) - national[:, None, :] - offset[:, region, None]
-        found = _filter(gap, np.isfinite(observed), _log_size(prices), log=pt.log, exp=pt.exp, **parts)
+        log_price = pm.Data("log_price", np.log(np.nan_to_num(observed, nan=1.0)))  # calibration puts others in place
+        gap = log_price - national[:, None, :] - offset[:, region, None]
+        found = _filter(gap, np.isfinite(observed), log_size(prices), log=pt.log, exp=pt.exp, **parts)
         pm.Potential("prices", _log_density(found, tail[:, None]).sum())
     return model
 
@@ -106,7 +107,8 @@ def _half(name: str, priors: pd.DataFrame) -> Any:
     return pm.HalfNormal(name, prior_of(priors, MODEL, name)[1], dims="placement")
 
 
-def _log_size(prices: xr.Dataset) -> np.ndarray:
+def log_size(prices: xr.Dataset) -> np.ndarray:
+    """Return the log of each area's looked-after children over those of a middling authority."""
     return np.log(prices["children"].fillna(1).clip(min=1).to_numpy() / TYPICAL_CHILDREN)
 
 
@@ -175,7 +177,7 @@ def price_ratio(posterior: xr.Dataset, prices: xr.Dataset, *, seed: int) -> xr.D
     gap = np.log(np.nan_to_num(observed, nan=1.0)) - national[:, :, None, :] - place[..., None]
     names = {"memory": "persistence", "area_sd": "area_sd", "noise": "noise", "noise_size": "noise_size"}
     parts = {name: flat[variable].to_numpy()[..., None] for name, variable in names.items()}
-    found = _filter(gap, np.isfinite(observed), _log_size(prices), log=np.log, exp=np.exp, **parts)
+    found = _filter(gap, np.isfinite(observed), log_size(prices), log=np.log, exp=np.exp, **parts)
     tail = flat["tail"].to_numpy()[..., None]
     freedom = tail + found["count"]
     scale = np.sqrt(found["variance"] * (tail + found["squares"]) / freedom)

@@ -25,7 +25,6 @@ from toolkit.models.diagnose import diagnose, passed
 from toolkit.models.fit import fit
 from toolkit.models.outcomes import outcomes
 
-AREAS = 50
 PARTS = ("level", "deviation", "persistence", "error")
 
 Array = NDArray[Any]
@@ -92,18 +91,18 @@ def calibrated(statistics: xr.Dataset) -> tuple[xr.Dataset, xr.DataArray, float]
 
 
 def spend_error_table(
-    statistics: xr.Dataset, *, seed: int, priors: pd.DataFrame | None = None, areas: int = AREAS, **sampling: Any
+    returned: xr.DataTree, statistics: xr.Dataset, *, seed: int, priors: pd.DataFrame | None = None, **sampling: Any
 ) -> pd.DataFrame:
-    """Fit the outcome model to returned, calibrated and latent spending and return the association by each.
+    """Fit the outcome model to calibrated and latent spending and return the association beside that of returned.
 
     Parameters
     ----------
+    returned
+        The fit to the statistics as they are.
     statistics, priors
         As for `outcomes`.
     seed, **sampling
         As for `fit`.
-    areas
-        How many of the fitted areas, evenly spaced, to compare on. Spending is calibrated on all.
 
     Returns
     -------
@@ -112,24 +111,24 @@ def spend_error_table(
         the reliability, whether the fit converged, and settings.
     """
     better, doubt, reliability = calibrated(statistics)
-    fitted = np.flatnonzero(statistics["fitted"].values)
-    few = fitted[np.unique(np.linspace(0, len(fitted) - 1, areas).astype(int))]
-    models: dict[str, dict[str, Any]] = {"returned": {}, "calibrated": {}, "latent": {"spend_doubt": doubt}}
+    latent = outcomes(better, priors=priors, spend_doubt=doubt)
+    del latent.complete  # of rates, which would be those of spending without its error
+    rows = _associations("returned", returned)
+    for name, model in {"calibrated": outcomes(better, priors=priors), "latent": latent}.items():
+        rows += _associations(name, fit(model, seed=seed, **sampling))
+    return pd.DataFrame(rows).assign(reliability=reliability, seed=seed)
+
+
+def _associations(name: str, tree: xr.DataTree) -> list[dict[str, Any]]:
+    slope, made = tree["posterior"]["spend_within"].astype(float), tree.attrs
+    ends, converged = slope.quantile([0.05, 0.95], ("chain", "draw")), int(passed(diagnose(tree)))
+    settings = f"{made['chains']} chains of {made['draws']} draws after {made['tune']}, nutpie"
     rows = []
-    for name, how in models.items():
-        model = outcomes((statistics if name == "returned" else better).isel(area=few), priors=priors, **how)
-        if name == "latent":
-            del model.complete  # of rates, which would be those of spending without its error
-        tree = fit(model, seed=seed, progress=False, **sampling)
-        slope = tree["posterior"]["spend_within"].astype(float)
-        ends = slope.quantile([0.05, 0.95], ("chain", "draw"))
-        for indicator in slope["indicator"].values:
-            held, (low, high) = slope.sel(indicator=indicator), ends.sel(indicator=indicator).values
-            row = {"indicator": indicator, "spending": name, "mean": float(held.mean()), "sd": float(held.std())}
-            rows.append(row | {"low": low, "high": high, "converged": int(passed(diagnose(tree)))})
-    made = tree.attrs
-    settings = f"{len(few)} areas, {made['chains']} chains of {made['draws']} draws after {made['tune']}, nutpie"
-    return pd.DataFrame(rows).assign(reliability=reliability, seed=seed, settings=settings)
+    for indicator in slope["indicator"].values:
+        held, (low, high) = slope.sel(indicator=indicator), ends.sel(indicator=indicator).values
+        row = {"indicator": indicator, "spending": name, "mean": float(held.mean()), "sd": float(held.std())}
+        rows.append(row | {"low": low, "high": high, "converged": converged, "settings": settings})
+    return rows
 
 
 def _gaps(statistics: xr.Dataset) -> xr.DataArray:

@@ -37,6 +37,7 @@ CHECKS = {
 CALIBRATED = {
     "reference/calibration_small_models": "effects and pooled prices",
     "reference/calibration_joint_model": "the outcome model",
+    "reference/calibration_placement_prices": "placement prices",
 }
 SCALED = ("spend_within", "spend_between", "persistence", "dispersion")  # rows of the table; the words count all
 PANEL, ADJUSTED, LEFT = "Panel, a tenth more spent", "Trials, adjusted", "Prior's spread left"
@@ -140,7 +141,7 @@ def _scaling_words() -> str:
     )
 
 
-def _spending_words() -> str:
+def spending_words() -> str:
     """Return how much the error in returned spending matters for the association within areas."""
     found = load_table("reference/spend_error")
     mean, spread = (found.pivot(index="indicator", columns="spending", values=name) for name in ("mean", "sd"))
@@ -207,7 +208,7 @@ def reading(run: Run) -> Table:
         frame,
         dict.fromkeys([*READINGS, ADJUSTED], "by row") | {PANEL: "change", LEFT: "share"},
         row_kinds=rows,
-        note=f"{READING_NOTE} {_spending_words()}",
+        note=f"{READING_NOTE} {spending_words()}",
     )
 
 

@@ -1,4 +1,6 @@
-"""Parts of pages that take a run apart: the bridge of adjustments and the council's medium-term view."""
+"""Parts of pages: the bridge of adjustments, the council's medium-term view, the committed checks."""
+
+import html
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from tests.conftest import LEEDS
 from toolkit import scenarios, workflow
 from toolkit.apps.files_page import medium_term
 from toolkit.apps.shell import Site
-from toolkit.report import analysis
+from toolkit.report import analysis, reliability
 from toolkit.report import quantities as q
 
 pytestmark = pytest.mark.fit
@@ -57,3 +59,11 @@ def test_a_bridge_over_nothing_is_left_out(live):
     site = Site(live, query="?page=What drives it&adjustments.attribution=0")
     assert "went wrong" not in str(site.holders["What drives it"][0])
     assert site.pages["What drives it"].bridge.chart.sources["steps"].data["name"] == []
+
+
+def test_model_health_shows_the_committed_checks_of_the_report(live):
+    held = html.unescape(Site(live, query="?page=Model health").pages["Model health"].reference.object)
+    assert all(said in held for said in [*reliability.sentences(), reliability.spending_words()])
+    for table in reliability.reliability().values():
+        assert table.title in held
+        assert all(str(row) in held for row in table.frame.index)

@@ -44,7 +44,7 @@ def test_the_rank_says_where_the_truth_lies(truth: float, low: float, high: floa
     labels = {"parameter": ("quantity", ["spend_within"]), "pool": ("quantity", ["care_starts"])}
     found = xr.DataArray(draws, labels, ("quantity", "chain", "draw"))
     known = xr.DataArray([truth], labels, ("quantity",))
-    placed = check_outcomes._ranks(found, known, np.array([500.0]), np.random.default_rng(2))
+    placed = check_outcomes.ranks(found, known, np.array([500.0]), np.random.default_rng(2))
     assert low <= placed["spend_within", "care_starts"] <= high
 
 
@@ -56,7 +56,7 @@ def test_ranks_of_draws_that_stick_are_as_even_as_those_of_independent_ones() ->
         draws = np.repeat(random.normal(size=40), 20).reshape(1, 2, 400)
         found = xr.DataArray(draws, labels, ("quantity", "chain", "draw"))
         truth = xr.DataArray(random.normal(size=1), labels, ("quantity",))
-        held.append(check_outcomes._ranks(found, truth, np.array([40.0]), random)["p", "q"])
+        held.append(check_outcomes.ranks(found, truth, np.array([40.0]), random)["p", "q"])
     assert stats.kstest(held, "uniform").pvalue > 0.001
 
 

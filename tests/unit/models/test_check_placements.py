@@ -1,0 +1,57 @@
+"""Calibration of the model of placement prices: made prices follow their truth, one compile, the committed table."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from toolkit import evidence
+from toolkit.models import check_placements
+from toolkit.models.check_effects import calibrate
+
+PLACEMENTS = ["care", "fostering", "residential"]
+
+
+@pytest.fixture(scope="module")
+def few() -> xr.Dataset:
+    return check_placements.few_prices(evidence.placement_prices())
+
+
+def test_made_prices_lie_about_the_national_path_and_their_region_by_as_much_as_the_truth_says(few):
+    many = few.isel(area=np.zeros(4000, dtype=int), placement=[0]).assign_coords(area=np.arange(4000))
+    truth = xr.Dataset(
+        {name: ("placement", [value]) for name, value in
+         {"persistence": 0.8, "area_sd": 0.3, "noise": 0.1, "noise_size": 0.0, "tail": 60.0}.items()}
+        | {"national": (("placement", "data_year"), np.full((1, 5), 8.0)),
+           "region_effect": (("placement", "region"), [[0.5]])},
+        {"placement": PLACEMENTS[:1], "region": [str(many["region"].values[0])]},
+    )  # fmt: skip
+    made, own = check_placements._simulated(truth, many, np.random.default_rng(1))
+    gap = np.log(made["price"].values[0]) - 8.5
+    assert abs(gap.mean()) < 0.02
+    assert gap.var() == pytest.approx((0.3**2 + 0.1**2) * 60 / 58, rel=0.05)
+    assert np.corrcoef(gap[:, 0], gap[:, 1])[0, 1] == pytest.approx(0.8 * 0.09 / 0.1, abs=0.03)
+    assert own[0] == pytest.approx(0.5 + gap[0, -1], abs=0.4)  # but for the noise
+
+
+def test_replications_rank_every_parameter_and_count_what_sampled_badly(few, monkeypatch):
+    monkeypatch.setattr(check_placements, "RUNS", ({"draws": 40, "tune": 60}, {"draws": 50, "tune": 60}))
+    priors = evidence.load_table("priors")
+    small = few.isel(area=slice(0, 4), data_year=slice(-2, None), placement=slice(0, 1))
+    one, badly = check_placements.placements_replication(small, replications=2, seed=4, priors=priors)
+    table = calibrate(one, replications=2, seed=4, model="placements")
+    assert set(table["parameter"]) == {*check_placements.PARAMETERS, "log_ratio"}
+    assert set(table["pool"]) == {str(few["placement"].values[0])}
+    assert isinstance(badly, Counter)
+    assert badly["again"] == 2  # so few draws are always too few
+    with pytest.raises(StopIteration):
+        one(np.random.default_rng(1))
+
+
+def test_the_committed_calibration_covers_every_parameter_of_every_placement(few):
+    table = evidence.load_table("reference/calibration_placement_prices")
+    assert len(table) == (len(check_placements.PARAMETERS) + 1) * len(PLACEMENTS)
+    assert set(table["pool"]) == {str(name) for name in few["placement"].values}
+    assert (table["replications"] >= 50).all()
+    assert table["coverage_90"].mean() == pytest.approx(0.9, abs=0.03)

@@ -1,0 +1,122 @@
+"""Simulation-based calibration of the model of placement prices: the same graph on fewer areas, compiled once."""
+
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import xarray as xr
+
+from toolkit import evidence
+from toolkit.models.check_effects import Ranks, calibrate
+from toolkit.models.check_outcomes import how_sampled, ranks, sampled
+from toolkit.models.fit import compile_model
+from toolkit.models.persistence import simulate_deviations
+from toolkit.models.placements import log_size, placements, price_ratio
+from toolkit.schema import data_folder
+
+TABLE = "reference/calibration_placement_prices.csv"
+AREAS, YEARS = 12, 5  # every so many of the areas, the latest years
+RUNS = ({"draws": 300, "tune": 300, "target_accept": 0.9}, {"draws": 900, "tune": 600, "target_accept": 0.97})
+PARAMETERS = ("growth", "national_step", "region_sd", "area_sd", "persistence", "noise", "noise_size", "tail")
+OWN = ("persistence", "area_sd", "noise", "noise_size", "tail")
+
+
+def placements_replication(
+    prices: xr.Dataset, *, replications: int, seed: int, priors: pd.DataFrame
+) -> tuple[Callable[[np.random.Generator], Ranks], Counter[str]]:
+    """Return a replication of the model of placement prices for `calibrate`, and a count of those that sampled badly.
+
+    Parameters
+    ----------
+    prices
+        From `few_prices`: its gaps, sizes and regions are those of the simulated prices.
+    replications, seed, priors
+        As for `outcomes_replication`.
+
+    Returns
+    -------
+    tuple
+        The replication, which ranks the parameters and the first area's price over England's; and the count.
+    """
+    model = placements(prices, priors=priors)
+    with warnings.catch_warnings():
+        # Why loops are not fused says `modelled`; prices, a potential to the sampler, are simulated below.
+        warnings.filterwarnings("ignore", "(Loop fusion failed|The effect of Potentials)", UserWarning)
+        compiled = compile_model(model)
+        with model:
+            drawn = pm.sample_prior_predictive(
+                draws=replications, random_seed=seed, compile_kwargs={"mode": "FAST_COMPILE"}
+            )
+    truths = drawn["prior"].to_dataset()
+    left, badly = iter(range(replications)), Counter[str]()
+
+    def replicate(random: np.random.Generator) -> Ranks:
+        at = next(left)
+        truth = truths.isel(draw=[at])
+        made, own = _simulated(truth.isel(chain=0, draw=0), prices, random)
+        known = np.log(np.nan_to_num(made["price"].values, nan=1.0))
+        found, size, marks = sampled(
+            compiled.with_data(log_price=known),
+            lambda draws: _flat(draws, price_ratio(draws, made, seed=seed + at).values[:, :, 0]),
+            seed=seed + at, runs=RUNS,
+        )  # fmt: skip
+        badly.update(marks)
+        national = truth["national"].values[0, 0, :, -1] - np.log(prices["england"].values[:, -1])
+        return ranks(found, _flat(truth, (national + own)[None]).isel(chain=0, draw=0), size, random)
+
+    return replicate, badly
+
+
+def _simulated(truth: xr.Dataset, prices: xr.Dataset, random: np.random.Generator) -> tuple[xr.Dataset, np.ndarray]:
+    """Return prices as one truth would make them, and the first area's distance from the national price (placement)."""
+    part = {name: truth[name].values[:, None] for name in OWN}
+    shape = prices["price"].shape
+    own = simulate_deviations(part["persistence"], part["area_sd"] + np.zeros(shape[:2]), shape, rng=random)
+    error = part["noise"] * np.exp(part["noise_size"] * log_size(prices))
+    scale = np.sqrt(part["tail"] / random.chisquare(part["tail"], shape[:2]))[:, :, None]
+    region = truth["region_effect"].sel(region=prices["region"]).transpose("placement", "area").values[:, :, None]
+    noise = error[:, :, None] * random.standard_normal(shape)
+    log_price = truth["national"].values[:, None, :] + region + scale * (own + noise)
+    made = prices["price"].copy(data=np.exp(log_price)).where(prices["price"].notnull())
+    return prices.assign(price=made), (region + scale * own)[:, 0, -1]
+
+
+def _flat(draws: xr.Dataset, ratio: np.ndarray) -> xr.DataArray:
+    """Return the ranked quantities (quantity, chain, draw); ``ratio`` (sample, placement) is the price's logarithm."""
+    order = ("chain", "draw", "placement")
+    parts = {name: draws[name].transpose(*order).values for name in PARAMETERS}
+    parts["log_ratio"] = ratio.reshape(parts["growth"].shape)
+    names = [str(name) for name in draws["placement"].values]
+    labels = {"parameter": np.repeat([*parts], len(names)), "pool": np.tile(names, len(parts))}
+    coords = {name: ("quantity", values) for name, values in labels.items()}
+    return xr.DataArray(np.concatenate([*parts.values()], axis=2), coords, ("chain", "draw", "quantity"))
+
+
+def few_prices(prices: xr.Dataset) -> xr.Dataset:
+    """Return the areas and years that the calibration is made on."""
+    chosen = np.linspace(0, prices.sizes["area"] - 1, AREAS).astype(int)
+    return prices.isel(area=chosen, data_year=slice(-YEARS, None))
+
+
+def remake_placements(*, replications: int, seed: int, folder: Path | None = None) -> Path:
+    """Calibrate the model of placement prices, write the committed table anew and seal the data folder (minutes).
+
+    Parameters
+    ----------
+    replications, seed
+        How many, and from which seed.
+    folder
+        Data folder; the shipped one by default.
+    """
+    priors, prices = evidence.load_table("priors", folder), few_prices(evidence.placement_prices(folder))
+    one, badly = placements_replication(prices, replications=replications, seed=seed, priors=priors)
+    table = calibrate(one, replications=replications, seed=seed, model="placements")
+    target = (folder or data_folder()) / TABLE
+    target.parent.mkdir(exist_ok=True)
+    table.assign(settings=f"{AREAS} areas, {YEARS} years, {how_sampled(badly, RUNS)}").to_csv(target, index=False)
+    evidence.seal(folder)
+    return target
