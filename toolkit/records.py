@@ -1,8 +1,9 @@
 """One run, one file: the labelled tree that a run leaves, written whole or not at all."""
 
-import importlib.metadata
+import hashlib
 import json
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def assemble(
         "place": _place(areas, statistics),
         "checks_passed": int(bool(card["passed"].all())),
         "data_checksums": json.dumps(evidence.checksums()),
-        "versions": json.dumps({name: importlib.metadata.version(name) for name in PACKAGES}),
+        "versions": json.dumps({name: version(name) for name in PACKAGES}),
         "spend_range": _spend_range(chosen),
         "predicted": json.dumps(_predicted(chosen)),
         "price_base": scenario.price_base,
@@ -133,3 +134,24 @@ def check_writable(folder: Path) -> None:
     standing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not standing.is_dir() or not os.access(standing, os.W_OK):
         raise InputError(f"{standing}: cannot be written to. Mend: give another folder with --build.")
+
+
+def fingerprint(*parts: object) -> str:
+    """Return a short hash of bytes, tables, datasets and whatever else JSON can hold."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, bytes):
+            digest.update(part)
+        elif isinstance(part, xr.Dataset):
+            for name in sorted(map(str, part.variables)):
+                digest.update(name.encode() + np.ascontiguousarray(part[name].values.astype(str)).tobytes())
+        elif isinstance(part, pd.DataFrame):
+            digest.update(part.to_csv().encode())
+        else:
+            digest.update(json.dumps(part, sort_keys=True, default=str).encode())
+    return digest.hexdigest()[:16]
+
+
+def versions(*packages: str) -> bytes:
+    """Return the installed versions of packages, for a fingerprint."""
+    return " ".join(map(version, packages)).encode()

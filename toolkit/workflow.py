@@ -4,8 +4,6 @@ The command, the notebooks, the apps and the tests all come through here. Sample
 where something is fitted, so that pricing a saved posterior needs none of them.
 """
 
-import hashlib
-import importlib.metadata
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +11,6 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -24,7 +21,7 @@ from toolkit.pricing import Progress as Progress
 from toolkit.pricing import price, price_areas
 from toolkit.pricing import reached_share as reached_share
 from toolkit.pricing import silent as silent
-from toolkit.records import assemble, check_writable, open_netcdf, prune, write_netcdf
+from toolkit.records import assemble, check_writable, fingerprint, open_netcdf, prune, versions, write_netcdf
 from toolkit.scenarios import Scenario
 from toolkit.schema import SAMPLE_DIMS, InputError
 
@@ -358,24 +355,10 @@ def _worth(result: xr.Dataset) -> pd.DataFrame:
 
 
 def _key(*parts: object) -> str:
-    """Short hash of inputs, with the versions that could change a fit."""
-    versions = " ".join(importlib.metadata.version(name) for name in ("pymc", "pytensor", "nutpie", "arviz"))
-    digest = hashlib.sha256(versions.encode() + _code_digest())
-    for part in parts:
-        if isinstance(part, xr.Dataset):
-            for name in sorted(map(str, part.variables)):
-                digest.update(name.encode() + np.ascontiguousarray(part[name].values.astype(str)).tobytes())
-        elif isinstance(part, pd.DataFrame):
-            digest.update(part.to_csv().encode())
-        else:
-            digest.update(json.dumps(part, sort_keys=True, default=str).encode())
-    return digest.hexdigest()[:16]
-
-
-def _code_digest() -> bytes:
-    """Hash of the code of the outcome model's fit: a posterior fitted by other code is not reused."""
+    """Short hash of inputs, versions and code of a fit: a posterior fitted by another is not reused."""
     source = Path(__file__).resolve().parent / "models"
-    return b"".join((source / f"{name}.py").read_bytes() for name in FITTING.split())
+    code = [(source / f"{name}.py").read_bytes() for name in FITTING.split()]
+    return fingerprint(versions("pymc", "pytensor", "nutpie", "arviz"), *code, *parts)
 
 
 def card_of(tree: xr.DataTree) -> pd.DataFrame:

@@ -11,8 +11,6 @@ The economics are the toolkit's own: stage 2 is ``pricing``, and stage 3 only sc
 (:mod:`toolkit.apps.scaled`).
 """
 
-import hashlib
-import importlib.metadata
 import json
 import threading
 from collections import OrderedDict
@@ -31,7 +29,7 @@ from toolkit.apps.pooling import pool
 from toolkit.apps.scaled import Drawn, LiveRun, Unit
 from toolkit.places import Desk, Place, yearly_sum
 from toolkit.pricing import Progress, added_up, programme, silent
-from toolkit.records import assemble, open_netcdf, prune, write_netcdf
+from toolkit.records import assemble, fingerprint, open_netcdf, prune, versions, write_netcdf
 from toolkit.report import answer
 from toolkit.report import quantities as q
 from toolkit.scenarios import Scenario
@@ -244,11 +242,9 @@ class Live:
     def _fingerprint(self, scenario: Scenario, areas: list[str]) -> str:
         """Return a hash of what the pricing of areas rests on: scenario, fit, data, code and libraries."""
         fit = workflow.fit_path(self.statistics, scenario, self.register, cache=self.cache).name
-        versions = [importlib.metadata.version(name) for name in ("numpy", "scipy", "xarray", "numba")]
-        digest = hashlib.sha256(json.dumps([scenario.hash, areas, fit, versions]).encode())
-        for path in [data_folder() / "datapackage.json", *sorted(Path(__file__).parents[1].rglob("*.py"))]:
-            digest.update(path.read_bytes())
-        return digest.hexdigest()[:16]
+        files = [data_folder() / "datapackage.json", *sorted(Path(__file__).parents[1].rglob("*.py"))]
+        libraries = versions("numpy", "scipy", "xarray", "numba")
+        return fingerprint(libraries, *(file.read_bytes() for file in files), [scenario.hash, areas, fit])
 
 
 def _at_reference(scenario: Scenario) -> Scenario:

@@ -20,7 +20,7 @@ from toolkit.models.outcomes import outcomes
 from toolkit.models.power_scaling import outcome_power_scaling
 from toolkit.models.priors import load_priors, setting
 from toolkit.models.spend_error import spend_error_table
-from toolkit.schema import INDICATORS, InputError, data_folder
+from toolkit.schema import INDICATORS, InputError
 
 DRAWS = 2000  # of the model's forecast
 POINTS = 200  # of the empirical distribution of a naive forecast's errors
@@ -314,8 +314,4 @@ def remake(*, seed: int, last_year: int = 2022, folder: Path | None = None, **sa
         "backtest": backtest(statistics, last_year=last_year, seed=seed, priors=priors, **sampling),
         "spend_error": spend_error_table(posterior, statistics, seed=seed, priors=priors, **sampling),
     }
-    target = (folder or data_folder()) / "reference"
-    target.mkdir(exist_ok=True)
-    for name, table in made.items():
-        table.round(4).to_csv(target / f"{name}.csv", index=False)
-    return [*(target / f"{name}.csv" for name in made), evidence.seal(folder)]
+    return evidence.write_reference({name: table.round(4) for name, table in made.items()}, folder)

@@ -19,10 +19,8 @@ from toolkit.models.effects import Selection, prior_of, quadrature, shape_of
 from toolkit.models.scales import STANDARDISED, scale_of
 from toolkit.models.studies import FINDINGS, OPEN, SIGNIFICANT, study_table
 from toolkit.models.unit_costs import pooled, pooled_cdf, rival_estimates, yearly_growth
-from toolkit.schema import data_folder
 
 LEAST_P = 0.001  # of a uniform rank: below it calibration has failed, even among dozens of quantities
-TABLE = "reference/calibration_small_models.csv"
 MANY = 10_000  # candidates to draw until one passes selection
 
 Array = NDArray[np.float64]
@@ -207,8 +205,5 @@ def check_small_models(*, replications: int = 1000, seed: int = 20261122, folder
 
 def remake_checks(*, replications: int = 1000, seed: int = 20261122, folder: Path | None = None) -> Path:
     """Make the committed table of calibrations anew and seal the data folder."""
-    target = (folder or data_folder()) / TABLE
-    target.parent.mkdir(exist_ok=True)
-    check_small_models(replications=replications, seed=seed, folder=folder).to_csv(target, index=False)
-    evidence.seal(folder)
-    return target
+    table = check_small_models(replications=replications, seed=seed, folder=folder)
+    return evidence.write_reference({"calibration_small_models": table}, folder)[0]

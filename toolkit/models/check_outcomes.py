@@ -27,9 +27,8 @@ from toolkit.models.fit import compile_model
 from toolkit.models.outcomes import CELLS, LEVELS, outcomes
 from toolkit.models.priors import load_priors
 from toolkit.models.rates import REPORTED, SCALES
-from toolkit.schema import SAMPLE_DIMS, data_folder
+from toolkit.schema import SAMPLE_DIMS
 
-TABLE = "reference/calibration_joint_model.csv"
 AREAS, YEARS = 20, slice(2016, 2023)  # the first two years are only there to be lagged
 CHAINS = 2
 FIRST = {"draws": 600, "tune": 300, "target_accept": 0.9}
@@ -218,9 +217,6 @@ def remake_joint(
     one, badly = outcomes_replication(statistics, replications=replications, seed=seed, priors=priors, file=file)
     table = calibrate(one, replications=replications, seed=seed, model="outcomes", progress=progress)
     settings = f"{AREAS} areas, 2018 to 2023, {how_sampled(badly)}"
-    target = (folder or data_folder()) / TABLE
-    target.parent.mkdir(exist_ok=True)
-    table.assign(settings=settings).to_csv(target, index=False)
+    written = evidence.write_reference({"calibration_joint_model": table.assign(settings=settings)}, folder)
     file.unlink(missing_ok=True)
-    evidence.seal(folder)
-    return target
+    return written[0]

@@ -16,9 +16,7 @@ from toolkit.models.check_outcomes import how_sampled, ranks, sampled
 from toolkit.models.fit import compile_model
 from toolkit.models.persistence import simulate_deviations
 from toolkit.models.placements import log_size, placements, price_ratio
-from toolkit.schema import data_folder
 
-TABLE = "reference/calibration_placement_prices.csv"
 AREAS, YEARS = 12, 5  # every so many of the areas, the latest years
 RUNS = ({"draws": 300, "tune": 300, "target_accept": 0.9}, {"draws": 900, "tune": 600, "target_accept": 0.97})
 PARAMETERS = ("growth", "national_step", "region_sd", "area_sd", "persistence", "noise", "noise_size", "tail")
@@ -115,8 +113,5 @@ def remake_placements(*, replications: int, seed: int, folder: Path | None = Non
     priors, prices = evidence.load_table("priors", folder), few_prices(evidence.placement_prices(folder))
     one, badly = placements_replication(prices, replications=replications, seed=seed, priors=priors)
     table = calibrate(one, replications=replications, seed=seed, model="placements")
-    target = (folder or data_folder()) / TABLE
-    target.parent.mkdir(exist_ok=True)
-    table.assign(settings=f"{AREAS} areas, {YEARS} years, {how_sampled(badly, RUNS)}").to_csv(target, index=False)
-    evidence.seal(folder)
-    return target
+    table = table.assign(settings=f"{AREAS} areas, {YEARS} years, {how_sampled(badly, RUNS)}")
+    return evidence.write_reference({"calibration_placement_prices": table}, folder)[0]

@@ -16,7 +16,7 @@ from toolkit.models import placements as placement_model
 from toolkit.models.diagnose import diagnose
 from toolkit.models.fit import fit
 from toolkit.models.unit_costs import pooled, pooled_summary, rival_estimates, yearly_growth
-from toolkit.schema import PRICE_BASE, InputError, data_folder
+from toolkit.schema import PRICE_BASE, InputError
 
 LEVEL = 0.9
 GROWTH_CATEGORY = {
@@ -158,12 +158,8 @@ def remake(*, seed: int, folder: Path | None = None) -> list[Path]:
     folder
         Data folder; the shipped one by default.
     """
-    target = (folder or data_folder()) / "reference"
-    target.mkdir(exist_ok=True)
     made = {
         "modelled_figures": modelled_figures(evidence.load_register(folder=folder)),
         "placement_prices": placement_table(seed=seed, folder=folder),
     }
-    for name, table in made.items():
-        table.to_csv(target / f"{name}.csv", index=False)
-    return [*(target / f"{name}.csv" for name in made), evidence.seal(folder)]
+    return evidence.write_reference(made, folder)

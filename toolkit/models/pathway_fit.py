@@ -20,7 +20,7 @@ from toolkit.evidence import Register
 from toolkit.models.diagnose import diagnose
 from toolkit.models.fit import fit
 from toolkit.models.pathway import AGES, ARRIVAL, care_within_years, long_stays, outputs, population
-from toolkit.schema import InputError, data_folder
+from toolkit.schema import InputError
 
 DRAWS, TUNE, CHAINS, TARGET_ACCEPT = 1500, 1500, 4, 0.95
 KEPT = 1000  # draws that the predictive checks use
@@ -269,8 +269,4 @@ def summarised(
 
 def remake_pathway(*, seed: int, folder: Path | None = None) -> list[Path]:
     """Fit the pathway anew, write its tables into ``reference`` and seal the data folder."""
-    target = (folder or data_folder()) / "reference"
-    made = pathway_tables(seed=seed, folder=folder)
-    for name, table in made.items():
-        table.to_csv(target / f"{name}.csv", index=False)
-    return [*(target / f"{name}.csv" for name in made), evidence.seal(folder)]
+    return evidence.write_reference(pathway_tables(seed=seed, folder=folder), folder)

@@ -10,7 +10,7 @@ from toolkit import appraisal, evidence
 from toolkit.prices import rebase
 from toolkit.report import lives
 from toolkit.report import quantities as q
-from toolkit.schema import SAMPLE_DIMS, InputError, data_folder
+from toolkit.schema import SAMPLE_DIMS, InputError
 
 COLUMNS = ["id", "metric", "published", "unit", "price_year", "ours", "low", "high", "ratio", "alike", "reason"]
 
@@ -67,11 +67,9 @@ def remake(run: q.Run, *, folder: Path | None = None) -> list[Path]:
     """
     table = reconcile(run, evidence.load_register(folder=folder))
     settings = f"{run.scenario.name}, {run.scenario.chains} chains of {run.scenario.draws} draws"
-    path = (folder or data_folder()) / "reference" / "reconciliation.csv"
     numbers = table.select_dtypes("number").columns
     table[numbers] = table[numbers].map(lambda value: float(f"{value:.5g}"))
-    table.assign(seed=run.scenario.seed, settings=settings).to_csv(path, index=False)
-    return [path, evidence.seal(folder)]
+    return evidence.write_reference({"reconciliation": table.assign(seed=run.scenario.seed, settings=settings)}, folder)
 
 
 def _ours(run: q.Run, row: dict[str, str], register: evidence.Register, price_year: str) -> xr.DataArray | None:
