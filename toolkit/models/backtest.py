@@ -17,7 +17,7 @@ from toolkit.models.fit import fit
 from toolkit.models.forecast import predictor
 from toolkit.models.likelihoods import MEAN, simulate
 from toolkit.models.outcomes import outcomes
-from toolkit.models.power_scaling import outcome_power_scaling
+from toolkit.models.prior_influence import outcome_power_scaling
 from toolkit.models.priors import load_priors, setting
 from toolkit.models.spend_error import spend_error_table
 from toolkit.schema import INDICATORS, InputError

@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from toolkit.models.power_scaling import SCALED, outcome_power_scaling
+from toolkit.models.prior_influence import SCALED, outcome_power_scaling
 
 NAME, SIZE = "care_starts", (4, 1000)
 SPREAD = {"spend_within": 0.2, "spend_between": 0.3}  # the priors' standard deviations, about nought
