@@ -2,12 +2,15 @@
 
 import io
 import zipfile
+from itertools import count
+from time import sleep
 
 import openpyxl
 import pytest
 import yaml
 
 from tests.browser.conftest import SCREENS
+from toolkit.apps import live
 
 pytestmark = pytest.mark.fit
 SPEND = "Pounds a year"
@@ -219,7 +222,13 @@ def test_an_override_is_flagged_everywhere(leeds):
     one.until("() => location.search.includes('overrides.cost_per_family')")
 
 
-def test_many_areas_show_how_far_they_are_and_can_be_stopped(browser, address):
+def test_many_areas_show_how_far_they_are_and_can_be_stopped(browser, address, monkeypatch):
+    def unhurried(desk, *, progress, **_):  # a dozen areas may be done before the page is there
+        for moment in count():
+            progress("price areas", min(moment / 1000, 0.99))
+            sleep(0.05)
+
+    monkeypatch.setattr(live, "added_up", unhurried)
     page = browser.new_page()
     page.goto(address + "?place=England&effect.take_up=0.9")
     page.get_by_role("status").filter(has_text="price areas").wait_for()
