@@ -83,7 +83,9 @@ class Desk:
         self.shares = pathways.adjustment_shares(self.quantities, self.layers, draws).astype(np.float32)
         # In each year since entry, and at each age.
         known = self.quantities, self.layers, pathways.entry_ages(draws)
-        self.lived = {old: pathways.lived_years(*known, by_age=old).astype(np.float32) for old in (False, True)}
+        self.lived = {
+            by_age: pathways.lived_years(*known, by_age=by_age).astype(np.float32) for by_age in (False, True)
+        }
         self.before = before_adjustments(scenario)
         self._timing()
 

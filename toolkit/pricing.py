@@ -141,9 +141,7 @@ def programme(scenario: Scenario, spend: float) -> xr.DataArray:
         From ``places.yearly_sum``, of one area or summed over several.
     """
     yearly = np.zeros((2, scenario.horizon))
-    # Optimism is about what spending will cost; a cut saves what is in the budget, no more.
-    optimism = 0.0 if scenario.option.cut else scenario.adjustments.optimism_bias
-    yearly[1, : scenario.option.years] = spend * (1.0 + optimism)
+    yearly[1, : scenario.option.years] = spend * (1.0 + scenario.optimism)
     coords = {"option": [BUSINESS_AS_USUAL, INVESTMENT], "year": np.arange(scenario.horizon)}
     return xr.DataArray(yearly, dims=("option", "year"), coords=coords)
 

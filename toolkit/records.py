@@ -123,8 +123,8 @@ def open_netcdf(path: Path) -> xr.DataTree:
 
 
 def prune(cache: Path, most: int) -> None:
-    """Keep so many of the latest fits: each is some tens of megabytes."""
-    kept = sorted(cache.glob("outcomes-*.nc"), key=lambda path: path.stat().st_mtime, reverse=True)
+    """Keep so many of the latest files of a cache: each is some tens of megabytes, or hundreds."""
+    kept = sorted(cache.glob("*.nc"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in kept[most:]:
         path.unlink()
 

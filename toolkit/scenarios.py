@@ -155,6 +155,11 @@ class Scenario(_Frozen):
         return next((row.area for row in self.own_figures.values()), "")
 
     @property
+    def optimism(self) -> float:
+        """Optimism about what spending will cost; a cut saves what is in the budget, no more."""
+        return 0.0 if self.option.cut else self.adjustments.optimism_bias
+
+    @property
     def hash(self) -> str:
         """Short SHA-256 of everything that can move a result (titles and descriptions cannot)."""
         content = self.model_dump(mode="json", exclude={"name", "title", "description"})

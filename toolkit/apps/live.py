@@ -225,7 +225,7 @@ class Live:
 
     def _added_up(self, desk: Desk, shares: dict[str, np.ndarray], progress: Progress) -> xr.DataTree:
         """Price areas; several as a file has them from before, while all that they rest on is the same."""
-        path = self.cache / "priced" / f"outcomes-{self._fingerprint(desk.scenario, list(shares))}.nc"
+        path = self.cache / "priced" / f"{self._fingerprint(desk.scenario, list(shares))}.nc"
         if len(shares) > 1 and path.is_file():
             try:
                 return open_netcdf(path)

@@ -103,7 +103,7 @@ def lead(sentence: str, tiles: Sequence[str]) -> str:
     )
 
 
-class Words(pn.pane.HTML):
+class Html(pn.pane.HTML):
     """HTML made here, of which nothing but the text changes; a test pins the name of what is replaced."""
 
     def _update(self, ref: str, model: Any) -> None:
@@ -113,7 +113,7 @@ class Words(pn.pane.HTML):
 def html(content: str = "", **given: Any) -> Any:
     """Return a pane of HTML in the house style; what comes from outside must be escaped before."""
     options = {"sizing_mode": "stretch_width", "margin": (2, 0)} | given
-    made: Any = Words
+    made: Any = Html
     return made(content, stylesheets=[STYLE], sanitize_html=False, **options)
 
 

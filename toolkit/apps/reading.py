@@ -210,9 +210,8 @@ def _curve(run: LiveRun) -> Part:
 
 def spend_multiple(run: LiveRun) -> float:
     """Return a spending year's early-help spend under the option over today's."""
-    bias = 0.0 if run.scenario.option.cut else run.scenario.adjustments.optimism_bias
     today = float(run.unit.curve["spend"][run.unit.curve["multiple"] == 1.0][0])
-    return 1.0 + float(run.numbers.spent[0]) / (1.0 + bias) / today
+    return 1.0 + float(run.numbers.spent[0]) / (1.0 + run.scenario.optimism) / today
 
 
 def budget_rows(run: LiveRun) -> tuple[list[str], list[tuple[str, list[float]]]]:

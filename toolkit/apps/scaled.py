@@ -125,8 +125,7 @@ class LiveRun:
     def _programme(self) -> np.ndarray:
         """Return what the programme costs each year, real, GBP; negative for a cut."""
         scenario = self.scenario
-        optimism = 0.0 if scenario.option.cut else scenario.adjustments.optimism_bias
-        return self.unit.paid * (scenario.option.pounds * self.unit.children * (1.0 + optimism))
+        return self.unit.paid * (scenario.option.pounds * self.unit.children * (1.0 + scenario.optimism))
 
     @cached_property
     def numbers(self) -> Numbers:

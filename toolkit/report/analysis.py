@@ -99,7 +99,7 @@ def otherwise(run: Run) -> dict[str, xr.DataArray]:
     found = {"As it stands": benefit - cost}
     if not run.scenario.option.cut:
         found[f"Programme {bias:.0%} dearer: the published upper bound of optimism about outsourced operating cost"] = (
-            benefit - cost / (1.0 + run.scenario.adjustments.optimism_bias) * (1.0 + bias)
+            benefit - cost / (1.0 + run.scenario.optimism) * (1.0 + bias)
         )
     found["A tenth less is due to the programme: deadweight, displacement or attribution"] = 0.9 * benefit - cost
     found["Benefits a tenth lower and costs a tenth higher, a correction for weak evidence"] = (

@@ -274,7 +274,7 @@ def bridge(run: Run) -> xr.Dataset:
         "deadweight": 1.0 - own.deadweight,
         "displacement": 1.0 - own.displacement,
     }
-    net, optimism = float(np.prod(list(factors.values()))), 0.0 if run.scenario.option.cut else own.optimism_bias
+    net, optimism = float(np.prod(list(factors.values()))), run.scenario.optimism
     whole, cost = avoided(run).reset_coords(drop=True), result(run)["programme_cost"]
     before: dict[str, xr.DataArray] = {}
     if "benefit_before" in costs(run):
