@@ -244,6 +244,8 @@ def evidence_calibrate(
     """Calibrate the models of effects and unit costs by simulation anew, and write the result down (minutes)."""
     from toolkit.models import check_effects, check_outcomes, check_placements
 
+    if joint and placements:
+        raise InputError("evidence calibrate: --joint and --placements each name a model. Mend: give one at a time")
     if placements:
         typer.echo(f"wrote {check_placements.remake_placements(replications=replications, seed=seed)}")
         return

@@ -7,7 +7,6 @@ time it gets there. A machine that has compiled before only looks.
 import subprocess
 import sys
 
-import numba
 from numba import types
 
 
@@ -17,25 +16,16 @@ def compile_beside() -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", __name__], stdout=quiet, stderr=quiet)
 
 
-def signatures() -> dict[numba.core.dispatcher.Dispatcher, tuple[types.Type, ...]]:
-    """Return the types of the arguments that each kernel is called with in a run."""
-    from toolkit.models.density import log_density
-    from toolkit.pathways.kernel import walk_cohort
-
-    def known(kind: types.Type, dims: int) -> types.Array:  # constants of a graph may not be written to
-        return types.Array(kind, dims, "C", readonly=True)
-
-    vector, matrix, cube = types.float64[::1], types.float64[:, ::1], types.float64[:, :, ::1]
+def walked() -> tuple[types.Type, ...]:
+    """Return the types of the arguments that the walk of a run is called with."""
     rows, grid = types.float32[:, ::1], types.float32[:, :, ::1]
-    of_years = [known(types.float64, 3)] * 3
-    density = (
-        types.float64[:, :], matrix, matrix, cube, cube, vector, matrix, vector,
-        *[known(types.float64, 2)] * 4, *of_years, known(types.int32, 3), *of_years,
-    )  # fmt: skip
-    walk = (*[grid] * 5, rows, rows, grid, types.int64[::1], types.int64[::1], *[types.boolean] * 3, *[grid] * 3)
-    return {log_density: density, walk_cohort: walk}
+    flags = [types.boolean] * 3
+    return (*[grid] * 5, rows, rows, grid, types.int64[::1], types.int64[::1], *flags, *[grid] * 3)
 
 
 if __name__ == "__main__":
-    for kernel, arguments in signatures().items():
-        kernel.compile(arguments)
+    from toolkit.models import density
+    from toolkit.pathways.kernel import walk_cohort
+
+    density.compiled()  # first, for the sampler needs it first
+    walk_cohort.compile(walked())

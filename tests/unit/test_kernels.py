@@ -1,11 +1,15 @@
-"""What is compiled beside a first fit must be what the run then calls, or the work is lost."""
+"""What is compiled beside a first fit must be what the run then calls, or the work is lost; no stale code is kept."""
+
+import ast
+import inspect
+from pathlib import Path
 
 from numba import types
 
 from tests.unit.pathways.conftest import make_hazards
 from tests.unit.pathways.test_cohort import some_layers
 from toolkit import kernels
-from toolkit.models.density import log_density
+from toolkit.models import density
 from toolkit.pathways.cohort import walk
 from toolkit.pathways.kernel import walk_cohort
 
@@ -15,16 +19,26 @@ def test_the_walk_is_called_with_no_other_types_in_single_precision() -> None:
         walk(make_hazards(), strength=0.5, layers=some_layers(), by_age=by_age)
     walk(make_hazards(), strength=0.0)
     single = [called for called in walk_cohort.signatures if called[0].dtype == types.float32]
-    assert single == [kernels.signatures()[walk_cohort]]
-
-
-def test_the_density_compiles_for_these_types() -> None:
-    known = kernels.signatures()[log_density]
-    log_density.compile(known)
-    assert known in log_density.signatures
+    assert single == [kernels.walked()]
 
 
 def test_the_process_beside_ends_well() -> None:
     with kernels.compile_beside() as process:
         pass
     assert process.returncode == 0
+
+
+def test_code_kept_on_disk_is_of_one_file_or_knows_all_its_files() -> None:
+    """numba keeps a function until its own file changes, though its code holds that of the functions it calls."""
+    sources = {path: path.read_text() for path in Path(inspect.getfile(kernels)).parent.rglob("*.py")}
+    compiled = {path.stem for path, text in sources.items() if "@numba.njit" in text}
+    versioned = {module.__name__.split(".")[-1] for module in density._SOURCES}
+    for path, text in sources.items():
+        if "cache=True" in text or path.stem in versioned:
+            called = {
+                alias.name.split(".")[-1] if node.module == "toolkit.models" else str(node.module).split(".")[-1]
+                for node in ast.walk(ast.parse(text))
+                if isinstance(node, ast.ImportFrom) and str(node.module).startswith("toolkit")
+                for alias in node.names
+            }
+            assert called & compiled <= (versioned if path.stem in versioned else set()), path

@@ -9,16 +9,19 @@ import inspect
 import math
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 from zlib import crc32
 
 import numba
 import numpy as np
 import pytensor.tensor as pt
+from numba import types
 from numpy.typing import NDArray
 from pytensor.gradient import DisconnectedType
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
+from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS, _call_cached_ptr
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
 from toolkit.models import levels, likelihoods, persistence
@@ -30,7 +33,7 @@ SAMPLED = 8  # arguments with a slope: level, cholesky, level_z, moves, deviatio
 KNOWN_OF_AREAS = 4
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy")
 def log_density(
     level: Array, cholesky: Array, level_z: Array, moves: Array, deviation_z: Array,
     persistence: Array, spread: Array, dispersion: Array,
@@ -119,28 +122,51 @@ class LogDensity(Op):
         return [cotangents[0] * slope for slope in outputs[1:]] + [DisconnectedType()() for _ in inputs[SAMPLED:]]
 
 
-# The version makes PyTensor's cache on disk forget the kernel whenever one of these files changes.
+# Callers of a kernel take its code into their own, and numba looks only at the file of the one it keeps on disk: so one
+# alone is kept, under a version of all the files it is made of, and called by its address.
 _SOURCES = (likelihoods, levels, persistence, sys.modules[__name__])
-_KERNEL_VERSION = crc32("".join(inspect.getsource(m) for m in _SOURCES).encode())
+_VERSION = crc32("".join(inspect.getsource(m) for m in _SOURCES).encode())
+_ON_SAMPLED = [types.Array(types.float64, dims, "C") for dims in (2, 2, 2, 3, 3, 1, 2, 1)]
+_ON_AREAS = [types.Array(types.float64, 2, "C", readonly=True)] * 4
+_ON_CELLS = [
+    types.Array(types.int32 if name == "family" else types.float64, 3, "C", readonly=True)
+    for name in ("lower", "upper", "exposure", "family", "response", "chance", "extra")
+]
+_GIVEN = types.Tuple([types.float64, *_ON_SAMPLED])  # type: ignore[no-untyped-call]
+_CALL = _GIVEN(*_ON_SAMPLED, *_ON_AREAS, *_ON_CELLS)
+
+
+@cache
+def compiled() -> Any:
+    """Return the kernel as machine code with an address, from disk if it was compiled before."""
+    CACHED_SRC_FUNCTIONS[log_density.py_func] = str(_VERSION)
+    return numba.cfunc(_CALL, cache=True, nogil=True, error_model="numpy")(log_density.py_func)
 
 
 @register_funcify_default_op_cache_key(LogDensity)  # type: ignore[no-untyped-call, untyped-decorator]
 def _numba_log_density(op: Op, **_: Any) -> tuple[Any, int]:
+    kind = types.FunctionType(_CALL)
+
+    @numba_njit
+    def address() -> Any:
+        with numba.objmode(found=types.intp):
+            found = compiled().address
+        return found
+
     @numba_njit
     def kernel(
         level: Array, cholesky: Array, level_z: Array, moves: Array, deviation_z: Array,
-        persistence: Array, spread: Array, dispersion: Array,
-        area_response: Array, area_chance: Array, area_extra: Array, area_years: Array,
-        lower: Array, upper: Array, exposure: Array, family: Array, response: Array, chance: Array, extra: Array,
+        persistence: Array, spread: Array, dispersion: Array, *known: Array,
     ) -> Any:  # fmt: skip
-        total, on_1, on_2, on_3, on_4, on_5, on_6, on_7, on_8 = log_density(
-            level, cholesky, level_z, moves, deviation_z, persistence, spread, dispersion,
-            area_response, area_chance, area_extra, area_years,
-            lower, upper, exposure, family, response, chance, extra,
+        density: Any = _call_cached_ptr(address, kind, "toolkit.log_density")  # type: ignore[call-arg]
+        total, on_1, on_2, on_3, on_4, on_5, on_6, on_7, on_8 = density(
+            np.ascontiguousarray(level), np.ascontiguousarray(cholesky), np.ascontiguousarray(level_z),
+            np.ascontiguousarray(moves), np.ascontiguousarray(deviation_z), np.ascontiguousarray(persistence),
+            np.ascontiguousarray(spread), np.ascontiguousarray(dispersion), *known,
         )  # fmt: skip
         return np.asarray(total), on_1, on_2, on_3, on_4, on_5, on_6, on_7, on_8
 
-    return kernel, _KERNEL_VERSION
+    return kernel, _VERSION
 
 
 def log_probability(lower: Any, *arguments: Any) -> Any:

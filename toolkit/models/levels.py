@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def _information(
     persistence: float, spread: float, dispersion: float, chance: float, extra: float, years: float
 ) -> float:
@@ -37,7 +37,7 @@ def _information(
     return 1.0 / (drift + (chance + extra * dispersion * dispersion) / years)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def pull_back_information(
     on_information: float, persistence: float, spread: float, dispersion: float,
     chance: float, extra: float, years: float,
@@ -55,7 +55,7 @@ def pull_back_information(
     )
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def area_levels(
     z: Array, mean: Array, cholesky: Array, information: Array, response: Array,
     factor: Array, pull: Array, standard: Array, out: Array,
@@ -95,31 +95,31 @@ def area_levels(
             _add(out[i], cholesky[i, k], standard[k])
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def _add(to: Array, times: float, values: Array) -> None:
     for s in range(to.size):
         to[s] += times * values[s]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def _take(of: Array, values: Array, times: Array) -> None:
     for s in range(of.size):
         of[s] -= values[s] * times[s]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def _divide(values: Array, by: Array) -> None:
     for s in range(values.size):
         values[s] /= by[s]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def _root(values: Array) -> None:
     for s in range(values.size):
         values[s] = math.sqrt(values[s])
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def pull_back_levels(
     on_area: Array, mean: Array, cholesky: Array, information: Array, response: Array,
     factor: Array, pull: Array, standard: Array,
@@ -169,7 +169,7 @@ def pull_back_levels(
             on_mean[k, s] = on_area[k, s] - information[k, s] * on_response[s]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def _pull_back_factor(factor: Array, on_factor: Array) -> None:
     """Turn slopes on Cholesky factors, in place, into those on the lower triangles of what they are the factors of."""
     size, _, areas = factor.shape
@@ -190,7 +190,7 @@ def _pull_back_factor(factor: Array, on_factor: Array) -> None:
         on_factor[i, i + 1 :] = 0.0
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def informations(
     persistence: Array, spread: Array, dispersion: Array, chance: Array, extra: Array, years: Array
 ) -> Array:
@@ -204,7 +204,7 @@ def informations(
     return found
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def levels(
     z: Array, mean: Array, cholesky: Array, persistence: Array, spread: Array, dispersion: Array,
     response: Array, chance: Array, extra: Array, years: Array,

@@ -28,7 +28,7 @@ _HALF_LOG_2_PI = 0.5 * math.log(2.0 * math.pi)
 Array = NDArray[Any]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def log_gamma_and_digamma(x: float) -> tuple[float, float]:
     """Return log gamma and its derivative for ``x`` > 0: recurrence up to 8, then Stirling's series."""
     product, reciprocals = 1.0, 0.0
@@ -46,7 +46,7 @@ def log_gamma_and_digamma(x: float) -> tuple[float, float]:
     return log_gamma, log_x - 0.5 * inverse - slope - reciprocals
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def sized(log_size: float) -> tuple[float, float, float, float]:
     """Return what all cells of an indicator share: ``log_size``, its exponential, and that one's log gamma and digamma.
 
@@ -60,7 +60,7 @@ def sized(log_size: float) -> tuple[float, float, float, float]:
 Sized = tuple[float, float, float, float]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def beta_binomial_cell(
     eta: float, shape: Sized, lower: float, upper: float, trials: float
 ) -> tuple[float, float, float]:
@@ -85,7 +85,7 @@ def beta_binomial_cell(
     return log_p, alpha * rest * (on_a - on_b), alpha * on_a + beta * on_b - size * on_s
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def _beta_binomial_sum(
     log_p: float, on_a: float, on_b: float, lower: float, upper: float, trials: float, alpha: float, beta: float
 ) -> tuple[float, float, float]:
@@ -104,7 +104,7 @@ def _beta_binomial_sum(
     return log_p + math.log(total), total_a / total, total_b / total
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def negative_binomial_cell(
     eta: float, shape: Sized, lower: float, upper: float, exposure: float
 ) -> tuple[float, float, float]:
@@ -135,7 +135,7 @@ def negative_binomial_cell(
     return log_p, on_eta, size * on_size
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def mean_cell(eta: float, shape: Sized, total: float, number: float) -> tuple[float, float, float]:
     """Return the log-density of log(``total`` / ``number``) and its slopes on ``eta`` and log size.
 
@@ -148,7 +148,7 @@ def mean_cell(eta: float, shape: Sized, total: float, number: float) -> tuple[fl
     return 0.5 * (log_size - square), precision * rest, 0.5 * (1.0 - square)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def cell_log_probability(
     eta: float, shape: Sized, lower: float, upper: float, exposure: float, family: int
 ) -> tuple[float, float, float]:
@@ -162,7 +162,7 @@ def cell_log_probability(
     return 0.0, 0.0, 0.0
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy")
 def cell_log_probabilities(
     eta: Array, log_size: Array, lower: Array, upper: Array, exposure: Array, family: Array
 ) -> Array:

@@ -28,12 +28,12 @@ from toolkit.models.likelihoods import UNOBSERVED, cell_log_probability, sized
 Array = NDArray[Any]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def _neighbours_less_one(t: int, last: int) -> float:
     return float((t > 0) + (t < last)) - 1.0
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def _deviations(
     z: Array, distance: Array, weight: Array, persistence: float, spread: Array,
     pivot: Array, beside: Array, pull: Array, out: Array,
@@ -69,7 +69,7 @@ def _deviations(
             out[t, i] /= pivot[t, i]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def _prior(persistence: float, spread: Array, u: Array, on_u: Array) -> float:
     """Return the log-density of autoregressions, the constant 2 pi dropped, and add its slopes to ``on_u``."""
     years, areas = u.shape
@@ -91,7 +91,7 @@ def _prior(persistence: float, spread: Array, u: Array, on_u: Array) -> float:
     return float(-0.5 * total - years * np.log(spread).sum() - 0.5 * areas * last * math.log(left))
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def _pull_back(
     u: Array, on_u: Array, distance: Array, weight: Array, persistence: float, spread: Array,
     pivot: Array, beside: Array, pull: Array,
@@ -143,7 +143,7 @@ def _pull_back(
     return on_persistence
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def _weigh(
     noise: float, eta: Array, response: Array, chance: Array, extra: Array, weight: Array, distance: Array
 ) -> None:
@@ -154,7 +154,7 @@ def _weigh(
             distance[t, i] = response[i, t] - eta[i, t]
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy")
 def area_year_log_probability(
     eta: Array, z: Array, persistence: Array, spread: Array, dispersion: Array,
     lower: Array, upper: Array, exposure: Array, family: Array, response: Array, chance: Array, extra: Array,
@@ -222,7 +222,7 @@ def area_year_log_probability(
     return total, on_eta, on_z, on_persistence, on_spread, on_dispersion
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def deviations(
     eta: Array, z: Array, persistence: Array, spread: Array, dispersion: Array,
     response: Array, chance: Array, extra: Array,
