@@ -145,7 +145,7 @@ def compiled() -> Any:
 
 @register_funcify_default_op_cache_key(LogDensity)  # type: ignore[no-untyped-call, untyped-decorator]
 def _numba_log_density(op: Op, **_: Any) -> tuple[Any, int]:
-    kind = types.FunctionType(_CALL)
+    kind, rows = types.FunctionType(_CALL), np.ascontiguousarray  # samplers may hand over columns
 
     @numba_njit
     def address() -> Any:
@@ -156,13 +156,16 @@ def _numba_log_density(op: Op, **_: Any) -> tuple[Any, int]:
     @numba_njit
     def kernel(
         level: Array, cholesky: Array, level_z: Array, moves: Array, deviation_z: Array,
-        persistence: Array, spread: Array, dispersion: Array, *known: Array,
+        persistence: Array, spread: Array, dispersion: Array,
+        area_response: Array, area_chance: Array, area_extra: Array, area_years: Array,
+        lower: Array, upper: Array, exposure: Array, family: Array, response: Array, chance: Array, extra: Array,
     ) -> Any:  # fmt: skip
         density: Any = _call_cached_ptr(address, kind, "toolkit.log_density")  # type: ignore[call-arg]
         total, on_1, on_2, on_3, on_4, on_5, on_6, on_7, on_8 = density(
-            np.ascontiguousarray(level), np.ascontiguousarray(cholesky), np.ascontiguousarray(level_z),
-            np.ascontiguousarray(moves), np.ascontiguousarray(deviation_z), np.ascontiguousarray(persistence),
-            np.ascontiguousarray(spread), np.ascontiguousarray(dispersion), *known,
+            rows(level), rows(cholesky), rows(level_z), rows(moves), rows(deviation_z),
+            rows(persistence), rows(spread), rows(dispersion),
+            rows(area_response), rows(area_chance), rows(area_extra), rows(area_years),
+            rows(lower), rows(upper), rows(exposure), rows(family), rows(response), rows(chance), rows(extra),
         )  # fmt: skip
         return np.asarray(total), on_1, on_2, on_3, on_4, on_5, on_6, on_7, on_8
 

@@ -1,6 +1,7 @@
 """The density of counts, levels and deviations against one written with dense matrices, and its slopes."""
 
 import numpy as np
+import pytensor
 import pytest
 from scipy.optimize import approx_fprime
 from scipy.stats import multivariate_normal
@@ -80,6 +81,16 @@ def dense(sampled, areas, cells):
 def test_density_equals_the_dense_one(seed):
     sampled, areas, cells = world(seed)
     assert density.log_density(*sampled, *areas, *cells)[0] == pytest.approx(dense(sampled, areas, cells)[0], rel=1e-10)
+
+
+def test_the_graph_has_the_same_density_whatever_the_order_of_arrays():
+    sampled, areas, (lower, upper, exposure, family, *approximation) = world()
+    cells = (lower, upper, exposure, family.astype("int32"), *approximation)
+    given = [np.asfortranarray(values) for values in (*sampled, *areas, *cells)]
+    total, *slopes = density.LogDensity()(*[pytensor.shared(values) for values in given])
+    found = pytensor.function([], [total, *slopes], mode="NUMBA")()
+    for one, other in zip(found, density.log_density(*sampled, *areas, *cells), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
 def test_slopes_are_derivatives():

@@ -94,14 +94,15 @@ def test_a_price_that_no_neighbour_bears_out_is_set_aside(prices, priors):
 
 @pytest.mark.filterwarnings("ignore:Loop fusion failed")
 def test_the_model_finds_the_prices_it_was_made_from(prices, priors):
-    """A made panel of forty areas: England's price and the ratios come back, gaps or not."""
-    made = prices.isel(area=slice(0, 40), placement=slice(0, 1)).copy(deep=True)
+    """A made panel of forty areas: England's price and the ratios come back, gaps or not. Each year compiles anew."""
+    years = 5
+    made = prices.isel(area=slice(0, 40), placement=slice(0, 1), data_year=slice(-years, None)).copy(deep=True)
     random = np.random.default_rng(8)
-    own = np.empty((40, 10))
+    own = np.empty((40, years))
     own[:, 0] = random.normal(0, 0.3, 40)
-    for year in range(1, 10):
+    for year in range(1, years):
         own[:, year] = 0.9 * own[:, year - 1] + 0.3 * np.sqrt(1 - 0.81) * random.normal(size=40)
-    trend = np.log(4000) + 0.05 * np.arange(10)
+    trend = np.log(4000) + 0.05 * np.arange(years)
     log_price = trend + own + random.normal(0, 0.05, own.shape)
     log_price[5, -3:] = np.nan
     made["price"] = (made["price"].dims, np.exp(log_price)[None])
