@@ -127,13 +127,10 @@ class LogDensity(Op):
 _SOURCES = (likelihoods, levels, persistence, sys.modules[__name__])
 _VERSION = crc32("".join(inspect.getsource(m) for m in _SOURCES).encode())
 _ON_SAMPLED = [types.Array(types.float64, dims, "C") for dims in (2, 2, 2, 3, 3, 1, 2, 1)]
-_ON_AREAS = [types.Array(types.float64, 2, "C", readonly=True)] * 4
-_ON_CELLS = [
-    types.Array(types.int32 if name == "family" else types.float64, 3, "C", readonly=True)
-    for name in ("lower", "upper", "exposure", "family", "response", "chance", "extra")
-]
+_ON_AREA, _ON_CELL = (types.Array(types.float64, dims, "C", readonly=True) for dims in (2, 3))
+_ON_FAMILY = types.Array(types.int32, 3, "C", readonly=True)
 _GIVEN = types.Tuple([types.float64, *_ON_SAMPLED])  # type: ignore[no-untyped-call]
-_CALL = _GIVEN(*_ON_SAMPLED, *_ON_AREAS, *_ON_CELLS)
+_CALL = _GIVEN(*_ON_SAMPLED, *[_ON_AREA] * 4, *[_ON_CELL] * 3, _ON_FAMILY, *[_ON_CELL] * 3)
 
 
 @cache
