@@ -65,7 +65,7 @@ def assemble(
         "data_checksums": json.dumps(evidence.checksums()),
         "versions": json.dumps({name: version(name) for name in PACKAGES}),
         "spend_range": _spend_range(chosen),
-        "predicted": json.dumps(_predicted(chosen)),
+        "predicted": json.dumps(_predicted(chosen, fitted["constant_data"].to_dataset())),
         "price_base": scenario.price_base,
         "first_year": scenario.first_year,
     }
@@ -80,11 +80,12 @@ def _place(areas: list[str], statistics: xr.Dataset) -> str:
     return next((name for name, members in whole.items() if set(areas) == set(members)), "")
 
 
-def _predicted(chosen: xr.Dataset) -> dict[str, list[str]]:
-    """Return the indicators of which an area made no return, or was not fitted, by the area's name."""
-    seen = (chosen["observed"].any("data_year") & chosen["fitted"]).transpose("area", "indicator").values
+def _predicted(chosen: xr.Dataset, design: xr.Dataset) -> dict[str, list[str]]:
+    """Return the indicators of which no count of an area entered the fit, by the area's name."""
+    used = (design["family"] > 0).any("data_year").sel(area=chosen["area"])
+    seen = (used & design["fitted"].sel(area=chosen["area"])).transpose("area", "indicator").values
     rows = zip(chosen["area_name"].values.astype(str), ~seen, strict=True)
-    return {name: chosen["indicator"].values[row].astype(str).tolist() for name, row in rows if row.any()}
+    return {name: design["indicator"].values[row].astype(str).tolist() for name, row in rows if row.any()}
 
 
 def _spend_range(chosen: xr.Dataset) -> list[float]:

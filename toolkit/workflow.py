@@ -339,7 +339,7 @@ def compare_evidence(
 
 
 def _outcome_priors(priors: pd.DataFrame) -> pd.DataFrame:
-    return priors.query("model == 'outcomes'").sort_values("parameter").reset_index(drop=True)
+    return priors.query("model == 'outcomes'").set_index("parameter")[["distribution", "arg1", "arg2"]].sort_index()
 
 
 def _pooled(effects: xr.Dataset) -> pd.DataFrame:

@@ -70,7 +70,7 @@ def with_priors(priors: pd.DataFrame, changed: Mapping[str, Prior], models: Coll
         if key not in known.index:
             close = get_close_matches(key, list(known.index), n=3)
             raise InputError(f"priors.{key}: no prior that can be changed. Mend: did you mean {close}?")
-        _check(key, str(known.loc[key, "distribution"]), row)
+        check_prior(key, str(known.loc[key, "distribution"]), row.first, row.second)
         if known.loc[key, "model"] in models:
             at = (priors["model"] + "." + priors["parameter"]) == key
             priors.loc[at, ["arg1", "arg2"]] = [row.first, float("nan") if row.second is None else row.second]
@@ -78,12 +78,21 @@ def with_priors(priors: pd.DataFrame, changed: Mapping[str, Prior], models: Coll
     return priors
 
 
-def _check(key: str, kind: str, row: Prior) -> None:
-    if (kind in SCALED) != (row.second is None):
+def check_prior(key: str, kind: str, first: float, second: float | None) -> None:
+    """Refuse arguments that a distribution cannot have.
+
+    Raises
+    ------
+    InputError
+        Names the prior, "model.parameter", and what its distribution takes.
+    """
+    if kind not in (*LOCATED, *SCALED, *SHAPED):
+        raise InputError(f"priors.{key}: a {kind} has no numbers to change. Mend: leave it out.")
+    if (kind in SCALED) != (second is None):
         given = "one number, its scale" if kind in SCALED else "two numbers, first and second"
         raise InputError(f"priors.{key}: a {kind.replace('_', ' ')} takes {given}. Mend: give that.")
-    spreads = {"second": row.second} if kind in LOCATED else {"first": row.first, "second": row.second}
-    if abs(row.first) > MOST or not all(0 < value <= MOST for value in spreads.values() if value is not None):
+    spreads = {"second": second} if kind in LOCATED else {"first": first, "second": second}
+    if not abs(first) <= MOST or not all(0 < value <= MOST for value in spreads.values() if value is not None):
         raise InputError(
             f"priors.{key}: {' and '.join(spreads)} must be above 0, and no number beyond {MOST:g}. Mend: change it."
         )

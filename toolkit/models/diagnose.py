@@ -93,6 +93,8 @@ def _worst(draws: xr.Dataset, measure: Callable[[xr.DataArray], Any], *, largest
         flat = array.stack(quantity=[dim for dim in array.dims if dim not in ("chain", "draw")]).transpose(
             "chain", "draw", "quantity"
         )
+        if np.isnan(flat.values).all():
+            return str(name), np.inf if largest else -np.inf
         varies = (flat.values != flat.values[:1, :1]).any(axis=(0, 1)) & ~np.isnan(flat.values).all(axis=(0, 1))
         if not varies.any():
             continue
@@ -103,4 +105,6 @@ def _worst(draws: xr.Dataset, measure: Callable[[xr.DataArray], Any], *, largest
         if badness[at] > worst[1]:
             label = flat["quantity"].values[at]
             worst = (f"{name}{list(label) if label else ''}", float(badness[at]))
+    if not worst[0]:
+        return "nothing varies", np.inf if largest else -np.inf
     return worst[0], worst[1] if largest else -worst[1]

@@ -18,6 +18,7 @@ SENSITIVE = 0.05
 LEVEL = 0.9
 TAIL = 1 / 8000  # probability beyond either end of the range of 4,000 draws
 LEANS = 0.9  # chance of benefit from which a reader is told so
+NARROWER = 0.8  # of the width of the interval from trials: less is said
 
 Array = NDArray[np.float64]
 
@@ -178,9 +179,12 @@ def _say(row: pd.Series) -> str:
     better = (row["panel"] > 0) == (row.name == "gcse_attainment")
     chance = "more than chance would show" if row["panel_low"] * row["panel_high"] > 0 else "but within chance"
     moved = abs(row["combined"] - row["trials"]) > (row["trials_high"] - row["trials_low"]) / 8
+    width, alone = (row[f"{name}_high"] - row[f"{name}_low"] for name in ("combined", "trials"))
+    narrows = f" but narrows it to {width / alone:.0%} of its width" if width < NARROWER * alone else ""
     rests = diagnosis(row["combined_prior"], row["combined_likelihood"])
     return (
         f"{int(row['studies'])} studies and {nulls} finding{'' if nulls == 1 else 's'} without a number {trials}; "
         f"within areas more spend goes with {'better' if better else 'worse'} outcomes, {chance}; "
-        f"the panel {'moves' if moved else 'hardly moves'} the trials' effect; the combined effect {rests}."
+        f"the panel {'moves' if moved else 'hardly moves'} the trials' effect{narrows}; "
+        f"the combined effect {rests}."
     )

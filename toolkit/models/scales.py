@@ -16,7 +16,7 @@ LOGISTIC_SD = math.pi / math.sqrt(3)  # a standardised difference times this is 
 NATURAL = {"risk_ratio": "log_risk", "odds_ratio": "log_odds", "rate_ratio": "log_rate"}
 SCALES = ("log_risk", "log_rate", "log_odds", "hedges_g", "risk_difference", *NATURAL)
 NATIVE = {LOG_RISK_RATIO: ("log_risk", "log_rate"), STANDARDISED: ("hedges_g",)}
-LARGEST_RATIO = 20.0
+LARGEST_RATIO = 5.0  # beyond it a percentage is likelier than an effect of help
 
 
 def to_common_scale(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from toolkit.evidence import check_prior
 from toolkit.models.scales import LOG_RISK_RATIO, to_common_scale
 from toolkit.schema import InputError
 
@@ -139,7 +140,7 @@ def changed_priors(priors: pd.DataFrame, file: str | Path) -> pd.DataFrame:
     Raises
     ------
     InputError
-        An unreadable file, a missing column, or a row that replaces none.
+        An unreadable file, a missing column, a row that replaces none, another distribution, or impossible numbers.
     """
     try:
         given = pd.read_csv(file)
@@ -149,10 +150,16 @@ def changed_priors(priors: pd.DataFrame, file: str | Path) -> pd.DataFrame:
     if lacking:
         raise InputError(f"{file}: lacks columns {lacking}. Mend: follow the columns of priors.csv.")
     keys = ["model", "parameter"]
-    replaced = priors.set_index(keys).index.isin(given.set_index(keys).index)
-    if replaced.sum() != len(given):
+    shipped, named = priors.set_index(keys), pd.MultiIndex.from_frame(given[keys])
+    if not (named.isin(shipped.index).all() and named.is_unique):
         raise InputError(f"{file}: a row names no prior, or one twice. Mend: copy model and parameter from priors.csv.")
-    return pd.concat([priors[~replaced], given.reindex(columns=priors.columns)], ignore_index=True)
+    numbers = given[["arg1", "arg2"]].apply(pd.to_numeric, errors="coerce")
+    for key, kind, (first, second) in zip(named, given["distribution"], numbers.to_numpy(), strict=True):
+        if kind != (ours := shipped.loc[key, "distribution"]):
+            raise InputError(f"{file}, {'.'.join(key)}: {kind} in place of {ours}. Mend: change the numbers alone.")
+        check_prior(".".join(key), kind, first, None if np.isnan(second) else second)
+    shipped.loc[named, ["arg1", "arg2"]] = numbers.to_numpy()
+    return shipped.reset_index()[priors.columns]
 
 
 def studies(

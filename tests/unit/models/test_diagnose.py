@@ -67,6 +67,13 @@ def test_sticky_draws_fail_effective_size():
     assert 50 < found["value"] < 200
 
 
+@pytest.mark.parametrize(("values", "named"), [(np.nan, "spend_within"), (0.3, "nothing varies")])
+def test_draws_that_are_missing_or_never_move_fail(values, named):
+    card = diagnose(tree(np.full((4, 500, 2), values)))
+    assert not passed(card)
+    assert row(card, "rhat")["quantity"] == named and not row(card, "ess_bulk")["passed"]
+
+
 def test_one_divergence_fails():
     card = diagnose(tree(independent(), diverging=1))
     assert row(card, "divergences")["value"] == 1

@@ -240,6 +240,23 @@ def test_a_changed_prior_replaces_its_row_and_no_other(tables, tmp_path):
     changed = changed_priors(tables["priors"], file)
     assert len(changed) == len(tables["priors"])
     assert changed.set_index(["model", "parameter"]).loc[("effects", "tau_care"), "arg1"] == 0.5
-    file.write_text("model,parameter,distribution,arg1,arg2\neffects,tau_car,halfnormal,0.5,\n")
-    with pytest.raises(InputError, match="names no prior"):
+    others = [frame.query("parameter != 'tau_care'").reset_index(drop=True) for frame in (changed, tables["priors"])]
+    pd.testing.assert_frame_equal(*others)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("effects,tau_car,halfnormal,0.5,", "names no prior"),
+        ("effects,tau_care,halfnormal,-0.5,", "must be above 0"),
+        ("effects,tau_care,halfnormal,wide,", "must be above 0"),
+        ("effects,tau_care,halfnormal,0.5,0.5", "takes one number"),
+        ("effects,tau_care,uniform,0.1,0.5", "change the numbers alone"),
+        ("effects,mu_log_risk_ratio,normal,0,-0.1", "must be above 0"),
+    ],
+)
+def test_a_prior_that_cannot_be_is_refused(tables, tmp_path, row, message):
+    file = tmp_path / "priors.csv"
+    file.write_text(f"model,parameter,distribution,arg1,arg2\n{row}\n")
+    with pytest.raises(InputError, match=message):
         changed_priors(tables["priors"], file)
