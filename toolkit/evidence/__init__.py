@@ -18,8 +18,8 @@ from toolkit.evidence.tables import checksums, load_table, seal, write_reference
 
 __all__ = [
     "OWN", "Register", "base_year", "changeable_priors", "check_prior", "checksums", "lagged_log_spend",
-    "load_register", "load_statistics", "load_table", "local_levels", "local_price_ratio", "neighbours", "own_figures", "own_rows",
-    "placement_prices", "placement_shares", "published", "reference_areas", "resolve_areas", "sample", "seal", "show",
-    "with_fitted", "with_indicator", "with_own", "with_own_prices", "with_pathway", "with_priors",
+    "load_register", "load_statistics", "load_table", "local_levels", "local_price_ratio", "neighbours", "own_figures",
+    "own_rows", "placement_prices", "placement_shares", "published", "reference_areas", "resolve_areas", "sample",
+    "seal", "show", "with_fitted", "with_indicator", "with_own", "with_own_prices", "with_pathway", "with_priors",
     "write_reference",
 ]  # fmt: skip

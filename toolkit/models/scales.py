@@ -25,7 +25,8 @@ def to_common_scale(
     """Turn a published estimate into the scale its outcome is pooled on.
 
     The scale is the log risk ratio, or the standardised mean difference for attainment. A log odds
-    ratio becomes a log risk ratio at ``base_rate``, with its standard error by the delta method; a
+    ratio becomes a log risk ratio at ``base_rate``, with its standard error by the delta method: odds ratios
+    are taken to be alike whatever the risk of the children, and the risk is that of those served [1]_. A
     standardised difference and a log odds ratio differ by the factor pi / sqrt(3).
 
     Parameters
@@ -56,7 +57,8 @@ def to_common_scale(
 
     References
     ----------
-    Chinn (2000), Statistics in Medicine 19: 3127-3131 (odds ratio to standardised difference).
+    .. [1] Cochrane Handbook for Systematic Reviews of Interventions (version 6), section 15.4.4.
+    .. [2] Chinn (2000), Statistics in Medicine 19: 3127-3131 (odds ratio to standardised difference).
     """
     value, error, kind = _checked(float(estimate), float(se), scale, row)
     target = scale_of(outcome)

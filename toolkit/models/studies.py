@@ -281,22 +281,27 @@ def _unmeasured(row: Row, ours: Row, effects: pd.DataFrame, prior: ErrorPrior) -
     lower, upper = FINDINGS[row["finding"]]
     if ours["scale"] != LOG_RISK_RATIO:
         lower, upper = -upper, -lower
-    se, spread = _null_error(row, ours["scale"], prior, name)
+    se, spread = _null_error(row, ours, prior, name)
     numbers = {"effect": np.nan, "se": se, "se_log_sd": spread, "lower": lower, "upper": upper}
     return {**_common(row, ours), **numbers}
 
 
-def _null_error(row: Row, scale: str, prior: ErrorPrior, name: str) -> tuple[float, float]:
-    """Return the standard error of a study without a number: from its arms, else from its design."""
+def _null_error(row: Row, ours: Row, prior: ErrorPrior, name: str) -> tuple[float, float]:
+    """Return the standard error of a study without a number: from its arms, else from its design.
+
+    Of a log odds ratio at its own rate, brought to the rate served as the odds ratios of other studies are.
+    """
     arms = [row["n_treated"], row["n_control"]]
     if pd.isna(arms).any():
         centre, spread = prior
         return centre.get(row["design"], centre["all"]), spread
+    if ours["scale"] != LOG_RISK_RATIO:
+        return math.sqrt(sum(1 / size for size in arms)), 0.0
     rate = row["base_rate"]
-    if scale == LOG_RISK_RATIO and not 0 < rate < 1:
+    if not 0 < rate < 1:
         raise InputError(f"{name}: base rate {rate} is not between 0 and 1. Mend: give a proportion.")
-    variance = (1 - rate) / rate if scale == LOG_RISK_RATIO else 1.0
-    return math.sqrt(sum(variance / size for size in arms)), 0.0
+    odds = math.sqrt(sum(1 / (rate * (1 - rate) * size) for size in arms))
+    return to_common_scale(0.0, odds, "log_odds", ours["scale"], ours["base_rate"], row=name)[1], 0.0
 
 
 def _error_prior(meta_ready: pd.DataFrame, scale: str) -> ErrorPrior:

@@ -210,7 +210,9 @@ def test_what_stays_out_is_listed_with_its_reason(register):
 def test_the_error_of_a_null_comes_from_its_arms_else_its_design(register):
     table = study_table(register).set_index("study")
     # 65 and 46 young people at a base rate of 0.53: variance (1 - p) / (p n) in each arm.
-    assert table.loc["SAFE_OFF", "se"] == pytest.approx(math.sqrt(0.47 / 0.53 * (1 / 65 + 1 / 46)))
+    # A log odds ratio at the rate of 0.53 in its own arms, as a log risk ratio at the 0.046 of children served.
+    odds = math.sqrt((1 / 65 + 1 / 46) / (0.53 * 0.47))
+    assert table.loc["SAFE_OFF", "se"] == pytest.approx(odds * (1 - 0.046))
     assert table.loc["SAFE_OFF", "se_log_sd"] == 0
     # Two cluster trials report a log ratio: 0.051 (SWIS_S47) and 0.095 (SAFECARE_RECID).
     assert table.loc["SWIS_CARE", "se"] == pytest.approx(math.sqrt(0.051 * 0.095))
