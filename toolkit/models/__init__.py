@@ -11,6 +11,7 @@ from toolkit.models.effects import effects, quadrature  # noqa: E402
 from toolkit.models.fit import evenly, fit  # noqa: E402
 from toolkit.models.forecast import forecast  # noqa: E402
 from toolkit.models.outcomes import outcomes  # noqa: E402
+from toolkit.models.predictive import check  # noqa: E402
 from toolkit.models.rates import baseline  # noqa: E402
 from toolkit.models.reading import honest_reading, power_scaling  # noqa: E402
 from toolkit.models.reweight import resampled, weigh  # noqa: E402
@@ -20,6 +21,7 @@ from toolkit.models.studies import changed_priors, read_studies, study_table  # 
 __all__ = [
     "baseline",
     "changed_priors",
+    "check",
     "diagnose",
     "effect_draws",
     "effects",

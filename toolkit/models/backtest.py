@@ -11,12 +11,12 @@ import xarray as xr
 from scipy.special import expit, logit
 
 from toolkit import evidence
-from toolkit.models.check import SIZES, Array, cells_of, check, covered, hidden_up_to, sizes_of, thinned
 from toolkit.models.diagnose import diagnose, passed
 from toolkit.models.fit import fit
 from toolkit.models.forecast import predictor
 from toolkit.models.likelihoods import MEAN, simulate
 from toolkit.models.outcomes import outcomes
+from toolkit.models.predictive import SIZES, Array, cells_of, check, covered, hidden_up_to, sizes_of, thinned
 from toolkit.models.prior_influence import outcome_power_scaling
 from toolkit.models.priors import load_priors, setting
 from toolkit.models.spend_error import spend_error_table

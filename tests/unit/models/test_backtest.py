@@ -12,8 +12,8 @@ from scipy.stats import norm
 
 from toolkit import evidence
 from toolkit.models.backtest import backtest, compare, counts_ahead, crps
-from toolkit.models.check import cells_of
 from toolkit.models.likelihoods import BETA_BINOMIAL, simulate
+from toolkit.models.predictive import cells_of
 from toolkit.schema import INDICATORS, InputError
 
 module = import_module("toolkit.models.backtest")  # its name in the package may be the function of that name

@@ -6,9 +6,9 @@ import pytest
 import xarray as xr
 from scipy.special import expit
 
-from toolkit.models.check import check, covered
 from toolkit.models.likelihoods import BETA_BINOMIAL, NEGATIVE_BINOMIAL, simulate
 from toolkit.models.persistence import simulate_deviations
+from toolkit.models.predictive import check, covered
 from toolkit.schema import InputError
 
 AREAS, YEARS, DISPERSION = 90, 10, 0.1
