@@ -21,7 +21,10 @@ from toolkit.report.quantities import Run
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 SHOWN = 12
-UNITS = {"effect": "standard deviations", "rate": "a year for each child of its base"}
+UNITS = {
+    "effect: gcse_attainment": "standard deviations", "rate: rereferrals": "of referrals",
+    "rate: gcse_grade_4": "of pupils", "rate: attainment_8": "points per pupil",
+} | {f"rate: {one}": "per person and year" for one in ("first_time_entrants", "care_starts", "protection_plan_starts")}  # fmt: skip
 
 
 def swings(
@@ -43,7 +46,7 @@ def valued(run: Run, parameter: object, value: float) -> str:
     name = str(parameter)
     if name.startswith(f"{knowing.EFFECT}: ") and not name.endswith("gcse_attainment"):
         return f"{w.number(100 * float(np.expm1(value)), 1)}% in risk"
-    unit = run.assumptions["unit"].get(name, UNITS.get(name.partition(": ")[0], ""))
+    unit = run.assumptions["unit"].get(name, UNITS.get(name, ""))
     return f"{w.figure(float(f'{value:.4g}'))} {unit}".strip()
 
 

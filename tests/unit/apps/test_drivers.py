@@ -45,6 +45,10 @@ def test_inputs_have_their_units_and_plain_names(live, small_scenario):
     run = live.run(small_scenario, (LEEDS,))
     assert drivers.valued(run, "effect: care", np.log(0.6)) == "\N{MINUS SIGN}40.0% in risk"
     assert drivers.valued(run, "cost_per_family", 2000.0) == "2,000 GBP per family"
+    assert drivers.valued(run, "rate: care_starts", 0.004) == "0.004 per person and year"
+    assert drivers.valued(run, "rate: attainment_8", 40.0) == "40 points per pupil"
+    rates = {f"rate: {one}" for one in run.tree["posterior"]["baseline_rate"]["indicator"].values}
+    assert rates <= set(drivers.UNITS)
     assert drivers.named(run, "justice_ratio_care") == "Justice ratio care"
     flip = xr.Dataset(
         {name: ("parameter", [value]) for name, value in
