@@ -21,10 +21,11 @@ from toolkit.report.quantities import Run
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 SHOWN = 12
-UNITS = {
+EVENTS = ("first_time_entrants", "care_starts", "protection_plan_starts")
+UNITS = {f"rate: {one}": "per person and year" for one in EVENTS} | {
     "effect: gcse_attainment": "standard deviations", "rate: rereferrals": "of referrals",
     "rate: gcse_grade_4": "of pupils", "rate: attainment_8": "points per pupil",
-} | {f"rate: {one}": "per person and year" for one in ("first_time_entrants", "care_starts", "protection_plan_starts")}  # fmt: skip
+}  # fmt: skip
 
 
 def swings(

@@ -71,8 +71,8 @@ def _ratio(run: Run) -> str:
 
 def _back(run: Run) -> str:
     chance = q.paid_back(run).sel(account="fiscal")
-    held = "still nil or better" if run.scenario.option.cut else "nil or better"
-    return f"the running total is {held} in {w.percent(float(chance.isel(year=-1)))} of the draws in the last year"
+    still = "still " * run.scenario.option.cut
+    return f"the running total is {still}nil or better in {w.percent(float(chance.isel(year=-1)))} of the draws in the last year"
 
 
 def _five(run: Run) -> xr.DataArray:

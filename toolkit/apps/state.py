@@ -62,9 +62,8 @@ class State:
     def change(self, **changes: Any) -> None:
         """Change the scenario, nested as ``scenarios.change`` takes it; a bad value is named and left out."""
         try:
-            self._move(
-                self.preset, self.place, scenarios.change(self.scenario, **_whole(self.scenario, changes)), drag=True
-            )
+            changed = scenarios.change(self.scenario, **_whole(self.scenario, changes))
+            self._move(self.preset, self.place, changed, drag=True)
         except InputError as problem:
             self._say([str(problem)])
 
