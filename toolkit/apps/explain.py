@@ -70,9 +70,9 @@ def _ratio(run: Run) -> str:
 
 
 def _back(run: Run) -> str:
-    chance = q.paid_back(run).sel(account="fiscal")
+    chance = w.percent(float(q.paid_back(run).sel(account="fiscal").isel(year=-1)))
     still = "still " * run.scenario.option.cut
-    return f"the running total is {still}nil or better in {w.percent(float(chance.isel(year=-1)))} of the draws in the last year"
+    return f"the running total is {still}nil or better in {chance} of the draws in the last year"
 
 
 def _five(run: Run) -> xr.DataArray:
