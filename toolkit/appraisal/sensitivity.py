@@ -9,12 +9,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
+from scipy import stats
 
 from toolkit.appraisal.draws import flat, sample_dims
 from toolkit.appraisal.present_values import DEFAULT_LEVEL, summarise
 from toolkit.appraisal.regression import Method, conditional_mean, smoother
 from toolkit.appraisal.value_of_information import parameter_columns
 from toolkit.schema import InputError, aligned, check
+
+FALSELY = 0.05  # of the swings told from chance, the share that may be chance all the same
 
 
 def tornado(answer: xr.DataArray, parameters: xr.Dataset, *, level: float = DEFAULT_LEVEL) -> xr.Dataset:
@@ -33,8 +36,9 @@ def tornado(answer: xr.DataArray, parameters: xr.Dataset, *, level: float = DEFA
     -------
     xr.Dataset, dims (parameter)
         ``lower_value``, ``upper_value`` of the parameter; ``at_lower``, ``at_upper`` of the answer;
-        ``swing``, their absolute difference; ``expected`` of the answer over all draws; ``noise_floor``, the
-        swing that nineteen in twenty shuffled parameters stay below: what lies under it may be nothing.
+        ``swing``, their absolute difference; ``expected`` of the answer over all draws; ``noise_floor``: of the
+        swings above it one in twenty at most is expected to be chance, by the spread of the swings of shuffled
+        parameters and Benjamini and Hochberg (1995); what lies under it may be nothing.
     """
     names, columns, response = _read(answer, parameters)
     tails = [(1 - level) / 2, (1 + level) / 2]
@@ -45,14 +49,15 @@ def tornado(answer: xr.DataArray, parameters: xr.Dataset, *, level: float = DEFA
     answers = [np.hstack([response, *(response[order] for order in held)]) for held in orders]
     curves = [_curves(columns[:, [place]], both, ends[place]) for place, both in enumerate(answers)]
     at = np.array([curve[:, 0] for curve in curves])
-    floor = float(np.quantile([np.ptp(curve[:, 1:], axis=0) for curve in curves], 0.95))
+    swing = abs(at[:, 1] - at[:, 0])
+    floor = _floor(swing, np.array([np.ptp(curve[:, 1:], axis=0) for curve in curves]))
     table = xr.Dataset(
         {
             "lower_value": ("parameter", ends[:, 0]),
             "upper_value": ("parameter", ends[:, 1]),
             "at_lower": ("parameter", at[:, 0], answer.attrs),
             "at_upper": ("parameter", at[:, 1], answer.attrs),
-            "swing": ("parameter", abs(at[:, 1] - at[:, 0]), answer.attrs),
+            "swing": ("parameter", swing, answer.attrs),
             "expected": float(response.mean()),
             "noise_floor": ((), floor, answer.attrs),
         },
@@ -60,6 +65,14 @@ def tornado(answer: xr.DataArray, parameters: xr.Dataset, *, level: float = DEFA
         attrs={"level": level},
     )
     return table.isel(parameter=np.argsort(-table["swing"].values, kind="stable"))
+
+
+def _floor(swings: np.ndarray, shuffled: np.ndarray) -> float:
+    """Return the swing that tells from chance; among many parameters the widest of those that mean nothing is wide."""
+    ranks = np.arange(1, len(swings) + 1) / len(swings)
+    needed = np.sqrt(np.mean(shuffled**2)) * stats.norm.isf(FALSELY / 2 * ranks)
+    told = np.flatnonzero(np.sort(swings)[::-1] > needed)
+    return float(needed[told[-1] if told.size else 0])
 
 
 def two_way(

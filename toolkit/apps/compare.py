@@ -19,6 +19,7 @@ from toolkit.report.quantities import Run
 from toolkit.schema import SAMPLE_DIMS, InputError
 
 MOST, LONGEST_NAME = 6, 60
+NOTE = "For each £1: expected cost avoided, all accounts, over expected spending; its interval is the former’s alone."
 NONE_YET = "<p>None saved yet. Save the one that is open, change it, save again.</p>"
 OBJECTIVES: dict[str, Objective] = {
     "Highest expected value": "expected_value",
@@ -110,7 +111,12 @@ class Compare:
         rivals = [(a.name, b.name) for k, (a, _) in enumerate(able) for b, _ in able[:k] if set(a.areas) & set(b.areas)]
         try:
             aim: Objective = self.aim.value
-            budget = 1e6 * entry.number(self.budget.value, "Budget")
+            budget, least = 1e6 * entry.number(self.budget.value, "Budget"), float(cost.min())
+            if budget < least:
+                raise InputError(
+                    f"The budget, {w.money(budget)}, buys none of them: {names[cost.values.argmin()]} costs "
+                    f"{w.money(least)}, the least. Raise the budget, or save a smaller investment."
+                )
             chosen = appraisal.allocate(budget, gain, cost, objective=aim, excludes=rivals)
         except InputError as problem:
             return look.box("No portfolio", str(problem).splitlines(), "warn")
@@ -133,27 +139,41 @@ class Compare:
 def _table(found: Sequence[tuple[Saved, Run]]) -> str:
     rows: dict[str, list[str]] = {}
     for one, run in found:
-        result, option = q.result(run), one.scenario.option
-        worth = answer.estimate(run, result["npsv"].sel(account="social"))
-        cash = answer.estimate(run, q.council_cash(run).isel(year=slice(0, 5)).sum("year"))
-        chance = q.paid_back(run).sel(account="fiscal")
-        cells = {
-            "Place": one.place,
-            "Sum": f"{w.MINUS if option.cut else ''}£{option.spend_per_child:g} a child, {option.years} years",
-            "Effect": f"{w.label(one.scenario.effect.source)}, {one.scenario.effect.replication:.0%} replicates",
-            "Evidence of your own": str(len(own(one.scenario)) or "none"),
-            "Programme cost": w.money(float(result["programme_cost"].mean())),
-            "Net present social value": str(worth),
-            "90% interval": worth.interval,
-            "Cost avoided by each £1": w.pence(float(result["bcr"].sel(account="social"))),
-            "Chance it is worth its cost": w.percent(float((result["npsv"].sel(account="social") > 0).mean())),
-            "Chance that the public purse is paid back": w.percent(float(chance.isel(year=-1))),
-            "Council’s cash, five years": str(cash),
-            f"Chance that {w.HARM}": w.percent(q.harm(run)),
-        }
-        for name, cell in cells.items():
+        for name, cell in (_settings(one, run) | _results(run)).items():
             rows.setdefault(name, []).append(cell)
-    return look.plain_table("Saved scenarios", ["Measure", *(one.name for one, _ in found)], list(rows.items()))
+    headings = ["Measure", *(one.name for one, _ in found)]
+    return look.plain_table("Saved scenarios", headings, list(rows.items()), NOTE)
+
+
+def _settings(one: Saved, run: Run) -> dict[str, str]:
+    option = one.scenario.option
+    cost = w.money(abs(float(q.result(run)["programme_cost"].mean())))
+    return {
+        "Place": one.place,
+        "Sum": f"{w.MINUS if option.cut else ''}£{option.spend_per_child:g} a child, {option.years} years",
+        "Effect": f"{w.label(one.scenario.effect.source)}, {one.scenario.effect.replication:.0%} replicates",
+        "Evidence of your own": str(len(own(one.scenario)) or "none"),
+        "Programme spending": f"{cost} taken away" if option.cut else cost,
+    }
+
+
+def _results(run: Run) -> dict[str, str]:
+    result, cut = q.result(run), run.scenario.option.cut
+    worth = answer.estimate(run, result["npsv"].sel(account="social"))
+    cash = answer.estimate(run, q.council_cash(run).isel(year=slice(0, 5)).sum("year"))
+    ratio, *ends = (float(result[name].sel(account="social")) for name in ("bcr", "bcr_lower", "bcr_upper"))
+    last = w.percent(float(q.paid_back(run).sel(account="fiscal").isel(year=-1)))
+    return {
+        "Net present social value": str(worth),
+        "90% interval of it": worth.interval or "none",
+        "For each £1": f"{w.pence(ratio)} {'caused by each £1 cut' if cut else 'avoided'}",
+        "90% interval of that": w.interval(min(ends), max(ends), w.pence),
+        "Chance it is worth its cost": w.percent(float((result["npsv"].sel(account="social") > 0).mean())),
+        "Chance for the public purse": f"{last} {'still ahead at the end' if cut else 'paid back'}",
+        "Council’s cash, five years": str(cash),
+        "90% interval of the cash": cash.interval or "none",
+        f"Chance that {w.HARM}": w.percent(q.harm(run)),
+    }
 
 
 def _portfolio(chosen: xr.Dataset) -> str:

@@ -92,10 +92,11 @@ class Costs:
     def show(self, run: Run, prepared: dict[str, Any]) -> None:
         """Put a run on the page."""
         view, total, each = prepared["view"], prepared["total"], prepared["each"]
-        per = "" if view == "annual" else f", or {each} for each child"
+        per = "" if view == "annual" else f", or {each} for each child who starts a first episode of need"
+        sure = total.interval + ("" if view == "annual" else f"; for each child {each.interval}")
         self.head.object = (
             f'<p class="lead" role="status">{escape(w.tied(f"{answer.place(run)}: {total}{per}."))}</p>'
-            f'<p class="hint">90% interval {escape(w.tied(total.interval))}. {escape(SAID[view])}</p>'
+            f'<p class="hint">90% interval {escape(w.tied(sure))}. {escape(SAID[view])}</p>'
         )
         for dim, card in self.cards.items():
             data, words = prepared[dim]

@@ -1,5 +1,7 @@
 """The page *What drives it*: what moves the answer, what would flip it, and what finding out would be worth."""
 
+from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -19,18 +21,34 @@ from toolkit.report.quantities import Run
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 SHOWN = 12
+EVENTS = ("first_time_entrants", "care_starts", "protection_plan_starts")
+UNITS = {f"rate: {one}": "per person and year" for one in EVENTS} | {
+    "effect: gcse_attainment": "standard deviations", "rate: rereferrals": "of referrals",
+    "rate: gcse_grade_4": "of pupils", "rate: attainment_8": "points per pupil",
+}  # fmt: skip
 
 
-def swings(run: Run, answer: xr.DataArray, most: int = SHOWN) -> xr.Dataset:
-    """Return how far each uncertain input moves an answer (chain, draw), the widest first."""
+def swings(
+    run: Run, answer: xr.DataArray, most: int = SHOWN, say: Callable[[float], str] = w.money
+) -> tuple[xr.Dataset, str]:
+    """Return how far each uncertain input moves an answer (chain, draw), the widest first, and what is left out."""
     answer = answer.transpose(*SAMPLE_DIMS).astype(float).reset_coords(drop=True)
-    return appraisal.tornado(answer, knowing.parameters(run)).isel(parameter=slice(0, most))
+    return knowing.standing_out(appraisal.tornado(answer, knowing.parameters(run)), most, say)
 
 
-def named(parameter: object) -> str:
-    """Return what a reader calls an input, with a capital."""
-    name = knowing.parameter_name(str(parameter))
+def named(run: Run, parameter: object) -> str:
+    """Return what a reader calls an input of a run, with a capital."""
+    name = knowing.parameter_name(str(parameter), run.scenario.effect.source)
     return name[:1].upper() + name[1:]
+
+
+def valued(run: Run, parameter: object, value: float) -> str:
+    """Return an input's value with its unit; a log risk ratio as the change in risk that it is."""
+    name = str(parameter)
+    if name.startswith(f"{knowing.EFFECT}: ") and not name.endswith("gcse_attainment"):
+        return f"{w.number(100 * float(np.expm1(value)), 1)}% in risk"
+    unit = run.assumptions["unit"].get(name, UNITS.get(name, ""))
+    return f"{w.figure(float(f'{value:.4g}'))} {unit}".strip()
 
 
 class Drivers:
@@ -57,8 +75,10 @@ class Drivers:
             ("What each adjustment does", about),
             lambda run: look.table(shown(analysis_tables.bridge(run, q.bridge(run)), level=q.level(run))),
         )  # fmt: skip
-        self._rows = ""
-        self.switching, self.effects, self.knowing = look.html(), look.html(), look.html()
+        self._rows, self._steps = "", self.bridge.view()
+        said = "With these settings nothing of the result is left, so the adjustments have nothing to act on."
+        self._no_steps = look.html(f"<p>{said}</p>", visible=False)
+        self.switching, self.effects, self.knowing, self.left_out = (look.html() for _ in range(4))
         self.ask = pmui.Button(label="Work out what knowing is worth", variant="outlined", size="small")
         self.ask.on_click(lambda _: self._ask())
         self.asked = ""
@@ -71,10 +91,9 @@ class Drivers:
         """Find what moves the answer; the value of knowing only when asked, for it takes seconds."""
         gain = q.result(run)["npsv"].sel(account=str(self.account.value), drop=True).transpose(*SAMPLE_DIMS)
         gain = gain.astype(float).reset_coords(drop=True)
-        drawn = knowing.parameters(run)
         found: dict[str, Any] = {
-            "tornado": appraisal.tornado(gain, drawn).isel(parameter=slice(0, SHOWN)),
-            "switching": appraisal.switching_values(gain, drawn),
+            "tornado": swings(run, gain),
+            "switching": appraisal.switching_values(gain, knowing.parameters(run)),
         }
         own = run.scenario.adjustments
         if own.attribution * (1 - own.deadweight) * (1 - own.displacement):  # else nothing is left to take apart
@@ -86,26 +105,30 @@ class Drivers:
 
     def show(self, run: Run, prepared: dict[str, Any]) -> None:
         """Put a run on the page."""
-        tornado = prepared["tornado"]
-        names = [named(name) for name in tornado["parameter"].values]
+        tornado, left_out = prepared["tornado"]
+        names = [named(run, name) for name in tornado["parameter"].values]
         expected = float(tornado["expected"])
         ends = [(float(a), float(b)) for a, b in zip(tornado["at_lower"], tornado["at_upper"], strict=True)]
         self._rows = look.plain_table(
             "Expected net present value at each end",
             ["Input", "Low end", "High end", "At the low end", "At the high end"],
             [
-                (name, [w.figure(float(f"{x:.4g}")) for x in values] + [w.money(a), w.money(b)])
-                for name, values, (a, b) in zip(names, _ends(tornado), ends, strict=True)
+                (named(run, key), [valued(run, key, x) for x in values] + [w.money(a), w.money(b)])
+                for key, values, (a, b) in zip(tornado["parameter"].values, _ends(tornado), ends, strict=True)
             ],
+            left_out,
         )
         charts.set_ranges(self.card.chart, names[::-1], ends[::-1], expected)
         widest = "; ".join(
             f"{name}: {w.money(a)} to {w.money(b)}" for name, (a, b) in list(zip(names, ends, strict=True))[:4]
         )
-        self.card.show(run, {}, f"Expected value {w.money(expected)}. Widest swings: {widest}.")
+        self.card.show(run, {}, f"Expected value {w.money(expected)}. Widest swings: {widest or 'none'}. {left_out}")
+        self.left_out.object = f'<p class="hint">{escape(left_out)}</p>'
+        self._steps.visible = "bridge" in prepared
+        self._no_steps.visible = not self._steps.visible
         if "bridge" in prepared:
             self._step(run, prepared["bridge"])
-        self.switching.object = _switching(prepared["switching"])
+        self.switching.object = _switching(run, prepared["switching"])
         self.effects.object = look.table(shown(tables.effects(run), level=q.level(run))) + _priors(self.state)
         self.knowing.object = _knowing(prepared["knowing"]) if "knowing" in prepared else ""
 
@@ -121,7 +144,8 @@ class Drivers:
     def view(self) -> Any:
         """Return the page."""
         return pmui.Column(
-            look.html("<h1>What drives the answer?</h1>"), self.account, self.card.view(), self.bridge.view(),
+            look.html("<h1>What drives the answer?</h1>"), self.account, self.card.view(), self.left_out,
+            self._steps, self._no_steps,
             look.html("<h2>What would flip the decision</h2>"), self.switching,
             look.html("<h2>What finding out is worth</h2>"), self.ask, self.knowing,
             look.html("<h2>The effect: what was believed before, and what the studies say</h2>"), self.effects,
@@ -133,14 +157,14 @@ def _ends(tornado: xr.Dataset) -> list[tuple[float, float]]:
     return [(float(a), float(b)) for a, b in zip(tornado["lower_value"], tornado["upper_value"], strict=True)]
 
 
-def _switching(found: xr.Dataset) -> str:
+def _switching(run: Run, found: xr.Dataset) -> str:
     flips = found.isel(parameter=np.flatnonzero(np.isfinite(found["switching_value"].values)))
     if not flips.sizes["parameter"]:
         return "<p>No single input, moved over all it could be, changes the sign of the expected net present value.</p>"
     flips = flips.isel(parameter=np.argsort(-flips["probability"].values)[:SHOWN])
     columns = (flips[name].values for name in ("expected_value", "switching_value", "probability"))
     rows = [
-        (named(name), [w.figure(float(f"{float(x):.4g}")) for x in (now, value)] + [w.percent(float(chance))])
+        (named(run, name), [valued(run, name, float(x)) for x in (now, value)] + [w.percent(float(chance))])
         for name, now, value, chance in zip(flips["parameter"].values, *columns, strict=True)
     ]
     return look.plain_table("Switching values", ["Input", "Expected", "Flips at", "Chance of being beyond"], rows)
@@ -149,7 +173,7 @@ def _switching(found: xr.Dataset) -> str:
 def _knowing(found: knowing.Knowing) -> str:
     value = found.information["evppi"]
     order = np.argsort(-value.values)[:SHOWN]
-    rows = [(named(value["set"].values[k]), [w.money(float(value.values[k]))]) for k in order]
+    rows = [(w.label(found.names[str(value["set"].values[k])]), [w.money(float(value.values[k]))]) for k in order]
     note = (
         "What knowing an input for certain would be worth, on average, to the choice between this option and doing "
         f"nothing. Knowing everything: {w.money(float(found.information['evpi']))}."

@@ -15,7 +15,6 @@ from toolkit.evidence.own import PRICES
 from toolkit.report import quantities as q
 from toolkit.report import words as w
 from toolkit.report.quantities import Run
-from toolkit.schema import SAMPLE_DIMS
 
 INPUTS = 8
 CHILDREN = ("population_0_17", "children_in_need", "children_looked_after")  # of a council's own: whom a sum reaches
@@ -45,21 +44,35 @@ def _mean(array: xr.DataArray) -> float:
     return float(array.mean())
 
 
+def _spoken(run: Run, spent: float, gained: float, gain: str, loss: str) -> str:
+    """Return a sum in words: spending, less or more what it gains; a cut is told as spending taken away."""
+    money = f"{w.money(abs(spent))} {'of spending taken away' if run.scenario.option.cut else 'spent'}"
+    gained = 0.0 if abs(gained) < 1e-6 * abs(spent) else gained  # below what the draws' single precision can tell
+    if run.scenario.option.cut:
+        return f"{money} {f'+ {w.money(gained)} {gain}' if gained > 0 else f'{w.MINUS} {w.money(-gained)} {loss}'}"
+    return f"{w.money(gained)} {gain} {w.MINUS} {money}"
+
+
+def _totals(run: Run) -> tuple[float, float]:
+    return _mean(q.result(run)["programme_cost"]), _mean(q.avoided(run).sel(account="social"))
+
+
 def _worth(run: Run) -> str:
-    avoided, cost = _mean(q.avoided(run).sel(account="social")), _mean(q.result(run)["programme_cost"])
-    return f"{w.money(avoided)} avoided − {w.money(cost)} spent = {w.money(avoided - cost)}"
+    cost, avoided = _totals(run)
+    return f"{_spoken(run, cost, avoided, 'of cost avoided', 'of cost caused')} = {w.money(avoided - cost)}"
 
 
 def _ratio(run: Run) -> str:
-    avoided, cost = _mean(q.avoided(run).sel(account="social")), _mean(q.result(run)["programme_cost"])
-    return f"{w.money(avoided)} avoided ÷ {w.money(cost)} spent = {w.pence(avoided / cost)} for each £1"
+    cost, avoided = _totals(run)
+    done, by = ("caused", "taken away") if run.scenario.option.cut else ("avoided", "spent")
+    top, bottom = q.direction(run) * avoided, abs(cost)
+    return f"{w.money(top)} {done} ÷ {w.money(bottom)} {by} = {w.pence(avoided / cost)} for each £1"
 
 
 def _back(run: Run) -> str:
-    chance = q.paid_back(run).sel(account="fiscal")
-    return (
-        f"the running total is nil or better in {w.percent(float(chance.isel(year=-1)))} of the draws by the last year"
-    )
+    chance = w.percent(float(q.paid_back(run).sel(account="fiscal").isel(year=-1)))
+    still = "still " * run.scenario.option.cut
+    return f"the running total is {still}nil or better in {chance} of the draws in the last year"
 
 
 def _five(run: Run) -> xr.DataArray:
@@ -69,14 +82,15 @@ def _five(run: Run) -> xr.DataArray:
 def _cash(run: Run) -> str:
     spent = float(q.result(run)["programme_by_year"].isel(year=slice(0, BUDGET_YEARS)).sum())
     net = _mean(_five(run))
-    return f"{w.money(net + spent)} of cash released − {w.money(spent)} spent = {w.money(net)}"
+    return f"{_spoken(run, spent, net + spent, 'of cash released', 'of cash no longer released')} = {w.money(net)}"
 
 
 def _reached(run: Run) -> str:
     option = run.scenario.option
     each = _mean(run.tree["assumptions/draws"].to_dataset()["cost_per_family"])
     children = w.number(_mean(_children(run)), 0)
-    return f"£{option.spend_per_child:g} a child, at {w.money(each)} a family: {children} children"
+    what = " taken away" if option.cut else ""
+    return f"£{option.spend_per_child:g} a child{what}, at {w.money(each)} a family: {children} children"
 
 
 def _children(run: Run) -> xr.DataArray:
@@ -92,7 +106,7 @@ FORMULAS = {
     "bcr": Formula(
         "Cost avoided by each £1",
         ("Expected discounted cost avoided, all accounts ÷ expected discounted programme cost.", AVOIDED),
-        _ratio, lambda run: q.avoided(run).sel(account="social", drop=True),
+        _ratio, lambda run: q.avoided(run).sel(account="social", drop=True) / _totals(run)[0], w.pence,
     ),
     "payback": Formula(
         "When the public purse has its money back",
@@ -122,13 +136,18 @@ FORMULAS = {
     ),
 }  # fmt: skip
 
+CUTS = {
+    "bcr": "Cost caused by each £1 cut", "payback": "Public purse still ahead at the end",
+    "reached": "Children who lose help a year",
+}  # fmt: skip
+
 
 def explanation(run: Run, key: str) -> str:
     """Return the explanation of a number as HTML."""
     formula = FORMULAS[key]
-    found = swings(run, formula.draws(run).transpose(*SAMPLE_DIMS), INPUTS)
+    found, left_out = swings(run, formula.draws(run), INPUTS, formula.say)
     rows = [
-        (named(name), _cited(run, str(name)), formula.say(float(low)), formula.say(float(high)))
+        (named(run, name), _cited(run, str(name)), formula.say(float(low)), formula.say(float(high)))
         for name, low, high in zip(
             found["parameter"].values, found["at_lower"].values, found["at_upper"].values, strict=True
         )
@@ -139,15 +158,22 @@ def explanation(run: Run, key: str) -> str:
         for name, cited, low, high in rows
     )
     words = "".join(f"<p>{escape(line)}</p>" for line in formula.words)
+    if run.scenario.effect.source == "panel":
+        words = words.replace("from the effect, its", "from the association, read as if it were an effect, its")
     heads = ("Input", "Value and source", "At its low end", "At its high end")
     head = "".join(f'<th scope="col"{" class=number" if k > 1 else ""}>{name}</th>' for k, name in enumerate(heads))
     return (
-        f'<div class="box" role="region" aria-label="Where this comes from"><h2>{escape(formula.title)}</h2>{words}'
+        f'<div class="box" role="region" aria-label="Where this comes from"><h2>{escape(_title(run, key))}</h2>{words}'
         f"<p><b>Now: {escape(w.tied(formula.sum_up(run)))}.</b></p>{_own(run, key)}"
         '<div class="scroll" role="region" tabindex="0" aria-label="What moves it"><table><caption>What moves it most, '
         f"over each input’s 90% interval</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        "</div></div>"
+        f'</div><p class="hint">{escape(left_out)}</p></div>'
     )
+
+
+def _title(run: Run, key: str) -> str:
+    """Return what a number is called; for a cut as the main page calls it."""
+    return CUTS.get(key, FORMULAS[key].title) if run.scenario.option.cut else FORMULAS[key].title
 
 
 def _cited(run: Run, name: str) -> str:

@@ -82,7 +82,7 @@ class OwnFigures:
             said += f" ({mine.price_year} prices)" if mine is not None and money else ""
             unit = row["unit"] + (f", {PRICE_BASE} prices" if money else "")
             rows.append((row["description"], [known, said, unit, f"{row['source']}, {row['year']:.0f}"]))
-        name = str(self.state.live.statistics["area_name"].sel(area=area).item())
+        name = w.area(str(self.state.live.statistics["area_name"].sel(area=area).item()))
         note = "Own values are the council’s own, used for this session and kept in its saved scenario and link only."
         heads = ["Statistic", "Published", "Yours", "Unit", "Published in, year to"]
         return look.plain_table(name, heads, rows, note, numbers=(0, 1))

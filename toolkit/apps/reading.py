@@ -76,12 +76,12 @@ def tiles(run: LiveRun) -> list[Tile]:
     low, high = sorted((social.lower / cost, social.upper / cost))
     five, reached = estimate(numbers.cash.sum(0)), estimate(numbers.reached, "count")
     return [
-        Tile("npsv", "Net present social value", str(worth), f"90% interval {worth.interval}", _sign(worth.expected)),
+        Tile("npsv", "Net present social value", str(worth), _sure(worth), _sign(worth.expected)),
         Tile(
             "bcr",
             f"Cost {'caused by each £1 cut' if cut else 'avoided by each £1'}",
             w.pence(social.expected / cost),
-            f"90% interval {w.interval(low, high, w.pence)}; "
+            f"{_sure(Estimate(social.expected / cost, low, high, 'ratio'))}; "
             f"public purse alone {w.pence(benefit[FISCAL].expected / cost)}",
         ),
         payback_tile(run),
@@ -96,9 +96,13 @@ def tiles(run: LiveRun) -> list[Tile]:
             "reached",
             f"Children {'who lose help' if cut else 'reached'} a year",
             str(reached),
-            f"90% interval {reached.interval}",
+            _sure(reached),
         ),
     ]
+
+
+def _sure(found: Estimate) -> str:
+    return f"90% interval {found.interval}" if found.interval else "the same in every draw"
 
 
 def payback_tile(run: LiveRun) -> Tile:
@@ -107,14 +111,14 @@ def payback_tile(run: LiveRun) -> Tile:
     last = float(chance[-1])
     if run.scenario.option.cut:
         return Tile("payback", "Public purse still ahead at the end", w.percent(last), "chance, all costs counted")
-    ten = float(chance[min(10, len(chance) - 1)])
+    ten = f"{w.within(10)} {w.percent(float(chance[10]))}, " if run.scenario.horizon > 10 else ""
     likely = np.flatnonzero(chance >= 0.5)
     when = f"Year {likely[0]}" if likely.size else "Not expected"
     return Tile(
         "payback",
         "Pays the public purse back",
         when,
-        f"chance {w.within(10)} {w.percent(ten)}, {w.within(run.scenario.horizon)} {w.percent(last)}",
+        f"chance {ten}{w.within(run.scenario.horizon)} {w.percent(last)}",
     )
 
 

@@ -61,7 +61,7 @@ class Site:
         self.shown: dict[str, bool] = {}
         self.pages: dict[str, View] = {}
         self.holders = {name: pmui.Column(sizing_mode="stretch_width") for name in PAGES}
-        self.messages, self.notes = look.html(visible=False), look.html(visible=False)
+        self.messages, self.notes, self.stale = (look.html(visible=False) for _ in range(3))
         self.busy = look.html('<p role="status"></p>', sizing_mode=None)
         self.halt = pmui.Button(label="Stop", size="small", variant="contained", visible=False, margin=0)
         self.halt.on_click(lambda _: self.refresher.stop())
@@ -93,6 +93,8 @@ class Site:
         """Put a run on the open page; a page that fails says so and leaves the others alone."""
         name, run, prepared, problem = found
         self.latest = run
+        self._tell()
+        _say(self.stale, "")
         self.refit.offer(False)
         try:
             if problem is not None:
@@ -129,8 +131,7 @@ class Site:
 
     def _failed(self, problem: Exception) -> None:
         if isinstance(problem, Overtaken):
-            said = ["The numbers on the page are those of the scenario before. Undo, or change something, to go on."]
-            box = look.box("Stopped", said, "warn", "alert")
+            box = look.box("Stopped", ["Undo, or change something, to go on."], "warn", "alert")
         elif isinstance(problem, InputError):
             box = look.box("This could not be worked out", str(problem).splitlines(), "bad", "alert")
         else:
@@ -139,6 +140,14 @@ class Site:
             box = look.box("Something went wrong", [text], "bad", "alert")
         self.refit.offer(isinstance(problem, NeedsFit))
         _say(self.messages, box)
+        _say(self.notes, look.box("Evidence of your own, not yet in any number here", own(self.state.scenario), "warn"))
+        until = "the model is fitted anew" if isinstance(problem, NeedsFit) else "it can be worked out"
+        held = f"The numbers below are those of the scenario before this change, until {until}."
+        none = f"There are no numbers for this page until {until}."
+        _say(
+            self.stale,
+            look.box("Not this scenario’s numbers", [held if self.shown.get(self.current) else none], "warn"),
+        )
 
     def _show_busy(self, stage: str | None) -> None:
         said = "" if stage is None else f"Working out the numbers… {stage}"
@@ -166,7 +175,7 @@ class Site:
     def main(self) -> Any:
         """Return the part beside the controls."""
         return pmui.Column(
-            self.messages, self.refit.view, self.notes, self.toolbar.view(self.halt, self.busy), self.tabs,
+            self.messages, self.refit.view, self.notes, self.toolbar.view(self.halt, self.busy), self.stale, self.tabs,
             sizing_mode="stretch_width", margin=(0, 16),
         )  # fmt: skip
 

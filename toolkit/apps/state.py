@@ -7,6 +7,7 @@ it out. It is always valid; what is not is named, and the evidence's value stand
 import difflib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -32,6 +33,7 @@ SECTIONS = ("option", "effect", "adjustments", *OPEN)
 SINGLE = ("discount_schedule", "horizon", "outcomes", "left_out")
 CHECKED = ("discount_schedule", "option.cost_per_family", "left_out")  # against the evidence
 LONGEST_ADDRESS, LARGEST_FILE, STEPS_KEPT = 7_500, 100_000, 100
+ONE_DRAG = 1.0  # seconds within which moves of the same setting are one step of the history
 
 
 class State:
@@ -45,6 +47,7 @@ class State:
         self.messages: list[str] = []
         self._past: list[tuple[str, str, Scenario]] = []
         self._future: list[tuple[str, str, Scenario]] = []
+        self._dragged: tuple[set[str], float] = (set(), 0.0)  # what moved last, and when
         self._watchers: list[Callable[[], None]] = []
 
     @property
@@ -59,7 +62,8 @@ class State:
     def change(self, **changes: Any) -> None:
         """Change the scenario, nested as ``scenarios.change`` takes it; a bad value is named and left out."""
         try:
-            self._move(self.preset, self.place, scenarios.change(self.scenario, **_whole(self.scenario, changes)))
+            changed = scenarios.change(self.scenario, **_whole(self.scenario, changes))
+            self._move(self.preset, self.place, changed, drag=True)
         except InputError as problem:
             self._say([str(problem)])
 
@@ -143,12 +147,19 @@ class State:
         if source:
             target.append((self.preset, self.place, self.scenario))
             self.preset, self.place, self.scenario = source.pop()
+            self._dragged = (set(), 0.0)
             self._say([])
 
-    def _move(self, name: str, place: str, scenario: Scenario, messages: Sequence[str] = ()) -> None:
+    def _move(
+        self, name: str, place: str, scenario: Scenario, messages: Sequence[str] = (), *, drag: bool = False
+    ) -> None:  # fmt: skip
         if (name, place, scenario) == (self.preset, self.place, self.scenario):
             return
-        self._past = [*self._past[-STEPS_KEPT:], (self.preset, self.place, self.scenario)]
+        before, after = flat(self.scenario), flat(scenario)
+        keys, now = {key for key in {**before, **after} if before.get(key) != after.get(key)}, monotonic()
+        if not (drag and self._past and keys == self._dragged[0] and now - self._dragged[1] < ONE_DRAG):
+            self._past = [*self._past[-STEPS_KEPT:], (self.preset, self.place, self.scenario)]
+        self._dragged = (keys if drag else set(), now)
         self._future = []
         self.preset, self.place, self.scenario = name, place, scenario
         if len(self.address) > LONGEST_ADDRESS:

@@ -13,11 +13,11 @@ from toolkit.report import words as w
 from toolkit.report.analysis import Analysis
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table, basis, headed, plain, spread
-from toolkit.report.value_of_knowing import knowing_table
+from toolkit.report.value_of_knowing import knowing_table, standing_out
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 RUNNING_YEARS = (5, 10, 30)
-SHOWN_POINTS, LONGEST, FEWEST = 11, 15, 3
+SHOWN_POINTS, LONGEST = 11, 15
 PARTS = ("expected", "lower", "upper")
 
 
@@ -167,8 +167,7 @@ def otherwise(run: Run) -> Table:
 def moves(run: Run, found: Analysis) -> Table:
     """Return what each uncertain thing does to the answer at its ends, and where it would flip it."""
     whole = found.knowing.tornado
-    told = min(LONGEST, max(FEWEST, int((whole["swing"] > whole["noise_floor"]).sum())))
-    bars = whole.isel(parameter=slice(0, told))
+    bars, left_out = standing_out(whole, LONGEST)
     flips = found.knowing.switching.sel(parameter=bars["parameter"])
     names = _bare(found.knowing.names)
     columns: dict[str, tuple[Any, str]] = {
@@ -184,7 +183,7 @@ def moves(run: Run, found: Analysis) -> Table:
     note = (
         f"Expected net present social value, {run.scenario.price_base} prices, if one thing alone were known to lie at "
         f"an end of its {float(bars.attrs['level']):.0%} interval; the widest first, of {whole.sizes['parameter']}. "
-        f"Swings under {w.money(float(whole['noise_floor']))} may be noise of the draws. Effects are log risk ratios "
+        f"{left_out} Effects are log risk ratios "
         "(attainment: standard deviations) at a new site, before replication. Flips: where the expected value would be "
         "nil; a dash means nowhere within the draws, whatever else holds."
     )
@@ -227,4 +226,4 @@ def studies(found: xr.Dataset) -> Table:
 
 
 def _bare(names: dict[str, str]) -> dict[str, str]:
-    return {key: w.label(name.removeprefix("the ").removeprefix("figure ")) for key, name in names.items()}
+    return {key: w.label(name.removeprefix("the ")) for key, name in names.items()}

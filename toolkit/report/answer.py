@@ -17,6 +17,10 @@ from toolkit.schema import ACCOUNTS
 
 PAYBACK_YEARS = (5, 10, 20)
 ENGLISH_REGIONS = 9
+ASSOCIATION = (
+    " This reads an association between spending and outcomes as if it were an effect; areas differ in more than what "
+    "they spend, so none of it need be caused by spending."
+)
 SAY: dict[str, Callable[[float], str]] = {
     "money": w.money,
     "share": w.percent,
@@ -211,6 +215,7 @@ def sentence(run: Run, where: str, spent: float, worth: Estimate, ever: float, l
     return (
         f"{'' if run.passed else 'THIS RUN FAILED ITS CHECKS. '}{where}: {subject} is expected to "
         f"{_does(worth, cut=cut, level=level)}; the chance that {ending} is {w.percent(ever)}."
+        f"{ASSOCIATION if run.scenario.effect.source == 'panel' else ''}"
     )
 
 
@@ -224,7 +229,8 @@ def _does(worth: Estimate, *, cut: bool, level: float) -> str:
     works = worth.expected * (-1 if cut else 1) >= 0
     does = {(False, True): "avoid", (False, False): "add", (True, True): "cause", (True, False): "avoid"}
     shown = worth if does[cut, works] == "avoid" else -worth
-    return f"{does[cut, works]} {shown} of cost over children's lifetimes ({level:.0%} interval {shown.interval})"
+    sure = f"{level:.0%} interval {shown.interval}" if shown.interval else "the same in every draw"
+    return f"{does[cut, works]} {shown} of cost over children's lifetimes ({sure})"
 
 
 def basis_sentence(run: Run) -> str:

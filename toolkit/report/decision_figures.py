@@ -126,7 +126,7 @@ def plot_tornado(table: xr.Dataset, *, title: str, names: Mapping[str, str] | No
     names
         What a reader calls each parameter.
     """
-    told = max(FEWEST_BARS, int((table["swing"] > table["noise_floor"]).sum())) if "noise_floor" in table else BARS
+    told = int((table["swing"] > table["noise_floor"]).sum()) if "noise_floor" in table else BARS
     shown = table.isel(parameter=slice(0, min(told, BARS))).isel(parameter=slice(None, None, -1))
     drawn, axes = canvas(1.5 + 0.36 * shown.sizes["parameter"])
     rows, centre = np.arange(shown.sizes["parameter"]), float(shown["expected"])

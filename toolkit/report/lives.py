@@ -6,7 +6,7 @@ import xarray as xr
 from toolkit.report import quantities as q
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table, basis, spread
-from toolkit.report.words import label
+from toolkit.report.words import area, label
 from toolkit.schema import PAYERS
 
 # fmt: off
@@ -170,4 +170,4 @@ def neighbours_table(run: Run) -> Table:
 
 def neighbour_names(found: xr.Dataset) -> list[str]:
     """Return the names of the areas, in their order."""
-    return [str(name) for name in np.asarray(found["area_name"].values)]
+    return [area(str(name)) for name in np.asarray(found["area_name"].values)]

@@ -13,6 +13,7 @@ import xarray as xr
 
 from toolkit import appraisal
 from toolkit.appraisal.bridge import START, steps
+from toolkit.report.words import area
 from toolkit.scenarios import Scenario
 from toolkit.schema import ACCOUNTS, BUSINESS_AS_USUAL, INVESTMENT, OUTCOMES, PAYERS, SAMPLE_DIMS
 
@@ -67,7 +68,7 @@ def direction(run: Run) -> int:
 
 def area_names(run: Run) -> list[str]:
     """Return the names of the areas in the tree's order."""
-    return [str(name) for name in costs(run)["area_name"].values]
+    return [area(str(name)) for name in costs(run)["area_name"].values]
 
 
 def priced(run: Run, name: str) -> xr.DataArray:

@@ -106,9 +106,17 @@ def value_of_knowing(run: Run, *, account: str = "social", seed: int = 0) -> Kno
         appraisal.switching_values(gain, drawn),
         drawn,
         appraisal.sobol(gain, xr.Dataset(together)) if float(gain.std()) > 0 else None,
-        {name: parameter_name(name) for name in [*singles, *grouped]},
+        {name: parameter_name(name, run.scenario.effect.source) for name in [*singles, *grouped]},
         cautions,
     )
+
+
+def standing_out(tornado: xr.Dataset, most: int, say: Callable[[float], str] = money) -> tuple[xr.Dataset, str]:
+    """Return the widest swings of ``appraisal.tornado`` that tell from chance, and what is left out in a sentence."""
+    told, whole = int((tornado["swing"] > tornado["noise_floor"]).sum()), tornado.sizes["parameter"]
+    said = f"The {most} widest of {told} are shown. " if told > most else ""
+    said += f"Left out: {whole - told} of {whole} inputs, whose swings chance among the draws could make"
+    return tornado.isel(parameter=slice(0, min(told, most))), f"{said} (up to {say(float(tornado['noise_floor']))})."
 
 
 def choice(gain: xr.DataArray) -> xr.DataArray:
@@ -215,17 +223,18 @@ def knowing_table(information: xr.Dataset, *, at: str, names: Mapping[str, str] 
     return plain("What is worth finding out", "Parameter", columns, index, note)
 
 
-def parameter_name(name: str) -> str:
-    """Return what a reader calls a parameter: "effect: care" is "the effect on care"."""
+def parameter_name(name: str, source: str = "") -> str:
+    """Return what a reader calls a parameter: "effect: care" is "the effect on care", unless it is an association."""
     kind, _, thing = name.partition(": ")
     if kind == PATHWAY and thing:
         return f"the fitted pathway: {inside(thing)}"
     if kind in (EFFECT, RATE) and thing:
-        return f"the effect on {inside(thing)}" if kind == EFFECT else f"the local rate of {inside(thing)}"
+        effect = f"the {'association with' if source == 'panel' else 'effect on'} {inside(thing)}"
+        return effect if kind == EFFECT else f"the local rate of {inside(thing)}"
     if name in GROUPS:
         return name
     price = name.removeprefix("price_")
-    return f"the figure {inside(name)}" if price == name else f"the unit cost: {inside(price)}"
+    return inside(name) if price == name else f"the unit cost: {inside(price)}"
 
 
 def _groups(drawn: xr.Dataset) -> dict[str, tuple[str, ...]]:

@@ -14,6 +14,7 @@ SCALES = ((1e9, "billion"), (1e6, "million"))
 LABELS = {
     "nhs": "NHS", "neet": "NEET", "dwp": "DWP (benefits)", "hmrc": "HMRC (tax)",
     "individuals": "The young people themselves",
+    "BCP+Dorset": "Bournemouth, Christchurch, Poole and Dorset",  # as one, for their boundaries moved
     "victims": "Victims of crime", "combined": "Trials and panel combined",
     "panel": "Panel of areas (association)", "rhat": "R-hat", "ess_bulk": "Effective sample size, bulk",
     "ess_tail": "Effective sample size, tail", "energy": "Energy (E-BFMI)",
@@ -33,6 +34,11 @@ def label(name: object) -> str:
     text = str(name).replace("_", " ").replace("rereferral", "re-referral")
     text = re.sub(r"\b(gcse|neet)\b", lambda acronym: acronym[0].upper(), text)
     return LABELS.get(str(name), text[:1].upper() + text[1:])
+
+
+def area(name: str) -> str:
+    """Return an area's name in full."""
+    return LABELS.get(name, name)
 
 
 def inside(name: object) -> str:

@@ -32,6 +32,15 @@ def test_tornado_of_a_linear_answer(parameters):
     assert bars.attrs["level"] == 0.90
 
 
+def test_of_many_parameters_that_mean_nothing_none_is_told_from_chance():
+    generator = np.random.default_rng(4)
+    many = xr.Dataset({f"p{k}": ("sample", generator.normal(size=1000)) for k in range(150)})
+    noise = xr.DataArray(generator.normal(size=1000), dims="sample", attrs={"units": "GBP", "price_base": "2025/26"})
+    told = [appraisal.tornado(noise + size * many["p7"], many) for size in (0.0, 0.5)]
+    named = [bars["parameter"].values[bars["swing"] > bars["noise_floor"]].tolist() for bars in told]
+    assert named == [[], ["p7"]]
+
+
 def test_two_way_grid_holds_the_product(parameters):
     grid = appraisal.two_way(2 + parameters["x"] * parameters["y"], parameters, of=("x", "y"), points=5)
     expected = 2 + grid["x"] * grid["y"]

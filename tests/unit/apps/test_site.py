@@ -190,3 +190,25 @@ def test_moves_that_come_faster_than_answers_give_the_last_one_only(monkeypatch)
     refresher = refresh.Refresher(work, shown.append, lambda stage: None, pytest.fail, lambda: "")
     asyncio.run(visit())
     assert shown[-1] == 49 and len(shown) < 10
+
+
+@pytest.mark.parametrize("name", [name for name in shell.PAGES if name != "Take away"])
+def test_numbers_of_a_scenario_before_are_said_to_be(live, name):
+    site = Site(live, query=f"?page={name}")
+    assert not site.stale.visible
+    far = {"first": 900.0, "second": 1.0, "reason": "a test"}
+    site.state.put(priors={"outcomes.persistence": far})
+    assert site.stale.visible and "those of the scenario before this change" in site.stale.object
+    assert "until the model is fitted anew" in site.stale.object
+    assert "not yet in any number" in site.notes.object
+    if name != "Compare":
+        site.tabs.active = (site.tabs.active + 1) % len(shell.PAGES)
+        assert "no numbers for this page" in site.stale.object
+    site.state.undo()
+    assert not site.stale.visible and not site.notes.visible and not site.messages.visible
+
+
+@pytest.mark.parametrize("problem", [refresh.Overtaken(), RuntimeError("x"), shell.InputError("x")])
+def test_whatever_stops_the_numbers_the_old_ones_are_said_to_be_old(site, problem):
+    site._failed(problem)
+    assert "those of the scenario before this change" in site.stale.object

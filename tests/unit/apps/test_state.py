@@ -113,3 +113,22 @@ def test_undo_and_redo(state):
 def test_the_ramp_follows_the_years(state):
     state.change(option={"years": 6})
     assert len(state.scenario.effect.ramp) == 6
+
+
+def test_a_drag_is_one_step(state, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr("toolkit.apps.state.monotonic", lambda: clock[0])
+    for pounds in range(23, 61):
+        clock[0] += 0.05
+        state.change(option={"spend_per_child": float(pounds)})
+    state.change(horizon=40)  # another setting is another step, however soon
+    clock[0] += 5.0
+    state.change(horizon=50)  # and so is the same setting later
+    for left in ((60, 40), (60, 70), (22, 70)):
+        state.undo()
+        assert (state.scenario.option.spend_per_child, state.scenario.horizon) == left
+    assert not state.can_undo
+    state.redo()
+    state.change(option={"spend_per_child": 61.0})  # after a step back there is none to go on with
+    state.undo()
+    assert state.scenario.option.spend_per_child == 60

@@ -10,6 +10,7 @@ from toolkit import appraisal
 from toolkit.report import analysis, analysis_tables, decision_figures
 from toolkit.report import quantities as q
 from toolkit.report.drawing import svg
+from toolkit.report.html import shown
 
 SAMPLES = ("chain", "draw")
 
@@ -173,3 +174,18 @@ def test_two_ways_and_a_portfolio_are_drawn():
     axes = decision_figures.plot_portfolio(plan).axes[0]
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["Hope", "Help"]
     assert sorted(bar.get_width() for bar in axes.patches) == [1e6, 2e6, 2e6, 3e6]
+
+
+def test_what_chance_could_do_is_left_out_of_the_bars_and_said(run, found):
+    tornado = found.knowing.tornado
+    table = analysis_tables.moves(run, found)
+    told = int((tornado["swing"] > tornado["noise_floor"]).sum())
+    assert len(table.frame) == min(told, 15)
+    assert f"Left out: {tornado.sizes['parameter'] - told} of {tornado.sizes['parameter']} inputs" in table.note
+    nothing = dataclasses.replace(
+        found, knowing=dataclasses.replace(found.knowing, tornado=tornado.assign(swing=0.0 * tornado["swing"]))
+    )
+    empty = analysis_tables.moves(run, nothing)
+    assert not len(empty.frame) and not shown(empty, level=0.9).rows
+    drawn = decision_figures.plot_tornado(nothing.knowing.tornado, title="Net value", names=found.knowing.names)
+    assert not drawn.axes[0].get_yticklabels()

@@ -114,12 +114,16 @@ def test_an_unknown_account_is_refused(run):
         ("effect: gcse_attainment", "the effect on GCSE attainment"),
         ("rate: care_starts", "the local rate of care starts"),
         ("price_care_year", "the unit cost: care year"),
-        ("cost_per_family", "the figure cost per family"),
+        ("cost_per_family", "cost per family"),
         ("all effects", "all effects"),
     ],
 )
 def test_parameters_have_names_that_read(name, said):
     assert value_of_knowing.parameter_name(name) == said
+
+
+def test_an_association_is_not_called_an_effect():
+    assert value_of_knowing.parameter_name("effect: care", "panel") == "the association with care"
 
 
 def test_figures_name_their_bars_and_units(knowing):

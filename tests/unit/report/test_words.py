@@ -89,3 +89,8 @@ def test_a_column_of_money_has_one_scale(largest, expected):
 
 def test_sums_do_not_break_over_a_line():
     assert words.tied(f"{MINUS}£1.2 million") == f"{MINUS}\N{WORD JOINER}£1.2\N{NO-BREAK SPACE}million"
+
+
+def test_a_merged_area_has_its_whole_name():
+    assert words.area("BCP+Dorset") == "Bournemouth, Christchurch, Poole and Dorset"
+    assert words.area("Leeds") == "Leeds"

@@ -1,0 +1,58 @@
+"""The page *What drives it*: only what stands out of chance is named, and nothing of an earlier setting stays."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from tests.conftest import LEEDS
+from toolkit.apps import drivers, explain
+from toolkit.apps.shell import Site
+from toolkit.report import value_of_knowing as knowing
+
+pytestmark = pytest.mark.fit
+REACHING = {"cost_per_family", "children_per_family"}  # all of the uncertain inputs that reach rests on
+
+
+def test_what_cannot_act_is_not_named(live, small_scenario):
+    run = live.run(small_scenario, (LEEDS,))
+    found, left_out = drivers.swings(run, explain.FORMULAS["reached"].draws(run))
+    assert set(found["parameter"].values) == REACHING
+    assert left_out.startswith(f"Left out: {len(knowing.parameters(run)) - 2} of ")
+    said = explain.explanation(run, "reached")
+    assert left_out.split(" (")[0] in said and said.count('<th scope="row">') == 2
+
+
+def test_bars_and_table_say_what_was_left_out(live):
+    page = Site(live, query="?page=What drives it").pages["What drives it"]
+    (found, left_out) = page.prepare(live.run(live.base, (LEEDS,)))["tornado"]
+    assert (found["swing"] > found["noise_floor"]).all()
+    page.card.as_table.value = True
+    assert left_out.split(" (")[0] in page.card.table.object
+    assert left_out.split(" (")[0] in page.left_out.object
+
+
+def test_the_bridge_of_a_setting_before_is_not_kept(live):
+    site = Site(live, query="?page=What drives it&adjustments.deadweight=0.2")
+    page = site.pages["What drives it"]
+    assert page._steps.visible and not page._no_steps.visible
+    site.state.change(adjustments={"deadweight": 1.0})
+    assert not page._steps.visible and page._no_steps.visible
+    site.state.change(adjustments={"deadweight": 0.3})
+    assert page._steps.visible and not page._no_steps.visible
+
+
+def test_inputs_have_their_units_and_plain_names(live, small_scenario):
+    run = live.run(small_scenario, (LEEDS,))
+    assert drivers.valued(run, "effect: care", np.log(0.6)) == "\N{MINUS SIGN}40.0% in risk"
+    assert drivers.valued(run, "cost_per_family", 2000.0) == "2,000 GBP per family"
+    assert drivers.valued(run, "rate: care_starts", 0.004) == "0.004 per person and year"
+    assert drivers.valued(run, "rate: attainment_8", 40.0) == "40 points per pupil"
+    rates = {f"rate: {one}" for one in run.tree["posterior"]["baseline_rate"]["indicator"].values}
+    assert rates <= set(drivers.UNITS)
+    assert drivers.named(run, "justice_ratio_care") == "Justice ratio care"
+    flip = xr.Dataset(
+        {name: ("parameter", [value]) for name, value in
+         {"expected_value": -0.01156, "switching_value": -0.5217, "probability": 0.02}.items()},
+        coords={"parameter": ["effect: care"]},
+    )  # fmt: skip
+    assert "\N{MINUS SIGN}40.6% in risk" in drivers._switching(run, flip)
