@@ -18,6 +18,7 @@ from bokeh.protocol.messages.patch_doc import patch_doc
 from bokeh.server import session
 
 from toolkit.apps import look, refresh, server, shell
+from toolkit.apps.live import PROGRESS, Memory
 from toolkit.apps.refresh import UNSEEN_AFTER, Receipt
 from toolkit.apps.shell import Site
 
@@ -168,17 +169,7 @@ def test_moves_that_come_faster_than_answers_give_the_last_one_only(monkeypatch)
         return value
 
     async def visit():
-        doc = SimpleNamespace(session_context=SimpleNamespace(destroyed=False), roots=[])
-        pending = set()
-
-        def soon(told):
-            result = told()
-            if inspect.iscoroutine(result):
-                pending.add(asyncio.ensure_future(result))
-
-        doc.add_next_tick_callback = lambda told: asyncio.get_running_loop().call_soon(soon, told)
-        state = SimpleNamespace(curdoc=doc)
-        monkeypatch.setattr(refresh, "pn", SimpleNamespace(state=state, io=SimpleNamespace(unlocked=nullcontext)))
+        _, pending = here(monkeypatch)
         for move in range(50):
             moved.append(move)
             refresher.soon()
@@ -187,6 +178,132 @@ def test_moves_that_come_faster_than_answers_give_the_last_one_only(monkeypatch)
             await asyncio.sleep(0.01)
         await asyncio.gather(*pending)
 
-    refresher = refresh.Refresher(work, shown.append, lambda stage: None, pytest.fail, lambda: "")
+    refresher = refresher_of(work, shown.append)
     asyncio.run(visit())
     assert shown[-1] == 49 and len(shown) < 10
+
+
+def here(monkeypatch):
+    """Be a visitor whose browser is connected: a document of theirs, and what goes on for it."""
+    session = SimpleNamespace(connection_count=1)
+    doc, pending = SimpleNamespace(session_context=SimpleNamespace(destroyed=False, session=session), roots=[]), set()
+
+    def soon(told):
+        result = told()
+        if inspect.iscoroutine(result):
+            pending.add(asyncio.ensure_future(result))
+
+    doc.add_next_tick_callback = lambda told: asyncio.get_running_loop().call_soon(soon, told)
+    state = SimpleNamespace(curdoc=doc)
+    monkeypatch.setattr(refresh, "pn", SimpleNamespace(state=state, io=SimpleNamespace(unlocked=nullcontext)))
+    return doc, pending
+
+
+def refresher_of(work, done, *, long=False, failed=pytest.fail, busy=lambda stage: None):
+    return refresh.Refresher(work, done, busy, failed, lambda: "", lambda: long)
+
+
+async def until(true, most=5.0):
+    for _ in range(int(most / 0.01)):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("it did not happen in time")
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Work on one thing that all ask for, without end until ``let`` is set; what it tells of itself."""
+    for name in ("UNSEEN_AFTER", "BUSY_AFTER"):
+        monkeypatch.setattr(refresh, name, 0.02)
+    monkeypatch.setattr(refresh, "GONE_AFTER", 0.1)
+    memory, told = Memory({"unit": 1}), SimpleNamespace(begun=0, at_work=0, let=threading.Event())
+
+    def make():
+        told.begun, told.at_work = told.begun + 1, told.at_work + 1
+        try:
+            while not told.let.wait(0.01):
+                PROGRESS.get()("price areas", 0.5)
+        finally:
+            told.at_work -= 1
+        return told.begun
+
+    told.work = lambda: memory.get("unit", "England", make)
+    yield told
+    told.let.set()
+
+
+def test_slow_work_of_visitors_who_left_stops_nobody(slow, monkeypatch):
+    """Two who left while many areas were priced, one who waits for the same and stops, one with a slider."""
+
+    async def visits():
+        shown, failed, all_pending = [], [], []
+        gone = []
+        for _ in range(2):
+            doc, pending = here(monkeypatch)
+            refresher_of(slow.work, shown.append, long=True).soon()
+            gone.append(doc)
+            all_pending.append(pending)
+        await until(lambda: slow.begun == 1)
+        _, pending = here(monkeypatch)
+        waiting = refresher_of(slow.work, shown.append, long=True, failed=failed.append)
+        waiting.soon()
+        _, also = here(monkeypatch)
+        refresher_of(lambda: "slider", shown.append).soon()
+        await until(lambda: shown == ["slider"], 1.0)
+        waiting.stop()
+        await until(lambda: len(failed) == 1)
+        assert isinstance(failed[0], refresh.Overtaken) and slow.at_work == 1
+        for doc in gone:
+            doc.session_context.session.connection_count = 0
+        await until(lambda: not slow.at_work)
+        gone[0].session_context.destroyed = True
+        gone[1].session_context.session.connection_count = 1  # back again
+        await until(lambda: slow.at_work)
+        slow.let.set()
+        await until(lambda: len(shown) == 2)
+        await asyncio.gather(*(one for some in (*all_pending, pending, also) for one in some))
+
+    asyncio.run(visits())
+
+
+def test_who_waits_for_the_same_work_is_told_and_can_be_overtaken(slow, monkeypatch):
+    async def visits():
+        said, shown = [], []
+        refreshers, pendings = [], []
+        for told in (lambda stage: None, said.append):
+            _, pending = here(monkeypatch)
+            refreshers.append(refresher_of(slow.work, shown.append, busy=told))
+            refreshers[-1].soon()
+            pendings.append(pending)
+            await until(lambda: slow.begun == 1)
+        await until(lambda: "another page asked for the same first" in said)
+        refreshers[1]._work = lambda: "another place"
+        refreshers[1].soon()
+        await until(lambda: shown == ["another place"])
+        slow.let.set()
+        await asyncio.gather(*(one for some in pendings for one in some))
+
+    asyncio.run(visits())
+
+
+@pytest.mark.parametrize(("place", "long"), [("Leeds", False), ("England", True)])
+def test_many_areas_have_threads_of_their_own(live, monkeypatch, place, long):
+    site = Site(live)
+    monkeypatch.setattr(live, "ready", lambda scenario, areas: False)
+    monkeypatch.setattr(site.refresher, "soon", lambda: None)
+    site.state.go_to(place)
+    assert site._long() is long
+    page = site.pages.setdefault("Take away", shell.PAGES["Take away"](site.state))
+    site.tabs.active = list(shell.PAGES).index("Take away")
+    page._ask()
+    assert site._long()
+
+
+def test_stopped_work_of_a_page_is_no_fault_of_the_page(site, monkeypatch):
+    def stopped(run):
+        raise refresh.Overtaken
+
+    monkeypatch.setattr(site.pages["Invest to save"], "prepare", stopped)
+    with pytest.raises(refresh.Overtaken):
+        site._price()
