@@ -168,7 +168,7 @@ class Site:
         return Page(
             title="Cost of outcomes", sidebar=[self.panel.view()], main=[self.main()], sidebar_width=330,
             sidebar_resizable=False, theme_toggle=False, busy_indicator=None, theme_config=look.THEME,
-            template=look.PAGE,
+            template=look.PAGE, site_url=pn.state.base_url.rstrip("/") + "/",
         )  # fmt: skip
 
     def main(self) -> Any:

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import threading
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from html import escape
 from types import SimpleNamespace
 
@@ -16,9 +16,11 @@ from bokeh.models import ColumnDataSource
 from bokeh.protocol import Protocol
 from bokeh.protocol.messages.patch_doc import patch_doc
 from bokeh.server import session
+from panel.io.state import set_curdoc
 
-from toolkit.apps import look, refresh, server, shell
+from toolkit.apps import look, refit, refresh, server, shell
 from toolkit.apps.live import PROGRESS, Memory
+from toolkit.apps.refit import Refit
 from toolkit.apps.refresh import UNSEEN_AFTER, Receipt
 from toolkit.apps.shell import Site
 
@@ -307,3 +309,128 @@ def test_stopped_work_of_a_page_is_no_fault_of_the_page(site, monkeypatch):
     monkeypatch.setattr(site.pages["Invest to save"], "prepare", stopped)
     with pytest.raises(refresh.Overtaken):
         site._price()
+
+
+class SlowProcess:
+    """A process that is as slow to start as one that imports everything, and runs until it is ended or let go."""
+
+    let, starts = threading.Event(), threading.Event()
+
+    def __init__(self, **_):
+        self.exitcode, self.begun = None, False
+
+    def start(self):
+        assert self.starts.wait(10)
+        self.begun = True
+
+    def is_alive(self):
+        if self.begun and self.exitcode is None and self.let.is_set():
+            self.exitcode = 0
+        return self.begun and self.exitcode is None
+
+    def terminate(self):
+        self.exitcode = -15
+
+    kill = terminate
+
+    def join(self, _):
+        pass
+
+    def close(self):
+        assert self.exitcode is not None
+
+
+@pytest.fixture
+def slowly(monkeypatch):
+    monkeypatch.setattr(refit, "START", SimpleNamespace(Process=SlowProcess, Value=lambda *_: SimpleNamespace(value=0)))
+    monkeypatch.setattr(refit, "LOOK_EVERY", 10)
+    SlowProcess.let.clear()
+    SlowProcess.starts.clear()
+    yield SlowProcess
+    SlowProcess.let.set()
+    SlowProcess.starts.set()
+    assert refit.ONE_AT_A_TIME.acquire(timeout=5)  # whatever happened, the next visitor can fit
+    refit.ONE_AT_A_TIME.release()
+
+
+def begun(live, done=lambda: None):
+    offer = Refit(Site(live).state, done)
+    began = time.monotonic()
+    offer.begin()
+    assert time.monotonic() - began < 1.0
+    offer.look()
+    assert "getting ready" in offer.said.object and offer.cancel.visible
+    return offer
+
+
+def test_a_new_fit_starts_without_keeping_the_pages_waiting(live, slowly):
+    done = []
+    offer = begun(live, lambda: done.append(True))
+    slowly.starts.set()
+    offer.fitting._share.value = 0.25
+    offer.look()
+    assert "25%" in offer.said.object and not done
+    slowly.let.set()
+    offer.fitting._thread.join(5)
+    offer.look()
+    assert done and offer.fitting is None and not offer.view.visible
+
+
+@pytest.mark.parametrize("at", ["starting", "running"])
+def test_a_new_fit_is_cancelled_at_any_time(live, slowly, at):
+    offer = begun(live)
+    fitting = offer.fitting
+    if at == "running":
+        slowly.starts.set()
+    offer.end("The fit was cancelled.")
+    assert "cancelled" in offer.said.object and offer.start.visible
+    slowly.starts.set()
+    fitting._thread.join(5)
+    assert fitting._process.exitcode == -15 and not fitting.good
+
+
+def test_a_new_fit_ends_with_its_session(live, slowly):
+    slowly.starts.set()
+    doc = Document()
+    with set_curdoc(doc):
+        offer = begun(live)
+    fitting = offer.fitting
+    offer._poll = SimpleNamespace(stop=pytest.fail)  # as of a page that is no longer there
+    for told in doc.session_destroyed_callbacks:
+        with suppress(pytest.fail.Exception):
+            told(None)
+    fitting._thread.join(5)
+    assert fitting._process.exitcode == -15
+
+
+def test_only_who_is_connected_or_has_just_asked_takes_a_place(live, monkeypatch):
+    door, docs = server.Door(live, most=2), []
+    monkeypatch.setattr(server, "site", lambda _: "a page")
+
+    def asked():
+        session, gone = SimpleNamespace(connection_count=0), []
+        doc = SimpleNamespace(
+            session_context=SimpleNamespace(session=session), on_session_destroyed=gone.append, gone=gone
+        )
+        monkeypatch.setattr(server, "pn", SimpleNamespace(state=SimpleNamespace(curdoc=doc)))
+        docs.append(doc)
+        return door.enter()
+
+    def full():
+        return "The site is full" in getattr(asked(), "object", "")
+
+    assert [full(), full(), full()] == [False, False, True]
+    docs[0].session_context.session.connection_count = 1
+    monkeypatch.setattr(server, "ARRIVES_WITHIN", 0.0)  # the second never came
+    assert not full()
+    docs[-1].session_context.session.connection_count = 1
+    assert full()
+    for told in docs[0].gone:
+        told(None)
+    assert not full()
+
+
+def test_the_title_leads_to_the_prefix_of_the_site(site, monkeypatch):
+    assert site.view().site_url == "/"
+    monkeypatch.setattr(type(pn.state), "base_url", "/outcomes")
+    assert site.view().site_url == "/outcomes/"
