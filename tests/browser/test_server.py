@@ -3,12 +3,15 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 
@@ -65,6 +68,23 @@ def test_nobody_is_let_in_without_signing_in(guarded):
     assert fetch(guarded, "/outcomes/") == 302
     assert fetch(guarded, "/outcomes/login") == 200
     assert fetch(guarded, "/") == 404
+
+
+def test_signing_in_asks_no_other_host_and_keeps_the_place(guarded):
+    opener, here = urllib.request.build_opener(urllib.request.HTTPCookieProcessor()), f"http://127.0.0.1:{guarded}"
+
+    def signed(word):
+        given = urllib.parse.urlencode({"username": "officer", "password": word}).encode()
+        return opener.open(here + "/outcomes/login", given, timeout=20)
+
+    asked = opener.open(here + "/outcomes/?place=Kent", timeout=20).read().decode()
+    assert "<h1>Sign in</h1>" in asked
+    refused = signed("another password").read().decode()
+    assert 'role="alert"' in refused
+    for page in (asked, refused, opener.open(here + "/outcomes/logout", timeout=20).read().decode()):
+        assert re.findall(r"(?:https?:)?//[\w.]+|url\(|@import", page) == [] and 'action="./login"' in page
+    opener.open(here + "/outcomes/?place=Kent", timeout=20)
+    assert signed("a long password").url == here + "/outcomes/?place=Kent"
 
 
 def test_a_page_from_elsewhere_cannot_connect(guarded):
@@ -158,7 +178,7 @@ def proxied(fit_cache):
 
     thread = threading.Thread(target=asyncio.run, args=(pass_on(),), daemon=True)  # the browser has this thread's loop
     thread.start()
-    yield outside
+    yield SimpleNamespace(port=outside, stop=process.terminate)
     loops[0].call_soon_threadsafe(loops[1].set)
     thread.join(10)
     process.terminate()
@@ -166,14 +186,14 @@ def proxied(fit_cache):
 
 
 @pytest.mark.fit
-def test_behind_a_proxy_it_works_and_a_full_site_says_so(proxied, browser):
-    address = f"http://127.0.0.1:{proxied}/outcomes/"
+def test_behind_a_proxy_it_works_and_a_full_or_a_lost_site_says_so(proxied, browser):
+    address = f"http://127.0.0.1:{proxied.port}/outcomes/"
     one = Visitor(browser, address, "?place=Leeds")
     before = one.sentence()
     one.page.get_by_role("slider", name="Pounds a year").press("ArrowRight")  # so messages go both ways
     one.page.get_by_text(before, exact=True).first.wait_for(state="detached")
     assert one.elsewhere == [] and one.faults == []
-    assert fetch(proxied, "/") == 404
+    assert fetch(proxied.port, "/") == 404
     two, three = Visitor(browser, address), browser.new_page()
     three.goto(address)
     three.get_by_text("The site is full").wait_for()
@@ -184,5 +204,9 @@ def test_behind_a_proxy_it_works_and_a_full_site_says_so(proxied, browser):
         three.reload()
         three.get_by_text("The site is full").or_(three.get_by_text("of cost over children")).first.wait_for()
     assert three.get_by_text("of cost over children").count()
+    lost = one.page.get_by_role("alert").filter(has_text="connection was lost")
+    assert not lost.count() and one.page.locator('a[href="/outcomes/"]').count()
+    proxied.stop()
+    lost.wait_for()
     for page in (one.page, three):
         page.close()

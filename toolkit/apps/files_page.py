@@ -75,8 +75,10 @@ class Files:
         key = self._key()
         if self.asked != key or self._made_for == key:
             return self._made_for, self._made
-        full = self.state.live.full_run(self.state.scenario, self.state.areas)
-        return key, made(full)
+        asked, self.asked = self.asked, ""  # not again by itself if it is stopped
+        found = made(self.state.live.full_run(self.state.scenario, self.state.areas))
+        self.asked = self.asked or asked
+        return key, found
 
     def show(self, run: Run, prepared: tuple[str, dict[str, bytes]]) -> None:
         """Show what can be downloaded."""

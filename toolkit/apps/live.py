@@ -15,6 +15,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextvars import ContextVar
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,9 @@ REFERENCE = {
 }
 KEPT = {"drawn": 4, "unit": 12, "run": 24, "preset": 20, "fit": 2}  # at most, of each stage
 FILES_KEPT = 4  # of several areas priced, on disk: each is some hundred megabytes
+LOOK_AGAIN = 0.2  # seconds
+# Of whoever waits for what this thread works out; it may raise, which ends the work.
+PROGRESS: ContextVar[Progress] = ContextVar("PROGRESS", default=silent)
 
 
 class NeedsFit(InputError):
@@ -61,10 +65,12 @@ class Memory:
             return key in self._held[stage]
 
     def get[T](self, stage: str, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what ``make`` gives, made once."""
+        """Return what ``make`` gives, made once; who waits for another's work can leave (``PROGRESS``)."""
         with self._guard:
             lock = self._locks.setdefault((stage, key), threading.Lock())
-        with lock:
+        while not lock.acquire(timeout=LOOK_AGAIN):
+            PROGRESS.get()("another page asked for the same first", 0.0)
+        try:
             held = self._held[stage]
             made: T = held[key] if key in held else make()
             with self._guard:
@@ -73,6 +79,8 @@ class Memory:
                 while len(held) > self._kept[stage]:
                     self._locks.pop((stage, held.popitem(last=False)[0]), None)
             return made
+        finally:
+            lock.release()
 
 
 class Live:
@@ -172,31 +180,31 @@ class Live:
         effects = workflow.draw_effects(fitted, self.statistics, scenario, draws, self.register)
         return Drawn(assumptions, draws, effects)
 
-    def run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> "LiveRun":
+    def run(self, scenario: Scenario, areas: tuple[str, ...]) -> "LiveRun":
         """Return the scenario priced and appraised for areas, draw by draw, as ``workflow.run`` would."""
-        return self._memory.get("run", (scenario.hash, areas), lambda: self._run(scenario, areas, progress))
+        return self._memory.get("run", (scenario.hash, areas), lambda: self._run(scenario, areas))
 
     def ready(self, scenario: Scenario, areas: tuple[str, ...]) -> bool:
         """Return whether a scenario's numbers take no time to speak of."""
         return self._memory.holds("unit", (_at_reference(scenario).hash, areas))
 
-    def full_run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> workflow.Run:
+    def full_run(self, scenario: Scenario, areas: tuple[str, ...]) -> workflow.Run:
         """Return the command's own run, with everything that its files hold."""
         return workflow.run(
-            scenario, areas=areas, cache=self.cache, statistics=self.statistics, progress=progress,
+            scenario, areas=areas, cache=self.cache, statistics=self.statistics, progress=PROGRESS.get(),
             fitted=self.fitted_for(scenario),
         )  # fmt: skip
 
-    def _run(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress) -> "LiveRun":
-        drawn, unit = self.drawn(scenario), self.unit(scenario, areas, progress)
+    def _run(self, scenario: Scenario, areas: tuple[str, ...]) -> "LiveRun":
+        drawn, unit = self.drawn(scenario), self.unit(scenario, areas)
         return LiveRun(scenario, drawn, unit, self.register.excluded)
 
-    def unit(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress = silent) -> Unit:
+    def unit(self, scenario: Scenario, areas: tuple[str, ...]) -> Unit:
         """Return the areas' costs at the reference sum."""
         at = _at_reference(scenario)
-        return self._memory.get("unit", (at.hash, areas), lambda: self._unit(at, areas, progress))
+        return self._memory.get("unit", (at.hash, areas), lambda: self._unit(at, areas))
 
-    def _unit(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress) -> Unit:
+    def _unit(self, scenario: Scenario, areas: tuple[str, ...]) -> Unit:
         drawn, fitted = self.drawn(scenario), self.fitted_for(scenario)
         own = evidence.own_figures(self.base_year, scenario.own_figures, self.register.deflators)
         here = evidence.with_own(self.base_year, own).sel(area=list(areas))
@@ -204,7 +212,7 @@ class Live:
         desk = Desk(fitted, self.statistics, scenario, drawn.draws, drawn.effects, self.register)
         stands = pool(here, scenario.option)
         shares = dict(zip(areas, stands.shares.astype(np.float32), strict=True))
-        priced = self._added_up(desk, shares, progress)
+        priced = self._added_up(desk, shares)
         stood, local, total = (priced[name].to_dataset() for name in ("stood", "local", "total"))
         costs = local.merge(total).assign_coords(costing.labels(desk.rows))
         card = workflow.card_of(fitted)
@@ -223,7 +231,7 @@ class Live:
             found[0]["payer"].values.tolist(), answer.place(plain), q.spend_range(plain), own, card,
         )  # fmt: skip
 
-    def _added_up(self, desk: Desk, shares: dict[str, np.ndarray], progress: Progress) -> xr.DataTree:
+    def _added_up(self, desk: Desk, shares: dict[str, np.ndarray]) -> xr.DataTree:
         """Price areas; several as a file has them from before, while all that they rest on is the same."""
         path = self.cache / "priced" / f"{self._fingerprint(desk.scenario, list(shares))}.nc"
         if len(shares) > 1 and path.is_file():
@@ -231,7 +239,8 @@ class Live:
                 return open_netcdf(path)
             except (OSError, RuntimeError, ValueError, KeyError):  # a damaged file is not a result: price again
                 path.unlink()
-        total, stood, local = added_up(desk, areas=list(shares), tell=partial(_saved, shares), progress=progress)
+        told, progress = partial(_saved, shares), PROGRESS.get()
+        total, stood, local = added_up(desk, areas=list(shares), tell=told, progress=progress)
         curve = total[["curve_avoided", "curve_spend"]]
         priced = xr.DataTree.from_dict({"stood": stood, "local": local, "total": curve})
         if len(shares) > 1:

@@ -34,25 +34,63 @@ def work(share: Any, parent: int, *, cache: Path, **given: Any) -> None:
     workflow.fit(**given, cache=cache, refit=True, progress=progress)
 
 
+class Fitting:
+    """A fit in its process. To start one takes seconds, and to end one may: a thread of its own waits for both."""
+
+    def __init__(self, **given: Any) -> None:
+        self._share, self._cancelled, self.good = START.Value("d", 0.0), threading.Event(), False
+        self._process = START.Process(target=work, args=(self._share, os.getpid()), kwargs=given, daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    @property
+    def share(self) -> float:
+        """How much of it is done, 0 to 1."""
+        return float(self._share.value)
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._thread.is_alive()
+
+    def cancel(self) -> None:
+        """End it, without waiting for that."""
+        self._cancelled.set()
+
+    def _run(self) -> None:
+        process = self._process
+        try:
+            process.start()
+            while process.is_alive() and not self._cancelled.wait(LOOK_EVERY / 1000):
+                pass
+            self.good = process.exitcode == 0
+            for end in (process.terminate, process.kill):
+                if process.is_alive():
+                    end()
+                    process.join(3)
+            process.close()
+        finally:
+            ONE_AT_A_TIME.release()
+
+
 class Refit:
     """The offer of a new fit, for one visitor."""
 
     def __init__(self, state: State, done: Callable[[], None]) -> None:
         self.state, self._done = state, done
-        self.process: Any = None
-        self._share: Any = START.Value("d", 0.0)
+        self.fitting: Fitting | None = None
         self._poll: Any = None
         self.said = look.html()
         self.start = button("Fit the model anew", self.begin, main=True)
         self.cancel = button("Cancel the fit", lambda: self.end("The fit was cancelled."))
         self.cancel.visible = False
         self.view = pmui.Column(self.said, beside(self.start, self.cancel), visible=False, sizing_mode="stretch_width")
-        if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
+        if pn.state.curdoc is not None:
             pn.state.on_session_destroyed(lambda _: self.end(""))
 
     def offer(self, wanted: bool) -> None:
         """Show or hide the offer; a fit that is running stays in sight."""
-        running = self.process is not None
+        running = self.fitting is not None
         self.view.visible = wanted or running
         self.start.visible = not running
         if wanted and not running:
@@ -68,9 +106,7 @@ class Refit:
             "statistics": live.statistics, "scenario": self.state.scenario, "register": live.register,
             "cache": live.refits,
         }  # fmt: skip
-        self._share.value = 0.0
-        self.process = START.Process(target=work, args=(self._share, os.getpid()), kwargs=given, daemon=True)
-        self.process.start()
+        self.fitting = Fitting(**given)
         self.start.visible, self.cancel.visible = False, True
         self._say("Fitting: getting ready…")
         if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
@@ -78,32 +114,26 @@ class Refit:
 
     def look(self) -> None:
         """Show how far it is, and take the result when it is there."""
-        if self.process is None:
+        if self.fitting is None:
             return
-        if self.process.is_alive():
-            share = float(self._share.value)
+        if self.fitting.running:
+            share = self.fitting.share
             self._say(f"Fitting: {share:.0%} of the draws." if share else "Fitting: getting ready…")
             return
-        good = self.process.exitcode == 0
+        good = self.fitting.good
         self.end("" if good else "The fit failed: these priors may contradict the data. Change them less.")
         if good:
             self.view.visible = False
             self._done()
 
     def end(self, said: str) -> None:
-        """End the process, if there is one, and say so."""
-        process, self.process = self.process, None
+        """End the fit, if there is one, and say so."""
+        fitting, self.fitting = self.fitting, None
+        if fitting is not None:
+            fitting.cancel()
         if self._poll is not None:
             self._poll.stop()
             self._poll = None
-        if process is not None:
-            process.terminate()
-            process.join(3)
-            if process.is_alive():
-                process.kill()
-                process.join(3)
-            process.close()
-            ONE_AT_A_TIME.release()
         self.start.visible, self.cancel.visible = True, False
         self._say(said)
 

@@ -4,9 +4,11 @@ import asyncio
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import Context
 from functools import partial
 from typing import Any
 
@@ -14,9 +16,12 @@ import panel as pn
 from bokeh.document import without_document_lock
 from bokeh.models import ColumnDataSource, CustomJS
 
+from toolkit.apps.live import PROGRESS
+
 LOG = logging.getLogger("toolkit.apps")
-BUSY_AFTER, UNSEEN_AFTER = 0.3, 1.0  # seconds
+BUSY_AFTER, UNSEEN_AFTER, GONE_AFTER = 0.3, 1.0, 10.0  # seconds
 WORKERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="pricing")
+LONG = ThreadPoolExecutor(max_workers=2, thread_name_prefix="long")  # so that what takes minutes stops nobody else
 
 
 class Overtaken(Exception):
@@ -76,8 +81,10 @@ class Refresher:
         busy: Callable[[str | None], None],
         failed: Callable[[Exception], None],
         address: Callable[[], str],
+        long: Callable[[], bool],
     ) -> None:
         self._work, self._done, self._busy, self._failed, self._address = work, done, busy, failed, address
+        self._long, self._seen = long, time.monotonic()
         self._wanted = self._running = self._stopped = False
         self._stage, self.receipt, self._guard = "", Receipt(), threading.Lock()
 
@@ -123,18 +130,22 @@ class Refresher:
     async def _loop(self, doc: Any) -> None:
         if self.receipt.sent.document is None:
             _next(doc, partial(self.receipt.attach, doc))
-        while self._more():
+        while self._more() and await self._watched(doc):
             self._stopped, self._stage = False, ""
-            task = asyncio.get_running_loop().run_in_executor(WORKERS, self._work)
-            shown = False
+            work = self._begin()
+            task, shown = asyncio.wrap_future(work), False
             while not (await asyncio.wait({task}, timeout=BUSY_AFTER))[0]:
+                if self._deserted(doc):
+                    self._wanted = True  # again, once somebody is there to see it
+                if self._wanted or self._stopped:
+                    work.cancel()  # which does nothing to one that has begun: that one ends at its next progress
                 shown = True
                 _next(doc, partial(self._busy, self._stage))
             try:
                 found = await task
-            except Overtaken as problem:
+            except (Overtaken, asyncio.CancelledError):
                 if not self._wanted:
-                    _next(doc, partial(self._finish, self._failed, problem))
+                    _next(doc, partial(self._finish, self._failed, Overtaken()))
             except Exception as problem:
                 _next(doc, partial(self._finish, self._failed, problem))
             else:
@@ -144,6 +155,25 @@ class Refresher:
             if shown:
                 _next(doc, partial(self._busy, None))
 
+    def _begin(self) -> Future[Any]:
+        context = Context()
+        context.run(PROGRESS.set, self.progress)
+        return (LONG if self._long() else WORKERS).submit(context.run, self._work)
+
+    def _deserted(self, doc: Any) -> bool:
+        """Return whether nobody has been connected for so long that the answer would not be seen."""
+        if _ended(doc):
+            return True
+        if doc.session_context.session.connection_count:
+            self._seen = time.monotonic()
+        return time.monotonic() - self._seen > GONE_AFTER
+
+    async def _watched(self, doc: Any) -> bool:
+        """Wait while the browser is away; return whether the session is still there."""
+        while self._deserted(doc) and not _ended(doc):
+            await asyncio.sleep(BUSY_AFTER)
+        return not _ended(doc)
+
     def _more(self) -> bool:
         with self._guard:
             self._running, self._wanted = self._wanted, False
@@ -151,8 +181,12 @@ class Refresher:
 
 
 def _next(doc: Any, told: Callable[[], None]) -> None:
-    if doc.session_context is not None and not getattr(doc.session_context, "destroyed", False):
+    if not _ended(doc):
         doc.add_next_tick_callback(told)
+
+
+def _ended(doc: Any) -> bool:
+    return doc.session_context is None or doc.session_context.destroyed
 
 
 def incident(problem: BaseException, where: str) -> str:

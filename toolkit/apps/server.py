@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
@@ -30,11 +31,13 @@ from toolkit.apps.state import State
 from toolkit.schema import InputError
 
 STATIC = Path(__file__).resolve().parent / "static"
+SIGN_IN = STATIC.with_name("templates") / "sign_in.html"
 SECRET = "OUTCOMES_COOKIE_SECRET"
 SHORTEST_SECRET, SHORTEST_PASSWORD = 32, 10
 LARGEST_MESSAGE = 4_000_000  # bytes
 IDLE_SESSION_ENDS = 15 * 60 * 1000  # milliseconds after the browser has gone
 MOST_SESSIONS = 60
+ARRIVES_WITHIN = 60.0  # seconds from the first page to its connection
 SWITCH = 0.0005  # seconds
 
 
@@ -83,6 +86,7 @@ def settings(
     }
     if auth is not None:
         found |= {"basic_auth": str(_users(auth)), "cookie_secret": _secret()}
+        found |= {"basic_login_template": str(SIGN_IN), "logout_template": str(SIGN_IN)}
     return found
 
 
@@ -172,19 +176,24 @@ def _warm(live: Live) -> None:
 
 
 class Door:
-    """Lets visitors in while there is room."""
+    """Lets visitors in while there is room: those who are connected count, and those who have just asked."""
 
     def __init__(self, live: Live, *, most: int) -> None:
         self.live, self.most = live, most
-        self._inside: set[int] = set()
+        self._inside: dict[int, tuple[Any, float]] = {}
 
     def enter(self) -> Any:
         """Return a visitor's page, or, when the server is full, a page that says so."""
         doc = pn.state.curdoc
-        if len(self._inside) >= self.most:
+        if self._taken() >= self.most:
             said = [f"{self.most} people are using this site already. Try again in a few minutes."]
             return look.html(look.box("The site is full", said, "warn", "alert"))
         if doc is not None:
-            self._inside.add(id(doc))
-            doc.on_session_destroyed(lambda _: self._inside.discard(id(doc)))
+            self._inside[id(doc)] = (doc.session_context, time.monotonic())
+            doc.on_session_destroyed(lambda _: self._inside.__delitem__(id(doc)))
         return site(self.live)
+
+    def _taken(self) -> int:
+        now, inside = time.monotonic(), list(self._inside.values())
+        here = (now - came < ARRIVES_WITHIN or context.session.connection_count for context, came in inside)
+        return sum(map(bool, here))

@@ -68,7 +68,9 @@ class Site:
         self.toolbar = Toolbar(self.state)
         self.tabs = pmui.Tabs(*self.holders.items(), sizing_mode="stretch_width")
         self.refit = Refit(self.state, self.state.tell)
-        self.refresher = Refresher(self._price, self._show, self._show_busy, self._failed, lambda: self.state.address)
+        self.refresher = Refresher(
+            self._price, self._show, self._show_busy, self._failed, lambda: self.state.address, self._long
+        )
         self.state.watch(self._changed)
         self.tabs.active = list(PAGES).index(self.state.page) if self.state.page in PAGES else 0
         self.tabs.param.watch(lambda _: self._open(), "active")
@@ -79,15 +81,21 @@ class Site:
 
     def _price(self) -> Found:
         scenario, areas, name = self.state.scenario, self.state.areas, self.current
-        run = self.live.run(scenario, areas, self.refresher.progress)
+        run = self.live.run(scenario, areas)
         try:
             if name not in self.pages:
                 self.pages[name] = PAGES[name](self.state)
             return name, run, self.pages[name].prepare(run), None
-        except InputError:
+        except (InputError, Overtaken):
             raise
         except Exception as problem:
             return name, run, None, problem
+
+    def _long(self) -> bool:
+        """Return whether the work may take minutes: many areas, or what a page does only when asked."""
+        scenario, areas = self.state.scenario, self.state.areas
+        asked = getattr(self.pages.get(self.current), "asked", "")
+        return bool(asked) or (len(areas) > 1 and not self.live.ready(scenario, areas))
 
     def _show(self, found: Found) -> None:
         """Put a run on the open page; a page that fails says so and leaves the others alone."""
@@ -169,7 +177,7 @@ class Site:
         return Page(
             title="Cost of outcomes", sidebar=[self.panel.view()], main=[self.main()], sidebar_width=330,
             sidebar_resizable=False, theme_toggle=False, busy_indicator=None, theme_config=look.THEME,
-            template=look.PAGE,
+            template=look.PAGE, site_url=pn.state.base_url.rstrip("/") + "/",
         )  # fmt: skip
 
     def main(self) -> Any:

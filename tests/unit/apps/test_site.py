@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import threading
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from html import escape
 from types import SimpleNamespace
 
@@ -16,8 +16,11 @@ from bokeh.models import ColumnDataSource
 from bokeh.protocol import Protocol
 from bokeh.protocol.messages.patch_doc import patch_doc
 from bokeh.server import session
+from panel.io.state import set_curdoc
 
-from toolkit.apps import look, refresh, server, shell
+from toolkit.apps import look, refit, refresh, server, shell
+from toolkit.apps.live import PROGRESS, Memory
+from toolkit.apps.refit import Refit
 from toolkit.apps.refresh import UNSEEN_AFTER, Receipt
 from toolkit.apps.shell import Site
 
@@ -168,17 +171,7 @@ def test_moves_that_come_faster_than_answers_give_the_last_one_only(monkeypatch)
         return value
 
     async def visit():
-        doc = SimpleNamespace(session_context=SimpleNamespace(destroyed=False), roots=[])
-        pending = set()
-
-        def soon(told):
-            result = told()
-            if inspect.iscoroutine(result):
-                pending.add(asyncio.ensure_future(result))
-
-        doc.add_next_tick_callback = lambda told: asyncio.get_running_loop().call_soon(soon, told)
-        state = SimpleNamespace(curdoc=doc)
-        monkeypatch.setattr(refresh, "pn", SimpleNamespace(state=state, io=SimpleNamespace(unlocked=nullcontext)))
+        _, pending = here(monkeypatch)
         for move in range(50):
             moved.append(move)
             refresher.soon()
@@ -187,7 +180,7 @@ def test_moves_that_come_faster_than_answers_give_the_last_one_only(monkeypatch)
             await asyncio.sleep(0.01)
         await asyncio.gather(*pending)
 
-    refresher = refresh.Refresher(work, shown.append, lambda stage: None, pytest.fail, lambda: "")
+    refresher = refresher_of(work, shown.append)
     asyncio.run(visit())
     assert shown[-1] == 49 and len(shown) < 10
 
@@ -212,3 +205,254 @@ def test_numbers_of_a_scenario_before_are_said_to_be(live, name):
 def test_whatever_stops_the_numbers_the_old_ones_are_said_to_be_old(site, problem):
     site._failed(problem)
     assert "those of the scenario before this change" in site.stale.object
+
+
+def here(monkeypatch):
+    """Be a visitor whose browser is connected: a document of theirs, and what goes on for it."""
+    session = SimpleNamespace(connection_count=1)
+    doc, pending = SimpleNamespace(session_context=SimpleNamespace(destroyed=False, session=session), roots=[]), set()
+
+    def soon(told):
+        result = told()
+        if inspect.iscoroutine(result):
+            pending.add(asyncio.ensure_future(result))
+
+    doc.add_next_tick_callback = lambda told: asyncio.get_running_loop().call_soon(soon, told)
+    state = SimpleNamespace(curdoc=doc)
+    monkeypatch.setattr(refresh, "pn", SimpleNamespace(state=state, io=SimpleNamespace(unlocked=nullcontext)))
+    return doc, pending
+
+
+def refresher_of(work, done, *, long=False, failed=pytest.fail, busy=lambda stage: None):
+    return refresh.Refresher(work, done, busy, failed, lambda: "", lambda: long)
+
+
+async def until(true, most=5.0):
+    for _ in range(int(most / 0.01)):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("it did not happen in time")
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Work on one thing that all ask for, without end until ``let`` is set; what it tells of itself."""
+    for name in ("UNSEEN_AFTER", "BUSY_AFTER"):
+        monkeypatch.setattr(refresh, name, 0.02)
+    monkeypatch.setattr(refresh, "GONE_AFTER", 0.1)
+    memory, told = Memory({"unit": 1}), SimpleNamespace(begun=0, at_work=0, let=threading.Event())
+
+    def make():
+        told.begun, told.at_work = told.begun + 1, told.at_work + 1
+        try:
+            while not told.let.wait(0.01):
+                PROGRESS.get()("price areas", 0.5)
+        finally:
+            told.at_work -= 1
+        return told.begun
+
+    told.work = lambda: memory.get("unit", "England", make)
+    yield told
+    told.let.set()
+
+
+def test_slow_work_of_visitors_who_left_stops_nobody(slow, monkeypatch):
+    """Two who left while many areas were priced, one who waits for the same and stops, one with a slider."""
+
+    async def visits():
+        shown, failed, all_pending = [], [], []
+        gone = []
+        for _ in range(2):
+            doc, pending = here(monkeypatch)
+            refresher_of(slow.work, shown.append, long=True).soon()
+            gone.append(doc)
+            all_pending.append(pending)
+        await until(lambda: slow.begun == 1)
+        _, pending = here(monkeypatch)
+        waiting = refresher_of(slow.work, shown.append, long=True, failed=failed.append)
+        waiting.soon()
+        _, also = here(monkeypatch)
+        refresher_of(lambda: "slider", shown.append).soon()
+        await until(lambda: shown == ["slider"], 1.0)
+        waiting.stop()
+        await until(lambda: len(failed) == 1)
+        assert isinstance(failed[0], refresh.Overtaken) and slow.at_work == 1
+        for doc in gone:
+            doc.session_context.session.connection_count = 0
+        await until(lambda: not slow.at_work)
+        gone[0].session_context.destroyed = True
+        gone[1].session_context.session.connection_count = 1  # back again
+        await until(lambda: slow.at_work)
+        slow.let.set()
+        await until(lambda: len(shown) == 2)
+        await asyncio.gather(*(one for some in (*all_pending, pending, also) for one in some))
+
+    asyncio.run(visits())
+
+
+def test_who_waits_for_the_same_work_is_told_and_can_be_overtaken(slow, monkeypatch):
+    async def visits():
+        said, shown = [], []
+        refreshers, pendings = [], []
+        for told in (lambda stage: None, said.append):
+            _, pending = here(monkeypatch)
+            refreshers.append(refresher_of(slow.work, shown.append, busy=told))
+            refreshers[-1].soon()
+            pendings.append(pending)
+            await until(lambda: slow.begun == 1)
+        await until(lambda: "another page asked for the same first" in said)
+        refreshers[1]._work = lambda: "another place"
+        refreshers[1].soon()
+        await until(lambda: shown == ["another place"])
+        slow.let.set()
+        await asyncio.gather(*(one for some in pendings for one in some))
+
+    asyncio.run(visits())
+
+
+@pytest.mark.parametrize(("place", "long"), [("Leeds", False), ("England", True)])
+def test_many_areas_have_threads_of_their_own(live, monkeypatch, place, long):
+    site = Site(live)
+    monkeypatch.setattr(live, "ready", lambda scenario, areas: False)
+    monkeypatch.setattr(site.refresher, "soon", lambda: None)
+    site.state.go_to(place)
+    assert site._long() is long
+    page = site.pages.setdefault("Take away", shell.PAGES["Take away"](site.state))
+    site.tabs.active = list(shell.PAGES).index("Take away")
+    page._ask()
+    assert site._long()
+
+
+def test_stopped_work_of_a_page_is_no_fault_of_the_page(site, monkeypatch):
+    def stopped(run):
+        raise refresh.Overtaken
+
+    monkeypatch.setattr(site.pages["Invest to save"], "prepare", stopped)
+    with pytest.raises(refresh.Overtaken):
+        site._price()
+
+
+class SlowProcess:
+    """A process that is as slow to start as one that imports everything, and runs until it is ended or let go."""
+
+    let, starts = threading.Event(), threading.Event()
+
+    def __init__(self, **_):
+        self.exitcode, self.begun = None, False
+
+    def start(self):
+        assert self.starts.wait(10)
+        self.begun = True
+
+    def is_alive(self):
+        if self.begun and self.exitcode is None and self.let.is_set():
+            self.exitcode = 0
+        return self.begun and self.exitcode is None
+
+    def terminate(self):
+        self.exitcode = -15
+
+    kill = terminate
+
+    def join(self, _):
+        pass
+
+    def close(self):
+        assert self.exitcode is not None
+
+
+@pytest.fixture
+def slowly(monkeypatch):
+    monkeypatch.setattr(refit, "START", SimpleNamespace(Process=SlowProcess, Value=lambda *_: SimpleNamespace(value=0)))
+    monkeypatch.setattr(refit, "LOOK_EVERY", 10)
+    SlowProcess.let.clear()
+    SlowProcess.starts.clear()
+    yield SlowProcess
+    SlowProcess.let.set()
+    SlowProcess.starts.set()
+    assert refit.ONE_AT_A_TIME.acquire(timeout=5)  # whatever happened, the next visitor can fit
+    refit.ONE_AT_A_TIME.release()
+
+
+def begun(live, done=lambda: None):
+    offer = Refit(Site(live).state, done)
+    began = time.monotonic()
+    offer.begin()
+    assert time.monotonic() - began < 1.0
+    offer.look()
+    assert "getting ready" in offer.said.object and offer.cancel.visible
+    return offer
+
+
+def test_a_new_fit_starts_without_keeping_the_pages_waiting(live, slowly):
+    done = []
+    offer = begun(live, lambda: done.append(True))
+    slowly.starts.set()
+    offer.fitting._share.value = 0.25
+    offer.look()
+    assert "25%" in offer.said.object and not done
+    slowly.let.set()
+    offer.fitting._thread.join(5)
+    offer.look()
+    assert done and offer.fitting is None and not offer.view.visible
+
+
+@pytest.mark.parametrize("at", ["starting", "running"])
+def test_a_new_fit_is_cancelled_at_any_time(live, slowly, at):
+    offer = begun(live)
+    fitting = offer.fitting
+    if at == "running":
+        slowly.starts.set()
+    offer.end("The fit was cancelled.")
+    assert "cancelled" in offer.said.object and offer.start.visible
+    slowly.starts.set()
+    fitting._thread.join(5)
+    assert fitting._process.exitcode == -15 and not fitting.good
+
+
+def test_a_new_fit_ends_with_its_session(live, slowly):
+    slowly.starts.set()
+    doc = Document()
+    with set_curdoc(doc):
+        offer = begun(live)
+    fitting = offer.fitting
+    offer._poll = SimpleNamespace(stop=pytest.fail)  # as of a page that is no longer there
+    for told in doc.session_destroyed_callbacks:
+        with suppress(pytest.fail.Exception):
+            told(None)
+    fitting._thread.join(5)
+    assert fitting._process.exitcode == -15
+
+
+def test_only_who_is_connected_or_has_just_asked_takes_a_place(live, monkeypatch):
+    door, docs = server.Door(live, most=2), []
+    monkeypatch.setattr(server, "site", lambda _: "a page")
+
+    def asked():
+        session, gone = SimpleNamespace(connection_count=0), []
+        doc = SimpleNamespace(
+            session_context=SimpleNamespace(session=session), on_session_destroyed=gone.append, gone=gone
+        )
+        monkeypatch.setattr(server, "pn", SimpleNamespace(state=SimpleNamespace(curdoc=doc)))
+        docs.append(doc)
+        return door.enter()
+
+    def full():
+        return "The site is full" in getattr(asked(), "object", "")
+
+    assert [full(), full(), full()] == [False, False, True]
+    docs[0].session_context.session.connection_count = 1
+    monkeypatch.setattr(server, "ARRIVES_WITHIN", 0.0)  # the second never came
+    assert not full()
+    docs[-1].session_context.session.connection_count = 1
+    assert full()
+    for told in docs[0].gone:
+        told(None)
+    assert not full()
+
+
+def test_the_title_leads_to_the_prefix_of_the_site(site, monkeypatch):
+    assert site.view().site_url == "/"
+    monkeypatch.setattr(type(pn.state), "base_url", "/outcomes")
+    assert site.view().site_url == "/outcomes/"

@@ -22,6 +22,23 @@
     each(document, "h5", (spacer) => { if (!spacer.textContent.trim()) spacer.setAttribute("aria-hidden", "true"); });
     if (!closed) each(document, ".MuiBackdrop-root", (shade) => { closed = true; shade.click(); });
   };
+  const lost = () => {
+    if (document.getElementById("lost")) return;
+    const said = document.createElement("div");
+    said.id = "lost";
+    said.setAttribute("role", "alert");
+    said.style.cssText = "position:fixed;inset:0 0 auto 0;z-index:3000;padding:16px 24px;background:#fff;color:#0b0c0c;"
+      + "border:5px solid #d4351c;font:700 18px/1.4 Arial,Helvetica,sans-serif";
+    document.body.prepend(said);
+    said.textContent = "These numbers no longer follow the controls: the connection was lost. Reload the page.";
+  };
+  const listen = setInterval(() => { // once the page has its document
+    const live = window.Bokeh && Bokeh.documents[0];
+    if (!live) return;
+    clearInterval(listen);
+    live.on_event("connection_lost", lost);
+    live.on_event("client_reconnected", () => document.getElementById("lost")?.remove());
+  }, 250);
   let waiting = false;
   new MutationObserver(() => {
     if (waiting) return;
