@@ -207,8 +207,9 @@ def test_a_cut_of_more_than_there_is_is_refused_wherever_it_comes_from(state, li
     own = {"early_help_spend": {"area": state.areas[0], "value": spend / 2, "price_year": "2025/26", "reason": "ours!"}}
     state.change(option=more | {"spend_per_child": round(spend) - 1.0})
     assert state.scenario.option.cut
-    state.put(own_figures=own)
-    assert not state.scenario.own_figures and "Leeds spends" in state.messages[0]
+    with pytest.raises(InputError, match="Leeds spends"):
+        state.put(own_figures=own)
+    assert not state.scenario.own_figures
 
 
 @pytest.mark.parametrize("text", ["Atlantis", ""])
