@@ -28,7 +28,9 @@ def differences(start: Scenario, scenario: Scenario) -> dict[str, tuple[Any, Any
 
 def titled(scenario: Scenario, start: Scenario) -> Scenario:
     """Return a scenario under a title and a description that say what was changed of the one it started from."""
-    changed = differences(start, scenario)
+    # The sum first, the rest by name, whatever came first: so that a link gives the same title.
+    found = sorted(differences(start, scenario).items(), key=lambda row: (not row[0].startswith("option."), row[0]))
+    changed = dict(found)
     longer = "effect.ramp" in changed and changed["effect.ramp"][1][: len(start.effect.ramp)] == [*start.effect.ramp]
     said = [_said(key, now) for key, (_, now) in changed.items() if key != "effect.ramp" or not longer]
     title, words = f"{w.label(start.name)}, changed: ", ", ".join(said)
