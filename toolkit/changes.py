@@ -23,13 +23,40 @@ def own_figures(
     Raises
     ------
     InputError
-        Another area, and whatever ``evidence.own_figures`` refuses.
+        Another area, and whatever ``evidence.own_figures`` and :func:`check_cut` refuse.
     """
     if scenario.own_figures and list(areas) != [scenario.own_area]:
         raise InputError(
             f"own_figures: they are those of {scenario.own_area}. Mend: choose that area alone, or take them out."
         )
-    return evidence.own_figures(evidence.base_year(statistics), scenario.own_figures, register.deflators)
+    base = evidence.base_year(statistics)
+    own = evidence.own_figures(base, scenario.own_figures, register.deflators)
+    check_cut(scenario, evidence.with_own(base, own), areas)
+    return own
+
+
+def check_cut(scenario: Scenario, base: xr.Dataset, areas: Sequence[str]) -> None:
+    """Refuse a cut of more than an area spends on early help.
+
+    Parameters
+    ----------
+    base
+        Base-year statistics, with a council's own in them (``evidence.with_own``).
+
+    Raises
+    ------
+    InputError
+        Naming the area that spends least.
+    """
+    spent = base["early_help_spend"].sel(area=list(areas))
+    least = float(spent.min())
+    if scenario.option.cut and scenario.option.spend_per_child > least:
+        area = str(spent["area"].values[spent.values.argmin()])
+        name = evidence.reference_areas().set_index("area")["la_name"].get(area, area)
+        raise InputError(
+            f"option.cut: {name} spends £{least:,.0f} a year on early help for each child, so £"
+            f"{scenario.option.spend_per_child:,.0f} cannot be taken away. Mend: lower option.spend_per_child."
+        )
 
 
 def moved(scenario: Scenario, register: evidence.Register) -> bool:

@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from toolkit.evidence import Register, with_priors
+from toolkit.evidence.overrides import Override, apply_override
 from toolkit.evidence.own import OWN, OwnFigure
 from toolkit.evidence.priors import Prior, Study
 from toolkit.prices import real_rate, rebase
@@ -24,9 +25,6 @@ from toolkit.schema import OUTCOMES, PRICE_BASE, InputError, data_folder
 SUFFIXES = (".yaml", ".yml")
 MOST_BRACKETS = 500  # in a file: nesting costs the reader its square
 LONGEST_HORIZON = 70  # a child born in the third spending year turns 67 in year 69: no evidence goes further
-
-
-Number = Annotated[float, Field(strict=True)]  # strict: neither yes nor "12" is a number
 
 
 class _Frozen(BaseModel):
@@ -68,29 +66,6 @@ class Adjustments(_Frozen):
     displacement: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
     attribution: Annotated[float, Field(strict=True, ge=0, le=1)] = 1.0
     drop_off: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
-
-
-class Override(_Frozen):
-    """A figure of the user's own in place of a cited one; the reason is printed beside it."""
-
-    value: Number
-    low: Number | None = None
-    high: Number | None = None
-    interval_level: Annotated[float, Field(strict=True, gt=0, lt=1)] | None = None
-    price_year: str | None = None
-    reason: Annotated[str, Field(min_length=5)]
-
-    @model_validator(mode="after")
-    def _interval_is_whole(self) -> "Override":
-        bounds = (self.low, self.high)
-        if any(bound is None for bound in bounds) and any(bound is not None for bound in bounds):
-            raise ValueError("low and high go together: give both or neither")
-        if self.low is not None and self.high is not None:
-            if self.interval_level is None:
-                raise ValueError("an interval without a level: add interval_level, for example 0.9")
-            if not self.low <= self.value <= self.high:
-                raise ValueError("value lies outside low-high")
-        return self
 
 
 class Scenario(_Frozen):
@@ -208,7 +183,7 @@ def read(content: bytes | str, *, folder: Path | None = None, where: str = "the 
     InputError
         As :func:`load`.
     """
-    found = _parsed(content.encode() if isinstance(content, str) else content, where)
+    found = parsed(content.encode() if isinstance(content, str) else content, where)
     base = found.pop("based_on", None)
     if base is not None and str(base).endswith(SUFFIXES):
         raise InputError(f"{where}: based_on names a file, which is not at hand. Mend: name a shipped scenario.")
@@ -239,7 +214,7 @@ def _read(name: str, folder: Path, seen: tuple[str, ...] = ()) -> dict[str, Any]
         raise InputError(f"scenario '{name}': no such file or shipped scenario. Mend: {hint}")
     if name in seen:
         raise InputError(f"{path}: based_on goes round in a circle ({' > '.join([*seen, name])}).")
-    content = _parsed(path.read_bytes(), str(path))
+    content = parsed(path.read_bytes(), str(path))
     base = content.pop("based_on", None)
     if base is None:
         return content
@@ -248,7 +223,14 @@ def _read(name: str, folder: Path, seen: tuple[str, ...] = ()) -> dict[str, Any]
     return _merge(_read(beside, folder, (*seen, name)), content)
 
 
-def _parsed(content: bytes, where: str) -> dict[str, Any]:
+def parsed(content: bytes, where: str) -> dict[str, Any]:
+    """Return the keys of a scenario file as they are given; ``where`` is named in what is wrong.
+
+    Raises
+    ------
+    InputError
+        It is too nested, no YAML or no mapping.
+    """
     if sum(content.count(bracket) for bracket in (b"[", b"{")) > MOST_BRACKETS:
         raise InputError(f"{where}: more than {MOST_BRACKETS} lists and mappings. Mend: compare it with a shipped one.")
     try:
@@ -311,7 +293,8 @@ def resolve(scenario: Scenario, register: Register) -> pd.DataFrame:
     Raises
     ------
     InputError
-        A role points at an unknown, superseded or unusable figure, or an override at no role's figure.
+        A role points at an unknown, superseded or unusable figure, or an override at no role's figure,
+        or one that cannot be meant (:func:`toolkit.evidence.overrides.apply_override`).
     """
     roles = register.tables["roles"].set_index("role").copy()
     roles.loc["cost_per_family", "id"] = scenario.option.cost_per_family
@@ -335,7 +318,7 @@ def resolve(scenario: Scenario, register: Register) -> pd.DataFrame:
     if scenario.discount_schedule not in schedules:
         raise InputError(f"discount_schedule '{scenario.discount_schedule}': unknown. Mend: use one of {schedules}.")
     for key, override in scenario.overrides.items():
-        _apply(table, key, override)
+        apply_override(table, key, override, register.deflators)
     with_priors(register.tables["priors"], scenario.priors)
     return _in_real_terms(table, scenario, register)
 
@@ -378,23 +361,3 @@ def _check_units(table: pd.DataFrame, roles: pd.DataFrame) -> None:
             f"{wrong[0]}: figure '{row['id']}' is in '{row['unit']}', not '{roles.loc[wrong[0], 'unit']}'. "
             "Mend: choose a figure in that unit."
         )
-
-
-def _apply(table: pd.DataFrame, key: str, override: Override) -> None:
-    rows = table.index[(table["id"] == key) | (table.index == key)]
-    if rows.empty:
-        close = difflib.get_close_matches(key, dict.fromkeys([*table["id"], *table.index]), n=3)
-        raise InputError(f"overrides.{key}: this run uses no such figure. Mend: did you mean {close}?")
-    for role in rows:
-        if str(table.loc[role, "unit"]).startswith("GBP") and override.price_year is None:
-            raise InputError(
-                f"overrides.{key}: money without a price base. Mend: add price_year, for example '2025/26'."
-            )
-        given = override.model_dump(exclude={"reason"}, exclude_none=True)
-        table.loc[role, ["low", "high", "interval_level", "interval_kind"]] = [float("nan")] * 3 + [""]
-        for column, value in given.items():
-            table.loc[role, column] = value
-        if override.low is not None:
-            table.loc[role, "interval_kind"] = "range"
-        table.loc[role, "overridden"] = True
-        table.loc[role, "reason"] = override.reason

@@ -171,3 +171,52 @@ def test_an_unknown_discount_schedule_is_refused_before_anything_is_fitted(regis
     scenario = scenarios.change(scenarios.load("family_help"), discount_schedule="green_book_2030")
     with pytest.raises(InputError, match="green_book_2026_standard"):
         scenarios.resolve(scenario, register)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("growth_care", 3.0, "cited 0.0456.*as 0.03 for 3%"),
+        ("growth_care", -1.0, "either way"),
+        ("cost_per_family", 1e-9, "cited 5,214 .*within 10 times"),
+        ("cost_per_family", -5000.0, "within 10 times"),
+        ("price_care_year", 1_200_000.0, "within 10 times"),
+        ("exchequer_share", 1.2, "from 0 to 1"),
+        ("exchequer_share", -0.1, "from 0 to 1"),
+        ("exclusion_all", 0.13, "from 0 to 0.013"),
+        ("children_per_family", 1e6, "within 10 times"),
+    ],
+)
+def test_an_override_that_cannot_be_meant_is_refused(register, key, value, said):
+    row = {"value": value, "price_year": "2025/26", "reason": "our ledger"}
+    with pytest.raises(InputError, match=f"overrides.{key}: value .*{said}.*Mend"):
+        scenarios.resolve(scenarios.change(scenarios.load("family_help"), overrides={key: row}), register)
+
+
+def test_no_role_takes_a_million_million(register):
+    default = scenarios.load("family_help")
+    for role in scenarios.resolve(default, register).index:
+        row = {"value": 1e12, "price_year": "2025/26", "reason": "our ledger"}
+        with pytest.raises(InputError, match=f"overrides.{role}"):
+            scenarios.resolve(scenarios.change(default, overrides={role: row}), register)
+
+
+def test_every_cited_figure_may_stand_for_itself_and_an_end_is_held_to_the_same_bounds(register):
+    default = scenarios.load("family_help")
+    table = scenarios.resolve(default, register)
+    rows = {
+        role: {"value": row["value"], "reason": "as cited"}
+        | ({"price_year": row["price_year"]} if row["unit"].startswith("GBP") else {})
+        for role, row in table.iterrows()
+    }
+    assert scenarios.resolve(scenarios.change(default, overrides=rows), register)["overridden"].all()
+    wide = {"value": 1.7, "low": 1.0, "high": 1e6, "interval_level": 0.9, "reason": "our ledger"}
+    with pytest.raises(InputError, match="children_per_family: high"):
+        scenarios.resolve(scenarios.change(default, overrides={"children_per_family": wide}), register)
+
+
+def test_a_study_cannot_be_surer_than_any_study_is(register):
+    study = {"outcome": "care", "design": "rct", "scale": "risk_ratio", "estimate": 0.9, "reason": "our own trial"}
+    with pytest.raises(InputError, match="standard_error"):
+        scenarios.change(scenarios.load("family_help"), studies={"ours": study | {"standard_error": 1e-12}})
+    assert register.tables["meta_ready"]["se"].min() >= 0.001

@@ -21,6 +21,7 @@ RAMPS = {
     "A third, two thirds, then all": (0.33, 0.67, 1.0),
     "Nothing in the first year, then all": (0.0, 1.0),
 }
+POUNDS = (1, 120)  # the least and the most of its slider
 GROWTH = ("growth_care", "growth_social_work")
 NO_GROWTH = {
     "value": 0.0, "low": -0.0005, "high": 0.0005, "interval_level": 0.9,
@@ -75,7 +76,7 @@ def _tick(name: str) -> Any:
 def programme() -> list[Control]:
     """Return the controls of what is bought, for whom and for how long."""
     return [
-        _key("option", "spend_per_child", _slider("Pounds a year for each child aged 0–17", 1, 120, 1.0, "£0")),
+        _key("option", "spend_per_child", _slider("Pounds a year for each child aged 0–17", *POUNDS, 1.0, "£0")),
         _key("option", "years", _slider("Years of spending", 1, 10, 1)),
         _key("option", "cut", _tick("Take this sum away instead (a cut)")),
         _key("option", "group", _select("Who is helped", GROUPS)),
@@ -125,7 +126,7 @@ def start() -> list[Control]:
     )  # fmt: skip
     presets = {label: name for name, label in PRESETS.items()}
     return [
-        Control(place, lambda state: state.place, lambda state, value: state.go_to(value) if value else None),
+        Control(place, lambda state: state.place, lambda state, value: state.go_to(value or "")),
         Control(_select("Start from", presets), lambda s: s.preset, lambda s, value: s.start_from(value)),
     ]
 
@@ -174,6 +175,8 @@ class Panel:
         }  # fmt: skip
         self.groups["Where"][0].widget.options = list(state.live.places)
         self._writing = False
+        place = self.groups["Where"][0].widget
+        place.param.watch(lambda event: self._typed(place, event.new or ""), "value_input")
         for control in self.controls:
             control.widget.param.watch(self._moved(control), "value")
         state.watch(self.show)
@@ -187,6 +190,14 @@ class Panel:
     def named(self, label: str) -> Any:
         """Return the widget with a label."""
         return next(control.widget for control in self.controls if control.widget.label == label)
+
+    def _typed(self, place: Any, text: str) -> None:
+        """Say of a name half typed whose the numbers are; put the place back for one that no place has."""
+        known = self.state.place
+        place.helper_text = "" if text == known else f"The numbers are those of {known}."
+        if not any(text.casefold() in name.casefold() for name in place.options):
+            self.state.go_to(text)
+            place.param.trigger("value")  # whose text it shows again
 
     def _moved(self, control: Control) -> Callable[[Any], None]:
         def moved(event: Any) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 import panel_material_ui as pmui
 
-from toolkit import evidence
+from toolkit import evidence, scenarios
 from toolkit.apps import entry, look
 from toolkit.apps.fields import attempt, beside, button, choice, field
 from toolkit.apps.own_page import OwnFigures
-from toolkit.apps.state import State
+from toolkit.apps.state import LARGEST_SENT, State
 from toolkit.apps.studies_page import Studies
 from toolkit.report import provenance
 from toolkit.report import words as w
@@ -43,11 +43,13 @@ class Evidence:
             max_length=entry.MOST_CHARACTERS, sizing_mode="stretch_width",
         )  # fmt: skip
         self.upload = pmui.FileInput(
-            label="Or load them from a CSV file", accept=".csv", max_file_size=entry.MOST_CHARACTERS, size="small",
+            label="Or load them from a CSV file", accept=".csv", max_file_size=LARGEST_SENT, size="small",
             variant="outlined",
         )  # fmt: skip
         self.upload.param.watch(lambda event: self._upload(event.new), "value")
         self.search.param.watch(lambda _: self._find(), "value")
+        self.cited = look.html()
+        self.role.param.watch(lambda _: self._cite(), "value")
         self._find()
 
     def _put(self, given: Callable[[], dict[str, Any]]) -> None:
@@ -79,6 +81,13 @@ class Evidence:
 
         if content:
             self._put(read)
+
+    def _cite(self) -> None:
+        """Say what is cited of the figure to replace."""
+        plain = self.state.scenario.model_copy(update={"overrides": {}})
+        row = dict(scenarios.resolve(plain, self.state.live.register).loc[str(self.role.value)])
+        said = ", ".join(filter(None, [w.figure(float(row["value"])), row["unit"], _text(row["price_year"])]))
+        self.cited.object = f'<p class="hint">Cited: {escape(said)}.</p>'
 
     def _find(self) -> None:
         words = str(self.search.value or "").casefold().split()
@@ -113,7 +122,7 @@ class Evidence:
         return pmui.Column(
             look.html("<h1>What does it all rest on?</h1>"), self.own.view(),
             look.html("<h2>Replace a cited figure</h2><p class=hint>It is flagged wherever it is used.</p>"),
-            self.role, fields, self.reason, beside(self.apply, self.remove), self.paste,
+            self.role, self.cited, fields, self.reason, beside(self.apply, self.remove), self.paste,
             beside(self.take, self.upload),
             self.told,
             look.html("<h2>The figures of this run</h2>"), self.used,

@@ -64,7 +64,7 @@ class Files:
         return lambda: io.BytesIO(self._made[name])
 
     def _key(self) -> str:
-        return f"{self.state.scenario.hash} {self.state.place}"
+        return f"{self.state.scenario.hash} {self.state.place} {self.state.scenario.title}"
 
     def _ask(self) -> None:
         self.asked = self._key()

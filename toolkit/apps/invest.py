@@ -4,10 +4,12 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
+import numpy as np
 import panel_material_ui as pmui
 
 from toolkit.apps import charts, look
 from toolkit.apps.card import Card
+from toolkit.apps.controls import POUNDS
 from toolkit.apps.explain import BUTTONS, explanation
 from toolkit.apps.moves import BUDGET_YEARS
 from toolkit.apps.reading import Reading, budget_rows, read
@@ -53,7 +55,7 @@ class Invest:
         self.tiles = [look.html() for _ in range(5)]
 
         self.cards["curve"].chart.sources["handle"].on_change("data", self._dragged)
-        self._own = False
+        self._own, self._today = False, 0.0
         self.explained = ""
         self.explanation = look.html(visible=False)
         self.buttons = {key: self._explainer(key, name) for key, name in BUTTONS.items()}
@@ -70,11 +72,12 @@ class Invest:
         if self._own or not len(new["multiple"]):
             return
         multiple = float(new["multiple"][0])
-        here = self.state.live.base_year.sel(area=list(self.state.areas))
-        children = here["population_0_17"]
-        today = float((here["early_help_spend"] * children).sum() / children.sum())
-        pounds = max(1.0, float(round(abs(multiple - 1.0) * today)))
-        self.state.change(option={"cut": multiple < 1.0, "spend_per_child": pounds})
+        pounds = float(round(abs(multiple - 1.0) * self._today))
+        most = min(POUNDS[1], int((0.5 if multiple < 1 else 1.0) * self._today))  # as far as the curve is drawn
+        before = self.state.scenario
+        self.state.change(option={"cut": multiple < 1.0, "spend_per_child": float(np.clip(pounds, POUNDS[0], most))})
+        if self.state.scenario == before:  # the handle lies where it was dropped
+            self.state.tell()
 
     def prepare(self, run: LiveRun) -> tuple[Reading, str]:
         """Reduce a run to what the page shows; away from the page's thread."""
@@ -91,6 +94,8 @@ class Invest:
             self._own = False
 
     def _show(self, run: LiveRun, reading: Reading) -> None:
+        curve = run.unit.curve
+        self._today = float(curve["spend"][curve["multiple"] == 1.0][0]) / run.unit.children  # a child
         _set(self.sentence, f'<p class="lead" role="status">{escape(w.tied(reading.sentence))}</p>')
         for pane, tile in zip(self.tiles, reading.tiles, strict=True):
             _set(pane, look.tile(tile.name, tile.value, tile.beside, tile.sign))

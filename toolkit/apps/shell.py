@@ -55,7 +55,7 @@ class Site:
 
     def __init__(self, live: Live, *, query: str = "") -> None:
         self.live, self.state = live, State(live)
-        self.state.read_address(query)
+        self.state.read_address(query, PAGES)
         self.panel = Panel(self.state)
         self.latest: Run | None = None
         self.shown: dict[str, bool] = {}

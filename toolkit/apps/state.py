@@ -6,17 +6,17 @@ it out. It is always valid; what is not is named, and the evidence's value stand
 
 import difflib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from time import monotonic
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import yaml
 
-from toolkit import scenarios
+from toolkit import changes, evidence, pathways, scenarios
+from toolkit.apps.keys import OPEN, SECTIONS, SINGLE, differences, flat, spelled, titled
 from toolkit.apps.live import Live
-from toolkit.evidence import OWN
-from toolkit.report import words as w
+from toolkit.report.provenance import own as own  # what it says stands on every page
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
 
@@ -28,12 +28,13 @@ PRESETS = {
     "care_edge": "Family group conferencing at the edge of care",
 }
 DEFAULT_PRESET, DEFAULT_PLACE = "family_help", "Leeds"
-OPEN = ("overrides", "own_figures", "priors", "studies")  # whose keys are names of figures, not of settings
-SECTIONS = ("option", "effect", "adjustments", *OPEN)
-SINGLE = ("discount_schedule", "horizon", "outcomes", "left_out")
-CHECKED = ("discount_schedule", "option.cost_per_family", "left_out")  # against the evidence
+NAMES = ("name", "title", "description")  # which move no number
+CHECKED = (  # against the evidence
+    "discount_schedule", "option.cost_per_family", "option.spend_per_child", "option.cut", "extra_layers", "left_out",
+)  # fmt: skip
 LONGEST_ADDRESS, LARGEST_FILE, STEPS_KEPT = 7_500, 100_000, 100
 ONE_DRAG = 1.0  # seconds within which moves of the same setting are one step of the history
+LARGEST_SENT = 3_000_000  # a browser sends no larger file, in silence; of one that is sent, what is wrong is said
 
 
 class State:
@@ -59,11 +60,11 @@ class State:
         """Call ``told`` after every change."""
         self._watchers.append(told)
 
-    def change(self, **changes: Any) -> None:
+    def change(self, **values: Any) -> None:
         """Change the scenario, nested as ``scenarios.change`` takes it; a bad value is named and left out."""
         try:
-            changed = scenarios.change(self.scenario, **_whole(self.scenario, changes))
-            self._move(self.preset, self.place, changed, drag=True)
+            changed = scenarios.change(self.scenario, **_whole(self.scenario, values))
+            self._move(self.preset, self.place, self._titled(changed), drag=True)
         except InputError as problem:
             self._say([str(problem)])
 
@@ -97,33 +98,51 @@ class State:
             content["left_out"] = list(left_out)
         changed = scenarios.validate(content, "this page")
         self._check(changed, self.areas)
-        self._move(self.preset, self.place, changed)
+        self._move(self.preset, self.place, self._titled(changed))
+
+    def _titled(self, scenario: Scenario) -> Scenario:
+        return titled(scenario, preset(self.preset, self.live))
 
     def _check(self, scenario: Scenario, areas: tuple[str, ...]) -> None:
         if scenario.own_figures and areas != (scenario.own_area,):
             raise InputError(f"own_figures: they are those of {scenario.own_area}. Mend: choose that authority.")
         self.live.check(scenario)
+        tables = self.live.register.tables
+        pathways.chosen(
+            tables["layers"], tables["layer_rates"], outcomes=scenario.outcomes, extra=scenario.extra_layers
+        )
+        self._check_cut(scenario, areas)
+
+    def _check_cut(self, scenario: Scenario, areas: tuple[str, ...]) -> None:
+        base = self.live.base_year
+        own = evidence.own_figures(base, scenario.own_figures, self.live.register.deflators)
+        changes.check_cut(scenario, evidence.with_own(base, own), areas)
 
     def start_from(self, name: str) -> None:
-        """Begin again from a preset."""
-        self._move(name, self.place, preset(name, self.live))
+        """Begin again from a preset; what was the visitor's own is left behind, and that is said."""
+        lost = [f"Left out of this start: {line}" for line in own(self.scenario)]
+        told = [*lost, "Undo brings it back."] if lost else []
+        self._move(name, self.place, preset(name, self.live), told)
 
     def go_to(self, place: str) -> None:
         """Choose another place; a council's own figures stay behind, for they are no other's."""
-        if place in self.live.places:
+        if place not in self.live.places:
+            self._say([f"place: '{place[:60]}' is not an area, a region or England, so it is still {self.place}."])
+        else:
             scenario = self.scenario
             moved = bool(scenario.own_area) and tuple(self.live.places[place]) != (scenario.own_area,)
             plain = scenario.model_copy(update={"own_figures": {}}) if moved else scenario
             said = f"The own figures of {self.place} do not hold for {place} and were left out. Undo brings them back."
-            self._move(self.preset, place, plain, [said] if moved else [])
+            self._move(self.preset, place, self._titled(plain) if moved else plain, [said] if moved else [])
 
-    def replace(self, scenario: Scenario, place: str | None = None) -> None:
-        """Take a whole scenario, as from a file or the list of saved ones."""
-        self._move(self.preset, place or self.place, scenario)
+    def replace(self, scenario: Scenario, place: str | None = None, messages: Sequence[str] = ()) -> None:
+        """Take a whole scenario, as from a file or the list of saved ones, under a title of its own if it has one."""
+        shipped = scenario.title == preset(self.preset, self.live).title
+        self._move(self.preset, place or self.place, self._titled(scenario) if shipped else scenario, messages)
 
     def reset(self) -> None:
         """Go back to the evidence's own values."""
-        self.start_from(self.preset)
+        self._move(self.preset, self.place, preset(self.preset, self.live))
 
     def undo(self) -> None:
         """Take the last change back."""
@@ -155,11 +174,16 @@ class State:
     ) -> None:  # fmt: skip
         if (name, place, scenario) == (self.preset, self.place, self.scenario):
             return
+        try:
+            self._check_cut(scenario, tuple(self.live.places[place]))
+        except InputError as problem:
+            self._say([str(problem)])
+            return
         before, after = flat(self.scenario), flat(scenario)
-        keys, now = {key for key in {**before, **after} if before.get(key) != after.get(key)}, monotonic()
-        if not (drag and self._past and keys == self._dragged[0] and now - self._dragged[1] < ONE_DRAG):
+        keys = {key for key in {**before, **after} if before.get(key) != after.get(key)} - set(NAMES)
+        if not (drag and self._past and keys == self._dragged[0] and monotonic() - self._dragged[1] < ONE_DRAG):
             self._past = [*self._past[-STEPS_KEPT:], (self.preset, self.place, self.scenario)]
-        self._dragged = (keys if drag else set(), now)
+        self._dragged = (keys if drag else set(), monotonic())
         self._future = []
         self.preset, self.place, self.scenario = name, place, scenario
         if len(self.address) > LONGEST_ADDRESS:
@@ -180,8 +204,7 @@ class State:
     @property
     def changed(self) -> dict[str, tuple[Any, Any]]:
         """What differs from the start: dotted key to (the start's value, this one's)."""
-        mine, start = (flat(scenario) for scenario in (self.scenario, preset(self.preset, self.live)))
-        return {key: (start.get(key), mine.get(key)) for key in {**start, **mine} if mine.get(key) != start.get(key)}
+        return differences(preset(self.preset, self.live), self.scenario)
 
     @property
     def address(self) -> str:
@@ -190,17 +213,28 @@ class State:
         if self.preset != DEFAULT_PRESET:
             parts["start"] = self.preset
         for key, (_, mine) in sorted(self.changed.items()):
-            parts[key] = _spelled(mine)
+            parts[key] = spelled(mine)
         return "?" + urlencode(parts)
 
-    def read_address(self, query: str) -> None:
-        """Take the scenario from a query string, key by key: what cannot be used is named and left as it was."""
+    def read_address(self, query: str, pages: Collection[str] = ()) -> None:
+        """Take the scenario from a query string, key by key: what cannot be used is named and left as it was.
+
+        Parameters
+        ----------
+        query
+            As :attr:`address` gives it.
+        pages
+            Which there are; any where none is given.
+        """
         if len(query) > LONGEST_ADDRESS:
             self._say([f"The address is longer than {LONGEST_ADDRESS:,} characters, so it was not read."])
             return
         given = dict(parse_qsl(query.removeprefix("?"), keep_blank_values=True))
         self.page = given.pop("page", "")
         messages: list[str] = []
+        if pages and self.page and self.page not in pages:
+            messages.append(f"page: '{self.page[:60]}' is none of {', '.join(pages)}, so the first is open.")
+            self.page = ""
         start = given.pop("start", DEFAULT_PRESET)
         if start not in PRESETS:
             messages.append(f"start: '{start[:60]}' is no preset, so {PRESETS[DEFAULT_PRESET]} was used.")
@@ -210,10 +244,10 @@ class State:
             messages.append(f"place: not an area, a region or England, so {DEFAULT_PLACE} was used.")
         scenario = preset(start, self.live)
         areas = tuple(self.live.places[place or DEFAULT_PLACE])
-        for key, text in given.items():
-            scenario, problem = _with_key(scenario, key, text, lambda changed: self._check(changed, areas))
-            messages += [problem] if problem else []
-        self.preset, self.place, self.scenario = start, place or DEFAULT_PLACE, scenario
+        scenario, problems = _with_keys(scenario, given, lambda changed: self._check(changed, areas))
+        messages += problems
+        self.preset, self.place = start, place or DEFAULT_PLACE
+        self.scenario = self._titled(scenario)
         self._say(messages)
 
     def file(self) -> str:
@@ -231,28 +265,37 @@ class State:
         """
         if len(content) > LARGEST_FILE:
             raise InputError(f"the file is larger than {LARGEST_FILE // 1000} kB. Mend: choose a scenario file.")
-        scenario = scenarios.read(content)
-        self.live.check(scenario)
-        self.replace(scenario, _named(scenario.own_area, self.live))
+        try:
+            scenario, problems = scenarios.read(content), list[str]()
+            place = _named(scenario.own_area, self.live) or self.place
+            self._check(scenario, tuple(self.live.places[place]))
+        except InputError as problem:
+            scenario, problems = self._usable(content, problem)
+            place = _named(scenario.own_area, self.live) or self.place
+        self.replace(scenario, place, problems)
+
+    def _usable(self, content: bytes, problem: InputError) -> tuple[Scenario, list[str]]:
+        """Return what can be used of a file, key by key, and what cannot; if nothing can, ``problem`` stands."""
+        found = scenarios.parsed(content, "the file")
+        start = preset(DEFAULT_PRESET, self.live)
+        if (base := found.pop("based_on", None)) is not None:
+            if base not in PRESETS:
+                raise problem
+            start = preset(str(base), self.live)
+        held = start.model_dump(mode="json")
+        rows = {key: row for key, row in found.items() if row != held.get(key, self) and key not in NAMES}
+        given = {key: row for key, row in rows.items() if not isinstance(row, Mapping) or key not in SECTIONS}
+        for section in set(rows) - set(given):
+            given |= {f"{section}.{key}": row for key, row in rows[section].items()}
+        scenario, problems = _with_keys(start, {key: spelled(row) for key, row in given.items()}, self.live.check)
+        if len(problems) == len(given):
+            raise problem
+        return scenario, problems
 
 
 def preset(name: str, live: Live) -> Scenario:
     """Return a shipped scenario at the seed and the number of draws of the fit."""
     return live.preset(name)
-
-
-def own(scenario: Scenario) -> list[str]:
-    """Return a line for everything of the evidence that a scenario has changed, to be shown wherever it is used."""
-    lines = [f"{w.label(key)}: {w.figure(row.value)}. Reason: {row.reason}" for key, row in scenario.overrides.items()]
-    for key, figure in scenario.own_figures.items():
-        unit = OWN[key][1] + (f", {figure.price_year} prices" if figure.price_year else "")
-        lines.append(f"{OWN[key][0]}: {w.figure(figure.value)} {unit}, the council’s own. Reason: {figure.reason}")
-    for key, prior in scenario.priors.items():
-        numbers = " and ".join(f"{number:g}" for number in (prior.first, prior.second) if number is not None)
-        lines.append(f"Prior {key}: {numbers}. Reason: {prior.reason}")
-    for key, study in scenario.studies.items():
-        lines.append(f"Study {key} added, of {w.inside(study.outcome)}. Reason: {study.reason}")
-    return lines + [f"Study {key} left out" for key in scenario.left_out]
 
 
 def _named(place: str, live: Live) -> str | None:
@@ -261,15 +304,16 @@ def _named(place: str, live: Live) -> str | None:
     return folded.get(place.strip().casefold()) or codes.get(place.strip())
 
 
-def flat(scenario: Scenario) -> dict[str, Any]:
-    """Return what can move a result as dotted keys."""
-    content = scenario.model_dump(mode="json", exclude_none=True)
-    found = {key: content[key] for key in SINGLE}
-    return found | {f"{section}.{key}": value for section in SECTIONS for key, value in content[section].items()}
-
-
-def _spelled(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+def _with_keys(
+    scenario: Scenario, given: Mapping[str, str], check: Callable[[Scenario], None]
+) -> tuple[Scenario, list[str]]:
+    """Return the scenario with every key that can be used, and a line for each that cannot."""
+    problems = []
+    # Years before the ramp, which is as long, and the sum before whether it is taken away, which may be too much of it.
+    for key in sorted(given, key=lambda key: (key != "option.years", key != "option.spend_per_child")):
+        scenario, problem = _with_key(scenario, key, given[key], check)
+        problems += [problem] if problem else []
+    return scenario, problems
 
 
 def _with_key(scenario: Scenario, key: str, text: str, check: Callable[[Scenario], None]) -> tuple[Scenario, str]:
@@ -279,7 +323,7 @@ def _with_key(scenario: Scenario, key: str, text: str, check: Callable[[Scenario
     if not (key in SINGLE or (section in SECTIONS and name and (section in OPEN or key in known))):
         close = difflib.get_close_matches(key, known, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
-        return scenario, f"{key[:60]}: no such setting, so it was left out.{hint}"
+        return scenario, f"{key[:60]}: no setting of this page, so it was left out.{hint}"
     try:
         value = json.loads(text)
     except ValueError:

@@ -6,7 +6,7 @@ from typing import Any
 import panel_material_ui as pmui
 
 from toolkit.apps import look
-from toolkit.apps.state import LARGEST_FILE, State
+from toolkit.apps.state import LARGEST_SENT, State
 from toolkit.schema import InputError
 
 
@@ -23,7 +23,7 @@ class Toolbar:
             margin=0,
         )  # fmt: skip
         self.open = pmui.FileInput(
-            label="Load scenario", accept=".yaml,.yml", max_file_size=LARGEST_FILE, variant="outlined",
+            label="Load scenario", accept=".yaml,.yml", max_file_size=LARGEST_SENT, variant="outlined",
             size="small", margin=0,
         )  # fmt: skip
         self.open.param.watch(self._load, "value")
@@ -44,7 +44,8 @@ class Toolbar:
         self.told.param.update(object=said, visible=bool(said))
 
     def show(self) -> None:
-        """Show which buttons can be pressed."""
+        """Show which buttons can be pressed; what was wrong with a file is over once anything else is done."""
+        self.told.visible = False
         self.undo.disabled, self.redo.disabled = not self.state.can_undo, not self.state.can_redo
         self.reset.disabled = not self.state.changed
 

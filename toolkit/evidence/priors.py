@@ -14,6 +14,7 @@ SCALED = ("half_normal", "halfnormal")  # one scale
 SHAPED = ("gamma", "beta")  # two shapes, or shape and rate
 MODELS = ("outcomes", "effects")
 MOST = 1000.0  # of an argument
+LEAST_ERROR = 0.001  # a sixth of the least that is cited
 
 
 class Prior(BaseModel):
@@ -33,7 +34,7 @@ class Study(BaseModel):
     design: str
     scale: str
     estimate: Annotated[float, Field(strict=True, ge=-10, le=10)]
-    standard_error: Annotated[float, Field(strict=True, gt=0, le=10)]
+    standard_error: Annotated[float, Field(strict=True, ge=LEAST_ERROR, le=10)]
     reason: Annotated[str, Field(min_length=5)]
 
 

@@ -115,6 +115,7 @@ def context(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> di
     cash = q.council_cash(run).isel(year=slice(0, 5)).sum("year")
     return {
         "run": run,
+        "own": provenance.own(run.scenario),
         "tables": {name: shown(table, level=level) for name, table in (dict(made) | {"areas": areas}).items()},
         "pictures": {name: _picture(plot, run) for name, plot in (drawn(run) | analysis.pictures(run, found)).items()},
         "decision": analysis.sentences(run, found),

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from toolkit.evidence import OWN
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table, single
-from toolkit.report.words import financial_year, inside, label, listed, schedule_name
+from toolkit.report.words import figure, financial_year, inside, label, listed, schedule_name
+from toolkit.scenarios import Scenario
 
 LICENCES = (
     "Contains public sector information licensed under the Open Government Licence v3.0. Unit costs from the Unit "
@@ -21,6 +23,20 @@ FIGURES_NOTE = (
     "Treasury's GDP deflator; nominal growth rates are made real."
 )
 GROUPS = {"in_need": "children newly in need", "care_edge": "families in pre-proceedings"}
+
+
+def own(scenario: Scenario) -> list[str]:
+    """Return a line for everything of the evidence that a scenario has changed, to be shown wherever it is used."""
+    lines = [f"{label(key)}: {figure(row.value)}. Reason: {row.reason}" for key, row in scenario.overrides.items()]
+    for key, mine in scenario.own_figures.items():
+        unit = OWN[key][1] + (f", {mine.price_year} prices" if mine.price_year else "")
+        lines.append(f"{OWN[key][0]}: {figure(mine.value)} {unit}, the council’s own. Reason: {mine.reason}")
+    for key, prior in scenario.priors.items():
+        numbers = " and ".join(f"{number:g}" for number in (prior.first, prior.second) if number is not None)
+        lines.append(f"Prior {key}: {numbers}. Reason: {prior.reason}")
+    for key, study in scenario.studies.items():
+        lines.append(f"Study {key} added, of {inside(study.outcome)}. Reason: {study.reason}")
+    return lines + [f"Study {key} left out" for key in scenario.left_out]
 
 
 def settings(run: Run) -> Table:

@@ -74,3 +74,13 @@ def test_pasted_figures_are_used_all_or_none_and_flagged(live):
     page.take.clicks += 1
     assert site.state.scenario.overrides["cost_per_family"].value == 9000
     assert "&lt;b&gt;ledger" in site.notes.object and "your own figure" in page.used.object
+
+
+def test_the_cited_value_stands_beside_the_field_even_when_it_is_replaced(live):
+    site = Site(live, query="?page=Evidence")
+    page = site.pages["Evidence"]
+    site.state.override("cost_per_family", {"value": 9000.0, "price_year": "2025/26", "reason": "our own ledger"})
+    assert page.role.value == "cost_per_family" and "Cited: 5,214, GBP per family" in page.cited.object
+    page.value.value, page.reason.value = "0.001", "our own ledger"
+    page.apply.clicks += 1
+    assert "cited 5,214" in page.told.object and "10 times" in page.told.object

@@ -1,10 +1,15 @@
 """The scenario a visitor holds: address, file, history, and what is refused of each."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from panel.util import edit_readonly
 
-from toolkit import scenarios
+from toolkit import scenarios, workflow
+from toolkit.apps.entry import MOST_CHARACTERS
+from toolkit.apps.shell import Site
 from toolkit.apps.state import LARGEST_FILE, State
 from toolkit.schema import InputError
 
@@ -83,7 +88,8 @@ def test_the_file_is_the_commands_own(state, live, tmp_path):
     "content",
     [
         b"", b"[1, 2]", b"name: x\nname: y", b"\xff\xfe", b"a: !!python/object/apply:os.system [true]", b"[" * 5000,
-        b"a: &x [1]\nb: *x", b"based_on: ../../secret.yaml", b"based_on: family_help\noption: {spend_per_child: -1}",
+        b"a: &x [1]\nb: *x", b"based_on: ../../secret.yaml",
+        b"based_on: family_help\noption: {spend_per_child: -1}", b"nothing: 1\nof_use: 2",
         b"x" * (LARGEST_FILE + 1),
     ],
 )  # fmt: skip
@@ -132,3 +138,135 @@ def test_a_drag_is_one_step(state, monkeypatch):
     state.change(option={"spend_per_child": 61.0})  # after a step back there is none to go on with
     state.undo()
     assert state.scenario.option.spend_per_child == 60
+
+
+def test_a_changed_scenario_is_titled_by_what_was_changed_and_the_start_is_given_back(state, live):
+    start = state.scenario
+    state.change(option={"spend_per_child": 44.0, "years": 4}, effect={"take_up": 0.8})
+    title, about = state.scenario.title, state.scenario.description
+    assert "44 pounds per child a year" in title and "4 years" in title and "take up 80%" in title
+    assert "22 pounds" not in title and "three years" not in title
+    assert about.startswith(f"Changed from the scenario “{start.title}”") and "(was 22.0)" in about
+    assert state.scenario.hash == scenarios.change(state.scenario, title="x", description="y").hash
+    linked, filed = State(live), State(live)
+    linked.read_address(state.address)
+    filed.load(state.file().encode())
+    assert linked.scenario == filed.scenario == state.scenario
+    state.change(option={"spend_per_child": 22.0, "years": 3}, effect={"take_up": 1.0, "ramp": start.effect.ramp})
+    assert state.scenario == start
+
+
+def test_a_title_of_many_changes_counts_the_rest_and_one_of_a_files_own_stays(state, live):
+    state.change(option={"spend_per_child": 44.0, "years": 4, "group": "care_edge", "cut": True},
+                 effect={"take_up": 0.8, "detection": True, "fades": False})  # fmt: skip
+    assert len(state.scenario.title) <= 120 and state.scenario.title.endswith("more")
+    fit = f"draws: {state.scenario.draws}\nchains: {state.scenario.chains}\noption: {{spend_per_child: 30}}"
+    state.load(f"based_on: family_help\ntitle: Our plan\n{fit}".encode())
+    assert state.scenario.title == "Our plan"
+    state.load(f"based_on: family_help\n{fit}".encode())
+    assert state.scenario.title == "Family help, changed: 30 pounds per child a year"
+
+
+def test_a_bad_value_of_a_file_is_named_and_the_good_ones_are_used(state, live):
+    fit = {"draws": state.scenario.draws, "chains": state.scenario.chains, "seed": state.scenario.seed}
+    own = {"price_care_year": {"value": 90000, "price_year": "2025/26", "reason": "our ledger"},
+           "growth_care": {"value": 3.0, "reason": "meant 3 %"}}  # fmt: skip
+    content = {"based_on": "family_help_cut", **fit, "option": {"spend_per_child": 31, "years": -2}, "overrides": own,
+               "effect": {"take_up": 0.8, "sorce": "trials"}, "colour": "red"}  # fmt: skip
+    state.load(json.dumps(content).encode())
+    assert state.scenario.option.spend_per_child == 31 and state.scenario.option.cut
+    assert (state.scenario.option.years, state.scenario.effect.take_up) == (3, 0.8)
+    assert set(state.scenario.overrides) == {"price_care_year"}
+    assert sorted(line.partition(":")[0] for line in state.messages) == [
+        "colour", "effect.sorce", "option.years", "overrides.growth_care",
+    ]  # fmt: skip
+    assert "cited 0.0456" in " ".join(state.messages)
+
+
+def test_a_link_holds_extra_layers_and_a_short_ramp(state, live):
+    fit = f"draws: {state.scenario.draws}\nchains: {state.scenario.chains}\nseed: {state.scenario.seed}"
+    state.load(
+        f"based_on: family_help\n{fit}\nextra_layers: [next_generation_care_years]\n"
+        "option: {years: 2}\neffect: {ramp: [0.5, 1.0]}".encode()
+    )
+    other = State(live)
+    other.read_address(state.address)
+    assert other.messages == [] and other.scenario.hash == state.scenario.hash
+    other.read_address('?extra_layers=["luck"]')
+    assert "extra_layers" in other.messages[0] and other.scenario.extra_layers == ()
+
+
+def test_a_page_that_is_none_is_named(live):
+    site = Site(live, query="?page=Atlantis")
+    assert "page: &#x27;Atlantis&#x27;" in site.messages.object and site.state.page == ""
+    assert Site(live, query="?page=Evidence").state.messages == []
+
+
+def test_a_new_start_says_what_of_ones_own_it_leaves_behind(state):
+    state.put(own_figures={"referrals": {"area": state.areas[0], "value": 9000.0, "reason": "our ledger"}})
+    state.start_from("family_help_cut")
+    assert "Referrals to social care in a year: 9,000" in state.messages[0] and "Undo" in state.messages[-1]
+    state.undo()
+    assert state.scenario.own_figures
+    state.reset()
+    state.start_from("family_help_cut")
+    assert state.messages == []
+
+
+def test_a_cut_of_more_than_there_is_is_refused_wherever_it_comes_from(state, live, fit_cache, dozen):
+    spend = float(live.base_year["early_help_spend"].sel(area=state.areas[0]))
+    more = {"cut": True, "spend_per_child": round(spend) + 1.0}
+    before = state.scenario
+    state.change(option=more)
+    assert state.scenario == before and "Leeds spends" in state.messages[0]
+    state.read_address(f"?option.cut=true&option.spend_per_child={more['spend_per_child']}")
+    assert not state.scenario.option.cut and len(state.messages) == 1
+    with pytest.raises(InputError, match=r"Leeds spends .* cannot be taken away"):
+        workflow.run(scenarios.change(before, option=more), areas=state.areas, cache=fit_cache, statistics=dozen)
+    own = {"early_help_spend": {"area": state.areas[0], "value": spend / 2, "price_year": "2025/26", "reason": "ours!"}}
+    state.change(option=more | {"spend_per_child": round(spend) - 1.0})
+    assert state.scenario.option.cut
+    with pytest.raises(InputError, match="Leeds spends"):
+        state.put(own_figures=own)
+    assert not state.scenario.own_figures
+
+
+@pytest.mark.parametrize("text", ["Atlantis", ""])
+def test_a_place_that_is_none_is_said_and_the_area_is_put_back(site, text):
+    place = site.panel.named("Area, region or England")
+    if text:
+        with edit_readonly(place):
+            place.value_input = "Lee"
+        assert "those of Leeds" in place.helper_text and not site.state.messages
+        with edit_readonly(place):
+            place.value_input = text
+    else:
+        place.value = None
+    assert (place.value, place.value_input, place.helper_text) == ("Leeds", "Leeds", "")
+    assert "still Leeds" in site.messages.object
+    place.value = "Kent"
+    assert site.state.place == "Kent" and not site.messages.visible
+
+
+def test_a_file_too_large_is_said_to_be_and_no_longer_after_the_next_change(site):
+    bar = site.toolbar
+    assert bar.open.max_file_size > LARGEST_FILE
+    bar.open.value = b"x" * (LARGEST_FILE + 1)
+    assert bar.told.visible and "larger than 100 kB" in bar.told.object
+    site.state.change(option={"spend_per_child": 30.0})
+    assert not bar.told.visible
+    page = Site(site.live, query="?page=Evidence").pages["Evidence"]
+    page.upload.value = b"x" * (MOST_CHARACTERS + 1)
+    assert page.upload.max_file_size > MOST_CHARACTERS and "More than 50,000 characters" in page.told.object
+
+
+@pytest.mark.parametrize(("dropped", "kept"), [(1.25, 1.25), (0.75, 0.75), (0.3, 0.5), (2.6, 2.0)])
+def test_the_handle_lands_where_it_is_dropped_and_never_off_the_curve(live, dropped, kept):
+    state = State(live)
+    area, own = state.areas[0], {"value": 100.0, "price_year": "2025/26", "reason": "our ledger"}
+    state.put(own_figures={"early_help_spend": {"area": area, **own}})
+    site = Site(live, query=state.address)
+    handle = site.pages["Invest to save"].cards["curve"].chart.sources["handle"]
+    for _ in range(2):  # the second time nothing changes but where the handle lies
+        handle.data = {"multiple": [dropped], "mean": [0.0], "name": [""]}
+        assert handle.data["multiple"] == pytest.approx([kept], abs=0.01)

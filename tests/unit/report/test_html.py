@@ -173,6 +173,8 @@ def test_own_figures_stand_out(undrawn, make_run, decided):
     assert "your own figure" in shown_page.words
     assert "our own ledger" in shown_page.words
     assert [row for row in shown_page.all("tr") if row.get("class") == "own"]
+    flag = "Price care year: 90,000. Reason: our own ledger"
+    assert flag in shown_page.words[: shown_page.words.index("The answer in figures")]
 
 
 def test_every_figure_used_is_listed_with_its_spread_and_source(run, whole):

@@ -119,3 +119,19 @@ def test_a_failed_run_is_stamped_first_on_every_sheet(make_run, tmp_path):
 
 def test_a_run_that_passed_is_not_stamped(book):
     assert not [cell for cell in cells(book) if "THIS RUN FAILED" in str(cell.value)]
+
+
+def test_evidence_of_ones_own_is_flagged_first_of_all(make_run, tmp_path):
+    own = {"price_care_year": {"value": 90_000, "price_year": "2024/25", "reason": "our own ledger"}}
+    study = {"outcome": "care", "design": "rct", "scale": "risk_ratio", "estimate": 0.9, "standard_error": 0.1}
+    given = {"studies": {"our_trial": study | {"reason": "our own trial"}}, "left_out": ["S1"]}
+    run = make_run(
+        overrides=own, changes=given | {"priors": {"effects.tau_care": {"first": 0.2, "reason": "our own view"}}}
+    )
+    said = [row[0].value for row in opened(run, tmp_path)["Summary"].iter_rows(max_row=6)]
+    assert said[2:] == [
+        "Evidence of your own: Price care year: 90,000. Reason: our own ledger",
+        "Evidence of your own: Prior effects.tau_care: 0.2. Reason: our own view",
+        "Evidence of your own: Study our_trial added, of care. Reason: our own trial",
+        "Evidence of your own: Study S1 left out",
+    ]
