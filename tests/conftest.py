@@ -41,7 +41,11 @@ DOZEN = [
 LEEDS = "E08000035"
 
 
-FIRST = ("test_notebooks.py::TestOdd", "unit/models", "test_notebooks.py::TestEven", "browser")
+# The dashboard's own loop and what it replaces in Panel are tested before a browser's loop, which then never ends, and
+# a server in the same process.
+FIRST = (
+    "test_notebooks.py::TestOdd", "unit/models", "test_notebooks.py::TestEven", "unit/apps/test_site.py", "browser",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
