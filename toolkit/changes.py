@@ -16,9 +16,16 @@ if TYPE_CHECKING:  # samplers are imported only where something is fitted
 
 
 def own_figures(
-    scenario: Scenario, statistics: xr.Dataset, register: evidence.Register, *, areas: Sequence[str]
+    scenario: Scenario, base: xr.Dataset, register: evidence.Register, *, areas: Sequence[str]
 ) -> pd.DataFrame:
     """Return ``evidence.own_figures`` of a scenario, which must be run for the council whose they are, and no other.
+
+    Parameters
+    ----------
+    scenario, register, areas
+        Whose figures, from where, and what is to be run.
+    base
+        From ``evidence.base_year``.
 
     Raises
     ------
@@ -29,7 +36,6 @@ def own_figures(
         raise InputError(
             f"own_figures: they are those of {scenario.own_area}. Mend: choose that area alone, or take them out."
         )
-    base = evidence.base_year(statistics)
     own = evidence.own_figures(base, scenario.own_figures, register.deflators)
     check_cut(scenario, evidence.with_own(base, own), areas)
     return own

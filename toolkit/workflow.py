@@ -92,7 +92,7 @@ def run(
     statistics = evidence.load_statistics(folder) if statistics is None else statistics
     chosen = _chosen(areas, statistics)
     assumptions = scenarios.resolve(scenario, register)
-    own = changes.own_figures(scenario, statistics, register, areas=chosen)
+    own = changes.own_figures(scenario, evidence.base_year(statistics), register, areas=chosen)
     changes.check_studies(scenario, register)
     clock.lap("load")
     if fitted is None:

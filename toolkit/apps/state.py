@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import yaml
 
-from toolkit import changes, evidence, pathways, scenarios
+from toolkit import changes, pathways, scenarios
 from toolkit.apps.keys import OPEN, SECTIONS, SINGLE, differences, flat, spelled, titled
 from toolkit.apps.live import Live
 from toolkit.report.provenance import own as own  # what it says stands on every page
@@ -104,19 +104,12 @@ class State:
         return titled(scenario, preset(self.preset, self.live))
 
     def _check(self, scenario: Scenario, areas: tuple[str, ...]) -> None:
-        if scenario.own_figures and areas != (scenario.own_area,):
-            raise InputError(f"own_figures: they are those of {scenario.own_area}. Mend: choose that authority.")
+        changes.own_figures(scenario, self.live.base_year, self.live.register, areas=areas)
         self.live.check(scenario)
         tables = self.live.register.tables
         pathways.chosen(
             tables["layers"], tables["layer_rates"], outcomes=scenario.outcomes, extra=scenario.extra_layers
         )
-        self._check_cut(scenario, areas)
-
-    def _check_cut(self, scenario: Scenario, areas: tuple[str, ...]) -> None:
-        base = self.live.base_year
-        own = evidence.own_figures(base, scenario.own_figures, self.live.register.deflators)
-        changes.check_cut(scenario, evidence.with_own(base, own), areas)
 
     def start_from(self, name: str) -> None:
         """Begin again from a preset; what was the visitor's own is left behind, and that is said."""
@@ -175,12 +168,13 @@ class State:
         if (name, place, scenario) == (self.preset, self.place, self.scenario):
             return
         try:
-            self._check_cut(scenario, tuple(self.live.places[place]))
+            if scenario.option.cut:  # which may be too much of an area's spending
+                areas = self.live.places[place]
+                changes.own_figures(scenario, self.live.base_year, self.live.register, areas=areas)
         except InputError as problem:
             self._say([str(problem)])
             return
-        before, after = flat(self.scenario), flat(scenario)
-        keys = {key for key in {**before, **after} if before.get(key) != after.get(key)} - set(NAMES)
+        keys = set(differences(self.scenario, scenario))
         if not (drag and self._past and keys == self._dragged[0] and monotonic() - self._dragged[1] < ONE_DRAG):
             self._past = [*self._past[-STEPS_KEPT:], (self.preset, self.place, self.scenario)]
         self._dragged = (keys if drag else set(), monotonic())
