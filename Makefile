@@ -12,7 +12,7 @@ READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run dashboard test lab lint lock bench clean
+.PHONY: help setup run dashboard test test-long lab lint lock bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +25,14 @@ run: $(READY) ## fit, price and appraise: make run SCENARIO=family_help AREA='--
 dashboard: $(READY) ## open the dashboard on this machine: make dashboard PORT=5006
 	.venv/bin/outcomes dashboard --port $(PORT)
 
-test: $(READY) ## run every test
-	$(VENV_PYTHON) -m pytest --numprocesses auto --dist loadscope --no-loadscope-reorder
+# Both make one small real fit of the outcome model first, and use it again while nothing that it is made of has changed.
+TESTS := $(VENV_PYTHON) -m pytest --numprocesses auto --dist loadscope --no-loadscope-reorder
+
+test: $(READY) ## run the tests, but for the long ones
+	$(TESTS) -m "not long"
+
+test-long: $(READY) ## run the long tests: more sampling, every notebook, every story in a browser
+	$(TESTS) -m long
 
 lab: $(READY) ## open the notebooks in JupyterLab
 	.venv/bin/jupyter lab notebooks

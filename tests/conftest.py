@@ -8,6 +8,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,7 @@ def small_scenario() -> scenarios.Scenario:
 
 @pytest.fixture(scope="session")
 def fit_cache(
+    pytestconfig: pytest.Config,
     tmp_path_factory: pytest.TempPathFactory,
     dozen: xr.Dataset,
     small_scenario: scenarios.Scenario,
@@ -86,13 +88,17 @@ def fit_cache(
 ) -> Path:
     """The one real fit that all tests share: two chains on a dozen areas, saved as a run saves it.
 
-    Test processes that run side by side wait for the first of them to fit.
+    Test processes that run side by side wait for the first of them to fit. The next run of the tests uses it again
+    if a run of the toolkit would, which is while data, priors, settings and the code of the model are the same.
     """
     alone = os.environ.get("PYTEST_XDIST_WORKER") is None
     cache = (tmp_path_factory.getbasetemp() if alone else tmp_path_factory.getbasetemp().parent) / "cache"
-    cache.mkdir(exist_ok=True)
+    kept = pytestconfig.cache.mkdir("fits")
+    path = workflow.fit_path(dozen, small_scenario, register, cache=kept)
     with FileLock(cache.with_suffix(".lock")):
-        workflow.fit(dozen, small_scenario, register, cache=cache)
+        workflow.fit(dozen, small_scenario, register, cache=kept)
+        cache.mkdir(exist_ok=True)
+        shutil.copy(path, cache)
     return cache
 
 

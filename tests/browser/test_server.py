@@ -64,12 +64,14 @@ def fetch(port, path, **headers):
         return refused.code
 
 
+@pytest.mark.long
 def test_nobody_is_let_in_without_signing_in(guarded):
     assert fetch(guarded, "/outcomes/") == 302
     assert fetch(guarded, "/outcomes/login") == 200
     assert fetch(guarded, "/") == 404
 
 
+@pytest.mark.long
 def test_signing_in_asks_no_other_host_and_keeps_the_place(guarded):
     opener, here = urllib.request.build_opener(urllib.request.HTTPCookieProcessor()), f"http://127.0.0.1:{guarded}"
 
@@ -87,6 +89,7 @@ def test_signing_in_asks_no_other_host_and_keeps_the_place(guarded):
     assert signed("a long password").url == here + "/outcomes/?place=Kent"
 
 
+@pytest.mark.long
 def test_a_page_from_elsewhere_cannot_connect(guarded):
     ask = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
            "Sec-WebSocket-Version": "13"}  # fmt: skip
@@ -185,6 +188,7 @@ def proxied(fit_cache):
     process.wait(20)
 
 
+@pytest.mark.long
 @pytest.mark.fit
 def test_behind_a_proxy_it_works_and_a_full_or_a_lost_site_says_so(proxied, browser):
     address = f"http://127.0.0.1:{proxied.port}/outcomes/"

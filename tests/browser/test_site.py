@@ -58,7 +58,7 @@ OFF_THE_SIDE = """() => {
 }"""
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.long)])
 def test_every_page_is_shown_named_fits_and_is_fetched_from_here(visit, width):
     one = visit("?place=Leeds", width=width)
     one.page.evaluate(axe_script())
@@ -85,6 +85,7 @@ def test_every_page_is_shown_named_fits_and_is_fetched_from_here(visit, width):
     assert one.page.evaluate("document.documentElement.lang") == "en-GB"
 
 
+@pytest.mark.long
 def test_nothing_moves_for_those_who_ask_for_that(visit):
     one = visit("?place=Leeds")
     moving = """() => {
@@ -123,6 +124,7 @@ def test_the_story_by_keyboard_and_its_link(leeds, visit):
     one.page.get_by_text(before, exact=True).first.wait_for()
 
 
+@pytest.mark.long
 def test_charts_have_words_and_tables(leeds):
     one = leeds
     pictures = one.page.get_by_role("img", name="Expected net position: Local authority")
@@ -142,6 +144,7 @@ def test_two_people_at_once_stay_apart(leeds, visit):
     assert two.sentence() == before
 
 
+@pytest.mark.long
 def test_a_hand_edited_link_is_named_and_shown_as_text(visit):
     one = visit("?place=Leeds&effect.replication=9&<img src=x onerror=alert(1)>=1&option.spend_per_child=33")
     alert = one.page.get_by_role("alert")
@@ -152,6 +155,7 @@ def test_a_hand_edited_link_is_named_and_shown_as_text(visit):
     assert "33" in one.page.get_by_role("slider", name=SPEND).get_attribute("aria-valuenow")
 
 
+@pytest.mark.long
 def test_the_scenario_file_goes_out_and_comes_back(leeds, visit, tmp_path):
     one = visit("?place=Leeds&option.spend_per_child=44")
     with one.page.expect_download() as saved:
@@ -170,6 +174,7 @@ def test_the_scenario_file_goes_out_and_comes_back(leeds, visit, tmp_path):
     two.page.get_by_role("alert").filter(has_text="not readable as YAML").wait_for()
 
 
+@pytest.mark.long
 def test_own_figures_are_typed_by_keyboard_and_flagged_everywhere(leeds, visit):
     one = leeds
     one.go("Evidence", HEADINGS["Evidence"])
@@ -192,6 +197,7 @@ def test_own_figures_are_typed_by_keyboard_and_flagged_everywhere(leeds, visit):
     assert "own_figures" in two.page.get_by_role("alert").first.inner_text()
 
 
+@pytest.mark.long
 def test_a_changed_prior_is_weighed_in_or_a_new_fit_is_offered_and_cancelled(leeds):
     one = leeds
     one.go("Model health", HEADINGS["Model health"])
@@ -211,6 +217,7 @@ def test_a_changed_prior_is_weighed_in_or_a_new_fit_is_offered_and_cancelled(lee
     one.page.get_by_text("The fit was cancelled").wait_for()
 
 
+@pytest.mark.long
 def test_an_override_is_flagged_everywhere(leeds):
     one = leeds
     one.go("Evidence", HEADINGS["Evidence"])
@@ -225,6 +232,7 @@ def test_an_override_is_flagged_everywhere(leeds):
     one.until("() => location.search.includes('overrides.cost_per_family')")
 
 
+@pytest.mark.long
 def test_many_areas_show_how_far_they_are_and_can_be_stopped(browser, address, monkeypatch):
     def unhurried(desk, *, progress, **_):  # a dozen areas may be done before the page is there
         for moment in count():
@@ -251,6 +259,7 @@ def test_a_number_explains_itself(leeds):
     assert box.get_by_role("link").count() >= 1
 
 
+@pytest.mark.long
 def test_the_files_open_and_hold_the_numbers_on_the_page(leeds, tmp_path):
     one = leeds
     sentence = one.sentence()

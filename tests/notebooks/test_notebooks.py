@@ -13,6 +13,8 @@ from tests.conftest import DOZEN
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SHORT = "01_first_run"  # what everybody runs; the others when there is time
+CASES = [pytest.param(path, id=path.stem, marks=[pytest.mark.long] * (path.stem != SHORT)) for path in NOTEBOOKS]
 
 # A notebook fits all areas in full; here the same cells run on the small fit of a dozen areas. They share one
 # kernel, emptied before each, because the imports would otherwise take longer than the notebooks.
@@ -58,14 +60,14 @@ def run(path: Path, kernel: KernelManager, tmp_path: Path, fit_cache: Path) -> N
 # Two classes, because tests that run side by side are given out by class, and a kernel to each.
 @pytest.mark.notebook
 class TestOdd:
-    @pytest.mark.parametrize("path", NOTEBOOKS[0::2], ids=[path.stem for path in NOTEBOOKS[0::2]])
+    @pytest.mark.parametrize("path", CASES[0::2])
     def test_notebook_runs(self, path: Path, kernel: KernelManager, tmp_path: Path, fit_cache: Path) -> None:
         run(path, kernel, tmp_path, fit_cache)
 
 
 @pytest.mark.notebook
 class TestEven:
-    @pytest.mark.parametrize("path", NOTEBOOKS[1::2], ids=[path.stem for path in NOTEBOOKS[1::2]])
+    @pytest.mark.parametrize("path", CASES[1::2])
     def test_notebook_runs(self, path: Path, kernel: KernelManager, tmp_path: Path, fit_cache: Path) -> None:
         run(path, kernel, tmp_path, fit_cache)
 

@@ -4,6 +4,7 @@ import ast
 import inspect
 from pathlib import Path
 
+import pytest
 from numba import types
 
 from tests.unit.pathways.conftest import make_hazards
@@ -22,6 +23,7 @@ def test_the_walk_is_called_with_no_other_types_in_single_precision() -> None:
     assert single == [kernels.walked()]
 
 
+@pytest.mark.long
 def test_the_process_beside_ends_well() -> None:
     with kernels.compile_beside() as process:
         pass

@@ -42,6 +42,7 @@ def _refuse(number: int) -> int:
     raise InputError(f"{number}: no such number. Mend: give another.")
 
 
+@pytest.mark.long
 @pytest.mark.fit
 def test_many_areas_are_priced_in_processes_to_the_same_bits(
     fit_cache: Path, dozen: xr.Dataset, small_scenario: scenarios.Scenario, register: evidence.Register,

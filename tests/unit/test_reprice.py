@@ -50,6 +50,7 @@ def test_the_bridge_of_a_run_adds_up(small_run: workflow.Run, price) -> None:
     assert (found["contribution"].sel(step="optimism_bias") < 0).all()
 
 
+@pytest.mark.long
 def test_the_reports_bridge_is_the_one_that_pricing_again_gives(
     small_run: workflow.Run, fit_cache, dozen: xr.Dataset, register: evidence.Register
 ) -> None:

@@ -273,6 +273,7 @@ def test_an_effects_prior_needs_no_new_fit(live, small_scenario):
     assert wider > usual
 
 
+@pytest.mark.long
 def test_a_prior_too_far_offers_a_new_fit_which_can_be_cancelled(live):
     far = {"outcomes.spend_within": {"first": -0.9, "second": 0.01, **WHY}}
     with pytest.raises(NeedsFit, match="k-hat"):
@@ -297,6 +298,7 @@ def test_a_prior_too_far_offers_a_new_fit_which_can_be_cancelled(live):
     assert not site.refit.view.visible
 
 
+@pytest.mark.long
 def test_a_new_fit_runs_to_its_end_and_the_page_shows_it_under_its_stamp(fit_cache, dozen, small_scenario, tmp_path):
     cache = shutil.copytree(fit_cache, tmp_path / "cache", ignore=shutil.ignore_patterns("refits"))
     site = Site(Live(cache, statistics=dozen, base=small_scenario), query="?page=Model health")

@@ -60,6 +60,7 @@ def test_ranks_of_draws_that_stick_are_as_even_as_those_of_independent_ones() ->
     assert stats.kstest(held, "uniform").pvalue > 0.001
 
 
+@pytest.mark.long
 def test_replications_of_the_joint_model_go_on_where_they_stopped(few: xr.Dataset, tmp_path: Path) -> None:
     settings = {"replications": 3, "seed": 4, "runs": [{"draws": 60, "tune": 60}, {"draws": 80, "tune": 80}]}
     file = tmp_path / "kept.jsonl"

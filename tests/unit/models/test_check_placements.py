@@ -35,6 +35,7 @@ def test_made_prices_lie_about_the_national_path_and_their_region_by_as_much_as_
     assert own[0] == pytest.approx(0.5 + gap[0, -1], abs=0.4)  # but for the noise
 
 
+@pytest.mark.long
 def test_replications_rank_every_parameter_and_count_what_sampled_badly(few, monkeypatch):
     monkeypatch.setattr(check_placements, "RUNS", ({"draws": 40, "tune": 60}, {"draws": 50, "tune": 60}))
     priors = evidence.load_table("priors")

@@ -316,6 +316,7 @@ def sampled(compiled, **data):
     return fit["posterior"].to_dataset()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("source", ["trials", "combined", "more_studies"])
 def test_the_sampler_agrees_with_quadrature(register, posterior, compiled, source):
     mixed = source == "more_studies"

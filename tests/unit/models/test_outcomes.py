@@ -120,6 +120,7 @@ def simulated():
     return statistics, eta, models.fit(model, seed=5, draws=400, tune=400, chains=2, progress=False)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", TRUTH)
 def test_truth_is_recovered(simulated, name):
     draws = simulated[2]["posterior"][name].astype(float)
@@ -127,12 +128,14 @@ def test_truth_is_recovered(simulated, name):
     assert (abs(apart) < 3.5).all(), apart.values
 
 
+@pytest.mark.long
 def test_within_spending_is_learnt_and_not_the_prior(simulated):
     draws = simulated[2]["posterior"]["spend_within"].astype(float)
     assert (draws.std(("chain", "draw")) < 0.1).all()  # the prior's is 0.2
     assert float(draws.sel(indicator="rereferrals").quantile(0.95)) < 0
 
 
+@pytest.mark.long
 def test_area_correlation_is_recovered(simulated):
     found = simulated[2]["posterior"]["area_correlation"]
     np.testing.assert_allclose(found.sel(indicator="care_starts", indicator_other="care_starts"), 1.0, atol=1e-5)
@@ -141,6 +144,7 @@ def test_area_correlation_is_recovered(simulated):
     assert high > 0
 
 
+@pytest.mark.long
 def test_rates_cover_the_true_rates(simulated):
     statistics, eta, posterior = simulated
     rate = posterior["posterior"]["area_rate"]

@@ -92,6 +92,7 @@ def test_a_price_that_no_neighbour_bears_out_is_set_aside(prices, priors):
     assert not bool(set_aside(steady, priors=priors).any())
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:Loop fusion failed")
 def test_the_model_finds_the_prices_it_was_made_from(prices, priors):
     """A made panel of forty areas: England's price and the ratios come back, gaps or not. Each year compiles anew."""
