@@ -168,8 +168,11 @@ def evidence_list(
 
 @evidence_app.command("show")
 def evidence_show(key: Annotated[str, typer.Argument(help="The figure's id.")], as_json: Json = False) -> None:
-    """Show everything about one figure: value, interval and its level, unit, source, what uses it."""
-    shown = evidence.show(evidence.load_register(), key)
+    """Show everything about one figure: value, interval and its level, unit, source, what uses it, how it is drawn."""
+    register = evidence.load_register()
+    shown = evidence.show(register, key)
+    for role, row in scenarios.resolve(scenarios.load("family_help"), register).loc[shown["roles"]].iterrows():
+        shown[f"drawn as {role}"] = evidence.described(row, role=str(role))
     if as_json:
         typer.echo(json.dumps(shown, indent=2, default=str))
         return

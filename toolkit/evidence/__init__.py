@@ -6,7 +6,7 @@ from toolkit.evidence.own import OWN, own_figures, own_rows, published, with_own
 from toolkit.evidence.placements import placement_prices, placement_shares
 from toolkit.evidence.priors import changeable_priors, check_prior, with_priors
 from toolkit.evidence.register import Register, load_register, show
-from toolkit.evidence.sampling import sample, with_pathway
+from toolkit.evidence.sampling import described, sample, with_pathway
 from toolkit.evidence.statistics import (
     lagged_log_spend,
     load_statistics,
@@ -17,7 +17,7 @@ from toolkit.evidence.statistics import (
 from toolkit.evidence.tables import checksums, load_table, seal, write_reference
 
 __all__ = [
-    "OWN", "Register", "base_year", "changeable_priors", "check_prior", "checksums", "lagged_log_spend",
+    "OWN", "Register", "base_year", "changeable_priors", "check_prior", "checksums", "described", "lagged_log_spend",
     "load_register", "load_statistics", "load_table", "local_levels", "local_price_ratio", "neighbours", "own_figures",
     "own_rows", "placement_prices", "placement_shares", "published", "reference_areas", "resolve_areas", "sample",
     "seal", "show", "with_fitted", "with_indicator", "with_own", "with_own_prices", "with_pathway", "with_priors",
