@@ -95,6 +95,7 @@ TABLES = _layouts(
       seed settings versions
     reference/backtest: indicator part forecast cells crps coverage_90 model_ratio model_ratio_se model_is
       events_model_ratio events_model_ratio_se events_model_is last_year converged seed settings versions
+    reference/made_from: made command code data code_hash data_hash
     reference/reconciliation: id metric published unit price_year ours low high ratio alike reason seed settings
     statistics/sources: source_id title publisher year_edition licence url retrieved_via remark
     """
@@ -123,6 +124,7 @@ UNIQUE = {  # what tells the rows of a table apart, where it is not its id
     "reference/spend_error": "indicator spending",
     "reference/predictive_checks": "indicator size check",
     "reference/backtest": "indicator part forecast",
+    "reference/made_from": "made",
     "statistics/measures": "measure",
     "statistics/national": "geography area year year_type measure",
     "statistics/reference_areas": "la_code",
@@ -158,7 +160,7 @@ NEEDED_TEXT = _words(
     """
     id role component layer tag pool grade design scale schedule model parameter distribution description metric
     programme reason measure la_code la_name region status stable_area unit source_id our_name
-    source_name theme figure output
+    source_name theme figure output made command code data indicator
     """
 )
 BLANK_UNIT = {"evidence/adjustment", "evidence/cost_components"}  # a row without a usable value has no unit
@@ -208,6 +210,10 @@ MEANINGS = {  # of columns whose name does not say it
     "crps": "continuous ranked probability score of the rate, per cent of the mean rate; less is better",
     "model_ratio": "the outcome model's crps over this forecast's; above 1 the model is worse",
     "model_ratio_se": "standard error over areas: what a whole year does to all areas at once is not in it",
+    "code": "modules of the package, with all that these import, that make the table",
+    "data": "tables that it is made from; statistics: all of that folder; priors:pathway: the priors of one model",
+    "code_hash": "SHA-256, the first 16 digits, of that code when the table was made; blank: not recorded",
+    "data_hash": "the same of that data",
     "hidden_up_to": "largest count that is withheld: a withheld one lies between nought and it",
     "missing_from": "expected count from which a blank is a missing return, not a hidden count",
     "most_each": "most that one of those counted out of can add",

@@ -85,7 +85,8 @@ def load_statistics(folder: Path | None = None) -> xr.Dataset:
     panel = _load_panel(folder)
     children = _children(panel, reference, folder)
     sources = load_table("statistics/indicators", folder).set_index("indicator")
-    cells = [_indicator_cells(panel, reference, sources.loc[name], children["population_0_17"]) for name in INDICATORS]
+    rows = sources.to_dict("index")
+    cells = [_indicator_cells(panel, reference, name, rows[name], children["population_0_17"]) for name in INDICATORS]
     statistics = xr.concat(cells, "indicator", combine_attrs="no_conflicts")
     statistics["observed"] = statistics["exposure"].notnull()
     covariates = _covariates(panel, reference, children["population_0_17"], folder) | children
@@ -262,8 +263,10 @@ def _children(panel: Frame, reference: Frame, folder: Path | None) -> dict[str, 
     }
 
 
-def _indicator_cells(panel: Frame, reference: Frame, source: "pd.Series[Any]", population: Frame) -> xr.Dataset:
-    indicator, measure, limit = str(source.name), source["measure"], source["hidden_up_to"]
+def _indicator_cells(
+    panel: Frame, reference: Frame, indicator: str, source: dict[Any, Any], population: Frame
+) -> xr.Dataset:
+    measure, limit = source["measure"], source["hidden_up_to"]
     years = range(source["first_year"], source["last_year"] + 1)
     if indicator == "attainment_8":
         return _points(_wide(panel, measure, years=years), panel, reference, population)
