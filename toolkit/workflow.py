@@ -113,6 +113,7 @@ def run(
     for name, group in groups.items():
         tree[name] = xr.DataTree(group)
     tree["reading"] = xr.DataTree(reading.to_xarray())
+    tree["posterior"]["expected_rate"] = expect(fitted).sel(area=chosen)
     tree.attrs["deflators"] = register.deflators.to_json()
     clock.lap("appraise")
     return Run(tree, scenario, assumptions, card, register.excluded, clock.laps)
@@ -210,7 +211,9 @@ def fit(
         progress("sample outcome model", share)
 
     with compile_beside():
-        model = models.outcomes(statistics, indicators=list(statistics["indicator"].values), priors=priors)
+        model = models.outcomes(
+            statistics, indicators=list(statistics["indicator"].values), priors=priors, covariates=scenario.covariates
+        )
         fitted = models.fit(
             model, seed=scenario.seed, draws=round(SAMPLED * scenario.draws), chains=scenario.chains,
             progress=False, on_progress=sampling,
@@ -229,7 +232,8 @@ def fit_path(statistics: xr.Dataset, scenario: Scenario, register: evidence.Regi
     """Return where the fit of a scenario's own priors is, or will be, kept."""
     priors = evidence.with_priors(register.tables["priors"], scenario.priors, ["outcomes"])
     priors = _outcome_priors(priors)  # those of other models, and the reasons, do not move this one
-    return cache / f"outcomes-{_key(statistics, priors, scenario.seed, scenario.draws, scenario.chains, SAMPLED)}.nc"
+    how = (scenario.seed, scenario.draws, scenario.chains, SAMPLED, *scenario.covariates)
+    return cache / f"outcomes-{_key(statistics, priors, *how)}.nc"
 
 
 def draw_figures(
@@ -267,6 +271,13 @@ def read_evidence(
 
     known = _where_they_meet(fitted, statistics, scenario, draws, register)
     return models.honest_reading(changes.tables(scenario, register), **known, **changes.pooling(scenario))
+
+
+def expect(fitted: xr.DataTree) -> xr.DataArray:
+    """Return what region and deprivation predict of every area's rates, as ``models.expected_rates``."""
+    from toolkit import models
+
+    return models.expected_rates(fitted)
 
 
 def _where_they_meet(

@@ -5,6 +5,7 @@ from toolkit.report.analysis import Analysis
 from toolkit.report.analysis_tables import decision_tables
 from toolkit.report.lives import lives_tables
 from toolkit.report.quantities import Run
+from toolkit.report.rates import rates_table
 from toolkit.report.tables import Table
 from toolkit.schema import ACCOUNTS
 
@@ -42,4 +43,6 @@ def every_table(run: Run, analysis: Analysis) -> dict[str, Table]:
         made[f"lifetime_by_{dim}"] = tables.lifetime_cost(run, dim)
         made[f"each_child_by_{dim}"] = tables.lifetime_cost(run, dim, each_child=True)
         made[f"annual_by_{dim}"] = tables.annual_cost(run, dim)
+    if (rates := rates_table(run)) is not None:
+        made["rates"] = rates
     return made | {f"curve_{account}": tables.spend_cost_curve(run, account) for account in ACCOUNTS}
