@@ -205,7 +205,7 @@ def test_covariates_reach_the_outcome_model_and_its_cache_and_are_off_by_default
         raise Asked(given["covariates"])
 
     monkeypatch.setattr("toolkit.models.outcomes", outcomes)
-    with pytest.raises(Asked, match="caseload.*ofsted_judgement"):
+    with pytest.raises(Asked, match=r"caseload.*ofsted_judgement"):
         workflow.fit(dozen, asked, register, cache=tmp_path)
 
 

@@ -16,6 +16,7 @@ def every_table(run: Run, analysis: Analysis) -> dict[str, Table]:
         "answer": answer.headline_table(run),
         "settings": provenance.settings(run),
         "areas": tables.areas(run),
+        "rates": rates_table(run),
         "avoided": tables.avoided_by_outcome(run),
         "avoided_by_payer": tables.avoided_by_outcome_and_payer(run),
         "who_pays": tables.who_pays(run),
@@ -43,6 +44,4 @@ def every_table(run: Run, analysis: Analysis) -> dict[str, Table]:
         made[f"lifetime_by_{dim}"] = tables.lifetime_cost(run, dim)
         made[f"each_child_by_{dim}"] = tables.lifetime_cost(run, dim, each_child=True)
         made[f"annual_by_{dim}"] = tables.annual_cost(run, dim)
-    if (rates := rates_table(run)) is not None:
-        made["rates"] = rates
     return made | {f"curve_{account}": tables.spend_cost_curve(run, account) for account in ACCOUNTS}

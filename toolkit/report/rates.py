@@ -5,7 +5,7 @@ import xarray as xr
 from toolkit.report import quantities as q
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table, spread
-from toolkit.report.words import area, label
+from toolkit.report.words import area, inside, label, listed
 
 PER = {  # indicator: of what a rate is said, and how many of them
     "rereferrals": ("per 100 referrals", 100.0),
@@ -24,11 +24,9 @@ NOTE = (
 )
 
 
-def rates_table(run: Run) -> Table | None:
-    """Return each area's rates beside what region and deprivation predict; none of a run that does not hold them."""
+def rates_table(run: Run) -> Table:
+    """Return each area's rates beside what region and deprivation predict."""
     posterior = run.tree["posterior"].to_dataset()
-    if "expected_rate" not in posterior:
-        return None
     own, usual = posterior["baseline_rate"], posterior["expected_rate"]
     said = [PER.get(str(name), OTHER) for name in own["indicator"].values]
     size = xr.DataArray([many for _, many in said], dims="indicator")
@@ -43,7 +41,7 @@ def rates_table(run: Run) -> Table | None:
     frame = spread(run, {heading: part.assign_coords(row=rows) for heading, part in flat.items()}, "row")
     frame = frame.set_axis(rows).drop(columns=[("Above", "lower"), ("Above", "upper")])
     frame = frame.rename(columns={"Above": "Chance that it is above"}, level=0)
-    kinds = {"Rate": "number", "Predicted": "number", "Difference": "change", "Chance that it is above": "share"}
-    years = own.attrs.get("base_years", "its base year").replace("_", " ")
-    note = NOTE.format(years=years, level=q.level(run))
-    return Table("Rates beside what region and deprivation predict", "Rate", frame, kinds, note=note)
+    kinds = {"Rate": "tenths", "Predicted": "tenths", "Difference": "change", "Chance that it is above": "share"}
+    dated = zip(own["indicator"].values, own["base_year"].values, strict=True)
+    note = NOTE.format(years=listed([f"{inside(name)} {year}" for name, year in dated]), level=q.level(run))
+    return Table("Rates beside what region and deprivation predict", "Indicator", frame, kinds, note=note)
