@@ -87,6 +87,8 @@ def run(
     InputError
         Any bad input; nothing is written in that case.
     """
+    from toolkit import models
+
     clock = _Clock()
     register = evidence.load_register(folder=folder) if register is None else register
     statistics = evidence.load_statistics(folder) if statistics is None else statistics
@@ -113,7 +115,7 @@ def run(
     for name, group in groups.items():
         tree[name] = xr.DataTree(group)
     tree["reading"] = xr.DataTree(reading.to_xarray())
-    tree["posterior"]["expected_rate"] = expect(fitted).sel(area=chosen)
+    tree["posterior"]["expected_rate"] = models.expected_rates(fitted).sel(area=chosen)
     tree.attrs["deflators"] = register.deflators.to_json()
     clock.lap("appraise")
     return Run(tree, scenario, assumptions, card, register.excluded, clock.laps)
@@ -271,13 +273,6 @@ def read_evidence(
 
     known = _where_they_meet(fitted, statistics, scenario, draws, register)
     return models.honest_reading(changes.tables(scenario, register), **known, **changes.pooling(scenario))
-
-
-def expect(fitted: xr.DataTree) -> xr.DataArray:
-    """Return what region and deprivation predict of every area's rates, as ``models.expected_rates``."""
-    from toolkit import models
-
-    return models.expected_rates(fitted)
 
 
 def _where_they_meet(

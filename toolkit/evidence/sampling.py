@@ -38,7 +38,6 @@ NODES = np.linspace(-8.0, 8.0, 401)  # over which a mean is taken, in standard n
 WEIGHTS = np.exp(-0.5 * NODES**2) / np.exp(-0.5 * NODES**2).sum()
 NARROWEST = 1e-4  # of an interval, between its median and an end
 ALIKE = 1e-9  # how far apart the halves of an interval are counted alike
-ROUNDING = 5e-3  # of a figure or its interval's width: how near is as cited
 
 
 def sample(assumptions: pd.DataFrame, *, like: xr.DataArray | xr.Dataset, seed: int, price_base: str) -> xr.Dataset:
@@ -152,7 +151,7 @@ def quantile(row: pd.Series, probability: np.ndarray, *, role: str) -> np.ndarra
 
 
 def described(row: pd.Series, *, role: str) -> str:
-    """Say how a figure is drawn, and how far the draws' centre and interval lie from the cited ones.
+    """Say what a figure's draws are, beside what is cited of it, or why the cited numbers cannot be met together.
 
     Parameters
     ----------
@@ -161,25 +160,19 @@ def described(row: pd.Series, *, role: str) -> str:
     role
         Its name.
     """
-    kind, value, unit = str(row["distribution"]), float(row["real_value"]), str(row["unit"])
+    kind, named = str(row["distribution"]), "median" if row["distribution"] == "lognormal" else "mean"
+    cited = f"{float(row['real_value']):.4g} {row['unit']} cited"
     if kind == "fixed":
-        return f"{value:.6g} {unit}, not drawn"
-    own = _half_width(row, role) is not None
-    level = float(row["interval_level"]) if own else 0.9
-    low, median, high = quantile(row, np.array([0.5 - level / 2, 0.5, 0.5 + level / 2]), role=role)
-    centre = median if kind == "lognormal" else float(WEIGHTS @ quantile(row, special.ndtr(NODES), role=role))
-    named = "median" if kind == "lognormal" else "mean"
-    said = f"{named} {centre:.4g}, {level:.0%} between {low:.4g} and {high:.4g} {unit}"
-    if not own:
-        return f"{said}, by its grade's coefficient of variation of {_cv(row, role):g}: no interval of its own"
-    cited = {named: value, "low end": float(row["real_low"]), "high end": float(row["real_high"])}
-    apart = [drawn - sought for drawn, sought in zip((centre, low, high), cited.values(), strict=True)]
-    missed = [
-        f"{name} {gap:+.3g} from the cited {sought:.4g}"
-        for (name, sought), gap in zip(cited.items(), apart, strict=True)
-        if abs(gap) > ROUNDING * max(abs(sought), cited["high end"] - cited["low end"])
-    ]
-    return f"{said}; {'; '.join(missed) or 'centre and both ends as cited'}"
+        return f"{cited}, and not drawn"
+    try:
+        own = _half_width(row, role) is not None
+        level = float(row["interval_level"]) if own else 0.9
+        low, median, high = quantile(row, np.array([0.5 - level / 2, 0.5, 0.5 + level / 2]), role=role)
+        centre = median if named == "median" else float(WEIGHTS @ quantile(row, special.ndtr(NODES), role=role))
+    except InputError as problem:
+        return f"{cited}; cannot be drawn: {problem}"
+    spread = f"{row['real_low']:.4g} to {row['real_high']:.4g}" if own else f"no interval, graded {_cv(row, role):.0%}"
+    return f"{named} {centre:.4g}, {level:.0%} between {low:.4g} and {high:.4g}; {cited}, {spread}"
 
 
 def _through(row: pd.Series, z: float, role: str) -> tuple[float, float, float]:

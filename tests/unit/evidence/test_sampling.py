@@ -91,7 +91,9 @@ def test_every_cited_interval_is_drawn_with_both_its_ends_and_its_own_centre() -
         found = [*np.quantile(drawn, [0.5 - half, 0.5 + half]), centre]
         cited = row[["real_low", "real_high", "real_value"]].to_numpy(float)
         assert found == pytest.approx(cited, rel=2e-3, abs=1e-3 * (cited[1] - cited[0])), role
-        assert "as cited" in described(row, role=str(role)), role
+        drawn_and_cited = described(row, role=str(role)).split(" cited, ")
+        assert drawn_and_cited[1] == f"{row['real_low']:.4g} to {row['real_high']:.4g}"
+        assert f"between {row['real_low']:.4g} and {row['real_high']:.4g};" in drawn_and_cited[0], role
 
 
 @given(
@@ -132,14 +134,14 @@ def test_a_mean_is_refused_only_where_no_median_gives_it() -> None:
     assert lowest == pytest.approx(0.5 + 0.5 * float(WEIGHTS @ half), rel=100 * NARROWEST)
 
 
-def test_how_a_figure_is_drawn_is_said_with_what_it_misses(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "by its grade" in described(figure(), role="x")
-    row = figure(
-        distribution="lognormal", interval_kind="range", interval_level=0.9, real_low=5.0, real_high=20.0, real_value=6
-    )
-    assert described(row, role="x") == "median 6, 90% between 5 and 20 GBP per event; centre and both ends as cited"
-    monkeypatch.setattr("toolkit.evidence.sampling._between", lambda low, middle, high, z, at: middle + 0.5 * at)
-    assert "low end -2.36 from the cited 5" in described(row, role="x")
+def test_how_a_figure_is_drawn_is_said_or_why_it_cannot_be() -> None:
+    assert described(figure(), role="x").endswith("10 GBP per event cited, no interval, graded 20%")
+    held = {"interval_kind": "range", "interval_level": 0.9, "real_low": 5.0, "real_high": 20.0, "real_value": 6}
+    said = described(figure(distribution="lognormal", **held), role="x")
+    assert said == "median 6, 90% between 5 and 20; 6 GBP per event cited, 5 to 20"
+    # A mean of 6 would need a median below the low end: the page says which means go with the interval.
+    lacking = described(figure(distribution="lognormal_mean", **held), role="x")
+    assert lacking.startswith("6 GBP per event cited; cannot be drawn: x: no mean of 6 goes with an interval from 5")
 
 
 def test_changing_one_figure_leaves_every_other_draw_alone() -> None:
