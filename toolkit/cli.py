@@ -49,6 +49,9 @@ def run(
     build: Annotated[Path, typer.Option(help="Folder for the outputs.")] = Path("build"),
     refit: Annotated[bool, typer.Option("--refit", help="Fit the models again even if nothing changed.")] = False,
     seed: Annotated[int | None, typer.Option(help="Seed in place of the scenario's.")] = None,
+    covariates: Annotated[
+        str | None, typer.Option(help="Of the outcome model: caseload,agency_share,ofsted_judgement or some of them.")
+    ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -56,6 +59,8 @@ def run(
     chosen = scenarios.load(scenario)
     if seed is not None:
         chosen = scenarios.change(chosen, seed=seed)
+    if covariates is not None:
+        chosen = scenarios.change(chosen, covariates=[name.strip() for name in covariates.split(",") if name.strip()])
     reference = evidence.reference_areas()
     areas = evidence.resolve_areas(reference, area or (), region=region, england=england)
     try:
@@ -168,8 +173,11 @@ def evidence_list(
 
 @evidence_app.command("show")
 def evidence_show(key: Annotated[str, typer.Argument(help="The figure's id.")], as_json: Json = False) -> None:
-    """Show everything about one figure: value, interval and its level, unit, source, what uses it."""
-    shown = evidence.show(evidence.load_register(), key)
+    """Show everything about one figure: value, interval and its level, unit, source, what uses it, how it is drawn."""
+    register = evidence.load_register()
+    shown = evidence.show(register, key)
+    for role, row in scenarios.resolve(scenarios.load("family_help"), register).loc[shown["roles"]].iterrows():
+        shown[f"drawn as {role}"] = evidence.described(row, role=str(role))
     if as_json:
         typer.echo(json.dumps(shown, indent=2, default=str))
         return

@@ -66,6 +66,7 @@ def assemble(
         "versions": json.dumps({name: version(name) for name in PACKAGES}),
         "spend_range": _spend_range(chosen),
         "predicted": json.dumps(_predicted(chosen, fitted["constant_data"].to_dataset())),
+        "without_covariate": json.dumps({name: _without(name, statistics) for name in scenario.covariates}),
         "price_base": scenario.price_base,
         "first_year": scenario.first_year,
     }
@@ -86,6 +87,12 @@ def _predicted(chosen: xr.Dataset, design: xr.Dataset) -> dict[str, list[str]]:
     seen = (used & design["fitted"].sel(area=chosen["area"])).transpose("area", "indicator").values
     rows = zip(chosen["area_name"].values.astype(str), ~seen, strict=True)
     return {name: design["indicator"].values[row].astype(str).tolist() for name, row in rows if row.any()}
+
+
+def _without(name: str, statistics: xr.Dataset) -> list[str]:
+    """Name the fitted areas that a covariate has no value of in any year."""
+    gaps = statistics[name].isnull().all("data_year") & statistics["fitted"]
+    return [str(area) for area in statistics["area_name"].values[gaps.values]]
 
 
 def _spend_range(chosen: xr.Dataset) -> list[float]:

@@ -20,7 +20,7 @@ from toolkit.evidence.overrides import Override, apply_override
 from toolkit.evidence.own import OWN, OwnFigure
 from toolkit.evidence.priors import Prior, Study
 from toolkit.prices import real_rate, rebase
-from toolkit.schema import OUTCOMES, PRICE_BASE, InputError, data_folder
+from toolkit.schema import COVARIATES, OUTCOMES, PRICE_BASE, InputError, data_folder
 
 SUFFIXES = (".yaml", ".yml")
 MOST_BRACKETS = 500  # in a file: nesting costs the reader its square
@@ -80,6 +80,7 @@ class Scenario(_Frozen):
     discount_schedule: str = "green_book_2026_standard"
     outcomes: tuple[str, ...] = OUTCOMES
     extra_layers: tuple[str, ...] = ()  # layers of life that are off by default
+    covariates: tuple[str, ...] = ()  # of the outcome model, besides spending and low income: any of COVARIATES
     option: Option
     effect: Effect = Effect()
     adjustments: Adjustments = Adjustments()
@@ -102,6 +103,12 @@ class Scenario(_Frozen):
             )
         if not self.outcomes or not set(self.outcomes) <= set(OUTCOMES) or len(set(self.outcomes)) < len(self.outcomes):
             raise ValueError(f"outcomes {list(self.outcomes)}: choose each once from {list(OUTCOMES)}")
+        if not set(self.covariates) <= set(COVARIATES) or len(set(self.covariates)) < len(self.covariates):
+            close = [
+                difflib.get_close_matches(name, COVARIATES, n=1) for name in set(self.covariates) - set(COVARIATES)
+            ]
+            hint = "".join(f"; did you mean {found[0]}?" for found in close if found)
+            raise ValueError(f"covariates {list(self.covariates)}: choose each once from {list(COVARIATES)}{hint}")
         if f"{self.first_year}/{(self.first_year + 1) % 100:02d}" != self.price_base or self.price_base != PRICE_BASE:
             raise ValueError(
                 f"first_year and price_base are those of the statistics: {PRICE_BASE[:4]} and {PRICE_BASE}"

@@ -22,6 +22,7 @@ INDICATORS = (
     "protection_plan_starts",
     "attainment_8",
 )
+COVARIATES = ("caseload", "agency_share", "ofsted_judgement")  # that the outcome model may take besides
 EFFECT_OUTCOMES = ("repeat_referrals", "youth_justice", "gcse_attainment", "care")  # with an effect of their own
 OUTCOMES = (
     *EFFECT_OUTCOMES,

@@ -87,6 +87,8 @@ def run(
     InputError
         Any bad input; nothing is written in that case.
     """
+    from toolkit import models
+
     clock = _Clock()
     register = evidence.load_register(folder=folder) if register is None else register
     statistics = evidence.load_statistics(folder) if statistics is None else statistics
@@ -113,6 +115,7 @@ def run(
     for name, group in groups.items():
         tree[name] = xr.DataTree(group)
     tree["reading"] = xr.DataTree(reading.to_xarray())
+    tree["posterior"]["expected_rate"] = models.expected_rates(fitted).sel(area=chosen)
     tree.attrs["deflators"] = register.deflators.to_json()
     clock.lap("appraise")
     return Run(tree, scenario, assumptions, card, register.excluded, clock.laps)
@@ -210,7 +213,9 @@ def fit(
         progress("sample outcome model", share)
 
     with compile_beside():
-        model = models.outcomes(statistics, indicators=list(statistics["indicator"].values), priors=priors)
+        model = models.outcomes(
+            statistics, indicators=list(statistics["indicator"].values), priors=priors, covariates=scenario.covariates
+        )
         fitted = models.fit(
             model, seed=scenario.seed, draws=round(SAMPLED * scenario.draws), chains=scenario.chains,
             progress=False, on_progress=sampling,
@@ -228,7 +233,9 @@ def fit(
 def fit_path(statistics: xr.Dataset, scenario: Scenario, register: evidence.Register, *, cache: Path) -> Path:
     """Return where the fit of a scenario's own priors is, or will be, kept."""
     priors = evidence.with_priors(register.tables["priors"], scenario.priors, ["outcomes"])
-    return cache / f"outcomes-{_key(statistics, priors, scenario.seed, scenario.draws, scenario.chains, SAMPLED)}.nc"
+    priors = _outcome_priors(priors)  # those of other models, and the reasons, do not move this one
+    how = (scenario.seed, scenario.draws, scenario.chains, SAMPLED, *scenario.covariates)
+    return cache / f"outcomes-{_key(statistics, priors, *how)}.nc"
 
 
 def draw_figures(

@@ -74,6 +74,8 @@ def test_a_preset_says_only_what_differs() -> None:
         ("based_on: family_help\noption: {spend_per_child: yes}", "valid number .given: True"),
         ("based_on: family_help\noption: {years: 2, years: 3}", "'years' is given twice"),
         ("based_on: family_help\noutcomes: [care, gambling]", "gambling"),
+        ("based_on: family_help\ncovariates: [caseload, weather]", "weather.*choose each once from.*ofsted_judgement"),
+        ("based_on: family_help\ncovariates: [caseload, caseload]", "choose each once"),
         ("based_on: famly_help", "did you mean family_help"),
         ("based_on: theirs.yaml", "no such file"),
         ("- 1\n- 2", "mapping of keys"),

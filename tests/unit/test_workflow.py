@@ -187,3 +187,39 @@ def test_a_run_keeps_the_honest_reading_of_its_evidence(small_run: workflow.Run)
     expected = np.expm1(float(spend.median()) * np.log(1.1))
     assert float(reading["panel"].sel(outcome="care")) == pytest.approx(expected, rel=1e-3)
     assert all("within areas more spend goes with" in str(said) for said in reading["reading"].values)
+
+
+def test_covariates_reach_the_outcome_model_and_its_cache_and_are_off_by_default(
+    dozen: xr.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register, plain = evidence.load_register(), scenarios.load("family_help")
+    asked = scenarios.change(plain, covariates=["caseload", "ofsted_judgement"])
+    assert plain.covariates == () and plain.hash != asked.hash
+    paths = {workflow.fit_path(dozen, one, register, cache=tmp_path) for one in (plain, asked)}
+    assert len(paths) == 2
+
+    class Asked(Exception):
+        """What the model was asked for."""
+
+    def outcomes(statistics: xr.Dataset, **given: object) -> None:
+        raise Asked(given["covariates"])
+
+    monkeypatch.setattr("toolkit.models.outcomes", outcomes)
+    with pytest.raises(Asked, match=r"caseload.*ofsted_judgement"):
+        workflow.fit(dozen, asked, register, cache=tmp_path)
+
+
+def test_areas_without_a_covariate_are_named() -> None:
+    statistics = evidence.load_statistics()
+    assert records._without("caseload", statistics) == ["Kingston upon Thames", "Richmond upon Thames"]
+    assert records._without("ofsted_judgement", statistics) == []
+
+
+def test_a_prior_of_another_model_asks_for_no_new_fit(dozen: xr.Dataset, tmp_path: Path) -> None:
+    register, scenario = evidence.load_register(), scenarios.load("family_help")
+    here = workflow.fit_path(dozen, scenario, register, cache=tmp_path)
+    for model, same in (("effects", True), ("outcomes", False)):
+        priors = register.tables["priors"].copy()
+        priors.loc[priors["model"] == model, "arg2"] += 1.0
+        other = dataclasses.replace(register, tables={**register.tables, "priors": priors})
+        assert (workflow.fit_path(dozen, scenario, other, cache=tmp_path) == here) is same

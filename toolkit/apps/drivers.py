@@ -189,7 +189,7 @@ def _priors(state: State) -> str:
             [f"{str(row.distribution).replace('_', ' ')} {row.arg1:g}" + _second(row), str(row.reason)],
         )
         for row in priors[priors["model"] == "effects"].itertuples()
-        if str(row.parameter).startswith(("mu_", "tau_"))
+        if str(row.parameter).startswith(("mu_", "tau_", "panel_"))
     ]
     return look.plain_table("Before any study: the priors", ["Parameter", "Prior", "Why"], rows)
 

@@ -164,6 +164,8 @@ class Live:
         """
         if (scenario.seed, scenario.draws, scenario.chains) != (self.base.seed, self.base.draws, self.base.chains):
             raise InputError("seed, draws and chains are those of the fit. Mend: run the command for others.")
+        if scenario.covariates != self.base.covariates:
+            raise InputError("covariates: the dashboard's fit has its own. Mend: run the command for others.")
         if scenario.cash_step:  # its cash is not in proportion to the children reached, which every page relies on
             raise InputError("cash_step: the dashboard takes the cited share. Mend: run the command for whole steps.")
         changes.check_studies(scenario, self.register)

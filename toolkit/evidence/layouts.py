@@ -43,8 +43,8 @@ TABLES = _layouts(
       include do_not_pool confidence note superseded_by
     evidence/null_studies: id outcome effect_id design finding n_treated n_control base_rate design_bias_sd
       include reason
-    evidence/outcome_scales: outcome scale base_rate indicator panel_link panel_bias_sd broad_offer_excludes
-      source_id note
+    evidence/outcome_scales: outcome scale base_rate indicator panel_link broad_offer_excludes source_id
+      note
     evidence/prevalence: id outcome indicator group age_or_period year value unit numerator denominator
       confidence SOURCE source_url note superseded_by
     evidence/transitions: id from_state to_state measure value unit horizon_months population year n derived
@@ -72,7 +72,8 @@ TABLES = _layouts(
       has_numerator has_denominator sources note
     statistics/national: geography area year year_type measure value numerator denominator unit source_id note
     statistics/reference_areas: la_code dfe_la_number la_name region london_subregion_or_region status
-      successor_dfe_codes first_year_april earlier_or_other_codes la_type stable_area
+      successor_dfe_codes first_year_april earlier_or_other_codes la_type stable_area in_fit
+    statistics/indicators: indicator measure first_year last_year marker hidden_up_to missing_from most_each reason
     statistics/statistical_neighbours: la_code dfe_la_number la_name rank neighbour_la_code
       neighbour_dfe_la_number neighbour_la_name closeness model
     reference/modelled_figures: id outcome description INTERVAL unit price_year payer price_category confidence
@@ -94,6 +95,7 @@ TABLES = _layouts(
       seed settings versions
     reference/backtest: indicator part forecast cells crps coverage_90 model_ratio model_ratio_se model_is
       events_model_ratio events_model_ratio_se events_model_is last_year converged seed settings versions
+    reference/made_from: made command code data code_hash data_hash
     reference/reconciliation: id metric published unit price_year ours low high ratio alike reason seed settings
     statistics/sources: source_id title publisher year_edition licence url retrieved_via remark
     """
@@ -122,9 +124,11 @@ UNIQUE = {  # what tells the rows of a table apart, where it is not its id
     "reference/spend_error": "indicator spending",
     "reference/predictive_checks": "indicator size check",
     "reference/backtest": "indicator part forecast",
+    "reference/made_from": "made",
     "statistics/measures": "measure",
     "statistics/national": "geography area year year_type measure",
     "statistics/reference_areas": "la_code",
+    "statistics/indicators": "indicator",
     "statistics/statistical_neighbours": "la_code rank",
     "statistics/sources": "source_id",
     "vocabulary": "kind source_name our_name",
@@ -132,8 +136,8 @@ UNIQUE = {  # what tells the rows of a table apart, where it is not its id
 NUMBERS = _words(
     """
     value low high interval_level se est design_bias_sd follow_up_months n_treated n_control
-    treated_rate control_rate cost_per_case base_rate panel_bias_sd numerator denominator horizon_months
-    n raw_gap adjusted_gap remaining_share arg1 arg2 to_year first_year_april ours ratio
+    treated_rate control_rate cost_per_case base_rate numerator denominator horizon_months
+    n raw_gap adjusted_gap remaining_share arg1 arg2 to_year first_year_april ours ratio hidden_up_to missing_from
     """
 )
 NEEDED_NUMBERS = _words(
@@ -141,7 +145,7 @@ NEEDED_NUMBERS = _words(
     mean sd coefficient_of_variation price_year_older_than rate log_ratio log_ratio_sd price coverage_50
     coverage_90 p_value expected_low expected_high crps model_ratio model_ratio_se
     events_model_ratio events_model_ratio_se error published correlation prior likelihood noise prior_ratio
-    reliability
+    reliability most_each
     """
 )
 WHOLE = _words(
@@ -149,14 +153,14 @@ WHOLE = _words(
     include poolable admitted_by_default quality derived lag_years spread_from spread_to from_year
     first_year last_year n_las n_rows n_values n_suppressed has_numerator has_denominator dfe_la_number
     rank neighbour_dfe_la_number base_year seed replications passed cells converged from_age full_to_age to_age
-    in_use fitted
+    in_use fitted in_fit
     """
 )
 NEEDED_TEXT = _words(
     """
     id role component layer tag pool grade design scale schedule model parameter distribution description metric
     programme reason measure la_code la_name region status stable_area unit source_id our_name
-    source_name theme figure output
+    source_name theme figure output made command code data indicator
     """
 )
 BLANK_UNIT = {"evidence/adjustment", "evidence/cost_components"}  # a row without a usable value has no unit
@@ -206,6 +210,14 @@ MEANINGS = {  # of columns whose name does not say it
     "crps": "continuous ranked probability score of the rate, per cent of the mean rate; less is better",
     "model_ratio": "the outcome model's crps over this forecast's; above 1 the model is worse",
     "model_ratio_se": "standard error over areas: what a whole year does to all areas at once is not in it",
+    "code": "modules of the package, with all that these import, that make the table",
+    "data": "tables that it is made from; statistics: all of that folder; priors:pathway: the priors of one model",
+    "code_hash": "SHA-256, the first 16 digits, of that code when the table was made; blank: not recorded",
+    "data_hash": "the same of that data",
+    "hidden_up_to": "largest count that is withheld: a withheld one lies between nought and it",
+    "missing_from": "expected count from which a blank is a missing return, not a hidden count",
+    "most_each": "most that one of those counted out of can add",
+    "in_fit": "0: predicted from its region, spend and deprivation only (few children, extreme spend)",
     "retrieved_via": "the public copy in which the source was read",
 }
 RATES = ("treated_rate", "control_rate", "base_rate")

@@ -7,11 +7,14 @@ the others as they were.
 """
 
 import zlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy import special, stats
+from scipy.optimize import brentq
 
 from toolkit.evidence.register import Register
 from toolkit.schema import SAMPLE_DIMS, InputError
@@ -23,7 +26,18 @@ ALSO_FIGURES = {  # the rate of closing is the inverse of the mean years of an e
     "share_ever_in_need": "share_ever_in_need",
     "care_from_need_share": "care_from_need_share",
 }
-DISTRIBUTIONS = ("fixed", "normal", "lognormal", "lognormal_mean", "beta")
+LOG = (np.log, np.exp)
+LINKS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {  # the scale on which an interval is met
+    "normal": (np.positive, np.positive),
+    "lognormal": LOG,
+    "lognormal_mean": LOG,
+    "beta": (special.logit, special.expit),
+}
+DISTRIBUTIONS = ("fixed", *LINKS)
+NODES = np.linspace(-8.0, 8.0, 401)  # over which a mean is taken, in standard normal quantiles
+WEIGHTS = np.exp(-0.5 * NODES**2) / np.exp(-0.5 * NODES**2).sum()
+NARROWEST = 1e-4  # of an interval, between its median and an end
+ALIKE = 1e-9  # how far apart the halves of an interval are counted alike
 
 
 def sample(assumptions: pd.DataFrame, *, like: xr.DataArray | xr.Dataset, seed: int, price_base: str) -> xr.Dataset:
@@ -103,30 +117,101 @@ def with_pathway(draws: xr.Dataset, register: Register, *, seed: int) -> xr.Data
 def quantile(row: pd.Series, probability: np.ndarray, *, role: str) -> np.ndarray:
     """Return quantiles of one figure's distribution at ``probability`` (any shape).
 
-    ``lognormal`` has its median at the figure (ratios, durations, hazards, costs a family);
-    ``lognormal_mean`` has its mean there (average prices); ``beta`` and ``normal`` their means.
+    ``lognormal`` has its median at the figure (ratios, durations, hazards, costs a family); ``lognormal_mean`` has its
+    mean there (average prices); ``beta`` and ``normal`` their means. A figure with an interval of its own meets both
+    ends of it too: a J-QPD [1]_ on the log scale, of a share on the log odds, of a growth rate as it is, which is the
+    log-normal, logit-normal or normal itself where the ends lie alike about the middle.
+
+    References
+    ----------
+    .. [1] Hadlock and Bickel (2017), Johnson quantile-parameterized distributions, doi:10.1287/deca.2016.0343.
     """
     kind, value = str(row["distribution"]), float(row["real_value"])
     if kind not in DISTRIBUTIONS:
         raise InputError(f"roles.csv, {role}: unknown distribution '{kind}'. Mend: use one of {DISTRIBUTIONS}.")
     if kind == "fixed":
         return np.full_like(probability, value)
-    z = _half_width(row, role)
-    if kind == "normal":
-        sd = abs(value) * _cv(row, role) if z is None else float(row["real_high"] - row["real_low"]) / (2 * z)
-        return np.asarray(stats.norm(value, sd).ppf(probability))
-    if kind == "beta":
-        return _beta(row, probability, role, z)
-    if not value > 0:
+    if kind == "beta" and not 0 < value < 1:
+        raise InputError(f"{role}: {value} is not a proportion between 0 and 1. Mend: divide a percentage by 100.")
+    if kind.startswith("lognormal") and not value > 0:
         raise InputError(f"{role}: {value} cannot be log-normal. Mend: give a value above zero.")
-    if z is None:
-        sigma = np.sqrt(np.log1p(_cv(row, role) ** 2))
-    else:
-        if not float(row["real_low"]) > 0:
-            raise InputError(f"{role}: a log-normal figure's low bound must be above zero. Mend: raise low.")
-        sigma = np.log(float(row["real_high"]) / float(row["real_low"])) / (2 * z)
-    centre = np.log(value) - (sigma**2 / 2 if kind == "lognormal_mean" else 0.0)
-    return np.asarray(np.exp(stats.norm(centre, sigma).ppf(probability)))
+    standard = special.ndtri(probability)
+    if (z := _half_width(row, role)) is not None:
+        low, middle, high = _through(row, z, role)
+        return np.asarray(LINKS[kind][1](_between(low, middle, high, z, standard)))
+    cv = _cv(row, role)
+    if kind == "normal":
+        return np.asarray(value + abs(value) * cv * standard)
+    if kind == "beta":
+        # A graded spread applies to the smaller of a share and its complement: 98% is known as well as 2%.
+        size = value * (1 - value) / (cv * min(value, 1 - value)) ** 2 - 1
+        return np.asarray(stats.beta(value * size, (1 - value) * size).ppf(probability))
+    sigma = np.sqrt(np.log1p(cv**2))
+    return np.asarray(value * np.exp(sigma * standard - (sigma**2 / 2 if kind == "lognormal_mean" else 0.0)))
+
+
+def described(row: pd.Series, *, role: str) -> str:
+    """Say what a figure's draws are, beside what is cited of it, or why the cited numbers cannot be met together.
+
+    Parameters
+    ----------
+    row
+        A row of ``scenarios.resolve``.
+    role
+        Its name.
+    """
+    kind, named = str(row["distribution"]), "median" if row["distribution"] == "lognormal" else "mean"
+    cited = f"{float(row['real_value']):.4g} {row['unit']} cited"
+    if kind == "fixed":
+        return f"{cited}, and not drawn"
+    try:
+        own = _half_width(row, role) is not None
+        level = float(row["interval_level"]) if own else 0.9
+        low, median, high = quantile(row, np.array([0.5 - level / 2, 0.5, 0.5 + level / 2]), role=role)
+        centre = median if named == "median" else float(WEIGHTS @ quantile(row, special.ndtr(NODES), role=role))
+    except InputError as problem:
+        return f"{cited}; cannot be drawn: {problem}"
+    spread = f"{row['real_low']:.4g} to {row['real_high']:.4g}" if own else f"no interval, graded {_cv(row, role):.0%}"
+    return f"{named} {centre:.4g}, {level:.0%} between {low:.4g} and {high:.4g}; {cited}, {spread}"
+
+
+def _through(row: pd.Series, z: float, role: str) -> tuple[float, float, float]:
+    """Return low end, median and high end of a figure's interval on the scale of its kind.
+
+    A kind with its mean at the figure takes the median that gives this mean, between the ends.
+    """
+    kind = str(row["distribution"])
+    link, back = LINKS[kind]
+    ends = [float(row[f"real_{name}"]) for name in ("low", "value", "high")]
+    if not ends[0] < ends[1] < ends[2] or (kind != "normal" and not ends[0] > 0) or (kind == "beta" and ends[2] >= 1):
+        inside = {"normal": "", "beta": " inside 0 to 1"}.get(kind, " above zero")
+        raise InputError(f"{role}: {ends} are not a low end, a value and a high end{inside}. Mend: correct them.")
+    low, middle, high = (float(link(end)) for end in ends)
+    if kind == "lognormal":
+        return low, middle, high
+
+    def mean(share: float) -> float:
+        return float(WEIGHTS @ back(_between(low, low + share * (high - low), high, z, NODES)))
+
+    least, most = mean(NARROWEST), mean(1 - NARROWEST)
+    if not least < ends[1] < most:
+        raise InputError(
+            f"{role}: no mean of {ends[1]:.4g} goes with an interval from {ends[0]:.4g} to {ends[2]:.4g} at "
+            f"{row['interval_level']:g}: it must lie between {least:.4g} and {most:.4g}. Mend: correct one of them."
+        )
+    share = brentq(lambda share: mean(share) - ends[1], NARROWEST, 1 - NARROWEST)
+    return low, low + share * (high - low), high
+
+
+def _between(low: float, middle: float, high: float, z: float, standard: np.ndarray) -> np.ndarray:
+    """Return quantiles, at standard normal ones, of the J-QPD with these at -z, 0 and z, on its unbounded scale."""
+    lean, side = np.sign(low + high - 2 * middle), min(middle - low, high - middle)
+    ratio = (high - low) / (2 * side)
+    if ratio < 1 + ALIKE:
+        return middle + (high - low) / (2 * z) * standard
+    bend = np.sinh(np.arccosh(ratio)) / z
+    start = low if lean > 0 else high
+    return np.asarray(start + side / (bend * z) * np.sinh(np.arcsinh(bend * standard) + lean * np.arcsinh(bend * z)))
 
 
 def _half_width(row: pd.Series, role: str) -> float | None:
@@ -143,16 +228,3 @@ def _cv(row: pd.Series, role: str) -> float:
     if not cv > 0:
         raise InputError(f"{role}: neither an interval nor a graded coefficient of variation. Mend: grade the figure.")
     return cv
-
-
-def _beta(row: pd.Series, probability: np.ndarray, role: str, z: float | None) -> np.ndarray:
-    mean = float(row["real_value"])
-    if not 0 < mean < 1:
-        raise InputError(f"{role}: {mean} is not a proportion between 0 and 1. Mend: divide a percentage by 100.")
-    # A graded spread applies to the smaller of a share and its complement: 98% is known as well as 2%.
-    width = float(row["real_high"] - row["real_low"])
-    sd = _cv(row, role) * min(mean, 1 - mean) if z is None else width / (2 * z)
-    size = mean * (1 - mean) / sd**2 - 1
-    if not size > 0:
-        raise InputError(f"{role}: its interval is too wide for a share of {mean}. Mend: narrow it or check units.")
-    return np.asarray(stats.beta(mean * size, (1 - mean) * size).ppf(probability))

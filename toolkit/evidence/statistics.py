@@ -2,7 +2,8 @@
 
 Settled here, once, so that no model has to: boundaries (an area is the smallest unit that every year
 adds up to), suppression (a hidden count is an interval: never nought, never dropped) and prices
-(spending is real, per child). ``data/statistics/measures.csv`` lists what each source lacks.
+(spending is real, per child). ``data/statistics/indicators.csv`` says of each indicator which counts are hidden and
+which years are used; ``measures.csv`` lists what each source lacks.
 """
 
 from collections.abc import Iterable
@@ -20,19 +21,7 @@ from toolkit.schema import INDICATORS, PRICE_BASE, InputError
 
 Frame = pd.DataFrame  # an observation a row, or authorities (later areas) by years
 YEARS = list(range(2010, 2026))
-# indicator: measure, first and last year, marker of a hidden cell. Re-referrals of 2011 and 2012 come
-# from another source, which lacks one authority in ten: they are left out.
-SOURCES = {
-    "rereferrals": ("rereferrals_within_12m_pct", 2013, 2025, "c"),
-    "first_time_entrants": ("fte_youth_justice_rate_per_100k", 2015, 2024, "-"),
-    "gcse_grade_4": ("eng_maths_grade4_cino_pct", 2017, 2025, "c"),
-    "care_starts": ("cla_starts", 2011, 2025, "c"),
-    "protection_plan_starts": ("cpp_starts", 2013, 2025, "c"),
-    # All pupils, first to last year of grades 9 to 1: the score before counted points otherwise.
-    "attainment_8": ("attainment8_all", 2017, 2025, "-"),
-}
 OF_CHILDREN = ("care_starts", "protection_plan_starts")  # out of all children, of whom we have the latest estimates
-MOST_POINTS = 90  # of a pupil's Attainment 8
 YEARS_OF_CHILDHOOD = 18
 COUNTS = {
     "children_in_need": "cin_at_31_march",
@@ -40,14 +29,6 @@ COUNTS = {
     "children_looked_after": "cla_at_31_march",
     "referrals": "referrals",
 }
-HIDDEN_UP_TO = 5  # the smallest GCSE count the Department for Education publishes is 6
-HIDDEN_ENTRANTS_UP_TO = 9  # the smallest count of first-time entrants behind a published rate is 10
-# The marker of a hidden first-time-entrant rate also marks authorities that sent no return. Of the
-# published cells whose neighbouring years imply 25 entrants or more none is at ten or below, so a
-# blank there is a missing return; with fewer it is read as a hidden count.
-RETURN_MISSING_FROM = 25.0
-NOT_FITTED = ("E06000053", "E09000001")  # Isles of Scilly, City of London: few children, extreme spend
-
 DESCRIPTIONS = {  # variable: units, stock or flow, what is NaN and why
     "events_lower": ("events or points", "sum", "NaN: nothing known; exact if equal to events_upper"),
     "events_upper": ("events or points", "sum", "NaN: nothing known; exact if equal to events_lower"),
@@ -103,7 +84,9 @@ def load_statistics(folder: Path | None = None) -> xr.Dataset:
     reference = reference_areas(folder)
     panel = _load_panel(folder)
     children = _children(panel, reference, folder)
-    cells = [_indicator_cells(panel, reference, name, children["population_0_17"]) for name in INDICATORS]
+    sources = load_table("statistics/indicators", folder).set_index("indicator")
+    rows = sources.to_dict("index")
+    cells = [_indicator_cells(panel, reference, name, rows[name], children["population_0_17"]) for name in INDICATORS]
     statistics = xr.concat(cells, "indicator", combine_attrs="no_conflicts")
     statistics["observed"] = statistics["exposure"].notnull()
     covariates = _covariates(panel, reference, children["population_0_17"], folder) | children
@@ -112,7 +95,7 @@ def load_statistics(folder: Path | None = None) -> xr.Dataset:
         statistics[name].attrs.update(units=units, cell_methods=f"data_year: {method}", note=note)
     statistics["early_help_spend"].attrs["price_base"] = PRICE_BASE
     statistics["care_week_price"].attrs["price_base"] = "nominal: year of data_year"
-    return _checked(statistics.assign_coords(_coordinates(reference)))
+    return _checked(statistics.assign_coords(_coordinates(reference)), sources["most_each"].to_xarray())
 
 
 def reference_areas(folder: Path | None = None) -> pd.DataFrame:
@@ -280,19 +263,21 @@ def _children(panel: Frame, reference: Frame, folder: Path | None) -> dict[str, 
     }
 
 
-def _indicator_cells(panel: Frame, reference: Frame, indicator: str, population: Frame) -> xr.Dataset:
-    measure, first, last, marker = SOURCES[indicator]
-    years = range(first, last + 1)
+def _indicator_cells(
+    panel: Frame, reference: Frame, indicator: str, source: dict[Any, Any], population: Frame
+) -> xr.Dataset:
+    measure, limit = source["measure"], source["hidden_up_to"]
+    years = range(source["first_year"], source["last_year"] + 1)
     if indicator == "attainment_8":
         return _points(_wide(panel, measure, years=years), panel, reference, population)
-    hidden = _wide(panel, measure, "marker", years) == marker
+    hidden = _wide(panel, measure, "marker", years) == source["marker"]
     exposure = _wide(panel, measure, "denominator", years)
-    events, kept, limit = _wide(panel, measure, "numerator", years), hidden, HIDDEN_UP_TO
+    events, kept = _wide(panel, measure, "numerator", years), hidden
     if indicator == "first_time_entrants":
         rate = _refiled(_wide(panel, measure, years=years), reference)
-        events, limit = (rate * exposure / 100_000).round(), HIDDEN_ENTRANTS_UP_TO
+        events = (rate * exposure / 100_000).round()
         hidden &= rate.isna()
-        kept = hidden & (_expected(rate, exposure) < RETURN_MISSING_FROM)
+        kept = hidden & (_expected(rate, exposure) < source["missing_from"])
     if indicator in OF_CHILDREN:  # the source's own population has older vintages and gaps: replaced below
         exposure = exposure.fillna(1.0)
     known = (events.notna() | kept) & exposure.notna()
@@ -377,13 +362,13 @@ def _coordinates(reference: Frame) -> dict[str, Any]:
         "indicator": list(INDICATORS),
         "area_name": ("area", rows["stable_area"].to_numpy(str)),
         "region": ("area", rows["region"].to_numpy(str)),
-        "fitted": ("area", ~rows["la_code"].isin(NOT_FITTED).to_numpy()),
+        "fitted": ("area", rows["in_fit"].to_numpy() == 1),
     }
 
 
-def _checked(statistics: xr.Dataset) -> xr.Dataset:
+def _checked(statistics: xr.Dataset, most_each: xr.DataArray) -> xr.Dataset:
     lower, upper, exposure = (statistics[name] for name in ("events_lower", "events_upper", "exposure"))
-    most = exposure * xr.where(statistics["indicator"] == "attainment_8", MOST_POINTS, 1)
+    most = exposure * most_each.sel(indicator=statistics["indicator"])
     wrong = ((lower < 0) | (lower > upper) | (upper > most) | (exposure <= 0)).to_series()
     if wrong.any():
         cells = wrong.index[wrong].tolist()[:3]

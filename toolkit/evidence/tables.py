@@ -6,7 +6,7 @@ The manifest, ``datapackage.json``, is a Frictionless data package made by :func
 import hashlib
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -94,15 +94,6 @@ def checksums(folder: Path | None = None) -> dict[str, str]:
         return {resource["path"]: resource["hash"] for resource in package["resources"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{file}: unreadable ({error}). Mend: restore the data folder.") from None
-
-
-def write_reference(tables: Mapping[str, pd.DataFrame], folder: Path | None = None) -> list[Path]:
-    """Write tables of ``reference`` anew, by name, and seal the data folder; return the files written."""
-    target = (folder or data_folder()) / "reference"
-    target.mkdir(exist_ok=True)
-    for name, table in tables.items():
-        table.to_csv(target / f"{name}.csv", index=False)
-    return [*(target / f"{name}.csv" for name in tables), seal(folder)]
 
 
 def seal(folder: Path | None = None) -> Path:

@@ -8,6 +8,7 @@ config.blas__ldflags = ""
 
 from toolkit.models.diagnose import diagnose, passed  # noqa: E402
 from toolkit.models.effects import effects, quadrature  # noqa: E402
+from toolkit.models.expected import expected_rates  # noqa: E402
 from toolkit.models.fit import evenly, fit  # noqa: E402
 from toolkit.models.forecast import forecast  # noqa: E402
 from toolkit.models.outcomes import outcomes  # noqa: E402
@@ -26,6 +27,7 @@ __all__ = [
     "effect_draws",
     "effects",
     "evenly",
+    "expected_rates",
     "fit",
     "forecast",
     "honest_reading",

@@ -122,7 +122,9 @@ def honest_reading(
     """
     priors, scales = register["priors"], register["outcome_scales"]
     table, names = study_table(register, **pooling), list(register["outcome_scales"]["outcome"])
-    panel = panel_signal(outcome_posterior, scales=scales, reached_share=reached_share, spend_rise=spend_rise)
+    panel = panel_signal(
+        outcome_posterior, scales=scales, priors=priors, reached_share=reached_share, spend_rise=spend_rise
+    )
     held: dict[str, Any] = {"priors": priors, "outcomes": names}
     grids = {
         "trials": quadrature(table, **held),

@@ -28,6 +28,7 @@ def panel_signal(
     posterior: xr.Dataset,
     *,
     scales: pd.DataFrame,
+    priors: pd.DataFrame,
     reached_share: float | Mapping[str, float] | xr.DataArray,
     spend_rise: float,
 ) -> xr.Dataset:
@@ -38,8 +39,10 @@ def panel_signal(
     posterior
         Holds ``spend_within`` (chain, draw, indicator), per unit of log spend.
     scales
-        The table ``outcome_scales``: indicator, link and base rate of each outcome, and ``panel_bias_sd``,
-        how far an association may lie from the effect, per unit of log spend.
+        The table ``outcome_scales``: indicator, link and base rate of each outcome.
+    priors
+        The table of priors, whose ``panel_bias`` says how far an association may lie from the effect, per unit of log
+        spend.
     reached_share
         Share of the outcome's expected events that fall among the children such a rise would reach.
     spend_rise
@@ -49,7 +52,8 @@ def panel_signal(
     -------
     Dataset
         ``change`` (chain, draw, outcome): log ratio of the area's rate, or log odds shift for attainment;
-        its mean and standard deviation ``log_rate_change`` and ``log_rate_change_sd``; ``bias_sd``;
+        its mean, less the expected bias, and standard deviation ``log_rate_change`` and ``log_rate_change_sd``;
+        ``bias_sd``;
         ``reached_share`` (outcome).
 
     Raises
@@ -60,6 +64,7 @@ def panel_signal(
     if "spend_within" not in posterior:
         raise InputError("posterior: lacks 'spend_within'. Mend: pass the posterior of the outcome model.")
     step = math.log1p(spend_rise)
+    bias, bias_sd = prior_of(priors, "effects", "panel_bias")
     parts = {}
     for row in scales.to_dict("records"):
         if row["indicator"] not in posterior["indicator"].to_numpy():
@@ -72,9 +77,9 @@ def panel_signal(
     return xr.Dataset(
         {
             "change": change.transpose(*SAMPLE_DIMS, "outcome"),
-            "log_rate_change": change.mean(SAMPLE_DIMS),
+            "log_rate_change": change.mean(SAMPLE_DIMS) - bias * step,
             "log_rate_change_sd": change.std(SAMPLE_DIMS),
-            "bias_sd": ("outcome", scales["panel_bias_sd"].to_numpy(float) * step),
+            "bias_sd": ("outcome", np.full(len(parts), bias_sd * step)),
             "reached_share": _shares(reached_share, list(parts)),
         },
         attrs={"spend_rise": spend_rise, "units": "log ratio of the area's rate; log odds for attainment"},
@@ -156,7 +161,7 @@ def effect_draws(
     if outcome_posterior is not None and {"panel", "combined"} & set(sources):
         scales, fit = register["outcome_scales"], _dataset(outcome_posterior)
         aligned(_labels(like), _labels(fit))
-        panel = panel_signal(fit, scales=scales, reached_share=reached_share, spend_rise=spend_rise)
+        panel = panel_signal(fit, scales=scales, priors=priors, reached_share=reached_share, spend_rise=spend_rise)
         both = quadrature(table, priors=priors, panel=panel, outcomes=names, selection=selection)
         drawn["combined"] = _draw_grid(both, uniforms)
         logistic = np.where(scales["scale"] == STANDARDISED, LOGISTIC_SD, 1.0)

@@ -5,6 +5,7 @@ from toolkit.report.analysis import Analysis
 from toolkit.report.analysis_tables import decision_tables
 from toolkit.report.lives import lives_tables
 from toolkit.report.quantities import Run
+from toolkit.report.rates import rates_table
 from toolkit.report.tables import Table
 from toolkit.schema import ACCOUNTS
 
@@ -15,6 +16,7 @@ def every_table(run: Run, analysis: Analysis) -> dict[str, Table]:
         "answer": answer.headline_table(run),
         "settings": provenance.settings(run),
         "areas": tables.areas(run),
+        "rates": rates_table(run),
         "avoided": tables.avoided_by_outcome(run),
         "avoided_by_payer": tables.avoided_by_outcome_and_payer(run),
         "who_pays": tables.who_pays(run),

@@ -1,7 +1,6 @@
-"""Figures of the evidence: forest and funnel of the studies, priors, rival prices, placement prices."""
+"""Figures of the evidence: forest and funnel of the studies, rival prices, placement prices."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,9 +8,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
-from scipy import stats
 
-from toolkit.report.drawing import DARK, DASHES, FONT, GRID, INK, LIGHT, PALETTE, canvas, empty, tidy
+from toolkit.report.drawing import DARK, DASHES, FONT, GRID, INK, LIGHT, PALETTE, canvas, tidy
 from toolkit.report.words import change, label, number
 
 SIGNIFICANT = 1.96
@@ -107,47 +105,6 @@ def plot_funnel(studies: pd.DataFrame, grid: xr.Dataset, outcome: str) -> Figure
     return figure
 
 
-def plot_effect_priors(priors: pd.DataFrame, grid: xr.Dataset, *, seed: int = 1) -> Figure:
-    """Draw, by outcome, what the priors alone allow at a new site and what the studies leave of it.
-
-    Parameters
-    ----------
-    priors
-        The table of priors.
-    grid
-        From ``models.quadrature``.
-    seed
-        Of the prior predictive draws.
-    """
-    ours: Any = priors[priors["model"] == "effects"].set_index("parameter")
-    random, outcomes = np.random.default_rng(seed), [str(o) for o in grid["outcome"].values]
-    figure = empty(1.5 + 1.2 * len(outcomes))
-    for axes, outcome in zip(np.atleast_1d(figure.subplots(len(outcomes), 1)), outcomes, strict=True):
-        held, smd = grid.sel(outcome=outcome), outcome == "gcse_attainment"
-        row = ours.loc["mu_standardised_mean_difference" if smd else "mu_log_risk_ratio"]
-        between = np.abs(random.normal(0, float(ours.loc[f"tau_{outcome}", "arg1"]), 20_000))
-        prior = random.normal(float(row["arg1"]), float(row["arg2"]), 20_000) + between * random.normal(size=20_000)
-        tidy(axes, grid="x")
-        axes.hist(prior, bins=120, density=True, color=LIGHT)
-        line = np.linspace(float(np.quantile(prior, 0.001)), float(np.quantile(prior, 0.999)), 400)
-        sd = float(held["new_site_sd"])
-        axes.plot(line, stats.norm.pdf(line, float(held["mean_effect_mean"]), sd), color=DARK, linewidth=2)
-        axes.axvline(0, color=INK, linewidth=1)
-        axes.set_yticks([])
-        axes.set_xlim(line[0], line[-1])
-        axes.xaxis.set_major_formatter(
-            FuncFormatter(lambda x, _, smd=smd: number(x, 2) if smd else change(np.expm1(x)))
-        )
-        axes.set_title(
-            f"{label(outcome)}: {'standard deviations' if smd else 'change in risk'}", loc="left", fontsize=FONT
-        )
-    figure.text(
-        0.99, 0.995, "Filled: prior predictive. Line: after the studies.", ha="right", va="top", fontsize=FONT - 1
-    )
-    figure.set_layout_engine("constrained", rect=(0, 0, 1, 0.96))
-    return figure
-
-
 def plot_pool(rivals: pd.DataFrame, summary: pd.DataFrame, pools: Sequence[str] | None = None) -> Figure:
     """Draw rival estimates of each cost and what pooling makes of them, in 2025/26 prices.
 
@@ -209,31 +166,4 @@ def plot_placement_price(prices: xr.Dataset, placement: str, *, england: str = "
     axes.set_ylabel("A week, prices of each year", fontsize=FONT)
     axes.set_xlabel("Financial year ending", fontsize=FONT)
     axes.set_title(f"{label(placement)}: grey, each authority", loc="left", fontsize=FONT)
-    return figure
-
-
-def plot_cost_priors(rivals: pd.DataFrame, priors: pd.DataFrame, *, seed: int = 1) -> Figure:
-    """Draw how far apart two estimates of one cost lie: what the prior allows, and what the pools show.
-
-    Parameters
-    ----------
-    rivals
-        From ``models.unit_costs.rival_estimates``.
-    priors
-        The table of priors.
-    seed
-        Of the prior predictive draws.
-    """
-    rows = priors[(priors["model"] == "cost_pools") & (priors["parameter"] == "between_scale")]
-    random, size = np.random.default_rng(seed), 20_000
-    between = np.abs(random.normal(0, np.abs(random.normal(0, float(rows["arg1"].iloc[0]), size))))
-    errors = random.choice(rivals["se"].to_numpy(float), (2, size))
-    apart = np.abs(random.normal(0, np.sqrt(2 * between**2 + (errors**2).sum(0))))
-    seen = rivals.groupby("pool")["estimate"].agg(lambda held: float(held.max() - held.min()))
-    figure, axes = canvas(3.2)
-    axes.hist(np.exp(apart[apart < np.log(8)]), bins=100, density=True, color=LIGHT)
-    for value in seen:
-        axes.axvline(float(np.exp(value)), color=DARK, linewidth=1.4)
-    axes.set_yticks([])
-    axes.set_xlabel("Higher estimate over lower (filled: prior predictive; lines: the pools)", fontsize=FONT)
     return figure

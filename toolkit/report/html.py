@@ -64,6 +64,7 @@ def shown(table: Table, *, level: float) -> Shown:
         "pounds": lambda x: w.number(x, 0),
         "count": lambda x: w.number(x, 0),
         "number": lambda x: w.number(x, 2),
+        "tenths": w.number,
         "ratio": w.pence,
         "share": w.percent,
         "rate": lambda x: f"{w.number(100 * x, 1)}%",

@@ -71,6 +71,7 @@ def settings(run: Run) -> Table:
             f"your own, of {label(study.outcome)}: {study.estimate:g} ({study.scale}). {study.reason}"
         )
     rows |= {f"Study {key}": "left out by you" for key in scenario.left_out}
+    rows |= {"Covariates of the outcome model": listed([inside(name) for name in scenario.covariates]) or "none"}
     rows |= {label(name): f"{share:.0%}" for name, share in scenario.adjustments.model_dump().items()}
     return Table("The option and the conventions", "", single({"Setting": list(rows.values())}, list(rows)), "text")
 
@@ -88,12 +89,14 @@ def checks(run: Run) -> Table:
 
 
 def predicted(run: Run) -> str:
-    """Say which areas' rates are predicted for want of their own counts, if any are."""
+    """Say which areas' rates are predicted for want of their own counts, if any are, and which covariates have gaps."""
     found = json.loads(run.tree.attrs.get("predicted", "{}"))  # files of older runs do not say it
     named = [f"{area} ({listed([inside(name) for name in names])})" for area, names in found.items()]
-    if not named:
-        return ""
-    return f"Without counts of their own, so predicted from region, deprivation and spending: {'; '.join(named)}."
+    said = [f"Without counts of their own, so predicted from region, deprivation and spending: {'; '.join(named)}."]
+    for name, areas in json.loads(run.tree.attrs.get("without_covariate", "{}")).items():
+        gaps = f"no figure of {listed(areas)}, for which the mean of the others stands" if areas else "of every area"
+        said.append(f"Conditioned on {inside(name)} too: {gaps}; the nearest year stands for one without a figure.")
+    return " ".join(said[0 if named else 1 :])
 
 
 def failures(run: Run) -> Table:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from toolkit.evidence import load_table
+from toolkit.evidence import load_table, outdated
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table, plain
 from toolkit.report.words import inside, label, listed, number, percent
@@ -52,6 +52,7 @@ READING_NOTE = (
     "spending within an area, of its rate (odds, for GCSEs): an association, not an effect. The prior's spread left "
     "is 100% where studies and panel taught nothing."
 )
+UNKNOWN = "not recorded"
 DATA_ALONE = "rests on the data"
 VERDICTS = {"worse": "worse", "uncertain": "no better as far as can be told", "better": "better"}
 RANGE = {"From": "expected_low number", "To": "expected_high number"}
@@ -77,11 +78,28 @@ def reliability() -> dict[str, Table]:
 def sentences() -> list[str]:
     """Return what the committed checks come to in plain words, the worst first."""
     failures = {"forecast": _forecast_words(), "coverage": _coverage_words(), "fit": _fit_words()}
-    rest = [_calibration_words(), _scaling_words(), _pathway_words(), _published_words()]
+    rest = [_version_words(), _calibration_words(), _scaling_words(), _pathway_words(), _published_words()]
     lost = [words for words, lost in failures.values() if lost]
     held = [words for words, lost in failures.values() if not lost]
     lead = "Not everywhere; where they fail is said first." if lost else "As far as these checks go, yes."
     return [lead, *lost, *held, *rest]
+
+
+def _version_words() -> str:
+    """Say which committed checks and fits are not of this version of code and data, and how to make them anew."""
+    said = []
+    for differs, rows in outdated().groupby("differs"):
+        by = [
+            f"{listed([inside(name) for name in part['made']])} (run: {command})"
+            for command, part in rows.groupby("command")
+        ]
+        lead = (
+            "Of which version these are was not noted"
+            if differs == UNKNOWN
+            else f"Made on an earlier version of {differs}"
+        )
+        said.append(f"{lead}: {'; '.join(by)}.")
+    return " ".join(said) or "All of them were made with the code and on the data of this run."
 
 
 def _forecast_words() -> tuple[str, bool]:

@@ -15,7 +15,7 @@ POUNDS = '"£"#,##0;[Red]"\N{MINUS SIGN}£"#,##0;"£"0'
 # fmt: off
 NUMBER_FORMATS = {
     "money": POUNDS, "pounds": POUNDS, "share": "0.0%", "rate": "0.0%", "change": "+0.0%;\N{MINUS SIGN}0.0%;0.0%",
-    "ratio": "0.00", "count": "#,##0", "number": "#,##0.00", "figure": "General", "text": "@",
+    "ratio": "0.00", "count": "#,##0", "number": "#,##0.00", "tenths": "#,##0.0", "figure": "General", "text": "@",
 }
 LINE = {"bottom": 1, "bottom_color": "#b1b4b6", "valign": "top"}
 HEAD = {"bold": True, "bottom": 2, "text_wrap": True, "valign": "bottom", "bg_color": "#e8edf2"}

@@ -39,7 +39,7 @@ class Table:
         or "" for a single number or text. Numbers are in full: pounds, not millions.
     kinds
         One for all, or by heading: money (one scale a table), pounds (each in full), share, rate, change,
-        ratio, count, number, figure (as cited), text, or "by row".
+        ratio, count, number, tenths, figure (as cited), text, or "by row".
     row_kinds
         By row label, where a heading's kind is "by row".
     note

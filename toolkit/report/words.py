@@ -42,9 +42,9 @@ def area(name: str) -> str:
 
 
 def inside(name: object) -> str:
-    """Return a label for the middle of a sentence: acronyms keep their capitals."""
+    """Return a label for the middle of a sentence: acronyms and names keep their capitals."""
     text = label(name)
-    return text if text[:2].isupper() else text[:1].lower() + text[1:]
+    return text if text[:2].isupper() or text.startswith("Ofsted") else text[:1].lower() + text[1:]
 
 
 def money(pounds: float) -> str:

@@ -25,7 +25,7 @@ SHEETS = {
     "Adjustments": ["bridge", "otherwise"],
     "What moves it": ["moves", "sobol"],
     "Finding out": ["knowing", "studies"],
-    "Areas": ["areas"],
+    "Areas": ["areas"], "Rates": ["rates"],
     "Spend-cost curve": [
         "curve_social", "curve_economic", "curve_fiscal", "curve_by_payer", "marginal", "switching",
     ],

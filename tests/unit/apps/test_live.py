@@ -129,9 +129,11 @@ def test_a_sum_alone_needs_no_new_walk(live, small_scenario, monkeypatch):
         assert live.run(scenarios.change(small_scenario, **changes), (LEEDS,)).numbers.avoided.any()
 
 
-def test_costs_in_whole_steps_are_left_to_the_command(live):
+def test_costs_in_whole_steps_and_further_covariates_are_left_to_the_command(live):
     with pytest.raises(InputError, match="cash_step"):
         live.check(scenarios.change(live.base, cash_step=50_000.0))
+    with pytest.raises(InputError, match="covariates"):
+        live.check(scenarios.change(live.base, covariates=["caseload"]))
 
 
 def test_areas_priced_once_are_read_again_by_a_server_started_anew(

@@ -2,10 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from scipy import stats
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import special, stats
 
-from toolkit import evidence
-from toolkit.evidence.sampling import quantile
+from toolkit import evidence, scenarios
+from toolkit.evidence.sampling import NARROWEST, NODES, WEIGHTS, described, quantile
 from toolkit.schema import InputError
 
 LIKE = xr.Dataset(coords={"chain": range(4), "draw": range(1000)})
@@ -59,13 +61,87 @@ def test_a_lognormal_has_its_median_at_the_figure() -> None:
         (
             {"distribution": "beta", "real_value": 0.5, "interval_kind": "range", "interval_level": 0.5,
              "real_low": 0.0, "real_high": 1.0},
-            "too wide",
+            "inside 0 to 1",
+        ),
+        (
+            {"distribution": "beta", "real_value": 0.5, "interval_kind": "range", "interval_level": 0.9,
+             "real_low": 0.6, "real_high": 0.7},
+            "are not a low end",
+        ),
+        (
+            {"distribution": "beta", "real_value": 0.1, "interval_kind": "range", "interval_level": 0.9,
+             "real_low": 0.09, "real_high": 0.95},
+            "it must lie between 0.29",
         ),
     ],
 )  # fmt: skip
 def test_bad_figures_are_refused_by_role(changes: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         quantile(figure(**changes), np.array([0.5]), role="some_role")
+
+
+def test_every_cited_interval_is_drawn_with_both_its_ends_and_its_own_centre() -> None:
+    table = scenarios.resolve(scenarios.load("family_help"), evidence.load_register())
+    own = table[table["interval_kind"].isin(["confidence", "range"]) & (table["distribution"] != "fixed")]
+    assert len(own) > 40
+    points = (np.arange(200_000) + 0.5) / 200_000
+    for role, row in own.iterrows():
+        drawn, half = quantile(row, points, role=str(role)), row["interval_level"] / 2
+        centre = np.median(drawn) if row["distribution"] == "lognormal" else drawn.mean()
+        found = [*np.quantile(drawn, [0.5 - half, 0.5 + half]), centre]
+        cited = row[["real_low", "real_high", "real_value"]].to_numpy(float)
+        assert found == pytest.approx(cited, rel=2e-3, abs=1e-3 * (cited[1] - cited[0])), role
+        drawn_and_cited = described(row, role=str(role)).split(" cited, ")
+        assert drawn_and_cited[1] == f"{row['real_low']:.4g} to {row['real_high']:.4g}"
+        assert f"between {row['real_low']:.4g} and {row['real_high']:.4g};" in drawn_and_cited[0], role
+
+
+@given(
+    st.sampled_from(["normal", "lognormal", "lognormal_mean", "beta"]),
+    st.floats(0.02, 0.9), st.floats(0.05, 0.95), st.floats(0.02, 0.95), st.sampled_from([0.5, 0.8, 0.9, 0.95]),
+)  # fmt: skip
+def test_three_numbers_that_can_be_met_are_met_and_others_refused(
+    kind: str, low: float, width: float, lean: float, level: float
+) -> None:
+    high = low + width * (0.98 - low)
+    value = low + lean * (high - low)
+    row = figure(
+        distribution=kind, real_value=value, real_low=low, real_high=high, interval_kind="range", interval_level=level
+    )
+    try:
+        ends = quantile(row, np.array([0.5 - level / 2, 0.5 + level / 2]), role="x")
+    except InputError as problem:
+        assert "no mean of" in str(problem)
+        assert kind != "lognormal"  # a median inside an interval can always be met
+        return
+    assert ends == pytest.approx([low, high], rel=1e-6)
+    line = quantile(row, special.ndtr(NODES[100:-100]), role="x")
+    assert (np.diff(line) >= 0).all()
+    centre = line[len(line) // 2] if kind == "lognormal" else WEIGHTS @ quantile(row, special.ndtr(NODES), role="x")
+    assert centre == pytest.approx(value, rel=1e-3)
+
+
+def test_a_mean_is_refused_only_where_no_median_gives_it() -> None:
+    least = figure(
+        distribution="lognormal_mean", interval_kind="range", interval_level=0.9, real_low=1.0, real_high=4.0,
+        real_value=1.001,
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"must lie between 1\.\d+ and 3\.\d+") as found:
+        quantile(least, np.array([0.5]), role="x")
+    lowest = float(str(found.value).split("between ")[1].split(" and")[0])
+    # With the median at the low end, half of the draws lie there and the others are half of a log-normal.
+    half = np.exp(np.log(4.0) / stats.norm.ppf(0.95) * np.abs(NODES))
+    assert lowest == pytest.approx(0.5 + 0.5 * float(WEIGHTS @ half), rel=100 * NARROWEST)
+
+
+def test_how_a_figure_is_drawn_is_said_or_why_it_cannot_be() -> None:
+    assert described(figure(), role="x").endswith("10 GBP per event cited, no interval, graded 20%")
+    held = {"interval_kind": "range", "interval_level": 0.9, "real_low": 5.0, "real_high": 20.0, "real_value": 6}
+    said = described(figure(distribution="lognormal", **held), role="x")
+    assert said == "median 6, 90% between 5 and 20; 6 GBP per event cited, 5 to 20"
+    # A mean of 6 would need a median below the low end: the page says which means go with the interval.
+    lacking = described(figure(distribution="lognormal_mean", **held), role="x")
+    assert lacking.startswith("6 GBP per event cited; cannot be drawn: x: no mean of 6 goes with an interval from 5")
 
 
 def test_changing_one_figure_leaves_every_other_draw_alone() -> None:

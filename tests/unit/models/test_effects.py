@@ -321,7 +321,7 @@ def sampled(compiled, **data):
 def test_the_sampler_agrees_with_quadrature(register, posterior, compiled, source):
     mixed = source == "more_studies"
     table = study_table(register, mixed=mixed, extra=extra_row() if mixed else None)
-    panel = panel_signal(posterior, spend_rise=RISE, scales=register["outcome_scales"], reached_share=0.05)
+    panel = panel_signal(posterior, spend_rise=RISE, **tables_of(register), reached_share=0.05)
     held = {"priors": register["priors"], "panel": panel if source == "combined" else None}
     draws, grid = sampled(compiled, **effect_data(table, **held)), quadrature(table, **held)
     for name in ("mean_effect", "between_sites"):
@@ -335,6 +335,10 @@ def test_the_sampler_agrees_with_quadrature(register, posterior, compiled, sourc
 
 
 # the panel
+
+
+def tables_of(register):
+    return {"scales": register["outcome_scales"], "priors": register["priors"]}
 
 
 def panel_by_hand(change, sd, share):
@@ -375,7 +379,7 @@ def test_the_panel_weighs_with_the_prior_as_normals_do(register):
 
 def test_the_panel_turns_slopes_into_changes_of_the_rate(register, posterior):
     scales = register["outcome_scales"].set_index("outcome")
-    panel = panel_signal(posterior, spend_rise=RISE, scales=register["outcome_scales"], reached_share=0.05)
+    panel = panel_signal(posterior, spend_rise=RISE, **tables_of(register), reached_share=0.05)
     slope, change = posterior["spend_within"].isel(chain=1, draw=7), panel["change"].isel(chain=1, draw=7)
     step = math.log(1.1)
     assert float(change.sel(outcome="care")) == pytest.approx(float(slope.sel(indicator="care_starts")) * step)
@@ -385,12 +389,17 @@ def test_the_panel_turns_slopes_into_changes_of_the_rate(register, posterior):
     assert float(change.sel(outcome="repeat_referrals")) == pytest.approx(expected)
     # MODEL: 0.1 of the rise in log spending, the bias of an association taken for an effect.
     np.testing.assert_allclose(panel["bias_sd"], 0.1 * step)
+    row = (register["priors"]["parameter"] == "panel_bias").to_numpy()
+    priors = register["priors"].assign(arg1=lambda t: t["arg1"].mask(row, 0.3), arg2=lambda t: t["arg2"].mask(row, 0.2))
+    doubted = panel_signal(posterior, spend_rise=RISE, **(tables_of(register) | {"priors": priors}), reached_share=0.05)
+    np.testing.assert_allclose(doubted["bias_sd"], 0.2 * step)
+    np.testing.assert_allclose(doubted["log_rate_change"], panel["log_rate_change"] - 0.3 * step)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.5, math.nan, {"care": 0.1}])
 def test_a_share_that_is_none_is_refused(register, posterior, share):
     with pytest.raises(InputError, match="reached_share"):
-        panel_signal(posterior, spend_rise=RISE, scales=register["outcome_scales"], reached_share=share)
+        panel_signal(posterior, spend_rise=RISE, **tables_of(register), reached_share=share)
 
 
 def test_a_posterior_without_an_indicator_is_refused(register, posterior):
@@ -398,7 +407,7 @@ def test_a_posterior_without_an_indicator_is_refused(register, posterior):
         panel_signal(
             posterior.isel(indicator=slice(3)),
             spend_rise=RISE,
-            scales=register["outcome_scales"],
+            **tables_of(register),
             reached_share=0.1,
         )
 

@@ -121,7 +121,8 @@ def make_run(register):
         costs["benefit_before"] = in_full.expand_dims(before=["replication"])
         rates = xr.DataArray(
             random.beta(20, 80, (2, len(areas), CHAINS, DRAWS)), dims=("indicator", "area", "chain", "draw"),
-            coords={"indicator": ["rereferrals", "care_starts"], "area": list(areas), **draws},
+            coords={"indicator": ["rereferrals", "care_starts"], "area": list(areas), **draws,
+                    "base_year": ("indicator", [2025, 2025])},
         )  # fmt: skip
         effects = random.normal(-0.1, 0.1, (CHAINS, DRAWS, 4, len(EFFECT_OUTCOMES)))
         effects[..., EFFECT_OUTCOMES.index("gcse_attainment")] *= -0.3
@@ -152,7 +153,9 @@ def make_run(register):
                     evidence.sample(assumptions, like=costs, seed=scenario.seed, price_base=scenario.price_base),
                     register, seed=scenario.seed,
                 ),
-                "posterior": xr.Dataset({"spend_within": kids.isel(area=0, drop=True), "baseline_rate": rates}),
+                "posterior": xr.Dataset(
+                    {"spend_within": kids.isel(area=0, drop=True), "baseline_rate": rates, "expected_rate": 0.8 * rates}
+                ),
                 "effects": xr.Dataset(
                     {"mean_effect": (effect_dims, effects * 0.9), "new_site_effect": (effect_dims, effects)},
                     coords={**draws, "source": SOURCES, "outcome": list(EFFECT_OUTCOMES)},

@@ -20,6 +20,17 @@ def test_what_has_no_counts_of_its_own_is_said(run) -> None:
     assert said.endswith("City of London (care starts and GCSE grade 4).")
 
 
+def test_what_stands_for_a_covariate_that_is_missing_is_said(run) -> None:
+    gaps = {"caseload": ["Kingston upon Thames", "Richmond upon Thames"], "ofsted_judgement": []}
+    run.tree.attrs["without_covariate"] = json.dumps(gaps)
+    try:
+        said = provenance.checks(run).note
+    finally:
+        del run.tree.attrs["without_covariate"]
+    assert said.startswith("Conditioned on caseload too: no figure of Kingston upon Thames and Richmond upon Thames, ")
+    assert "Ofsted judgement too: of every area" in said
+
+
 def test_an_area_of_which_no_count_entered_the_fit_is_predicted(statistics: xr.Dataset) -> None:
     leeds, city = "E08000035", "E09000001"
     design = models.outcomes(statistics).design

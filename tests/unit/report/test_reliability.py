@@ -109,6 +109,16 @@ def test_without_a_failure_it_says_that(committed) -> None:
     assert reliability.sentences()[0] == "As far as these checks go, yes."
 
 
+def test_checks_of_another_version_are_named_with_what_makes_them_anew(monkeypatch) -> None:
+    rows = [("backtest", "outcomes check", "code"), ("pathway_checks", "outcomes evidence pathway", "not recorded")]
+    monkeypatch.setattr(reliability, "outdated", lambda: pd.DataFrame(rows, columns=["made", "command", "differs"]))
+    said = " ".join(reliability.sentences())
+    assert "Made on an earlier version of code: backtest (run: outcomes check)." in said
+    assert "Of which version these are was not noted: pathway checks (run: outcomes evidence pathway)." in said
+    monkeypatch.setattr(reliability, "outdated", lambda: pd.DataFrame(rows[:0], columns=["made", "command", "differs"]))
+    assert "made with the code and on the data of this run" in " ".join(reliability.sentences())
+
+
 def test_tables_hold_the_committed_numbers() -> None:
     made = reliability.reliability()
     assert all(not table.frame.isna().all().any() for table in made.values())

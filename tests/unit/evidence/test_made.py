@@ -1,0 +1,78 @@
+"""What committed tables were made from: noted when they are made, and told from what is here now."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from toolkit import evidence
+from toolkit.evidence import made
+from toolkit.schema import data_folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(data_folder(), tmp_path / "data"))
+
+
+def differs(folder: Path) -> dict[str, str]:
+    found = evidence.outdated(folder)
+    return dict(zip(found["made"], found["differs"], strict=True))
+
+
+def remade(folder: Path, *names: str) -> None:
+    evidence.write_reference({name: evidence.load_table(f"reference/{name}", folder) for name in names}, folder)
+
+
+def test_a_table_is_of_this_version_once_it_is_made_anew(folder: Path) -> None:
+    remade(folder, "pathway_checks", "backtest")
+    assert not {"pathway_checks", "backtest"} & set(differs(folder))
+
+
+def test_what_changed_since_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remade(folder, "pathway_checks", "backtest", "calibration_placement_prices")
+    priors = folder / "evidence" / "priors.csv"
+    text = priors.read_text()
+    priors.write_text(text.replace("pathway,assessed,logit_normal,2,0.7", "pathway,assessed,logit_normal,2,0.8"))
+    evidence.seal(folder)
+    # Its own priors only: those of the outcome model and of placement prices are as they were.
+    assert {name: why for name, why in differs(folder).items() if why != "not recorded"} == {"pathway_checks": "data"}
+    source = made._source
+    monkeypatch.setattr(made, "_source", lambda name: source(name) + "#" * (name == "models/likelihoods"))
+    found = differs(folder)
+    # The likelihoods reach all three, two of them by way of other modules.
+    assert [found[name] for name in ("pathway_checks", "backtest", "calibration_placement_prices")] == [
+        "code and data", "code", "code",
+    ]  # fmt: skip
+    assert evidence.outdated(folder).set_index("made")["command"]["backtest"] == "outcomes check"
+
+
+def test_a_table_nobody_noted_anything_of_says_so(folder: Path) -> None:
+    record = folder / "reference" / "made_from.csv"
+    table = pd.read_csv(record, dtype=str, keep_default_na=False).assign(code_hash="", data_hash="")
+    table.to_csv(record, index=False)
+    evidence.seal(folder)
+    assert set(differs(folder).values()) == {"not recorded"}
+
+
+def test_every_committed_table_is_in_the_record_and_its_code_and_data_exist() -> None:
+    record = evidence.load_table(made.RECORD)
+    files = {path.stem for path in (data_folder() / "reference").glob("*.csv")} - {"made_from"}
+    assert set(record["made"]) == files
+    held = evidence.checksums()
+    for row in record.itertuples():
+        assert made._reached(tuple(str(row.code).split()))  # reads every module: one that is missing raises
+        for name in str(row.data).split():
+            table, _, model = name.partition(":")
+            if model:
+                assert (evidence.load_table(table)["model"] == model).any(), name
+            else:
+                assert any(path.startswith((f"{name}/", f"{name}.csv")) for path in held), name
+
+
+def test_imports_are_followed_through_the_package() -> None:
+    reached = made._reached(("models/check_placements",))
+    assert {"models/placements", "models/check_outcomes", "models/outcomes", "models/density"} <= reached
+    assert "models/placements" in made._reached(("models/modelled",))  # from toolkit.models import placements as ...
+    assert not any(name.startswith("evidence") for name in reached)

@@ -1,0 +1,100 @@
+"""What the committed tables of checks and fits were made from, so that a reader of another version is told."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from toolkit.evidence.tables import checksums, load_table, seal
+from toolkit.schema import data_folder
+
+RECORD = "reference/made_from"
+PACKAGE = Path(__file__).resolve().parents[1]
+IMPORTED = re.compile(r"^\s*from toolkit\.([\w.]+) import ([^#\n(]+|\([^)]*\))", re.MULTILINE)
+APART = ("evidence", "schema")  # what they give is hashed as data; they hold no model
+
+
+def write_reference(tables: Mapping[str, pd.DataFrame], folder: Path | None = None) -> list[Path]:
+    """Write tables of ``reference`` anew, by name, note what they were made from, and seal the data folder.
+
+    Returns
+    -------
+    list of Path
+        The tables written, and the manifest.
+    """
+    target = (folder or data_folder()) / "reference"
+    record = _with_hashes(load_table(RECORD, folder), folder)
+    anew = record["made"].isin(list(tables))
+    for part in ("code", "data"):
+        record.loc[anew, f"{part}_hash"] = record.loc[anew, f"{part}_now"]
+    for name, table in tables.items():
+        table.to_csv(target / f"{name}.csv", index=False)
+    record.drop(columns=["code_now", "data_now"]).to_csv(target / "made_from.csv", index=False)
+    return [*(target / f"{name}.csv" for name in tables), seal(folder)]
+
+
+def outdated(folder: Path | None = None) -> pd.DataFrame:
+    """Return which committed tables were made from another version of the code or of the data than is here.
+
+    Parameters
+    ----------
+    folder
+        A data folder; the shipped one if not given.
+
+    Returns
+    -------
+    DataFrame
+        One row a table that is not known to be of this version: ``made`` (its name), ``command`` (makes it anew) and
+        ``differs``: "code", "data", "code and data", or "not recorded" where nobody noted what it was made from.
+    """
+    record = _with_hashes(load_table(RECORD, folder), folder)
+    code, data = (record[f"{part}_hash"] != record[f"{part}_now"] for part in ("code", "data"))
+    record["differs"] = (code.map({True: "code", False: ""}) + data.map({True: " data", False: ""})).str.strip()
+    record["differs"] = record["differs"].str.replace(" ", " and ").where(record["code_hash"] != "", "not recorded")
+    return record.loc[record["differs"] != "", ["made", "command", "differs"]].reset_index(drop=True)
+
+
+def _with_hashes(record: pd.DataFrame, folder: Path | None) -> pd.DataFrame:
+    """Add hashes of the code and the data, as they are now, that each table is made from."""
+    code = [_hash(*map(_source, sorted(_reached(tuple(row.split()))))) for row in record["code"]]
+    return record.assign(code_now=code, data_now=[_data(row.split(), folder) for row in record["data"]])
+
+
+@lru_cache
+def _reached(roots: tuple[str, ...]) -> frozenset[str]:
+    """Return modules by path and all they import of the package, and so on, but for those of ``APART``."""
+    found, left = set[str](), list(roots)
+    while left:
+        if (module := left.pop()) in found or module.startswith(APART):
+            continue
+        found.add(module)
+        for name, parts in IMPORTED.findall(_source(module)):
+            path = name.replace(".", "/")
+            named = [f"{path}/{part.split()[0]}" for part in parts.strip("() \n").split(",") if part.strip()]
+            left += [one for one in (path, *named) if (PACKAGE / f"{one}.py").is_file()]
+    return frozenset(found)
+
+
+def _source(module: str) -> str:
+    return (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+
+
+def _data(names: list[str], folder: Path | None) -> str:
+    """Hash tables, by path; "statistics" is all of its folder, "priors:pathway" the priors of one model."""
+    held = checksums(folder)
+    parts = []
+    for name in names:
+        table, _, model = name.partition(":")
+        if model:
+            rows = load_table(table, folder).query("model == @model")
+            parts.append(rows[["parameter", "distribution", "arg1", "arg2"]].to_csv(index=False))
+        else:
+            parts += [held[path] for path in sorted(held) if path.startswith((f"{name}/", f"{name}.csv"))]
+    return _hash(*parts)
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
