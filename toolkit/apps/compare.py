@@ -192,9 +192,11 @@ def _portfolio(chosen: xr.Dataset, saved: list[str]) -> str:
     rows = []
     for name in map(str, chosen["item"].values):
         one, place = chosen.sel(item=name), saved.index(name)
-        cost, gain = w.money(float(one["spend"])), w.money(float(one["expected_gain"]))
-        sums = [look.Number(cost, f"@{place}|programme"), look.Number(gain, f"@{place}|worth|social")]
-        rows.append((name, ["chosen" if float(one["share"]) > 0.5 else "not chosen", *sums, str(one["reason"].item())]))
+        sums, bought = [w.money(float(one[part])) for part in ("spend", "expected_gain")], float(one["share"]) > 0.5
+        if bought:
+            of = (f"@{place}|programme", f"@{place}|worth|social")
+            sums = [look.Number(text, key) for text, key in zip(sums, of, strict=True)]
+        rows.append((name, ["chosen" if bought else "not chosen", *sums, str(one["reason"].item())]))
     value, left = (w.money(float(chosen[name])) for name in ("value", "budget_left"))
     said = f"Value of the portfolio {value}; left unspent {left}."
     return look.plain_table("The portfolio", ["Scenario", "Decision", "Cost", "Expected value", "Why"], rows, said)

@@ -35,13 +35,17 @@ UNITS = {f"rate: {one}": "per person and year" for one in EVENTS} | {
 def swings(
     run: Run, answer: xr.DataArray, most: int = SHOWN, say: Callable[[float], str] = w.money, of: Sequence[str] = ()
 ) -> tuple[xr.Dataset, str]:
-    """Return how far each uncertain input, or those of ``of``, moves an answer (chain, draw), the widest first.
+    """Return how far each uncertain input moves an answer (chain, draw), the widest first, and what is left out.
 
-    Only what tells from chance is among them; what is left out is said beside.
+    What chance could make is left out, unless the inputs are named in ``of``: then it is said of how wide a swing.
     """
     answer = answer.transpose(*SAMPLE_DIMS).astype(float).reset_coords(drop=True)
     inputs = knowing.parameters(run)
-    return knowing.standing_out(appraisal.tornado(answer, inputs[list(of)] if of else inputs), most, say)
+    if not of:
+        return knowing.standing_out(appraisal.tornado(answer, inputs), most, say)
+    found = appraisal.tornado(answer, inputs[list(of)])
+    said = f"A swing of up to {say(float(found['noise_floor']))} chance among the draws could make."
+    return found.isel(parameter=slice(0, most)), said
 
 
 def named(run: Run, parameter: object) -> str:
@@ -182,7 +186,7 @@ def _switching(run: Run, found: xr.Dataset, account: str) -> str:
     columns = (flips[name].values for name in ("expected_value", "switching_value", "probability"))
     rows = [
         (named(run, name), [look.Number(text, key) for text, key in (
-            (valued(run, name, float(now)), f"figure|{name}"),
+            (valued(run, name, float(now)), f"switch|{account}|{name}"),
             (valued(run, name, float(value)), f"switch|{account}|{name}"),
             (w.percent(float(chance)), f"switch|{account}|{name}"),
         )])

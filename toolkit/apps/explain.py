@@ -173,6 +173,8 @@ def explanation(run: Run, formula: Formula, key: str = "") -> str:
 
 def _moved(run: Run, formula: Formula, draws: xr.DataArray) -> str:
     found, left_out = swings(run, draws, INPUTS, formula.say, formula.of)
+    if formula.say is w.percent:  # which a regression may overstep
+        found = found.assign({name: found[name].clip(0, 1) for name in ("at_lower", "at_upper")})
     columns = (found[name].values for name in ("parameter", "at_lower", "at_upper"))
     body = "".join(
         f'<tr><th scope="row">{escape(named(run, name))}</th><td>{_cited(run, str(name))}</td>'

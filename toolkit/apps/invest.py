@@ -193,7 +193,7 @@ def _budget(run: LiveRun) -> str:
         for name, values in rows
     ]  # fmt: skip
     note = (
-        f"{unit.replace(chr(160), ' ')}, {run.scenario.price_base} prices, not discounted. Only savings that can leave "
+        f"{run.scenario.price_base} prices, not discounted. Only savings that can leave "
         "a budget count here; negative is money out. Cost avoided is not the same as money saved."
     )
-    return look.plain_table("The council’s cash position", ["Line", *years], said, note)
+    return look.plain_table(f"The council’s cash position, {unit}", ["Line", *years], said, note)

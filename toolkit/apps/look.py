@@ -150,8 +150,8 @@ def keyed(kinds: Mapping[str, str]) -> Callable[[str, str], str]:
     """Return the key of a number in a row under a heading: the kind of what the heading begins with, and the row."""
 
     def key(row: str, heading: str) -> str:
-        kind = next((kind for start, kind in kinds.items() if heading.startswith(start)), "")
-        return kind and f"{kind}|{row}"
+        start = max(filter(heading.startswith, kinds), key=len, default="")
+        return f"{kinds[start]}|{row}" if start else ""
 
     return key
 

@@ -107,7 +107,8 @@ def added(run: Run, drawn: xr.DataArray, whole: xr.DataArray, say: Callable[[flo
     parts = sorted(zip(map(str, means[kept].values), means.values.tolist(), strict=True), key=lambda one: -abs(one[1]))
     parts = [one for one in parts if one[1]]
     if len(parts) < 2:
-        return f"{say(total.expected)}{sure}"
+        whose = "" if kept == "part" or not parts else f", all of it {_part(*parts[0])}"
+        return f"{say(total.expected)}{whose}{sure}"
     if len(parts) > ADDENDS + 1:
         parts = [*parts[:ADDENDS], ("all else", sum(mean for _, mean in parts[ADDENDS:]))]
     parts.sort(key=lambda one: one[1] < 0)
