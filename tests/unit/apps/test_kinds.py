@@ -14,6 +14,7 @@ from toolkit.apps.card import Card
 from toolkit.apps.drivers import swings
 from toolkit.apps.shell import Site
 from toolkit.report import quantities as q
+from toolkit.report import words as w
 from toolkit.schema import SAMPLE_DIMS, InputError
 
 pytestmark = pytest.mark.fit
@@ -79,7 +80,7 @@ def check(run, found, fewest):
             assert kinds.explanation(run, key)
         elif kind in (*SAID, *DEFINED):
             sum_up = kinds.formula(run, key).sum_up
-            assert kind in DEFINED or said in sum_up(run), key
+            assert kind in DEFINED or said in w.tied(sum_up(run)), key
         elif said not in ("none", "–"):
             for (value, close), mean in zip(values(said, label), expected(run, key, label), strict=True):
                 assert mean == pytest.approx(value, abs=close), (key, label, said)
