@@ -250,13 +250,68 @@ def test_many_areas_show_how_far_they_are_and_can_be_stopped(browser, address, m
     page.close()
 
 
-def test_a_number_explains_itself(leeds):
+FOCUSED = """() => {
+  let at = document.activeElement;
+  while (at.shadowRoot && at.shadowRoot.activeElement) at = at.shadowRoot.activeElement;
+  return at.dataset.key || at.id;
+}"""
+
+
+def test_any_number_explains_itself_by_mouse_and_keyboard(leeds):
+    one, box = leeds, leeds.page.get_by_role("dialog")
+    one.page.evaluate(axe_script())
+
+    def explained(title):
+        box.get_by_role("heading", name=title).wait_for()
+        one.until(f"() => ({FOCUSED})() === 'explained'")
+
+    one.page.get_by_role("button", name="Children reached a year: explain").press("Enter")
+    explained("Children reached a year")
+    assert "Families bought" in box.inner_text() and box.get_by_role("link").count() >= 1
+    now = box.get_by_text("Now:").inner_text()
+    one.page.get_by_role("slider", name=SPEND).press("ArrowRight")  # the controls stay free, and it follows them
+    one.until("(was) => !document.getElementById('explained').innerText.includes(was)", now)
+    one.page.keyboard.press("Escape")
+    box.wait_for(state="hidden")
+    assert one.page.evaluate(FOCUSED) == "reached"
+    table = one.page.get_by_role("table", name="The council’s cash position")
+    stops = table.get_by_role("button")
+    assert stops.evaluate_all("all => all.filter((node) => node.tabIndex === 0).length") == 1
+    stops.first.focus()
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowLeft", "ArrowRight"):
+        one.page.keyboard.press(key)
+    assert one.page.evaluate(FOCUSED) == "cash_net|2026/27"
+    one.page.keyboard.press("Space")
+    explained("Net cash: 2026/27")
+    found = one.page.evaluate(AXE)
+    assert [v["id"] for v in found["violations"] if v["impact"] in ("serious", "critical")] == []
+    number, shown = (part.bounding_box() for part in (table.locator("[data-key='cash_net|2026/27']").first, box))
+    assert number["y"] + number["height"] <= shown["y"] or shown["y"] + shown["height"] <= number["y"]
+    one.page.emulate_media(media="print")
+    assert box.is_visible() and not table.is_visible()
+    one.page.emulate_media(media="screen")
+    box.get_by_role("button", name="Close").click()
+    assert one.page.evaluate(FOCUSED) == "cash_net|2026/27"
+    one.page.get_by_role("button", name="Net present social value: explain").click()
+    explained("Net present social value")
+    one.go("Cost of poor outcomes", HEADINGS["Cost of poor outcomes"])  # which it is not of
+    box.wait_for(state="hidden")
+    one.page.get_by_role("button", name="cost of each child: explain").click()
+    explained("Excess lifetime cost of each child")
+    one.page.keyboard.press("Escape")
+
+
+def test_a_browser_that_asks_for_nonsense_is_told_so(leeds):
     one = leeds
-    one.page.get_by_role("button", name="Explain reach").press("Enter")
-    box = one.page.get_by_role("region", name="Where this comes from")
-    box.wait_for()
-    assert "Families bought" in box.inner_text()
-    assert box.get_by_role("link").count() >= 1
+    one.page.evaluate("""() => {
+      const asked = Bokeh.documents[0].get_model_by_name("asked");
+      window.said = [];
+      addEventListener("explained", (event) => said.push(event.detail.said));
+      asked.data = {key: ["figure|<img src=x onerror=alert(1)>"]};
+    }""")
+    one.until("() => said.some((words) => words.includes('cannot be explained') && words.includes('&lt;img'))")
+    one.page.evaluate("() => { Bokeh.documents[0].get_model_by_name('asked').data = {key: ['']}; }")
+    one.page.get_by_text("of cost over children").first.wait_for()
 
 
 @pytest.mark.long

@@ -21,6 +21,12 @@ from toolkit.schema import SAMPLE_DIMS, InputError
 MOST, LONGEST_NAME = 6, 60
 NOTE = "For each £1: expected cost avoided, all accounts, over expected spending; its interval is the former’s alone."
 NONE_YET = "<p>None saved yet. Save the one that is open, change it, save again.</p>"
+KINDS = {  # of the rows that are numbers, what each is
+    "Programme spending": "programme", "Net present social value": "worth|social",
+    "90% interval of it": "worth|social", "For each £1": "ratio|social", "90% interval of that": "ratio|social",
+    "Chance it is worth its cost": "chance_worth", "Council’s cash, five years": "cash",
+    "90% interval of the cash": "cash", f"Chance that {w.HARM}": "chance_harm",
+}  # fmt: skip
 OBJECTIVES: dict[str, Objective] = {
     "Highest expected value": "expected_value",
     "Best of the worst tenth of outcomes": "conditional_value_at_risk",
@@ -89,6 +95,10 @@ class Compare:
         found = [(one, self.state.live.run(one.scenario, one.areas)) for one in list(self.saved)]
         return found, self._chosen(found)
 
+    def others(self, run: Run) -> list[Run]:
+        """Return the runs whose numbers the page shows."""
+        return [self.state.live.run(one.scenario, one.areas) for one in list(self.saved)]
+
     def show(self, run: Run, prepared: tuple[Sequence[tuple[Saved, Run]], str]) -> None:
         """Put the saved scenarios side by side."""
         found, portfolio = prepared
@@ -120,7 +130,7 @@ class Compare:
             chosen = appraisal.allocate(budget, gain, cost, objective=aim, excludes=rivals)
         except InputError as problem:
             return look.box("No portfolio", str(problem).splitlines(), "warn")
-        return _portfolio(chosen)
+        return _portfolio(chosen, self._names())
 
     def view(self) -> Any:
         """Return the page."""
@@ -138,9 +148,11 @@ class Compare:
 
 def _table(found: Sequence[tuple[Saved, Run]]) -> str:
     rows: dict[str, list[str]] = {}
-    for one, run in found:
+    for place, (one, run) in enumerate(found):
+        kinds = KINDS | {"Chance for the public purse": f"paid_back|fiscal|{run.scenario.horizon - 1}"}
         for name, cell in (_settings(one, run) | _results(run)).items():
-            rows.setdefault(name, []).append(cell)
+            kind = kinds.get(name, "")
+            rows.setdefault(name, []).append(look.Number(cell, f"@{place}|{kind}") if kind else cell)
     headings = ["Measure", *(one.name for one, _ in found)]
     return look.plain_table("Saved scenarios", headings, list(rows.items()), NOTE)
 
@@ -176,12 +188,15 @@ def _results(run: Run) -> dict[str, str]:
     }
 
 
-def _portfolio(chosen: xr.Dataset) -> str:
-    rows = [
-        (str(name), ["chosen" if float(one["share"]) > 0.5 else "not chosen", w.money(float(one["spend"])),
-                     w.money(float(one["expected_gain"])), str(one["reason"].item())])
-        for name, one in ((name, chosen.sel(item=name)) for name in chosen["item"].values)
-    ]  # fmt: skip
+def _portfolio(chosen: xr.Dataset, saved: list[str]) -> str:
+    rows = []
+    for name in map(str, chosen["item"].values):
+        one, place = chosen.sel(item=name), saved.index(name)
+        sums, bought = [w.money(float(one[part])) for part in ("spend", "expected_gain")], float(one["share"]) > 0.5
+        if bought:
+            of = (f"@{place}|programme", f"@{place}|worth|social")
+            sums = [look.Number(text, key) for text, key in zip(sums, of, strict=True)]
+        rows.append((name, ["chosen" if bought else "not chosen", *sums, str(one["reason"].item())]))
     value, left = (w.money(float(chosen[name])) for name in ("value", "budget_left"))
     said = f"Value of the portfolio {value}; left unspent {left}."
     return look.plain_table("The portfolio", ["Scenario", "Decision", "Cost", "Expected value", "Why"], rows, said)

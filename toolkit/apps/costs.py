@@ -1,5 +1,6 @@
 """The page *Cost of poor outcomes*: what they cost over a life and in a year, who bears it, and how areas compare."""
 
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -33,6 +34,10 @@ SAID = {
     "must not be added to the lifetime cost.",
 }
 NEIGHBOURS = 10
+NEAR = {
+    "Excess lifetime cost": "@0|area_life|excess", "Excess, each child": "@0|each|excess",
+    "One year": "@0|area_annual|gross",
+}  # fmt: skip
 
 
 class Costs:
@@ -51,6 +56,7 @@ class Costs:
         self.compare.on_click(lambda _: self._ask())
         self.choice.param.watch(lambda _: state.tell(), "value")
         self.asked: str = ""
+        self._near: Run | None = None
 
     def _ask(self) -> None:
         self.asked = self.state.place
@@ -58,9 +64,9 @@ class Costs:
 
     def _table(self, dim: str) -> Any:
         def rows(run: Run) -> str:
-            if self.choice.value == "annual":
-                return look.table(shown(tables.annual_cost(run, dim), level=q.level(run)))
-            return look.table(shown(tables.lifetime_cost(run, dim), level=q.level(run)))
+            annual = self.choice.value == "annual"
+            table = tables.annual_cost(run, dim) if annual else tables.lifetime_cost(run, dim)
+            return look.table(shown(table, level=q.level(run)), _keys("annual" if annual else "life", dim))
 
         return rows
 
@@ -87,15 +93,24 @@ class Costs:
         areas = [area for area in near["area"] if area in known][:NEIGHBOURS]
         priced = self.state.live.run(run.scenario, (*self.state.areas, *areas))
         table = tables.shortened(tables.areas(priced), keep=("Excess", "One year"), ends=20)
-        return look.table(shown(table, level=q.level(priced)), caption="This area and its statistical neighbours")
+        self._near = priced
+        keys, caption = look.keyed(NEAR), "This area and its statistical neighbours"
+        return look.table(shown(table, level=q.level(priced)), keys, caption=caption)
+
+    def others(self, run: Run) -> list[Run]:
+        """Return the runs besides the page's own whose numbers it shows."""
+        return [self._near] if self._near is not None else []
 
     def show(self, run: Run, prepared: dict[str, Any]) -> None:
         """Put a run on the page."""
         view, total, each = prepared["view"], prepared["total"], prepared["each"]
-        per = "" if view == "annual" else f", or {each} for each child who starts a first episode of need"
+        whole = "annual|gross|All|All" if view == "annual" else f"life|{view}|All|All"
+        said = look.pressed(look.Number(str(total), whole), "cost of poor outcomes")
+        single = look.pressed(look.Number(str(each), f"each|{view}|All"), "cost of each child")
+        per = "" if view == "annual" else f", or {single} for each child who starts a first episode of need"
         sure = total.interval + ("" if view == "annual" else f"; for each child {each.interval}")
         self.head.object = (
-            f'<p class="lead" role="status">{escape(w.tied(f"{answer.place(run)}: {total}{per}."))}</p>'
+            f'<p class="lead" role="status">{escape(answer.place(run))}: {said}{per}.</p>'
             f'<p class="hint">90% interval {escape(w.tied(sure))}. {escape(SAID[view])}</p>'
         )
         for dim, card in self.cards.items():
@@ -116,6 +131,14 @@ class Costs:
             look.html("<h2>Beside its neighbours</h2>"), self.compare, self.neighbours,
             sizing_mode="stretch_width",
         )  # fmt: skip
+
+
+def _keys(kind: str, dim: str) -> Callable[[str, str], str]:
+    def key(row: str, heading: str) -> str:
+        reading = heading.partition(" ")[0].lower()
+        return f"{kind}|{reading}|{row}|All" if dim == "outcome" else f"{kind}|{reading}|All|{row}"
+
+    return key
 
 
 def _bars(run: Run, cost: xr.DataArray, dim: str) -> tuple[dict[str, Any], str]:

@@ -1,6 +1,6 @@
 """The page *What drives it*: what moves the answer, what would flip it, and what finding out would be worth."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
@@ -22,6 +22,10 @@ from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 SHOWN = 12
 EVENTS = ("first_time_entrants", "care_starts", "protection_plan_starts")
+BRIDGE = {f"{w.label(account)} account": f"bridge|{account}" for account in ACCOUNTS}
+EFFECTS = {
+    "Pooled mean": "effect|mean_effect", "New site": "effect|new_site_effect", "Chance of harm": "effect|harmful",
+}  # fmt: skip
 UNITS = {f"rate: {one}": "per person and year" for one in EVENTS} | {
     "effect: gcse_attainment": "standard deviations", "rate: rereferrals": "of referrals",
     "rate: gcse_grade_4": "of pupils", "rate: attainment_8": "points per pupil",
@@ -29,11 +33,19 @@ UNITS = {f"rate: {one}": "per person and year" for one in EVENTS} | {
 
 
 def swings(
-    run: Run, answer: xr.DataArray, most: int = SHOWN, say: Callable[[float], str] = w.money
+    run: Run, answer: xr.DataArray, most: int = SHOWN, say: Callable[[float], str] = w.money, of: Sequence[str] = ()
 ) -> tuple[xr.Dataset, str]:
-    """Return how far each uncertain input moves an answer (chain, draw), the widest first, and what is left out."""
+    """Return how far each uncertain input moves an answer (chain, draw), the widest first, and what is left out.
+
+    What chance could make is left out, unless the inputs are named in ``of``: then it is said of how wide a swing.
+    """
     answer = answer.transpose(*SAMPLE_DIMS).astype(float).reset_coords(drop=True)
-    return knowing.standing_out(appraisal.tornado(answer, knowing.parameters(run)), most, say)
+    inputs = knowing.parameters(run)
+    if not of:
+        return knowing.standing_out(appraisal.tornado(answer, inputs), most, say)
+    found = appraisal.tornado(answer, inputs[list(of)])
+    said = f"A swing of up to {say(float(found['noise_floor']))} chance among the draws could make."
+    return found.isel(parameter=slice(0, most)), said
 
 
 def named(run: Run, parameter: object) -> str:
@@ -73,7 +85,9 @@ class Drivers:
         self.bridge = Card(
             "bridge", charts.waterfall("From the unadjusted to the adjusted value", "Net present value"),
             ("What each adjustment does", about),
-            lambda run: look.table(shown(analysis_tables.bridge(run, q.bridge(run)), level=q.level(run))),
+            lambda run: look.table(
+                shown(analysis_tables.bridge(run, q.bridge(run)), level=q.level(run)), look.keyed(BRIDGE)
+            ),
         )  # fmt: skip
         self._rows, self._steps = "", self.bridge.view()
         said = "With these settings nothing of the result is left, so the adjustments have nothing to act on."
@@ -92,6 +106,7 @@ class Drivers:
         gain = q.result(run)["npsv"].sel(account=str(self.account.value), drop=True).transpose(*SAMPLE_DIMS)
         gain = gain.astype(float).reset_coords(drop=True)
         found: dict[str, Any] = {
+            "account": str(self.account.value),
             "tornado": swings(run, gain),
             "switching": appraisal.switching_values(gain, knowing.parameters(run)),
         }
@@ -105,7 +120,7 @@ class Drivers:
 
     def show(self, run: Run, prepared: dict[str, Any]) -> None:
         """Put a run on the page."""
-        tornado, left_out = prepared["tornado"]
+        (tornado, left_out), account = prepared["tornado"], prepared["account"]
         names = [named(run, name) for name in tornado["parameter"].values]
         expected = float(tornado["expected"])
         ends = [(float(a), float(b)) for a, b in zip(tornado["at_lower"], tornado["at_upper"], strict=True)]
@@ -113,7 +128,12 @@ class Drivers:
             "Expected net present value at each end",
             ["Input", "Low end", "High end", "At the low end", "At the high end"],
             [
-                (named(run, key), [valued(run, key, x) for x in values] + [w.money(a), w.money(b)])
+                (
+                    named(run, key),
+                    [look.Number(valued(run, key, x), f"figure|{key}") for x in values]
+                    + [look.Number(w.money(a), f"end|{account}|lower|{key}")]
+                    + [look.Number(w.money(b), f"end|{account}|upper|{key}")],
+                )
                 for key, values, (a, b) in zip(tornado["parameter"].values, _ends(tornado), ends, strict=True)
             ],
             left_out,
@@ -128,9 +148,10 @@ class Drivers:
         self._no_steps.visible = not self._steps.visible
         if "bridge" in prepared:
             self._step(run, prepared["bridge"])
-        self.switching.object = _switching(run, prepared["switching"])
-        self.effects.object = look.table(shown(tables.effects(run), level=q.level(run))) + _priors(self.state)
-        self.knowing.object = _knowing(prepared["knowing"]) if "knowing" in prepared else ""
+        self.switching.object = _switching(run, prepared["switching"], account)
+        effects = look.table(shown(tables.effects(run), level=q.level(run)), look.keyed(EFFECTS))
+        self.effects.object = effects + _priors(self.state)
+        self.knowing.object = _knowing(prepared["knowing"], account) if "knowing" in prepared else ""
 
     def _step(self, run: Run, found: xr.Dataset) -> None:
         acting = found.isel(step=np.flatnonzero(np.abs(found["contribution"].values) > 0))
@@ -157,23 +178,28 @@ def _ends(tornado: xr.Dataset) -> list[tuple[float, float]]:
     return [(float(a), float(b)) for a, b in zip(tornado["lower_value"], tornado["upper_value"], strict=True)]
 
 
-def _switching(run: Run, found: xr.Dataset) -> str:
+def _switching(run: Run, found: xr.Dataset, account: str) -> str:
     flips = found.isel(parameter=np.flatnonzero(np.isfinite(found["switching_value"].values)))
     if not flips.sizes["parameter"]:
         return "<p>No single input, moved over all it could be, changes the sign of the expected net present value.</p>"
     flips = flips.isel(parameter=np.argsort(-flips["probability"].values)[:SHOWN])
     columns = (flips[name].values for name in ("expected_value", "switching_value", "probability"))
     rows = [
-        (named(run, name), [valued(run, name, float(x)) for x in (now, value)] + [w.percent(float(chance))])
+        (named(run, name), [look.Number(text, key) for text, key in (
+            (valued(run, name, float(now)), f"switch|{account}|{name}"),
+            (valued(run, name, float(value)), f"switch|{account}|{name}"),
+            (w.percent(float(chance)), f"switch|{account}|{name}"),
+        )])
         for name, now, value, chance in zip(flips["parameter"].values, *columns, strict=True)
-    ]
+    ]  # fmt: skip
     return look.plain_table("Switching values", ["Input", "Expected", "Flips at", "Chance of being beyond"], rows)
 
 
-def _knowing(found: knowing.Knowing) -> str:
+def _knowing(found: knowing.Knowing, account: str) -> str:
     value = found.information["evppi"]
     order = np.argsort(-value.values)[:SHOWN]
-    rows = [(w.label(found.names[str(value["set"].values[k])]), [w.money(float(value.values[k]))]) for k in order]
+    worth = [(str(value["set"].values[k]), w.money(float(value.values[k]))) for k in order]
+    rows = [(w.label(found.names[name]), [look.Number(text, f"knowing|{account}|{name}")]) for name, text in worth]
     note = (
         "What knowing an input for certain would be worth, on average, to the choice between this option and doing "
         f"nothing. Knowing everything: {w.money(float(found.information['evpi']))}."

@@ -1,4 +1,7 @@
-"""Where a number comes from: the formula in words, its inputs with their cited rows, and how far each moves it."""
+"""Where a number comes from: the formula in words, its inputs with their cited rows, and how far each moves it.
+
+The headline's own formulas are here; those of every other number are in :mod:`toolkit.apps.kinds`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +10,7 @@ from html import escape
 import pandas as pd
 import xarray as xr
 
+from toolkit.apps import look
 from toolkit.apps.drivers import named, swings
 from toolkit.apps.figures_page import source_of
 from toolkit.apps.moves import BUDGET_YEARS
@@ -27,13 +31,26 @@ AVOIDED = (
 
 @dataclass(frozen=True)
 class Formula:
-    """What a number is, in words and with its own figures, and the draws it is the expectation of."""
+    """What a number is, in words and with its own figures, and the draws it is the expectation of.
+
+    Attributes
+    ----------
+    title, words
+        What it is called, and the formula.
+    sum_up
+        The same with the run's own numbers.
+    draws
+        What the inputs move (chain, draw), said by ``say``; None where a definition is all there is to say.
+    of
+        The inputs it is about, where it is about some alone.
+    """
 
     title: str
     words: tuple[str, ...]
-    sum_up: Callable[[Run], str]
-    draws: Callable[[Run], xr.DataArray]
+    sum_up: Callable[[Run], str] | None
+    draws: Callable[[Run], xr.DataArray] | None
     say: Callable[[float], str] = w.money
+    of: tuple[str, ...] = ()
 
 
 def _social(run: Run) -> xr.DataArray:
@@ -53,8 +70,8 @@ def _spoken(run: Run, spent: float, gained: float, gain: str, loss: str) -> str:
     return f"{w.money(gained)} {gain} {w.MINUS} {money}"
 
 
-def _totals(run: Run) -> tuple[float, float]:
-    return _mean(q.result(run)["programme_cost"]), _mean(q.avoided(run).sel(account="social"))
+def _totals(run: Run, account: str = "social") -> tuple[float, float]:
+    return _mean(q.result(run)["programme_cost"]), _mean(q.avoided(run).sel(account=account))
 
 
 def _worth(run: Run) -> str:
@@ -62,8 +79,9 @@ def _worth(run: Run) -> str:
     return f"{_spoken(run, cost, avoided, 'of cost avoided', 'of cost caused')} = {w.money(avoided - cost)}"
 
 
-def _ratio(run: Run) -> str:
-    cost, avoided = _totals(run)
+def ratio(run: Run, account: str = "social") -> str:
+    """Say what each pound of the programme avoids in an account."""
+    cost, avoided = _totals(run, account)
     done, by = ("caused", "taken away") if run.scenario.option.cut else ("avoided", "spent")
     top, bottom = q.direction(run) * avoided, abs(cost)
     return f"{w.money(top)} {done} ÷ {w.money(bottom)} {by} = {w.pence(avoided / cost)} for each £1"
@@ -106,7 +124,7 @@ FORMULAS = {
     "bcr": Formula(
         "Cost avoided by each £1",
         ("Expected discounted cost avoided, all accounts ÷ expected discounted programme cost.", AVOIDED),
-        _ratio, lambda run: q.avoided(run).sel(account="social", drop=True) / _totals(run)[0], w.pence,
+        ratio, lambda run: q.avoided(run).sel(account="social", drop=True) / _totals(run)[0], w.pence,
     ),
     "payback": Formula(
         "When the public purse has its money back",
@@ -142,38 +160,38 @@ CUTS = {
 }  # fmt: skip
 
 
-def explanation(run: Run, key: str) -> str:
+def explanation(run: Run, formula: Formula, key: str = "") -> str:
     """Return the explanation of a number as HTML."""
-    formula = FORMULAS[key]
-    found, left_out = swings(run, formula.draws(run), INPUTS, formula.say)
-    rows = [
-        (named(run, name), _cited(run, str(name)), formula.say(float(low)), formula.say(float(high)))
-        for name, low, high in zip(
-            found["parameter"].values, found["at_lower"].values, found["at_upper"].values, strict=True
-        )
-    ]
-    body = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td>{cited}</td><td class=number>{escape(low)}</td>'
-        f"<td class=number>{escape(high)}</td></tr>"
-        for name, cited, low, high in rows
-    )
     words = "".join(f"<p>{escape(line)}</p>" for line in formula.words)
     if run.scenario.effect.source == "panel":
         words = words.replace("from the effect, its", "from the association, read as if it were an effect, its")
+    now = f"<p><b>Now: {escape(w.tied(formula.sum_up(run)))}.</b></p>" if formula.sum_up else ""
+    cited = "".join(f"<p>{escape(named(run, name))}: {_cited(run, name)}.</p>" for name in formula.of[:1])
+    moved = "" if formula.draws is None else _own(run, key) + _moved(run, formula, formula.draws(run))
+    return f'<h2 id="explained-title">{escape(_title(run, formula, key))}</h2>{words}{now}{cited}{moved}'
+
+
+def _moved(run: Run, formula: Formula, draws: xr.DataArray) -> str:
+    found, left_out = swings(run, draws, INPUTS, formula.say, formula.of)
+    if formula.say is w.percent:  # which a regression may overstep
+        found = found.assign({name: found[name].clip(0, 1) for name in ("at_lower", "at_upper")})
+    columns = (found[name].values for name in ("parameter", "at_lower", "at_upper"))
+    body = "".join(
+        f'<tr><th scope="row">{escape(named(run, name))}</th><td>{_cited(run, str(name))}</td>'
+        + "".join(f"<td class=number>{escape(w.tied(formula.say(float(end))))}</td>" for end in (low, high))
+        + "</tr>"
+        for name, low, high in zip(*columns, strict=True)
+    )
     heads = ("Input", "Value and source", "At its low end", "At its high end")
     head = "".join(f'<th scope="col"{" class=number" if k > 1 else ""}>{name}</th>' for k, name in enumerate(heads))
-    return (
-        f'<div class="box" role="region" aria-label="Where this comes from"><h2>{escape(_title(run, key))}</h2>{words}'
-        f"<p><b>Now: {escape(w.tied(formula.sum_up(run)))}.</b></p>{_own(run, key)}"
-        '<div class="scroll" role="region" tabindex="0" aria-label="What moves it"><table><caption>What moves it most, '
-        f"over each input’s 90% interval</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        f'</div><p class="hint">{escape(left_out)}</p></div>'
-    )
+    what = "the net present social value" if formula.of else "it"
+    table = look.scrolling(f"What moves {what} most, over each input’s 90% interval", head, body) if body else ""
+    return f'{table}<p class="hint">{escape(left_out)}</p>'
 
 
-def _title(run: Run, key: str) -> str:
+def _title(run: Run, formula: Formula, key: str) -> str:
     """Return what a number is called; for a cut as the main page calls it."""
-    return CUTS.get(key, FORMULAS[key].title) if run.scenario.option.cut else FORMULAS[key].title
+    return CUTS.get(key, formula.title) if run.scenario.option.cut else formula.title
 
 
 def _cited(run: Run, name: str) -> str:
@@ -181,6 +199,8 @@ def _cited(run: Run, name: str) -> str:
     kind = name.partition(": ")[0]
     if kind == "effect":
         return escape(f"{w.SOURCES[run.scenario.effect.source][:1].upper()}{w.SOURCES[run.scenario.effect.source][1:]}")
+    if kind == "pathway":
+        return "The pathway through social care, fitted to England’s published flows"
     if name not in run.assumptions.index:
         return "The outcome model, fitted to the published statistics of every area"
     row = pd.Series(run.assumptions.loc[name])
@@ -199,9 +219,3 @@ def _own(run: Run, key: str) -> str:
         f"<li>{escape(OWN[name][0])}: {_cited(run, name)}</li>" for name in used if name in run.scenario.own_figures
     ]
     return f"<p>It rests on the council’s own figures:</p><ul>{''.join(lines)}</ul>" if lines else ""
-
-
-BUTTONS = {
-    "npsv": "Explain net value", "bcr": "Explain cost avoided", "payback": "Explain payback",
-    "cash": "Explain council cash", "reached": "Explain reach",
-}  # fmt: skip

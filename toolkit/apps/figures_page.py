@@ -103,7 +103,10 @@ class Evidence:
         rows = []
         for role, row in run.assumptions.iterrows():
             tag = ' <span class="tag">your own figure</span>' if row["overridden"] else ""
-            rows.append((f"{w.label(role)}{tag and ' (yours)'}", [*_cells(row, tag)]))
+            name, cells = f"{w.label(role)}{tag and ' (yours)'}", _cells(row, tag)
+            value = look.Number(w.figure(float(row["value"])), f"figure|{role}")
+            cells[1] = look.pressed(value, f"value, {name}", stop=-1)
+            rows.append((name, cells))
         used = _table("Every figure this run uses", rows, provenance.FIGURES_NOTE)
         return used, self.own.prepare(), self.studies.prepare()
 
@@ -166,7 +169,4 @@ def _table(caption: str, rows: list[tuple[str, list[str]]], note: str) -> str:
         f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
         for name, cells in rows
     )
-    return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{caption}"><table><caption>{caption}</caption>'
-        f'<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div><p class="hint">{escape(note)}</p>'
-    )
+    return f'{look.scrolling(caption, head, body)}<p class="hint">{escape(note)}</p>'

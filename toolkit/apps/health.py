@@ -7,6 +7,7 @@ from typing import Any
 import panel_material_ui as pmui
 
 from toolkit.apps import look
+from toolkit.apps.meanings import COLUMNS
 from toolkit.apps.priors_page import Priors
 from toolkit.apps.state import State, own
 from toolkit.report import provenance, reliability
@@ -14,6 +15,8 @@ from toolkit.report import quantities as q
 from toolkit.report import words as w
 from toolkit.report.html import shown
 from toolkit.report.quantities import Run
+
+MEASURES = ("Value", "Threshold")
 
 
 class Health:
@@ -36,7 +39,9 @@ class Health:
             said = f"{failed} of {len(run.report_card)} checks failed: treat every number here with care."
         self.status.object = look.box("The fitted model", [said], "bad" if failed else "")
         level = q.level(run)
-        self.card.object = look.table(shown(provenance.checks(run), level=level))
+        self.card.object = look.table(
+            shown(provenance.checks(run), level=level), lambda row, head: f"check|{row}" if head in MEASURES else ""
+        )
         self.record.object = self._record(run)
         self.priors.show(run)
 
@@ -70,5 +75,11 @@ class Health:
 def _committed() -> str:
     """Return the checks that are kept with the data: the sentences and tables of the report's own page."""
     said = [*reliability.sentences(), reliability.spending_words()]
-    tables = (look.table(shown(table, level=0.9)) for table in reliability.reliability().values())
+    tables = (look.table(shown(table, level=0.9), _meaning) for table in reliability.reliability().values())
     return look.box("Can the models be believed?", said) + "".join(tables)
+
+
+def _meaning(_row: str, heading: str) -> str:
+    """Return the key of what a column means, if that is told."""
+    name = heading.partition(", £")[0]
+    return f"column|{name}" if name in COLUMNS else ""

@@ -10,9 +10,8 @@ import panel_material_ui as pmui
 from toolkit.apps import charts, look
 from toolkit.apps.card import Card
 from toolkit.apps.controls import POUNDS
-from toolkit.apps.explain import BUTTONS, explanation
 from toolkit.apps.moves import BUDGET_YEARS
-from toolkit.apps.reading import Reading, budget_rows, read
+from toolkit.apps.reading import Reading, Statement, budget_rows, estimate, read
 from toolkit.apps.scaled import LiveRun
 from toolkit.apps.state import State
 from toolkit.report import quantities as q
@@ -20,6 +19,7 @@ from toolkit.report import tables
 from toolkit.report import words as w
 from toolkit.report.html import shown
 from toolkit.report.quantities import Run
+from toolkit.schema import ACCOUNTS
 
 TITLE = "Invest to save"
 ABOUT = {
@@ -42,6 +42,11 @@ TABLES: dict[str, Callable[[Run], tables.Table]] = {
     "payback": tables.payback,
     "curve": tables.spend_cost_curve,
 }
+BUDGET = {
+    "Programme spending": "cash_spent", "Cash released, expected": "cash_released", "Net cash, expected": "cash_net",
+    "Net cash, low end of 90% interval": "cash_net", "Net cash, high end of 90% interval": "cash_net",
+    "Net cash, running total, expected": "cash_running",
+}  # fmt: skip
 
 
 class Invest:
@@ -51,21 +56,11 @@ class Invest:
         self.state = state
         made = {"by_year": charts.by_year, "payers": charts.payers, "payback": charts.payback, "curve": charts.curve}
         self.cards = {name: Card(name, make(), ABOUT[name], _table_of(name)) for name, make in made.items()}
-        self.sentence, self.statements, self.budget = look.html(), look.html(), look.html()
+        self.sentence, self.statements, self.accounts, self.budget = (look.html() for _ in range(4))
         self.tiles = [look.html() for _ in range(5)]
 
         self.cards["curve"].chart.sources["handle"].on_change("data", self._dragged)
         self._own, self._today = False, 0.0
-        self.explained = ""
-        self.explanation = look.html(visible=False)
-        self.buttons = {key: self._explainer(key, name) for key, name in BUTTONS.items()}
-
-    def _explainer(self, key: str, name: str) -> Any:
-        def pressed(_: Any) -> None:
-            self.explained = "" if self.explained == key else key
-            self.state.tell()
-
-        return pmui.Button(label=name, variant="text", size="small", margin=(0, 0, 0, 8), on_click=pressed)
 
     def _dragged(self, _name: str, _old: Any, new: Any) -> None:
         """Take the sum that the handle was dragged to."""
@@ -79,14 +74,12 @@ class Invest:
         if self.state.scenario == before:  # the handle lies where it was dropped
             self.state.tell()
 
-    def prepare(self, run: LiveRun) -> tuple[Reading, str]:
+    def prepare(self, run: LiveRun) -> Reading:
         """Reduce a run to what the page shows; away from the page's thread."""
-        return read(run), explanation(run, self.explained) if self.explained else ""
+        return read(run)
 
-    def show(self, run: LiveRun, prepared: tuple[Reading, str]) -> None:
+    def show(self, run: LiveRun, reading: Reading) -> None:
         """Put a run on the page."""
-        reading, explained = prepared
-        self.explanation.param.update(object=explained, visible=bool(explained))
         self._own = True
         try:
             self._show(run, reading)
@@ -98,11 +91,12 @@ class Invest:
         self._today = float(curve["spend"][curve["multiple"] == 1.0][0]) / run.unit.children  # a child
         _set(self.sentence, f'<p class="lead" role="status">{escape(w.tied(reading.sentence))}</p>')
         for pane, tile in zip(self.tiles, reading.tiles, strict=True):
-            _set(pane, look.tile(tile.name, tile.value, tile.beside, tile.sign))
+            _set(pane, look.tile(tile.name, look.Number(tile.value, tile.key), tile.beside, tile.sign))
         for name, card in self.cards.items():
             card.show(run, reading.charts[name], reading.words[name])
         self._axes(reading)
-        _set(self.statements, "<ul>" + "".join(f"<li>{escape(said)}</li>" for said in reading.statements) + "</ul>")
+        _set(self.statements, "<ul>" + "".join(f"<li>{_stated(said)}</li>" for said in reading.statements) + "</ul>")
+        _set(self.accounts, _accounts(run))
         _set(self.budget, _budget(run))
 
     def _axes(self, reading: Reading) -> None:
@@ -115,10 +109,7 @@ class Invest:
     def view(self) -> Any:
         """Return the page."""
         tiles = pmui.Grid(
-            *(
-                pmui.Grid(pmui.Column(pane, button), size={"xs": 12, "sm": 6, "lg": 4})
-                for pane, button in zip(self.tiles, self.buttons.values(), strict=True)
-            ),
+            *(pmui.Grid(pane, size={"xs": 12, "sm": 6, "lg": 4}) for pane in self.tiles),
             container=True, spacing=2, sizing_mode="stretch_width",
         )  # fmt: skip
         cards = pmui.Grid(
@@ -126,8 +117,8 @@ class Invest:
             container=True, spacing=3, sizing_mode="stretch_width",
         )  # fmt: skip
         return pmui.Column(
-            look.html("<h1>What would this investment do?</h1>"), self.sentence, tiles, self.explanation, cards,
-            look.html("<h2>How sure is it?</h2>"), self.statements,
+            look.html("<h1>What would this investment do?</h1>"), self.sentence, tiles, cards,
+            look.html("<h2>How sure is it?</h2>"), self.statements, self.accounts,
             look.html(f"<h2>The council’s cash over {BUDGET_YEARS} years</h2>"), self.budget,
             sizing_mode="stretch_width",
         )  # fmt: skip
@@ -139,9 +130,23 @@ def _set(pane: Any, content: str) -> None:
 
 
 def _table_of(name: str) -> Callable[[Run], str]:
-    if name == "by_year":
-        return lambda run: look.table(shown(_yearly(run), level=q.level(run)))
-    return lambda run: look.table(shown(TABLES[name](run), level=q.level(run)))
+    def rows(run: Run) -> str:
+        table = _yearly(run) if name == "by_year" else TABLES[name](run)
+        return look.table(shown(table, level=q.level(run)), look.keyed(_kinds(run)[name]))
+
+    return rows
+
+
+def _kinds(run: Run) -> dict[str, dict[str, str]]:
+    """Return what the numbers under each heading of each table are."""
+    sources, own = q.curve(run)["source"].values.astype(str), run.scenario.effect.source
+    changes = {f"Change: {w.inside(source)}": f"curve_change|{source}" for source in sources}
+    return {
+        "by_year": {"Money spent": "year_spent", "Cost avoided": "year_avoided"},
+        "payers": {"Cost avoided": "payer_avoided", "Programme": "payer_programme", "Net position": "payer_net"},
+        "payback": {f"{w.label(account)} account": f"paid_back|{account}" for account in ACCOUNTS},
+        "curve": {"Spend a year": "curve_spend", "Spend and cost": f"curve|{own}", **changes},
+    }
 
 
 def _yearly(run: Run) -> tables.Table:
@@ -155,12 +160,40 @@ def _yearly(run: Run) -> tables.Table:
     return tables.Table("Money spent and cost avoided by year", "Year", frame, "money", note=note)
 
 
+def _stated(said: Statement) -> str:
+    before, after = said.words.split("{}") if said.key else (said.words, "")
+    number = look.pressed(look.Number(said.number, said.key), said.words.replace("{}", "")) if said.key else ""
+    return f"{escape(before)}{number}{escape(after)}"
+
+
+def _accounts(run: LiveRun) -> str:
+    """Return net value, what a pound brings and the chance of payback in each account."""
+    numbers, last = run.numbers, run.numbers.back.shape[1] - 1
+    cost, rows = float(numbers.cost[-1]), []
+    for account, avoided, back in zip(ACCOUNTS, numbers.avoided, numbers.back, strict=True):
+        net = estimate(avoided - cost)
+        said = {f"worth|{account}": str(net), f"ratio|{account}": w.pence(float(avoided.mean()) / cost),
+                f"paid_back|{account}|{last}": w.percent(float(back[-1]))}  # fmt: skip
+        cells = [look.Number(text, key) for key, text in said.items()]
+        cells.insert(1, look.Number(net.interval or "none", f"worth|{account}"))
+        rows.append((f"{w.label(account)} account", cells))
+    cut = run.scenario.option.cut
+    heads = ["Account", "Net present value", "90% interval", f"{'Caused' if cut else 'Avoided'} by each £1",
+             "Chance of still being ahead at the end" if cut else "Chance of payback"]  # fmt: skip
+    note = "Fiscal is the public purse, economic adds output, social adds harm and wellbeing: they are not to be added."
+    return look.plain_table("Value by account", heads, rows, note)
+
+
 def _budget(run: LiveRun) -> str:
     years, rows = budget_rows(run)
     scale, unit, decimals = w.money_scale([value for _, values in rows for value in values])
-    said = [(name, [w.number(value / scale, decimals) for value in values]) for name, values in rows]
+    said = [
+        (name, [look.Number(w.number(x / scale, decimals), f"{BUDGET[name]}|{year}")
+                for x, year in zip(values, years, strict=True)])
+        for name, values in rows
+    ]  # fmt: skip
     note = (
-        f"{unit.replace(chr(160), ' ')}, {run.scenario.price_base} prices, not discounted. Only savings that can leave "
+        f"{run.scenario.price_base} prices, not discounted. Only savings that can leave "
         "a budget count here; negative is money out. Cost avoided is not the same as money saved."
     )
-    return look.plain_table("The council’s cash position", ["Line", *years], said, note)
+    return look.plain_table(f"The council’s cash position, {unit}", ["Line", *years], said, note)

@@ -1,6 +1,6 @@
 """How the pages look: one theme, one style sheet, and the small pieces of HTML they are made of."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -66,6 +66,11 @@ th, td { border-bottom: 1px solid #b1b4b6; padding: 5px 14px 5px 0; text-align: 
 th { font-weight: 700; } tbody th { font-weight: 400; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .tag { border: 1px solid #b0520f; color: #7a3a0a; padding: 0 6px; font-size: 13px; font-weight: 700; }
+.explain { font: inherit; color: inherit; background: none; border: 0; padding: 0 2px; min-height: 24px;
+  min-width: 24px; text-align: inherit; cursor: pointer; text-decoration: underline dotted;
+  text-underline-offset: 4px; }
+.explain:hover { text-decoration-style: solid; }
+.explain:focus-visible { outline: 3px solid #0b0c0c; background: #ffdd00; }
 a { color: #1d70b8; } a:focus-visible { outline: 3px solid #0b0c0c; background: #ffdd00; }
 """
 
@@ -82,9 +87,21 @@ PAGE = (
   font-size: 20px; }
 #lead main { padding: 16px 24px; }
 @media (min-width: 900px) { #lead main { margin-left: 330px; } }
+#explained { position: fixed; z-index: 1500; inset: auto 16px auto auto; margin: 0; box-sizing: border-box;
+  width: min(760px, calc(100vw - 16px)); max-height: calc(100vh - 16px); overflow: auto; background: #fff;
+  border: 3px solid #1d70b8; padding: 10px 14px; }
+#explained button { float: right; font: inherit; min-height: 32px; margin: 0 0 4px 12px; background: #fff;
+  border: 1px solid #0b0c0c; cursor: pointer; }
+#explained button:focus-visible, #explained .scroll:focus-visible, #explained:focus-visible {
+  outline: 3px solid #0b0c0c; box-shadow: 0 0 0 6px #ffdd00; }
+@media print {
+  body:has(#explained[open]) > :not(#explained) { display: none !important; }
+  #explained { position: static; width: auto; max-height: none; overflow: visible; border: 0; }
+  #explained button { display: none; }
+}
 #lead .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); gap: 16px; }
 """
-    + STYLE.replace(":host", "#lead").replace("\nh1", "\n#lead h1")
+    + STYLE.replace(":host", "#lead, #explained").replace("\nh1", "\n#lead h1")
     + """
 {% endblock %}
 {% block js_resources %}{% endblock %}
@@ -117,11 +134,44 @@ def html(content: str = "", **given: Any) -> Any:
     return made(content, stylesheets=[STYLE], sanitize_html=False, **options)
 
 
+class Number(str):
+    """A number's text that explains itself when pressed, under a key of :mod:`toolkit.apps.kinds`."""
+
+    key: str
+
+    def __new__(cls, text: str, key: str) -> "Number":
+        """Keep the key beside the text."""
+        made = super().__new__(cls, text)
+        made.key = key
+        return made
+
+
+def keyed(kinds: Mapping[str, str]) -> Callable[[str, str], str]:
+    """Return the key of a number in a row under a heading: the kind of what the heading begins with, and the row."""
+
+    def key(row: str, heading: str) -> str:
+        start = max(filter(heading.startswith, kinds), key=len, default="")
+        return f"{kinds[start]}|{row}" if start else ""
+
+    return key
+
+
+def pressed(text: str, about: str, *, stop: int = 0) -> str:
+    """Return text as HTML, a number with a key as a button; ``about`` says of what it is to those who cannot see."""
+    if not isinstance(text, Number):
+        return escape(tied(text))
+    said, key = escape(f"{text}, {about}: explain"), escape(text.key)
+    return (
+        f'<button type="button" class="explain" data-key="{key}" aria-label="{said}" tabindex="{stop}">'
+        f"{escape(tied(text))}</button>"
+    )
+
+
 def tile(name: str, value: str, beside: str, sign: int = 0) -> str:
     """Return a headline number, its name above and its sureness below."""
     kind = " minus" if sign < 0 else ""
     return (
-        f'<div class="tile{kind}"><div class="name">{escape(name)}</div><div class="value">{escape(tied(value))}</div>'
+        f'<div class="tile{kind}"><div class="name">{escape(name)}</div><div class="value">{pressed(value, name)}</div>'
         f'<div class="beside">{escape(tied(beside))}</div></div>'
     )
 
@@ -135,11 +185,20 @@ def box(title: str, lines: Sequence[str], kind: str = "", role: str = "") -> str
     return f'<div class="box {kind}"{said}><h2>{escape(title)}</h2><ul>{items}</ul></div>'
 
 
-def table(shown: Shown, *, caption: str | None = None) -> str:
-    """Return a report's table as HTML."""
-    head = "".join(_cell("th", cell.text, cell.numeric, ' scope="col"') for cell in shown.headings)
-    rows = ((name, [(cell.text, cell.numeric) for cell in cells]) for name, cells in shown.rows)
-    return _table(caption or shown.title, head, rows, shown.note)
+def table(shown: Shown, keys: Callable[[str, str], str] | None = None, *, caption: str | None = None) -> str:
+    """Return a report's table as HTML; ``keys`` gives the key of the number in a row under a heading, or ""."""
+    heads = [(cell.text, cell.numeric) for cell in shown.headings]
+    columns = _columns(heads)
+
+    def keyed(name: str, text: str, heading: str) -> str:
+        key = keys(name, heading) if keys and text not in ("", "–") else ""
+        return Number(text, key) if key else text
+
+    rows = (
+        (name, [(keyed(name, cell.text, head), cell.numeric) for cell, head in zip(cells, columns, strict=True)])
+        for name, cells in shown.rows
+    )
+    return _table(caption or shown.title, heads, rows, shown.note)
 
 
 def plain_table(
@@ -151,22 +210,48 @@ def plain_table(
     def right(place: int) -> bool:
         return place >= 0 if numbers is None else place in numbers
 
-    head = "".join(_cell("th", text, right(place), ' scope="col"') for place, text in enumerate(headings, start=-1))
+    heads = [(text, right(place)) for place, text in enumerate(headings, start=-1)]
     body = ((name, [(text, right(place)) for place, text in enumerate(cells)]) for name, cells in rows)
-    return _table(caption, head, body, note)
+    return _table(caption, heads, body, note)
 
 
-def _table(caption: str, head: str, rows: Iterable[tuple[str, Sequence[tuple[str, bool]]]], note: str) -> str:
+def _table(
+    caption: str, heads: Sequence[tuple[str, bool]], rows: Iterable[tuple[str, Sequence[tuple[str, bool]]]], note: str
+) -> str:
+    columns = _columns(heads)
+    head = "".join(f'<th scope="col"{_class(number)}>{escape(tied(text))}</th>' for text, number in heads)
     body = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>{"".join(_cell("td", text, number) for text, number in cells)}</tr>'
+        f'<tr><th scope="row">{escape(name)}</th>'
+        + "".join(
+            f"<td{_class(number)}>{pressed(text, f'{heading}, {name}', stop=-1)}</td>"
+            for (text, number), heading in zip(cells, columns, strict=True)
+        )
+        + "</tr>"
         for name, cells in rows
     )
     foot = f'<p class="hint">{escape(note)}</p>' if note else ""
+    return f"{scrolling(caption, head, body)}{foot}"
+
+
+def _columns(heads: Sequence[tuple[str, bool]]) -> list[str]:
+    """Return what each column after the first is of: an interval, of the number before it."""
+    of = ""
+    return [f"{of}, {text}" if text.endswith("% interval") else (of := text) for text, _ in heads[1:]]
+
+
+def scrolling(caption: str, head: str, body: str) -> str:
+    """Return rows of HTML as a table that scrolls by itself where it is too wide, and is one stop of the tabulator.
+
+    One and not one a number, or a page would have hundreds of stops before what comes after a table: the tabulator
+    goes to the first number, the arrow keys from there to the others (``access.js``), as in a grid. A table without
+    such numbers is itself the stop, so that it can be scrolled by keyboard.
+    """
+    first, stop = body.replace(' tabindex="-1"', ' tabindex="0"', 1), ' tabindex="0"'
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{foot}"
+        f'<div class="scroll" role="region"{stop if first == body else ""} aria-label="{escape(caption)}"><table>'
+        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{first}</tbody></table></div>"
     )
 
 
-def _cell(tag: str, text: str, numeric: bool, more: str = "") -> str:
-    return f"<{tag}{more}{' class=number' if numeric else ''}>{escape(tied(text))}</{tag}>"
+def _class(numeric: bool) -> str:
+    return " class=number" if numeric else ""

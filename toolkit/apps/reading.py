@@ -32,12 +32,25 @@ class Tile:
 
 
 @dataclass(frozen=True)
+class Statement:
+    """A sentence, with the number that stands at its braces and the key of its explanation, if it has one."""
+
+    words: str
+    number: str = ""
+    key: str = ""
+
+    def __str__(self) -> str:
+        """Return the whole sentence."""
+        return self.words.format(self.number)
+
+
+@dataclass(frozen=True)
 class Reading:
     """Everything the page shows of one run."""
 
     sentence: str
     tiles: list[Tile]
-    statements: list[str]
+    statements: list[Statement]
     charts: dict[str, Data]
     words: dict[str, str]
     ends: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -122,7 +135,7 @@ def payback_tile(run: LiveRun) -> Tile:
     )
 
 
-def statements(run: LiveRun) -> list[str]:
+def statements(run: LiveRun) -> list[Statement]:
     """Return the probability statements, whole sentences."""
     numbers, cut = run.numbers, run.scenario.option.cut
     social, cash = numbers.avoided[SOCIAL], numbers.cash.sum(0)
@@ -130,13 +143,16 @@ def statements(run: LiveRun) -> list[str]:
     better = [payer for payer, value in zip(run.unit.payers, chance, strict=True) if value >= 0.5]
     verb = "the cut leaves society better off" if cut else "it is worth more to society than it costs"
     harm = float(((-social if cut else social) < 0).mean())
+    ahead = float((cash >= 0).mean())
+    worth = float((social > numbers.cost[-1]).mean())
     said = [
-        f"The chance that {verb} is {w.percent(float((social > numbers.cost[-1]).mean()))}.",
-        f"The chance that {w.HARM} is {w.percent(harm)}.",
-        f"The chance that the council’s own cash is ahead after five years is {w.percent(float((cash >= 0).mean()))}.",
-    ]
+        Statement(f"The chance that {verb} is {{}}.", w.percent(worth), "chance_worth"),
+        Statement(f"The chance that {w.HARM} is {{}}.", w.percent(harm), "chance_harm"),
+        Statement("The chance that the council’s own cash is ahead after five years is {}.", w.percent(ahead),
+                  "chance_cash"),
+    ]  # fmt: skip
     if better:
-        said.append(f"More likely than not to gain: {w.listed([w.inside(p) for p in better])}.")
+        said.append(Statement(f"More likely than not to gain: {w.listed([w.inside(p) for p in better])}."))
     return said
 
 

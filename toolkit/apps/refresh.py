@@ -53,7 +53,7 @@ class Receipt:
     def attach(self, doc: Any) -> None:
         """Put it on the page, where it is not seen."""
         if self.sent.document is None and doc.roots:
-            doc.roots[0].tags = [self.sent]
+            doc.roots[0].tags = [*doc.roots[0].tags, self.sent]
 
     def expect(self) -> None:
         """Forget what was painted before."""

@@ -7,6 +7,7 @@ import panel_material_ui as pmui
 from panel_material_ui.template.base import Page
 
 from toolkit.apps import look
+from toolkit.apps.asking import Asking
 from toolkit.apps.compare import Compare
 from toolkit.apps.controls import Panel
 from toolkit.apps.costs import Costs
@@ -39,6 +40,7 @@ class View(Protocol):
 
 
 Found = tuple[str, Run, Any, Exception | None]
+ASK = "An underlined number explains itself when pressed. In a table, the arrow keys go from one number to the next."
 PAGES: dict[str, Any] = {
     "Invest to save": Invest,
     "Cost of poor outcomes": Costs,
@@ -58,6 +60,10 @@ class Site:
         self.state.read_address(query, PAGES)
         self.panel = Panel(self.state)
         self.latest: Run | None = None
+        self.asking = Asking(lambda: self.refresher.soon())
+        self._turn = 0  # of what the page shows
+        self._held: tuple[int, Any] = (-1, None)
+        self._shown: Found | None = None
         self.shown: dict[str, bool] = {}
         self.pages: dict[str, View] = {}
         self.holders = {name: pmui.Column(sizing_mode="stretch_width") for name in PAGES}
@@ -79,9 +85,15 @@ class Site:
 
     # Work ----------------------------------------------------------------------------------------
 
-    def _price(self) -> Found:
-        scenario, areas, name = self.state.scenario, self.state.areas, self.current
-        run = self.live.run(scenario, areas)
+    def _price(self) -> tuple[Found, str]:
+        turn, name = self._turn, self.current
+        if self._held[0] != turn:  # else only a number was pressed, and all on the page stands
+            self._held = turn, self._found(name)
+        _, run, _, problem = found = self._held[1]
+        return found, "" if problem else self.asking.prepare(run, self.pages[name])
+
+    def _found(self, name: str) -> Found:
+        run = self.live.run(self.state.scenario, self.state.areas)
         try:
             if name not in self.pages:
                 self.pages[name] = PAGES[name](self.state)
@@ -97,9 +109,17 @@ class Site:
         asked = getattr(self.pages.get(self.current), "asked", "")
         return bool(asked) or (len(areas) > 1 and not self.live.ready(scenario, areas))
 
-    def _show(self, found: Found) -> None:
+    def _show(self, priced: tuple[Found, str]) -> None:
+        """Put a run on the open page, and what is said of a number."""
+        found, said = priced
+        if found is not self._shown:
+            self._shown = found
+            self._put(*found)
+        self.asking.attach(pn.state.curdoc)
+        self.asking.show(said)
+
+    def _put(self, name: str, run: Run, prepared: Any, problem: Exception | None) -> None:
         """Put a run on the open page; a page that fails says so and leaves the others alone."""
-        name, run, prepared, problem = found
         self.latest = run
         self._tell()
         _say(self.stale, "")
@@ -125,9 +145,12 @@ class Site:
 
     def _open(self) -> None:
         self.state.page = self.current if self.tabs.active else ""
+        self._turn += 1
+        self.asking.close()
         self.refresher.soon()
 
     def _changed(self) -> None:
+        self._turn += 1
         self._tell()
         self.refresher.soon()
 
@@ -183,7 +206,8 @@ class Site:
     def main(self) -> Any:
         """Return the part beside the controls."""
         return pmui.Column(
-            self.messages, self.refit.view, self.notes, self.toolbar.view(self.halt, self.busy), self.stale, self.tabs,
+            self.messages, self.refit.view, self.notes, self.toolbar.view(self.halt, self.busy), self.stale,
+            look.html(f'<p class="hint">{ASK}</p>'), self.tabs,
             sizing_mode="stretch_width", margin=(0, 16),
         )  # fmt: skip
 

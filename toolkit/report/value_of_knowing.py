@@ -94,7 +94,7 @@ def value_of_knowing(run: Run, *, account: str = "social", seed: int = 0) -> Kno
         raise InputError(f"account {account!r}: not one of {npsv['account'].values.tolist()}. Mend: name one of these.")
     gain = npsv.sel(account=account, drop=True).transpose(*SAMPLE_DIMS).assign_attrs(npsv.attrs)
     drawn = parameters(run)
-    grouped = {name: members for name, members in _groups(drawn).items() if members}
+    grouped = {name: members for name, members in groups(drawn).items() if members}
     singles = [str(name) for name in drawn.data_vars]
     found, cautions = heeded(lambda: appraisal.evppi(choice(gain), drawn, of=[*singles, *grouped.values()], seed=seed))
     kinds = ["single"] * len(singles) + ["group"] * len(grouped)
@@ -155,7 +155,7 @@ def worth_of_studies(run: Run, knowing: Knowing, *, account: str = "social", see
             # What a site delivers is what its trial sees.
             seen = knowing.parameters[measured] * delivered
             designs[name] = seen, _trial(run, measured, int(size[role]))
-    priced = _groups(knowing.parameters)[GROUPS[1]]
+    priced = groups(knowing.parameters)[GROUPS[1]]
     prices = [one for one in knowing.tornado["parameter"].values if one in priced]
     if prices:
         files = number(size["study_audit_files"], 0)
@@ -237,7 +237,7 @@ def parameter_name(name: str, source: str = "") -> str:
     return inside(name) if price == name else f"the unit cost: {inside(price)}"
 
 
-def _groups(drawn: xr.Dataset) -> dict[str, tuple[str, ...]]:
+def groups(drawn: xr.Dataset) -> dict[str, tuple[str, ...]]:
     """Sort the parameters into effects, prices, rates and the rest, by name and unit."""
     sorted_into: dict[str, list[str]] = {name: [] for name in GROUPS}
     for name, variable in drawn.data_vars.items():

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from tests.conftest import LEEDS
-from toolkit.apps import drivers, explain
+from toolkit.apps import drivers, explain, kinds
 from toolkit.apps.shell import Site
 from toolkit.report import value_of_knowing as knowing
 
@@ -18,7 +18,7 @@ def test_what_cannot_act_is_not_named(live, small_scenario):
     found, left_out = drivers.swings(run, explain.FORMULAS["reached"].draws(run))
     assert set(found["parameter"].values) == REACHING
     assert left_out.startswith(f"Left out: {len(knowing.parameters(run)) - 2} of ")
-    said = explain.explanation(run, "reached")
+    said = kinds.explanation(run, "reached")
     assert left_out.split(" (")[0] in said and said.count('<th scope="row">') == 2
 
 
@@ -55,4 +55,4 @@ def test_inputs_have_their_units_and_plain_names(live, small_scenario):
          {"expected_value": -0.01156, "switching_value": -0.5217, "probability": 0.02}.items()},
         coords={"parameter": ["effect: care"]},
     )  # fmt: skip
-    assert "\N{MINUS SIGN}40.6% in risk" in drivers._switching(run, flip)
+    assert "\N{MINUS SIGN}40.6% in risk" in drivers._switching(run, flip, "social")

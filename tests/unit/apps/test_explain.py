@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import LEEDS
 from toolkit import scenarios
-from toolkit.apps import explain
+from toolkit.apps import explain, kinds
 from toolkit.report import answer
 from toolkit.report import quantities as q
 from toolkit.report import words as w
@@ -22,12 +22,12 @@ def run(live, small_scenario):
 
 @pytest.mark.parametrize("key", explain.FORMULAS)
 def test_a_cut_is_told_as_one(run, key):
-    said = html.unescape(explain.explanation(run(**CUT), key))
+    said = html.unescape(kinds.explanation(run(**CUT), key))
     now = said.split("Now: ")[1].split("</b>")[0]
     assert not any(wrong in now for wrong in ("spent", "− −", "−\u2060£-", "− £0 "))
     title = {"bcr": "Cost caused by each £1 cut", "payback": "Public purse still ahead at the end",
              "reached": "Children who lose help a year"}.get(key, explain.FORMULAS[key].title)  # fmt: skip
-    assert f"<h2>{title}</h2>" in said
+    assert f'<h2 id="explained-title">{title}</h2>' in said
 
 
 def test_the_words_of_a_cut_add_up(run):
@@ -35,7 +35,7 @@ def test_the_words_of_a_cut_add_up(run):
     cost, avoided = explain._totals(cut)
     told = f"+ {w.money(avoided)} of cost avoided" if avoided > 0 else f"− {w.money(-avoided)} of cost caused"
     assert explain._worth(cut) == f"{w.money(-cost)} of spending taken away {told} = {w.money(avoided - cost)}"
-    assert explain._ratio(cut).startswith(f"{w.money(-avoided)} caused ÷ {w.money(-cost)} taken away")
+    assert explain.ratio(cut).startswith(f"{w.money(-avoided)} caused ÷ {w.money(-cost)} taken away")
     for gained, ending in ((2e6, "+ £2.0 million won"), (-2e6, "− £2.0 million lost"), (0.1, "− £0 lost")):
         assert explain._spoken(cut, -5e6, gained, "won", "lost") == f"£5.0 million of spending taken away {ending}"
 
@@ -55,13 +55,13 @@ def test_the_table_of_the_ratio_holds_ratios(run):
     found = run()
     draws = explain.FORMULAS["bcr"].draws(found)
     assert float(draws.mean()) == pytest.approx(float(q.result(found)["bcr"].sel(account="social")), rel=1e-4)
-    said = explain.explanation(found, "bcr")
+    said = kinds.explanation(found, "bcr")
     assert "million" not in said.split("<tbody>")[1]
 
 
 def test_an_association_is_told_as_one(run):
     panel, trials = (run(effect={"source": source}) for source in ("panel", "trials"))
-    said, other = (explain.explanation(one, "npsv") for one in (panel, trials))
+    said, other = (kinds.explanation(one, "npsv") for one in (panel, trials))
     assert "from the association, read as if it were an effect" in said and "ffect on " not in said
     assert "from the effect, its" in other
     assert answer.headline_sentence(panel).endswith(answer.ASSOCIATION)

@@ -9,7 +9,8 @@ import pytest
 from tests.conftest import LEEDS
 from toolkit import evidence, scenarios, workflow
 from toolkit.apps import entry
-from toolkit.apps.explain import FORMULAS, explanation
+from toolkit.apps.explain import FORMULAS
+from toolkit.apps.kinds import explanation
 from toolkit.apps.live import Live, NeedsFit
 from toolkit.apps.own_page import READ
 from toolkit.apps.shell import Site
