@@ -4,13 +4,12 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-import numpy as np
 import panel_material_ui as pmui
 
 from toolkit.apps import charts, look
 from toolkit.apps.card import Card
-from toolkit.apps.controls import POUNDS
 from toolkit.apps.explain import BUTTONS, explanation
+from toolkit.apps.fields import button
 from toolkit.apps.moves import BUDGET_YEARS
 from toolkit.apps.reading import Reading, budget_rows, read
 from toolkit.apps.scaled import LiveRun
@@ -32,15 +31,14 @@ ABOUT = {
         "Expected net position of each payer, present value, with its 90% interval.",
     ),
     "payback": ("When does it pay back?", "Chance of having the money back by each year, discounted, by account."),
-    "curve": (
-        "Spend and cost together",
-        "A year’s early-help spend plus the lifetime cost it leaves. Thick: spend that areas have seen; dotted: not.",
-    ),
 }
+ONWARD = (
+    "<h2>Spend and cost together</h2><p class=hint>What is spent in a year plus the lifetime cost that is left, at "
+    "half to double of today’s spend, with a handle to drag: on the page of what poor outcomes cost.</p>"
+)
 TABLES: dict[str, Callable[[Run], tables.Table]] = {
     "payers": tables.who_pays,
     "payback": tables.payback,
-    "curve": tables.spend_cost_curve,
 }
 
 
@@ -49,13 +47,11 @@ class Invest:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        made = {"by_year": charts.by_year, "payers": charts.payers, "payback": charts.payback, "curve": charts.curve}
+        made = {"by_year": charts.by_year, "payers": charts.payers, "payback": charts.payback}
         self.cards = {name: Card(name, make(), ABOUT[name], _table_of(name)) for name, make in made.items()}
         self.sentence, self.statements, self.budget = look.html(), look.html(), look.html()
         self.tiles = [look.html() for _ in range(5)]
-
-        self.cards["curve"].chart.sources["handle"].on_change("data", self._dragged)
-        self._own, self._today = False, 0.0
+        self.onward = button("Move this sum along the curve", lambda: state.open("Cost of poor outcomes"))
         self.explained = ""
         self.explanation = look.html(visible=False)
         self.buttons = {key: self._explainer(key, name) for key, name in BUTTONS.items()}
@@ -67,18 +63,6 @@ class Invest:
 
         return pmui.Button(label=name, variant="text", size="small", margin=(0, 0, 0, 8), on_click=pressed)
 
-    def _dragged(self, _name: str, _old: Any, new: Any) -> None:
-        """Take the sum that the handle was dragged to."""
-        if self._own or not len(new["multiple"]):
-            return
-        multiple = float(new["multiple"][0])
-        pounds = float(round(abs(multiple - 1.0) * self._today))
-        most = min(POUNDS[1], int((0.5 if multiple < 1 else 1.0) * self._today))  # as far as the curve is drawn
-        before = self.state.scenario
-        self.state.change(option={"cut": multiple < 1.0, "spend_per_child": float(np.clip(pounds, POUNDS[0], most))})
-        if self.state.scenario == before:  # the handle lies where it was dropped
-            self.state.tell()
-
     def prepare(self, run: LiveRun) -> tuple[Reading, str]:
         """Reduce a run to what the page shows; away from the page's thread."""
         return read(run), explanation(run, self.explained) if self.explained else ""
@@ -87,15 +71,6 @@ class Invest:
         """Put a run on the page."""
         reading, explained = prepared
         self.explanation.param.update(object=explained, visible=bool(explained))
-        self._own = True
-        try:
-            self._show(run, reading)
-        finally:
-            self._own = False
-
-    def _show(self, run: LiveRun, reading: Reading) -> None:
-        curve = run.unit.curve
-        self._today = float(curve["spend"][curve["multiple"] == 1.0][0]) / run.unit.children  # a child
         _set(self.sentence, f'<p class="lead" role="status">{escape(w.tied(reading.sentence))}</p>')
         for pane, tile in zip(self.tiles, reading.tiles, strict=True):
             _set(pane, look.tile(tile.name, tile.value, tile.beside, tile.sign))
@@ -109,7 +84,6 @@ class Invest:
         figures = {name: card.chart.figure for name, card in self.cards.items()}
         charts.set_ends(figures["by_year"].y_range, *charts.grid_ends(*reading.ends["by_year"]))
         charts.set_ends(figures["payback"].x_range, *reading.ends["payback"])
-        charts.set_ends(figures["curve"].y_range, *charts.grid_ends(*reading.ends["curve"]))
         charts.set_bars(self.cards["payers"].chart, reading.charts["payers"]["bars"])
 
     def view(self) -> Any:
@@ -122,7 +96,8 @@ class Invest:
             container=True, spacing=2, sizing_mode="stretch_width",
         )  # fmt: skip
         cards = pmui.Grid(
-            *(pmui.Grid(card.view(), size={"xs": 12, "lg": 6}) for card in self.cards.values()),
+            *(pmui.Grid(part, size={"xs": 12, "lg": 6}) for part in (*(card.view() for card in self.cards.values()),
+              pmui.Column(look.html(ONWARD), self.onward))),
             container=True, spacing=3, sizing_mode="stretch_width",
         )  # fmt: skip
         return pmui.Column(

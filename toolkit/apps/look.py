@@ -18,6 +18,8 @@ THEME = {
     },
     "typography": {"fontFamily": "Arial, Helvetica, sans-serif", "button": {"textTransform": "none"}},
     "shape": {"borderRadius": 0},
+    # Below 900 pixels, as on a screen of 1280 at 200%, the controls are opened on request, for there is no room beside.
+    "breakpoints": {"values": {"xs": 0, "sm": 900, "md": 1000, "lg": 1200, "xl": 1536}},
     "components": {
         "MuiButtonBase": {
             "defaultProps": {"disableRipple": True},
@@ -28,6 +30,16 @@ THEME = {
         "MuiSlider": {
             "styleOverrides": {
                 "thumb": {"&.Mui-focusVisible": {"outline": "3px solid #0b0c0c", "boxShadow": "0 0 0 6px #ffdd00"}}
+            }
+        },
+        # Where the system chooses the colours, only what is drawn as a line or as text is seen.
+        "MuiTab": {
+            "styleOverrides": {
+                "root": {
+                    "&.Mui-selected": {
+                        "@media (forced-colors: active)": {"outline": "3px solid Highlight", "outlineOffset": "-4px"}
+                    }
+                }
             }
         },
         "MuiAppBar": {

@@ -19,7 +19,9 @@ from toolkit.apps.live import Live, NeedsFit
 from toolkit.apps.reading import read
 from toolkit.apps.refit import Refit
 from toolkit.apps.refresh import Overtaken, Refresher, incident
+from toolkit.apps.scaled import LiveRun
 from toolkit.apps.state import State, own
+from toolkit.apps.tab import Tab
 from toolkit.apps.toolbar import Toolbar
 from toolkit.report.quantities import Run
 from toolkit.schema import InputError
@@ -38,7 +40,7 @@ class View(Protocol):
         """Return the page."""
 
 
-Found = tuple[str, Run, Any, Exception | None]
+Found = tuple[str, LiveRun, Any, Exception | None]
 PAGES: dict[str, Any] = {
     "Invest to save": Invest,
     "Cost of poor outcomes": Costs,
@@ -71,6 +73,8 @@ class Site:
         self.refresher = Refresher(
             self._price, self._show, self._show_busy, self._failed, lambda: self.state.address, self._long
         )
+        self.tab = Tab(self.state, PAGES)
+        self.refresher.receipt.beside = [self.tab.kept, self.tab.back]
         self.state.watch(self._changed)
         self.tabs.active = list(PAGES).index(self.state.page) if self.state.page in PAGES else 0
         self.tabs.param.watch(lambda _: self._open(), "active")
@@ -102,6 +106,7 @@ class Site:
         name, run, prepared, problem = found
         self.latest = run
         self._tell()
+        self.panel.sums.show(run)
         _say(self.stale, "")
         self.refit.offer(False)
         try:
@@ -129,6 +134,8 @@ class Site:
 
     def _changed(self) -> None:
         self._tell()
+        if self.state.page != (self.current if self.tabs.active else ""):  # as by the browser's Back
+            self.tabs.active = list(PAGES).index(self.state.page or next(iter(PAGES)))
         self.refresher.soon()
 
     def _tell(self) -> None:
