@@ -31,7 +31,7 @@ INK, MUTED, GRID, BLUE, PALE, ORANGE, GREEN = (
     "#00703c",
 )
 SHORT = 10  # rows: fewer are sent as they are, more as four bytes each, which no screen can tell from eight
-FONT, HEIGHT = "Arial, Helvetica, sans-serif", 290
+FONT, HEIGHT, WIDEST = "Arial, Helvetica, sans-serif", 290, 1000  # pixels; wider than that no sheet of paper is
 DASHES = {"fiscal": "solid", "economic": [8, 4], "social": [2, 3]}
 ACCOUNT_COLOURS = {"fiscal": INK, "economic": ORANGE, "social": BLUE}
 MONEY_TICKS = """
@@ -88,8 +88,8 @@ def set_ends(axis: Range1d, low: float, high: float) -> None:
 
 def _figure(label: str, height: int = HEIGHT, **given: Any) -> Any:
     made = bokeh_figure(
-        height=height, sizing_mode="stretch_width", toolbar_location=None, tools="", outline_line_color=None,
-        html_attributes={"role": "img", "aria-label": label}, min_border_right=12, **given,
+        height=height, sizing_mode="stretch_width", max_width=WIDEST, toolbar_location=None, tools="",
+        outline_line_color=None, html_attributes={"role": "img", "aria-label": label}, min_border_right=12, **given,
     )  # fmt: skip
     for axis in made.axis:
         axis.update(

@@ -65,7 +65,10 @@ class SpendCurve:
             data, words, limits = curve(run)
             self.card.show(run, data, words)
             charts.set_ends(self.card.chart.figure.y_range, *charts.grid_ends(*limits))
-            self.slider.value = round(float(np.clip(self._here, *ENDS)), 4)
+            # As the scenario has it now: a slider that is put back to a run of before fights the hand that moves it.
+            meant = float(np.clip(1.0 + self.state.scenario.option.pounds / self._today, *ENDS))
+            if abs(meant - self.slider.value) > STEP / 2:
+                self.slider.value = round(meant, 2)
             self.words.object = f'<p role="status">{escape(w.tied(said(run)))}</p>'
         finally:
             self._own = False

@@ -9,6 +9,8 @@ import panel as pn
 from toolkit.report.html import Shown
 from toolkit.report.words import tied
 
+FORCED = {"@media (forced-colors: active)": {"outline": "3px solid Highlight", "outlineOffset": "-4px"}}
+SEEN = {"styleOverrides": {"root": {"&.Mui-selected": FORCED}}}
 THEME = {
     "palette": {
         "primary": {"main": "#1d70b8", "dark": "#003078"},
@@ -33,15 +35,8 @@ THEME = {
             }
         },
         # Where the system chooses the colours, only what is drawn as a line or as text is seen.
-        "MuiTab": {
-            "styleOverrides": {
-                "root": {
-                    "&.Mui-selected": {
-                        "@media (forced-colors: active)": {"outline": "3px solid Highlight", "outlineOffset": "-4px"}
-                    }
-                }
-            }
-        },
+        "MuiTab": SEEN,
+        "MuiToggleButton": SEEN,
         "MuiAppBar": {
             "styleOverrides": {
                 "root": {
@@ -70,6 +65,7 @@ p { margin: 4px 0 8px; max-width: 46em; }
 .box { border: 3px solid #1d70b8; padding: 10px 14px; margin: 6px 0; max-width: 60em; }
 .box.warn { border-color: #b0520f; } .box.bad { border-color: #d4351c; }
 .box h2 { margin-top: 0; }
+.paper { display: none; } @media print { .paper { display: block; } }
 ul { margin: 4px 0; padding-left: 20px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 15px; margin: 4px 0 8px; min-width: 60%; }

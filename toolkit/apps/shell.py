@@ -1,5 +1,6 @@
 """The site's frame: header, controls, pages, messages; one visitor's session, built anew for each."""
 
+from html import escape
 from typing import Any, Protocol
 
 import panel as pn
@@ -64,6 +65,7 @@ class Site:
         self.pages: dict[str, View] = {}
         self.holders = {name: pmui.Column(sizing_mode="stretch_width") for name in PAGES}
         self.messages, self.notes, self.stale = (look.html(visible=False) for _ in range(3))
+        self.paper = look.html()
         self.busy = look.html('<p role="status"></p>', sizing_mode=None)
         self.halt = pmui.Button(label="Stop", size="small", variant="contained", visible=False, margin=0)
         self.halt.on_click(lambda _: self.refresher.stop())
@@ -140,6 +142,7 @@ class Site:
 
     def _tell(self) -> None:
         state = self.state
+        self.paper.object = f'<p class="paper">{escape(f"{state.place}. {state.scenario.title}.")}</p>'
         _say(self.messages, look.box("Some of this could not be used", state.messages, "bad", "alert"))
         _say(self.notes, look.box("Evidence of your own is in use", own(self.state.scenario), "warn"))
         self.toolbar.show()
@@ -190,8 +193,8 @@ class Site:
     def main(self) -> Any:
         """Return the part beside the controls."""
         return pmui.Column(
-            self.messages, self.refit.view, self.notes, self.toolbar.view(self.halt, self.busy), self.stale, self.tabs,
-            sizing_mode="stretch_width", margin=(0, 16),
+            self.paper, self.messages, self.refit.view, self.notes, self.toolbar.view(self.halt, self.busy), self.stale,
+            self.tabs, sizing_mode="stretch_width", margin=(0, 16),
         )  # fmt: skip
 
 

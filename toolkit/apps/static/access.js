@@ -1,9 +1,28 @@
 // What the page library leaves unnamed for those who cannot see it, and a phone's first view.
 (() => {
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches && new CSSStyleSheet();
-  if (still) still.replaceSync("*, *::before, *::after { transition: none !important; animation: none !important; }");
+  const sheet = (rules) => {
+    const made = new CSSStyleSheet();
+    made.replaceSync(rules);
+    return made;
+  };
+  // On paper the page is as long as it is, without what can only be pressed; every root of the page library is told.
+  const sheets = [sheet(`@media print {
+    *, :host { overflow: visible !important; max-height: none !important; }
+    html, body, main, div:has(> main), div:has(> div > main) { display: block !important; height: auto !important;
+      width: auto !important; margin: 0 !important; position: static !important; }
+    body { zoom: 0.7; }
+    header, nav, .MuiDrawer-root, .MuiAppBar-root, .MuiTabs-root, .MuiButton-root, .MuiButtonBase-root, .MuiToolbar-root,
+      .MuiFormControlLabel-root, .MuiToggleButtonGroup-root, .MuiFormControl-root, .MuiSlider-root { display: none !important; }
+    canvas { visibility: hidden !important; }
+    .card, .bk-Figure, .tile, .box, tr { break-inside: avoid; }
+    h1, h2, h3, caption { break-after: avoid; }
+    * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  }`)];
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches)
+    sheets.push(sheet("*, *::before, *::after { transition: none !important; animation: none !important; }"));
   const calm = (root) => {
-    if (still && !root.adoptedStyleSheets.includes(still)) root.adoptedStyleSheets = [...root.adoptedStyleSheets, still];
+    const lacking = sheets.filter((one) => !root.adoptedStyleSheets.includes(one));
+    if (lacking.length) root.adoptedStyleSheets = [...root.adoptedStyleSheets, ...lacking];
   };
   const each = (root, selector, told, depth = 0) => {
     if (root.adoptedStyleSheets) calm(root);
@@ -26,6 +45,14 @@
     });
     if (!closed) each(document, ".MuiBackdrop-root", (shade) => { closed = true; shade.click(); });
   };
+  addEventListener("beforeprint", () => each(document, "canvas", (canvas) => { // which the new width empties
+    const image = new Image(canvas.offsetWidth, canvas.offsetHeight);
+    image.className = "printed";
+    image.style.cssText = `position:absolute;left:${canvas.offsetLeft}px;top:${canvas.offsetTop}px`;
+    image.src = canvas.toDataURL();
+    canvas.after(image);
+  }));
+  addEventListener("afterprint", () => each(document, "img.printed", (image) => image.remove()));
   const alarm = (id, text) => {
     document.getElementById(id)?.remove();
     const said = document.createElement("div");
