@@ -83,6 +83,7 @@ PAGE = (
     """{% extends base %}
 {% block loader_css %}
 #loader { display: none !important; }
+@page { margin: 14mm; }
 #lead { position: fixed; inset: 0; z-index: 2000; overflow: auto; background: #fff; color: #0b0c0c;
   font: 400 16px/1.45 Arial, Helvetica, sans-serif; }
 #lead h1 { font: 700 32px/1.15 Arial, Helvetica, sans-serif; }

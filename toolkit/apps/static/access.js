@@ -10,7 +10,7 @@
     *, :host { overflow: visible !important; max-height: none !important; }
     html, body, main, div:has(> main), div:has(> div > main) { display: block !important; height: auto !important;
       width: auto !important; margin: 0 !important; position: static !important; }
-    body { zoom: 0.7; }
+    body { zoom: 0.66; }
     header, nav, .MuiDrawer-root, .MuiAppBar-root, .MuiTabs-root, .MuiButton-root, .MuiButtonBase-root, .MuiToolbar-root,
       .MuiFormControlLabel-root, .MuiToggleButtonGroup-root, .MuiFormControl-root, .MuiSlider-root { display: none !important; }
     canvas { visibility: hidden !important; }
