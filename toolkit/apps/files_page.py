@@ -134,7 +134,8 @@ class Files:
                 "<h1>Take it to committee</h1><p>The files are made by the command’s own code, from the same draws "
                 "as the numbers on these pages. The address of this page is a link to the scenario.</p>"
             ),
-            self.ask, self.status, *self.downloads.values(), self.figures, self.cash.view(), sizing_mode="stretch_width",
+            self.ask, self.status, *self.downloads.values(), self.figures, self.cash.view(),
+            sizing_mode="stretch_width",
         )  # fmt: skip
 
 

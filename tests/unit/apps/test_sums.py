@@ -92,8 +92,8 @@ def test_the_words_beside_the_curve_are_its_numbers(live, small_scenario):
     multiples, here = run.unit.curve["multiple"], 1.4
     mean = float(curve._at(run.numbers.curve, multiples, here).mean())
     assert mean == pytest.approx(np.interp(here, multiples, run.numbers.curve.mean(-1)), rel=1e-5)
-    assert "beyond the curve" in curve.said(live.run(scenarios.change(small_scenario, option={"spend_per_child": 990.0}),
-                                                     (LEEDS,)))  # fmt: skip
+    far = scenarios.change(small_scenario, option={"spend_per_child": 990.0})
+    assert "beyond the curve" in curve.said(live.run(far, (LEEDS,)))
 
 
 def test_what_is_read_of_a_scenario_is_in_the_link_and_in_the_history(live):
@@ -151,10 +151,11 @@ def test_what_a_browser_held_is_read_as_a_strangers(live):
     good = {"name": "<b>mine</b>" * 20, "place": "Leeds", "scenario": state.file()}
     rows = [
         good, good | {"name": "b", "scenario": "a: !!python/object/apply:os.system [true]"},
-        good | {"name": "c", "place": "Atlantis"}, good | {"name": "d", "scenario": state.file().replace("22.0", "-1.0")},
+        good | {"name": "c", "place": "Atlantis"},
+        good | {"name": "d", "scenario": state.file().replace("22.0", "-1.0")},
     ]  # fmt: skip
     found, problems = tab.restored(json.dumps(rows), state)
-    assert {one.scenario for one in found} == {state.scenario} and all(len(one.name) <= 60 for one in found)
+    assert [one.scenario for one in found] == [state.scenario] and all(len(one.name) <= 60 for one in found)
     assert [any(f"Compare: {name}" in line for line in problems) for name in "bcd"] == [True] * 3
     for text in ("{", "[1]", "null", '[{"name": 1}]', "[" * 100_000):
         assert tab.restored(text, state)[0] == () and len(tab.restored(text, state)[1]) == 1

@@ -103,6 +103,11 @@
       kept.properties.data.change.connect(() => sessionStorage.setItem(SAVED, kept.data.text[0]));
     } catch { /* kept while the page is open */ }
   }, 250);
+  matchMedia("(max-width: 899.95px)").addEventListener("change", (now) => { // as when the page is enlarged
+    closed = !now.matches;
+    setTimeout(mend, 400);
+    setTimeout(() => { closed = true; }, 1500); // what is opened later stays open
+  });
   let waiting = false;
   new MutationObserver(() => {
     if (waiting) return;
