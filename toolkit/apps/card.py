@@ -38,4 +38,6 @@ class Card:
     def view(self) -> Any:
         """Return the card."""
         plot = pn.pane.Bokeh(self.chart.figure, sizing_mode="stretch_width")
-        return pmui.Column(self.head, plot, self.as_table, self.table, sizing_mode="stretch_width")
+        return pmui.Column(
+            self.head, plot, self.as_table, self.table, sizing_mode="stretch_width", css_classes=["card"]
+        )

@@ -4,6 +4,7 @@ No meaning is carried by colour alone: lines differ in dash, bars have labels, a
 """
 
 import math
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -31,7 +32,8 @@ INK, MUTED, GRID, BLUE, PALE, ORANGE, GREEN = (
     "#00703c",
 )
 SHORT = 10  # rows: fewer are sent as they are, more as four bytes each, which no screen can tell from eight
-FONT, HEIGHT = "Arial, Helvetica, sans-serif", 290
+FONT, HEIGHT, WIDEST = "Arial, Helvetica, sans-serif", 290, 1000  # pixels; wider than that no sheet of paper is
+NARROW = 26  # letters in a line beside a bar, so that a phone has room for the bar
 DASHES = {"fiscal": "solid", "economic": [8, 4], "social": [2, 3]}
 ACCOUNT_COLOURS = {"fiscal": INK, "economic": ORANGE, "social": BLUE}
 MONEY_TICKS = """
@@ -88,8 +90,8 @@ def set_ends(axis: Range1d, low: float, high: float) -> None:
 
 def _figure(label: str, height: int = HEIGHT, **given: Any) -> Any:
     made = bokeh_figure(
-        height=height, sizing_mode="stretch_width", toolbar_location=None, tools="", outline_line_color=None,
-        html_attributes={"role": "img", "aria-label": label}, min_border_right=12, **given,
+        height=height, sizing_mode="stretch_width", max_width=WIDEST, toolbar_location=None, tools="",
+        outline_line_color=None, html_attributes={"role": "img", "aria-label": label}, min_border_right=12, **given,
     )  # fmt: skip
     for axis in made.axis:
         axis.update(
@@ -179,7 +181,9 @@ def ranges(label: str, axis: str, height: int = 400) -> Chart:
 
 
 def set_ranges(chart: Chart, names: list[str], ends: list[tuple[float, float]], expected: float) -> None:
-    """Put ranges on their chart and fit its axes to them, whether or not nought is near."""
+    """Put ranges on their chart and fit its axes to them, whether or not nought is near; few bars stay slim."""
+    chart.figure.height = 110 + 30 * max(len(names), 4)
+    names = ["\n".join(textwrap.wrap(name, NARROW)) for name in names]
     low, high = [a for a, _ in ends], [b for _, b in ends]
     if list(chart.figure.y_range.factors) != names:
         chart.figure.y_range.factors = names

@@ -1,7 +1,6 @@
 """The page *Compare*: up to six scenarios side by side, and the best portfolio of them under a budget."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import panel_material_ui as pmui
@@ -11,6 +10,7 @@ from toolkit import appraisal
 from toolkit.appraisal.portfolio import Objective
 from toolkit.apps import entry, look
 from toolkit.apps.fields import beside, button, choice, field
+from toolkit.apps.keys import LONGEST_NAME, MOST_SAVED, Saved
 from toolkit.apps.state import State, own
 from toolkit.report import answer
 from toolkit.report import quantities as q
@@ -18,7 +18,6 @@ from toolkit.report import words as w
 from toolkit.report.quantities import Run
 from toolkit.schema import SAMPLE_DIMS, InputError
 
-MOST, LONGEST_NAME = 6, 60
 NOTE = "For each £1: expected cost avoided, all accounts, over expected spending; its interval is the former’s alone."
 NONE_YET = "<p>None saved yet. Save the one that is open, change it, save again.</p>"
 KINDS = {  # of the rows that are numbers, what each is
@@ -33,22 +32,11 @@ OBJECTIVES: dict[str, Objective] = {
 }
 
 
-@dataclass(frozen=True)
-class Saved:
-    """A scenario that a visitor put aside."""
-
-    name: str
-    place: str
-    areas: tuple[str, ...]
-    scenario: Any
-
-
 class Compare:
     """The page."""
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.saved: list[Saved] = []
         self.name = field("Name", most=LONGEST_NAME, width=280)
         self.keep = button("Save this scenario here", self._keep, main=True)
         self.which = choice("Saved scenario", [], width=280)
@@ -60,31 +48,30 @@ class Compare:
             widget.param.watch(lambda _: state.tell(), "value")
 
     def _keep(self) -> None:
-        name = str(self.name.value or "").strip()[:LONGEST_NAME] or f"Scenario {len(self.saved) + 1}"
-        if len(self.saved) >= MOST or name in self._names():
-            full = f"{MOST} scenarios are saved: remove one first."
-            self._say(full if len(self.saved) >= MOST else f"There is one called {name} already: choose another name.")
+        name = str(self.name.value or "").strip()[:LONGEST_NAME] or f"Scenario {len(self.state.saved) + 1}"
+        full = len(self.state.saved) >= MOST_SAVED
+        if full or name in self._names():
+            many = f"{MOST_SAVED} scenarios are saved: remove one first."
+            self._say(many if full else f"There is one called {name} already: choose another name.")
             return
-        self.saved.append(Saved(name, self.state.place, self.state.areas, self.state.scenario))
-        self._changed()
+        one = Saved(name, self.state.place, self.state.areas, self.state.scenario)
+        self._changed((*self.state.saved, one))
 
     def _use(self) -> None:
-        for one in self.saved:
+        for one in self.state.saved:
             if one.name == self.which.value:
                 self.state.replace(one.scenario, one.place)
 
     def _drop(self) -> None:
-        self.saved = [one for one in self.saved if one.name != self.which.value]
-        self._changed()
+        self._changed(tuple(one for one in self.state.saved if one.name != self.which.value))
 
-    def _changed(self) -> None:
-        names = self._names()
-        self.which.param.update(options=names, value=names[-1] if names else None)
+    def _changed(self, saved: tuple[Saved, ...]) -> None:
+        self.state.saved = saved
         self._say("")
         self.state.tell()
 
     def _names(self) -> list[str]:
-        return [one.name for one in self.saved]
+        return [one.name for one in self.state.saved]
 
     def _say(self, line: str) -> None:
         said = look.box("Not saved", [line] if line else [], "bad", "alert")
@@ -92,16 +79,18 @@ class Compare:
 
     def prepare(self, run: Run) -> tuple[Sequence[tuple[Saved, Run]], str]:
         """Price every saved scenario on the same draws, and choose a portfolio."""
-        found = [(one, self.state.live.run(one.scenario, one.areas)) for one in list(self.saved)]
+        found = [(one, self.state.live.run(one.scenario, one.areas)) for one in self.state.saved]
         return found, self._chosen(found)
 
     def others(self, run: Run) -> list[Run]:
         """Return the runs whose numbers the page shows."""
-        return [self.state.live.run(one.scenario, one.areas) for one in list(self.saved)]
+        return [self.state.live.run(one.scenario, one.areas) for one in self.state.saved]
 
     def show(self, run: Run, prepared: tuple[Sequence[tuple[Saved, Run]], str]) -> None:
         """Put the saved scenarios side by side."""
         found, portfolio = prepared
+        if self.which.options != (names := self._names()):
+            self.which.param.update(options=names, value=names[-1] if names else None)
         self.table.object = _table(found) if found else NONE_YET
         self.portfolio.object = portfolio
 

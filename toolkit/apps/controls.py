@@ -11,6 +11,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from toolkit import appraisal
+from toolkit.apps.spending import Sums
 from toolkit.apps.state import PRESETS, State
 from toolkit.report import words as w
 from toolkit.scenarios import LONGEST_HORIZON
@@ -49,7 +50,8 @@ class Control:
     change: Callable[[State, Any], None]
 
 
-def _slider(name: str, low: float, high: float, step: float, form: str = "0.[00]", **given: Any) -> Any:
+def slider(name: str, low: float, high: float, step: float, form: str = "0.[00]", **given: Any) -> Any:
+    """Return a slider that does not wait before it tells of a move."""
     kind = pmui.IntSlider if isinstance(step, int) else pmui.FloatSlider
     options = {} if isinstance(step, int) else {"format": form}
     made = kind(label=name, start=low, end=high, step=step, value=low, sizing_mode="stretch_width", **options, **given)
@@ -76,8 +78,8 @@ def _tick(name: str) -> Any:
 def programme() -> list[Control]:
     """Return the controls of what is bought, for whom and for how long."""
     return [
-        _key("option", "spend_per_child", _slider("Pounds a year for each child aged 0–17", *POUNDS, 1.0, "£0")),
-        _key("option", "years", _slider("Years of spending", 1, 10, 1)),
+        _key("option", "spend_per_child", slider("Pounds a year for each child aged 0–17", *POUNDS, 1.0, "£0.[00]")),
+        _key("option", "years", slider("Years of spending", 1, 10, 1)),
         _key("option", "cut", _tick("Take this sum away instead (a cut)")),
         _key("option", "group", _select("Who is helped", GROUPS)),
         _key("option", "cost_per_family", _select("Cost of helping one family", FAMILY_COSTS)),
@@ -88,8 +90,8 @@ def effect() -> list[Control]:
     """Return the controls of what help changes, and for how long."""
     return [
         _key("effect", "source", _select("Where the effect comes from", SOURCES)),
-        _key("effect", "replication", _slider("Share of the studies’ effect that this site gets", 0, 1, 0.05, "0%")),
-        _key("effect", "take_up", _slider("Take-up of the offer", 0, 1, 0.05, "0%")),
+        _key("effect", "replication", slider("Share of the studies’ effect that this site gets", 0, 1, 0.05, "0%")),
+        _key("effect", "take_up", slider("Take-up of the offer", 0, 1, 0.05, "0%")),
         Control(_select("Build-up of the effect", {name: name for name in (*RAMPS, "Other")}), _ramp_name, _set_ramp),
         _key("effect", "fades", _tick("The effect fades with the years")),
         _key("effect", "detection", _tick("More help first finds more need")),
@@ -107,14 +109,14 @@ def adjustments() -> list[Control]:
     known = set(appraisal.schedule_names())
     schedules = {name: key for name, key in names.items() if key in known}
     return [
-        _key("adjustments", "optimism_bias", _slider("Optimism bias on the cost", 0, 1, 0.01, "0%")),
-        _key("adjustments", "deadweight", _slider("Deadweight: would have happened anyway", 0, 1, 0.05, "0%")),
-        _key("adjustments", "displacement", _slider("Displacement: moved elsewhere", 0, 1, 0.05, "0%")),
-        _key("adjustments", "attribution", _slider("Attribution to this programme", 0, 1, 0.05, "0%")),
-        _key("adjustments", "drop_off", _slider("Drop-off of the benefit each year", 0, 0.5, 0.05, "0%")),
+        _key("adjustments", "optimism_bias", slider("Optimism bias on the cost", 0, 1, 0.01, "0%")),
+        _key("adjustments", "deadweight", slider("Deadweight: would have happened anyway", 0, 1, 0.05, "0%")),
+        _key("adjustments", "displacement", slider("Displacement: moved elsewhere", 0, 1, 0.05, "0%")),
+        _key("adjustments", "attribution", slider("Attribution to this programme", 0, 1, 0.05, "0%")),
+        _key("adjustments", "drop_off", slider("Drop-off of the benefit each year", 0, 0.5, 0.05, "0%")),
         Control(_tick("Care and social work prices rise faster than inflation"), _grows, _set_growth),
         Control(_select("Discounting", schedules), lambda s: s.scenario.discount_schedule, _set_schedule),
-        Control(_slider("Years counted", 5, LONGEST_HORIZON, 1), lambda s: s.scenario.horizon, _set_horizon),
+        Control(slider("Years counted", 5, LONGEST_HORIZON, 1), lambda s: s.scenario.horizon, _set_horizon),
     ]
 
 
@@ -173,6 +175,7 @@ class Panel:
         self.groups = {
             "Where": start(), "Programme": programme(), "Effect": effect(), "Appraisal": adjustments(),
         }  # fmt: skip
+        self.sums = Sums(state)
         self.groups["Where"][0].widget.options = list(state.live.places)
         self._writing = False
         place = self.groups["Where"][0].widget
@@ -192,12 +195,11 @@ class Panel:
         return next(control.widget for control in self.controls if control.widget.label == label)
 
     def _typed(self, place: Any, text: str) -> None:
-        """Say of a name half typed whose the numbers are; put the place back for one that no place has."""
+        """Say of a name half typed whose the numbers are, and whether any place has it in its name."""
         known = self.state.place
-        place.helper_text = "" if text == known else f"The numbers are those of {known}."
-        if not any(text.casefold() in name.casefold() for name in place.options):
-            self.state.go_to(text)
-            place.param.trigger("value")  # whose text it shows again
+        none = not any(text.casefold() in name.casefold() for name in place.options)
+        lacking = f"No area or region has “{text[:40]}” in its name. " if none else ""
+        place.helper_text = "" if text == known else f"{lacking}The numbers are those of {known}."
 
     def _moved(self, control: Control) -> Callable[[Any], None]:
         def moved(event: Any) -> None:
@@ -231,7 +233,10 @@ class Panel:
         parts: list[Any] = []
         for title, group in self.groups.items():
             parts.append(pn.pane.HTML(f"<h2>{title}</h2>", stylesheets=[SIDE], margin=(14, 0, 0, 0)))
-            parts += [control.widget for control in group]
+            widgets = [control.widget for control in group]
+            if title == "Programme":
+                widgets[1:1] = [self.sums.total, self.sums.families]
+            parts += widgets
         return pmui.Column(*parts, margin=(0, 14, 24, 14), sizing_mode="stretch_width")
 
 

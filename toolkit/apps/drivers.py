@@ -72,7 +72,7 @@ class Drivers:
             label="Account", options={w.label(name): name for name in reversed(ACCOUNTS)}, value="social", size="small",
             width=260,
         )  # fmt: skip
-        self.account.param.watch(lambda _: state.tell(), "value")
+        self.account.param.watch(lambda event: state.look(account=event.new), "value")
         hint = (
             "Expected net present value at the low end (white dot) and the high end (black dot) of each input’s own "
             "90% interval."
@@ -103,24 +103,25 @@ class Drivers:
 
     def prepare(self, run: Run) -> dict[str, Any]:
         """Find what moves the answer; the value of knowing only when asked, for it takes seconds."""
-        gain = q.result(run)["npsv"].sel(account=str(self.account.value), drop=True).transpose(*SAMPLE_DIMS)
+        gain = q.result(run)["npsv"].sel(account=self.state.views["account"], drop=True).transpose(*SAMPLE_DIMS)
         gain = gain.astype(float).reset_coords(drop=True)
         found: dict[str, Any] = {
-            "account": str(self.account.value),
+            "account": self.state.views["account"],
             "tornado": swings(run, gain),
             "switching": appraisal.switching_values(gain, knowing.parameters(run)),
         }
         own = run.scenario.adjustments
         if own.attribution * (1 - own.deadweight) * (1 - own.displacement):  # else nothing is left to take apart
-            account = str(self.account.value)
+            account = self.state.views["account"]
             found["bridge"] = q.bridge(run).sel(account=account, drop=True).mean(SAMPLE_DIMS)
         if self.asked == self.state.scenario.hash + self.state.place:
-            found["knowing"] = knowing.value_of_knowing(run, account=str(self.account.value))
+            found["knowing"] = knowing.value_of_knowing(run, account=self.state.views["account"])
         return found
 
     def show(self, run: Run, prepared: dict[str, Any]) -> None:
         """Put a run on the page."""
         (tornado, left_out), account = prepared["tornado"], prepared["account"]
+        self.account.value = self.state.views["account"]
         names = [named(run, name) for name in tornado["parameter"].values]
         expected = float(tornado["expected"])
         ends = [(float(a), float(b)) for a, b in zip(tornado["at_lower"], tornado["at_upper"], strict=True)]

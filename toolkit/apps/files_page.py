@@ -14,6 +14,7 @@ import xarray as xr
 from toolkit import report
 from toolkit.apps import charts, look
 from toolkit.apps.card import Card
+from toolkit.apps.fields import beside, choice
 from toolkit.apps.moves import BUDGET_YEARS
 from toolkit.apps.reading import ends_of
 from toolkit.apps.state import State
@@ -41,7 +42,17 @@ class Files:
         self.ask = pmui.Button(label="Make the files for this scenario", variant="contained", size="small")
         self.ask.on_click(lambda _: self._ask())
         self.asked, self._made_for, self._made = "", "", dict[str, bytes]()
-        self.status = look.html()
+        self.status, self._pictures = look.html(), dict[str, bytes]()
+        self.which = choice("One figure", [], width=400)
+        self.single = {
+            kind: pmui.FileDownload(
+                callback=self._picture(kind), filename=f"figure.{kind}", label=f"This figure as {kind.upper()}",
+                variant="outlined", size="small", margin=(4, 0),
+            )
+            for kind in ("png", "svg")
+        }  # fmt: skip
+        parts = (self.which, beside(*self.single.values()))
+        self.figures = pmui.Column(*parts, visible=False, sizing_mode="stretch_width")
         self.cash = Card(
             "medium_term",
             charts.bars("The council’s medium-term view", "Budget effect, cash of each year"),
@@ -62,6 +73,14 @@ class Files:
 
     def _content(self, name: str) -> Any:
         return lambda: io.BytesIO(self._made[name])
+
+    def _picture(self, kind: str) -> Any:
+        def content() -> io.BytesIO:
+            name = f"{self.which.value}.{kind}"
+            self.single[kind].filename = name
+            return io.BytesIO(self._pictures[name])
+
+        return content
 
     def _key(self) -> str:
         return f"{self.state.scenario.hash} {self.state.place} {self.state.scenario.title}"
@@ -89,12 +108,24 @@ class Files:
         charts.set_bars(self.cash.chart, charts.bar_data(names[::-1], mean[::-1], low[::-1], high[::-1]))
         said = "; ".join(f"{name} {w.money(float(value))}" for name, value in zip(names, mean, strict=True))
         self.cash.show(run, {}, f"Expected net effect on the council’s budget: {said}.")
-        fresh = bool(self._made) and self._made_for == self._key()
+        self._unpack()
+        fresh = self.figures.visible = bool(self._made) and self._made_for == self._key()
         for name, button in self.downloads.items():
             button.visible = fresh
             button.filename = f"{self.state.scenario.name} {self.state.place} {name}".replace(" ", "_").lower()
         said = "The files below hold the scenario on the page." if fresh else "It takes some seconds."
         self.status.object = f'<p class="hint" role="status">{said}</p>'
+
+    def _unpack(self) -> None:
+        """Offer each figure of the archive by itself."""
+        if not self._made:
+            return
+        with zipfile.ZipFile(io.BytesIO(self._made["figures.zip"])) as archive:
+            self._pictures = {name: archive.read(name) for name in archive.namelist()}
+        held = [name.removesuffix(".png") for name in self._pictures if name.endswith(".png")]
+        names = {w.label(name): name for name in held}
+        if self.which.options != names:
+            self.which.param.update(options=names, value=next(iter(names.values())))
 
     def view(self) -> Any:
         """Return the page."""
@@ -103,7 +134,8 @@ class Files:
                 "<h1>Take it to committee</h1><p>The files are made by the command’s own code, from the same draws "
                 "as the numbers on these pages. The address of this page is a link to the scenario.</p>"
             ),
-            self.ask, self.status, *self.downloads.values(), self.cash.view(), sizing_mode="stretch_width",
+            self.ask, self.status, *self.downloads.values(), self.figures, self.cash.view(),
+            sizing_mode="stretch_width",
         )  # fmt: skip
 
 

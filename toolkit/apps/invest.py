@@ -4,12 +4,11 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-import numpy as np
 import panel_material_ui as pmui
 
 from toolkit.apps import charts, look
 from toolkit.apps.card import Card
-from toolkit.apps.controls import POUNDS
+from toolkit.apps.fields import button
 from toolkit.apps.moves import BUDGET_YEARS
 from toolkit.apps.reading import Reading, Statement, budget_rows, estimate, read
 from toolkit.apps.scaled import LiveRun
@@ -32,15 +31,19 @@ ABOUT = {
         "Expected net position of each payer, present value, with its 90% interval.",
     ),
     "payback": ("When does it pay back?", "Chance of having the money back by each year, discounted, by account."),
-    "curve": (
-        "Spend and cost together",
-        "A year’s early-help spend plus the lifetime cost it leaves. Thick: spend that areas have seen; dotted: not.",
-    ),
 }
+ONWARD = (
+    "<h2>Spend and cost together</h2><p class=hint>What is spent in a year plus the lifetime cost that is left, at "
+    "half to double of today’s spend, with a handle to drag: on the page of what poor outcomes cost.</p>"
+)
 TABLES: dict[str, Callable[[Run], tables.Table]] = {
     "payers": tables.who_pays,
     "payback": tables.payback,
-    "curve": tables.spend_cost_curve,
+}
+KINDS = {  # what the numbers under each heading of each table are
+    "by_year": {"Money spent": "year_spent", "Cost avoided": "year_avoided"},
+    "payers": {"Cost avoided": "payer_avoided", "Programme": "payer_programme", "Net position": "payer_net"},
+    "payback": {f"{w.label(account)} account": f"paid_back|{account}" for account in ACCOUNTS},
 }
 BUDGET = {
     "Programme spending": "cash_spent", "Cash released, expected": "cash_released", "Net cash, expected": "cash_net",
@@ -54,25 +57,11 @@ class Invest:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        made = {"by_year": charts.by_year, "payers": charts.payers, "payback": charts.payback, "curve": charts.curve}
+        made = {"by_year": charts.by_year, "payers": charts.payers, "payback": charts.payback}
         self.cards = {name: Card(name, make(), ABOUT[name], _table_of(name)) for name, make in made.items()}
         self.sentence, self.statements, self.accounts, self.budget = (look.html() for _ in range(4))
         self.tiles = [look.html() for _ in range(5)]
-
-        self.cards["curve"].chart.sources["handle"].on_change("data", self._dragged)
-        self._own, self._today = False, 0.0
-
-    def _dragged(self, _name: str, _old: Any, new: Any) -> None:
-        """Take the sum that the handle was dragged to."""
-        if self._own or not len(new["multiple"]):
-            return
-        multiple = float(new["multiple"][0])
-        pounds = float(round(abs(multiple - 1.0) * self._today))
-        most = min(POUNDS[1], int((0.5 if multiple < 1 else 1.0) * self._today))  # as far as the curve is drawn
-        before = self.state.scenario
-        self.state.change(option={"cut": multiple < 1.0, "spend_per_child": float(np.clip(pounds, POUNDS[0], most))})
-        if self.state.scenario == before:  # the handle lies where it was dropped
-            self.state.tell()
+        self.onward = button("Move this sum along the curve", lambda: state.open("Cost of poor outcomes"))
 
     def prepare(self, run: LiveRun) -> Reading:
         """Reduce a run to what the page shows; away from the page's thread."""
@@ -80,15 +69,6 @@ class Invest:
 
     def show(self, run: LiveRun, reading: Reading) -> None:
         """Put a run on the page."""
-        self._own = True
-        try:
-            self._show(run, reading)
-        finally:
-            self._own = False
-
-    def _show(self, run: LiveRun, reading: Reading) -> None:
-        curve = run.unit.curve
-        self._today = float(curve["spend"][curve["multiple"] == 1.0][0]) / run.unit.children  # a child
         _set(self.sentence, f'<p class="lead" role="status">{escape(w.tied(reading.sentence))}</p>')
         for pane, tile in zip(self.tiles, reading.tiles, strict=True):
             _set(pane, look.tile(tile.name, look.Number(tile.value, tile.key), tile.beside, tile.sign))
@@ -103,7 +83,6 @@ class Invest:
         figures = {name: card.chart.figure for name, card in self.cards.items()}
         charts.set_ends(figures["by_year"].y_range, *charts.grid_ends(*reading.ends["by_year"]))
         charts.set_ends(figures["payback"].x_range, *reading.ends["payback"])
-        charts.set_ends(figures["curve"].y_range, *charts.grid_ends(*reading.ends["curve"]))
         charts.set_bars(self.cards["payers"].chart, reading.charts["payers"]["bars"])
 
     def view(self) -> Any:
@@ -113,7 +92,8 @@ class Invest:
             container=True, spacing=2, sizing_mode="stretch_width",
         )  # fmt: skip
         cards = pmui.Grid(
-            *(pmui.Grid(card.view(), size={"xs": 12, "lg": 6}) for card in self.cards.values()),
+            *(pmui.Grid(part, size={"xs": 12, "lg": 6}) for part in (*(card.view() for card in self.cards.values()),
+              pmui.Column(look.html(ONWARD), self.onward))),
             container=True, spacing=3, sizing_mode="stretch_width",
         )  # fmt: skip
         return pmui.Column(
@@ -132,21 +112,9 @@ def _set(pane: Any, content: str) -> None:
 def _table_of(name: str) -> Callable[[Run], str]:
     def rows(run: Run) -> str:
         table = _yearly(run) if name == "by_year" else TABLES[name](run)
-        return look.table(shown(table, level=q.level(run)), look.keyed(_kinds(run)[name]))
+        return look.table(shown(table, level=q.level(run)), look.keyed(KINDS[name]))
 
     return rows
-
-
-def _kinds(run: Run) -> dict[str, dict[str, str]]:
-    """Return what the numbers under each heading of each table are."""
-    sources, own = q.curve(run)["source"].values.astype(str), run.scenario.effect.source
-    changes = {f"Change: {w.inside(source)}": f"curve_change|{source}" for source in sources}
-    return {
-        "by_year": {"Money spent": "year_spent", "Cost avoided": "year_avoided"},
-        "payers": {"Cost avoided": "payer_avoided", "Programme": "payer_programme", "Net position": "payer_net"},
-        "payback": {f"{w.label(account)} account": f"paid_back|{account}" for account in ACCOUNTS},
-        "curve": {"Spend a year": "curve_spend", "Spend and cost": f"curve|{own}", **changes},
-    }
 
 
 def _yearly(run: Run) -> tables.Table:

@@ -1,6 +1,7 @@
 """A scenario as dotted keys, and the title that what was changed of it gives."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from toolkit.report import words as w
@@ -10,7 +11,18 @@ OPEN = ("overrides", "own_figures", "priors", "studies")  # whose keys are names
 SECTIONS = ("option", "effect", "adjustments", *OPEN)
 SINGLE = ("discount_schedule", "horizon", "outcomes", "extra_layers", "left_out")
 LONGEST_TITLE = 120
+MOST_SAVED, LONGEST_NAME = 6, 60
 SAID = {"option.spend_per_child": "{:g} pounds per child a year", "option.years": "{} years", "horizon": "{} years on"}
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A scenario that a visitor put aside."""
+
+    name: str
+    place: str
+    areas: tuple[str, ...]
+    scenario: Scenario
 
 
 def flat(scenario: Scenario) -> dict[str, Any]:

@@ -14,7 +14,7 @@ The economics are the toolkit's own: stage 2 is ``pricing``, and stage 3 only sc
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
 from functools import cached_property, partial
 from pathlib import Path
@@ -201,6 +201,11 @@ class Live:
         drawn, unit = self.drawn(scenario), self.unit(scenario, areas)
         return LiveRun(scenario, drawn, unit, self.register.excluded)
 
+    def here(self, scenario: Scenario, areas: Sequence[str]) -> xr.Dataset:
+        """Return base-year statistics of areas, a council's own in place of published ones."""
+        own = evidence.own_figures(self.base_year, scenario.own_figures, self.register.deflators)
+        return evidence.with_own(self.base_year, own).sel(area=list(areas))
+
     def unit(self, scenario: Scenario, areas: tuple[str, ...]) -> Unit:
         """Return the areas' costs at the reference sum."""
         at = _at_reference(scenario)
@@ -209,7 +214,7 @@ class Live:
     def _unit(self, scenario: Scenario, areas: tuple[str, ...]) -> Unit:
         drawn, fitted = self.drawn(scenario), self.fitted_for(scenario)
         own = evidence.own_figures(self.base_year, scenario.own_figures, self.register.deflators)
-        here = evidence.with_own(self.base_year, own).sel(area=list(areas))
+        here = self.here(scenario, areas)
         reached = pathways.children_reached(yearly_sum(scenario, here), drawn.draws, here, scenario.option)
         desk = Desk(fitted, self.statistics, scenario, drawn.draws, drawn.effects, self.register)
         stands = pool(here, scenario.option)

@@ -9,6 +9,8 @@ import panel as pn
 from toolkit.report.html import Shown
 from toolkit.report.words import tied
 
+FORCED = {"@media (forced-colors: active)": {"outline": "3px solid Highlight", "outlineOffset": "-4px"}}
+SEEN = {"styleOverrides": {"root": {"&.Mui-selected": FORCED}}}
 THEME = {
     "palette": {
         "primary": {"main": "#1d70b8", "dark": "#003078"},
@@ -18,6 +20,8 @@ THEME = {
     },
     "typography": {"fontFamily": "Arial, Helvetica, sans-serif", "button": {"textTransform": "none"}},
     "shape": {"borderRadius": 0},
+    # Below 900 pixels, as on a screen of 1280 at 200%, the controls are opened on request, for there is no room beside.
+    "breakpoints": {"values": {"xs": 0, "sm": 900, "md": 1000, "lg": 1200, "xl": 1536}},
     "components": {
         "MuiButtonBase": {
             "defaultProps": {"disableRipple": True},
@@ -30,6 +34,9 @@ THEME = {
                 "thumb": {"&.Mui-focusVisible": {"outline": "3px solid #0b0c0c", "boxShadow": "0 0 0 6px #ffdd00"}}
             }
         },
+        # Where the system chooses the colours, only what is drawn as a line or as text is seen.
+        "MuiTab": SEEN,
+        "MuiToggleButton": SEEN,
         "MuiAppBar": {
             "styleOverrides": {
                 "root": {
@@ -58,6 +65,7 @@ p { margin: 4px 0 8px; max-width: 46em; }
 .box { border: 3px solid #1d70b8; padding: 10px 14px; margin: 6px 0; max-width: 60em; }
 .box.warn { border-color: #b0520f; } .box.bad { border-color: #d4351c; }
 .box h2 { margin-top: 0; }
+.paper { display: none; } @media print { .paper { display: block; } }
 ul { margin: 4px 0; padding-left: 20px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 15px; margin: 4px 0 8px; min-width: 60%; }
@@ -80,6 +88,7 @@ PAGE = (
     """{% extends base %}
 {% block loader_css %}
 #loader { display: none !important; }
+@page { margin: 14mm; }
 #lead { position: fixed; inset: 0; z-index: 2000; overflow: auto; background: #fff; color: #0b0c0c;
   font: 400 16px/1.45 Arial, Helvetica, sans-serif; }
 #lead h1 { font: 700 32px/1.15 Arial, Helvetica, sans-serif; }

@@ -59,7 +59,7 @@ class Reading:
 def read(run: LiveRun) -> Reading:
     """Reduce a run to what the main page shows of it."""
     parts: dict[str, Part] = {
-        "by_year": _by_year(run), "payers": _payers(run), "payback": _payback(run), "curve": _curve(run),
+        "by_year": _by_year(run), "payers": _payers(run), "payback": _payback(run),
     }  # fmt: skip
     charts, words, limits = {}, {}, {}
     for name, part in parts.items():
@@ -201,7 +201,8 @@ def _payback(run: LiveRun) -> Part:
     return data, f"Chance of {what}, by account: {said}.", (0.0, float(years[-1]))
 
 
-def _curve(run: LiveRun) -> Part:
+def curve(run: LiveRun) -> Part:
+    """Return the spend-cost curve with the scenario's own point, what it says in words, and its ends."""
     mean, low, high = ends(run.numbers.curve)
     multiples, spend = (run.unit.curve[name] for name in ("multiple", "spend"))
     bounds = run.unit.seen or (1.0, 1.0)

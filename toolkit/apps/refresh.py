@@ -31,17 +31,16 @@ class Overtaken(Exception):
 class Receipt:
     """Tells when the browser has painted what it was sent, so that a slow one is not sent more than it can show.
 
-    The page's address goes along with it, and is written once the moves have come to rest.
+    The page's address goes along with it; access.js writes it once the moves have come to rest.
     """
 
     SAY = """
-        clearTimeout(painted.later);
-        painted.later = setTimeout(() => history.replaceState(null, "", sent.data.address[0]), 400);
         requestAnimationFrame(() => setTimeout(() => { painted.data = {number: sent.data.number} }));
     """
 
     def __init__(self) -> None:
-        self.sent, self._painted = (ColumnDataSource({"number": [0]}) for _ in range(2))
+        self.sent, self._painted = (ColumnDataSource({"number": [0]}, name=name) for name in ("sent", "painted"))
+        self.beside: list[ColumnDataSource] = []  # what else the browser is to have, not seen either
         self.sent.js_on_change("data", CustomJS(args={"sent": self.sent, "painted": self._painted}, code=self.SAY))
         self._painted.on_change("data", self._came)
         self._seen = asyncio.Event()
@@ -53,7 +52,7 @@ class Receipt:
     def attach(self, doc: Any) -> None:
         """Put it on the page, where it is not seen."""
         if self.sent.document is None and doc.roots:
-            doc.roots[0].tags = [*doc.roots[0].tags, self.sent]
+            doc.roots[0].tags = [*doc.roots[0].tags, self.sent, *self.beside]
 
     def expect(self) -> None:
         """Forget what was painted before."""

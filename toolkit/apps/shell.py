@@ -1,5 +1,6 @@
 """The site's frame: header, controls, pages, messages; one visitor's session, built anew for each."""
 
+from html import escape
 from typing import Any, Protocol
 
 import panel as pn
@@ -20,7 +21,9 @@ from toolkit.apps.live import Live, NeedsFit
 from toolkit.apps.reading import read
 from toolkit.apps.refit import Refit
 from toolkit.apps.refresh import Overtaken, Refresher, incident
+from toolkit.apps.scaled import LiveRun
 from toolkit.apps.state import State, own
+from toolkit.apps.tab import Tab
 from toolkit.apps.toolbar import Toolbar
 from toolkit.report.quantities import Run
 from toolkit.schema import InputError
@@ -39,7 +42,7 @@ class View(Protocol):
         """Return the page."""
 
 
-Found = tuple[str, Run, Any, Exception | None]
+Found = tuple[str, LiveRun, Any, Exception | None]
 ASK = "An underlined number explains itself when pressed. In a table, the arrow keys go from one number to the next."
 PAGES: dict[str, Any] = {
     "Invest to save": Invest,
@@ -68,6 +71,7 @@ class Site:
         self.pages: dict[str, View] = {}
         self.holders = {name: pmui.Column(sizing_mode="stretch_width") for name in PAGES}
         self.messages, self.notes, self.stale = (look.html(visible=False) for _ in range(3))
+        self.paper = look.html()
         self.busy = look.html('<p role="status"></p>', sizing_mode=None)
         self.halt = pmui.Button(label="Stop", size="small", variant="contained", visible=False, margin=0)
         self.halt.on_click(lambda _: self.refresher.stop())
@@ -77,6 +81,8 @@ class Site:
         self.refresher = Refresher(
             self._price, self._show, self._show_busy, self._failed, lambda: self.state.address, self._long
         )
+        self.tab = Tab(self.state, PAGES)
+        self.refresher.receipt.beside = [self.tab.kept, self.tab.back]
         self.state.watch(self._changed)
         self.tabs.active = list(PAGES).index(self.state.page) if self.state.page in PAGES else 0
         self.tabs.param.watch(lambda _: self._open(), "active")
@@ -118,10 +124,11 @@ class Site:
         self.asking.attach(pn.state.curdoc)
         self.asking.show(said)
 
-    def _put(self, name: str, run: Run, prepared: Any, problem: Exception | None) -> None:
+    def _put(self, name: str, run: LiveRun, prepared: Any, problem: Exception | None) -> None:
         """Put a run on the open page; a page that fails says so and leaves the others alone."""
         self.latest = run
         self._tell()
+        self.panel.sums.show(run)
         _say(self.stale, "")
         self.refit.offer(False)
         try:
@@ -152,10 +159,13 @@ class Site:
     def _changed(self) -> None:
         self._turn += 1
         self._tell()
+        if self.state.page != (self.current if self.tabs.active else ""):  # as by the browser's Back
+            self.tabs.active = list(PAGES).index(self.state.page or next(iter(PAGES)))
         self.refresher.soon()
 
     def _tell(self) -> None:
         state = self.state
+        self.paper.object = f'<p class="paper">{escape(f"{state.place}. {state.scenario.title}.")}</p>'
         _say(self.messages, look.box("Some of this could not be used", state.messages, "bad", "alert"))
         _say(self.notes, look.box("Evidence of your own is in use", own(self.state.scenario), "warn"))
         self.toolbar.show()
@@ -206,7 +216,7 @@ class Site:
     def main(self) -> Any:
         """Return the part beside the controls."""
         return pmui.Column(
-            self.messages, self.refit.view, self.notes, self.toolbar.view(self.halt, self.busy), self.stale,
+            self.paper, self.messages, self.refit.view, self.notes, self.toolbar.view(self.halt, self.busy), self.stale,
             look.html(f'<p class="hint">{ASK}</p>'), self.tabs,
             sizing_mode="stretch_width", margin=(0, 16),
         )  # fmt: skip

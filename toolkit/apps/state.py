@@ -14,11 +14,11 @@ from urllib.parse import parse_qsl, urlencode
 import yaml
 
 from toolkit import changes, pathways, scenarios
-from toolkit.apps.keys import OPEN, SECTIONS, SINGLE, differences, flat, spelled, titled
+from toolkit.apps.keys import OPEN, SECTIONS, SINGLE, Saved, differences, flat, spelled, titled
 from toolkit.apps.live import Live
 from toolkit.report.provenance import own as own  # what it says stands on every page
 from toolkit.scenarios import Scenario
-from toolkit.schema import InputError
+from toolkit.schema import ACCOUNTS, InputError
 
 PRESETS = {
     "family_help": "Family help (the evidence's own)",
@@ -29,12 +29,18 @@ PRESETS = {
 }
 DEFAULT_PRESET, DEFAULT_PLACE = "family_help", "Leeds"
 NAMES = ("name", "title", "description")  # which move no number
+VIEWS = {  # what is read of a scenario, beside what it is: each with its choices, the first to begin with
+    "account": tuple(reversed(ACCOUNTS)),
+    "cost": ("excess", "gross", "annual"),
+}
+BEGIN = {name: choices[0] for name, choices in VIEWS.items()}
 CHECKED = (  # against the evidence
     "discount_schedule", "option.cost_per_family", "option.spend_per_child", "option.cut", "extra_layers", "left_out",
 )  # fmt: skip
 LONGEST_ADDRESS, LARGEST_FILE, STEPS_KEPT = 7_500, 100_000, 100
 ONE_DRAG = 1.0  # seconds within which moves of the same setting are one step of the history
-LARGEST_SENT = 3_000_000  # a browser sends no larger file, in silence; of one that is sent, what is wrong is said
+LARGEST_SENT = 3_000_000  # a browser sends no larger file, and access.js says so
+Step = tuple[str, str, Scenario, dict[str, str]]
 
 
 class State:
@@ -43,11 +49,12 @@ class State:
     def __init__(self, live: Live) -> None:
         self.live = live
         self.preset, self.place = DEFAULT_PRESET, DEFAULT_PLACE
-        self.scenario = preset(DEFAULT_PRESET, live)
+        self.scenario, self.views = preset(DEFAULT_PRESET, live), BEGIN
         self.page = ""
         self.messages: list[str] = []
-        self._past: list[tuple[str, str, Scenario]] = []
-        self._future: list[tuple[str, str, Scenario]] = []
+        self.saved: tuple[Saved, ...] = ()
+        self._past: list[Step] = []
+        self._future: list[Step] = []
         self._dragged: tuple[set[str], float] = (set(), 0.0)  # what moved last, and when
         self._watchers: list[Callable[[], None]] = []
 
@@ -66,7 +73,16 @@ class State:
             changed = scenarios.change(self.scenario, **_whole(self.scenario, values))
             self._move(self.preset, self.place, self._titled(changed), drag=True)
         except InputError as problem:
-            self._say([str(problem)])
+            self.say([str(problem)])
+
+    def open(self, page: str) -> None:
+        """Open another page."""
+        self.page = page
+        self.tell()
+
+    def look(self, **chosen: str) -> None:
+        """Read the scenario otherwise: one of ``VIEWS``, which is a step of the history as a change is."""
+        self._move(self.preset, self.place, self.scenario, views=self.views | chosen)
 
     def override(self, key: str, row: Mapping[str, Any] | None) -> None:
         """Put a figure of the visitor's own in place of a cited one, or (None) take it out again.
@@ -120,7 +136,7 @@ class State:
     def go_to(self, place: str) -> None:
         """Choose another place; a council's own figures stay behind, for they are no other's."""
         if place not in self.live.places:
-            self._say([f"place: '{place[:60]}' is not an area, a region or England, so it is still {self.place}."])
+            self.say([f"place: '{place[:60]}' is not an area, a region or England, so it is still {self.place}."])
         else:
             scenario = self.scenario
             moved = bool(scenario.own_area) and tuple(self.live.places[place]) != (scenario.own_area,)
@@ -155,41 +171,48 @@ class State:
         """Whether there is a change to make again."""
         return bool(self._future)
 
-    def _step(self, source: list[tuple[str, str, Scenario]], target: list[tuple[str, str, Scenario]]) -> None:
+    @property
+    def _now(self) -> Step:
+        return self.preset, self.place, self.scenario, self.views
+
+    def _step(self, source: list[Step], target: list[Step]) -> None:
         if source:
-            target.append((self.preset, self.place, self.scenario))
-            self.preset, self.place, self.scenario = source.pop()
+            target.append(self._now)
+            self.preset, self.place, self.scenario, self.views = source.pop()
             self._dragged = (set(), 0.0)
-            self._say([])
+            self.say([])
 
     def _move(
-        self, name: str, place: str, scenario: Scenario, messages: Sequence[str] = (), *, drag: bool = False
+        self, name: str, place: str, scenario: Scenario, messages: Sequence[str] = (), *, drag: bool = False,
+        views: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
-        if (name, place, scenario) == (self.preset, self.place, self.scenario):
+        step = (name, place, scenario, dict(views or self.views))
+        if step == self._now:
             return
         try:
             if scenario.option.cut:  # which may be too much of an area's spending
                 areas = self.live.places[place]
                 changes.own_figures(scenario, self.live.base_year, self.live.register, areas=areas)
         except InputError as problem:
-            self._say([str(problem)])
+            self.say([str(problem)])
             return
         keys = set(differences(self.scenario, scenario))
         if not (drag and self._past and keys == self._dragged[0] and monotonic() - self._dragged[1] < ONE_DRAG):
-            self._past = [*self._past[-STEPS_KEPT:], (self.preset, self.place, self.scenario)]
+            self._past = [*self._past[-STEPS_KEPT:], self._now]
         self._dragged = (keys if drag else set(), monotonic())
         self._future = []
-        self.preset, self.place, self.scenario = name, place, scenario
+        self.preset, self.place, self.scenario, self.views = step
         if len(self.address) > LONGEST_ADDRESS:
             messages = [*messages, "This is too much for a link: save the scenario as a file to keep it or share it."]
-        self._say(list(messages))
+        self.say(list(messages))
 
     def tell(self) -> None:
         """Have everything shown again, as when a page asks for more of the same scenario."""
         for told in self._watchers:
             told()
 
-    def _say(self, messages: list[str]) -> None:
+    def say(self, messages: list[str]) -> None:
+        """Say what could not be used, in place of what was said before."""
         self.messages = messages
         self.tell()
 
@@ -202,13 +225,36 @@ class State:
 
     @property
     def address(self) -> str:
-        """The query string that holds the whole scenario and the place."""
-        parts = {"place": self.place} | ({"page": self.page} if self.page else {})
-        if self.preset != DEFAULT_PRESET:
-            parts["start"] = self.preset
-        for key, (_, mine) in sorted(self.changed.items()):
+        """The query string that holds the whole scenario, the place, the page and what is read of it."""
+        return self._address(self._now)
+
+    def _address(self, step: Step) -> str:
+        name, place, scenario, views = step
+        parts = {"place": place} | ({"page": self.page} if self.page else {})
+        parts |= {view: chosen for view, chosen in views.items() if chosen != BEGIN[view]}
+        if name != DEFAULT_PRESET:
+            parts["start"] = name
+        for key, (_, mine) in sorted(differences(preset(name, self.live), scenario).items()):
             parts[key] = spelled(mine)
         return "?" + urlencode(parts)
+
+    def arrive(self, query: str, pages: Collection[str] = ()) -> None:
+        """Go where the browser's Back or Forward leads: a step of the history taken back or made again, or another.
+
+        Parameters
+        ----------
+        query, pages
+            As for :meth:`read_address`.
+        """
+        page = dict(parse_qsl(query.removeprefix("?"))).get("page", "")
+        self.page = page if page in pages else ""
+        for steps, go in ((self._past, self.undo), (self._future, self.redo)):
+            if steps and self._address(steps[-1]) == query:
+                return go()
+        if query != self.address:
+            self._past, self._future = [*self._past[-STEPS_KEPT:], self._now], []
+            return self.read_address(query, pages)
+        return self.tell()
 
     def read_address(self, query: str, pages: Collection[str] = ()) -> None:
         """Take the scenario from a query string, key by key: what cannot be used is named and left as it was.
@@ -221,7 +267,7 @@ class State:
             Which there are; any where none is given.
         """
         if len(query) > LONGEST_ADDRESS:
-            self._say([f"The address is longer than {LONGEST_ADDRESS:,} characters, so it was not read."])
+            self.say([f"The address is longer than {LONGEST_ADDRESS:,} characters, so it was not read."])
             return
         given = dict(parse_qsl(query.removeprefix("?"), keep_blank_values=True))
         self.page = given.pop("page", "")
@@ -233,16 +279,20 @@ class State:
         if start not in PRESETS:
             messages.append(f"start: '{start[:60]}' is no preset, so {PRESETS[DEFAULT_PRESET]} was used.")
             start = DEFAULT_PRESET
-        place = _named(given.pop("place", DEFAULT_PLACE), self.live)
+        place = named(given.pop("place", DEFAULT_PLACE), self.live)
         if place is None:
             messages.append(f"place: not an area, a region or England, so {DEFAULT_PLACE} was used.")
         scenario = preset(start, self.live)
         areas = tuple(self.live.places[place or DEFAULT_PLACE])
+        found = {view: given.pop(view, BEGIN[view]) for view in VIEWS}
+        wrong = [view for view in VIEWS if found[view] not in VIEWS[view]]
+        messages += [f"{view}: '{found[view][:60]}' is none of {', '.join(VIEWS[view])}." for view in wrong]
+        self.views = found | {view: BEGIN[view] for view in wrong}
         scenario, problems = _with_keys(scenario, given, lambda changed: self._check(changed, areas))
         messages += problems
         self.preset, self.place = start, place or DEFAULT_PLACE
         self.scenario = self._titled(scenario)
-        self._say(messages)
+        self.say(messages)
 
     def file(self) -> str:
         """Return the scenario as the YAML file that the command ``outcomes run`` takes."""
@@ -261,11 +311,11 @@ class State:
             raise InputError(f"the file is larger than {LARGEST_FILE // 1000} kB. Mend: choose a scenario file.")
         try:
             scenario, problems = scenarios.read(content), list[str]()
-            place = _named(scenario.own_area, self.live) or self.place
+            place = named(scenario.own_area, self.live) or self.place
             self._check(scenario, tuple(self.live.places[place]))
         except InputError as problem:
             scenario, problems = self._usable(content, problem)
-            place = _named(scenario.own_area, self.live) or self.place
+            place = named(scenario.own_area, self.live) or self.place
         self.replace(scenario, place, problems)
 
     def _usable(self, content: bytes, problem: InputError) -> tuple[Scenario, list[str]]:
@@ -292,7 +342,8 @@ def preset(name: str, live: Live) -> Scenario:
     return live.preset(name)
 
 
-def _named(place: str, live: Live) -> str | None:
+def named(place: str, live: Live) -> str | None:
+    """Return the place that a name or an area's code means, if any."""
     folded = {name.casefold(): name for name in live.places}
     codes = {areas[0]: name for name, areas in live.places.items() if len(areas) == 1}
     return folded.get(place.strip().casefold()) or codes.get(place.strip())

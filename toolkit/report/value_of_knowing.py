@@ -1,5 +1,6 @@
 """What is worth finding out about a run of our own: single figures, effects and rates, groups of them, studies."""
 
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,29 @@ from toolkit.report.words import inside, money, number
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
 
 EFFECT, RATE, PATHWAY = "effect", "rate", "pathway"
+# fmt: off
+STEPS = {
+    "referral": "referrals", "care_entry": "entries into care from need",
+    "direct_care": "entries into care with no need before",
+    "care_exit": "exits from care", "entry_age": "share of first needs", "reentry_first": "first return to care",
+    "reentry_later": "later returns to care", "need_first": "assessed and found in need, first time",
+    "need_again": "assessed and found in need, again", "short_share": "share of short episodes of need",
+}
+WHAT = {
+    "justice": "youth justice entries", "neet": "NEET",
+    "homeless": "homelessness",
+    "custody": "custody at 18 to 24", "conviction": "first conviction at 18 to 24",
+    "mental": "mental disorder in childhood",
+    "adult_mental": "mental disorder at 18 and over", "exclusion": "permanent exclusion", "gcse": "GCSE grade 4",
+    "next_generation": "children of one's own in care", "neet_16_17": "NEET at 16 and 17",
+}
+WHOSE = {
+    "in_need": "children in need", "care": "looked-after children", "looked_after": "looked-after children",
+    "care_leaver": "care leavers", "care_leavers": "care leavers", "need_only": "people once in need, not care leavers",
+    "closed": "children whose case is closed", "left_care": "children who left care", "all": "everyone",
+    "all_pupils": "all pupils", "ever_need": "pupils ever in need",
+}
+# fmt: on
 FEWEST = 5  # sets listed even if they are worth nothing
 GROUPS = ("all effects", "all unit costs", "all local rates", "all other figures")
 
@@ -227,14 +251,35 @@ def parameter_name(name: str, source: str = "") -> str:
     """Return what a reader calls a parameter: "effect: care" is "the effect on care", unless it is an association."""
     kind, _, thing = name.partition(": ")
     if kind == PATHWAY and thing:
-        return f"the fitted pathway: {inside(thing)}"
+        what, _, ages = thing.rstrip("]").partition("[")
+        return f"the fitted pathway: {STEPS.get(what, inside(what))}{_at_ages(ages)}"
     if kind in (EFFECT, RATE) and thing:
         effect = f"the {'association with' if source == 'panel' else 'effect on'} {inside(thing)}"
         return effect if kind == EFFECT else f"the local rate of {inside(thing)}"
     if name in GROUPS:
         return name
     price = name.removeprefix("price_")
-    return inside(name) if price == name else f"the unit cost: {inside(price)}"
+    return _of_whom(name) if price == name else f"the unit cost: {inside(price)}"
+
+
+def _at_ages(ages: str) -> str:
+    """Say a group of ages: "1_4" is " at ages 1 to 4"."""
+    if not ages:
+        return ""
+    if ages.startswith("under"):
+        return f" {ages.replace('_', ' age ')}"
+    return f" at age{'s' * ('_' in ages)} {ages.replace('_', ' to ')}"
+
+
+def _of_whom(name: str) -> str:
+    """Say what a figure is and whose: "justice_ratio_care" is of looked-after children against all."""
+    found = re.fullmatch(rf"({'|'.join(WHAT)})(_ratio)?_({'|'.join(WHOSE)})(_16)?", name)
+    if found is None:
+        shared = name.removeprefix("adjustment_")
+        return inside(name) if shared == name else f"the share of the gap in {inside(shared)} that is the outcome's own"
+    what, ratio, whose, late = found.groups()
+    at = " at 16 and 17" if late else ""
+    return f"{WHAT[what]}{at}: {WHOSE[whose]}{' against all' if ratio else ''}"
 
 
 def groups(drawn: xr.Dataset) -> dict[str, tuple[str, ...]]:

@@ -150,7 +150,7 @@ def test_saved_scenarios_and_neighbours_are_explained_by_their_own_runs(live):
     site = Site(live, query="?place=Leeds&page=Cost of poor outcomes")
     page = site.pages["Cost of poor outcomes"]
     page._ask()
-    near = [(key, label, said) for key, label, said in numbers(page.neighbours.object)]
+    near = [(key, label, said) for key, label, said in numbers(page.neighbours_table)]
     assert len(near) >= 12
     for key, label, said in near:
         run = page.others(site.latest)[0]

@@ -1,16 +1,35 @@
 // What the page library leaves unnamed for those who cannot see it, and a phone's first view.
 (() => {
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches && new CSSStyleSheet();
-  if (still) still.replaceSync("*, *::before, *::after { transition: none !important; animation: none !important; }");
+  const sheet = (rules) => {
+    const made = new CSSStyleSheet();
+    made.replaceSync(rules);
+    return made;
+  };
+  // On paper the page is as long as it is, without what can only be pressed; every root of the page library is told.
+  const sheets = [sheet(`@media print {
+    *, :host { overflow: visible !important; max-height: none !important; }
+    html, body, main, div:has(> main), div:has(> div > main) { display: block !important; height: auto !important;
+      width: auto !important; margin: 0 !important; position: static !important; }
+    body { zoom: 0.66; }
+    header, nav, .MuiDrawer-root, .MuiAppBar-root, .MuiTabs-root, .MuiButton-root, .MuiButtonBase-root, .MuiToolbar-root,
+      .MuiFormControlLabel-root, .MuiToggleButtonGroup-root, .MuiFormControl-root, .MuiSlider-root { display: none !important; }
+    canvas { visibility: hidden !important; }
+    .card, .bk-Figure, .tile, .box, tr { break-inside: avoid; }
+    h1, h2, h3, caption { break-after: avoid; }
+    * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  }`)];
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches)
+    sheets.push(sheet("*, *::before, *::after { transition: none !important; animation: none !important; }"));
   const calm = (root) => {
-    if (still && !root.adoptedStyleSheets.includes(still)) root.adoptedStyleSheets = [...root.adoptedStyleSheets, still];
+    const lacking = sheets.filter((one) => !root.adoptedStyleSheets.includes(one));
+    if (lacking.length) root.adoptedStyleSheets = [...root.adoptedStyleSheets, ...lacking];
   };
   const each = (root, selector, told, depth = 0) => {
     if (root.adoptedStyleSheets) calm(root);
     root.querySelectorAll(selector).forEach(told);
     if (depth < 12) for (const node of root.querySelectorAll("*")) if (node.shadowRoot) each(node.shadowRoot, selector, told, depth + 1);
   };
-  let closed = window.innerWidth >= 600; // on a phone the answer comes first, and the controls on request
+  let closed = window.innerWidth >= 900; // on a phone the answer comes first, and the controls on request
   const watch = setInterval(() => { // the live page has its answer: what was read before it makes room
     const lead = document.getElementById("lead");
     if (lead) each(document.body, lead.dataset.until, (live) => { if (!lead.contains(live)) lead.remove(); });
@@ -20,18 +39,39 @@
     document.documentElement.lang = "en-GB";
     each(document, '[role="progressbar"]:not([aria-label])', (bar) => bar.setAttribute("aria-label", "Working"));
     each(document, "h5", (spacer) => { if (!spacer.textContent.trim()) spacer.setAttribute("aria-hidden", "true"); });
+    each(document, 'input[type="file"]:not([data-weighed])', (input) => {
+      input.dataset.weighed = "";
+      input.addEventListener("change", () => heavy(input.files), true);
+    });
     if (!closed) each(document, ".MuiBackdrop-root", (shade) => { closed = true; shade.click(); });
   };
-  const lost = () => {
-    if (document.getElementById("lost")) return;
+  addEventListener("beforeprint", () => each(document, "canvas", (canvas) => { // which the new width empties
+    const image = new Image(canvas.offsetWidth, canvas.offsetHeight);
+    image.className = "printed";
+    image.style.cssText = `position:absolute;left:${canvas.offsetLeft}px;top:${canvas.offsetTop}px`;
+    image.src = canvas.toDataURL();
+    canvas.after(image);
+  }));
+  addEventListener("afterprint", () => each(document, "img.printed", (image) => image.remove()));
+  const alarm = (id, text) => {
+    document.getElementById(id)?.remove();
     const said = document.createElement("div");
-    said.id = "lost";
+    said.id = id;
     said.setAttribute("role", "alert");
     said.style.cssText = "position:fixed;inset:0 0 auto 0;z-index:3000;padding:16px 24px;background:#fff;color:#0b0c0c;"
       + "border:5px solid #d4351c;font:700 18px/1.4 Arial,Helvetica,sans-serif";
     document.body.prepend(said);
-    said.textContent = "These numbers no longer follow the controls: the connection was lost. Reload the page.";
+    said.textContent = text;
   };
+  const lost = () => alarm("lost", "These numbers no longer follow the controls: the connection was lost. Reload the page.");
+  const LARGEST = 3000000; // bytes: state.py has the same, and a test compares them
+  const heavy = (files) => { // the page library drops a larger file without a word
+    const large = [...(files || [])].find((file) => file.size > LARGEST);
+    if (!large) return;
+    alarm("large", `${large.name} was not loaded: it has ${(large.size / 1e6).toFixed(1)} MB, and a file here may have 3 MB.`);
+    setTimeout(() => document.getElementById("large")?.remove(), 15000);
+  };
+  addEventListener("drop", (event) => heavy(event.dataTransfer?.files), true);
   const listen = setInterval(() => { // once the page has its document
     const live = window.Bokeh && Bokeh.documents[0];
     if (!live) return;
@@ -101,6 +141,35 @@
     body.querySelectorAll('.explain[tabindex="0"]').forEach((one) => { one.tabIndex = -1; });
     to.tabIndex = 0;
     to.focus();
+  });
+  const SAVED = "outcomes: saved scenarios";
+  const meet = setInterval(() => { // once the sources are there by which server and tab meet (tab.py, refresh.py)
+    const live = window.Bokeh && Bokeh.documents[0];
+    const [sent, kept, back] = ["sent", "kept", "back"].map((name) => live?.get_model_by_name(name));
+    if (!sent || !kept || !back) return;
+    clearInterval(meet);
+    let later, times = 0;
+    const write = () => { // one step of the browser's history for each change that has come to rest
+      const to = sent.data.address?.[0];
+      if (to && history.state !== to) history[history.state === null ? "replaceState" : "pushState"](to, "", to);
+    };
+    const settle = () => { clearTimeout(later); later = setTimeout(write, 400); };
+    sent.properties.data.change.connect(settle);
+    settle();
+    addEventListener("popstate", (event) => {
+      clearTimeout(later);
+      if (event.state) back.data = { text: [event.state], times: [++times] }; // else nothing, were it the same again
+    });
+    try { // a browser may forbid it: then nothing is kept
+      const held = sessionStorage.getItem(SAVED);
+      if (held && !kept.data.text[0]) kept.data = { text: [held] };
+      kept.properties.data.change.connect(() => sessionStorage.setItem(SAVED, kept.data.text[0]));
+    } catch { /* kept while the page is open */ }
+  }, 250);
+  matchMedia("(max-width: 899.95px)").addEventListener("change", (now) => { // as when the page is enlarged
+    closed = !now.matches;
+    setTimeout(mend, 400);
+    setTimeout(() => { closed = true; }, 1500); // what is opened later stays open
   });
   let waiting = false;
   new MutationObserver(() => {

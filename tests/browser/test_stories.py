@@ -1,0 +1,183 @@
+"""More of what a person does: designs a sum, drags the handle, compares, goes back, refreshes, enlarges, prints."""
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.fit
+COST, DRIVERS = ("Cost of poor outcomes", "What do poor outcomes cost?"), ("What drives it", "What drives the answer?")
+COMPARE, EVIDENCE = ("Compare", "Which is better?"), ("Evidence", "What does it all rest on?")
+# Where the curve's handle is on the screen, and where it would be at another multiple of today's spend.
+HANDLE = """(to) => {
+  const models = [...Bokeh.documents[0]._all_models.values()];
+  const figure = models.find((m) => m.type === "Figure" && m.x_range.start === 0.45);
+  const view = [...Bokeh.index.find_by_id(figure.id)][0], box = view.frame.bbox;
+  view.el.scrollIntoView({block: "center"});
+  const {left, top} = view.el.getBoundingClientRect(), {x_range: x, y_range: y} = figure;
+  const source = figure.renderers.at(-1).data_source.data;
+  const across = (at) => left + box.left + (at - x.start) / (x.end - x.start) * (box.right - box.left);
+  const up = top + box.bottom - (source.mean[0] - y.start) / (y.end - y.start) * (box.bottom - box.top);
+  return [across(source.multiple[0]), up, across(to)];
+}"""
+EVERY = """(selector) => {
+  let found = 0;
+  const walk = (root) => {
+    found += root.querySelectorAll(selector).length;
+    root.querySelectorAll("*").forEach((node) => node.shadowRoot && walk(node.shadowRoot));
+  };
+  walk(document);
+  return found;
+}"""
+
+
+def picture(one, name):
+    return one.page.get_by_role("img", name=name).first
+
+
+def test_a_programme_is_designed_by_its_families(leeds):
+    one = leeds
+    families, total = one.page.get_by_label("Families reached a year"), one.page.get_by_label("Sum a year, £")
+    before = total.input_value()
+    families.fill("600")
+    families.press("Enter")
+    one.until("() => location.search.includes('option.spend_per_child=')")
+    one.at_rest()
+    assert families.input_value() == "600" and total.input_value() != before
+    total.fill("a great deal")
+    total.press("Enter")
+    one.page.get_by_role("alert").filter(has_text="is no number").wait_for()
+    assert families.input_value() == "600"
+
+
+def test_the_handle_is_dragged_and_moved_by_keyboard(leeds):
+    one = leeds
+    one.page.get_by_role("button", name="Move this sum along the curve").click()
+    one.page.get_by_role("heading", level=1, name=COST[1]).wait_for()
+    picture(one, "Early-help spend plus").wait_for()
+    one.at_rest()
+    x, y, to = one.page.evaluate(HANDLE, 1.5)
+    one.page.mouse.move(x, y)
+    one.page.mouse.down()
+    one.page.mouse.move((x + to) / 2, y, steps=3)
+    one.page.mouse.move(to, y, steps=3)
+    one.page.mouse.up()
+    one.page.get_by_text(re.compile(r"makes early-help spend 1\.(49|50|51) times")).wait_for()
+    handle = one.page.get_by_role("slider", name="Early-help spend a year")
+    handle.press("Home")
+    one.page.get_by_text("makes early-help spend 0.50 times").wait_for()
+    one.until("() => location.search.includes('option.cut=true')")
+
+
+def test_a_cost_in_one_year_goes_back_to_a_life_by_the_browsers_back(leeds):
+    one = leeds
+    one.go(*COST)
+    picture(one, "Expected cost by payer").wait_for()
+    one.page.get_by_role("button", name="In one year").click()
+    one.page.get_by_text("Not one cohort over its life").wait_for()
+    one.until("() => location.search.includes('cost=annual')")
+    one.page.go_back()
+    one.page.get_by_text("beyond what children of the same age").wait_for()
+    one.page.go_forward()
+    one.page.get_by_text("Not one cohort over its life").wait_for()
+    one.page.get_by_role("button", name="Undo").click()
+    one.page.get_by_text("beyond what children of the same age").wait_for()
+    one.page.get_by_role("button", name="Compare with statistical neighbours").click()
+    picture(one, "Expected excess lifetime cost of a child, dearest first").wait_for()
+    one.page.get_by_role("checkbox", name="Table: the cost of a child").check()
+    table = one.page.get_by_role("table", name="This area and its statistical neighbours")
+    table.get_by_role("rowheader", name="Leeds ← this area").wait_for()
+
+
+def test_what_drives_it_is_read_in_another_account_and_the_link_holds_it(leeds):
+    one = leeds
+    one.go(*DRIVERS)
+    tornado = picture(one, "Expected value")
+    tornado.wait_for()
+    before = tornado.get_attribute("aria-label")
+    one.page.get_by_label("Account").click()
+    one.page.get_by_role("option", name="Fiscal").click()
+    one.until("() => location.search.includes('account=fiscal')")
+    assert tornado.get_attribute("aria-label") != before
+    one.page.get_by_role("button", name="Undo").click()
+    one.until("() => !location.search.includes('account=')")
+    assert tornado.get_attribute("aria-label") == before
+
+
+def test_scenarios_are_compared_and_survive_a_refresh(leeds):
+    one = leeds
+    one.go(*COMPARE)
+    for name, steps in (("as it is", 0), ("more", 5)):
+        for _ in range(steps):
+            one.page.get_by_role("slider", name="Pounds a year").press("ArrowRight")
+        one.page.get_by_label("Name", exact=True).fill(name)
+        one.page.get_by_label("Name", exact=True).press("Enter")
+        one.page.get_by_role("button", name="Save this scenario here").click()
+        one.page.get_by_role("columnheader", name=name).wait_for()
+    one.page.get_by_role("table", name="The portfolio").or_(one.page.get_by_text("No portfolio")).first.wait_for()
+    one.open("?place=Leeds&page=Compare")
+    table = one.page.get_by_role("table", name="Saved scenarios")
+    table.wait_for()
+    assert table.get_by_role("columnheader").all_inner_texts()[1:] == ["as it is", "more"]
+    for left in (1, 0):
+        one.page.get_by_role("button", name="Remove it").click()
+        one.until("(left) => JSON.parse(sessionStorage.getItem('outcomes: saved scenarios')).length === left", left)
+
+
+def test_a_study_is_left_out_and_taken_back(leeds):
+    one = leeds
+    one.go(*EVIDENCE)
+    one.page.get_by_role("button", name="Leave it out").click()
+    one.until("() => location.search.includes('left_out=')")
+    one.page.get_by_text("Evidence of your own is in use").wait_for()
+    one.page.get_by_role("button", name="Back to the evidence’s own studies").click()
+    one.until("() => !location.search.includes('left_out=')")
+
+
+def test_a_file_that_the_browser_drops_is_said_to_be_too_large(leeds):
+    heavy = {"name": "heavy.yaml", "mimeType": "text/yaml", "buffer": b"x" * 3_100_000}
+    leeds.at_rest()
+    leeds.page.wait_for_timeout(400)  # until its input is known
+    leeds.page.locator("input[type=file]").first.set_input_files(heavy)
+    leeds.page.get_by_role("alert").filter(has_text="heavy.yaml was not loaded: it has 3.1 MB").wait_for()
+
+
+def test_an_enlarged_page_shows_the_answer_and_not_the_controls_over_it(leeds):
+    one, slider = leeds, leeds.page.get_by_role("slider", name="Pounds a year")
+    try:
+        one.page.set_viewport_size({"width": 640, "height": 450})  # 1280 by 900 at 200%
+        slider.wait_for(state="hidden")
+        one.page.wait_for_timeout(1600)
+        one.page.locator("header button").first.click()
+        slider.wait_for()
+        one.page.wait_for_timeout(800)
+        assert slider.is_visible()  # what was opened on purpose stays
+    finally:
+        one.page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_where_the_system_chooses_colours_the_open_tab_is_outlined(leeds):
+    one = leeds
+    one.page.emulate_media(forced_colors="active")
+    try:
+        tabs = one.page.get_by_role("tab")
+        styles = [tab.evaluate("(tab) => getComputedStyle(tab).outlineStyle") for tab in tabs.all()]
+        assert styles[0] == "solid" and set(styles[1:]) == {"none"}
+    finally:
+        one.page.emulate_media(forced_colors="none")
+
+
+def test_a_printed_page_goes_on_over_sheets_and_keeps_its_charts(leeds):
+    one = leeds
+    one.page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
+    assert one.page.evaluate(EVERY, "img.printed") == one.page.evaluate(EVERY, "canvas") >= 3
+    one.page.evaluate("() => dispatchEvent(new Event('afterprint'))")
+    assert one.page.evaluate(EVERY, "img.printed") == 0
+    sheets = re.findall(rb"/Type\s*/Page\b", one.page.pdf(format="A4"))
+    assert 2 <= len(sheets) <= 4
+    one.page.emulate_media(media="print")
+    try:
+        assert one.page.get_by_text("Leeds. Family help").is_visible()
+        assert not one.page.get_by_role("button", name="Undo").is_visible()
+        assert not one.page.get_by_role("slider", name="Pounds a year").is_visible()
+    finally:
+        one.page.emulate_media(media="screen")
