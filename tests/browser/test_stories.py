@@ -55,7 +55,11 @@ def test_the_handle_is_dragged_and_moved_by_keyboard(leeds):
     one.page.get_by_role("heading", level=1, name=COST[1]).wait_for()
     picture(one, "Early-help spend plus").wait_for()
     one.at_rest()
-    x, y, to = one.page.evaluate(HANDLE, 1.5)
+    before = []
+    while before != (now := one.page.evaluate(HANDLE, 1.5)):  # until the page has come to lie still
+        before = now
+        one.page.wait_for_timeout(200)
+    x, y, to = now
     one.page.mouse.move(x, y)
     one.page.mouse.down()
     one.page.mouse.move((x + to) / 2, y, steps=3)
@@ -94,8 +98,8 @@ def test_what_drives_it_is_read_in_another_account_and_the_link_holds_it(leeds):
     tornado = picture(one, "Expected value")
     tornado.wait_for()
     before = tornado.get_attribute("aria-label")
-    one.page.get_by_label("Account").click()
-    one.page.get_by_role("option", name="Fiscal").click()
+    one.page.get_by_label("Account", exact=True).click()
+    one.page.get_by_role("listbox", name="Account").get_by_text("Fiscal").click()
     one.until("() => location.search.includes('account=fiscal')")
     assert tornado.get_attribute("aria-label") != before
     one.page.get_by_role("button", name="Undo").click()

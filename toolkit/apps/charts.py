@@ -33,7 +33,7 @@ INK, MUTED, GRID, BLUE, PALE, ORANGE, GREEN = (
 )
 SHORT = 10  # rows: fewer are sent as they are, more as four bytes each, which no screen can tell from eight
 FONT, HEIGHT, WIDEST = "Arial, Helvetica, sans-serif", 290, 1000  # pixels; wider than that no sheet of paper is
-NARROW = 26  # letters in a line beside a bar, so that a phone has room for the bar
+NARROW = 28  # letters in a line beside a bar, so that a phone has room for the bar
 DASHES = {"fiscal": "solid", "economic": [8, 4], "social": [2, 3]}
 ACCOUNT_COLOURS = {"fiscal": INK, "economic": ORANGE, "social": BLUE}
 MONEY_TICKS = """
@@ -150,7 +150,7 @@ def bars(label: str, axis: str, height: int = HEIGHT) -> Chart:
 def bar_data(names: list[str], mean: Any, lower: Any, upper: Any) -> dict[str, Any]:
     """Return the data of :func:`bars`, the first name at the foot."""
     return {
-        "name": names, "mean": list(map(float, mean)), "lower": list(map(float, lower)),
+        "name": list(map(narrow, names)), "mean": list(map(float, mean)), "lower": list(map(float, lower)),
         "upper": list(map(float, upper)), "colour": [BLUE if value >= 0 else ORANGE for value in mean],
         "hatch": [" " if value >= 0 else "right_diagonal_line" for value in mean],
     }  # fmt: skip
@@ -162,6 +162,11 @@ def set_bars(chart: Chart, data: dict[str, Any]) -> None:
     if list(chart.figure.y_range.factors) != data["name"]:
         chart.figure.y_range.factors = data["name"]
     set_ends(chart.figure.x_range, *grid_ends(min(data["lower"], default=0.0), max(data["upper"], default=1.0)))
+
+
+def narrow(name: str) -> str:
+    """Return a name in lines short enough to stand beside a bar."""
+    return "\n".join(textwrap.wrap(name, NARROW))
 
 
 def ranges(label: str, axis: str, height: int = 400) -> Chart:
@@ -183,7 +188,7 @@ def ranges(label: str, axis: str, height: int = 400) -> Chart:
 def set_ranges(chart: Chart, names: list[str], ends: list[tuple[float, float]], expected: float) -> None:
     """Put ranges on their chart and fit its axes to them, whether or not nought is near; few bars stay slim."""
     chart.figure.height = 110 + 30 * max(len(names), 4)
-    names = ["\n".join(textwrap.wrap(name, NARROW)) for name in names]
+    names = list(map(narrow, names))
     low, high = [a for a, _ in ends], [b for _, b in ends]
     if list(chart.figure.y_range.factors) != names:
         chart.figure.y_range.factors = names

@@ -58,7 +58,7 @@ class Costs:
             for dim in ("outcome", "payer")
         }  # fmt: skip
         self.head = look.html()
-        chart = charts.bars("Cost beside statistical neighbours", "Excess lifetime cost of a child", height=380)
+        chart = charts.bars("Cost beside statistical neighbours", "Excess lifetime cost of a child", height=430)
         about = "Expected excess lifetime cost of a child who starts an episode of need, with its 90% interval."
         self.beside = Card("beside", chart, ("The cost of a child", about), lambda _: self.neighbours_table)
         self.neighbours_table, self._beside = "", self.beside.view()
