@@ -307,6 +307,14 @@ class TestHiddenCells:
             published = (rate * children / 100_000)[year].dropna()
             assert (published[implied.reindex(published.index) >= threshold] > 10).all()
 
+    def test_entrants_rebuilt_from_a_rate_are_exact_beside_chance(self, panel: pd.DataFrame) -> None:
+        """The ground for taking them as exact: what rounding of rate and count may hide, against a Poisson's spread."""
+        rows = panel[(panel["measure"] == "fte_youth_justice_rate_per_100k") & panel["value"].notna()]
+        assert (rows["value"] % 1 == 0).all()
+        expected, error = rows["value"] * rows["denominator"] / 1e5, 0.5 * rows["denominator"] / 1e5 + 0.5
+        assert error.max() < 1.3
+        assert (error / np.sqrt(expected)).max() < 0.2
+
     def test_exact_entrants_are_the_panels(self, statistics: xr.Dataset, panel: pd.DataFrame) -> None:
         rows = panel[(panel["measure"] == "fte_youth_justice_rate_per_100k") & panel["numerator"].notna()]
         rows = rows[rows["la_code"].isin(statistics["area"].values)].set_index(["la_code", "year"])["numerator"]
