@@ -188,6 +188,8 @@ class State:
     ) -> None:  # fmt: skip
         step = (name, place, scenario, dict(views or self.views))
         if step == self._now:
+            if messages:  # as of a file that holds nothing else that can be used
+                self.say(list(messages))
             return
         try:
             if scenario.option.cut:  # which may be too much of an area's spending
@@ -212,7 +214,7 @@ class State:
             told()
 
     def say(self, messages: list[str]) -> None:
-        """Say what could not be used, in place of what was said before."""
+        """Say what could not be used."""
         self.messages = messages
         self.tell()
 
@@ -379,10 +381,8 @@ def _with_key(scenario: Scenario, key: str, text: str, check: Callable[[Scenario
         if section in OPEN or key in CHECKED:
             check(changed)
     except InputError as problem:
-        return (
-            scenario,
-            f"{key[:60]}: '{text[:60]}' cannot be used, so the evidence's value stands. ({_short(problem)})",
-        )
+        why = f"cannot be used, so the evidence's value stands. ({_short(problem)})"
+        return scenario, f"{key[:60]}: '{text[:60]}' {why}"
     return changed, ""
 
 

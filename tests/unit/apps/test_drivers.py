@@ -49,7 +49,7 @@ def test_inputs_have_their_units_and_plain_names(live, small_scenario):
     assert drivers.valued(run, "rate: attainment_8", 40.0) == "40 points per pupil"
     rates = {f"rate: {one}" for one in run.tree["posterior"]["baseline_rate"]["indicator"].values}
     assert rates <= set(drivers.UNITS)
-    assert drivers.named(run, "justice_ratio_care") == "Justice ratio care"
+    assert drivers.named(run, "justice_ratio_care") == "Youth justice entries: looked-after children against all"
     flip = xr.Dataset(
         {name: ("parameter", [value]) for name, value in
          {"expected_value": -0.01156, "switching_value": -0.5217, "probability": 0.02}.items()},

@@ -205,3 +205,9 @@ def test_no_input_is_called_by_its_key(live, small_scenario):
 def test_a_fields_refusal_is_an_input_error(live, small_scenario):
     with pytest.raises(InputError, match="Mend"):
         spending.for_families(live, small_scenario, (LEEDS,), -3.0)
+
+
+def test_a_file_of_which_nothing_else_can_be_used_says_so(live):
+    state = State(live)
+    state.load(state.file().replace("spend_per_child: 22", "spend_per_child: -22").encode())
+    assert "option.spend_per_child" in state.messages[0] and not state.can_undo
