@@ -139,7 +139,7 @@ def _table_of(name: str) -> Callable[[Run], str]:
 
 def _kinds(run: Run) -> dict[str, dict[str, str]]:
     """Return what the numbers under each heading of each table are."""
-    sources, own = run.tree["costs"]["source"].values.astype(str), run.scenario.effect.source
+    sources, own = q.costs(run)["source"].values.astype(str), run.scenario.effect.source
     changes = {f"Change: {w.inside(source)}": f"curve_change|{source}" for source in sources}
     return {
         "by_year": {"Money spent": "year_spent", "Cost avoided": "year_avoided"},
