@@ -105,7 +105,7 @@ def _at(rows: np.ndarray, multiples: np.ndarray, here: float) -> np.ndarray:
 
 
 def _table(run: q.Run) -> str:
-    sources, own = q.curve(run)["source"].values.astype(str), run.scenario.effect.source
+    sources, own = q.costs(run)["source"].values.astype(str), run.scenario.effect.source
     kinds = {f"Change: {w.inside(source)}": f"curve_change|{source}" for source in sources}
     kinds |= {"Spend a year": "curve_spend", "Spend and cost": f"curve|{own}"}
     return look.table(shown(tables.spend_cost_curve(run), level=q.level(run)), look.keyed(kinds))

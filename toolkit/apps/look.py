@@ -97,7 +97,7 @@ PAGE = (
 #lead main { padding: 16px 24px; }
 @media (min-width: 900px) { #lead main { margin-left: 330px; } }
 #explained { position: fixed; z-index: 1500; inset: auto 16px auto auto; margin: 0; box-sizing: border-box;
-  width: min(760px, calc(100vw - 16px)); max-height: calc(100vh - 16px); overflow: auto; background: #fff;
+  width: min(760px, calc(100vw - 32px)); max-height: calc(100vh - 16px); overflow: auto; background: #fff;
   border: 3px solid #1d70b8; padding: 10px 14px; }
 #explained button { float: right; font: inherit; min-height: 32px; margin: 0 0 4px 12px; background: #fff;
   border: 1px solid #0b0c0c; cursor: pointer; }

@@ -330,7 +330,7 @@ def test_stopped_work_of_a_page_is_no_fault_of_the_page(site, monkeypatch):
 
     monkeypatch.setattr(site.pages["Invest to save"], "prepare", stopped)
     with pytest.raises(refresh.Overtaken):
-        site._price()
+        site._found("Invest to save")
 
 
 class SlowProcess:
