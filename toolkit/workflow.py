@@ -227,7 +227,7 @@ def fit(
 
 def fit_path(statistics: xr.Dataset, scenario: Scenario, register: evidence.Register, *, cache: Path) -> Path:
     """Return where the fit of a scenario's own priors is, or will be, kept."""
-    priors = evidence.with_priors(register.tables["priors"], scenario.priors, ["outcomes"])
+    priors = _outcome_priors(evidence.with_priors(register.tables["priors"], scenario.priors, ["outcomes"]))
     return cache / f"outcomes-{_key(statistics, priors, scenario.seed, scenario.draws, scenario.chains, SAMPLED)}.nc"
 
 

@@ -7,7 +7,8 @@ from pytensor.configdefaults import config
 config.blas__ldflags = ""
 
 from toolkit.models.diagnose import diagnose, passed  # noqa: E402
-from toolkit.models.effects import effects, quadrature  # noqa: E402
+from toolkit.models.effect_grid import quadrature  # noqa: E402
+from toolkit.models.effects import effects  # noqa: E402
 from toolkit.models.fit import evenly, fit  # noqa: E402
 from toolkit.models.forecast import forecast  # noqa: E402
 from toolkit.models.outcomes import outcomes  # noqa: E402

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from toolkit.models.effects import quadrature
+from toolkit.models.effect_grid import quadrature
 from toolkit.models.scales import STANDARDISED
 from toolkit.models.sources import panel_signal
 from toolkit.models.studies import Register, study_table

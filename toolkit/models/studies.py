@@ -34,7 +34,7 @@ FINDINGS = {  # of a log risk ratio; mirrored for attainment, where benefit is p
 NEEDED = {"outcome", "effect_id", "programme_family", "design", "scale", "est", "se"}  # columns of a new study
 PANEL_ONLY = "spend_elasticity"  # a family of effects of spending, which inform the panel source
 COLUMNS = [
-    *("outcome", "study", "programme_family", "design", "scale"),
+    *("outcome", "study", "programme", "programme_family", "design", "scale"),
     *("effect", "se", "se_log_sd", "bias_mean", "bias_sd", "lower", "upper"),
 ]
 
@@ -66,7 +66,8 @@ def study_table(
     Returns
     -------
     pandas.DataFrame
-        Columns ``COLUMNS``. A study without a number has no effect but an interval, lower to upper, in
+        Columns ``COLUMNS``. Studies of one outcome with the same ``programme`` evaluate one; a study that shares
+        none is its own. A study without a number has no effect but an interval, lower to upper, in
         multiples of its standard error; that error is then log-normal with median ``se`` and log
         standard deviation ``se_log_sd``. ``attrs["left_out"]`` says which rows stayed out, and why.
 
@@ -107,7 +108,7 @@ def read_studies(file: str | Path) -> pd.DataFrame:
     ----------
     file
         Columns outcome, effect_id, programme_family, design, scale, est and se are needed; low and high (of
-        ``est``), design_bias_sd, do_not_pool and note are used where given, others are passed by.
+        ``est``), shared_programme, design_bias_sd, do_not_pool and note are used where given, others are passed by.
 
     Raises
     ------
@@ -320,7 +321,9 @@ def _error_prior(meta_ready: pd.DataFrame, scale: str) -> ErrorPrior:
 def _common(row: Row, ours: Row) -> dict[str, Any]:
     own = row.get("design_bias_sd", 0.0)
     held = {key: row.get(key, "") for key in ("programme_family", "design")}
-    named = {"outcome": ours["outcome"], "study": row["effect_id"], "scale": ours["scale"]}
+    shared = row.get("shared_programme", "")
+    programme = shared if isinstance(shared, str) and shared else row["effect_id"]
+    named = {"outcome": ours["outcome"], "study": row["effect_id"], "programme": programme, "scale": ours["scale"]}
     return {**named, **held, "bias_sd": own}
 
 
