@@ -39,8 +39,8 @@ TABLES = _layouts(
     evidence/effects: id programme programme_family country population design outcome follow_up_months measure
       INTERVAL se unit n_treated n_control treated_rate control_rate quality cost_per_case cost_price_year
       do_not_pool poolable confidence SOURCE source_url note superseded_by
-    evidence/meta_ready: id effect_id outcome shared_programme programme_family design scale est se se_basis design_bias_sd
-      include do_not_pool confidence note superseded_by
+    evidence/meta_ready: id effect_id outcome shared_programme programme_family design scale est se se_basis
+      design_bias_sd include do_not_pool confidence note superseded_by
     evidence/null_studies: id outcome effect_id shared_programme design finding n_treated n_control base_rate
       design_bias_sd include reason
     evidence/outcome_scales: outcome scale base_rate indicator panel_link panel_bias_sd broad_offer_excludes

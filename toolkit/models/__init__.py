@@ -17,7 +17,7 @@ from toolkit.models.rates import baseline  # noqa: E402
 from toolkit.models.reading import honest_reading, power_scaling  # noqa: E402
 from toolkit.models.reweight import resampled, weigh  # noqa: E402
 from toolkit.models.sources import effect_draws, panel_signal  # noqa: E402
-from toolkit.models.studies import changed_priors, read_studies, study_table  # noqa: E402
+from toolkit.models.studies import changed_priors, read_studies, study_list, study_table  # noqa: E402
 
 __all__ = [
     "baseline",
@@ -37,6 +37,7 @@ __all__ = [
     "quadrature",
     "read_studies",
     "resampled",
+    "study_list",
     "study_table",
     "weigh",
 ]

@@ -23,7 +23,8 @@ from toolkit.models.sources import panel_signal
 from toolkit.models.studies import FINDINGS, OPEN, SIGNIFICANT, study_table
 from toolkit.models.unit_costs import pooled, pooled_cdf, rival_estimates, yearly_growth
 
-REACHED = {"repeat_referrals": 0.20, "gcse_attainment": 0.20, "care": 0.17, "youth_justice": 0.02}  # of England, default
+# Share of events among those reached, as a run of the default scenario finds for England.
+REACHED = {"repeat_referrals": 0.20, "gcse_attainment": 0.20, "care": 0.17, "youth_justice": 0.02}
 LEAST_P = 0.001  # of a uniform rank: below it calibration has failed, even among dozens of quantities
 MANY = 10_000  # candidates to draw until one passes selection
 
@@ -112,7 +113,7 @@ def effects_replication(
                 if row["programme"] not in programmes:
                     programmes[row["programme"]] = random.normal(mean, between * math.sqrt(share))
                 parts.append(_simulated(row, programmes[row["programme"]], own, kept, random))
-        held = {"priors": priors, "outcomes": outcomes, "selection": selection}
+        held: dict[str, Any] = {"priors": priors, "outcomes": outcomes, "selection": selection}
         drawn = panel if panel is None else _associated(panel, truth["mean_effect"], random)
         grid = quadrature(pd.DataFrame(parts), panel=drawn, **held)
         return {(name, o): _rank(grid.sel(outcome=o), name, truth[name][o]) for name in truth for o in outcomes}
@@ -126,7 +127,7 @@ def _associated(panel: xr.Dataset, truth: dict[str, float], random: np.random.Ge
     effect, share = np.array([*truth.values()]), drawn["reached_share"].values
     smd = np.array([scale_of(outcome) == STANDARDISED for outcome in truth])
     implied = np.where(smd, share * effect * LOGISTIC_SD, np.log(1 - share + share * np.exp(effect)))
-    spread = np.hypot(drawn["log_rate_change_sd"], drawn["bias_sd"]).values
+    spread = np.hypot(drawn["log_rate_change_sd"].values, drawn["bias_sd"].values)
     return drawn.assign(log_rate_change=("outcome", random.normal(implied, spread)))
 
 
@@ -228,7 +229,7 @@ def check_small_models(*, replications: int = 1000, seed: int = 20261122, folder
 
 
 def _shipped_panel(register: evidence.Register, folder: Path | None) -> xr.Dataset:
-    """Return a panel as sure of its association as that of the shipped statistics, by the committed check of spending."""
+    """Return a panel as sure of its association as that of the shipped statistics (committed check of spending)."""
     found = evidence.load_table("reference/spend_error", folder).query("spending == 'returned'")
     ends = found["mean"].to_numpy() + np.outer([-1, 1], found["sd"])
     coords = {"indicator": found["indicator"].to_numpy()}

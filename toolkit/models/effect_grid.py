@@ -14,12 +14,11 @@ from toolkit.models.effects import LOG_WEIGHTS, NODES, SHARE, WEIGHTS, effect_da
 from toolkit.models.scales import LOGISTIC_SD
 from toolkit.schema import EFFECT_OUTCOMES, InputError
 
-MEAN_POINTS = (61, 121, 301)  # of the grid, in the rounds that close in on the posterior
+MEAN_POINTS = (41, 81, 161)  # of the grid, in the rounds that close in on the posterior
 BETWEEN_POINTS = 121
 SIGNIFICANT = 1.96
 BOUND = 1.95  # an error rounded from a bound (significant at 5 per cent) gives a ratio just short of 1.96
-SELECTION_NODES, SHARE_NODES = 7, 5
-SHARE_NODES_SELECTED = 3  # beside the nodes of selection, of which each adds a grid; off by a thousandth of an sd
+SELECTION_NODES, SHARE_NODES = 7, 3
 
 Array = NDArray[np.float64]
 Selection = float | Literal["prior"] | None
@@ -65,8 +64,7 @@ def quadrature(
     Vevea and Woods (2005), Psychological Methods 10: 428-443 (weight functions set beforehand).
     """
     data = effect_data(studies, priors=priors, panel=panel, outcomes=outcomes)
-    shares = SHARE_NODES if selection is None else SHARE_NODES_SELECTED
-    nodes = _selection_nodes(selection, priors), _beta_nodes(priors, SHARE, shares)
+    nodes = _selection_nodes(selection, priors), _beta_nodes(priors, SHARE, SHARE_NODES)
     grids = [_outcome_grid(data, index, *nodes) for index in range(len(list(outcomes)))]
     mean, between, *cells = (np.stack(parts) for parts in zip(*grids, strict=True))
     dims = ("outcome", "mean_point", "between_point")
@@ -203,9 +201,7 @@ def _selection_log(data: Mapping[str, Any], row: int, centre: Array, own: Array,
     return told
 
 
-def _interval_log_likelihood(
-    data: Mapping[str, Any], row: int, mean: Array, own: Array, kept: Array
-) -> Array:
+def _interval_log_likelihood(data: Mapping[str, Any], row: int, mean: Array, own: Array, kept: Array) -> Array:
     """Log probability of a finding without a number, over the unknown standard error of its study."""
     total: Array = np.zeros(())
     benefit = _benefit(data, data["censored_outcome"][row])

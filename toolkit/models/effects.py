@@ -23,7 +23,9 @@ from pymc.distributions.transforms import log_exp_m1
 from toolkit.models.scales import LOGISTIC_SD, STANDARDISED, scale_of
 from toolkit.schema import EFFECT_OUTCOMES, InputError
 
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(5)  # over a programme's deviation, or the log of an unknown standard error
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(
+    5
+)  # over a programme's deviation, or the log of an unknown standard error
 LOG_WEIGHTS = np.log(WEIGHTS / WEIGHTS.sum())
 SHARE = "programme_share"
 
@@ -200,7 +202,7 @@ def effects(
 
 
 def _findings(mean: Any, variance: Any, share: Any, held: Mapping[str, Any]) -> Any:
-    """Log density of all findings: a programme's deviation is what its numbers leave of it, then meets its intervals."""
+    """Log density of all findings: a programme's deviation is what its numbers leave of it, averaged over intervals."""
     outcome, nested = held["programme_outcome"], held["programme_nested"]
     shared = nested * (share * variance)[outcome]
     own = {part: variance[held[f"{part}_outcome"]] - held[f"{part}_of"].T @ shared for part in ("study", "censored")}

@@ -14,7 +14,7 @@ from toolkit.models.effect_grid import quadrature
 from toolkit.models.effects import effect_data, effects
 from toolkit.models.scales import LOGISTIC_SD, to_common_scale
 from toolkit.models.sources import effect_draws, panel_signal
-from toolkit.models.studies import studies, study_table
+from toolkit.models.studies import studies, study_list, study_table
 from toolkit.schema import EFFECT_OUTCOMES, InputError, data_folder
 
 TABLES = ("meta_ready", "effects", "null_studies", "design_bias", "outcome_scales", "priors")
@@ -46,9 +46,7 @@ def with_rows(register, name, **columns):
     return {**register, name: table}
 
 
-def table_of(
-    effects_, ses, *, outcome="care", lower=np.nan, upper=np.nan, spread=0.0, bias=(0.0, 0.0), programme=None
-):
+def table_of(effects_, ses, *, outcome="care", lower=np.nan, upper=np.nan, spread=0.0, bias=(0.0, 0.0), programme=None):
     """A study table made by hand; each study a programme of its own, or all of one."""
     rows = pd.DataFrame({"effect": effects_, "se": ses})
     names = [f"S{i}" for i in range(len(rows))]
@@ -211,6 +209,31 @@ def test_what_stays_out_is_listed_with_its_reason(register):
     assert {"FV_REREF", "FGC_LAC"} <= set(everything["study"])
     with pytest.raises(InputError, match="did you mean SWIS_S47"):
         study_table(register, exclude=["SWIS_S74"])
+
+
+def test_every_study_of_the_evidence_is_listed_and_one_without_a_model_says_so(register):
+    found = study_list(register)
+    evidence = pd.concat([register["meta_ready"], register["null_studies"]])
+    assert set(zip(found["outcome"], found["study"], strict=True)) == set(
+        zip(evidence["outcome"], evidence["effect_id"], strict=True)
+    )
+    why = found.set_index(["outcome", "study"])["stays_out"]
+    pooled = study_table(register)
+    assert set(why[why == ""].index) == set(zip(pooled["outcome"], pooled["study"], strict=True))
+    idle = why[why.str.startswith("no effect on ")]
+    assert set(idle.index.get_level_values("study")) == {"CHANCE_SDQ", "IY_IPD", "VALDE_EXCL6", "YTHCON_REENG"}
+    assert "family group" not in why["care", "FGC_LAC"]
+    assert why["care", "FGC_LAC"] == "only in the pool of a mixed offer"
+
+
+def test_at_its_own_rate_an_odds_ratio_is_a_smaller_change_of_risk(register):
+    served, own = (study_table(register, own_rates=flag).set_index("study") for flag in (False, True))
+    # 53 per cent of the comparison arm were convicted, odds 1.13 times as high.
+    odds = 0.53 / 0.47 * math.exp(0.122)
+    assert own.loc["START_CONV60", "effect"] == pytest.approx(math.log(odds / (1 + odds) / 0.53), abs=1e-9)
+    assert served.loc["START_CONV60", "effect"] > 1.9 * own.loc["START_CONV60", "effect"]
+    moved = served.index[(served["se"] != own["se"]) & served.index.isin(own.index)]
+    assert set(moved) == {"START_CONV60", "SAFE_OFF", "BRANDON_OFF", "FNP2_CLA", "FNP_RW_CARE"}
 
 
 def test_the_error_of_a_null_comes_from_its_arms_else_its_design(register):
