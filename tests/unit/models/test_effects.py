@@ -221,7 +221,7 @@ def test_every_study_of_the_evidence_is_listed_and_one_without_a_model_says_so(r
     pooled = study_table(register)
     assert set(why[why == ""].index) == set(zip(pooled["outcome"], pooled["study"], strict=True))
     idle = why[why.str.startswith("no effect on ")]
-    assert set(idle.index.get_level_values("study")) == {"CHANCE_SDQ", "IY_IPD", "VALDE_EXCL6", "YTHCON_REENG"}
+    assert set(idle.index.get_level_values("study")) == {"CHANCE_SDQ", "IY_IPD", "VALDE_EXCL6"}
     assert "family group" not in why["care", "FGC_LAC"]
     assert why["care", "FGC_LAC"] == "only in the pool of a mixed offer"
 
