@@ -41,6 +41,7 @@ def posterior() -> xr.Dataset:
 
 def one_study(effect: float, se: float, *, lower: float = np.nan, upper: float = np.nan) -> pd.DataFrame:
     row = {"outcome": "care", "study": "S", "scale": "log_risk_ratio", "effect": effect, "se": se, "se_log_sd": 0.0}
+    row["programme"] = str((effect, se, lower, upper))  # its own
     return pd.DataFrame([row | {"bias_mean": 0.0, "bias_sd": 0.0, "lower": lower, "upper": upper}])
 
 
