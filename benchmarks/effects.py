@@ -11,7 +11,8 @@ import nutpie
 import pandas as pd
 
 from toolkit import evidence
-from toolkit.models.effects import effect_data, effects, quadrature
+from toolkit.models.effect_grid import quadrature
+from toolkit.models.effects import effect_data, effects
 from toolkit.models.fit import compile_model
 from toolkit.models.studies import study_table
 

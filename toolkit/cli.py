@@ -156,18 +156,23 @@ def dashboard(
 def evidence_list(
     outcome: Annotated[str | None, typer.Option(help="Only figures of this outcome.")] = None,
     excluded: Annotated[bool, typer.Option("--excluded", help="Figures that cannot be used, and why.")] = False,
+    studies: Annotated[bool, typer.Option("--studies", help="Studies: pooled as, or why they stay out.")] = False,
     as_json: Json = False,
 ) -> None:
     """List the cited figures."""
     register = evidence.load_register()
     table = register.excluded if excluded else register.figures
+    if studies:
+        from toolkit import models
+
+        table = models.study_list(register.tables).set_index("study").round({"effect": 3, "se": 3})
     if outcome is not None:
         table = table[table["outcome"] == outcome]
         if table.empty:
             known = sorted(register.figures["outcome"].dropna().unique())
             raise InputError(f"outcome '{outcome}': no figures. Mend: choose one of {known}.")
     wanted = ("outcome", "description", "value", "unit", "price_year", "confidence", "reason")
-    columns = [column for column in wanted if column in table]
+    columns = [column for column in (*wanted, "design", "effect", "se", "stays_out") if column in table]
     _show(table[columns].reset_index(), as_json, title=f"{len(table)} figures")
 
 

@@ -116,6 +116,7 @@ def run(
         tree[name] = xr.DataTree(group)
     tree["reading"] = xr.DataTree(reading.to_xarray())
     tree["posterior"]["expected_rate"] = models.expected_rates(fitted).sel(area=chosen)
+    tree["studies"] = xr.DataTree(_studies(scenario, register))
     tree.attrs["deflators"] = register.deflators.to_json()
     clock.lap("appraise")
     return Run(tree, scenario, assumptions, card, register.excluded, clock.laps)
@@ -273,6 +274,14 @@ def read_evidence(
 
     known = _where_they_meet(fitted, statistics, scenario, draws, register)
     return models.honest_reading(changes.tables(scenario, register), **known, **changes.pooling(scenario))
+
+
+def _studies(scenario: Scenario, register: evidence.Register) -> xr.Dataset:
+    """Return every study of the evidence and what becomes of it in a run, from ``models.study_list``."""
+    from toolkit import models
+
+    held = {"mixed": scenario.effect.family_group_conferencing} | changes.pooling(scenario)
+    return models.study_list(changes.tables(scenario, register), **held).rename_axis("study_row").to_xarray()
 
 
 def _where_they_meet(

@@ -22,7 +22,7 @@ def rerun(fit_cache: Path, dozen: xr.Dataset, scenario: scenarios.Scenario, area
 
 def test_a_run_holds_every_group_and_says_what_it_is(small_run: workflow.Run) -> None:
     tree = small_run.tree
-    groups = {"assumptions", "posterior", "effects", "lives", "costs", "appraisal", "checks", "reading"}
+    groups = {"assumptions", "posterior", "effects", "lives", "costs", "appraisal", "checks", "reading", "studies"}
     assert groups <= set(tree.children)
     assert tree.attrs["scenario_hash"] == small_run.scenario.hash
     assert json.loads(tree.attrs["data_checksums"]) == evidence.checksums()
@@ -181,7 +181,12 @@ def test_the_dozen_covers_every_region_and_kind_of_cell(dozen: xr.Dataset, stati
 
 def test_a_run_keeps_the_honest_reading_of_its_evidence(small_run: workflow.Run) -> None:
     reading = small_run.tree["reading"].to_dataset()
-    assert list(reading["outcome"].values) == list(EFFECT_OUTCOMES)
+    assert list(reading["outcome"].values) == [*EFFECT_OUTCOMES, "protection_plan_starts", "attainment_8"]
+    alone = reading.sel(outcome=["protection_plan_starts", "attainment_8"])
+    assert bool(alone["combined"].isnull().all())
+    assert all(str(said).startswith("no trial in the evidence;") for said in alone["reading"].values)
+    spread = float(small_run.tree["posterior"]["spend_within"].sel(indicator="attainment_8").std())
+    assert float(alone["panel_prior_ratio"].sel(outcome="attainment_8")) == pytest.approx(spread / 0.05, rel=1e-3)
     # The combined effect lies between its two sources or near them, and both were read on this run's posterior.
     spend = small_run.tree["posterior"]["spend_within"].sel(indicator="care_starts")
     expected = np.expm1(float(spend.median()) * np.log(1.1))

@@ -20,6 +20,7 @@ ARGUMENTS = {  # distribution: what its numbers are
 NAMES = {
     "mu_log_risk_ratio": "Mean effect of help, log risk ratio", "tau": "Spread of the effect between sites",
     "mu_standardised_mean_difference": "Mean effect of help on attainment, standardised difference",
+    "programme_share": "Share of the spread between sites that is the programme’s",
     "panel_bias": "Association within areas, beyond the effect, each unit of log spending",
     "intercept": "Level of the rate", "spend_within": "Spending, within an area over time",
     "spend_between": "Spending, between areas", "low_income": "Low income, between areas",

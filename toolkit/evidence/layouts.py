@@ -39,10 +39,10 @@ TABLES = _layouts(
     evidence/effects: id programme programme_family country population design outcome follow_up_months measure
       INTERVAL se unit n_treated n_control treated_rate control_rate quality cost_per_case cost_price_year
       do_not_pool poolable confidence SOURCE source_url note superseded_by
-    evidence/meta_ready: id effect_id outcome programme_family design scale est se se_basis design_bias_sd
-      include do_not_pool confidence note superseded_by
-    evidence/null_studies: id outcome effect_id design finding n_treated n_control base_rate design_bias_sd
-      include reason
+    evidence/meta_ready: id effect_id outcome shared_programme programme_family design scale est se se_basis
+      design_bias_sd include do_not_pool confidence note superseded_by
+    evidence/null_studies: id outcome effect_id shared_programme design finding n_treated n_control base_rate
+      design_bias_sd include reason
     evidence/outcome_scales: outcome scale base_rate indicator panel_link broad_offer_excludes source_id
       note
     evidence/prevalence: id outcome indicator group age_or_period year value unit numerator denominator
@@ -195,6 +195,7 @@ MEANINGS = {  # of columns whose name does not say it
     "price_year": "financial (2013/14) or calendar (2015) year whose prices the money is in",
     "superseded_by": "id of the row to use instead; this one stands for the record only",
     "marker": "why a cell has no value: c small number, x not available, z not applicable, u unreliable, low",
+    "shared_programme": "studies of one programme share this name; blank: no other study of it is here",
     "do_not_pool": "rows that share this name must not be pooled together",
     "poolable": "0: never pooled with programmes",
     "quantity": "which column of the row value, low and high are",

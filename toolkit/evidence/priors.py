@@ -41,7 +41,7 @@ class Study(BaseModel):
 def changeable_priors(priors: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that a scenario may change, by "model.parameter": those in use whose arguments are numbers."""
     parameter = priors["parameter"].astype(str)
-    used = (priors["model"] == "effects") & parameter.str.startswith(("mu_", "tau_", "panel_"))
+    used = (priors["model"] == "effects") & parameter.str.startswith(("mu_", "tau_", "programme_", "panel_"))
     used |= (priors["model"] == "outcomes") & ~parameter.str.startswith("covariate_")
     kept = priors[used & priors["distribution"].isin([*LOCATED, *SCALED, *SHAPED])]
     return kept.set_index(kept["model"] + "." + kept["parameter"])

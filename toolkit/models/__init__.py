@@ -7,7 +7,8 @@ from pytensor.configdefaults import config
 config.blas__ldflags = ""
 
 from toolkit.models.diagnose import diagnose, passed  # noqa: E402
-from toolkit.models.effects import effects, quadrature  # noqa: E402
+from toolkit.models.effect_grid import quadrature  # noqa: E402
+from toolkit.models.effects import effects  # noqa: E402
 from toolkit.models.expected import expected_rates  # noqa: E402
 from toolkit.models.fit import evenly, fit  # noqa: E402
 from toolkit.models.forecast import forecast  # noqa: E402
@@ -17,7 +18,7 @@ from toolkit.models.rates import baseline  # noqa: E402
 from toolkit.models.reading import honest_reading, power_scaling  # noqa: E402
 from toolkit.models.reweight import resampled, weigh  # noqa: E402
 from toolkit.models.sources import effect_draws, panel_signal  # noqa: E402
-from toolkit.models.studies import changed_priors, read_studies, study_table  # noqa: E402
+from toolkit.models.studies import changed_priors, read_studies, study_list, study_table  # noqa: E402
 
 __all__ = [
     "baseline",
@@ -38,6 +39,7 @@ __all__ = [
     "quadrature",
     "read_studies",
     "resampled",
+    "study_list",
     "study_table",
     "weigh",
 ]

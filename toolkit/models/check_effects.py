@@ -4,6 +4,7 @@ Parameters are drawn from the prior, data from the model at the shipped design (
 errors, designs and pools), and the exact posterior must then cover the truth as often as it says.
 """
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,15 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from toolkit import evidence
-from toolkit.models.effects import Selection, prior_of, quadrature, shape_of
-from toolkit.models.scales import STANDARDISED, scale_of
+from toolkit.models.effect_grid import Selection, quadrature
+from toolkit.models.effects import SHARE, prior_of, shape_of
+from toolkit.models.scales import LOGISTIC_SD, STANDARDISED, scale_of
+from toolkit.models.sources import panel_signal
 from toolkit.models.studies import FINDINGS, OPEN, SIGNIFICANT, study_table
 from toolkit.models.unit_costs import pooled, pooled_cdf, rival_estimates, yearly_growth
 
+# Share of events among those reached, as a run of the default scenario finds for England.
+REACHED = {"repeat_referrals": 0.20, "gcse_attainment": 0.20, "care": 0.17, "youth_justice": 0.02}
 LEAST_P = 0.001  # of a uniform rank: below it calibration has failed, even among dozens of quantities
 MANY = 10_000  # candidates to draw until one passes selection
 
@@ -75,7 +80,7 @@ def calibrate(
 
 
 def effects_replication(
-    studies: pd.DataFrame, priors: pd.DataFrame, *, selection: Selection = None
+    studies: pd.DataFrame, priors: pd.DataFrame, *, selection: Selection = None, panel: xr.Dataset | None = None
 ) -> Callable[[np.random.Generator], Ranks]:
     """Return a replication of the meta-analysis with the shipped studies' designs.
 
@@ -87,6 +92,9 @@ def effects_replication(
         The table of priors.
     selection
         None; or "prior": studies are drawn until one is kept, with a chance from the prior.
+    panel
+        From `panel_signal`, for ``combined``: an association is drawn about what the true effect implies, as far
+        from it as its error and bias allow.
     """
     outcomes = list(dict.fromkeys(studies["outcome"]))
 
@@ -99,12 +107,28 @@ def effects_replication(
             mean = random.normal(centre, spread)
             between = abs(random.normal(0, prior_of(priors, "effects", f"tau_{outcome}")[1]))
             truth["mean_effect"][outcome], truth["between_sites"][outcome] = mean, between
-            rows = studies[studies["outcome"] == outcome].to_dict("records")
-            parts += [_simulated(row, mean, between, kept, random) for row in rows]
-        grid = quadrature(pd.DataFrame(parts), priors=priors, outcomes=outcomes, selection=selection)
+            share = random.beta(*shape_of(priors, "effects", SHARE))
+            own, programmes = between * math.sqrt(1 - share), {}
+            for row in studies[studies["outcome"] == outcome].to_dict("records"):
+                if row["programme"] not in programmes:
+                    programmes[row["programme"]] = random.normal(mean, between * math.sqrt(share))
+                parts.append(_simulated(row, programmes[row["programme"]], own, kept, random))
+        held: dict[str, Any] = {"priors": priors, "outcomes": outcomes, "selection": selection}
+        drawn = panel if panel is None else _associated(panel, truth["mean_effect"], random)
+        grid = quadrature(pd.DataFrame(parts), panel=drawn, **held)
         return {(name, o): _rank(grid.sel(outcome=o), name, truth[name][o]) for name in truth for o in outcomes}
 
     return replicate
+
+
+def _associated(panel: xr.Dataset, truth: dict[str, float], random: np.random.Generator) -> xr.Dataset:
+    """Draw the association of each outcome about what its true effect implies for the rate of an area."""
+    drawn = panel.sel(outcome=list(truth))
+    effect, share = np.array([*truth.values()]), drawn["reached_share"].values
+    smd = np.array([scale_of(outcome) == STANDARDISED for outcome in truth])
+    implied = np.where(smd, share * effect * LOGISTIC_SD, np.log(1 - share + share * np.exp(effect)))
+    spread = np.hypot(drawn["log_rate_change_sd"].values, drawn["bias_sd"].values)
+    return drawn.assign(log_rate_change=("outcome", random.normal(implied, spread)))
 
 
 def _simulated(
@@ -194,6 +218,7 @@ def check_small_models(*, replications: int = 1000, seed: int = 20261122, folder
     studies, priors = study_table(register.tables), register.tables["priors"]
     models = {
         "effects": effects_replication(studies, priors),
+        "effects, combined": effects_replication(studies, priors, panel=_shipped_panel(register, folder)),
         "effects, selection": effects_replication(studies, priors, selection="prior"),
         "cost_pools": pools_replication(rival_estimates(register), priors, prior_model="cost_pools"),
         "price_growth": pools_replication(yearly_growth(register), priors, prior_model="price_growth"),
@@ -201,6 +226,19 @@ def check_small_models(*, replications: int = 1000, seed: int = 20261122, folder
     tables = [calibrate(one, replications=replications, seed=seed, model=name) for name, one in models.items()]
     design = f"design: {len(studies)} studies and the pools of cost_pools.csv as shipped; exact posteriors"
     return pd.concat(tables, ignore_index=True).assign(settings=design)
+
+
+def _shipped_panel(register: evidence.Register, folder: Path | None) -> xr.Dataset:
+    """Return a panel as sure of its association as that of the shipped statistics (committed check of spending)."""
+    found = evidence.load_table("reference/spend_error", folder).query("spending == 'returned'")
+    ends = found["mean"].to_numpy() + np.outer([-1, 1], found["sd"])
+    coords = {"indicator": found["indicator"].to_numpy()}
+    slopes = xr.Dataset({"spend_within": (("chain", "draw", "indicator"), ends[None])}, coords)
+    rise = float(register.figures["value"]["combined_reference_rise"])
+    tables = register.tables
+    return panel_signal(
+        slopes, scales=tables["outcome_scales"], priors=tables["priors"], reached_share=REACHED, spend_rise=rise
+    )
 
 
 def remake_checks(*, replications: int = 1000, seed: int = 20261122, folder: Path | None = None) -> Path:

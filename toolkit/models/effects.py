@@ -1,15 +1,16 @@
 """What early help changes: the meta-analysis of the studies of effect.
 
 A study s of an outcome says y[s] ~ N(theta[s] + bias[s], se[s]) with theta[s] ~ N(mu, tau) and
-bias[s] ~ N(b[design], sigma[design]). Study effect and bias are integrated out exactly:
-y[s] ~ N(mu + b, sqrt(se^2 + sigma^2 + tau^2)). What remains is the mean effect mu and the spread
-between sites tau, two numbers an outcome, so one vectorised graph serves every outcome and set of
-studies without a new compilation, the funnel of few studies is gone, and quadrature is exact.
+bias[s] ~ N(b[design], sigma[design]). Two studies of one programme are not two programmes: a share of the
+variance tau^2 is the programme's and common to its studies. Study effect, programme and bias are integrated
+out: y[s] ~ N(mu + b, sqrt(se^2 + sigma^2 + tau^2)), with covariance share tau^2 within a programme. What
+remains is the mean effect mu, the spread tau and the share, three numbers an outcome, so one vectorised graph
+serves every outcome and set of studies without a new compilation, the funnel of few studies is gone, and
+`effect_grid.quadrature` is exact.
 """
 
-import math
 from collections.abc import Collection, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,21 +19,17 @@ import pytensor.tensor as pt
 import xarray as xr
 from numpy.typing import NDArray
 from pymc.distributions.transforms import log_exp_m1
-from scipy.special import logsumexp, ndtr, roots_jacobi
 
 from toolkit.models.scales import LOGISTIC_SD, STANDARDISED, scale_of
 from toolkit.schema import EFFECT_OUTCOMES, InputError
 
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(5)  # over the log of an unknown standard error
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(
+    5
+)  # over a programme's deviation, or the log of an unknown standard error
 LOG_WEIGHTS = np.log(WEIGHTS / WEIGHTS.sum())
-MEAN_POINTS = (61, 121, 301)  # of the grid, in the rounds that close in on the posterior
-BETWEEN_POINTS = 121
-SIGNIFICANT = 1.96
-BOUND = 1.95  # an error rounded from a bound (significant at 5 per cent) gives a ratio just short of 1.96
-SELECTION_NODES = 7
+SHARE = "programme_share"
 
 Array = NDArray[np.float64]
-Selection = float | Literal["prior"] | None
 
 
 def effect_data(
@@ -49,7 +46,8 @@ def effect_data(
     studies
         From `study_table`.
     priors
-        The table of priors: for model ``effects`` normal ``mu_<scale>``, half-normal ``tau_<outcome>``.
+        The table of priors: for model ``effects`` normal ``mu_<scale>``, half-normal ``tau_<outcome>`` and beta
+        ``programme_share``.
     panel
         From `panel_signal`; leave out for the trials alone.
     outcomes
@@ -80,7 +78,22 @@ def effect_data(
         data[f"{part}_bias"] = rows["bias_mean"].to_numpy(float)
         data[f"{part}_bias_sd"] = rows["bias_sd"].to_numpy(float)
     data["study_se"] = known["se"].to_numpy(float)
-    return data | _panel_data(panel, names)
+    data["share_first"], data["share_second"] = (np.array(end) for end in shape_of(priors, "effects", SHARE))
+    return data | _programmes(studies, names) | _panel_data(panel, names)
+
+
+def _programmes(studies: pd.DataFrame, names: list[str]) -> dict[str, Array]:
+    """Outcome of each programme, whether several studies share it, and which studies are its own (programme, study)."""
+    keys = pd.MultiIndex.from_frame(studies[["outcome", "programme"]])
+    programmes, counts = np.unique(keys.to_numpy(), return_counts=True)
+    data = {
+        "programme_outcome": np.array([names.index(outcome) for outcome, _ in programmes], dtype="int64"),
+        "programme_nested": (counts > 1).astype(float),
+    }
+    own = np.array([[key == programme for key in keys] for programme in programmes], float)
+    own = own.reshape(len(programmes), len(keys))
+    known = studies["effect"].notna().to_numpy()
+    return data | {"study_of": own[:, known], "censored_of": own[:, ~known]}
 
 
 def _scale(studies: pd.DataFrame, outcome: str) -> str:
@@ -164,12 +177,14 @@ def effects(
     Returns
     -------
     pymc.Model
-        ``mean_effect``, ``between_sites`` and the predictive ``new_site_effect``, dims outcome. Every array
-        is data: a new study needs no new compilation.
+        ``mean_effect``, ``between_sites``, ``programme_share`` (of the variance between sites) and the predictive
+        ``new_site_effect`` (of a programme that is not among the studies), dims outcome. Every array is data: a
+        new study needs no new compilation.
 
     References
     ----------
     Turner, Spiegelhalter, Smith and Thompson (2009), JRSS A 172: 21-47 (bias-adjusted meta-analysis).
+    Konstantopoulos (2011), Research Synthesis Methods 2: 61-76 (studies nested in groups).
     """
     data = effect_data(studies, priors=priors, panel=panel, outcomes=outcomes)
     with pm.Model(coords={"outcome": list(outcomes)}) as model:
@@ -178,31 +193,43 @@ def effects(
         # On the log scale a half-normal ends in a wall that long steps hit; softplus makes it a slope.
         scaled = pm.HalfNormal("between_scaled", 1, dims="outcome", default_transform=log_exp_m1)
         between = pm.Deterministic("between_sites", held["between_prior_sd"] * scaled, dims="outcome")
+        share = pm.Beta(SHARE, held["share_first"], held["share_second"], dims="outcome")
         site = pm.Normal("site", 0, 1, dims="outcome")
         pm.Deterministic("new_site_effect", mean + between * site, dims="outcome")
-        pm.Potential("measured", _measured(mean, between, held))
-        pm.Potential("unmeasured", _unmeasured(mean, between, held))
+        pm.Potential("findings", _findings(mean, between**2, share, held))
         pm.Potential("association", _association(mean, held))
     return model
 
 
-def _measured(mean: Any, between: Any, held: Mapping[str, Any]) -> Any:
-    at = held["study_outcome"]
-    sd = pt.sqrt(held["study_se"] ** 2 + held["study_bias_sd"] ** 2 + between[at] ** 2)
-    return pm.logp(pm.Normal.dist(mean[at] + held["study_bias"], sd), held["effect"]).sum()
+def _findings(mean: Any, variance: Any, share: Any, held: Mapping[str, Any]) -> Any:
+    """Log density of all findings: a programme's deviation is what its numbers leave of it, averaged over intervals."""
+    outcome, nested = held["programme_outcome"], held["programme_nested"]
+    shared = nested * (share * variance)[outcome]
+    own = {part: variance[held[f"{part}_outcome"]] - held[f"{part}_of"].T @ shared for part in ("study", "censored")}
+    total = held["study_se"] ** 2 + held["study_bias_sd"] ** 2 + own["study"]
+    gap = held["effect"] - mean[held["study_outcome"]] - held["study_bias"]
+    measured = pm.logp(pm.Normal.dist(0, pt.sqrt(total)), gap).sum()
+    precision, pull = held["study_of"] @ (1 / total), held["study_of"] @ (gap / total)
+    left = shared / (1 + shared * precision)
+    measured += (0.5 * left * pull**2 - 0.5 * pt.log1p(shared * precision)).sum()
+    # Where nothing is shared a root of nought would have no slope.
+    spread = nested * pt.sqrt(pt.switch(nested, left, 1.0))
+    deviation = (left * pull)[:, None] + spread[:, None] * NODES
+    inside = _inside(mean, own["censored"], held["censored_of"].T @ deviation, held)
+    return measured + pm.math.logsumexp(LOG_WEIGHTS + held["censored_of"] @ inside, axis=1).sum()
 
 
-def _unmeasured(mean: Any, between: Any, held: Mapping[str, Any]) -> Any:
-    """Log probability that each estimate fell in its interval, over the unknown standard error."""
-    at, se = held["censored_outcome"], held["censored_se"]
-    sd = pt.sqrt(se**2 + (held["censored_bias_sd"] ** 2 + between[at] ** 2)[:, None])
-    centre = (mean[at] + held["censored_bias"])[:, None]
-    lower, upper = ((held[f"censored_{end}"][:, None] * se - centre) / sd for end in ("lower", "upper"))
+def _inside(mean: Any, variance: Any, deviation: Any, held: Mapping[str, Any]) -> Any:
+    """Log probability that each estimate fell in its interval, over its unknown standard error (study, node)."""
+    se = held["censored_se"][:, :, None]
+    sd = pt.sqrt(se**2 + (held["censored_bias_sd"] ** 2 + variance)[:, None, None])
+    centre = ((mean[held["censored_outcome"]] + held["censored_bias"])[:, None] + deviation)[:, None, :]
+    lower, upper = ((held[f"censored_{end}"][:, None, None] * se - centre) / sd for end in ("lower", "upper"))
     flip = pt.gt(lower + upper, 0)  # the lower tail is where the logarithm keeps its digits
     unit = pm.Normal.dist(0, 1)
     high = pm.logcdf(unit, pt.switch(flip, -lower, upper))
     low = pm.logcdf(unit, pt.switch(flip, -upper, lower))
-    return pm.math.logsumexp(LOG_WEIGHTS + high + pm.math.log1mexp(low - high), axis=1).sum()
+    return pm.math.logsumexp(LOG_WEIGHTS[:, None] + high + pm.math.log1mexp(low - high), axis=1)
 
 
 def _association(mean: Any, held: Mapping[str, Any]) -> Any:
@@ -210,149 +237,3 @@ def _association(mean: Any, held: Mapping[str, Any]) -> Any:
     implied = pt.switch(held["standardised"], share * mean * LOGISTIC_SD, pt.log1p(share * pt.expm1(mean)))
     log_density = pm.logp(pm.Normal.dist(implied, held["panel_sd"]), held["panel_change"])
     return (held["panel_weight"] * log_density).sum()
-
-
-def quadrature(
-    studies: pd.DataFrame,
-    *,
-    priors: pd.DataFrame,
-    panel: xr.Dataset | None = None,
-    outcomes: Collection[str] = EFFECT_OUTCOMES,
-    selection: Selection = None,
-) -> xr.Dataset:
-    """Return the same posterior as `effects`, exactly, on a two-dimensional grid an outcome.
-
-    Parameters
-    ----------
-    studies, priors, panel, outcomes
-        As for `effects`.
-    selection
-        Chance that a finding without a significant benefit is in the pool, over that of one with: a number
-        above 0 and up to 1 (no selection), or "prior" to average over the prior of that chance. A weight
-        function with one step: regressions on the standard error (PET-PEESE) and models that estimate
-        selection need far more than three to seven studies, so how strong it is stays an assumption.
-
-    Returns
-    -------
-    Dataset
-        ``weight`` (outcome, mean_point, between_point) sums to one over the grid of ``mean_effect``
-        (outcome, mean_point) and ``between_sites`` (outcome, between_point); ``log_prior`` and
-        ``log_likelihood`` on the same grid; summaries ``mean_effect_mean``, ``mean_effect_sd``,
-        ``between_sites_mean``, ``between_sites_sd`` and ``new_site_sd`` (outcome).
-
-    Raises
-    ------
-    InputError
-        As `effect_data`, and for a selection that is no such chance.
-
-    References
-    ----------
-    Vevea and Woods (2005), Psychological Methods 10: 428-443 (weight functions set beforehand).
-    """
-    data = effect_data(studies, priors=priors, panel=panel, outcomes=outcomes)
-    kept = _selection_nodes(selection, priors)
-    grids = [_outcome_grid(data, index, *kept) for index in range(len(list(outcomes)))]
-    mean, between, *cells = (np.stack(parts) for parts in zip(*grids, strict=True))
-    dims = ("outcome", "mean_point", "between_point")
-    grid = xr.Dataset(
-        {
-            "mean_effect": (("outcome", "mean_point"), mean),
-            "between_sites": (("outcome", "between_point"), between),
-            **{name: (dims, cell) for name, cell in zip(("weight", "log_prior", "log_likelihood"), cells, strict=True)},
-        },
-        coords={"outcome": list(outcomes)},
-    )
-    points = ("mean_point", "between_point")
-    for name in ("mean_effect", "between_sites"):
-        grid[f"{name}_mean"] = (grid[name] * grid["weight"]).sum(points)
-        grid[f"{name}_sd"] = np.sqrt(((grid[name] - grid[f"{name}_mean"]) ** 2 * grid["weight"]).sum(points))
-    spread = (grid["between_sites"] ** 2 * grid["weight"]).sum(points)
-    return grid.assign(new_site_sd=np.sqrt(grid["mean_effect_sd"] ** 2 + spread))
-
-
-def _selection_nodes(selection: Selection, priors: pd.DataFrame) -> tuple[Array, Array]:
-    """Chances of being in the pool without a significant benefit, and the log of each one's weight."""
-    if selection == "prior":
-        first, second = shape_of(priors, "effects", "selection_weight")
-        nodes, weights = roots_jacobi(SELECTION_NODES, second - 1, first - 1)
-        return (1 + nodes) / 2, np.log(weights / weights.sum())
-    chance = 1.0 if selection is None else selection
-    if isinstance(chance, str) or not 0 < chance <= 1:
-        raise InputError(f"selection: {selection!r} is no chance. Mend: give a number above 0 up to 1, or 'prior'.")
-    return np.array([float(chance)]), np.zeros(1)
-
-
-def _outcome_grid(data: Mapping[str, Any], index: int, kept: Array, log_kept: Array) -> tuple[Array, ...]:
-    """Grid, weights and their two parts for one outcome; in three rounds the range closes in on the posterior."""
-    prior, prior_sd = float(data["mean_prior"][index]), float(data["mean_prior_sd"][index])
-    tau_sd = float(data["between_prior_sd"][index])
-    between = 5.5 * tau_sd * (np.arange(BETWEEN_POINTS) + 0.5) / BETWEEN_POINTS
-    centre, reach = prior, 8 * prior_sd
-    for points in MEAN_POINTS:
-        mean = np.linspace(centre - reach, centre + reach, points)
-        parts = log_kept[:, None, None] + _log_likelihood(data, index, mean[:, None], between, kept)
-        log_likelihood = logsumexp(parts, axis=0) if len(kept) > 1 else parts[0]
-        log_prior = -0.5 * (((mean[:, None] - prior) / prior_sd) ** 2 + (between / tau_sd) ** 2)
-        log_weight = log_prior + log_likelihood
-        weight = np.exp(log_weight - log_weight.max())
-        weight /= weight.sum()
-        centre = float((weight.sum(1) * mean).sum())
-        spread = math.sqrt(float((weight.sum(1) * (mean - centre) ** 2).sum()))
-        reach = min(reach, 8 * (spread + mean[1] - mean[0]))
-    return mean, between, weight, log_prior, log_likelihood
-
-
-def _log_likelihood(data: Mapping[str, Any], index: int, mean: Array, between: Array, kept: Array) -> Array:
-    """Log-likelihood on the grid of one outcome (chance kept, mean, between)."""
-    total: Array = np.zeros((len(kept), *np.broadcast_shapes(mean.shape, between.shape)))
-    benefit = 1.0 if data["standardised"][index] else -1.0
-    kept = kept[:, None, None]
-    for row in np.flatnonzero(data["study_outcome"] == index):
-        se, effect = data["study_se"][row], data["effect"][row]
-        variance = se**2 + data["study_bias_sd"][row] ** 2 + between**2
-        gap = effect - mean - data["study_bias"][row]
-        total -= 0.5 * gap**2 / variance + 0.5 * np.log(variance)
-        if kept.min() < 1:
-            # Chance of a significant benefit, and so of being in the pool, before the finding is known.
-            chance = ndtr((benefit * (effect - gap) - SIGNIFICANT * se) / np.sqrt(variance))
-            total -= np.log(kept + (1 - kept) * chance)
-            total += 0.0 if benefit * effect / se >= BOUND else np.log(kept)
-    for unknown in np.flatnonzero(data["censored_outcome"] == index):
-        total += _interval_log_likelihood(data, int(unknown), mean, between, kept, benefit)
-    share = data["reached_share"][index]
-    implied = share * mean * LOGISTIC_SD if data["standardised"][index] else np.log1p(share * np.expm1(mean))
-    gap = (data["panel_change"][index] - implied) / data["panel_sd"][index]
-    total -= data["panel_weight"][index] * 0.5 * gap**2
-    return total
-
-
-def _interval_log_likelihood(
-    data: Mapping[str, Any], row: int, mean: Array, between: Array, kept: Array, benefit: float
-) -> Array:
-    """Log probability of a finding without a number, over the unknown standard error of its study."""
-    total: Array = np.zeros(())
-    # Where the arms give the error, all nodes are one.
-    errors = data["censored_se"][row]
-    weights = WEIGHTS / WEIGHTS.sum() if np.ptp(errors) else np.ones(1)
-    ends = (data["censored_lower"][row], data["censored_upper"][row])
-    centre = mean + data["censored_bias"][row]
-    for se, weight in zip(errors, weights, strict=False):
-        sd = np.sqrt(se**2 + data["censored_bias_sd"][row] ** 2 + between**2)
-        lower, upper = ((end * se - centre) / sd for end in ends)
-        flip = lower + upper > 0  # the lower tail is where a small probability keeps its digits
-        inside = ndtr(np.where(flip, -lower, upper)) - ndtr(np.where(flip, -upper, lower))
-        if kept.min() < 1:
-            chance = ndtr((benefit * centre - SIGNIFICANT * se) / sd)
-            inside = _selected(inside, chance, kept, [benefit * end for end in ends])
-        total = total + weight * inside
-    found: Array = np.log(np.maximum(total, 1e-300))
-    return found
-
-
-def _selected(inside: Array, chance: Array, kept: Array, ends: list[float]) -> Array:
-    """Probability of a finding in the pool; ``ends`` of its interval are positive towards benefit."""
-    reached = kept + (1 - kept) * chance
-    if min(ends) >= SIGNIFICANT:
-        return inside / reached
-    surely = chance if max(ends) > SIGNIFICANT else 0.0  # a benefit of unknown significance may be one
-    return (kept * inside + (1 - kept) * surely) / reached

@@ -8,14 +8,17 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from toolkit.models.effects import quadrature
+from toolkit.models.effect_grid import quadrature
+from toolkit.models.effects import prior_of
 from toolkit.models.scales import STANDARDISED
 from toolkit.models.sources import panel_signal
 from toolkit.models.studies import Register, study_table
+from toolkit.schema import SAMPLE_DIMS
 
 POWERS = (0.8, 1.25)
 SENSITIVE = 0.05
 LEVEL = 0.9
+RISING = ("gcse_attainment", "gcse_grade_4", "attainment_8")  # more is better
 TAIL = 1 / 8000  # probability beyond either end of the range of 4,000 draws
 LEANS = 0.9  # chance of benefit from which a reader is told so
 NARROWER = 0.8  # of the width of the interval from trials: less is said
@@ -113,12 +116,16 @@ def honest_reading(
     Returns
     -------
     DataFrame
-        Index outcome. ``studies`` and ``nulls`` (findings without a number); ``panel``, ``panel_low``,
-        ``panel_high``: relative change of the area's rate at the rise (odds, for attainment), an association;
+        Index outcome, then the other indicators of ``outcome_posterior``, for which no study can be pooled: only
+        their association stands, and nothing for trials and combined. ``studies`` and ``nulls`` (findings without a
+        number); ``panel``, ``panel_low``, ``panel_high``: relative change of the area's rate at the rise (odds, for
+        attainment), an association;
         for ``trials``, ``adjusted`` (for selective reporting) and ``combined``: mean effect per child reached
         with its 90 per cent interval (risk ratio less one; standard deviations for attainment), and chance
         that it is a benefit; ``*_prior_ratio``: posterior over prior standard deviation of the mean effect (1:
-        the data taught nothing); ``*_prior``, ``*_likelihood``: power-scaling sensitivity; ``reading`` in words.
+        the data taught nothing), ``panel_prior_ratio`` that of the association within areas; ``*_prior``,
+        ``*_likelihood``: power-scaling sensitivity; ``own_rates``: the trials' mean effect if odds ratios are read at
+        the rates of their own studies; ``reading`` in words.
     """
     priors, scales = register["priors"], register["outcome_scales"]
     table, names = study_table(register, **pooling), list(register["outcome_scales"]["outcome"])
@@ -131,15 +138,36 @@ def honest_reading(
         "adjusted": quadrature(table, selection="prior", **held),
         "combined": quadrature(table, panel=panel, **held),
     }
+    own = quadrature(study_table(register, own_rates=True, **pooling), **held)
     silent = quadrature(table.iloc[:0], **held)["mean_effect_sd"]
-    parts: list[pd.DataFrame | pd.Series] = [_counts(table, names), _association(panel)]
+    parts: list[pd.DataFrame | pd.Series] = [_counts(table, names), _effects(own, scales)["mean"].rename("own_rates")]
     for name, grid in grids.items():
         parts.append(_effects(grid, scales).add_prefix(f"{name}_").rename(columns={f"{name}_mean": name}))
         if name != "adjusted":
             ratio = (grid["mean_effect_sd"] / silent).to_series().rename(f"{name}_prior_ratio")
             parts += [ratio, power_scaling(grid)[["prior", "likelihood"]].add_prefix(f"{name}_")]
-    found = pd.concat(parts, axis=1).loc[names]
+    elsewhere = _without_studies(outcome_posterior, scales)
+    every = pd.concat([scales, elsewhere])
+    whole = panel_signal(outcome_posterior, scales=every, priors=priors, reached_share=1.0, spend_rise=spend_rise)
+    association = _association(whole)
+    kept = _kept(outcome_posterior["spend_within"], priors, list(every["indicator"]))
+    parts += [association, pd.Series(kept, association.index, name="panel_prior_ratio")]
+    found = pd.concat(parts, axis=1).fillna({"studies": 0, "nulls": 0}).astype({"studies": int, "nulls": int})
     return found.assign(reading=[_say(row) for _, row in found.iterrows()]).rename_axis("outcome")
+
+
+def _without_studies(posterior: xr.Dataset, scales: pd.DataFrame) -> pd.DataFrame:
+    """Return rows as of ``outcome_scales`` for the indicators that it does not name: their link is the logarithm."""
+    others = [str(name) for name in posterior["indicator"].values if name not in set(scales["indicator"])]
+    row: dict[str, Any] = {"scale": "", "base_rate": np.nan, "panel_link": "log", "panel_bias_sd": 0.0}
+    return pd.DataFrame({"outcome": others, "indicator": others}).assign(**row)
+
+
+def _kept(slopes: xr.DataArray, priors: pd.DataFrame, indicators: list[str]) -> list[float]:
+    """Return how much of its prior's spread each association within areas keeps."""
+    sds = slopes.std(SAMPLE_DIMS).to_series()
+    known = [prior_of(priors, "outcomes", f"spend_within[{name}]", "spend_within")[1] for name in indicators]
+    return [float(sds[name] / sd) for name, sd in zip(indicators, known, strict=True)]
 
 
 def _counts(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -178,15 +206,20 @@ def _say(row: pd.Series) -> str:
     trials = (
         "lean to benefit" if sure > LEANS else "lean to harm" if sure < 1 - LEANS else "cannot tell benefit from harm"
     )
-    better = (row["panel"] > 0) == (row.name == "gcse_attainment")
+    better = (row["panel"] > 0) == (row.name in RISING)
     chance = "more than chance would show" if row["panel_low"] * row["panel_high"] > 0 else "but within chance"
+    goes = f"within areas more spend goes with {'better' if better else 'worse'} outcomes, {chance}"
+    if pd.isna(row["combined"]):
+        rests = f"this association keeps {row['panel_prior_ratio']:.0%} of the spread of its prior"
+        return (
+            f"no trial in the evidence; {goes}; {rests}; no effect of help on it is modelled, so nothing is combined."
+        )
     moved = abs(row["combined"] - row["trials"]) > (row["trials_high"] - row["trials_low"]) / 8
     width, alone = (row[f"{name}_high"] - row[f"{name}_low"] for name in ("combined", "trials"))
     narrows = f" but narrows it to {width / alone:.0%} of its width" if width < NARROWER * alone else ""
     rests = diagnosis(row["combined_prior"], row["combined_likelihood"])
     return (
         f"{int(row['studies'])} studies and {nulls} finding{'' if nulls == 1 else 's'} without a number {trials}; "
-        f"within areas more spend goes with {'better' if better else 'worse'} outcomes, {chance}; "
-        f"the panel {'moves' if moved else 'hardly moves'} the trials' effect{narrows}; "
+        f"{goes}; the panel {'moves' if moved else 'hardly moves'} the trials' effect{narrows}; "
         f"the combined effect {rests}."
     )

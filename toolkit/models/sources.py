@@ -14,7 +14,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
 
-from toolkit.models.effects import Selection, prior_of, quadrature
+from toolkit.models.effect_grid import Selection, quadrature
+from toolkit.models.effects import prior_of
 from toolkit.models.scales import LOGISTIC_SD, STANDARDISED
 from toolkit.models.studies import Register, study_table
 from toolkit.schema import SAMPLE_DIMS, InputError, aligned

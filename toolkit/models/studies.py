@@ -34,7 +34,7 @@ FINDINGS = {  # of a log risk ratio; mirrored for attainment, where benefit is p
 NEEDED = {"outcome", "effect_id", "programme_family", "design", "scale", "est", "se"}  # columns of a new study
 PANEL_ONLY = "spend_elasticity"  # a family of effects of spending, which inform the panel source
 COLUMNS = [
-    *("outcome", "study", "programme_family", "design", "scale"),
+    *("outcome", "study", "programme", "programme_family", "design", "scale"),
     *("effect", "se", "se_log_sd", "bias_mean", "bias_sd", "lower", "upper"),
 ]
 
@@ -46,6 +46,7 @@ def study_table(
     exclude: Collection[str] = (),
     extra: pd.DataFrame | None = None,
     admit: Collection[str] = (),
+    own_rates: bool = False,
 ) -> pd.DataFrame:
     """Return the studies of every outcome, one row a study, on the common scale.
 
@@ -62,11 +63,15 @@ def study_table(
         New studies: rows like those of ``meta_ready``, optionally with ``low`` and ``high``.
     admit
         Designs to admit besides those admitted by default, as in ``("pre_post",)``.
+    own_rates
+        Turn an odds ratio into a risk ratio at the rate of its own study, where that is published, instead of the
+        rate of those served: then risk ratios, not odds ratios, are alike at any risk. A sensitivity.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``COLUMNS``. A study without a number has no effect but an interval, lower to upper, in
+        Columns ``COLUMNS``. Studies of one outcome with the same ``programme`` evaluate one; a study that shares
+        none is its own. A study without a number has no effect but an interval, lower to upper, in
         multiples of its standard error; that error is then log-normal with median ``se`` and log
         standard deviation ``se_log_sd``. ``attrs["left_out"]`` says which rows stayed out, and why.
 
@@ -78,7 +83,8 @@ def study_table(
     outcomes = list(register["outcome_scales"]["outcome"])
     if extra is not None:
         _check_extra(extra, outcomes)
-    parts = [studies(register, outcome, mixed=mixed, exclude=exclude, extra=extra, admit=admit) for outcome in outcomes]
+    asked: dict[str, Any] = {"mixed": mixed, "exclude": exclude, "extra": extra, "admit": admit, "own_rates": own_rates}
+    parts = [studies(register, outcome, **asked) for outcome in outcomes]
     left_out = {study: why for part in parts for study, why in part.attrs["left_out"].items()}
     for part in parts:
         part.attrs = {}
@@ -100,6 +106,44 @@ def _check_extra(extra: pd.DataFrame, outcomes: list[str]) -> None:
         raise InputError(f"extra studies: {what}. Mend: follow the columns of meta_ready.")
 
 
+def study_list(register: Register, **pooling: Any) -> pd.DataFrame:
+    """Return every study of the evidence and what becomes of it.
+
+    Parameters
+    ----------
+    register
+        As for `study_table`.
+    **pooling
+        Arguments of `study_table`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The pooled studies as in `study_table`, then the rest: outcome, study, design, and in ``stays_out`` the
+        reason, which is empty for those that act. A study of an outcome without a model stays out too, as
+        ``outcome_scales`` has no such row, and says so.
+    """
+    pooled = study_table(register, **pooling)
+    pairs = set(zip(pooled["outcome"], pooled["study"], strict=True))
+    modelled, known = set(register["outcome_scales"]["outcome"]), pooled.attrs["left_out"]
+    rest = []
+    for table, reason in (("meta_ready", "note"), ("null_studies", "reason")):
+        for row in register[table].to_dict("records"):
+            study, outcome = row["effect_id"], row["outcome"]
+            if (outcome, study) in pairs:
+                continue
+            why = row[reason] if isinstance(row[reason], str) else ""
+            if row["include"] == 1 and outcome not in modelled:
+                why = f"no effect on {outcome} is modelled" + (f"; {why}" if why else "")
+            elif row["include"] == 1:
+                why = known[study]
+            rest.append({"outcome": outcome, "study": study, "design": row["design"], "stays_out": why})
+    pooled.attrs = {}
+    found = pd.concat([pooled.assign(stays_out=""), pd.DataFrame(rest)], ignore_index=True)
+    text = found.columns.difference(["effect", "se", "se_log_sd", "bias_mean", "bias_sd", "lower", "upper"])
+    return found.fillna(dict.fromkeys(text, ""))
+
+
 def read_studies(file: str | Path) -> pd.DataFrame:
     """Read new studies, rows like those of ``meta_ready``, from a CSV file.
 
@@ -107,7 +151,7 @@ def read_studies(file: str | Path) -> pd.DataFrame:
     ----------
     file
         Columns outcome, effect_id, programme_family, design, scale, est and se are needed; low and high (of
-        ``est``), design_bias_sd, do_not_pool and note are used where given, others are passed by.
+        ``est``), shared_programme, design_bias_sd, do_not_pool and note are used where given, others are passed by.
 
     Raises
     ------
@@ -170,6 +214,7 @@ def studies(
     exclude: Collection[str] = (),
     extra: pd.DataFrame | None = None,
     admit: Collection[str] = (),
+    own_rates: bool = False,
 ) -> pd.DataFrame:
     """Return the studies of one outcome on the common scale; the arguments are those of `study_table`.
 
@@ -192,8 +237,10 @@ def studies(
     numbers, nulls = (rows[~rows["effect_id"].isin(list(left_out))] for rows in (numbers, nulls))
     _refuse(pd.concat([numbers, nulls]), effects)
     prior = _error_prior(register["meta_ready"], ours["scale"])
-    rows = [_measured(row, ours, effects) for row in numbers.to_dict("records")]
-    rows += [_unmeasured(row, ours, effects, prior) for row in nulls.to_dict("records")]
+    rows = [_measured(row, _at_rate(row, ours, effects, own_rates), effects) for row in numbers.to_dict("records")]
+    rows += [
+        _unmeasured(row, _at_rate(row, ours, effects, own_rates), effects, prior) for row in nulls.to_dict("records")
+    ]
     table = pd.DataFrame([_biased(row, register["design_bias"]) for row in rows], columns=COLUMNS)
     table.attrs["left_out"] = left_out
     return table
@@ -248,6 +295,14 @@ def _refuse(rows: pd.DataFrame, effects: pd.DataFrame) -> None:
                     "Mend: set include to 0 for one of them, or exclude it in the scenario."
                 )
             groups[group] = study
+
+
+def _at_rate(row: Row, ours: Row, effects: pd.DataFrame, own: bool) -> Row:
+    """Return the row of the outcome with the rate at which this study's odds ratio is read."""
+    held = effects["control_rate"].get(row["effect_id"], math.nan)
+    rate = next((rate for rate in (row.get("base_rate"), held) if rate is not None and not pd.isna(rate)), None)
+    log_ratio = ours["scale"] == LOG_RISK_RATIO
+    return {**ours, "base_rate": rate} if own and log_ratio and rate is not None and 0 < rate < 1 else ours
 
 
 def _measured(row: Row, ours: Row, effects: pd.DataFrame) -> dict[str, Any]:
@@ -320,7 +375,9 @@ def _error_prior(meta_ready: pd.DataFrame, scale: str) -> ErrorPrior:
 def _common(row: Row, ours: Row) -> dict[str, Any]:
     own = row.get("design_bias_sd", 0.0)
     held = {key: row.get(key, "") for key in ("programme_family", "design")}
-    named = {"outcome": ours["outcome"], "study": row["effect_id"], "scale": ours["scale"]}
+    shared = row.get("shared_programme", "")
+    programme = shared if isinstance(shared, str) and shared else row["effect_id"]
+    named = {"outcome": ours["outcome"], "study": row["effect_id"], "programme": programme, "scale": ours["scale"]}
     return {**named, **held, "bias_sd": own}
 
 

@@ -1,6 +1,6 @@
 """Every table of a run, made once for the report and the workbook alike."""
 
-from toolkit.report import answer, provenance, reliability, tables
+from toolkit.report import answer, pooled, provenance, reliability, tables
 from toolkit.report.analysis import Analysis
 from toolkit.report.analysis_tables import decision_tables
 from toolkit.report.lives import lives_tables
@@ -37,6 +37,7 @@ def every_table(run: Run, analysis: Analysis) -> dict[str, Table]:
         "timings": provenance.timings(run),
         **lives_tables(run),
         "reading": reliability.reading(run),
+        "pooled": pooled.studies(run),
         **reliability.reliability(),
         **decision_tables(run, analysis),
     }

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from toolkit.report import analysis, answer, figures, lives_figures, provenance, reliability
+from toolkit.report import analysis, answer, figures, lives_figures, pooled, provenance, reliability
 from toolkit.report import quantities as q
 from toolkit.report import words as w
 from toolkit.report.drawing import svg
@@ -118,7 +118,7 @@ def context(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> di
         "run": run,
         "own": provenance.own(run.scenario),
         "tables": {name: shown(table, level=level) for name, table in (dict(made) | {"areas": areas}).items()},
-        "pictures": {name: _picture(plot, run) for name, plot in (drawn(run) | analysis.pictures(run, found)).items()},
+        "pictures": {name: _picture(plot, run) for name, plot in _plots(run, found).items()},
         "decision": analysis.sentences(run, found),
         "cautions": found.knowing.cautions,
         "sentence": answer.headline_sentence(run),
@@ -142,9 +142,15 @@ def context(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> di
         "assumptions": _assumptions(run, made["assumptions"]),
         "believed": reliability.sentences(),
         "reading": reliability.reading_words(run),
+        "spoken": pooled.spoken(run),
+        "idle": pooled.idle(run),
         "licences": provenance.LICENCES,
         "excluded_count": len(run.excluded),
     }
+
+
+def _plots(run: Run, found: analysis.Analysis) -> dict[str, Callable[[Run], Any]]:
+    return drawn(run) | pooled.pictures(run) | analysis.pictures(run, found)
 
 
 def drawn(run: Run) -> dict[str, Callable[[Run], Any]]:

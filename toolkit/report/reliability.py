@@ -41,6 +41,7 @@ CALIBRATED = {
 }
 SCALED = ("spend_within", "spend_between", "persistence", "dispersion")  # rows of the table; the words count all
 PANEL, ADJUSTED, LEFT = "Panel, a tenth more spent", "Trials, adjusted", "Prior's spread left"
+OWN = "Trials, at own rates"
 READINGS = {"Trials": "trials", PANEL: "panel", "Combined": "combined"}
 PUBLISHED_NOTE = (
     "England, default scenario; from and to: 90% interval. Same scope: full, or in part. Made by the command: outcomes "
@@ -48,9 +49,12 @@ PUBLISHED_NOTE = (
 )
 READING_NOTE = (
     "Trials and combined: mean effect on a child reached, as a change in risk; for GCSE attainment in standard "
-    "deviations. Adjusted: were findings without benefit likelier to go missing. Panel: what goes with a tenth more "
+    "deviations. Adjusted: were findings without benefit likelier to go missing. At own rates: an odds ratio is taken "
+    "to be alike at any risk and is read at that of the families served; this is what the trials would say if risk "
+    "ratios were alike, each read at its study's own rate where that is published. Panel: what goes with a tenth more "
     "spending within an area, of its rate (odds, for GCSEs): an association, not an effect. The prior's spread left "
-    "is 100% where studies and panel taught nothing."
+    "is 100% where studies and panel taught nothing; without a study it is that of the association. No effect is "
+    "modelled on an outcome that no study speaks of."
 )
 UNKNOWN = "not recorded"
 DATA_ALONE = "rests on the data"
@@ -217,14 +221,15 @@ def reading(run: Run) -> Table:
     for heading, name in READINGS.items():
         parts = {"expected": name, "lower": f"{name}_low", "upper": f"{name}_high"}
         columns |= {(heading, part): found[column] for part, column in parts.items()}
-    columns |= {(ADJUSTED, ""): found["adjusted"], (LEFT, ""): found["combined_prior_ratio"]}
+    columns |= {(ADJUSTED, ""): found["adjusted"], (OWN, ""): found["own_rates"]}
+    columns |= {(LEFT, ""): found["combined_prior_ratio"].fillna(found["panel_prior_ratio"])}
     frame = pd.DataFrame(columns).rename(index=label)
     rows = {label(name): "number" if name == STANDARDISED else "change" for name in found.index}
     return Table(
         "What trials, the panel and both say of each outcome",
         "Outcome",
         frame,
-        dict.fromkeys([*READINGS, ADJUSTED], "by row") | {PANEL: "change", LEFT: "share"},
+        dict.fromkeys([*READINGS, ADJUSTED, OWN], "by row") | {PANEL: "change", LEFT: "share"},
         row_kinds=rows,
         note=f"{READING_NOTE} {spending_words()}",
     )

@@ -29,7 +29,7 @@ SHEETS = {
     "Spend-cost curve": [
         "curve_social", "curve_economic", "curve_fiscal", "curve_by_payer", "marginal", "switching",
     ],
-    "Effects": ["effects", "reading"], "Assumptions": ["assumptions"], "Checks": ["checks"],
+    "Effects": ["effects", "reading", "pooled"], "Assumptions": ["assumptions"], "Checks": ["checks"],
     "Believing the models": ["backtest", "predictive", "calibration", "scaling", "pathway", "published"],
     "About": ["record", "excluded", "timings"],
 }

@@ -5,14 +5,16 @@ import math
 import numpy as np
 import nutpie
 import pandas as pd
+import pymc as pm
 import pytest
 import xarray as xr
 from scipy import integrate, stats
 
-from toolkit.models.effects import effect_data, effects, quadrature
+from toolkit.models.effect_grid import quadrature
+from toolkit.models.effects import effect_data, effects
 from toolkit.models.scales import LOGISTIC_SD, to_common_scale
 from toolkit.models.sources import effect_draws, panel_signal
-from toolkit.models.studies import studies, study_table
+from toolkit.models.studies import studies, study_list, study_table
 from toolkit.schema import EFFECT_OUTCOMES, InputError, data_folder
 
 TABLES = ("meta_ready", "effects", "null_studies", "design_bias", "outcome_scales", "priors")
@@ -44,12 +46,14 @@ def with_rows(register, name, **columns):
     return {**register, name: table}
 
 
-def table_of(effects_, ses, *, outcome="care", lower=np.nan, upper=np.nan, spread=0.0, bias=(0.0, 0.0)):
-    """A study table made by hand."""
+def table_of(effects_, ses, *, outcome="care", lower=np.nan, upper=np.nan, spread=0.0, bias=(0.0, 0.0), programme=None):
+    """A study table made by hand; each study a programme of its own, or all of one."""
     rows = pd.DataFrame({"effect": effects_, "se": ses})
+    names = [f"S{i}" for i in range(len(rows))]
     return rows.assign(
         outcome=outcome,
-        study=[f"S{i}" for i in range(len(rows))],
+        study=names,
+        programme=programme or names,
         scale="standardised_mean_difference" if outcome == "gcse_attainment" else "log_risk_ratio",
         se_log_sd=spread,
         bias_mean=bias[0],
@@ -207,6 +211,31 @@ def test_what_stays_out_is_listed_with_its_reason(register):
         study_table(register, exclude=["SWIS_S74"])
 
 
+def test_every_study_of_the_evidence_is_listed_and_one_without_a_model_says_so(register):
+    found = study_list(register)
+    evidence = pd.concat([register["meta_ready"], register["null_studies"]])
+    assert set(zip(found["outcome"], found["study"], strict=True)) == set(
+        zip(evidence["outcome"], evidence["effect_id"], strict=True)
+    )
+    why = found.set_index(["outcome", "study"])["stays_out"]
+    pooled = study_table(register)
+    assert set(why[why == ""].index) == set(zip(pooled["outcome"], pooled["study"], strict=True))
+    idle = why[why.str.startswith("no effect on ")]
+    assert set(idle.index.get_level_values("study")) == {"CHANCE_SDQ", "IY_IPD", "VALDE_EXCL6"}
+    assert "family group" not in why["care", "FGC_LAC"]
+    assert why["care", "FGC_LAC"] == "only in the pool of a mixed offer"
+
+
+def test_at_its_own_rate_an_odds_ratio_is_a_smaller_change_of_risk(register):
+    served, own = (study_table(register, own_rates=flag).set_index("study") for flag in (False, True))
+    # 53 per cent of the comparison arm were convicted, odds 1.13 times as high.
+    odds = 0.53 / 0.47 * math.exp(0.122)
+    assert own.loc["START_CONV60", "effect"] == pytest.approx(math.log(odds / (1 + odds) / 0.53), abs=1e-9)
+    assert served.loc["START_CONV60", "effect"] > 1.9 * own.loc["START_CONV60", "effect"]
+    moved = served.index[(served["se"] != own["se"]) & served.index.isin(own.index)]
+    assert set(moved) == {"START_CONV60", "SAFE_OFF", "BRANDON_OFF", "FNP2_CLA", "FNP_RW_CARE"}
+
+
 def test_the_error_of_a_null_comes_from_its_arms_else_its_design(register):
     table = study_table(register).set_index("study")
     # 65 and 46 young people at a base rate of 0.53: variance (1 - p) / (p n) in each arm.
@@ -300,6 +329,138 @@ def test_a_missing_prior_is_named(register):
         quadrature(table_of([-0.4], [0.1]), priors=priors)
     with pytest.raises(InputError, match=r"outcomes \['neet'\]"):
         quadrature(table_of([-0.4], [0.1], outcome="neet"), priors=register["priors"])
+
+
+# programmes
+
+PAIR = {"effect": [-0.3, 0.1], "se": [0.15, 0.1], "bias": (-0.05, 0.1)}
+
+
+def moments(mean, spread, density):
+    """Mean and standard deviation of the mean effect and of the spread, from a density on a grid by Simpson's rule."""
+    mass = integrate.simpson(integrate.simpson(density, x=spread, axis=1), x=mean)
+    found = {}
+    for name, values in (("mean_effect", mean[:, None]), ("between_sites", spread)):
+        power = [
+            integrate.simpson(integrate.simpson(density * values**k, x=spread, axis=1), x=mean) / mass for k in (1, 2)
+        ]
+        found[name] = power[0], math.sqrt(power[1] - power[0] ** 2)
+    return found
+
+
+def reckoned(likelihood, *, mean_sd=0.2, spread_sd=0.25, first=2, second=2):
+    """Moments of the posterior, the share integrated as well; ``likelihood`` of mean, spread and share."""
+    mean, spread, share = np.linspace(-1, 1, 121), np.linspace(1e-4, 1.2, 81), np.linspace(0.005, 0.995, 61)
+    cells = [[likelihood(m, t, share) for t in spread] for m in mean]
+    density = integrate.simpson(np.array(cells) * stats.beta.pdf(share, first, second), x=share, axis=2)
+    prior = stats.norm.pdf(mean, 0, mean_sd)[:, None] * stats.halfnorm.pdf(spread, scale=spread_sd)
+    return moments(mean, spread, density * prior)
+
+
+def compared(grid, expected):
+    for name, (mean, sd) in expected.items():
+        assert float(grid[f"{name}_mean"]) == pytest.approx(mean, abs=0.005 * sd)
+        assert float(grid[f"{name}_sd"]) == pytest.approx(sd, rel=0.005)
+
+
+def test_two_studies_of_a_programme_are_a_bivariate_normal(register):
+    """Against the density of two correlated normals: compound symmetry of the effects, the errors apart."""
+    effect, se, (bias, bias_sd) = np.array(PAIR["effect"]), np.array(PAIR["se"]), PAIR["bias"]
+
+    def likelihood(mean, spread, share):
+        variance, together = se**2 + bias_sd**2 + spread**2, share * spread**2
+        gap = effect - mean - bias
+        determinant = variance.prod() - together**2
+        square = gap[0] ** 2 * variance[1] + gap[1] ** 2 * variance[0] - 2 * together * gap.prod()
+        return np.exp(-square / determinant / 2) / np.sqrt(determinant)
+
+    # The hand-made density is that of scipy's bivariate normal.
+    one = stats.multivariate_normal([0.1 + bias] * 2, [[0.0725, 0.02], [0.02, 0.06]])
+    ratio = likelihood(0.1, 0.2, 0.5) / one.pdf(effect) / (2 * math.pi)
+    assert ratio == pytest.approx(1)
+    table = table_of(effect, se, bias=PAIR["bias"], programme="P")
+    compared(quadrature(table, priors=register["priors"]).sel(outcome="care"), reckoned(likelihood))
+
+
+@pytest.mark.parametrize("known", [1, 0])
+def test_intervals_of_a_programme_share_its_deviation(register, known):
+    """A number and an interval, or two intervals: the programme's deviation integrated by brute force."""
+    effect, se = [-0.3, np.nan] if known else [np.nan, np.nan], [0.15, 0.1]
+    ends = [(np.nan, np.nan) if known else (-50.0, 0.0), (-1.96, 1.96)]
+    lower, upper = zip(*ends, strict=True)
+    table = table_of(effect, se, lower=list(lower), upper=list(upper), programme="P")
+    nodes = np.linspace(-5, 5, 61)[:, None]
+    weight = stats.norm.pdf(nodes)[:, 0] * (nodes[1] - nodes[0])
+
+    def likelihood(mean, spread, share):
+        site = mean + spread * np.sqrt(share) * nodes
+        own = np.sqrt(np.square(se)[:, None] + spread**2 * (1 - share))
+        second = stats.norm.cdf((0.196 - site) / own[1]) - stats.norm.cdf((-0.196 - site) / own[1])
+        first = stats.norm.pdf(-0.3, site, own[0]) if known else stats.norm.cdf((0 - site) / own[0])
+        return weight @ (first * second)
+
+    compared(quadrature(table, priors=register["priors"]).sel(outcome="care"), reckoned(likelihood))
+
+
+def test_two_evaluations_of_one_programme_say_less_than_two_programmes(register):
+    apart = table_of([-0.3, -0.3], [0.02, 0.02])
+    grids = [quadrature(t, priors=register["priors"]).sel(outcome="care") for t in (apart, apart.assign(programme="P"))]
+    assert float(grids[1]["mean_effect_sd"]) > 1.05 * float(grids[0]["mean_effect_sd"])
+    assert float(grids[0]["mean_effect_mean"]) < float(grids[1]["mean_effect_mean"]) - 0.005 < 0
+
+
+def test_a_programme_seen_once_weighs_as_before(register):
+    table, priors = table_of([-0.3, 0.1, 0.0], [0.1, 0.1, 0.05]), register["priors"].copy()
+    before = quadrature(table, priors=priors)
+    priors.loc[priors["parameter"] == "programme_share", ["arg1", "arg2"]] = [9.0, 1.0]
+    xr.testing.assert_identical(quadrature(table, priors=priors), before)
+
+
+def test_studies_of_one_programme_are_nested_and_an_extra_one_can_be(register):
+    table = study_table(register, extra=extra_row(shared_programme="mst"))
+    shared = table[table.duplicated(["outcome", "programme"], keep=False)]
+    by = shared.groupby(["outcome", "programme"])["study"].apply(set).to_dict()
+    assert by == {
+        ("youth_justice", "mst"): {"START_CONV60", "BRANDON_OFF"},
+        ("youth_justice", "supporting_families"): {"TF2_JUVCONV", "TF1_YOUTH_JUSTICE"},
+        ("care", "mst"): {"START_OOHP", "NEW_ONE"},
+        ("care", "family_nurse_partnership"): {"FNP2_CLA", "FNP_RW_CARE"},
+    }
+
+
+def test_selection_acts_on_each_study_of_a_programme(register):
+    """Against a sum over sites of what selection leaves of each study's density."""
+    effect, se, kept = np.array([-0.3, 0.1]), np.array([0.1, 0.1]), 0.3
+    table = table_of(effect, se, programme="P")
+    nodes = np.linspace(-5, 5, 61)[:, None]
+    weight = stats.norm.pdf(nodes)[:, 0] * (nodes[1] - nodes[0])
+
+    def likelihood(mean, spread, share):
+        site, own = mean + spread * np.sqrt(share) * nodes, np.sqrt(0.1**2 + spread**2 * (1 - share))
+        in_pool = kept + (1 - kept) * stats.norm.cdf((-0.196 - site) / own)
+        return weight @ (stats.norm.pdf(-0.3, site, own) * stats.norm.pdf(0.1, site, own) * kept / in_pool**2)
+
+    compared(quadrature(table, priors=register["priors"], selection=kept).sel(outcome="care"), reckoned(likelihood))
+
+
+def test_the_hierarchy_sampled_with_every_part_in_sight_agrees(register):
+    """The same model with programmes and sites as parameters, non-centred, against the grid."""
+    effect, se = np.array([-0.35, -0.2, 0.15]), np.array([0.08, 0.1, 0.06])
+    table = table_of(effect, se).assign(programme=["P", "P", "Q"])
+    with pm.Model() as model:
+        mean, between = pm.Normal("mean_effect", 0, 0.2), pm.HalfNormal("between_sites", 0.25)
+        share = pm.Beta("share", 2, 2)
+        programme, site = pm.Normal("programme", 0, 1, shape=2), pm.Normal("site", 0, 1, shape=3)
+        theta = mean + between * (pm.math.sqrt(share) * programme[[0, 0, 1]] + pm.math.sqrt(1 - share) * site)
+        pm.Normal("found", theta, se, observed=effect)
+    fit = nutpie.sample(
+        nutpie.compile_pymc_model(model), draws=4000, tune=1500, chains=4, cores=2, seed=3, progress_bar=False,
+        target_accept=0.98,
+    )  # fmt: skip
+    draws, grid = fit["posterior"].to_dataset(), quadrature(table, priors=register["priors"]).sel(outcome="care")
+    for name in ("mean_effect", "between_sites"):
+        assert float((draws[name].mean() - grid[f"{name}_mean"]) / grid[f"{name}_sd"]) == pytest.approx(0, abs=0.06)
+        assert float(draws[name].std() / grid[f"{name}_sd"]) == pytest.approx(1, abs=0.05)
 
 
 @pytest.fixture(scope="module")

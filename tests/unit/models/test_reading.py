@@ -13,7 +13,7 @@ from toolkit.models.check_effects import (
     effects_replication,
     pools_replication,
 )
-from toolkit.models.effects import quadrature
+from toolkit.models.effect_grid import quadrature
 from toolkit.models.studies import changed_priors, read_studies, study_table
 from toolkit.models.unit_costs import rival_estimates
 from toolkit.schema import EFFECT_OUTCOMES, InputError
@@ -41,6 +41,7 @@ def posterior() -> xr.Dataset:
 
 def one_study(effect: float, se: float, *, lower: float = np.nan, upper: float = np.nan) -> pd.DataFrame:
     row = {"outcome": "care", "study": "S", "scale": "log_risk_ratio", "effect": effect, "se": se, "se_log_sd": 0.0}
+    row["programme"] = str((effect, se, lower, upper))  # its own
     return pd.DataFrame([row | {"bias_mean": 0.0, "bias_sd": 0.0, "lower": lower, "upper": upper}])
 
 
@@ -197,7 +198,10 @@ def test_the_committed_calibration_passed_a_thousand_times():
     assert (table["replications"] >= 1000).all()
     assert table["passed"].all()
     assert table["coverage_90"].between(0.86, 0.94).all()
-    assert set(table["model"]) == {"effects", "effects, selection", "cost_pools", "price_growth"}
+    assert set(table["model"]) == {
+        *("effects", "effects, combined", "effects, selection"),
+        *("cost_pools", "price_growth"),
+    }
 
 
 # new evidence from files
