@@ -44,17 +44,22 @@ LEEDS = "E08000035"
 
 # The dashboard's own loop and what it replaces in Panel are tested before a browser's loop, which then never ends, and
 # a server in the same process.
-FIRST = (
-    "test_notebooks.py::TestOdd", "unit/models", "test_notebooks.py::TestEven", "unit/apps/test_site.py", "browser",
-)  # fmt: skip
+FIRST = ("test_notebooks.py::TestOdd", "", "test_notebooks.py::TestEven", "unit/apps/test_site.py", "browser")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the longest, so that no process is left with them when the others are done.
 
-    One process then makes the shared fit for the notebooks while the other tests models, which need no fit.
+    One process makes the shared fit for the notebooks while the other tests what needs no fit, all of it.
     """
-    items.sort(key=lambda item: next((place for place, name in enumerate(FIRST) if name in item.nodeid), len(FIRST)))
+    fitted = {item.path for item in items if "fit_cache" in item.fixturenames}
+
+    def place(item: pytest.Item) -> int:
+        if item.path not in fitted:
+            return FIRST.index("")
+        return next((k for k, name in enumerate(FIRST) if name and name in item.nodeid), len(FIRST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ LONGEST_MODULE = 400
 # Lines of code: docstrings, comments and blank lines apart. The dashboard is 3,300 of them: a council's own figures,
 # studies and priors that can be changed, a new fit that can be cancelled, and moves without waiting, took the last 900;
 # error in spending, power-scaling and calibration that goes on where it stopped, 250; what reviews of both found, 360.
-LONGEST_PACKAGE = 16_200
+LONGEST_PACKAGE = 17_700
 LONGEST_ARCHITECTURE_PAGE = 120
 LARGEST_FILE = 5_000_000
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:root|home|work|tmp|opt|Users)/\w[^\s\"'`)]*")

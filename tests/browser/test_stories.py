@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-pytestmark = pytest.mark.fit
+pytestmark = [pytest.mark.fit, pytest.mark.long]
 COST, DRIVERS = ("Cost of poor outcomes", "What do poor outcomes cost?"), ("What drives it", "What drives the answer?")
 COMPARE, EVIDENCE = ("Compare", "Which is better?"), ("Evidence", "What does it all rest on?")
 # Where the curve's handle is on the screen, and where it would be at another multiple of today's spend.
@@ -93,6 +93,8 @@ def test_a_cost_in_one_year_goes_back_to_a_life_by_the_browsers_back(leeds):
 
 
 def test_what_drives_it_is_read_in_another_account_and_the_link_holds_it(leeds):
+    from playwright.sync_api import expect
+
     one = leeds
     one.go(*DRIVERS)
     tornado = picture(one, "Expected value")
@@ -101,10 +103,10 @@ def test_what_drives_it_is_read_in_another_account_and_the_link_holds_it(leeds):
     one.page.get_by_label("Account", exact=True).click()
     one.page.get_by_role("listbox", name="Account").get_by_text("Fiscal").click()
     one.until("() => location.search.includes('account=fiscal')")
-    assert tornado.get_attribute("aria-label") != before
+    expect(tornado).not_to_have_attribute("aria-label", before)
     one.page.get_by_role("button", name="Undo").click()
     one.until("() => !location.search.includes('account=')")
-    assert tornado.get_attribute("aria-label") == before
+    expect(tornado).to_have_attribute("aria-label", before)
 
 
 def test_scenarios_are_compared_and_survive_a_refresh(leeds):

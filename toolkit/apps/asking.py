@@ -47,15 +47,13 @@ class Asking:
             self.show("")
 
     def close(self) -> None:
-        """Explain nothing any more, and have the browser close what is open."""
+        """Explain nothing any more, and have the browser close what is open when it is next sent something."""
         if self.key:
             self.key = CLOSED
-            self.show("")
-            self.key = ""
 
     def prepare(self, run: Run, page: Any) -> str:
         """Return what is to be said of the number, as HTML; away from the page's thread."""
-        if not (key := self.key):
+        if (key := self.key) in ("", CLOSED):
             return ""
         try:
             if key.startswith("@"):  # of another run that the page shows
@@ -75,6 +73,8 @@ class Asking:
         data: dict[str, Any] = {"key": [self.key], "said": [said]}
         if self.told.data != data:
             self.told.data = data
+        if self.key == CLOSED:
+            self.key = ""
 
 
 def _other(run: Run, page: Any, place: str) -> Run:

@@ -123,6 +123,7 @@ class Site:
         if found is not self._shown:
             self._shown = found
             self._put(*found)
+        self.tab.write()
         self.asking.attach(pn.state.curdoc)
         self.asking.show(said)
 

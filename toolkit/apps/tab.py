@@ -21,9 +21,9 @@ class Tab:
         self.kept, self.back = (ColumnDataSource({"text": [""]}, name=name) for name in ("kept", "back"))
         self.kept.on_change("data", lambda _name, _old, new: self._read(str(new["text"][0])))
         self.back.on_change("data", lambda _name, _old, new: state.arrive(str(new["text"][0]), pages))
-        state.watch(self._write)
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Have the browser hold what is saved; called with the document locked, as a source that is not seen needs."""
         if self._saved is not self.state.saved:
             self._saved, other = self.state.saved, State(self.state.live)
             rows = []

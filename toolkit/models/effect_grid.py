@@ -124,7 +124,7 @@ def _outcome_grid(
         weight /= weight.sum()
         centre = float((weight.sum(1) * mean).sum())
         spread = math.sqrt(float((weight.sum(1) * (mean - centre) ** 2).sum()))
-        reach = min(reach, 8 * (spread + mean[1] - mean[0]))
+        reach = min(reach, 8 * spread + 3 * (mean[1] - mean[0]))
     return mean, between, weight, log_prior, log_likelihood
 
 

@@ -102,7 +102,7 @@ def plot_by_history(run: Run) -> Figure:
         name = "All children of the cohort" if history == lives.EVERYONE else label(history)
         axes.set_title(name, loc="left", fontsize=FONT, color=INK)
         money_axis(axes.xaxis, one, f"Lifetime cost of a child, {run.scenario.price_base} prices")
-    panels[0].legend(frameon=False, fontsize=FONT)
+    panels[0].legend(loc="upper right", frameon=False, fontsize=FONT)
     return with_level(figure, run, "Heights: how likely; dots: expected; lines below")
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from toolkit import appraisal, costing, evidence, pathways, scenarios
+from toolkit import appraisal, costing, evidence, models, pathways, scenarios
 from toolkit.report import html
 from toolkit.schema import BUSINESS_AS_USUAL, EFFECT_OUTCOMES, INVESTMENT
 
@@ -139,7 +139,14 @@ def make_run(register):
             }
         )
         reading = pd.DataFrame(
-            {"studies": 3, "nulls": 1, "combined_prior_ratio": 0.6, "reading": "3 studies lean to benefit."},
+            {
+                "studies": 3,
+                "nulls": 1,
+                "combined_prior_ratio": 0.6,
+                "panel_prior_ratio": 0.3,
+                "own_rates": -0.09,
+                "reading": "3 studies lean to benefit.",
+            },
             index=pd.Index(EFFECT_OUTCOMES, name="outcome"),
         )
         for name, mean in (("trials", -0.1), ("adjusted", -0.05), ("panel", 0.02), ("combined", -0.08)):
@@ -148,6 +155,7 @@ def make_run(register):
         tree = xr.DataTree.from_dict(
             {
                 "reading": reading.to_xarray(),
+                "studies": models.study_list(register.tables).rename_axis("study_row").to_xarray(),
                 "assumptions/figures": assumptions.astype(str).to_xarray(),
                 "assumptions/draws": evidence.with_pathway(
                     evidence.sample(assumptions, like=costs, seed=scenario.seed, price_base=scenario.price_base),
@@ -157,7 +165,8 @@ def make_run(register):
                     {"spend_within": kids.isel(area=0, drop=True), "baseline_rate": rates, "expected_rate": 0.8 * rates}
                 ),
                 "effects": xr.Dataset(
-                    {"mean_effect": (effect_dims, effects * 0.9), "new_site_effect": (effect_dims, effects)},
+                    {"mean_effect": (effect_dims, effects * 0.9), "new_site_effect": (effect_dims, effects),
+                     "between_sites": (effect_dims, np.abs(effects))},
                     coords={**draws, "source": SOURCES, "outcome": list(EFFECT_OUTCOMES)},
                 ),
                 "lives": xr.Dataset(
