@@ -31,7 +31,7 @@ TESTS := $(VENV_PYTHON) -m pytest --numprocesses auto --dist loadscope --no-load
 test: $(READY) ## run the tests, but for the long ones
 	$(TESTS) -m "not long"
 
-test-long: $(READY) ## run the long tests: more sampling, every notebook, every story in a browser
+test-long: $(READY) ## run the long tests: more sampling and pricing, every notebook, every story in a browser
 	$(TESTS) -m long
 
 lab: $(READY) ## open the notebooks in JupyterLab

@@ -58,7 +58,8 @@ OFF_THE_SIDE = """() => {
 }"""
 
 
-@pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("width", [1280, 390])
 def test_every_page_is_shown_named_fits_and_is_fetched_from_here(visit, width):
     one = visit("?place=Leeds", width=width)
     one.page.evaluate(axe_script())

@@ -55,6 +55,7 @@ def test_run_writes_three_files_that_read_back(outcomes: Outcomes, small: Path, 
     assert not [path.name for path in small.iterdir() if path.name.startswith(".") or "part" in path.name]
 
 
+@pytest.mark.long
 @pytest.mark.fit
 def test_run_as_json_is_the_same_headline(outcomes: Outcomes, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "write_all", lambda *_, **__: [])  # which the test above looks at
@@ -63,6 +64,7 @@ def test_run_as_json_is_the_same_headline(outcomes: Outcomes, small: Path, monke
     assert headline["npsv"].keys() == {"fiscal", "economic", "social"}
 
 
+@pytest.mark.long
 @pytest.mark.fit
 def test_failed_checks_exit_3_and_are_said_first(
     outcomes: Outcomes, small: Path, monkeypatch: pytest.MonkeyPatch
@@ -158,6 +160,7 @@ def test_a_broken_manifest_is_refused_by_name(tmp_path: Path, manifest: str) -> 
         evidence.load_register(folder=folder)
 
 
+@pytest.mark.long
 @pytest.mark.fit
 @pytest.mark.parametrize("moment", ["fit", "price_areas", "write_workbook"])
 def test_interrupting_a_run_leaves_the_previous_build(

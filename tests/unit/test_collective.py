@@ -14,6 +14,7 @@ from toolkit.schema import SAMPLE_DIMS
 pytestmark = pytest.mark.fit
 
 
+@pytest.mark.long
 def test_histories_add_up_to_the_cohorts_lifetime_cost_and_children(small_run: workflow.Run) -> None:
     told, costs = small_run.tree["told"].to_dataset(), small_run.tree["costs"].to_dataset()
     whole = costs["lifetime"].sum("area").sel(component=told["component"])
@@ -56,6 +57,7 @@ def test_what_is_paid_by_age_is_the_undiscounted_cost_of_the_same_lives(small_ru
         assert float(told["by_age"].sel(reading=reading).mean(SAMPLE_DIMS).sum()) > float(worth.sel(reading=reading))
 
 
+@pytest.mark.long
 def test_one_area_stands_beside_its_neighbours_at_the_same_price_as_its_own_run(
     small_run: workflow.Run, fit_cache: Path, dozen: xr.Dataset
 ) -> None:

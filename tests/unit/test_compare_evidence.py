@@ -31,6 +31,7 @@ def test_a_beneficial_study_moves_its_own_outcome_and_the_headline(compare):
     assert (worth["after"]["bcr"] > worth["before"]["bcr"]).all()
 
 
+@pytest.mark.long
 @pytest.mark.fit
 def test_before_is_the_run_itself(compare, small_scenario, fit_cache, dozen):
     _, worth = compare(exclude=["START_OOHP"])
@@ -40,6 +41,7 @@ def test_before_is_the_run_itself(compare, small_scenario, fit_cache, dozen):
     assert worth["before"]["npsv"].to_dict() != worth["after"]["npsv"].to_dict()
 
 
+@pytest.mark.long
 @pytest.mark.fit
 def test_a_sceptical_prior_moves_the_effects_and_another_models_prior_is_refused(compare):
     priors = evidence.load_register().tables["priors"]
@@ -64,6 +66,7 @@ def test_the_command_refuses_before_it_fits(tmp_path, monkeypatch):
     assert "nothing changes" in str(found.exception)
 
 
+@pytest.mark.long
 @pytest.mark.fit
 def test_the_command_prints_before_and_after(tmp_path, monkeypatch, dozen, small_scenario, fit_cache):
     file = tmp_path / "new.csv"

@@ -14,6 +14,7 @@ from toolkit.places import Desk
 from toolkit.schema import InputError
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("processes", [False, True])
 def test_parts_come_in_order_with_their_progress_and_a_failure_is_raised(processes: bool) -> None:
     said: list[tuple[str, float]] = []

@@ -24,6 +24,7 @@ def test_no_change_reproduces_the_run(small_run: workflow.Run, price) -> None:
     np.testing.assert_allclose(price({}).transpose(*npsv.dims), npsv, rtol=1e-5, atol=1.0)
 
 
+@pytest.mark.long
 def test_what_adjusts_cost_leaves_the_benefit_alone(small_run: workflow.Run, price) -> None:
     cost = small_run.tree["appraisal"]["programme_cost"]
     for setting in ({"optimism_bias": 0.41}, {"confidence_cost": 0.41}):
@@ -36,6 +37,7 @@ def test_without_effect_only_the_cost_is_left(small_run: workflow.Run, price) ->
         np.testing.assert_allclose(price(setting).sel(account="fiscal"), -cost, rtol=1e-3)
 
 
+@pytest.mark.long
 def test_shares_of_the_effect_scale_the_benefit(small_run: workflow.Run, price) -> None:
     cost = small_run.tree["appraisal"]["programme_cost"]
     whole = price({}) + cost
@@ -43,6 +45,7 @@ def test_shares_of_the_effect_scale_the_benefit(small_run: workflow.Run, price) 
         np.testing.assert_allclose(price(setting) + cost, 0.75 * whole, rtol=1e-3, atol=50.0)
 
 
+@pytest.mark.long
 def test_the_bridge_of_a_run_adds_up(small_run: workflow.Run, price) -> None:
     found = appraisal.bridge(price, {"replication": 0.5, "drop_off": 0.1, "optimism_bias": 0.41})
     parts = found["contribution"].isel(step=slice(0, -1)).sum("step")
@@ -72,6 +75,7 @@ def test_the_reports_bridge_is_the_one_that_pricing_again_gives(
     np.testing.assert_allclose(one, theirs["contribution"], rtol=2e-3, atol=20.0)
 
 
+@pytest.mark.long
 def test_a_bridge_where_nothing_is_due_to_the_programme(small_run: workflow.Run, fit_cache, dozen: xr.Dataset) -> None:
     scenario = scenarios.change(small_run.scenario, adjustments={"attribution": 0.0})
     none = q.bridge(workflow.run(scenario, areas=[LEEDS, "E06000017"], cache=fit_cache, statistics=dozen))
@@ -80,6 +84,7 @@ def test_a_bridge_where_nothing_is_due_to_the_programme(small_run: workflow.Run,
     np.testing.assert_allclose(none["result"].sel(step="adjusted"), none["result"].sel(step="attribution"), rtol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("group", ["in_need", "care_edge"])
 def test_full_replication_is_priced_and_not_scaled(
     small_run: workflow.Run, fit_cache, dozen: xr.Dataset, register: evidence.Register, group: str

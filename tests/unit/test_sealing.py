@@ -26,6 +26,7 @@ def test_sealing_what_runs_writes_the_same_manifest(folder: Path) -> None:
     assert sealing.seal(folder).read_bytes() == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("role", ["price_rereferral", "justice_ratio_in_need", "cashable_share_partly"])
 def test_a_role_that_the_model_needs_cannot_be_sealed_away(folder: Path, role: str) -> None:
     path, before = folder / "evidence" / "roles.csv", (folder / "datapackage.json").read_bytes()

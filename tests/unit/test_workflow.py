@@ -46,6 +46,7 @@ def test_money_carries_units_and_price_base(small_run: workflow.Run) -> None:
     assert cost.attrs["units"] == "GBP" and cost.attrs["price_base"] == "2025/26"
 
 
+@pytest.mark.long
 def test_the_reached_cohorts_costs_add_up_over_areas(
     small_run: workflow.Run, fit_cache: Path, dozen: xr.Dataset
 ) -> None:
@@ -75,6 +76,7 @@ def test_zero_replication_reproduces_business_as_usual_exactly(
     assert np.array_equal(lives.isel(option=0), lives.isel(option=1))
 
 
+@pytest.mark.long
 def test_a_cut_is_the_mirror_of_the_same_sum_spent(small_run: workflow.Run, fit_cache: Path, dozen: xr.Dataset) -> None:
     spent = rerun(fit_cache, dozen, small_run.scenario, [LEEDS]).tree["appraisal"].to_dataset()
     cut = scenarios.change(small_run.scenario, option={"cut": True})
@@ -83,6 +85,7 @@ def test_a_cut_is_the_mirror_of_the_same_sum_spent(small_run: workflow.Run, fit_
     assert float(taken["programme_cost"].mean()) < 0
 
 
+@pytest.mark.long
 def test_prices_scale_their_own_components_and_no_other(
     small_run: workflow.Run, fit_cache: Path, dozen: xr.Dataset
 ) -> None:
@@ -113,6 +116,7 @@ def test_lifetime_flows_agree_with_published_shares_not_fitted_to(small_run: wor
     assert 0.08 < entries / children < 0.25
 
 
+@pytest.mark.long
 def test_partly_cashable_costs_may_move_in_whole_steps(
     fit_cache: Path, dozen: xr.Dataset, small_scenario: scenarios.Scenario
 ) -> None:

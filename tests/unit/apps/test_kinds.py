@@ -88,6 +88,7 @@ def check(run, found, fewest):
     assert seen >= fewest
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("query", "each", "fewest"),  # of pages whose numbers take long each, some
     [

@@ -70,6 +70,7 @@ def same_page(found, expected):
     assert found.unit.payers == [p for p in PAYERS if p in result["payer"].values]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
 def test_live_numbers_are_those_of_the_command(changes, live, small_scenario, dozen, fit_cache):
     scenario = scenarios.change(small_scenario, **changes)
@@ -79,6 +80,7 @@ def test_live_numbers_are_those_of_the_command(changes, live, small_scenario, do
     same_page(found, expected)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("changes", [CHANGES["sum"], CHANGES["cut"], CHANGES["adjustments"]], ids=["sum", "cut", "all"])
 def test_areas_together_are_those_of_the_command(changes, live, small_scenario, dozen, fit_cache):
     """Thirteen areas whose reach bends at other sums, by stand-ins."""
@@ -136,6 +138,7 @@ def test_costs_in_whole_steps_and_further_covariates_are_left_to_the_command(liv
         live.check(scenarios.change(live.base, covariates=["caseload"]))
 
 
+@pytest.mark.long
 def test_areas_priced_once_are_read_again_by_a_server_started_anew(
     fit_cache, dozen, small_scenario, tmp_path, monkeypatch
 ):

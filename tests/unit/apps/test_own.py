@@ -204,6 +204,7 @@ def test_two_columns_are_read_with_and_without_tabs():
 # Studies and priors ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_study_left_out_or_added_is_pooled_anew_as_the_command_does(live, small_scenario, fit_cache, dozen):
     site = Site(live, query="?page=Evidence")
     page = site.pages["Evidence"].studies
@@ -249,6 +250,7 @@ def test_studies_and_priors_that_cannot_be_are_refused(live, small_scenario, cha
         live.check(scenarios.change(small_scenario, **changes))
 
 
+@pytest.mark.long
 def test_a_changed_prior_is_weighed_in_and_said(live, fit_cache, dozen):
     site = Site(live, query="?page=Model health")
     before = site.latest.tree["effects"]["mean_effect"].sel(source="panel").mean(["chain", "draw"])

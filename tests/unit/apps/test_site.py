@@ -185,6 +185,7 @@ def test_moves_that_come_faster_than_answers_give_the_last_one_only(monkeypatch)
     assert shown[-1] == 49 and len(shown) < 10
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in shell.PAGES if name != "Take away"])
 def test_numbers_of_a_scenario_before_are_said_to_be(live, name):
     site = Site(live, query=f"?page={name}")

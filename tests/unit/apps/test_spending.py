@@ -20,6 +20,7 @@ pytestmark = pytest.mark.fit
 COST = "Cost of poor outcomes"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "query", ["", "&option.cut=true&option.spend_per_child=9", "&option.group=care_edge", "own", "England"]
 )
@@ -96,6 +97,7 @@ def test_the_words_beside_the_curve_are_its_numbers(live, small_scenario):
     assert "beyond the curve" in curve.said(live.run(far, (LEEDS,)))
 
 
+@pytest.mark.long
 def test_what_is_read_of_a_scenario_is_in_the_link_and_in_the_history(live):
     site = Site(live, query="?place=Leeds&page=What drives it")
     page = site.pages["What drives it"]

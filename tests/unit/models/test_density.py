@@ -77,12 +77,14 @@ def dense(sampled, areas, cells):
     return total, area, deviation
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_density_equals_the_dense_one(seed):
     sampled, areas, cells = world(seed)
     assert density.log_density(*sampled, *areas, *cells)[0] == pytest.approx(dense(sampled, areas, cells)[0], rel=1e-10)
 
 
+@pytest.mark.long
 def test_the_graph_has_the_same_density_whatever_the_order_of_arrays():
     sampled, areas, (lower, upper, exposure, family, *approximation) = world()
     cells = (lower, upper, exposure, family.astype("int32"), *approximation)

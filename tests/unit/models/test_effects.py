@@ -382,6 +382,7 @@ def test_two_studies_of_a_programme_are_a_bivariate_normal(register):
     compared(quadrature(table, priors=register["priors"]).sel(outcome="care"), reckoned(likelihood))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("known", [1, 0])
 def test_intervals_of_a_programme_share_its_deviation(register, known):
     """A number and an interval, or two intervals: the programme's deviation integrated by brute force."""
@@ -443,6 +444,7 @@ def test_selection_acts_on_each_study_of_a_programme(register):
     compared(quadrature(table, priors=register["priors"], selection=kept).sel(outcome="care"), reckoned(likelihood))
 
 
+@pytest.mark.long
 def test_the_hierarchy_sampled_with_every_part_in_sight_agrees(register):
     """The same model with programmes and sites as parameters, non-centred, against the grid."""
     effect, se = np.array([-0.35, -0.2, 0.15]), np.array([0.08, 0.1, 0.06])

@@ -65,6 +65,7 @@ def test_a_fit_without_its_base_rates_is_refused() -> None:
         expected_rates(tree)
 
 
+@pytest.mark.long
 @pytest.mark.fit
 def test_areas_of_a_real_fit_lie_about_what_is_predicted_of_them(
     small_run: workflow.Run, fit_cache: Path, dozen: xr.Dataset

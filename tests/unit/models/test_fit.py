@@ -24,6 +24,7 @@ def tree():
     return fit(normal_mean(), seed=11, draws=1000, tune=300, chains=2, progress=False)
 
 
+@pytest.mark.long
 def test_conjugate_posterior_is_found(tree):
     # Normal data of known variance: Gelman et al. (2013), Bayesian Data Analysis, equation 2.12.
     precision = 1 / 4 + len(OBSERVED)

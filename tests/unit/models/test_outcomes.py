@@ -158,6 +158,7 @@ def test_rates_cover_the_true_rates(simulated):
     assert float(rate.sel(indicator="rereferrals").max()) < 1
 
 
+@pytest.mark.long
 def test_an_area_without_fit_is_predicted_with_more_doubt(simulated):
     statistics, _, posterior = simulated
     effect = posterior["posterior"]["area_effect"].std(("chain", "draw"))
@@ -169,6 +170,7 @@ def test_an_area_without_fit_is_predicted_with_more_doubt(simulated):
     assert (known.max("area") < new.min("area")).all()
 
 
+@pytest.mark.long
 def test_an_area_that_never_returned_an_outcome_is_predicted_from_its_others(simulated):
     _, eta, posterior = simulated
     area = {"area": f"E{SILENT:08d}", "indicator": "care_starts"}
@@ -179,6 +181,7 @@ def test_an_area_that_never_returned_an_outcome_is_predicted_from_its_others(sim
     assert ((low < np.exp(eta[1, SILENT, FIRST:])) & (np.exp(eta[1, SILENT, FIRST:]) < high)).all()
 
 
+@pytest.mark.long
 def test_national_rate_is_the_weighted_mean_of_areas(simulated):
     statistics, _, posterior = simulated
     draws = posterior["posterior"].isel(chain=0, draw=3).sel(indicator="care_starts", data_year=2020)
@@ -186,6 +189,7 @@ def test_national_rate_is_the_weighted_mean_of_areas(simulated):
     assert float(draws["national_rate"]) == pytest.approx(np.average(draws["area_rate"], weights=weight), rel=1e-5)
 
 
+@pytest.mark.long
 def test_hidden_counts_and_missing_returns_are_told_apart(simulated):
     statistics, _, posterior = simulated
     cells = posterior["constant_data"]
@@ -196,6 +200,7 @@ def test_hidden_counts_and_missing_returns_are_told_apart(simulated):
     assert (cells["family"].isel(area=-1) == 0).all()
 
 
+@pytest.mark.long
 def test_baseline_is_the_last_year(simulated):
     statistics, _, posterior = simulated
     base = models.baseline(posterior, statistics)

@@ -74,6 +74,7 @@ def checked(**settings):
     return check(*world(**settings), seed=2).set_index(["indicator", "size", "check"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("truth", [{}, {"hide": True}, {"persistence": 0.8, "known": True}], ids=str)
 def test_a_right_model_passes_in_areas_of_every_size(truth):
     tables = [checked(seed=seed, **truth) for seed in (1, 2)]
@@ -117,6 +118,7 @@ def test_drifting_areas_show_in_the_residuals_of_successive_years():
         assert found["value"] > found["expected_high"]
 
 
+@pytest.mark.long
 def test_the_same_seed_repeats_the_table():
     assert checked().equals(checked())
 

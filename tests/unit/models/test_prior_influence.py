@@ -24,6 +24,7 @@ def posterior() -> xr.Dataset:
     return xr.Dataset({name: (dims, values[..., None]) for name, values in draws.items()}, {"indicator": [NAME]})
 
 
+@pytest.mark.long
 def test_what_the_data_say_nothing_of_rests_on_its_prior(posterior: xr.Dataset) -> None:
     found = outcome_power_scaling(posterior, seed=1).set_index("parameter")
     assert found.loc["spend_within", "diagnosis"] == "rests on the prior"
@@ -33,6 +34,7 @@ def test_what_the_data_say_nothing_of_rests_on_its_prior(posterior: xr.Dataset) 
     assert (found["noise"] < 0.05).all()
 
 
+@pytest.mark.long
 def test_it_agrees_with_scaling_the_likelihood_itself(posterior: xr.Dataset) -> None:
     """Posterior N(0.4, 0.15) under a prior N(0, 0.3): the likelihood is normal and known."""
     found = outcome_power_scaling(posterior, seed=1).set_index("parameter").loc["spend_between"]

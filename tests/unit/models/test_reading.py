@@ -176,6 +176,7 @@ def test_calibration_passes_the_right_model_and_fails_a_wrong_one():
     assert wrong["passed"] == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("selection", [None, "prior"])
 def test_few_replications_of_the_effects_are_calibrated(studies, tables, selection):
     one = effects_replication(studies.query("outcome == 'youth_justice'"), tables["priors"], selection=selection)

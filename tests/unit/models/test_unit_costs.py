@@ -132,6 +132,7 @@ def test_probabilities_below_the_median_and_the_ends_are_what_they_say(priors, r
         np.testing.assert_allclose(below, chance, atol=1e-3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("prior_model", ["cost_pools", "price_growth"])
 def test_the_sampler_agrees_with_quadrature(priors, register, prior_model):
     rows = rival_estimates(register) if prior_model == "cost_pools" else yearly_growth(register)

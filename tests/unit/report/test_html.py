@@ -213,6 +213,7 @@ def test_the_horizon_may_be_short_and_the_effect_none(undrawn, make_run, horizon
     assert "is and" not in nothing.words
 
 
+@pytest.mark.long
 def test_a_page_is_small_enough_to_send(run, decided):
     assert len(rendered(run, decided).encode()) < 3_000_000
 
