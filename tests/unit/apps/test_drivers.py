@@ -31,6 +31,7 @@ def test_bars_and_table_say_what_was_left_out(live):
     assert left_out.split(" (")[0] in page.left_out.object
 
 
+@pytest.mark.long
 def test_the_bridge_of_a_setting_before_is_not_kept(live):
     site = Site(live, query="?page=What drives it&adjustments.deadweight=0.2")
     page = site.pages["What drives it"]

@@ -86,6 +86,7 @@ def test_more_children_in_need_leave_more_to_reach_and_fewer_starts_cost_less(li
     np.testing.assert_allclose(lifetime(halved), 0.5 * lifetime(base), rtol=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", evidence.OWN)
 def test_an_explanation_names_the_councils_own_figures_that_move_the_number(live, small_scenario, published, name):
     base = live.run(small_scenario, (LEEDS,))

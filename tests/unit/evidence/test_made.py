@@ -30,6 +30,7 @@ def test_a_table_is_of_this_version_once_it_is_made_anew(folder: Path) -> None:
     assert not {"pathway_checks", "backtest"} & set(differs(folder))
 
 
+@pytest.mark.long
 def test_what_changed_since_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     remade(folder, "pathway_checks", "backtest", "calibration_placement_prices")
     priors = folder / "evidence" / "priors.csv"

@@ -95,6 +95,7 @@ def test_the_graph_has_the_same_density_whatever_the_order_of_arrays():
         np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
+@pytest.mark.long
 def test_slopes_are_derivatives():
     sampled, areas, cells = world()
 

@@ -429,6 +429,7 @@ def test_studies_of_one_programme_are_nested_and_an_extra_one_can_be(register):
     }
 
 
+@pytest.mark.long
 def test_selection_acts_on_each_study_of_a_programme(register):
     """Against a sum over sites of what selection leaves of each study's density."""
     effect, se, kept = np.array([-0.3, 0.1]), np.array([0.1, 0.1]), 0.3

@@ -94,6 +94,7 @@ def test_thirds_hold_all_cells_once():
     assert cells["all"] == AREAS * YEARS
 
 
+@pytest.mark.long
 def test_a_model_too_sure_of_itself_covers_too_little():
     table = checked(believed=0.02)
     found = table.loc[("events", "large", "coverage_90")]
@@ -101,11 +102,13 @@ def test_a_model_too_sure_of_itself_covers_too_little():
     assert found["value"] < found["expected_low"]
 
 
+@pytest.mark.long
 def test_a_model_too_unsure_covers_too_much():
     found = checked(believed=0.3).loc[("events", "large", "coverage_50")]
     assert found["value"] > found["expected_high"]
 
 
+@pytest.mark.long
 def test_rates_believed_too_high_put_counts_low_in_their_distribution():
     found = checked(level_error=0.1).loc[("share", "all", "pit_mean")]
     assert found["value"] < found["expected_low"]

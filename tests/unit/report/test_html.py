@@ -191,10 +191,12 @@ def test_areas_are_shown_only_where_there_are_several(undrawn, make_run, whole, 
     assert "By area" not in one.words
 
 
+@pytest.mark.long
 def test_the_curve_without_a_range_is_all_extrapolation(undrawn, make_run, decided):
     assert "the whole curve is extrapolation" in page(make_run(spend_range=None), decided).words
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("strength", "said"),
     [(0.02, "not even at today's spend"), (2, "yes, up to about 1.25 times"), (60, "yes, still at twice")],
@@ -206,6 +208,7 @@ def test_where_a_pound_stops_avoiding_a_pound(undrawn, make_run, decided, streng
     assert f"Social account: {said}" in page(changed, decided).words
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("horizon", "last"), [(5, "2029/30 (year 4)"), (12, "2036/37 (year 11)")])
 def test_the_horizon_may_be_short_and_the_effect_none(undrawn, make_run, horizon, last):
     nothing = page(make_run(changes={"horizon": horizon, "effect": {"replication": 0.0}}))

@@ -40,6 +40,7 @@ def test_all_three_files_are_written_and_nothing_else(run, tmp_path):
         xr.testing.assert_allclose(tree["appraisal"]["npsv"].load(), run.tree["appraisal"]["npsv"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("problem", [RuntimeError("disk full"), KeyboardInterrupt()], ids=["failure", "ctrl-c"])
 @pytest.mark.parametrize("stage", ["render", "write_workbook", "write_netcdf"])
 def test_what_stops_the_writing_leaves_the_old_files(run, tmp_path, before, monkeypatch, stage, problem):
@@ -69,6 +70,7 @@ def test_a_file_that_cannot_be_replaced_leaves_the_old_ones_and_says_what_to_do(
     assert content(tmp_path) == before
 
 
+@pytest.mark.long
 def test_a_first_run_that_cannot_be_finished_leaves_nothing(run, tmp_path, monkeypatch):
     replace = outputs.Path.replace
 

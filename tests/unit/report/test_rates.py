@@ -27,6 +27,7 @@ def test_rows_of_several_areas_say_whose_they_are(run) -> None:
     assert names[0] == "Leeds: Re-referrals, per 100 referrals" and names[2].startswith("County Durham: ")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("alone", [True, False])
 def test_the_page_of_one_area_alone_tells_them(make_run, undrawn, alone) -> None:
     areas = {"E08000035": ("Leeds", "Yorkshire and The Humber"), "E06000047": ("County Durham", "North East")}

@@ -129,6 +129,7 @@ def test_tables_hold_the_committed_numbers() -> None:
     )
 
 
+@pytest.mark.long
 def test_the_page_and_the_workbook_hold_them(undrawn, run, tmp_path) -> None:
     found = analyse(run)
     made = every_table(run, found)

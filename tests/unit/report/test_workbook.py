@@ -40,6 +40,7 @@ def test_sheets_are_the_promised_ones(book):
     }  # fmt: skip
 
 
+@pytest.mark.long
 def test_every_table_made_is_used(run):
     kept = {name for names in SHEETS.values() for name in names}
     # Two are held in full by payback_every_year and checks.
@@ -96,6 +97,7 @@ def test_other_text_is_left_alone(text):
     assert inert(text) == text
 
 
+@pytest.mark.long
 def test_hostile_text_is_text_when_the_workbook_is_opened(make_run, tmp_path):
     attack = '=HYPERLINK("http://example.org","x")'
     hostile = make_run(changes={"title": attack}, areas={"E08000035": (attack, "+1"), "E06000047": ("@B", "C")})
@@ -121,6 +123,7 @@ def test_a_run_that_passed_is_not_stamped(book):
     assert not [cell for cell in cells(book) if "THIS RUN FAILED" in str(cell.value)]
 
 
+@pytest.mark.long
 def test_evidence_of_ones_own_is_flagged_first_of_all(make_run, tmp_path):
     own = {"price_care_year": {"value": 90_000, "price_year": "2024/25", "reason": "our own ledger"}}
     study = {"outcome": "care", "design": "rct", "scale": "risk_ratio", "estimate": 0.9, "standard_error": 0.1}
