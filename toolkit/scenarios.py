@@ -23,6 +23,7 @@ from toolkit.prices import real_rate, rebase
 from toolkit.schema import COVARIATES, OUTCOMES, PRICE_BASE, InputError, data_folder
 
 SUFFIXES = (".yaml", ".yml")
+MOST_POUNDS = 1000.0  # for each child a year
 MOST_BRACKETS = 500  # in a file: nesting costs the reader its square
 LONGEST_HORIZON = 70  # a child born in the third spending year turns 67 in year 69: no evidence goes further
 
@@ -34,7 +35,7 @@ class _Frozen(BaseModel):
 class Option(_Frozen):
     """What is bought: pounds per child a year, for whom, and at what cost per family."""
 
-    spend_per_child: Annotated[float, Field(strict=True, gt=0, le=1000)]
+    spend_per_child: Annotated[float, Field(strict=True, gt=0, le=MOST_POUNDS)]
     years: Annotated[int, Field(strict=True, ge=1, le=10)]
     cut: bool = False
     cost_per_family: str = "troubled_family_intervention_cost"
@@ -104,10 +105,9 @@ class Scenario(_Frozen):
         if not self.outcomes or not set(self.outcomes) <= set(OUTCOMES) or len(set(self.outcomes)) < len(self.outcomes):
             raise ValueError(f"outcomes {list(self.outcomes)}: choose each once from {list(OUTCOMES)}")
         if not set(self.covariates) <= set(COVARIATES) or len(set(self.covariates)) < len(self.covariates):
-            close = [
-                difflib.get_close_matches(name, COVARIATES, n=1) for name in set(self.covariates) - set(COVARIATES)
-            ]
-            hint = "".join(f"; did you mean {found[0]}?" for found in close if found)
+            unknown = [name for name in self.covariates if name not in COVARIATES]
+            close = [found for name in unknown for found in difflib.get_close_matches(name, COVARIATES, n=1)]
+            hint = "".join(f"; did you mean {name}?" for name in close)
             raise ValueError(f"covariates {list(self.covariates)}: choose each once from {list(COVARIATES)}{hint}")
         if f"{self.first_year}/{(self.first_year + 1) % 100:02d}" != self.price_base or self.price_base != PRICE_BASE:
             raise ValueError(

@@ -8,7 +8,7 @@ import numpy as np
 import panel_material_ui as pmui
 import xarray as xr
 
-from toolkit import appraisal
+from toolkit import appraisal, evidence
 from toolkit.apps import charts, look
 from toolkit.apps.card import Card
 from toolkit.apps.state import State
@@ -103,19 +103,19 @@ class Drivers:
 
     def prepare(self, run: Run) -> dict[str, Any]:
         """Find what moves the answer; the value of knowing only when asked, for it takes seconds."""
-        gain = q.result(run)["npsv"].sel(account=self.state.views["account"], drop=True).transpose(*SAMPLE_DIMS)
+        account = self.state.views["account"]
+        gain = q.result(run)["npsv"].sel(account=account, drop=True).transpose(*SAMPLE_DIMS)
         gain = gain.astype(float).reset_coords(drop=True)
         found: dict[str, Any] = {
-            "account": self.state.views["account"],
+            "account": account,
             "tornado": swings(run, gain),
             "switching": appraisal.switching_values(gain, knowing.parameters(run)),
         }
         own = run.scenario.adjustments
         if own.attribution * (1 - own.deadweight) * (1 - own.displacement):  # else nothing is left to take apart
-            account = self.state.views["account"]
             found["bridge"] = q.bridge(run).sel(account=account, drop=True).mean(SAMPLE_DIMS)
         if self.asked == self.state.scenario.hash + self.state.place:
-            found["knowing"] = knowing.value_of_knowing(run, account=self.state.views["account"])
+            found["knowing"] = knowing.value_of_knowing(run, account=account)
         return found
 
     def show(self, run: Run, prepared: dict[str, Any]) -> None:
@@ -185,14 +185,10 @@ def _switching(run: Run, found: xr.Dataset, account: str) -> str:
         return "<p>No single input, moved over all it could be, changes the sign of the expected net present value.</p>"
     flips = flips.isel(parameter=np.argsort(-flips["probability"].values)[:SHOWN])
     columns = (flips[name].values for name in ("expected_value", "switching_value", "probability"))
-    rows = [
-        (named(run, name), [look.Number(text, key) for text, key in (
-            (valued(run, name, float(now)), f"switch|{account}|{name}"),
-            (valued(run, name, float(value)), f"switch|{account}|{name}"),
-            (w.percent(float(chance)), f"switch|{account}|{name}"),
-        )])
-        for name, now, value, chance in zip(flips["parameter"].values, *columns, strict=True)
-    ]  # fmt: skip
+    rows = []
+    for name, now, value, chance in zip(flips["parameter"].values, *columns, strict=True):
+        said = (valued(run, name, float(now)), valued(run, name, float(value)), w.percent(float(chance)))
+        rows.append((named(run, name), [look.Number(text, f"switch|{account}|{name}") for text in said]))
     return look.plain_table("Switching values", ["Input", "Expected", "Flips at", "Chance of being beyond"], rows)
 
 
@@ -209,14 +205,13 @@ def _knowing(found: knowing.Knowing, account: str) -> str:
 
 
 def _priors(state: State) -> str:
-    priors = state.live.register.tables["priors"]
+    known = evidence.changeable_priors(state.live.register.tables["priors"])
     rows = [
         (
             w.label(row.parameter),
             [f"{str(row.distribution).replace('_', ' ')} {row.arg1:g}" + _second(row), str(row.reason)],
         )
-        for row in priors[priors["model"] == "effects"].itertuples()
-        if str(row.parameter).startswith(("mu_", "tau_", "panel_"))
+        for row in known[known["model"] == "effects"].itertuples()
     ]
     return look.plain_table("Before any study: the priors", ["Parameter", "Prior", "Why"], rows)
 

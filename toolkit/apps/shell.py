@@ -93,9 +93,8 @@ class Site:
 
     def _price(self) -> tuple[Found, str]:
         turn, name = self._turn, self.current
-        if (
-            self._held[0] != turn or name not in self.pages
-        ):  # else only a number was pressed, and all on the page stands
+        pressed = self._held[0] == turn and name in self.pages  # a number alone, and all on the page stands
+        if not pressed:
             self._held = turn, self._found(name)
         _, run, _, problem = found = self._held[1]
         return found, "" if problem else self.asking.prepare(run, self.pages[name])

@@ -16,10 +16,9 @@ from toolkit.apps.pooling import pool
 from toolkit.apps.scaled import LiveRun
 from toolkit.apps.state import State
 from toolkit.report import words as w
-from toolkit.scenarios import Scenario
+from toolkit.scenarios import MOST_POUNDS, Scenario
 from toolkit.schema import InputError
 
-MOST = 1000.0  # pounds for each child, as of a scenario
 DIGITS = 8  # of pounds for each child, so that a sum for all England comes back to the pound
 
 
@@ -78,10 +77,11 @@ def for_total(live: Live, scenario: Scenario, areas: Sequence[str], wanted: floa
         A sum of nothing or less, or of more than £1,000 for each child.
     """
     children = float(live.here(scenario, areas)["population_0_17"].sum())
-    if not 0 < wanted <= MOST * children:
+    if not 0 < wanted <= MOST_POUNDS * children:
         raise InputError(
             f"sum a year: {w.money(wanted)} cannot be used, being £{wanted / children:,.2f} for each child. Mend: give "
-            f"more than nothing and at most {w.money(MOST * children)} (£{MOST:,.0f} for each child); a cut is ticked."
+            f"more than nothing and at most {w.money(MOST_POUNDS * children)} (£{MOST_POUNDS:,.0f} for each child); "
+            "a cut is ticked."
         )
     return wanted / children
 
@@ -101,10 +101,10 @@ def for_families(live: Live, scenario: Scenario, areas: Sequence[str], wanted: f
     def beyond(pounds: float) -> float:
         return float((weighed(reach.at(pounds), weights) / reach.each).mean()) - wanted
 
-    most = beyond(MOST) + wanted
+    most = beyond(MOST_POUNDS) + wanted
     if not 0 < wanted < most:
         raise InputError(
             f"families a year: {w.number(wanted, 0)} cannot be used. Mend: give more than nothing and fewer than "
-            f"{w.number(most, 0)}, whom £{MOST:,.0f} for each child would reach; a cut is ticked."
+            f"{w.number(most, 0)}, whom £{MOST_POUNDS:,.0f} for each child would reach; a cut is ticked."
         )
-    return float(brentq(beyond, 0.0, MOST, xtol=1e-9))
+    return float(brentq(beyond, 0.0, MOST_POUNDS, xtol=1e-9))

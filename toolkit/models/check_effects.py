@@ -18,9 +18,9 @@ from scipy import stats
 from toolkit import evidence
 from toolkit.models.effect_grid import Selection, quadrature
 from toolkit.models.effects import SHARE, prior_of, shape_of
-from toolkit.models.scales import LOGISTIC_SD, STANDARDISED, scale_of
+from toolkit.models.scales import LOGISTIC_SD, SIGNIFICANT, STANDARDISED, scale_of
 from toolkit.models.sources import panel_signal
-from toolkit.models.studies import FINDINGS, OPEN, SIGNIFICANT, study_table
+from toolkit.models.studies import FINDINGS, OPEN, study_table
 from toolkit.models.unit_costs import pooled, pooled_cdf, rival_estimates, yearly_growth
 
 # Share of events among those reached, as a run of the default scenario finds for England.

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtr, roots_jacobi
 
 from toolkit.models.effects import LOG_WEIGHTS, NODES, SHARE, WEIGHTS, effect_data, shape_of
-from toolkit.models.scales import LOGISTIC_SD
+from toolkit.models.scales import LOGISTIC_SD, SIGNIFICANT
 from toolkit.schema import EFFECT_OUTCOMES, InputError
 
 MEAN_POINTS = (41, 81, 161)  # of the grid, in the rounds that close in on the posterior
 BETWEEN_POINTS = 121
-SIGNIFICANT = 1.96
 BOUND = 1.95  # an error rounded from a bound (significant at 5 per cent) gives a ratio just short of 1.96
 SELECTION_NODES, SHARE_NODES = 7, 3
 

@@ -23,9 +23,8 @@ from pymc.distributions.transforms import log_exp_m1
 from toolkit.models.scales import LOGISTIC_SD, STANDARDISED, scale_of
 from toolkit.schema import EFFECT_OUTCOMES, InputError
 
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(
-    5
-)  # over a programme's deviation, or the log of an unknown standard error
+# Over a programme's deviation, and over the log of an unknown standard error.
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 LOG_WEIGHTS = np.log(WEIGHTS / WEIGHTS.sum())
 SHARE = "programme_share"
 

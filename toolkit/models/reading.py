@@ -159,7 +159,7 @@ def honest_reading(
 def _without_studies(posterior: xr.Dataset, scales: pd.DataFrame) -> pd.DataFrame:
     """Return rows as of ``outcome_scales`` for the indicators that it does not name: their link is the logarithm."""
     others = [str(name) for name in posterior["indicator"].values if name not in set(scales["indicator"])]
-    row: dict[str, Any] = {"scale": "", "base_rate": np.nan, "panel_link": "log", "panel_bias_sd": 0.0}
+    row: dict[str, Any] = {"scale": "", "base_rate": np.nan, "panel_link": "log"}
     return pd.DataFrame({"outcome": others, "indicator": others}).assign(**row)
 
 

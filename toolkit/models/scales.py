@@ -12,6 +12,7 @@ from toolkit.schema import InputError
 
 LOG_RISK_RATIO = "log_risk_ratio"
 STANDARDISED = "standardised_mean_difference"
+SIGNIFICANT = 1.96  # estimate over standard error, at 5 per cent
 LOGISTIC_SD = math.pi / math.sqrt(3)  # a standardised difference times this is a log odds ratio
 NATURAL = {"risk_ratio": "log_risk", "odds_ratio": "log_odds", "rate_ratio": "log_rate"}
 SCALES = ("log_risk", "log_rate", "log_odds", "hedges_g", "risk_difference", *NATURAL)

@@ -15,14 +15,13 @@ import numpy as np
 import pandas as pd
 
 from toolkit.evidence import check_prior
-from toolkit.models.scales import LOG_RISK_RATIO, to_common_scale
+from toolkit.models.scales import LOG_RISK_RATIO, SIGNIFICANT, to_common_scale
 from toolkit.schema import InputError
 
 Register = Mapping[str, pd.DataFrame]
 Row = Mapping[Any, Any]
 ErrorPrior = tuple[dict[str, float], float]  # median by design, log standard deviation
 
-SIGNIFICANT = 1.96
 OPEN = 50.0  # an interval without an end stops here, in standard errors
 FINDINGS = {  # of a log risk ratio; mirrored for attainment, where benefit is positive
     "not_significant": (-SIGNIFICANT, SIGNIFICANT),

@@ -9,13 +9,13 @@ import pandas as pd
 import xarray as xr
 
 from toolkit.report import effect_figures
+from toolkit.report.effect_figures import SIGNIFICANT
 from toolkit.report.quantities import Run
+from toolkit.report.reliability import STANDARDISED
 from toolkit.report.tables import Table, plain
 from toolkit.report.words import change, inside, label, number
 from toolkit.schema import SAMPLE_DIMS
 
-SIGNIFICANT = 1.96
-STANDARDISED = "gcse_attainment"
 NOTE = (
     "Estimates as pooled: relative change in risk, or standard deviations for GCSE attainment. A finding without a "
     "number enters as the range that it allows. Evaluations of one programme share a part of their effect."
