@@ -18,7 +18,9 @@ from toolkit.places import Desk, Place
 from toolkit.scenarios import Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
 
-MANY, BATCH = 25, 12  # areas from which processes are worth their start, and how many each is given at a time
+# Areas from which processes are worth their start, and how many each is given at a time: as many batches as share out
+# evenly among two processes or five over England, and never by the machine, for single precision would then tell.
+MANY, BATCH = 25, 15
 Progress = Callable[[str, float], None]
 
 

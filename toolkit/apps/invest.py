@@ -76,6 +76,9 @@ class Invest:
             card.show(run, reading.charts[name], reading.words[name])
         self._axes(reading)
         _set(self.statements, "<ul>" + "".join(f"<li>{_stated(said)}</li>" for said in reading.statements) + "</ul>")
+
+    def rest(self, run: LiveRun) -> None:
+        """Write the tables, once the charts have come to rest."""
         _set(self.accounts, _accounts(run))
         _set(self.budget, _budget(run))
 

@@ -71,19 +71,23 @@ class Receipt:
 
 
 class Refresher:
-    """Does the latest work asked for, never two of a visitor's at once, and none that a later move has overtaken."""
+    """Does the latest work asked for, never two of a visitor's at once, and none that a later move has overtaken.
+
+    ``done`` shows what the work found; ``rest`` follows once the browser has painted that and nothing moves any more.
+    """
 
     def __init__(
         self,
         work: Callable[[], Any],
         done: Callable[[Any], None],
+        rest: Callable[[], None],
         busy: Callable[[str | None], None],
         failed: Callable[[Exception], None],
         address: Callable[[], str],
         long: Callable[[], bool],
     ) -> None:
-        self._work, self._done, self._busy, self._failed, self._address = work, done, busy, failed, address
-        self._long, self._seen = long, time.monotonic()
+        self._work, self._done, self._rest, self._busy, self._failed = work, done, rest, busy, failed
+        self._address, self._long, self._seen = address, long, time.monotonic()
         self._wanted = self._running = self._stopped = False
         self._stage, self.receipt, self._guard = "", Receipt(), threading.Lock()
 
@@ -120,11 +124,16 @@ class Refresher:
             self._failed(problem)
         else:
             self._done(found)
+            self._rest()
 
     def _finish(self, told: Callable[[Any], None], found: Any) -> None:
         with pn.io.unlocked():  # which gathers the changes; `hold` would send them a tick later
             told(found)
             self.receipt.ask(self._address())
+
+    def _end(self) -> None:
+        with pn.io.unlocked():
+            self._rest()
 
     async def _loop(self, doc: Any) -> None:
         if self.receipt.sent.document is None:
@@ -151,6 +160,8 @@ class Refresher:
                 self.receipt.expect()
                 _next(doc, partial(self._finish, self._done, found))
                 await self.receipt.wait()
+                if not self._wanted:
+                    _next(doc, self._end)
             if shown:
                 _next(doc, partial(self._busy, None))
 

@@ -79,7 +79,7 @@ class Site:
         self.tabs = pmui.Tabs(*self.holders.items(), sizing_mode="stretch_width")
         self.refit = Refit(self.state, self.state.tell)
         self.refresher = Refresher(
-            self._price, self._show, self._show_busy, self._failed, lambda: self.state.address, self._long
+            self._price, self._show, self._rest, self._show_busy, self._failed, lambda: self.state.address, self._long
         )
         self.tab = Tab(self.state, PAGES)
         self.refresher.receipt.beside = [self.tab.kept, self.tab.back]
@@ -130,7 +130,6 @@ class Site:
         """Put a run on the open page; a page that fails says so and leaves the others alone."""
         self.latest = run
         self._tell()
-        self.panel.sums.show(run)
         _say(self.stale, "")
         self.refit.offer(False)
         try:
@@ -138,14 +137,35 @@ class Site:
                 raise problem
             self.pages[name].show(run, prepared)
             if not self.shown.get(name):
+                self._read(name, run)
                 self.holders[name][:] = [self.pages[name].view()]
                 self.shown[name] = True
         except Exception as failure:
-            number = incident(failure, name)
-            self.pages.pop(name, None)
-            self.shown[name] = False
-            text = f"This page met a problem and cannot be shown. Give this number when you report it: {number}."
-            self.holders[name][:] = [look.html(look.box("Something went wrong", [text], "bad", "alert"))]
+            self._broken(name, failure)
+
+    def _rest(self) -> None:
+        """Write what is read rather than watched, which would hold up the charts at every move of a drag."""
+        if self.latest is None or self._shown is None:
+            return
+        name, run, *_ = self._shown
+        self.paper.object = f'<p class="paper">{escape(f"{self.state.place}. {run.scenario.title}.")}</p>'
+        self.panel.sums.show(run)
+        if self.shown.get(name):
+            try:
+                self._read(name, run)
+            except Exception as failure:
+                self._broken(name, failure)
+
+    def _read(self, name: str, run: LiveRun) -> None:
+        if rest := getattr(self.pages[name], "rest", None):
+            rest(run)
+
+    def _broken(self, name: str, failure: Exception) -> None:
+        number = incident(failure, name)
+        self.pages.pop(name, None)
+        self.shown[name] = False
+        text = f"This page met a problem and cannot be shown. Give this number when you report it: {number}."
+        self.holders[name][:] = [look.html(look.box("Something went wrong", [text], "bad", "alert"))]
 
     @property
     def current(self) -> str:
@@ -167,7 +187,6 @@ class Site:
 
     def _tell(self) -> None:
         state = self.state
-        self.paper.object = f'<p class="paper">{escape(f"{state.place}. {state.scenario.title}.")}</p>'
         _say(self.messages, look.box("Some of this could not be used", state.messages, "bad", "alert"))
         _say(self.notes, look.box("Evidence of your own is in use", own(self.state.scenario), "warn"))
         self.toolbar.show()

@@ -224,8 +224,8 @@ def here(monkeypatch):
     return doc, pending
 
 
-def refresher_of(work, done, *, long=False, failed=pytest.fail, busy=lambda stage: None):
-    return refresh.Refresher(work, done, busy, failed, lambda: "", lambda: long)
+def refresher_of(work, done, *, long=False, failed=pytest.fail, busy=lambda stage: None, rest=lambda: None):
+    return refresh.Refresher(work, done, rest, busy, failed, lambda: "", lambda: long)
 
 
 async def until(true, most=5.0):
@@ -234,6 +234,35 @@ async def until(true, most=5.0):
             return
         await asyncio.sleep(0.01)
     pytest.fail("it did not happen in time")
+
+
+def test_what_is_read_follows_the_last_move_alone(monkeypatch):
+    monkeypatch.setattr(refresh, "UNSEEN_AFTER", 0.05)
+    wanted, told = [3], []
+
+    def done(found):
+        told.append(found)
+        wanted[0] -= 1
+        if wanted[0]:
+            refresher.soon()  # moved on before the browser has painted
+
+    async def visit():
+        _, pending = here(monkeypatch)
+        refresher.soon()
+        await until(lambda: "rest" in told)
+        await asyncio.gather(*pending)
+
+    refresher = refresher_of(lambda: "shown", done, rest=lambda: told.append("rest"))
+    asyncio.run(visit())
+    assert told == ["shown", "shown", "shown", "rest"]
+
+
+def test_a_table_that_fails_at_rest_gives_its_page_up_alone(site, monkeypatch):
+    monkeypatch.setattr(site.pages["Invest to save"], "rest", lambda run: 1 / 0)
+    site.state.change(option={"spend_per_child": 41})
+    assert "Something went wrong" in site.holders["Invest to save"][0].object
+    site.tabs.active = 1
+    assert site.shown["Cost of poor outcomes"]
 
 
 @pytest.fixture
