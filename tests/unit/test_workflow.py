@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -214,6 +215,7 @@ def test_covariates_reach_the_outcome_model_and_its_cache_and_are_off_by_default
         raise Asked(given["covariates"])
 
     monkeypatch.setattr("toolkit.models.outcomes", outcomes)
+    monkeypatch.setattr(workflow, "compile_beside", nullcontext)  # nothing is fitted
     with pytest.raises(Asked, match=r"caseload.*ofsted_judgement"):
         workflow.fit(dozen, asked, register, cache=tmp_path)
 
