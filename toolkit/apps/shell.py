@@ -244,7 +244,8 @@ class Site:
 
 
 def _say(pane: Any, content: str) -> None:
-    pane.param.update(object=content, visible=bool(content))
+    if pane.object != content:
+        pane.param.update(object=content, visible=bool(content))
 
 
 def site(live: Live) -> Any:
