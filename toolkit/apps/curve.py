@@ -64,6 +64,7 @@ class SpendCurve:
         try:
             data, words, limits = curve(run)
             self.card.show(run, data, words)
+            self.card.chart.figure.renderers[1].name = f"curve|{run.scenario.effect.source}|{{multiple}}"
             charts.set_ends(self.card.chart.figure.y_range, *charts.grid_ends(*limits))
             # As the scenario has it now: a slider that is put back to a run of before fights the hand that moves it.
             meant = float(np.clip(1.0 + self.state.scenario.option.pounds / self._today, *ENDS))

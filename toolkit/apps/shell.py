@@ -43,7 +43,10 @@ class View(Protocol):
 
 
 Found = tuple[str, LiveRun, Any, Exception | None]
-ASK = "An underlined number explains itself when pressed. In a table, the arrow keys go from one number to the next."
+ASK = (
+    "An underlined number explains itself when pressed, and so does what a chart shows. In a table, the arrow keys go "
+    "from one number to the next."
+)
 PAGES: dict[str, Any] = {
     "Invest to save": Invest,
     "Cost of poor outcomes": Costs,
