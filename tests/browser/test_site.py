@@ -4,13 +4,16 @@ import io
 import zipfile
 from itertools import count
 from time import sleep
+from xml.etree import ElementTree
 
 import openpyxl
 import pytest
 import yaml
+from PIL import Image
 
 from tests.browser.conftest import SCREENS
 from toolkit.apps import live
+from toolkit.report import words as w
 
 pytestmark = pytest.mark.fit
 SPEND = "Pounds a year"
@@ -334,4 +337,23 @@ def test_the_files_open_and_hold_the_numbers_on_the_page(leeds, tmp_path):
     texts = {str(cell.value) for sheet in book for row in sheet.iter_rows(max_row=12) for cell in row if cell.value}
     plain = sentence.replace("\N{WORD JOINER}", "").replace("\N{NO-BREAK SPACE}", " ")
     assert any(plain in text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{WORD JOINER}", "") for text in texts)
-    assert len(zipfile.ZipFile(held["Every figure"]).namelist()) >= 16
+    archive = zipfile.ZipFile(held["Every figure"])
+    assert len(archive.namelist()) >= 16
+    one.page.get_by_label("One figure").click()  # one by one they are those of the archive
+    chosen = one.page.get_by_role("listbox", name="One figure").get_by_role("option").nth(2)
+    figure = chosen.inner_text()
+    chosen.click()
+    single = {}
+    for kind in ("PNG", "SVG"):
+        button = one.page.get_by_role("button", name=f"This figure as {kind}").or_(
+            one.page.get_by_role("link", name=f"This figure as {kind}")).first  # fmt: skip
+        with one.page.expect_download() as saved:
+            button.click()
+        name = saved.value.suggested_filename
+        saved.value.save_as(tmp_path / name)
+        single[kind] = (tmp_path / name).read_bytes()
+        assert single[kind] == archive.read(name) and w.label(name.partition(".")[0]) == figure
+    with Image.open(io.BytesIO(single["PNG"])) as image:
+        assert image.size[0] > 600 and len(set(image.convert("L").getdata())) > 10  # something is drawn
+    drawing = ElementTree.fromstring(single["SVG"])
+    assert drawing.tag.endswith("svg") and len(list(drawing.iter("{http://www.w3.org/2000/svg}path"))) > 10

@@ -1,8 +1,8 @@
 """The charts: Bokeh figures made once, whose data alone change; axes keep their ends while they can.
 
 No meaning is carried by colour alone: lines differ in dash, bars have labels, and each chart has its table. What is
-drawn is named by the key of its numbers (:mod:`toolkit.apps.kinds`), columns of its data in braces: pressed, it explains
-itself (``access.js``), which no chart that is not pressed has any part in.
+drawn is named by the key of its numbers (:mod:`toolkit.apps.kinds`), columns of its data in braces: pressed, it
+explains itself (``access.js``).
 """
 
 import math
@@ -13,16 +13,10 @@ from typing import Any, Literal
 
 import numpy as np
 from bokeh.core.properties import value
-from bokeh.models import (
-    ColumnDataSource,
-    CustomJS,
-    CustomJSTickFormatter,
-    FactorRange,
-    FixedTicker,
-    PointDrawTool,
-    Range1d,
-)  # fmt: skip
+from bokeh.models import ColumnDataSource, CustomJSTickFormatter, FactorRange, FixedTicker, PointDrawTool, Range1d
 from bokeh.models.annotations import LabelSet, Span, Whisker
+from bokeh.models.callbacks import CustomJS
+from bokeh.models.labeling import NoOverlap
 from bokeh.plotting import figure as bokeh_figure
 
 INK, MUTED, GRID, BLUE, PALE, ORANGE, GREEN = (
@@ -114,6 +108,7 @@ def _figure(label: str, height: int = HEIGHT, **given: Any) -> Any:
 def _money(axis: Any, ticks: int = 5) -> None:
     axis.formatter = CustomJSTickFormatter(code=MONEY_TICKS)
     axis.ticker.desired_num_ticks = ticks
+    axis.major_label_policy = NoOverlap(min_distance=16)
 
 
 def _zero(figure: Any, dimension: Literal["width", "height"]) -> None:
@@ -128,8 +123,9 @@ def by_year() -> Chart:
     avoided = ColumnDataSource({"year": [], "mean": [], "lower": [], "upper": []})
     spent = ColumnDataSource({"year": [], "spend": []})
     made.varea("year", "lower", "upper", source=avoided, fill_color=PALE, fill_alpha=0.7)
-    made.vbar("year", top="spend", width=0.7, source=spent, name="year_spent|{year}", fill_color="#ffffff", line_color=ORANGE, line_width=2,
-              hatch_pattern="right_diagonal_line", hatch_color=ORANGE, hatch_weight=1, hatch_scale=7)  # fmt: skip
+    made.vbar("year", top="spend", width=0.7, source=spent, name="year_spent|{year}", fill_color="#ffffff",
+              line_color=ORANGE, line_width=2, hatch_pattern="right_diagonal_line", hatch_color=ORANGE, hatch_weight=1,
+              hatch_scale=7)  # fmt: skip
     made.line("year", "mean", source=avoided, line_color=BLUE, line_width=3, name="year_avoided|{year}")
     _money(made.yaxis[0])
     _zero(made, "width")
@@ -141,8 +137,8 @@ def bars(label: str, axis: str, height: int = HEIGHT, key: str = "{key}") -> Cha
     """Horizontal bars with intervals; a bar to the left of nought is hatched as well as of another colour."""
     made = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange(), height=height)
     source = ColumnDataSource({"key": [], "name": [], "mean": [], "lower": [], "upper": [], "colour": [], "hatch": []})
-    made.hbar("name", right="mean", height=0.55, source=source, name=key, fill_color="colour", line_color=INK, line_width=0.7,
-              hatch_pattern="hatch", hatch_color="#ffffff", hatch_alpha=0.6)  # fmt: skip
+    made.hbar("name", right="mean", height=0.55, source=source, name=key, fill_color="colour", line_color=INK,
+              line_width=0.7, hatch_pattern="hatch", hatch_color="#ffffff", hatch_alpha=0.6)  # fmt: skip
     whisker = Whisker(base="name", lower="lower", upper="upper", source=source, dimension="width", line_color=INK)
     for head in (whisker.upper_head, whisker.lower_head):
         setattr(head, "size", 9)  # noqa: B010 - declared as perhaps absent
@@ -212,8 +208,9 @@ def waterfall(label: str, axis: str) -> Chart:
     """Horizontal bars from where each step starts to where it leads; a step down is hatched as well."""
     made = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange())
     source = ColumnDataSource({"key": [], "name": [], "start": [], "end": [], "colour": [], "hatch": []})
-    made.hbar("name", left="start", right="end", height=0.55, source=source, name="{key}", fill_color="colour", line_color=INK,
-              line_width=0.7, hatch_pattern="hatch", hatch_color="#ffffff", hatch_alpha=0.6)  # fmt: skip
+    made.hbar("name", left="start", right="end", height=0.55, source=source, name="{key}",
+              fill_color="colour", line_color=INK, line_width=0.7,
+              hatch_pattern="hatch", hatch_color="#ffffff", hatch_alpha=0.6)  # fmt: skip
     _money(made.xaxis[0], 3)  # beside names a phone has room for no more
     _zero(made, "height")
     made.ygrid.grid_line_color = None
@@ -226,7 +223,8 @@ def set_waterfall(chart: Chart, names: list[str], start: list[float], end: list[
     colours = [BLUE if b >= a else ORANGE for a, b in zip(start, end, strict=True)]
     hatch = [" " if colour == BLUE else "right_diagonal_line" for colour in colours]
     chart.figure.y_range.factors = names
-    chart.sources["steps"].data = {"key": keys, "name": names, "start": start, "end": end, "colour": colours, "hatch": hatch}
+    data: dict[str, Any] = {"key": keys, "name": names, "start": start, "end": end, "colour": colours, "hatch": hatch}
+    chart.sources["steps"].data = data
     set_ends(chart.figure.x_range, *grid_ends(min(start + end), max(start + end)))
 
 
@@ -262,8 +260,8 @@ def curve() -> Chart:
               name="curve|{source}|{multiple}")  # fmt: skip
     made.line("multiple", "mean", source=seen, line_color=BLUE, line_width=4)
     made.scatter("multiple", "mean", source=today, size=9, fill_color=INK, line_color=INK)
-    grip = made.scatter("multiple", "mean", source=handle, name="curve_here", size=17, marker="diamond", fill_color="#ffffff",
-                        line_color=INK, line_width=2.5)  # fmt: skip
+    grip = made.scatter("multiple", "mean", source=handle, name="curve_here", size=17, marker="diamond",
+                        fill_color="#ffffff", line_color=INK, line_width=2.5)  # fmt: skip
     made.add_layout(LabelSet(x="multiple", y="mean", text="name", source=handle, x_offset=6, y_offset=10,
                              text_font=value(FONT), text_font_size=value("13px"), text_color=value(INK)))  # fmt: skip
     tool = PointDrawTool(renderers=[grip], add=False, drag=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -135,14 +134,15 @@ class Costs:
         view, total, each = prepared["view"], prepared["total"], prepared["each"]
         self.choice.value = view
         whole = "annual|gross|All|All" if view == "annual" else f"life|{view}|All|All"
-        said = look.pressed(look.Number(str(total), whole), "cost of poor outcomes")
-        single = look.pressed(look.Number(str(each), f"each|{view}|All"), "cost of each child")
-        per = "" if view == "annual" else f", or {single} for each child who starts a first episode of need"
-        sure = total.interval + ("" if view == "annual" else f"; for each child {each.interval}")
-        self.head.object = (
-            f'<p class="lead" role="status">{escape(answer.place(run))}: {said}{per}.</p>'
-            f'<p class="hint">90% interval {escape(w.tied(sure))}. {escape(SAID[view])}</p>'
-        )
+        single, life = f"each|{view}|All", view != "annual"
+        per = f", or {each} for each child who starts a first episode of need" * life
+        sure = f"; for each child {each.interval}" * life
+        lead = look.Told(f"{answer.place(run)}: {total}{per}.", look.Number(str(total), whole, "cost of poor outcomes"),
+                         look.Number(str(each), single, "cost of each child"))  # fmt: skip
+        hint = look.Told(f"90% interval {total.interval}{sure}. {SAID[view]}",
+                         look.Number(total.interval, whole, "90% interval of the cost"),
+                         look.Number(each.interval, single, "90% interval of the cost of each child"))  # fmt: skip
+        self.head.object = f'<p class="lead" role="status">{look.told(lead)}</p><p class="hint">{look.told(hint)}</p>'
         for dim, card in self.cards.items():
             data, words = prepared[dim]
             charts.set_bars(card.chart, data)

@@ -200,10 +200,11 @@ def _knowing(found: knowing.Knowing, account: str) -> str:
     order = np.argsort(-value.values)[:SHOWN]
     worth = [(str(value["set"].values[k]), w.money(float(value.values[k]))) for k in order]
     rows = [(w.label(found.names[name]), [look.Number(text, f"knowing|{account}|{name}")]) for name, text in worth]
-    note = (
+    all_of_it = look.Number(w.money(float(found.information["evpi"])), f"knowing|{account}|All", "knowing everything")
+    note = look.Told(
         "What knowing an input for certain would be worth, on average, to the choice between this option and doing "
-        f"nothing. Knowing everything: {w.money(float(found.information['evpi']))}."
-    )
+        f"nothing. Knowing everything: {all_of_it}.", all_of_it,
+    )  # fmt: skip
     return look.plain_table("Value of knowing", ["Input", "Worth"], rows, note)
 
 

@@ -206,7 +206,7 @@ class Site:
         if self.state.page or not self.live.ready(scenario, areas):
             return look.lead(f"Working out the numbers for {self.state.place}…", [])
         found = read(self.live.run(scenario, areas))
-        return look.lead(found.sentence, [look.tile(t.name, t.value, t.beside, t.sign) for t in found.tiles])
+        return look.lead(found.sentence, [look.tile(t.name, t.value, str(t.beside), t.sign) for t in found.tiles])
 
     # Frame ---------------------------------------------------------------------------------------
 
