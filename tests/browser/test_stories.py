@@ -118,6 +118,8 @@ def test_a_bar_a_point_and_a_line_explain_themselves_when_pressed(leeds):
     one.page.get_by_role("button", name="In one year").click()
     one.until("() => location.search.includes('cost=annual')")
     press("Expected cost by payer", 0.5, 0.06, "Gross cost of one year’s outcomes: all outcomes, Local authority")
+    one.page.get_by_role("button", name="Undo").click()
+    one.until("() => !location.search.includes('cost=')")
 
 
 def test_the_budget_of_a_portfolio_is_in_the_link_and_goes_back(leeds):

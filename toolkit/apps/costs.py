@@ -141,7 +141,7 @@ class Costs:
                          look.Number(str(each), single, "cost of each child"))  # fmt: skip
         hint = look.Told(f"90% interval {total.interval}{sure}. {SAID[view]}",
                          look.Number(total.interval, whole, "90% interval of the cost"),
-                         look.Number(each.interval, single, "90% interval of the cost of each child"))  # fmt: skip
+                         look.Number(each.interval, single, "90% interval for each child"))  # fmt: skip
         self.head.object = f'<p class="lead" role="status">{look.told(lead)}</p><p class="hint">{look.told(hint)}</p>'
         for dim, card in self.cards.items():
             data, words = prepared[dim]
