@@ -140,6 +140,7 @@ def test_a_cost_in_one_year_goes_back_to_a_life_by_the_browsers_back(leeds):
     one = leeds
     one.go(*COST)
     picture(one, "Expected cost by payer").wait_for()
+    one.until("() => location.search.includes('page=Cost')")  # a page is a step of its own once it has come to rest
     one.page.get_by_role("button", name="In one year").click()
     one.page.get_by_text("Not one cohort over its life").wait_for()
     one.until("() => location.search.includes('cost=annual')")
