@@ -4,13 +4,16 @@ import io
 import zipfile
 from itertools import count
 from time import sleep
+from xml.etree import ElementTree
 
 import openpyxl
 import pytest
 import yaml
+from PIL import Image
 
 from tests.browser.conftest import SCREENS
 from toolkit.apps import live
+from toolkit.report import words as w
 
 pytestmark = pytest.mark.fit
 SPEND = "Pounds a year"
@@ -266,7 +269,7 @@ def test_any_number_explains_itself_by_mouse_and_keyboard(leeds):
         box.get_by_role("heading", name=title).wait_for()
         one.until(f"() => ({FOCUSED})() === 'explained'")
 
-    one.page.get_by_role("button", name="Children reached a year: explain").press("Enter")
+    one.page.get_by_role("button", name="Children reached a year: explain").first.press("Enter")
     explained("Children reached a year")
     assert "Families bought" in box.inner_text() and box.get_by_role("link").count() >= 1
     now = box.get_by_text("Now:").inner_text()
@@ -293,7 +296,7 @@ def test_any_number_explains_itself_by_mouse_and_keyboard(leeds):
     one.page.emulate_media(media="screen")
     box.get_by_role("button", name="Close").click()
     assert one.page.evaluate(FOCUSED) == "cash_net|2026/27"
-    one.page.get_by_role("button", name="Net present social value: explain").click()
+    one.page.get_by_role("button", name="Net present social value: explain").first.click()
     explained("Net present social value")
     one.go("Cost of poor outcomes", HEADINGS["Cost of poor outcomes"])  # which it is not of
     box.wait_for(state="hidden")
@@ -334,4 +337,22 @@ def test_the_files_open_and_hold_the_numbers_on_the_page(leeds, tmp_path):
     texts = {str(cell.value) for sheet in book for row in sheet.iter_rows(max_row=12) for cell in row if cell.value}
     plain = sentence.replace("\N{WORD JOINER}", "").replace("\N{NO-BREAK SPACE}", " ")
     assert any(plain in text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{WORD JOINER}", "") for text in texts)
-    assert len(zipfile.ZipFile(held["Every figure"]).namelist()) >= 16
+    archive = zipfile.ZipFile(held["Every figure"])
+    assert len(archive.namelist()) >= 16
+    one.page.get_by_label("One figure").click()  # one by one they are those of the archive
+    figure = w.label([name.removesuffix(".png") for name in archive.namelist() if name.endswith(".png")][2])
+    one.page.get_by_role("listbox", name="One figure").get_by_text(figure, exact=True).first.click()
+    single = {}
+    for kind in ("PNG", "SVG"):
+        button = one.page.get_by_role("button", name=f"This figure as {kind}").or_(
+            one.page.get_by_role("link", name=f"This figure as {kind}")).first  # fmt: skip
+        with one.page.expect_download() as saved:
+            button.click()
+        name = saved.value.suggested_filename
+        saved.value.save_as(tmp_path / name)
+        single[kind] = (tmp_path / name).read_bytes()
+        assert single[kind] == archive.read(name) and w.label(name.partition(".")[0]) == figure
+    with Image.open(io.BytesIO(single["PNG"])) as image:
+        assert image.size[0] > 600 and sum(map(bool, image.convert("L").histogram())) > 10  # something is drawn
+    drawing = ElementTree.fromstring(single["SVG"])
+    assert drawing.tag.endswith("svg") and len(list(drawing.iter("{http://www.w3.org/2000/svg}path"))) > 10

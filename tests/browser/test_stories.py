@@ -19,6 +19,15 @@ HANDLE = """(to) => {
   const up = top + box.bottom - (source.mean[0] - y.start) / (y.end - y.start) * (box.bottom - box.top);
   return [across(source.multiple[0]), up, across(to)];
 }"""
+# A place on a chart: so far along and down its frame, once it lies in the middle of the screen.
+SPOT = """([label, along, down]) => {
+  const models = [...Bokeh.documents[0]._all_models.values()];
+  const figure = models.find((m) => m.type === "Figure" && m.html_attributes["aria-label"].startsWith(label));
+  const view = [...Bokeh.index.find_by_id(figure.id)][0], box = view.frame.bbox;
+  view.el.scrollIntoView({block: "center"});
+  const {left, top} = view.el.getBoundingClientRect();
+  return [left + box.left + along * (box.right - box.left), top + box.top + down * (box.bottom - box.top)];
+}"""
 EVERY = """(selector) => {
   let found = 0;
   const walk = (root) => {
@@ -32,6 +41,15 @@ EVERY = """(selector) => {
 
 def picture(one, name):
     return one.page.get_by_role("img", name=name).first
+
+
+def lying_still(one, script, what):
+    """Return what a script says of the page once it says the same twice."""
+    before = []
+    while before != (now := one.page.evaluate(script, what)):
+        before = now
+        one.page.wait_for_timeout(200)
+    return now
 
 
 def test_a_programme_is_designed_by_its_families(leeds):
@@ -55,11 +73,7 @@ def test_the_handle_is_dragged_and_moved_by_keyboard(leeds):
     one.page.get_by_role("heading", level=1, name=COST[1]).wait_for()
     picture(one, "Early-help spend plus").wait_for()
     one.at_rest()
-    before = []
-    while before != (now := one.page.evaluate(HANDLE, 1.5)):  # until the page has come to lie still
-        before = now
-        one.page.wait_for_timeout(200)
-    x, y, to = now
+    x, y, to = lying_still(one, HANDLE, 1.5)
     one.page.mouse.move(x, y)
     one.page.mouse.down()
     one.page.mouse.move((x + to) / 2, y, steps=3)
@@ -72,10 +86,61 @@ def test_the_handle_is_dragged_and_moved_by_keyboard(leeds):
     one.until("() => location.search.includes('option.cut=true')")
 
 
+def test_a_bar_a_point_and_a_line_explain_themselves_when_pressed(leeds):
+    one, box = leeds, leeds.page.get_by_role("dialog")
+
+    def press(label, along, down, title):
+        picture(one, label).wait_for()
+        one.page.mouse.click(*lying_still(one, SPOT, [label, along, down]))
+        box.get_by_role("heading", name=title).wait_for()
+        said = box.inner_text()
+        one.page.keyboard.press("Escape")
+        box.wait_for(state="hidden")
+        return said
+
+    said = press("Expected net position", 0.5, 0.06, "Net position: Local authority")
+    assert "Now: " in said and "At its low end" in said
+    table = one.page.get_by_role("checkbox", name="Table: who pays, who gains")
+    table.check()
+    cells = one.page.get_by_role("table", name="Who pays and who gains")
+    cells.locator("[data-key='payer_net|Local authority']").first.click()
+    assert box.get_by_text("Now: ").inner_text() in said  # which is the number of its cell
+    one.page.keyboard.press("Escape")
+    table.uncheck()
+    press("Money spent is", 0.02, 0.3, "Money spent: 2025/26")
+    press("Money spent is", 0.5, 0.2, "Cost avoided: 20")
+    press("Chance of having paid back", 0.9, 0.9, "Money back by the end of 20")
+    one.page.mouse.click(*lying_still(one, SPOT, ["Money spent is", 0.5, 1.2]))  # under the axis is no number
+    one.page.wait_for_timeout(500)
+    assert not box.is_visible()
+    one.go(*COST)
+    press("Early-help spend plus", 0.99, 0.5, "Spend and cost: 2 × today’s spend")
+    one.page.get_by_role("button", name="In one year").click()
+    one.until("() => location.search.includes('cost=annual')")
+    press("Expected cost by payer", 0.5, 0.06, "Gross cost of one year’s outcomes: all outcomes, Local authority")
+    one.page.get_by_role("button", name="Undo").click()
+    one.until("() => !location.search.includes('cost=')")
+
+
+def test_the_budget_of_a_portfolio_is_in_the_link_and_goes_back(leeds):
+    one, budget = leeds, leeds.page.get_by_label("Budget, £ million")
+    one.go(*COMPARE)
+    for text in ("37", "a lot"):
+        budget.fill(text)
+        budget.press("Enter")
+        one.until("() => location.search.includes('budget=37')")
+    one.page.get_by_role("alert").filter(has_text="is no number").wait_for()
+    one.page.get_by_role("button", name="Undo").click()
+    one.until("() => !location.search.includes('budget')")
+    one.at_rest()
+    assert budget.input_value() == "20"
+
+
 def test_a_cost_in_one_year_goes_back_to_a_life_by_the_browsers_back(leeds):
     one = leeds
     one.go(*COST)
     picture(one, "Expected cost by payer").wait_for()
+    one.until("() => location.search.includes('page=Cost')")  # a page is a step of its own once it has come to rest
     one.page.get_by_role("button", name="In one year").click()
     one.page.get_by_text("Not one cohort over its life").wait_for()
     one.until("() => location.search.includes('cost=annual')")

@@ -10,6 +10,8 @@ import panel_material_ui as pmui
 from toolkit.apps import charts, look
 from toolkit.report.quantities import Run
 
+TABLE = "What is drawn explains itself when pressed; by keyboard, the numbers of the table below it do."
+
 
 class Card:
     """A chart with its heading, its words and its table, which is made only while it is looked at."""
@@ -27,7 +29,7 @@ class Card:
         """Put a run's numbers into the chart and, if it is open, the table."""
         self._run = run
         self.chart.show(data)
-        self.chart.describe(words)
+        self.chart.describe(f"{words} {TABLE}")
         self._fill()
 
     def _fill(self) -> None:

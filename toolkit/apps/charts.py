@@ -1,6 +1,8 @@
 """The charts: Bokeh figures made once, whose data alone change; axes keep their ends while they can.
 
-No meaning is carried by colour alone: lines differ in dash, bars have labels, and each chart has its table.
+No meaning is carried by colour alone: lines differ in dash, bars have labels, and each chart has its table. What is
+drawn is named by the key of its numbers (:mod:`toolkit.apps.kinds`), columns of its data in braces: pressed, it
+explains itself (``access.js``).
 """
 
 import math
@@ -11,15 +13,10 @@ from typing import Any, Literal
 
 import numpy as np
 from bokeh.core.properties import value
-from bokeh.models import (
-    ColumnDataSource,
-    CustomJSTickFormatter,
-    FactorRange,
-    FixedTicker,
-    PointDrawTool,
-    Range1d,
-)  # fmt: skip
+from bokeh.models import ColumnDataSource, CustomJSTickFormatter, FactorRange, FixedTicker, PointDrawTool, Range1d
 from bokeh.models.annotations import LabelSet, Span, Whisker
+from bokeh.models.callbacks import CustomJS
+from bokeh.models.labeling import NoOverlap
 from bokeh.plotting import figure as bokeh_figure
 
 INK, MUTED, GRID, BLUE, PALE, ORANGE, GREEN = (
@@ -31,6 +28,8 @@ INK, MUTED, GRID, BLUE, PALE, ORANGE, GREEN = (
     "#b0520f",
     "#00703c",
 )
+TAPPED = 'dispatchEvent(new CustomEvent("tapped", {detail: cb_obj}))'
+POINTED = ".bk-events { cursor: pointer !important; }"
 SHORT = 10  # rows: fewer are sent as they are, more as four bytes each, which no screen can tell from eight
 FONT, HEIGHT, WIDEST = "Arial, Helvetica, sans-serif", 290, 1000  # pixels; wider than that no sheet of paper is
 NARROW = 28  # letters in a line beside a bar, so that a phone has room for the bar
@@ -100,6 +99,8 @@ def _figure(label: str, height: int = HEIGHT, **given: Any) -> Any:
             axis_label_text_font_style="normal", axis_label_text_color=INK, axis_label_text_font_size="13px",
         )  # fmt: skip
     made.grid.grid_line_color = GRID
+    made.js_on_event("tap", CustomJS(code=TAPPED))
+    made.stylesheets = [POINTED]
     made.background_fill_color = made.border_fill_color = "#ffffff"
     return made
 
@@ -107,6 +108,7 @@ def _figure(label: str, height: int = HEIGHT, **given: Any) -> Any:
 def _money(axis: Any, ticks: int = 5) -> None:
     axis.formatter = CustomJSTickFormatter(code=MONEY_TICKS)
     axis.ticker.desired_num_ticks = ticks
+    axis.major_label_policy = NoOverlap(min_distance=16)
 
 
 def _zero(figure: Any, dimension: Literal["width", "height"]) -> None:
@@ -121,21 +123,22 @@ def by_year() -> Chart:
     avoided = ColumnDataSource({"year": [], "mean": [], "lower": [], "upper": []})
     spent = ColumnDataSource({"year": [], "spend": []})
     made.varea("year", "lower", "upper", source=avoided, fill_color=PALE, fill_alpha=0.7)
-    made.vbar("year", top="spend", width=0.7, source=spent, fill_color="#ffffff", line_color=ORANGE, line_width=2,
-              hatch_pattern="right_diagonal_line", hatch_color=ORANGE, hatch_weight=1, hatch_scale=7)  # fmt: skip
-    made.line("year", "mean", source=avoided, line_color=BLUE, line_width=3)
+    made.vbar("year", top="spend", width=0.7, source=spent, name="year_spent|{year}", fill_color="#ffffff",
+              line_color=ORANGE, line_width=2, hatch_pattern="right_diagonal_line", hatch_color=ORANGE, hatch_weight=1,
+              hatch_scale=7)  # fmt: skip
+    made.line("year", "mean", source=avoided, line_color=BLUE, line_width=3, name="year_avoided|{year}")
     _money(made.yaxis[0])
     _zero(made, "width")
     made.xaxis.axis_label = "Years since the start"
     return Chart(made, {"avoided": avoided, "spent": spent})
 
 
-def bars(label: str, axis: str, height: int = HEIGHT) -> Chart:
+def bars(label: str, axis: str, height: int = HEIGHT, key: str = "{key}") -> Chart:
     """Horizontal bars with intervals; a bar to the left of nought is hatched as well as of another colour."""
     made = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange(), height=height)
-    source = ColumnDataSource({"name": [], "mean": [], "lower": [], "upper": [], "colour": [], "hatch": []})
-    made.hbar("name", right="mean", height=0.55, source=source, fill_color="colour", line_color=INK, line_width=0.7,
-              hatch_pattern="hatch", hatch_color="#ffffff", hatch_alpha=0.6)  # fmt: skip
+    source = ColumnDataSource({"key": [], "name": [], "mean": [], "lower": [], "upper": [], "colour": [], "hatch": []})
+    made.hbar("name", right="mean", height=0.55, source=source, name=key, fill_color="colour", line_color=INK,
+              line_width=0.7, hatch_pattern="hatch", hatch_color="#ffffff", hatch_alpha=0.6)  # fmt: skip
     whisker = Whisker(base="name", lower="lower", upper="upper", source=source, dimension="width", line_color=INK)
     for head in (whisker.upper_head, whisker.lower_head):
         setattr(head, "size", 9)  # noqa: B010 - declared as perhaps absent
@@ -166,18 +169,18 @@ def set_bars(chart: Chart, data: dict[str, Any]) -> None:
 
 def narrow(name: str) -> str:
     """Return a name in lines short enough to stand beside a bar."""
-    return "\n".join(textwrap.wrap(name, NARROW))
+    return "\n".join(textwrap.wrap(name, NARROW, break_on_hyphens=False))
 
 
 def ranges(label: str, axis: str, height: int = 400) -> Chart:
     """Horizontal bars from the answer at an input's low end to that at its high end, round the expected answer."""
     made = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange(), height=height)
-    source = ColumnDataSource({"name": [], "low": [], "high": []})
+    source = ColumnDataSource({"name": [], "low": [], "high": [], "lower": [], "upper": []})
     middle = ColumnDataSource({"name": [], "expected": []})
     made.hbar("name", left="low", right="high", height=0.55, source=source, fill_color=PALE, line_color=INK,
               line_width=0.7)  # fmt: skip
-    made.scatter("low", "name", source=source, size=8, fill_color="#ffffff", line_color=INK)
-    made.scatter("high", "name", source=source, size=8, fill_color=INK, line_color=INK)
+    made.scatter("low", "name", source=source, name="{lower}", size=8, fill_color="#ffffff", line_color=INK)
+    made.scatter("high", "name", source=source, name="{upper}", size=8, fill_color=INK, line_color=INK)
     made.line("expected", "name", source=middle, line_color=INK, line_width=1.5, line_dash=[4, 4])
     _money(made.xaxis[0], 3)  # beside names a phone has room for no more
     made.ygrid.grid_line_color = None
@@ -185,14 +188,16 @@ def ranges(label: str, axis: str, height: int = 400) -> Chart:
     return Chart(made, {"ranges": source, "expected": middle})
 
 
-def set_ranges(chart: Chart, names: list[str], ends: list[tuple[float, float]], expected: float) -> None:
+def set_ranges(
+    chart: Chart, names: list[str], ends: list[tuple[float, float]], expected: float, keys: dict[str, list[str]]
+) -> None:
     """Put ranges on their chart and fit its axes to them, whether or not nought is near; few bars stay slim."""
     chart.figure.height = 110 + 30 * max(len(names), 4)
     names = list(map(narrow, names))
     low, high = [a for a, _ in ends], [b for _, b in ends]
     if list(chart.figure.y_range.factors) != names:
         chart.figure.y_range.factors = names
-    chart.sources["ranges"].data = {"name": names, "low": low, "high": high}
+    chart.sources["ranges"].data = {"name": names, "low": low, "high": high, **keys}
     chart.sources["expected"].data = {"name": names, "expected": [expected] * len(names)}
     least, most = min(low + high, default=0.0), max(low + high, default=1.0)
     pad = 0.06 * (most - least) or 1.0
@@ -202,9 +207,10 @@ def set_ranges(chart: Chart, names: list[str], ends: list[tuple[float, float]], 
 def waterfall(label: str, axis: str) -> Chart:
     """Horizontal bars from where each step starts to where it leads; a step down is hatched as well."""
     made = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange())
-    source = ColumnDataSource({"name": [], "start": [], "end": [], "colour": [], "hatch": []})
-    made.hbar("name", left="start", right="end", height=0.55, source=source, fill_color="colour", line_color=INK,
-              line_width=0.7, hatch_pattern="hatch", hatch_color="#ffffff", hatch_alpha=0.6)  # fmt: skip
+    source = ColumnDataSource({"key": [], "name": [], "start": [], "end": [], "colour": [], "hatch": []})
+    made.hbar("name", left="start", right="end", height=0.55, source=source, name="{key}",
+              fill_color="colour", line_color=INK, line_width=0.7,
+              hatch_pattern="hatch", hatch_color="#ffffff", hatch_alpha=0.6)  # fmt: skip
     _money(made.xaxis[0], 3)  # beside names a phone has room for no more
     _zero(made, "height")
     made.ygrid.grid_line_color = None
@@ -212,18 +218,19 @@ def waterfall(label: str, axis: str) -> Chart:
     return Chart(made, {"steps": source})
 
 
-def set_waterfall(chart: Chart, names: list[str], start: list[float], end: list[float]) -> None:
+def set_waterfall(chart: Chart, names: list[str], start: list[float], end: list[float], keys: list[str]) -> None:
     """Put steps on their chart, the first at the foot, and fit its axes to them."""
     colours = [BLUE if b >= a else ORANGE for a, b in zip(start, end, strict=True)]
     hatch = [" " if colour == BLUE else "right_diagonal_line" for colour in colours]
     chart.figure.y_range.factors = names
-    chart.sources["steps"].data = {"name": names, "start": start, "end": end, "colour": colours, "hatch": hatch}
+    data: dict[str, Any] = {"key": keys, "name": names, "start": start, "end": end, "colour": colours, "hatch": hatch}
+    chart.sources["steps"].data = data
     set_ends(chart.figure.x_range, *grid_ends(min(start + end), max(start + end)))
 
 
 def payers() -> Chart:
     """Net position by payer with its interval."""
-    return bars("Who pays and who gains", "Pays (left), gains (right)")
+    return bars("Who pays and who gains", "Pays (left), gains (right)", key="payer_net|{name}")
 
 
 def payback() -> Chart:
@@ -233,7 +240,7 @@ def payback() -> Chart:
     for account, dash in DASHES.items():
         sources[account] = ColumnDataSource({"year": [], "chance": []})
         made.line("year", "chance", source=sources[account], line_color=ACCOUNT_COLOURS[account], line_dash=dash,
-                  line_width=3, legend_label=account.capitalize())  # fmt: skip
+                  line_width=3, legend_label=account.capitalize(), name=f"paid_back|{account}|{{year}}")  # fmt: skip
     _tidy_legend(made)
     made.yaxis.formatter = CustomJSTickFormatter(code='return Math.round(100 * tick) + "%"')
     made.yaxis.ticker.desired_num_ticks = 5
@@ -249,11 +256,12 @@ def curve() -> Chart:
     seen, today = (ColumnDataSource({"multiple": [], "mean": []}) for _ in range(2))
     handle = ColumnDataSource({"multiple": [], "mean": [], "name": []})
     made.varea("multiple", "lower", "upper", source=line, fill_color=PALE, fill_alpha=0.7)
-    made.line("multiple", "mean", source=line, line_color=BLUE, line_width=2, line_dash=[2, 4])
+    made.line("multiple", "mean", source=line, line_color=BLUE, line_width=2, line_dash=[2, 4],
+              name="curve|{source}|{multiple}")  # fmt: skip
     made.line("multiple", "mean", source=seen, line_color=BLUE, line_width=4)
     made.scatter("multiple", "mean", source=today, size=9, fill_color=INK, line_color=INK)
-    grip = made.scatter("multiple", "mean", source=handle, size=17, marker="diamond", fill_color="#ffffff",
-                        line_color=INK, line_width=2.5)  # fmt: skip
+    grip = made.scatter("multiple", "mean", source=handle, name="curve_here", size=17, marker="diamond",
+                        fill_color="#ffffff", line_color=INK, line_width=2.5)  # fmt: skip
     made.add_layout(LabelSet(x="multiple", y="mean", text="name", source=handle, x_offset=6, y_offset=10,
                              text_font=value(FONT), text_font_size=value("13px"), text_color=value(INK)))  # fmt: skip
     tool = PointDrawTool(renderers=[grip], add=False, drag=True)

@@ -1,14 +1,14 @@
 """The page *Compare*: up to six scenarios side by side, and the best portfolio of them under a budget."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import panel_material_ui as pmui
 import xarray as xr
 
 from toolkit import appraisal
 from toolkit.appraisal.portfolio import Objective
-from toolkit.apps import entry, look
+from toolkit.apps import look, views
 from toolkit.apps.fields import beside, button, choice, field
 from toolkit.apps.keys import LONGEST_NAME, MOST_SAVED, Saved
 from toolkit.apps.state import State, own
@@ -41,11 +41,17 @@ class Compare:
         self.keep = button("Save this scenario here", self._keep, main=True)
         self.which = choice("Saved scenario", [], width=280)
         self.use, self.drop = button("Open it", self._use), button("Remove it", self._drop)
-        self.budget = field("Budget, £ million", most=12, width=280, value="20")
+        self.budget = field("Budget, £ million", most=12, width=280, value=views.BEGIN["budget"])
         self.aim = choice("Choose for", OBJECTIVES, width=280)
         self.told, self.table, self.portfolio = look.html(visible=False), look.html(), look.html()
-        for widget in (self.budget, self.aim):
-            widget.param.watch(lambda _: state.tell(), "value")
+        self.budget.param.watch(lambda event: self._budget(event.new), "value")
+        self.aim.param.watch(lambda event: state.look(aim=event.new), "value")
+
+    def _budget(self, text: str) -> None:
+        try:
+            self.state.look(budget=views.budget(text))
+        except InputError as problem:
+            self.state.say([str(problem)])
 
     def _keep(self) -> None:
         name = str(self.name.value or "").strip()[:LONGEST_NAME] or f"Scenario {len(self.state.saved) + 1}"
@@ -89,6 +95,7 @@ class Compare:
     def show(self, run: Run, prepared: tuple[Sequence[tuple[Saved, Run]], str]) -> None:
         """Put the saved scenarios side by side."""
         found, portfolio = prepared
+        self.budget.value, self.aim.value = (self.state.views[name] for name in ("budget", "aim"))
         if self.which.options != (names := self._names()):
             self.which.param.update(options=names, value=names[-1] if names else None)
         self.table.object = _table(found) if found else NONE_YET
@@ -109,8 +116,8 @@ class Compare:
         gain = gain.assign_attrs(cost.attrs)
         rivals = [(a.name, b.name) for k, (a, _) in enumerate(able) for b, _ in able[:k] if set(a.areas) & set(b.areas)]
         try:
-            aim: Objective = self.aim.value
-            budget, least = 1e6 * entry.number(self.budget.value, "Budget"), float(cost.min())
+            aim = cast(Objective, self.state.views["aim"])
+            budget, least = 1e6 * float(self.state.views["budget"]), float(cost.min())
             if budget < least:
                 raise InputError(
                     f"The budget, {w.money(budget)}, buys none of them: {names[cost.values.argmin()]} costs "
@@ -187,5 +194,5 @@ def _portfolio(chosen: xr.Dataset, saved: list[str]) -> str:
             sums = [look.Number(text, key) for text, key in zip(sums, of, strict=True)]
         rows.append((name, ["chosen" if bought else "not chosen", *sums, str(one["reason"].item())]))
     value, left = (w.money(float(chosen[name])) for name in ("value", "budget_left"))
-    said = f"Value of the portfolio {value}; left unspent {left}."
+    said = f"Value of what is chosen, added up and by the aim: {value}. Left of the budget after its cost: {left}."
     return look.plain_table("The portfolio", ["Scenario", "Decision", "Cost", "Expected value", "Why"], rows, said)

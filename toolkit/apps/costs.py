@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -99,7 +98,7 @@ class Costs:
             if view == "annual"
             else q.lifetime(run).sel(reading=view, drop=True)
         )
-        found: dict[str, Any] = {dim: _bars(run, q.by(cost, dim), dim) for dim in ("outcome", "payer")}
+        found: dict[str, Any] = {dim: _bars(run, q.by(cost, dim), dim, view) for dim in ("outcome", "payer")}
         found["total"] = answer.estimate(run, cost.sum("component"))
         found["each"] = answer.estimate(run, cost.sum("component") / q.children(run)["entering"])
         return found | {"view": view}
@@ -114,6 +113,7 @@ class Costs:
         frame = table.frame.set_axis(_marked(table.frame, self.state.areas[0]))
         each = frame["Excess, each child"].iloc[::-1]
         data = charts.bar_data(list(each.index), *(each[part].to_numpy() for part in ("expected", "lower", "upper")))
+        data["key"] = [f"@0|each|excess|{name.removesuffix(CHOSEN)}" for name in each.index]
         data["colour"] = [charts.INK if CHOSEN in name else charts.PALE for name in each.index]
         said = "; ".join(f"{name} {w.money(value)}" for name, value in each["expected"].iloc[::-1].items())
         words = f"Expected excess lifetime cost of a child, dearest first: {said}."
@@ -134,14 +134,15 @@ class Costs:
         view, total, each = prepared["view"], prepared["total"], prepared["each"]
         self.choice.value = view
         whole = "annual|gross|All|All" if view == "annual" else f"life|{view}|All|All"
-        said = look.pressed(look.Number(str(total), whole), "cost of poor outcomes")
-        single = look.pressed(look.Number(str(each), f"each|{view}|All"), "cost of each child")
-        per = "" if view == "annual" else f", or {single} for each child who starts a first episode of need"
-        sure = total.interval + ("" if view == "annual" else f"; for each child {each.interval}")
-        self.head.object = (
-            f'<p class="lead" role="status">{escape(answer.place(run))}: {said}{per}.</p>'
-            f'<p class="hint">90% interval {escape(w.tied(sure))}. {escape(SAID[view])}</p>'
-        )
+        single, life = f"each|{view}|All", view != "annual"
+        per = f", or {each} for each child who starts a first episode of need" * life
+        sure = f"; for each child {each.interval}" * life
+        lead = look.Told(f"{answer.place(run)}: {total}{per}.", look.Number(str(total), whole, "cost of poor outcomes"),
+                         look.Number(str(each), single, "cost of each child"))  # fmt: skip
+        hint = look.Told(f"90% interval {total.interval}{sure}. {SAID[view]}",
+                         look.Number(total.interval, whole, "90% interval of the cost"),
+                         look.Number(each.interval, single, "90% interval for each child"))  # fmt: skip
+        self.head.object = f'<p class="lead" role="status">{look.told(lead)}</p><p class="hint">{look.told(hint)}</p>'
         for dim, card in self.cards.items():
             data, words = prepared[dim]
             charts.set_bars(card.chart, data)
@@ -182,10 +183,13 @@ def _marked(frame: pd.DataFrame, chosen: str) -> list[str]:
     return [f"{name}{CHOSEN if code == chosen else ''}" for name, code in codes]
 
 
-def _bars(run: Run, cost: xr.DataArray, dim: str) -> tuple[dict[str, Any], str]:
+def _bars(run: Run, cost: xr.DataArray, dim: str, view: str) -> tuple[dict[str, Any], str]:
     cost = cost.transpose(dim, *SAMPLE_DIMS)
     mean, low, high = ends_of(run, cost)
     order = np.argsort(mean)
     names = [w.label(cost[dim].values[k]) for k in order]
     said = "; ".join(f"{w.label(cost[dim].values[k])} {w.money(float(mean[k]))}" for k in order[::-1])
-    return charts.bar_data(names, mean[order], low[order], high[order]), f"Expected cost by {dim}: {said}."
+    key = _keys("annual", dim) if view == "annual" else _keys("life", dim)
+    data = charts.bar_data(names, mean[order], low[order], high[order])
+    data["key"] = [key(name, "gross" if view == "annual" else view) for name in names]
+    return data, f"Expected cost by {dim}: {said}."

@@ -1,6 +1,5 @@
 """The spend-cost curve with its handle, which a pointer drags and a slider beside it moves by keyboard."""
 
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -64,6 +63,7 @@ class SpendCurve:
         try:
             data, words, limits = curve(run)
             self.card.show(run, data, words)
+            self.card.chart.figure.renderers[1].name = f"curve|{run.scenario.effect.source}|{{multiple}}"
             charts.set_ends(self.card.chart.figure.y_range, *charts.grid_ends(*limits))
             # As the scenario has it now: a slider that is put back to a run of before fights the hand that moves it.
             meant = float(np.clip(1.0 + self.state.scenario.option.pounds / self._today, *ENDS))
@@ -88,13 +88,15 @@ def said(run: LiveRun) -> str:
     there, today = (_at(rows, multiples, at) for at in (here, 1.0))
     level, change = estimate(there), estimate(there - today)
     more = "more" if change.expected >= 0 else "less"
-    before, after = (
-        f"{where}: spend and cost together come to ",
-        f" (90% interval {level.interval}), {w.money(abs(change.expected))} {more} than at today’s spend "
-        f"(change: {change.interval or change}).",
-    )
-    number = look.pressed(look.Number(str(level), "curve_here"), "spend and cost together")
-    return f"{escape(w.tied(before))}{number}{escape(w.tied(after))}"
+    size, sure = w.money(abs(change.expected)), change.interval or str(change)
+    return look.told(look.Told(
+        f"{where}: spend and cost together come to {level} (90% interval {level.interval}), {size} {more} than at "
+        f"today’s spend (change: {sure}).",
+        look.Number(str(level), "curve_here", "spend and cost together"),
+        look.Number(level.interval, "curve_here", "its 90% interval"),
+        look.Number(size, "curve_here_change", f"{more} than at today’s spend"),
+        look.Number(sure, "curve_here_change", "90% interval of the change" if change.interval else "the change"),
+    ))  # fmt: skip
 
 
 def _at(rows: np.ndarray, multiples: np.ndarray, here: float) -> np.ndarray:

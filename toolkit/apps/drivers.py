@@ -139,7 +139,9 @@ class Drivers:
             ],
             left_out,
         )
-        charts.set_ranges(self.card.chart, names[::-1], ends[::-1], expected)
+        rows = tornado["parameter"].values[::-1]
+        keys = {end: [f"end|{account}|{end}|{key}" for key in rows] for end in ("lower", "upper")}
+        charts.set_ranges(self.card.chart, names[::-1], ends[::-1], expected, keys)
         widest = "; ".join(
             f"{name}: {w.money(a)} to {w.money(b)}" for name, (a, b) in list(zip(names, ends, strict=True))[:4]
         )
@@ -148,18 +150,19 @@ class Drivers:
         self._steps.visible = "bridge" in prepared
         self._no_steps.visible = not self._steps.visible
         if "bridge" in prepared:
-            self._step(run, prepared["bridge"])
+            self._step(run, prepared["bridge"], account)
         self.switching.object = _switching(run, prepared["switching"], account)
         effects = look.table(shown(tables.effects(run), level=q.level(run)), look.keyed(EFFECTS))
         self.effects.object = effects + _priors(self.state)
         self.knowing.object = _knowing(prepared["knowing"], account) if "knowing" in prepared else ""
 
-    def _step(self, run: Run, found: xr.Dataset) -> None:
+    def _step(self, run: Run, found: xr.Dataset, account: str) -> None:
         acting = found.isel(step=np.flatnonzero(np.abs(found["contribution"].values) > 0))
         names = [w.label(name) for name in acting["step"].values]
         after, change = (acting[name].values.tolist() for name in ("result", "contribution"))
         start = [0.0, *after[:-2], 0.0]
-        charts.set_waterfall(self.bridge.chart, names[::-1], start[::-1], after[::-1])
+        keys = [f"bridge|{account}|{name}" for name in names]
+        charts.set_waterfall(self.bridge.chart, names[::-1], start[::-1], after[::-1], keys[::-1])
         steps = "; ".join(f"{name} {w.money(value)}" for name, value in zip(names, change, strict=True))
         self.bridge.show(run, {}, f"Expected value step by step: {steps}.")
 
@@ -197,10 +200,11 @@ def _knowing(found: knowing.Knowing, account: str) -> str:
     order = np.argsort(-value.values)[:SHOWN]
     worth = [(str(value["set"].values[k]), w.money(float(value.values[k]))) for k in order]
     rows = [(w.label(found.names[name]), [look.Number(text, f"knowing|{account}|{name}")]) for name, text in worth]
-    note = (
+    all_of_it = look.Number(w.money(float(found.information["evpi"])), f"knowing|{account}|All", "knowing everything")
+    note = look.Told(
         "What knowing an input for certain would be worth, on average, to the choice between this option and doing "
-        f"nothing. Knowing everything: {w.money(float(found.information['evpi']))}."
-    )
+        f"nothing. Knowing everything: {all_of_it}.", all_of_it,
+    )  # fmt: skip
     return look.plain_table("Value of knowing", ["Input", "Worth"], rows, note)
 
 

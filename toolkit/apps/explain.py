@@ -43,6 +43,8 @@ class Formula:
         What the inputs move (chain, draw), said by ``say``; None where a definition is all there is to say.
     of
         The inputs it is about, where it is about some alone.
+    moved
+        What the draws are of, where they are not of the number itself.
     """
 
     title: str
@@ -51,6 +53,7 @@ class Formula:
     draws: Callable[[Run], xr.DataArray] | None
     say: Callable[[float], str] = w.money
     of: tuple[str, ...] = ()
+    moved: str = "it"
 
 
 def _social(run: Run) -> xr.DataArray:
@@ -134,6 +137,7 @@ FORMULAS = {
             AVOIDED,
         ),
         _back, lambda run: q.result(run)["npsv"].sel(account="fiscal", drop=True),
+        moved="the net value to the public purse",
     ),
     "cash": Formula(
         "The council’s cash over five years",
@@ -184,7 +188,7 @@ def _moved(run: Run, formula: Formula, draws: xr.DataArray) -> str:
     )
     heads = ("Input", "Value and source", "At its low end", "At its high end")
     head = "".join(f'<th scope="col"{" class=number" if k > 1 else ""}>{name}</th>' for k, name in enumerate(heads))
-    what = "the net present social value" if formula.of else "it"
+    what = "the net present social value" if formula.of else formula.moved
     table = look.scrolling(f"What moves {what} most, over each input’s 90% interval", head, body) if body else ""
     return f'{table}<p class="hint">{escape(left_out)}</p>'
 

@@ -8,12 +8,13 @@ import panel_material_ui as pmui
 from toolkit.apps import look
 from toolkit.schema import InputError
 
+LEAST = 150  # pixels, in which a field's name can be read: on a phone two stand beside each other
+
 
 def field(label: str, *, most: int = 20, width: int = 190, value: str = "") -> Any:
     """Return a field for a line of text."""
-    return pmui.TextInput(
-        label=label, value=value, max_length=most, size="small", sizing_mode="stretch_width", max_width=width
-    )
+    return pmui.TextInput(label=label, value=value, max_length=most, size="small", sizing_mode="stretch_width",
+                          max_width=width, min_width=min(width, LEAST))  # fmt: skip
 
 
 def choice(label: str, options: dict[str, Any] | Sequence[str], *, width: int = 190) -> Any:

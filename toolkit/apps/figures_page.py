@@ -155,7 +155,7 @@ def source_of(row: pd.Series) -> str:
     if link.startswith(("https://", "http://")):
         source = f'<a href="{escape(link, quote=True)}" rel="noreferrer noopener" target="_blank">{source}</a>'
     locator = escape(_text(row["locator"]))
-    return f"{source}, {locator}" if locator else source
+    return f'<span class="source">{source}{", " * bool(locator)}{locator}</span>'
 
 
 def _text(value: Any) -> str:

@@ -1,6 +1,7 @@
 """The page *Take away*: the report, the workbook, the figures and the scenario as files, made by the command's code."""
 
 import io
+import json
 import tempfile
 import zipfile
 from pathlib import Path
@@ -31,6 +32,8 @@ NAMES = {
     "workbook.xlsx": "Workbook with every table and source (Excel)",
     "figures.zip": "Every figure, as PNG and SVG (zip)",
 }
+LINES = {"Net in the year": "term|net", "Running total": "term|cumulative", "Programme": "term|programme",
+         "Cash released": "term|cash_released"}  # fmt: skip
 RESOLUTION = 160  # dots an inch
 
 
@@ -68,8 +71,8 @@ class Files:
         }  # fmt: skip
 
     def _table(self, run: Run) -> str:
-        view = medium_term(run, self.state.live.register.deflators)
-        return look.table(shown(analysis_tables.medium_term(run, view), level=q.level(run)))
+        table = analysis_tables.medium_term(run, medium_term(run))
+        return look.table(shown(table, level=q.level(run)), look.keyed(LINES))
 
     def _content(self, name: str) -> Any:
         return lambda: io.BytesIO(self._made[name])
@@ -102,10 +105,12 @@ class Files:
     def show(self, run: Run, prepared: tuple[str, dict[str, bytes]]) -> None:
         """Show what can be downloaded."""
         self._made_for, self._made = prepared
-        view = medium_term(run, self.state.live.register.deflators)
+        view = medium_term(run)
         names = [*view["financial_year"].values.tolist(), f"All {view.sizes['year']} years"]
         mean, low, high = (np.append(part[2], part[3, -1]) for part in ends_of(run, view))
-        charts.set_bars(self.cash.chart, charts.bar_data(names[::-1], mean[::-1], low[::-1], high[::-1]))
+        data = charts.bar_data(names[::-1], mean[::-1], low[::-1], high[::-1])
+        data["key"] = [f"term|cumulative|{names[-2]}", *(f"term|net|{name}" for name in names[-2::-1])]
+        charts.set_bars(self.cash.chart, data)
         said = "; ".join(f"{name} {w.money(float(value))}" for name, value in zip(names, mean, strict=True))
         self.cash.show(run, {}, f"Expected net effect on the council’s budget: {said}.")
         self._unpack()
@@ -139,7 +144,7 @@ class Files:
         )  # fmt: skip
 
 
-def medium_term(run: Run, deflators: pd.Series) -> xr.DataArray:
+def medium_term(run: Run) -> xr.DataArray:
     """Return what the option does to the council's budget in the cash of each of the first years.
 
     Returns
@@ -149,6 +154,7 @@ def medium_term(run: Run, deflators: pd.Series) -> xr.DataArray:
     """
     real = q.council_cash(run).isel(year=slice(0, BUDGET_YEARS)).transpose("year", *SAMPLE_DIMS)
     years = [w.financial_year(run.scenario.first_year, int(year)) for year in real["year"].values]
+    deflators = pd.Series(json.loads(run.tree.attrs["deflators"]))
     index = [rebase(1.0, run.scenario.price_base, to=year, deflators=deflators) for year in years]
     cash = xr.DataArray(index, coords={"year": real["year"]})
     net, spent = real * cash, q.result(run)["programme_by_year"].sel(year=real["year"]) * cash

@@ -1,7 +1,6 @@
 """The page *Invest to save*: the answer, how sure it is, four charts and the budget paper's cash view."""
 
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import panel_material_ui as pmui
@@ -10,7 +9,7 @@ from toolkit.apps import charts, look
 from toolkit.apps.card import Card
 from toolkit.apps.fields import button
 from toolkit.apps.moves import BUDGET_YEARS
-from toolkit.apps.reading import Reading, Statement, budget_rows, estimate, read
+from toolkit.apps.reading import Reading, budget_rows, estimate, read
 from toolkit.apps.scaled import LiveRun
 from toolkit.apps.state import State
 from toolkit.report import quantities as q
@@ -20,7 +19,6 @@ from toolkit.report.html import shown
 from toolkit.report.quantities import Run
 from toolkit.schema import ACCOUNTS
 
-TITLE = "Invest to save"
 ABOUT = {
     "by_year": (
         "What is spent, what is avoided, by year",
@@ -69,13 +67,13 @@ class Invest:
 
     def show(self, run: LiveRun, reading: Reading) -> None:
         """Put a run on the page."""
-        _set(self.sentence, f'<p class="lead" role="status">{escape(w.tied(reading.sentence))}</p>')
+        _set(self.sentence, f'<p class="lead" role="status">{look.told(reading.sentence)}</p>')
         for pane, tile in zip(self.tiles, reading.tiles, strict=True):
             _set(pane, look.tile(tile.name, look.Number(tile.value, tile.key), tile.beside, tile.sign))
         for name, card in self.cards.items():
             card.show(run, reading.charts[name], reading.words[name])
         self._axes(reading)
-        _set(self.statements, "<ul>" + "".join(f"<li>{_stated(said)}</li>" for said in reading.statements) + "</ul>")
+        _set(self.statements, "<ul>" + "".join(f"<li>{look.told(said)}</li>" for said in reading.statements) + "</ul>")
 
     def rest(self, run: LiveRun) -> None:
         """Write the tables, once the charts have come to rest."""
@@ -129,12 +127,6 @@ def _yearly(run: Run) -> tables.Table:
     frame = frame.set_axis(tables.year_names(run, avoided["year"].values))
     note = f"Real, {tables.basis(run)}, not discounted, all accounts."
     return tables.Table("Money spent and cost avoided by year", "Year", frame, "money", note=note)
-
-
-def _stated(said: Statement) -> str:
-    before, after = said.words.split("{}") if said.key else (said.words, "")
-    number = look.pressed(look.Number(said.number, said.key), said.words.replace("{}", "")) if said.key else ""
-    return f"{escape(before)}{number}{escape(after)}"
 
 
 def _accounts(run: LiveRun) -> str:

@@ -7,7 +7,7 @@ kind's own arrays, as a reader or the code spells them.
 from collections.abc import Callable
 from inspect import signature
 
-from toolkit.apps import explain, singles, sums
+from toolkit.apps import explain, files_page, singles, sums
 from toolkit.apps.explain import AVOIDED, FORMULAS, Formula
 from toolkit.apps.sums import EXCESS, Kind, unknown
 from toolkit.report import quantities as q
@@ -17,7 +17,9 @@ from toolkit.report.quantities import Run
 LONGEST_KEY = 200
 SPENT = "Yearly sum × children aged 0 to 17, with optimism bias, in each year of spending."
 CASH = "Cash released = cost avoided for the council × the share that can leave a budget, in the year in which it can."
+INFLATED = "Each year’s × the Treasury’s forecast of its prices over those of the price base; a total adds up years."
 CURVE = "A year’s early-help spend + the excess lifetime cost of the entering cohort that it leaves, all accounts."
+LINE = "On a straight line between the two nearest spends priced."
 AREA = "All payers and accounts, of this area alone, present value."
 STEP = "Net present value with this adjustment and those before it − the value with those before it alone."
 KINDS: dict[str, Kind | Callable[..., Formula]] = {
@@ -59,6 +61,9 @@ KINDS: dict[str, Kind | Callable[..., Formula]] = {
         "Net cash, running total: {year}", (f"{CASH} Net cash of all years so far, added up.", AVOIDED),
         sums.running_cash, ("year",),
     ),
+    "term": Kind(
+        "{line}, in the cash of the year: {year}", (CASH, INFLATED, AVOIDED), files_page.medium_term, ("line", "year")
+    ),
     "chance_worth": Kind(
         "Chance that it is worth its cost", ("How often net present social value is above nil.", AVOIDED),
         lambda run: sums.ones(sums.gain(run, "social") > 0), say=w.percent,
@@ -82,15 +87,18 @@ KINDS: dict[str, Kind | Callable[..., Formula]] = {
         (f"{CURVE} Less the same at today’s spend.", AVOIDED), sums.change, ("source", "multiple"),
     ),
     "curve_here": Kind(
-        "Spend and cost at this sum", (CURVE, "On a straight line between the two nearest spends priced.", AVOIDED),
-        sums.curve_here,
+        "Spend and cost at this sum", (CURVE, LINE, AVOIDED), lambda run: sums.here(run, sums.curve(run))
+    ),
+    "curve_here_change": Kind(
+        "Change of spend and cost at this sum", (f"{CURVE} Less the same at today’s spend.", LINE, AVOIDED),
+        lambda run: sums.here(run, sums.change(run)),
     ),
     "life": Kind(
-        "{reading} lifetime cost. Outcome: {outcome}. Payer: {payer}", (EXCESS,),
+        "{reading} lifetime cost: {outcome}, {payer}", (EXCESS,),
         lambda run: sums.grid(q.lifetime(run)), ("reading", "outcome", "payer"),
     ),
     "annual": Kind(
-        "{reading} cost of one year’s outcomes. Outcome: {outcome}. Payer: {payer}", (EXCESS,),
+        "{reading} cost of one year’s outcomes: {outcome}, {payer}", (EXCESS,),
         lambda run: sums.grid(q.annual(run)), ("reading", "outcome", "payer"),
     ),
     "each": singles.each,

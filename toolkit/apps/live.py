@@ -228,6 +228,7 @@ class Live:
             costs.assign(lives=costs["children_reached"]), xr.Dataset(), card, list(areas),
             self.statistics,
         )  # fmt: skip
+        tree.attrs["deflators"] = self.register.deflators.to_json()
         terms, saved = Terms.of(desk), desk.labelled(stood["saved"])
         found = [linear(one, terms) for one in saved]
         plain = workflow.Run(tree, scenario, pd.DataFrame(), pd.DataFrame({"passed": []}), pd.DataFrame(), {})

@@ -52,7 +52,7 @@ THEME = {
 STYLE = """
 :host { font: 400 16px/1.45 Arial, Helvetica, sans-serif; color: #0b0c0c; }
 h1 { font-size: 32px; line-height: 1.15; margin: 4px 0 10px; }
-h2 { font-size: 21px; line-height: 1.25; margin: 4px 0; }
+h2, #explained h2 { font-size: 21px; line-height: 1.25; margin: 4px 0; }
 h3 { font-size: 17px; margin: 10px 0 4px; }
 p { margin: 4px 0 8px; max-width: 46em; }
 .lead { font-size: 21px; line-height: 1.4; max-width: 44em; }
@@ -73,6 +73,8 @@ caption { text-align: left; font-weight: 700; padding: 4px 0; }
 th, td { border-bottom: 1px solid #b1b4b6; padding: 5px 14px 5px 0; text-align: left; vertical-align: top; }
 th { font-weight: 700; } tbody th { font-weight: 400; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+.whole { white-space: nowrap; } .whole .explain { white-space: normal; }
+.source { display: inline-block; min-width: 9em; overflow-wrap: anywhere; }
 .tag { border: 1px solid #b0520f; color: #7a3a0a; padding: 0 6px; font-size: 13px; font-weight: 700; }
 .explain { font: inherit; color: inherit; background: none; border: 0; padding: 0 2px; min-height: 24px;
   min-width: 24px; text-align: inherit; cursor: pointer; text-decoration: underline dotted;
@@ -144,14 +146,30 @@ def html(content: str = "", **given: Any) -> Any:
 
 
 class Number(str):
-    """A number's text that explains itself when pressed, under a key of :mod:`toolkit.apps.kinds`."""
+    """A number's text that explains itself when pressed, under a key of :mod:`toolkit.apps.kinds`.
+
+    ``of`` says what it is of, where what stands about it does not.
+    """
 
     key: str
+    of: str
 
-    def __new__(cls, text: str, key: str) -> "Number":
+    def __new__(cls, text: str, key: str, of: str = "") -> "Number":
         """Keep the key beside the text."""
         made = super().__new__(cls, text)
-        made.key = key
+        made.key, made.of = key, of
+        return made
+
+
+class Told(str):
+    """A sentence, some of whose numbers explain themselves: those, in the order in which they stand in it."""
+
+    numbers: tuple[Number, ...]
+
+    def __new__(cls, text: str, *numbers: Number) -> "Told":
+        """Keep the numbers beside the text."""
+        made = super().__new__(cls, text)
+        made.numbers = tuple(filter(None, numbers))
         return made
 
 
@@ -169,11 +187,22 @@ def pressed(text: str, about: str, *, stop: int = 0) -> str:
     """Return text as HTML, a number with a key as a button; ``about`` says of what it is to those who cannot see."""
     if not isinstance(text, Number):
         return escape(tied(text))
-    said, key = escape(f"{text}, {about}: explain"), escape(text.key)
+    said, key = escape(f"{', '.join(filter(None, (text, text.of, about)))}: explain"), escape(text.key)
     return (
         f'<button type="button" class="explain" data-key="{key}" aria-label="{said}" tabindex="{stop}">'
         f"{escape(tied(text))}</button>"
     )
+
+
+def told(text: str, about: str = "") -> str:
+    """Return a sentence as HTML, those of its numbers that explain themselves as buttons."""
+    parts, rest = [], str(text)
+    for number in text.numbers if isinstance(text, Told) else ():
+        before, found, rest = rest.partition(number)
+        end, space, rest = rest.partition(" ")  # such as a full stop, which stays beside its number
+        whole = f'<span class="whole">{pressed(number, about)}{escape(end)}</span>' if found else ""
+        parts.append(f"{escape(tied(before))}{whole}{space}")
+    return "".join(parts) + escape(tied(rest))
 
 
 def tile(name: str, value: str, beside: str, sign: int = 0) -> str:
@@ -181,7 +210,7 @@ def tile(name: str, value: str, beside: str, sign: int = 0) -> str:
     kind = " minus" if sign < 0 else ""
     return (
         f'<div class="tile{kind}"><div class="name">{escape(name)}</div><div class="value">{pressed(value, name)}</div>'
-        f'<div class="beside">{escape(tied(beside))}</div></div>'
+        f'<div class="beside">{told(beside, name)}</div></div>'
     )
 
 
@@ -238,7 +267,7 @@ def _table(
         + "</tr>"
         for name, cells in rows
     )
-    foot = f'<p class="hint">{escape(note)}</p>' if note else ""
+    foot = f'<p class="hint">{told(note)}</p>' if note else ""
     return f"{scrolling(caption, head, body)}{foot}"
 
 

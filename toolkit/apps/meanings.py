@@ -15,6 +15,10 @@ CHECKS = {
         "that a part of it was left out.",
         "energy": "How freely the sampler moved between levels of the posterior (E-BFMI). Below the threshold it "
         "explored the tails slowly.",
+        "changed_priors_pareto_k": "How heavy the tail of the weights is by which the changed priors weigh the fit’s "
+        "draws (Pareto k-hat). Above the threshold a few draws decide, and the model has to be fitted anew.",
+        "changed_priors_effective_draws": "How many evenly weighed draws the weighed ones are worth. Below the "
+        "threshold they are too few.",
     }.items()
 }
 COLUMNS = {
@@ -38,6 +42,9 @@ COLUMNS = {
     "Spread over the prior's": "Standard deviation of the posterior ÷ that of the prior: near 1, data say little.",
     "Published": "The figure as its source gives it.",
     "Model": "What the fitted pathway expects of the same figure.",
+    "Effect of a study": "The published estimate on the scale of the pool: the log of a risk ratio, which an odds "
+    "ratio is first made at the rate of those served; for attainment a standardised difference.",
+    "Error of a study": "The published standard error, or that of the published interval or test, on the same scale.",
     "Ours": "What this toolkit gives for the same total.",
     "Ours over it": "Our total ÷ the published one. Why they differ stands in the same row.",
 }

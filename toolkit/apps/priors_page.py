@@ -67,9 +67,6 @@ class Priors:
             text = f"{number:g}" if label else ""
             widget.param.update(label=label or "Not needed", value=text, disabled=not label)
 
-    def _none(self) -> dict[str, None]:
-        return dict.fromkeys(self.state.scenario.priors)
-
     def _changed(self) -> dict[str, dict[str, Any]]:
         row: dict[str, Any] = {"reason": str(self.reason.value or "").strip()}
         for key, widget in (("first", self.first), ("second", self.second)):

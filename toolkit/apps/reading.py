@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from toolkit.apps.charts import bar_data
+from toolkit.apps.look import Number, Told
 from toolkit.apps.moves import LEVEL, ends
 from toolkit.apps.scaled import LiveRun
 from toolkit.report import answer
@@ -32,25 +33,12 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Statement:
-    """A sentence, with the number that stands at its braces and the key of its explanation, if it has one."""
-
-    words: str
-    number: str = ""
-    key: str = ""
-
-    def __str__(self) -> str:
-        """Return the whole sentence."""
-        return self.words.format(self.number)
-
-
-@dataclass(frozen=True)
 class Reading:
     """Everything the page shows of one run."""
 
     sentence: str
     tiles: list[Tile]
-    statements: list[Statement]
+    statements: list[str]
     charts: dict[str, Data]
     words: dict[str, str]
     ends: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -68,9 +56,20 @@ def read(run: LiveRun) -> Reading:
 
 
 def _sentence(run: LiveRun) -> str:
-    numbers = run.numbers
+    numbers, cost = run.numbers, float(run.numbers.cost[-1])
     worth, ever = estimate(numbers.avoided[SOCIAL]), float(numbers.back[FISCAL, -1])
-    return answer.sentence(run, run.unit.where, float(numbers.cost[-1]), worth, ever, LEVEL)
+    shown, turned = (worth, "") if worth.expected >= 0 else (-worth, ", turned round")  # as the sentence does
+    return Told(
+        answer.sentence(run, run.unit.where, cost, worth, ever, LEVEL),
+        Number(w.money(abs(cost)), "programme", "spending taken away" if cost < 0 else "spent"),
+        Number(str(shown), "payer_avoided|All", f"cost avoided over children’s lives{turned}"),
+        Number(shown.interval, "payer_avoided|All", f"its 90% interval{turned}"),
+        Number(w.percent(ever), _last(run), "chance for the public purse"),
+    )
+
+
+def _last(run: LiveRun) -> str:
+    return f"paid_back|fiscal|{run.numbers.back.shape[1] - 1}"
 
 
 def estimate(draws: np.ndarray, kind: str = "money") -> Estimate:
@@ -87,35 +86,24 @@ def tiles(run: LiveRun) -> list[Tile]:
     social = benefit[SOCIAL]
     worth = Estimate(social.expected - cost, social.lower - cost, social.upper - cost)
     low, high = sorted((social.lower / cost, social.upper / cost))
+    ratio = Estimate(social.expected / cost, low, high, "ratio")
+    purse = Number(w.pence(benefit[FISCAL].expected / cost), "ratio|fiscal", "public purse alone")
     five, reached = estimate(numbers.cash.sum(0)), estimate(numbers.reached, "count")
     return [
-        Tile("npsv", "Net present social value", str(worth), _sure(worth), _sign(worth.expected)),
-        Tile(
-            "bcr",
-            f"Cost {'caused by each £1 cut' if cut else 'avoided by each £1'}",
-            w.pence(social.expected / cost),
-            f"{_sure(Estimate(social.expected / cost, low, high, 'ratio'))}; "
-            f"public purse alone {w.pence(benefit[FISCAL].expected / cost)}",
-        ),
+        Tile("npsv", "Net present social value", str(worth), _sure(worth, "npsv"), _sign(worth.expected)),
+        Tile("bcr", f"Cost {'caused by each £1 cut' if cut else 'avoided by each £1'}", str(ratio),
+             _sure(ratio, "bcr", f"; public purse alone {purse}", purse)),
         payback_tile(run),
-        Tile(
-            "cash",
-            "Council’s cash over five years",
-            str(five),
-            f"90% interval {five.interval}" if five.interval else "programme spending, no cash released",
-            _sign(five.expected),
-        ),
-        Tile(
-            "reached",
-            f"Children {'who lose help' if cut else 'reached'} a year",
-            str(reached),
-            _sure(reached),
-        ),
-    ]
+        Tile("cash", "Council’s cash over five years", str(five),
+             _sure(five, "cash") if five.interval else "programme spending, no cash released", _sign(five.expected)),
+        Tile("reached", f"Children {'who lose help' if cut else 'reached'} a year", str(reached),
+             _sure(reached, "reached")),
+    ]  # fmt: skip
 
 
-def _sure(found: Estimate) -> str:
-    return f"90% interval {found.interval}" if found.interval else "the same in every draw"
+def _sure(found: Estimate, key: str, more: str = "", *numbers: Number) -> str:
+    sure = f"90% interval {found.interval}" if found.interval else "the same in every draw"
+    return Told(f"{sure}{more}", Number(found.interval, key, "90% interval"), *numbers)
 
 
 def payback_tile(run: LiveRun) -> Tile:
@@ -124,18 +112,15 @@ def payback_tile(run: LiveRun) -> Tile:
     last = float(chance[-1])
     if run.scenario.option.cut:
         return Tile("payback", "Public purse still ahead at the end", w.percent(last), "chance, all costs counted")
-    ten = f"{w.within(10)} {w.percent(float(chance[10]))}, " if run.scenario.horizon > 10 else ""
+    years = ({10: 10} if run.scenario.horizon > 10 else {}) | {run.scenario.horizon: len(chance) - 1}
+    by = [Number(w.percent(float(chance[at])), f"paid_back|fiscal|{at}", w.within(n)) for n, at in years.items()]
     likely = np.flatnonzero(chance >= 0.5)
     when = f"Year {likely[0]}" if likely.size else "Not expected"
-    return Tile(
-        "payback",
-        "Pays the public purse back",
-        when,
-        f"chance {ten}{w.within(run.scenario.horizon)} {w.percent(last)}",
-    )
+    said = Told(f"chance {', '.join(f'{one.of} {one}' for one in by)}", *by)
+    return Tile("payback", "Pays the public purse back", when, said)
 
 
-def statements(run: LiveRun) -> list[Statement]:
+def statements(run: LiveRun) -> list[str]:
     """Return the probability statements, whole sentences."""
     numbers, cut = run.numbers, run.scenario.option.cut
     social, cash = numbers.avoided[SOCIAL], numbers.cash.sum(0)
@@ -145,15 +130,11 @@ def statements(run: LiveRun) -> list[Statement]:
     harm = float(((-social if cut else social) < 0).mean())
     ahead = float((cash >= 0).mean())
     worth = float((social > numbers.cost[-1]).mean())
-    said = [
-        Statement(f"The chance that {verb} is {{}}.", w.percent(worth), "chance_worth"),
-        Statement(f"The chance that {w.HARM} is {{}}.", w.percent(harm), "chance_harm"),
-        Statement("The chance that the council’s own cash is ahead after five years is {}.", w.percent(ahead),
-                  "chance_cash"),
-    ]  # fmt: skip
-    if better:
-        said.append(Statement(f"More likely than not to gain: {w.listed([w.inside(p) for p in better])}."))
-    return said
+    chances = {"worth": (verb, worth), "harm": (w.HARM, harm),
+               "cash": ("the council’s own cash is ahead after five years", ahead)}  # fmt: skip
+    found = [Number(w.percent(x), f"chance_{key}", f"The chance that {of}") for key, (of, x) in chances.items()]
+    said: list[str] = [Told(f"{one.of} is {one}.", one) for one in found]
+    return [*said, f"More likely than not to gain: {w.listed([w.inside(p) for p in better])}."] if better else said
 
 
 def _sign(value: float) -> int:

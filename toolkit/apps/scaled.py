@@ -185,7 +185,7 @@ def _appraisal(found: xr.Dataset, paid: np.ndarray, factors: np.ndarray, *, cut:
     council_back = appraisal.payback_year(council)
     if cut:  # which saves first and costs later, so that "paid back" says nothing of it
         ahead = net.cumsum("year").assign_coords(year=net["year"]) >= 0
-        found["probability_ahead"] = ahead.mean(SAMPLE_DIMS)
+        found["ahead"], found["probability_ahead"] = ahead, ahead.mean(SAMPLE_DIMS)
     return found.drop_vars("worth").assign(
         net_position=found["net_position"] - spent.astype(np.float32) * payer,
         net_position_discounted=found["net_position_discounted"] - single * payer,

@@ -43,7 +43,10 @@ class View(Protocol):
 
 
 Found = tuple[str, LiveRun, Any, Exception | None]
-ASK = "An underlined number explains itself when pressed. In a table, the arrow keys go from one number to the next."
+ASK = (
+    "An underlined number explains itself when pressed, and so does what a chart shows. In a table, the arrow keys go "
+    "from one number to the next."
+)
 PAGES: dict[str, Any] = {
     "Invest to save": Invest,
     "Cost of poor outcomes": Costs,
@@ -222,7 +225,7 @@ class Site:
         if self.state.page or not self.live.ready(scenario, areas):
             return look.lead(f"Working out the numbers for {self.state.place}…", [])
         found = read(self.live.run(scenario, areas))
-        return look.lead(found.sentence, [look.tile(t.name, t.value, t.beside, t.sign) for t in found.tiles])
+        return look.lead(found.sentence, [look.tile(t.name, t.value, str(t.beside), t.sign) for t in found.tiles])
 
     # Frame ---------------------------------------------------------------------------------------
 

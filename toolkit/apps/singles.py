@@ -20,6 +20,10 @@ REGRESSION = (
     "The value expected if this input alone were known to be there and all others as uncertain as they are: a spline "
     "regression of the draws of the value on those of the input."
 )
+KNOWING = (
+    "Knowing before choosing = the average, over all that is then known, of the better of the option and nothing given "
+    "it − the better of the two as things stand."
+)
 EFFECTS = {
     "mean_effect": (
         "Pooled mean effect",
@@ -45,18 +49,21 @@ def ratio(run: Run, account: str) -> Formula:
 
 
 def paid_back(run: Run, account: str, year: str) -> Formula:
-    """Return the chance of having paid back by a year; of a cut the table is of the value, for no draw keeps years."""
+    """Return the chance of having paid back by a year; of a cut, of being ahead in it."""
     chances, said = at(run, q.paid_back(run), "account", account)
     chance, when = at(run, chances, "year", year.partition(" (")[0])
-    title = f"Money back by the end of {when}: {said.lower()} account"
+    whose, last, found = str(chance["account"].item()), int(chance["year"]), q.result(run)
     if run.scenario.option.cut:
-        words = ("The running total of spending taken away less cost caused, discounted, is nil or better in that "
-                 "year. The table shows what moves the net value of the account over all years.", AVOIDED)  # fmt: skip
-        share = w.percent(float(chance))
-        return Formula(title, words, lambda _: f"nil or better in {share} of the draws", lambda run: gain(run, account))
-    back = ones(at(run, q.result(run)["payback_year"], "account", account)[0] <= int(chance["year"]))
-    words = ("The running total of discounted cost avoided, less programme cost, is nil or better by then.", AVOIDED)
-    return Formula(title, words, lambda run: counted(run, back, back, w.percent), lambda _: back, w.percent)
+        title, back = "Still ahead at the end of", found["ahead"].sel(account=whose, year=last)
+        what = "The running total of spending taken away, less cost caused, discounted, is nil or better in that year."
+    else:
+        title, back = "Money back by the end of", found["payback_year"].sel(account=whose) <= last
+        what = "The running total of discounted cost avoided, less programme cost, is nil or better by then."
+    back = ones(back)
+    return Formula(
+        f"{title} {when}: {said.lower()} account", (what, AVOIDED), lambda run: counted(run, back, back, w.percent),
+        lambda _: back, w.percent,
+    )  # fmt: skip
 
 
 def each(run: Run, reading: str, area: str) -> Formula:
@@ -131,18 +138,21 @@ def switch(run: Run, account: str, name: str) -> Formula:
 
 def worth_of_knowing(run: Run, account: str, name: str) -> Formula:
     """Return what knowing an input, or a group of them, is worth to the choice."""
-    net, held = gain(run, account), _varying(run, name)
+    net = gain(run, account)
     choice = knowing.choice(net)
+    if name == ALL:
+        best, now = (max(float(one.mean()), 0.0) for one in (net.clip(min=0.0), net))
+        said = f"{w.money(best)} {w.MINUS} {w.money(now)} = {w.money(best - now)}"
+        return Formula("Worth of knowing everything", (KNOWING,), lambda _: said, lambda _: net.clip(min=0.0))
+    held = _varying(run, name)
     sets = [*held, held] if len(held) > 1 else [*held]
     found, _ = knowing.heeded(lambda: appraisal.evppi(choice, knowing.parameters(run), of=sets))
     worth, share, whole = (float(found[one].isel(set=-1)) if "set" in found[one].dims else float(found[one])
                            for one in ("evppi", "share_of_evpi", "evpi"))  # fmt: skip
-    words = (
-        "Knowing before choosing = the average, over all the input could be, of the better of the option and nothing "
-        "given it − the better of the two as things stand.", REGRESSION,
-    )  # fmt: skip
     said = f"{w.money(worth)}, which is {w.percent(share)} of the {w.money(whole)} that knowing everything is worth"
-    return Formula(f"{named(run, name)}: worth of knowing it", words, lambda _: said, lambda _: net, of=held)
+    return Formula(
+        f"{named(run, name)}: worth of knowing it", (KNOWING, REGRESSION), lambda _: said, lambda _: net, of=held
+    )
 
 
 def figure(run: Run, name: str) -> Formula:

@@ -16,9 +16,10 @@ import yaml
 from toolkit import changes, pathways, scenarios
 from toolkit.apps.keys import OPEN, SECTIONS, SINGLE, Saved, differences, flat, spelled, titled
 from toolkit.apps.live import Live
+from toolkit.apps.views import BEGIN, taken
 from toolkit.report.provenance import own as own  # what it says stands on every page
 from toolkit.scenarios import Scenario
-from toolkit.schema import ACCOUNTS, InputError
+from toolkit.schema import InputError
 
 PRESETS = {
     "family_help": "Family help (the evidence's own)",
@@ -29,11 +30,6 @@ PRESETS = {
 }
 DEFAULT_PRESET, DEFAULT_PLACE = "family_help", "Leeds"
 NAMES = ("name", "title", "description")  # which move no number
-VIEWS = {  # what is read of a scenario, beside what it is: each with its choices, the first to begin with
-    "account": tuple(reversed(ACCOUNTS)),
-    "cost": ("excess", "gross", "annual"),
-}
-BEGIN = {name: choices[0] for name, choices in VIEWS.items()}
 CHECKED = (  # against the evidence
     "discount_schedule", "option.cost_per_family", "option.spend_per_child", "option.cut", "extra_layers", "left_out",
 )  # fmt: skip
@@ -81,7 +77,7 @@ class State:
         self.tell()
 
     def look(self, **chosen: str) -> None:
-        """Read the scenario otherwise: one of ``VIEWS``, which is a step of the history as a change is."""
+        """Read the scenario otherwise: one of ``views.BEGIN``, which is a step of the history as a change is."""
         self._move(self.preset, self.place, self.scenario, views=self.views | chosen)
 
     def override(self, key: str, row: Mapping[str, Any] | None) -> None:
@@ -286,12 +282,9 @@ class State:
             messages.append(f"place: not an area, a region or England, so {DEFAULT_PLACE} was used.")
         scenario = preset(start, self.live)
         areas = tuple(self.live.places[place or DEFAULT_PLACE])
-        found = {view: given.pop(view, BEGIN[view]) for view in VIEWS}
-        wrong = [view for view in VIEWS if found[view] not in VIEWS[view]]
-        messages += [f"{view}: '{found[view][:60]}' is none of {', '.join(VIEWS[view])}." for view in wrong]
-        self.views = found | {view: BEGIN[view] for view in wrong}
+        self.views, wrong = taken(given)
         scenario, problems = _with_keys(scenario, given, lambda changed: self._check(changed, areas))
-        messages += problems
+        messages += [*wrong, *problems]
         self.preset, self.place = start, place or DEFAULT_PLACE
         self.scenario = self._titled(scenario)
         self.say(messages)

@@ -70,7 +70,7 @@ class Studies:
         """Show them."""
         rows = [
             (f"{row.study}{' (yours)' if row.study in self.state.scenario.studies else ''}",
-             [w.label(row.outcome), w.label(row.design), _number(row.effect), _number(row.se)])
+             [w.label(row.outcome), w.label(row.design), _number(row.effect, "Effect"), _number(row.se, "Error")])
             for row in pooled.itertuples()
         ]  # fmt: skip
         left = ", ".join(f"{key} ({why})" for key, why in pooled.attrs["left_out"].items())
@@ -94,5 +94,6 @@ class Studies:
         )  # fmt: skip
 
 
-def _number(value: Any) -> str:
-    return "no number" if pd.isna(value) else f"{value:.3g}".replace("-", w.MINUS)
+def _number(value: Any, what: str) -> str:
+    said = "no number" if pd.isna(value) else f"{value:.3g}".replace("-", w.MINUS)
+    return look.Number(said, f"column|{what} of a study")

@@ -59,7 +59,7 @@ class Kind:
 
     def __call__(self, run: Run, *names: str) -> Formula:
         """Return the formula of one of them."""
-        drawn, chosen = self.draws(run), dict.fromkeys(self.dims, ALL)
+        drawn, chosen = self.draws(run), {dim: f"all {dim}s" for dim in self.dims}
         for dim, name in zip(self.dims, names, strict=True):
             if name != ALL:
                 drawn, chosen[dim] = at(run, drawn, dim, name)
@@ -187,9 +187,9 @@ def change(run: Run) -> xr.DataArray:
     return found - found.sel(multiple=1.0, drop=True)
 
 
-def curve_here(run: Run) -> xr.DataArray:
-    """Return the curve of the scenario's source at its own sum, between the spends it was priced at."""
-    found = curve(run).sel(source=run.scenario.effect.source, drop=True).astype(float)
+def here(run: Run, found: xr.DataArray) -> xr.DataArray:
+    """Return a curve of the scenario's source at its own sum, between the spends it was priced at."""
+    found = found.sel(source=run.scenario.effect.source, drop=True).astype(float)
     return found.interp(multiple=np.clip(spend_multiple(run), *found["multiple"].values[[0, -1]]))  # type: ignore[arg-type]
 
 

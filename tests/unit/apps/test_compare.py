@@ -1,6 +1,7 @@
 """The pages *Compare* and *Cost of poor outcomes*: what a number is, how sure it is, and a cut in its own words."""
 
 import html
+import re
 
 import pytest
 
@@ -50,9 +51,37 @@ def test_a_budget_too_small_is_told_in_plain_words(live):
     assert "£1,000, buys none of them: Scenario 1 costs £" in said
 
 
+def test_the_budget_and_the_aim_are_in_the_link_and_in_the_history(live):
+    site = Site(live, query="?page=Compare")
+    page, state = site.pages["Compare"], site.state
+    page.budget.value = "£35.50 million"
+    page.aim.value = "conditional_value_at_risk"
+    assert state.address.endswith("&aim=conditional_value_at_risk&budget=35.5") and page.budget.value == "35.5"
+    other = Site(live, query=state.address)
+    assert other.state.views == state.views and other.pages["Compare"].aim.value == "conditional_value_at_risk"
+    state.undo()
+    state.undo()
+    assert (page.budget.value, page.aim.value) == ("20", "expected_value") and "budget" not in state.address
+    state.redo()
+    assert page.budget.value == "35.5"
+
+
+@pytest.mark.parametrize("text", ["", "much", "-3", "0", "nan", "1e400", "1e9", "12%25", "<b>", "9" * 400])
+def test_a_budget_of_nonsense_falls_back_and_is_said(live, text):
+    site = Site(live, query=f"?page=Compare&aim=luck&budget={text}")
+    said = site.state.messages
+    assert [line.split(":")[0] for line in said] == ["aim", "budget"] and said[1].endswith("so it is 20.")
+    assert site.state.views["budget"] == "20" and site.pages["Compare"].budget.value == "20"
+    site.state.look(budget="30")
+    site.pages["Compare"].budget.value = text
+    assert site.state.messages[0].startswith("budget: ") and "Mend" in site.state.messages[0]
+    assert site.pages["Compare"].budget.value == "30" and len(site.messages.object) < 500
+
+
 def test_the_cost_of_a_child_has_its_interval_and_says_which_child(live):
     page = Site(live, query="?page=Cost of poor outcomes").pages["Cost of poor outcomes"]
     assert "for each child who starts a first episode of need" in page.head.object
-    assert "; for each child £" in page.head.object
+    said = html.unescape(re.sub("<[^>]+>", "", page.head.object))
+    assert re.search(r"90% interval £[^;]+; for each child £", said)
     page.choice.value = "annual"
     assert "for each child" not in page.head.object

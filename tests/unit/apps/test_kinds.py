@@ -65,6 +65,8 @@ def values(said, label):
 
 def expected(run, key, label):
     draws = kinds.formula(run, key).draws(run)
+    if any(words in label for words in ("turned round", "taken away", "less than")):  # as a sentence tells it
+        draws = -draws
     flat = draws.transpose(*SAMPLE_DIMS).values.astype(float).ravel()
     low, high = np.quantile(flat, [0.05, 0.95])
     if "low end of 90%" in label or "high end of 90%" in label:
@@ -97,6 +99,7 @@ def check(run, found, fewest):
         ("?place=Leeds&page=What drives it&adjustments.deadweight=0.2&adjustments.optimism_bias=0.1", 4, 15),
         ("?place=Leeds&page=Evidence", 7, 8),
         ("?place=Leeds&page=Model health", 3, 100),
+        ("?place=Leeds&page=Take away", 1, 20),
     ],
 )
 def test_every_number_comes_to_its_explanation(live, query, each, fewest):
@@ -112,12 +115,65 @@ def test_every_number_comes_to_its_explanation(live, query, each, fewest):
 
 def test_the_numbers_of_a_cut_do_too(live):
     site = Site(live, query="?place=Leeds&start=family_help_cut")
-    text = opened(site, site.current)
-    check(site.latest, [one for one in numbers(text) if not one[0].startswith("paid")], 150)
-    chances = [(key, said) for key, _, said in numbers(text) if key.startswith("paid_back")]
-    assert len(chances) > 10
-    for key, said in chances:
-        assert said in kinds.formula(site.latest, key).sum_up(site.latest)
+    found = list(numbers(opened(site, site.current)))
+    check(site.latest, found, 170)
+    assert sum(key.startswith("paid_back") for key, _, _ in found) > 10
+    told = kinds.explanation(site.latest, "paid_back|social|20")  # of the chance, and what moves that
+    assert "Still ahead at the end of 2045/46" in told and re.search(r"[\d,]+ of [\d,]+ draws = [^£]*\d%", told)
+    assert "net value" not in told and "£" not in told.partition("At its high end")[2].partition("Left out")[0]
+
+
+def drawn(chart):
+    """Return each number that can be pressed on a chart: its key, and how far it is drawn along the chart's scale."""
+    for one in chart.figure.renderers:
+        data = one.data_source.data
+        for k in range(len(next(iter(data.values()))) if one.name else 0):
+            said = {name: value if isinstance(value := column[k], str) else f"{value:.4g}"
+                    for name, column in data.items()}  # fmt: skip
+            key = re.sub(r"{(\w+)}", lambda found, said=said: said[found[1]].replace("\n", " "), one.name)
+            along = next(getattr(one.glyph, side, None) for side in ("right", "top", "y", "x")
+                         if getattr(one.glyph, side, "name") != "name")  # fmt: skip
+            yield key, float(data[along][k])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("query", "fewest"),
+    [
+        ("?place=Leeds", 200),
+        ("?place=Leeds&start=family_help_cut", 200),
+        ("?place=Leeds&page=Cost of poor outcomes", 30),
+        ("?place=Leeds&page=Cost of poor outcomes&cost=annual&effect.source=trials", 20),
+        ("?place=Leeds&page=What drives it&account=fiscal&adjustments.deadweight=0.2", 6),
+        ("?place=Leeds&page=Take away", 6),
+    ],
+)
+def test_what_is_drawn_is_the_number_of_its_key(live, query, fewest):
+    site = Site(live, query=query)
+    page = site.pages[site.current]
+    if hasattr(page, "compare"):
+        page._ask()
+    curve = [page.curve.card] if hasattr(page, "curve") else []
+    cards = [
+        one for one in [*getattr(page, "cards", {}).values(), *vars(page).values(), *curve] if isinstance(one, Card)
+    ]
+    found = [one for card in cards for one in drawn(card.chart)]
+    assert len(found) >= fewest
+    for key, along in found[:: 1 + len(found) // 60]:
+        run = page.others(site.latest)[0] if key.startswith("@0|") else site.latest
+        formula = kinds.formula(run, key.removeprefix("@0|"))
+        if key.startswith(("end", "bridge")):  # whose draws are those of the answer, or of the step alone
+            assert w.money(along) in formula.sum_up(run) or key.startswith("bridge")
+        else:
+            assert float(formula.draws(run).mean()) == pytest.approx(along, rel=2e-4, abs=1e-3 if along < 1 else 50), (
+                key
+            )
+
+
+def test_checks_of_changed_priors_are_explained(live, small_scenario):
+    run = live.run(small_scenario, (LEEDS,))
+    for name in ("changed_priors_pareto_k", "changed_priors_effective_draws"):
+        assert len(kinds.formula(run, f"check|{w.label(name)}").words[0]) > 50
 
 
 def test_the_sum_is_written_with_its_own_numbers(live, small_scenario):

@@ -111,15 +111,43 @@
     at(key)?.focus();
   };
   shut.addEventListener("click", close);
-  addEventListener("click", (event) => {
-    const node = number(event);
-    if (!node) return;
+  const explain = (key, node) => {
     if (!box.isConnected) document.body.append(box);
     words.innerHTML = '<p id="explained-title" role="status">Working it out…</p>';
     beside(node);
     if (!box.open) box.show();
+    ask(key);
+  };
+  addEventListener("click", (event) => {
+    const node = number(event);
+    if (!node) return;
     node.focus();
-    ask(node.dataset.key);
+    explain(node.dataset.key, node);
+  });
+  // So does what is drawn: of that which has a key (charts.py), the nearest in its row of bars, or year, then the rest.
+  const pressed = ({ origin, sx, sy }) => {
+    const { bbox, x_scale, y_scale } = [...Bokeh.index.find_by_id(origin.id)][0].frame;
+    let [near, found] = [Infinity, ""];
+    if (sy < bbox.top || sy > bbox.bottom) return found;
+    for (const { name, glyph, data_source: { data } } of origin.renderers) {
+      const up = data[(glyph.y ?? glyph.top)?.field], along = data[glyph.x?.field];
+      if (!name || !up) continue;
+      [...up].forEach((height, k) => {
+        const x = along ? Math.abs(x_scale.compute(along[k]) - sx) : 0, foot = y_scale.compute(glyph.top ? 0 : height);
+        const top = y_scale.compute(height), within = sy >= Math.min(top, foot) && sy <= Math.max(top, foot);
+        const y = !glyph.top ? Math.abs(top - sy) : within ? 15 : Infinity; // a line before the bar that it runs over
+        const far = typeof height === "string" ? 1000 * y + x : 1000 * x + y;
+        const said = (value) => typeof value === "number" ? +value.toPrecision(4) : value.replaceAll("\n", " ");
+        if (far <= near) [near, found] = [far, name.replace(/{(\w+)}/g, (_, column) => said(data[column][k]))];
+      });
+    }
+    return found;
+  };
+  let spot;
+  addEventListener("pointerup", (event) => { spot = event; }, true);
+  addEventListener("tapped", ({ detail }) => {
+    const key = pressed(detail), { clientX: x, clientY: y } = spot;
+    if (key) explain(key, { getBoundingClientRect: () => ({ left: x, top: y - 12, bottom: y + 12 }) });
   });
   addEventListener("explained", ({ detail }) => {
     if (detail.key === "-") { box.close(); ask(""); } // another page
