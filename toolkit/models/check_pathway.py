@@ -1,4 +1,4 @@
-"""Simulation-based calibration of the pathway: rates from their priors, figures with their errors, one compiled graph."""
+"""Simulation-based calibration of the pathway: rates from their priors, figures with their errors, one compile."""
 
 import warnings
 from collections import Counter
