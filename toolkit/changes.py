@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -108,13 +109,33 @@ def check_studies(scenario: Scenario, register: evidence.Register) -> None:
     Raises
     ------
     InputError
-        Whatever ``models.study_table`` refuses.
+        Whatever ``models.study_table`` refuses; a shared programme that no other study of the outcome evaluates.
     """
     if scenario.studies or scenario.left_out:
         from toolkit import models
 
         mixed = scenario.effect.family_group_conferencing
         models.study_table(register.tables, mixed=mixed, **pooling(scenario))
+    for key, study in scenario.studies.items():
+        known = _programmes(study.outcome, scenario, register, besides=key)
+        if study.shared_programme and study.shared_programme not in known:
+            near = get_close_matches(study.shared_programme, known, n=3) or sorted(known)
+            raise InputError(
+                f"studies.{key}: shared_programme: no other study on {study.outcome} evaluates "
+                f"'{study.shared_programme}'. Mend: name one of {near}, or leave it out."
+            )
+
+
+def _programmes(outcome: str, scenario: Scenario, register: evidence.Register, *, besides: str) -> set[str]:
+    """Return what a study of an outcome may share: programmes by name, or as the one that another study is of."""
+    known = set[str]()
+    for name in ("meta_ready", "null_studies"):
+        rows = register.tables[name].query("outcome == @outcome and include == 1")
+        known |= set(rows["shared_programme"].mask(rows["shared_programme"] == "", rows["effect_id"]))
+    for key, study in scenario.studies.items():
+        if key != besides and study.outcome == outcome:
+            known |= {study.shared_programme or key}
+    return known
 
 
 def pooling(scenario: Scenario, exclude: Iterable[str] = (), extra: Any = None, **more: Any) -> dict[str, Any]:

@@ -251,16 +251,22 @@ def evidence_calibrate(
     replications: Annotated[int, typer.Option(min=20, help="Of each model; 200 do for the joint one.")] = 1000,
     joint: Annotated[bool, typer.Option("--joint", help="The outcome model instead (an hour for 200).")] = False,
     placements: Annotated[bool, typer.Option("--placements", help="Placement prices instead (200 do).")] = False,
+    pathway: Annotated[bool, typer.Option("--pathway", help="The pathway instead (200 do).")] = False,
     build: Annotated[Path, typer.Option(help="Folder in which an interrupted --joint goes on.")] = Path("build"),
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = MODEL_SEED,
 ) -> None:
     """Calibrate the models of effects and unit costs by simulation anew, and write the result down (minutes)."""
-    from toolkit.models import check_effects, check_outcomes, check_placements
+    from toolkit.models import check_effects, check_outcomes, check_pathway, check_placements
 
-    if joint and placements:
-        raise InputError("evidence calibrate: --joint and --placements each name a model. Mend: give one at a time")
+    if joint + placements + pathway > 1:
+        raise InputError(
+            "evidence calibrate: --joint, --placements and --pathway each name a model. Mend: give one at a time"
+        )
     if placements:
         typer.echo(f"wrote {check_placements.remake_placements(replications=replications, seed=seed)}")
+        return
+    if pathway:
+        typer.echo(f"wrote {check_pathway.remake_pathway_check(replications=replications, seed=seed)}")
         return
     if not joint:
         typer.echo(f"wrote {check_effects.remake_checks(replications=replications, seed=seed)}")

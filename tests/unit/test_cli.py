@@ -94,6 +94,7 @@ def test_failed_checks_exit_3_and_are_said_first(
         (("evidence", "show", "cost_per_famly"), "children_per_family, csc_spend_total?"),
         (("evidence", "list", "--outcome", "crime"), "choose one of"),
         (("evidence", "calibrate", "--joint", "--placements"), "one at a time"),
+        (("evidence", "calibrate", "--pathway", "--placements"), "one at a time"),
     ],
 )
 def test_bad_words_exit_2_with_the_mending_step(

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import evidence, scenarios
+from toolkit import changes, evidence, scenarios
+from toolkit.models.studies import study_table
 from toolkit.schema import InputError
 
 
@@ -222,3 +223,47 @@ def test_a_study_cannot_be_surer_than_any_study_is(register):
     with pytest.raises(InputError, match="standard_error"):
         scenarios.change(scenarios.load("family_help"), studies={"ours": study | {"standard_error": 1e-12}})
     assert register.tables["meta_ready"]["se"].min() >= 0.001
+
+
+TRIAL = {"outcome": "care", "design": "rct", "scale": "risk_ratio", "estimate": 0.9, "standard_error": 0.1}
+
+
+def pooled_with(register, **given):
+    added = {key: TRIAL | {"reason": "our own trial"} | row for key, row in given.items()}
+    scenario = scenarios.change(scenarios.load("family_help"), studies=added)
+    changes.check_studies(scenario, register)
+    return study_table(register.tables, **changes.pooling(scenario)).set_index(["outcome", "study"])["programme"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "shared", "other"), [("care", "mst", "START_OOHP"), ("youth_justice", "SAFE_OFF", "SAFE_OFF")]
+)
+def test_an_added_study_may_be_of_a_programme_that_another_evaluates(register, outcome, shared, other):
+    programme = pooled_with(register, ours={"outcome": outcome, "shared_programme": shared})
+    assert programme[outcome, "ours"] == programme[outcome, other] == shared
+    assert pooled_with(register, ours={})["care", "ours"] == "ours"
+
+
+def test_two_added_studies_may_be_of_one_programme_that_is_new(register):
+    programme = pooled_with(register, first={"shared_programme": "new_help"}, second={"shared_programme": "new_help"})
+    assert programme["care", "first"] == programme["care", "second"] == "new_help"
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({"ours": {"shared_programme": "msst"}}, r"studies.ours.*'msst'.*name one of \['mst'"),
+        ({"ours": {"shared_programme": "ours"}}, "no other study on care"),  # itself
+        ({"ours": {"shared_programme": "START_OOHP"}}, "no other study on care"),  # it has a name: mst
+        ({"ours": {"shared_programme": "youth_clubs"}}, "no other study on care"),  # only of other outcomes
+        ({"ours": {"shared_programme": "x" * 61}}, "shared_programme"),
+        ({"ours": {"shared_programme": 3}}, "shared_programme"),
+        (
+            {"one": {"shared_programme": "new"}, "two": {"shared_programme": "new", "outcome": "youth_justice"}},
+            "no other study on care",
+        ),
+    ],
+)
+def test_a_programme_that_no_other_study_is_of_is_refused(register, rows, said):
+    with pytest.raises(InputError, match=said):
+        pooled_with(register, **rows)

@@ -34,6 +34,7 @@ class Studies:
         self.outcome = choice("Outcome", {w.label(name): name for name in outcomes}, width=250)
         self.design, self.scale = choice("Design", designs), choice("Scale", SCALES)
         self.estimate, self.error = field("Estimate"), field("Standard error (of a ratio, of its log)", width=300)
+        self.programme = field("Programme, if another study here is of it", most=60, width=300)
         self.reason = field("Where it is published", most=200, width=520)
         self.add = button("Add this study", lambda: self._put(self._added), main=True)
 
@@ -53,6 +54,7 @@ class Studies:
             "outcome": self.outcome.value, "design": self.design.value, "scale": self.scale.value,
             "estimate": entry.number(self.estimate.value, "estimate"),
             "standard_error": entry.number(self.error.value, "standard error"),
+            "shared_programme": str(self.programme.value or "").strip(),
             "reason": str(self.reason.value or "").strip(),
         }  # fmt: skip
         self.state.put(studies={key: row})
@@ -90,7 +92,7 @@ class Studies:
             look.html("<h2>The studies of the effect</h2><p class=hint>Pooled anew, exactly, after every change.</p>"),
             self.pooled, beside(self.known, self.leave, self.again),
             beside(self.name, self.outcome, self.design, self.scale, self.estimate, self.error),
-            self.reason, self.add, self.told, sizing_mode="stretch_width",
+            beside(self.programme, self.reason), self.add, self.told, sizing_mode="stretch_width",
         )  # fmt: skip
 
 

@@ -88,6 +88,8 @@ TABLES = _layouts(
       passed seed settings
     reference/calibration_placement_prices: model parameter pool replications coverage_50 coverage_90 p_value
       passed seed settings
+    reference/calibration_pathway: model parameter pool replications coverage_50 coverage_90 p_value
+      passed seed settings
     reference/power_scaling: indicator parameter prior likelihood noise prior_ratio diagnosis converged seed settings
       versions
     reference/spend_error: indicator spending mean sd low high reliability converged seed settings
@@ -120,6 +122,7 @@ UNIQUE = {  # what tells the rows of a table apart, where it is not its id
     "reference/calibration_small_models": "model parameter pool",
     "reference/calibration_joint_model": "model parameter pool",
     "reference/calibration_placement_prices": "model parameter pool",
+    "reference/calibration_pathway": "model parameter pool",
     "reference/power_scaling": "indicator parameter",
     "reference/spend_error": "indicator spending",
     "reference/predictive_checks": "indicator size check",

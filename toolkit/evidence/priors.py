@@ -27,7 +27,11 @@ class Prior(BaseModel):
 
 
 class Study(BaseModel):
-    """A study of an effect besides those of the evidence, as a row of ``meta_ready.csv``."""
+    """A study of an effect besides those of the evidence, as a row of ``meta_ready.csv``.
+
+    ``shared_programme`` is what it evaluates, if another study evaluates the same: a name from that column, or the
+    other study's. Studies of one programme say less than as many of different ones.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     outcome: str
@@ -35,6 +39,7 @@ class Study(BaseModel):
     scale: str
     estimate: Annotated[float, Field(strict=True, ge=-10, le=10)]
     standard_error: Annotated[float, Field(strict=True, ge=LEAST_ERROR, le=10)]
+    shared_programme: Annotated[str, Field(max_length=60)] = ""
     reason: Annotated[str, Field(min_length=5)]
 
 

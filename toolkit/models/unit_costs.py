@@ -18,11 +18,11 @@ from scipy.special import logsumexp
 
 from toolkit.evidence import Register
 from toolkit.models.effects import prior_of
+from toolkit.models.priors import load_priors, setting
 from toolkit.prices import rebase
 from toolkit.schema import PRICE_BASE, InputError
 
 POINTS = 160  # of the grids over tau and over the scale
-ROUNDING = 5.0 / np.sqrt(12)  # of a published weekly price, to the nearest five pounds
 CATEGORIES = ("residential", "foster", "cla", "social_work")
 RULES = "data/evidence/cost_pools.csv"
 
@@ -95,7 +95,8 @@ def yearly_growth(register: Register) -> pd.DataFrame:
     Parameters
     ----------
     register
-        From ``evidence.load_register``: figures ``s251_<category>_week_<years>``.
+        From ``evidence.load_register``: figures ``s251_<category>_week_<years>``; ``priors`` says to what they are
+        rounded.
 
     Returns
     -------
@@ -105,8 +106,10 @@ def yearly_growth(register: Register) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If a category has fewer than three yearly prices.
+        If a category has fewer than three yearly prices, or nothing says to what they are rounded.
     """
+    # Evenly spread over a step of rounding: a twelfth of its square is the variance.
+    rounding = setting("rounding", load_priors("price_growth", register.tables["priors"]), "fixed") / np.sqrt(12)
     parts = []
     for category in CATEGORIES:
         held = register.figures[register.figures.index.str.match(rf"s251_{category}_week_\d{{4}}_\d\d$")]
@@ -115,7 +118,7 @@ def yearly_growth(register: Register) -> pd.DataFrame:
             raise InputError(f"unit_costs: fewer than three yearly prices s251_{category}_week. Mend: restore them.")
         pairs = zip(held["value"], held["price_year"], strict=True)
         real = np.array([rebase(float(v), y, deflators=register.deflators) for v, y in pairs])
-        relative = ROUNDING / held["value"].to_numpy(float)
+        relative = rounding / held["value"].to_numpy(float)
         part = {"pool": category, "id": held.index[1:], "estimate": np.diff(np.log(real))}
         parts.append(pd.DataFrame(part | {"se": np.hypot(relative[1:], relative[:-1])}))
     return pd.concat(parts, ignore_index=True)

@@ -23,7 +23,8 @@ def plot_forest(studies: pd.DataFrame, grid: xr.Dataset, outcome: str) -> Figure
     ----------
     studies
         From ``models.study_table``: estimates with 95 per cent intervals as reported, before the bias of the
-        design is taken off; findings without a number as the range they allow, at their likely error.
+        design is taken off; findings without a number as the range they allow, at their likely error. Studies that
+        share a programme are named with it.
     grid
         From ``models.quadrature``.
     outcome
@@ -33,7 +34,9 @@ def plot_forest(studies: pd.DataFrame, grid: xr.Dataset, outcome: str) -> Figure
     held = grid.sel(outcome=outcome)
     figure, axes = canvas(1.5 + 0.36 * (len(rows) + 2))
     tidy(axes, grid="x")
-    names = [f"{row['study']} ({row['design'].replace('_', ' ')})" for _, row in rows.iterrows()]
+    shared = rows["programme"].map(label).where(rows.duplicated("programme", keep=False), "")
+    told = rows["design"].str.replace("_", " ") + shared.mask(shared != "", "; " + shared)
+    names = (rows["study"] + " (" + told + ")").to_list()
     for at, (_, row) in enumerate(rows.iterrows(), start=2):
         _study(axes, at, row)
     mean, sd = float(held["mean_effect_mean"]), float(held["mean_effect_sd"])

@@ -68,7 +68,8 @@ def settings(run: Run) -> Table:
         rows[f"Prior {key}"] = f"your own: {numbers}. {row.reason}"
     for key, study in scenario.studies.items():
         rows[f"Study {key}"] = (
-            f"your own, of {label(study.outcome)}: {study.estimate:g} ({study.scale}). {study.reason}"
+            f"your own, of {label(study.outcome)}: {study.estimate:g} ({study.scale})"
+            f"{', of the programme ' * bool(study.shared_programme)}{study.shared_programme}. {study.reason}"
         )
     rows |= {f"Study {key}": "left out by you" for key in scenario.left_out}
     rows |= {"Covariates of the outcome model": listed([inside(name) for name in scenario.covariates]) or "none"}

@@ -38,6 +38,7 @@ CALIBRATED = {
     "reference/calibration_small_models": "effects and pooled prices",
     "reference/calibration_joint_model": "the outcome model",
     "reference/calibration_placement_prices": "placement prices",
+    "reference/calibration_pathway": "the pathway through social care",
 }
 SCALED = ("spend_within", "spend_between", "persistence", "dispersion")  # rows of the table; the words count all
 PANEL, ADJUSTED, LEFT = "Panel, a tenth more spent", "Trials, adjusted", "Prior's spread left"

@@ -12,7 +12,7 @@ HARM = "the help adds to cost"
 SCALES = ((1e9, "billion"), (1e6, "million"))
 # fmt: off
 LABELS = {
-    "nhs": "NHS", "neet": "NEET", "dwp": "DWP (benefits)", "hmrc": "HMRC (tax)",
+    "nhs": "NHS", "neet": "NEET", "mst": "MST", "dwp": "DWP (benefits)", "hmrc": "HMRC (tax)",
     "individuals": "The young people themselves",
     "BCP+Dorset": "Bournemouth, Christchurch, Poole and Dorset",  # as one, for their boundaries moved
     "victims": "Victims of crime", "combined": "Trials and panel combined",

@@ -227,6 +227,9 @@ def test_a_study_left_out_or_added_is_pooled_anew_as_the_command_does(live, smal
     page.add.clicks += 1
     assert npsv(site.latest).mean() > before.mean() and "our_trial (yours)" in page.pooled.object
     assert "<b>own" not in site.notes.object and "our_trial" in site.notes.object
+    page.name.value, page.programme.value = "the same again", "our_trial"
+    page.add.clicks += 1
+    assert site.state.scenario.studies["the_same_again"].shared_programme == "our_trial"
 
 
 @pytest.mark.parametrize(

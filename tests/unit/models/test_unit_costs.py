@@ -161,6 +161,18 @@ def test_growth_is_that_of_the_notes(register, priors):
     assert (abs(found["mean"]) <= abs(raw)).all()
 
 
+def test_rounding_is_a_row_and_every_price_is_rounded_to_it(register):
+    table = register.tables["priors"]
+    at = (table["model"] == "price_growth") & (table["parameter"] == "rounding")
+    prices = register.figures.loc[register.figures.index.str.match(r"s251_\w+_week_"), "value"].astype(float)
+    assert len(prices) >= 36
+    assert (prices % float(table.loc[at, "arg1"].iloc[0]) == 0).all()
+    doubled = replace(register, tables={**register.tables, "priors": table.assign(arg1=table["arg1"].where(~at, 10.0))})
+    np.testing.assert_allclose(yearly_growth(doubled)["se"], 2 * yearly_growth(register)["se"])
+    with pytest.raises(InputError, match="rounding"):
+        yearly_growth(replace(register, tables={**register.tables, "priors": table[~at]}))
+
+
 def test_committed_figures_are_those_the_evidence_gives(register):
     again = modelled.modelled_figures(register).set_index("id")
     shipped = evidence.load_table("modelled_figures").set_index("id")

@@ -27,6 +27,7 @@ def test_a_forest_names_every_study_and_marks_its_estimate(pool, outcome):
     rows = studies[studies["outcome"] == outcome]
     names = " ".join(text.get_text() for text in figure.axes[0].get_yticklabels())
     assert all(study in names for study in rows["study"])
+    assert names.count("MST)") == (2 if outcome == "youth_justice" else 0)  # two trials of one programme, named so
     marks = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() == "s"]
     assert sorted(marks) == pytest.approx(sorted(rows["effect"].dropna()))
     diamonds = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() == "D"]
