@@ -22,7 +22,7 @@ DEFINITIONS = {
     "pathways/layers.py": {18: "childhood in years", 4: "of the solution of a quadratic"},
     "pathways/comparison.py": {},
     "places.py": {60: "years of discounting past the horizon"},
-    "pricing.py": {4: "workers at most", 25: "areas from which processes are started", 12: "areas at a time"},
+    "pricing.py": {4: "workers at most", 25: "areas from which processes are started", 15: "areas at a time"},
 }  # fmt: skip
 PATHWAYS = ("cohort", "kernel", "lives", "layers", "comparison", "reach")
 NAMING_ROLES = {

@@ -19,15 +19,7 @@ from bokeh.models.callbacks import CustomJS
 from bokeh.models.labeling import NoOverlap
 from bokeh.plotting import figure as bokeh_figure
 
-INK, MUTED, GRID, BLUE, PALE, ORANGE, GREEN = (
-    "#0b0c0c",
-    "#505a5f",
-    "#dbdee0",
-    "#1d70b8",
-    "#a9cbe6",
-    "#b0520f",
-    "#00703c",
-)
+INK, GRID, BLUE, PALE, ORANGE = "#0b0c0c", "#dbdee0", "#1d70b8", "#a9cbe6", "#b0520f"
 TAPPED = 'dispatchEvent(new CustomEvent("tapped", {detail: cb_obj}))'
 POINTED = ".bk-events { cursor: pointer !important; }"
 SHORT = 10  # rows: fewer are sent as they are, more as four bytes each, which no screen can tell from eight
