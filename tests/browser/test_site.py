@@ -261,6 +261,7 @@ FOCUSED = """() => {
 }"""
 
 
+@pytest.mark.long
 def test_any_number_explains_itself_by_mouse_and_keyboard(leeds):
     one, box = leeds, leeds.page.get_by_role("dialog")
     one.page.evaluate(axe_script())

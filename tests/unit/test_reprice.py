@@ -31,6 +31,7 @@ def test_what_adjusts_cost_leaves_the_benefit_alone(small_run: workflow.Run, pri
         np.testing.assert_allclose((price({}) - price(setting)).sel(account="social"), 0.41 * cost, rtol=1e-3)
 
 
+@pytest.mark.long
 def test_without_effect_only_the_cost_is_left(small_run: workflow.Run, price) -> None:
     cost = small_run.tree["appraisal"]["programme_cost"]
     for setting in ({"replication": 0.0}, {"deadweight": 1.0}, {"attribution": 0.0}, {"confidence_benefit": -1.0}):

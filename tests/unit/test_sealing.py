@@ -37,6 +37,7 @@ def test_a_role_that_the_model_needs_cannot_be_sealed_away(folder: Path, role: s
     assert (folder / "datapackage.json").read_bytes() == before
 
 
+@pytest.mark.long
 def test_a_figure_of_a_role_that_is_taken_away_cannot_be_sealed_away(folder: Path) -> None:
     path = folder / "evidence" / "unit_costs.csv"
     figures = pd.read_csv(path, dtype=str, keep_default_na=False)

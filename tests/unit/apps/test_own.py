@@ -50,6 +50,7 @@ def test_own_figures_that_are_the_published_ones_change_nothing(live, small_scen
             np.testing.assert_array_equal(ours[name].values, theirs[name].values, err_msg=name)
 
 
+@pytest.mark.long
 def test_the_command_and_the_page_give_the_same(live, small_scenario, published, fit_cache, dozen):
     mine = own(children_in_need=1.2 * published["children_in_need"], fostering_week=800.0, early_help_spend=250.0)
     scenario = scenarios.change(small_scenario, own_figures=mine)

@@ -113,6 +113,7 @@ def test_hostile_text_is_text_when_the_workbook_is_opened(make_run, tmp_path):
     assert all(cell.data_type != "f" and cell.hyperlink is None for cell in cells(book))
 
 
+@pytest.mark.long
 def test_a_failed_run_is_stamped_first_on_every_sheet(make_run, tmp_path):
     for sheet in opened(make_run(passed=False), tmp_path):
         assert str(sheet["A1"].value).startswith("THIS RUN FAILED ITS CHECKS")
