@@ -10,6 +10,9 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
 VENV_PYTHON := .venv/bin/python
 READY := .venv/.ready
 
+# Some containers tell Python to keep no bytecode; every process would then spend seconds on compiling its libraries anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup run dashboard test test-long lab lint lock bench clean
