@@ -23,9 +23,20 @@ def walked() -> tuple[types.Type, ...]:
     return (*[grid] * 5, rows, rows, grid, types.int64[::1], types.int64[::1], *flags, *[grid] * 3)
 
 
+def unpacked() -> tuple[tuple[types.Type, ...], tuple[types.Type, ...]]:
+    """Return those that a fit's draws are turned into levels and deviations with."""
+    one, two, three = (types.Array(types.float64, dims, "C") for dims in (1, 2, 3))
+    return (*[three] * 3, two, three, *[two] * 5), (three, three, one, two, one, *[two] * 3)
+
+
 if __name__ == "__main__":
     from toolkit.models import density
+    from toolkit.models.levels import levels
+    from toolkit.models.persistence import deviations
     from toolkit.pathways.kernel import walk_cohort
 
-    density.compiled()  # first, for the sampler needs it first
+    density.compiled()  # in the order that a run needs them in
+    of_levels, of_deviations = unpacked()
+    levels.compile(of_levels)
+    deviations.compile(of_deviations)
     walk_cohort.compile(walked())

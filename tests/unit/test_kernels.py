@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 from numba import types
+from numba.core.dispatcher import Dispatcher
 
 from tests.unit.pathways.conftest import make_hazards
 from tests.unit.pathways.test_cohort import some_layers
 from toolkit import kernels
 from toolkit.models import density
+from toolkit.models.levels import levels
+from toolkit.models.persistence import deviations
 from toolkit.pathways.cohort import walk
 from toolkit.pathways.kernel import walk_cohort
 
@@ -44,3 +47,15 @@ def test_code_kept_on_disk_is_of_one_file_or_knows_all_its_files() -> None:
                 for alias in node.names
             }
             assert called & compiled <= (versioned if path.stem in versioned else set()), path
+
+
+def test_what_unpacks_draws_holds_code_of_its_own_file_alone() -> None:
+    for kernel in (levels, deviations):
+        module, reached, waiting = inspect.getmodule(kernel.py_func), set(), [kernel]
+        while waiting:
+            function = waiting.pop()
+            assert function.py_func.__module__ == module.__name__
+            called = {vars(module).get(name) for name in function.py_func.__code__.co_names} - reached - {None}
+            waiting += [other for other in called if isinstance(other, Dispatcher)]
+            reached |= called
+        assert len(reached) > 1

@@ -6,10 +6,11 @@ import pytest
 import xarray as xr
 from scipy.special import expit
 
-from toolkit import models
+from toolkit import kernels, models
+from toolkit.models.levels import levels
 from toolkit.models.likelihoods import simulate as simulate_counts
 from toolkit.models.outcomes import zero_sum_basis
-from toolkit.models.persistence import simulate_deviations
+from toolkit.models.persistence import deviations, simulate_deviations
 from toolkit.schema import InputError
 
 INDICATORS = ["rereferrals", "care_starts", "attainment_8"]
@@ -198,6 +199,12 @@ def test_hidden_counts_and_missing_returns_are_told_apart(simulated):
     assert int((cells["family"].sel(indicator="rereferrals") == 0).sum()) == len(YEARS) - FIRST + 1
     assert (cells["family"].sel(indicator="care_starts", area=f"E{SILENT:08d}") == 0).all()
     assert (cells["family"].isel(area=-1) == 0).all()
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("simulated")
+def test_its_draws_are_unpacked_by_what_a_first_fit_compiles_beside():
+    assert (levels.signatures, deviations.signatures) == tuple([arguments] for arguments in kernels.unpacked())
 
 
 @pytest.mark.long
