@@ -6,14 +6,29 @@ time it gets there. A machine that has compiled before only looks.
 
 import subprocess
 import sys
+from typing import Any
 
 from numba import types
 
 
 def compile_beside() -> subprocess.Popen[bytes]:
     """Start compiling in a process of its own; to be used in a ``with``, which waits for it."""
+    kept()
     quiet = subprocess.DEVNULL  # whatever goes wrong there comes to light where the kernel is used
     return subprocess.Popen([sys.executable, "-m", __name__], stdout=quiet, stderr=quiet)
+
+
+def kept() -> tuple[Any, Any]:
+    """Return what turns a fit's draws into levels and deviations, whose code numba is to keep on disk from now on.
+
+    Said here and not where they are written: every change there calls the committed tables of all models outdated.
+    """
+    from toolkit.models.levels import levels
+    from toolkit.models.persistence import deviations
+
+    for kernel in (levels, deviations):
+        kernel.enable_caching()
+    return levels, deviations
 
 
 def walked() -> tuple[types.Type, ...]:
@@ -24,19 +39,16 @@ def walked() -> tuple[types.Type, ...]:
 
 
 def unpacked() -> tuple[tuple[types.Type, ...], tuple[types.Type, ...]]:
-    """Return those that a fit's draws are turned into levels and deviations with."""
+    """Return those that levels and deviations are called with."""
     one, two, three = (types.Array(types.float64, dims, "C") for dims in (1, 2, 3))
     return (*[three] * 3, two, three, *[two] * 5), (three, three, one, two, one, *[two] * 3)
 
 
 if __name__ == "__main__":
     from toolkit.models import density
-    from toolkit.models.levels import levels
-    from toolkit.models.persistence import deviations
     from toolkit.pathways.kernel import walk_cohort
 
     density.compiled()  # in the order that a run needs them in
-    of_levels, of_deviations = unpacked()
-    levels.compile(of_levels)
-    deviations.compile(of_deviations)
+    for kernel, arguments in zip(kept(), unpacked(), strict=True):
+        kernel.compile(arguments)
     walk_cohort.compile(walked())

@@ -23,11 +23,7 @@ from toolkit.report.html import shown
 from toolkit.report.quantities import Run
 from toolkit.schema import SAMPLE_DIMS
 
-VIEWS = {
-    "Over a life: excess": "excess",
-    "Over a life: gross": "gross",
-    "In one year": "annual",
-}
+VIEWS = {"Over a life: excess": "excess", "Over a life: gross": "gross", "In one year": "annual"}
 SAID = {
     "excess": "Lifetime cost of the children who start a first episode of need in the base year, beyond what children "
     "of the same age and area cost, shrunk to the part that would vanish with the outcome. It is not a saving.",

@@ -24,20 +24,14 @@ ABOUT = {
         "What is spent, what is avoided, by year",
         "Hatched bars: money spent each year. Line: expected cost avoided, all accounts; band: 90% interval.",
     ),
-    "payers": (
-        "Who pays, who gains",
-        "Expected net position of each payer, present value, with its 90% interval.",
-    ),
+    "payers": ("Who pays, who gains", "Expected net position of each payer, present value, with its 90% interval."),
     "payback": ("When does it pay back?", "Chance of having the money back by each year, discounted, by account."),
 }
 ONWARD = (
     "<h2>Spend and cost together</h2><p class=hint>What is spent in a year plus the lifetime cost that is left, at "
     "half to double of today’s spend, with a handle to drag: on the page of what poor outcomes cost.</p>"
 )
-TABLES: dict[str, Callable[[Run], tables.Table]] = {
-    "payers": tables.who_pays,
-    "payback": tables.payback,
-}
+TABLES: dict[str, Callable[[Run], tables.Table]] = {"payers": tables.who_pays, "payback": tables.payback}
 KINDS = {  # what the numbers under each heading of each table are
     "by_year": {"Money spent": "year_spent", "Cost avoided": "year_avoided"},
     "payers": {"Cost avoided": "payer_avoided", "Programme": "payer_programme", "Net position": "payer_net"},

@@ -85,7 +85,7 @@ class Priors:
             own, shipped = mine.get(str(key)), _numbers(row["arg1"], row["arg2"])
             yours = "" if own is None else f"{_numbers(own.first, own.second)}: {own.reason}"
             rows.append((said(str(key)), [str(row["distribution"]).replace("_", " "), shipped, yours]))
-        heads = ["Parameter", "Distribution", "Shipped", "Yours"]
+        heads = ["Parameter", "Distribution", "Ours", "Yours"]
         self.table.object = look.plain_table("Priors", heads, rows, numbers=())
         card = run.report_card.set_index("check")
         self.verdict.object = ""

@@ -19,7 +19,7 @@ from bokeh.models import ColumnDataSource, CustomJS
 from toolkit.apps.live import PROGRESS
 
 LOG = logging.getLogger("toolkit.apps")
-BUSY_AFTER, UNSEEN_AFTER, GONE_AFTER = 0.3, 1.0, 10.0  # seconds
+BUSY_AFTER, UNSEEN_AFTER, GONE_AFTER, LATE, PATIENCE = 0.3, 1.0, 10.0, 0.01, 2.0  # seconds
 WORKERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="pricing")
 LONG = ThreadPoolExecutor(max_workers=2, thread_name_prefix="long")  # so that what takes minutes stops nobody else
 
@@ -160,10 +160,18 @@ class Refresher:
                 self.receipt.expect()
                 _next(doc, partial(self._finish, self._done, found))
                 await self.receipt.wait()
+                await self._quiet()
                 if not self._wanted:
                     _next(doc, self._end)
             if shown:
                 _next(doc, partial(self._busy, None))
+
+    async def _quiet(self) -> None:
+        """Wait while the server is late with what others have asked for, a while at most, or until the visitor asks."""
+        late, since = LATE, time.monotonic()
+        while late >= LATE and not self._wanted and (asked := time.monotonic()) - since < PATIENCE:
+            await asyncio.sleep(LATE)
+            late = time.monotonic() - asked - LATE
 
     def _begin(self) -> Future[Any]:
         context = Context()

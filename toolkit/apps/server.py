@@ -4,6 +4,7 @@ The server never runs or unpickles what a visitor sends: an address and a scenar
 key by key. Uploads and messages have a largest size, idle sessions end, and there are only so many at once.
 """
 
+import gc
 import json
 import os
 import sys
@@ -173,6 +174,7 @@ def _warm(live: Live) -> None:
     """Work out the first page before anyone asks for it."""
     state = State(live)
     live.run(state.scenario, state.areas)
+    gc.freeze()  # to search what all pages share for garbage again would stop them for a quarter of a second
 
 
 class Door:

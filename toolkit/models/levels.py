@@ -204,7 +204,7 @@ def informations(
     return found
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def levels(
     z: Array, mean: Array, cholesky: Array, persistence: Array, spread: Array, dispersion: Array,
     response: Array, chance: Array, extra: Array, years: Array,

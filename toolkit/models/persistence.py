@@ -222,7 +222,7 @@ def area_year_log_probability(
     return total, on_eta, on_z, on_persistence, on_spread, on_dispersion
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy")
 def deviations(
     eta: Array, z: Array, persistence: Array, spread: Array, dispersion: Array,
     response: Array, chance: Array, extra: Array,

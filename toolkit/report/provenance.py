@@ -1,6 +1,7 @@
 """Where the answer comes from: the option's settings, the figures used, the checks, the record of the run."""
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -84,9 +85,17 @@ def checks(run: Run) -> Table:
     names = {"quantity": "Worst at", "value": "Value", "threshold": "Threshold", "cure": "If it fails"}
     columns: dict[str, Any] = {"Result": np.where(card["passed"], "passed", "FAILED")}
     columns |= {new: card[old].to_numpy() for old, new in names.items()}
+    columns["Worst at"] = [_quantity(str(quantity)) for quantity in card["quantity"]]
     kinds = {name: "figure" if name in ("Value", "Threshold") else "text" for name in columns}
     frame = single(columns, list(map(label, card["check"])))
     return Table("Checks of the fitted models", "Check", frame, kinds, note=predicted(run))
+
+
+def _quantity(name: str) -> str:
+    """Put a quantity of a model into words: "area_effect['care_starts']" is "Area effect: care starts"."""
+    kind, _, at = name.partition("[")
+    parts = re.findall(r"\w[^',()\[\]]*", re.sub(r"\bnp\.\w+", "", at))
+    return label(kind) + ": " * bool(parts) + ", ".join(inside(part) if part.islower() else part for part in parts)
 
 
 def predicted(run: Run) -> str:

@@ -257,6 +257,30 @@ def test_what_is_read_follows_the_last_move_alone(monkeypatch):
     assert told == ["shown", "shown", "shown", "rest"]
 
 
+@pytest.mark.parametrize("late", [0.0, 0.05])
+def test_what_is_read_waits_while_the_server_is_late_but_not_for_ever(monkeypatch, late):
+    for name, value in {"UNSEEN_AFTER": 0.05, "PATIENCE": 0.5}.items():
+        monkeypatch.setattr(refresh, name, value)
+    told = {}
+
+    async def visit():
+        _, pending = here(monkeypatch)
+        refresher.soon()
+        while "rest" not in told and time.monotonic() - told.get("shown", time.monotonic()) < 5:
+            time.sleep(late)  # what others have asked for, on the loop that all share
+            await asyncio.sleep(0.001)
+        await asyncio.gather(*pending)
+
+    refresher = refresher_of(
+        lambda: None,
+        lambda found: told.setdefault("shown", time.monotonic()),
+        rest=lambda: told.setdefault("rest", time.monotonic()),
+    )
+    asyncio.run(visit())
+    waited = told["rest"] - told["shown"]
+    assert (waited >= 0.5) == (late > 0)
+
+
 def test_a_table_that_fails_at_rest_gives_its_page_up_alone(site, monkeypatch):
     monkeypatch.setattr(site.pages["Invest to save"], "rest", lambda run: 1 / 0)
     site.state.change(option={"spend_per_child": 41})

@@ -42,3 +42,16 @@ def test_an_area_of_which_no_count_entered_the_fit_is_predicted(statistics: xr.D
     silent = statistics.assign(observed=statistics["observed"] & ~late)
     assert silent["observed"].sel(indicator="care_starts", area=leeds).any()
     assert _predicted(silent.sel(area=[leeds]), models.outcomes(silent).design) == {"Leeds": ["care_starts"]}
+
+
+def test_what_a_check_is_worst_at_is_put_into_words(run) -> None:
+    said = {
+        "dispersion['protection_plan_starts']": "Dispersion: protection plan starts",
+        "area_effect['care_starts', 'E06000001']": "Area effect: care starts, E06000001",
+        "persistence[np.str_('gcse_grade_4')]": "Persistence: GCSE grade 4",
+        "year_step['care_starts', np.int64(2021)]": "Year step: care starts, 2021",
+        "lambda": "Lambda",
+    }
+    assert {name: provenance._quantity(name) for name in said} == said
+    worst = provenance.checks(run).frame["Worst at"].astype(str)
+    assert not worst.str.contains(r"[\[\]'_]").any()
