@@ -59,3 +59,8 @@ def test_what_unpacks_draws_holds_code_of_its_own_file_alone() -> None:
             waiting += [other for other in called if isinstance(other, Dispatcher)]
             reached |= called
         assert len(reached) > 1
+
+
+def test_what_unpacks_draws_is_kept_on_disk() -> None:
+    assert kernels.kept() == (levels, deviations)
+    assert all(kernel.stats.cache_path for kernel in (levels, deviations))

@@ -80,12 +80,12 @@ def settings(run: Run) -> Table:
 
 def checks(run: Run) -> Table:
     """Return every check of the fitted models, failures first."""
-    card = run.report_card.assign(passed=run.report_card["passed"].astype(bool))
+    card = run.report_card
+    card = card.assign(passed=card["passed"].astype(bool), quantity=card["quantity"].astype(str).map(_quantity))
     card = card.sort_values("passed", kind="stable")
     names = {"quantity": "Worst at", "value": "Value", "threshold": "Threshold", "cure": "If it fails"}
     columns: dict[str, Any] = {"Result": np.where(card["passed"], "passed", "FAILED")}
     columns |= {new: card[old].to_numpy() for old, new in names.items()}
-    columns["Worst at"] = [_quantity(str(quantity)) for quantity in card["quantity"]]
     kinds = {name: "figure" if name in ("Value", "Threshold") else "text" for name in columns}
     frame = single(columns, list(map(label, card["check"])))
     return Table("Checks of the fitted models", "Check", frame, kinds, note=predicted(run))
