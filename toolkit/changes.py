@@ -116,26 +116,24 @@ def check_studies(scenario: Scenario, register: evidence.Register) -> None:
 
         mixed = scenario.effect.family_group_conferencing
         models.study_table(register.tables, mixed=mixed, **pooling(scenario))
-    for key, study in scenario.studies.items():
-        known = _programmes(study.outcome, scenario, register, besides=key)
-        if study.shared_programme and study.shared_programme not in known:
-            near = get_close_matches(study.shared_programme, known, n=3) or sorted(known)
+    check_programmes(pooling(scenario)["extra"], register)
+
+
+def check_programmes(extra: pd.DataFrame | None, register: evidence.Register) -> None:
+    """Refuse new studies, as of `pooling`, that share a programme which no other study of the outcome evaluates."""
+    rows = [] if extra is None or "shared_programme" not in extra else extra.fillna("").to_dict("records")
+    for row in rows:
+        others = [one for one in rows if one is not row and one["outcome"] == row["outcome"]]
+        known = {one["shared_programme"] or one["effect_id"] for one in others}
+        for name in ("meta_ready", "null_studies"):
+            held = register.tables[name].query("outcome == @row['outcome'] and include == 1")
+            known |= set(held["shared_programme"].mask(held["shared_programme"] == "", held["effect_id"]))
+        if (shared := row["shared_programme"]) and shared not in known:
+            near = get_close_matches(shared, known, n=3) or sorted(known)
             raise InputError(
-                f"studies.{key}: shared_programme: no other study on {study.outcome} evaluates "
-                f"'{study.shared_programme}'. Mend: name one of {near}, or leave it out."
+                f"studies.{row['effect_id']}: shared_programme: no other study on {row['outcome']} evaluates "
+                f"'{shared}'. Mend: name one of {near}, or leave it out."
             )
-
-
-def _programmes(outcome: str, scenario: Scenario, register: evidence.Register, *, besides: str) -> set[str]:
-    """Return what a study of an outcome may share: programmes by name, or as the one that another study is of."""
-    known = set[str]()
-    for name in ("meta_ready", "null_studies"):
-        rows = register.tables[name].query("outcome == @outcome and include == 1")
-        known |= set(rows["shared_programme"].mask(rows["shared_programme"] == "", rows["effect_id"]))
-    for key, study in scenario.studies.items():
-        if key != besides and study.outcome == outcome:
-            known |= {study.shared_programme or key}
-    return known
 
 
 def pooling(scenario: Scenario, exclude: Iterable[str] = (), extra: Any = None, **more: Any) -> dict[str, Any]:

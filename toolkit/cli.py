@@ -5,11 +5,11 @@ Exit codes: 0 fine; 2 bad input, nothing written; 3 the model failed its checks,
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 import typer
@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from toolkit import evidence, report, scenarios, sealing, workflow
+from toolkit import changes, evidence, report, scenarios, sealing, workflow
 from toolkit.report import decide as decision
 from toolkit.report import draw_files
 from toolkit.schema import InputError
@@ -38,6 +38,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON ins
 
 BAD_INPUT, CHECKS_FAILED, INTERRUPTED = 2, 3, 130
 MODEL_SEED = 20261122  # of the committed tables that models made
+Calibrated = Literal["small", "outcomes", "spend_error", "placements", "pathway"]
 
 
 @app.command()
@@ -216,12 +217,14 @@ def evidence_study(
     pooling: dict[str, Any] = {"exclude": exclude or ()}
     if file is not None:
         pooling["extra"] = models.read_studies(file)
+    chosen = scenarios.load(scenario)
     models.study_table(register.tables, **pooling)  # bad studies are refused before anything is fitted
+    changes.check_programmes(changes.pooling(chosen, **pooling)["extra"], register)
     changed = None if priors is None else models.changed_priors(register.tables["priors"], priors)
     areas = evidence.resolve_areas(evidence.reference_areas(), area or (), england=england)
     with _progress(quiet or as_json) as progress:
         pooled, worth = workflow.compare_evidence(
-            scenarios.load(scenario), areas=areas, cache=build / "cache", priors=changed, progress=progress, **pooling
+            chosen, areas=areas, cache=build / "cache", priors=changed, progress=progress, **pooling
         )
     for title, table, digits in (("Pooled effect of help, mean and 90% interval", pooled, 3), ("Headline", worth, 2)):
         flat = table.round(digits).set_axis([" ".join(reversed(column)) for column in table.columns], axis=1)
@@ -248,35 +251,30 @@ def evidence_pathway(seed: Annotated[int, typer.Option(help="Seed of the sampler
 
 @evidence_app.command("calibrate")
 def evidence_calibrate(
-    replications: Annotated[int, typer.Option(min=20, help="Of each model; 200 do for the joint one.")] = 1000,
-    joint: Annotated[bool, typer.Option("--joint", help="The outcome model instead (an hour for 200).")] = False,
-    placements: Annotated[bool, typer.Option("--placements", help="Placement prices instead (200 do).")] = False,
-    pathway: Annotated[bool, typer.Option("--pathway", help="The pathway instead (200 do).")] = False,
-    build: Annotated[Path, typer.Option(help="Folder in which an interrupted --joint goes on.")] = Path("build"),
+    model: Annotated[Calibrated, typer.Argument(help="small: effects and pooled unit costs.")] = "small",
+    replications: Annotated[int, typer.Option(min=20, help="outcomes, spend_error, pathway: 200 do.")] = 1000,
+    build: Annotated[Path, typer.Option(help="Folder in which what was interrupted goes on.")] = Path("build"),
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = MODEL_SEED,
 ) -> None:
-    """Calibrate the models of effects and unit costs by simulation anew, and write the result down (minutes)."""
+    """Calibrate a model by simulation anew, and write the result down (small: minutes; others: up to hours)."""
     from toolkit.models import check_effects, check_outcomes, check_pathway, check_placements
 
-    if joint + placements + pathway > 1:
-        raise InputError(
-            "evidence calibrate: --joint, --placements and --pathway each name a model. Mend: give one at a time"
-        )
-    if placements:
-        typer.echo(f"wrote {check_placements.remake_placements(replications=replications, seed=seed)}")
-        return
-    if pathway:
-        typer.echo(f"wrote {check_pathway.remake_pathway_check(replications=replications, seed=seed)}")
-        return
-    if not joint:
+    if model == "small":
         typer.echo(f"wrote {check_effects.remake_checks(replications=replications, seed=seed)}")
         return
+    remake: dict[str, Callable[..., Path]] = {
+        "outcomes": check_outcomes.remake_outcomes_check,
+        "spend_error": partial(check_outcomes.remake_outcomes_check, spend_error=True),
+        "placements": check_placements.remake_placements_check,
+        "pathway": check_pathway.remake_pathway_check,
+    }
     with _progress(False) as progress:
         progress("calibrate", 0.0)
-        file = build / f"calibration-{seed}-{replications}.jsonl"
+        file = build / f"calibration-{model}-{seed}-{replications}.jsonl"
         file.parent.mkdir(exist_ok=True, parents=True)
         done = partial(progress, "calibrate")
-        path = check_outcomes.remake_joint(replications=replications, seed=seed, file=file, progress=done)
+        path = remake[model](replications=replications, seed=seed, file=file, progress=done)
+        file.unlink(missing_ok=True)
     typer.echo(f"wrote {path}")
 
 

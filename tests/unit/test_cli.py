@@ -93,8 +93,7 @@ def test_failed_checks_exit_3_and_are_said_first(
         (("evidence", "show", "cla_year_s251"), "cla_year_s251_2024_25"),
         (("evidence", "show", "cost_per_famly"), "children_per_family, csc_spend_total?"),
         (("evidence", "list", "--outcome", "crime"), "choose one of"),
-        (("evidence", "calibrate", "--joint", "--placements"), "one at a time"),
-        (("evidence", "calibrate", "--pathway", "--placements"), "one at a time"),
+        (("evidence", "calibrate", "joint"), "spend_error"),
     ],
 )
 def test_bad_words_exit_2_with_the_mending_step(

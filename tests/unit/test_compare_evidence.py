@@ -62,6 +62,9 @@ def test_the_command_refuses_before_it_fits(tmp_path, monkeypatch):
     found = CliRunner().invoke(cli.app, ["evidence", "study", str(file), "--area", "Leeds"])
     assert isinstance(found.exception, InputError)
     assert "looks like a percentage" in str(found.exception)
+    pd.DataFrame([NEW | {"shared_programme": "msst"}]).to_csv(file, index=False)
+    found = CliRunner().invoke(cli.app, ["evidence", "study", str(file), "--area", "Leeds"])
+    assert "evaluates 'msst'. Mend: name one of ['mst']" in str(found.exception)
     found = CliRunner().invoke(cli.app, ["evidence", "study", "--area", "Leeds"])
     assert "nothing changes" in str(found.exception)
 

@@ -8,13 +8,7 @@ from toolkit.evidence.placements import placement_prices, placement_shares
 from toolkit.evidence.priors import changeable_priors, check_prior, with_priors
 from toolkit.evidence.register import Register, load_register, show
 from toolkit.evidence.sampling import described, sample, with_pathway
-from toolkit.evidence.statistics import (
-    lagged_log_spend,
-    load_statistics,
-    neighbours,
-    reference_areas,
-    resolve_areas,
-)
+from toolkit.evidence.statistics import lagged_log_spend, load_statistics, neighbours, reference_areas, resolve_areas
 from toolkit.evidence.tables import checksums, load_table, seal
 
 __all__ = [

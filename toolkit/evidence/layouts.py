@@ -21,6 +21,8 @@ def _layouts(text: str) -> dict[str, str]:
     """Columns by table (its path within data/, without the suffix)."""
     text = text.replace("INTERVAL", "value low high interval_kind interval_level interval_note")
     text = text.replace("SOURCE", "source_title source_publisher source_year")
+    columns = "model parameter pool replications coverage_50 coverage_90 p_value passed seed settings"
+    text = text.replace("CALIBRATION", columns)
     parts = re.split(r"(\S+):\s", text)[1:]
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
@@ -82,14 +84,11 @@ TABLES = _layouts(
     reference/pathway_parameters: parameter scale mean sd low high seed settings
     reference/pathway_correlations: parameter other correlation
     reference/pathway_checks: figure output fitted published mean expected_low expected_high p_value passed seed
-    reference/calibration_small_models: model parameter pool replications coverage_50 coverage_90 p_value
-      passed seed settings
-    reference/calibration_joint_model: model parameter pool replications coverage_50 coverage_90 p_value
-      passed seed settings
-    reference/calibration_placement_prices: model parameter pool replications coverage_50 coverage_90 p_value
-      passed seed settings
-    reference/calibration_pathway: model parameter pool replications coverage_50 coverage_90 p_value
-      passed seed settings
+    reference/calibration_small_models: CALIBRATION
+    reference/calibration_outcomes: CALIBRATION
+    reference/calibration_spend_error: CALIBRATION
+    reference/calibration_placement_prices: CALIBRATION
+    reference/calibration_pathway: CALIBRATION
     reference/power_scaling: indicator parameter prior likelihood noise prior_ratio diagnosis converged seed settings
       versions
     reference/spend_error: indicator spending mean sd low high reliability converged seed settings
@@ -119,10 +118,6 @@ UNIQUE = {  # what tells the rows of a table apart, where it is not its id
     "reference/pathway_parameters": "parameter",
     "reference/pathway_correlations": "parameter other",
     "reference/pathway_checks": "figure",
-    "reference/calibration_small_models": "model parameter pool",
-    "reference/calibration_joint_model": "model parameter pool",
-    "reference/calibration_placement_prices": "model parameter pool",
-    "reference/calibration_pathway": "model parameter pool",
     "reference/power_scaling": "indicator parameter",
     "reference/spend_error": "indicator spending",
     "reference/predictive_checks": "indicator size check",
@@ -135,6 +130,7 @@ UNIQUE = {  # what tells the rows of a table apart, where it is not its id
     "statistics/statistical_neighbours": "la_code rank",
     "statistics/sources": "source_id",
     "vocabulary": "kind source_name our_name",
+    **{name: "model parameter pool" for name in TABLES if "calibration" in name},
 }
 NUMBERS = _words(
     """

@@ -57,10 +57,7 @@ class Register:
 
 
 def load_register(
-    *,
-    confidence: Collection[str] = DEFAULT_CONFIDENCE,
-    include: Iterable[str] = (),
-    folder: Path | None = None,
+    *, confidence: Collection[str] = DEFAULT_CONFIDENCE, include: Iterable[str] = (), folder: Path | None = None
 ) -> Register:
     """Load the evidence and sort its figures into those that may be used and those that may not.
 

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import stats
 
 from toolkit import evidence
+from toolkit.models.calibration import Ranks, calibrate
 from toolkit.models.effect_grid import Selection, quadrature
 from toolkit.models.effects import SHARE, prior_of, shape_of
 from toolkit.models.scales import LOGISTIC_SD, SIGNIFICANT, STANDARDISED, scale_of
@@ -25,58 +25,9 @@ from toolkit.models.unit_costs import pooled, pooled_cdf, rival_estimates, yearl
 
 # Share of events among those reached, as a run of the default scenario finds for England.
 REACHED = {"repeat_referrals": 0.20, "gcse_attainment": 0.20, "care": 0.17, "youth_justice": 0.02}
-LEAST_P = 0.001  # of a uniform rank: below it calibration has failed, even among dozens of quantities
 MANY = 10_000  # candidates to draw until one passes selection
 
 Array = NDArray[np.float64]
-Ranks = dict[tuple[str, str], float]
-
-
-def calibrate(
-    replicate: Callable[[np.random.Generator], Ranks],
-    *,
-    replications: int,
-    seed: int,
-    model: str,
-    progress: Callable[[float], None] = lambda share: None,
-) -> pd.DataFrame:
-    """Repeat draw, simulate and infer; report whether the truth's posterior ranks are uniform.
-
-    Parameters
-    ----------
-    replicate
-        Returns for one replication the posterior probability below each true value, by parameter and pool.
-    replications, seed
-        How many, and from which seed.
-    model
-        Name for the table.
-    progress
-        Called with the share of the replications that is done.
-
-    Returns
-    -------
-    DataFrame
-        One row a parameter and pool: how often the central 50 and 90 per cent intervals held the truth, the
-        p-value of a Kolmogorov-Smirnov test of uniformity, and whether it passed.
-
-    References
-    ----------
-    Talts, Betancourt, Simpson, Vehtari and Gelman (2018), arXiv:1804.06788.
-    """
-    streams = np.random.default_rng(seed).spawn(replications)
-    drawn = []
-    for done, stream in enumerate(streams, start=1):
-        drawn.append(replicate(stream))
-        progress(done / replications)
-    rows = []
-    for parameter, pool in drawn[0]:
-        held = np.array([ranks[parameter, pool] for ranks in drawn])
-        covered = {level: float((abs(held - 0.5) < level / 200).mean()) for level in (50, 90)}
-        p = float(stats.kstest(held, "uniform").pvalue)
-        row = {"model": model, "parameter": parameter, "pool": pool, "replications": replications}
-        row |= {f"coverage_{level}": round(share, 4) for level, share in covered.items()}
-        rows.append(row | {"p_value": round(p, 5), "passed": int(p > LEAST_P), "seed": seed})
-    return pd.DataFrame(rows)
 
 
 def effects_replication(

@@ -1,9 +1,6 @@
 """Simulation-based calibration of the pathway: rates from their priors, figures with their errors, one compile."""
 
 import warnings
-from collections import Counter
-from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from toolkit import evidence
-from toolkit.models.check_effects import Ranks, calibrate
-from toolkit.models.check_outcomes import how_sampled, ranks, sampled
+from toolkit.models.calibration import Marks, Progress, Ranks, Sampled, calibrate_sampled, ranks, sampled, silent
 from toolkit.models.fit import compile_model
 from toolkit.models.pathway import outputs
 from toolkit.models.pathway_fit import derived, natural_rates, pathway, pathway_figures
@@ -25,10 +21,8 @@ RUNS = ({"draws": 150, "tune": 150, "target_accept": 0.8}, {"draws": 400, "tune"
 Array = NDArray[np.float64]
 
 
-def pathway_replication(
-    figures: pd.DataFrame, *, seed: int, priors: pd.DataFrame
-) -> tuple[Callable[[np.random.Generator], Ranks], Counter[str]]:
-    """Return a replication of the pathway's fit for `calibrate`, and a count of those that sampled badly.
+def pathway_replication(figures: pd.DataFrame, *, seed: int, priors: pd.DataFrame) -> Sampled:
+    """Return a replication of the pathway's fit for `calibrate_sampled`.
 
     Parameters
     ----------
@@ -41,29 +35,26 @@ def pathway_replication(
 
     Returns
     -------
-    tuple
-        The replication, which ranks every rate and what areas are localised by (``derived``, ages apart); and the
-        count, as in ``outcomes_replication``.
+    callable
+        As of `outcomes_replication`; ranked are every rate and what areas are localised by (``derived``, ages apart).
     """
     fitted, prior = figures[figures["fitted"] == 1], load_priors("pathway", priors)
     with warnings.catch_warnings():  # why loops are not fused says `pathway_tables`
         warnings.filterwarnings("ignore", "Loop fusion failed", UserWarning)
         compiled = compile_model(pathway(fitted, priors=priors))
     mean, sd = prior["arg1"].to_numpy(float), prior["arg2"].to_numpy(float)
-    numbered, badly = count(seed), Counter[str]()
 
-    def replicate(random: np.random.Generator) -> Ranks:
+    def replicate(at: int, random: np.random.Generator) -> tuple[Ranks, Marks]:
         truth = random.normal(mean, sd)
         found, size, marks = sampled(
             compiled.with_data(published=simulated(truth, fitted, random, priors=priors)),
             lambda draws: _flat(draws["rates"], priors),
-            seed=next(numbered), runs=RUNS,
+            seed=seed + at, runs=RUNS,
         )  # fmt: skip
-        badly.update(marks)
         true = xr.DataArray(truth[None, None], {"parameter": prior.index}, ("chain", "draw", "parameter"))
-        return ranks(found, _flat(true, priors).isel(chain=0, draw=0), size, random)
+        return ranks(found, _flat(true, priors).isel(chain=0, draw=0), size, random), marks
 
-    return replicate, badly
+    return replicate
 
 
 def simulated(truth: Array, fitted: pd.DataFrame, random: np.random.Generator, *, priors: pd.DataFrame) -> Array:
@@ -89,19 +80,20 @@ def _flat(rates: xr.DataArray, priors: pd.DataFrame) -> xr.DataArray:
     return xr.DataArray(np.stack(values), labels, ("quantity", "chain", "draw"))
 
 
-def remake_pathway_check(*, replications: int, seed: int, folder: Path | None = None) -> Path:
+def remake_pathway_check(
+    *, replications: int, seed: int, file: Path, folder: Path | None = None, progress: Progress = silent
+) -> Path:
     """Calibrate the pathway, write the committed table anew and seal the data folder (many minutes).
 
     Parameters
     ----------
-    replications, seed
-        How many, and from which seed.
-    folder
-        Data folder; the shipped one by default.
+    replications, seed, file, folder, progress
+        As for `remake_outcomes_check`.
     """
     register = evidence.load_register(folder=folder)
     figures, priors = pathway_figures(register, folder=folder), register.tables["priors"]
-    one, badly = pathway_replication(figures, seed=seed, priors=priors)
-    table = calibrate(one, replications=replications, seed=seed, model="pathway")
-    settings = f"{int((figures['fitted'] == 1).sum())} figures, {how_sampled(badly, RUNS)}"
-    return evidence.write_reference({"calibration_pathway": table.assign(settings=settings)}, folder)[0]
+    fixed = {"replications": replications, "seed": seed}
+    one = pathway_replication(figures, seed=seed, priors=priors)
+    table = calibrate_sampled(one, model="pathway", runs=RUNS, file=file, progress=progress, **fixed)
+    table["settings"] = f"{int((figures['fitted'] == 1).sum())} figures, " + table["settings"]
+    return evidence.write_reference({"calibration_pathway": table}, folder)[0]

@@ -1,8 +1,6 @@
 """Simulation-based calibration of the model of placement prices: the same graph on fewer areas, compiled once."""
 
 import warnings
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +9,7 @@ import pymc as pm
 import xarray as xr
 
 from toolkit import evidence
-from toolkit.models.check_effects import Ranks, calibrate
-from toolkit.models.check_outcomes import how_sampled, ranks, sampled
+from toolkit.models.calibration import Marks, Progress, Ranks, Sampled, calibrate_sampled, ranks, sampled, silent
 from toolkit.models.fit import compile_model
 from toolkit.models.persistence import simulate_deviations
 from toolkit.models.placements import log_size, placements, price_ratio
@@ -23,10 +20,8 @@ PARAMETERS = ("growth", "national_step", "region_sd", "area_sd", "persistence", 
 OWN = ("persistence", "area_sd", "noise", "noise_size", "tail")
 
 
-def placements_replication(
-    prices: xr.Dataset, *, replications: int, seed: int, priors: pd.DataFrame
-) -> tuple[Callable[[np.random.Generator], Ranks], Counter[str]]:
-    """Return a replication of the model of placement prices for `calibrate`, and a count of those that sampled badly.
+def placements_replication(prices: xr.Dataset, *, replications: int, seed: int, priors: pd.DataFrame) -> Sampled:
+    """Return a replication of the model of placement prices for `calibrate_sampled`.
 
     Parameters
     ----------
@@ -37,8 +32,8 @@ def placements_replication(
 
     Returns
     -------
-    tuple
-        The replication, which ranks the parameters and the first area's price over England's; and the count.
+    callable
+        As of `outcomes_replication`; ranked are the parameters and the first area's price over England's.
     """
     model = placements(prices, priors=priors)
     with warnings.catch_warnings():
@@ -50,10 +45,8 @@ def placements_replication(
                 draws=replications, random_seed=seed, compile_kwargs={"mode": "FAST_COMPILE"}
             )
     truths = drawn["prior"].to_dataset()
-    left, badly = iter(range(replications)), Counter[str]()
 
-    def replicate(random: np.random.Generator) -> Ranks:
-        at = next(left)
+    def replicate(at: int, random: np.random.Generator) -> tuple[Ranks, Marks]:
         truth = truths.isel(draw=[at])
         made, own = _simulated(truth.isel(chain=0, draw=0), prices, random)
         known = np.log(np.nan_to_num(made["price"].values, nan=1.0))
@@ -62,11 +55,10 @@ def placements_replication(
             lambda draws: _flat(draws, price_ratio(draws, made, seed=seed + at).values[:, :, 0]),
             seed=seed + at, runs=RUNS,
         )  # fmt: skip
-        badly.update(marks)
         national = truth["national"].values[0, 0, :, -1] - np.log(prices["england"].values[:, -1])
-        return ranks(found, _flat(truth, (national + own)[None]).isel(chain=0, draw=0), size, random)
+        return ranks(found, _flat(truth, (national + own)[None]).isel(chain=0, draw=0), size, random), marks
 
-    return replicate, badly
+    return replicate
 
 
 def _simulated(truth: xr.Dataset, prices: xr.Dataset, random: np.random.Generator) -> tuple[xr.Dataset, np.ndarray]:
@@ -100,18 +92,19 @@ def few_prices(prices: xr.Dataset) -> xr.Dataset:
     return prices.isel(area=chosen, data_year=slice(-YEARS, None))
 
 
-def remake_placements(*, replications: int, seed: int, folder: Path | None = None) -> Path:
+def remake_placements_check(
+    *, replications: int, seed: int, file: Path, folder: Path | None = None, progress: Progress = silent
+) -> Path:
     """Calibrate the model of placement prices, write the committed table anew and seal the data folder (minutes).
 
     Parameters
     ----------
-    replications, seed
-        How many, and from which seed.
-    folder
-        Data folder; the shipped one by default.
+    replications, seed, file, folder, progress
+        As for `remake_outcomes_check`.
     """
     priors, prices = evidence.load_table("priors", folder), few_prices(evidence.placement_prices(folder))
-    one, badly = placements_replication(prices, replications=replications, seed=seed, priors=priors)
-    table = calibrate(one, replications=replications, seed=seed, model="placements")
-    table = table.assign(settings=f"{AREAS} areas, {YEARS} years, {how_sampled(badly, RUNS)}")
+    fixed = {"replications": replications, "seed": seed}
+    one = placements_replication(prices, priors=priors, **fixed)
+    table = calibrate_sampled(one, model="placements", runs=RUNS, file=file, progress=progress, **fixed)
+    table["settings"] = f"{AREAS} areas, {YEARS} years, " + table["settings"]
     return evidence.write_reference({"calibration_placement_prices": table}, folder)[0]

@@ -36,7 +36,8 @@ CHECKS = {
 
 CALIBRATED = {
     "reference/calibration_small_models": "effects and pooled prices",
-    "reference/calibration_joint_model": "the outcome model",
+    "reference/calibration_outcomes": "the outcome model",
+    "reference/calibration_spend_error": "the outcome model with error in spending",
     "reference/calibration_placement_prices": "placement prices",
     "reference/calibration_pathway": "the pathway through social care",
 }

@@ -73,6 +73,6 @@ def test_every_committed_table_is_in_the_record_and_its_code_and_data_exist() ->
 
 def test_imports_are_followed_through_the_package() -> None:
     reached = made._reached(("models/check_placements",))
-    assert {"models/placements", "models/check_outcomes", "models/outcomes", "models/density"} <= reached
+    assert {"models/placements", "models/calibration", "models/fit", "models/persistence"} <= reached
     assert "models/placements" in made._reached(("models/modelled",))  # from toolkit.models import placements as ...
     assert not any(name.startswith("evidence") for name in reached)

@@ -1,15 +1,18 @@
-"""Calibration of the joint model: one compile, counts replaced, ranks where the truth lies."""
+"""Calibration of the joint model: one compile, counts replaced, every parameter ranked."""
 
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
-from scipy import stats
 
+from toolkit import evidence
 from toolkit.models import check_outcomes
-from toolkit.models.check_effects import calibrate
+from toolkit.models.calibration import calibrate_sampled
+from toolkit.models.design import design_of
+from toolkit.models.priors import load_priors
+from toolkit.models.spend_error import calibrated
+from toolkit.schema import InputError
 
 INDICATORS = ["rereferrals", "first_time_entrants"]
 
@@ -38,45 +41,45 @@ def test_small_simulated_counts_are_hidden_as_the_source_hides_them(statistics: 
     assert (starts["events_upper"] == 7).all()
 
 
-@pytest.mark.parametrize(("truth", "low", "high"), [(-9.0, 0.0, 0.02), (9.0, 0.98, 1.0), (0.0, 0.3, 0.7)])
-def test_the_rank_says_where_the_truth_lies(truth: float, low: float, high: float) -> None:
-    draws = np.random.default_rng(1).normal(size=(1, 2, 400))
-    labels = {"parameter": ("quantity", ["spend_within"]), "pool": ("quantity", ["care_starts"])}
-    found = xr.DataArray(draws, labels, ("quantity", "chain", "draw"))
-    known = xr.DataArray([truth], labels, ("quantity",))
-    placed = check_outcomes.ranks(found, known, np.array([500.0]), np.random.default_rng(2))
-    assert low <= placed["spend_within", "care_starts"] <= high
-
-
-def test_ranks_of_draws_that_stick_are_as_even_as_those_of_independent_ones() -> None:
-    """Each of 40 independent values drawn 20 times over is worth 40: ranked among all, truths would crowd the ends."""
-    random, held = np.random.default_rng(3), []
-    labels = {"parameter": ("quantity", ["p"]), "pool": ("quantity", ["q"])}
-    for _ in range(2000):
-        draws = np.repeat(random.normal(size=40), 20).reshape(1, 2, 400)
-        found = xr.DataArray(draws, labels, ("quantity", "chain", "draw"))
-        truth = xr.DataArray(random.normal(size=1), labels, ("quantity",))
-        held.append(check_outcomes.ranks(found, truth, np.array([40.0]), random)["p", "q"])
-    assert stats.kstest(held, "uniform").pvalue > 0.001
+def test_no_simulated_rate_is_above_one(statistics: xr.Dataset) -> None:
+    held = check_outcomes.few_areas(statistics)
+    names, priors = list(held["indicator"].values), load_priors("outcomes", None)
+    design = design_of(held, names, priors)
+    many = xr.full_like(design["exposure"], 1e9)
+    found = check_outcomes._no_more_than_all(many, design)
+    points = found["indicator"] == "attainment_8"
+    assert bool((found == many).where(points, True).all())
+    xr.testing.assert_equal(found.where(~points, 0.0), design["exposure"].where(~points, 0.0))
+    design_of(check_outcomes._with_counts(held, found), names, priors)  # which refuses a rate above one
+    with pytest.raises(InputError, match="a rate above one"):
+        design_of(check_outcomes._with_counts(held, many), names, priors)
 
 
 @pytest.mark.long
-def test_replications_of_the_joint_model_go_on_where_they_stopped(few: xr.Dataset, tmp_path: Path) -> None:
-    settings = {"replications": 3, "seed": 4, "runs": [{"draws": 60, "tune": 60}, {"draws": 80, "tune": 80}]}
-    file = tmp_path / "kept.jsonl"
-    one, badly = check_outcomes.outcomes_replication(few, file=file, **settings)
-    whole = calibrate(one, replications=3, seed=4, model="outcomes")
+@pytest.mark.parametrize("spend_error", [False, True])
+def test_replications_of_the_joint_model_rank_every_parameter(
+    few: xr.Dataset, statistics: xr.Dataset, tmp_path: Path, spend_error: bool
+) -> None:
+    runs = [{"draws": 60, "tune": 60}, {"draws": 80, "tune": 80}]
+    doubt = calibrated(statistics)[1] if spend_error else None
+    one = check_outcomes.outcomes_replication(few, replications=3, seed=4, spend_doubt=doubt, runs=runs)
+    settings = {"replications": 3, "seed": 4, "model": "outcomes", "runs": runs}
+    whole = calibrate_sampled(one, file=tmp_path / "kept.jsonl", **settings)
     assert len(whole) == 2 * len(check_outcomes.PARAMETERS) + 1  # and one correlation
     assert set(whole["pool"]) == {*INDICATORS, "rereferrals, first_time_entrants"}
     # Of some twenty quantities in three replications nearly all lie within the bulk of their posteriors.
     assert whole["coverage_90"].mean() > 0.6
-    assert badly["again"] == 3  # so few draws are always too few
-    assert badly["few"] == 3
-    with pytest.raises(StopIteration):
-        one(np.random.default_rng(1))
-    shares: list[float] = []
-    again, counted = check_outcomes.outcomes_replication(few, file=file, **settings)
-    repeated = calibrate(again, replications=3, seed=4, model="outcomes", progress=shares.append)
-    pd.testing.assert_frame_equal(repeated, whole)
-    assert counted == badly
-    assert shares == pytest.approx([1 / 3, 2 / 3, 1])
+    # So few draws are always too few.
+    assert whole["settings"].str.contains("3 replications sampled badly").all()
+    assert whole["settings"].str.contains("fewer than 40 effective draws in 3").all()
+    with pytest.raises(IndexError):  # no fourth truth was drawn
+        one(3, np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("which", ["outcomes", "spend_error"])
+def test_the_committed_calibrations_cover_every_parameter(which: str, statistics: xr.Dataset) -> None:
+    table, names = evidence.load_table(f"reference/calibration_{which}"), statistics["indicator"].values
+    assert set(table["model"]) == {which}
+    assert len(table) == len(names) * len(check_outcomes.PARAMETERS) + len(names) * (len(names) - 1) // 2
+    assert (table["replications"] >= 200).all()
+    assert table["coverage_90"].mean() == pytest.approx(0.9, abs=0.03)

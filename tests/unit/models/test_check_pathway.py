@@ -1,6 +1,7 @@
 """Calibration of the pathway: made figures follow their truth, what is ranked, the committed table."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import xarray as xr
 
 from toolkit import evidence
 from toolkit.models import check_pathway
-from toolkit.models.check_effects import calibrate
+from toolkit.models.calibration import calibrate_sampled
 from toolkit.models.pathway_fit import derived, natural_rates, pathway, pathway_figures
 
 LOCALISED = 7  # quantities, ages apart
@@ -68,14 +69,15 @@ def test_figures_are_made_as_the_graph_says_they_are(figures, priors) -> None:
         assert model.rvs_to_values[model["figures"]].eval() == pytest.approx(exact)
 
 
-def test_every_rate_is_ranked_and_what_areas_are_localised_by(figures, priors, without_sampler) -> None:
-    one, badly = check_pathway.pathway_replication(figures, seed=5, priors=priors)
-    table = calibrate(one, replications=100, seed=5, model="pathway")
+def test_every_rate_is_ranked_and_what_areas_are_localised_by(figures, priors, without_sampler, tmp_path: Path) -> None:
+    one = check_pathway.pathway_replication(figures, seed=5, priors=priors)
+    settings = {"replications": 100, "seed": 5, "model": "pathway", "runs": check_pathway.RUNS}
+    table = calibrate_sampled(one, file=tmp_path / "kept.jsonl", **settings)
     rates = priors.loc[priors["model"] == "pathway", "parameter"]
     assert set(table.loc[table["parameter"] == "rate", "pool"]) == set(rates)
     assert (table["parameter"] == "localised by").sum() == LOCALISED
     assert table["passed"].all()  # the right posterior of nothing is the prior
-    assert badly["again"] == 0
+    assert table["settings"].str.contains("; 0 replications sampled badly").all()
     assert np.unique(np.array(without_sampler), axis=0).shape == (100, (figures["fitted"] == 1).sum())
 
 

@@ -1,14 +1,12 @@
 """Calibration of the model of placement prices: made prices follow their truth, one compile, the committed table."""
 
-from collections import Counter
-
 import numpy as np
 import pytest
 import xarray as xr
 
 from toolkit import evidence
 from toolkit.models import check_placements
-from toolkit.models.check_effects import calibrate
+from toolkit.models.calibration import calibrate_sampled
 
 PLACEMENTS = ["care", "fostering", "residential"]
 
@@ -36,18 +34,19 @@ def test_made_prices_lie_about_the_national_path_and_their_region_by_as_much_as_
 
 
 @pytest.mark.long
-def test_replications_rank_every_parameter_and_count_what_sampled_badly(few, monkeypatch):
-    monkeypatch.setattr(check_placements, "RUNS", ({"draws": 40, "tune": 60}, {"draws": 50, "tune": 60}))
+def test_replications_rank_every_parameter_and_count_what_sampled_badly(few, monkeypatch, tmp_path):
+    runs = ({"draws": 40, "tune": 60}, {"draws": 50, "tune": 60})
+    monkeypatch.setattr(check_placements, "RUNS", runs)
     priors = evidence.load_table("priors")
     small = few.isel(area=slice(0, 4), data_year=slice(-2, None), placement=slice(0, 1))
-    one, badly = check_placements.placements_replication(small, replications=2, seed=4, priors=priors)
-    table = calibrate(one, replications=2, seed=4, model="placements")
+    one = check_placements.placements_replication(small, replications=2, seed=4, priors=priors)
+    settings = {"replications": 2, "seed": 4, "model": "placements", "runs": runs}
+    table = calibrate_sampled(one, file=tmp_path / "kept.jsonl", **settings)
     assert set(table["parameter"]) == {*check_placements.PARAMETERS, "log_ratio"}
     assert set(table["pool"]) == {str(few["placement"].values[0])}
-    assert isinstance(badly, Counter)
-    assert badly["again"] == 2  # so few draws are always too few
-    with pytest.raises(StopIteration):
-        one(np.random.default_rng(1))
+    assert table["settings"].str.contains("2 replications sampled badly").all()  # so few draws are always too few
+    with pytest.raises(IndexError):
+        one(2, np.random.default_rng(1))
 
 
 def test_the_committed_calibration_covers_every_parameter_of_every_placement(few):

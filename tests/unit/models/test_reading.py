@@ -8,11 +8,8 @@ import xarray as xr
 from scipy import stats
 
 from toolkit import evidence, models
-from toolkit.models.check_effects import (
-    calibrate,
-    effects_replication,
-    pools_replication,
-)
+from toolkit.models.calibration import calibrate
+from toolkit.models.check_effects import effects_replication, pools_replication
 from toolkit.models.effect_grid import quadrature
 from toolkit.models.studies import changed_priors, read_studies, study_table
 from toolkit.models.unit_costs import rival_estimates
@@ -160,20 +157,6 @@ def test_the_reading_says_what_the_parts_say(tables, posterior):
 
 
 # calibration
-
-
-def test_calibration_passes_the_right_model_and_fails_a_wrong_one():
-    def replicate(bias):
-        def one(random):
-            truth = random.normal()
-            return {("mean", "all"): stats.norm.cdf(truth, bias + (truth + random.normal()) / 2, np.sqrt(0.5))}
-
-        return one
-
-    right, wrong = (calibrate(replicate(b), replications=400, seed=1, model="m").iloc[0] for b in (0.0, 0.4))
-    assert right["passed"] == 1
-    assert right["coverage_90"] == pytest.approx(0.9, abs=0.06)
-    assert wrong["passed"] == 0
 
 
 @pytest.mark.long

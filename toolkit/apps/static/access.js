@@ -18,6 +18,8 @@
     h1, h2, h3, caption { break-after: avoid; }
     * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   }`)];
+  // A slider that glides to its value is laid out and painted anew at every frame in which the charts could be.
+  sheets.push(sheet(".MuiSlider-root, .MuiSlider-root * { transition: none !important; }"));
   if (matchMedia("(prefers-reduced-motion: reduce)").matches)
     sheets.push(sheet("*, *::before, *::after { transition: none !important; animation: none !important; }"));
   const calm = (root) => {
