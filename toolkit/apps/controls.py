@@ -232,7 +232,7 @@ class Panel:
         """Return the controls as the page's side bar."""
         parts: list[Any] = []
         for title, group in self.groups.items():
-            parts.append(pn.pane.HTML(f"<h2>{title}</h2>", stylesheets=[SIDE], margin=(14, 0, 0, 0)))
+            parts.append(pn.pane.HTML(f"<h2>{title}</h2>", stylesheets=[SIDE], margin=(14, 0, 6, 0)))
             widgets = [control.widget for control in group]
             if title == "Programme":
                 widgets[1:1] = [self.sums.total, self.sums.families]

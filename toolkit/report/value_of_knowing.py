@@ -138,6 +138,8 @@ def value_of_knowing(run: Run, *, account: str = "social", seed: int = 0) -> Kno
 def standing_out(tornado: xr.Dataset, most: int, say: Callable[[float], str] = money) -> tuple[xr.Dataset, str]:
     """Return the widest swings of ``appraisal.tornado`` that tell from chance, and what is left out in a sentence."""
     told, whole = int((tornado["swing"] > tornado["noise_floor"]).sum()), tornado.sizes["parameter"]
+    if not (tornado["swing"] > 0).any():
+        return tornado.isel(parameter=slice(0)), f"None of {whole} uncertain inputs moves it: every draw has the same."
     said = f"The {most} widest of {told} are shown. " if told > most else ""
     said += f"Left out: {whole - told} of {whole} inputs, whose swings chance among the draws could make"
     return tornado.isel(parameter=slice(0, min(told, most))), f"{said} (up to {say(float(tornado['noise_floor']))})."

@@ -22,6 +22,13 @@ def test_what_cannot_act_is_not_named(live, small_scenario):
     assert left_out.split(" (")[0] in said and said.count('<th scope="row">') == 2
 
 
+def test_of_what_is_certain_it_is_said_that_nothing_moves_it(live, small_scenario):
+    run = live.run(small_scenario, (LEEDS,))
+    found, said = drivers.swings(run, xr.full_like(explain.FORMULAS["reached"].draws(run), 7.0))
+    assert found.sizes["parameter"] == 0
+    assert said == f"None of {len(knowing.parameters(run))} uncertain inputs moves it: every draw has the same."
+
+
 def test_bars_and_table_say_what_was_left_out(live):
     page = Site(live, query="?page=What drives it").pages["What drives it"]
     (found, left_out) = page.prepare(live.run(live.base, (LEEDS,)))["tornado"]
