@@ -121,7 +121,9 @@ def check_studies(scenario: Scenario, register: evidence.Register) -> None:
 
 def check_programmes(extra: pd.DataFrame | None, register: evidence.Register) -> None:
     """Refuse new studies, as of `pooling`, that share a programme which no other study of the outcome evaluates."""
-    rows = [] if extra is None or "shared_programme" not in extra else extra.fillna("").to_dict("records")
+    if extra is None or "shared_programme" not in extra:
+        return
+    rows = extra[["outcome", "effect_id", "shared_programme"]].fillna("").to_dict("records")
     for row in rows:
         others = [one for one in rows if one is not row and one["outcome"] == row["outcome"]]
         known = {one["shared_programme"] or one["effect_id"] for one in others}

@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.conftest import LEEDS
-from toolkit import cli, evidence, scenarios, workflow
+from toolkit import changes, cli, evidence, models, scenarios, workflow
 from toolkit.schema import InputError
 
 NEW = {"outcome": "care", "effect_id": "NEW", "programme_family": "m", "design": "rct", "scale": "log_risk",
@@ -53,6 +53,17 @@ def test_a_sceptical_prior_moves_the_effects_and_another_models_prior_is_refused
     other.loc[(other["model"] == "outcomes") & (other["parameter"] == "spend_within"), "arg2"] = 1.0
     with pytest.raises(InputError, match="a prior of the outcome model changed"):
         compare(priors=other)
+
+
+def test_new_studies_of_a_file_may_share_a_programme_that_is_new(tmp_path):
+    register, scenario = evidence.load_register(), scenarios.load("family_help")
+    file = tmp_path / "new.csv"  # one without ends, one without a programme
+    rows = [NEW | {"effect_id": "ONE"}, NEW | {"effect_id": "TWO", "low": -0.5, "high": 0.5, "shared_programme": "ONE"}]
+    pd.DataFrame(rows).to_csv(file, index=False)
+    extra = models.read_studies(file)
+    changes.check_programmes(changes.pooling(scenario, extra=extra)["extra"], register)
+    with pytest.raises(InputError, match="evaluates 'ONE'"):
+        changes.check_programmes(extra.query("effect_id == 'TWO'"), register)
 
 
 def test_the_command_refuses_before_it_fits(tmp_path, monkeypatch):
