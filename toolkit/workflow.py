@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal, changes, collective, evidence, scenarios
+from toolkit.code_hash import code_hash
 from toolkit.kernels import compile_beside
 from toolkit.places import Desk
 from toolkit.pricing import Progress as Progress
@@ -372,9 +373,8 @@ def _worth(result: xr.Dataset) -> pd.DataFrame:
 
 def _key(*parts: object) -> str:
     """Short hash of inputs, versions and code of a fit: a posterior fitted by another is not reused."""
-    source = Path(__file__).resolve().parent / "models"
-    code = [(source / f"{name}.py").read_bytes() for name in FITTING.split()]
-    return fingerprint(versions("pymc", "pytensor", "nutpie", "arviz"), *code, *parts)
+    code = code_hash(f"models/{name}" for name in FITTING.split())
+    return fingerprint(versions("pymc", "pytensor", "nutpie", "arviz"), code, *parts)
 
 
 def card_of(tree: xr.DataTree) -> pd.DataFrame:

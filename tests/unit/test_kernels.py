@@ -37,7 +37,7 @@ def test_code_kept_on_disk_is_of_one_file_or_knows_all_its_files() -> None:
     """numba keeps a function until its own file changes, though its code holds that of the functions it calls."""
     sources = {path: path.read_text() for path in Path(inspect.getfile(kernels)).parent.rglob("*.py")}
     compiled = {path.stem for path, text in sources.items() if "@numba.njit" in text}
-    versioned = {module.__name__.split(".")[-1] for module in density._SOURCES}
+    versioned = {Path(module).name for module in density._MODULES}
     for path, text in sources.items():
         if "cache=True" in text or path.stem in versioned:
             called = {

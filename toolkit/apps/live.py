@@ -28,6 +28,7 @@ from toolkit import changes, costing, evidence, pathways, scenarios, workflow
 from toolkit.apps.moves import Lines, Terms, linear
 from toolkit.apps.pooling import pool
 from toolkit.apps.scaled import Drawn, LiveRun, Unit
+from toolkit.code_hash import package_hash
 from toolkit.places import Desk, Place, yearly_sum
 from toolkit.pricing import Progress, added_up, programme, silent
 from toolkit.records import assemble, fingerprint, open_netcdf, prune, versions, write_netcdf
@@ -259,9 +260,9 @@ class Live:
     def _fingerprint(self, scenario: Scenario, areas: list[str]) -> str:
         """Return a hash of what the pricing of areas rests on: scenario, fit, data, code and libraries."""
         fit = workflow.fit_path(self.statistics, scenario, self.register, cache=self.cache).name
-        files = [data_folder() / "datapackage.json", *sorted(Path(__file__).parents[1].rglob("*.py"))]
+        data = (data_folder() / "datapackage.json").read_bytes()
         libraries = versions("numpy", "scipy", "xarray", "numba")
-        return fingerprint(libraries, *(file.read_bytes() for file in files), [scenario.hash, areas, fit])
+        return fingerprint(libraries, data, package_hash(), [scenario.hash, areas, fit])
 
 
 def _at_reference(scenario: Scenario) -> Scenario:

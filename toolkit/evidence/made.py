@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from toolkit.code_hash import PACKAGE, code_hash
 from toolkit.evidence.tables import checksums, load_table, seal
 from toolkit.schema import data_folder
 
 RECORD = "reference/made_from"
-PACKAGE = Path(__file__).resolve().parents[1]
 IMPORTED = re.compile(r"^\s*from toolkit\.([\w.]+) import ([^#\n(]+|\([^)]*\))", re.MULTILINE)
-APART = ("evidence", "schema")  # what they give is hashed as data; they hold no model
+APART = ("evidence", "schema", "code_hash")  # what they give is hashed as data; they hold no model
 
 
 def write_reference(tables: Mapping[str, pd.DataFrame], folder: Path | None = None) -> list[Path]:
@@ -59,7 +59,7 @@ def outdated(folder: Path | None = None) -> pd.DataFrame:
 
 def _with_hashes(record: pd.DataFrame, folder: Path | None) -> pd.DataFrame:
     """Add hashes of the code and the data, as they are now, that each table is made from."""
-    code = [_hash(*map(_source, sorted(_reached(tuple(row.split()))))) for row in record["code"]]
+    code = [code_hash(_reached(tuple(row.split()))) for row in record["code"]]
     return record.assign(code_now=code, data_now=[_data(row.split(), folder) for row in record["data"]])
 
 

@@ -5,13 +5,10 @@ area and year goes through one Op, whose slopes are found by hand in the same pa
 (``tests/unit/models/test_density.py`` holds it against SciPy).
 """
 
-import inspect
 import math
-import sys
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
-from zlib import crc32
 
 import numba
 import numpy as np
@@ -24,7 +21,7 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS, _call_cached_ptr
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
-from toolkit.models import levels, likelihoods, persistence
+from toolkit.code_hash import code_hash
 from toolkit.models.levels import area_levels, informations, pull_back_information, pull_back_levels
 from toolkit.models.persistence import area_year_log_probability
 
@@ -124,8 +121,8 @@ class LogDensity(Op):
 
 # Callers of a kernel take its code into their own, and numba looks only at the file of the one it keeps on disk: so one
 # alone is kept, under a version of all the files it is made of, and called by its address.
-_SOURCES = (likelihoods, levels, persistence, sys.modules[__name__])
-_VERSION = crc32("".join(inspect.getsource(m) for m in _SOURCES).encode())
+_MODULES = ("models/likelihoods", "models/levels", "models/persistence", "models/density")
+_VERSION = int(code_hash(_MODULES)[:8], 16)
 _ON_SAMPLED = [types.Array(types.float64, dims, "C") for dims in (2, 2, 2, 3, 3, 1, 2, 1)]
 _ON_AREA, _ON_CELL = (types.Array(types.float64, dims, "C", readonly=True) for dims in (2, 3))
 _ON_FAMILY = types.Array(types.int32, 3, "C", readonly=True)

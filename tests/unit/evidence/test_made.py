@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from toolkit import evidence
+from toolkit import code_hash, evidence
 from toolkit.evidence import made
 from toolkit.schema import data_folder
 
@@ -40,8 +40,8 @@ def test_what_changed_since_is_said(folder: Path, monkeypatch: pytest.MonkeyPatc
     # Its own priors only: those of the outcome model and of placement prices are as they were.
     names = ["pathway_checks", "backtest", "calibration_placement_prices"]
     assert [differs(folder).get(name) for name in names] == ["data", None, None]
-    source = made._source
-    monkeypatch.setattr(made, "_source", lambda name: source(name) + "#" * (name == "models/likelihoods"))
+    parsed = code_hash.parsed_code
+    monkeypatch.setattr(code_hash, "parsed_code", lambda path: parsed(path) + "#" * (path.stem == "likelihoods"))
     found = differs(folder)
     # The likelihoods reach all three, two of them by way of other modules.
     assert [found[name] for name in names] == ["code and data", "code", "code"]
