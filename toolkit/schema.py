@@ -5,6 +5,7 @@ serve are written in ARCHITECTURE.md: shared dimensions match exactly or raise, 
 every array says its units, and money says its price base.
 """
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,22 @@ def data_folder() -> Path:
         f"{package.parent / 'data'}: the data folder is missing. Mend: restore it from the repository, "
         "or reinstall the package."
     )
+
+
+def random_stream(seed: int, name: str) -> np.random.Generator:
+    """Return the random numbers of one purpose, a seed sequence of its own.
+
+    ``default_rng(seed)`` itself is left to users: draws that they made with the same seed would otherwise be the very
+    noise that is added to them, and two purposes with one seed would share theirs.
+
+    Parameters
+    ----------
+    seed
+        Of the run or the call.
+    name
+        What the numbers are for: the role of a figure, or module and purpose ("appraisal.evsi").
+    """
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
 def aligned[T: Labelled](*objects: T) -> tuple[T, ...]:

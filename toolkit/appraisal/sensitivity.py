@@ -15,7 +15,7 @@ from toolkit.appraisal.draws import flat, sample_dims
 from toolkit.appraisal.present_values import DEFAULT_LEVEL, summarise
 from toolkit.appraisal.regression import Method, conditional_mean, smoother
 from toolkit.appraisal.value_of_information import parameter_columns
-from toolkit.schema import InputError, aligned, check
+from toolkit.schema import InputError, aligned, check, random_stream
 
 FALSELY = 0.05  # of the swings told from chance, the share that may be chance all the same
 
@@ -43,7 +43,7 @@ def tornado(answer: xr.DataArray, parameters: xr.Dataset, *, level: float = DEFA
     names, columns, response = _read(answer, parameters)
     tails = [(1 - level) / 2, (1 + level) / 2]
     ends = np.quantile(columns, tails, axis=0).T
-    generator = np.random.default_rng(0)
+    generator = random_stream(0, "appraisal.tornado")
     shuffles = range(max(2, 20 // len(names)))
     orders = [[generator.permutation(len(response)) for _ in shuffles] for _ in names]
     answers = [np.hstack([response, *(response[order] for order in held)]) for held in orders]

@@ -14,7 +14,7 @@ import xarray as xr
 from toolkit.appraisal.discounting import DEFAULT_SCHEDULE, Schedule, Timing, discount_factors
 from toolkit.appraisal.draws import flat, option_draws, sample_dims
 from toolkit.appraisal.regression import Method, Smoother, conditional_mean, smoother
-from toolkit.schema import InputError, aligned
+from toolkit.schema import InputError, aligned, random_stream
 
 type Summaries = xr.Dataset | Callable[[xr.Dataset, np.random.Generator], xr.Dataset]
 
@@ -124,7 +124,7 @@ def evsi(
     """
     informed = [str(name) for name in parameters.data_vars]
     limit = evppi(net_benefit, parameters, of=[informed], method=method, seed=seed).isel(set=0, drop=True)
-    generator = np.random.default_rng(seed)
+    generator = random_stream(seed, "appraisal.evsi")
     reported = summaries(parameters, generator) if callable(summaries) else summaries
     every = tuple(str(name) for name in reported.data_vars)
     stacked = _stacked(net_benefit)
@@ -172,7 +172,7 @@ def _information(stacked: np.ndarray, columns: np.ndarray, *, method: Method, se
     prepared = smoother(columns, responses, method=method)
     fitted = conditional_mean(prepared, responses).T.reshape(stacked.shape)
     chosen = np.take_along_axis(gaps, fitted.argmax(0)[None], axis=0)[0]
-    generator = np.random.default_rng(seed)
+    generator = random_stream(seed, "appraisal.evppi")
     shuffled = [_shuffled_gain(prepared, responses, stacked.shape, generator) for _ in range(SHUFFLES)]
     return {
         "value": _gain(fitted),

@@ -181,6 +181,19 @@ def test_evsi_of_a_normal_survey_is_the_preposterior_loss(linear, size, method):
     assert float(found["evsi"]) <= float(found["evppi"]) <= float(found["evpi"])
 
 
+@pytest.mark.parametrize("seed", [0, 3])
+def test_evsi_with_draws_that_a_user_made_with_the_same_seed(seed):
+    # Were the survey's noise those draws again, the survey would tell all: 0.264, its EVPPI. Right is the
+    # preposterior loss with half the variance explained.
+    effect = xr.DataArray(np.random.default_rng(seed).normal(0.3, 1, 10_000), dims="sample")
+    net_benefit = xr.concat([0 * effect, effect], "option").assign_coords(option=["now", "invest"])
+    survey = study_designs.survey(value="effect", standard_error=1)
+    found = appraisal.evsi(net_benefit, xr.Dataset({"effect": effect}), survey, seed=seed)
+    expected = unit_normal_loss(np.sqrt(0.5), mean=0.3)
+    assert expected == pytest.approx(0.157, abs=0.001)
+    assert float(found["evsi"]) == pytest.approx(expected, abs=3 * float(found["standard_error"]))
+
+
 def test_a_larger_trial_is_worth_more_and_never_more_than_knowing():
     generator = np.random.default_rng(5)
     parameters = xr.Dataset({"log_risk_ratio": ("sample", generator.normal(-0.05, 0.15, 10_000))})
