@@ -21,11 +21,12 @@ from toolkit.schema import InputError
 type Method = Literal["spline", "gp"]
 type Terms = Callable[[np.ndarray], np.ndarray]
 
-SPLINE_TERMS = 5  # per parameter, a straight line in its normal scores included
+SPLINE_TERMS = (5, 10)  # fewest and most of a parameter, a straight line in its normal scores included
 CATEGORIES = 20  # distinct values up to which each is a category
 ALIKE = 0.999  # correlation with its scores above which a parameter needs no straight line in both
 MOST_TERMS = 300  # above this the products are left out; a tenth of the draws if that is fewer
-RICH_TERMS = 100  # up to this the products are of curves, above it of straight lines only
+RICH_TERMS = 120  # up to this the products are of curves, above it of straight lines only
+PRODUCTS = "without products", "with products of straight lines", "with products of curves"
 INDUCING = 150  # points that stand for all draws in the Gaussian process
 LEARNING = 150  # draws that its length scales are learnt from
 
@@ -47,18 +48,15 @@ class _Column:
     """One parameter's terms, known at its distinct values and straight in between."""
 
     levels: np.ndarray
-    terms: np.ndarray  # (levels, terms)
-    categories: bool
+    terms: np.ndarray  # (levels, terms), orthonormal over the draws: straight lines, then curves or categories
+    crossed: tuple[int, int, int]  # terms that enter products: none, straight lines, and a curve beside them
+    kind: str
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         place = np.interp(points, self.levels, np.arange(len(self.levels)))
         low = place.astype(int)
         high, part = np.minimum(low + 1, len(self.levels) - 1), (place - low)[:, None]
         return np.asarray(self.terms[low] * (1 - part) + self.terms[high] * part)
-
-    def crossed(self, depth: int) -> int:
-        """Return how many terms enter products: a category has no curve to begin with, so all or none."""
-        return self.terms.shape[1] if self.categories and depth else min(depth, self.terms.shape[1])
 
 
 def smoother(columns: np.ndarray, responses: np.ndarray, *, method: Method = "spline") -> Smoother:
@@ -130,57 +128,54 @@ def _penalty(fit: Smoother, left: np.ndarray, turned: np.ndarray) -> np.ndarray:
 def _spline_terms(draws: np.ndarray) -> tuple[Terms, str]:
     """Splines or categories of each parameter, and products of pairs as far as the draws allow."""
     count, number = draws.shape
-    columns = [_column(one) for one in draws.T]
-    room, alone = min(MOST_TERMS, count // 10), sum(column.terms.shape[1] for column in columns)
+    room = min(MOST_TERMS, count // 10)
+    columns = [_column(one, room // (2 * number)) for one in draws.T]
+    alone = sum(column.terms.shape[1] for column in columns)
+    limits = (np.inf, room, min(room, RICH_TERMS))
 
     def products(depth: int) -> int:
-        return sum(one.crossed(depth) * two.crossed(depth) for one, two in combinations(columns, 2))
+        return sum(one.crossed[depth] * two.crossed[depth] for one, two in combinations(columns, 2))
 
-    limits = {2: min(room, RICH_TERMS), 1: room, 0: np.inf}
-    depth = next(depth for depth, most in limits.items() if alone + products(depth) <= most or not depth)
+    depth = max(depth for depth in range(3) if not depth or alone + products(depth) <= limits[depth])
 
     def terms(points: np.ndarray) -> np.ndarray:
         parts = [column(points[:, place]) for place, column in enumerate(columns)]
-        crossed = [part[:, : column.crossed(depth)] for part, column in zip(parts, columns, strict=True)]
-        pairs = [
-            (one[:, :, None] * two[:, None, :]).reshape(len(points), -1)
-            for one, two in combinations(crossed, 2)
-            if depth
-        ]
+        crossed = [part[:, : column.crossed[depth]] for part, column in zip(parts, columns, strict=True)]
+        pairs = [(one[:, :, None] * two[:, None, :]).reshape(len(points), -1) for one, two in combinations(crossed, 2)]
         return np.hstack([part[:, 1:] for part in parts] + pairs)
 
-    kinds = [
-        name for name, wanted in (("splines", False), ("categories", True)) if wanted in {c.categories for c in columns}
-    ]
-    with_products = ", no products", ", products of straight lines", ", products of curves"
-    return terms, " and ".join(kinds) + (with_products[depth] if number > 1 else "")
+    kinds = " and ".join(sorted({column.kind for column in columns}, reverse=True))
+    return terms, f"{kinds} {PRODUCTS[depth]}" if number > 1 else kinds
 
 
-def _column(draws: np.ndarray) -> _Column:
-    """Return one parameter's terms, orthonormal over its draws, the straight line in its values first."""
+def _column(draws: np.ndarray, size: int) -> _Column:
+    """Return one parameter's terms, the straight line in its values first; about ``size`` of them if not categories."""
     levels, share, scores, few = _scored(draws)
+    size = min(int(np.clip(size, *SPLINE_TERMS)), max(2, len(draws) // 20))
+    raw = np.column_stack([levels, np.eye(len(levels))[:, 1:-1] if few else _natural_spline(scores, size)])
     weight = np.sqrt(share)[:, None]
-    raw = np.column_stack([levels, np.eye(len(levels))[:, 1:-1] if few else _natural_spline(scores, len(draws))])
     raw = weight * (raw - share @ raw)
     raw /= np.linalg.norm(raw, axis=0)
-    if not few and raw[:, 0] @ raw[:, 1] > ALIKE:
+    straight = not few and raw[:, 0] @ raw[:, 1] > ALIKE
+    if straight:
         raw = np.delete(raw, 1, axis=1)
     basis, triangle = np.linalg.qr(raw)
-    return _Column(levels, basis[:, np.abs(np.diag(triangle)) > 1e-6] / weight, few)
+    basis = basis[:, np.abs(np.diag(triangle)) > 1e-6] / weight
+    if few:
+        return _Column(levels, basis, (0, basis.shape[1], basis.shape[1]), "categories")
+    return _Column(levels, basis, (0, 1, 2) if straight else (0, 2, 3), "splines")
 
 
 def _scored(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
     """Return the distinct values, the share of draws at each, scores in their place, and whether they are few."""
     levels, counts = np.unique(draws, return_counts=True)
     share = counts / len(draws)
-    if len(levels) <= min(CATEGORIES, len(draws) // 5):
-        return levels, share, np.arange(len(levels)) - (len(levels) - 1) / 2, True
-    return levels, share, special.ndtri(np.cumsum(share) - share / 2), False
+    few = len(levels) <= min(CATEGORIES, len(draws) // 5)
+    return levels, share, np.arange(len(levels)) if few else special.ndtri(np.cumsum(share) - share / 2), few
 
 
-def _natural_spline(scores: np.ndarray, draws: int) -> np.ndarray:
-    """Return a natural cubic spline at distinct ``scores``, the straight line first."""
-    size = min(SPLINE_TERMS, max(2, draws // 20))
+def _natural_spline(scores: np.ndarray, size: int) -> np.ndarray:
+    """Return the ``size`` terms of a natural cubic spline at distinct ``scores``, the straight line first."""
     knots = np.quantile(scores, np.linspace(0.02, 0.98, size + 1))
     beyond = np.maximum(scores[:, None] - knots, 0)
     beyond *= beyond * beyond  # a power would take ten times as long

@@ -55,7 +55,7 @@ def evppi(
     xr.Dataset, dims (set, ...)
         ``evppi``; ``standard_error`` (draws taken as independent); ``noise_floor``: what the same regression
         finds in parameters shuffled to mean nothing, so a value near it is nothing; ``share_of_evpi``;
-        ``evpi``; and ``regression`` (set): what was fitted, in words, such as "splines, products of curves".
+        ``evpi``; and ``regression`` (set): what was fitted, in words, such as "splines with products of curves".
         Values lie between 0 and EVPI, and a set is worth no less than any of the sets listed beside it that it
         contains.
 
