@@ -135,7 +135,7 @@ def check(
     Raises
     ------
     InputError
-        Names the array and the law it breaks.
+        Names the array and the law it breaks, which may be that small or unsigned integers cannot be subtracted.
     """
     name = array.name or "array"
     missing = [dim for dim in dims if dim not in array.dims]
@@ -145,6 +145,8 @@ def check(
         raise InputError(f"{name}: units are {array.attrs.get('units')!r}, not {units!r}. Mend: set .attrs['units'].")
     if str(array.attrs.get("units", "")).startswith("GBP") and not array.attrs.get("price_base"):
         raise InputError(f"{name}: money without a price base. Mend: set .attrs['price_base'], for example '2025/26'.")
+    if array.dtype.kind in "iu" and array.dtype != np.int64:
+        raise InputError(f"{name}: holds {array.dtype} numbers, whose differences wrap round. Fix: .astype(float).")
     if not allow_nan and array.dtype.kind == "f" and not bool(np.isfinite(array).all()):
         raise InputError(f"{name}: holds NaN or infinite values. Mend: fill or drop them first, and say why.")
     return array
