@@ -267,7 +267,7 @@ def _lagged(cashable: xr.DataArray) -> xr.DataArray:
     """Move each saving to the year in which it leaves the budget, if lag_years(component) is stated."""
     if "lag_years" not in cashable.coords:
         return cashable
-    lags, years = cashable["lag_years"].values, cashable["year"].to_numpy().astype(float)
+    lags, years = cashable["lag_years"].values.astype(float), cashable["year"].to_numpy().astype(float)
     if (lags != np.maximum(np.round(lags), 0)).any() or (lags.any() and (np.diff(years) != 1).any()):
         raise InputError(
             "lag_years: savings can move by whole years from 0 upwards, between years one apart. "

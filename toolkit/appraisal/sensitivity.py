@@ -17,9 +17,9 @@ from toolkit.appraisal.draws import flat, sample_dims
 from toolkit.appraisal.present_values import DEFAULT_LEVEL, summarise
 from toolkit.appraisal.regression import Method, conditional_mean, smoother
 from toolkit.appraisal.value_of_information import parameter_columns
-from toolkit.schema import SAMPLE_DIMS, InputError, aligned, check, random_stream
+from toolkit.schema import InputError, aligned, check, random_stream
 
-LEAST_EXPLAINED = 0.9  # of the answer's variance, by the regression, for its Sobol indices to be given
+LEAST_EXPLAINED = 0.98  # of the answer's variance, by the regression, for its Sobol indices to be given
 MOVING_TOGETHER = 0.1  # rank correlation from which parameters are not taken as independent
 FALSELY = 0.05  # of the swings told from chance, the share that may be chance all the same
 
@@ -172,8 +172,9 @@ def sobol(
     xr.Dataset, dims (parameter)
         ``first`` (learning it alone); ``total`` (what stays unexplained when all but it are known);
         ``standard_error`` of first; ``explained`` by all parameters together: the rest is other
-        randomness, or interactions of more than two, which the regression cannot see and which
-        count neither in first nor in total. Total reads as usual only if parameters are independent.
+        randomness, or interactions which the regression cannot see and which count neither in first nor in
+        total, so that a true total may be higher by up to 1 - explained. Total reads as usual only if parameters
+        are independent.
 
     Raises
     ------
@@ -259,12 +260,13 @@ def sobol_of_model(
     generator = random_stream(seed, "appraisal.sobol_of_model")
     problem = {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
     places = salib_sample.sample(problem, base, calc_second_order=False, seed=generator)
-    draws = parameters.stack(sample=sample_dims(anchor), create_index=False).drop_vars(SAMPLE_DIMS, errors="ignore")
     drawn = {}
     for name, place in zip(names, places.T, strict=True):
         order = np.argsort(columns[name][:, 0], kind="stable")
-        row = order[(place * len(order)).astype(int)]
-        drawn[name] = draws[name].isel(sample=row).drop_vars("sample", errors="ignore")
+        one = parameters[name].drop_vars([*sample_dims(anchor)], errors="ignore")
+        values = flat(one)[..., order[(place * len(order)).astype(int)]]
+        kept = [dim for dim in one.dims if dim not in sample_dims(anchor)]
+        drawn[name] = xr.DataArray(values, {dim: one[dim] for dim in kept}, (*kept, "sample"), attrs=one.attrs)
     answers = _one_answer(model(xr.Dataset(drawn)))[:, 0]
     if len(answers) != len(places) or np.ptp(answers) == 0:
         raise InputError(
