@@ -5,6 +5,7 @@ serve are written in ARCHITECTURE.md: shared dimensions match exactly or raise, 
 every array says its units, and money says its price base.
 """
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,22 @@ def data_folder() -> Path:
     )
 
 
+def random_stream(seed: int, name: str) -> np.random.Generator:
+    """Return the random numbers of one purpose, a seed sequence of its own.
+
+    ``default_rng(seed)`` itself is left to users: draws that they made with the same seed would otherwise be the very
+    noise that is added to them, and two purposes with one seed would share theirs.
+
+    Parameters
+    ----------
+    seed
+        Of the run or the call.
+    name
+        What the numbers are for: the role of a figure, or module and purpose ("appraisal.evsi").
+    """
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
+
+
 def aligned[T: Labelled](*objects: T) -> tuple[T, ...]:
     """Return the objects unchanged if their shared dimensions carry the same labels, else raise.
 
@@ -118,7 +135,7 @@ def check(
     Raises
     ------
     InputError
-        Names the array and the law it breaks.
+        Names the array and the law it breaks, which may be that small or unsigned integers cannot be subtracted.
     """
     name = array.name or "array"
     missing = [dim for dim in dims if dim not in array.dims]
@@ -128,6 +145,8 @@ def check(
         raise InputError(f"{name}: units are {array.attrs.get('units')!r}, not {units!r}. Mend: set .attrs['units'].")
     if str(array.attrs.get("units", "")).startswith("GBP") and not array.attrs.get("price_base"):
         raise InputError(f"{name}: money without a price base. Mend: set .attrs['price_base'], for example '2025/26'.")
+    if array.dtype.kind in "iu" and array.dtype != np.int64:
+        raise InputError(f"{name}: holds {array.dtype} numbers, whose differences wrap round. Fix: .astype(float).")
     if not allow_nan and array.dtype.kind == "f" and not bool(np.isfinite(array).all()):
         raise InputError(f"{name}: holds NaN or infinite values. Mend: fill or drop them first, and say why.")
     return array

@@ -122,6 +122,17 @@ def code_lines(path):
     )
 
 
+def test_random_numbers_come_from_a_stream_of_their_own():
+    # default_rng(seed) is what a user would call with the same seed: schema.random_stream names the purpose.
+    plain = [
+        f"{relative(path)}:{node.lineno}"
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("default_rng") and node.args
+    ]
+    assert len(plain) == 1 and plain[0].startswith("toolkit/schema.py:"), plain
+
+
 def test_architecture_page_stays_short():
     assert lines(ROOT / "ARCHITECTURE.md") <= LONGEST_ARCHITECTURE_PAGE
 

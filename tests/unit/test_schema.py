@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from toolkit.schema import InputError, aligned, check
+from toolkit.schema import InputError, aligned, check, random_stream
 
 
 def over(areas: list[str]) -> xr.DataArray:
@@ -48,3 +48,11 @@ def test_check_names_the_law_broken(array: xr.DataArray, message: str) -> None:
 def test_check_returns_a_lawful_array() -> None:
     money = over(["E1"]).assign_attrs(units="GBP", price_base="2025/26")
     assert check(money, dims=("area",), units="GBP") is money
+
+
+def test_each_purpose_has_random_numbers_of_its_own_that_never_change() -> None:
+    kept = random_stream(20261122, "cost_care_residential").random(2)
+    np.testing.assert_allclose(kept, [0.84411731, 0.97091325], atol=1e-8)  # figures drawn before must come again
+    others = [random_stream(7, "appraisal.evsi"), random_stream(7, "models.rates"), random_stream(8, "models.rates")]
+    normals = np.array([one.standard_normal(10_000) for one in [*others, np.random.default_rng(7)]])
+    assert np.abs(np.corrcoef(normals) - np.eye(4)).max() < 0.05

@@ -38,7 +38,7 @@ from toolkit.appraisal.present_values import (
     probability_paid_back,
     summarise,
 )
-from toolkit.appraisal.sensitivity import contrast, sobol, switching_values, tornado, two_way
+from toolkit.appraisal.sensitivity import contrast, sobol, sobol_of_model, switching_values, tornado, two_way
 from toolkit.appraisal.value_of_information import evppi, evsi, population_value
 
 __all__ = [
@@ -48,5 +48,5 @@ __all__ = [
     "expected_loss", "factors_by_kind", "icers", "internal_rate_of_return", "marginal_value_of_public_funds",
     "medium_term_view", "net_benefit", "net_present_social_value", "payback_year", "per_child_and_family",
     "population_value", "present_value", "probability_best", "probability_paid_back", "schedule_names", "sobol",
-    "summarise", "switching_values", "tornado", "two_way", "weighted",
+    "sobol_of_model", "summarise", "switching_values", "tornado", "two_way", "weighted",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit.appraisal.discounting import DEFAULT_SCHEDULE, Schedule, Timing
+from toolkit.appraisal.discounting import DEFAULT_SCHEDULE, Schedule, Timing, in_year_order
 from toolkit.appraisal.draws import sample_dims
 from toolkit.appraisal.present_values import (
     DEFAULT_LEVEL,
@@ -102,7 +102,7 @@ def appraise(
     InputError
         If the array breaks the laws above.
     """
-    _checked(costs)
+    costs = _checked(costs)
     if horizon is not None:
         costs = costs.isel(year=np.flatnonzero(costs["year"] < base_year + horizon))
     avoided = costs.sel(option=BUSINESS_AS_USUAL, drop=True) - costs.sel(option=option, drop=True)
@@ -155,7 +155,7 @@ def cashable_savings(
     InputError
         If the array breaks the laws above, a share is missing, or the step is negative or no number.
     """
-    _checked(costs)
+    costs = _checked(costs)
     if not 0 <= cash_step < np.inf:
         raise InputError(f"cash_step: {cash_step!r} is no sum of money. Mend: give pounds a year, or 0 for the share.")
     avoided = costs.sel(option=BUSINESS_AS_USUAL, drop=True) - costs.sel(option=option, drop=True)
@@ -267,12 +267,18 @@ def _lagged(cashable: xr.DataArray) -> xr.DataArray:
     """Move each saving to the year in which it leaves the budget, if lag_years(component) is stated."""
     if "lag_years" not in cashable.coords:
         return cashable
-    lags = cashable["lag_years"].values.astype(int)
-    parts = [cashable.isel(component=[k]).shift(year=lag, fill_value=0.0) for k, lag in enumerate(lags)]
+    lags, years = cashable["lag_years"].values.astype(float), cashable["year"].to_numpy().astype(float)
+    if (lags != np.maximum(np.round(lags), 0)).any() or (lags.any() and (np.diff(years) != 1).any()):
+        raise InputError(
+            "lag_years: savings can move by whole years from 0 upwards, between years one apart. "
+            "Fix: round the lags, and fill missing years of the costs with 0."
+        )
+    parts = [cashable.isel(component=[k]).shift(year=int(lag), fill_value=0.0) for k, lag in enumerate(lags)]
     return xr.concat(parts, "component").transpose(*cashable.dims)
 
 
-def _checked(costs: xr.DataArray) -> None:
+def _checked(costs: xr.DataArray) -> xr.DataArray:
+    """Return costs that keep the laws of an appraisal, years rising, else raise."""
     check(costs.rename(costs.name or "costs"), dims=("option", "year", "component"), units="GBP")
     sample_dims(costs)
     for coordinate in ("outcome", "payer", "account"):
@@ -280,6 +286,7 @@ def _checked(costs: xr.DataArray) -> None:
             raise InputError(f"costs: lacks the coordinate {coordinate}(component). Mend: assign it.")
     if BUSINESS_AS_USUAL not in costs["option"] or not bool((costs["outcome"] == PROGRAMME).any()):
         raise InputError(f"costs: needs the option '{BUSINESS_AS_USUAL}' and a component with outcome '{PROGRAMME}'.")
+    return in_year_order(costs)
 
 
 def _labelled(

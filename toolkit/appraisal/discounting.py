@@ -64,7 +64,7 @@ def discount_factors(
     HM Treasury, The Green Book, annex A6 (2022) and its February 2026 edition: declining long-term rates.
     """
     labels = np.atleast_1d(np.asarray(years))
-    elapsed = _elapsed(labels, base_year)
+    elapsed = years_elapsed(labels, base_year)
     name, rows = _rows(schedule, schedules)
     rates = _annual_rates(rows, int(elapsed.max()) + 1, name)
     growth = np.concatenate([[1.0], np.cumprod(1 + rates)])
@@ -156,13 +156,27 @@ def equivalent_annual_value(
     return value.assign_attrs({**present_value.attrs, **factors.attrs, **units})
 
 
+def in_year_order(flows: xr.DataArray) -> xr.DataArray:
+    """Return ``flows`` (..., year) with years rising, for what adds them up one after another.
+
+    Raises
+    ------
+    InputError
+        If a year stands twice.
+    """
+    years = flows.get_index("year")
+    if years.has_duplicates:
+        raise InputError(f"{flows.name or 'flows'}: a year stands twice. Fix: add them up, .groupby('year').sum().")
+    return flows if years.is_monotonic_increasing else flows.isel(year=years.argsort())
+
+
 def internal_rate_of_return(net: xr.DataArray) -> xr.Dataset:
     """Return the constant rate at which each stream's present value is nil.
 
     Parameters
     ----------
     net
-        Real net flows, dims (..., year), years one apart.
+        Real net flows, dims (..., year), years one apart in any order.
 
     Returns
     -------
@@ -176,8 +190,9 @@ def internal_rate_of_return(net: xr.DataArray) -> xr.Dataset:
     J. Financial and Quantitative Analysis 7(3), 1835-1839. doi:10.2307/2329806
     """
     check(net.rename(net.name or "net"), dims=("year",))
-    if net.sizes["year"] > 1 and not bool((np.diff(net["year"]) == 1).all()):
-        raise InputError("net: years must rise one by one. Mend: sort them and fill missing years with 0.")
+    net = in_year_order(net)
+    if not bool((np.diff(net["year"].to_numpy().astype(float)) == 1).all()):
+        raise InputError("net: years must rise one by one. Fix: fill missing years with 0.")
     streams = net.transpose(..., "year")
     rates, reasons = _rates_of_return(streams.to_numpy().astype(float).reshape(-1, net.sizes["year"]))
     template = streams.isel(year=0, drop=True).drop_attrs()
@@ -265,10 +280,11 @@ def _annual_rates(rows: pd.DataFrame, length: int, name: str) -> np.ndarray:
     return np.asarray(rates[steps])
 
 
-def _elapsed(labels: np.ndarray, base_year: int) -> np.ndarray:
+def years_elapsed(labels: np.ndarray, base_year: int) -> np.ndarray:
+    """Return how many years after ``base_year`` each year is, as signed integers; raise if one comes before."""
     if labels.size == 0 or labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise InputError("years: must be whole numbers in one dimension, and at least one.")
-    elapsed = labels - base_year
+    elapsed = labels.astype(np.int64) - base_year  # unsigned years would wrap round, not fall below 0
     if elapsed.min() < 0:
         raise InputError(
             f"years: {labels.min()} comes before the base year {base_year}. Mend: set base_year to the first year."

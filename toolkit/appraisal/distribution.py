@@ -158,7 +158,7 @@ def medium_term_view(
         If the deflators do not reach the last year shown, or the payer has no component.
     """
     found = cashable_savings(costs, option=option, cashable_shares=cashable_shares, cash_step=cash_step)
-    mine = found.isel(component=np.flatnonzero(found["payer"] == payer), year=slice(0, years))
+    mine = found.isel(component=np.flatnonzero(found["payer"] == payer), year=np.flatnonzero(found["year"] < years))
     # A component none of which is cash is no line of a budget.
     mine = mine.isel(component=np.flatnonzero((mine != 0).any([dim for dim in mine.dims if dim != "component"])))
     if not mine.sizes["component"]:

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 import xarray as xr
+from pandas.api.types import is_numeric_dtype
 from scipy import optimize
 
 from toolkit.appraisal.draws import flat, sample_dims
@@ -179,6 +180,8 @@ def _slices(gain: xr.DataArray, cost: xr.DataArray, *, divisible: bool) -> tuple
             f"gain has dimensions {list(gain.dims)} and cost {list(cost.dims)}. "
             "Mend: give both programme, and area and step if there are any; gain also the draws."
         )
+    if "step" in cost.dims and is_numeric_dtype(rank := cost.get_index("step")) and not rank.is_monotonic_increasing:
+        raise InputError("step: steps are bought in order, so their labels must rise. Fix: .sortby('step').")
     if not bool((cost > 0).all()):
         raise InputError("cost: an item costs nothing or less. Mend: leave it out, it needs no budget.")
     over = [dim for dim in ITEM_DIMS if dim in cost.dims]

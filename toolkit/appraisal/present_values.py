@@ -11,7 +11,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit.appraisal.discounting import DEFAULT_SCHEDULE, Schedule, Timing, Years, discount_factors, factors_by_kind
+from toolkit.appraisal.discounting import (
+    DEFAULT_SCHEDULE,
+    Schedule,
+    Timing,
+    Years,
+    discount_factors,
+    factors_by_kind,
+    in_year_order,
+    years_elapsed,
+)
 from toolkit.appraisal.draws import sample_dims
 from toolkit.schema import InputError, aligned, check
 
@@ -76,6 +85,8 @@ def net_present_social_value(
     base_year: int = 0,
 ) -> xr.DataArray:
     """Return discounted ``benefits`` less discounted ``costs``, both (..., year), draw by draw."""
+    check(benefits.rename(benefits.name or "benefits"))
+    check(costs.rename(costs.name or "costs"))
     aligned(benefits, costs)
     net = (benefits - costs).assign_attrs(benefits.attrs)
     return present_value(net, schedule=schedule, timing=timing, base_year=base_year)
@@ -87,7 +98,7 @@ def payback_year(net_by_year: xr.DataArray, *, stays: bool = False) -> xr.DataAr
     Parameters
     ----------
     net_by_year
-        Net benefit of each year (..., year), discounted first if the discounted payback is meant.
+        Net benefit of each year (..., year), in any order; discounted first if the discounted payback is meant.
     stays
         False: the first year in which the running total is nil or better. True: the first from which
         it stays so to the last year, the safer reading where costs return later or savings come first.
@@ -98,14 +109,14 @@ def payback_year(net_by_year: xr.DataArray, *, stays: bool = False) -> xr.DataAr
         Years before any money moves do not count; a stream of noughts never pays back.
     """
     check(net_by_year.rename(net_by_year.name or "net_by_year"), dims=("year",))
-    streams = net_by_year.transpose(..., "year")
+    streams = in_year_order(net_by_year).transpose(..., "year")
     flows = streams.to_numpy()
     # Rounding must not turn a total that comes back to exactly nil into a small debt.
     back = np.cumsum(flows, axis=-1) >= -1e-9 * np.abs(flows).sum(axis=-1, keepdims=True)
     if stays:
         back = np.logical_and.accumulate(back[..., ::-1], axis=-1)[..., ::-1]
     paid = back & np.logical_or.accumulate(flows != 0, axis=-1)
-    first = np.where(paid, net_by_year["year"].to_numpy().astype(float), np.inf).min(axis=-1)
+    first = np.where(paid, streams["year"].to_numpy().astype(float), np.inf).min(axis=-1)
     year = streams.isel(year=0, drop=True).drop_attrs().copy(data=first)
     return year.rename("payback_year").assign_attrs(units="year", stays=int(stays), **_stated(net_by_year))
 
@@ -218,16 +229,17 @@ def cash_prices(
     Raises
     ------
     InputError
-        If a year's inflation is missing or looks like per cent.
+        If a year's inflation is missing or looks like per cent, or a year lies before the base year.
     """
     check(real.rename(real.name or "real"), dims=("year",))
     labels = real["year"].to_numpy()
+    elapsed = years_elapsed(labels, base_year)
     span = range(base_year + 1, int(labels.max()) + 1)
     rates = np.array([_inflation(inflation, year) for year in span])
     levels = np.concatenate([[1.0], np.cumprod(1 + rates)])
-    if labels.min() < base_year or (abs(rates) > 0.5).any():
-        raise InputError("inflation: a year lies before base_year, or a rate is not a proportion (0.02).")
-    factors = xr.DataArray(levels[labels - base_year], dims="year", coords={"year": labels})
+    if (abs(rates) > 0.5).any():
+        raise InputError("inflation: a rate is not a proportion. Fix: write 2 per cent as 0.02.")
+    factors = xr.DataArray(levels[elapsed], dims="year", coords={"year": labels})
     return (real * factors).assign_attrs({**real.attrs, "price_base": "nominal: cash of each year"})
 
 

@@ -3,6 +3,9 @@
 Both methods are one penalised regression. The straight-line part is free, so a linear truth is not
 shrunk; the rest (spline curves and pairwise products, or a Gaussian process's features) is shrunk as far as
 generalised cross-validation asks, so parameters that do nothing earn next to nothing.
+
+Curves are of each parameter's normal scores, which depend on ranks alone, so a long tail or a heap of values near a
+bound hides nothing; a parameter of few distinct values has a mean of its own at each.
 """
 
 from collections.abc import Callable
@@ -11,16 +14,19 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
-from scipy import linalg, optimize, spatial
+from scipy import linalg, optimize, spatial, special
 
 from toolkit.schema import InputError
 
 type Method = Literal["spline", "gp"]
 type Terms = Callable[[np.ndarray], np.ndarray]
 
-SPLINE_TERMS = 5  # per parameter, straight line included
+SPLINE_TERMS = (5, 10)  # fewest and most of a parameter, a straight line in its normal scores included
+CATEGORIES = 20  # distinct values up to which each is a category
+ALIKE = 0.999  # correlation with its scores above which a parameter needs no straight line in both
 MOST_TERMS = 300  # above this the products are left out; a tenth of the draws if that is fewer
-RICH_TERMS = 100  # up to this the products are of curves, above it of straight lines only
+RICH_TERMS = 120  # up to this the products are of curves, above it of straight lines only
+PRODUCTS = "without products", "with products of straight lines", "with products of curves"
 INDUCING = 150  # points that stand for all draws in the Gaussian process
 LEARNING = 150  # draws that its length scales are learnt from
 
@@ -34,6 +40,23 @@ class Smoother:
     values: np.ndarray  # eigenvalues of curves' cross-products
     vectors: np.ndarray
     at: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # both parts at other parameter values
+    form: str  # what was fitted, in words
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One parameter's terms, known at its distinct values and straight in between."""
+
+    levels: np.ndarray
+    terms: np.ndarray  # (levels, terms), orthonormal over the draws: straight lines, then curves or categories
+    crossed: tuple[int, int, int]  # terms that enter products: none, straight lines, and a curve beside them
+    kind: str
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        place = np.interp(points, self.levels, np.arange(len(self.levels)))
+        low = place.astype(int)
+        high, part = np.minimum(low + 1, len(self.levels) - 1), (place - low)[:, None]
+        return np.asarray(self.terms[low] * (1 - part) + self.terms[high] * part)
 
 
 def smoother(columns: np.ndarray, responses: np.ndarray, *, method: Method = "spline") -> Smoother:
@@ -50,7 +73,7 @@ def smoother(columns: np.ndarray, responses: np.ndarray, *, method: Method = "sp
         raise InputError(f"method {method!r} is not known. Mend: 'spline' or 'gp'.")
     centre, scale = columns.mean(0), columns.std(0)
     standard = (columns - centre) / scale
-    terms = _spline_terms(standard) if method == "spline" else _process_terms(standard, responses)
+    terms, form = _spline_terms(standard) if method == "spline" else _process_terms(standard, responses)
     basis = _orthonormal(standard)
     straight, raw = standard @ basis, terms(standard)
     middle, slope = raw.mean(0), straight.T @ raw
@@ -66,7 +89,7 @@ def smoother(columns: np.ndarray, responses: np.ndarray, *, method: Method = "sp
 
     values, vectors = np.linalg.eigh(curves.T @ curves)
     sound = values > 1e-8 * values.max(initial=0.0)
-    return Smoother(straight, curves, values[sound], vectors[:, sound], at)
+    return Smoother(straight, curves, values[sound], vectors[:, sound], at, form)
 
 
 def conditional_mean(fit: Smoother, responses: np.ndarray, *, points: np.ndarray | None = None) -> np.ndarray:
@@ -102,55 +125,84 @@ def _penalty(fit: Smoother, left: np.ndarray, turned: np.ndarray) -> np.ndarray:
     return np.asarray(grid[score.argmin(0)])
 
 
-def _spline_terms(draws: np.ndarray) -> Terms:
-    """Natural cubic splines of each parameter, and products of pairs as far as the draws allow."""
+def _spline_terms(draws: np.ndarray) -> tuple[Terms, str]:
+    """Splines or categories of each parameter, and products of pairs as far as the draws allow."""
     count, number = draws.shape
-    curves = [_natural_spline(draws[:, place]) for place in range(number)]
-    room, pairs = min(MOST_TERMS, count // 10), number * (number - 1) // 2
-    alone = SPLINE_TERMS * number
-    depth = 2 if alone + 4 * pairs <= min(room, RICH_TERMS) else 1 if alone + pairs <= room else 0
+    room = min(MOST_TERMS, count // 10)
+    columns = [_column(one, room // (2 * number)) for one in draws.T]
+    alone = sum(column.terms.shape[1] for column in columns)
+    limits = (np.inf, room, min(room, RICH_TERMS))
+
+    def products(depth: int) -> int:
+        return sum(one.crossed[depth] * two.crossed[depth] for one, two in combinations(columns, 2))
+
+    depth = max(depth for depth in range(3) if not depth or alone + products(depth) <= limits[depth])
 
     def terms(points: np.ndarray) -> np.ndarray:
-        parts = [curve(points[:, place]) for place, curve in enumerate(curves)]
-        products = [
-            (parts[one][:, :depth, None] * parts[two][:, None, :depth]).reshape(len(points), -1)
-            for one, two in combinations(range(number), 2)
-            if depth
-        ]
-        return np.hstack([part[:, 1:] for part in parts] + products)
+        parts = [column(points[:, place]) for place, column in enumerate(columns)]
+        crossed = [part[:, : column.crossed[depth]] for part, column in zip(parts, columns, strict=True)]
+        pairs = [(one[:, :, None] * two[:, None, :]).reshape(len(points), -1) for one, two in combinations(crossed, 2)]
+        return np.hstack([part[:, 1:] for part in parts] + pairs)
 
-    return terms
+    kinds = " and ".join(sorted({column.kind for column in columns}, reverse=True))
+    return terms, f"{kinds} {PRODUCTS[depth]}" if number > 1 else kinds
 
 
-def _natural_spline(draws: np.ndarray) -> Terms:
-    """Return one parameter's natural cubic spline, orthonormal over its draws, the straight line first."""
-    size = min(SPLINE_TERMS, max(1, len(draws) // 20))
-    knots = np.unique(np.quantile(draws, np.linspace(0.02, 0.98, size + 1)))
-
-    def raw(points: np.ndarray) -> np.ndarray:
-        if len(knots) < 3:
-            return points[:, None]
-        beyond = np.maximum(points[:, None] - knots, 0)
-        beyond *= beyond * beyond  # a power would take ten times as long
-        slope = (beyond[:, :-1] - beyond[:, -1:]) / (knots[-1] - knots[:-1])
-        return np.hstack([points[:, None], slope[:, :-1] - slope[:, -1:]])
-
-    base = raw(draws)
-    centre = base.mean(0)
-    triangle = np.linalg.qr(base - centre, mode="r") / np.sqrt(len(draws))
-    if np.abs(np.diag(triangle)).min() < 1e-6:  # a few distinct values only: the line is all they support
-        return lambda points: points[:, None]
-    turn = np.linalg.inv(triangle)
-    return lambda points: np.asarray((raw(points) - centre) @ turn)
+def _column(draws: np.ndarray, size: int) -> _Column:
+    """Return one parameter's terms, the straight line in its values first; about ``size`` of them if not categories."""
+    levels, share, scores, few = _scored(draws)
+    size = min(int(np.clip(size, *SPLINE_TERMS)), max(2, len(draws) // 20))
+    raw = np.column_stack([levels, np.eye(len(levels))[:, 1:-1] if few else _natural_spline(scores, size)])
+    weight = np.sqrt(share)[:, None]
+    raw = weight * (raw - share @ raw)
+    raw /= np.linalg.norm(raw, axis=0)
+    straight = not few and raw[:, 0] @ raw[:, 1] > ALIKE
+    if straight:
+        raw = np.delete(raw, 1, axis=1)
+    basis, triangle = np.linalg.qr(raw)
+    basis = basis[:, np.abs(np.diag(triangle)) > 1e-6] / weight
+    if few:
+        return _Column(levels, basis, (0, basis.shape[1], basis.shape[1]), "categories")
+    return _Column(levels, basis, (0, 1, 2) if straight else (0, 2, 3), "splines")
 
 
-def _process_terms(draws: np.ndarray, responses: np.ndarray) -> Terms:
+def _scored(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
+    """Return the distinct values, the share of draws at each, scores in their place, and whether they are few."""
+    levels, counts = np.unique(draws, return_counts=True)
+    share = counts / len(draws)
+    few = len(levels) <= min(CATEGORIES, len(draws) // 5)
+    return levels, share, np.arange(len(levels)) if few else special.ndtri(np.cumsum(share) - share / 2), few
+
+
+def _natural_spline(scores: np.ndarray, size: int) -> np.ndarray:
+    """Return the ``size`` terms of a natural cubic spline at distinct ``scores``, the straight line first."""
+    knots = np.quantile(scores, np.linspace(0.02, 0.98, size + 1))
+    beyond = np.maximum(scores[:, None] - knots, 0)
+    beyond *= beyond * beyond  # a power would take ten times as long
+    slope = (beyond[:, :-1] - beyond[:, -1:]) / (knots[-1] - knots[:-1])
+    return np.column_stack([scores, slope[:, :-1] - slope[:, -1:]])
+
+
+def _process_terms(draws: np.ndarray, responses: np.ndarray) -> tuple[Terms, str]:
     """Features of a squared-exponential Gaussian process whose inducing points stand for all draws."""
-    inducing = draws[_spaced(len(draws), INDUCING)]
+    scales_of = [_scored(one) for one in draws.T]
+
+    def scored(points: np.ndarray) -> np.ndarray:
+        columns = [
+            np.interp(one, levels, scores) for one, (levels, _, scores, _) in zip(points.T, scales_of, strict=True)
+        ]
+        return np.stack(columns, axis=1)
+
+    places = scored(draws)
+    inducing = places[_spaced(len(draws), INDUCING)]
     learning = _spaced(len(draws), LEARNING)
-    scales = _length_scales(draws[learning], responses[learning])
+    scales = _length_scales(places[learning], responses[learning])
     root = linalg.cholesky(_kernel(inducing, inducing, scales) + 1e-6 * np.eye(len(inducing)), lower=True)
-    return lambda points: np.asarray(linalg.solve_triangular(root, _kernel(inducing, points, scales), lower=True).T)
+
+    def terms(points: np.ndarray) -> np.ndarray:
+        return np.asarray(linalg.solve_triangular(root, _kernel(inducing, scored(points), scales), lower=True).T)
+
+    return terms, "Gaussian process"
 
 
 def _length_scales(points: np.ndarray, responses: np.ndarray) -> np.ndarray:

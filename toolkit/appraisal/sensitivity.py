@@ -1,22 +1,26 @@
-"""What moves the answer, from draws alone: tornado, two-way, switching values, Sobol indices, contrasts.
+"""What moves the answer: tornado, two-way, switching values, Sobol indices, contrasts.
 
-All read E[answer | parameter], the answer to be expected if a parameter had a given value, off one
-regression over the draws. Parameters that move together carry each other along, as they would in life:
-learn that one is high and the others are expected to follow.
+All but ``sobol_of_model``, which calls a model, read E[answer | parameter], the answer to be expected if a
+parameter had a given value, off one regression over the draws. Parameters that move together carry each other
+along, as they would in life: learn that one is high and the others are expected to follow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import xarray as xr
+from SALib.analyze import sobol as salib_analysis
+from SALib.sample import sobol as salib_sample
 from scipy import stats
 
 from toolkit.appraisal.draws import flat, sample_dims
 from toolkit.appraisal.present_values import DEFAULT_LEVEL, summarise
 from toolkit.appraisal.regression import Method, conditional_mean, smoother
 from toolkit.appraisal.value_of_information import parameter_columns
-from toolkit.schema import InputError, aligned, check
+from toolkit.schema import InputError, aligned, check, random_stream
 
+LEAST_EXPLAINED = 0.98  # of the answer's variance, by the regression, for its Sobol indices to be given
+MOVING_TOGETHER = 0.1  # rank correlation from which parameters are not taken as independent
 FALSELY = 0.05  # of the swings told from chance, the share that may be chance all the same
 
 
@@ -43,7 +47,7 @@ def tornado(answer: xr.DataArray, parameters: xr.Dataset, *, level: float = DEFA
     names, columns, response = _read(answer, parameters)
     tails = [(1 - level) / 2, (1 + level) / 2]
     ends = np.quantile(columns, tails, axis=0).T
-    generator = np.random.default_rng(0)
+    generator = random_stream(0, "appraisal.tornado")
     shuffles = range(max(2, 20 // len(names)))
     orders = [[generator.permutation(len(response)) for _ in shuffles] for _ in names]
     answers = [np.hstack([response, *(response[order] for order in held)]) for held in orders]
@@ -143,8 +147,11 @@ def sobol(
     *,
     of: Sequence[str] | None = None,
     method: Method = "spline",
+    least_explained: float = LEAST_EXPLAINED,
 ) -> xr.Dataset:
     """Return the share of the answer's variance that each parameter explains, alone and with the others.
+
+    Where the model can be called, ``sobol_of_model`` needs no regression and sees every interaction.
 
     Parameters
     ----------
@@ -156,14 +163,23 @@ def sobol(
         Which to report; all by default. The rest still count among the others.
     method
         As in ``evppi``.
+    least_explained
+        Share of the variance that all parameters together must explain. Lower it only if the rest is known to be
+        randomness apart from the parameters.
 
     Returns
     -------
     xr.Dataset, dims (parameter)
         ``first`` (learning it alone); ``total`` (what stays unexplained when all but it are known);
         ``standard_error`` of first; ``explained`` by all parameters together: the rest is other
-        randomness, or interactions of more than two, which the regression cannot see and which
-        count neither in first nor in total. Total reads as usual only if parameters are independent.
+        randomness, or interactions which the regression cannot see and which count neither in first nor in
+        total, so that a true total may be higher by up to 1 - explained. Total reads as usual only if parameters
+        are independent.
+
+    Raises
+    ------
+    InputError
+        If the regression explains too little for the shares to be right, or the answer never varies.
 
     References
     ----------
@@ -177,6 +193,12 @@ def sobol(
     response = _one_answer(answer)
     parts = {name: parameter_columns(answer, parameters, (name,)) for name in every}
     together = _explained(np.hstack(list(parts.values())), response, method)[0]
+    if together < least_explained:
+        raise InputError(
+            f"answer: the regression explains {together:.0%} of its variance, under {least_explained:.0%}, so shares "
+            "of interactions may be missed. Fix: call sobol_of_model(model, parameters), or lower least_explained if "
+            "the rest is other randomness."
+        )
     alone = [_explained(parts[name], response, method) for name in names]
     without = [
         _explained(np.hstack(rest), response, method)[0] if (rest := [parts[o] for o in every if o != name]) else 0.0
@@ -192,6 +214,88 @@ def sobol(
         coords={"parameter": names},
         attrs={"units": "proportion of variance", "method": method},
     )
+
+
+def sobol_of_model(
+    model: Callable[[xr.Dataset], xr.DataArray], parameters: xr.Dataset, *, base: int = 1024, seed: int = 0
+) -> xr.Dataset:
+    """Return the share of the answer's variance that each parameter explains, by calling the model.
+
+    Parameters
+    ----------
+    model
+        Returns the answer (sample) for a Dataset of the parameters (sample); it is called once, with
+        ``base`` * (number of parameters + 2) samples.
+    parameters
+        Draws of independent parameters, whose values are sampled again, each apart from the others; a variable with
+        further dims is sampled whole, as the group of its elements, which may depend on each other.
+    base
+        Size of the base sample, a power of two.
+    seed
+        Of the sampler.
+
+    Returns
+    -------
+    xr.Dataset, dims (parameter)
+        ``first`` (learning it alone), ``total`` (what stays unexplained when all but it are known), both with their
+        ``standard_error``: ``first_error``, ``total_error``, by bootstrap.
+
+    Raises
+    ------
+    InputError
+        If parameters move together, ``base`` is no power of two, or the answers are not one finite number a sample
+        that varies.
+
+    References
+    ----------
+    Saltelli, A. et al. (2010). doi:10.1016/j.cpc.2009.09.018 (first); Jansen, M. J. W. (1999). Analysis of variance
+    designs for model output. Computer Physics Communications 117, 35-43. doi:10.1016/S0010-4655(98)00154-4 (total)
+    """
+    if base < 2 or base & (base - 1):
+        raise InputError(f"base {base}: is not a power of two. Fix: give 512, 1024 or 2048, say.")
+    names = [str(name) for name in parameters.data_vars]
+    anchor = parameters[names[0]]
+    columns = {name: parameter_columns(anchor, parameters, (name,)) for name in names}
+    _independent(columns)
+    generator = random_stream(seed, "appraisal.sobol_of_model")
+    problem = {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
+    places = salib_sample.sample(problem, base, calc_second_order=False, seed=generator)
+    drawn = {}
+    for name, place in zip(names, places.T, strict=True):
+        order = np.argsort(columns[name][:, 0], kind="stable")
+        one = parameters[name].drop_vars([*sample_dims(anchor)], errors="ignore")
+        values = flat(one)[..., order[(place * len(order)).astype(int)]]
+        kept = [dim for dim in one.dims if dim not in sample_dims(anchor)]
+        drawn[name] = xr.DataArray(values, {dim: one[dim] for dim in kept}, (*kept, "sample"), attrs=one.attrs)
+    answers = _one_answer(model(xr.Dataset(drawn)))[:, 0]
+    if len(answers) != len(places) or np.ptp(answers) == 0:
+        raise InputError(
+            f"model: gave {len(answers)} answers for {len(places)} samples, or all the same. "
+            "Fix: return one number (sample) for each sample of the Dataset."
+        )
+    level = 2 * stats.norm.cdf(1) - 1  # of an interval one standard error to each side
+    found = salib_analysis.analyze(problem, answers, calc_second_order=False, conf_level=level, seed=generator)
+    parts = {"first": "S1", "total": "ST", "first_error": "S1_conf", "total_error": "ST_conf"}
+    return xr.Dataset(
+        {name: ("parameter", np.asarray(found[key])) for name, key in parts.items()},
+        coords={"parameter": names},
+        attrs={"units": "proportion of variance", "method": "Saltelli, Jansen", "calls": len(places)},
+    )
+
+
+def _independent(columns: dict[str, np.ndarray]) -> None:
+    """Refuse parameters that move together; elements of one variable may."""
+    ranks = stats.rankdata(np.hstack(list(columns.values())), axis=0)
+    owner = np.repeat(np.arange(len(columns)), [part.shape[1] for part in columns.values()])
+    apart = owner[:, None] != owner
+    together = np.abs(np.atleast_2d(np.corrcoef(ranks, rowvar=False))) * apart
+    one, two = np.unravel_index(together.argmax(), together.shape)
+    if together[one, two] > max(MOVING_TOGETHER, 5 / np.sqrt(len(ranks))):
+        names = list(columns)
+        raise InputError(
+            f"parameters {names[owner[one]]!r} and {names[owner[two]]!r}: move together (rank correlation "
+            f"{together[one, two]:.2f}). Fix: make them one variable with a further dimension, which is sampled whole."
+        )
 
 
 def contrast(first: xr.DataArray, second: xr.DataArray, *, level: float = DEFAULT_LEVEL) -> xr.Dataset:

@@ -6,6 +6,7 @@ nested simulation and no access to the model that made them.
 
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ import xarray as xr
 from toolkit.appraisal.discounting import DEFAULT_SCHEDULE, Schedule, Timing, discount_factors
 from toolkit.appraisal.draws import flat, option_draws, sample_dims
 from toolkit.appraisal.regression import Method, Smoother, conditional_mean, smoother
-from toolkit.schema import InputError, aligned
+from toolkit.schema import InputError, aligned, random_stream
 
 type Summaries = xr.Dataset | Callable[[xr.Dataset, np.random.Generator], xr.Dataset]
 
@@ -42,7 +43,8 @@ def evppi(
     of
         The sets: a name, or several for a group. Every variable alone by default.
     method
-        "spline" (natural cubic splines with products of pairs) or "gp" (sparse Gaussian process).
+        "spline" (natural cubic splines of normal scores with products of pairs) or "gp" (sparse Gaussian process of
+        them). Under both a parameter of few distinct values counts as categories.
     seed
         Of the shuffles that make the noise floor.
     progress
@@ -53,8 +55,9 @@ def evppi(
     xr.Dataset, dims (set, ...)
         ``evppi``; ``standard_error`` (draws taken as independent); ``noise_floor``: what the same regression
         finds in parameters shuffled to mean nothing, so a value near it is nothing; ``share_of_evpi``;
-        and ``evpi``. Values lie between 0 and EVPI, and a set is worth no less than any of the sets
-        listed beside it that it contains.
+        ``evpi``; and ``regression`` (set): what was fitted, in words, such as "splines with products of curves".
+        Values lie between 0 and EVPI, and a set is worth no less than any of the sets listed beside it that it
+        contains.
 
     Raises
     ------
@@ -114,7 +117,7 @@ def evsi(
     Returns
     -------
     xr.Dataset, dims (...)
-        ``evsi``, ``standard_error``, ``noise_floor``, and ``evppi`` (its limit) and ``evpi``.
+        ``evsi``, ``standard_error``, ``noise_floor``, ``evppi`` (its limit), ``evpi`` and ``regression``.
 
     References
     ----------
@@ -124,7 +127,7 @@ def evsi(
     """
     informed = [str(name) for name in parameters.data_vars]
     limit = evppi(net_benefit, parameters, of=[informed], method=method, seed=seed).isel(set=0, drop=True)
-    generator = np.random.default_rng(seed)
+    generator = random_stream(seed, "appraisal.evsi")
     reported = summaries(parameters, generator) if callable(summaries) else summaries
     every = tuple(str(name) for name in reported.data_vars)
     stacked = _stacked(net_benefit)
@@ -163,7 +166,7 @@ def population_value(
     return (value * reached).assign_attrs({**value.attrs, **stated})
 
 
-def _information(stacked: np.ndarray, columns: np.ndarray, *, method: Method, seed: int) -> dict[str, np.ndarray]:
+def _information(stacked: np.ndarray, columns: np.ndarray, *, method: Method, seed: int) -> dict[str, Any]:
     """Value, standard error and noise floor of learning ``columns`` (draws, parameters)."""
     draws = stacked.shape[-1]
     best = stacked.mean(-1).argmax(0)
@@ -172,13 +175,14 @@ def _information(stacked: np.ndarray, columns: np.ndarray, *, method: Method, se
     prepared = smoother(columns, responses, method=method)
     fitted = conditional_mean(prepared, responses).T.reshape(stacked.shape)
     chosen = np.take_along_axis(gaps, fitted.argmax(0)[None], axis=0)[0]
-    generator = np.random.default_rng(seed)
+    generator = random_stream(seed, "appraisal.evppi")
     shuffled = [_shuffled_gain(prepared, responses, stacked.shape, generator) for _ in range(SHUFFLES)]
     return {
         "value": _gain(fitted),
         # By the envelope theorem the error is, to first order, that of the gain from choosing by the fit.
         "standard_error": chosen.std(-1) / np.sqrt(draws),
         "noise_floor": np.mean(shuffled, axis=0),
+        "regression": prepared.form,
     }
 
 
@@ -241,7 +245,7 @@ def _information_table(
     net_benefit: xr.DataArray,
     sets: list[tuple[str, ...]],
     values: list[np.ndarray],
-    parts: list[dict[str, np.ndarray]],
+    parts: list[dict[str, Any]],
     ceiling: np.ndarray,
     *,
     method: Method,
@@ -266,7 +270,10 @@ def _information_table(
     for variable in table.values():
         variable.attrs = dict(net_benefit.attrs)
     share = (value / perfect.where(perfect > 0)).fillna(0.0).assign_attrs(units="proportion")
-    return table.assign(share_of_evpi=share).assign_attrs(method=method, noise_floor="parameters shuffled")
+    forms = xr.DataArray(np.array([part["regression"] for part in parts], dtype=object), {"set": labels}, "set")
+    return table.assign(share_of_evpi=share, regression=forms).assign_attrs(
+        method=method, noise_floor="parameters shuffled"
+    )
 
 
 def _warn_if_few(stacked: np.ndarray, error: float) -> None:

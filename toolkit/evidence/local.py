@@ -1,6 +1,5 @@
 """What a run needs to know of each area in the base year: latest counts, own levels, own placement prices."""
 
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import xarray as xr
 
 from toolkit.evidence.statistics import _load_panel, _mean, _wide, reference_areas
 from toolkit.evidence.tables import load_table
-from toolkit.schema import INDICATORS, SAMPLE_DIMS, InputError
+from toolkit.schema import INDICATORS, SAMPLE_DIMS, InputError, random_stream
 
 # What layers of life know of an area: its measure in per cent, and over how many latest years it is averaged
 # (exclusions of children in need are few, and hidden in half of the areas in any one year).
@@ -99,7 +98,7 @@ def local_price_ratio(statistics: xr.Dataset, *, like: xr.Dataset, seed: int, fo
             raise InputError(
                 f"placement_prices.csv: no {placement} price for {lacking[0]}. Mend: outcomes evidence pool."
             )
-        stream = np.random.default_rng([seed, zlib.crc32(f"local_price_ratio {placement}".encode())])
+        stream = random_stream(seed, f"local_price_ratio {placement}")
         centre, spread = (rows[name].to_numpy()[:, None, None] for name in ("log_ratio", "log_ratio_sd"))
         ratio = np.exp(centre + spread * stream.standard_normal(shape))
         drawn[placement] = xr.DataArray(ratio, coords, ("area", *SAMPLE_DIMS), attrs={"units": "1"})

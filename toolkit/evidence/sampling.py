@@ -6,7 +6,6 @@ the England mean. Every role has its own random stream, so changing one figure l
 the others as they were.
 """
 
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +16,7 @@ from scipy import special, stats
 from scipy.optimize import brentq
 
 from toolkit.evidence.register import Register
-from toolkit.schema import SAMPLE_DIMS, InputError
+from toolkit.schema import SAMPLE_DIMS, InputError, random_stream
 
 NOISE = 1e-4  # share of variance
 ALSO_FIGURES = {  # the rate of closing is the inverse of the mean years of an episode
@@ -68,7 +67,7 @@ def sample(assumptions: pd.DataFrame, *, like: xr.DataArray | xr.Dataset, seed: 
     shape = tuple(like.sizes[dim] for dim in SAMPLE_DIMS)
     drawn = {}
     for role, row in assumptions.iterrows():
-        stream = np.random.default_rng([seed, zlib.crc32(str(role).encode())])
+        stream = random_stream(seed, str(role))
         values = quantile(row, stream.random(shape), role=str(role))
         money = {"price_base": price_base} if str(row["unit"]).startswith("GBP") else {}
         drawn[str(role)] = xr.DataArray(values, dims=SAMPLE_DIMS, attrs={"units": row["unit"], **money})
@@ -103,7 +102,7 @@ def with_pathway(draws: xr.Dataset, register: Register, *, seed: int) -> xr.Data
     # on every machine.
     factor = np.linalg.cholesky((1.0 - NOISE) * correlation + NOISE * np.eye(len(names)))
     shape = tuple(draws.sizes[dim] for dim in SAMPLE_DIMS)
-    stream = np.random.default_rng([seed, zlib.crc32(b"pathway")])
+    stream = random_stream(seed, "pathway")
     standard = factor @ stream.standard_normal((len(names), int(np.prod(shape))))
     free = fitted["mean"].to_numpy()[:, None] + fitted["sd"].to_numpy()[:, None] * standard
     log = (fitted["scale"] == "log").to_numpy()[:, None]

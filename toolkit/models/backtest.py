@@ -20,7 +20,7 @@ from toolkit.models.predictive import SIZES, Array, cells_of, check, covered, hi
 from toolkit.models.prior_influence import outcome_power_scaling
 from toolkit.models.priors import load_priors, setting
 from toolkit.models.spend_error import spend_error_table
-from toolkit.schema import INDICATORS, InputError
+from toolkit.schema import INDICATORS, InputError, random_stream
 
 DRAWS = 2000  # of the model's forecast
 POINTS = 200  # of the empirical distribution of a naive forecast's errors
@@ -122,7 +122,7 @@ def compare(
     table, design = load_priors("outcomes", priors), posterior["constant_data"].to_dataset()
     names = design["indicator"].values
     parts = []
-    for name, random in zip(names, np.random.default_rng(seed).spawn(len(names)), strict=True):
+    for name, random in zip(names, random_stream(seed, "models.backtest").spawn(len(names)), strict=True):
         cells = cells_of(statistics.sel(indicator=name), design["fitted"])
         past, later = cells[cells["data_year"] <= last_year], cells[cells["data_year"] > last_year]
         free = setting("year_free", table, "years", indicator=name) or (0, 0)

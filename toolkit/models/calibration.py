@@ -17,7 +17,7 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from toolkit.schema import SAMPLE_DIMS
+from toolkit.schema import SAMPLE_DIMS, random_stream
 
 CHAINS = 2
 RANKED = 100  # draws among which the truth is ranked, at most: no more than are worth as many independent ones
@@ -65,7 +65,7 @@ def calibrate(
     ----------
     Talts, Betancourt, Simpson, Vehtari and Gelman (2018), arXiv:1804.06788.
     """
-    streams = np.random.default_rng(seed).spawn(replications)
+    streams = random_stream(seed, f"models.calibration {model}").spawn(replications)
     drawn = []
     for done, stream in enumerate(streams, start=1):
         drawn.append(replicate(stream))

@@ -9,7 +9,7 @@ from scipy.special import expit, logit
 
 from toolkit.models.likelihoods import BETA_BINOMIAL
 from toolkit.models.rates import area_spread, linear_predictor, walk_covariance
-from toolkit.schema import InputError
+from toolkit.schema import InputError, random_stream
 
 Array = NDArray[np.float64]
 COVARIATES = {"spend_within": "spend_year_mean", "low_income_within": "low_income_year_mean"}
@@ -41,7 +41,7 @@ def forecast(posterior: xr.DataTree, *, years: Sequence[int], seed: int) -> xr.D
     draws, design = posterior["posterior"].to_dataset(), posterior["constant_data"].to_dataset()
     names = design["indicator"].values
     parts = []
-    for name, random in zip(names, np.random.default_rng(seed).spawn(len(names)), strict=True):
+    for name, random in zip(names, random_stream(seed, "models.forecast").spawn(len(names)), strict=True):
         eta = predictor(draws, design, str(name), years, random=random)
         parts.append(from_link(eta, int(design["likelihood"].sel(indicator=name))).astype("float32"))
     rates = xr.concat(parts, xr.Variable("indicator", names)).transpose("chain", "draw", "indicator", ...)

@@ -20,7 +20,7 @@ from toolkit.evidence import Register
 from toolkit.models.diagnose import diagnose
 from toolkit.models.fit import fit
 from toolkit.models.pathway import AGES, ARRIVAL, care_within_years, long_stays, outputs, population
-from toolkit.schema import InputError
+from toolkit.schema import InputError, random_stream
 
 DRAWS, TUNE, CHAINS, TARGET_ACCEPT = 1500, 1500, 4, 0.95
 KEPT = 1000  # draws that the predictive checks use
@@ -203,7 +203,7 @@ def predictive_checks(figures: pd.DataFrame, rates: dict[str, np.ndarray], *, se
     unknown = sorted(set(figures["output"]) - set(found))
     if unknown:
         raise InputError(f"{FIGURES}: the model has no output {unknown}. Mend: name one of {sorted(found)}.")
-    rng, rows = np.random.default_rng(seed), []
+    rng, rows = random_stream(seed, "models.pathway_fit"), []
     for row in figures.to_dict("records"):
         says, scale, published = found[row["output"]], row["scale"], row["published"]
         noise = row["error"] * rng.standard_normal(says.size)

@@ -18,7 +18,7 @@ import pytensor.tensor as pt
 import xarray as xr
 
 from toolkit.models.effects import prior_of, shape_of
-from toolkit.schema import SAMPLE_DIMS, InputError
+from toolkit.schema import SAMPLE_DIMS, InputError, random_stream
 
 MODEL = "placements"
 TYPICAL_CHILDREN = 400.0  # looked-after children of a middling authority, where size changes nothing
@@ -181,7 +181,7 @@ def price_ratio(posterior: xr.Dataset, prices: xr.Dataset, *, seed: int) -> xr.D
     tail = flat["tail"].to_numpy()[..., None]
     freedom = tail + found["count"]
     scale = np.sqrt(found["variance"] * (tail + found["squares"]) / freedom)
-    own = found["mean"] + scale * np.random.default_rng(seed).standard_t(freedom)
+    own = found["mean"] + scale * random_stream(seed, "models.placements").standard_t(freedom)
     england = np.log(prices["england"].isel(data_year=-1).to_numpy())[:, None]
     coords = {dim: prices[dim].to_numpy() for dim in ("placement", "area")}
     ratio = national[..., -1][..., None] + place + own - england

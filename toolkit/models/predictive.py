@@ -15,7 +15,7 @@ from scipy.special import logit
 from toolkit.models.forecast import to_link
 from toolkit.models.likelihoods import BETA_BINOMIAL, MEAN, UNOBSERVED, cell_log_probabilities, simulate
 from toolkit.models.rates import area_spread, linear_predictor
-from toolkit.schema import InputError, aligned
+from toolkit.schema import InputError, aligned, random_stream
 
 SIZES = ("small", "middle", "large")
 SURE = 0.99  # of the ranges that the checks of a right model keep within: a table has some seventy of them
@@ -84,7 +84,7 @@ def check(posterior: xr.DataTree, statistics: xr.Dataset, *, seed: int, draws: i
     aligned(design["family"], statistics["exposure"])
     names = design["indicator"].values
     rows: list[dict[str, Any]] = []
-    for name, random in zip(names, np.random.default_rng(seed).spawn(len(names)), strict=True):
+    for name, random in zip(names, random_stream(seed, "models.predictive").spawn(len(names)), strict=True):
         part = design.sel(indicator=name)
         cells = cells_of(statistics.sel(indicator=name), part["family"] != UNOBSERVED)
         found = _checks(cells, parameters.sel(indicator=name), part, random)

@@ -19,6 +19,7 @@ from scipy import stats
 from toolkit.models.priors import load_priors, log_prior, row_of, unnamed_prior
 from toolkit.models.rates import REPORTED, SCALES
 from toolkit.models.reading import diagnosis
+from toolkit.schema import random_stream
 
 Array = NDArray[np.float64]
 SCALED = (*REPORTED, *SCALES, "area_sd")
@@ -49,7 +50,7 @@ def outcome_power_scaling(posterior: xr.Dataset, *, seed: int, priors: pd.DataFr
     Kallioinen, Paananen, Bürkner and Vehtari (2024), Statistics and Computing 34: 57.
     """
     table, names = load_priors("outcomes", priors), [str(name) for name in posterior["indicator"].values]
-    random, order = np.random.default_rng(seed), ("chain", "draw", "indicator")
+    random, order = random_stream(seed, "models.prior_influence"), ("chain", "draw", "indicator")
     draws = {name: posterior[name].transpose(*order).values.astype(float) for name in SCALED}
     logged = {name: log_prior(name, table, names, draws[name]) for name in SCALED}
     prior_sd = {

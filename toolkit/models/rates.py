@@ -13,7 +13,7 @@ from scipy.special import expit
 from toolkit.models.levels import levels
 from toolkit.models.likelihoods import BETA_BINOMIAL
 from toolkit.models.persistence import deviations
-from toolkit.schema import aligned
+from toolkit.schema import aligned, random_stream
 
 REPORTED = ("intercept", "spend_within", "spend_between", "low_income", "low_income_within")
 SCALES = ("region_sd", "year_sd", "persistence", "drift", "drift_size", "dispersion")
@@ -52,7 +52,7 @@ def complete(
     posterior["year_effect"] = _year_effect(sampled, design, modes)
     cholesky = _cholesky(sampled, design)
     posterior = posterior.assign(_spread(cholesky))
-    random = np.random.default_rng(seed)
+    random = random_stream(seed, "models.rates")
     posterior["area_effect"] = _area_effect(sampled, posterior, design, cholesky, random)
     posterior["area_rate"] = _area_rate(posterior, sampled["deviation_z"], design, random)
     weight = design["weight"]

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from toolkit.models.priors import load_priors, log_prior
-from toolkit.schema import SAMPLE_DIMS
+from toolkit.schema import SAMPLE_DIMS, random_stream
 
 Array = NDArray[Any]
 TRUSTED_SHAPE = 0.7  # Pareto k-hat: from here weighted means converge too slowly
@@ -76,7 +76,7 @@ def resampled(fitted: xr.DataTree, weighed: Weighed, *, seed: int) -> xr.DataTre
     """
     posterior = fitted["posterior"].to_dataset()
     shape, size = tuple(posterior.sizes[dim] for dim in SAMPLE_DIMS), weighed.weights.size
-    places = (np.arange(size) + np.random.default_rng(seed).uniform()) / size
+    places = (np.arange(size) + random_stream(seed, "models.reweight").uniform()) / size
     taken = np.minimum(np.searchsorted(np.cumsum(weighed.weights), places), size - 1).reshape(shape)
     chain, draw = (xr.DataArray(part, dims=SAMPLE_DIMS) for part in np.divmod(taken, shape[1]))
     labels = {dim: posterior[dim].values for dim in SAMPLE_DIMS}

@@ -18,7 +18,7 @@ from toolkit.models.effect_grid import Selection, quadrature
 from toolkit.models.effects import prior_of
 from toolkit.models.scales import LOGISTIC_SD, STANDARDISED
 from toolkit.models.studies import Register, study_table
-from toolkit.schema import SAMPLE_DIMS, InputError, aligned
+from toolkit.schema import SAMPLE_DIMS, InputError, aligned, random_stream
 
 SOURCES = ("trials", "panel", "combined", "judgement")
 
@@ -154,7 +154,7 @@ def effect_draws(
     table = study_table(register, **pooling)
     like = _dataset(like) if isinstance(like, xr.DataTree) else like
     shape = (like.sizes["chain"], like.sizes["draw"], len(names))
-    random = np.random.default_rng(seed)
+    random = random_stream(seed, "models.sources")
     uniforms, site = random.uniform(size=(2, *shape)), random.standard_normal(shape)
     trials = _draw_grid(quadrature(table, priors=priors, outcomes=names, selection=selection), uniforms)
     drawn = {"trials": trials}

@@ -185,8 +185,9 @@ def moves(run: Run, found: Analysis) -> Table:
         f"an end of its {float(bars.attrs['level']):.0%} interval; the widest first, of {whole.sizes['parameter']}. "
         f"{left_out} Effects are log risk ratios "
         "(attainment: standard deviations) at a new site, before replication. Flips: where the expected value would be "
-        "nil; a dash means nowhere within the draws, whatever else holds."
-    )
+        "nil; a dash means nowhere within the draws, whatever else holds. "
+        f"{found.knowing.unexplained}"
+    ).strip()
     index = [names[str(one)] for one in bars["parameter"].values]
     return plain("What moves the answer, and what would flip it", "Uncertain thing", columns, index, note)
 

@@ -10,10 +10,11 @@ import xarray as xr
 
 from toolkit import appraisal
 from toolkit.appraisal import study_designs
+from toolkit.appraisal.sensitivity import LEAST_EXPLAINED
 from toolkit.report import quantities as q
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table, plain
-from toolkit.report.words import inside, money, number
+from toolkit.report.words import inside, listed, money, number, percent
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
 
 EFFECT, RATE, PATHWAY = "effect", "rate", "pathway"
@@ -57,7 +58,9 @@ class Knowing:
     parameters
         The draws behind them.
     sobol
-        ``appraisal.sobol`` of the groups; None where the answer never varies.
+        ``appraisal.sobol`` of the groups; None where the answer never varies or too little of it is explained.
+    unexplained
+        Why there are no Sobol indices, if too little is explained.
     names
         What a reader calls each parameter and group.
     cautions
@@ -71,6 +74,7 @@ class Knowing:
     sobol: xr.Dataset | None
     names: dict[str, str]
     cautions: tuple[str, ...] = ()
+    unexplained: str = ""
 
 
 def parameters(run: Run) -> xr.Dataset:
@@ -124,14 +128,28 @@ def value_of_knowing(run: Run, *, account: str = "social", seed: int = 0) -> Kno
     kinds = ["single"] * len(singles) + ["group"] * len(grouped)
     found = found.assign_coords(set=np.array([*singles, *grouped], dtype=object), kind=("set", kinds))
     together = {name: xr.concat([drawn[one] for one in held], f"of {name}") for name, held in grouped.items()}
+    shares, unexplained = _shares(gain, xr.Dataset(together)) if float(gain.std()) > 0 else (None, "")
     return Knowing(
         found,
         appraisal.tornado(gain, drawn),
         appraisal.switching_values(gain, drawn),
         drawn,
-        appraisal.sobol(gain, xr.Dataset(together)) if float(gain.std()) > 0 else None,
+        shares,
         {name: parameter_name(name, run.scenario.effect.source) for name in [*singles, *grouped]},
         cautions,
+        unexplained,
+    )
+
+
+def _shares(gain: xr.DataArray, together: xr.Dataset) -> tuple[xr.Dataset | None, str]:
+    """Return the Sobol indices, or why they would mislead."""
+    found = appraisal.sobol(gain, together, least_explained=0.0)
+    explained = float(found["explained"])
+    if explained >= LEAST_EXPLAINED:
+        return found, ""
+    return None, (
+        f"Shares of the variance (Sobol indices) are not given: a regression explains {percent(explained)} of it, "
+        "and what uncertain things do together would be missed."
     )
 
 
@@ -241,12 +259,26 @@ def knowing_table(information: xr.Dataset, *, at: str, names: Mapping[str, str] 
         "Kind": (list(map(str, found["kind"].values.tolist())), "text"),
     }
     note = (
-        f"Expected value of partial perfect information {at}, by regression on splines. The floor of the noise is what "
-        "the same regression finds in parameters shuffled to mean nothing: a worth near it is nothing. Knowing "
-        f"everything is worth {money(float(found['evpi']))}.{f' The other {rest} are worth nothing.' * (rest > 0)}"
+        f"Expected value of partial perfect information {at}, by regression on {_fitted(information, names or {})}. "
+        "The floor of the noise is what the same regression finds in parameters shuffled to mean nothing: a worth "
+        f"near it is nothing. Knowing everything is worth {money(float(found['evpi']))}."
+        f"{f' The other {rest} are worth nothing.' * (rest > 0)}"
     )
     index = [(names or {}).get(str(name), str(name)) for name in found["set"].values]
     return plain("What is worth finding out", "Parameter", columns, index, note)
+
+
+def _fitted(information: xr.Dataset, names: Mapping[str, str]) -> str:
+    """Say what the regressions fitted: the usual first, then which sets have another."""
+    sets: dict[str, list[str]] = {}
+    for name, form in zip(information["set"].values, information["regression"].values, strict=True):
+        sets.setdefault(str(form), []).append(names.get(str(name), str(name)))
+    usual, *others = sorted(sets, key=lambda form: -len(sets[form]))
+    return "".join([usual, *(f"; on {form} for {_some(sets[form])}" for form in others)])
+
+
+def _some(names: list[str]) -> str:
+    return listed(names if len(names) <= FEWEST else [*names[:FEWEST], f"{len(names) - FEWEST} more"])
 
 
 def parameter_name(name: str, source: str = "") -> str:

@@ -214,3 +214,17 @@ def test_costs_that_break_the_laws_are_refused(costs, break_it, message):
 def test_an_unknown_account_is_refused(costs):
     with pytest.raises(InputError, match="treasury"):
         appraisal.account_total(costs, "treasury")
+
+
+def test_an_appraisal_does_not_depend_on_the_order_of_years(costs):
+    costs = costs.assign_coords(lag_years=("component", [0, 1, 1, 0, 0, 0]))
+    options = {"schedule": 0.035, "cashable_shares": {"partly_cashable": 0.5}}
+    found = appraisal.appraise(costs.isel(year=[1, 2, 0]), **options)
+    xr.testing.assert_allclose(found, appraisal.appraise(costs, **options))
+
+
+@pytest.mark.parametrize(("lags", "years"), [([0.5] * 6, [0, 1, 2]), ([-1] * 6, [0, 1, 2]), ([1] * 6, [0, 2, 4])])
+def test_savings_that_cannot_be_moved_to_a_year_are_refused(costs, lags, years):
+    lagged = costs.assign_coords(lag_years=("component", lags), year=years)
+    with pytest.raises(InputError, match="whole years"):
+        appraisal.cashable_savings(lagged, cashable_shares={"partly_cashable": 0.5})

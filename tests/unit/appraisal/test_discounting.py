@@ -71,6 +71,16 @@ def test_calendar_years_count_from_the_base_year():
     assert factors["year"].values.tolist() == [2025, 2026, 2035]
 
 
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "uint64", "int8"])
+def test_small_and_unsigned_years_do_not_wrap_round(kind):
+    years = np.array([0, 1, 2], kind)
+    np.testing.assert_allclose(
+        appraisal.discount_factors(0.1, years, base_year=-100), 1.1 ** -np.array([100, 101, 102])
+    )
+    with pytest.raises(InputError, match="0 comes before the base year 1"):
+        appraisal.discount_factors(0.1, years, base_year=1)
+
+
 def test_a_users_table_is_a_schedule():
     table = pd.DataFrame({"from_year": [0, 3], "to_year": [2, None], "rate": [0.10, 0.0]})
     np.testing.assert_allclose(discount_factors(table, range(5)), [1, 1 / 1.1, 1.1**-2, 1.1**-2, 1.1**-2])
@@ -142,3 +152,10 @@ def test_a_late_cost_does_not_hide_the_only_positive_rate():
 def test_years_with_gaps_have_no_rate_of_return():
     with pytest.raises(InputError, match="one by one"):
         internal_rate_of_return(flows([-1, 1, 1]).assign_coords(year=[0, 1, 5]))
+
+
+def test_the_rate_of_return_does_not_depend_on_the_order_of_years():
+    flows = xr.DataArray([60.0, -100.0, 60.0], dims="year", coords={"year": np.array([2, 0, 1], "uint8")})
+    found = appraisal.internal_rate_of_return(flows)["rate"]
+    assert float(found) == pytest.approx(float(appraisal.internal_rate_of_return(flows.sortby("year"))["rate"]))
+    assert float((flows / (1 + found) ** flows["year"]).sum()) == pytest.approx(0, abs=1e-6)

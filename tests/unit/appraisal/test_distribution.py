@@ -126,6 +126,10 @@ def test_the_view_agrees_with_the_appraisal_where_there_is_no_inflation(costs):
     assert council.isel(sample=0).values.tolist() == [-56, 14, 14]
 
 
+def test_the_view_does_not_depend_on_the_order_of_years(costs):
+    xr.testing.assert_allclose(view(costs.isel(year=[2, 0, 1])), view(costs))
+
+
 def test_a_year_without_a_forecast_and_a_payer_without_cash_are_refused(costs):
     with pytest.raises(InputError, match="2028/29"):
         view(costs, first_year=2026)

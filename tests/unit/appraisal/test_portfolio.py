@@ -187,6 +187,10 @@ def test_a_target_is_sought_within_the_rules():
         (lambda: appraisal.allocate(10, GAIN, COST.isel(programme=[0, 1])), "one side only"),
         (lambda: appraisal.allocate(10, GAIN.where(GAIN > 10), COST), "NaN"),
         (lambda: appraisal.allocate(10, GAIN.expand_dims(step=[1]), COST), "dimensions"),
+        (
+            lambda: appraisal.allocate(10, *(one.expand_dims(step=np.array([2, 1], "uint8")) for one in (GAIN, COST))),
+            "labels must rise",
+        ),
         (lambda: appraisal.allocate(10, GAIN, COST, minimum_share={"county": {"Kent": 0.5}}), "county"),
         (lambda: appraisal.allocate(10, GAIN, COST, minimum_share={"programme": {"x": 0.5}}), "fits no item"),
         (

@@ -62,6 +62,21 @@ def test_payback_year(stream, first, stays):
     assert float(pv.payback_year(by_year(stream), stays=True)[0]) == stays
 
 
+def test_payback_does_not_depend_on_the_order_of_years():
+    flows = xr.DataArray([50.0, -100.0, 50.0], dims="year", coords={"year": [1, 0, 2]})
+    assert float(pv.payback_year(flows)) == float(pv.payback_year(flows, stays=True)) == 2
+    with pytest.raises(InputError, match="a year stands twice"):
+        pv.payback_year(flows.assign_coords(year=[1, 0, 1]))
+
+
+@pytest.mark.parametrize("kind", ["uint16", "int8"])
+def test_money_in_integers_that_wrap_round_is_refused(kind):
+    flows = xr.DataArray(np.array([[1, 2], [3, 4]], kind), dims=("sample", "year"), coords={"year": [0, 1]})
+    for call in (lambda: pv.payback_year(flows), lambda: pv.net_present_social_value(flows, 2 * flows)):
+        with pytest.raises(InputError, match=f"holds {kind} numbers"):
+            call()
+
+
 def test_never_paying_back_stays_in_the_probability():
     share = pv.probability_paid_back(draws(1, 3, np.inf, np.inf), [0, 1, 2, 3, 50])
     assert share.values.tolist() == [0, 0.25, 0.25, 0.5, 0.5]
@@ -145,3 +160,10 @@ def test_cash_prices_compound_inflation_from_the_base_year():
 def test_cash_prices_refuse_missing_or_per_cent_inflation(inflation):
     with pytest.raises(InputError, match="inflation"):
         pv.cash_prices(by_year([100, 100, 100]), inflation=inflation)
+
+
+def test_cash_prices_take_unsigned_years_and_refuse_earlier_ones():
+    real = xr.DataArray([100.0, 100.0], dims="year", coords={"year": np.array([2025, 2027], "uint16")})
+    np.testing.assert_allclose(pv.cash_prices(real, inflation=0.1, base_year=2025), [100, 121])
+    with pytest.raises(InputError, match="2025 comes before the base year 2026"):
+        pv.cash_prices(real, inflation=0.1, base_year=2026)

@@ -74,7 +74,9 @@ def test_sobol_of_a_product_in_closed_form(parameters):
 
 def test_sobol_counts_noise_as_unexplained(parameters):
     noise = np.random.default_rng(22).normal(size=DRAWS)
-    found = appraisal.sobol(parameters["x"] + noise, parameters, of=["x"])
+    with pytest.raises(InputError, match="explains 50% of its variance, under 98%"):
+        appraisal.sobol(parameters["x"] + noise, parameters, of=["x"])
+    found = appraisal.sobol(parameters["x"] + noise, parameters, of=["x"], least_explained=0)
     assert float(found["first"][0]) == pytest.approx(0.5, abs=4 * float(found["standard_error"][0]))
     assert float(found["explained"]) == pytest.approx(0.5, abs=0.02)
 
@@ -91,6 +93,64 @@ def test_sobol_agrees_with_salib():
     ours = appraisal.sobol(xr.DataArray(model(draws), dims="sample"), parameters)
     np.testing.assert_allclose(ours["first"], theirs["S1"], atol=0.02)
     np.testing.assert_allclose(ours["total"], theirs["ST"], atol=0.02)
+
+
+def ishigami(drawn):
+    """The standard test function, whose indices are known: Ishigami and Homma (1990), a = 7, b = 0.1."""
+    return np.sin(drawn["a"]) + 7 * np.sin(drawn["b"]) ** 2 + 0.1 * drawn["c"] ** 4 * np.sin(drawn["a"])
+
+
+@pytest.fixture(scope="module")
+def angles():
+    generator = np.random.default_rng(25)
+    return xr.Dataset({name: (("chain", "draw"), generator.uniform(-np.pi, np.pi, (4, 4096))) for name in "abc"})
+
+
+def test_sobol_of_a_model_that_can_be_called(angles):
+    found = appraisal.sobol_of_model(ishigami, angles, base=4096)
+    assert found["first"].values == pytest.approx([0.314, 0.442, 0.0], abs=0.02)
+    assert found["total"].values == pytest.approx([0.558, 0.442, 0.244], abs=0.01)
+    assert (abs(found["total"].values - [0.558, 0.442, 0.244]) < 2 * found["total_error"].values).all()
+    assert found.attrs["calls"] == 5 * 4096
+
+
+@pytest.mark.parametrize("method", ["spline", "gp"])
+def test_sobol_from_draws_is_refused_where_interactions_are_missed(angles, method):
+    with pytest.raises(InputError, match="sobol_of_model"):
+        appraisal.sobol(ishigami(angles), angles, method=method)
+
+
+def test_sobol_of_a_model_samples_a_group_whole():
+    # Two elements that are always equal: y = g1 + g2 + x has variance 4 + 1.
+    generator = np.random.default_rng(26)
+    one, other = generator.normal(size=(2, 4000))
+    parameters = xr.Dataset({"g": (("element", "sample"), np.stack([one, one])), "x": ("sample", other)})
+    found = appraisal.sobol_of_model(lambda drawn: drawn["g"].sum("element") + drawn["x"], parameters)
+    assert found["total"].values == pytest.approx([0.8, 0.2], abs=0.02)
+    again = appraisal.sobol_of_model(lambda drawn: drawn["g"].sum("element") + drawn["x"], parameters)
+    xr.testing.assert_identical(found, again)
+
+
+@pytest.mark.parametrize(
+    ("model", "change", "options", "message"),
+    [
+        (ishigami, lambda p: p.assign(c=p["a"] + 0.1 * p["c"]), {}, "'a' and 'c': move together"),
+        (ishigami, lambda p: p, {"base": 1000}, "not a power of two"),
+        (lambda drawn: drawn["a"][:9], lambda p: p, {"base": 16}, "gave 9 answers for 80 samples"),
+        (lambda drawn: 0 * drawn["a"], lambda p: p, {"base": 16}, "all the same"),
+        (lambda drawn: np.log(drawn["a"].clip(0)), lambda p: p, {"base": 16}, "infinite"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_models_that_cannot_be_sampled_are_refused(angles, model, change, options, message):
+    with pytest.raises(InputError, match=message):
+        appraisal.sobol_of_model(model, change(angles), **options)
+
+
+def test_a_tornado_sees_past_a_long_tail():
+    z = norm.ppf((np.random.default_rng(27).permutation(4000) + 0.5) / 4000)
+    bars = appraisal.tornado(xr.DataArray(z, dims="sample"), xr.Dataset({"x": ("sample", np.exp(2.5 * z))}))
+    assert bars["swing"].values == pytest.approx([2 * norm.ppf(0.95)], abs=0.02)
 
 
 def test_a_contrast_cancels_what_both_share():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
 from scipy.stats import norm
 
 from toolkit import appraisal
@@ -72,6 +73,76 @@ def test_evppi_sees_curvature_and_products(method):
     found = appraisal.evppi(net_benefit, parameters, of=["x", ["x", "y"]], method=method)
     assert float(found["evppi"][1]) == pytest.approx(1 / np.pi, rel=0.03)
     assert float(found["evppi"][0]) < 0.03
+
+
+Z = norm.ppf((np.random.default_rng(12).permutation(10_000) + 0.5) / 10_000)
+LONG_TAILS = {
+    "log-normal": lambda share: np.exp(2.5 * norm.ppf(share)),
+    "gamma": lambda share: stats.gamma.ppf(share, 0.2),
+    "beta": lambda share: stats.beta.ppf(share, 0.1, 10),
+    "cauchy": stats.cauchy.ppf,
+    "uniform": lambda share: share,
+}
+
+
+def worth_of(values, gain, method="spline"):
+    """EVPPI of one parameter for a gain over doing nothing, and the regression that read it."""
+    net_benefit = xr.DataArray(np.stack([0 * gain, gain]), dims=("option", "sample"))
+    found = appraisal.evppi(net_benefit, xr.Dataset({"x": ("sample", values)}), method=method)
+    return float(found["evppi"][0]), found["regression"].item()
+
+
+@pytest.mark.parametrize("method", ["spline", "gp"])
+@pytest.mark.parametrize("name", LONG_TAILS)
+@pytest.mark.parametrize(("gain", "mean"), [(Z - 0.17, -0.17), (Z**2 - 1.2, None)], ids=["straight", "curved"])
+def test_a_long_tail_hides_nothing(name, gain, mean, method):
+    # The parameter is a rising function of a standard normal, so learning it is learning the normal.
+    noise = np.random.default_rng(13).normal(size=gain.size)
+    expected = np.maximum(gain, 0).mean() if mean is None else unit_normal_loss(1.0, mean)
+    found, regression = worth_of(LONG_TAILS[name](norm.cdf(Z)), gain + noise, method)
+    assert found == pytest.approx(expected, abs=0.015)  # 0.320, and 0.407 for the curved one
+    assert regression == {"spline": "splines", "gp": "Gaussian process"}[method]
+
+
+@pytest.mark.parametrize("method", ["spline", "gp"])
+def test_few_values_are_categories(method):
+    # Learning which of three is worth a tenth of 4.
+    category = np.repeat([0.0, 1.0, 2.0], [4500, 1000, 4500])
+    found, regression = worth_of(category, np.array([-1.0, 4.0, -1.0])[category.astype(int)], method)
+    assert found == pytest.approx(0.4, rel=1e-3)
+    assert regression == {"spline": "categories", "gp": "Gaussian process"}[method]
+
+
+def test_a_heap_of_values_at_a_bound_hides_nothing():
+    # Four in five are exactly 0 and lose 1; the others gain 3.
+    values = np.where(norm.cdf(Z) < 0.8, 0.0, Z)
+    gain = np.where(values == 0, -1.0, 3.0) + np.random.default_rng(14).normal(size=Z.size)
+    assert worth_of(values, gain)[0] == pytest.approx(0.6 - max(0.0, gain.mean()), abs=0.02)
+
+
+def test_a_gain_in_the_long_tailed_value_itself_is_read_in_full():
+    price = np.exp(2.5 * Z)
+    assert worth_of(price, price - 40)[0] == pytest.approx(np.maximum(price - 40, 0).mean(), rel=1e-3)
+
+
+def test_a_category_and_a_number_may_act_through_their_product():
+    # Gain x s with s of -1, 2, -1 by category: nothing in either alone, E|x| E|s| / 2 in both.
+    category = np.resize(np.repeat([0, 1, 2], [9, 2, 9]), Z.size)
+    gain = Z * np.array([-1.0, 2.0, -1.0])[category]
+    parameters = xr.Dataset({"x": ("sample", Z), "kind": ("sample", category)})
+    net_benefit = xr.DataArray(np.stack([0 * gain, gain]), dims=("option", "sample"))
+    found = appraisal.evppi(net_benefit, parameters, of=["kind", ["x", "kind"]])
+    assert float(found["evppi"][1]) == pytest.approx(np.sqrt(2 / np.pi) * 1.1 / 2, rel=0.02)
+    assert float(found["evppi"][0]) < 0.02
+    assert found["regression"].values.tolist() == ["categories", "splines and categories with products of curves"]
+
+
+def test_products_that_the_draws_do_not_allow_are_said_to_be_left_out(lattice):
+    generator = np.random.default_rng(15)
+    many = xr.Dataset({f"p{k}": ("sample", generator.normal(size=500)) for k in range(20)})
+    gain = many["p0"]
+    found = appraisal.evppi(xr.concat([0 * gain, gain], "option"), many, of=[list(many)])
+    assert found["regression"].item() == "splines without products"
 
 
 def test_evppi_agrees_with_an_independent_program(lattice):
@@ -179,6 +250,19 @@ def test_evsi_of_a_normal_survey_is_the_preposterior_loss(linear, size, method):
     expected = unit_normal_loss(np.sqrt(1 / (1 + 4 / size)))
     assert float(found["evsi"]) == pytest.approx(expected, abs=3 * float(found["standard_error"]))
     assert float(found["evsi"]) <= float(found["evppi"]) <= float(found["evpi"])
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_evsi_with_draws_that_a_user_made_with_the_same_seed(seed):
+    # Were the survey's noise those draws again, the survey would tell all: 0.264, its EVPPI. Right is the
+    # preposterior loss with half the variance explained.
+    effect = xr.DataArray(np.random.default_rng(seed).normal(0.3, 1, 10_000), dims="sample")
+    net_benefit = xr.concat([0 * effect, effect], "option").assign_coords(option=["now", "invest"])
+    survey = study_designs.survey(value="effect", standard_error=1)
+    found = appraisal.evsi(net_benefit, xr.Dataset({"effect": effect}), survey, seed=seed)
+    expected = unit_normal_loss(np.sqrt(0.5), mean=0.3)
+    assert expected == pytest.approx(0.157, abs=0.001)
+    assert float(found["evsi"]) == pytest.approx(expected, abs=3 * float(found["standard_error"]))
 
 
 def test_a_larger_trial_is_worth_more_and_never_more_than_knowing():

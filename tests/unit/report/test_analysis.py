@@ -152,10 +152,18 @@ def test_without_an_effect_nothing_is_worth_finding_out(make_run):
 def test_new_figures_show_their_numbers(found):
     lines = decision_figures.plot_worth_of_a_pound(found.curves).axes[0].lines
     np.testing.assert_array_equal(lines[0].get_ydata(), found.curves["chance"].sel(account="fiscal"))
-    sobol = found.knowing.sobol
+    parameters = xr.Dataset(
+        {name: ("sample", np.random.default_rng(k).normal(size=500)) for k, name in enumerate("xy")}
+    )
+    sobol = appraisal.sobol(parameters["x"] + 2 * parameters["y"], parameters)
     order = np.argsort(sobol["total"].values, kind="stable")
     bars = decision_figures.plot_sobol(sobol).axes[0].patches
     np.testing.assert_allclose([bar.get_width() for bar in bars], np.r_[sobol["first"][order], sobol["total"][order]])
+
+
+def test_too_little_explained_is_said_in_place_of_shares(run, found, tables):
+    assert found.knowing.sobol is None and "sobol" not in tables
+    assert "Sobol indices) are not given: a regression explains" in tables["moves"].note
 
 
 def test_two_ways_and_a_portfolio_are_drawn():
