@@ -71,7 +71,7 @@ def test_sticky_draws_fail_effective_size():
 
 def test_effective_size_of_the_tails_is_that_of_the_ends_of_a_90_per_cent_interval():
     # A draw of a Gaussian AR(1) lies below its 5 per cent quantile with autocorrelation
-    # (P(both below) - .05**2) / (.05 * .95) at each lag, which gives the effective size; at 11 per cent it is 16% less.
+    # (P(both below) - .05**2) / (.05 * .95) at each lag, which gives the effective size; at 11 per cent it is 17% less.
     both = [
         stats.multivariate_normal.cdf([stats.norm.ppf(0.05)] * 2, cov=[[1, 0.9**k], [0.9**k, 1]]) for k in range(1, 80)
     ]
