@@ -20,7 +20,7 @@ from toolkit.report.drawing import svg
 from toolkit.report.html import shown, templates
 from toolkit.report.sheets import inert, opened, page, write_table
 from toolkit.report.tables import Table, plain
-from toolkit.report.value_of_knowing import heeded, knowing_table
+from toolkit.report.value_of_knowing import heeded, knowing_table, varying
 from toolkit.schema import InputError
 
 POINTS = 501  # thresholds on a curve
@@ -45,9 +45,9 @@ class Decision:
     curves
         From ``appraisal.decision_curves``, over thresholds that hold the chosen one.
     information
-        From ``appraisal.evppi`` at the threshold, with coordinate kind (set); None without parameters.
+        From ``appraisal.evppi`` at the threshold, with coordinate kind (set); None without parameters that vary.
     cautions
-        What a reader must know first, such as too few draws.
+        What a reader must know first, such as too few draws or a parameter set aside.
     """
 
     cost: xr.DataArray
@@ -84,7 +84,8 @@ def decide(
     cost, effect
         Money (GBP) and units of effect, dims (option, draws).
     parameters
-        Variables over the same draws whose value of information is wanted.
+        Variables over the same draws whose value of information is wanted. Those that never vary are set aside,
+        and the cautions say so.
     threshold
         What a unit of effect is worth, GBP.
     highest
@@ -128,17 +129,24 @@ def _information(
 ) -> tuple[xr.Dataset | None, tuple[str, ...]]:
     if parameters is None:
         return None, ()
-    singles = [str(name) for name in parameters.data_vars]
-    clash = sorted(set(singles) & set(groups))
+    clash = sorted(set(map(str, parameters.data_vars)) & set(groups))
     if clash:
         raise InputError(f"group {clash[0]!r}: has the name of a parameter. Mend: call the group something else.")
-    sets, stage = [*singles, *groups.values()], "value what could be learnt"
-    found, cautions = heeded(
-        lambda: appraisal.evppi(worth, parameters, of=sets, seed=seed, progress=lambda share: progress(stage, share))
+    drawn = varying(parameters)
+    still = [str(name) for name in parameters.data_vars if name not in drawn]
+    cautions = tuple(f"{name} never varies, so nothing can be learnt of it: it is set aside." for name in still)
+    singles = [str(name) for name in drawn.data_vars]
+    if not singles:
+        return None, cautions
+    left = {name: tuple(one for one in members if one not in still) for name, members in groups.items()}
+    left = {name: members for name, members in left.items() if members}
+    sets, stage = [*singles, *left.values()], "value what could be learnt"
+    found, heard = heeded(
+        lambda: appraisal.evppi(worth, drawn, of=sets, seed=seed, progress=lambda share: progress(stage, share))
     )
-    kinds = ["single"] * len(singles) + ["group"] * len(groups)
-    found = found.assign_coords(set=np.array([*singles, *groups], dtype=object), kind=("set", kinds))
-    return found, cautions
+    kinds = ["single"] * len(singles) + ["group"] * len(left)
+    found = found.assign_coords(set=np.array([*singles, *left], dtype=object), kind=("set", kinds))
+    return found, (*cautions, *heard)
 
 
 # Tables ------------------------------------------------------------------------------------------

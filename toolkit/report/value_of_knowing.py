@@ -14,7 +14,7 @@ from toolkit.report import quantities as q
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table, plain
 from toolkit.report.words import inside, money, number
-from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
+from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError, numeric
 
 EFFECT, RATE, PATHWAY = "effect", "rate", "pathway"
 # fmt: off
@@ -92,8 +92,16 @@ def parameters(run: Run) -> xr.Dataset:
         drawn |= {f"{PATHWAY}: {one}": fitted.sel(parameter=one, drop=True) for one in fitted["parameter"].values}
     drawn |= {f"{EFFECT}: {one}": effects.sel(outcome=one, drop=True) for one in effects["outcome"].values}
     drawn |= {f"{RATE}: {one}": rates.sel(indicator=one, drop=True) for one in rates["indicator"].values}
-    varying = {name: one for name, one in drawn.items() if float(one.max() - one.min()) > 1e-9 * float(abs(one).max())}
-    return xr.Dataset({name: one.transpose(*SAMPLE_DIMS).astype(float) for name, one in varying.items()})
+    return varying(xr.Dataset({name: one.transpose(*SAMPLE_DIMS).astype(float) for name, one in drawn.items()}))
+
+
+def varying(drawn: xr.Dataset) -> xr.Dataset:
+    """Return the variables whose draws differ by more than rounding, of which something can be learnt."""
+
+    def moves(one: xr.DataArray) -> bool:
+        return float(one.max() - one.min()) > 1e-9 * float(abs(one).max())
+
+    return drawn[[name for name, one in drawn.data_vars.items() if moves(numeric(one))]]
 
 
 def value_of_knowing(run: Run, *, account: str = "social", seed: int = 0) -> Knowing:
