@@ -20,6 +20,7 @@ from toolkit.appraisal.present_values import (
     discounted,
     payback_year,
     probability_paid_back,
+    running_total_back,
 )
 from toolkit.schema import ACCOUNTS, BUSINESS_AS_USUAL, INVESTMENT, InputError, aligned, check
 
@@ -219,7 +220,7 @@ def _payback(worth: xr.DataArray) -> dict[str, xr.DataArray]:
         "payback_year": payback,
         "payback_year_stays": payback_year(net, stays=True),
         "probability_paid_back": probability_paid_back(payback, net["year"]),
-        "probability_ahead": (net.cumsum("year").assign_coords(year=net["year"]) >= 0).mean(sample_dims(net)),
+        "probability_ahead": running_total_back(net).mean(sample_dims(net)),
     }
 
 

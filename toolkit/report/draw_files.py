@@ -24,7 +24,7 @@ def read_options(costs: Path, effects: Path) -> tuple[xr.DataArray, xr.DataArray
     Parameters
     ----------
     costs
-        CSV in GBP; the options in the order in which ties are broken, the usual course first.
+        CSV in GBP; the usual course first, with which the others are compared.
     effects
         CSV in units of effect with the same options (in any order) and draws.
 
@@ -145,8 +145,9 @@ def _numbers(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     if len(wrong):
         row, column = wrong[0]
         if numbers.iloc[:, column].isna().all():
+            name, cell = table.columns[column], table.iat[row, column]
             raise InputError(
-                f"{path}: column {table.columns[column]!r} holds no number; line {row + 2} has {table.iat[row, column]!r}. "
+                f"{path}: column {name!r} holds no number; line {row + 2} has {cell!r}. "
                 "Fix: leave the column out, or code its categories as numbers."
             )
         more = f" ({len(wrong)} such cells)" if len(wrong) > 1 else ""

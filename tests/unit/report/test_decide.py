@@ -152,6 +152,19 @@ def test_thresholds_must_increase(files, threshold, highest):
         decision.decide(*files[:2], threshold=threshold, highest=highest)
 
 
+def test_a_dead_heat_is_named_on_the_page_and_in_the_workbook(files, tmp_path):
+    cost, effect, _ = files
+    pair = [one.isel(option=[0, 1]).copy(data=np.tile(row, (one.sizes["sample"], 1)))
+            for one, row in ((cost, [0.0, 1000.0]), (effect, [0.0, 0.05]))]  # fmt: skip
+    level = decision.decide(*(one.transpose("sample", "option") for one in pair), threshold=20_000)
+    names = " or ".join(cost["option"].values[:2])
+    assert level.best == names and decision.tables(level)["at"].frame.iloc[:, 1].tolist() == [0.5, 0.5]
+    page = decision.render(level)
+    assert f"<h1>{names}</h1>" in page and "level, as the best choices on average, if" in page
+    book = openpyxl.load_workbook(decision.write(level, tmp_path)[1])
+    assert names in [cell.value for row in book["Curves"].iter_rows() for cell in row]
+
+
 def test_a_parameter_that_never_varies_is_set_aside_aloud(files, found):
     # It cannot move anything: every other number is as it is without it, alone and in a group.
     cost, effect, parameters = files
@@ -170,7 +183,7 @@ def test_a_parameter_that_never_varies_is_set_aside_aloud(files, found):
 def test_a_parameter_of_words_is_refused_by_name(files):
     cost, effect, parameters = files
     words = parameters.assign(kind=("sample", ["urban", "rural"] * (cost.sizes["sample"] // 2)))
-    with pytest.raises(InputError, match="kind: holds .* not numbers. Fix:"):
+    with pytest.raises(InputError, match=r"kind: holds .* not numbers\. Fix:"):
         decision.decide(cost, effect, words, threshold=THRESHOLD)
 
 
