@@ -141,7 +141,7 @@ def mixed(costs, **avoided):
 
 
 def test_cash_is_a_share_of_each_component_and_of_a_sum_only_where_its_parts_have_one_sign(costs):
-    # By hand: of 20 avoided on social work half is cash; 15 more is spent on justice, none of it cash: cash of 10, and 5
+    # By hand: of 20 avoided on social work half is cash; 15 more is spent on justice, none of it cash: cash 10, and 5
     # avoided in all.
     both = mixed(costs, placement=0.0, social_work=20.0, justice=-15.0, earnings=0.0, harm=0.0)
     avoided = both.sel(option="business_as_usual") - both.sel(option="investment")
