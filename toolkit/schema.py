@@ -145,8 +145,25 @@ def check(
         raise InputError(f"{name}: units are {array.attrs.get('units')!r}, not {units!r}. Mend: set .attrs['units'].")
     if str(array.attrs.get("units", "")).startswith("GBP") and not array.attrs.get("price_base"):
         raise InputError(f"{name}: money without a price base. Mend: set .attrs['price_base'], for example '2025/26'.")
+    numeric(array)
     if array.dtype.kind in "iu" and array.dtype != np.int64:
         raise InputError(f"{name}: holds {array.dtype} numbers, whose differences wrap round. Fix: .astype(float).")
     if not allow_nan and array.dtype.kind == "f" and not bool(np.isfinite(array).all()):
         raise InputError(f"{name}: holds NaN or infinite values. Mend: fill or drop them first, and say why.")
+    return array
+
+
+def numeric(array: xr.DataArray) -> xr.DataArray:
+    """Return ``array`` if it holds numbers, else raise.
+
+    Raises
+    ------
+    InputError
+        Names the array and what it holds instead, such as words or dates.
+    """
+    if array.dtype.kind not in "biuf":
+        raise InputError(
+            f"{array.name or 'array'}: holds {array.dtype} values, not numbers. "
+            "Fix: convert it with .astype(float), or leave it out."
+        )
     return array

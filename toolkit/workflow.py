@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from toolkit import appraisal, changes, collective, evidence, scenarios
+from toolkit import appraisal, changes, collective, dependence, evidence, scenarios
 from toolkit.code_hash import code_hash
 from toolkit.kernels import compile_beside
 from toolkit.places import Desk
@@ -118,6 +118,10 @@ def run(
     tree["reading"] = xr.DataTree(reading.to_xarray())
     tree["posterior"]["expected_rate"] = models.expected_rates(fitted).sel(area=chosen)
     tree["studies"] = xr.DataTree(_studies(scenario, register))
+    # A council's own figures stand in for some: where there are several areas, what the others rest on counts.
+    plain = next((area for area in chosen if area != scenario.own_area), chosen[0])
+    acts = dependence.by_account(fitted, statistics, scenario, draws, effects, register, area=plain, appraise=appraise)
+    tree["dependence"] = xr.DataTree(acts)
     tree.attrs["deflators"] = register.deflators.to_json()
     clock.lap("appraise")
     return Run(tree, scenario, assumptions, card, register.excluded, clock.laps)

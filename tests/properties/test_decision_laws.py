@@ -21,6 +21,17 @@ def streams(low=2, high=15):
 
 
 @st.composite
+def whole_decisions(draw):
+    """Costs and effects in a few whole numbers, over a common factor, so that ties are everywhere."""
+    shape = (draw(st.integers(2, 4)), draw(st.integers(1, 6)))
+    scale = draw(st.sampled_from([0.1, 1 / 3, 1.0, 7e6]))
+    values = [draw(hnp.arrays(int, shape, elements=st.integers(-3, 3))) for _ in "ce"]
+    labels = {"option": [f"option {place}" for place in range(shape[0])]}
+    made = [xr.DataArray(one.astype(float), dims=("option", "sample"), coords=labels) for one in values]
+    return made, scale
+
+
+@st.composite
 def decisions(draw):
     """Costs and effects of a few options, continuous so that ties have no say."""
     shape = (draw(st.integers(2, 5)), draw(st.integers(2, 25)))
@@ -81,6 +92,22 @@ def test_paying_back_by_a_year_only_grows_likelier(flows):
     assert (np.diff(share) >= 0).all()
     assert share.min() >= 0
     assert share.max() <= 1
+
+
+@given(whole_decisions(), st.lists(st.integers(0, 12), min_size=1, max_size=6, unique=True).map(sorted))
+def test_ties_are_those_of_whole_numbers_in_any_unit(drawn, quarters):
+    (cost, effect), scale = drawn
+    worth = np.array(quarters) / 4
+    exact = appraisal.net_benefit(cost, effect, worth).transpose("option", ...)
+    best = exact == exact.max("option")
+    right = (best / best.sum("option")).mean("sample")
+    for unit in (1.0, 0.1 + 0.2):  # of effect: what each is worth changes with it
+        curves = appraisal.decision_curves(scale * cost, unit * effect, scale * worth / unit)
+        np.testing.assert_allclose(curves["probability_best"], right, atol=1e-9)
+        mean = exact.mean("sample")
+        np.testing.assert_array_equal(curves["is_best"], mean >= mean.max("option") - 1e-12)
+        counted = appraisal.probability_best(appraisal.net_benefit(scale * cost, unit * effect, scale * worth / unit))
+        np.testing.assert_allclose(counted, right, atol=1e-9)
 
 
 @given(decisions(), st.lists(st.floats(0, 5000), min_size=1, max_size=12, unique=True).map(sorted))

@@ -37,6 +37,9 @@ def test_aligned_refuses_sizes_that_differ_without_labels() -> None:
         (over(["E1"]).assign_attrs(units="GBP"), "without a price base"),
         (over(["E1"]) * np.nan, "NaN"),
         (over(["E1"]).rename(area="place"), "lacks dimension"),
+        (over(["E1"]).astype(str), "not numbers"),
+        (over(["E1"]).astype(object), "not numbers"),
+        (over(["E1"]).astype("datetime64[s]"), "not numbers"),
         (over(["E1"]).assign_attrs(units="persons"), "units are 'persons'"),
     ],
 )

@@ -20,6 +20,7 @@ from toolkit.appraisal.present_values import (
     discounted,
     payback_year,
     probability_paid_back,
+    running_total_back,
 )
 from toolkit.schema import ACCOUNTS, BUSINESS_AS_USUAL, INVESTMENT, InputError, aligned, check
 
@@ -143,12 +144,18 @@ def cashable_savings(
     cash_step
         Real GBP a year of one post, team or home. If given, the partly cashable costs of a payer move in whole steps
         of it and not by a share: of a year's saving, draw by draw, as many steps leave the budget as fit in it, and
-        for added cost as many are added as it needs. Over several areas the steps are those of all together.
+        for added cost as many are added as it needs. Over several areas the steps are those of all together; what
+        is saved in one component and added in another is set off first.
 
     Returns
     -------
     xr.DataArray, dims (draws, year, component), real GBP, undiscounted
-        The cashable part of the cost avoided, moved by lag_years(component); programme spending is all cash.
+        The cashable part of the cost avoided, moved by lag_years(component); programme spending is all cash. By a
+        share, the cash of a component has the sign of the cost that it avoids and is no larger. The sum over
+        components can be larger than the sum avoided, or of the other sign, where some components avoid cost and
+        others add to it: added cost that is not cash is met by staff and places that are there already, so it takes
+        no cash away. So cash is a share of the cost avoided component by component, and of a sum only where its
+        parts have one sign. In whole steps no component's cash is above the cost that it avoids.
 
     Raises
     ------
@@ -166,17 +173,23 @@ def cashable_savings(
 
 
 def _in_steps(cash: xr.DataArray, step: float) -> xr.DataArray:
-    """Round the partly cashable cash of each payer and year down to whole steps, in proportion over its components."""
+    """Round the partly cashable cash of each payer and year down to whole steps.
+
+    What the rounding takes away is shared over the components by their size without sign: in proportion where all
+    save or all cost, and never more than a step where some cost and others save, however little is left of both.
+    """
     if "cashability" not in cash.coords:
         raise InputError("costs: lacks the coordinate cashability(component), without which no cost moves in steps.")
     stepped = (cash["cashability"].values == "partly_cashable") & (cash["outcome"].values != PROGRAMME)
-    where = np.flatnonzero(stepped)
-    total = _summed(cash.isel(component=where), _held_by(cash, "payer").isel(component=where))
+    moved = cash * xr.DataArray(stepped.astype(float), dims="component")
+    payer = _held_by(cash, "payer")
+    total, size = _summed(moved, payer), _summed(abs(moved), payer)
     # A hair over each total, for those that are whole steps but for the last bit.
     whole = step * xr.ufuncs.floor(total / step + 1e-9)
-    kept = (whole / total.where(total != 0, 1.0)).sel(payer=xr.DataArray(cash["payer"].values, dims="component"))
-    kept = kept.drop_vars("payer").where(xr.DataArray(stepped, dims="component"), 1.0)
-    rounded: xr.DataArray = (cash * kept).transpose(*cash.dims)
+    taken = ((whole - total) / size.where(size != 0, 1.0)).sel(
+        payer=xr.DataArray(cash["payer"].values, dims="component")
+    )
+    rounded: xr.DataArray = (cash + abs(moved) * taken.drop_vars("payer")).transpose(*cash.dims)
     return rounded
 
 
@@ -207,7 +220,7 @@ def _payback(worth: xr.DataArray) -> dict[str, xr.DataArray]:
         "payback_year": payback,
         "payback_year_stays": payback_year(net, stays=True),
         "probability_paid_back": probability_paid_back(payback, net["year"]),
-        "probability_ahead": (net.cumsum("year").assign_coords(year=net["year"]) >= 0).mean(sample_dims(net)),
+        "probability_ahead": running_total_back(net).mean(sample_dims(net)),
     }
 
 

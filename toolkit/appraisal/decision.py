@@ -1,7 +1,8 @@
 """Which option, and how sure: net benefit, ICERs, acceptability, expected loss and perfect information.
 
-Costs and effects carry `option` and draws. Net benefit is higher-is-better. Where two options tie in
-a draw the one listed first counts as best, so no gain means no change if business as usual comes first.
+Costs and effects carry `option` and draws. Net benefit is higher-is-better. Options whose values differ by no more
+than rounding (`ties.TIE` of the terms behind them) are level: a draw in which several are best counts for each of
+them in equal parts, and where several are best on average all are named; `best_option` is the one listed first.
 
 The curves need no net-benefit array. In each draw the net benefits are straight lines in the threshold,
 so the best option changes only at the corners of their upper envelope; each draw adds its corners to
@@ -9,18 +10,23 @@ running sums over the thresholds. The work is that of the draws plus the thresho
 """
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import xarray as xr
 
 from toolkit.appraisal.draws import cost_and_effect, flat, option_draws, sample_dims
+from toolkit.appraisal.ties import TIE, gathered, level_with_best, split
 from toolkit.schema import BUSINESS_AS_USUAL, InputError
 
+type Path = list[tuple[np.ndarray, np.ndarray]]  # threshold from which, and option that is best then, by draw
 type Thresholds = float | Sequence[float] | np.ndarray | xr.DataArray
 
 
 def net_benefit(cost: xr.DataArray, effect: xr.DataArray, threshold: Thresholds) -> xr.DataArray:
     """Return ``threshold * effect - cost``, the net monetary benefit, higher is better.
+
+    What is below the best of its draw by no more than rounding could make is set to the best: the two are level.
 
     Parameters
     ----------
@@ -42,7 +48,9 @@ def net_benefit(cost: xr.DataArray, effect: xr.DataArray, threshold: Thresholds)
     cost, effect = cost_and_effect(cost, effect)
     worth = _thresholds(threshold)
     labelled = xr.DataArray(worth, dims="threshold", coords={"threshold": worth})
-    value = effect * (labelled if np.ndim(threshold) else labelled.item()) - cost
+    gain = effect * (labelled if np.ndim(threshold) else labelled.item())
+    value, best = gain - cost, (gain - cost).max("option")
+    value = value.where(best - value > TIE * (abs(gain) + abs(cost)).max("option"), best).transpose(*value.dims)
     return value.rename("net_benefit").assign_attrs(_money(cost))
 
 
@@ -60,8 +68,8 @@ def icers(cost: xr.DataArray, effect: xr.DataArray, *, reference: str | None = N
     -------
     xr.Dataset, dims (option), ordered by cost
         ``cost``, ``effect`` (means); ``status``: "frontier", "dominated" (another costs no more and does
-        as much) or "extendedly dominated" (a mix of two others does more for the same money);
-        ``icer`` (frontier only: against the one before it on the frontier);
+        as much), "extendedly dominated" (a mix of two others does more for the same money) or "tied" (costs and
+        does the same as one on the frontier); ``icer`` (frontier only: against the one before it there);
         ``incremental_cost``, ``incremental_effect``, ``icer_against_reference`` for every option.
 
     References
@@ -73,9 +81,13 @@ def icers(cost: xr.DataArray, effect: xr.DataArray, *, reference: str | None = N
     mean_cost, mean_effect = cost.mean(sample_dims(cost)), effect.mean(sample_dims(effect))
     if mean_cost.ndim != 1:
         raise InputError(f"cost: dimensions {list(cost.dims)} hold more than options and draws. Mend: select one.")
-    order = np.lexsort((-mean_effect.values, mean_cost.values))
+    scales = [float(abs(one).mean(sample_dims(one)).max()) for one in (cost, effect)]
+    money, gain = (gathered(one.values, scale) for one, scale in zip((mean_cost, mean_effect), scales, strict=True))
+    order = np.lexsort((-gain, money))
     table = xr.Dataset({"cost": mean_cost, "effect": mean_effect}).isel(option=order)
-    frontier, status = _frontier(table["cost"].values, table["effect"].values)
+    frontier, status = _frontier(
+        *(one[order] / (scale or 1.0) for one, scale in zip((money, gain), scales, strict=True))
+    )
     ratio = np.full(len(order), np.nan)
     steps = table.isel(option=frontier)
     ratio[frontier[1:]] = np.diff(steps["cost"]) / np.diff(steps["effect"])
@@ -89,19 +101,16 @@ def icers(cost: xr.DataArray, effect: xr.DataArray, *, reference: str | None = N
         icer=("option", ratio),
         incremental_cost=gap["cost"],
         incremental_effect=gap["effect"],
-        icer_against_reference=gap["cost"] / gap["effect"].where(gap["effect"] != 0),
+        icer_against_reference=gap["cost"] / gap["effect"].where(abs(gap["effect"]) > TIE * scales[1]),
     )
     return table.assign_attrs(_money(cost), reference=against)
 
 
 def probability_best(net_benefit: xr.DataArray) -> xr.DataArray:
-    """Return the share of draws in which each option has the highest net benefit."""
-    option_draws(net_benefit, name="net_benefit")
-    best = net_benefit.argmax("option")
-    places = xr.DataArray(
-        np.arange(net_benefit.sizes["option"]), dims="option", coords={"option": net_benefit["option"]}
-    )
-    return (best == places).mean(sample_dims(net_benefit)).assign_attrs(units="probability")
+    """Return the share of draws in which each option has the highest net benefit; ties count in equal parts."""
+    values = option_draws(net_benefit, name="net_benefit").transpose("option", ...)
+    best = values.copy(data=split(level_with_best(values.values, abs(values.values))))
+    return best.mean(sample_dims(net_benefit)).drop_attrs().assign_attrs(units="probability")
 
 
 def expected_loss(net_benefit: xr.DataArray) -> xr.DataArray:
@@ -144,7 +153,7 @@ def acceptability_curve(cost: xr.DataArray, effect: xr.DataArray, thresholds: Th
 
 
 def acceptability_frontier(cost: xr.DataArray, effect: xr.DataArray, thresholds: Thresholds) -> xr.Dataset:
-    """Return the option with the highest expected net benefit and the probability that it is best.
+    """Return the option with the highest expected net benefit and the probability that it is best in a draw.
 
     The frontier is not the upper edge of the acceptability curves: with skewed draws the option most
     often best is not the one best on average.
@@ -152,7 +161,7 @@ def acceptability_frontier(cost: xr.DataArray, effect: xr.DataArray, thresholds:
     Returns
     -------
     xr.Dataset, dims (threshold)
-        ``best_option``, ``probability`` and ``evpi``.
+        ``best_option``, ``probability`` and ``evpi``; ``is_best`` (option, threshold), true of several in a tie.
 
     References
     ----------
@@ -161,7 +170,7 @@ def acceptability_frontier(cost: xr.DataArray, effect: xr.DataArray, thresholds:
     """
     curves = decision_curves(cost, effect, thresholds)
     probability = curves["probability_best"].sel(option=curves["best_option"]).drop_vars("option")
-    return xr.Dataset({"best_option": curves["best_option"], "probability": probability, "evpi": curves["evpi"]})
+    return curves[["best_option", "is_best", "evpi"]].assign(probability=probability)
 
 
 def decision_curves(cost: xr.DataArray, effect: xr.DataArray, thresholds: Thresholds) -> xr.Dataset:
@@ -178,16 +187,22 @@ def decision_curves(cost: xr.DataArray, effect: xr.DataArray, thresholds: Thresh
     -------
     xr.Dataset
         ``probability_best``, ``expected_net_benefit``, ``expected_loss`` (option, threshold);
-        ``best_option`` (by expected net benefit) and ``evpi`` (threshold).
+        ``is_best`` (option, threshold), whether an option has the highest expected net benefit or is level with it;
+        ``best_option``, the first of these, ``evpi`` and ``probability_tied``, the share of draws in which several
+        options are best (threshold).
     """
     cost, effect = cost_and_effect(cost, effect)
     worth, options = _thresholds(thresholds), cost["option"]
     costs, effects = flat(cost, leading=("option",)), flat(effect, leading=("option",))
     if costs.ndim != 2:
         raise InputError(f"cost: dimensions {list(cost.dims)} hold more than options and draws. Mend: select one.")
-    share, ideal = _envelope(costs, effects, worth)
+    count, ideal, path = _envelope(costs, effects, worth)
+    share, tied = _shared(count, path, costs, effects, worth)
     expected = np.outer(effects.mean(1), worth) - costs.mean(1)[:, None]
-    loss = np.maximum(ideal - expected, 0.0)
+    scale = np.outer(abs(effects).mean(1), abs(worth)) + abs(costs).mean(1)[:, None]
+    best = level_with_best(expected, scale)
+    gap = ideal - expected
+    loss = np.where(gap > TIE * scale.max(0), gap, 0.0)
     dims, coords = ("option", "threshold"), {"option": options, "threshold": worth}
     money = _money(cost)
     curves = xr.Dataset(
@@ -195,7 +210,9 @@ def decision_curves(cost: xr.DataArray, effect: xr.DataArray, thresholds: Thresh
             "probability_best": (dims, share, {"units": "probability"}),
             "expected_net_benefit": (dims, expected, money),
             "expected_loss": (dims, loss, money),
-            "best_option": ("threshold", options.values[expected.argmax(0)]),
+            "is_best": (dims, best),
+            "best_option": ("threshold", options.values[best.argmax(0)]),
+            "probability_tied": ("threshold", tied, {"units": "probability"}),
             "evpi": ("threshold", loss.min(0), money),
         },
         coords=coords,
@@ -230,16 +247,18 @@ def certainty_equivalent(net_benefit: xr.DataArray, *, risk_aversion: float) -> 
     return sure.assign_attrs({**net_benefit.attrs, "risk_aversion": risk_aversion})
 
 
-def _envelope(costs: np.ndarray, effects: np.ndarray, worth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return each option's share of draws as best (option, threshold) and the mean best net benefit."""
+def _envelope(costs: np.ndarray, effects: np.ndarray, worth: np.ndarray) -> tuple[np.ndarray, np.ndarray, Path]:
+    """Return in how many draws each option is best (option, threshold), the mean best net benefit, and the best's path.
+
+    Ties go to one option or the other.
+    """
     options, draws = costs.shape
     columns, slots = np.arange(draws), len(worth) + 1
     best = (worth[0] * effects - costs).argmax(0)
-    begun = np.bincount(best, minlength=options)
+    path = [(np.zeros(draws, int), best)]  # from which threshold each option is the best of a draw
     gained = np.zeros((options, slots))
-    gained[:, 0] = begun
+    gained[:, 0] = np.bincount(best, minlength=options)
     slope, level = np.zeros(slots), np.zeros(slots)
-    earliest = np.zeros(draws, int)
     slope[0], level[0] = effects[best, columns].sum(), costs[best, columns].sum()
     for _ in range(options - 1):
         rise, price = effects - effects[best, columns], costs - costs[best, columns]
@@ -248,7 +267,7 @@ def _envelope(costs: np.ndarray, effects: np.ndarray, worth: np.ndarray) -> tupl
         following = corner.argmin(0)
         # The next option is better only above its corner, so it takes over at the first threshold past it.
         # Rounding must not put a later corner before an earlier one.
-        slot = np.maximum(np.searchsorted(worth, corner[following, columns], side="right"), earliest)
+        slot = np.maximum(np.searchsorted(worth, corner[following, columns], side="right"), path[-1][0])
         moving = slot < len(worth)
         if not moving.any():
             break
@@ -257,10 +276,47 @@ def _envelope(costs: np.ndarray, effects: np.ndarray, worth: np.ndarray) -> tupl
         np.add.at(gained, (old, at), -1)
         slope += np.bincount(at, rise[new, who], slots)
         level += np.bincount(at, price[new, who], slots)
-        best, earliest = np.where(moving, following, best), slot
-    share = gained.cumsum(1)[:, :-1] / draws
+        best = np.where(moving, following, best)
+        path.append((slot, best))
+    count = gained.cumsum(1)[:, :-1]
     ideal = (slope.cumsum()[:-1] * worth - level.cumsum()[:-1]) / draws
-    return share, ideal
+    return count, ideal, path
+
+
+def _ties(costs: np.ndarray, effects: np.ndarray, worth: np.ndarray) -> dict[int, np.ndarray]:
+    """Return, by threshold, the draws in which some two options are level there."""
+    always, found = [np.zeros(0, int)], [np.zeros((2, 0), int)]
+    for one, two in combinations(range(len(costs)), 2):
+        rise, price = effects[two] - effects[one], costs[two] - costs[one]
+        gain, money = (np.maximum(*abs(part[[one, two]])) for part in (effects, costs))
+        same = (abs(rise) <= TIE * gain) & (abs(price) <= TIE * money)
+        always.append(np.flatnonzero(same))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            after = np.searchsorted(worth, np.where(same, np.inf, price / rise))
+        for place in (after - 1, after):  # only the thresholds beside a corner can lie on it
+            at = worth[np.clip(place, 0, len(worth) - 1)]
+            level = ~same & (abs(at * rise - price) <= TIE * (abs(at) * gain + money))
+            level &= (place >= 0) & (place < len(worth))
+            found.append(np.stack([place[level], np.flatnonzero(level)]))
+    everywhere, (places, draws) = np.unique(np.concatenate(always)), np.concatenate(found, axis=1)
+    at_all = range(len(worth)) if len(everywhere) else np.unique(places).tolist()
+    return {place: np.union1d(everywhere, draws[places == place]) for place in at_all}
+
+
+def _shared(
+    count: np.ndarray, path: Path, costs: np.ndarray, effects: np.ndarray, worth: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the shares of draws with those in which several options are best split, and the share of such draws."""
+    draws, tied = costs.shape[1], np.zeros(len(worth))
+    for place, who in _ties(costs, effects, worth).items():
+        gain, money = worth[place] * effects[:, who], costs[:, who]
+        level = level_with_best(gain - money, abs(gain) + abs(money))
+        sole = path[0][1][who]
+        for slot, best in path[1:]:
+            sole = np.where(slot[who] <= place, best[who], sole)
+        count[:, place] += split(level).sum(1) - np.bincount(sole, minlength=len(costs))
+        tied[place] = (level.sum(0) > 1).sum() / draws
+    return count / draws, tied
 
 
 def _frontier(cost: np.ndarray, effect: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -275,14 +331,17 @@ def _frontier(cost: np.ndarray, effect: np.ndarray) -> tuple[np.ndarray, list[st
             status[hull.pop()] = "extendedly dominated"
         hull.append(place)
         status[place] = "frontier"
+    for place in range(1, len(cost)):
+        if cost[place] == cost[place - 1] and effect[place] == effect[place - 1]:
+            status[place] = "tied" if status[place - 1] in ("frontier", "tied") else status[place - 1]
     return np.array(hull), status
 
 
 def _mixed(cost: np.ndarray, effect: np.ndarray, first: int, middle: int, last: int) -> bool:
     """Tell whether a mix of ``first`` and ``last`` does better than ``middle``: the ratios must rise."""
-    before = (cost[middle] - cost[first]) * (effect[last] - effect[middle])
-    after = (cost[last] - cost[middle]) * (effect[middle] - effect[first])
-    return bool(before > after)
+    steps = np.array([[part[middle] - part[first], part[last] - part[middle]] for part in (cost, effect)])
+    before, after = steps[0, 0] * steps[1, 1], steps[0, 1] * steps[1, 0]
+    return bool(before > after + TIE * steps.sum())
 
 
 def _thresholds(threshold: Thresholds) -> np.ndarray:

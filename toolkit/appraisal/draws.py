@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from toolkit.schema import SAMPLE_DIMS, InputError, aligned, check
+from toolkit.schema import SAMPLE_DIMS, InputError, aligned, check, numeric
 
 
 def sample_dims(array: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
@@ -49,6 +49,6 @@ def cost_and_effect(cost: xr.DataArray, effect: xr.DataArray) -> tuple[xr.DataAr
 
 def flat(array: xr.DataArray, *, leading: tuple[str, ...] = ()) -> np.ndarray:
     """Return the values as a float matrix: ``leading`` dimensions first, all draws on the last axis."""
-    dims = sample_dims(array)
+    dims = sample_dims(numeric(array))
     values = array.transpose(*leading, ..., *dims).to_numpy()
     return np.ascontiguousarray(values, dtype=float).reshape(*values.shape[: values.ndim - len(dims)], -1)

@@ -16,6 +16,7 @@ from scipy import optimize
 
 from toolkit.appraisal.draws import flat, sample_dims
 from toolkit.appraisal.local_search import improve
+from toolkit.appraisal.ties import alike
 from toolkit.schema import InputError, aligned, check
 
 type Objective = Literal["expected_value", "conditional_value_at_risk", "probability_of_target"]
@@ -149,7 +150,14 @@ def allocate(
             "Mend: loosen minimum_share, excludes or requires, or raise the budget."
         )
     reached = goal.value(slices.gain @ found)
-    result = _table(slices, found, gain, cost, rivals=[*excludes], needs=[*requires], left=budget - slices.cost @ found)
+    left = float(budget - slices.cost @ found)
+    steps = (-1, len(slices.names), len(found) // len(slices.names))  # every item has as many
+    gains = slices.gain.mean(0) if objective == "expected_value" else slices.gain
+    twins = alike(np.vstack([gains.reshape(steps), slices.cost.reshape(steps)]))
+    result = _table(
+        slices, found, gain, cost, _reasons(slices, found.reshape(steps)[0], excludes, requires, twins, left)
+    )
+    result["budget_left"] = result["spend"].sum().copy(data=left)
     result["value"] = reached
     if explain:
         richer, _ = solved(1.1 * budget)
@@ -337,14 +345,7 @@ def _objective_terms(slices: _Slices, goal: _Goal) -> tuple[np.ndarray, np.ndarr
 
 
 def _table(
-    slices: _Slices,
-    found: np.ndarray,
-    gain: xr.DataArray,
-    cost: xr.DataArray,
-    *,
-    rivals: list[tuple[str, str]],
-    needs: list[tuple[str, str]],
-    left: float,
+    slices: _Slices, found: np.ndarray, gain: xr.DataArray, cost: xr.DataArray, reasons: list[str]
 ) -> xr.Dataset:
     steps = len(found) // len(slices.names)
     shape = (len(slices.names), steps)
@@ -360,12 +361,8 @@ def _table(
             "spend": ("item", (shares * prices).sum(1), money),
             "expected_gain": ("item", (shares * expected).sum(1), money),
             "gain_per_pound": ("item", expected.sum(1) / prices.sum(1)),
-            "reason": (
-                "item",
-                np.array(_reasons(slices, shares, expected, rivals, needs, left), dtype=object),
-            ),
+            "reason": ("item", np.array(reasons, dtype=object)),
             "portfolio_gain": total.rename(None).assign_attrs(money),
-            "budget_left": ((), float(left), money),
         },
         coords={"item": np.array(slices.names, dtype=object)},
     )
@@ -373,25 +370,25 @@ def _table(
 
 
 def _reasons(
-    slices: _Slices,
-    shares: np.ndarray,
-    expected: np.ndarray,
-    rivals: list[tuple[str, str]],
-    needs: list[tuple[str, str]],
-    left: float,
+    slices: _Slices, shares: np.ndarray, excludes: Pairs, requires: Pairs, twins: np.ndarray, left: float
 ) -> list[str]:
+    expected = slices.gain.mean(0).reshape(shares.shape)
     bought = {name for name, share in zip(slices.names, shares, strict=True) if share[0] > 1e-9}
     prices = slices.cost[slices.first]
     reasons = []
     for place, name in enumerate(slices.names):
-        shut = [other for pair in rivals if name in pair for other in pair if other != name and other in bought]
-        lacks = [second for first, second in needs if first == name and second not in bought]
+        shut = [other for pair in excludes if name in pair for other in pair if other != name and other in bought]
+        lacks = [second for first, second in requires if first == name and second not in bought]
         if name in bought:
             reasons.append("bought in full" if shares[place].min() > 1 - 1e-9 else "bought in part")
         elif shut or lacks:
             reasons.append(f"excluded by {shut[0]}" if shut else f"needs {lacks[0]}")
         elif expected[place, 0] <= 0:
             reasons.append("expected gain is not above nil")
+        elif level := [
+            other for other, same in zip(slices.names, twins[place], strict=True) if same and other in bought
+        ]:
+            reasons.append(f"level with {level[0]}, bought in its place")
         elif prices[place] > left:
             reasons.append("the money does more elsewhere")
         else:

@@ -111,14 +111,20 @@ def payback_year(net_by_year: xr.DataArray, *, stays: bool = False) -> xr.DataAr
     check(net_by_year.rename(net_by_year.name or "net_by_year"), dims=("year",))
     streams = in_year_order(net_by_year).transpose(..., "year")
     flows = streams.to_numpy()
-    # Rounding must not turn a total that comes back to exactly nil into a small debt.
-    back = np.cumsum(flows, axis=-1) >= -1e-9 * np.abs(flows).sum(axis=-1, keepdims=True)
+    back = running_total_back(streams).to_numpy()
     if stays:
         back = np.logical_and.accumulate(back[..., ::-1], axis=-1)[..., ::-1]
     paid = back & np.logical_or.accumulate(flows != 0, axis=-1)
     first = np.where(paid, streams["year"].to_numpy().astype(float), np.inf).min(axis=-1)
     year = streams.isel(year=0, drop=True).drop_attrs().copy(data=first)
     return year.rename("payback_year").assign_attrs(units="year", stays=int(stays), **_stated(net_by_year))
+
+
+def running_total_back(net_by_year: xr.DataArray) -> xr.DataArray:
+    """Return whether the running total of (..., year) is nil or better; rounding makes no debt of exactly nil."""
+    size = abs(net_by_year).sum("year")
+    back: xr.DataArray = net_by_year.cumsum("year").assign_coords(year=net_by_year["year"]) >= -1e-9 * size
+    return back.transpose(*net_by_year.dims)
 
 
 def probability_paid_back(payback: xr.DataArray, years: Years) -> xr.DataArray:

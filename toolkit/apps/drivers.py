@@ -12,6 +12,7 @@ from toolkit import appraisal, evidence
 from toolkit.apps import charts, look
 from toolkit.apps.card import Card
 from toolkit.apps.state import State
+from toolkit.dependence import EFFECT
 from toolkit.report import analysis_tables, tables
 from toolkit.report import quantities as q
 from toolkit.report import value_of_knowing as knowing
@@ -31,21 +32,52 @@ UNITS = {f"rate: {one}": "per person and year" for one in EVENTS} | {
     "rate: gcse_grade_4": "of pupils", "rate: attainment_8": "points per pupil",
 }  # fmt: skip
 
+NOTHING = xr.Dataset(
+    {name: ("parameter", np.zeros(0)) for name in ("lower_value", "upper_value", "at_lower", "at_upper")},
+    coords={"parameter": np.zeros(0, object)},
+)
+
+
+def acting(run: Run, *answers: Callable[[Run], xr.DataArray], area: str | None = None) -> list[str] | None:
+    """Return the inputs that any of some answers is computed from; None of a run that cannot be priced elsewhere.
+
+    Parameters
+    ----------
+    run
+        A run of the dashboard's.
+    answers
+        Each gives its draws (chain, draw) of any run.
+    area
+        Which of the run's areas the answers are of, where they are of one.
+    """
+    if (probe := getattr(run, "probe", None)) is None:
+        return None
+    found = probe(area)
+    moved = [found.design.moved(answer(found.run)) for answer in answers]
+    return [name for name in found.design.inputs if any(name in one for one in moved)]
+
 
 def swings(
-    run: Run, answer: xr.DataArray, most: int = SHOWN, say: Callable[[float], str] = w.money, of: Sequence[str] = ()
-) -> tuple[xr.Dataset, str]:
+    run: Run, answer: xr.DataArray, most: int = SHOWN, say: Callable[[float], str] = w.money, of: Sequence[str] = (),
+    among: Sequence[str] | None = None,
+) -> tuple[xr.Dataset, str]:  # fmt: skip
     """Return how far each uncertain input moves an answer (chain, draw), the widest first, and what is left out.
 
-    What chance could make is left out, unless the inputs are named in ``of``: then it is said of how wide a swing.
+    Only inputs ``among`` those that the answer is computed from (``acting``) can be named; of these, what chance could
+    make is left out, unless the inputs are named in ``of``: then it is said of how wide a swing.
     """
     answer = answer.transpose(*SAMPLE_DIMS).astype(float).reset_coords(drop=True)
     inputs = knowing.parameters(run)
-    if not of:
-        return knowing.standing_out(appraisal.tornado(answer, inputs), most, say)
-    found = appraisal.tornado(answer, inputs[list(of)])
-    said = f"A swing of up to {say(float(found['noise_floor']))} chance among the draws could make."
-    return found.isel(parameter=slice(0, most)), said
+    if of:
+        found = appraisal.tornado(answer, inputs[list(of)])
+        said = f"A swing of up to {say(float(found['noise_floor']))} chance among the draws could make."
+        return found.isel(parameter=slice(0, most)), said
+    able = inputs if among is None else inputs[[name for name in inputs.data_vars if name in among]]
+    if not able and float(np.ptp(answer.values)):
+        return NOTHING, f"It is computed from none of {len(inputs)} uncertain inputs."
+    found, said = knowing.standing_out(appraisal.tornado(answer, able or inputs), most, say)
+    idle = len(inputs) - len(able) if able else 0
+    return found, f"{said} It is not computed from the other {idle} uncertain inputs.".strip() if idle else said
 
 
 def named(run: Run, parameter: object) -> str:
@@ -57,7 +89,7 @@ def named(run: Run, parameter: object) -> str:
 def valued(run: Run, parameter: object, value: float) -> str:
     """Return an input's value with its unit; a log risk ratio as the change in risk that it is."""
     name = str(parameter)
-    if name.startswith(f"{knowing.EFFECT}: ") and not name.endswith("gcse_attainment"):
+    if name.startswith(f"{EFFECT}: ") and not name.endswith("gcse_attainment"):
         return f"{w.number(100 * float(np.expm1(value)), 1)}% in risk"
     unit = run.assumptions["unit"].get(name, UNITS.get(name, ""))
     return f"{w.figure(float(f'{value:.4g}'))} {unit}".strip()
@@ -106,16 +138,17 @@ class Drivers:
         account = self.state.views["account"]
         gain = q.result(run)["npsv"].sel(account=account, drop=True).transpose(*SAMPLE_DIMS)
         gain = gain.astype(float).reset_coords(drop=True)
+        able = acting(run, lambda other: q.result(other)["npsv"].sel(account=account, drop=True))
         found: dict[str, Any] = {
             "account": account,
-            "tornado": swings(run, gain),
-            "switching": appraisal.switching_values(gain, knowing.parameters(run)),
+            "tornado": swings(run, gain, among=able),
+            "switching": appraisal.switching_values(gain, knowing.parameters(run, acting=able)),
         }
         own = run.scenario.adjustments
         if own.attribution * (1 - own.deadweight) * (1 - own.displacement):  # else nothing is left to take apart
             found["bridge"] = q.bridge(run).sel(account=account, drop=True).mean(SAMPLE_DIMS)
         if self.asked == self.state.scenario.hash + self.state.place:
-            found["knowing"] = knowing.value_of_knowing(run, account=account)
+            found["knowing"] = knowing.value_of_knowing(run, account=account, acting=able)
         return found
 
     def show(self, run: Run, prepared: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from toolkit.apps import look
-from toolkit.apps.drivers import named, swings
+from toolkit.apps.drivers import acting, named, swings
 from toolkit.apps.figures_page import source_of
 from toolkit.apps.moves import BUDGET_YEARS
 from toolkit.evidence import OWN
@@ -19,6 +19,7 @@ from toolkit.evidence.own import PRICES
 from toolkit.report import quantities as q
 from toolkit.report import words as w
 from toolkit.report.quantities import Run
+from toolkit.schema import ACCOUNTS
 
 INPUTS = 8
 CHILDREN = ("population_0_17", "children_in_need", "children_looked_after")  # of a council's own: whom a sum reaches
@@ -164,19 +165,49 @@ CUTS = {
 }  # fmt: skip
 
 
-def explanation(run: Run, formula: Formula, key: str = "") -> str:
-    """Return the explanation of a number as HTML."""
+def explanation(
+    run: Run, formula: Formula, key: str = "", again: Callable[[Run], Formula] | None = None, area: str | None = None
+) -> str:
+    """Return the explanation of a number as HTML.
+
+    Parameters
+    ----------
+    run
+        Whose number it is.
+    formula
+        What it is.
+    key
+        What the page calls it.
+    again
+        Gives the formula of the same number of another run; this one by default.
+    area
+        Which of the run's areas it is of, where it is of one.
+    """
     words = "".join(f"<p>{escape(line)}</p>" for line in formula.words)
     if run.scenario.effect.source == "panel":
         words = words.replace("from the effect, its", "from the association, read as if it were an effect, its")
     now = f"<p><b>Now: {escape(w.tied(formula.sum_up(run)))}.</b></p>" if formula.sum_up else ""
     cited = "".join(f"<p>{escape(named(run, name))}: {_cited(run, name)}.</p>" for name in formula.of[:1])
-    moved = "" if formula.draws is None else _own(run, key) + _moved(run, formula, formula.draws(run))
+    moved = "" if formula.draws is None else _own(run, key) + _moved(run, formula, again, area)
     return f'<h2 id="explained-title">{escape(_title(run, formula, key))}</h2>{words}{now}{cited}{moved}'
 
 
-def _moved(run: Run, formula: Formula, draws: xr.DataArray) -> str:
-    found, left_out = swings(run, draws, INPUTS, formula.say, formula.of)
+def _acting(run: Run, formula: Formula, again: Callable[[Run], Formula] | None, area: str | None) -> list[str] | None:
+    """Return the inputs that a number is computed from; a chance may change in no draw of the few that are tried."""
+
+    def own(other: Run) -> xr.DataArray:
+        draws = (again(other) if again else formula).draws
+        assert draws is not None  # as of this run
+        return draws(other)
+
+    accounts = [lambda other, one=one: q.result(other)["npsv"].sel(account=one, drop=True) for one in ACCOUNTS]
+    return acting(run, own, *([*accounts, _five] if formula.say is w.percent else []), area=area)
+
+
+def _moved(run: Run, formula: Formula, again: Callable[[Run], Formula] | None, area: str | None) -> str:
+    assert formula.draws is not None  # else there is nothing to move
+    among = None if formula.of else _acting(run, formula, again, area)
+    found, left_out = swings(run, formula.draws(run), INPUTS, formula.say, formula.of, among)
     if formula.say is w.percent:  # which a regression may overstep
         found = found.assign({name: found[name].clip(0, 1) for name in ("at_lower", "at_upper")})
     columns = (found[name].values for name in ("parameter", "at_lower", "at_upper"))

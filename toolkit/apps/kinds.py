@@ -142,4 +142,6 @@ def formula(run: Run, key: str) -> Formula:
 
 def explanation(run: Run, key: str) -> str:
     """Return the explanation of the number that a key is of, as HTML; as :func:`formula`, it may refuse."""
-    return explain.explanation(run, formula(run, key), key)
+    parts, areas = key[:LONGEST_KEY].split("|"), q.costs(run)["area"].values.astype(str)
+    named = (code for code, name in zip(areas, q.area_names(run), strict=True) if {code, name} & set(parts))
+    return explain.explanation(run, formula(run, key), key, lambda other: formula(other, key), next(named, None))

@@ -24,10 +24,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit import changes, costing, evidence, pathways, scenarios, workflow
+from toolkit import changes, costing, dependence, evidence, pathways, scenarios, workflow
 from toolkit.apps.moves import Lines, Terms, linear
 from toolkit.apps.pooling import pool
-from toolkit.apps.scaled import Drawn, LiveRun, Unit
+from toolkit.apps.scaled import Drawn, LiveRun, Probe, Unit
 from toolkit.code_hash import package_hash
 from toolkit.places import Desk, Place, yearly_sum
 from toolkit.pricing import Progress, added_up, programme, silent
@@ -41,7 +41,7 @@ REFERENCE = {
     "option": {"spend_per_child": 20.0, "cut": False},
     "adjustments": {"optimism_bias": 0.0, "deadweight": 0.0, "displacement": 0.0, "attribution": 1.0},
 }
-KEPT = {"drawn": 4, "unit": 12, "run": 24, "preset": 20, "fit": 2}  # at most, of each stage
+KEPT = {"drawn": 4, "unit": 12, "run": 24, "preset": 20, "fit": 2, "probe": 4}  # at most, of each stage
 FILES_KEPT = 4  # of several areas priced, on disk: each is some hundred megabytes
 LOOK_AGAIN = 0.2  # seconds
 # Of whoever waits for what this thread works out; it may raise, which ends the work.
@@ -200,7 +200,22 @@ class Live:
 
     def _run(self, scenario: Scenario, areas: tuple[str, ...]) -> "LiveRun":
         drawn, unit = self.drawn(scenario), self.unit(scenario, areas)
-        return LiveRun(scenario, drawn, unit, self.register.excluded)
+        plain = next((area for area in areas if area != scenario.own_area), areas[0])
+        return LiveRun(scenario, drawn, unit, self.register.excluded, lambda area: self.probe(scenario, area or plain))
+
+    def probe(self, scenario: Scenario, area: str) -> Probe:
+        """Return a scenario for one area on draws in which one input at a time is moved."""
+        at = _at_reference(scenario)
+        design, drawn, unit = self._memory.get("probe", (at.hash, area), lambda: self._probe(at, area))
+        return Probe(design, LiveRun(scenario, drawn, unit, self.register.excluded))
+
+    def _probe(self, scenario: Scenario, area: str) -> tuple[dependence.Design, Drawn, Unit]:
+        drawn, fitted = self.drawn(scenario), self.fitted_for(scenario)
+        design = dependence.design(drawn.draws, drawn.effects, fitted["posterior"].to_dataset())
+        moved, tree = Drawn(drawn.assumptions, design.draws, design.effects), fitted.copy()
+        tree["posterior"] = xr.DataTree(design.posterior)
+        desk = Desk(tree, self.statistics, scenario, moved.draws, moved.effects, self.register)
+        return design, moved, self._unit_of(dependence.steadied(desk), moved, tree, (area,))
 
     def here(self, scenario: Scenario, areas: Sequence[str]) -> xr.Dataset:
         """Return base-year statistics of areas, a council's own in place of published ones."""
@@ -214,10 +229,14 @@ class Live:
 
     def _unit(self, scenario: Scenario, areas: tuple[str, ...]) -> Unit:
         drawn, fitted = self.drawn(scenario), self.fitted_for(scenario)
+        desk = Desk(fitted, self.statistics, scenario, drawn.draws, drawn.effects, self.register)
+        return self._unit_of(desk, drawn, fitted, areas)
+
+    def _unit_of(self, desk: Desk, drawn: Drawn, fitted: xr.DataTree, areas: tuple[str, ...]) -> Unit:
+        scenario = desk.scenario
         own = evidence.own_figures(self.base_year, scenario.own_figures, self.register.deflators)
         here = self.here(scenario, areas)
         reached = pathways.children_reached(yearly_sum(scenario, here), drawn.draws, here, scenario.option)
-        desk = Desk(fitted, self.statistics, scenario, drawn.draws, drawn.effects, self.register)
         stands = pool(here, scenario.option)
         shares = dict(zip(areas, stands.shares.astype(np.float32), strict=True))
         priced = self._added_up(desk, shares)

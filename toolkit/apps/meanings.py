@@ -11,6 +11,8 @@ CHECKS = {
         "threshold means and medians are too rough. The worst quantity is named.",
         "ess_tail": "How many independent draws the sampler’s draws are worth for the ends of an interval. Below the "
         "threshold intervals are too rough. The worst quantity is named.",
+        "monte_carlo_error": "How far a quantity’s mean may lie from the one that endless draws would give: its "
+        "standard error over the quantity’s own standard deviation. The worst quantity is named.",
         "divergences": "Steps of the sampler that went astray where the posterior bends sharply. Any at all may mean "
         "that a part of it was left out.",
         "energy": "How freely the sampler moved between levels of the posterior (E-BFMI). Below the threshold it "

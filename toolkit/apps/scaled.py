@@ -4,6 +4,7 @@ Scaling is exact for one area, because avoided cost is proportional to the child
 several within the tolerance of :mod:`toolkit.apps.pooling`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +15,7 @@ import xarray as xr
 from toolkit import appraisal, evidence, pathways
 from toolkit.apps.moves import Lines, Numbers, Terms, linear, weighed
 from toolkit.apps.pooling import Pool, Reach
+from toolkit.dependence import Design
 from toolkit.places import yearly_sum
 from toolkit.report import quantities as q
 from toolkit.scenarios import Scenario
@@ -79,12 +81,16 @@ class Unit:
 
 @dataclass(frozen=True)
 class LiveRun:
-    """A scenario priced for a place: its numbers at once, and what a report reads of a run when that is asked for."""
+    """A scenario priced for a place: its numbers at once, and what a report reads of a run when that is asked for.
+
+    ``probe`` returns the same scenario for one of its areas, or a named one, with one input moved at a time.
+    """
 
     scenario: Scenario
     drawn: Drawn
     unit: Unit
     excluded: pd.DataFrame
+    probe: "Callable[[str | None], Probe] | None" = None
 
     @property
     def report_card(self) -> pd.DataFrame:
@@ -166,6 +172,14 @@ class LiveRun:
         )
         tree.attrs = unit.tree.attrs
         return tree
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A run on draws in which one input at a time is moved, and where each is."""
+
+    design: Design
+    run: LiveRun
 
 
 def _appraisal(found: xr.Dataset, paid: np.ndarray, factors: np.ndarray, *, cut: bool) -> xr.Dataset:

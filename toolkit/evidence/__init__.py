@@ -7,14 +7,14 @@ from toolkit.evidence.own import OWN, own_figures, own_rows, published, with_own
 from toolkit.evidence.placements import placement_prices, placement_shares
 from toolkit.evidence.priors import changeable_priors, check_prior, with_priors
 from toolkit.evidence.register import Register, load_register, show
-from toolkit.evidence.sampling import described, sample, with_pathway
+from toolkit.evidence.sampling import ALSO_FIGURES, described, sample, with_pathway
 from toolkit.evidence.statistics import lagged_log_spend, load_statistics, neighbours, reference_areas, resolve_areas
 from toolkit.evidence.tables import checksums, load_table, seal
 
 __all__ = [
-    "OWN", "Register", "base_year", "changeable_priors", "check_prior", "checksums", "described",
-    "lagged_log_spend", "load_register", "load_statistics", "load_table", "local_levels", "local_price_ratio",
-    "neighbours", "outdated", "own_figures", "own_rows", "placement_prices", "placement_shares", "published",
-    "reference_areas", "resolve_areas", "sample", "seal", "show", "with_fitted", "with_indicator", "with_own",
-    "with_own_prices", "with_pathway", "with_priors", "write_reference",
+    "ALSO_FIGURES", "OWN", "Register", "base_year", "changeable_priors", "check_prior", "checksums",
+    "described", "lagged_log_spend", "load_register", "load_statistics", "load_table", "local_levels",
+    "local_price_ratio", "neighbours", "outdated", "own_figures", "own_rows", "placement_prices", "placement_shares",
+    "published", "reference_areas", "resolve_areas", "sample", "seal", "show", "with_fitted", "with_indicator",
+    "with_own", "with_own_prices", "with_pathway", "with_priors", "write_reference",
 ]  # fmt: skip

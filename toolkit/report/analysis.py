@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal
+from toolkit.appraisal.ties import TIE
 from toolkit.report import decision_figures as drawn
 from toolkit.report import decision_words as said
 from toolkit.report import quantities as q
@@ -182,7 +183,10 @@ def sentences(run: Run, found: Analysis) -> list[str]:
     """Return the decision in plain English, the answer first."""
     npsv, scenario = q.result(run)["npsv"], run.scenario
     evpi = float(found.knowing.information["evpi"])
-    best = "the option" if float(npsv.sel(account="social").mean()) > 0 else "to leave things as they are"
+    social = npsv.sel(account="social")
+    best = "the option" if float(social.mean()) > 0 else "to leave things as they are"
+    if abs(float(social.mean())) <= TIE * float(abs(social).mean()):
+        best = "either: the option and leaving things as they are come out level"
     lines = [
         said.worthwhile(npsv.sel(account="social")),
         said.worthwhile(npsv.sel(account="fiscal"), to="the public purse"),

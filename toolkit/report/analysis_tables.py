@@ -13,7 +13,7 @@ from toolkit.report import words as w
 from toolkit.report.analysis import Analysis
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table, basis, headed, plain, spread
-from toolkit.report.value_of_knowing import knowing_table, standing_out
+from toolkit.report.value_of_knowing import knowing_table, parameters, standing_out
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 RUNNING_YEARS = (5, 10, 30)
@@ -180,10 +180,12 @@ def moves(run: Run, found: Analysis) -> Table:
     }
     for heading in ("Its low end", "Its high end", "Flips the answer at"):
         columns[heading] = (np.array([float(f"{x:.3g}") for x in columns[heading][0]]), "figure")
+    others = len(parameters(run)) - whole.sizes["parameter"]
+    idle = f"{others} more are uncertain, but this value is not computed from them. " if others else ""
     note = (
         f"Expected net present social value, {run.scenario.price_base} prices, if one thing alone were known to lie at "
         f"an end of its {float(bars.attrs['level']):.0%} interval; the widest first, of {whole.sizes['parameter']}. "
-        f"{left_out} Effects are log risk ratios "
+        f"{left_out} {idle}Effects are log risk ratios "
         "(attainment: standard deviations) at a new site, before replication. Flips: where the expected value would be "
         "nil; a dash means nowhere within the draws, whatever else holds. "
         f"{found.knowing.unexplained}"

@@ -69,6 +69,7 @@ def facts(run: Run) -> dict[str, Any]:
     lifetime, last = q.lifetime(run).sum("component"), int(chances["year"].max())
     total = float(avoided.sel(account="social").mean())
     share = float(cash.mean()) / total if total * q.direction(run) > 0 else math.nan
+    share = share if 0 <= share <= 1 + 1e-6 else math.nan  # some parts fall and others rise: see ``cash_sentence``
 
     def chance(value: Any) -> Estimate:
         return Estimate(float(value), kind="share")
@@ -105,7 +106,8 @@ def headline(run: Run) -> dict[str, Any]:
 
     Money is in pounds. For a cut ``chance_paid_back`` is the chance of still being ahead in that year.
     The last year is that of the horizon. ``chance_of_harm`` is that the help adds to cost. What is not defined is
-    left out, or None for a chance.
+    left out, or None for a chance: ``cash_share_of_cost_avoided`` also where the cash exceeds the cost avoided or has
+    the other sign, as it can where some parts of the cost fall and others rise (``appraisal.cashable_savings``).
     """
     scenario = run.scenario
     settings = ("title", "name", "hash", "seed", "price_base", "discount_schedule", "first_year", "horizon")
@@ -231,6 +233,23 @@ def _does(worth: Estimate, *, cut: bool, level: float) -> str:
     shown = worth if does[cut, works] == "avoid" else -worth
     sure = f"{level:.0%} interval {shown.interval}" if shown.interval else "the same in every draw"
     return f"{does[cut, works]} {shown} of cost over children's lifetimes ({sure})"
+
+
+def cash_sentence(run: Run, known: dict[str, Any]) -> str:
+    """Say what share of the cost avoided is the council's own cash, from ``facts``, or why it is none."""
+    share, did, sign = known["cash_share_of_cost_avoided"], verb(run), q.direction(run)
+    total, cash = sign * known["cost_avoided"]["social"].expected, sign * known["cash_to_council"].expected
+    if math.isfinite(share.expected):
+        return (
+            f"Of the cost {did}, {share} would be cash in the council's own budget; the rest is other bodies', other "
+            "people's, or tied up in costs that cannot be cut."
+        )
+    if total > 0:
+        return (
+            f"In the council's own cash {w.money(cash)} is {did}, which is no share of the {w.money(total)} {did} in "
+            "all: some parts of the cost fall and others rise, and added cost that is not paid in cash takes none away."
+        )
+    return f"With no cost expected to be {did}, there is no cash in it for the council."
 
 
 def basis_sentence(run: Run) -> str:

@@ -20,7 +20,7 @@ from toolkit.report.drawing import svg
 from toolkit.report.html import shown, templates
 from toolkit.report.sheets import inert, opened, page, write_table
 from toolkit.report.tables import Table, plain
-from toolkit.report.value_of_knowing import heeded, knowing_table
+from toolkit.report.value_of_knowing import heeded, knowing_table, varying
 from toolkit.schema import InputError
 
 POINTS = 501  # thresholds on a curve
@@ -45,9 +45,9 @@ class Decision:
     curves
         From ``appraisal.decision_curves``, over thresholds that hold the chosen one.
     information
-        From ``appraisal.evppi`` at the threshold, with coordinate kind (set); None without parameters.
+        From ``appraisal.evppi`` at the threshold, with coordinate kind (set); None without parameters that vary.
     cautions
-        What a reader must know first, such as too few draws.
+        What a reader must know first, such as too few draws or a parameter set aside.
     """
 
     cost: xr.DataArray
@@ -63,6 +63,11 @@ class Decision:
     def here(self) -> xr.Dataset:
         """The curves at the threshold."""
         return self.curves.sel(threshold=self.threshold)
+
+    @property
+    def best(self) -> str:
+        """The option best on average at the threshold; "a or b" where several are level."""
+        return said.best_names(self.curves.sel(threshold=[self.threshold]))[0]
 
 
 def decide(
@@ -84,7 +89,8 @@ def decide(
     cost, effect
         Money (GBP) and units of effect, dims (option, draws).
     parameters
-        Variables over the same draws whose value of information is wanted.
+        Variables over the same draws whose value of information is wanted. Those that never vary are set aside,
+        and the cautions say so.
     threshold
         What a unit of effect is worth, GBP.
     highest
@@ -128,17 +134,24 @@ def _information(
 ) -> tuple[xr.Dataset | None, tuple[str, ...]]:
     if parameters is None:
         return None, ()
-    singles = [str(name) for name in parameters.data_vars]
-    clash = sorted(set(singles) & set(groups))
+    clash = sorted(set(map(str, parameters.data_vars)) & set(groups))
     if clash:
         raise InputError(f"group {clash[0]!r}: has the name of a parameter. Mend: call the group something else.")
-    sets, stage = [*singles, *groups.values()], "value what could be learnt"
-    found, cautions = heeded(
-        lambda: appraisal.evppi(worth, parameters, of=sets, seed=seed, progress=lambda share: progress(stage, share))
+    drawn = varying(parameters)
+    still = [str(name) for name in parameters.data_vars if name not in drawn]
+    cautions = tuple(f"{name} never varies, so nothing can be learnt of it: it is set aside." for name in still)
+    singles = [str(name) for name in drawn.data_vars]
+    if not singles:
+        return None, cautions
+    left = {name: tuple(one for one in members if one not in still) for name, members in groups.items()}
+    left = {name: members for name, members in left.items() if members}
+    sets, stage = [*singles, *left.values()], "value what could be learnt"
+    found, heard = heeded(
+        lambda: appraisal.evppi(worth, drawn, of=sets, seed=seed, progress=lambda share: progress(stage, share))
     )
-    kinds = ["single"] * len(singles) + ["group"] * len(groups)
-    found = found.assign_coords(set=np.array([*singles, *groups], dtype=object), kind=("set", kinds))
-    return found, cautions
+    kinds = ["single"] * len(singles) + ["group"] * len(left)
+    found = found.assign_coords(set=np.array([*singles, *left], dtype=object), kind=("set", kinds))
+    return found, (*cautions, *heard)
 
 
 # Tables ------------------------------------------------------------------------------------------
@@ -167,7 +180,8 @@ def _options(decision: Decision) -> Table:
     note = (
         "From cheapest to dearest, by expected values. ICER: more pounds for each further unit of effect, on the "
         "frontier against the option before it there. Dominated: another option costs no more and does as much; "
-        "extendedly dominated: a mix of two others does more for the same money. An ICER against the reference where "
+        "extendedly dominated: a mix of two others does more for the same money; tied: costs and does the same as the "
+        "one before it. An ICER against the reference where "
         "both cost and effect are lower reads the other way round: pounds saved for each unit given up."
     )
     return plain("Costs, effects and cost-effectiveness ratios", "Option", columns, table["option"].values, note)
@@ -183,7 +197,8 @@ def _at(decision: Decision) -> Table:
     }
     note = (
         "Net benefit: units of effect at their worth, less cost. Expected loss: what choosing this option loses on "
-        "average against knowing the best in every draw; its least value is the EVPI."
+        "average against knowing the best in every draw; its least value is the EVPI. A draw in which several options "
+        "are best counts for them in equal parts."
     )
     return plain(f"If {decision.unit} is worth {w.money(decision.threshold)}", "Option", columns, names, note)
 
@@ -192,9 +207,7 @@ def _along(decision: Decision) -> Table:
     places = np.linspace(0, decision.curves.sizes["threshold"] - 1, SHOWN_POINTS).round().astype(int)
     places = np.union1d(places, np.flatnonzero(decision.curves["threshold"] == decision.threshold))
     chosen = decision.curves.isel(threshold=places)
-    columns: dict[str, tuple[Any, str]] = {
-        "Best on average": (list(map(str, chosen["best_option"].values.tolist())), "text")
-    }
+    columns: dict[str, tuple[Any, str]] = {"Best on average": (said.best_names(chosen), "text")}
     for name in chosen["option"].values:
         columns[f"Chance {name} is best"] = (chosen["probability_best"].sel(option=name).values, "share")
     columns["EVPI"] = (chosen["evpi"].values, "pounds")
@@ -211,7 +224,7 @@ def sentences(decision: Decision) -> list[str]:
     here = decision.here
     found = [said.best_choice(here, unit=decision.unit), said.ladder(decision.options, unit=decision.unit)]
     found.append(said.ruled_out(decision.options))
-    found.append(said.worth_of_certainty(float(here["evpi"]), best=str(here["best_option"].item())))
+    found.append(said.worth_of_certainty(float(here["evpi"]), best=decision.best))
     if decision.information is not None:
         found.append(said.most_useful(decision.information))
     return [sentence for sentence in found if sentence]
@@ -248,7 +261,8 @@ def render(decision: Decision) -> str:
             sentences=sentences(decision),
             tables={name: shown(table, level=0.9) for name, table in tables(decision).items()},
             pictures=pictures,
-            best=str(decision.here["best_option"].item()),
+            best=decision.best,
+            level=int(decision.here["is_best"].sum()) > 1,
             worth=w.money(decision.threshold),
             draws=w.number(decision.cost.size / decision.cost.sizes["option"], 0),
         )
@@ -300,9 +314,7 @@ def _workbook(decision: Decision, path: Path) -> None:
 def _every_threshold(decision: Decision, book: Any, styles: Mapping[str, Any]) -> None:
     """Put every point of the curves on a sheet of its own, for those who draw them again."""
     curves = decision.curves
-    columns: dict[str, tuple[Any, str]] = {
-        "Best on average": (list(map(str, curves["best_option"].values.tolist())), "text")
-    }
+    columns: dict[str, tuple[Any, str]] = {"Best on average": (said.best_names(curves), "text")}
     for variable, kind in (
         ("probability_best", "share"),
         ("expected_net_benefit", "pounds"),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
+from toolkit.appraisal.ties import TIE
 from toolkit.report.words import financial_year, listed, money, percent
 from toolkit.schema import SAMPLE_DIMS
 
@@ -28,36 +29,61 @@ def best_choice(curves: xr.Dataset, *, unit: str) -> str:
     unit
         Name of a unit of effect.
     """
+    worth = f"If {unit} is worth {money(float(curves['threshold']))}"
+    chances = curves["probability_best"].to_series()
+    level = curves["option"].values[curves["is_best"].values].astype(str).tolist()
+    if len(level) > 1:
+        if float(curves["probability_tied"]) == 1:
+            return f"{worth}, {listed(level)} are level in every draw: nothing is lost by choosing any of them."
+        each = [f"{chance(float(chances[name]))} that {name} is the best of all" for name in level]
+        return (
+            f"{worth}, {listed(level)} are level on average: no choice among them gains more. There is {listed(each)}."
+        )
     value = curves["expected_net_benefit"].to_series().sort_values(ascending=False, kind="stable")
-    best, second = str(value.index[0]), str(value.index[1])
-    share = float(curves["probability_best"].sel(option=best))
-    ahead = money(float(value.iloc[0] - value.iloc[1]))
+    best, second = level[0], str(value.index[1])
     found = (
-        f"If {unit} is worth {money(float(curves['threshold']))}, {best} is the best choice on average, ahead of "
-        f"{second} by an expected {ahead}; there is {chance(share)} that it is the best of all."
+        f"{worth}, {best} is the best choice on average, ahead of {second} by an expected "
+        f"{money(float(value.iloc[0] - value.iloc[1]))}; there is {chance(float(chances[best]))} that it is the best "
+        "of all."
     )
-    likely = str(curves["option"].values[curves["probability_best"].values.argmax()])
-    if likely != best:
+    if (tied := float(curves["probability_tied"])) >= 0.005:
+        found += f" In {percent(tied)} of the draws several are best; each counts for all of them in equal parts."
+    likely = chances[chances > chances[best] + 1e-9]
+    if len(likely):
         found += (
-            f" {likely} is best more often ({percent(float(curves['probability_best'].max()))} of the draws), but "
+            f" {likely.idxmax()} is best more often ({percent(float(likely.max()))} of the draws), but "
             "gains less when it is than it loses when it is not."
         )
     return found
 
 
+def best_names(curves: xr.Dataset) -> list[str]:
+    """Return which option is best on average at each threshold; "a or b" where several are level."""
+    flags = curves["is_best"].transpose("threshold", "option").values
+    names = np.array(curves["option"].values, dtype=object)
+    return [" or ".join(map(str, names[row])) for row in flags]
+
+
 def ladder(options: xr.Dataset, *, unit: str) -> str:
-    """Say from what worth of a unit of effect each option on the frontier becomes the best on average.
+    """Say above what worth of a unit of effect each option on the frontier becomes the best on average.
 
     Parameters
     ----------
     options
         From ``appraisal.icers``.
     """
-    climb = options.isel(option=np.flatnonzero(options["status"] == "frontier"))
-    names = list(map(str, climb["option"].values.tolist()))
-    steps = [
-        f"{name} from {money(float(ratio))}" for name, ratio in zip(names[1:], climb["icer"].values[1:], strict=True)
-    ]
+    climb: list[list[str]] = []
+    ratios = []
+    for name, status, ratio in zip(
+        options["option"].values, options["status"].values, options["icer"].values, strict=True
+    ):
+        if status == "frontier":
+            climb.append([str(name)])
+            ratios.append(float(ratio))
+        elif status == "tied":  # with the one before it
+            climb[-1].append(str(name))
+    names = [" or ".join(level) for level in climb]
+    steps = [f"{name} above {money(ratio)}" for name, ratio in zip(names[1:], ratios[1:], strict=True)]
     if not steps:
         return f"{names[0]} costs no more and does at least as much as every other option, whatever {unit} is worth."
     return f"{names[0]} is best while {unit} is worth little; then {listed(steps)}."
@@ -77,7 +103,7 @@ def ruled_out(options: xr.Dataset) -> str:
 
 
 def worth_of_certainty(evpi: float, *, best: str) -> str:
-    """Say what choosing now is expected to lose against knowing everything first."""
+    """Say what choosing now is expected to lose against knowing everything first; ``best`` may name several."""
     if evpi <= 0:
         return f"No draw has a better choice than {best}, so nothing that could be learnt would change it."
     return (
@@ -104,7 +130,8 @@ def most_useful(information: xr.Dataset, *, names: Mapping[str, str] | None = No
     floor = float(top["noise_floor"] + 2 * top["standard_error"])
     if ceiling <= 0:
         return "Nothing is worth finding out: no draw would change the choice."
-    name = (names or {}).get(str(top["set"].item()), str(top["set"].item()))
+    first = alone["set"].values[alone["evppi"].values >= (1 - TIE) * float(top["evppi"])]
+    name = " or ".join((names or {}).get(str(one), str(one)) for one in first)
     if float(top["evppi"]) <= floor:
         nearest = f"; nearest comes {name}, at {money(float(top['evppi']))} with a standard error of "
         nearest += money(float(top["standard_error"]))
@@ -121,10 +148,10 @@ def most_useful(information: xr.Dataset, *, names: Mapping[str, str] | None = No
 def worthwhile(npsv: xr.DataArray, *, to: str = "society") -> str:
     """Say the chance that an option is worth more than it costs, and what it is expected to be worth."""
     share, expected = float((npsv > 0).mean()), float(npsv.mean())
-    return (
-        f"There is {chance(share)} that it is worth more to {to} than it costs; on average it "
-        f"{'gains' if expected >= 0 else 'loses'} {money(abs(expected))}."
-    )
+    average = f"{'gains' if expected > 0 else 'loses'} {money(abs(expected))}"
+    if abs(expected) <= TIE * float(abs(npsv).mean()):
+        average = "is worth just what it costs"
+    return f"There is {chance(share)} that it is worth more to {to} than it costs; on average it {average}."
 
 
 def pays_back(payback: xr.DataArray, *, first_year: int, horizon: int, whose: str = "the council's own money") -> str:

@@ -24,7 +24,7 @@ def read_options(costs: Path, effects: Path) -> tuple[xr.DataArray, xr.DataArray
     Parameters
     ----------
     costs
-        CSV in GBP; the options in the order in which ties are broken, the usual course first.
+        CSV in GBP; the usual course first, with which the others are compared.
     effects
         CSV in units of effect with the same options (in any order) and draws.
 
@@ -69,7 +69,7 @@ def read_parameters(parameters: Path, *, like: xr.DataArray, beside: Path) -> xr
     Raises
     ------
     InputError
-        As ``read_options``; also for a parameter that never varies, or more parameters than draws.
+        As ``read_options``; also for more parameters than draws.
     """
     table = _read(parameters)
     labels = pd.Index(like[DRAW].values, name=DRAW) if DRAW in like.coords else pd.RangeIndex(like.sizes["sample"])
@@ -78,12 +78,6 @@ def read_parameters(parameters: Path, *, like: xr.DataArray, beside: Path) -> xr
         raise InputError(
             f"{parameters}: {table.shape[1]} parameters but only {len(table)} draws. "
             "Mend: take more draws, or keep fewer parameters."
-        )
-    still = [name for name in table.columns if table[name].nunique() == 1]
-    if still:
-        raise InputError(
-            f"{parameters}: {still} never {'varies' if len(still) == 1 else 'vary'}, so nothing can be learnt of it. "
-            "Mend: leave the column out."
         )
     return xr.Dataset({name: ("sample", table[name].to_numpy()) for name in table.columns})
 
@@ -150,6 +144,12 @@ def _numbers(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     wrong = np.argwhere(~np.isfinite(numbers.to_numpy()))
     if len(wrong):
         row, column = wrong[0]
+        if numbers.iloc[:, column].isna().all():
+            name, cell = table.columns[column], table.iat[row, column]
+            raise InputError(
+                f"{path}: column {name!r} holds no number; line {row + 2} has {cell!r}. "
+                "Fix: leave the column out, or code its categories as numbers."
+            )
         more = f" ({len(wrong)} such cells)" if len(wrong) > 1 else ""
         raise InputError(
             f"{path}: line {row + 2}, column {table.columns[column]!r} holds {table.iat[row, column]!r}, not a finite "

@@ -124,6 +124,7 @@ def context(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> di
         "sentence": answer.headline_sentence(run),
         "fiscal": answer.changes(run, "fiscal"),
         "facts": known,
+        "cash_said": answer.cash_sentence(run, known),
         "payers": sorted(known["net_position_by_payer"].items(), key=lambda item: item[1].expected),
         "cut": option.cut,
         "option": option,

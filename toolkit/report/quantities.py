@@ -146,6 +146,14 @@ def _discounted(run: Run, flows: xr.DataArray) -> xr.DataArray:
     return appraisal.discounted(flows, schedule=run.scenario.discount_schedule, timing=timing)
 
 
+def acting(run: Run, account: str) -> list[str] | None:
+    """Return the inputs that the net present value of an account is computed from; None if the run does not say."""
+    if "dependence" not in run.tree.children:
+        return None
+    acts = run.tree["dependence"].to_dataset()["acts"].sel(account=account)
+    return [str(name) for name in acts["input"].values[acts.values == 1]]
+
+
 def paid_back(run: Run) -> xr.DataArray:
     """Chance of having paid back by each year (account, year); for a cut, of still being ahead in that year.
 

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +11,13 @@ import xarray as xr
 from toolkit import appraisal
 from toolkit.appraisal import study_designs
 from toolkit.appraisal.sensitivity import LEAST_EXPLAINED
+from toolkit.dependence import EFFECT, PATHWAY, RATE
 from toolkit.report import quantities as q
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table, plain
 from toolkit.report.words import inside, listed, money, number, percent
-from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
+from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError, numeric
 
-EFFECT, RATE, PATHWAY = "effect", "rate", "pathway"
 # fmt: off
 STEPS = {
     "referral": "referrals", "care_entry": "entries into care from need",
@@ -77,8 +77,16 @@ class Knowing:
     unexplained: str = ""
 
 
-def parameters(run: Run) -> xr.Dataset:
+def parameters(run: Run, *, acting: Collection[str] | None = None) -> xr.Dataset:
     """Return everything uncertain in a run as scalar draws: cited figures, effects and local rates.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+    acting
+        Those that a number is computed from (``dependence``), which alone can move it; all by default, and where
+        there are none: then every draw has the same number.
 
     Returns
     -------
@@ -96,11 +104,22 @@ def parameters(run: Run) -> xr.Dataset:
         drawn |= {f"{PATHWAY}: {one}": fitted.sel(parameter=one, drop=True) for one in fitted["parameter"].values}
     drawn |= {f"{EFFECT}: {one}": effects.sel(outcome=one, drop=True) for one in effects["outcome"].values}
     drawn |= {f"{RATE}: {one}": rates.sel(indicator=one, drop=True) for one in rates["indicator"].values}
-    varying = {name: one for name, one in drawn.items() if float(one.max() - one.min()) > 1e-9 * float(abs(one).max())}
-    return xr.Dataset({name: one.transpose(*SAMPLE_DIMS).astype(float) for name, one in varying.items()})
+    kept = drawn if not acting else {name: one for name, one in drawn.items() if name in acting}
+    return varying(xr.Dataset({name: one.transpose(*SAMPLE_DIMS).astype(float) for name, one in kept.items()}))
 
 
-def value_of_knowing(run: Run, *, account: str = "social", seed: int = 0) -> Knowing:
+def varying(drawn: xr.Dataset) -> xr.Dataset:
+    """Return the variables whose draws differ by more than rounding, of which something can be learnt."""
+
+    def moves(one: xr.DataArray) -> bool:
+        return float(one.max() - one.min()) > 1e-9 * float(abs(one).max())
+
+    return drawn[[name for name, one in drawn.data_vars.items() if moves(numeric(one))]]
+
+
+def value_of_knowing(
+    run: Run, *, account: str = "social", seed: int = 0, acting: Collection[str] | None = None
+) -> Knowing:
     """Return what knowing each uncertain thing is worth to the choice between the option and doing nothing.
 
     Parameters
@@ -111,6 +130,8 @@ def value_of_knowing(run: Run, *, account: str = "social", seed: int = 0) -> Kno
         In which the choice is made: fiscal, economic or social.
     seed
         Of the shuffles that make the noise floor.
+    acting
+        Inputs that the account's net present value is computed from; those that the run names by default.
 
     Raises
     ------
@@ -121,7 +142,7 @@ def value_of_knowing(run: Run, *, account: str = "social", seed: int = 0) -> Kno
     if account not in npsv["account"].values:
         raise InputError(f"account {account!r}: not one of {npsv['account'].values.tolist()}. Mend: name one of these.")
     gain = npsv.sel(account=account, drop=True).transpose(*SAMPLE_DIMS).assign_attrs(npsv.attrs)
-    drawn = parameters(run)
+    drawn = parameters(run, acting=q.acting(run, account) if acting is None else acting)
     grouped = {name: members for name, members in groups(drawn).items() if members}
     singles = [str(name) for name in drawn.data_vars]
     found, cautions = heeded(lambda: appraisal.evppi(choice(gain), drawn, of=[*singles, *grouped.values()], seed=seed))
@@ -159,8 +180,10 @@ def standing_out(tornado: xr.Dataset, most: int, say: Callable[[float], str] = m
     if not (tornado["swing"] > 0).any():
         return tornado.isel(parameter=slice(0)), f"None of {whole} uncertain inputs moves it: every draw has the same."
     said = f"The {most} widest of {told} are shown. " if told > most else ""
-    said += f"Left out: {whole - told} of {whole} inputs, whose swings chance among the draws could make"
-    return tornado.isel(parameter=slice(0, min(told, most))), f"{said} (up to {say(float(tornado['noise_floor']))})."
+    if told < whole:
+        said += f"Left out: {whole - told} of {whole} inputs, whose swings chance among the draws could make "
+        said += f"(up to {say(float(tornado['noise_floor']))})."
+    return tornado.isel(parameter=slice(0, min(told, most))), said.strip()
 
 
 def choice(gain: xr.DataArray) -> xr.DataArray:

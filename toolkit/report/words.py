@@ -18,6 +18,7 @@ LABELS = {
     "victims": "Victims of crime", "combined": "Trials and panel combined",
     "panel": "Panel of areas (association)", "rhat": "R-hat", "ess_bulk": "Effective sample size, bulk",
     "ess_tail": "Effective sample size, tail", "energy": "Energy (E-BFMI)",
+    "monte_carlo_error": "Monte Carlo error of a mean",
 }
 # fmt: on
 SOURCES = {

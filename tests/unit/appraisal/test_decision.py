@@ -89,7 +89,7 @@ EFFECT = table([[0, 2, 3], [0, 1, 3], [0, 2, 3]], OPTIONS[:3])
 def test_net_benefit_and_who_is_best_by_hand():
     value = appraisal.net_benefit(COST, EFFECT, 20)
     assert value.transpose("sample", "option").values.tolist() == [[0, 30, 30], [0, -10, 40], [0, 20, -10]]
-    assert appraisal.probability_best(value).values == pytest.approx([0, 2 / 3, 1 / 3])
+    assert appraisal.probability_best(value).values == pytest.approx([0, 1 / 2, 1 / 2])  # half of the first draw each
     # Best in each draw: 30, 40, 20, mean 30; means 0, 40/3, 20.
     assert appraisal.expected_loss(value).values == pytest.approx([30, 30 - 40 / 3, 10])
     assert float(appraisal.evpi(value)) == pytest.approx(10)
@@ -105,9 +105,68 @@ def test_the_frontier_is_not_the_upper_edge_of_the_curves():
     assert appraisal.acceptability_curve(cost, effect, [1.0]).max() == pytest.approx(2 / 3)
 
 
-def test_curves_at_a_corner_leave_a_tie_with_the_cheaper_option():
-    curves = appraisal.decision_curves(table([[0, 10]], ["a", "b"]), table([[0, 1]], ["a", "b"]), [9, 10, 11])
-    assert curves["probability_best"].sel(option="b").values.tolist() == [0, 0, 1]
+def test_a_tie_at_a_corner_is_split_and_named():
+    # Issue 19: costs a 1000, b 0; effects a .1, b 0: level at 10,000, whichever is listed first.
+    for order in ("ab", "ba"):
+        cost, effect = (table([row], [*"ab"]).sel(option=[*order]) for row in ([1000, 0], [0.1, 0]))
+        curves = appraisal.decision_curves(cost, effect, [5000, 10_000, 15_000])
+        assert curves["probability_best"].sel(option="a").values.tolist() == [0, 0.5, 1]
+        assert curves["probability_tied"].values.tolist() == [0, 1, 0]
+        assert curves["is_best"].sel(option=["a", "b"]).values.tolist() == [[False, True, True], [True, True, False]]
+        assert curves["evpi"].values.tolist() == [0, 0, 0]
+        frontier = appraisal.acceptability_frontier(cost, effect, [5000, 10_000, 15_000])
+        assert frontier["probability"].values.tolist() == [1, 0.5, 1]
+        assert frontier["best_option"].values.tolist() == ["b", order[0], "a"]
+        value = appraisal.net_benefit(cost, effect, 10_000)
+        assert appraisal.probability_best(value).values.tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("price", "gain"), [(1000.0, 0.05), (0.1 + 0.2, 0.3 / 20_000), (7e8, 0.07 * 1e9 / 2), (700.0, 0.035)]
+)
+def test_a_dead_heat_but_for_rounding_is_a_tie(price, gain):
+    cost, effect = table([[0, price]] * 3, [*"ab"]), table([[0, gain]] * 3, [*"ab"])
+    threshold = price / gain
+    curves = appraisal.decision_curves(cost, effect, [threshold * (1 + 1e-15)])
+    assert curves["probability_best"].values.ravel().tolist() == [0.5, 0.5] and bool(curves["is_best"].all())
+    for nudge in (1 - 1e-15, 1 + 1e-15):
+        value = appraisal.net_benefit(cost, effect, threshold * nudge)
+        assert appraisal.probability_best(value).values.tolist() == [0.5, 0.5] and float(appraisal.evpi(value)) == 0
+
+
+def test_what_is_more_than_rounding_is_no_tie():
+    # A penny in a hundred thousand pounds, and a draw of a millionth the size of the others.
+    value = table([[1e5, 1e5 + 0.01], [1e-6, 2e-6], [1e5, 1e5]], [*"ab"])
+    assert appraisal.probability_best(value).values == pytest.approx([1 / 6, 5 / 6])
+    curves = appraisal.decision_curves(-value, 0 * value, [0.0, 1.0])
+    np.testing.assert_allclose(curves["probability_best"], [[1 / 6] * 2, [5 / 6] * 2])
+    assert curves["best_option"].values.tolist() == ["b", "b"]
+
+
+def test_options_alike_in_all_draws_share_every_threshold():
+    # The twin of b takes half of what b has without it; what is third is left as it is.
+    draws = np.random.default_rng(3).normal([0, 1000, 3000], 300, (500, 3))
+    gains = np.random.default_rng(4).normal([0, 0.1, 0.2], 0.05, (500, 3))
+    three = [table(one, [*"abc"]) for one in (draws, gains)]
+    four = [table(np.c_[one, one[:, 1] * (1 + 1e-16)], [*"abcd"]) for one in (draws, gains)]
+    over = np.linspace(0, 40_000, 9)
+    alone, twins = (appraisal.decision_curves(*pair, over) for pair in (three, four))
+    halves = twins["probability_best"].sel(option=["b", "d"])
+    np.testing.assert_allclose(halves, np.tile(alone["probability_best"].sel(option="b") / 2, (2, 1)), atol=1e-12)
+    np.testing.assert_allclose(twins["probability_best"].sum("option"), 1.0)
+    np.testing.assert_allclose(twins["evpi"], alone["evpi"])
+    found = appraisal.icers(*four)
+    assert found["status"].to_series()[[*"abcd"]].tolist() == ["frontier", "frontier", "frontier", "tied"]
+
+
+def test_effects_alike_but_for_rounding_make_no_ladder():
+    # Issue 19: 0.3 and 0.30000000000000004 gave a ratio of 18,014,399 billion pounds.
+    cost, effect = means([0, 1000], [0.3, 0.1 + 0.2], [*"ba"])
+    found = appraisal.icers(cost, effect)
+    assert found["status"].to_series()[[*"ba"]].tolist() == ["frontier", "dominated"]
+    assert found[["icer", "icer_against_reference"]].to_dataarray().isnull().all()
+    level = appraisal.icers(*means([10.0 + 1e-15, 10], [0.1 + 0.2, 0.3], [*"ab"]))
+    assert sorted(level["status"].values) == ["frontier", "tied"]
 
 
 def test_curves_agree_with_an_independent_program(lattice):

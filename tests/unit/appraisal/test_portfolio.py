@@ -202,3 +202,18 @@ def test_a_target_is_sought_within_the_rules():
 def test_impossible_requests_are_refused(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("objective", "said"), [("expected_value", True), ("conditional_value_at_risk", False)])
+def test_a_programme_level_with_one_that_is_bought_is_called_so(objective, said):
+    # Both gain 2 on average and cost 1: level in expectation; the second is the riskier.
+    gain = xr.DataArray(
+        [[1.0, 0.0, 1.0], [3.0, 4.0, 3.0]], dims=("sample", "programme"), coords={"programme": [*"abc"]}
+    )
+    cost = xr.DataArray([1.0, 1.0, 1.0], coords={"programme": [*"abc"]}, dims="programme")
+    result = appraisal.allocate(1.0, gain, cost, objective=objective)
+    reasons = result["reason"].to_series()
+    bought = reasons.index[reasons == "bought in full"].item()
+    assert [name for name in "abc" if reasons[name] == f"level with {bought}, bought in its place"] == [
+        name for name in "abc" if name != bought and (said or name != "b")
+    ]

@@ -1,8 +1,10 @@
 """Each check of a posterior can fail, says where, and says what to do."""
 
+import arviz as az
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
 
 from toolkit.models import diagnose, passed
 from toolkit.schema import InputError
@@ -45,7 +47,7 @@ def row(card, check):
 def test_independent_draws_pass_every_check_without_a_cure():
     card = diagnose(tree(independent()))
     assert passed(card)
-    assert list(card["check"]) == ["rhat", "ess_bulk", "ess_tail", "divergences", "energy"]
+    assert list(card["check"]) == ["rhat", "ess_bulk", "ess_tail", "monte_carlo_error", "divergences", "energy"]
     assert (card["cure"] == "").all()
 
 
@@ -65,6 +67,44 @@ def test_sticky_draws_fail_effective_size():
     found = row(card, "ess_bulk")
     assert not found["passed"]
     assert 50 < found["value"] < 200
+
+
+def test_effective_size_of_the_tails_is_that_of_the_ends_of_a_90_per_cent_interval():
+    # A draw of a Gaussian AR(1) lies below its 5 per cent quantile with autocorrelation
+    # (P(both below) - .05**2) / (.05 * .95) at each lag, which gives the effective size; at 11 per cent it is 17% less.
+    both = [
+        stats.multivariate_normal.cdf([stats.norm.ppf(0.05)] * 2, cov=[[1, 0.9**k], [0.9**k, 1]]) for k in range(1, 80)
+    ]
+    right = 80_000 / (1 + 2 * np.sum((np.array(both) - 0.05**2) / (0.05 * 0.95)))
+    values = autoregressive(0.9, (8, 10_000, 1))
+    found = row(diagnose(tree(values)), "ess_tail")["value"]
+    assert found == pytest.approx(right, rel=0.08)
+    assert found == min(az.ess(values[..., 0], method="quantile", prob=prob) for prob in (0.05, 0.95))
+
+
+def test_a_setting_of_arviz_does_not_move_the_tails():
+    card = diagnose(tree(autoregressive(0.9, (4, 500, 3))))
+    with az.rc_context({"stats.ci_prob": 0.5}):
+        assert diagnose(tree(autoregressive(0.9, (4, 500, 3)))).equals(card)
+
+
+def test_monte_carlo_error_is_that_of_the_mean_in_standard_deviations():
+    # 2,000 draws of an AR(1) with 0.9 are worth 105 independent ones for the mean: an error of 1 / sqrt(105).
+    found = row(diagnose(tree(autoregressive(0.9, (4, 500, 3)))), "monte_carlo_error")
+    assert found["value"] == pytest.approx(1 / np.sqrt(2000 * 0.1 / 1.9), rel=0.2)
+    assert not found["passed"] and found["cure"]
+    assert row(diagnose(tree(independent())), "monte_carlo_error")["value"] == pytest.approx(
+        1 / np.sqrt(2000), rel=0.15
+    )
+
+
+@pytest.mark.parametrize("dims", [(), ("quantity",), ("quantity", "at")])
+def test_a_scalar_quantity_and_any_names_of_dimensions_are_checked(dims):
+    values = independent(quantities=2 ** len(dims)).reshape(4, 500, *(2 for _ in dims))
+    values[2, :, *(-1 for _ in dims)] += 1.0
+    made = tree(independent())
+    made["posterior"] = made["posterior"].to_dataset().assign(scale=(("chain", "draw", *dims), values))
+    assert row(diagnose(made), "rhat")["quantity"] == f"scale{[1 for _ in dims] or ''}"
 
 
 @pytest.mark.parametrize(("values", "named"), [(np.nan, "spend_within"), (0.3, "nothing varies")])

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 
 from toolkit import report
+from toolkit.report import answer
 from toolkit.report import quantities as q
 
 
@@ -74,3 +76,21 @@ def test_intervals_in_the_sentence_are_in_order(make_run):
         numbers = re.search(r"interval (-?)£([\d.]+) million to (-?)£([\d.]+) million", sentence).groups()
         low, high = float(numbers[0] + numbers[1]), float(numbers[2] + numbers[3])
         assert low < high
+
+
+@pytest.mark.parametrize(("of_cash", "share"), [(4.0, 0.25), (0.5, None), (-0.5, None)])
+def test_cash_above_the_cost_avoided_is_called_no_share_of_it(run, of_cash, share):
+    # What victims lose is changed until the cost avoided in all is some multiple of the council's cash.
+    tree, cash = run.tree.copy(deep=True), float(q.cash_released(run).mean())
+    benefit = tree["appraisal"]["benefit"]
+    gap = of_cash * cash - float(q.avoided(run).sel(account="social").mean())
+    benefit.loc[{"payer": "victims", "outcome": "youth_justice", "account": "social"}] += gap
+    other = dataclasses.replace(run, tree=tree)
+    found = report.headline(other)["cash_share_of_cost_avoided"]
+    assert found is None if share is None else found == pytest.approx(share, rel=1e-4)
+    words = answer.cash_sentence(other, answer.facts(other))
+    assert words.startswith(
+        {4.0: "Of the cost avoided, 25% would be cash", 0.5: "In the council's own cash £", -0.5: "With no cost"}[
+            of_cash
+        ]
+    )

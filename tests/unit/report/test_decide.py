@@ -152,6 +152,41 @@ def test_thresholds_must_increase(files, threshold, highest):
         decision.decide(*files[:2], threshold=threshold, highest=highest)
 
 
+def test_a_dead_heat_is_named_on_the_page_and_in_the_workbook(files, tmp_path):
+    cost, effect, _ = files
+    pair = [one.isel(option=[0, 1]).copy(data=np.tile(row, (one.sizes["sample"], 1)))
+            for one, row in ((cost, [0.0, 1000.0]), (effect, [0.0, 0.05]))]  # fmt: skip
+    level = decision.decide(*(one.transpose("sample", "option") for one in pair), threshold=20_000)
+    names = " or ".join(cost["option"].values[:2])
+    assert level.best == names and decision.tables(level)["at"].frame.iloc[:, 1].tolist() == [0.5, 0.5]
+    page = decision.render(level)
+    assert f"<h1>{names}</h1>" in page and "level, as the best choices on average, if" in page
+    book = openpyxl.load_workbook(decision.write(level, tmp_path)[1])
+    assert names in [cell.value for row in book["Curves"].iter_rows() for cell in row]
+
+
+def test_a_parameter_that_never_varies_is_set_aside_aloud(files, found):
+    # It cannot move anything: every other number is as it is without it, alone and in a group.
+    cost, effect, parameters = files
+    rounding = 0.3 + 1e-16 * np.arange(cost.sizes["sample"])
+    more = parameters.assign(flat=("sample", np.full_like(rounding, 3.0)), rounded=("sample", rounding))
+    groups = {"programme cost": ("staff_cost", "overheads", "flat"), "nothing": ("flat", "rounded")}
+    other = decision.decide(cost, effect, more, threshold=THRESHOLD, groups=groups, unit="a care entry avoided")
+    assert other.information.identical(found.information)
+    assert [line.split()[0] for line in other.cautions] == ["flat", "rounded"]
+    assert all("never varies" in line for line in other.cautions)
+    alone = decision.decide(cost, effect, more[["flat"]], threshold=THRESHOLD)
+    assert alone.information is None and alone.cautions == other.cautions[:1]
+    assert "flat never varies" in decision.render(alone)
+
+
+def test_a_parameter_of_words_is_refused_by_name(files):
+    cost, effect, parameters = files
+    words = parameters.assign(kind=("sample", ["urban", "rural"] * (cost.sizes["sample"] // 2)))
+    with pytest.raises(InputError, match=r"kind: holds .* not numbers\. Fix:"):
+        decision.decide(cost, effect, words, threshold=THRESHOLD)
+
+
 # Bad files ---------------------------------------------------------------------------------------
 
 
@@ -188,7 +223,7 @@ BAD = {
     "blank": ("costs", lambda t: t.assign(b=t["b"].where(t.index != 3)), r"line 5, column 'b' holds ''"),
     "infinite": ("effects", lambda t: t.assign(a=t["a"].where(t.index != 0, "inf")), r"line 2.*'a' holds 'inf'"),
     "words": ("costs", lambda t: t.assign(a=t["a"].where(t.index > 1, "£1,200")), r"'£1,200'.*2 such cells"),
-    "never varies": ("parameters", lambda t: t.assign(y=1.5), r"\['y'\] never varies"),
+    "categories": ("parameters", lambda t: t.assign(y="urban"), r"'y' holds no number; line 2 has 'urban'"),
     "more parameters than draws": (
         "parameters",
         lambda t: pd.DataFrame(np.random.default_rng(2).normal(size=(120, 130))).add_prefix("p"),
@@ -205,7 +240,7 @@ def test_bad_files_are_refused_in_one_message(folder, case):
     change(folder, name, edit)
     with pytest.raises(InputError, match=message) as problem:
         run(folder)
-    assert "Mend:" in str(problem.value) and ".csv" in str(problem.value)
+    assert re.search("(Mend|Fix):", str(problem.value)) and ".csv" in str(problem.value)
 
 
 def test_one_option_and_doubled_names_are_refused(folder):
