@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from toolkit.evidence import check_prior
 from toolkit.evidence.priors import LEAST_ERROR, implied_error
 from toolkit.models.scales import LOGISTIC_SD, NATURAL
 from toolkit.schema import InputError
+from toolkit.tabular import excerpt, number, numbers, table
 
 NEEDED = {"outcome", "effect_id", "programme_family", "design", "scale", "est", "se"}  # columns of a new study
 RANGES = {  # of the numbers of a new study; a blank is allowed in those that are not needed
@@ -152,28 +152,18 @@ def read_studies(file: str | Path) -> pd.DataFrame:
     Raises
     ------
     InputError
-        An unreadable file, a missing column, or by row a cell that is no number, is out of range or contradicts another.
+        An unreadable file, a missing column, or a cell that is no number, is out of range or contradicts another.
     """
-    try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{file}: no CSV in UTF-8 ({error}). Mend: save it as CSV UTF-8.") from None
-    lacking = sorted(NEEDED - set(table.columns))
-    if lacking or table.empty:
-        raise InputError(f"{file}: lacks {lacking or 'rows'}. Mend: follow the columns of meta_ready.csv.")
-    for column in RANGES:
-        if column not in table:
+    found, where = table(Path(file), needs=sorted(NEEDED), gaps=True), excerpt(file, 120)
+    for column, (low, high) in RANGES.items():
+        if column not in found:
             continue
-        numbers = pd.to_numeric(table[column].replace("", None), errors="coerce")
-        wrong = numbers.isna() & ((table[column] != "") | (column in NEEDED) | (column == "include"))
-        if wrong.any():
-            row = int(np.argmax(wrong.to_numpy()))
-            cell = table.loc[row, column]
-            raise InputError(f"{file}, row {row + 2}, column '{column}': {cell!r} is no number. Mend: correct it.")
-        table[column] = numbers
-    for place, row in enumerate(table.to_dict("records")):
-        check_numbers(row, f"{file}, row {place + 2}")
-    return table
+        optional = (found[column] == "") & (column not in {*NEEDED, "include"})
+        cells = found[column][~optional]
+        found[column] = pd.Series(numbers(cells, where, low=low, high=high), cells.index).reindex(found.index)
+    for line, row in found.iterrows():
+        check_numbers(row.to_dict(), f"{where}, line {line}")
+    return found.reset_index(drop=True)
 
 
 def changed_priors(priors: pd.DataFrame, file: str | Path) -> pd.DataFrame:
@@ -184,21 +174,19 @@ def changed_priors(priors: pd.DataFrame, file: str | Path) -> pd.DataFrame:
     InputError
         An unreadable file, a missing column, a row that replaces none, another distribution, or impossible numbers.
     """
-    try:
-        given = pd.read_csv(file)
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{file}: no CSV in UTF-8 ({error}). Mend: save it as CSV UTF-8.") from None
-    lacking = sorted({"model", "parameter", "distribution", "arg1", "arg2"} - set(given.columns))
-    if lacking:
-        raise InputError(f"{file}: lacks columns {lacking}. Mend: follow the columns of priors.csv.")
+    needs = ["model", "parameter", "distribution", "arg1", "arg2"]
+    given, where = table(Path(file), needs=needs, gaps=True), excerpt(file, 120)
     keys = ["model", "parameter"]
     shipped, named = priors.set_index(keys), pd.MultiIndex.from_frame(given[keys])
     if not (named.isin(shipped.index).all() and named.is_unique):
-        raise InputError(f"{file}: a row names no prior, or one twice. Mend: copy model and parameter from priors.csv.")
-    numbers = given[["arg1", "arg2"]].apply(pd.to_numeric, errors="coerce")
-    for key, kind, (first, second) in zip(named, given["distribution"], numbers.to_numpy(), strict=True):
-        if kind != (ours := shipped.loc[key, "distribution"]):
-            raise InputError(f"{file}, {'.'.join(key)}: {kind} in place of {ours}. Mend: change the numbers alone.")
-        check_prior(".".join(key), kind, first, None if np.isnan(second) else second)
-    shipped.loc[named, ["arg1", "arg2"]] = numbers.to_numpy()
+        raise InputError(f"{where}: a row names no prior, or one twice. Fix: copy model and parameter from priors.csv.")
+    for line, row in given.iterrows():
+        key, here = (row["model"], row["parameter"]), f"{where}, line {line}"
+        if row["distribution"] != (ours := shipped.loc[key, "distribution"]):
+            given_one = excerpt(row["distribution"])
+            raise InputError(f"{here}: {given_one} in place of {ours}. Fix: change the numbers alone.")
+        first = number(row["arg1"], f"{here}, column 'arg1'")
+        second = number(row["arg2"], f"{here}, column 'arg2'") if row["arg2"] else None
+        check_prior(".".join(key), ours, first, second)
+        shipped.loc[key, ["arg1", "arg2"]] = first, math.nan if second is None else second
     return shipped.reset_index()[priors.columns]

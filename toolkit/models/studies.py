@@ -89,7 +89,7 @@ def study_table(
     table.attrs["left_out"] = left_out
     for study in () if extra is None else extra["effect_id"]:
         if study in left_out and study not in exclude:
-            raise InputError(f"study {study}: would not be used ({left_out[study]}). Fix: change that, or leave it out.")
+            raise InputError(f"study {study}: would not be used ({left_out[study]}). Fix: change that, or drop it.")
     known = sorted({*table["study"], *left_out})
     for study in set(exclude) - set(known):
         near = get_close_matches(study, known, 1)

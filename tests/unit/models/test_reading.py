@@ -204,18 +204,18 @@ GOOD = {"outcome": "care", "effect_id": "NEW", "programme_family": "m", "design"
 @pytest.mark.parametrize(
     ("cells", "says"),
     [
-        ({"est": "a fifth"}, r"row 2, column 'est': 'a fifth' is no number"),
-        ({"se": ""}, r"row 2, column 'se': '' is no number"),
-        ({"low": "-0.05", "high": "0.2"}, r"row 2: estimate -0.1 lies outside its interval"),
+        ({"est": "a fifth"}, r"line 2, column 'est': 'a fifth' is not a number"),
+        ({"se": ""}, r"line 2, column 'se': blank where a number is needed"),
+        ({"low": "-0.05", "high": "0.2"}, r"line 2: estimate -0.1 lies outside its interval"),
         ({"scale": "odds_ratio", "est": "0.80", "se": "0.01", "low": "0.66", "high": "0.97"},
-         r"row 2: standard error 0.01 contradicts .* at 95% implies 0.0982 of the logarithm"),
-        ({"low": "-0.3", "high": "0.1", "interval_level": "0.9"}, r"row 2: .* at 90% implies 0.122\."),
-        ({"low": "-0.3"}, r"row 2: an interval with one end"),
-        ({"scale": "odds_ratio", "est": "0.1", "low": "-0.3", "high": "0.4"}, r"row 2: no interval from -0.3"),
-        ({"se": "1e308"}, r"row 2: se 1e\+308 is not from 0.001 to 10"),
-        ({"se": "1e-12"}, r"row 2: se 1e-12 is not from 0.001 to 10"),
-        ({"include": ""}, r"row 2, column 'include': '' is no number"),
-        ({"include": "0.5"}, r"row 2: include is neither 1 nor 0"),
+         r"line 2: standard error 0.01 contradicts .* at 95% implies 0.0982 of the logarithm"),
+        ({"low": "-0.3", "high": "0.1", "interval_level": "0.9"}, r"line 2: .* at 90% implies 0.122\."),
+        ({"low": "-0.3"}, r"line 2: an interval with one end"),
+        ({"scale": "odds_ratio", "est": "0.1", "low": "-0.3", "high": "0.4"}, r"line 2: no interval from -0.3"),
+        ({"se": "1e308"}, r"line 2, column 'se': '1e308' is not between 0.001 and 10"),
+        ({"se": "1e-12"}, r"line 2, column 'se': '1e-12' is not between 0.001 and 10"),
+        ({"include": ""}, r"line 2, column 'include': blank where"),
+        ({"include": "0.5"}, r"line 2: include is neither 1 nor 0"),
         ({"include": "0"}, r"extra studies: none is included"),
         ({"effect_id": " "}, r"study in row 1: effect_id is blank"),
         ({"effect_id": "START_OOHP"}, r"START_OOHP: is the id of a study of the evidence"),
@@ -248,20 +248,20 @@ def test_a_standard_error_that_its_interval_implies_is_used(tables, tmp_path):
 def test_a_standard_error_of_the_evidence_agrees_with_its_cited_interval(tables):
     wrong = tables["meta_ready"].copy()
     wrong.loc[wrong["effect_id"] == "START_CONV60", "se"] = 0.1
-    with pytest.raises(InputError, match="START_CONV60: standard error 0.1 .* implies 0.164 of the logarithm"):
+    with pytest.raises(InputError, match=r"START_CONV60: standard error 0.1 .* implies 0.164 of the logarithm"):
         study_table({**tables, "meta_ready": wrong})
     wrong.loc[wrong["effect_id"] == "START_CONV60", "se"] = 0.164
     wrong.loc[wrong["effect_id"] == "FNP_KS1", "se"] = 0.11  # of the odds ratio, not of the standardised difference
-    with pytest.raises(InputError, match="FNP_KS1: standard error 0.11 .* implies 0.0607"):
+    with pytest.raises(InputError, match=r"FNP_KS1: standard error 0.11 .* implies 0.0607"):
         study_table({**tables, "meta_ready": wrong})
 
 
 def test_a_file_without_columns_or_rows_is_refused(tmp_path):
     file = tmp_path / "new.csv"
     file.write_text("outcome,est\ncare,0.1\n")
-    with pytest.raises(InputError, match=r"lacks .*'design'"):
+    with pytest.raises(InputError, match=r"no column design"):
         read_studies(file)
-    with pytest.raises(InputError, match="no CSV"):
+    with pytest.raises(InputError, match="no such file"):
         read_studies(tmp_path / "none.csv")
 
 
@@ -280,7 +280,7 @@ def test_a_changed_prior_replaces_its_row_and_no_other(tables, tmp_path):
     [
         ("effects,tau_car,halfnormal,0.5,", "names no prior"),
         ("effects,tau_care,halfnormal,-0.5,", "must be above 0"),
-        ("effects,tau_care,halfnormal,wide,", "must be above 0"),
+        ("effects,tau_care,halfnormal,wide,", "line 2, column 'arg1': 'wide' is not a number"),
         ("effects,tau_care,halfnormal,0.5,0.5", "takes one number"),
         ("effects,tau_care,uniform,0.1,0.5", "change the numbers alone"),
         ("effects,mu_log_risk_ratio,normal,0,-0.1", "must be above 0"),
