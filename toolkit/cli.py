@@ -5,7 +5,7 @@ Exit codes: 0 fine; 2 bad input, nothing written; 3 the model failed its checks,
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -62,8 +62,7 @@ def run(
         chosen = scenarios.change(chosen, seed=seed)
     if covariates is not None:
         chosen = scenarios.change(chosen, covariates=[name.strip() for name in covariates.split(",") if name.strip()])
-    reference = evidence.reference_areas()
-    areas = evidence.resolve_areas(reference, area or (), region=region, england=england)
+    areas = _areas(area or (), region=region, england=england, quiet=quiet)
     try:
         with _progress(quiet or as_json) as progress:
             finished = workflow.run(chosen, areas=areas, cache=build / "cache", refit=refit, progress=progress)
@@ -91,7 +90,13 @@ def areas(region: Annotated[str | None, typer.Option(help="Only this region.")] 
     chosen = evidence.resolve_areas(reference, region=region, england=region is None)
     table = reference[reference["area"].isin(chosen) & (reference["status"] == "current")]
     title = f"{len(table)} authorities in {len(chosen)} areas"
-    _show(table[["area", "la_name", "la_code", "region"]], as_json, title=title)
+    of = {area: evidence.members(reference, area) for area in table["area"]}
+    beside = [
+        " and ".join(other for other in of[area] if other != name)
+        for area, name in zip(table["area"], table["la_name"], strict=True)
+    ]
+    table = table.assign(answered_together_with=beside)
+    _show(table[["area", "la_name", "la_code", "region", "answered_together_with"]], as_json, title=title)
 
 
 @app.command()
@@ -221,7 +226,7 @@ def evidence_study(
     models.study_table(register.tables, **pooling)  # bad studies are refused before anything is fitted
     changes.check_programmes(changes.pooling(chosen, **pooling)["extra"], register)
     changed = None if priors is None else models.changed_priors(register.tables["priors"], priors)
-    areas = evidence.resolve_areas(evidence.reference_areas(), area or (), england=england)
+    areas = _areas(area or (), england=england, quiet=quiet)
     with _progress(quiet or as_json) as progress:
         pooled, worth = workflow.compare_evidence(
             chosen, areas=areas, cache=build / "cache", priors=changed, progress=progress, **pooling
@@ -309,6 +314,17 @@ def scenario_check(file: Annotated[str, typer.Argument(help="A scenario file or 
     assumptions = scenarios.resolve(scenario, evidence.load_register())
     own = int(assumptions["overridden"].sum())
     typer.echo(f"{scenario.name}: fine ({len(assumptions)} figures, {own} of your own; hash {scenario.hash}).")
+
+
+def _areas(names: Sequence[str], *, region: str | None = None, england: bool = False, quiet: bool = False) -> list[str]:
+    """Return the areas that were asked for, and say of each authority that is answered together with another."""
+    reference = evidence.reference_areas()
+    chosen = evidence.resolve_areas(reference, names, region=region, england=england)
+    asked = [evidence.resolve_areas(reference, [name]) for name in names]
+    for line in evidence.answered_together(reference, dict.fromkeys(one[0] for one in asked if len(one) == 1)):
+        if not quiet:
+            typer.echo(f"Note: {line}", err=True)
+    return chosen
 
 
 def _show(table: pd.DataFrame, as_json: bool, *, title: str) -> None:

@@ -267,3 +267,31 @@ def test_two_added_studies_may_be_of_one_programme_that_is_new(register):
 def test_a_programme_that_no_other_study_is_of_is_refused(register, rows, said):
     with pytest.raises(InputError, match=said):
         pooled_with(register, **rows)
+
+
+OWN = "based_on: family_help\nown_figures:\n  population_0_17: {area: %s, value: 170000, reason: our own count}"
+
+
+@pytest.mark.parametrize("place", ["Leeds", "leeds ", "E08000035"])
+def test_own_figures_by_name_are_those_of_the_area(tmp_path: Path, place: str) -> None:
+    scenario = scenarios.load(write(tmp_path, OWN % place))
+    assert scenario.own_area == "E08000035"
+    assert scenario.hash == scenarios.load(write(tmp_path, OWN % "Leeds")).hash
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("Leedz", "own_figures.population_0_17.area: area 'Leedz': unknown.*Leeds"),
+        ("North West", r"'North West' is \d+ areas.*name the one council"),
+        ("Cumberland", r"Cumberland and Westmorland and Furness together, not of Cumberland.*area: Cumbria area"),
+        ("E06000064", "together, not of E06000064"),
+    ],
+)
+def test_own_figures_of_no_one_area_are_refused(tmp_path: Path, place: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        scenarios.load(write(tmp_path, OWN % place))
+
+
+def test_own_figures_of_a_merged_area_are_those_of_both(tmp_path: Path) -> None:
+    assert scenarios.load(write(tmp_path, OWN % "Cumbria area")).own_area == "stable:Cumbria area"

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import yaml
 
-from toolkit import changes, pathways, scenarios
+from toolkit import changes, evidence, pathways, scenarios
 from toolkit.apps.keys import OPEN, SECTIONS, SINGLE, Saved, differences, flat, spelled, titled
 from toolkit.apps.live import Live
 from toolkit.apps.views import BEGIN, taken
@@ -340,8 +340,13 @@ def preset(name: str, live: Live) -> Scenario:
 def named(place: str, live: Live) -> str | None:
     """Return the place that a name or an area's code means, if any."""
     folded = {name.casefold(): name for name in live.places}
-    codes = {areas[0]: name for name, areas in live.places.items() if len(areas) == 1}
-    return folded.get(place.strip().casefold()) or codes.get(place.strip())
+    if (key := place.strip().casefold()) in folded:
+        return folded[key]
+    try:
+        areas = evidence.resolve_areas(live.reference, [place])
+    except InputError:
+        return None
+    return next((name for name, held in live.places.items() if held == areas), None)
 
 
 def _with_keys(

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit.evidence.statistics import _merge, reference_areas
+from toolkit.evidence.areas import members, other_codes, reference_areas
+from toolkit.evidence.statistics import _merge
 from toolkit.schema import InputError
 
 NEEDED = ("la_code", "data_year", "events", "exposure")
@@ -60,6 +61,7 @@ def _checked(table: pd.DataFrame, name: str, statistics: xr.Dataset, reference: 
     if missing:
         raise InputError(f"indicator {name!r}: no column {missing}. Mend: give {list(NEEDED)}.")
     rows = table.reset_index(drop=True)
+    rows = rows.assign(la_code=rows["la_code"].replace(other_codes(reference)))
     upper = rows["events_upper"].fillna(rows["events"]) if "events_upper" in rows else rows["events"]
     rows = rows.assign(events_lower=rows["events"], events_upper=upper)
     faults = {
@@ -79,4 +81,19 @@ def _checked(table: pd.DataFrame, name: str, statistics: xr.Dataset, reference: 
             row = rows[wrong].iloc[0]
             where = f"row {int(rows.index[wrong][0]) + 2} ({row['la_code']}, {row['data_year']})"
             raise InputError(f"indicator {name!r}, {where}: {what}. Mend: correct or take out the row.")
+    _check_whole(rows, name, reference)
     return rows
+
+
+def _check_whole(rows: pd.DataFrame, name: str, reference: pd.DataFrame) -> None:
+    """Refuse a part of an area that boundary changes merged: what is known of one heir is not known of the area."""
+    known = reference.set_index("la_code")
+    areas = rows["la_code"].map(known["area"])
+    for (area, year), given in rows.groupby([areas, "data_year"])["la_code"]:
+        generations = [set(part.index) for _, part in known[known["area"] == area].groupby("status")]
+        if set(given) not in generations:
+            here = " and ".join(known.loc[given, "la_name"])
+            raise InputError(
+                f"indicator {name!r}, {here} in {year}: {' and '.join(members(reference, str(area)))} count as one area. "
+                "Fix: give a row for each of them (or each authority before them) in that year, or for none."
+            )

@@ -85,6 +85,31 @@ def test_bad_tables_are_refused(dozen: xr.Dataset, table: pd.DataFrame) -> None:
         evidence.with_indicator(dozen, table.drop(columns="exposure"), name=NAME)
 
 
+def test_one_heir_of_a_merged_area_is_refused(dozen: xr.Dataset, table: pd.DataFrame, reference: pd.DataFrame) -> None:
+    """What is known of Cumberland alone is not known of the area: it used to be blank there without a word."""
+    cumberland = (table["la_code"] == "E06000063") & (table["data_year"] == 2022)
+    alone = table[~cumberland]
+    with pytest.raises(InputError, match="Westmorland and Furness in 2022: Cumberland and Westmorland and Furness cou"):
+        evidence.with_indicator(dozen, alone, name=NAME)
+    before = table[cumberland].assign(la_code="E10000006")  # Cumbria, counted once, in place of both
+    with pytest.raises(InputError, match="count as one area"):
+        evidence.with_indicator(dozen, pd.concat([alone, before]), name=NAME)
+    westmorland = (alone["la_code"] == "E06000064") & (alone["data_year"] == 2022)
+    found = evidence.with_indicator(dozen, pd.concat([alone[~westmorland], before]), name=NAME)
+    assert float(found["exposure"].sel(indicator=NAME, area=MERGED, data_year=2022)) == 2000
+
+
+def test_codes_of_2025_are_their_authorities(statistics: xr.Dataset) -> None:
+    rows = [("E08000038", 2025, 10, 2000), ("E08000039", 2025, 20, 3000)]
+    table = pd.DataFrame(rows, columns=["la_code", "data_year", "events", "exposure"])
+    own = evidence.with_indicator(statistics, table, name=NAME).sel(indicator=NAME, data_year=2025)
+    assert own["exposure"].sel(area=["E08000016", "E08000019"]).values.tolist() == [2000, 3000]
+    assert int(own["observed"].sum()) == 2
+    twice = pd.concat([table, table.iloc[:1].assign(la_code="E08000016")])
+    with pytest.raises(InputError, match="repeats an authority and year"):
+        evidence.with_indicator(statistics, twice, name=NAME)
+
+
 def drawn(values: object, *dims: str, **coords: object) -> xr.DataArray:
     return xr.DataArray(values, {**coords, "chain": [0, 1], "draw": range(5)}, (*dims, *SAMPLE_DIMS))
 
