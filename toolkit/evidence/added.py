@@ -92,8 +92,8 @@ def _check_whole(rows: pd.DataFrame, name: str, reference: pd.DataFrame) -> None
     for (area, year), given in rows.groupby([areas, "data_year"])["la_code"]:
         generations = [set(part.index) for _, part in known[known["area"] == area].groupby("status")]
         if set(given) not in generations:
-            here = " and ".join(known.loc[given, "la_name"])
+            here, whole = " and ".join(known.loc[given, "la_name"]), " and ".join(members(reference, str(area)))
             raise InputError(
-                f"indicator {name!r}, {here} in {year}: {' and '.join(members(reference, str(area)))} count as one area. "
+                f"indicator {name!r}, {here} in {year}: {whole} count as one area. "
                 "Fix: give a row for each of them (or each authority before them) in that year, or for none."
             )

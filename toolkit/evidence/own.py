@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from toolkit.evidence.areas import MERGED, members, reference_areas, resolve_areas
 from toolkit.evidence.placements import placement_prices
 from toolkit.evidence.tables import load_table
-from toolkit.prices import rebase
+from toolkit.prices import PriceYear, rebase
 from toolkit.schema import PRICE_BASE, InputError
 
 NEED, CARE = "Characteristics of children in need", "Children looked after in England"
@@ -67,7 +67,7 @@ class OwnFigure(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     area: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(one_area)]
     value: Annotated[float, Field(strict=True, gt=0, le=1e7)]
-    price_year: str | None = None
+    price_year: PriceYear | None = None
     reason: Annotated[str, Field(min_length=5)]
 
 

@@ -236,13 +236,16 @@ def _does(worth: Estimate, *, cut: bool, level: float) -> str:
 def basis_sentence(run: Run) -> str:
     """Say on what the answer rests: effect source, replication, price base, discounting and timing."""
     scenario, timing = run.scenario, str(q.result(run).attrs["timing"])
-    health = str(q.result(run).attrs.get("health_schedule", scenario.discount_schedule))
-    apart = "" if health == scenario.discount_schedule else f" (harm to health by {w.schedule_name(health)})"
+    rate = w.schedule_name(scenario.discount_schedule)
+    named = f"by the {rate} schedule" if isinstance(scenario.discount_schedule, str) else f"at {rate}"
+    stated = q.result(run).attrs
+    health = str(stated.get("health_schedule", ""))
+    apart = "" if health in ("", stated.get("schedule")) else f" (harm to health by {w.schedule_name(health)})"
     moves = {"start_of_year": "at the start of each year", "mid_year": "in the middle of each year"}[timing]
     return (
         f"The effect comes from {w.SOURCES[scenario.effect.source]}; a replication factor of "
         f"{scenario.effect.replication:g} is applied to it. Money is in {scenario.price_base} prices, discounted "
-        f"over {scenario.horizon} years to {w.financial_year(scenario.first_year, 0)} (year 0) by the "
-        f"{w.schedule_name(scenario.discount_schedule)} schedule{apart}, with money moving {moves}. "
+        f"over {scenario.horizon} years to {w.financial_year(scenario.first_year, 0)} (year 0) "
+        f"{named}{apart}, with money moving {moves}. "
         "Cost avoided is not the same as money saved."
     )

@@ -126,8 +126,10 @@ def within(years: int) -> str:
     return f"within {years} years"
 
 
-def schedule_name(schedule: str) -> str:
+def schedule_name(schedule: str | float) -> str:
     """Return a discount schedule's name in words: Green Book 2026 standard."""
+    if not isinstance(schedule, str):
+        return f"a constant {100 * schedule:g}% a year"
     return schedule.replace("_", " ").replace("green book", "Green Book")
 
 
