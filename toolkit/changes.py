@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xarray as xr
 
-from toolkit import evidence
+from toolkit import appraisal, evidence
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
 
@@ -100,6 +100,19 @@ def weighed(fitted: xr.DataTree, scenario: Scenario, register: evidence.Register
     card = pd.concat([card, pd.DataFrame(rows, columns=card.columns)], ignore_index=True)
     tree.attrs = {**fitted.attrs, "report_card": card.to_json(orient="records")}
     return tree
+
+
+def check_discounting(scenario: Scenario, register: evidence.Register) -> None:
+    """Refuse a discount schedule of the register that cannot discount every year counted, before anything is fitted.
+
+    Raises
+    ------
+    InputError
+        Whatever ``appraisal.discount_factors`` refuses: a gap between steps, an end too soon, a rate in per cent.
+    """
+    kinds = xr.DataArray(["standard", "health"], dims="component")
+    schedules = register.tables["discount_schedules"]
+    appraisal.factors_by_kind(kinds, scenario.discount_schedule, range(scenario.horizon), schedules=schedules)
 
 
 def check_studies(scenario: Scenario, register: evidence.Register) -> None:

@@ -317,8 +317,11 @@ def resolve(scenario: Scenario, register: Register) -> pd.DataFrame:
         raise InputError(f"role '{stale[0]}' uses '{row['id']}', superseded by '{newer}'. Mend: use that.")
     _check_units(table, roles)
     schedules = sorted(set(register.tables["discount_schedules"]["schedule"]))
-    if scenario.discount_schedule not in schedules:
-        raise InputError(f"discount_schedule '{scenario.discount_schedule}': unknown. Mend: use one of {schedules}.")
+    if isinstance(scenario.discount_schedule, str) and scenario.discount_schedule not in schedules:
+        raise InputError(
+            f"discount_schedule '{excerpt(scenario.discount_schedule)}': no such schedule. Fix: use one of "
+            f"{', '.join(schedules)}, or a constant rate without quotes, such as 0.035."
+        )
     for key, override in scenario.overrides.items():
         apply_override(table, key, override, register.deflators)
     with_priors(register.tables["priors"], scenario.priors)

@@ -95,6 +95,7 @@ def run(
     chosen = _chosen(areas, statistics)
     assumptions = scenarios.resolve(scenario, register)
     own = changes.own_figures(scenario, evidence.base_year(statistics), register, areas=chosen)
+    changes.check_discounting(scenario, register)
     changes.check_studies(scenario, register)
     clock.lap("load")
     if fitted is None:
