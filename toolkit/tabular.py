@@ -58,9 +58,9 @@ _EITHER = re.compile(r"£?[+-]?[1-9][0-9]{0,2}(?:(?:,[0-9]{3})+|(?:\.[0-9]{3})+)
 
 def excerpt(text: object, most: int = 40) -> str:
     """Return the beginning of a text that a user gave, safe to print on any one line."""
-    cut = str(text)[: most + 1]
-    shown = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in cut[:most])
-    return shown + "…" * (len(cut) > most)
+    given = str(text)
+    shown = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in given[:most])
+    return shown if len(given) <= most and len(shown) <= most else f"{shown[:most]}…"
 
 
 def path_shown(path: Path) -> str:
