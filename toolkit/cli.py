@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,6 +22,7 @@ from rich.table import Table
 from toolkit import changes, evidence, report, scenarios, sealing, workflow
 from toolkit.report import decide as decision
 from toolkit.report import draw_files
+from toolkit.report.value_of_knowing import heeded
 from toolkit.schema import InputError
 
 app = typer.Typer(
@@ -114,13 +116,17 @@ def decide(
     """Decide between options from anyone's draws; write decide.html and decide.xlsx."""
     with _progress(quiet) as progress:
         progress("read files", 0.0)
-        cost, effect = draw_files.read_options(costs, effects)
-        drawn = None if parameters is None else draw_files.read_parameters(parameters, like=cost, beside=costs)
+        (cost, effect), cautions = heeded(lambda: draw_files.read_options(costs, effects))
+        drawn = None
+        if parameters is not None:
+            drawn, more = heeded(lambda: draw_files.read_parameters(parameters, like=cost, beside=costs))
+            cautions = (*cautions, *more)
         groups = draw_files.groups_named(group or [], drawn)
         progress("read files", 1.0)
         found = decision.decide(
             cost, effect, drawn, threshold=threshold, highest=highest, groups=groups, unit=unit, progress=progress
         )
+        found = replace(found, cautions=(*cautions, *found.cautions))
         progress("write report", 0.0)
         paths = decision.write(found, build)
         progress("write report", 1.0)

@@ -23,6 +23,7 @@ from toolkit.schema import InputError
 LARGEST = 50_000_000  # bytes of a file
 MOST_ROWS, MOST_COLUMNS = 1_000_000, 5_000
 MOST, LONGEST_NUMBER = 1e15, 60  # largest number that can be meant; characters of one
+LONGEST_NAME, LONGEST_PATH = 200, 100  # characters of a heading; of a path in a message
 MINUS = "\N{MINUS SIGN}"
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 KINDS = {  # first bytes: kind of file, and how to get at the table
@@ -57,9 +58,20 @@ _EITHER = re.compile(r"£?[+-]?[1-9][0-9]{0,2}(?:(?:,[0-9]{3})+|(?:\.[0-9]{3})+)
 
 def excerpt(text: object, most: int = 40) -> str:
     """Return the beginning of a text that a user gave, safe to print on any one line."""
-    cut = str(text)[: most + 1]
-    shown = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in cut[:most])
-    return shown + "…" * (len(cut) > most)
+    given = str(text)
+    shown = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in given[:most])
+    return shown if len(given) <= most and len(shown) <= most else f"{shown[:most]}…"
+
+
+def path_shown(path: Path) -> str:
+    """Return a path for messages: on one line, and the end of it where it is long."""
+    shown = excerpt(path, 10_000)
+    return shown if len(shown) <= LONGEST_PATH else f"…{shown[1 - LONGEST_PATH :]}"
+
+
+def is_number(text: str) -> bool:
+    """Return whether a cell is written as a number, whatever its size."""
+    return _NUMBER.fullmatch(text) is not None
 
 
 def number(given: object, what: str, *, low: float = -MOST, high: float = MOST, signs: bool = False) -> float:
@@ -140,7 +152,7 @@ def contents(path: Path, *, largest: int = LARGEST) -> bytes:
     InputError
         If it is missing, unreadable or larger than ``largest`` bytes.
     """
-    where = excerpt(path, 120)
+    where = path_shown(path)
     try:
         with path.open("rb") as file:
             content = file.read(largest + 1)
@@ -256,7 +268,7 @@ def table(
         Names the file, and the line and column, that cannot be used, and how to put it right.
     """
     if isinstance(source, Path):
-        where = where or excerpt(source, 120)
+        where = where or path_shown(source)
         source = contents(source, largest=largest)
     elif len(source) > largest:
         raise InputError(f"{where}: larger than {largest / 1e6:g} MB. Fix: keep only the rows and columns needed.")
@@ -336,12 +348,17 @@ def _fit(body: str, separator: str) -> tuple[bool, int]:
 def _check_heads(heads: list[str], where: str, needs: Collection[str], allows: Collection[str] | None) -> None:
     known = [*needs, *(allows or ())]
     missing = [name for name in needs if name not in heads]
-    if all(_NUMBER.fullmatch(head) for head in heads if head):
+    if all(is_number(head) for head in heads if head):
         raise InputError(f"{where}: numbers where the names of the columns should be. Fix: put a line of names first.")
     if missing:
         near = get_close_matches(missing[0], [head[:60] for head in heads[:200]], 1)
         seen = f"'{excerpt(near[0])}' is not it" if near else f"the first is '{excerpt(heads[0])}'"
         raise InputError(f"{where}: no column {', '.join(missing)} ({seen}). Fix: use the headings {', '.join(known)}.")
+    long = next((place for place, head in enumerate(heads, start=1) if len(head) > LONGEST_NAME), None)
+    if long is not None:
+        raise InputError(
+            f"{where}: the name of column {long} is longer than {LONGEST_NAME} characters. Fix: shorten it."
+        )
     if "" in heads:
         raise InputError(f"{where}: column {heads.index('') + 1} has no name. Fix: name every column.")
     twice = next((head for place, head in enumerate(heads) if head in heads[:place]), None)

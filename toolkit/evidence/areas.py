@@ -1,6 +1,6 @@
 """Which places there are: authorities, the areas that boundary changes merged, regions, and what people call them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -33,6 +33,39 @@ def other_codes(reference: pd.DataFrame) -> dict[str, str]:
 def members(reference: pd.DataFrame, area: str) -> list[str]:
     """Return the names of the current authorities of an area."""
     return sorted(reference.loc[(reference["area"] == area) & (reference["status"] == "current"), "la_name"])
+
+
+def check_whole(
+    known: Collection[tuple[str, int]], given: Collection[tuple[str, int]], reference: pd.DataFrame, where: str
+) -> None:
+    """Refuse counts of a part of an area that boundary changes merged: of the area they would be lost.
+
+    Parameters
+    ----------
+    known, given
+        Authority and year, by code, of the counts that can be used, and of all rows, the unknown ones among them.
+    reference
+        From :func:`reference_areas`.
+    where
+        The table.
+
+    Raises
+    ------
+    InputError
+        Names the authorities and the year.
+    """
+    rows = reference.set_index("la_code")
+    years: dict[tuple[str, int], set[str]] = {}
+    for code, year in known:
+        years.setdefault((str(rows.loc[code, "area"]), year), set()).add(code)
+    for (area, year), codes in years.items():
+        generations = [set(part.index) for _, part in rows[rows["area"] == area].groupby("status")]
+        if not any(codes <= whole and all((code, year) in given for code in whole) for whole in generations):
+            here, whole = " and ".join(rows.loc[sorted(codes), "la_name"]), " and ".join(members(reference, area))
+            raise InputError(
+                f"{where}: {here} in {year}, but {whole} count as one area. Fix: give a row for each of them (or each "
+                "authority before them) in that year, or for none."
+            )
 
 
 def answered_together(reference: pd.DataFrame, areas: Iterable[str]) -> list[str]:
