@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xarray as xr
 
-from toolkit import appraisal, evidence
+from toolkit import appraisal, evidence, pathways
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
 
@@ -102,17 +102,22 @@ def weighed(fitted: xr.DataTree, scenario: Scenario, register: evidence.Register
     return tree
 
 
-def check_discounting(scenario: Scenario, register: evidence.Register) -> None:
-    """Refuse a discount schedule of the register that cannot discount every year counted, before anything is fitted.
+def check_evidence(scenario: Scenario, register: evidence.Register) -> None:
+    """Refuse, before minutes are spent on a fit, what a scenario asks of the evidence that it does not have.
 
     Raises
     ------
     InputError
-        Whatever ``appraisal.discount_factors`` refuses: a gap between steps, an end too soon, a rate in per cent.
+        A discount schedule with a gap or too soon an end, an unknown layer of life, and what :func:`check_studies`
+        refuses.
     """
     kinds = xr.DataArray(["standard", "health"], dims="component")
-    schedules = register.tables["discount_schedules"]
-    appraisal.factors_by_kind(kinds, scenario.discount_schedule, range(scenario.horizon), schedules=schedules)
+    tables = register.tables
+    appraisal.factors_by_kind(
+        kinds, scenario.discount_schedule, range(scenario.horizon), schedules=tables["discount_schedules"]
+    )
+    pathways.chosen(tables["layers"], tables["layer_rates"], outcomes=scenario.outcomes, extra=scenario.extra_layers)
+    check_studies(scenario, register)
 
 
 def check_studies(scenario: Scenario, register: evidence.Register) -> None:

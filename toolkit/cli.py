@@ -19,7 +19,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from toolkit import changes, evidence, report, scenarios, sealing, workflow
+from toolkit import changes, checking, evidence, report, scenarios, sealing, workflow
 from toolkit.report import decide as decision
 from toolkit.report import draw_files
 from toolkit.report.value_of_knowing import heeded
@@ -314,12 +314,21 @@ def check(seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = MODE
 
 
 @scenario_app.command("check")
-def scenario_check(file: Annotated[str, typer.Argument(help="A scenario file or name.")]) -> None:
-    """Check a scenario file and say what it would use."""
+def scenario_check(
+    file: Annotated[str, typer.Argument(help="A scenario file or name.")],
+    area: Annotated[list[str] | None, typer.Option(help="Area name or ONS code; repeat for several.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a scenario file as a run would, and print all that it would use: settings, figures, studies, areas."""
+    tables = checking.used(file, areas=_areas(area) if area else ())
     scenario = scenarios.load(file)
-    assumptions = scenarios.resolve(scenario, evidence.load_register())
-    own = int(assumptions["overridden"].sum())
-    typer.echo(f"{scenario.name}: fine ({len(assumptions)} figures, {own} of your own; hash {scenario.hash}).")
+    if as_json:
+        typer.echo(json.dumps({title: json.loads(rows.to_json(orient="records")) for title, rows in tables.items()}))
+        return
+    for title, rows in tables.items():
+        _show(rows, False, title=title)
+    own = sum(map(len, (scenario.overrides, scenario.own_figures, scenario.priors, scenario.studies)))
+    typer.echo(f"{scenario.name}: fine ({len(tables['Figures'])} figures, {own} of your own; hash {scenario.hash}).")
 
 
 def _areas(names: Sequence[str], *, region: str | None = None, england: bool = False, quiet: bool = False) -> list[str]:

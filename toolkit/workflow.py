@@ -95,8 +95,7 @@ def run(
     chosen = _chosen(areas, statistics)
     assumptions = scenarios.resolve(scenario, register)
     own = changes.own_figures(scenario, evidence.base_year(statistics), register, areas=chosen)
-    changes.check_discounting(scenario, register)
-    changes.check_studies(scenario, register)
+    changes.check_evidence(scenario, register)
     clock.lap("load")
     if fitted is None:
         fitted = fit(statistics, scenario, register, cache=cache, refit=refit, progress=progress)

@@ -161,6 +161,9 @@ def test_areas_say_which_councils_are_answered_together(outcomes: Outcomes) -> N
 def test_scenario_check_says_what_would_be_used(outcomes: Outcomes) -> None:
     code, out, _ = outcomes("scenario", "check", "care_edge")
     assert code == 0 and "0 of your own" in out
+    assert all(part in out for part in ("option.spend_per_child", "fade_half_life", "START_CONV60", "any: choose them"))
+    code, out, _ = outcomes("scenario", "check", "care_edge", "--area", "Leeds", "--json")
+    assert code == 0 and json.loads(out)["Areas"] == [{"areas": "Leeds (E08000035)"}]
 
 
 def test_an_altered_data_file_is_refused(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def results(register: evidence.Register, statistics: xr.Dataset) -> dict[str | f
     known, found = with_rows(register, MINE), {}
     for schedule in ("green_book_2026_standard", 0.02, "mine"):
         scenario = scenarios.change(scenarios.load("family_help"), discount_schedule=schedule)
-        changes.check_discounting(scenario, known)
+        changes.check_evidence(scenario, known)
         draws = workflow.draw_figures(scenario, scenarios.resolve(scenario, known), known, like=few)
         priced = price(likely, statistics, scenario, draws, effects, known, areas=[LEEDS])
         found[schedule] = workflow.appraise(priced, scenario, draws, known).assign(lifetime=priced["lifetime"])
@@ -59,7 +59,7 @@ def test_a_schedule_that_ends_too_soon_is_refused_before_anything_is_fitted(regi
     scenario = scenarios.change(scenarios.load("family_help"), discount_schedule="mine")
     scenarios.resolve(scenario, short)
     with pytest.raises(InputError, match="schedule mine: ends with year 20 but year 69"):
-        changes.check_discounting(scenario, short)
+        changes.check_evidence(scenario, short)
 
 
 @pytest.mark.parametrize("given", [3.5, -0.01, True, None, ["mine"]])
