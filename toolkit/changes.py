@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xarray as xr
 
-from toolkit import evidence
+from toolkit import appraisal, evidence, pathways
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
 
@@ -34,9 +34,8 @@ def own_figures(
         Another area, and whatever ``evidence.own_figures`` and :func:`check_cut` refuse.
     """
     if scenario.own_figures and list(areas) != [scenario.own_area]:
-        raise InputError(
-            f"own_figures: they are those of {scenario.own_area}. Mend: choose that area alone, or take them out."
-        )
+        whose = " and ".join(evidence.members(evidence.reference_areas(), scenario.own_area)) or scenario.own_area
+        raise InputError(f"own_figures: they are those of {whose}. Fix: choose that area alone, or take them out.")
     own = evidence.own_figures(base, scenario.own_figures, register.deflators)
     check_cut(scenario, evidence.with_own(base, own), areas)
     return own
@@ -59,7 +58,7 @@ def check_cut(scenario: Scenario, base: xr.Dataset, areas: Sequence[str]) -> Non
     least = float(spent.min())
     if scenario.option.cut and scenario.option.spend_per_child > least:
         area = str(spent["area"].values[spent.values.argmin()])
-        name = evidence.reference_areas().set_index("area")["la_name"].get(area, area)
+        name = " and ".join(evidence.members(evidence.reference_areas(), area)) or area
         raise InputError(
             f"option.cut: {name} spends £{least:,.0f} a year on early help for each child, so £"
             f"{scenario.option.spend_per_child:,.0f} cannot be taken away. Mend: lower option.spend_per_child."
@@ -101,6 +100,24 @@ def weighed(fitted: xr.DataTree, scenario: Scenario, register: evidence.Register
     card = pd.concat([card, pd.DataFrame(rows, columns=card.columns)], ignore_index=True)
     tree.attrs = {**fitted.attrs, "report_card": card.to_json(orient="records")}
     return tree
+
+
+def check_evidence(scenario: Scenario, register: evidence.Register) -> None:
+    """Refuse, before minutes are spent on a fit, what a scenario asks of the evidence that it does not have.
+
+    Raises
+    ------
+    InputError
+        A discount schedule with a gap or too soon an end, an unknown layer of life, and what :func:`check_studies`
+        refuses.
+    """
+    kinds = xr.DataArray(["standard", "health"], dims="component")
+    tables = register.tables
+    appraisal.factors_by_kind(
+        kinds, scenario.discount_schedule, range(scenario.horizon), schedules=tables["discount_schedules"]
+    )
+    pathways.chosen(tables["layers"], tables["layer_rates"], outcomes=scenario.outcomes, extra=scenario.extra_layers)
+    check_studies(scenario, register)
 
 
 def check_studies(scenario: Scenario, register: evidence.Register) -> None:

@@ -5,8 +5,9 @@ Exit codes: 0 fine; 2 bad input, nothing written; 3 the model failed its checks,
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,9 +19,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from toolkit import changes, evidence, report, scenarios, sealing, workflow
+from toolkit import changes, checking, evidence, report, scenarios, sealing, workflow
 from toolkit.report import decide as decision
 from toolkit.report import draw_files
+from toolkit.report.value_of_knowing import heeded
 from toolkit.schema import InputError
 
 app = typer.Typer(
@@ -62,8 +64,7 @@ def run(
         chosen = scenarios.change(chosen, seed=seed)
     if covariates is not None:
         chosen = scenarios.change(chosen, covariates=[name.strip() for name in covariates.split(",") if name.strip()])
-    reference = evidence.reference_areas()
-    areas = evidence.resolve_areas(reference, area or (), region=region, england=england)
+    areas = _areas(area or (), region=region, england=england, quiet=quiet)
     try:
         with _progress(quiet or as_json) as progress:
             finished = workflow.run(chosen, areas=areas, cache=build / "cache", refit=refit, progress=progress)
@@ -91,7 +92,13 @@ def areas(region: Annotated[str | None, typer.Option(help="Only this region.")] 
     chosen = evidence.resolve_areas(reference, region=region, england=region is None)
     table = reference[reference["area"].isin(chosen) & (reference["status"] == "current")]
     title = f"{len(table)} authorities in {len(chosen)} areas"
-    _show(table[["area", "la_name", "la_code", "region"]], as_json, title=title)
+    of = {area: evidence.members(reference, area) for area in table["area"]}
+    beside = [
+        " and ".join(other for other in of[area] if other != name)
+        for area, name in zip(table["area"], table["la_name"], strict=True)
+    ]
+    table = table.assign(answered_together_with=beside)
+    _show(table[["area", "la_name", "la_code", "region", "answered_together_with"]], as_json, title=title)
 
 
 @app.command()
@@ -109,13 +116,17 @@ def decide(
     """Decide between options from anyone's draws; write decide.html and decide.xlsx."""
     with _progress(quiet) as progress:
         progress("read files", 0.0)
-        cost, effect = draw_files.read_options(costs, effects)
-        drawn = None if parameters is None else draw_files.read_parameters(parameters, like=cost, beside=costs)
+        (cost, effect), cautions = heeded(lambda: draw_files.read_options(costs, effects))
+        drawn = None
+        if parameters is not None:
+            drawn, more = heeded(lambda: draw_files.read_parameters(parameters, like=cost, beside=costs))
+            cautions = (*cautions, *more)
         groups = draw_files.groups_named(group or [], drawn)
         progress("read files", 1.0)
         found = decision.decide(
             cost, effect, drawn, threshold=threshold, highest=highest, groups=groups, unit=unit, progress=progress
         )
+        found = replace(found, cautions=(*cautions, *found.cautions))
         progress("write report", 0.0)
         paths = decision.write(found, build)
         progress("write report", 1.0)
@@ -221,7 +232,7 @@ def evidence_study(
     models.study_table(register.tables, **pooling)  # bad studies are refused before anything is fitted
     changes.check_programmes(changes.pooling(chosen, **pooling)["extra"], register)
     changed = None if priors is None else models.changed_priors(register.tables["priors"], priors)
-    areas = evidence.resolve_areas(evidence.reference_areas(), area or (), england=england)
+    areas = _areas(area or (), england=england, quiet=quiet)
     with _progress(quiet or as_json) as progress:
         pooled, worth = workflow.compare_evidence(
             chosen, areas=areas, cache=build / "cache", priors=changed, progress=progress, **pooling
@@ -303,12 +314,32 @@ def check(seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = MODE
 
 
 @scenario_app.command("check")
-def scenario_check(file: Annotated[str, typer.Argument(help="A scenario file or name.")]) -> None:
-    """Check a scenario file and say what it would use."""
+def scenario_check(
+    file: Annotated[str, typer.Argument(help="A scenario file or name.")],
+    area: Annotated[list[str] | None, typer.Option(help="Area name or ONS code; repeat for several.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a scenario file as a run would, and print all that it would use: settings, figures, studies, areas."""
+    tables = checking.used(file, areas=_areas(area) if area else ())
     scenario = scenarios.load(file)
-    assumptions = scenarios.resolve(scenario, evidence.load_register())
-    own = int(assumptions["overridden"].sum())
-    typer.echo(f"{scenario.name}: fine ({len(assumptions)} figures, {own} of your own; hash {scenario.hash}).")
+    if as_json:
+        typer.echo(json.dumps({title: json.loads(rows.to_json(orient="records")) for title, rows in tables.items()}))
+        return
+    for title, rows in tables.items():
+        _show(rows, False, title=title)
+    own = sum(map(len, (scenario.overrides, scenario.own_figures, scenario.priors, scenario.studies)))
+    typer.echo(f"{scenario.name}: fine ({len(tables['Figures'])} figures, {own} of your own; hash {scenario.hash}).")
+
+
+def _areas(names: Sequence[str], *, region: str | None = None, england: bool = False, quiet: bool = False) -> list[str]:
+    """Return the areas that were asked for, and say of each authority that is answered together with another."""
+    reference = evidence.reference_areas()
+    chosen = evidence.resolve_areas(reference, names, region=region, england=england)
+    asked = [evidence.resolve_areas(reference, [name]) for name in names]
+    for line in evidence.answered_together(reference, dict.fromkeys(one[0] for one in asked if len(one) == 1)):
+        if not quiet:
+            typer.echo(f"Note: {line}", err=True)
+    return chosen
 
 
 def _show(table: pd.DataFrame, as_json: bool, *, title: str) -> None:

@@ -69,6 +69,7 @@ class Desk:
         self.local, self.placements = evidence.with_own_prices(local, evidence.placement_shares(), own)
         self.levels = evidence.with_fitted(evidence.local_levels(), self.baseline, self.national)
         tables = register.tables
+        self.schedules = tables["discount_schedules"]
         self.layer_rates = tables["layer_rates"]
         self.layers = pathways.chosen(
             tables["layers"], self.layer_rates, outcomes=scenario.outcomes, extra=scenario.extra_layers
@@ -93,9 +94,9 @@ class Desk:
         """When what is priced is paid, and what that is worth today."""
         scenario, years = self.scenario, np.arange(self.scenario.horizon)
         kinds = xr.DataArray(self.rows["discounting"].to_numpy(object), coords={"component": list(self.rows.index)})
-        factors = appraisal.factors_by_kind(kinds, scenario.discount_schedule, years)
+        factors = appraisal.factors_by_kind(kinds, scenario.discount_schedule, years, schedules=self.schedules)
         self.published = {
-            name: appraisal.discount_factors(name, np.arange(scenario.horizon + 60))
+            name: appraisal.discount_factors(name, np.arange(scenario.horizon + 60), schedules=self.schedules)
             for name in set(self.rows["spread_schedule"]) - {""}
         }
         self.ages = pathways.age_spread(self.layers)

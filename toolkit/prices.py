@@ -6,10 +6,12 @@ deflators are an argument: a series of index numbers by price-year label, all on
 
 import math
 import re
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from pydantic import BeforeValidator
 
 from toolkit.schema import PRICE_BASE, InputError
 
@@ -64,8 +66,34 @@ def _series(parameters: pd.DataFrame, name: str) -> dict[str, float]:
     return {_label(period): float(value) for period, value in zip(rows["period_from"], rows["value"], strict=True)}
 
 
-def _label(price_year: str) -> str:
-    return str(price_year).strip().replace("-", "/")
+def _label(price_year: object) -> str:
+    """Return a price year as the deflators name it: 2024-25, 2024/2025 and 202425 are 2024/25."""
+    text = str(price_year).strip()
+    parts = re.fullmatch(r"([0-9]{4})[-/]?((?:[0-9]{2})?[0-9]{2})", text)
+    if parts and int(parts[2]) in {(int(parts[1]) + 1) % 100, int(parts[1]) + 1}:
+        return f"{parts[1]}/{parts[2][-2:]}"
+    return text
+
+
+def _given(price_year: object) -> object:
+    """Return a price year that a user wrote as the deflators name it; any other kind of value as it is.
+
+    Raises
+    ------
+    ValueError
+        If it is text or a number but no year.
+    """
+    if isinstance(price_year, bool) or not isinstance(price_year, (str, int)):
+        return price_year
+    label = _label(price_year)
+    if not re.fullmatch(r"[0-9]{4}(/[0-9]{2})?", label):
+        raise ValueError("is no price year. Fix: write a financial year as 2024/25, or a calendar year as 2024.")
+    if "/" in label and int(label[5:]) != (int(label[:4]) + 1) % 100:
+        raise ValueError(f"is no financial year. Fix: write {label[:4]}/{(int(label[:4]) + 1) % 100:02d}, or 2024/25.")
+    return label
+
+
+PriceYear = Annotated[str, BeforeValidator(_given)]  # of a setting
 
 
 def rebase[T: float | np.ndarray | xr.DataArray](

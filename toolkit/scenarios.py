@@ -12,20 +12,40 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pandas as pd
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from toolkit.complaints import explained
 from toolkit.evidence import Register, with_priors
 from toolkit.evidence.overrides import Override, apply_override
 from toolkit.evidence.own import OWN, OwnFigure
 from toolkit.evidence.priors import Prior, Study
-from toolkit.prices import real_rate, rebase
+from toolkit.prices import PriceYear, real_rate, rebase
 from toolkit.schema import COVARIATES, OUTCOMES, PRICE_BASE, InputError, data_folder
+from toolkit.tabular import contents, excerpt
+from toolkit.yaml_files import LARGEST, parsed
 
 SUFFIXES = (".yaml", ".yml")
 MOST_POUNDS = 1000.0  # for each child a year
-MOST_BRACKETS = 500  # in a file: nesting costs the reader its square
+MOST_LAYERS = 10  # files based on one another
+MOST_LINES = 5  # of what is wrong
+HIGHEST_RATE = 0.2  # a year, of a constant discount rate: beyond it a per cent is likelier
 LONGEST_HORIZON = 70  # a child born in the third spending year turns 67 in year 69: no evidence goes further
+
+
+Truth = Annotated[bool, Field(strict=True)]
+
+
+def _schedule(given: Any) -> Any:
+    """Return a schedule's name, or a constant rate within what can be meant."""
+    if isinstance(given, (int, float)) and not isinstance(given, bool):
+        if not 0 <= given <= HIGHEST_RATE:
+            raise ValueError(
+                f"a constant rate is a proportion from 0 to {HIGHEST_RATE:g}. Fix: write 3.5 per cent as 0.035."
+            )
+        return float(given)
+    if not isinstance(given, str):
+        raise ValueError("is the name of a schedule or a constant rate, such as 0.035")
+    return given
 
 
 class _Frozen(BaseModel):
@@ -37,7 +57,7 @@ class Option(_Frozen):
 
     spend_per_child: Annotated[float, Field(strict=True, gt=0, le=MOST_POUNDS)]
     years: Annotated[int, Field(strict=True, ge=1, le=10)]
-    cut: bool = False
+    cut: Truth = False
     cost_per_family: str = "troubled_family_intervention_cost"
     group: Literal["in_need", "care_edge"] = "in_need"
 
@@ -54,9 +74,9 @@ class Effect(_Frozen):
     replication: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.5
     take_up: Annotated[float, Field(strict=True, ge=0, le=1)] = 1.0
     ramp: tuple[Annotated[float, Field(strict=True, ge=0, le=1)], ...] = (0.5, 1.0, 1.0)
-    fades: bool = True
-    detection: bool = False
-    family_group_conferencing: bool = False
+    fades: Truth = True
+    detection: Truth = False
+    family_group_conferencing: Truth = False
 
 
 class Adjustments(_Frozen):
@@ -77,8 +97,8 @@ class Scenario(_Frozen):
     description: str = ""
     first_year: Annotated[int, Field(strict=True)] = 2025
     horizon: Annotated[int, Field(strict=True, ge=5)] = LONGEST_HORIZON
-    price_base: Annotated[str, Field(pattern=r"^\d{4}/\d{2}$")] = "2025/26"
-    discount_schedule: str = "green_book_2026_standard"
+    price_base: PriceYear = PRICE_BASE
+    discount_schedule: Annotated[str | float, BeforeValidator(_schedule)] = "green_book_2026_standard"
     outcomes: tuple[str, ...] = OUTCOMES
     extra_layers: tuple[str, ...] = ()  # layers of life that are off by default
     covariates: tuple[str, ...] = ()  # of the outcome model, besides spending and low income: any of COVARIATES
@@ -109,9 +129,15 @@ class Scenario(_Frozen):
             close = [found for name in unknown for found in difflib.get_close_matches(name, COVARIATES, n=1)]
             hint = "".join(f"; did you mean {name}?" for name in close)
             raise ValueError(f"covariates {list(self.covariates)}: choose each once from {list(COVARIATES)}{hint}")
-        if f"{self.first_year}/{(self.first_year + 1) % 100:02d}" != self.price_base or self.price_base != PRICE_BASE:
+        if self.first_year != int(PRICE_BASE[:4]):
             raise ValueError(
-                f"first_year and price_base are those of the statistics: {PRICE_BASE[:4]} and {PRICE_BASE}"
+                f"first_year is always {PRICE_BASE[:4]}, the year of the statistics and prices: children, spending and "
+                "what things cost are not projected to another. Fix: leave first_year out."
+            )
+        if self.price_base != PRICE_BASE:
+            raise ValueError(
+                f"price_base is always {PRICE_BASE}, in which all results are given. Fix: leave price_base out; "
+                "figures of your own may be in other prices, which their price_year says."
             )
         if self.option.years > self.horizon:
             raise ValueError("option.years is longer than horizon")
@@ -146,24 +172,6 @@ class Scenario(_Frozen):
         """Short SHA-256 of everything that can move a result (titles and descriptions cannot)."""
         content = self.model_dump(mode="json", exclude={"name", "title", "description"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML that refuses a key given twice, of which plain YAML keeps the last in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Build a mapping whose keys are all different."""
-        keys = [key.value for key, _ in node.value]
-        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
-        if twice:
-            raise yaml.constructor.ConstructorError(None, None, f"key '{twice[0]}' is given twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Refuse references and endless nesting, with which a small file can fill a machine."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.composer.ComposerError(None, None, "references (*name) are not read", None)
-        return super().compose_node(parent, index)
 
 
 def available(folder: Path | None = None) -> list[str]:
@@ -213,40 +221,37 @@ def change(scenario: Scenario, **changes: Any) -> Scenario:
     return _validate(_merge(scenario.model_dump(mode="json"), changes), scenario.name)
 
 
-def _read(name: str, folder: Path, seen: tuple[str, ...] = ()) -> dict[str, Any]:
-    path = Path(name) if name.endswith(SUFFIXES) else folder / "scenarios" / f"{name}.yaml"
-    if not path.is_file():
-        close = difflib.get_close_matches(name, available(folder), n=3)
-        hint = f"did you mean {', '.join(close)}?" if close else f"shipped ones are {', '.join(available(folder))}."
-        raise InputError(f"scenario '{name}': no such file or shipped scenario. Mend: {hint}")
-    if name in seen:
-        raise InputError(f"{path}: based_on goes round in a circle ({' > '.join([*seen, name])}).")
-    content = parsed(path.read_bytes(), str(path))
-    base = content.pop("based_on", None)
-    if base is None:
-        return content
-    # A file beside this one is meant, wherever the command is run from.
-    beside = str(path.parent / str(base)) if str(base).endswith(SUFFIXES) else str(base)
-    return _merge(_read(beside, folder, (*seen, name)), content)
+def _read(name: str, folder: Path) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for _, content in layers(name, folder=folder):
+        merged = _merge(merged, content)
+    return merged
 
 
-def parsed(content: bytes, where: str) -> dict[str, Any]:
-    """Return the keys of a scenario file as they are given; ``where`` is named in what is wrong.
+def layers(name: str, *, folder: Path | None = None, seen: tuple[str, ...] = ()) -> list[tuple[str, dict[str, Any]]]:
+    """Return the files that a scenario is made of, each with what it gives: what it is based on first.
 
     Raises
     ------
     InputError
-        It is too nested, no YAML or no mapping.
+        An unknown name, an unreadable file, or files based on each other.
     """
-    if sum(content.count(bracket) for bracket in (b"[", b"{")) > MOST_BRACKETS:
-        raise InputError(f"{where}: more than {MOST_BRACKETS} lists and mappings. Mend: compare it with a shipped one.")
-    try:
-        found = yaml.load(content.decode("utf-8"), Loader=_Loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as problem:  # bad dates, bad UTF-8, endless nesting
-        raise InputError(f"{where}: not readable as YAML ({problem}). Mend: compare it with a shipped one.") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{where}: a scenario is a mapping of keys to values. Mend: compare it with a shipped one.")
-    return found
+    folder = folder or data_folder()
+    path = Path(name) if name.endswith(SUFFIXES) else folder / "scenarios" / f"{name}.yaml"
+    if not path.is_file():
+        known, short = available(folder), excerpt(name, 60)
+        close = difflib.get_close_matches(short, known, n=3)
+        hint = f"did you mean {', '.join(close)}?" if close else f"shipped ones are {', '.join(known)}."
+        raise InputError(f"scenario '{short}': no such file or shipped scenario. Fix: {hint}")
+    if name in seen or len(seen) == MOST_LAYERS:
+        raise InputError(f"{excerpt(path, 100)}: based_on goes round in a circle or over {MOST_LAYERS} files.")
+    content = parsed(contents(path, largest=LARGEST), excerpt(path, 100))
+    base = content.pop("based_on", None)
+    if base is None:
+        return [(name, content)]
+    # A file beside this one is meant, wherever the command is run from.
+    beside = str(path.parent / str(base)) if str(base).endswith(SUFFIXES) else str(base)
+    return [*layers(beside, folder=folder, seen=(*seen, name)), (name, content)]
 
 
 def _merge(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -261,19 +266,9 @@ def _validate(content: dict[str, Any], where: str) -> Scenario:
     try:
         return Scenario.model_validate(content)
     except ValidationError as problem:
-        raise InputError("\n".join(_explain(error, where) for error in problem.errors())) from None
-
-
-def _explain(error: Any, where: str) -> str:
-    place = [str(part) for part in error["loc"]]
-    key = ".".join(place) or "scenario"
-    if error["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(place[-1], _known_keys(), n=1)
-        hint = f"did you mean '{close[0]}'?" if close else "see data/scenarios/family_help.yaml for every key."
-        return f"scenario {where}: unknown key '{key}'. Mend: {hint}"
-    what = error["msg"].removeprefix("Value error, ")
-    given = f" (given: {str(error.get('input'))[:60]})" if place and not isinstance(error.get("input"), Mapping) else ""
-    return f"scenario {where}: {key}: {what}{given}. Mend: change or remove that line."
+        lines = [explained(error, where=excerpt(where, 100), known=_known_keys()) for error in problem.errors()]
+    more = [f"and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
+    raise InputError("\n".join([*lines[:MOST_LINES], *more]))
 
 
 def _known_keys() -> list[str]:
@@ -322,8 +317,11 @@ def resolve(scenario: Scenario, register: Register) -> pd.DataFrame:
         raise InputError(f"role '{stale[0]}' uses '{row['id']}', superseded by '{newer}'. Mend: use that.")
     _check_units(table, roles)
     schedules = sorted(set(register.tables["discount_schedules"]["schedule"]))
-    if scenario.discount_schedule not in schedules:
-        raise InputError(f"discount_schedule '{scenario.discount_schedule}': unknown. Mend: use one of {schedules}.")
+    if isinstance(scenario.discount_schedule, str) and scenario.discount_schedule not in schedules:
+        raise InputError(
+            f"discount_schedule '{excerpt(scenario.discount_schedule)}': no such schedule. Fix: use one of "
+            f"{', '.join(schedules)}, or a constant rate without quotes, such as 0.035."
+        )
     for key, override in scenario.overrides.items():
         apply_override(table, key, override, register.deflators)
     with_priors(register.tables["priors"], scenario.priors)

@@ -55,7 +55,7 @@ def rehearse(folder: Path | None = None) -> None:
         try:
             workflow.reached_share(statistics, scenario, draws, rise=rise)
             priced = price(likely, statistics, scenario, draws, effects, register, areas=[area])
-            workflow.appraise(priced, scenario, draws)
+            workflow.appraise(priced, scenario, draws, register)
         except KeyError as error:
             needed = str(error).split("'")[1]
             raise InputError(

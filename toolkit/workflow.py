@@ -96,7 +96,7 @@ def run(
     chosen = _chosen(areas, statistics)
     assumptions = scenarios.resolve(scenario, register)
     own = changes.own_figures(scenario, evidence.base_year(statistics), register, areas=chosen)
-    changes.check_studies(scenario, register)
+    changes.check_evidence(scenario, register)
     clock.lap("load")
     if fitted is None:
         fitted = fit(statistics, scenario, register, cache=cache, refit=refit, progress=progress)
@@ -109,7 +109,7 @@ def run(
     priced, told = price_areas(desk, areas=chosen, tell=collective.lives, progress=progress)
     groups = collective.groups(desk, told, statistics, areas=chosen, progress=progress)
     clock.lap("price and tell lives")
-    result = appraise(priced, scenario, draws)
+    result = appraise(priced, scenario, draws, register)
     card = card_of(fitted)
     assumptions = evidence.own_rows(assumptions, own)
     tree = assemble(scenario, assumptions, fitted, draws, effects, priced, result, card, chosen, statistics)
@@ -123,6 +123,7 @@ def run(
     acts = dependence.by_account(fitted, statistics, scenario, draws, effects, register, area=plain, appraise=appraise)
     tree["dependence"] = xr.DataTree(acts)
     tree.attrs["deflators"] = register.deflators.to_json()
+    tree.attrs["discount_schedules"] = register.tables["discount_schedules"].to_json(orient="records")
     clock.lap("appraise")
     return Run(tree, scenario, assumptions, card, register.excluded, clock.laps)
 
@@ -166,17 +167,18 @@ def reprice(
     statistics = evidence.load_statistics() if statistics is None else statistics
     register = evidence.load_register() if register is None else register
     areas = json.loads(str(tree.attrs["areas"]))
-    result = appraise(price(tree, statistics, scenario, draws, effects, register, areas=areas), scenario, draws)
+    priced = price(tree, statistics, scenario, draws, effects, register, areas=areas)
+    result = appraise(priced, scenario, draws, register)
     worth = (result["npsv"] + result["programme_cost"]) * correct["benefit"]
     return (worth - result["programme_cost"] * correct["cost"]).assign_attrs(result["npsv"].attrs)
 
 
-def appraise(priced: xr.Dataset, scenario: Scenario, draws: xr.Dataset) -> xr.Dataset:
+def appraise(priced: xr.Dataset, scenario: Scenario, draws: xr.Dataset, register: evidence.Register) -> xr.Dataset:
     """Return ``appraisal.appraise`` of priced costs under the scenario's conventions."""
     shares = {"partly_cashable": draws["cashable_share_partly"]}
     return appraisal.appraise(
         priced["cost"], schedule=scenario.discount_schedule, cashable_shares=shares, cash_step=scenario.cash_step,
-        horizon=scenario.horizon,
+        horizon=scenario.horizon, schedules=register.tables["discount_schedules"],
     )  # fmt: skip
 
 
@@ -354,7 +356,7 @@ def compare_evidence(
     for when, held, how in (("before", register, {}), ("after", after, pooling)):
         effects = draw_effects(fitted, statistics, scenario, draws, held, **how)
         priced = price(fitted, statistics, scenario, draws, effects, register, areas=chosen, progress=progress)
-        found[when] = _pooled(effects), _worth(appraise(priced, scenario, draws))
+        found[when] = _pooled(effects), _worth(appraise(priced, scenario, draws, register))
     pooled, worth = (pd.concat({when: found[when][part] for when in found}, axis=1) for part in (0, 1))
     return pooled, worth
 

@@ -137,9 +137,33 @@ def test_areas_of_a_region(outcomes: Outcomes) -> None:
     assert {row["region"] for row in listed} == {"North East"}
 
 
+@pytest.mark.parametrize("name", ["Cumberland", "E06000064"])
+def test_one_council_of_a_merged_pair_is_answered_aloud(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert cli._areas([name], quiet=False) == ["stable:Cumbria area"]
+    assert "Cumberland and Westmorland and Furness are answered together" in capsys.readouterr().err
+    cli._areas(["Leeds"], england=False)
+    cli._areas([name], quiet=True)
+    assert capsys.readouterr().err == ""
+
+
+def test_areas_say_which_councils_are_answered_together(outcomes: Outcomes) -> None:
+    listed = {row["la_name"]: row["answered_together_with"] for row in json.loads(outcomes("areas", "--json")[1])}
+    assert {name: other for name, other in listed.items() if other} == {
+        "Cumberland": "Westmorland and Furness",
+        "Westmorland and Furness": "Cumberland",
+        "North Northamptonshire": "West Northamptonshire",
+        "West Northamptonshire": "North Northamptonshire",
+        "Dorset": "Bournemouth, Christchurch and Poole",
+        "Bournemouth, Christchurch and Poole": "Dorset",
+    }
+
+
 def test_scenario_check_says_what_would_be_used(outcomes: Outcomes) -> None:
     code, out, _ = outcomes("scenario", "check", "care_edge")
     assert code == 0 and "0 of your own" in out
+    assert all(part in out for part in ("option.spend_per_child", "fade_half_life", "START_CONV60", "any: choose them"))
+    code, out, _ = outcomes("scenario", "check", "care_edge", "--area", "Leeds", "--json")
+    assert code == 0 and json.loads(out)["Areas"] == [{"areas": "Leeds (E08000035)"}]
 
 
 def test_an_altered_data_file_is_refused(tmp_path: Path) -> None:

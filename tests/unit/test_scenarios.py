@@ -62,8 +62,8 @@ def test_a_preset_says_only_what_differs() -> None:
     ("text", "message"),
     [
         ("based_on: family_help\noption: {spend_per_chidl: 3}", "did you mean 'spend_per_child'"),
-        ("based_on: family_help\noption: {spend_per_child: -22}", "greater than 0"),
-        ("based_on: family_help\nfirst_year: 2030", "those of the statistics"),
+        ("based_on: family_help\noption: {spend_per_child: -22}", "must be above 0 .given: -22"),
+        ("based_on: family_help\nfirst_year: 2030", "first_year is always 2025.*leave first_year out"),
         (
             "based_on: family_help\nhorizon: 5\noption: {years: 7}\neffect: {ramp: [1, 1, 1, 1, 1, 1, 1]}",
             "longer than horizon",
@@ -72,7 +72,7 @@ def test_a_preset_says_only_what_differs() -> None:
         ("based_on: family_help\neffect: {source: trails}", "effect.source"),
         ("based_on: family_help\neffect: {ramp: [1.0]}", "one share for each spending year"),
         ("based_on: family_help\noutcomes: [care, care]", "choose each once"),
-        ("based_on: family_help\noption: {spend_per_child: yes}", "valid number .given: True"),
+        ("based_on: family_help\noption: {spend_per_child: yes}", "must be a number.*given: yes"),
         ("based_on: family_help\noption: {years: 2, years: 3}", "'years' is given twice"),
         ("based_on: family_help\noutcomes: [care, gambling]", "gambling"),
         ("based_on: family_help\ncovariates: [caseload, weather]", "weather.*choose each once from.*ofsted_judgement"),
@@ -267,3 +267,31 @@ def test_two_added_studies_may_be_of_one_programme_that_is_new(register):
 def test_a_programme_that_no_other_study_is_of_is_refused(register, rows, said):
     with pytest.raises(InputError, match=said):
         pooled_with(register, **rows)
+
+
+OWN = "based_on: family_help\nown_figures:\n  population_0_17: {area: %s, value: 170000, reason: our own count}"
+
+
+@pytest.mark.parametrize("place", ["Leeds", "leeds ", "E08000035"])
+def test_own_figures_by_name_are_those_of_the_area(tmp_path: Path, place: str) -> None:
+    scenario = scenarios.load(write(tmp_path, OWN % place))
+    assert scenario.own_area == "E08000035"
+    assert scenario.hash == scenarios.load(write(tmp_path, OWN % "Leeds")).hash
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("Leedz", "own_figures.population_0_17.area: area 'Leedz': unknown.*Leeds"),
+        ("North West", r"'North West' is \d+ areas.*name the one council"),
+        ("Cumberland", r"Cumberland and Westmorland and Furness together, not of Cumberland.*area: Cumbria area"),
+        ("E06000064", "together, not of E06000064"),
+    ],
+)
+def test_own_figures_of_no_one_area_are_refused(tmp_path: Path, place: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        scenarios.load(write(tmp_path, OWN % place))
+
+
+def test_own_figures_of_a_merged_area_are_those_of_both(tmp_path: Path) -> None:
+    assert scenarios.load(write(tmp_path, OWN % "Cumbria area")).own_area == "stable:Cumbria area"

@@ -249,6 +249,7 @@ class Live:
             self.statistics,
         )  # fmt: skip
         tree.attrs["deflators"] = self.register.deflators.to_json()
+        tree.attrs["discount_schedules"] = self.register.tables["discount_schedules"].to_json(orient="records")
         terms, saved = Terms.of(desk), desk.labelled(stood["saved"])
         found = [linear(one, terms) for one in saved]
         plain = workflow.Run(tree, scenario, pd.DataFrame(), pd.DataFrame({"passed": []}), pd.DataFrame(), {})

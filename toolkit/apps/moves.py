@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal, costing
@@ -92,7 +93,8 @@ def weighed(lines: np.ndarray, weights: np.ndarray) -> np.ndarray:
 class Terms:
     """When events are paid and what that is worth: as a ``places.Desk`` has them, without all else that it holds."""
 
-    schedule: str
+    schedule: str | float
+    schedules: pd.DataFrame
     worth: np.ndarray
     growth: xr.DataArray
     spread: xr.DataArray
@@ -103,8 +105,8 @@ class Terms:
         """Take the terms of a desk."""
         partly = desk.draws["cashable_share_partly"].transpose(*SAMPLE_DIMS).values
         growth, schedule = desk.growth.astype(np.float32), desk.scenario.discount_schedule
-        worth = appraisal.discount_factors(schedule, growth["year"]).values
-        return cls(schedule, worth, growth, desk.spread, partly.astype(np.float32))
+        worth = appraisal.discount_factors(schedule, growth["year"], schedules=desk.schedules).values
+        return cls(schedule, desk.schedules, worth, growth, desk.spread, partly.astype(np.float32))
 
 
 def linear(saved: xr.DataArray, terms: Terms) -> xr.Dataset:
@@ -125,7 +127,8 @@ def linear(saved: xr.DataArray, terms: Terms) -> xr.Dataset:
         chain, draw), discounted. Nothing here holds the programme's own cost.
     """
     avoided = costing.over_years(saved, terms.growth, terms.spread).astype(np.float32)
-    factors = appraisal.factors_by_kind(avoided["discounting"], terms.schedule, avoided["year"])
+    kinds, years = avoided["discounting"], avoided["year"]
+    factors = appraisal.factors_by_kind(kinds, terms.schedule, years, schedules=terms.schedules)
     worth = avoided * factors.astype(np.float32)
     payer, outcome = (_members(avoided, name, q.VOCABULARY[name]) for name in ("payer", "outcome"))
     narrowest = np.array([ACCOUNTS.index(name) for name in avoided["account"].values])

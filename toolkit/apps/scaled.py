@@ -162,7 +162,7 @@ class LiveRun:
             costs["benefit_before"] = (unit.before * weights).sum("node")
         tree = xr.DataTree.from_dict(
             {
-                "/appraisal": _appraisal(linear(saved, unit.terms), self._programme, unit.terms.worth, cut=option.cut),
+                "/appraisal": _appraisal(linear(saved, unit.terms), self._programme, unit.terms, cut=option.cut),
                 "/costs": costs,
                 "/lives": lives[["children_entering"]].assign(children_reached=reached),
                 "/effects": self.drawn.effects,
@@ -182,11 +182,11 @@ class Probe:
     run: LiveRun
 
 
-def _appraisal(found: xr.Dataset, paid: np.ndarray, factors: np.ndarray, *, cut: bool) -> xr.Dataset:
+def _appraisal(found: xr.Dataset, paid: np.ndarray, terms: Terms, *, cut: bool) -> xr.Dataset:
     """Return what ``appraise`` would, from what is avoided (:func:`toolkit.apps.moves.linear`) and the programme."""
     money = {"units": "GBP", "price_base": found.attrs["price_base"]}
     spent = xr.DataArray(paid, coords={"year": found["year"]}, attrs=money)
-    worth = spent * factors
+    worth = spent * terms.worth
     single = worth.astype(np.float32)
     payer = (found["payer"] == q.COUNCIL).astype(np.float32)
     avoided = found["benefit"].sum(["outcome", "payer"])
@@ -195,7 +195,8 @@ def _appraisal(found: xr.Dataset, paid: np.ndarray, factors: np.ndarray, *, cut:
     net = found["worth"] - single
     back = appraisal.payback_year(net)
     cash = found["cashable_net_position"] - spent.astype(np.float32) * payer
-    council = appraisal.discounted(cash.sel(payer=q.COUNCIL, drop=True), schedule=found.attrs["schedule"])
+    kept = cash.sel(payer=q.COUNCIL, drop=True)
+    council = appraisal.discounted(kept, schedule=terms.schedule, schedules=terms.schedules)
     council_back = appraisal.payback_year(council)
     if cut:  # which saves first and costs later, so that "paid back" says nothing of it
         ahead = net.cumsum("year").assign_coords(year=net["year"]) >= 0

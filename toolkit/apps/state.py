@@ -11,15 +11,14 @@ from time import monotonic
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-import yaml
-
-from toolkit import changes, pathways, scenarios
+from toolkit import changes, evidence, pathways, scenarios
 from toolkit.apps.keys import OPEN, SECTIONS, SINGLE, Saved, differences, flat, spelled, titled
 from toolkit.apps.live import Live
 from toolkit.apps.views import BEGIN, taken
 from toolkit.report.provenance import own as own  # what it says stands on every page
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
+from toolkit.yaml_files import parsed, written
 
 PRESETS = {
     "family_help": "Family help (the evidence's own)",
@@ -292,7 +291,7 @@ class State:
     def file(self) -> str:
         """Return the scenario as the YAML file that the command ``outcomes run`` takes."""
         content = self.scenario.model_dump(mode="json", exclude_none=True)
-        return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+        return written(content)
 
     def load(self, content: bytes) -> None:
         """Take the scenario from a file, as the command does.
@@ -315,7 +314,7 @@ class State:
 
     def _usable(self, content: bytes, problem: InputError) -> tuple[Scenario, list[str]]:
         """Return what can be used of a file, key by key, and what cannot; if nothing can, ``problem`` stands."""
-        found = scenarios.parsed(content, "the file")
+        found = parsed(content, "the file")
         start = preset(DEFAULT_PRESET, self.live)
         if (base := found.pop("based_on", None)) is not None:
             if base not in PRESETS:
@@ -340,8 +339,13 @@ def preset(name: str, live: Live) -> Scenario:
 def named(place: str, live: Live) -> str | None:
     """Return the place that a name or an area's code means, if any."""
     folded = {name.casefold(): name for name in live.places}
-    codes = {areas[0]: name for name, areas in live.places.items() if len(areas) == 1}
-    return folded.get(place.strip().casefold()) or codes.get(place.strip())
+    if (key := place.strip().casefold()) in folded:
+        return folded[key]
+    try:
+        areas = evidence.resolve_areas(live.reference, [place])
+    except InputError:
+        return None
+    return next((name for name, held in live.places.items() if held == areas), None)
 
 
 def _with_keys(

@@ -1,18 +1,25 @@
 """An outcome of one's own: a table of counts becomes a further indicator, which the outcome model then fits too."""
 
-import numpy as np
+import re
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 import xarray as xr
 
-from toolkit.evidence.statistics import _merge, reference_areas
+from toolkit.evidence.areas import reference_areas
+from toolkit.evidence.counts import read_counts
+from toolkit.evidence.statistics import _merge
 from toolkit.schema import InputError
+from toolkit.tabular import excerpt
 
-NEEDED = ("la_code", "data_year", "events", "exposure")
 CELLS = ("events_lower", "events_upper", "exposure", "observed")
 
 
-def with_indicator(statistics: xr.Dataset, table: pd.DataFrame, *, name: str) -> xr.Dataset:
-    """Return the statistics with a further indicator, counted in a table of one's own.
+def with_indicator(
+    statistics: xr.Dataset, table: pd.DataFrame | Path | str, *, name: str, **columns: Any
+) -> xr.Dataset:
+    """Return the statistics with a further indicator, counted in a table of one's own or of the Department's.
 
     The outcome model fits it once the table of priors says its family, ``likelihood[<name>]``, and where it lies,
     ``intercept[<name>]``. If a layer of life is moved by a local level of the same name (``layer_rates.csv``), the
@@ -23,11 +30,16 @@ def with_indicator(statistics: xr.Dataset, table: pd.DataFrame, *, name: str) ->
     statistics
         From :func:`load_statistics`.
     table
-        One row an authority and year: ``la_code``, ``data_year``, ``events`` and ``exposure`` (persons they are
-        counted among), and if counts are hidden ``events_upper``: a count from ``events`` to it. What has no row is
-        not known. Authorities that boundary changes joined are summed.
+        A table or a CSV file, one row an authority and year: ``la_code``, ``data_year``, ``events`` and ``exposure``
+        (persons they are counted among), and if counts are hidden ``events_upper``: a count from ``events`` to it.
+        A file of the Department for Education is read as it comes: ``new_la_code``, ``time_period``, and its markers
+        (a count of ``c`` lies between 0 and 5 or ``hidden_up_to``; any other makes the row unknown). What has no row
+        is not known. Authorities that boundary changes joined are summed.
     name
         Of the indicator.
+    **columns
+        ``events``, ``exposure``, ``only`` and ``hidden_up_to``, as :func:`toolkit.evidence.counts.read_counts` takes
+        them: which columns and rows of a published file are meant.
 
     Raises
     ------
@@ -35,10 +47,13 @@ def with_indicator(statistics: xr.Dataset, table: pd.DataFrame, *, name: str) ->
         A name that is taken, a column that is missing, an unknown authority or year, a row twice, or a count that
         is negative, not a number or more than its exposure.
     """
+    if not re.fullmatch(r"[\w .:-]{1,60}", name):
+        raise InputError(f"indicator '{excerpt(name)}': not a name. Fix: use letters, digits and _, as neet_16_17.")
     if name in statistics["indicator"].values:
-        raise InputError(f"indicator {name!r}: is there already. Mend: give another name.")
+        raise InputError(f"indicator '{name}': is there already. Fix: give another name.")
     reference = reference_areas()
-    rows = _checked(table, name, statistics, reference)
+    years = [int(year) for year in statistics["data_year"].values]
+    rows = read_counts(table, reference, years=years, where=f"indicator '{name}'", **columns)
     cells = {
         part: _merge(rows.pivot(index="la_code", columns="data_year", values=part), reference) for part in CELLS[:3]
     }
@@ -52,31 +67,6 @@ def with_indicator(statistics: xr.Dataset, table: pd.DataFrame, *, name: str) ->
     found = found.drop_vars(dims).assign_coords({key: known[key] for key in known.coords if key != "indicator"})
     joined = xr.concat([known, found], "indicator", coords="minimal", compat="override", join="exact")
     joined = joined.assign_coords(indicator=joined["indicator"].values.astype(str))
-    return statistics.drop_vars(CELLS).drop_dims("indicator", errors="ignore").assign(joined)
-
-
-def _checked(table: pd.DataFrame, name: str, statistics: xr.Dataset, reference: pd.DataFrame) -> pd.DataFrame:
-    missing = [column for column in NEEDED if column not in table]
-    if missing:
-        raise InputError(f"indicator {name!r}: no column {missing}. Mend: give {list(NEEDED)}.")
-    rows = table.reset_index(drop=True)
-    upper = rows["events_upper"].fillna(rows["events"]) if "events_upper" in rows else rows["events"]
-    rows = rows.assign(events_lower=rows["events"], events_upper=upper)
-    faults = {
-        "is no authority of reference_areas.csv": ~rows["la_code"].isin(reference["la_code"]),
-        "has a year that the statistics lack": ~rows["data_year"].isin(statistics["data_year"].values),
-        "repeats an authority and year": rows.duplicated(["la_code", "data_year"]),
-        "has events below 0, above events_upper or above the exposure, or no number": ~(
-            (rows["events_lower"] >= 0)
-            & (rows["events_lower"] <= rows["events_upper"])
-            & (rows["events_upper"] <= rows["exposure"])
-            & np.isfinite(rows["exposure"])
-            & (rows["exposure"] > 0)
-        ),
-    }
-    for what, wrong in faults.items():
-        if wrong.any():
-            row = rows[wrong].iloc[0]
-            where = f"row {int(rows.index[wrong][0]) + 2} ({row['la_code']}, {row['data_year']})"
-            raise InputError(f"indicator {name!r}, {where}: {what}. Mend: correct or take out the row.")
-    return rows
+    found = statistics.drop_vars(CELLS).drop_dims("indicator", errors="ignore").assign(joined)
+    fates = {f"{name}_hidden_as_interval": rows.attrs["hidden"], f"{name}_hidden_unobserved": rows.attrs["unknown"]}
+    return found.assign_attrs(fates)

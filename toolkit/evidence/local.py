@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit.evidence.statistics import _load_panel, _mean, _wide, reference_areas
+from toolkit.evidence.areas import reference_areas
+from toolkit.evidence.statistics import _load_panel, _mean, _wide
 from toolkit.evidence.tables import load_table
 from toolkit.schema import INDICATORS, SAMPLE_DIMS, InputError, random_stream
 

@@ -7,7 +7,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from toolkit.evidence.own import MOST_TIMES
-from toolkit.prices import rebase
+from toolkit.prices import PriceYear, rebase
 from toolkit.schema import InputError
 
 FASTEST_GROWTH = 0.2  # a year, either way: about thrice the fastest that is cited
@@ -24,7 +24,7 @@ class Override(BaseModel):
     low: Number | None = None
     high: Number | None = None
     interval_level: Annotated[float, Field(strict=True, gt=0, lt=1)] | None = None
-    price_year: str | None = None
+    price_year: PriceYear | None = None
     reason: Annotated[str, Field(min_length=5)]
 
     @model_validator(mode="after")

@@ -7,11 +7,12 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 import xarray as xr
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from toolkit.evidence.areas import MERGED, members, reference_areas, resolve_areas
 from toolkit.evidence.placements import placement_prices
 from toolkit.evidence.tables import load_table
-from toolkit.prices import rebase
+from toolkit.prices import PriceYear, rebase
 from toolkit.schema import PRICE_BASE, InputError
 
 NEED, CARE = "Characteristics of children in need", "Children looked after in England"
@@ -31,13 +32,42 @@ WITHIN = (("children_looked_after", "children_in_need"), ("children_in_need", "p
 MOST_TIMES = 10.0  # of the published one: beyond is a slip of the decimal point or of the unit
 
 
+def one_area(place: str) -> str:
+    """Return the label of the one area that a name or code means.
+
+    Raises
+    ------
+    InputError
+        An unknown place, several areas, or one authority of an area whose statistics cannot be parted.
+    """
+    reference = reference_areas()
+    found = resolve_areas(reference, [place])
+    if len(found) > 1:
+        raise InputError(f"{place!r} is {len(found)} areas. Fix: name the one council whose figures these are.")
+    area = found[0]
+    if area.startswith(MERGED) and place.strip().casefold() in _parts(reference, area):
+        raise InputError(
+            f"statistics are of {' and '.join(members(reference, area))} together, not of {place.strip()}. "
+            f"Fix: give the figures of both together and write area: {area.removeprefix(MERGED)}."
+        )
+    return area
+
+
+def _parts(reference: pd.DataFrame, area: str) -> set[str]:
+    rows = reference[reference["area"] == area]
+    return {name.casefold() for name in [*rows["la_name"], *rows["la_code"]]}
+
+
 class OwnFigure(BaseModel):
-    """A council's own statistic in place of the published one of its base year; ``area`` says whose it is."""
+    """A council's own statistic in place of the published one of its base year; ``area`` says whose it is.
+
+    ``area`` is a name or code, kept as the label of its area in the statistics.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    area: Annotated[str, Field(min_length=1, max_length=60)]
+    area: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(one_area)]
     value: Annotated[float, Field(strict=True, gt=0, le=1e7)]
-    price_year: str | None = None
+    price_year: PriceYear | None = None
     reason: Annotated[str, Field(min_length=5)]
 
 

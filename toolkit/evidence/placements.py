@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit.evidence.statistics import _mean, _merge, _wide, reference_areas
+from toolkit.evidence.areas import reference_areas
+from toolkit.evidence.statistics import _mean, _merge, _wide
 from toolkit.evidence.tables import load_table
 from toolkit.prices import deflators, rebase
 from toolkit.schema import PRICE_BASE, InputError

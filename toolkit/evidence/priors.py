@@ -1,7 +1,9 @@
 """Priors and studies that a scenario changes: other numbers in a row of the table, never another distribution."""
 
+import math
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from statistics import NormalDist
 from typing import Annotated
 
 import pandas as pd
@@ -41,6 +43,19 @@ class Study(BaseModel):
     standard_error: Annotated[float, Field(strict=True, ge=LEAST_ERROR, le=10)]
     shared_programme: Annotated[str, Field(max_length=60)] = ""
     reason: Annotated[str, Field(min_length=5)]
+
+
+def implied_error(low: float, high: float, *, level: float, ratio: bool) -> float:
+    """Return the standard error that an interval implies: half its width over the normal quantile of its level.
+
+    Of a ratio, whose interval is even about its logarithm, that of the logarithm.
+
+    References
+    ----------
+    Cochrane Handbook for Systematic Reviews of Interventions (version 6), sections 6.3.1 and 6.3.2.
+    """
+    width = math.log(high / low) if ratio else high - low
+    return width / (2.0 * NormalDist().inv_cdf((1.0 + level) / 2.0))
 
 
 def changeable_priors(priors: pd.DataFrame) -> pd.DataFrame:

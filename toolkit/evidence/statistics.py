@@ -7,7 +7,6 @@ which years are used; ``measures.csv`` lists what each source lacks.
 """
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from toolkit.evidence.areas import reference_areas
 from toolkit.evidence.tables import load_table
 from toolkit.prices import deflators, rebase
 from toolkit.schema import INDICATORS, PRICE_BASE, InputError
@@ -98,14 +98,6 @@ def load_statistics(folder: Path | None = None) -> xr.Dataset:
     return _checked(statistics.assign_coords(_coordinates(reference)), sources["most_each"].to_xarray())
 
 
-def reference_areas(folder: Path | None = None) -> pd.DataFrame:
-    """Load the local authorities with the ``area`` of each: ONS code, or ``stable:<name>`` if merged."""
-    reference = load_table("statistics/reference_areas", folder)
-    members = reference.groupby("stable_area")["la_code"].transform("size")
-    area = reference["la_code"].where(members == 1, "stable:" + reference["stable_area"])
-    return reference.assign(area=area)
-
-
 def lagged_log_spend(statistics: xr.Dataset) -> xr.DataArray:
     """Return the mean log of real early-help spend per child over the three previous years.
 
@@ -132,93 +124,6 @@ def lagged_log_spend(statistics: xr.Dataset) -> xr.DataArray:
     lags: xr.DataArray = xr.concat([xr.ufuncs.log(spend).shift(data_year=lag) for lag in (1, 2, 3)], "lag")
     mean = lags.mean("lag").where(lags.notnull().sum("lag") >= 2).rename("lagged_log_spend")
     return mean.assign_attrs(units="log GBP per child", price_base=spend.attrs["price_base"])
-
-
-def resolve_areas(
-    reference: pd.DataFrame, names: Iterable[str] = (), *, region: str | None = None, england: bool = False
-) -> list[str]:
-    """Turn what people call places into area labels, in the order given, without repeats.
-
-    Parameters
-    ----------
-    reference
-        From :func:`reference_areas`.
-    names
-        Names (in any case) or ONS codes of authorities, merged areas, regions. A current authority
-        within a merged area resolves to the merged area.
-    region, england
-        A region's name, added to ``names``; or all of England, alone.
-
-    Raises
-    ------
-    InputError
-        If nothing is chosen, England beside its own parts, or a place is unknown (naming the nearest) or
-        abolished (naming successors).
-    """
-    regions = sorted(reference["region"].unique())
-    if region is not None and region.strip().casefold() not in [name.casefold() for name in regions]:
-        raise InputError(f"region {region!r}: unknown. Mend: use one of {', '.join(regions)}.")
-    wanted = [*names, *([] if region is None else [region]), *(["England"] if england else [])]
-    if not wanted:
-        raise InputError("areas: none chosen. Mend: give a name or code, a region, or England.")
-    if england and len(wanted) > 1:
-        raise InputError(f"areas: England holds {wanted[0]} already. Mend: choose England, or only the places within.")
-    known = _known_places(reference)
-    return list(dict.fromkeys(area for place in wanted for area in _find(place, known, reference)))
-
-
-def neighbours(folder: Path | None, area: str) -> pd.DataFrame:
-    """Return the statistical neighbours of an area, nearest first; of a merged area, those of its members.
-
-    Parameters
-    ----------
-    folder, area
-        A data folder (None: the shipped one); one place, as :func:`resolve_areas` understands it.
-
-    Returns
-    -------
-    DataFrame
-        One row a neighbouring area: ``area``, ``area_name``, ``rank`` (its best), ``closeness``, ``model``.
-    """
-    reference = reference_areas(folder).set_index("la_code")
-    labels = resolve_areas(reference.reset_index(), [area])
-    table = load_table("statistics/statistical_neighbours", folder)
-    table = table[table["la_code"].map(reference["area"]).isin(labels)]
-    table = table.assign(area=table["neighbour_la_code"].map(reference["area"]))
-    table["area_name"] = table["neighbour_la_code"].map(reference["stable_area"])
-    table = table[~table["area"].isin(labels)].sort_values("rank", kind="stable").drop_duplicates("area")
-    return table[["area", "area_name", "rank", "closeness", "model"]].reset_index(drop=True)
-
-
-def _known_places(reference: Frame) -> dict[str, list[str]]:
-    """Return every accepted spelling, folded, with its areas; of two claims the later column's wins."""
-    known = {"england": sorted(reference["area"].unique())}
-    for region, rows in reference.groupby("region"):
-        known[str(region).casefold()] = sorted(rows["area"].unique())
-    # Other codes: newer ones of Barnsley and Sheffield, older ones of five others, same authorities.
-    current = reference[reference["status"] == "current"]
-    for column in ("area", "stable_area", "earlier_or_other_codes", "la_code", "la_name"):
-        pairs = zip(current[column].str.casefold(), current["area"], strict=True)
-        known |= {key: [area] for key, area in pairs}
-    return {key: areas for key, areas in known.items() if key}
-
-
-def _find(place: str, known: dict[str, list[str]], reference: Frame) -> list[str]:
-    key = place.strip().casefold()
-    if key in known:
-        return known[key]
-    folded = {column: reference[column].str.casefold() for column in ("la_code", "la_name")}
-    gone = reference[(folded["la_code"] == key) | (folded["la_name"] == key)]
-    if len(gone):  # a current one would have been known
-        successors = gone["successor_dfe_codes"].iloc[0].split(";")
-        heirs = reference[reference["dfe_la_number"].astype(str).isin(successors)]
-        named = " and ".join(heirs["la_name"] + " (" + heirs["la_code"] + ")")
-        raise InputError(f"area {place!r}: {gone['la_name'].iloc[0]} was abolished. Mend: use {named}.")
-    spelt = {name.casefold(): name for name in reference[["la_name", "la_code", "region"]].to_numpy().ravel()}
-    within = [name for name in spelt if key and key in name]
-    close = dict.fromkeys([*within, *get_close_matches(key, spelt, n=3, cutoff=0.5)])
-    hint = f"nearest: {'; '.join([spelt[name] for name in close][:5])}." if close else "no name comes near."
-    raise InputError(f"area {place!r}: unknown. Mend: use a name or code of reference_areas.csv; {hint}")
 
 
 def _load_panel(folder: Path | None) -> Frame:

@@ -12,13 +12,14 @@ from toolkit.models.effects import effects  # noqa: E402
 from toolkit.models.expected import expected_rates  # noqa: E402
 from toolkit.models.fit import evenly, fit  # noqa: E402
 from toolkit.models.forecast import forecast  # noqa: E402
+from toolkit.models.new_studies import changed_priors, read_studies  # noqa: E402
 from toolkit.models.outcomes import outcomes  # noqa: E402
 from toolkit.models.predictive import check  # noqa: E402
 from toolkit.models.rates import baseline  # noqa: E402
 from toolkit.models.reading import honest_reading, power_scaling  # noqa: E402
 from toolkit.models.reweight import resampled, weigh  # noqa: E402
 from toolkit.models.sources import effect_draws, panel_signal  # noqa: E402
-from toolkit.models.studies import changed_priors, read_studies, study_list, study_table  # noqa: E402
+from toolkit.models.studies import study_list, study_table  # noqa: E402
 
 __all__ = [
     "baseline",

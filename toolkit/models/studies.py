@@ -8,13 +8,12 @@ the register, not code.
 import math
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from toolkit.evidence import check_prior
+from toolkit.models.new_studies import check_cited, check_inside, check_studies
 from toolkit.models.scales import LOG_RISK_RATIO, SIGNIFICANT, to_common_scale
 from toolkit.schema import InputError
 
@@ -30,7 +29,6 @@ FINDINGS = {  # of a log risk ratio; mirrored for attainment, where benefit is p
     "significant_benefit": (-OPEN, -SIGNIFICANT),
     "significant_harm": (SIGNIFICANT, OPEN),
 }
-NEEDED = {"outcome", "effect_id", "programme_family", "design", "scale", "est", "se"}  # columns of a new study
 PANEL_ONLY = "spend_elasticity"  # a family of effects of spending, which inform the panel source
 COLUMNS = [
     *("outcome", "study", "programme", "programme_family", "design", "scale"),
@@ -59,7 +57,7 @@ def study_table(
     exclude
         Studies to leave out, by id.
     extra
-        New studies: rows like those of ``meta_ready``, optionally with ``low`` and ``high``.
+        New studies: rows like those of ``meta_ready``, optionally with ``low``, ``high`` and ``interval_level``.
     admit
         Designs to admit besides those admitted by default, as in ``("pre_post",)``.
     own_rates
@@ -77,11 +75,11 @@ def study_table(
     Raises
     ------
     InputError
-        As `studies`, and for an excluded study that no pool holds.
+        As `studies` and `check_studies`; a new study that would stay out; an excluded study that no pool holds.
     """
     outcomes = list(register["outcome_scales"]["outcome"])
     if extra is not None:
-        _check_extra(extra, outcomes)
+        check_studies(extra, register)
     asked: dict[str, Any] = {"mixed": mixed, "exclude": exclude, "extra": extra, "admit": admit, "own_rates": own_rates}
     parts = [studies(register, outcome, **asked) for outcome in outcomes]
     left_out = {study: why for part in parts for study, why in part.attrs["left_out"].items()}
@@ -89,20 +87,15 @@ def study_table(
         part.attrs = {}
     table = pd.concat([part for part in parts if len(part)], ignore_index=True)
     table.attrs["left_out"] = left_out
+    for study in () if extra is None else extra["effect_id"]:
+        if study in left_out and study not in exclude:
+            raise InputError(f"study {study}: would not be used ({left_out[study]}). Fix: change that, or drop it.")
     known = sorted({*table["study"], *left_out})
     for study in set(exclude) - set(known):
         near = get_close_matches(study, known, 1)
         mend = f"did you mean {near[0]}?" if near else "take it off the list."
         raise InputError(f"exclude: no pool holds the study '{study}'. Mend: {mend}")
     return table
-
-
-def _check_extra(extra: pd.DataFrame, outcomes: list[str]) -> None:
-    lacking = NEEDED - set(extra.columns)
-    unknown = sorted(set(extra.get("outcome", [])) - set(outcomes))
-    if lacking or unknown:
-        what = f"lacks columns {sorted(lacking)}" if lacking else f"outcomes {unknown} are not among {outcomes}"
-        raise InputError(f"extra studies: {what}. Mend: follow the columns of meta_ready.")
 
 
 def study_list(register: Register, **pooling: Any) -> pd.DataFrame:
@@ -141,68 +134,6 @@ def study_list(register: Register, **pooling: Any) -> pd.DataFrame:
     found = pd.concat([pooled.assign(stays_out=""), pd.DataFrame(rest)], ignore_index=True)
     text = found.columns.difference(["effect", "se", "se_log_sd", "bias_mean", "bias_sd", "lower", "upper"])
     return found.fillna(dict.fromkeys(text, ""))
-
-
-def read_studies(file: str | Path) -> pd.DataFrame:
-    """Read new studies, rows like those of ``meta_ready``, from a CSV file.
-
-    Parameters
-    ----------
-    file
-        Columns outcome, effect_id, programme_family, design, scale, est and se are needed; low and high (of
-        ``est``), shared_programme, design_bias_sd, do_not_pool and note are used where given, others are passed by.
-
-    Raises
-    ------
-    InputError
-        An unreadable file, a missing column or a cell that should be a number and is none, by row.
-    """
-    try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{file}: no CSV in UTF-8 ({error}). Mend: save it as CSV UTF-8.") from None
-    lacking = sorted(NEEDED - set(table.columns))
-    if lacking or table.empty:
-        raise InputError(f"{file}: lacks {lacking or 'rows'}. Mend: follow the columns of meta_ready.csv.")
-    for column in ("est", "se", "low", "high", "design_bias_sd"):
-        if column not in table:
-            continue
-        numbers = pd.to_numeric(table[column].replace("", None), errors="coerce")
-        wrong = numbers.isna() & ((table[column] != "") | (column in NEEDED))
-        if wrong.any():
-            row = int(np.argmax(wrong.to_numpy()))
-            cell = table.loc[row, column]
-            raise InputError(f"{file}, row {row + 2}, column '{column}': {cell!r} is no number. Mend: correct it.")
-        table[column] = numbers
-    return table
-
-
-def changed_priors(priors: pd.DataFrame, file: str | Path) -> pd.DataFrame:
-    """Return the table of priors with the rows of a CSV file, of the same columns, in place of its own.
-
-    Raises
-    ------
-    InputError
-        An unreadable file, a missing column, a row that replaces none, another distribution, or impossible numbers.
-    """
-    try:
-        given = pd.read_csv(file)
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{file}: no CSV in UTF-8 ({error}). Mend: save it as CSV UTF-8.") from None
-    lacking = sorted({"model", "parameter", "distribution", "arg1", "arg2"} - set(given.columns))
-    if lacking:
-        raise InputError(f"{file}: lacks columns {lacking}. Mend: follow the columns of priors.csv.")
-    keys = ["model", "parameter"]
-    shipped, named = priors.set_index(keys), pd.MultiIndex.from_frame(given[keys])
-    if not (named.isin(shipped.index).all() and named.is_unique):
-        raise InputError(f"{file}: a row names no prior, or one twice. Mend: copy model and parameter from priors.csv.")
-    numbers = given[["arg1", "arg2"]].apply(pd.to_numeric, errors="coerce")
-    for key, kind, (first, second) in zip(named, given["distribution"], numbers.to_numpy(), strict=True):
-        if kind != (ours := shipped.loc[key, "distribution"]):
-            raise InputError(f"{file}, {'.'.join(key)}: {kind} in place of {ours}. Mend: change the numbers alone.")
-        check_prior(".".join(key), kind, first, None if np.isnan(second) else second)
-    shipped.loc[named, ["arg1", "arg2"]] = numbers.to_numpy()
-    return shipped.reset_index()[priors.columns]
 
 
 def studies(
@@ -282,15 +213,15 @@ def _refuse(rows: pd.DataFrame, effects: pd.DataFrame) -> None:
         study = row["effect_id"]
         held = effects.loc[study].to_dict() if study in effects.index else {}
         if study.startswith("DER_") or held.get("poolable", 1) == 0 or row["programme_family"] == PANEL_ONLY:
-            raise InputError(f"meta_ready {study}: must never be pooled with programmes. Mend: set include to 0.")
+            raise InputError(f"study {study}: must never be pooled with programmes. Mend: set include to 0.")
         for newer in (row.get("superseded_by"), held.get("superseded_by")):
             if isinstance(newer, str) and newer:
-                raise InputError(f"meta_ready {study}: superseded by {newer}. Mend: pool that row instead.")
+                raise InputError(f"study {study}: superseded by {newer}. Mend: pool that row instead.")
         named = (row.get("do_not_pool"), held.get("do_not_pool"))
         for group in {study, *(name for name in named if isinstance(name, str) and name)}:
             if group in groups:
                 raise InputError(
-                    f"meta_ready {groups[group]} and {study}: must not be pooled together ({group}). "
+                    f"studies {groups[group]} and {study}: must not be pooled together ({group}). "
                     "Mend: set include to 0 for one of them, or exclude it in the scenario."
                 )
             groups[group] = study
@@ -306,22 +237,15 @@ def _at_rate(row: Row, ours: Row, effects: pd.DataFrame, own: bool) -> Row:
 
 def _measured(row: Row, ours: Row, effects: pd.DataFrame) -> dict[str, Any]:
     study = row["effect_id"]
-    _inside_interval(row, "est", f"meta_ready {study}")
     if study in effects.index:
-        _inside_interval(effects.loc[study].to_dict(), "value", f"effects {study}")
+        cited = effects.loc[study].to_dict()
+        check_inside(cited["value"], cited["low"], cited["high"], f"effects {study}")
+        check_cited(row, cited, f"study {study}")
     effect, se = to_common_scale(
-        row["est"], row["se"], str(row["scale"]), ours["scale"], ours["base_rate"], row=f"meta_ready {study}"
+        row["est"], row["se"], str(row["scale"]), ours["scale"], ours["base_rate"], row=f"study {study}"
     )
     numbers = {"effect": effect, "se": se, "se_log_sd": 0.0, "lower": np.nan, "upper": np.nan}
     return {**_common(row, ours), **numbers}
-
-
-def _inside_interval(row: Row, column: str, name: str) -> None:
-    estimate, low, high = (row.get(key, np.nan) for key in (column, "low", "high"))
-    if low > estimate or estimate > high:
-        raise InputError(
-            f"{name}: estimate {estimate} lies outside its interval {low} to {high}. Mend: check the source."
-        )
 
 
 def _unmeasured(row: Row, ours: Row, effects: pd.DataFrame, prior: ErrorPrior) -> dict[str, Any]:

@@ -113,12 +113,13 @@ def otherwise(run: Run) -> dict[str, xr.DataArray]:
     schedule, timing = run.scenario.discount_schedule, str(result.attrs["timing"])
     other = {"start_of_year": "mid_year", "mid_year": "start_of_year"}[timing]
     moves = {"start_of_year": "Money moves at the start of each year", "mid_year": "Money moves in mid-year"}[other]
-    found[moves] = _worth(saved, schedule=schedule, timing=other)
+    known = {"schedules": q.schedules(run)}
+    found[moves] = _worth(saved, schedule=schedule, timing=other, **known)
     found["Lower discount rates: the Green Book's additional sensitivity"] = _worth(
-        saved, schedule="green_book_2026_sensitivity", timing=timing
+        saved, schedule="green_book_2026_sensitivity", timing=timing, **known
     )
     plain = saved.drop_vars("discounting", errors="ignore")
-    found["Health discounted like everything else"] = _worth(plain, schedule=schedule, timing=timing)
+    found["Health discounted like everything else"] = _worth(plain, schedule=schedule, timing=timing, **known)
     income = float(figures["relative_income_individuals"])
     position = q.position(run)["net"]
     if "individuals" in position["payer"].values:
@@ -142,7 +143,11 @@ def measures(run: Run) -> dict[str, tuple[Any, str]]:
     position, child = q.position(run)["avoided"], q.children(run)["reached"] * scenario.option.years
     families = q.drawn(run)["children_per_family"]
     found: dict[str, tuple[Any, str]] = {}
-    told = {"schedule": scenario.discount_schedule, "timing": str(result.attrs["timing"])}
+    told = {
+        "schedule": scenario.discount_schedule,
+        "timing": str(result.attrs["timing"]),
+        "schedules": q.schedules(run),
+    }
     for account in ("social", "fiscal"):
         value = npsv.sel(account=account, drop=True)
         yearly = appraisal.equivalent_annual_value(value, years=range(scenario.horizon), **told)  # type: ignore[arg-type]

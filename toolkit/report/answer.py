@@ -13,6 +13,7 @@ from toolkit.report import quantities as q
 from toolkit.report import words as w
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table, headed, verb
+from toolkit.scenarios import LONGEST_HORIZON
 from toolkit.schema import ACCOUNTS
 
 PAYBACK_YEARS = (5, 10, 20)
@@ -156,8 +157,9 @@ def estimates(run: Run) -> dict[str, Estimate]:
             rows[f"{ahead} {by}, {account} account"] = chances[year]
     rows[f"Cost {did} in the council's own cash"] = turned(known["cash_to_council"])
     rows[f"Chance that {w.HARM}"] = known["chance_of_harm"]
+    life = "lifetime" if run.scenario.horizon == LONGEST_HORIZON else f"{run.scenario.horizon}-year"
     for reading in q.READINGS:
-        name = f"{w.label(reading)} lifetime cost"
+        name = f"{w.label(reading)} {life} cost"
         rows[f"{name} of the entering cohort"] = known["lifetime_cost"][reading]
         rows[f"{name}, each child"] = known["lifetime_cost_each_child"][reading]
     return rows
@@ -216,7 +218,8 @@ def sentence(run: Run, where: str, spent: float, worth: Estimate, ever: float, l
     ending = "the public purse is left better off" if cut else back
     return (
         f"{'' if run.passed else 'THIS RUN FAILED ITS CHECKS. '}{where}: {subject} is expected to "
-        f"{_does(worth, cut=cut, level=level)}; the chance that {ending} is {w.percent(ever)}."
+        f"{_does(worth, cut=cut, level=level, horizon=run.scenario.horizon)}; "
+        f"the chance that {ending} is {w.percent(ever)}."
         f"{ASSOCIATION if run.scenario.effect.source == 'panel' else ''}"
     )
 
@@ -224,15 +227,20 @@ def sentence(run: Run, where: str, spent: float, worth: Estimate, ever: float, l
 def changes(run: Run, account: str) -> str:
     """Say what the option does to cost over life, in the direction its expected value has."""
     worth = estimate(run, q.avoided(run).sel(account=account))
-    return _does(worth, cut=run.scenario.option.cut, level=q.level(run))
+    return _does(worth, cut=run.scenario.option.cut, level=q.level(run), horizon=run.scenario.horizon)
 
 
-def _does(worth: Estimate, *, cut: bool, level: float) -> str:
+def _does(worth: Estimate, *, cut: bool, level: float, horizon: int) -> str:
     works = worth.expected * (-1 if cut else 1) >= 0
     does = {(False, True): "avoid", (False, False): "add", (True, True): "cause", (True, False): "avoid"}
     shown = worth if does[cut, works] == "avoid" else -worth
     sure = f"{level:.0%} interval {shown.interval}" if shown.interval else "the same in every draw"
-    return f"{does[cut, works]} {shown} of cost over children's lifetimes ({sure})"
+    return f"{does[cut, works]} {shown} of cost over {_span(horizon)} ({sure})"
+
+
+def _span(horizon: int) -> str:
+    """Name the years that are counted: a life, or fewer."""
+    return "children's lifetimes" if horizon == LONGEST_HORIZON else f"{horizon} years"
 
 
 def cash_sentence(run: Run, known: dict[str, Any]) -> str:
@@ -255,13 +263,18 @@ def cash_sentence(run: Run, known: dict[str, Any]) -> str:
 def basis_sentence(run: Run) -> str:
     """Say on what the answer rests: effect source, replication, price base, discounting and timing."""
     scenario, timing = run.scenario, str(q.result(run).attrs["timing"])
-    health = str(q.result(run).attrs.get("health_schedule", scenario.discount_schedule))
-    apart = "" if health == scenario.discount_schedule else f" (harm to health by {w.schedule_name(health)})"
+    years = scenario.horizon
+    short = f"Lifetime cost is counted for its first {years} years only. " if years < LONGEST_HORIZON else ""
+    rate = w.schedule_name(scenario.discount_schedule)
+    named = f"by the {rate} schedule" if isinstance(scenario.discount_schedule, str) else f"at {rate}"
+    stated = q.result(run).attrs
+    health = str(stated.get("health_schedule", ""))
+    apart = "" if health in ("", stated.get("schedule")) else f" (harm to health by {w.schedule_name(health)})"
     moves = {"start_of_year": "at the start of each year", "mid_year": "in the middle of each year"}[timing]
     return (
         f"The effect comes from {w.SOURCES[scenario.effect.source]}; a replication factor of "
         f"{scenario.effect.replication:g} is applied to it. Money is in {scenario.price_base} prices, discounted "
-        f"over {scenario.horizon} years to {w.financial_year(scenario.first_year, 0)} (year 0) by the "
-        f"{w.schedule_name(scenario.discount_schedule)} schedule{apart}, with money moving {moves}. "
-        "Cost avoided is not the same as money saved."
+        f"over {scenario.horizon} years to {w.financial_year(scenario.first_year, 0)} (year 0) "
+        f"{named}{apart}, with money moving {moves}. "
+        f"{short}Cost avoided is not the same as money saved."
     )

@@ -1,21 +1,42 @@
 """Anyone's draws from CSV files: a row a draw, a column an option or a parameter.
 
-A column named ``draw``, if there is one, labels the rows and must agree between the files. Everything else
-must be a finite number.
+A column named ``draw``, if there is one, numbers the rows, which are paired by it. Columns that number draws under
+another name (chain, iteration, simulation, id and the like) do so too, and like those that a sampler adds (``lp__``)
+they are no options: they are set aside with a warning. Everything else must be a number.
 """
 
 import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from toolkit import tabular
 from toolkit.schema import InputError
+from toolkit.tabular import excerpt
 
-DRAW = "draw"
+DRAW = "draw"  # set aside without a word: the name that we ask for
+# Names of columns that number draws, without signs and in small letters, such as ".draw", "Sim No" or "chain_id".
+LABEL = re.compile(
+    "(?:psa|mcmc)?(chain|draw|sample|iter|iteration|sim|simulation|rep|replicate|replication|run|id|index|row|obs)"
+    "(?:s|id|no|num|number|index|names?)?"
+)
+ONE_NAME = {"sample": "draw", "iter": "iteration", "simulation": "sim", "replicate": "rep", "replication": "rep"}
+SAMPLER = ("lp", "logp", "logposterior")  # besides every name that ends in two underscores
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """A file's draws: numbers and labels, by the line of each."""
+
+    file: str
+    values: pd.DataFrame
+    labels: pd.DataFrame
+    set_aside: tuple[str, ...] = ()
 
 
 def read_options(costs: Path, effects: Path) -> tuple[xr.DataArray, xr.DataArray]:
@@ -31,31 +52,43 @@ def read_options(costs: Path, effects: Path) -> tuple[xr.DataArray, xr.DataArray
     Returns
     -------
     cost, effect : xr.DataArray, dims (sample, option)
+        Draws in the order of the costs; ``cost`` has a coordinate for each column that numbers them.
 
     Raises
     ------
     InputError
-        Names the file, and the column and row, that cannot be used, and how to mend it.
+        Names the file, and the column and line, that cannot be used, and how to put it right.
+
+    Warns
+    -----
+    UserWarning
+        Of columns that were set aside, and of rows that could only be paired by position.
     """
     money, gain = _read(costs), _read(effects)
-    missing, extra = ([*first.columns.difference(second.columns)] for first, second in ((money, gain), (gain, money)))
+    missing, extra = (
+        [excerpt(name) for name in first.values if name not in second.values][:5]
+        for first, second in ((money, gain), (gain, money))
+    )
     if missing or extra:
-        where = f"{costs} has {missing}, {effects} has {extra}" if missing and extra else ""
-        where = where or (f"only {costs} has {missing}" if missing else f"only {effects} has {extra}")
-        raise InputError(f"options do not match: {where}. Mend: give both files the same column names.")
-    if money.shape[1] < 2:
-        raise InputError(f"{costs}: a single option cannot be compared. Mend: add a column for what it is set against.")
-    _same_draws(costs, money, effects, gain)
+        where = f"{money.file} has {missing}, {gain.file} has {extra}" if missing and extra else ""
+        where = where or (f"only {money.file} has {missing}" if missing else f"only {gain.file} has {extra}")
+        raise InputError(f"options do not match: {where}. Fix: give both files the same column names.")
+    if money.values.shape[1] < 2:
+        raise InputError(
+            f"{money.file}: a single option cannot be compared. Fix: add a column for what it is set against."
+        )
+    _warn_of(money, gain)
+    places = _paired(money, gain)
     attrs = {"units": "GBP", "price_base": "as given"}
-    dims, coords = ("sample", "option"), {"option": money.columns.to_numpy(dtype=object)}
-    cost = xr.DataArray(money.to_numpy(), dims=dims, coords=coords, attrs=attrs, name="cost")
-    if money.index.name == DRAW:
-        cost = cost.assign_coords({DRAW: ("sample", money.index.to_numpy(dtype=object))})
-    return cost, xr.DataArray(gain[money.columns].to_numpy(), dims=dims, coords=coords, name="effect")
+    dims, coords = ("sample", "option"), {"option": money.values.columns.to_numpy(dtype=object)}
+    cost = xr.DataArray(money.values.to_numpy(), dims=dims, coords=coords, attrs=attrs, name="cost")
+    cost = cost.assign_coords({name: ("sample", money.labels[name].to_numpy(object)) for name in money.labels})
+    gains = gain.values[money.values.columns].to_numpy()[places]
+    return cost, xr.DataArray(gains, dims=dims, coords=coords, name="effect")
 
 
 def read_parameters(parameters: Path, *, like: xr.DataArray, beside: Path) -> xr.Dataset:
-    """Read the parameters behind the draws.
+    """Read the parameters behind the draws, in the order of the costs.
 
     Parameters
     ----------
@@ -70,16 +103,23 @@ def read_parameters(parameters: Path, *, like: xr.DataArray, beside: Path) -> xr
     ------
     InputError
         As ``read_options``; also for more parameters than draws.
+
+    Warns
+    -----
+    UserWarning
+        As ``read_options``.
     """
-    table = _read(parameters)
-    labels = pd.Index(like[DRAW].values, name=DRAW) if DRAW in like.coords else pd.RangeIndex(like.sizes["sample"])
-    _same_draws(beside, pd.DataFrame(index=labels), parameters, table)
+    given = _read(parameters)
+    table, lines = given.values, pd.RangeIndex(2, like.sizes["sample"] + 2)
+    labels = {str(name): like[name].values for name in like.coords if like[name].dims == ("sample",)}
+    _warn_of(given)
+    places = _paired(_Draws(tabular.path_shown(beside), pd.DataFrame(), pd.DataFrame(labels, index=lines)), given)
     if table.shape[1] >= len(table):
         raise InputError(
-            f"{parameters}: {table.shape[1]} parameters but only {len(table)} draws. "
-            "Mend: take more draws, or keep fewer parameters."
+            f"{given.file}: {table.shape[1]} parameters but only {len(table)} draws. "
+            "Fix: take more draws, or keep fewer parameters."
         )
-    return xr.Dataset({name: ("sample", table[name].to_numpy()) for name in table.columns})
+    return xr.Dataset({name: ("sample", table[name].to_numpy()[places]) for name in table.columns})
 
 
 def groups_named(given: list[str], parameters: xr.Dataset | None) -> Mapping[str, tuple[str, ...]]:
@@ -103,66 +143,104 @@ def groups_named(given: list[str], parameters: xr.Dataset | None) -> Mapping[str
     return found
 
 
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # cells beyond the names would be dropped
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file. Mend: check the name and the folder.") from None
-    except (
-        OSError,
-        UnicodeDecodeError,
-        pd.errors.ParserError,
-        pd.errors.EmptyDataError,
-        pd.errors.ParserWarning,
-    ) as fault:
+def _read(path: Path) -> _Draws:
+    file, table = tabular.path_shown(path), tabular.table(path)
+    kinds = {str(name): _kind(str(name)) for name in table}
+    numeric = next((name for name in kinds if tabular.is_number(name)), None)
+    if numeric is not None:
         raise InputError(
-            f"{path}: not readable as a CSV file ({str(fault).strip()}). "
-            "Mend: save it as CSV in UTF-8, with a name for every column and as many cells in every line."
-        ) from None
-    if table.shape[1] == 1 and re.search(r"[;\t]", str(table.columns[0])):
-        raise InputError(f"{path}: cells are parted by semicolons or tabs. Mend: save it with commas.")
-    table.columns = table.columns.str.strip()
-    nameless = [str(name) for name in table.columns if not name or str(name).startswith("Unnamed: ")]
-    if nameless:
-        raise InputError(
-            f"{path}: a column has no name. Mend: name every column in the first line; call row numbers '{DRAW}'."
+            f"{file}: a number ('{numeric}') where a column's name should be. Fix: name every column in the first line."
         )
-    header = pd.read_csv(path, header=None, nrows=1, dtype=str, encoding="utf-8-sig").iloc[0].str.strip()
-    if header.duplicated().any():
-        raise InputError(f"{path}: column {header[header.duplicated()].iloc[0]!r} stands twice. Mend: rename one.")
-    if DRAW in table.columns:
-        table = table.set_index(DRAW)
-    if table.empty:
-        raise InputError(f"{path}: holds no draws. Mend: give a line of names, then a line for each draw.")
-    return _numbers(path, table)
-
-
-def _numbers(path: Path, table: pd.DataFrame) -> pd.DataFrame:
-    numbers: pd.DataFrame = table.apply(pd.to_numeric, errors="coerce").astype(float)
-    wrong = np.argwhere(~np.isfinite(numbers.to_numpy()))
-    if len(wrong):
-        row, column = wrong[0]
-        if numbers.iloc[:, column].isna().all():
-            name, cell = table.columns[column], table.iat[row, column]
+    numbered = [kind for kind in kinds.values() if kind]
+    twice = next((name for name, kind in kinds.items() if kind and numbered.count(kind) > 1), None)
+    if twice is not None:
+        raise InputError(f"{file}: two columns number the draws as '{excerpt(twice)}' does. Fix: keep one of them.")
+    labels = {kind: _labels(table[name], file) for name, kind in kinds.items() if kind}
+    values = {name: tabular.numbers(table[name], file) for name, kind in kinds.items() if kind is None}
+    if not values:
+        raise InputError(f"{file}: only columns that number the draws. Fix: add a column for each option.")
+    for name, column in values.items():
+        if _counts(column):
             raise InputError(
-                f"{path}: column {name!r} holds no number; line {row + 2} has {cell!r}. "
-                "Fix: leave the column out, or code its categories as numbers."
+                f"{file}: column '{excerpt(name)}' only counts the rows. Fix: take it out, or call it draw."
             )
-        more = f" ({len(wrong)} such cells)" if len(wrong) > 1 else ""
-        raise InputError(
-            f"{path}: line {row + 2}, column {table.columns[column]!r} holds {table.iat[row, column]!r}, not a finite "
-            f"number{more}. Mend: fill it, or leave that draw out of every file; write 1234.5, without £ or commas."
-        )
-    return numbers
+    aside = tuple(name for name, kind in kinds.items() if kind is not None and name != DRAW)
+    return _Draws(file, pd.DataFrame(values, index=table.index), pd.DataFrame(labels, index=table.index), aside)
 
 
-def _same_draws(one: Path, first: pd.DataFrame, two: Path, second: pd.DataFrame, *, labels: bool = True) -> None:
-    if len(first) != len(second):
-        raise InputError(
-            f"{one} has {len(first)} draws and {two} has {len(second)}. "
-            "Mend: every file needs the same draws, one a line, in the same order."
+def _kind(name: str) -> str | None:
+    """Return what a column numbers, "" for a note of the sampler, or None for an option or a parameter."""
+    plain = re.sub(r"[^a-z0-9]", "", name.casefold())
+    if name.endswith("__") or plain in SAMPLER:
+        return ""
+    match = LABEL.fullmatch(plain)
+    return ONE_NAME.get(match[1], match[1]) if match else None
+
+
+def _labels(column: pd.Series, file: str) -> pd.Series:
+    """Return labels as text, so that 1, 01 and 1.0 are one."""
+    blank = column.index[column == ""]
+    if len(blank):
+        raise InputError(f"{file}, line {blank[0]}, column '{excerpt(column.name)}': blank. Fix: number every draw.")
+    plain = [f"{float(cell):.15g}" if tabular.is_number(cell) and "," not in cell else cell for cell in column]
+    return pd.Series(plain, column.index, dtype=object)
+
+
+def _counts(column: np.ndarray) -> bool:
+    """Return whether a column is 0, 1, 2, ... or 1, 2, 3, ..., perhaps anew for each chain."""
+    if len(column) < 3 or column[0] not in (0, 1) or column[1] != column[0] + 1:
+        return False
+    again = column == column[0]
+    return bool(((np.diff(column) == 1) | again[1:]).all())
+
+
+def _warn_of(*files: _Draws) -> None:
+    aside = list(dict.fromkeys(name for one in files for name in one.set_aside))
+    if aside:
+        listed = ", ".join(excerpt(name) for name in aside[:8])
+        warnings.warn(
+            f"{' and '.join(one.file for one in files)}: {listed} set aside, as columns that number "
+            "the draws or that a sampler adds; they are not options or parameters.",
+            stacklevel=3,
         )
-    if first.index.name == second.index.name == DRAW and not first.index.equals(second.index):
-        raise InputError(f"{one} and {two}: the column '{DRAW}' differs. Mend: put both in the same order.")
+
+
+def _paired(one: _Draws, two: _Draws) -> np.ndarray:
+    """Return the rows of the second file in the order of the draws of the first."""
+    shared = [str(name) for name in one.labels if name in two.labels]
+    if not shared and len(one.labels.columns) and len(two.labels.columns):
+        raise InputError(
+            f"{one.file} numbers its draws by {one.labels.columns[0]}, {two.file} by {two.labels.columns[0]}. "
+            "Fix: give that column the same name in both."
+        )
+    if shared:
+        first, second = (pd.MultiIndex.from_frame(file.labels[shared]) for file in (one, two))
+        if first.is_unique and second.is_unique:
+            _same(one, first, two, second)
+            _same(two, second, one, first)
+            return second.get_indexer(first)
+    if len(one.labels) != len(two.labels):
+        raise InputError(
+            f"{one.file} has {len(one.labels)} draws and {two.file} has {len(two.labels)}. "
+            "Fix: every file needs the same draws, one a line, in the same order."
+        )
+    if shared and len(apart := np.flatnonzero(first != second)):
+        (line, other), what = (file.labels.index[apart[0]] for file in (one, two)), ", ".join(shared)
+        raise InputError(
+            f"{one.file}, line {line}, and {two.file}, line {other}: out of step, as {what} differs. "
+            "Fix: put the draws of both in the same order."
+        )
+    if not shared and len(one.labels.columns) + len(two.labels.columns):
+        bare = one.file if two.labels.columns.size else two.file
+        warnings.warn(f"{bare}: no column numbers its draws, so they were paired in their order.", stacklevel=3)
+    return np.arange(len(one.labels))
+
+
+def _same(one: _Draws, first: pd.MultiIndex, two: _Draws, second: pd.MultiIndex) -> None:
+    lost = np.flatnonzero(~first.isin(second))
+    if len(lost):
+        key = ", ".join(f"{name} {excerpt(label, 20)}" for name, label in zip(first.names, first[lost[0]], strict=True))
+        raise InputError(
+            f"{one.file}, line {one.labels.index[lost[0]]}: {key} is not in {two.file}. "
+            "Fix: give every file the same draws."
+        )

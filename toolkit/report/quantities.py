@@ -4,6 +4,7 @@ Draws are kept: reducing them is the tables' work. These are sums, discounting a
 """
 # ruff: noqa: D102 - the class says what each of its members is
 
+import json
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -143,7 +144,14 @@ def cash_released(run: Run) -> xr.DataArray:
 
 def _discounted(run: Run, flows: xr.DataArray) -> xr.DataArray:
     timing = run.tree["appraisal"].attrs["timing"]
-    return appraisal.discounted(flows, schedule=run.scenario.discount_schedule, timing=timing)
+    named = run.scenario.discount_schedule
+    return appraisal.discounted(flows, schedule=named, timing=timing, schedules=schedules(run))
+
+
+def schedules(run: Run) -> pd.DataFrame | None:
+    """Return the discount schedules of the register that the run used, as ``appraisal`` takes them."""
+    rows = run.tree.attrs.get("discount_schedules")
+    return None if rows is None else pd.DataFrame(json.loads(str(rows)))
 
 
 def acting(run: Run, account: str) -> list[str] | None:

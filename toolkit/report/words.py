@@ -14,7 +14,10 @@ SCALES = ((1e9, "billion"), (1e6, "million"))
 LABELS = {
     "nhs": "NHS", "neet": "NEET", "mst": "MST", "dwp": "DWP (benefits)", "hmrc": "HMRC (tax)",
     "individuals": "The young people themselves",
-    "BCP+Dorset": "Bournemouth, Christchurch, Poole and Dorset",  # as one, for their boundaries moved
+    # Each two councils answered as one, for their boundaries moved.
+    "BCP+Dorset": "Bournemouth, Christchurch and Poole together with Dorset",
+    "Cumbria area": "Cumberland together with Westmorland and Furness",
+    "Northamptonshire area": "North Northamptonshire together with West Northamptonshire",
     "victims": "Victims of crime", "combined": "Trials and panel combined",
     "panel": "Panel of areas (association)", "rhat": "R-hat", "ess_bulk": "Effective sample size, bulk",
     "ess_tail": "Effective sample size, tail", "energy": "Energy (E-BFMI)",
@@ -124,8 +127,10 @@ def within(years: int) -> str:
     return f"within {years} years"
 
 
-def schedule_name(schedule: str) -> str:
+def schedule_name(schedule: str | float) -> str:
     """Return a discount schedule's name in words: Green Book 2026 standard."""
+    if not isinstance(schedule, str):
+        return f"a constant {100 * schedule:g}% a year"
     return schedule.replace("_", " ").replace("green book", "Green Book")
 
 

@@ -1,5 +1,7 @@
 """An outcome of one's own becomes an indicator, and moves its layer."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -61,28 +63,170 @@ def test_a_hidden_count_is_an_interval(dozen: xr.Dataset, table: pd.DataFrame) -
     ("change", "said"),
     [
         ({"la_code": "E99999999"}, "no authority"),
-        ({"data_year": 1999}, "has a year that the statistics lack"),
-        ({"data_year": 2022}, "repeats an authority and year"),
+        ({"data_year": 1999}, "is a year that the statistics lack"),
+        ({"data_year": 2022}, "repeats E06000001 in 2022"),
         ({"events": 2001}, "above the exposure"),
-        ({"events": -1}, "below 0"),
-        ({"events": np.nan}, "no number"),
+        ({"events": -1}, "not between 0"),
+        ({"events": np.nan}, "blank where a number"),
+        ({"events": True}, "not a number"),
+        ({"events": "1.250,5"}, "write decimals with a point"),
+        ({"events": 1e308}, "not between 0"),
+        ({"events": 10**5000}, "not a number"),
+        ({"events": [1]}, "not a number"),
+        ({"data_year": 202426}, "is not a year"),
+        ({"data_year": 2021.5}, "is not a year"),
+        ({"la_code": "\ud800" * 1000}, "ud800"),
         ({"exposure": 0}, "exposure"),
     ],
 )
 def test_bad_rows_are_refused_by_name(dozen: xr.Dataset, table: pd.DataFrame, change: dict, said: str) -> None:
-    table = table.astype({"events": float})
-    table.loc[0, list(change)] = list(change.values())
+    table = table.astype(object)
+    for column, value in change.items():
+        table.at[0, column] = value
     with pytest.raises(InputError, match=said) as refused:
         evidence.with_indicator(dozen, table, name=NAME)
-    assert "Mend:" in str(refused.value)
-    assert "row " in str(refused.value)
+    assert "Fix:" in str(refused.value) and "line " in str(refused.value)
+    assert str(refused.value).isprintable() and len(str(refused.value)) < 300
 
 
 def test_bad_tables_are_refused(dozen: xr.Dataset, table: pd.DataFrame) -> None:
     with pytest.raises(InputError, match="is there already"):
         evidence.with_indicator(dozen, table, name="care_starts")
-    with pytest.raises(InputError, match=r"no column \['exposure'\]"):
+    with pytest.raises(InputError, match="no column exposure"):
         evidence.with_indicator(dozen, table.drop(columns="exposure"), name=NAME)
+
+
+def test_one_heir_of_a_merged_area_is_refused(dozen: xr.Dataset, table: pd.DataFrame, reference: pd.DataFrame) -> None:
+    """What is known of Cumberland alone is not known of the area: it used to be blank there without a word."""
+    cumberland = (table["la_code"] == "E06000063") & (table["data_year"] == 2022)
+    alone = table[~cumberland]
+    with pytest.raises(InputError, match=r"Westmorland and Furness in 2022, but Cumberland and West.*one area"):
+        evidence.with_indicator(dozen, alone, name=NAME)
+    before = table[cumberland].assign(la_code="E10000006")  # Cumbria, counted once, in place of both
+    with pytest.raises(InputError, match="count as one area"):
+        evidence.with_indicator(dozen, pd.concat([alone, before]), name=NAME)
+    westmorland = (alone["la_code"] == "E06000064") & (alone["data_year"] == 2022)
+    found = evidence.with_indicator(dozen, pd.concat([alone[~westmorland], before]), name=NAME)
+    assert float(found["exposure"].sel(indicator=NAME, area=MERGED, data_year=2022)) == 2000
+
+
+def test_codes_of_2025_are_their_authorities(statistics: xr.Dataset) -> None:
+    rows = [("E08000038", 2025, 10, 2000), ("E08000039", 2025, 20, 3000)]
+    table = pd.DataFrame(rows, columns=["la_code", "data_year", "events", "exposure"])
+    own = evidence.with_indicator(statistics, table, name=NAME).sel(indicator=NAME, data_year=2025)
+    assert own["exposure"].sel(area=["E08000016", "E08000019"]).values.tolist() == [2000, 3000]
+    assert int(own["observed"].sum()) == 2
+    twice = pd.concat([table, table.iloc[:1].assign(la_code="E08000016")])
+    with pytest.raises(InputError, match="repeats E08000016 in 2025"):
+        evidence.with_indicator(statistics, twice, name=NAME)
+
+
+# As the Department publishes them --------------------------------------------------------------------
+
+
+def published(table: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
+    """Return the same counts as a file of Explore Education Statistics, with other levels and a filter."""
+    names = reference.set_index("la_code")
+    rows = pd.DataFrame(
+        {
+            "time_period": [f"{year - 1}{year % 100:02d}" for year in table["data_year"]],
+            "time_identifier": "Academic year",
+            "geographic_level": "Local authority",
+            "old_la_code": names["dfe_la_number"].reindex(table["la_code"]).to_numpy(),
+            "new_la_code": table["la_code"],
+            "la_name": names["la_name"].reindex(table["la_code"]).to_numpy(),
+            "sex": "Total",
+            "number_neet": table["events"].astype(str),
+            "cohort": [f"{value:,}" for value in table["exposure"]],
+        }
+    )
+    nation = rows.iloc[:1].assign(geographic_level="National", old_la_code="", new_la_code="", la_name="")
+    return pd.concat([nation, rows.assign(sex="Girls", number_neet="c"), rows], ignore_index=True)
+
+
+MEANT = {"events": "number_neet", "exposure": "cohort", "only": {"sex": "Total"}}
+
+
+def test_a_published_file_is_read_as_it_comes(
+    dozen: xr.Dataset, table: pd.DataFrame, reference: pd.DataFrame, tmp_path: Path
+) -> None:
+    expected = evidence.with_indicator(dozen, table, name=NAME)
+    rows = published(table, reference)
+    path = tmp_path / "published.csv"
+    for form in (
+        rows,
+        rows[rows.columns[::-1]],
+        rows.assign(time_period=[f"20{period[-2:]}" for period in rows["time_period"]]),
+    ):
+        form.to_csv(path, index=False, encoding="utf-8-sig")
+        for source in (path, str(path), form, pd.read_csv(path, encoding="utf-8-sig")):
+            xr.testing.assert_identical(evidence.with_indicator(dozen, source, name=NAME, **MEANT), expected)
+    old = rows.drop(columns="new_la_code").assign(cohort=rows["cohort"].str.replace(",", ""))
+    path.write_text(old.to_csv(index=False, sep=";"), encoding="utf-16")
+    xr.testing.assert_identical(evidence.with_indicator(dozen, path, name=NAME, **MEANT), expected)
+
+
+@pytest.mark.parametrize("marker", ["x", "z", "k", "u", "low", ":", "~", "-", " X "])
+@pytest.mark.parametrize("column", ["number_neet", "cohort"])
+def test_a_marker_makes_its_row_unknown_and_says_so(
+    dozen: xr.Dataset, table: pd.DataFrame, reference: pd.DataFrame, marker: str, column: str
+) -> None:
+    rows = published(table, reference)
+    rows.loc[rows.index[-len(table)], column] = marker
+    with pytest.warns(UserWarning, match=f"rows left out as not known: 1 marked {marker.strip().casefold()}"):
+        found = evidence.with_indicator(dozen, rows, name=NAME, **MEANT)
+    first = {"indicator": NAME, "area": table["la_code"][0], "data_year": table["data_year"][0]}
+    assert not found["observed"].sel(first)
+    assert found["observed"].sum() == evidence.with_indicator(dozen, table, name=NAME)["observed"].sum() - 1
+    assert found.attrs[f"{NAME}_hidden_unobserved"] == 1
+
+
+def test_a_withheld_count_lies_between_nought_and_five(
+    dozen: xr.Dataset, table: pd.DataFrame, reference: pd.DataFrame
+) -> None:
+    rows = published(table, reference)
+    rows.loc[rows.index[-len(table)], ["number_neet", "cohort"]] = ["c", "2,000"]
+    rows.loc[rows.index[-len(table) + 1], ["number_neet", "cohort"]] = ["c", "3"]
+    cells = {"indicator": NAME, "area": table["la_code"][0]}
+    for given, ends in (({}, [(0, 5), (0, 3)]), ({"hidden_up_to": 9}, [(0, 9), (0, 3)])):
+        found = evidence.with_indicator(dozen, rows, name=NAME, **MEANT, **given)
+        for year, (lower, upper) in zip((2021, 2022), ends, strict=True):
+            own = found.sel(cells | {"data_year": year})
+            assert (float(own["events_lower"]), float(own["events_upper"])) == (lower, upper)
+    assert found.attrs[f"{NAME}_hidden_as_interval"] == 2
+    rows.loc[rows.index[-len(table)], "cohort"] = "c"
+    with pytest.warns(UserWarning, match="1 marked c"):
+        evidence.with_indicator(dozen, rows, name=NAME, **MEANT)
+
+
+def test_years_before_the_statistics_and_codes_of_2025_are_read(dozen: xr.Dataset, table: pd.DataFrame) -> None:
+    early = table.rename(columns={"data_year": "time_period"})
+    early.loc[0, "time_period"] = 200607
+    with pytest.warns(UserWarning, match="1 of years that the statistics lack"):
+        evidence.with_indicator(dozen, early, name=NAME)
+    everywhere = evidence.load_statistics()
+    for code, now in (("E08000038", "E08000016"), ("e08000039", "E08000019")):
+        rows = table.iloc[:1].assign(la_code=code)
+        found = evidence.with_indicator(everywhere, rows, name=NAME).sel(indicator=NAME, data_year=2021)
+        assert found["area"].values[found["observed"]].tolist() == [now]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"only": {}}, r"repeats E06000001 in 2021. Fix: choose by column 'sex', as only=\{'sex': 'Girls'\}"),
+        ({"only": {"sex": "All"}}, "no row where sex is 'All'. Fix: use one of its values, as 'Girls', 'Total'"),
+        ({"only": {"gender": "Total"}}, "no column 'gender' to choose by"),
+        ({"events": "neet"}, r"no column neet \(it has time_period"),
+        ({"only": {"sex": "Girls"}, "exposure": "number_neet"}, "no row has a count"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*rows left out")
+def test_what_is_not_in_a_published_file_is_named(
+    dozen: xr.Dataset, table: pd.DataFrame, reference: pd.DataFrame, change: dict, said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        evidence.with_indicator(dozen, published(table, reference), name=NAME, **(MEANT | change))
 
 
 def drawn(values: object, *dims: str, **coords: object) -> xr.DataArray:

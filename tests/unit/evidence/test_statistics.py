@@ -10,13 +10,8 @@ import xarray as xr
 
 from toolkit.evidence import load_table
 from toolkit.evidence import statistics as module
-from toolkit.evidence.statistics import (
-    lagged_log_spend,
-    load_statistics,
-    neighbours,
-    reference_areas,
-    resolve_areas,
-)
+from toolkit.evidence.areas import answered_together, neighbours, reference_areas, resolve_areas
+from toolkit.evidence.statistics import lagged_log_spend, load_statistics
 from toolkit.schema import INDICATORS, InputError, data_folder
 
 DORSET = "stable:BCP+Dorset"
@@ -445,11 +440,28 @@ class TestPlaces:
             (["Dorset", "E06000058", "BCP+Dorset", DORSET], [DORSET]),
             (["Cumberland"], [CUMBRIA]),
             (["E08000038"], ["E08000016"]),  # Barnsley's code of 2025
+            (["e08000039"], ["E08000019"]),  # Sheffield's
             (["E10000002"], ["E06000060"]),  # Buckinghamshire's before 2020: same authority
         ],
     )
     def test_names_and_codes(self, reference: pd.DataFrame, names: list[str], expected: list[str]) -> None:
         assert resolve_areas(reference, names) == expected
+
+    @pytest.mark.parametrize(
+        ("names", "together"),
+        [
+            (["Cumberland", "Westmorland and Furness"], "Cumberland and Westmorland and Furness are answered"),
+            (["North Northamptonshire", "E06000062"], "North Northamptonshire and West Northamptonshire are answered"),
+            (["Dorset", "E06000058"], "Bournemouth, Christchurch and Poole and Dorset are answered"),
+        ],
+    )
+    def test_six_councils_are_answered_in_pairs_aloud(
+        self, reference: pd.DataFrame, names: list[str], together: str
+    ) -> None:
+        for name in names:
+            (said,) = answered_together(reference, resolve_areas(reference, [name]))
+            assert said.startswith(together)
+        assert answered_together(reference, [LEEDS]) == []
 
     def test_regions_and_england(self, reference: pd.DataFrame, statistics: xr.Dataset) -> None:
         north_east = resolve_areas(reference, region="north east")

@@ -180,10 +180,10 @@ def extra_row(**cells):
 @pytest.mark.parametrize(
     ("cells", "says"),
     [
-        ({"effect_id": "DER_CASE1"}, "DER_CASE1: must never be pooled"),
+        ({"effect_id": "DER_CASE1"}, "DER_CASE1: is the id of a study of the evidence"),
         ({"effect_id": "DER_NEW"}, "DER_NEW: must never be pooled"),
-        ({"effect_id": "TF2_BCR"}, "TF2_BCR: must never be pooled"),
-        ({"effect_id": "START_OOHP"}, "START_OOHP and START_OOHP: must not be pooled"),
+        ({"effect_id": "TF2_BCR"}, "TF2_BCR: is the id of a study of the evidence"),
+        ({"effect_id": "START_OOHP"}, "START_OOHP: is the id of a study of the evidence"),
         ({"est": 0.7, "scale": "odds_ratio", "low": 0.8, "high": 0.9}, "NEW_ONE: .* outside its interval"),
         ({"est": 70.0, "scale": "odds_ratio"}, "NEW_ONE: odds_ratio 70.0 looks like a percentage"),
         ({"design": "natural_experiment"}, "no design 'natural_experiment'"),

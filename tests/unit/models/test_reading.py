@@ -11,7 +11,9 @@ from toolkit import evidence, models
 from toolkit.models.calibration import calibrate
 from toolkit.models.check_effects import effects_replication, pools_replication
 from toolkit.models.effect_grid import quadrature
-from toolkit.models.studies import changed_priors, read_studies, study_table
+from toolkit.models.new_studies import changed_priors, read_studies
+from toolkit.models.scales import to_common_scale
+from toolkit.models.studies import study_table
 from toolkit.models.unit_costs import rival_estimates
 from toolkit.schema import EFFECT_OUTCOMES, InputError
 
@@ -190,6 +192,11 @@ def test_the_committed_calibration_passed_a_thousand_times():
 
 # new evidence from files
 
+
+def rate_of(tables, outcome):
+    return float(tables["outcome_scales"].set_index("outcome").loc[outcome, "base_rate"])
+
+
 GOOD = {"outcome": "care", "effect_id": "NEW", "programme_family": "m", "design": "rct", "scale": "log_risk",
         "est": "-0.1", "se": "0.1"}  # fmt: skip
 
@@ -197,28 +204,64 @@ GOOD = {"outcome": "care", "effect_id": "NEW", "programme_family": "m", "design"
 @pytest.mark.parametrize(
     ("cells", "says"),
     [
-        ({"est": "a fifth"}, r"row 2, column 'est': 'a fifth' is no number"),
-        ({"se": ""}, r"row 2, column 'se': '' is no number"),
-        ({"low": "-0.05", "high": "0.2"}, r"NEW: estimate -0.1 lies outside its interval"),
+        ({"est": "a fifth"}, r"line 2, column 'est': 'a fifth' is not a number"),
+        ({"se": ""}, r"line 2, column 'se': blank where a number is needed"),
+        ({"low": "-0.05", "high": "0.2"}, r"line 2: estimate -0.1 lies outside its interval"),
+        ({"scale": "odds_ratio", "est": "0.80", "se": "0.01", "low": "0.66", "high": "0.97"},
+         r"line 2: standard error 0.01 contradicts .* at 95% implies 0.0982 of the logarithm"),
+        ({"low": "-0.3", "high": "0.1", "interval_level": "0.9"}, r"line 2: .* at 90% implies 0.122\."),
+        ({"low": "-0.3"}, r"line 2: an interval with one end"),
+        ({"scale": "odds_ratio", "est": "0.1", "low": "-0.3", "high": "0.4"}, r"line 2: no interval from -0.3"),
+        ({"se": "1e308"}, r"line 2, column 'se': '1e308' is not between 0.001 and 10"),
+        ({"se": "1e-12"}, r"line 2, column 'se': '1e-12' is not between 0.001 and 10"),
+        ({"include": ""}, r"line 2, column 'include': blank where"),
+        ({"include": "0.5"}, r"line 2: include is neither 1 nor 0"),
+        ({"include": "0"}, r"extra studies: none is included"),
+        ({"effect_id": " "}, r"study in row 1: effect_id is blank"),
+        ({"effect_id": "START_OOHP"}, r"START_OOHP: is the id of a study of the evidence"),
+        ({"design": "pre_post"}, r"NEW: would not be used \(design pre_post is not admitted"),
+        ({"programme_family": "family_group_conference"}, r"NEW: would not be used \(only in the pool of a mixed"),
         ({"scale": "odds_ratio", "est": "70"}, r"NEW: odds_ratio 70.0 looks like a percentage"),
         ({"scale": "risk_difference", "est": "1.4"}, r"NEW: risk_difference 1.4 takes a base rate of .*no rate"),
-        ({"effect_id": "FNP2_REFER", "outcome": "repeat_referrals", "do_not_pool": "family_nurse_referrals"},
-         r"FNP2_NREF and FNP2_REFER: must not be pooled together"),
+        ({"outcome": "repeat_referrals", "do_not_pool": "family_nurse_referrals"},
+         r"NEW and FNP2_NREF: must not be pooled together|FNP2_NREF and NEW: must not be pooled together"),
     ],
 )  # fmt: skip
 def test_a_bad_file_of_studies_is_refused_by_name(tables, tmp_path, cells, says):
     file = tmp_path / "new.csv"
     pd.DataFrame([GOOD | cells]).to_csv(file, index=False)
-    with pytest.raises(InputError, match=rf"{says}.*Mend"):
+    with pytest.raises(InputError, match=rf"{says}.*(Fix|Mend)"):
         study_table(tables, extra=read_studies(file))
+
+
+def test_a_standard_error_that_its_interval_implies_is_used(tables, tmp_path):
+    """The published interval 0.66 to 0.97 of an odds ratio: log(0.97 / 0.66) / (2 x 1.96) = 0.0982."""
+    file = tmp_path / "new.csv"
+    row = GOOD | {"scale": "odds_ratio", "est": "0.80", "se": "0.098", "low": "0.66", "high": "0.97", "include": "1"}
+    pd.DataFrame([row, row | {"effect_id": "SECOND", "include": "0"}]).to_csv(file, index=False)
+    found = study_table(tables, extra=read_studies(file)).set_index("study")
+    log_odds = to_common_scale(0.80, 0.098, "odds_ratio", "care", rate_of(tables, "care"))
+    assert (found.loc["NEW", "effect"], found.loc["NEW", "se"]) == pytest.approx(log_odds)
+    assert "SECOND" not in found.index
+
+
+def test_a_standard_error_of_the_evidence_agrees_with_its_cited_interval(tables):
+    wrong = tables["meta_ready"].copy()
+    wrong.loc[wrong["effect_id"] == "START_CONV60", "se"] = 0.1
+    with pytest.raises(InputError, match=r"START_CONV60: standard error 0.1 .* implies 0.164 of the logarithm"):
+        study_table({**tables, "meta_ready": wrong})
+    wrong.loc[wrong["effect_id"] == "START_CONV60", "se"] = 0.164
+    wrong.loc[wrong["effect_id"] == "FNP_KS1", "se"] = 0.11  # of the odds ratio, not of the standardised difference
+    with pytest.raises(InputError, match=r"FNP_KS1: standard error 0.11 .* implies 0.0607"):
+        study_table({**tables, "meta_ready": wrong})
 
 
 def test_a_file_without_columns_or_rows_is_refused(tmp_path):
     file = tmp_path / "new.csv"
     file.write_text("outcome,est\ncare,0.1\n")
-    with pytest.raises(InputError, match=r"lacks .*'design'"):
+    with pytest.raises(InputError, match=r"no column design"):
         read_studies(file)
-    with pytest.raises(InputError, match="no CSV"):
+    with pytest.raises(InputError, match="no such file"):
         read_studies(tmp_path / "none.csv")
 
 
@@ -237,7 +280,7 @@ def test_a_changed_prior_replaces_its_row_and_no_other(tables, tmp_path):
     [
         ("effects,tau_car,halfnormal,0.5,", "names no prior"),
         ("effects,tau_care,halfnormal,-0.5,", "must be above 0"),
-        ("effects,tau_care,halfnormal,wide,", "must be above 0"),
+        ("effects,tau_care,halfnormal,wide,", "line 2, column 'arg1': 'wide' is not a number"),
         ("effects,tau_care,halfnormal,0.5,0.5", "takes one number"),
         ("effects,tau_care,uniform,0.1,0.5", "change the numbers alone"),
         ("effects,mu_log_risk_ratio,normal,0,-0.1", "must be above 0"),

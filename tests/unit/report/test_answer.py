@@ -8,6 +8,7 @@ import pytest
 from toolkit import report
 from toolkit.report import answer
 from toolkit.report import quantities as q
+from toolkit.report.answer import basis_sentence
 
 
 def test_headline_is_plain_json_and_says_what_the_tree_says(run):
@@ -94,3 +95,19 @@ def test_cash_above_the_cost_avoided_is_called_no_share_of_it(run, of_cash, shar
             of_cash
         ]
     )
+
+
+@pytest.mark.parametrize("horizon", [10, 69])
+def test_fewer_years_than_a_life_are_not_called_lifetimes(make_run, horizon):
+    short, whole = make_run(changes={"horizon": horizon}), make_run()
+    assert f"of cost over {horizon} years (" in report.headline_sentence(short)
+    assert "of cost over children's lifetimes (" in report.headline_sentence(whole)
+    assert not any("lifetime" in label for label, *_ in report.headline_rows(short))
+    assert f"Lifetime cost is counted for its first {horizon} years only." in basis_sentence(short)
+    assert "only" not in basis_sentence(whole)
+
+
+def test_a_constant_discount_rate_is_said_as_one(make_run):
+    sentence = basis_sentence(make_run(changes={"discount_schedule": 0.025}))
+    assert "(year 0) at a constant 2.5% a year, with money" in sentence
+    assert "(year 0) by the Green Book 2026 standard schedule (harm" in basis_sentence(make_run())

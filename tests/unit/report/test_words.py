@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toolkit import evidence
 from toolkit.report import words
 
 MINUS = "\N{MINUS SIGN}"
@@ -91,6 +92,11 @@ def test_sums_do_not_break_over_a_line():
     assert words.tied(f"{MINUS}£1.2 million") == f"{MINUS}\N{WORD JOINER}£1.2\N{NO-BREAK SPACE}million"
 
 
-def test_a_merged_area_has_its_whole_name():
-    assert words.area("BCP+Dorset") == "Bournemouth, Christchurch, Poole and Dorset"
+def test_a_merged_area_is_named_by_all_its_authorities():
+    reference = evidence.reference_areas()
+    merged = reference[reference["area"].str.startswith("stable:")]
+    assert merged["area"].nunique() == 3
+    for area, rows in merged.groupby("area"):
+        name = words.area(rows["stable_area"].iloc[0])
+        assert name == " together with ".join(evidence.members(reference, area))
     assert words.area("Leeds") == "Leeds"

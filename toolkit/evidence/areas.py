@@ -1,0 +1,167 @@
+"""Which places there are: authorities, the areas that boundary changes merged, regions, and what people call them."""
+
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+import pandas as pd
+
+from toolkit.evidence.tables import load_table
+from toolkit.schema import InputError
+
+MERGED = "stable:"  # begins the label of an area of more than one current authority
+
+
+def reference_areas(folder: Path | None = None) -> pd.DataFrame:
+    """Load the local authorities with the ``area`` of each: ONS code, or ``stable:<name>`` if merged."""
+    reference = load_table("statistics/reference_areas", folder)
+    sizes = reference.groupby("stable_area")["la_code"].transform("size")
+    area = reference["la_code"].where(sizes == 1, MERGED + reference["stable_area"])
+    return reference.assign(area=area)
+
+
+def other_codes(reference: pd.DataFrame) -> dict[str, str]:
+    """Return the code that the statistics use of each authority by its earlier or newer one (Barnsley's of 2025)."""
+    known = reference[reference["earlier_or_other_codes"] != ""]
+    return {
+        other: code
+        for code, others in zip(known["la_code"], known["earlier_or_other_codes"], strict=True)
+        for other in others.split(";")
+    }
+
+
+def members(reference: pd.DataFrame, area: str) -> list[str]:
+    """Return the names of the current authorities of an area."""
+    return sorted(reference.loc[(reference["area"] == area) & (reference["status"] == "current"), "la_name"])
+
+
+def check_whole(
+    known: Collection[tuple[str, int]], given: Collection[tuple[str, int]], reference: pd.DataFrame, where: str
+) -> None:
+    """Refuse counts of a part of an area that boundary changes merged: of the area they would be lost.
+
+    Parameters
+    ----------
+    known, given
+        Authority and year, by code, of the counts that can be used, and of all rows, the unknown ones among them.
+    reference
+        From :func:`reference_areas`.
+    where
+        The table.
+
+    Raises
+    ------
+    InputError
+        Names the authorities and the year.
+    """
+    rows = reference.set_index("la_code")
+    years: dict[tuple[str, int], set[str]] = {}
+    for code, year in known:
+        years.setdefault((str(rows.loc[code, "area"]), year), set()).add(code)
+    for (area, year), codes in years.items():
+        generations = [set(part.index) for _, part in rows[rows["area"] == area].groupby("status")]
+        if not any(codes <= whole and all((code, year) in given for code in whole) for whole in generations):
+            here, whole = " and ".join(rows.loc[sorted(codes), "la_name"]), " and ".join(members(reference, area))
+            raise InputError(
+                f"{where}: {here} in {year}, but {whole} count as one area. Fix: give a row for each of them (or each "
+                "authority before them) in that year, or for none."
+            )
+
+
+def answered_together(reference: pd.DataFrame, areas: Iterable[str]) -> list[str]:
+    """Return a sentence for each of these areas that is several authorities, whichever of them was asked for."""
+    return [
+        f"{' and '.join(members(reference, area))} are answered together, as one area: their boundaries moved, and "
+        "earlier statistics cannot be parted."
+        for area in areas
+        if area.startswith(MERGED)
+    ]
+
+
+def resolve_areas(
+    reference: pd.DataFrame, names: Iterable[str] = (), *, region: str | None = None, england: bool = False
+) -> list[str]:
+    """Turn what people call places into area labels, in the order given, without repeats.
+
+    Parameters
+    ----------
+    reference
+        From :func:`reference_areas`.
+    names
+        Names (in any case) or ONS codes, new and old, of authorities, merged areas, regions. A current authority
+        within a merged area resolves to the merged area, which :func:`answered_together` puts in words.
+    region, england
+        A region's name, added to ``names``; or all of England, alone.
+
+    Raises
+    ------
+    InputError
+        If nothing is chosen, England beside its own parts, or a place is unknown (naming the nearest) or
+        abolished (naming successors).
+    """
+    regions = sorted(reference["region"].unique())
+    if region is not None and region.strip().casefold() not in [name.casefold() for name in regions]:
+        raise InputError(f"region {region!r}: unknown. Mend: use one of {', '.join(regions)}.")
+    wanted = [*names, *([] if region is None else [region]), *(["England"] if england else [])]
+    if not wanted:
+        raise InputError("areas: none chosen. Mend: give a name or code, a region, or England.")
+    if england and len(wanted) > 1:
+        raise InputError(f"areas: England holds {wanted[0]} already. Mend: choose England, or only the places within.")
+    known = _known_places(reference)
+    return list(dict.fromkeys(area for place in wanted for area in _find(place, known, reference)))
+
+
+def neighbours(folder: Path | None, area: str) -> pd.DataFrame:
+    """Return the statistical neighbours of an area, nearest first; of a merged area, those of its members.
+
+    Parameters
+    ----------
+    folder, area
+        A data folder (None: the shipped one); one place, as :func:`resolve_areas` understands it.
+
+    Returns
+    -------
+    DataFrame
+        One row a neighbouring area: ``area``, ``area_name``, ``rank`` (its best), ``closeness``, ``model``.
+    """
+    reference = reference_areas(folder).set_index("la_code")
+    labels = resolve_areas(reference.reset_index(), [area])
+    table = load_table("statistics/statistical_neighbours", folder)
+    table = table[table["la_code"].map(reference["area"]).isin(labels)]
+    table = table.assign(area=table["neighbour_la_code"].map(reference["area"]))
+    table["area_name"] = table["neighbour_la_code"].map(reference["stable_area"])
+    table = table[~table["area"].isin(labels)].sort_values("rank", kind="stable").drop_duplicates("area")
+    return table[["area", "area_name", "rank", "closeness", "model"]].reset_index(drop=True)
+
+
+def _known_places(reference: pd.DataFrame) -> dict[str, list[str]]:
+    """Return every accepted spelling, folded, with its areas; of two claims the later column's wins."""
+    known = {"england": sorted(reference["area"].unique())}
+    for region, rows in reference.groupby("region"):
+        known[str(region).casefold()] = sorted(rows["area"].unique())
+    # Other codes: newer ones of Barnsley and Sheffield, older ones of five others, same authorities.
+    current = reference[reference["status"] == "current"]
+    area_of = dict(zip(current["la_code"], current["area"], strict=True))
+    known |= {other.casefold(): [area_of[code]] for other, code in other_codes(current).items()}
+    for column in ("area", "stable_area", "la_code", "la_name"):
+        pairs = zip(current[column].str.casefold(), current["area"], strict=True)
+        known |= {key: [area] for key, area in pairs}
+    return {key: areas for key, areas in known.items() if key}
+
+
+def _find(place: str, known: dict[str, list[str]], reference: pd.DataFrame) -> list[str]:
+    key = place.strip().casefold()
+    if key in known:
+        return known[key]
+    folded = {column: reference[column].str.casefold() for column in ("la_code", "la_name")}
+    gone = reference[(folded["la_code"] == key) | (folded["la_name"] == key)]
+    if len(gone):  # a current one would have been known
+        successors = gone["successor_dfe_codes"].iloc[0].split(";")
+        heirs = reference[reference["dfe_la_number"].astype(str).isin(successors)]
+        named = " and ".join(heirs["la_name"] + " (" + heirs["la_code"] + ")")
+        raise InputError(f"area {place!r}: {gone['la_name'].iloc[0]} was abolished. Mend: use {named}.")
+    spelt = {name.casefold(): name for name in reference[["la_name", "la_code", "region"]].to_numpy().ravel()}
+    within = [name for name in spelt if key and key in name]
+    close = dict.fromkeys([*within, *get_close_matches(key, spelt, n=3, cutoff=0.5)])
+    hint = f"nearest: {'; '.join([spelt[name] for name in close][:5])}." if close else "no name comes near."
+    raise InputError(f"area {place!r}: unknown. Mend: use a name or code of reference_areas.csv; {hint}")

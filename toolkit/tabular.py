@@ -1,0 +1,403 @@
+"""One door for the tables that users give: from a file to checked cells, or one line that says what is wrong.
+
+In this order: size, what kind of file it is, encoding, characters, separator, headings, rows, columns; then numbers,
+by `number`. What the cells mean is for each reader to judge.
+"""
+
+import csv
+import io
+import math
+import re
+import zipfile
+from collections.abc import Collection
+from difflib import get_close_matches
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from toolkit.schema import InputError
+
+LARGEST = 50_000_000  # bytes of a file
+MOST_ROWS, MOST_COLUMNS = 1_000_000, 5_000
+MOST, LONGEST_NUMBER = 1e15, 60  # largest number that can be meant; characters of one
+LONGEST_NAME, LONGEST_PATH = 200, 100  # characters of a heading; of a path in a message
+MINUS = "\N{MINUS SIGN}"
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+KINDS = {  # first bytes: kind of file, and how to get at the table
+    b"\x1f\x8b": ("a gzip archive", "unpack it"),
+    b"\x28\xb5\x2f\xfd": ("a Zstandard archive", "unpack it"),
+    b"\xfd7zXZ\0": ("an xz archive", "unpack it"),
+    b"7z\xbc\xaf": ("a 7-Zip archive", "unpack it"),
+    b"Rar!\x1a": ("a RAR archive", "unpack it"),
+    b"\x04\x22\x4d\x18": ("an LZ4 archive", "unpack it"),
+    b"\xd0\xcf\x11\xe0": ("an old Excel workbook or Office file", "save the sheet as CSV UTF-8"),
+    b"%PDF": ("a PDF document", "copy the table into a spreadsheet and save it as CSV UTF-8"),
+    b"PAR1\x15": ("a Parquet file", "export it as CSV"),
+    b"ARROW1\0": ("an Arrow file", "export it as CSV"),
+    b"\x89HDF": ("an HDF5 or netCDF file", "export it as CSV"),
+    b"CDF\x01": ("a netCDF file", "export it as CSV"),
+    b"CDF\x02": ("a netCDF file", "export it as CSV"),
+    b"\x93NUMPY": ("a NumPy file", "export it as CSV"),
+    b"\x89PNG": ("a PNG picture", "give the table itself"),
+    b"\xff\xd8\xff": ("a JPEG picture", "give the table itself"),
+    b"SQLite format 3": ("an SQLite database", "export the table as CSV"),
+}
+MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32",
+         b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # fmt: skip
+# Control characters besides tab and line ends, direction overrides, line separators, surrogates, noncharacters.
+_UNSEEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
+_EXPONENT = r"(?:[eE][+-]?[0-9]{1,3})?"
+_NUMBER = re.compile(rf"[+-]?(?:(?:[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+){_EXPONENT}")
+_WITH_COMMA = re.compile(rf"(£?[+-]?)((?:[0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]*)(?:,[0-9]+)?)({_EXPONENT}%?)")
+_WITH_POINT = re.compile(rf"£?[+-]?(?:[0-9]{{1,3}}(?:,[0-9]{{3}})+|[0-9]*)\.[0-9]+{_EXPONENT}%?")
+_EITHER = re.compile(r"£?[+-]?[1-9][0-9]{0,2}(?:(?:,[0-9]{3})+|(?:\.[0-9]{3})+)%?")  # 1,250: a thousand or one and more
+
+
+def excerpt(text: object, most: int = 40) -> str:
+    """Return the beginning of a text that a user gave, safe to print on any one line."""
+    given = str(text)
+    shown = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in given[:most])
+    return shown if len(given) <= most and len(shown) <= most else f"{shown[:most]}…"
+
+
+def path_shown(path: Path) -> str:
+    """Return a path for messages: on one line, and the end of it where it is long."""
+    shown = excerpt(path, 10_000)
+    return shown if len(shown) <= LONGEST_PATH else f"…{shown[1 - LONGEST_PATH :]}"
+
+
+def is_number(text: str) -> bool:
+    """Return whether a cell is written as a number, whatever its size."""
+    return _NUMBER.fullmatch(text) is not None
+
+
+def number(given: object, what: str, *, low: float = -MOST, high: float = MOST, signs: bool = False) -> float:
+    """Return a number that a user wrote: ASCII digits, a decimal point, commas only between groups of three.
+
+    Parameters
+    ----------
+    given
+        A cell, as text; a number already read is checked for its bounds alone.
+    what
+        Named in the message, such as "costs.csv, line 3, column 'a'".
+    low, high
+        Bounds, both allowed.
+    signs
+        Whether a pound sign before and a per cent sign after are read, as people type them.
+
+    Raises
+    ------
+    InputError
+        If it is no such number, not finite or out of bounds.
+    """
+    if isinstance(given, (int, float, np.integer, np.floating)) and not isinstance(given, bool) and given == given:
+        try:
+            found = float(given)
+        except OverflowError:
+            found = math.inf
+        text = f"{found:g}"
+    else:
+        text = "" if given is None or isinstance(given, (float, np.floating)) else str(given).strip()
+        found = _parsed(text, what, signs)
+    if not low <= found <= high:
+        least, most = (f"{bound:,.10g}" for bound in (low, high))
+        raise InputError(
+            f"{what}: '{excerpt(text)}' is not between {least} and {most}. Fix: check the decimal point and the unit."
+        )
+    return found
+
+
+def _parsed(text: str, what: str, signs: bool) -> float:
+    plain = text[:LONGEST_NUMBER].replace(MINUS, "-")
+    if signs:
+        plain = re.sub(r"^([+-]?)£", r"\1", plain.replace("£ ", "£")).removesuffix("%").rstrip()
+    if len(text) < LONGEST_NUMBER and _NUMBER.fullmatch(plain) and any(sign.isdigit() for sign in plain):
+        found = float(plain.replace(",", "")) / (100 if signs and text.endswith("%") else 1)
+        if found or not re.search("[1-9]", re.split("[eE]", plain)[0]):
+            return found
+    if not text:
+        raise InputError(f"{what}: blank where a number is needed. Fix: fill it in.")
+    fix = "write digits, for example 1250.50"
+    if re.fullmatch(r"[£+-]?[0-9][0-9.,]*,[0-9.,]*%?", plain):
+        fix = "write decimals with a point and thousands without commas or in threes: 1250.5 or 1,250.5"
+    elif re.fullmatch(r"[£0-9 .,%+-]+", plain):
+        fix = f"{fix}, without spaces or signs"
+    raise InputError(f"{what}: '{excerpt(text)}' is not a number. Fix: {fix}.")
+
+
+def numbers(column: pd.Series, where: str, **how: Any) -> np.ndarray:
+    """Return a column of :func:`table` as numbers; ``how`` is passed to :func:`number`.
+
+    Raises
+    ------
+    InputError
+        Of the first cell that is none: the file ``where``, the line and the column.
+    """
+    try:
+        return np.array([number(cell, "", **how) for cell in column], dtype=float)
+    except InputError:
+        for line, cell in column.items():
+            number(cell, f"{where}, line {line}, column '{excerpt(column.name)}'", **how)
+        raise
+
+
+def contents(path: Path, *, largest: int = LARGEST) -> bytes:
+    """Return the bytes of a file that a user named.
+
+    Raises
+    ------
+    InputError
+        If it is missing, unreadable or larger than ``largest`` bytes.
+    """
+    where = path_shown(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(largest + 1)
+    except FileNotFoundError:
+        raise InputError(f"{where}: no such file. Fix: check the name and the folder.") from None
+    except (OSError, ValueError) as problem:
+        why = getattr(problem, "strerror", None) or problem
+        raise InputError(f"{where}: cannot be read ({excerpt(why)}). Fix: check what it is and its rights.") from None
+    if len(content) > largest:
+        raise InputError(f"{where}: larger than {largest / 1e6:g} MB. Fix: keep only the rows and columns needed.")
+    return content
+
+
+def decoded(content: bytes | str, where: str) -> str:
+    """Return a file as text: UTF-8, UTF-16 or UTF-32 with a byte-order mark, or Windows-1252.
+
+    Parameters
+    ----------
+    content
+        Bytes, or text whose characters alone are checked.
+    where
+        Name of the file, for messages.
+
+    Raises
+    ------
+    InputError
+        If it is another kind of file, in no such encoding, or holds control characters.
+    """
+    text = content.removeprefix("\ufeff") if isinstance(content, str) else _text(content, where)
+    if unseen := _UNSEEN.search(text):
+        line = text.count("\n", 0, unseen.start()) + 1
+        raise InputError(
+            f"{where}: line {line} holds the control character U+{ord(unseen[0]):04X}. Fix: save it again as UTF-8."
+        )
+    return text
+
+
+def _text(content: bytes, where: str) -> str:
+    kind = _kind(content)
+    if kind:
+        raise InputError(f"{where}: {kind[0]}, not a text file. Fix: {kind[1]}.")
+    marked = next((encoding for mark, encoding in MARKS.items() if content.startswith(mark)), None)
+    if marked is None and b"\0" in content:
+        halves = {"utf-16-be": content[:200:2], "utf-16-le": content[1:200:2]}
+        marked = next((name for name, half in halves.items() if half.count(0) > 0.8 * len(half)), None)
+    for encoding in (marked,) if marked else ("utf-8", "cp1252"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise InputError(f"{where}: not a text file in UTF-8 or another usual encoding. Fix: save it as UTF-8.")
+
+
+def _kind(content: bytes) -> tuple[str, str] | None:
+    """Return what a file that is no plain text is, and how to get at its table."""
+    if content.startswith(b"PK\x03\x04"):
+        try:
+            names = zipfile.ZipFile(io.BytesIO(content)).namelist()
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError):
+            names = []
+        if any(name.startswith("xl/") for name in names):
+            return "an Excel workbook", "save the sheet as CSV UTF-8"
+        if "content.xml" in names:
+            return "an OpenDocument file", "save the sheet as CSV UTF-8"
+        return "a zip archive", "unpack it"
+    if content[257:262] == b"ustar":
+        return "a tar archive", "unpack it"
+    if re.match(rb"BZh[1-9]1AY&SY", content):
+        return "a bzip2 archive", "unpack it"
+    if content[:64].lstrip().lower().startswith((b"<!doctype", b"<html")):
+        return "a web page", "download the file itself"
+    return next((kind for first, kind in KINDS.items() if content.startswith(first)), None)
+
+
+def table(
+    source: Path | bytes | str,
+    where: str = "",
+    *,
+    needs: Collection[str] = (),
+    allows: Collection[str] | None = None,
+    gaps: bool = False,
+    largest: int = LARGEST,
+) -> pd.DataFrame:
+    """Return a user's table as text, by the number of each row's line.
+
+    Cells are parted by commas, tabs or semicolons; beside semicolons, decimal commas are turned into points. Blank
+    rows and columns at the end, as spreadsheets leave them, are passed by.
+
+    Parameters
+    ----------
+    source
+        A path, or the content of a file.
+    where
+        Name of the content, for messages; a path names itself.
+    needs
+        Columns that must be there. Where this or ``allows`` is given, headings are read in any case and with spaces
+        for underscores.
+    allows
+        The only other columns that may be there; any, if not given.
+    gaps
+        Whether blank lines between rows are passed by. Where rows are paired by position they must not be.
+    largest
+        Bytes.
+
+    Returns
+    -------
+    DataFrame
+        Of str, stripped; index ``line``, as an editor counts (the row's first, where a cell holds line ends).
+
+    Raises
+    ------
+    InputError
+        Names the file, and the line and column, that cannot be used, and how to put it right.
+    """
+    if isinstance(source, Path):
+        where = where or path_shown(source)
+        source = contents(source, largest=largest)
+    elif len(source) > largest:
+        raise InputError(f"{where}: larger than {largest / 1e6:g} MB. Fix: keep only the rows and columns needed.")
+    (first, heads), rows, separator = _rows(decoded(source, where), where)
+    if needs or allows:
+        heads = [head.casefold().replace(" ", "_") for head in heads]
+    _check_heads(heads, f"{where}, line {first}", needs, allows)
+    cells = []
+    for line, row in rows:
+        if len(row) > len(heads):
+            raise InputError(
+                f"{where}, line {line}: {len(row)} cells for {len(heads)} columns. "
+                "Fix: name every column in the first line, and put text that holds a separator in quotes."
+            )
+        cells.append(row + [""] * (len(heads) - len(row)))
+    lines = [line for line, _ in rows]
+    if not gaps:
+        before = np.flatnonzero([not any(row) for row in cells])
+        if len(before):
+            raise InputError(
+                f"{where}, line {lines[before[0]]}: blank, but rows follow. Fix: fill it in or take it out, and the "
+                "same row of every file that goes with it."
+            )
+    kept = [place for place, row in enumerate(cells) if any(row)]
+    cells = [cells[place] for place in kept]
+    if separator == ";":
+        cells = _with_points(cells, [lines[place] for place in kept], where)
+    index = pd.Index([lines[place] for place in kept], name="line", dtype=int)
+    return pd.DataFrame(cells, index=index, columns=pd.Index(heads, dtype=object), dtype=object)
+
+
+Row = tuple[int, list[str]]
+
+
+def _rows(text: str, where: str) -> tuple[Row, list[Row], str]:
+    """Return the headings, the rows to the last that is not blank (each with its line), and the separator."""
+    body = text.rstrip("\r\n \t,;")
+    declared = re.match(r"sep=([,;\t])\r?\n", body)  # a line that Excel writes and reads
+    skipped = 1 if declared else 0
+    body = body[declared.end() :] if declared else body
+    separator = declared[1] if declared else max(SEPARATORS, key=lambda sign: _fit(body, sign))
+    found: list[Row] = []
+    reader = csv.reader(io.StringIO(body, newline=""), delimiter=separator, strict=True)
+    line = skipped + 1
+    try:
+        for row in reader:
+            while row and not row[-1].strip():
+                row.pop()
+            if row or found:
+                found.append((line, [cell.strip() for cell in row]))
+            if len(found) > MOST_ROWS or len(row) > MOST_COLUMNS:
+                raise InputError(f"{where}: more than {MOST_ROWS:,} rows or {MOST_COLUMNS:,} columns. Fix: keep fewer.")
+            line = skipped + reader.line_num + 1
+    except csv.Error as problem:
+        raise InputError(
+            f"{where}, line {line}: not readable as cells parted by {SEPARATORS[separator]} ({excerpt(problem)}). "
+            "Fix: check the quotation marks, or save it again as CSV UTF-8."
+        ) from None
+    while found and not found[-1][1]:
+        found.pop()
+    if len(found) < 2:
+        what = "only a line of headings" if found else "empty"
+        raise InputError(f"{where}: {what}. Fix: give a line of column names, then a line for each row.")
+    return found[0], found[1:], separator
+
+
+def _fit(body: str, separator: str) -> tuple[bool, int]:
+    """Return how well a separator parts the first two lines: whether into as many cells each, and the first's."""
+    try:
+        reader = csv.reader(io.StringIO(body[:1_000_000], newline=""), delimiter=separator)
+        counts = [len(row) for row in islice((row for row in reader if row), 2)]
+    except csv.Error:
+        return False, 0
+    return bool(counts) and 1 < counts[0] == counts[-1], counts[0] if counts else 0
+
+
+def _check_heads(heads: list[str], where: str, needs: Collection[str], allows: Collection[str] | None) -> None:
+    known = [*needs, *(allows or ())]
+    missing = [name for name in needs if name not in heads]
+    if all(is_number(head) for head in heads if head):
+        raise InputError(f"{where}: numbers where the names of the columns should be. Fix: put a line of names first.")
+    if missing:
+        near = get_close_matches(missing[0], [head[:60] for head in heads[:200]], 1)
+        seen = f"'{excerpt(near[0])}' is not it" if near else f"the first is '{excerpt(heads[0])}'"
+        raise InputError(f"{where}: no column {', '.join(missing)} ({seen}). Fix: use the headings {', '.join(known)}.")
+    long = next((place for place, head in enumerate(heads, start=1) if len(head) > LONGEST_NAME), None)
+    if long is not None:
+        raise InputError(
+            f"{where}: the name of column {long} is longer than {LONGEST_NAME} characters. Fix: shorten it."
+        )
+    if "" in heads:
+        raise InputError(f"{where}: column {heads.index('') + 1} has no name. Fix: name every column.")
+    twice = next((head for place, head in enumerate(heads) if head in heads[:place]), None)
+    if twice is not None:
+        raise InputError(f"{where}: column '{excerpt(twice)}' is there twice. Fix: rename or remove one.")
+    unknown = [head for head in heads if head not in known] if allows is not None else []
+    if unknown:
+        near = get_close_matches(unknown[0][:60], known, 1)
+        fix = f"did you mean {near[0]}?" if near else f"use the headings {', '.join(known)}."
+        raise InputError(f"{where}: column '{excerpt(unknown[0])}' is not known here. Fix: {fix}")
+
+
+def _with_points(cells: list[list[str]], lines: list[int], where: str) -> list[list[str]]:
+    """Turn decimal commas into points, if that is what they are."""
+    found: dict[str, tuple[int, str]] = {}
+    for line, row in zip(lines, cells, strict=True):
+        for cell in row:
+            if len(cell) < LONGEST_NUMBER and ("," in cell or "." in cell):
+                if _EITHER.fullmatch(cell):
+                    found.setdefault("either", (line, cell))
+                elif _WITH_POINT.fullmatch(cell):
+                    found.setdefault("point", (line, cell))
+                elif "," in cell and _WITH_COMMA.fullmatch(cell):
+                    found.setdefault("comma", (line, cell))
+    if "comma" in found and "point" in found:
+        (one, comma), (other, point) = found["comma"], found["point"]
+        raise InputError(
+            f"{where}: decimals with a comma ('{comma}', line {one}) and with a point ('{point}', line {other}). "
+            "Fix: write all with a point."
+        )
+    if "either" in found and not {"comma", "point"} & set(found):
+        line, cell = found["either"]
+        raise InputError(
+            f"{where}, line {line}: '{cell}' between semicolons may be thousands or decimals. "
+            "Fix: write thousands without a mark, and decimals with a point."
+        )
+    return [[_pointed(cell) for cell in row] for row in cells] if "comma" in found else cells
+
+
+def _pointed(cell: str) -> str:
+    match = _WITH_COMMA.fullmatch(cell) if len(cell) < LONGEST_NUMBER and ("," in cell or "." in cell) else None
+    return f"{match[1]}{match[2].replace('.', '').replace(',', '.')}{match[3]}" if match else cell
