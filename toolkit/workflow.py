@@ -21,7 +21,16 @@ from toolkit.pricing import Progress as Progress
 from toolkit.pricing import price, price_areas
 from toolkit.pricing import reached_share as reached_share
 from toolkit.pricing import silent as silent
-from toolkit.records import assemble, check_writable, fingerprint, open_netcdf, prune, versions, write_netcdf
+from toolkit.records import (
+    assemble,
+    check_writable,
+    fingerprint,
+    open_cached,
+    open_netcdf,
+    prune,
+    versions,
+    write_netcdf,
+)
 from toolkit.scenarios import Scenario
 from toolkit.schema import SAMPLE_DIMS, InputError
 
@@ -199,11 +208,8 @@ def fit(
             return found
     priors = evidence.with_priors(register.tables["priors"], scenario.priors, ["outcomes"])
     path = fit_path(statistics, scenario, register, cache=cache)
-    if path.is_file() and not refit:
-        try:
-            return open_netcdf(path)
-        except OSError:  # a damaged cache is not a result: fit again
-            path.unlink()
+    if not refit and (kept := open_cached(path)) is not None:
+        return kept
     check_writable(cache)
     from toolkit import models
 
