@@ -16,21 +16,14 @@ import xarray as xr
 
 from toolkit import appraisal, changes, collective, evidence, scenarios
 from toolkit.kernels import compile_beside
+from toolkit.origins import flagged, origins
 from toolkit.places import Desk
 from toolkit.pricing import Progress as Progress
 from toolkit.pricing import price, price_areas
 from toolkit.pricing import reached_share as reached_share
 from toolkit.pricing import silent as silent
-from toolkit.records import (
-    assemble,
-    check_writable,
-    fingerprint,
-    open_cached,
-    open_netcdf,
-    prune,
-    versions,
-    write_netcdf,
-)
+from toolkit.records import assemble, check_writable, fingerprint, open_cached, prune, versions, write_netcdf
+from toolkit.records import open_netcdf as open_netcdf
 from toolkit.scenarios import Scenario
 from toolkit.schema import SAMPLE_DIMS, InputError
 
@@ -102,7 +95,7 @@ def run(
     register = evidence.load_register(folder=folder) if register is None else register
     statistics = evidence.load_statistics(folder) if statistics is None else statistics
     chosen = _chosen(areas, statistics)
-    assumptions = scenarios.resolve(scenario, register)
+    assumptions = flagged(scenarios.resolve(scenario, register), register)
     own = changes.own_figures(scenario, evidence.base_year(statistics), register, areas=chosen)
     changes.check_studies(scenario, register)
     clock.lap("load")
@@ -127,6 +120,7 @@ def run(
     tree["posterior"]["expected_rate"] = models.expected_rates(fitted).sel(area=chosen)
     tree["studies"] = xr.DataTree(_studies(scenario, register))
     tree.attrs["deflators"] = register.deflators.to_json()
+    tree.attrs |= origins(scenario, assumptions, register, statistics, fitted, areas=chosen, folder=folder)
     clock.lap("appraise")
     return Run(tree, scenario, assumptions, card, register.excluded, clock.laps)
 

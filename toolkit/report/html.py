@@ -116,7 +116,7 @@ def context(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> di
     cash = q.council_cash(run).isel(year=slice(0, 5)).sum("year")
     return {
         "run": run,
-        "own": provenance.own(run.scenario),
+        "own": provenance.own(run.scenario) + provenance.changed(run),
         "tables": {name: shown(table, level=level) for name, table in (dict(made) | {"areas": areas}).items()},
         "pictures": {name: _picture(plot, run) for name, plot in _plots(run, found).items()},
         "decision": analysis.sentences(run, found),

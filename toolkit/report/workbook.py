@@ -57,7 +57,8 @@ def _banner(sheet: Worksheet, run: Run, styles: Styles) -> int:
     lines = [] if run.passed else [(FAILED, "failed")]
     if sheet.get_name() == "Summary":
         lines += [(run.scenario.title, "title"), (answer.headline_sentence(run), "plain")]
-        lines += [(f"Evidence of your own: {line}", "caption") for line in provenance.own(run.scenario)]
+        own = provenance.own(run.scenario) + provenance.changed(run)
+        lines += [(f"Evidence of your own: {line}", "caption") for line in own]
     for row, (text, style) in enumerate(lines):
         prose(sheet, row, text, styles[style], 4)
     return len(lines) + bool(lines)
