@@ -202,9 +202,14 @@ def evidence_show(key: Annotated[str, typer.Argument(help="The figure's id.")], 
 
 
 @evidence_app.command("seal")
-def evidence_seal() -> None:
+def evidence_seal(
+    reason: Annotated[str, typer.Option(help="What changed and why, in a line; kept with the checksums.")] = "",
+) -> None:
     """Check every data file, price each scenario in small and write checksums down, after a meant change."""
-    typer.echo(f"Checked every table, priced every scenario and wrote {sealing.seal()}.")
+    changed = evidence.unsealed()
+    if changed and not reason and sys.stdin.isatty():
+        reason = typer.prompt(f"What changed in {', '.join(changed)}, and why?")
+    typer.echo(f"Checked every table, priced every scenario and wrote {sealing.seal(reason=reason)}.")
 
 
 @evidence_app.command("study")

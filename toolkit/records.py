@@ -1,7 +1,8 @@
-"""One run, one file: the labelled tree that a run leaves, written whole or not at all."""
+"""One run, one file: the labelled tree that a run leaves, written whole or not at all, and checked when it is read."""
 
 import hashlib
 import json
+import logging
 import os
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,10 @@ from toolkit.schema import InputError
 
 KEPT_IN_FULL = 20  # areas of a run whose rates of every year are kept in the run's file
 PACKAGES = ("cost-of-outcomes", "pymc", "nutpie", "arviz", "xarray", "numpy")
+MARK = b"\nsha256:"  # before the checksum at the end of a file: HDF5 reads no further than its own last byte
+TRAILER = len(MARK) + 64 + 1
+CHUNK = 1 << 20  # bytes
+LOG = logging.getLogger("toolkit")
 
 
 def assemble(
@@ -105,7 +110,9 @@ def _spend_range(chosen: xr.Dataset) -> list[float]:
 def write_netcdf(tree: xr.DataTree, path: Path) -> None:
     """Write a tree beside ``path`` and move it into place, so that no half-written file ever stands there.
 
-    Not compressed: draws hold little that repeats, so that a third of the size would take eight times as long.
+    The file ends with its own SHA-256, so that it can be copied about and still be checked; any program that reads
+    netCDF reads it. Not compressed: draws hold little that repeats, so that a third of the size would take eight times
+    as long.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -119,15 +126,62 @@ def write_netcdf(tree: xr.DataTree, path: Path) -> None:
             for group in tree.subtree
         }
         tree.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
+        _append_checksum(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def open_netcdf(path: Path) -> xr.DataTree:
-    """Read a whole tree into memory and let go of the file."""
-    with xr.open_datatree(path, engine="netcdf4") as tree:
-        return tree.load()
+    """Read a whole tree into memory, after checking that the file is as it was written, and let go of it.
+
+    Raises
+    ------
+    InputError
+        A file that is missing, damaged, cut short, or not written by :func:`write_netcdf`. The library of netCDF reads
+        many a damaged file with other numbers, and never comes back from some, so it is not given one.
+    """
+    try:
+        _verify_checksum(path)
+        with xr.open_datatree(path, engine="netcdf4") as tree:
+            return tree.load()
+    except OSError as problem:
+        what = problem.strerror or "not readable as netCDF"
+        raise InputError(f"{path}: {what}. Fix: give a file that a run has written, or run again.") from None
+
+
+def open_cached(path: Path) -> xr.DataTree | None:
+    """Return a tree kept from before, or None if there is none or if it is damaged, which is then logged."""
+    if not path.is_file():
+        return None
+    try:
+        return open_netcdf(path)
+    except InputError as problem:
+        LOG.warning("%s It is a cache: what it held is computed again.", str(problem).partition(" Fix: ")[0])
+        return None
+
+
+def _append_checksum(path: Path) -> None:
+    with path.open("r+b") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0, os.SEEK_END)
+        file.write(MARK + digest.encode() + b"\n")
+
+
+def _verify_checksum(path: Path) -> None:
+    digest, left = hashlib.sha256(), path.stat().st_size - TRAILER
+    with path.open("rb") as file:
+        while left > 0 and (part := file.read(min(CHUNK, left))):
+            digest.update(part)
+            left -= len(part)
+        trailer = file.read(TRAILER + 1)
+    if not trailer.startswith(MARK):
+        raise InputError(
+            f"{path}: no checksum at its end, so it is cut short, damaged or from another program or version. "
+            "Fix: restore it from a copy, or run again."
+        )
+    if trailer != MARK + digest.hexdigest().encode() + b"\n":
+        raise InputError(f"{path}: damaged (its SHA-256 differs). Fix: restore it from a copy, or run again.")
 
 
 def prune(cache: Path, most: int) -> None:
@@ -152,7 +206,10 @@ def fingerprint(*parts: object) -> str:
             digest.update(part)
         elif isinstance(part, xr.Dataset):
             for name in sorted(map(str, part.variables)):
-                digest.update(name.encode() + np.ascontiguousarray(part[name].values.astype(str)).tobytes())
+                values = part[name].values
+                exact = values if values.dtype.kind in "biuf" else values.astype(str)
+                digest.update(f"{name} {part[name].dims} {exact.dtype.str} {exact.shape}".encode())
+                digest.update(np.ascontiguousarray(exact).tobytes())
         elif isinstance(part, pd.DataFrame):
             digest.update(part.to_csv().encode())
         else:

@@ -11,8 +11,13 @@ from toolkit.pricing import price
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, data_folder
 
 
-def seal(folder: Path | None = None) -> Path:
+def seal(folder: Path | None = None, *, reason: str = "") -> Path:
     """Write the manifest of the data folder anew, unless a shipped scenario could then not be run.
+
+    Parameters
+    ----------
+    folder, reason
+        As for ``evidence.seal``.
 
     Returns
     -------
@@ -22,12 +27,12 @@ def seal(folder: Path | None = None) -> Path:
     Raises
     ------
     InputError
-        A table that breaks its rules, or one that a shipped scenario cannot be priced with; the manifest is then the
-        one before.
+        A table that breaks its rules, or one that a shipped scenario cannot be priced with, or a change without a
+        reason; the manifest is then the one before.
     """
     manifest = (folder or data_folder()) / MANIFEST
     before = manifest.read_bytes() if manifest.is_file() else None
-    sealed = evidence.seal(folder)
+    sealed = evidence.seal(folder, reason=reason)
     try:
         rehearse(folder)
     except InputError:

@@ -17,12 +17,14 @@ import xarray as xr
 from toolkit import appraisal, changes, collective, dependence, evidence, scenarios
 from toolkit.code_hash import code_hash
 from toolkit.kernels import compile_beside
+from toolkit.origins import flagged, origins
 from toolkit.places import Desk
 from toolkit.pricing import Progress as Progress
 from toolkit.pricing import price, price_areas
 from toolkit.pricing import reached_share as reached_share
 from toolkit.pricing import silent as silent
-from toolkit.records import assemble, check_writable, fingerprint, open_netcdf, prune, versions, write_netcdf
+from toolkit.records import assemble, check_writable, fingerprint, open_cached, prune, versions, write_netcdf
+from toolkit.records import open_netcdf as open_netcdf
 from toolkit.scenarios import Scenario
 from toolkit.schema import SAMPLE_DIMS, InputError
 
@@ -94,7 +96,7 @@ def run(
     register = evidence.load_register(folder=folder) if register is None else register
     statistics = evidence.load_statistics(folder) if statistics is None else statistics
     chosen = _chosen(areas, statistics)
-    assumptions = scenarios.resolve(scenario, register)
+    assumptions = flagged(scenarios.resolve(scenario, register), register)
     own = changes.own_figures(scenario, evidence.base_year(statistics), register, areas=chosen)
     changes.check_evidence(scenario, register)
     clock.lap("load")
@@ -124,6 +126,7 @@ def run(
     tree["dependence"] = xr.DataTree(acts)
     tree.attrs["deflators"] = register.deflators.to_json()
     tree.attrs["discount_schedules"] = register.tables["discount_schedules"].to_json(orient="records")
+    tree.attrs |= origins(scenario, assumptions, register, statistics, fitted, areas=chosen, folder=folder)
     clock.lap("appraise")
     return Run(tree, scenario, assumptions, card, register.excluded, clock.laps)
 
@@ -206,11 +209,8 @@ def fit(
             return found
     priors = evidence.with_priors(register.tables["priors"], scenario.priors, ["outcomes"])
     path = fit_path(statistics, scenario, register, cache=cache)
-    if path.is_file() and not refit:
-        try:
-            return open_netcdf(path)
-        except OSError:  # a damaged cache is not a result: fit again
-            path.unlink()
+    if not refit and (kept := open_cached(path)) is not None:
+        return kept
     check_writable(cache)
     from toolkit import models
 

@@ -33,7 +33,7 @@ def test_a_role_that_the_model_needs_cannot_be_sealed_away(folder: Path, role: s
     roles = pd.read_csv(path, dtype=str, keep_default_na=False)
     roles[roles["role"] != role].to_csv(path, index=False)
     with pytest.raises(InputError, match=rf"roles\.csv.*'{role}'.*Mend"):
-        sealing.seal(folder)
+        sealing.seal(folder, reason="a test")
     assert (folder / "datapackage.json").read_bytes() == before
 
 
@@ -43,4 +43,4 @@ def test_a_figure_of_a_role_that_is_taken_away_cannot_be_sealed_away(folder: Pat
     figures = pd.read_csv(path, dtype=str, keep_default_na=False)
     figures[figures["id"] != "cin_contact_and_referral"].to_csv(path, index=False)
     with pytest.raises(InputError, match="cin_contact_and_referral"):
-        sealing.seal(folder)
+        sealing.seal(folder, reason="a test")

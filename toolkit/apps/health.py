@@ -15,6 +15,7 @@ from toolkit.report import quantities as q
 from toolkit.report import words as w
 from toolkit.report.html import shown
 from toolkit.report.quantities import Run
+from toolkit.report.shortfalls import checked
 
 MEASURES = ("Value", "Threshold")
 
@@ -33,11 +34,8 @@ class Health:
 
     def show(self, run: Run, prepared: None) -> None:
         """Put a run on the page."""
-        failed = int((~run.report_card["passed"].astype(bool)).sum())
-        said = f"All {len(run.report_card)} checks of the fitted model passed."
-        if failed:
-            said = f"{failed} of {len(run.report_card)} checks failed: treat every number here with care."
-        self.status.object = look.box("The fitted model", [said], "bad" if failed else "")
+        said = checked(run.report_card)
+        self.status.object = look.box("The fitted model", [said], "" if run.passed else "bad")
         level = q.level(run)
         self.card.object = look.table(
             shown(provenance.checks(run), level=level), lambda row, head: f"check|{row}" if head in MEASURES else ""

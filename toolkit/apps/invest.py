@@ -1,6 +1,7 @@
 """The page *Invest to save*: the answer, how sure it is, four charts and the budget paper's cash view."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import panel_material_ui as pmui
@@ -17,6 +18,7 @@ from toolkit.report import tables
 from toolkit.report import words as w
 from toolkit.report.html import shown
 from toolkit.report.quantities import Run
+from toolkit.report.shortfalls import shortfalls
 from toolkit.schema import ACCOUNTS
 
 ABOUT = {
@@ -92,11 +94,17 @@ class Invest:
             container=True, spacing=3, sizing_mode="stretch_width",
         )  # fmt: skip
         return pmui.Column(
-            look.html("<h1>What would this investment do?</h1>"), self.sentence, tiles, cards,
+            look.html("<h1>What would this investment do?</h1>"), self.sentence, tiles,
+            look.html(look.box("Where the models fall short", [_shortfalls()] if _shortfalls() else [], "warn")), cards,
             look.html("<h2>How sure is it?</h2>"), self.statements, self.accounts,
             look.html(f"<h2>The council’s cash over {BUDGET_YEARS} years</h2>"), self.budget,
             sizing_mode="stretch_width",
         )  # fmt: skip
+
+
+@cache
+def _shortfalls() -> str:
+    return shortfalls()
 
 
 def _set(pane: Any, content: str) -> None:
@@ -137,8 +145,7 @@ def _accounts(run: LiveRun) -> str:
     cut = run.scenario.option.cut
     heads = ["Account", "Net present value", "90% interval", f"{'Caused' if cut else 'Avoided'} by each £1",
              "Chance of still being ahead at the end" if cut else "Chance of payback"]  # fmt: skip
-    note = "Fiscal is the public purse, economic adds output, social adds harm and wellbeing: they are not to be added."
-    return look.plain_table("Value by account", heads, rows, note)
+    return look.plain_table("Value by account", heads, rows, tables.accounts(run.unit.saved))
 
 
 def _budget(run: LiveRun) -> str:

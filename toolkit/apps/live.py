@@ -31,7 +31,7 @@ from toolkit.apps.scaled import Drawn, LiveRun, Probe, Unit
 from toolkit.code_hash import package_hash
 from toolkit.places import Desk, Place, yearly_sum
 from toolkit.pricing import Progress, added_up, programme, silent
-from toolkit.records import assemble, fingerprint, open_netcdf, prune, versions, write_netcdf
+from toolkit.records import assemble, fingerprint, open_cached, prune, versions, write_netcdf
 from toolkit.report import answer
 from toolkit.report import quantities as q
 from toolkit.scenarios import Scenario
@@ -138,8 +138,8 @@ class Live:
         found = changes.weighed(self.fitted, scenario, self.register)
         if isinstance(found, xr.DataTree):
             return found
-        if path.is_file():
-            return open_netcdf(path)
+        if (kept := open_cached(path)) is not None:
+            return kept
         raise NeedsFit(
             f"priors: the change moves the fit too far for its draws to be weighed (Pareto k-hat {found.shape:.2f}, "
             f"{found.effective:,.0f} effective draws; below 0.7 and {found.least:,.0f} or more are needed). "
@@ -263,11 +263,8 @@ class Live:
     def _added_up(self, desk: Desk, shares: dict[str, np.ndarray]) -> xr.DataTree:
         """Price areas; several as a file has them from before, while all that they rest on is the same."""
         path = self.cache / "priced" / f"{self._fingerprint(desk.scenario, list(shares))}.nc"
-        if len(shares) > 1 and path.is_file():
-            try:
-                return open_netcdf(path)
-            except (OSError, RuntimeError, ValueError, KeyError):  # a damaged file is not a result: price again
-                path.unlink()
+        if len(shares) > 1 and (kept := open_cached(path)) is not None:
+            return kept
         told, progress = partial(_saved, shares), PROGRESS.get()
         total, stood, local = added_up(desk, areas=list(shares), tell=told, progress=progress)
         curve = total[["curve_avoided", "curve_spend"]]

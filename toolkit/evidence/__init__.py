@@ -2,6 +2,7 @@
 
 from toolkit.evidence.added import with_indicator
 from toolkit.evidence.areas import answered_together, members, neighbours, reference_areas, resolve_areas
+from toolkit.evidence.history import user
 from toolkit.evidence.local import base_year, local_levels, local_price_ratio, with_fitted
 from toolkit.evidence.made import outdated, write_reference
 from toolkit.evidence.own import OWN, own_figures, own_rows, published, with_own, with_own_prices
@@ -10,7 +11,7 @@ from toolkit.evidence.priors import changeable_priors, check_prior, with_priors
 from toolkit.evidence.register import Register, load_register, show
 from toolkit.evidence.sampling import ALSO_FIGURES, described, sample, with_pathway
 from toolkit.evidence.statistics import lagged_log_spend, load_statistics
-from toolkit.evidence.tables import checksums, load_table, seal
+from toolkit.evidence.tables import checksums, load_table, seal, unsealed
 
 __all__ = [
     "ALSO_FIGURES",
@@ -41,6 +42,8 @@ __all__ = [
     "sample",
     "seal",
     "show",
+    "unsealed",
+    "user",
     "with_fitted",
     "with_indicator",
     "with_own",

@@ -33,7 +33,8 @@ def write_reference(tables: Mapping[str, pd.DataFrame], folder: Path | None = No
     for name, table in tables.items():
         table.to_csv(target / f"{name}.csv", index=False)
     record.drop(columns=["code_now", "data_now"]).to_csv(target / "made_from.csv", index=False)
-    return [*(target / f"{name}.csv" for name in tables), seal(folder)]
+    commands = ", ".join(sorted(set(record.loc[anew, "command"])))
+    return [*(target / f"{name}.csv" for name in tables), seal(folder, reason=f"results computed again: {commands}")]
 
 
 def outdated(folder: Path | None = None) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pa
 
+from toolkit.evidence.history import with_entry
 from toolkit.evidence.layouts import BESIDE, MEANINGS, NEEDED_NUMBERS, NUMBERS, key, schema
 from toolkit.schema import InputError, data_folder
 
@@ -88,16 +89,47 @@ def checksums(folder: Path | None = None) -> dict[str, str]:
     InputError
         If the manifest is missing or no longer JSON.
     """
-    file = (folder or data_folder()) / MANIFEST
     try:
-        package = json.loads(file.read_text(encoding="utf-8"))
-        return {resource["path"]: resource["hash"] for resource in package["resources"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return {resource["path"]: resource["hash"] for resource in _manifest(folder or data_folder())["resources"]}
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{MANIFEST}: lacks {error}. Fix: restore the data folder.") from None
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    file = folder / MANIFEST
+    try:
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return found
+    except (OSError, ValueError) as error:
         raise InputError(f"{file}: unreadable ({error}). Mend: restore the data folder.") from None
 
 
-def seal(folder: Path | None = None) -> Path:
+def unsealed(folder: Path | None = None) -> list[str]:
+    """Return the paths of the tables that were changed, added or taken away since the data folder was sealed."""
+    folder = folder or data_folder()
+    return _differ({file.relative_to(folder).as_posix(): _checksum(file) for file in _files(folder)}, folder)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(
+        file for part in (".", "evidence", "reference", "statistics") for file in (folder / part).glob("*.csv")
+    )
+
+
+def _differ(now: dict[str, str], folder: Path) -> list[str]:
+    before = checksums(folder) if (folder / MANIFEST).is_file() else {}
+    return sorted(path for path in {*now, *before} if now.get(path) != before.get(path))
+
+
+def seal(folder: Path | None = None, *, reason: str = "") -> Path:
     """Check every table of a data folder and write the manifest anew.
+
+    Parameters
+    ----------
+    folder
+        A data folder; the shipped one if not given.
+    reason
+        Why tables changed: kept in the manifest with the day, the user and the tables. Not needed where none did.
 
     Returns
     -------
@@ -107,22 +139,25 @@ def seal(folder: Path | None = None) -> Path:
     Raises
     ------
     InputError
-        As :func:`load_table`; nothing is written then.
+        As :func:`load_table`, and a change without a reason; nothing is written then.
 
     References
     ----------
     Data Package specification, https://datapackage.org
     """
     folder = folder or data_folder()
-    parts = (".", "evidence", "reference", "statistics")
-    files = sorted(file for part in parts for file in (folder / part).glob("*.csv"))
     outcomes = _outcomes(folder)
+    resources = [_resource(file, folder, outcomes) for file in _files(folder)]
+    changed = _differ({resource["path"]: resource["hash"] for resource in resources}, folder)
+    before = _manifest(folder).get("history", []) if (folder / MANIFEST).is_file() else []
     package = {
         "name": "cost-of-outcomes",
         "title": "Evidence and statistics on outcomes of children in contact with social care",
         "licenses": [OPEN_GOVERNMENT, CREATIVE_COMMONS, PROJECT],
-        "resources": [_resource(file, folder, outcomes) for file in files],
+        "resources": resources,
     }
+    if history := with_entry(before, changed, reason):
+        package["history"] = history
     target, draft = folder / MANIFEST, folder / f".{MANIFEST}.part"
     draft.write_text(json.dumps(package, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(draft, target)

@@ -20,6 +20,7 @@ SENSITIVE = 0.05
 LEVEL = 0.9
 RISING = ("gcse_attainment", "gcse_grade_4", "attainment_8")  # more is better
 TAIL = 1 / 8000  # probability beyond either end of the range of 4,000 draws
+MOSTLY = 0.5  # of its prior's spread kept: what is known of a quantity is mostly its prior
 LEANS = 0.9  # chance of benefit from which a reader is told so
 NARROWER = 0.8  # of the width of the interval from trials: less is said
 
@@ -123,7 +124,8 @@ def honest_reading(
         for ``trials``, ``adjusted`` (for selective reporting) and ``combined``: mean effect per child reached
         with its 90 per cent interval (risk ratio less one; standard deviations for attainment), and chance
         that it is a benefit; ``*_prior_ratio``: posterior over prior standard deviation of the mean effect (1:
-        the data taught nothing), ``panel_prior_ratio`` that of the association within areas; ``*_prior``,
+        the data taught nothing), ``panel_prior_ratio`` that of the association within areas, ``between_prior_ratio``
+        that of the spread between sites behind the combined effect; ``*_prior``,
         ``*_likelihood``: power-scaling sensitivity; ``own_rates``: the trials' mean effect if odds ratios are read at
         the rates of their own studies; ``reading`` in words.
     """
@@ -139,13 +141,16 @@ def honest_reading(
         "combined": quadrature(table, panel=panel, **held),
     }
     own = quadrature(study_table(register, own_rates=True, **pooling), **held)
-    silent = quadrature(table.iloc[:0], **held)["mean_effect_sd"]
+    silent = quadrature(table.iloc[:0], **held)
     parts: list[pd.DataFrame | pd.Series] = [_counts(table, names), _effects(own, scales)["mean"].rename("own_rates")]
     for name, grid in grids.items():
         parts.append(_effects(grid, scales).add_prefix(f"{name}_").rename(columns={f"{name}_mean": name}))
         if name != "adjusted":
-            ratio = (grid["mean_effect_sd"] / silent).to_series().rename(f"{name}_prior_ratio")
+            ratio = (grid["mean_effect_sd"] / silent["mean_effect_sd"]).to_series().rename(f"{name}_prior_ratio")
             parts += [ratio, power_scaling(grid)[["prior", "likelihood"]].add_prefix(f"{name}_")]
+    between = power_scaling(grids["combined"], variable="between_sites")[["prior", "likelihood"]]
+    spread = (grids["combined"]["between_sites_sd"] / silent["between_sites_sd"]).to_series()
+    parts += [spread.rename("between_prior_ratio"), between.add_prefix("between_")]
     elsewhere = _without_studies(outcome_posterior, scales)
     every = pd.concat([scales, elsewhere])
     whole = panel_signal(outcome_posterior, scales=every, priors=priors, reached_share=1.0, spend_rise=spend_rise)
@@ -218,8 +223,11 @@ def _say(row: pd.Series) -> str:
     width, alone = (row[f"{name}_high"] - row[f"{name}_low"] for name in ("combined", "trials"))
     narrows = f" but narrows it to {width / alone:.0%} of its width" if width < NARROWER * alone else ""
     rests = diagnosis(row["combined_prior"], row["combined_likelihood"])
+    kept, whole = row["between_prior_ratio"], diagnosis(row["between_prior"], row["between_likelihood"])
+    known = "is mostly its prior" if kept >= MOSTLY and whole != "rests on the data" else whole
     return (
         f"{int(row['studies'])} studies and {nulls} finding{'' if nulls == 1 else 's'} without a number {trials}; "
         f"{goes}; the panel {'moves' if moved else 'hardly moves'} the trials' effect{narrows}; "
-        f"the combined effect {rests}."
+        f"the combined effect's mean {rests}, but a new site's effect also depends on the spread between sites, which "
+        f"{known} and keeps {kept:.0%} of that prior's spread."
     )

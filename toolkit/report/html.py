@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from toolkit.report import analysis, answer, figures, lives_figures, pooled, provenance, reliability
+from toolkit.report import analysis, answer, figures, lives_figures, pooled, provenance, reliability, shortfalls
 from toolkit.report import quantities as q
 from toolkit.report import words as w
 from toolkit.report.drawing import svg
 from toolkit.report.quantities import Run
-from toolkit.report.tables import Table, shortened
+from toolkit.report.tables import Table, accounts, shortened
 from toolkit.schema import ACCOUNTS
 
 WORDS = ("financial_year", "inside", "label", "listed", "money", "number", "pence", "percent")
@@ -116,7 +116,7 @@ def context(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> di
     cash = q.council_cash(run).isel(year=slice(0, 5)).sum("year")
     return {
         "run": run,
-        "own": provenance.own(run.scenario),
+        "own": provenance.own(run.scenario) + provenance.changed(run),
         "tables": {name: shown(table, level=level) for name, table in (dict(made) | {"areas": areas}).items()},
         "pictures": {name: _picture(plot, run) for name, plot in _plots(run, found).items()},
         "decision": analysis.sentences(run, found),
@@ -128,6 +128,7 @@ def context(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> di
         "payers": sorted(known["net_position_by_payer"].items(), key=lambda item: item[1].expected),
         "cut": option.cut,
         "option": option,
+        "accounts": accounts(q.costs(run)["cost"]),
         "outcomes": [w.inside(outcome) for outcome in run.scenario.outcomes],
         "level": f"{level:.0%}",
         "spending_years": f"{years[0]} to {years[1]}",
@@ -142,6 +143,8 @@ def context(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> di
         "spend_range": q.spend_range(run),
         "assumptions": _assumptions(run, made["assumptions"]),
         "believed": reliability.sentences(),
+        "shortfalls": shortfalls.shortfalls(),
+        "checked": shortfalls.checked(run.report_card),
         "reading": reliability.reading_words(run),
         "spoken": pooled.spoken(run),
         "idle": pooled.idle(run),

@@ -23,6 +23,17 @@ FIGURES_NOTE = (
     "Grade A: seen in the source itself; B: quoted or derived; J: our own judgement. Money is rebased by HM "
     "Treasury's GDP deflator; nominal growth rates are made real."
 )
+MADE_OF = {
+    "Run at": "run_at",
+    "Run by": "run_by",
+    "Run hash": "run_hash",
+    "Commit of the code": "commit",
+    "Hash of the code": "code_hash",
+    "Hash of the register used": "register_hash",
+    "Hash of the figures used": "figures_hash",
+    "Hash of the statistics used": "statistics_hash",
+    "Hash of the fit used": "fit_hash",
+}
 GROUPS = {"in_need": "children newly in need", "care_edge": "families in pre-proceedings"}
 
 
@@ -38,6 +49,22 @@ def own(scenario: Scenario) -> list[str]:
     for key, study in scenario.studies.items():
         lines.append(f"Study {key} added, of {inside(study.outcome)}. Reason: {study.reason}")
     return lines + [f"Study {key} left out" for key in scenario.left_out]
+
+
+def changed(run: Run) -> list[str]:
+    """Return a line for everything that a run used in place of what is shipped, other than by its scenario."""
+    table = run.assumptions.assign(shipped=_shipped(run.assumptions))
+    lines = [
+        f"{label(role)}: {figure(row['value'])}, changed in the register given to this run ({row['shipped']})"
+        for role, row in table[table["shipped"] != ""].iterrows()
+    ]
+    files = json.loads(run.tree.attrs.get("changed_data", "[]"))
+    return lines + ([f"Data that are not the shipped ones: {listed(files)}"] if files else [])
+
+
+def _shipped(assumptions: pd.DataFrame) -> "pd.Series[str]":
+    """Return what each figure was before the register was changed; blank for all others, and without a register."""
+    return assumptions.get("shipped", pd.Series("", assumptions.index)).fillna("")
 
 
 def settings(run: Run) -> Table:
@@ -131,9 +158,10 @@ def excluded(run: Run) -> Table:
 
 
 def record(run: Run) -> Table:
-    """Return what identifies the run: scenario hash, seed, versions and data checksums."""
+    """Return what identifies the run: when and by whom, hashes of what it used, seed, versions, data checksums."""
     attrs = run.tree.attrs
     rows = {"Scenario": run.scenario.name, "Scenario hash": attrs["scenario_hash"], "Seed": attrs["seed"]}
+    rows |= {name: attrs.get(key) or "not known" for name, key in MADE_OF.items()}
     rows |= {f"Version of {name}": version for name, version in json.loads(attrs["versions"]).items()}
     rows |= {f"Checksum of {path}": value for path, value in json.loads(attrs["data_checksums"]).items()}
     frame = single({"Value": [str(value) for value in rows.values()]}, list(rows))
@@ -151,6 +179,7 @@ def how_sure(row: pd.Series) -> str:
 def assumptions(run: Run) -> Table:
     """Return every figure the run uses, with its value, spread, source and reason."""
     table, real = run.assumptions, f"In {run.scenario.price_base} prices, or real"
+    of_register = _shipped(table) != ""
     columns = {
         "What it is": table["description"],
         "Value": table["value"],
@@ -166,7 +195,7 @@ def assumptions(run: Run) -> Table:
         "Where in it": table["locator"],
         "Link": table["url"],
         "Why this one": table["reason"],
-        "Yours": np.where(table["overridden"], "your own figure", ""),
+        "Yours": np.select([of_register, table["overridden"]], ["changed in the register", "your own figure"], ""),
         "Evidence key": table["id"],
     }
     kinds = {name: "figure" if name in ("Value", "From", "To", real) else "text" for name in columns}

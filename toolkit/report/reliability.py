@@ -43,7 +43,7 @@ CALIBRATED = {
 }
 SCALED = ("spend_within", "spend_between", "persistence", "dispersion")  # rows of the table; the words count all
 PANEL, ADJUSTED, LEFT = "Panel, a tenth more spent", "Trials, adjusted", "Prior's spread left"
-OWN = "Trials, at own rates"
+OWN, SPREAD = "Trials, at own rates", "Prior's spread left, between sites"
 READINGS = {"Trials": "trials", PANEL: "panel", "Combined": "combined"}
 PUBLISHED_NOTE = (
     "England, default scenario; from and to: 90% interval. Same scope: full, or in part. Made by the command: outcomes "
@@ -55,7 +55,8 @@ READING_NOTE = (
     "to be alike at any risk and is read at that of the families served; this is what the trials would say if risk "
     "ratios were alike, each read at its study's own rate where that is published. Panel: what goes with a tenth more "
     "spending within an area, of its rate (odds, for GCSEs): an association, not an effect. The prior's spread left "
-    "is 100% where studies and panel taught nothing; without a study it is that of the association. No effect is "
+    "is 100% where studies and panel taught nothing; without a study it is that of the association; between sites, it "
+    "is that of how far effects differ from site to site, on which a new site's effect rests as well. No effect is "
     "modelled on an outcome that no study speaks of."
 )
 UNKNOWN = "not recorded"
@@ -84,7 +85,8 @@ def reliability() -> dict[str, Table]:
 def sentences() -> list[str]:
     """Return what the committed checks come to in plain words, the worst first."""
     failures = {"forecast": _forecast_words(), "coverage": _coverage_words(), "fit": _fit_words()}
-    rest = [_version_words(), _calibration_words(), _scaling_words(), _pathway_words(), _published_words()]
+    failures |= {"pathway": _pathway_words(), "calibration": _calibration_words()}
+    rest = [_version_words(), _scaling_words(), _published_words()]
     lost = [words for words, lost in failures.values() if lost]
     held = [words for words, lost in failures.values() if not lost]
     lead = "Not everywhere; where they fail is said first." if lost else "As far as these checks go, yes."
@@ -181,7 +183,7 @@ def spending_words() -> str:
     )
 
 
-def _pathway_words() -> str:
+def _pathway_words() -> tuple[str, bool]:
     found = load_table("reference/pathway_checks")
     told = [
         f"{int(rows['passed'].sum())} of {len(rows)}"
@@ -190,20 +192,22 @@ def _pathway_words() -> str:
     return (
         f"The pathway through social care, from birth to eighteen, meets {told[0]} published figures that it is fitted "
         f"to, and {told[1]} that were held out."
-    )
+    ), bool((found["passed"] == 0).any())
 
 
-def _calibration_words() -> str:
-    said = []
+def _calibration_words() -> tuple[str, bool]:
+    said, failed = [], False
     for name, which in CALIBRATED.items():
         found = load_table(name)
         times = int(found["replications"].min())
         missed = [f"{inside(row.parameter)} of {inside(row.pool)}" for row in found.query("passed == 0").itertuples()]
+        failed |= bool(missed)
         said.append(
             f"{len(found) - len(missed)} of {len(found)} for {which} ({times:,} simulations each"
             f"{'; not: ' + listed(missed) if missed else ''})"
         )
-    return f"Given data of its own making, a model should find the truth as often as it says. Passed: {listed(said)}."
+    lead = "Given data of its own making, a model should find the truth as often as it says. Passed"
+    return f"{lead}: {listed(said)}.", failed
 
 
 def _published_words() -> str:
@@ -225,13 +229,14 @@ def reading(run: Run) -> Table:
         columns |= {(heading, part): found[column] for part, column in parts.items()}
     columns |= {(ADJUSTED, ""): found["adjusted"], (OWN, ""): found["own_rates"]}
     columns |= {(LEFT, ""): found["combined_prior_ratio"].fillna(found["panel_prior_ratio"])}
+    columns |= {(SPREAD, ""): found["between_prior_ratio"]}
     frame = pd.DataFrame(columns).rename(index=label)
     rows = {label(name): "number" if name == STANDARDISED else "change" for name in found.index}
     return Table(
         "What trials, the panel and both say of each outcome",
         "Outcome",
         frame,
-        dict.fromkeys([*READINGS, ADJUSTED, OWN], "by row") | {PANEL: "change", LEFT: "share"},
+        dict.fromkeys([*READINGS, ADJUSTED, OWN], "by row") | {PANEL: "change", LEFT: "share", SPREAD: "share"},
         row_kinds=rows,
         note=f"{READING_NOTE} {spending_words()}",
     )

@@ -11,8 +11,8 @@ import xarray as xr
 from toolkit import appraisal
 from toolkit.report import quantities as q
 from toolkit.report.quantities import Run
-from toolkit.report.words import financial_year, inside, label
-from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
+from toolkit.report.words import financial_year, inside, label, listed
+from toolkit.schema import ACCOUNTS, PAYERS, SAMPLE_DIMS
 
 PARTS = {"expected": "mean", "lower": "lower", "upper": "upper"}
 CASH_YEARS, YEARLY = 10, 30
@@ -103,6 +103,20 @@ def basis(run: Run) -> str:
     return f"{run.scenario.price_base} prices; {q.level(run):.0%} intervals"
 
 
+def accounts(components: xr.DataArray) -> str:
+    """Say what each account counts, from the payer and the account of the components that are priced."""
+    counted = set(zip(components["account"].values, components["payer"].values, strict=True))
+    economic, social = (
+        listed([inside(payer) for payer in PAYERS if (account, payer) in counted]) for account in ACCOUNTS[1:]
+    )
+    economic = f"what {economic} gain or lose in money" if economic else "nothing here"
+    social = f"the harm done to {social}" if social else "nothing here"
+    return (
+        "Accounts are cumulative, so they are not to be added: fiscal is the public purse, economic adds "
+        f"{economic}, social adds {social}. Wellbeing is not counted."
+    )
+
+
 def verb(run: Run) -> str:
     """Say what the option does to cost if it works as help does."""
     return "caused" if run.scenario.option.cut else "avoided"
@@ -180,10 +194,7 @@ def avoided_by_outcome(run: Run) -> Table:
     """Cost avoided (for a cut: caused) over life by outcome, in each account."""
     worth = q.with_all(q.result(run)["benefit"].sum("payer"), "outcome") * q.direction(run)
     frame = spread(run, {f"{label(account)} account": worth.sel(account=account) for account in ACCOUNTS}, "outcome")
-    note = (
-        f"Present value, {basis(run)}. Accounts are cumulative, so they are not to be added: fiscal is the public "
-        "purse, economic adds output, social adds harm and wellbeing."
-    )
+    note = f"Present value, {basis(run)}. {accounts(q.costs(run)['cost'])}"
     title = f"Cost {verb(run)} over the lives of the children reached, by outcome"
     return Table(title, "Outcome", frame, "money", note=note)
 

@@ -9,6 +9,7 @@ from toolkit.report import answer, provenance
 from toolkit.report import quantities as q
 from toolkit.report.quantities import Run
 from toolkit.report.sheets import Styles, opened, page, prose, write_table
+from toolkit.report.shortfalls import shortfalls
 from toolkit.report.tables import Table
 
 # fmt: off
@@ -57,7 +58,9 @@ def _banner(sheet: Worksheet, run: Run, styles: Styles) -> int:
     lines = [] if run.passed else [(FAILED, "failed")]
     if sheet.get_name() == "Summary":
         lines += [(run.scenario.title, "title"), (answer.headline_sentence(run), "plain")]
-        lines += [(f"Evidence of your own: {line}", "caption") for line in provenance.own(run.scenario)]
+        own = provenance.own(run.scenario) + provenance.changed(run)
+        lines += [(f"Evidence of your own: {line}", "caption") for line in own]
+        lines += [(said, "caption")] if (said := shortfalls()) else []
     for row, (text, style) in enumerate(lines):
         prose(sheet, row, text, styles[style], 4)
     return len(lines) + bool(lines)

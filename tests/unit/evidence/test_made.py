@@ -36,7 +36,7 @@ def test_what_changed_since_is_said(folder: Path, monkeypatch: pytest.MonkeyPatc
     priors = folder / "evidence" / "priors.csv"
     text = priors.read_text()
     priors.write_text(text.replace("pathway,assessed,logit_normal,2,0.7", "pathway,assessed,logit_normal,2,0.8"))
-    evidence.seal(folder)
+    evidence.seal(folder, reason="a test")
     # Its own priors only: those of the outcome model and of placement prices are as they were.
     names = ["pathway_checks", "backtest", "calibration_placement_prices"]
     assert [differs(folder).get(name) for name in names] == ["data", None, None]
@@ -52,7 +52,7 @@ def test_a_table_nobody_noted_anything_of_says_so(folder: Path) -> None:
     record = folder / "reference" / "made_from.csv"
     table = pd.read_csv(record, dtype=str, keep_default_na=False).assign(code_hash="", data_hash="")
     table.to_csv(record, index=False)
-    evidence.seal(folder)
+    evidence.seal(folder, reason="a test")
     assert set(differs(folder).values()) == {"not recorded"}
 
 

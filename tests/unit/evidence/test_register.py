@@ -120,7 +120,7 @@ def test_a_role_without_a_figure_is_named(tmp_path):
     text = roles.read_text(encoding="utf-8")
     assert "gcse_5good_em_lifetime" in text
     roles.write_text(text.replace("gcse_5good_em_lifetime", "gcse_5good_em_life"), encoding="utf-8")
-    evidence.seal(folder)
+    evidence.seal(folder, reason="a test")
     said = r"roles\.csv, row \d+ \(role price_gcse\): no figure.*gcse_5good_em_lifetime"
     with pytest.raises(InputError, match=said):
         evidence.load_register(folder=folder)

@@ -52,7 +52,7 @@ def edit(folder: Path) -> Edit:
 
 def refusal(folder: Path) -> str:
     with pytest.raises(InputError) as error:
-        tables.seal(folder)
+        tables.seal(folder, reason="a test")
     return str(error.value)
 
 

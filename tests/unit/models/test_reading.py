@@ -291,3 +291,17 @@ def test_a_prior_that_cannot_be_is_refused(tables, tmp_path, row, message):
     file.write_text(f"model,parameter,distribution,arg1,arg2\n{row}\n")
     with pytest.raises(InputError, match=message):
         changed_priors(tables["priors"], file)
+
+
+def test_the_reading_says_how_far_the_spread_between_sites_is_its_prior(tables, posterior):
+    share = dict.fromkeys(EFFECT_OUTCOMES, 0.05)
+    found = models.honest_reading(tables, outcome_posterior=posterior, reached_share=share, spend_rise=0.1)
+    kept = found.loc["care", "between_prior_ratio"]
+    # A half-normal prior has a standard deviation of sqrt(1 - 2 / pi) times its scale.
+    scale = float(tables["priors"].set_index("parameter").loc["tau_care", "arg1"])
+    grid = quadrature(study_table(tables), priors=tables["priors"])  # as good as without the panel
+    expected = float(grid["between_sites_sd"].sel(outcome="care")) / (scale * np.sqrt(1 - 2 / np.pi))
+    assert kept == pytest.approx(expected, rel=0.05)
+    said = found.loc["care", "reading"]
+    assert "the combined effect's mean rests on the data, but a new site's effect also depends on the spread" in said
+    assert f"which is mostly its prior and keeps {kept:.0%} of that prior's spread" in said

@@ -143,6 +143,7 @@ def make_run(register):
                 "studies": 3,
                 "nulls": 1,
                 "combined_prior_ratio": 0.6,
+                "between_prior_ratio": 0.7,
                 "panel_prior_ratio": 0.3,
                 "own_rates": -0.09,
                 "reading": "3 studies lean to benefit.",

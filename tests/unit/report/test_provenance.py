@@ -1,5 +1,6 @@
 """The checks of a run say which of its rates were predicted for want of counts."""
 
+import dataclasses
 import json
 
 import xarray as xr
@@ -55,3 +56,27 @@ def test_what_a_check_is_worst_at_is_put_into_words(run) -> None:
     assert {name: provenance._quantity(name) for name in said} == said
     worst = provenance.checks(run).frame["Worst at"].astype(str)
     assert not worst.str.contains(r"[\[\]'_]").any()
+
+
+def test_what_was_changed_in_the_register_is_said_and_marked(make_run) -> None:
+    plain = make_run()
+    assert provenance.changed(plain) == []
+    role = "price_first_time_entrant"
+    figures = plain.assumptions.assign(shipped="")
+    figures.loc[role, ["shipped", "overridden"]] = ["shipped: 4000 GBP 2020/21", True]
+    plain.tree.attrs["changed_data"] = json.dumps(["evidence/unit_costs.csv"])
+    run = dataclasses.replace(plain, assumptions=figures)
+    price, files = provenance.changed(run)
+    assert price.startswith("Price first time entrant: ") and "(shipped: 4000 GBP 2020/21)" in price
+    assert files == "Data that are not the shipped ones: evidence/unit_costs.csv"
+    yours = provenance.assumptions(run).frame["Yours"].squeeze()
+    assert yours[yours != ""].to_dict() == {"Price first time entrant": "changed in the register"}
+
+
+def test_the_record_says_when_by_whom_and_of_what(make_run) -> None:
+    run = make_run()
+    rows = provenance.record(run).frame["Value"].squeeze()
+    assert rows["Run by"] == "not known"  # as of a file of an older run
+    run.tree.attrs |= {"run_by": "Ann Example", "run_at": "2026-11-30T13:00:00+00:00", "run_hash": "0123456789abcdef"}
+    rows = provenance.record(run).frame["Value"].squeeze()
+    assert rows["Run by"] == "Ann Example" and rows["Run hash"] == "0123456789abcdef"

@@ -102,11 +102,20 @@ def test_the_reading_says_how_much_error_in_spending_matters(committed, run) -> 
 
 
 def test_without_a_failure_it_says_that(committed) -> None:
-    committed["reference/predictive_checks"]["passed"] = 1
+    for name in ("reference/predictive_checks", "reference/pathway_checks", *reliability.CALIBRATED):
+        committed[name]["passed"] = 1
     table = committed["reference/backtest"]
     table.loc[table["forecast"] != "model", "model_is"] = "better"
     table["coverage_90"] = 0.9
     assert reliability.sentences()[0] == "As far as these checks go, yes."
+
+
+@pytest.mark.parametrize("name", ["reference/pathway_checks", "reference/calibration_outcomes"])
+def test_one_failure_of_any_kind_is_a_failure(committed, name) -> None:
+    test_without_a_failure_it_says_that(committed)
+    committed[name].loc[0, "passed"] = 0
+    lead, first, *_ = reliability.sentences()
+    assert lead.startswith("Not everywhere") and ("pathway" in first or "data of its own making" in first)
 
 
 def test_checks_of_another_version_are_named_with_what_makes_them_anew(monkeypatch) -> None:

@@ -1,0 +1,79 @@
+"""Where the models fall short, in words for a first page, so that nobody meets the failures on the last."""
+
+import numpy as np
+import pandas as pd
+
+from toolkit.evidence import load_table
+from toolkit.report.reliability import CALIBRATED, CHECKS
+from toolkit.report.words import figure, inside, listed, percent
+
+FURTHEST = 4  # figures that are missed, named on a first page
+PATHWAY = {  # outputs of the pathway in words
+    "care_under_1_year": "care that ends within a year",
+    "reentry_1": "returns to care within a year",
+    "reentry_5": "returns to care within five years",
+    "plan_lasts[a]": "plans that last three months or less",
+    "plan_lasts[b]": "plans that last three to six months",
+    "plan_lasts[c]": "plans that last six to twelve months",
+    "plan_lasts[d]": "plans that last one to two years",
+    "plan_lasts[e]": "plans that last two years or more",
+    "need_exit": "cases of need closed a year, for each open",
+}
+
+
+def shortfalls() -> str:
+    """Return in a few sentences where the checks that are kept with the data fail; "" if nowhere."""
+    fit = _predictive()["passed"] == 0
+    said = [_pathway()]
+    if fit.any():
+        said.append(f"The outcome model fails {fit.sum()} of {len(fit)} checks beside its own data.")
+    return " ".join(filter(None, said))
+
+
+def checked(card: pd.DataFrame) -> str:
+    """Say how many checks of a run's fit passed, and that these are not the checks of the models themselves.
+
+    Parameters
+    ----------
+    card
+        The report card of the fit.
+    """
+    failed, every = int((~card["passed"].astype(bool)).sum()), len(card)
+    if failed:
+        return f"{failed} of {every} checks of this fit failed: its numbers cannot be trusted."
+    kept = [_predictive(), *(load_table(name) for name in ("reference/pathway_checks", *CALIBRATED))]
+    passed = pd.concat([table["passed"] for table in kept])
+    return (
+        f"All {every} checks of this fit passed: the sampler did its work. Whether the models are right is another "
+        f"question: of {len(passed):,} checks kept with the data, {(passed == 0).sum()} failed."
+    )
+
+
+def _predictive() -> pd.DataFrame:
+    """Return the outcome model's checks beside its own data, those of all areas together."""
+    table = load_table("reference/predictive_checks")
+    return table[(table["size"] == "all") & table["check"].isin(CHECKS)]
+
+
+def _pathway() -> str:
+    """Say how many published figures the pathway misses, and those that it misses by the largest factor."""
+    table = load_table("reference/pathway_checks").set_index("output")
+    failed = table["passed"] == 0
+    if not failed.any():
+        return ""
+    table["factor"] = (table["mean"] / table["published"]).apply(np.log).abs()
+    missed = table[failed].sort_values("factor", ascending=False).head(FURTHEST)
+    furthest = [
+        f"{PATHWAY.get(str(output), inside(output))} ({_beside(float(row['mean']), float(row['published']))})"
+        for output, row in missed.iterrows()
+    ]
+    of = [f"{(rows['passed'] == 0).sum()} of {len(rows)}" for _, rows in table.groupby("fitted")]
+    return (
+        f"The pathway through social care misses {of[1]} published figures that it is fitted to and {of[0]} that were "
+        f"held out; furthest off: {listed(furthest)}."
+    )
+
+
+def _beside(mean: float, published: float) -> str:
+    say = percent if max(mean, published) <= 1 else figure
+    return f"{say(mean)} in the model, {say(published)} published"
