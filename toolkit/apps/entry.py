@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
+from unicodedata import category
 
 from toolkit.schema import PRICE_BASE, InputError
 
@@ -23,6 +24,24 @@ class Pasted:
     problems: list[str]
 
 
+def whole(text: str) -> str:
+    """Return text with whole characters only: half of a pair, which cannot be written, becomes a replacement mark."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def shown(text: object, most: int = 60) -> str:
+    """Return what someone gave, as a message repeats it: no longer than so, and what cannot be seen marked."""
+    cut = str(text)[: most + 1]
+    seen = "".join(map(_visible, cut))
+    return seen if len(seen) <= most else f"{seen[:most]}…"
+
+
+def _visible(sign: str) -> str:
+    if sign.isspace():
+        return sign if category(sign) == "Zs" else " "
+    return "\N{REPLACEMENT CHARACTER}" if category(sign).startswith("C") else sign
+
+
 def number(text: object, what: str) -> float:
     """Read a number as people write it: £1,250.50 or 12%.
 
@@ -37,7 +56,7 @@ def number(text: object, what: str) -> float:
     except ValueError:
         found = math.nan
     if not math.isfinite(found):
-        raise InputError(f"{what}: '{plain[:20]}' is no number. Mend: write digits, for example 1250.50.")
+        raise InputError(f"{what}: '{shown(plain, 20)}' is no number. Mend: write digits, for example 1250.50.")
     return found
 
 
@@ -89,12 +108,14 @@ def pairs(text: str, names: dict[str, str]) -> tuple[dict[str, float], list[str]
             if not key and place == 1 and len(rows) > 1 and not any(sign.isdigit() for sign in "".join(cells[1:])):
                 continue
             if not key:
-                close = get_close_matches(cells[0].casefold(), list(names), n=1, cutoff=0.4)
+                close = get_close_matches(cells[0].casefold()[:80], list(names), n=1, cutoff=0.4)
                 hint = f" Mend: did you mean {close[0]}?" if close else ""
-                raise InputError(f"'{cells[0][:40]}': nothing of that name can be given.{hint}")
+                raise InputError(f"'{shown(cells[0], 40)}': nothing of that name can be given.{hint}")
             if key in found or len(cells) != 2:
-                raise InputError(f"{cells[0][:40]}: {'given twice' if key in found else 'needs one number beside it'}.")
-            found[key] = number(cells[1], cells[0][:40])
+                raise InputError(
+                    f"{shown(cells[0], 40)}: {'given twice' if key in found else 'needs one number beside it'}."
+                )
+            found[key] = number(cells[1], shown(cells[0], 40))
         except InputError as problem:
             problems.append(f"Row {place}: {problem}")
     return found, problems
@@ -144,7 +165,7 @@ def _rows(table: list[list[str]], heads: list[str], units: dict[str, str]) -> Pa
             if len(cells) > len(heads):
                 raise InputError("more cells than headings. Mend: put text that holds a comma in quotes.")
             if key not in units:
-                raise InputError(f"figure '{given.get('figure', '')[:40]}': this run uses none of that name.")
+                raise InputError(f"figure '{shown(given.get('figure', ''), 40)}': this run uses none of that name.")
             if key in found:
                 raise InputError(f"figure '{key}': given twice. Mend: keep one row.")
             found[key] = override(given, units[key])
