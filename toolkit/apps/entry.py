@@ -112,9 +112,8 @@ def pairs(text: str, names: dict[str, str]) -> tuple[dict[str, float], list[str]
                 hint = f" Mend: did you mean {close[0]}?" if close else ""
                 raise InputError(f"'{shown(cells[0], 40)}': nothing of that name can be given.{hint}")
             if key in found or len(cells) != 2:
-                raise InputError(
-                    f"{shown(cells[0], 40)}: {'given twice' if key in found else 'needs one number beside it'}."
-                )
+                why = "given twice" if key in found else "needs one number beside it"
+                raise InputError(f"{shown(cells[0], 40)}: {why}.")
             found[key] = number(cells[1], shown(cells[0], 40))
         except InputError as problem:
             problems.append(f"Row {place}: {problem}")

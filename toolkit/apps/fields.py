@@ -34,7 +34,7 @@ def button(label: str, pressed: Callable[[], Any], *, main: bool = False) -> Any
 
 def upload(label: str, kind: str, take: Callable[[bytes], Any], **given: Any) -> Any:
     """Return a button that reads one file of a kind, such as ".csv", and hands its content on, keeping none of it."""
-    widget = pmui.FileInput(
+    widget: Any = pmui.FileInput(
         label=label, accept=kind, max_file_size=LARGEST_SENT, chunk_size=LARGEST_SENT, variant="outlined", size="small",
         **given,
     )  # fmt: skip

@@ -124,7 +124,9 @@ class Page(DocHandler):
             VISITOR.set(visitor(self))
             if reason := self.settings["refusal"](VISITOR.get()):
                 return self._refuse(503, *reason)
-        await super().get(*args, **kwargs)
+        answer = super().get(*args, **kwargs)
+        if answer is not None:  # else it leads to signing in
+            await answer
 
     def get_login_url(self) -> str:
         """Return where to sign in, under the prefix."""
@@ -163,7 +165,8 @@ class SignIn(Cookies, auth.BasicLoginHandler):
         """Let in, ask again, or say how long to wait."""
         wait = max(FAILURES.wait(address_of(self.request)), NAME_FAILURES.wait(self._name()))
         if not wait:
-            return super().post()
+            super().post()  # type: ignore[no-untyped-call]
+            return
         self.set_status(429)
         self.set_header("Retry-After", str(math.ceil(wait)))
         minutes = math.ceil(wait / 60)

@@ -124,25 +124,22 @@ def origin(text: str) -> str:
         If no browser's page could have it.
     """
     plain = text.strip().casefold()
+    parts = urlsplit("//")
     try:
         parts = urlsplit(plain if "://" in plain else f"//{plain}")
         port, host = parts.port, (parts.hostname or "").encode("idna").decode()
     except ValueError:  # no port, or no name of a host
         port, host = None, ""
-    bare = not (parts.username or parts.query or parts.fragment) and parts.path in ("", "/") if host else False
-    if (
-        not bare
-        or parts.scheme not in ("", "http", "https", "ws", "wss")
-        or not (HOST.fullmatch(host) or _numeric(host))
-    ):
+    usual = {"": None, "http": 80, "ws": 80, "https": 443, "wss": 443}
+    more = parts.path not in ("", "/") or parts.username or parts.query or parts.fragment
+    if more or parts.scheme not in usual or not (HOST.fullmatch(host) or _numeric(host)):
         raise InputError(
             f"allow-origin '{entry.shown(text)}': not a host, with a port where it has one. Fix: write it as in "
             "outcomes.example.gov.uk or 10.0.0.5:5006; a path goes into --prefix."
         )
-    usual = {"http": 80, "ws": 80, "https": 443, "wss": 443}.get(parts.scheme)
     name = f"[{host}]" if ":" in host else host
-    # Without a scheme, 80 and 443 are those that a browser leaves out.
-    return name if port is None or port == usual or (not parts.scheme and port in (80, 443)) else f"{name}:{port}"
+    # A browser leaves out the usual port of a scheme; without one, 80 and 443 are taken for that.
+    return name if port in (None, *([usual[parts.scheme]] if parts.scheme else [80, 443])) else f"{name}:{port}"
 
 
 def _numeric(host: str) -> bool:

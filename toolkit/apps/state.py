@@ -249,6 +249,8 @@ class State:
         query, pages
             As for :meth:`read_address`.
         """
+        if len(query) > LONGEST_ADDRESS:
+            return self.read_address(query)
         page = dict(parse_qsl(query.removeprefix("?"))).get("page", "")
         self.page = page if page in pages else ""
         for steps, go in ((self._past, self.undo), (self._future, self.redo)):

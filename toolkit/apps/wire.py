@@ -125,7 +125,7 @@ class Socket(WSHandler):
             if self._size > LARGEST_MESSAGE or self._parts > MOST_PARTS:
                 raise Refused("a message that is too large")
             message = await super()._receive(timed(plain, fragment))
-            if message is not None:
+            if message is not None and self.connection is not None:
                 self._size = self._parts = 0
                 kept = KEPT.setdefault(self.connection.session, {})
                 timed(checked, message, kept)
