@@ -150,17 +150,18 @@ def dashboard(
     """Serve the dashboard: change assumptions in a browser and see at once what follows."""
     try:
         from toolkit.apps.live import Live
-        from toolkit.apps.server import serve, settings
+        from toolkit.apps.server import free, serve, settings
     except ModuleNotFoundError as problem:
         raise InputError(f"{problem.name}: not installed. Mend: pip install 'cost-of-outcomes[dashboard]'.") from None
     chosen: dict[str, Any] = {
         "port": port, "address": address, "allow_origin": allow_origin or [], "prefix": prefix, "auth": auth,
     }  # fmt: skip
-    settings(**chosen)  # refused before minutes are spent on a fit
+    path = settings(**chosen)["prefix"]  # refused before minutes are spent on a fit
+    free(address, port)
     with _progress(False) as progress:
         live = Live(build / "cache", progress=progress)
     shown = address if address != "0.0.0.0" else "this machine's address"
-    typer.echo(f"The dashboard is at http://{shown}:{port}{prefix.rstrip('/')}/ until you press Ctrl+C.")
+    typer.echo(f"The dashboard is at http://{shown}:{port}{path}/ until you press Ctrl+C.")
     serve(live, **chosen)
 
 

@@ -200,8 +200,8 @@ def read(content: bytes | str, *, folder: Path | None = None, where: str = "the 
     """
     found = parsed(content.encode() if isinstance(content, str) else content, where)
     base = found.pop("based_on", None)
-    if base is not None and str(base).endswith(SUFFIXES):
-        raise InputError(f"{where}: based_on names a file, which is not at hand. Mend: name a shipped scenario.")
+    if base is not None and base not in available(folder):  # which may name any file here, or be endless
+        raise InputError(f"{where}: based_on is no shipped scenario. Fix: name one of {', '.join(available(folder))}.")
     return _validate(found if base is None else _merge(_read(str(base), folder or data_folder()), found), where)
 
 
@@ -333,7 +333,8 @@ def _in_real_terms(table: pd.DataFrame, scenario: Scenario, register: Register) 
     deflators = register.deflators
     graded = register.tables["graded_uncertainty"].set_index("grade")
     grades, oldest = graded["coefficient_of_variation"], float(graded["price_year_older_than"].max())
-    table = table.assign(coefficient_of_variation=float("nan"), graded=False)
+    real: dict[str, list[float]] = {f"real_{bound}": [] for bound in ("value", "low", "high")}
+    spreads: list[float] = []
     for role, row in table.iterrows():
         for bound in ("value", "low", "high"):
             number = float(row[bound]) if pd.notna(row[bound]) else float("nan")
@@ -344,12 +345,13 @@ def _in_real_terms(table: pd.DataFrame, scenario: Scenario, register: Register) 
             elif "nominal" in str(row["unit"]):
                 period = register.tables["economic_parameters"].set_index("id").loc[row["id"]]
                 number = real_rate(number, period["period_from"], period["period_to"], deflators=deflators)
-            table.loc[role, f"real_{bound}"] = number
+            real[f"real_{bound}"].append(number)
         own = row["interval_kind"] in ("confidence", "range") and pd.notna(row["low"]) and pd.notna(row["high"])
-        if not own and row["distribution"] != "fixed":
-            grade = str(row["confidence"]) + ("_old" if _is_old(str(row["price_year"] or ""), scenario, oldest) else "")
-            table.loc[role, ["coefficient_of_variation", "graded"]] = [float(grades[grade]), True]
-    return table
+        grade = str(row["confidence"]) + ("_old" if _is_old(str(row["price_year"] or ""), scenario, oldest) else "")
+        spreads.append(float("nan") if own or row["distribution"] == "fixed" else float(grades[grade]))
+    spread = pd.Series(spreads, index=table.index)
+    # Whole columns at once: a cell at a time takes ten times as long, and the dashboard asks at every change.
+    return table.assign(coefficient_of_variation=spread, graded=spread.notna(), **real)
 
 
 def _is_old(price_year: str, scenario: Scenario, years: float) -> bool:

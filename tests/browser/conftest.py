@@ -79,11 +79,16 @@ class Visitor:
         self.page.set_viewport_size({"width": width, "height": height})
         self.page.on("request", self._asked)
         self.page.on("pageerror", lambda fault: self.faults.append(str(fault)))
+        self.page.on("console", self._complained)
         self.open(query)
 
     def _asked(self, request):
         if not request.url.startswith((self.address, self.address.replace("http", "ws", 1), "data:", "blob:")):
             self.elsewhere.append(request.url)
+
+    def _complained(self, message):  # as of a script or a style that the content policy forbids
+        if message.type == "error":
+            self.faults.append(message.text)
 
     def open(self, query):
         self.page.goto(self.address + query)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -14,19 +15,22 @@ import urllib.request
 from types import SimpleNamespace
 
 import pytest
+from bokeh.server.util import check_allowlist
 
 from tests.browser.conftest import ROOT, Visitor, free_port
 from tests.conftest import DOZEN
-from toolkit.apps.server import SECRET, settings
+from toolkit.apps.server import SECRET, free, settings
 from toolkit.schema import InputError
 
 SCRIPT = """
 import json, sys
 import panel as pn
+from toolkit.apps import guard, wire
 from toolkit.apps.server import settings
+guard.install(wire.Socket)
 given = json.loads(sys.argv[1])
 given["auth"] = __import__("pathlib").Path(given["auth"])
-pn.serve({"": lambda: pn.pane.HTML("inside")}, **settings(**given))
+pn.serve({"": lambda: pn.pane.HTML("inside")}, refusal=lambda visitor: None, **settings(**given))
 """
 
 
@@ -35,7 +39,7 @@ def guarded(tmp_path_factory):
     users = tmp_path_factory.mktemp("users") / "users.json"
     users.write_text(json.dumps({"officer": "a long password"}))
     port = free_port()
-    given = {"port": port, "prefix": "/outcomes", "auth": str(users), "allow_origin": ["council.example"]}
+    given = {"port": port, "prefix": "outcomes/", "auth": str(users), "allow_origin": ["https://council.example/"]}
     environment = {**os.environ, SECRET: "s" * 40}
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, json.dumps(given)], env=environment)
     until = time.monotonic() + 300  # of a machine with much else to do
@@ -94,6 +98,147 @@ def test_a_page_from_elsewhere_cannot_connect(guarded):
     ask = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
            "Sec-WebSocket-Version": "13"}  # fmt: skip
     assert fetch(guarded, "/outcomes/ws", Origin="http://evil.example", **ask) == 403
+
+
+@pytest.mark.long
+def test_the_page_of_an_allowed_origin_is_not_refused_for_its_scheme(guarded):
+    ask = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+           "Sec-WebSocket-Version": "13", "Sec-WebSocket-Protocol": "bokeh, none"}  # fmt: skip
+    opener = urllib.request.build_opener(NoRedirect, urllib.request.HTTPCookieProcessor())
+    here = f"http://127.0.0.1:{guarded}/outcomes/"
+    given = urllib.parse.urlencode({"username": "officer", "password": "a long password"}).encode()
+    statuses = []
+    for url, data, headers in (
+        (here + "login", given, {}), (here + "ws", None, ask | {"Origin": "https://council.example"}),
+        (here + "ws", None, ask | {"Origin": "https://council.example.evil"}),
+    ):  # fmt: skip
+        with pytest.raises(urllib.error.HTTPError) as answer:
+            opener.open(urllib.request.Request(url, data, headers), timeout=20)
+        statuses.append(answer.value.code)
+    assert statuses == [302, 101, 403]
+
+
+def answer(port, path, data=None, **headers):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, headers)
+    try:
+        with urllib.request.build_opener(NoRedirect).open(request, timeout=20) as found:
+            return found.status, found.headers, found.read().decode()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.headers, refused.read().decode()
+
+
+@pytest.mark.long
+def test_without_its_last_slash_the_address_leads_to_the_page(guarded):
+    status, headers, _ = answer(guarded, "/outcomes?place=Kent")
+    assert (status, headers["Location"]) == (302, "/outcomes/?place=Kent")
+    status, headers, _ = answer(guarded, headers["Location"])
+    assert status == 302 and headers["Location"].startswith("/outcomes/login?next=")
+    assert answer(guarded, headers["Location"])[0] == 200
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", ["/outcomes/", "/outcomes/login", "/outcomes/static/js/bokeh.min.js", "/nothing"])
+def test_every_answer_has_the_headers_that_protect_it(guarded, path):
+    _, headers, _ = answer(guarded, path)
+    assert headers["X-Content-Type-Options"] == "nosniff" and headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "same-origin" and "Server" not in headers
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "script-src" not in policy
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_no_script_and_no_other_site_has_the_cookies(guarded, scheme):
+    given = urllib.parse.urlencode({"username": "officer", "password": "a long password"}).encode()
+    for path, data in (("/outcomes/login", None), ("/outcomes/login", given), ("/outcomes/logout", None)):
+        _, headers, _ = answer(guarded, path, data, **{"X-Forwarded-Proto": scheme, "X-Forwarded-For": "10.1.0.1"})
+        cookies = headers.get_all("Set-Cookie")
+        assert cookies and all("HttpOnly" in one and "SameSite=Lax" in one for one in cookies)
+        assert all(("Secure" in one) == (scheme == "https") for one in cookies)
+
+
+@pytest.mark.long
+def test_passwords_cannot_be_tried_without_end(guarded):
+    def sign_in(word, name="officer", place="10.2.0.1"):
+        given = urllib.parse.urlencode({"username": name, "password": word}).encode()
+        return answer(guarded, "/outcomes/login", given, **{"X-Forwarded-For": place})
+
+    statuses = [sign_in("wrong", name)[0] for name in ("officer", "nobody") * 6]
+    assert statuses[:10] == [302] * 10 and statuses[-2:] == [429, 429]
+    status, headers, text = sign_in("a long password")
+    assert status == 429 and 0 < int(headers["Retry-After"]) <= 100 and "Too many tries" in text
+    status, headers, _ = sign_in("a long password", place="10.2.0.2")  # nor does anybody else wait for it
+    assert status == 302 and "error" not in headers["Location"]
+
+
+@pytest.mark.long
+def test_requests_have_a_largest_size(guarded):
+    assert answer(guarded, "/outcomes/?" + "x" * 8_000)[0] == 414
+    assert answer(guarded, "/outcomes/login", b"username=" + b"x" * 200_000)[0] >= 400
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://outcomes.example.gov.uk", "outcomes.example.gov.uk"),
+        (" HTTPS://Outcomes.Example.gov.uk:443/ ", "outcomes.example.gov.uk"), ("http://a.example:80", "a.example"),
+        ("https://a.example:8443", "a.example:8443"), ("wss://a.example", "a.example"), ("a.example:443", "a.example"),
+        ("a.example:5006", "a.example:5006"), ("localhost:5006", "localhost:5006"), ("[::1]:5006", "[::1]:5006"),
+        ("10.0.0.5", "10.0.0.5"), ("https://straße.example", "strasse.example"),
+        ("*.example.gov.uk", "*.example.gov.uk"),
+    ],
+)  # fmt: skip
+def test_an_origin_is_taken_as_a_browser_shows_it(given, kept):
+    allowed = settings(allow_origin=[given])["websocket_origin"]
+    assert allowed == [kept]
+    if "*" not in kept:
+        shown = given.strip().casefold() if "://" in given else f"https://{given}"
+        port = urllib.parse.urlsplit(shown).port  # of which a browser names no usual one
+        host = kept if port in (None, 80, 443) else f"{kept.removesuffix(f':{port}')}:{port}"
+        assert check_allowlist(host, allowed)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", "*", "https://", "https://a.example/outcomes", "a.example/outcomes", "ftp://a.example", "a b", "a.example:x",
+     "a.example:99999", "user@a.example", "https://a.example?x=1", "*.*", "[::1", "\ud800", "x" * 100_000],
+)  # fmt: skip
+def test_what_is_no_origin_is_refused_at_once_with_the_fix(given):
+    with pytest.raises(InputError, match=r"allow-origin .* Fix: ") as problem:
+        settings(allow_origin=[given])
+    assert len(str(problem.value)) < 300 and str(problem.value).isprintable()
+
+
+@pytest.mark.parametrize(("given", "kept"), [("", ""), ("/", ""), ("outcomes", "/outcomes"), ("/a/b/", "/a/b")])
+def test_a_path_is_taken_with_or_without_slashes(given, kept):
+    assert settings(prefix=given)["prefix"] == kept
+
+
+@pytest.mark.parametrize("given", ["/a b", "/(x)", "/../x", "https://a.example/x", "/a+"])
+def test_what_is_no_path_is_refused_at_once(given):
+    with pytest.raises(InputError, match=r"prefix .* Fix: "):
+        settings(prefix=given)
+
+
+def test_an_address_that_no_page_could_connect_to_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv(SECRET, "s" * 40)
+    users = tmp_path / "users.json"
+    users.write_text('{"officer": "a long password"}')
+    with pytest.raises(InputError, match="--allow-origin"):
+        settings(address="0.0.0.0", auth=users)
+    assert settings(address="10.0.0.5", auth=users)["websocket_origin"] == ["10.0.0.5:5006"]
+    assert settings(address="::1")["websocket_origin"][0] == "[::1]:5006"
+
+
+def test_a_port_that_is_taken_is_found_before_the_fit():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(InputError, match="cannot be listened on"):
+            free("127.0.0.1", taken.getsockname()[1])
+    free("127.0.0.1", free_port())
+    with pytest.raises(InputError, match=r"no such place\.example"):
+        free("no such place.example", 5006)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import xarray as xr
 from toolkit import appraisal
 from toolkit.appraisal.portfolio import Objective
 from toolkit.apps import look, views
+from toolkit.apps.entry import shown
 from toolkit.apps.fields import beside, button, choice, field
 from toolkit.apps.keys import LONGEST_NAME, MOST_SAVED, Saved
 from toolkit.apps.state import State, own
@@ -54,7 +55,7 @@ class Compare:
             self.state.say([str(problem)])
 
     def _keep(self) -> None:
-        name = str(self.name.value or "").strip()[:LONGEST_NAME] or f"Scenario {len(self.state.saved) + 1}"
+        name = shown(str(self.name.value or "").strip(), LONGEST_NAME - 1) or f"Scenario {len(self.state.saved) + 1}"
         full = len(self.state.saved) >= MOST_SAVED
         if full or name in self._names():
             many = f"{MOST_SAVED} scenarios are saved: remove one first."

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
+from unicodedata import category
 
 from toolkit import tabular
 from toolkit.prices import price_year_label
@@ -23,6 +24,24 @@ class Pasted:
 
     rows: dict[str, dict[str, Any]]
     problems: list[str]
+
+
+def whole(text: str) -> str:
+    """Return text with whole characters only: half of a pair, which cannot be written, becomes a replacement mark."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def shown(text: object, most: int = 60) -> str:
+    """Return what someone gave, as a message repeats it: no longer than so, and what cannot be seen marked."""
+    cut = str(text)[: most + 1]
+    seen = "".join(map(_visible, cut))
+    return seen if len(seen) <= most else f"{seen[:most]}…"
+
+
+def _visible(sign: str) -> str:
+    if sign.isspace():
+        return sign if category(sign) == "Zs" else " "
+    return "\N{REPLACEMENT CHARACTER}" if category(sign).startswith("C") else sign
 
 
 def number(text: object, what: str) -> float:

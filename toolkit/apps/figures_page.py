@@ -9,9 +9,9 @@ import panel_material_ui as pmui
 
 from toolkit import evidence, scenarios
 from toolkit.apps import entry, look
-from toolkit.apps.fields import attempt, beside, button, choice, field
+from toolkit.apps.fields import attempt, beside, button, choice, field, upload
 from toolkit.apps.own_page import OwnFigures
-from toolkit.apps.state import LARGEST_SENT, State
+from toolkit.apps.state import State
 from toolkit.apps.studies_page import Studies
 from toolkit.report import provenance
 from toolkit.report import words as w
@@ -40,11 +40,7 @@ class Evidence:
             label="Paste several: figure, value, low, high, price_year, reason", value="", rows=4,
             max_length=entry.MOST_CHARACTERS, sizing_mode="stretch_width",
         )  # fmt: skip
-        self.upload = pmui.FileInput(
-            label="Or load them from a CSV file", accept=".csv", max_file_size=LARGEST_SENT, size="small",
-            variant="outlined",
-        )  # fmt: skip
-        self.upload.param.watch(lambda event: self._upload(event.new), "value")
+        self.upload = upload("Or load them from a CSV file", ".csv", self._upload)
         self.search.param.watch(lambda _: self._find(), "value")
         self.cited = look.html()
         self.role.param.watch(lambda _: self._cite(), "value")
@@ -74,7 +70,7 @@ class Evidence:
             raise InputError("\n".join(found.problems))
         return found.rows
 
-    def _upload(self, content: bytes | None) -> None:
+    def _upload(self, content: bytes) -> None:
         if content:
             self._put(lambda: self._rows(content, "The file"))
 

@@ -81,6 +81,9 @@ class Memory:
                     self._locks.pop((stage, held.popitem(last=False)[0]), None)
             return made
         finally:
+            with self._guard:
+                if key not in self._held[stage]:  # nothing came of it
+                    self._locks.pop((stage, key), None)
             lock.release()
 
 
@@ -173,7 +176,8 @@ class Live:
         evidence.own_figures(self.base_year, scenario.own_figures, self.register.deflators)
         few = xr.Dataset(coords={"chain": [0], "draw": [0, 1]})
         assumptions = scenarios.resolve(scenario, self.register)
-        evidence.sample(assumptions, like=few, seed=scenario.seed, price_base=scenario.price_base)
+        moved = assumptions[assumptions["overridden"] | (assumptions.index == "cost_per_family")]
+        evidence.sample(moved, like=few, seed=scenario.seed, price_base=scenario.price_base)
 
     def _draw(self, scenario: Scenario) -> Drawn:
         assumptions = scenarios.resolve(scenario, self.register)

@@ -6,9 +6,11 @@ from typing import Any
 
 import panel as pn
 
+from toolkit.apps import entry
 from toolkit.report.html import Shown
 from toolkit.report.words import tied
 
+MOST_LINES, LONGEST_LINE = 20, 400  # of a message
 FORCED = {"@media (forced-colors: active)": {"outline": "3px solid Highlight", "outlineOffset": "-4px"}}
 SEEN = {"styleOverrides": {"root": {"&.Mui-selected": FORCED}}}
 THEME = {
@@ -215,11 +217,13 @@ def tile(name: str, value: str, beside: str, sign: int = 0) -> str:
 
 
 def box(title: str, lines: Sequence[str], kind: str = "", role: str = "") -> str:
-    """Return a framed message; ``role`` "alert" has it read out."""
+    """Return a framed message; ``role`` "alert" has it read out. Of many or long lines, as much as can be read."""
     if not lines:
         return ""
     said = f" role={role}" if role else ""
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    shown = [entry.shown(line, LONGEST_LINE) for line in lines[:MOST_LINES]]
+    more = [f"And {len(lines) - MOST_LINES:,} more."] if len(lines) > MOST_LINES else []
+    items = "".join(f"<li>{escape(line)}</li>" for line in [*shown, *more])
     return f'<div class="box {kind}"{said}><h2>{escape(title)}</h2><ul>{items}</ul></div>'
 
 

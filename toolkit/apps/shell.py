@@ -258,7 +258,8 @@ def site(live: Live) -> Any:
         made = Site(live, query=query or "")
         page = made.view()
         if pn.state.curdoc:
-            pn.state.curdoc.template_variables["lead"] = made.lead()
+            # Without an icon of its own a page asks for one where there is none under a prefix.
+            pn.state.curdoc.template_variables.update(lead=made.lead(), app_favicon="data:,")
         return page
     except Exception as problem:
         text = f"The page could not be made. Give this number when you report it: {incident(problem, 'the site')}."

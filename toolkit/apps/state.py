@@ -4,21 +4,21 @@ The scenario itself is the only state: a control changes it, a page shows it, th
 it out. It is always valid; what is not is named, and the evidence's value stands in its place.
 """
 
-import difflib
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import accumulate
 from time import monotonic
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from toolkit import changes, evidence, pathways, scenarios
-from toolkit.apps.keys import OPEN, SECTIONS, SINGLE, Saved, differences, flat, spelled, titled
+from toolkit import changes, evidence, pathways, scenarios, yaml_files
+from toolkit.apps.entry import shown
+from toolkit.apps.keys import SECTIONS, Saved, differences, spelled, titled
 from toolkit.apps.live import Live
+from toolkit.apps.usable import changed_by, with_keys, written
 from toolkit.apps.views import BEGIN, taken
 from toolkit.report.provenance import own as own  # what it says stands on every page
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
-from toolkit.yaml_files import parsed, written
 
 PRESETS = {
     "family_help": "Family help (the evidence's own)",
@@ -29,12 +29,10 @@ PRESETS = {
 }
 DEFAULT_PRESET, DEFAULT_PLACE = "family_help", "Leeds"
 NAMES = ("name", "title", "description")  # which move no number
-CHECKED = (  # against the evidence
-    "discount_schedule", "option.cost_per_family", "option.spend_per_child", "option.cut", "extra_layers", "left_out",
-)  # fmt: skip
 LONGEST_ADDRESS, LARGEST_FILE, STEPS_KEPT = 7_500, 100_000, 100
+MOST_SETTINGS = 1_000  # of a file: more lines and commas than a scenario with every figure replaced has
+LARGEST_HISTORY = 300_000  # characters of all its scenarios
 ONE_DRAG = 1.0  # seconds within which moves of the same setting are one step of the history
-LARGEST_SENT = 3_000_000  # a browser sends no larger file, and access.js says so
 Step = tuple[str, str, Scenario, dict[str, str]]
 
 
@@ -65,7 +63,7 @@ class State:
     def change(self, **values: Any) -> None:
         """Change the scenario, nested as ``scenarios.change`` takes it; a bad value is named and left out."""
         try:
-            changed = scenarios.change(self.scenario, **_whole(self.scenario, values))
+            changed = changed_by(self.scenario, values)
             self._move(self.preset, self.place, self._titled(changed), drag=True)
         except InputError as problem:
             self.say([str(problem)])
@@ -107,7 +105,7 @@ class State:
             content[section] = held | {key: dict(row) for key, row in given.items() if row is not None}
         if left_out is not None:
             content["left_out"] = list(left_out)
-        changed = scenarios.validate(content, "this page")
+        changed = written(scenarios.validate(content, "this page"))
         self._check(changed, self.areas)
         self._move(self.preset, self.place, self._titled(changed))
 
@@ -131,7 +129,7 @@ class State:
     def go_to(self, place: str) -> None:
         """Choose another place; a council's own figures stay behind, for they are no other's."""
         if place not in self.live.places:
-            self.say([f"place: '{place[:60]}' is not an area, a region or England, so it is still {self.place}."])
+            self.say([f"place: '{shown(place)}' is not an area, a region or England, so it is still {self.place}."])
         else:
             scenario = self.scenario
             moved = bool(scenario.own_area) and tuple(self.live.places[place]) != (scenario.own_area,)
@@ -195,13 +193,19 @@ class State:
             return
         keys = set(differences(self.scenario, scenario))
         if not (drag and self._past and keys == self._dragged[0] and monotonic() - self._dragged[1] < ONE_DRAG):
-            self._past = [*self._past[-STEPS_KEPT:], self._now]
+            self._keep()
         self._dragged = (keys if drag else set(), monotonic())
         self._future = []
         self.preset, self.place, self.scenario, self.views = step
         if len(self.address) > LONGEST_ADDRESS:
             messages = [*messages, "This is too much for a link: save the scenario as a file to keep it or share it."]
         self.say(list(messages))
+
+    def _keep(self) -> None:
+        """Add what is now to the history, and let go of what is oldest in one too long."""
+        steps, room = [self._now, *self._past[: -STEPS_KEPT - 1 : -1]], LARGEST_HISTORY
+        sizes = accumulate(len(step[2].model_dump_json()) for step in steps)
+        self._past = [step for step, size in zip(steps, sizes, strict=True) if size <= room][::-1]
 
     def tell(self) -> None:
         """Have everything shown again, as when a page asks for more of the same scenario."""
@@ -243,13 +247,16 @@ class State:
         query, pages
             As for :meth:`read_address`.
         """
+        if len(query) > LONGEST_ADDRESS:
+            return self.read_address(query)
         page = dict(parse_qsl(query.removeprefix("?"))).get("page", "")
         self.page = page if page in pages else ""
         for steps, go in ((self._past, self.undo), (self._future, self.redo)):
             if steps and self._address(steps[-1]) == query:
                 return go()
         if query != self.address:
-            self._past, self._future = [*self._past[-STEPS_KEPT:], self._now], []
+            self._keep()
+            self._future = []
             return self.read_address(query, pages)
         return self.tell()
 
@@ -270,11 +277,11 @@ class State:
         self.page = given.pop("page", "")
         messages: list[str] = []
         if pages and self.page and self.page not in pages:
-            messages.append(f"page: '{self.page[:60]}' is none of {', '.join(pages)}, so the first is open.")
+            messages.append(f"page: '{shown(self.page)}' is none of {', '.join(pages)}, so the first is open.")
             self.page = ""
         start = given.pop("start", DEFAULT_PRESET)
         if start not in PRESETS:
-            messages.append(f"start: '{start[:60]}' is no preset, so {PRESETS[DEFAULT_PRESET]} was used.")
+            messages.append(f"start: '{shown(start)}' is no preset, so {PRESETS[DEFAULT_PRESET]} was used.")
             start = DEFAULT_PRESET
         place = named(given.pop("place", DEFAULT_PLACE), self.live)
         if place is None:
@@ -282,7 +289,7 @@ class State:
         scenario = preset(start, self.live)
         areas = tuple(self.live.places[place or DEFAULT_PLACE])
         self.views, wrong = taken(given)
-        scenario, problems = _with_keys(scenario, given, lambda changed: self._check(changed, areas))
+        scenario, problems = with_keys(scenario, given, lambda changed: self._check(changed, areas))
         messages += [*wrong, *problems]
         self.preset, self.place = start, place or DEFAULT_PLACE
         self.scenario = self._titled(scenario)
@@ -291,7 +298,7 @@ class State:
     def file(self) -> str:
         """Return the scenario as the YAML file that the command ``outcomes run`` takes."""
         content = self.scenario.model_dump(mode="json", exclude_none=True)
-        return written(content)
+        return yaml_files.written(content)
 
     def load(self, content: bytes) -> None:
         """Take the scenario from a file, as the command does.
@@ -303,8 +310,10 @@ class State:
         """
         if len(content) > LARGEST_FILE:
             raise InputError(f"the file is larger than {LARGEST_FILE // 1000} kB. Mend: choose a scenario file.")
+        if content.count(b"\n") + content.count(b",") > MOST_SETTINGS:
+            raise InputError(f"the file has more than {MOST_SETTINGS:,} settings. Fix: choose a scenario file.")
         try:
-            scenario, problems = scenarios.read(content), list[str]()
+            scenario, problems = written(scenarios.read(content)), list[str]()
             place = named(scenario.own_area, self.live) or self.place
             self._check(scenario, tuple(self.live.places[place]))
         except InputError as problem:
@@ -314,10 +323,10 @@ class State:
 
     def _usable(self, content: bytes, problem: InputError) -> tuple[Scenario, list[str]]:
         """Return what can be used of a file, key by key, and what cannot; if nothing can, ``problem`` stands."""
-        found = parsed(content, "the file")
+        found = yaml_files.parsed(content, "the file")
         start = preset(DEFAULT_PRESET, self.live)
         if (base := found.pop("based_on", None)) is not None:
-            if base not in PRESETS:
+            if not isinstance(base, str) or base not in PRESETS:
                 raise problem
             start = preset(str(base), self.live)
         held = start.model_dump(mode="json")
@@ -325,7 +334,7 @@ class State:
         given = {key: row for key, row in rows.items() if not isinstance(row, Mapping) or key not in SECTIONS}
         for section in set(rows) - set(given):
             given |= {f"{section}.{key}": row for key, row in rows[section].items()}
-        scenario, problems = _with_keys(start, {key: spelled(row) for key, row in given.items()}, self.live.check)
+        scenario, problems = with_keys(start, {key: spelled(row) for key, row in given.items()}, self.live.check)
         if len(problems) == len(given):
             raise problem
         return scenario, problems
@@ -346,52 +355,3 @@ def named(place: str, live: Live) -> str | None:
     except InputError:
         return None
     return next((name for name, held in live.places.items() if held == areas), None)
-
-
-def _with_keys(
-    scenario: Scenario, given: Mapping[str, str], check: Callable[[Scenario], None]
-) -> tuple[Scenario, list[str]]:
-    """Return the scenario with every key that can be used, and a line for each that cannot."""
-    problems = []
-    # Years before the ramp, which is as long, and the sum before whether it is taken away, which may be too much of it.
-    for key in sorted(given, key=lambda key: (key != "option.years", key != "option.spend_per_child")):
-        scenario, problem = _with_key(scenario, key, given[key], check)
-        problems += [problem] if problem else []
-    return scenario, problems
-
-
-def _with_key(scenario: Scenario, key: str, text: str, check: Callable[[Scenario], None]) -> tuple[Scenario, str]:
-    """Return the scenario with one key of the address, or as it was with what is wrong."""
-    section, _, name = key.partition(".")
-    known = [*flat(scenario), *SINGLE]
-    if not (key in SINGLE or (section in SECTIONS and name and (section in OPEN or key in known))):
-        close = difflib.get_close_matches(key, known, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        return scenario, f"{key[:60]}: no setting of this page, so it was left out.{hint}"
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = text
-    changes = {key: value} if key in SINGLE else {section: {name: value}}
-    try:
-        changed = scenarios.change(scenario, **_whole(scenario, changes))
-        if section in OPEN or key in CHECKED:
-            check(changed)
-    except InputError as problem:
-        why = f"cannot be used, so the evidence's value stands. ({_short(problem)})"
-        return scenario, f"{key[:60]}: '{text[:60]}' {why}"
-    return changed, ""
-
-
-def _whole(scenario: Scenario, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Let the ramp follow the number of years, so that either can be changed alone."""
-    option = changes.get("option", {})
-    years = option.get("years") if isinstance(option, Mapping) else None
-    ramp = list(changes.get("effect", {}).get("ramp", scenario.effect.ramp))
-    if isinstance(years, int) and not isinstance(years, bool) and 0 < years <= 10 and years > len(ramp):
-        return {**changes, "effect": {**changes.get("effect", {}), "ramp": ramp + [ramp[-1]] * (years - len(ramp))}}
-    return dict(changes)
-
-
-def _short(problem: Exception) -> str:
-    return str(problem).splitlines()[0].split(". Mend")[0].split(": ", 1)[-1]

@@ -5,9 +5,11 @@ The other half is ``static/access.js``; the two meet in sources of data that are
 
 import json
 from collections.abc import Collection
+from typing import Any
 
 from bokeh.models import ColumnDataSource
 
+from toolkit.apps.entry import shown, whole
 from toolkit.apps.keys import LONGEST_NAME, MOST_SAVED, Saved
 from toolkit.apps.state import State, named
 from toolkit.schema import InputError
@@ -19,8 +21,8 @@ class Tab:
     def __init__(self, state: State, pages: Collection[str]) -> None:
         self.state, self._saved, self._written = state, state.saved, ""
         self.kept, self.back = (ColumnDataSource({"text": [""]}, name=name) for name in ("kept", "back"))
-        self.kept.on_change("data", lambda _name, _old, new: self._read(str(new["text"][0])))
-        self.back.on_change("data", lambda _name, _old, new: state.arrive(str(new["text"][0]), pages))
+        self.kept.on_change("data", lambda _name, _old, new: self._read(_text(new)))
+        self.back.on_change("data", lambda _name, _old, new: state.arrive(_text(new), pages))
 
     def write(self) -> None:
         """Have the browser hold what is saved; called with the document locked, as a source that is not seen needs."""
@@ -40,6 +42,12 @@ class Tab:
             self.state.say([*self.state.messages, *problems])
 
 
+def _text(data: Any) -> str:
+    """Return what a source of one text holds, whatever a browser put into it."""
+    text = data.get("text")
+    return whole(text[0]) if isinstance(text, list) and text and isinstance(text[0], str) else ""
+
+
 def restored(text: str, state: State) -> tuple[tuple[Saved, ...], list[str]]:
     """Return the saved scenarios that a browser held, and a line for each that cannot be used.
 
@@ -51,23 +59,24 @@ def restored(text: str, state: State) -> tuple[tuple[Saved, ...], list[str]]:
         Of the visitor, which stays as it is.
     """
     try:
-        rows = [(str(row["name"]), str(row["place"]), str(row["scenario"])) for row in json.loads(text)]
+        rows = [[whole(str(row[key])) for key in ("name", "place", "scenario")] for row in json.loads(text)]
     except (ValueError, TypeError, KeyError, RecursionError):
         return (), ["Compare: what this browser held of saved scenarios cannot be read, so it was left out."]
     found: dict[str, Saved] = {}
     problems: list[str] = []
-    for name, place, content in rows[:MOST_SAVED]:
-        other, told = State(state.live), f"Compare: {name[:LONGEST_NAME]}"
+    for given, place, content in rows[:MOST_SAVED]:
+        name = shown(given, LONGEST_NAME - 1)
+        other, told = State(state.live), f"Compare: {name}"
         before = other.scenario
         try:
             if (known := named(place, state.live)) is None:
-                raise InputError(f"'{place[:60]}' is no place. Mend: save it again.")
+                raise InputError(f"'{shown(place)}' is no place. Mend: save it again.")
             other.place = known
             other.load(content.encode())
             if other.messages and other.scenario is before:
                 raise InputError(other.messages[0])
             problems += [f"{told}: {line}" for line in other.messages]
-            found[name[:LONGEST_NAME]] = Saved(name[:LONGEST_NAME], other.place, other.areas, other.scenario)
+            found[name] = Saved(name, other.place, other.areas, other.scenario)
         except InputError as problem:
             problems.append(f"{told} was left out. {problem}")
     return tuple(found.values()), problems

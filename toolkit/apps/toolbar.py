@@ -6,7 +6,8 @@ from typing import Any
 import panel_material_ui as pmui
 
 from toolkit.apps import look
-from toolkit.apps.state import LARGEST_SENT, State
+from toolkit.apps.fields import upload
+from toolkit.apps.state import State
 from toolkit.schema import InputError
 
 
@@ -22,23 +23,17 @@ class Toolbar:
             callback=self._file, filename="scenario.yaml", label="Save scenario", variant="outlined", size="small",
             margin=0,
         )  # fmt: skip
-        self.open = pmui.FileInput(
-            label="Load scenario", accept=".yaml,.yml", max_file_size=LARGEST_SENT, variant="outlined",
-            size="small", margin=0,
-        )  # fmt: skip
-        self.open.param.watch(self._load, "value")
+        self.open = upload("Load scenario", ".yaml,.yml", self._load, margin=0)
         self.told = look.html(visible=False)
 
     def _file(self) -> io.BytesIO:
         self.save.filename = f"{self.state.scenario.name}.yaml"
         return io.BytesIO(self.state.file().encode())
 
-    def _load(self, event: Any) -> None:
-        if not event.new:
-            return
+    def _load(self, content: bytes) -> None:
         said = ""
         try:
-            self.state.load(event.new)
+            self.state.load(content)
         except InputError as problem:
             said = look.box("The scenario file was not used", str(problem).splitlines(), "bad", "alert")
         self.told.param.update(object=said, visible=bool(said))

@@ -23,7 +23,9 @@ def budget(text: object) -> str:
     plain = str(text).casefold().removesuffix("million").rstrip()
     found = entry.number(plain, "budget")
     if "%" in plain or not 0 < found <= MOST:
-        raise InputError(f"budget: '{plain[:20]}' is not within £0 and £{MOST:,.0f} million. Mend: write millions.")
+        raise InputError(
+            f"budget: '{entry.shown(plain, 20)}' is not within £0 and £{MOST:,.0f} million. Mend: write millions."
+        )
     return f"{found:.10g}"
 
 
@@ -35,5 +37,5 @@ def taken(given: dict[str, str]) -> tuple[dict[str, str], list[str]]:
         found["budget"] = budget(found["budget"])
     except InputError:
         wrong["budget"] = f"no sum of more than nothing and at most {MOST:,.0f}, £ million"
-    said = [f"{view}: '{found[view][:60]}' is {why}, so it is {BEGIN[view]}." for view, why in wrong.items()]
+    said = [f"{view}: '{entry.shown(found[view])}' is {why}, so it is {BEGIN[view]}." for view, why in wrong.items()]
     return found | {view: BEGIN[view] for view in wrong}, said

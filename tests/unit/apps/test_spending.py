@@ -8,10 +8,11 @@ import pytest
 from tests.conftest import LEEDS
 from toolkit import scenarios
 from toolkit.apps import shell, spending, tab
+from toolkit.apps.fields import LARGEST_SENT
 from toolkit.apps.keys import MOST_SAVED
 from toolkit.apps.server import STATIC
 from toolkit.apps.shell import Site
-from toolkit.apps.state import LARGEST_SENT, State
+from toolkit.apps.state import State
 from toolkit.report import quantities as q
 from toolkit.report.value_of_knowing import parameter_name
 from toolkit.schema import InputError

@@ -66,11 +66,11 @@
     said.textContent = text;
   };
   const lost = () => alarm("lost", "These numbers no longer follow the controls: the connection was lost. Reload the page.");
-  const LARGEST = 3000000; // bytes: state.py has the same, and a test compares them
+  const LARGEST = 500000; // bytes: fields.py has the same, and a test compares them
   const heavy = (files) => { // the page library drops a larger file without a word
     const large = [...(files || [])].find((file) => file.size > LARGEST);
     if (!large) return;
-    alarm("large", `${large.name} was not loaded: it has ${(large.size / 1e6).toFixed(1)} MB, and a file here may have 3 MB.`);
+    alarm("large", `${large.name} was not loaded: it has ${(large.size / 1e6).toFixed(1)} MB, and a file here may have 0.5 MB.`);
     setTimeout(() => document.getElementById("large")?.remove(), 15000);
   };
   addEventListener("drop", (event) => heavy(event.dataTransfer?.files), true);
