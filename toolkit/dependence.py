@@ -110,7 +110,7 @@ def steadied(desk: Desk) -> Desk:
 
 def by_account(
     fitted: xr.DataTree, statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset, effects: xr.Dataset,
-    register: evidence.Register, *, area: str, appraise: Callable[[xr.Dataset, Scenario, xr.Dataset], xr.Dataset],
+    register: evidence.Register, *, area: str, appraise: Callable[..., xr.Dataset],
 ) -> xr.Dataset:  # fmt: skip
     """Return which inputs the net present value of an area is computed from, by account.
 
@@ -131,7 +131,7 @@ def by_account(
     found = design(draws, effects, fitted["posterior"].to_dataset())
     tree = xr.DataTree.from_dict({"posterior": found.posterior})
     desk = steadied(Desk(tree, statistics, scenario, found.draws, found.effects, register))
-    npsv = appraise(price_areas(desk, areas=[area])[0], scenario, found.draws)["npsv"]
+    npsv = appraise(price_areas(desk, areas=[area])[0], scenario, found.draws, register)["npsv"]
     accounts = npsv["account"].values.astype(str)
     acts = [np.isin(found.inputs, found.moved(npsv.sel(account=account, drop=True))) for account in accounts]
     coords = {"account": accounts, "input": list(found.inputs)}
