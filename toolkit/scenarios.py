@@ -77,6 +77,8 @@ class Effect(_Frozen):
     fades: Truth = True
     detection: Truth = False
     family_group_conferencing: Truth = False
+    # How far the programme shares its sites' luck with others: 1 wholly, 0 not at all (``Scenario.luck``).
+    shared_luck: Annotated[float, Field(strict=True, ge=0, le=1)] = 1.0
 
 
 class Adjustments(_Frozen):
@@ -166,6 +168,16 @@ class Scenario(_Frozen):
     def optimism(self) -> float:
         """Optimism about what spending will cost; a cut saves what is in the budget, no more."""
         return 0.0 if self.option.cut else self.adjustments.optimism_bias
+
+    @property
+    def luck(self) -> tuple[float, str]:
+        """How far the luck of its sites is shared with other programmes, and whose own the rest is.
+
+        Scenarios with the same group, cost of a family and kind of offer are one programme, and share all of it.
+        """
+        option, shared = self.option, self.effect.shared_luck
+        own = (option.group, option.cost_per_family, f"conferencing {self.effect.family_group_conferencing}")
+        return shared, "" if shared == 1 else ", ".join(own)
 
     @property
     def hash(self) -> str:

@@ -270,7 +270,8 @@ def draw_effects(
 
     known = _where_they_meet(fitted, statistics, scenario, draws, register)
     tables, pooling = changes.tables(scenario, register), changes.pooling(scenario, **pooling)
-    return models.effect_draws(tables, like=known["outcome_posterior"], seed=scenario.seed, **known, **pooling)
+    like = known["outcome_posterior"]
+    return models.effect_draws(tables, like=like, seed=scenario.seed, luck=scenario.luck, **known, **pooling)
 
 
 def read_evidence(

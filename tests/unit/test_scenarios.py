@@ -52,6 +52,18 @@ def test_defaults_agree_with_the_judgements_that_explain_them(register: evidence
     assert scenario.adjustments.attribution == value["attribution"]
 
 
+def test_programmes_share_their_sites_luck_unless_a_scenario_says_otherwise() -> None:
+    family, edge = scenarios.load("family_help"), scenarios.load("care_edge")
+    assert family.luck == edge.luck == (1.0, "")
+    apart = [scenarios.change(one, effect={"shared_luck": 0.5}) for one in (family, edge)]
+    assert [one.luck[0] for one in apart] == [0.5, 0.5] and apart[0].luck[1] != apart[1].luck[1]
+    # More of the same programme is no other programme.
+    assert scenarios.change(apart[0], option={"spend_per_child": 44.0}).luck == apart[0].luck
+    assert apart[0].hash != family.hash
+    with pytest.raises(InputError, match=r"effect\.shared_luck"):
+        scenarios.change(family, effect={"shared_luck": 1.5})
+
+
 def test_a_preset_says_only_what_differs() -> None:
     default, cut = scenarios.load("family_help"), scenarios.load("family_help_cut")
     assert cut.option.cut and cut.option.spend_per_child == default.option.spend_per_child

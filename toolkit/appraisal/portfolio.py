@@ -2,7 +2,8 @@
 
 An item is a programme, or a programme in an area. Its steps, if it has any, are slices bought in order, each
 with its own cost and gain: that is how falling returns enter. A portfolio's gain is the sum of its items'
-gains draw by draw, so items that fail together are seen to.
+gains draw by draw, so items that fail together are seen to, as far as their draws do: two runs of one seed share a
+site's luck wholly, unless their scenarios say otherwise (``effect.shared_luck``). The result says what was assumed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,10 @@ type Pairs = Sequence[tuple[str, str]]
 type Bounds = tuple[np.ndarray, np.ndarray]  # of (bought, opened) slices
 type Rule = tuple[np.ndarray, float]  # weights over (bought, opened) slices, upper bound
 
+DEPENDENCE = (
+    "Gains are added up draw by draw: items share what their draws share, such as the luck of a site if runs of one "
+    "seed share it (effect.shared_luck of a scenario)."
+)
 ITEM_DIMS = ("programme", "area")
 RELATIVE_GAP = 1e-4
 SCENARIOS = {"conditional_value_at_risk": 400, "probability_of_target": 100}
@@ -115,7 +120,8 @@ def allocate(
         ``share`` bought; ``spend``, ``expected_gain``, ``gain_per_pound`` and ``reason`` per item;
         ``regret``: what the objective loses if that item's decision is reversed, missing where the rules
         leave no choice; ``portfolio_gain`` (draws); ``value`` (the objective), ``budget_left`` and
-        ``marginal_value`` (the objective per pound if the budget were a tenth larger).
+        ``marginal_value`` (the objective per pound if the budget were a tenth larger). Attribute ``dependence`` says
+        what is assumed of how gains move together.
 
     Raises
     ------
@@ -166,7 +172,7 @@ def allocate(
         loss = [np.nan if one is None else max(reached - goal.value(slices.gain @ one), 0.0) for one in others]
         result = result.assign(regret=("item", np.array(loss)), marginal_value=more / (0.1 * budget))
     told = {"objective": objective, "budget": budget, "level": level, "target": target}
-    return result.assign_attrs(**told, solver="HiGHS", relative_gap=gap)
+    return result.assign_attrs(**told, solver="HiGHS", relative_gap=gap, dependence=DEPENDENCE)
 
 
 def _goal(objective: Objective, target: float, level: float, scenarios: int, seconds: float) -> _Goal:

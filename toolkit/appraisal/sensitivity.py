@@ -21,6 +21,10 @@ from toolkit.schema import InputError, aligned, check, random_stream
 
 LEAST_EXPLAINED = 0.98  # of the answer's variance, by the regression, for its Sobol indices to be given
 MOVING_TOGETHER = 0.1  # rank correlation from which parameters are not taken as independent
+DEPENDENCE = (
+    "Compared draw by draw: what both share in a draw cancels, such as the luck of a site if runs of one seed share it "
+    "(effect.shared_luck of a scenario)."
+)
 FALSELY = 0.05  # of the swings told from chance, the share that may be chance all the same
 
 
@@ -301,18 +305,22 @@ def _independent(columns: dict[str, np.ndarray]) -> None:
 def contrast(first: xr.DataArray, second: xr.DataArray, *, level: float = DEFAULT_LEVEL) -> xr.Dataset:
     """Return ``first`` less ``second`` draw by draw, so that what both share cancels.
 
-    Both must come from the same draws (common random numbers): scenarios run with one seed do.
+    Both must come from the same draws (common random numbers): scenarios run with one seed do. Two programmes then
+    share the luck of a site wholly, unless their scenarios say otherwise (``effect.shared_luck``), and it cancels too.
 
     Returns
     -------
     xr.Dataset
-        As ``summarise``, with ``probability`` that first is the higher.
+        As ``summarise``, with ``probability`` that first is the higher and ``correlation`` of the two; the attribute
+        ``dependence`` says what is assumed of how they move together.
     """
     check(first.rename(first.name or "first"))
     check(second.rename(second.name or "second"))
     aligned(first, second)
     gap = first - second
-    return summarise(gap.assign_attrs(first.attrs), level=level).assign(probability=(gap > 0).mean(sample_dims(gap)))
+    dims = sample_dims(gap)
+    found = summarise(gap.assign_attrs(first.attrs), level=level).assign(probability=(gap > 0).mean(dims))
+    return found.assign(correlation=xr.corr(first, second, dims)).assign_attrs(dependence=DEPENDENCE)
 
 
 def _read(answer: xr.DataArray, parameters: xr.Dataset) -> tuple[list[str], np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
+import numpy as np
 import panel_material_ui as pmui
 import xarray as xr
 
@@ -20,6 +21,11 @@ from toolkit.report.quantities import Run
 from toolkit.schema import SAMPLE_DIMS, InputError
 
 NOTE = "For each £1: expected cost avoided, all accounts, over expected spending; its interval is the former’s alone."
+LUCK = (
+    "The scenarios are compared draw by draw, with what is not known drawn alike for all: figures, lives, and the mean "
+    "effect. So is the luck of a site (how much better or worse than the mean help works there), as far as each "
+    "scenario says: where it is shared wholly, programmes do well or badly together, in all areas. "
+)
 NONE_YET = "<p>None saved yet. Save the one that is open, change it, save again.</p>"
 KINDS = {  # of the rows that are numbers, what each is
     "Programme spending": "programme", "Net present social value": "worth|social",
@@ -151,7 +157,18 @@ def _table(found: Sequence[tuple[Saved, Run]]) -> str:
             kind = kinds.get(name, "")
             rows.setdefault(name, []).append(look.Number(cell, f"@{place}|{kind}") if kind else cell)
     headings = ["Measure", *(one.name for one, _ in found)]
-    return look.plain_table("Saved scenarios", headings, list(rows.items()), NOTE)
+    return look.plain_table("Saved scenarios", headings, list(rows.items()), f"{NOTE} {LUCK}{_together(found)}".strip())
+
+
+def _together(found: Sequence[tuple[Saved, Run]]) -> str:
+    """Say how far the net values of the scenarios move together over the draws."""
+    gains = [q.result(run)["npsv"].sel(account="social").transpose(*SAMPLE_DIMS).values.ravel() for _, run in found]
+    varying = [gain for gain in gains if np.ptp(gain) > 0]
+    if len(varying) < 2:
+        return ""
+    every = np.corrcoef(varying)[np.triu_indices(len(varying), 1)]
+    low, high = (f"{value:.2f}".replace("-", w.MINUS) for value in (every.min(), every.max()))
+    return f"Net social values of two of them correlate by {low if low == high else f'{low} to {high}'}."
 
 
 def _settings(one: Saved, run: Run) -> dict[str, str]:
@@ -161,6 +178,7 @@ def _settings(one: Saved, run: Run) -> dict[str, str]:
         "Place": one.place,
         "Sum": f"{w.MINUS if option.cut else ''}£{option.spend_per_child:g} a child, {option.years} years",
         "Effect": f"{w.label(one.scenario.effect.source)}, {one.scenario.effect.replication:.0%} replicates",
+        "Luck of the sites": w.luck(one.scenario.effect.shared_luck),
         "Evidence of your own": str(len(own(one.scenario)) or "none"),
         "Programme spending": f"{cost} taken away" if option.cut else cost,
     }
@@ -195,5 +213,7 @@ def _portfolio(chosen: xr.Dataset, saved: list[str]) -> str:
             sums = [look.Number(text, key) for text, key in zip(sums, of, strict=True)]
         rows.append((name, ["chosen" if bought else "not chosen", *sums, str(one["reason"].item())]))
     value, left = (w.money(float(chosen[name])) for name in ("value", "budget_left"))
-    said = f"Value of what is chosen, added up and by the aim: {value}. Left of the budget after its cost: {left}."
+    said = (
+        f"Value of what is chosen, added up and by the aim: {value}. Left of the budget after its cost: {left}. {LUCK}"
+    )
     return look.plain_table("The portfolio", ["Scenario", "Decision", "Cost", "Expected value", "Why"], rows, said)

@@ -96,6 +96,7 @@ def effect() -> list[Control]:
         _key("effect", "fades", _tick("The effect fades with the years")),
         _key("effect", "detection", _tick("More help first finds more need")),
         _key("effect", "family_group_conferencing", _tick("Count studies of family group conferencing")),
+        _key("effect", "shared_luck", slider("Site’s luck shared with other programmes", 0, 1, 0.05, "0%")),
     ]
 
 

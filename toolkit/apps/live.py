@@ -154,7 +154,8 @@ class Live:
         evidence_of = {"overrides", "outcomes", "seed", "draws", "chains", "priors", "studies", "left_out"}
         parts = scenario.model_dump(mode="json", include=evidence_of)
         key = json.dumps(
-            [parts, scenario.option.cost_per_family, scenario.effect.family_group_conferencing], sort_keys=True
+            [parts, scenario.option.cost_per_family, scenario.effect.family_group_conferencing, scenario.luck],
+            sort_keys=True,
         )
         return self._memory.get("drawn", key, lambda: self._draw(scenario))
 

@@ -109,6 +109,7 @@ def effect_draws(
     sources: Collection[str] = SOURCES,
     outcome_posterior: xr.DataTree | xr.Dataset | None = None,
     selection: Selection = None,
+    luck: tuple[float, str] = (1.0, ""),
     **pooling: Any,
 ) -> xr.Dataset:
     """Draw the effect of help per child reached at a new site, from each source.
@@ -133,6 +134,11 @@ def effect_draws(
         Posterior of the outcome model, for ``panel`` and ``combined``.
     selection
         As for `quadrature`: adjust the trials for selective reporting; none by default.
+    luck
+        How far a new site's deviation from the mean effect is shared with other programmes drawn with this seed, and
+        the name of the programme whose own the rest is. Wholly by default, so that two programmes drawn with one seed
+        are lucky together: their sites' deviations correlate by the root of the product of their shares. What is
+        not known of the mean effect is always drawn alike, for it is one body of evidence.
     **pooling
         Arguments of `study_table`: ``mixed``, ``exclude``, ``extra``, ``admit``.
 
@@ -155,7 +161,7 @@ def effect_draws(
     like = _dataset(like) if isinstance(like, xr.DataTree) else like
     shape = (like.sizes["chain"], like.sizes["draw"], len(names))
     random = random_stream(seed, "models.sources")
-    uniforms, site = random.uniform(size=(2, *shape)), random.standard_normal(shape)
+    uniforms, site = random.uniform(size=(2, *shape)), _luck(random.standard_normal(shape), *luck, seed=seed)
     trials = _draw_grid(quadrature(table, priors=priors, outcomes=names, selection=selection), uniforms)
     drawn = {"trials": trials}
     drawn["judgement"] = _judgement(priors, names, uniforms, mixed=pooling.get("mixed", False))
@@ -175,6 +181,16 @@ def effect_draws(
     result = xr.Dataset({name: (dims, value) for name, value in values.items()}, coords=coords)
     units = "log risk ratio per child reached; standardised mean difference for attainment"
     return result.assign_attrs(units=units, seed=seed, studies=list(table["study"]))
+
+
+def _luck(common: Array, shared: float, programme: str, *, seed: int) -> Array:
+    """Return standard deviations of a programme's sites, of which a share of the variance is all programmes' own."""
+    if not 0 <= shared <= 1:
+        raise InputError(f"luck: {shared} is no share. Fix: give 0 (none is shared) to 1 (all of it).")
+    if shared == 1:
+        return common
+    own = random_stream(seed, f"luck {programme}").standard_normal(common.shape)
+    return math.sqrt(shared) * common + math.sqrt(1 - shared) * own
 
 
 def _dataset(posterior: xr.DataTree | xr.Dataset) -> xr.Dataset:

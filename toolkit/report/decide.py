@@ -227,6 +227,7 @@ def sentences(decision: Decision) -> list[str]:
     found.append(said.worth_of_certainty(float(here["evpi"]), best=decision.best))
     if decision.information is not None:
         found.append(said.most_useful(decision.information))
+    found.append(said.TOGETHER)
     return [sentence for sentence in found if sentence]
 
 

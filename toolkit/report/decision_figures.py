@@ -346,5 +346,6 @@ def plot_portfolio(plan: xr.Dataset) -> Figure:
     axes.set_yticks(rows, [label(one) for one in chosen["item"].values])
     axes.grid(visible=False, axis="y")
     money_axis(axes.xaxis, np.append(chosen["spend"].values, chosen["expected_gain"].values), "Present value")
-    noted(drawn, f"Budget {money(float(plan.attrs['budget']))}; not spent {money(float(plan['budget_left']))}")
+    said = f"Budget {money(float(plan.attrs['budget']))}; not spent {money(float(plan['budget_left']))}"
+    noted(drawn, f"{said}; items share the luck that their draws share")
     return legend(drawn, axes)

@@ -9,6 +9,10 @@ from toolkit.appraisal.ties import TIE
 from toolkit.report.words import financial_year, listed, money, percent
 from toolkit.schema import SAMPLE_DIMS
 
+TOGETHER = (
+    "Options are compared draw by draw: what they share in a draw, such as the luck of a site, cancels between them."
+)
+
 
 def chance(share: float) -> str:
     """Return a probability as a chance that people can picture: "a 7 in 10 chance", "an 8 in 100 chance"."""

@@ -11,7 +11,7 @@ import pandas as pd
 from toolkit.evidence import OWN
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table, single
-from toolkit.report.words import figure, financial_year, inside, label, listed, schedule_name
+from toolkit.report.words import figure, financial_year, inside, label, listed, luck, schedule_name
 from toolkit.scenarios import Scenario
 
 LICENCES = (
@@ -84,6 +84,7 @@ def settings(run: Run) -> Table:
         "Fade-out": "by half-life" if effect.fades else "none: the effect lasts (an upper case)",
         "Detection": "contact rises first" if effect.detection else "no",
         "Family group conferencing": "in the effect" if effect.family_group_conferencing else "left out of it",
+        "Luck of the sites": luck(effect.shared_luck),
         "Discounting": schedule_name(scenario.discount_schedule),
         "Price base": scenario.price_base,
         "Horizon": f"{scenario.horizon} years",

@@ -127,6 +127,13 @@ def within(years: int) -> str:
     return f"within {years} years"
 
 
+def luck(shared: float) -> str:
+    """Say how far a programme shares its sites' luck with others."""
+    return {1.0: "shared wholly", 0.0: "not shared"}.get(
+        shared, f"{shared:.0%} shared"
+    ) + " with other programmes there"
+
+
 def schedule_name(schedule: str | float) -> str:
     """Return a discount schedule's name in words: Green Book 2026 standard."""
     if not isinstance(schedule, str):

@@ -43,6 +43,7 @@ def test_the_choice_is_explained():
     assert regret == pytest.approx({"parenting": 30, "mentoring": 10, "tutoring": 10, "family_help": 20})
     assert result["reason"].sel(item="tutoring").item() == "the money does more elsewhere"
     assert result["reason"].sel(item="mentoring").item() == "bought in full"
+    assert "share what their draws share, such as the luck of a site" in result.attrs["dependence"]
 
 
 def test_parts_go_to_the_best_return_first():

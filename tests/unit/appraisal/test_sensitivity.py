@@ -159,6 +159,8 @@ def test_a_contrast_cancels_what_both_share():
     found = appraisal.contrast(first, xr.DataArray(shared, dims="sample"))
     assert [float(found[name]) for name in ("mean", "lower", "upper")] == pytest.approx([5, 5, 5])
     assert float(found["probability"]) == 1
+    assert float(found["correlation"]) == pytest.approx(1) and "luck of a site" in found.attrs["dependence"]
+    assert np.isnan(appraisal.contrast(first, xr.zeros_like(first))["correlation"])
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,23 @@ def test_a_budget_of_nonsense_falls_back_and_is_said(live, text):
     assert site.pages["Compare"].budget.value == "30" and len(site.messages.object) < 500
 
 
+def test_the_page_says_how_far_programmes_share_their_sites_luck(live):
+    def correlation(shared):
+        site = Site(live, query=f"?page=Compare&effect.shared_luck={shared}")
+        page = site.pages["Compare"]
+        page._keep()
+        site.state.change(option={"group": "care_edge"})
+        page._keep()
+        said = html.unescape(re.sub("<[^>]+>", " ", page.table.object))
+        portfolio = html.unescape(page.portfolio.object)
+        assert "the luck of a site" in said and "the luck of a site" in portfolio
+        assert {1.0: "shared wholly with", 0.0: "not shared with", 0.5: "50% shared with"}[shared] in said
+        return float(re.search(r"of two of them correlate by (-?[0-9.]+)\.", said.replace("\N{MINUS SIGN}", "-"))[1])
+
+    wholly, half, own = (correlation(shared) for shared in (1.0, 0.5, 0.0))
+    assert wholly > 0.9 and wholly > half + 0.05 > own + 0.1
+
+
 def test_the_cost_of_a_child_has_its_interval_and_says_which_child(live):
     page = Site(live, query="?page=Cost of poor outcomes").pages["Cost of poor outcomes"]
     assert "for each child who starts a first episode of need" in page.head.object

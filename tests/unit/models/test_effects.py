@@ -660,3 +660,32 @@ def test_a_data_tree_will_do_and_the_panel_needs_one(register, posterior, drawn)
             seed=3,
             outcome_posterior=posterior,
         )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "together"), [(1.0, 1.0, 1.0), (0.25, 1.0, 0.5), (0.25, 0.25, 0.25), (0, 0, 0)]
+)
+def test_two_programmes_share_their_sites_luck_as_far_as_is_asked(register, posterior, drawn, first, second, together):
+    def luck(shared, name):
+        found = effect_draws(
+            register, spend_rise=RISE, like=posterior, reached_share=0.05, seed=3, outcome_posterior=posterior,
+            luck=(shared, name),
+        )  # fmt: skip
+        xr.testing.assert_identical(found["mean_effect"], drawn["mean_effect"])  # one body of evidence
+        deviations = (found["new_site_effect"] - found["mean_effect"]) / found["between_sites"]
+        return found, deviations.sel(source="trials", drop=True)
+
+    (one, ours), (_, theirs) = luck(first, "family help"), luck(second, "edge of care")
+    assert float(xr.corr(ours, theirs)) == pytest.approx(together, abs=4 / np.sqrt(ours.size))
+    assert (
+        float(ours.std()) == pytest.approx(1, abs=0.05) and float(xr.corr(ours, luck(first, "family help")[1])) > 0.999
+    )
+    if first == 1:
+        xr.testing.assert_identical(one, drawn)
+
+
+def test_a_share_of_luck_is_between_none_and_all(register, posterior):
+    with pytest.raises(InputError, match=r"luck: 1\.2 is no share"):
+        effect_draws(
+            register, spend_rise=RISE, like=posterior, reached_share=0.05, seed=3, sources=["trials"], luck=(1.2, "x")
+        )
