@@ -14,6 +14,7 @@ import xarray as xr
 from pydantic import BeforeValidator
 
 from toolkit.schema import PRICE_BASE, InputError
+from toolkit.tabular import excerpt
 
 # Three quarters of a calendar year lie in the financial year that starts in it, one in the year before.
 SHARE_OF_FINANCIAL_YEAR = 0.75
@@ -63,16 +64,17 @@ def _series(parameters: pd.DataFrame, name: str) -> dict[str, float]:
     rows = parameters[parameters["parameter"] == name]
     if rows.empty:
         raise InputError(f"economic_parameters.csv: no rows of {name}. Mend: restore them.")
-    return {_label(period): float(value) for period, value in zip(rows["period_from"], rows["value"], strict=True)}
+    return {
+        price_year_label(period): float(value) for period, value in zip(rows["period_from"], rows["value"], strict=True)
+    }
 
 
-def _label(price_year: object) -> str:
-    """Return a price year as the deflators name it: 2024-25, 2024/2025 and 202425 are 2024/25."""
+def price_year_label(price_year: str) -> str:
+    """Return a price year as "2013/14" or "2015", from that or 2013-14, 2013/2014 or 201314."""
     text = str(price_year).strip()
-    parts = re.fullmatch(r"([0-9]{4})[-/]?((?:[0-9]{2})?[0-9]{2})", text)
-    if parts and int(parts[2]) in {(int(parts[1]) + 1) % 100, int(parts[1]) + 1}:
-        return f"{parts[1]}/{parts[2][-2:]}"
-    return text
+    match = re.fullmatch(r"([0-9]{4})[/-]?(?:20)?([0-9]{2})", text)
+    one_year = match is not None and int(match[2]) == (int(match[1]) + 1) % 100
+    return f"{match[1]}/{match[2]}" if match and one_year else text
 
 
 def _given(price_year: object) -> object:
@@ -85,7 +87,7 @@ def _given(price_year: object) -> object:
     """
     if isinstance(price_year, bool) or not isinstance(price_year, (str, int)):
         return price_year
-    label = _label(price_year)
+    label = price_year_label(str(price_year))
     if not re.fullmatch(r"[0-9]{4}(/[0-9]{2})?", label):
         raise ValueError("is no price year. Fix: write a financial year as 2024/25, or a calendar year as 2024.")
     if "/" in label and int(label[5:]) != (int(label[:4]) + 1) % 100:
@@ -140,7 +142,7 @@ def real_rate(nominal: float, period_from: str, period_to: str, *, deflators: pd
     InputError
         For an unknown year, or years out of order.
     """
-    span = int(_label(period_to)[:4]) - int(_label(period_from)[:4])
+    span = int(price_year_label(period_to)[:4]) - int(price_year_label(period_from)[:4])
     if span <= 0:
         raise InputError(f"growth from {period_from} to {period_to}: no time. Mend: give the earlier year first.")
     inflation = (_index(period_to, deflators) / _index(period_from, deflators)) ** (1 / span)
@@ -181,10 +183,10 @@ def real_growth(annual: float | xr.DataArray, *, years: int, fade_years: float) 
 
 
 def _index(price_year: str, deflators: pd.Series) -> float:
-    label = _label(price_year)
+    label = price_year_label(price_year)
     if label in deflators.index:
         return float(deflators[label])
     financial = [str(year) for year in deflators.index if "/" in str(year)]
     calendar = [str(year) for year in deflators.index if re.fullmatch(r"\d{4}", str(year))]
     spans = " or ".join(f"{min(known)} to {max(known)}" for known in (financial, calendar) if known)
-    raise InputError(f"price year {price_year!r}: no deflator for it. Mend: use a year of {spans}.")
+    raise InputError(f"price year '{excerpt(price_year)}': no deflator for it. Fix: use a year of {spans}.")

@@ -80,3 +80,14 @@ def test_real_growth_of_draws_keeps_their_dims():
 def test_a_missing_series_is_named():
     with pytest.raises(InputError, match="gdp_deflator_fy"):
         prices.deflators(pd.DataFrame({"parameter": ["x"], "period_from": ["2013-14"], "value": [1.0]}))
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("2024/25", "2024/25"), ("202425", "2024/25"), (" 2024-25 ", "2024/25"), ("2024/2025", "2024/25"),
+        ("1999/00", "1999/00"), ("2015", "2015"), ("202426", "202426"), ("20", "20"),
+    ],
+)  # fmt: skip
+def test_a_price_year_is_read_as_it_is_written(text, label):
+    assert prices.price_year_label(text) == label

@@ -1,17 +1,19 @@
 """Numbers and rows as people type or paste them, with what is wrong said row by row."""
 
-import csv
-import io
-import math
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from toolkit import tabular
+from toolkit.prices import price_year_label
 from toolkit.schema import PRICE_BASE, InputError
+from toolkit.tabular import excerpt
 
-MINUS = "\N{MINUS SIGN}"
+NEEDED = ("figure", "value", "reason")
 COLUMNS = ("figure", "value", "low", "high", "price_year", "reason")
-MOST_ROWS, MOST_CHARACTERS = 100, 50_000
+MOST_ROWS, MOST_CHARACTERS, LONGEST_REASON = 100, 50_000, 300
 LEVEL = 0.9
 
 
@@ -24,24 +26,17 @@ class Pasted:
 
 
 def number(text: object, what: str) -> float:
-    """Read a number as people write it: £1,250.50 or 12%.
+    """Read a number as people type it: £1,250.50 or 12%.
 
     Raises
     ------
     InputError
-        If it is none, or not finite.
+        As :func:`toolkit.tabular.number`.
     """
-    plain = str(text or "").strip().replace(",", "").replace("£", "").replace(MINUS, "-")
-    try:
-        found = float(plain.removesuffix("%")) / (100 if plain.endswith("%") else 1)
-    except ValueError:
-        found = math.nan
-    if not math.isfinite(found):
-        raise InputError(f"{what}: '{plain[:20]}' is no number. Mend: write digits, for example 1250.50.")
-    return found
+    return tabular.number(text, what, signs=True)
 
 
-def override(given: dict[str, str], unit: str) -> dict[str, Any]:
+def override(given: Mapping[Any, str], unit: str) -> dict[str, Any]:
     """Return one figure of a person's own as a scenario's override.
 
     Parameters
@@ -61,9 +56,10 @@ def override(given: dict[str, str], unit: str) -> dict[str, Any]:
         ends = {end: number(given.get(end), end) for end in ("low", "high")}
         row |= ends | {"interval_level": LEVEL}
     if unit.startswith("GBP"):
-        row["price_year"] = given.get("price_year", "").strip() or PRICE_BASE
-    if len(row["reason"]) < 5:
-        raise InputError("reason: too short. Mend: say in a few words where the figure comes from.")
+        row["price_year"] = price_year_label(given.get("price_year", "")) or PRICE_BASE
+    if not 5 <= len(row["reason"]) <= LONGEST_REASON:
+        short = "too short" if len(row["reason"]) < 5 else f"over {LONGEST_REASON} characters"
+        raise InputError(f"reason: {short}. Fix: say in a few words where the figure comes from.")
     return row
 
 
@@ -73,81 +69,87 @@ def pairs(text: str, names: dict[str, str]) -> tuple[dict[str, float], list[str]
     Parameters
     ----------
     text
-        As copied from a spreadsheet; a line of headings above them is passed by.
+        As copied from a spreadsheet or a CSV file, parted by tabs, semicolons, commas or spaces; a line of headings
+        above them is passed by.
     names
         Key of each name that a row may have, in small letters.
     """
     if len(text) > MOST_CHARACTERS:
-        return {}, [f"More than {MOST_CHARACTERS:,} characters. Mend: paste fewer rows."]
-    rows = [line for line in text.lstrip("\ufeff").splitlines() if line.strip()][:MOST_ROWS]
+        return {}, [f"More than {MOST_CHARACTERS:,} characters. Fix: paste fewer rows."]
+    try:
+        rows = [line.strip() for line in tabular.decoded(text, "The pasted rows").splitlines() if line.strip(" \t,;")]
+    except InputError as problem:
+        return {}, [str(problem)]
     found: dict[str, float] = {}
-    problems: list[str] = [] if rows else ["Nothing was pasted. Mend: paste names and numbers, a row each."]
-    for place, line in enumerate(rows, start=1):
-        cells = [cell.strip() for cell in (line.split("\t") if "\t" in line else line.rsplit(None, 1))]
-        key = names.get(cells[0].casefold(), "")
+    problems: list[str] = [] if rows else ["Nothing was pasted. Fix: paste names and numbers, a row each."]
+    for place, line in enumerate(rows[:MOST_ROWS], start=1):
+        name, value = _pair(line.replace('"', ""), names)
         try:
-            if not key and place == 1 and len(rows) > 1 and not any(sign.isdigit() for sign in "".join(cells[1:])):
+            if not name and place == 1 and len(rows) > 1 and not any(sign.isdigit() for sign in line):
                 continue
-            if not key:
-                close = get_close_matches(cells[0].casefold(), list(names), n=1, cutoff=0.4)
-                hint = f" Mend: did you mean {close[0]}?" if close else ""
-                raise InputError(f"'{cells[0][:40]}': nothing of that name can be given.{hint}")
-            if key in found or len(cells) != 2:
-                raise InputError(f"{cells[0][:40]}: {'given twice' if key in found else 'needs one number beside it'}.")
-            found[key] = number(cells[1], cells[0][:40])
+            if not name:
+                start = re.split(r"[\t;,]|\s+(?=\S+$)", line, maxsplit=1)[0].strip(' "')
+                close = get_close_matches(start[:60].casefold(), list(names), n=1, cutoff=0.4)
+                hint = (
+                    f"did you mean {close[0]}?" if close else f"use one of {', '.join(dict.fromkeys(names.values()))}."
+                )
+                raise InputError(f"'{excerpt(start)}': nothing of that name can be given. Fix: {hint}")
+            key = names[name]
+            if key in found:
+                raise InputError(f"{excerpt(name)}: given twice. Fix: keep one row.")
+            if re.search(r"[\t;]", value):
+                raise InputError(f"{excerpt(name)}: needs one number beside it. Fix: paste two columns.")
+            if ";" in line and "," in value:
+                raise InputError(
+                    f"{excerpt(name)}: '{excerpt(value)}' between semicolons. Fix: write it without commas."
+                )
+            found[key] = number(value, excerpt(name))
         except InputError as problem:
             problems.append(f"Row {place}: {problem}")
+    if len(rows) > MOST_ROWS:
+        problems.append(f"More than {MOST_ROWS} rows. Fix: paste fewer.")
     return found, problems
 
 
-def read(text: str, units: dict[str, str]) -> Pasted:
-    """Read pasted rows, from a spreadsheet (tabs) or a CSV file, under a line of headings.
+def _pair(line: str, names: dict[str, str]) -> tuple[str, str]:
+    """Return the longest known name that a line begins with, and what stands beside it; nothing if there is none."""
+    for name in sorted(names, key=len, reverse=True):
+        beside = line[len(name) :]
+        if line[: len(name)].casefold() == name and re.match(r"[\s,;:=]|$", beside):
+            return name, beside.strip(" \t,;:=")
+    return "", ""
+
+
+def read(given: str | bytes, units: dict[str, str], where: str = "The pasted rows") -> Pasted:
+    """Read rows as pasted from a spreadsheet or uploaded as a CSV file, under a line of headings.
 
     Parameters
     ----------
-    text
+    given
         Headings ``figure, value, low, high, price_year, reason`` (the first two and the last are needed).
     units
         Unit of each figure that a row may name.
+    where
+        Named in what is wrong.
     """
-    if len(text) > MOST_CHARACTERS:
-        return Pasted({}, [f"More than {MOST_CHARACTERS:,} characters. Mend: paste fewer rows."])
-    lines = text.lstrip("\ufeff").strip()
-    delimiter = "\t" if "\t" in lines.partition("\n")[0] else ","
-    reader = csv.reader(io.StringIO(lines), delimiter=delimiter)
+    if len(given) > MOST_CHARACTERS:
+        return Pasted({}, [f"{where}: more than {MOST_CHARACTERS:,} characters. Fix: give fewer rows."])
     try:
-        table = [[cell.strip() for cell in row] for row in reader if any(cell.strip() for cell in row)]
-    except csv.Error as problem:
-        return Pasted({}, [f"Not readable as rows ({problem}). Mend: paste from a spreadsheet."])
-    if not table:
-        return Pasted({}, ["Nothing was pasted. Mend: paste a line of headings and the rows under it."])
-    heads = [head.casefold().replace(" ", "_") for head in table[0]]
-    unknown = [head[:30] for head in heads if head not in COLUMNS]
-    lacking = [name for name in ("figure", "value", "reason") if name not in heads]
-    if unknown or lacking or len(set(heads)) < len(heads):
-        what = (
-            f"lacks {', '.join(lacking)}" if lacking else f"has a heading it should not: {', '.join(unknown or heads)}"
-        )
-        return Pasted({}, [f"Row 1 {what[:120]}. Mend: use the headings {', '.join(COLUMNS)}."])
-    if len(table) > MOST_ROWS + 1:
-        return Pasted({}, [f"More than {MOST_ROWS} rows. Mend: paste fewer."])
-    return _rows(table[1:], heads, units)
-
-
-def _rows(table: list[list[str]], heads: list[str], units: dict[str, str]) -> Pasted:
+        table = tabular.table(given, where, needs=NEEDED, allows=COLUMNS, gaps=True)
+    except InputError as problem:
+        return Pasted({}, [str(problem)])
+    if len(table) > MOST_ROWS:
+        return Pasted({}, [f"{where}: more than {MOST_ROWS} rows. Fix: give fewer."])
     found: dict[str, dict[str, Any]] = {}
     problems: list[str] = []
-    for place, cells in enumerate(table, start=2):
-        given = dict(zip(heads, cells, strict=False))
-        key = given.get("figure", "").casefold().replace(" ", "_")
+    for line, row in zip(table.index, table.to_dict("records"), strict=True):
+        key = row["figure"].casefold().replace(" ", "_")
         try:
-            if len(cells) > len(heads):
-                raise InputError("more cells than headings. Mend: put text that holds a comma in quotes.")
             if key not in units:
-                raise InputError(f"figure '{given.get('figure', '')[:40]}': this run uses none of that name.")
+                raise InputError(f"figure '{excerpt(row['figure'])}': this run uses none of that name.")
             if key in found:
-                raise InputError(f"figure '{key}': given twice. Mend: keep one row.")
-            found[key] = override(given, units[key])
+                raise InputError(f"figure '{key}': given twice. Fix: keep one row.")
+            found[key] = override(row, units[key])
         except InputError as problem:
-            problems.append(f"Row {place}: {problem}")
+            problems.append(f"Line {line}: {problem}")
     return Pasted(found, problems)

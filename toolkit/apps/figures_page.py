@@ -35,9 +35,7 @@ class Evidence:
         self.apply = button("Use this figure", lambda: self._put(self._typed), main=True)
         self.remove = button("Go back to the cited figure", lambda: self._put(lambda: {self.role.value: None}))
         self.search = field("Search the whole register", most=80, width=320)
-        self.take = button(
-            "Use the pasted figures", lambda: self._put(lambda: self._pasted(str(self.paste.value or "")))
-        )
+        self.take = button("Use the pasted figures", lambda: self._put(self._pasted))
         self.paste = pmui.TextAreaInput(
             label="Paste several: figure, value, low, high, price_year, reason", value="", rows=4,
             max_length=entry.MOST_CHARACTERS, sizing_mode="stretch_width",
@@ -65,22 +63,20 @@ class Evidence:
         roles = self.state.live.register.tables["roles"]
         return dict(zip(roles["role"].astype(str), roles["unit"].astype(str), strict=True))
 
-    def _pasted(self, text: str | None = None) -> dict[str, Any]:
-        found = entry.read(str(self.paste.value or "") if text is None else text, self._units())
+    def _pasted(self) -> dict[str, Any]:
+        found = self._rows(str(self.paste.value or ""), "The pasted rows")
+        self.paste.value = ""
+        return found
+
+    def _rows(self, given: str | bytes, where: str) -> dict[str, Any]:
+        found = entry.read(given, self._units(), where)
         if found.problems:
             raise InputError("\n".join(found.problems))
-        self.paste.value = ""
         return found.rows
 
     def _upload(self, content: bytes | None) -> None:
-        def read() -> dict[str, Any]:
-            try:
-                return self._pasted((content or b"").decode("utf-8-sig"))
-            except UnicodeDecodeError:
-                raise InputError("The file is no text in UTF-8. Mend: save it as CSV UTF-8, or paste it.") from None
-
         if content:
-            self._put(read)
+            self._put(lambda: self._rows(content, "The file"))
 
     def _cite(self) -> None:
         """Say what is cited of the figure to replace."""

@@ -11,6 +11,7 @@ from toolkit import evidence
 from toolkit.apps import entry, look
 from toolkit.apps.fields import attempt, beside, button, choice, field
 from toolkit.apps.state import State
+from toolkit.prices import price_year_label
 from toolkit.report import words as w
 from toolkit.schema import PRICE_BASE, InputError
 
@@ -51,7 +52,7 @@ class OwnFigures:
         attempt(self.told, "These figures were not used", lambda: self._use(given()))
 
     def _use(self, values: dict[str, float]) -> None:
-        reason, year = str(self.reason.value or "").strip(), str(self.year.value or "").strip() or PRICE_BASE
+        reason, year = str(self.reason.value or "").strip(), price_year_label(str(self.year.value or "")) or PRICE_BASE
         if len(reason) < 5:
             raise InputError("Say in a few words where the figures come from: it is printed beside them.")
         rows: dict[str, dict[str, Any]] = {}

@@ -19,9 +19,12 @@ def test_numbers_are_read_as_people_write_them(text, value):
     assert entry.number(text, "value") == value
 
 
-@pytest.mark.parametrize("text", ["", "inf", "nan", "=1+1", "1e999", "12 apples", None])
+@pytest.mark.parametrize(
+    "text",
+    ["", "inf", "nan", "=1+1", "1e999", "12 apples", None, "0,435", "1.250,50", "1,5,0", "140,0", "1e308", "0x9"],
+)
 def test_what_is_no_number_is_refused(text):
-    with pytest.raises(InputError, match="no number"):
+    with pytest.raises(InputError, match=r"not a number|blank|not between"):
         entry.number(text, "value")
 
 
@@ -40,21 +43,32 @@ def test_rows_from_a_spreadsheet_and_a_csv_file_are_the_same():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "Nothing"),
-        ("figure,value\n", "lacks reason"),
-        ("figure,value,reason,=cmd\n", "heading"),
-        (HEADS + "nobody,1,,,,our own ledger", "Row 2: figure 'nobody'"),
-        (HEADS + "cost_per_family,x,,,,our own ledger", "Row 2: value"),
-        (HEADS + "cost_per_family,9,1,,,our own ledger", "Row 2: high"),
-        (HEADS + "cost_per_family,9,,,,no", "Row 2: reason"),
-        (HEADS + "cost_per_family,9,,,,our ledger, 2025", "Row 2: more cells"),
-        (HEADS + 2 * "children_per_family,2,,,,our ledger\n", "Row 3: figure"),
-        (HEADS + 101 * "x\n", "More than 100 rows"),
+        ("", "empty"),
+        ("figure,value\n1,2\n", "no column reason"),
+        ("figure,value,reason,=cmd\n1,2,3,4\n", "'=cmd' is not known here"),
+        (HEADS + "nobody,1,,,,our own ledger", "Line 2: figure 'nobody'"),
+        (HEADS + "cost_per_family,x,,,,our own ledger", "Line 2: value"),
+        (HEADS + "cost_per_family,9,1,,,our own ledger", "Line 2: high"),
+        (HEADS + "cost_per_family,9,,,,no", "Line 2: reason"),
+        (HEADS + "cost_per_family,9,,,,our ledger, 2025", "line 2: 7 cells for 6 columns"),
+        (HEADS + 2 * "children_per_family,2,,,,our ledger\n", "Line 3: figure"),
+        (HEADS + "cost_per_family,9,,,," + "y" * 301, "reason: over 300"),
+        (HEADS + 101 * "x\n", "more than 100 rows"),
         ("x" * (entry.MOST_CHARACTERS + 1), "characters"),
     ],
 )
 def test_what_is_wrong_is_said_row_by_row(text, said):
     assert any(said in problem for problem in entry.read(text, UNITS).problems)
+
+
+def test_decimal_commas_blank_rows_and_price_years_without_a_stroke_are_read():
+    rows = "Figure;Value;Low;High;Price year;Reason\r\ncost per family;9.000,5;8000,5;1e4;202425;our ledger\r\n"
+    rows += ";;;;;\r\n" * 2
+    for form in (rows, rows.encode("utf-16"), rows.replace("ledger", "ledger \xa3").encode("cp1252")):
+        found = entry.read(form, UNITS)
+        assert not found.problems
+        row = found.rows["cost_per_family"]
+        assert (row["value"], row["low"], row["high"], row["price_year"]) == (9000.5, 8000.5, 10_000, "2024/25")
 
 
 @given(st.text(max_size=300))
@@ -69,7 +83,7 @@ def test_pasted_figures_are_used_all_or_none_and_flagged(live):
     page = site.pages["Evidence"]
     page.paste.value = HEADS + "cost_per_family,9000,,,,our ledger\nnobody,1,,,,our ledger"
     page.take.clicks += 1
-    assert "Row 3" in page.told.object and site.state.scenario.overrides == {}
+    assert "Line 3" in page.told.object and site.state.scenario.overrides == {}
     page.paste.value = HEADS + "cost_per_family,9000,,,,our <b>ledger</b>"
     page.take.clicks += 1
     assert site.state.scenario.overrides["cost_per_family"].value == 9000

@@ -186,7 +186,11 @@ def test_another_session_is_unaffected_and_markup_is_text(live):
         ("", "Nothing"),
         ("referals\t9", "did you mean referrals"),
         ("referrals\t9\nreferrals\t8", "given twice"),
-        ("referrals\tlots\nchildren in need\t5", "no number"),
+        ("referrals\tlots\nchildren in need\t5", "not a number"),
+        ("referrals;9,000", "between semicolons"),
+        ("referrals,0,435", "not a number"),
+        ("referrals\x00,5", "control character"),
+        ("x\t1\n" * 101, "More than 100 rows"),
         ("referrals\t1\t2", "one number"),
         ("=cmd()|x", "nothing of that name"),
         ("x" * (entry.MOST_CHARACTERS + 1), "characters"),
@@ -194,6 +198,22 @@ def test_another_session_is_unaffected_and_markup_is_text(live):
 )
 def test_pasted_rubbish_is_said_row_by_row(text, said):
     assert any(said in problem for problem in entry.pairs(text, READ)[1])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "referrals,9000\nfostering week,£700.50", 'name,value\n"Referrals","9,000"\n"fostering week",£700.50\n,\n,\n',
+        "referrals;9000;\nfostering_week;700.50;\n;;\n", "Referrals, 9,000\nfostering week: 700.5",
+    ],
+)  # fmt: skip
+def test_two_columns_are_read_parted_by_commas_or_semicolons(text):
+    assert entry.pairs(text, READ) == ({"referrals": 9000.0, "fostering_week": 700.5}, [])
+
+
+def test_a_name_with_a_comma_is_read_between_commas():
+    text = "Children in need at 31 March, those looked after among them,7,000"
+    assert entry.pairs(text, READ) == ({"children_in_need": 7000.0}, [])
 
 
 def test_two_columns_are_read_with_and_without_tabs():
