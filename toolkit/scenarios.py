@@ -121,16 +121,17 @@ class Scenario(_Frozen):
     @model_validator(mode="after")
     def _stands_on_evidence(self) -> "Scenario":
         if self.horizon > LONGEST_HORIZON:
-            raise ValueError(
-                f"horizon {self.horizon} is past the evidence, which ends at age 67: use {LONGEST_HORIZON} or less"
-            )
+            raise ValueError(f"horizon is past the evidence, which ends at age 67: use {LONGEST_HORIZON} or less")
         if not self.outcomes or not set(self.outcomes) <= set(OUTCOMES) or len(set(self.outcomes)) < len(self.outcomes):
-            raise ValueError(f"outcomes {list(self.outcomes)}: choose each once from {list(OUTCOMES)}")
+            given = excerpt(", ".join(self.outcomes), 60)
+            raise ValueError(f"outcomes: choose each once from {', '.join(OUTCOMES)} (given: {given})")
         if not set(self.covariates) <= set(COVARIATES) or len(set(self.covariates)) < len(self.covariates):
             unknown = [name for name in self.covariates if name not in COVARIATES]
-            close = [found for name in unknown for found in difflib.get_close_matches(name, COVARIATES, n=1)]
+            close = [found for name in unknown for found in difflib.get_close_matches(name[:60], COVARIATES, n=1)]
             hint = "".join(f"; did you mean {name}?" for name in close)
-            raise ValueError(f"covariates {list(self.covariates)}: choose each once from {list(COVARIATES)}{hint}")
+            raise ValueError(
+                f"covariates {excerpt(list(self.covariates), 60)}: choose each once from {list(COVARIATES)}{hint}"
+            )
         if self.first_year != int(PRICE_BASE[:4]):
             raise ValueError(
                 f"first_year is always {PRICE_BASE[:4]}, the year of the statistics and prices: children, spending and "
@@ -151,8 +152,8 @@ class Scenario(_Frozen):
     def _own_figures_are_one_areas(self) -> "Scenario":
         for key, row in self.own_figures.items():
             if key not in OWN:
-                close = difflib.get_close_matches(key, OWN, n=1) or list(OWN)
-                raise ValueError(f"own_figures.{key}: no such statistic: did you mean {', '.join(close)}?")
+                close = difflib.get_close_matches(key[:60], OWN, n=1) or list(OWN)
+                raise ValueError(f"own_figures.{excerpt(key)}: no such statistic. Fix: use {' or '.join(close)}.")
             if OWN[key][1].startswith("GBP") != (row.price_year is not None):
                 raise ValueError(f"own_figures.{key}: price_year goes with money and only with it, as '2025/26'")
         if len({row.area for row in self.own_figures.values()}) > 1:
@@ -315,8 +316,10 @@ def resolve(scenario: Scenario, register: Register) -> pd.DataFrame:
     missing = [key for key in roles["id"] if key not in register.figures.index]
     if missing:
         why = register.excluded.loc[register.excluded.index.isin(missing)].to_dict("index")
-        close = difflib.get_close_matches(missing[0], list(register.figures.index), n=3)
-        raise InputError(f"figure '{missing[0]}' cannot be used: {why or 'no such id'}. Mend: choose another: {close}.")
+        close = difflib.get_close_matches(missing[0][:60], list(register.figures.index), n=3)
+        reason = next((row["reason"] for row in why.values()), "no such id")
+        near = f", such as {', '.join(close)}" if close else ""
+        raise InputError(f"figure '{excerpt(missing[0])}' cannot be used: {reason}. Fix: choose another{near}.")
     columns = [
         "description", "value", "low", "high", "interval_kind", "interval_level", "unit", "price_year",
         "confidence", "source", "locator", "url", "superseded_by", "note",

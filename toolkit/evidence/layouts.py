@@ -5,11 +5,13 @@ A column of one name means the same in every table, so meanings stand once, in t
 
 import re
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import pandera.pandas as pa
 
+from toolkit.evidence.ranges import RANGES, of_unit
 from toolkit.schema import ACCOUNTS, PAYERS, InputError
 
 
@@ -220,7 +222,6 @@ MEANINGS = {  # of columns whose name does not say it
     "in_fit": "0: predicted from its region, spend and deprivation only (few children, extreme spend)",
     "retrieved_via": "the public copy in which the source was read",
 }
-RATES = ("treated_rate", "control_rate", "base_rate")
 BESIDE = "|"  # parts column from message in the error of a rule over whole rows
 
 Rule = tuple[str, set[str], Callable[[pd.DataFrame], Any], str]
@@ -237,6 +238,7 @@ def _pooled_apart(table: pd.DataFrame) -> Any:
     return pd.Series(~table.index.isin(repeated), index=table.index)
 
 
+BEYOND = "is not a value that its unit can have. Fix: check the decimal point and the unit"
 REPEATED = "repeats the {} of an earlier row. Mend: give each row its own"
 RULES: list[Rule] = [
     (
@@ -267,22 +269,14 @@ RULES: list[Rule] = [
 ]
 
 
-def _rate(name: str) -> Rule:
-    message = "is no rate between 0 and 1. Mend: divide a percentage by 100"
-    return name, {name}, lambda t: t[name].isna() | t[name].between(0, 1), message
-
-
-RULES += [_rate(name) for name in RATES]
-
-
 def _column(name: str, table: str, outcomes: Collection[str]) -> pa.Column:
     if name == "year":
         whole = table.startswith("statistics/")
-        return pa.Column(int if whole else str, coerce=True)
+        return pa.Column(int, _within("first_year"), coerce=True) if whole else pa.Column(str, coerce=True)
     if name in NUMBERS or name in NEEDED_NUMBERS:
-        return pa.Column(float, nullable=name in NUMBERS, coerce=True)
+        return pa.Column(float, _within(name), nullable=name in NUMBERS, coerce=True)
     if name in WHOLE:
-        return pa.Column(int, coerce=True)
+        return pa.Column(int, _within(name), coerce=True)
     checks = []
     choices = outcomes if name == "outcome" else CHOICES.get(name)
     if choices is not None:
@@ -294,6 +288,12 @@ def _column(name: str, table: str, outcomes: Collection[str]) -> pa.Column:
     if name in NEEDED_TEXT and not (name == "unit" and table in BLANK_UNIT):
         checks.append(pa.Check.str_length(min_value=1, error="is blank. Mend: fill it in"))
     return pa.Column(str, checks=checks)
+
+
+def _within(name: str) -> pa.Check:
+    low, high = RANGES[name]
+    fix = "divide a percentage by 100" if (low, high) == (0, 1) else "check the decimal point"
+    return pa.Check.in_range(low, high, error=f"is not from {low:g} to {high:g}. Fix: {fix}")
 
 
 def key(name: str) -> list[str]:
@@ -325,6 +325,10 @@ def schema(name: str, *, outcomes: Collection[str]) -> pa.DataFrameSchema:
         raise InputError(f"data/{name}.csv: no layout for this table. Mend: add one to toolkit/evidence/layouts.py.")
     columns = {column: _column(column, name, outcomes) for column in spec.split()}
     rules = [_rule(column, check, message) for column, needs, check, message in RULES if needs <= set(columns)]
+    if "unit" in columns or spec == PANEL:
+        rules += [
+            _rule(name, partial(of_unit, column=name), BEYOND) for name in ("value", "low", "high") if name in columns
+        ]
     keys = key(name)
     rules.append(_rule(keys[-1], lambda table: ~table.duplicated(keys), REPEATED.format(", ".join(keys))))
     return pa.DataFrameSchema(columns, checks=rules, strict=True)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from toolkit.evidence.own import MOST_TIMES
 from toolkit.prices import PriceYear, rebase
 from toolkit.schema import InputError
+from toolkit.tabular import excerpt
 
 FASTEST_GROWTH = 0.2  # a year, either way: about thrice the fastest that is cited
 SHARES = ("proportion", "at point in time")
@@ -63,8 +64,9 @@ def apply_override(table: pd.DataFrame, key: str, override: Override, deflators:
     """
     rows = table.index[(table["id"] == key) | (table.index == key)]
     if rows.empty:
-        close = difflib.get_close_matches(key, dict.fromkeys([*table["id"], *table.index]), n=3)
-        raise InputError(f"overrides.{key}: this run uses no such figure. Mend: did you mean {close}?")
+        close = difflib.get_close_matches(key[:60], dict.fromkeys([*table["id"], *table.index]), n=3)
+        hint = f"did you mean {', '.join(close)}?" if close else "see `outcomes scenario check` for those it uses."
+        raise InputError(f"overrides.{excerpt(key)}: this run uses no such figure. Fix: {hint}")
     for role in rows:
         if str(table.loc[role, "unit"]).startswith("GBP") and override.price_year is None:
             raise InputError(

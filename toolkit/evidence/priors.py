@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from toolkit.schema import InputError
+from toolkit.tabular import excerpt
 
 LOCATED = ("normal", "log_normal")  # location and scale
 SCALED = ("half_normal", "halfnormal")  # one scale
@@ -89,8 +90,10 @@ def with_priors(priors: pd.DataFrame, changed: Mapping[str, Prior], models: Coll
     known, priors = changeable_priors(priors), priors.copy()
     for key, row in changed.items():
         if key not in known.index:
-            close = get_close_matches(key, list(known.index), n=3)
-            raise InputError(f"priors.{key}: no prior that can be changed. Mend: did you mean {close}?")
+            close = get_close_matches(key[:60], list(known.index), n=3) or list(known.index)[:3]
+            raise InputError(
+                f"priors.{excerpt(key)}: no prior that can be changed. Fix: name one, as {', '.join(close)}."
+            )
         check_prior(key, str(known.loc[key, "distribution"]), row.first, row.second)
         if known.loc[key, "model"] in models:
             at = (priors["model"] + "." + priors["parameter"]) == key

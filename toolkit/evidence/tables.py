@@ -15,8 +15,10 @@ import pandas as pd
 import pandera.pandas as pa
 
 from toolkit.evidence.history import with_entry
-from toolkit.evidence.layouts import BESIDE, MEANINGS, NEEDED_NUMBERS, NUMBERS, key, schema
+from toolkit.evidence.layouts import BESIDE, MEANINGS, NEEDED_NUMBERS, NUMBERS, WHOLE, key, schema
+from toolkit.evidence.ranges import check_errors, plainly_written
 from toolkit.schema import InputError, data_folder
+from toolkit.tabular import excerpt
 
 MANIFEST = "datapackage.json"
 MISSING = "{}: missing. Mend: restore it from the repository, or reinstall the package."
@@ -236,9 +238,20 @@ def _read(file: Path) -> pd.DataFrame:
 def _validated(file: Path, name: str, outcomes: Collection[str]) -> pd.DataFrame:
     table, made = _read(file), schema(name, outcomes=outcomes)
     numbers = [column for column in table.columns if column in NUMBERS | NEEDED_NUMBERS]
+    whole = WHOLE | {"year"} if name.startswith("statistics/") else WHOLE
+    for column in [*numbers, *(column for column in table.columns if column in whole)]:
+        if not plainly_written(table[column]):
+            row = next(place for place, cell in enumerate(table[column]) if not plainly_written(pd.Series([cell])))
+            raise InputError(
+                f"{file}, row {row + 2}, column '{column}': '{excerpt(table[column].iloc[row])}' is not a number. Fix: "
+                "write digits 0 to 9 and a decimal point, without commas, spaces or signs."
+            )
     table[numbers] = table[numbers].replace("", None)
     try:
-        return made.validate(table, lazy=True)
+        validated = made.validate(table, lazy=True)
+        if name == "evidence/effects":
+            check_errors(validated, file)
+        return validated
     except pa.errors.SchemaErrors as errors:
         found = _messages(errors.failure_cases, file)
     more = f"\nand {len(found) - SHOWN} more" if len(found) > SHOWN else ""

@@ -16,6 +16,7 @@ import pandas as pd
 from toolkit.models.new_studies import check_cited, check_inside, check_studies
 from toolkit.models.scales import LOG_RISK_RATIO, SIGNIFICANT, to_common_scale
 from toolkit.schema import InputError
+from toolkit.tabular import excerpt
 
 Register = Mapping[str, pd.DataFrame]
 Row = Mapping[Any, Any]
@@ -92,9 +93,9 @@ def study_table(
             raise InputError(f"study {study}: would not be used ({left_out[study]}). Fix: change that, or drop it.")
     known = sorted({*table["study"], *left_out})
     for study in set(exclude) - set(known):
-        near = get_close_matches(study, known, 1)
-        mend = f"did you mean {near[0]}?" if near else "take it off the list."
-        raise InputError(f"exclude: no pool holds the study '{study}'. Mend: {mend}")
+        near = get_close_matches(study[:60], known, 1)
+        fix = f"did you mean {near[0]}?" if near else "take it off the list."
+        raise InputError(f"left out: no pool holds the study '{excerpt(study)}'. Fix: {fix}")
     return table
 
 

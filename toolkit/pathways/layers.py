@@ -16,6 +16,7 @@ import xarray as xr
 from toolkit.pathways.cohort import CELLS, GROUPS, HISTORIES
 from toolkit.pathways.kernel import AGES
 from toolkit.schema import SAMPLE_DIMS, InputError
+from toolkit.tabular import excerpt
 
 EVERYONE = "everyone"
 ADULT_AGE = AGES
@@ -45,7 +46,7 @@ def chosen(
     layers = table.set_index("layer")
     unknown = sorted(set(extra) - set(layers.index)) or sorted(set(rates["layer"]) - set(layers.index))
     if unknown:
-        raise InputError(f"layers.csv: no layer {unknown}. Mend: use one of {list(layers.index)}, or add its row.")
+        raise InputError(f"layers.csv: no layer {excerpt(unknown, 80)}. Fix: choose one of its rows, or add one.")
     for name, row in layers.iterrows():
         given = set(rates.loc[rates["layer"] == name, "group"])
         needed = {EVERYONE, *STAGES[row["stage"]]}

@@ -15,7 +15,7 @@ def test_a_rate_above_one_is_refused(column: str) -> None:
     assert len(made.validate(table)) == len(table)
     wrong = table.copy()
     wrong.loc[3, column] = 22.6
-    with pytest.raises(pa.errors.SchemaError, match=f"{column}.*is no rate between 0 and 1. Mend: divide a percentage"):
+    with pytest.raises(pa.errors.SchemaError, match=f"{column}.*is not from 0 to 1. Fix: divide a percentage"):
         made.validate(wrong)
 
 

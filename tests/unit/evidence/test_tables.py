@@ -24,7 +24,7 @@ ROWS = {
 PANEL_ROWS = 157_606
 LARGEST_FILE = 5_000_000  # so that a person can open it
 
-COPIED = ("judgements", "unit_costs", "meta_ready", "priors")
+COPIED = ("judgements", "unit_costs", "meta_ready", "priors", "effects", "transitions")
 
 Edit = Callable[[str, str, str], Path]
 
@@ -153,7 +153,29 @@ def test_unknown_table_lists_the_known(folder):
 
 
 BAD = [  # table, text, what is put in its place, what the error says
-    ("judgements", 'contact ends",3,', 'contact ends",three,', "row 3, column 'value': 'three' is no number"),
+    ("judgements", 'contact ends",3,', 'contact ends",\uff13,', "row 3, column 'value': '\uff13' is not a number"),
+    ("judgements", 'contact ends",3,', 'contact ends",1_3,', "row 3, column 'value': '1_3' is not a number"),
+    ("judgements", 'contact ends",3,', 'contact ends",inf,', "row 3, column 'value': 'inf' is not a number"),
+    (
+        "judgements",
+        ",3,2,4,range,0.9,",
+        ",300,200,400,range,0.9,",
+        "row 3, column 'value': is not a value that its unit",
+    ),
+    ("judgements", ",3,2,4,range,0.9,", ",3,2,4,range,90,", "row 3, column 'interval_level': 90.0 is not from 0 to 1"),
+    (
+        "transitions",
+        "per referral,,",
+        "per referral,1e23,",
+        "row 2, column 'horizon_months': 1e+23 is not from 0 to 1200",
+    ),
+    (
+        "effects",
+        ",0.102,odds ratio,",
+        ",0.0102,odds ratio,",
+        "0.0102 contradicts the interval 0.573 to 0.854, which implies",
+    ),
+    ("judgements", 'contact ends",3,', 'contact ends",three,', "row 3, column 'value': 'three' is not a number"),
     (
         "judgements",
         ",3,2,4,range,0.9,",
@@ -193,7 +215,7 @@ def test_bad_cells_are_named(edit, name, old, new, said):
     message = refusal(edit(f"evidence/{name}", old, new))
     assert f"{name}.csv, row" in message
     assert said in message
-    assert "Mend:" in message
+    assert "Mend:" in message or "Fix:" in message
 
 
 def test_rows_of_one_group_are_not_pooled_together(folder):

@@ -1,0 +1,127 @@
+"""What a number in ``data/`` can be: a range for each column, and for a value one for its unit.
+
+Wide enough for whatever could be cited, narrow enough for a lost decimal point or a per cent given as a share.
+"""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from toolkit.evidence.priors import implied_error
+from toolkit.schema import InputError
+
+Range = tuple[float, float]
+
+
+def _ranges(text: str) -> dict[str, Range]:
+    """Read lines of low, high and the columns that the range is of."""
+    rows = [line.split() for line in text.strip().splitlines()]
+    return {name: (float(low), float(high)) for low, high, *names in rows for name in names}
+
+
+RANGES = _ranges(
+    """
+    0     1     interval_level coverage_50 coverage_90 p_value reliability passed converged fitted in_fit in_use include
+    0     1     poolable derived admitted_by_default treated_rate control_rate base_rate
+    -1    1     correlation
+    -1    2     remaining_share
+    0     2     coefficient_of_variation design_bias_sd
+    0     0.2   rate
+    1     5     quality
+    1     50    rank
+    1990  2040  first_year last_year base_year first_year_april
+    0     130   from_age full_to_age to_age lag_years spread_from spread_to price_year_older_than
+    0     1000  from_year to_year hidden_up_to most_each
+    0     1200  horizon_months follow_up_months
+    100   999   dfe_la_number neighbour_dfe_la_number
+    -10   10    est log_ratio
+    1e-4  100   se
+    0     10    error log_ratio_sd noise prior likelihood
+    0     100   prior_ratio model_ratio model_ratio_se events_model_ratio events_model_ratio_se
+    0     1e4   crps ratio
+    -1e3  1e3   raw_gap adjusted_gap mean sd expected_low expected_high
+    -1e4  1e4   arg1 arg2
+    0     1e6   n_las n_rows n_values n_suppressed has_numerator has_denominator missing_from price cost_per_case
+    0     1e7   replications cells
+    0     1e9   n n_treated n_control
+    0     1e11  numerator denominator
+    0     4294967295 seed
+    -1e13 1e13  ours published value low high
+    """
+)
+UNITS: dict[str, Range] = {  # pattern of a unit, the first that matches: what its values can be
+    r"GBP bn.*": (0, 1e4),
+    r"GBP (per year|per cohort|total|lifetime|nominal).*": (-1e13, 1e13),
+    r"GBP.*": (0, 1e9),
+    r"(real )?annual rate.*": (-0.5, 0.5),
+    r"proportion|percentage points / 100": (-1, 2),
+    r"share.*|age .*|at point in time|by end of follow-up|cumulative|lifetime conditional": (0, 1),
+    r"per ?cent": (-100, 300),
+    r"per 1,000.*": (0, 1e3),
+    r"per 10,000.*": (0, 1e4),
+    r"per 100,000.*": (0, 1e5),
+    r"(odds|risk|rate|hazard) ratio": (0, 100),
+    r"ratio": (-100, 100),  # of benefit to cost too
+    r"standardised mean difference|elasticity": (-10, 10),
+    r"years": (0, 130),
+    r"months": (0, 1200),
+    r"(1 inadequate|.* per family|cases per).*": (0, 100),
+    r"index": (0, 1e4),
+    r"(persons|count|children|households|placements|files|local authorities|FTE).*": (0, 1e9),
+}
+OTHERWISE: Range = (-1e3, 1e3)
+MEASURES: dict[str, Range] = {  # pattern of a measure of the panels, whose rows say no unit
+    r".*_pct": (0, 100),
+    r".*_per_1k": (0, 1e3),
+    r".*_per_10k": (0, 1e4),
+    r".*_per_100k": (0, 1e5),
+}
+COUNTED: Range = (0, 1e9)
+RATIOS = ("odds ratio", "risk ratio", "rate ratio", "hazard ratio")
+TOLERANCE = 0.1  # of a standard error from the one that its interval implies
+_WRITTEN = re.compile(r"[0-9.eE+\n-]*")  # numbers of ASCII digits, a line each
+
+
+def plainly_written(column: pd.Series) -> bool:
+    """Whether a column of text holds no sign but ASCII digits, points, signs and exponents."""
+    return _WRITTEN.fullmatch("\n".join(column.fillna("").tolist())) is not None
+
+
+def _by(labels: pd.Series, known: dict[str, Range], otherwise: Range) -> pd.DataFrame:
+    """Return the range of each row by the pattern that its label matches."""
+    found = {
+        label: next((span for pattern, span in known.items() if re.fullmatch(pattern, str(label))), otherwise)
+        for label in labels.unique()
+    }
+    return pd.DataFrame(labels.map(found).tolist(), index=labels.index, columns=["low", "high"])
+
+
+def of_unit(table: pd.DataFrame, column: str) -> "pd.Series[bool]":
+    """Whether each number of a column is one that its unit, or its measure, can have; blanks are."""
+    panel = "unit" not in table
+    spans = _by(table["measure"], MEASURES, COUNTED) if panel else _by(table["unit"], UNITS, OTHERWISE)
+    values = table[column]
+    return values.isna() | values.between(spans["low"], spans["high"])
+
+
+def check_errors(effects: pd.DataFrame, file: Path) -> None:
+    """Refuse a row of ``effects`` whose standard error is not the one that its interval implies, within a tenth.
+
+    Raises
+    ------
+    InputError
+        Names the row and the standard error that the interval implies.
+    """
+    rows = effects[effects[["se", "low", "high", "interval_level"]].notna().all(axis=1)]
+    for index, row in rows.iterrows():
+        ratio = row["unit"] in RATIOS
+        if row["low"] >= row["high"] or (ratio and row["low"] <= 0):
+            continue  # other rules say so
+        implied = implied_error(row["low"], row["high"], level=min(row["interval_level"], 0.999), ratio=ratio)
+        if not abs(row["se"] - implied) <= TOLERANCE * implied:
+            where = f"{file}, row {int(str(index)) + 2}, column 'se'"
+            raise InputError(
+                f"{where}: {row['se']:g} contradicts the interval {row['low']:g} to {row['high']:g}, which implies "
+                f"{implied:.3g}{' (of the logarithm)' * ratio}. Fix: correct the standard error or the interval."
+            )
