@@ -13,7 +13,6 @@ from collections.abc import Collection
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,6 +50,7 @@ MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff
 _UNSEEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 _EXPONENT = r"(?:[eE][+-]?[0-9]{1,3})?"
 _NUMBER = re.compile(rf"[+-]?(?:(?:[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+){_EXPONENT}")
+_SHORT = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,2})?")  # of numbers, the usual ones
 _WITH_COMMA = re.compile(rf"(£?[+-]?)((?:[0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]*)(?:,[0-9]+)?)({_EXPONENT}%?)")
 _WITH_POINT = re.compile(rf"£?[+-]?(?:[0-9]{{1,3}}(?:,[0-9]{{3}})+|[0-9]*)\.[0-9]+{_EXPONENT}%?")
 _EITHER = re.compile(r"£?[+-]?[1-9][0-9]{0,2}(?:(?:,[0-9]{3})+|(?:\.[0-9]{3})+)%?")  # 1,250: a thousand or one and more
@@ -128,20 +128,23 @@ def _parsed(text: str, what: str, signs: bool) -> float:
     raise InputError(f"{what}: '{excerpt(text)}' is not a number. Fix: {fix}.")
 
 
-def numbers(column: pd.Series, where: str, **how: Any) -> np.ndarray:
-    """Return a column of :func:`table` as numbers; ``how`` is passed to :func:`number`.
+def numbers(column: pd.Series, where: str, *, low: float = -MOST, high: float = MOST) -> np.ndarray:
+    """Return a column of :func:`table` as numbers, each as :func:`number` reads it.
 
     Raises
     ------
     InputError
         Of the first cell that is none: the file ``where``, the line and the column.
     """
-    try:
-        return np.array([number(cell, "", **how) for cell in column], dtype=float)
-    except InputError:
-        for line, cell in column.items():
-            number(cell, f"{where}, line {line}, column '{excerpt(column.name)}'", **how)
-        raise
+    if all(map(_SHORT.fullmatch, column)):  # a quarter of the time
+        found = np.array(column, dtype=float)
+        if ((low <= found) & (found <= high)).all():
+            return found
+    name = excerpt(column.name)
+    cells = column.items()
+    return np.array(
+        [number(cell, f"{where}, line {line}, column '{name}'", low=low, high=high) for line, cell in cells]
+    )
 
 
 def contents(path: Path, *, largest: int = LARGEST) -> bytes:

@@ -15,14 +15,15 @@ from toolkit.tabular import excerpt
 NEEDED = ("figure", "value", "reason")
 COLUMNS = ("figure", "value", "low", "high", "price_year", "reason")
 MOST_ROWS, MOST_CHARACTERS, LONGEST_REASON = 100, 50_000, 300
+MOST_PROBLEMS = 10  # said at once
 LEVEL = 0.9
 
 
 @dataclass(frozen=True)
 class Pasted:
-    """What was read: overrides by role, and one line for each row that cannot be used."""
+    """What was read: overrides by role or numbers by key, and one line for each row that cannot be used."""
 
-    rows: dict[str, dict[str, Any]]
+    rows: dict[str, Any]
     problems: list[str]
 
 
@@ -42,6 +43,20 @@ def _visible(sign: str) -> str:
     if sign.isspace():
         return sign if category(sign) == "Zs" else " "
     return "\N{REPLACEMENT CHARACTER}" if category(sign).startswith("C") else sign
+
+
+def used(pasted: Pasted) -> dict[str, Any]:
+    """Return what was read if all of it can be used.
+
+    Raises
+    ------
+    InputError
+        The first problems, a line each.
+    """
+    if pasted.problems:
+        more = len(pasted.problems) - MOST_PROBLEMS
+        raise InputError("\n".join(pasted.problems[:MOST_PROBLEMS] + [f"and {more} more"] * (more > 0)))
+    return pasted.rows
 
 
 def number(text: object, what: str) -> float:
@@ -82,8 +97,8 @@ def override(given: Mapping[Any, str], unit: str) -> dict[str, Any]:
     return row
 
 
-def pairs(text: str, names: dict[str, str]) -> tuple[dict[str, float], list[str]]:
-    """Read two pasted columns, names and numbers, and return the numbers by key and a line for each unusable row.
+def pairs(text: str, names: dict[str, str]) -> Pasted:
+    """Read two pasted columns, names and numbers.
 
     Parameters
     ----------
@@ -94,11 +109,11 @@ def pairs(text: str, names: dict[str, str]) -> tuple[dict[str, float], list[str]
         Key of each name that a row may have, in small letters.
     """
     if len(text) > MOST_CHARACTERS:
-        return {}, [f"More than {MOST_CHARACTERS:,} characters. Fix: paste fewer rows."]
+        return Pasted({}, [f"More than {MOST_CHARACTERS:,} characters. Fix: paste fewer rows."])
     try:
         rows = [line.strip() for line in tabular.decoded(text, "The pasted rows").splitlines() if line.strip(" \t,;")]
     except InputError as problem:
-        return {}, [str(problem)]
+        return Pasted({}, [str(problem)])
     found: dict[str, float] = {}
     problems: list[str] = [] if rows else ["Nothing was pasted. Fix: paste names and numbers, a row each."]
     for place, line in enumerate(rows[:MOST_ROWS], start=1):
@@ -127,7 +142,7 @@ def pairs(text: str, names: dict[str, str]) -> tuple[dict[str, float], list[str]
             problems.append(f"Row {place}: {problem}")
     if len(rows) > MOST_ROWS:
         problems.append(f"More than {MOST_ROWS} rows. Fix: paste fewer.")
-    return found, problems
+    return Pasted(found, problems)
 
 
 def _pair(line: str, names: dict[str, str]) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from toolkit.apps.studies_page import Studies
 from toolkit.report import provenance
 from toolkit.report import words as w
 from toolkit.report.quantities import Run
-from toolkit.schema import PRICE_BASE, InputError
+from toolkit.schema import PRICE_BASE
 
 MOST_ROWS = 60
 
@@ -65,10 +65,7 @@ class Evidence:
         return found
 
     def _rows(self, given: str | bytes, where: str) -> dict[str, Any]:
-        found = entry.read(given, self._units(), where)
-        if found.problems:
-            raise InputError("\n".join(found.problems))
-        return found.rows
+        return entry.used(entry.read(given, self._units(), where))
 
     def _upload(self, content: bytes) -> None:
         if content:

@@ -43,10 +43,7 @@ class OwnFigures:
         return {str(self.which.value): entry.number(self.value.value, "value")}
 
     def _pasted(self) -> dict[str, float]:
-        found, problems = entry.pairs(str(self.paste.value or ""), READ)
-        if problems:
-            raise InputError("\n".join(problems))
-        return found
+        return entry.used(entry.pairs(str(self.paste.value or ""), READ))
 
     def _put(self, given: Callable[[], dict[str, float]]) -> None:
         attempt(self.told, "These figures were not used", lambda: self._use(given()))

@@ -197,7 +197,7 @@ def test_another_session_is_unaffected_and_markup_is_text(live):
     ],
 )
 def test_pasted_rubbish_is_said_row_by_row(text, said):
-    assert any(said in problem for problem in entry.pairs(text, READ)[1])
+    assert any(said in problem for problem in entry.pairs(text, READ).problems)
 
 
 @pytest.mark.parametrize(
@@ -208,16 +208,18 @@ def test_pasted_rubbish_is_said_row_by_row(text, said):
     ],
 )  # fmt: skip
 def test_two_columns_are_read_parted_by_commas_or_semicolons(text):
-    assert entry.pairs(text, READ) == ({"referrals": 9000.0, "fostering_week": 700.5}, [])
+    assert entry.pairs(text, READ) == entry.Pasted({"referrals": 9000.0, "fostering_week": 700.5}, [])
 
 
 def test_a_name_with_a_comma_is_read_between_commas():
     text = "Children in need at 31 March, those looked after among them,7,000"
-    assert entry.pairs(text, READ) == ({"children_in_need": 7000.0}, [])
+    assert entry.pairs(text, READ) == entry.Pasted({"children_in_need": 7000.0}, [])
 
 
 def test_two_columns_are_read_with_and_without_tabs():
-    assert entry.pairs("Name\tOurs\nReferrals\t9,000\nfostering week £700.50\ncost per family\t£4,000", READ) == (
+    assert entry.pairs(
+        "Name\tOurs\nReferrals\t9,000\nfostering week £700.50\ncost per family\t£4,000", READ
+    ) == entry.Pasted(
         {"referrals": 9000.0, "fostering_week": 700.5, "cost_per_family": 4000.0},
         [],
     )

@@ -1,0 +1,58 @@
+"""Every reader of users' files against bad ones: read rightly, or refused in one short printable line.
+
+The long form is ``python -m benchmarks.fuzz_readers``; a case that failed there is made again by its number.
+"""
+
+import numpy as np
+import pytest
+
+from benchmarks import fuzz_readers as fuzz
+from toolkit.schema import InputError
+
+CASES = {"uploaded figures": 60, "with_indicator": 80}  # of the readers that take longest
+SEED, GOOD = 7, b"a\n1\n2\n"
+
+
+@pytest.mark.parametrize("name", list(fuzz.READERS))
+def test_bad_files_are_read_rightly_or_refused_in_a_line(name):
+    found = fuzz.faults(name, CASES.get(name, 120), SEED)
+    assert not found, [(number, fault) for number, _, fault in found]
+
+
+@pytest.mark.parametrize("name", list(fuzz.READERS))
+def test_good_files_are_read(name):
+    reader = fuzz.READERS[name]
+    for start in reader.starts():
+        assert fuzz.judged(reader, start, start, fuzz.FORM) == ""
+
+
+def _refusing(message):
+    def read(content):
+        raise InputError(message)
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("read", "fault"),
+    [
+        (lambda content: np.array([1.0, 2.0]), ""),
+        (_refusing("a.csv: bad. Fix: mend it."), ""),
+        (lambda content: np.array([1.0, 2.0 if content == GOOD else 3.0]), "accepted: the same file"),
+        (lambda content: np.array([1.0, np.inf]), "accepted: a number that is not finite"),
+        (lambda content: content["a"], "traceback: "),
+        (_refusing("x" * 301), "message: "),
+        (_refusing("\ud800"), "message: "),
+        (_refusing("a\n" * 20 + "a"), "message: "),
+    ],
+)
+def test_the_judge_sees_each_kind_of_fault(read, fault):
+    said = fuzz.judged(fuzz.Reader(lambda: (GOOD,), read), GOOD, GOOD.replace(b"\n", b"\r\n"), fuzz.FORM)
+    assert said.startswith(fault) if fault else not said
+
+
+def test_cases_are_the_same_every_time_and_of_every_kind():
+    reader = fuzz.READERS["decide costs"]
+    kinds = {fuzz.case(reader, seed)[2] for seed in range(40)}
+    assert kinds == {fuzz.FORM, fuzz.CELL, fuzz.BYTES}
+    assert fuzz.case(reader, 5) == fuzz.case(reader, 5)
