@@ -139,6 +139,8 @@ class LiveRun:
             np.abs(weighed(self._reach, unit.pool.shares.sum(0))),
             curve["level"] - kept * curve["avoided"],
             unit.lines.back(changed, cost, cut=self.scenario.option.cut),
+            unit.payers,
+            self.scenario.option.funder,
         )
 
     @cached_property
@@ -156,7 +158,7 @@ class LiveRun:
             costs["benefit_before"] = (unit.before * weights).sum("node")
         tree = xr.DataTree.from_dict(
             {
-                "/appraisal": _appraisal(linear(saved, unit.terms), self._programme, unit.terms.worth, cut=option.cut),
+                "/appraisal": _appraisal(linear(saved, unit.terms), self._programme, unit.terms, cut=option.cut),
                 "/costs": costs,
                 "/lives": lives[["children_entering"]].assign(children_reached=reached),
                 "/effects": self.drawn.effects,
@@ -168,13 +170,13 @@ class LiveRun:
         return tree
 
 
-def _appraisal(found: xr.Dataset, paid: np.ndarray, factors: np.ndarray, *, cut: bool) -> xr.Dataset:
+def _appraisal(found: xr.Dataset, paid: np.ndarray, terms: Terms, *, cut: bool) -> xr.Dataset:
     """Return what ``appraise`` would, from what is avoided (:func:`toolkit.apps.moves.linear`) and the programme."""
     money = {"units": "GBP", "price_base": found.attrs["price_base"]}
     spent = xr.DataArray(paid, coords={"year": found["year"]}, attrs=money)
-    worth = spent * factors
+    worth = spent * terms.worth
     single = worth.astype(np.float32)
-    payer = (found["payer"] == q.COUNCIL).astype(np.float32)
+    payer = (found["payer"] == terms.funder).astype(np.float32)
     avoided = found["benefit"].sum(["outcome", "payer"])
     cost = xr.full_like(avoided.isel(account=0, drop=True), float(worth.sum())).assign_attrs(money)
     ratio = appraisal.benefit_cost_ratio(avoided, cost)

@@ -244,5 +244,5 @@ def basis_sentence(run: Run) -> str:
         f"{scenario.effect.replication:g} is applied to it. Money is in {scenario.price_base} prices, discounted "
         f"over {scenario.horizon} years to {w.financial_year(scenario.first_year, 0)} (year 0) by the "
         f"{w.schedule_name(scenario.discount_schedule)} schedule{apart}, with money moving {moves}. "
-        "Cost avoided is not the same as money saved."
+        f"Cost avoided is not the same as money saved. {w.FUNDED[scenario.option.funder]}"
     )

@@ -13,13 +13,17 @@ SCALES = ((1e9, "billion"), (1e6, "million"))
 # fmt: off
 LABELS = {
     "nhs": "NHS", "neet": "NEET", "mst": "MST", "dwp": "DWP (benefits)", "hmrc": "HMRC (tax)",
-    "individuals": "The young people themselves",
+    "individuals": "The young people themselves", "central_government": "Central government (grant)",
     "BCP+Dorset": "Bournemouth, Christchurch, Poole and Dorset",  # as one, for their boundaries moved
     "victims": "Victims of crime", "combined": "Trials and panel combined",
     "panel": "Panel of areas (association)", "rhat": "R-hat", "ess_bulk": "Effective sample size, bulk",
     "ess_tail": "Effective sample size, tail", "energy": "Energy (E-BFMI)",
 }
 # fmt: on
+FUNDED = {
+    "local_authority": "The programme's money is the council's own.",
+    "central_government": "The programme's money is a grant from central government, not the council's own.",
+}
 SOURCES = {
     "trials": "a meta-analysis of trials and matched studies of families served",
     "panel": "the association of spending with outcomes within areas, which is no proof of an effect",
