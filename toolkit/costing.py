@@ -298,8 +298,10 @@ def _labelled(values: np.ndarray, axes: Mapping[Hashable, np.ndarray], priced: x
     )  # fmt: skip
 
 
-def with_programme(costs: xr.DataArray, spend: xr.DataArray, *, cashability: str = "cashable") -> xr.DataArray:
-    """Add what the programme itself costs as one more component, paid by the local authority.
+def with_programme(
+    costs: xr.DataArray, spend: xr.DataArray, *, payer: str = "local_authority", cashability: str = "cashable"
+) -> xr.DataArray:
+    """Add what the programme itself costs as one more component.
 
     Parameters
     ----------
@@ -307,11 +309,13 @@ def with_programme(costs: xr.DataArray, spend: xr.DataArray, *, cashability: str
         From :func:`cost`, with an ``option`` dim.
     spend
         GBP a year in the price base (option, year); negative where money is taken away.
+    payer
+        Whose money it is.
     """
     extra = (spend * xr.ones_like(costs.isel(component=0, drop=True))).expand_dims(component=["programme"])
     labels = {
         "outcome": "programme",
-        "payer": "local_authority",
+        "payer": payer,
         "account": "fiscal",
         "cashability": cashability,
         "lag_years": 0,

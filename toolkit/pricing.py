@@ -63,7 +63,8 @@ def price_areas(
     total, told, local = added_up(desk, areas=areas, tell=tell, progress=progress)
     # Areas differ in prices, not in their timing, so events are placed on the years that bear them once for all.
     paid = costing.over_years(desk.labelled(total["cost"]), desk.growth, desk.spread)
-    cost = costing.with_programme(paid, programme(desk.scenario, float(total["spend"])))
+    spend = programme(desk.scenario, float(total["spend"]))
+    cost = costing.with_programme(paid, spend, payer=desk.scenario.option.funder)
     # The programme is no part of anyone's collective cost: nought there, so that components match.
     lives = total["lives"].rename(event_year="year").reindex(year=np.arange(desk.scenario.horizon), fill_value=0.0)
     rest = total[["curve_avoided", "curve_spend", *(["benefit_before"] if desk.before else [])]].assign(lives=lives)

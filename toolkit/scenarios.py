@@ -60,6 +60,7 @@ class Option(_Frozen):
     cut: Truth = False
     cost_per_family: str = "troubled_family_intervention_cost"
     group: Literal["in_need", "care_edge"] = "in_need"
+    funder: Literal["local_authority", "central_government"] = "local_authority"  # whose money: FUNDERS
 
     @property
     def pounds(self) -> float:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -143,6 +144,59 @@ def test_a_fit_is_reused_while_its_inputs_are_unchanged(
     moved = dozen.copy(deep=True)
     moved["early_help_spend"][0, -1] += 1.0
     assert workflow._key(moved, register.tables["priors"], 1, 200, 2) != key
+
+
+def test_a_damaged_fit_is_named_and_fitted_again(
+    fit_cache: Path,
+    dozen: xr.Dataset,
+    small_scenario: scenarios.Scenario,
+    register: evidence.Register,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = workflow.fit_path(dozen, small_scenario, register, cache=tmp_path)
+    shutil.copy(fit_cache / path.name, path)
+    assert workflow.fit(dozen, small_scenario, register, cache=tmp_path).children
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+    class Fitted(Exception):
+        """A fit was begun."""
+
+    def outcomes(*_: object, **__: object) -> None:
+        raise Fitted
+
+    monkeypatch.setattr("toolkit.models.outcomes", outcomes)
+    monkeypatch.setattr(workflow, "compile_beside", nullcontext)
+    with pytest.raises(Fitted):
+        workflow.fit(dozen, small_scenario, register, cache=tmp_path)
+    assert len(caplog.messages) == 1 and path.name in caplog.messages[0] and "damaged" in caplog.messages[0]
+
+
+def test_a_run_says_when_by_whom_and_of_what_it_was_made(small_run: workflow.Run) -> None:
+    attrs = small_run.tree.attrs
+    assert attrs["changed_data"] == "[]" and not small_run.assumptions["overridden"].any()
+    assert attrs["run_by"] == evidence.user() and str(attrs["run_at"]).endswith("+00:00")
+    hashes = {str(attrs[f"{name}_hash"]) for name in ("run", "figures", "register", "statistics", "fit", "code")}
+    assert len(hashes) == 6 and {len(one) for one in hashes} == {16}
+
+
+@pytest.mark.long
+def test_a_register_with_another_price_is_another_run(
+    small_run: workflow.Run, fit_cache: Path, dozen: xr.Dataset, register: evidence.Register
+) -> None:
+    figures = register.figures.copy()
+    key = small_run.assumptions.loc["price_first_time_entrant", "id"]
+    figures.loc[key, "value"] *= 1.5
+    mine = dataclasses.replace(register, figures=figures)
+    areas = json.loads(str(small_run.tree.attrs["areas"]))
+    run = workflow.run(small_run.scenario, areas=areas, cache=fit_cache, statistics=dozen, register=mine)
+    assert run.tree.attrs["run_hash"] != small_run.tree.attrs["run_hash"]
+    assert run.assumptions.index[run.assumptions["overridden"]].tolist() == ["price_first_time_entrant"]
+    again = workflow.run(small_run.scenario, areas=areas, cache=fit_cache, statistics=dozen, register=register)
+    assert again.tree.attrs["run_hash"] == small_run.tree.attrs["run_hash"]
 
 
 def test_unknown_areas_are_refused_before_anything_is_fitted(dozen: xr.Dataset, tmp_path: Path) -> None:

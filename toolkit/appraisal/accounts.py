@@ -197,8 +197,9 @@ def _values(worth: xr.DataArray, level: float) -> dict[str, xr.DataArray]:
     present = worth.sum("year", skipna=False)
     spending = present["outcome"] == PROGRAMME
     cost = -present.isel(component=np.flatnonzero(spending)).sum("component", skipna=False)
-    avoided = present.isel(component=np.flatnonzero(~spending))
-    benefit = _summed(avoided, _held_in(avoided), _held_by(avoided, "outcome"), _held_by(avoided, "payer"))
+    kept = np.flatnonzero(~spending)
+    avoided, payer = present.isel(component=kept), _held_by(present, "payer").isel(component=kept)  # the funder's too
+    benefit = _summed(avoided, _held_in(avoided), _held_by(avoided, "outcome"), payer)
     total = benefit.sum(["outcome", "payer"], skipna=False)
     ratio = benefit_cost_ratio(total, cost, level=level)
     return {

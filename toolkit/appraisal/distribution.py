@@ -9,7 +9,7 @@ import xarray as xr
 from toolkit.appraisal.accounts import COUNCIL, PROGRAMME, Share, cashable_savings
 from toolkit.appraisal.draws import sample_dims
 from toolkit.prices import rebase
-from toolkit.schema import INVESTMENT, InputError, aligned, check
+from toolkit.schema import INVESTMENT, PAYERS, InputError, aligned, check
 
 NET, CUMULATIVE = "net", "cumulative"
 
@@ -155,14 +155,14 @@ def medium_term_view(
     Raises
     ------
     InputError
-        If the deflators do not reach the last year shown, or the payer has no component.
+        If the deflators do not reach the last year shown, or the payer is unknown.
     """
     found = cashable_savings(costs, option=option, cashable_shares=cashable_shares, cash_step=cash_step)
     mine = found.isel(component=np.flatnonzero(found["payer"] == payer), year=np.flatnonzero(found["year"] < years))
     # A component none of which is cash is no line of a budget.
     mine = mine.isel(component=np.flatnonzero((mine != 0).any([dim for dim in mine.dims if dim != "component"])))
-    if not mine.sizes["component"]:
-        raise InputError(f"payer {payer!r}: no cashable component. Mend: one of {sorted(set(costs['payer'].values))}.")
+    if payer not in {*PAYERS, *costs["payer"].values}:
+        raise InputError(f"payer {payer!r}: unknown. Fix: give one of {sorted(set(costs['payer'].values))}.")
     labels = [f"{first_year + int(t)}/{(first_year + int(t) + 1) % 100:02d}" for t in mine["year"].values]
     factors = [rebase(1.0, str(costs.attrs["price_base"]), to=label, deflators=deflators) for label in labels]
     spending = mine["outcome"].values == PROGRAMME

@@ -15,6 +15,7 @@ from toolkit.apps.spending import Sums
 from toolkit.apps.state import PRESETS, State
 from toolkit.report import words as w
 from toolkit.scenarios import LONGEST_HORIZON
+from toolkit.schema import FUNDERS
 
 RAMPS = {
     "Half in the first year, then all": (0.5, 1.0),
@@ -83,6 +84,7 @@ def programme() -> list[Control]:
         _key("option", "cut", _tick("Take this sum away instead (a cut)")),
         _key("option", "group", _select("Who is helped", GROUPS)),
         _key("option", "cost_per_family", _select("Cost of helping one family", FAMILY_COSTS)),
+        _key("option", "funder", _select("Who pays for it", {w.label(funder): funder for funder in FUNDERS})),
     ]
 
 

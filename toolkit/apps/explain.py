@@ -104,6 +104,8 @@ def _five(run: Run) -> xr.DataArray:
 def _cash(run: Run) -> str:
     spent = float(q.result(run)["programme_by_year"].isel(year=slice(0, BUDGET_YEARS)).sum())
     net = _mean(_five(run))
+    if not q.council_pays(run):
+        return f"{w.money(net)} of cash released; a grant pays for the programme"
     return f"{_spoken(run, spent, net + spent, 'of cash released', 'of cash no longer released')} = {w.money(net)}"
 
 
@@ -144,7 +146,8 @@ FORMULAS = {
         "The council’s cash over five years",
         (
             "Cash released = the cost avoided for the council × the share of it that can leave a budget, in the year "
-            "in which it can. Net cash = cash released − programme spending. Real, not discounted.",
+            "in which it can. Net cash = cash released − what the council itself spends on the programme. Real, not "
+            "discounted.",
         ),
         _cash, _five,
     ),

@@ -157,7 +157,7 @@ def medium_term(run: Run) -> xr.DataArray:
     deflators = pd.Series(json.loads(run.tree.attrs["deflators"]))
     index = [rebase(1.0, run.scenario.price_base, to=year, deflators=deflators) for year in years]
     cash = xr.DataArray(index, coords={"year": real["year"]})
-    net, spent = real * cash, q.result(run)["programme_by_year"].sel(year=real["year"]) * cash
+    net, spent = real * cash, q.result(run)["programme_by_year"].sel(year=real["year"]) * cash * q.council_pays(run)
     lines = {"programme": xr.zeros_like(net) - spent, "cash_released": net + spent, "net": net,
              "cumulative": net.cumsum("year").assign_coords(year=net["year"])}  # fmt: skip
     joined = xr.concat(list(lines.values()), xr.Variable("line", list(lines)), coords="minimal", compat="override")

@@ -35,7 +35,7 @@ KINDS: dict[str, Kind | Callable[..., Formula]] = {
         sums.social, ("payer",),
     ),
     "payer_programme": Kind(
-        "Programme: {payer}", (SPENT, "The council pays it; discounted."),
+        "Programme: {payer}", (SPENT, "Whoever funds the option pays it; discounted."),
         lambda run: q.position(run)["programme"], ("payer",),
     ),
     "payer_net": Kind(
@@ -55,7 +55,8 @@ KINDS: dict[str, Kind | Callable[..., Formula]] = {
         "Cash released: {year}", (CASH, AVOIDED), lambda run: sums.cash(run).sel(part=["released"]), ("year",)
     ),
     "cash_net": Kind(
-        "Net cash: {year}", (f"{CASH} Net cash = cash released − programme spending.", AVOIDED), sums.cash, ("year",)
+        "Net cash: {year}", (f"{CASH} Net cash = cash released − the council’s own spending.", AVOIDED),
+        sums.cash, ("year",),
     ),
     "cash_running": Kind(
         "Net cash, running total: {year}", (f"{CASH} Net cash of all years so far, added up.", AVOIDED),

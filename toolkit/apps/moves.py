@@ -15,7 +15,7 @@ import xarray as xr
 from toolkit import appraisal, costing
 from toolkit.places import Desk
 from toolkit.report import quantities as q
-from toolkit.schema import ACCOUNTS, PAYERS, SAMPLE_DIMS
+from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 YEARS_SHOWN, BUDGET_YEARS = 31, 5
 LEVEL = 0.9  # of every interval
@@ -99,6 +99,7 @@ class Terms:
     growth: xr.DataArray
     spread: xr.DataArray
     partly: np.ndarray
+    funder: str
 
     @classmethod
     def of(cls, desk: Desk) -> "Terms":
@@ -106,7 +107,8 @@ class Terms:
         partly = desk.draws["cashable_share_partly"].transpose(*SAMPLE_DIMS).values
         growth, schedule = desk.growth.astype(np.float32), desk.scenario.discount_schedule
         worth = appraisal.discount_factors(schedule, growth["year"], schedules=desk.schedules).values
-        return cls(schedule, desk.schedules, worth, growth, desk.spread, partly.astype(np.float32))
+        funder = desk.scenario.option.funder
+        return cls(schedule, desk.schedules, worth, growth, desk.spread, partly.astype(np.float32), funder)
 
 
 def linear(saved: xr.DataArray, terms: Terms) -> xr.Dataset:
@@ -130,7 +132,8 @@ def linear(saved: xr.DataArray, terms: Terms) -> xr.Dataset:
     kinds, years = avoided["discounting"], avoided["year"]
     factors = appraisal.factors_by_kind(kinds, terms.schedule, years, schedules=terms.schedules)
     worth = avoided * factors.astype(np.float32)
-    payer, outcome = (_members(avoided, name, q.VOCABULARY[name]) for name in ("payer", "outcome"))
+    payer = _members(avoided, "payer", q.VOCABULARY["payer"], also=(q.COUNCIL, terms.funder))
+    outcome = _members(avoided, "outcome", q.VOCABULARY["outcome"])
     narrowest = np.array([ACCOUNTS.index(name) for name in avoided["account"].values])
     account = {"account": (list(ACCOUNTS), narrowest <= np.arange(len(ACCOUNTS))[:, None])}
     found = {
@@ -149,8 +152,8 @@ def linear(saved: xr.DataArray, terms: Terms) -> xr.Dataset:
 Members = dict[str, tuple[list[str], np.ndarray]]
 
 
-def _members(values: xr.DataArray, name: str, known: Sequence[str]) -> Members:
-    present = [one for one in known if one in values[name].values or one == q.COUNCIL]  # who pays for the programme
+def _members(values: xr.DataArray, name: str, known: Sequence[str], also: Sequence[str] = ()) -> Members:
+    present = [one for one in known if one in values[name].values or one in also]  # also who pays for the programme
     return {name: (present, np.equal.outer(np.array(present), values[name].values.astype(str)))}
 
 
@@ -190,6 +193,8 @@ class Numbers:
         A year's spend plus the lifetime cost it leaves (multiple, draw), social account.
     back
         Chance of having paid back by each year; for a cut, of being ahead then (account, year).
+    payers, funder
+        Payers in the order of ``lines.payer``, and which of them pays for the programme.
     """
 
     lines: Lines
@@ -198,6 +203,8 @@ class Numbers:
     reached: np.ndarray
     curve: np.ndarray
     back: np.ndarray
+    payers: list[str]
+    funder: str
 
     @property
     def avoided(self) -> np.ndarray:
@@ -206,15 +213,20 @@ class Numbers:
 
     @cached_property
     def net_payers(self) -> np.ndarray:
-        """Present value by payer, the programme's cost the council's, which comes first (payer, draw)."""
+        """Present value by payer, the programme's cost being its funder's (payer, draw)."""
         net = self.lines.payer.copy()
-        net[PAYERS.index(q.COUNCIL)] -= np.float32(self.cost[-1])
+        net[self.payers.index(self.funder)] -= np.float32(self.cost[-1])
         return net
+
+    @cached_property
+    def council_spent(self) -> np.ndarray:
+        """What the council itself spends each year, real (year)."""
+        return self.spent * float(self.funder == q.COUNCIL)
 
     @cached_property
     def cash(self) -> np.ndarray:
         """Council's real cashable position in the years of a budget paper (year, draw)."""
-        return self.lines.cash - self.spent[: len(self.lines.cash), None].astype(np.float32)
+        return self.lines.cash - self.council_spent[: len(self.lines.cash), None].astype(np.float32)
 
 
 def ends(rows: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

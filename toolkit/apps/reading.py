@@ -95,7 +95,7 @@ def tiles(run: LiveRun) -> list[Tile]:
              _sure(ratio, "bcr", f"; public purse alone {purse}", purse)),
         payback_tile(run),
         Tile("cash", "Council’s cash over five years", str(five),
-             _sure(five, "cash") if five.interval else "programme spending, no cash released", _sign(five.expected)),
+             _sure(five, "cash") if five.interval else "no cash released", _sign(five.expected)),
         Tile("reached", f"Children {'who lose help' if cut else 'reached'} a year", str(reached),
              _sure(reached, "reached")),
     ]  # fmt: skip
@@ -219,7 +219,7 @@ def spend_multiple(run: LiveRun) -> float:
 def budget_rows(run: LiveRun) -> tuple[list[str], list[tuple[str, list[float]]]]:
     """Return the five-year cash view of a budget paper: years, and the council's rows in pounds of real money."""
     mean, low, high = ends(run.numbers.cash)
-    spend = run.numbers.spent[: len(mean)]
+    spend = run.numbers.council_spent[: len(mean)]
     years = [w.financial_year(run.scenario.first_year, year) for year in range(len(mean))]
     rows = [
         ("Programme spending", (-spend).tolist()),

@@ -145,6 +145,8 @@ class LiveRun:
             np.abs(weighed(self._reach, unit.pool.shares.sum(0))),
             curve["level"] - kept * curve["avoided"],
             unit.lines.back(changed, cost, cut=self.scenario.option.cut),
+            unit.payers,
+            self.scenario.option.funder,
         )
 
     @cached_property
@@ -188,7 +190,7 @@ def _appraisal(found: xr.Dataset, paid: np.ndarray, terms: Terms, *, cut: bool) 
     spent = xr.DataArray(paid, coords={"year": found["year"]}, attrs=money)
     worth = spent * terms.worth
     single = worth.astype(np.float32)
-    payer = (found["payer"] == q.COUNCIL).astype(np.float32)
+    payer = (found["payer"] == terms.funder).astype(np.float32)
     avoided = found["benefit"].sum(["outcome", "payer"])
     cost = xr.full_like(avoided.isel(account=0, drop=True), float(worth.sum())).assign_attrs(money)
     ratio = appraisal.benefit_cost_ratio(avoided, cost)

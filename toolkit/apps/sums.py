@@ -139,6 +139,11 @@ def spent(run: Run) -> xr.DataArray:
     return result["programme_by_year"] + xr.zeros_like(result["programme_cost"])
 
 
+def council_spent(run: Run) -> xr.DataArray:
+    """Return what the council itself spends on the programme in each year (year, chain, draw)."""
+    return spent(run) * float(q.council_pays(run))
+
+
 def social(run: Run) -> xr.DataArray:
     """Return the present value of the cost avoided of all accounts (outcome, payer, chain, draw)."""
     return q.result(run)["benefit"].sel(account="social", drop=True)
@@ -158,13 +163,13 @@ def payer_net(run: Run) -> xr.DataArray:
 def yearly(run: Run) -> xr.DataArray:
     """Return real cost avoided of all accounts (payer, year, chain, draw)."""
     net = q.result(run)["net_position"]
-    found: xr.DataArray = net + spent(run) * xr.where(net["payer"] == q.COUNCIL, 1.0, 0.0)
+    found: xr.DataArray = net + spent(run) * xr.where(net["payer"] == run.scenario.option.funder, 1.0, 0.0)
     return found
 
 
 def cash(run: Run) -> xr.DataArray:
     """Return the council’s real cash by year of a budget paper (part, year, chain, draw)."""
-    paid = spent(run)
+    paid = council_spent(run)
     return _parts(released=q.council_cash(run) + paid, programme=-paid).isel(year=slice(0, BUDGET_YEARS))
 
 

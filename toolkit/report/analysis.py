@@ -196,7 +196,10 @@ def sentences(run: Run, found: Analysis) -> list[str]:
         said.worthwhile(npsv.sel(account="social")),
         said.worthwhile(npsv.sel(account="fiscal"), to="the public purse"),
     ]
-    if not scenario.option.cut:
+    if not q.council_pays(run):
+        ends = "The grant that paid for it ends" if scenario.option.cut else "A grant pays for it"
+        lines.append(f"{ends}, so no money of the council's own has to come back.")
+    elif not scenario.option.cut:
         payback = q.result(run)["council_payback_year"]
         lines.append(said.pays_back(payback, first_year=scenario.first_year, horizon=scenario.horizon))
     even = float(found.curves["break_even"].sel(account="social"))

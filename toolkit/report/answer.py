@@ -276,5 +276,5 @@ def basis_sentence(run: Run) -> str:
         f"{scenario.effect.replication:g} is applied to it. Money is in {scenario.price_base} prices, discounted "
         f"over {scenario.horizon} years to {w.financial_year(scenario.first_year, 0)} (year 0) "
         f"{named}{apart}, with money moving {moves}. "
-        f"{short}Cost avoided is not the same as money saved."
+        f"{short}Cost avoided is not the same as money saved. {w.FUNDED[scenario.option.funder]}"
     )

@@ -75,6 +75,7 @@ def settings(run: Run) -> Table:
         "Sum": f"{'minus ' if option.cut else ''}£{option.spend_per_child:g} per child aged 0 to 17 a year",
         "Years": f"{financial_year(first, 0)} to {financial_year(first, option.years - 1)}",
         "For whom": GROUPS[option.group],
+        "Paid for by": label(option.funder),
         "Cost per family": f"figure {option.cost_per_family}",
         "Outcomes": listed([label(outcome) for outcome in scenario.outcomes]),
         "Effect source": label(effect.source),

@@ -67,6 +67,11 @@ def direction(run: Run) -> int:
     return -1 if run.scenario.option.cut else 1
 
 
+def council_pays(run: Run) -> bool:
+    """Return whether the option is paid from the council's own money, and not by a grant."""
+    return run.scenario.option.funder == COUNCIL
+
+
 def area_names(run: Run) -> list[str]:
     """Return the names of the areas in the tree's order."""
     return [area(str(name)) for name in costs(run)["area_name"].values]
@@ -127,19 +132,21 @@ def avoided(run: Run) -> xr.DataArray:
 def position(run: Run) -> xr.Dataset:
     """Present value by payer (payer, chain, draw): ``avoided``, ``programme`` and their difference ``net``."""
     net = result(run)["net_position_discounted"].sum("year", skipna=False)
-    programme = result(run)["programme_cost"] * xr.where(net["payer"] == COUNCIL, 1.0, 0.0)
+    programme = result(run)["programme_cost"] * xr.where(net["payer"] == run.scenario.option.funder, 1.0, 0.0)
     found = xr.Dataset({"avoided": net + programme, "programme": programme, "net": net})
     return found.sel(payer=[payer for payer in PAYERS if payer in net["payer"].values])
 
 
 def council_cash(run: Run) -> xr.DataArray:
-    """Real cashable position of the council, programme included (year, chain, draw)."""
-    return result(run)["cashable_net_position"].sel(payer=COUNCIL, drop=True)
+    """Real cashable position of the council (year, chain, draw), the programme included if the council pays for it."""
+    cash = result(run)["cashable_net_position"]
+    return cash.where(cash["payer"] == COUNCIL, 0.0).sum("payer", skipna=False, keep_attrs=True)
 
 
 def cash_released(run: Run) -> xr.DataArray:
     """Present value of the part of the avoided cost that the council could release as cash (chain, draw)."""
-    return _discounted(run, council_cash(run)).sum("year", skipna=False) + result(run)["programme_cost"]
+    spent = result(run)["programme_cost"] * float(council_pays(run))
+    return _discounted(run, council_cash(run)).sum("year", skipna=False) + spent
 
 
 def _discounted(run: Run, flows: xr.DataArray) -> xr.DataArray:
@@ -200,13 +207,19 @@ def curve(run: Run) -> xr.Dataset:
     xr.Dataset
         ``spend`` (multiple) GBP a year; ``net`` (source, multiple, account, chain, draw), spend plus the
         cohort's remaining cost; ``change`` the same less today's; ``payer`` (payer, multiple, chain, draw),
-        each payer's part for the scenario's source, the spend being the council's.
+        each payer's part for the scenario's source; today's spend is the council's, and what differs from it is
+        paid, or kept, by whoever funds the option.
     """
     spend, saved = costs(run)["curve_spend"], priced(run, "curve_avoided")
     today = lifetime(run).sel(reading="excess", drop=True)
     change = spend - spend.sel(multiple=1.0, drop=True) - by_account(saved)
     part = by(today, "payer") - by(saved.sel(source=run.scenario.effect.source, drop=True), "payer")
-    part = part + spend * xr.where(part["payer"] == COUNCIL, 1.0, 0.0)
+    funder, now = run.scenario.option.funder, spend.sel(multiple=1.0, drop=True)
+    part = part.reindex(
+        payer=[one for one in PAYERS if one in {COUNCIL, funder, *part["payer"].values}], fill_value=0.0
+    )
+    part = part + now * xr.where(part["payer"] == COUNCIL, 1.0, 0.0)
+    part = part + (spend - now) * xr.where(part["payer"] == funder, 1.0, 0.0)
     net = change + by_account(today) + spend.sel(multiple=1.0, drop=True)
     return xr.Dataset({"spend": spend, "net": net, "change": change, "payer_part": part})
 

@@ -202,7 +202,8 @@ def avoided_by_outcome(run: Run) -> Table:
 def avoided_by_outcome_and_payer(run: Run) -> Table:
     """Return the expected cost avoided by outcome (rows) and payer (columns), social account."""
     worth = q.result(run)["benefit"].sel(account="social", drop=True).mean(SAMPLE_DIMS) * q.direction(run)
-    worth = q.with_all(worth.sel(payer=q.position(run)["payer"].values), "payer")
+    spared = q.priced(run, "lifetime")["payer"].values  # who only pays for the programme avoids nothing
+    worth = q.with_all(worth.sel(payer=[payer for payer in PAYERS if payer in spared]), "payer")
     frame = headed(matrix(q.with_all(worth, "outcome"), "outcome", "payer"))
     note = f"Social account, present value, {run.scenario.price_base} prices; expected values only."
     return Table(f"Expected cost {verb(run)} by outcome and payer", "Outcome", frame, "money", note=note)
@@ -247,12 +248,13 @@ def council_cash(run: Run) -> Table:
     cash = q.council_cash(run).isel(year=slice(0, CASH_YEARS))
     frame = spread(run, {"In the year": cash, "Running total": cash.cumsum("year")}, "year")
     frame = frame.set_axis(year_names(run, cash["year"].values))
-    if not run.scenario.option.cut:
+    if not run.scenario.option.cut and q.council_pays(run):
         chance = q.result(run)["council_probability_paid_back"].isel(year=slice(0, CASH_YEARS))
         frame["Chance paid back", ""] = chance.values
     kinds = {"In the year": "money", "Running total": "money", "Chance paid back": "share"}
+    what = " less programme spending" if q.council_pays(run) else "; a grant pays for the programme"
     note = (
-        f"Cashable part of the cost avoided less programme spending, {basis(run)}, not discounted (the chance of "
+        f"Cashable part of the cost avoided{what}, {basis(run)}, not discounted (the chance of "
         "payback is). Only what could be taken out of a budget counts here."
     )
     return Table("The council's cash position, first ten years", "Year", frame, kinds, note=note)

@@ -14,6 +14,7 @@ SCALES = ((1e9, "billion"), (1e6, "million"))
 LABELS = {
     "nhs": "NHS", "neet": "NEET", "mst": "MST", "dwp": "DWP (benefits)", "hmrc": "HMRC (tax)",
     "individuals": "The young people themselves",
+    "central_government": "Central government (grant)",
     # Each two councils answered as one, for their boundaries moved.
     "BCP+Dorset": "Bournemouth, Christchurch and Poole together with Dorset",
     "Cumbria area": "Cumberland together with Westmorland and Furness",
@@ -24,6 +25,10 @@ LABELS = {
     "monte_carlo_error": "Monte Carlo error of a mean",
 }
 # fmt: on
+FUNDED = {
+    "local_authority": "The programme's money is the council's own.",
+    "central_government": "The programme's money is a grant from central government, not the council's own.",
+}
 SOURCES = {
     "trials": "a meta-analysis of trials and matched studies of families served",
     "panel": "the association of spending with outcomes within areas, which is no proof of an effect",

@@ -130,8 +130,13 @@ def test_the_view_does_not_depend_on_the_order_of_years(costs):
     xr.testing.assert_allclose(view(costs.isel(year=[2, 0, 1])), view(costs))
 
 
-def test_a_year_without_a_forecast_and_a_payer_without_cash_are_refused(costs):
+def test_a_payer_without_cash_has_a_budget_of_nought(costs):
+    found = view(costs, payer="nhs")
+    assert found["line"].values.tolist() == ["net", "cumulative"] and float(abs(found).max()) == 0
+
+
+def test_a_year_without_a_forecast_and_an_unknown_payer_are_refused(costs):
     with pytest.raises(InputError, match="2028/29"):
         view(costs, first_year=2026)
-    with pytest.raises(InputError, match="nhs"):
-        view(costs, payer="nhs")
+    with pytest.raises(InputError, match="'nsh': unknown"):
+        view(costs, payer="nsh")

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.fit
 CHANGES = {
     "effect": {"take_up": 0.8},
     "adjustments": {"optimism_bias": 0.3, "deadweight": 0.2, "attribution": 0.9, "drop_off": 0.1},
-    "option": {"spend_per_child": 31.0},
+    "option": {"spend_per_child": 31.0, "funder": "local_authority"},
 }
 
 

@@ -74,7 +74,7 @@ def make_run(register):
         yearly = np.zeros((2, scenario.horizon))
         yearly[1, : scenario.option.years] = sign * SPEND
         spend = xr.DataArray(yearly, dims=("option", "year"), coords={d: cost[d] for d in ("option", "year")})
-        cost = costing.with_programme(cost, spend)
+        cost = costing.with_programme(cost, spend, payer=scenario.option.funder)
 
         def by_area(*extra, level):
             shape = [*(len(values) for values in dict(extra).values()), len(areas), components, CHAINS, DRAWS]

@@ -221,7 +221,8 @@ def test_a_page_is_small_enough_to_send(run, decided):
     assert len(rendered(run, decided).encode()) < 3_000_000
 
 
-def test_tables_print_money_in_one_scale_with_a_proper_minus(run):
+def test_tables_print_money_in_one_scale_with_a_proper_minus(make_run):
+    run = make_run(changes={"option": {"funder": "local_authority"}})
     text = shown(who_pays(run), level=0.9)
     assert text.headings[0].text == "Payer"
     assert "£\N{NO-BREAK SPACE}million" in text.headings[1].text

@@ -1,12 +1,15 @@
 """The sums behind the outputs, against sums done another way and by hand."""
 
+import json
+
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
 from toolkit import appraisal
 from toolkit.report import quantities as q
-from toolkit.schema import SAMPLE_DIMS
+from toolkit.schema import FUNDERS, SAMPLE_DIMS
 
 
 def test_outcomes_and_payers_each_add_up_to_the_whole(run):
@@ -27,11 +30,42 @@ def test_positions_of_all_payers_add_up_to_the_net_present_social_value(run):
     np.testing.assert_allclose(total, q.result(run)["npsv"].sel(account="social").transpose(*total.dims))
 
 
-def test_only_the_council_pays_for_the_programme(run):
-    paid = q.position(run)["programme"]
-    assert float(abs(paid.drop_sel(payer="local_authority")).max()) == 0
+@pytest.mark.parametrize("funder", FUNDERS)
+def test_only_its_funder_pays_for_the_programme(make_run, funder):
+    paid = q.position(make_run(changes={"option": {"funder": funder}}))["programme"]
+    assert float(abs(paid.drop_sel(payer=funder)).max()) == 0
     # 4 million a year for three years at 3.5 per cent, the Green Book's factor of year 0 being 1
-    np.testing.assert_allclose(paid.sel(payer="local_authority"), 4e6 * (1 + 1 / 1.035 + 1 / 1.035**2))
+    np.testing.assert_allclose(paid.sel(payer=funder), 4e6 * (1 + 1 / 1.035 + 1 / 1.035**2))
+
+
+def test_a_grant_moves_who_pays_and_nothing_else(make_run):
+    """The totals, and what the council can release in cash, are the same; its budget no longer bears the programme."""
+    own, grant = (make_run(changes={"option": {"funder": funder}}) for funder in FUNDERS)
+    for name in ("npsv", "programme_cost", "bcr", "probability_paid_back", "payback_year"):
+        xr.testing.assert_equal(q.result(own)[name], q.result(grant)[name])
+    xr.testing.assert_equal(q.avoided(own), q.avoided(grant))
+    np.testing.assert_allclose(q.cash_released(own), q.cash_released(grant), rtol=1e-9)
+    paid, spared = q.position(own), q.position(grant)
+    moved = spared["net"].sel(payer="local_authority") - paid["net"].sel(payer="local_authority")
+    np.testing.assert_allclose(moved, q.result(own)["programme_cost"])
+    np.testing.assert_allclose(spared["net"].sel(payer="central_government"), -q.result(own)["programme_cost"])
+    assert "central_government" not in paid["payer"].values
+    budget = q.council_cash(grant) - q.council_cash(own)
+    np.testing.assert_allclose(budget.isel(year=slice(0, 4)).mean(("chain", "draw")), [4e6, 4e6, 4e6, 0], atol=1e-6)
+    np.testing.assert_allclose(q.curve(own)["payer_part"].sum("payer"), q.curve(grant)["payer_part"].sum("payer"))
+    more = q.curve(grant)["payer_part"].sel(payer="central_government", multiple=2.0)
+    np.testing.assert_allclose(more, float(q.curve(grant)["spend"].sel(multiple=1.0)))
+
+
+def test_a_council_that_pays_nothing_and_saves_nothing_still_has_a_budget(make_run):
+    run = make_run(changes={"option": {"funder": "central_government"}}, effect=0.0)
+    cost = q.costs(run)["cost"]
+    apart = cost.isel(component=np.flatnonzero(cost["payer"].values != "local_authority")).assign_attrs(cost.attrs)
+    view = appraisal.medium_term_view(
+        apart, deflators=pd.Series(json.loads(run.tree.attrs["deflators"])), first_year=2025,
+        cashable_shares={"partly_cashable": 0.5},
+    )  # fmt: skip
+    assert view["line"].values.tolist() == ["net", "cumulative"] and float(abs(view).max()) == 0
 
 
 def test_cash_released_is_the_cashable_part_of_what_the_council_avoids(run):
