@@ -10,6 +10,24 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+__all__ = [
+    "ACCOUNTS",
+    "BUSINESS_AS_USUAL",
+    "COVARIATES",
+    "EFFECT_OUTCOMES",
+    "INDICATORS",
+    "INVESTMENT",
+    "OUTCOMES",
+    "PAYERS",
+    "PRICE_BASE",
+    "SAMPLE_DIMS",
+    "InputError",
+    "Labelled",
+    "aligned",
+    "check",
+    "data_folder",
+]
+
 PRICE_BASE = "2025/26"
 BUSINESS_AS_USUAL = "business_as_usual"
 INVESTMENT = "investment"
@@ -131,3 +149,7 @@ def check(
     if not allow_nan and array.dtype.kind == "f" and not bool(np.isfinite(array).all()):
         raise InputError(f"{name}: holds NaN or infinite values. Mend: fill or drop them first, and say why.")
     return array
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -18,3 +18,7 @@ __all__ = [
     "reference_areas", "resolve_areas", "sample", "seal", "show", "with_fitted", "with_indicator", "with_own",
     "with_own_prices", "with_pathway", "with_priors", "write_reference",
 ]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -34,11 +34,15 @@ MOST_TIMES = 10.0  # of the published one: beyond is a slip of the decimal point
 class OwnFigure(BaseModel):
     """A council's own statistic in place of the published one of its base year; ``area`` says whose it is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
     area: Annotated[str, Field(min_length=1, max_length=60)]
+    """The area's ONS code."""
     value: Annotated[float, Field(strict=True, gt=0, le=1e7)]
+    """The statistic, in the unit of the published one."""
     price_year: str | None = None
+    """Financial year of its prices, such as 2024/25; of money only."""
     reason: Annotated[str, Field(min_length=5)]
+    """Where it comes from, in words that the report prints beside it."""
 
 
 def published(base: xr.Dataset, area: str, *, names: Iterable[str] = OWN, folder: Path | None = None) -> pd.DataFrame:

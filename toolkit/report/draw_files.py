@@ -15,6 +15,12 @@ import xarray as xr
 
 from toolkit.schema import InputError
 
+__all__ = [
+    "groups_named",
+    "read_options",
+    "read_parameters",
+]
+
 DRAW = "draw"
 
 
@@ -166,3 +172,7 @@ def _same_draws(one: Path, first: pd.DataFrame, two: Path, second: pd.DataFrame,
         )
     if first.index.name == second.index.name == DRAW and not first.index.equals(second.index):
         raise InputError(f"{one} and {two}: the column '{DRAW}' differs. Mend: put both in the same order.")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -16,6 +16,20 @@ from toolkit.report.tables import Table, plain
 from toolkit.report.words import inside, money, number
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
 
+__all__ = [
+    "GROUPS",
+    "Knowing",
+    "choice",
+    "groups",
+    "heeded",
+    "knowing_table",
+    "parameter_name",
+    "parameters",
+    "standing_out",
+    "value_of_knowing",
+    "worth_of_studies",
+]
+
 EFFECT, RATE, PATHWAY = "effect", "rate", "pathway"
 # fmt: off
 STEPS = {
@@ -293,3 +307,7 @@ def groups(drawn: xr.Dataset) -> dict[str, tuple[str, ...]]:
         place = 0 if kind == EFFECT else 2 if kind == RATE else 1 if money else 3
         sorted_into[GROUPS[place]].append(str(name))
     return {name: tuple(members) for name, members in sorted_into.items()}
+
+
+def __dir__() -> list[str]:
+    return __all__
