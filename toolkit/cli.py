@@ -378,7 +378,7 @@ def _print_headline(finished: "workflow.Run", paths: list[Path]) -> None:
         table.add_row(label, expected, interval)
     console.print(table)
     for path in paths:
-        console.print(f"wrote {path}", style="dim")
+        console.print(f"wrote {path}", style="dim", soft_wrap=True)
 
 
 def main() -> None:

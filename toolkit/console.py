@@ -86,7 +86,7 @@ def call(command: Callable[[], object]) -> None:
         if problem.errno not in DISK_ERRORS:
             raise
         _refuse(
-            f"{problem.filename or 'output'}: {problem.strerror}. Earlier outputs are as they were. "
+            f"{problem.filename or 'output'}: {problem.strerror}. "
             "Fix: free space there or allow writing, or give other folders with --build and --cache."
         )
     except ValueError as problem:
@@ -101,7 +101,7 @@ def _refuse(message: str) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    Console(stderr=True).print(f"[bold red]Error:[/] {escape(message)}", highlight=False)
+    Console(stderr=True).print(f"[bold red]Error:[/] {escape(message)}", highlight=False, soft_wrap=True)
     sys.exit(BAD_INPUT)
 
 

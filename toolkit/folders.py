@@ -14,16 +14,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import time
 
-__all__ = ["drafts", "use_writable", "writable"]
+__all__ = ["drafts", "standing", "use_writable", "writable"]
 
 DRAFTS, LOCK = ".writing-", "lock"
+LOG = logging.getLogger("toolkit")
 ABANDONED = 3600.0  # seconds after which a folder of drafts without a lock is nobody's
+
+
+def standing(folder: Path) -> Path:
+    """Return a folder or the nearest of its parents that exists."""
+    return next((parent for parent in (folder, *folder.parents) if os.path.lexists(parent)), folder)
 
 
 def writable(folder: Path) -> bool:
     """Return whether files can be written in a folder, which is made where its parents allow it."""
-    standing = next((parent for parent in (folder, *folder.parents) if os.path.lexists(parent)), folder)
-    return standing.is_dir() and os.access(standing, os.W_OK | os.X_OK)
+    there = standing(folder)
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 @contextmanager
@@ -35,7 +41,7 @@ def drafts(folder: Path) -> Iterator[Path]:
     Raises
     ------
     OSError
-        What the disk answered, with ``folder`` as its file name.
+        What the disk answered, with ``folder`` as its file name; what stands there is as it was.
     """
     from filelock import FileLock
 
@@ -45,7 +51,8 @@ def drafts(folder: Path) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(dir=folder, prefix=DRAFTS) as name, FileLock(Path(name) / LOCK):
             yield Path(name)
     except OSError as problem:
-        raise OSError(problem.errno, problem.strerror or str(problem), str(folder)) from problem
+        what = f"{problem.strerror or problem}; earlier files are as they were"
+        raise OSError(problem.errno, what, str(folder)) from problem
 
 
 def _remove_abandoned(folder: Path) -> None:
@@ -70,29 +77,42 @@ def use_writable() -> None:
     To be called before any of them is imported. Processes started from this one inherit the setting and stay silent.
     What the user has set stays as it is.
     """
+    try:
+        _use_writable()
+    except OSError as problem:  # nowhere at all: what needs no compiled code still works
+        LOG.warning("no folder for compiled code: %s. Fix: set TMPDIR to one that can be written to.", problem)
+
+
+def _use_writable() -> None:
     home = Path(os.path.expanduser("~"))
+    if not home.is_absolute():  # the system knows of none, and PyTensor stops without one
+        home = Path(os.environ.setdefault("HOME", str(_own_temporary())))
+        _log("no home folder", home)
     cache, settings = (
         Path(os.environ.get(name) or home / folder)
         for name, folder in (("XDG_CACHE_HOME", ".cache"), ("XDG_CONFIG_HOME", ".config"))
     )
     flags = os.environ.get("PYTENSOR_FLAGS", "")
-    blocked = {
-        "numba": "NUMBA_CACHE_DIR" not in os.environ and not writable(cache / "numba"),
-        "pytensor": "compiledir" not in flags and not writable(home / ".pytensor"),
-        "matplotlib": "MPLCONFIGDIR" not in os.environ
-        and not (writable(settings / "matplotlib") and writable(cache / "matplotlib")),
+    kept = {  # whose folder, and whether the user has set it
+        "numba": ([cache / "numba"], "NUMBA_CACHE_DIR" in os.environ),
+        "pytensor": ([home / ".pytensor"], "compiledir" in flags),
+        "matplotlib": ([settings / "matplotlib", cache / "matplotlib"], "MPLCONFIGDIR" in os.environ),
     }
-    libraries = [name for name, is_blocked in blocked.items() if is_blocked]
-    if not libraries:
+    blocked = [name for name, (folders, is_set) in kept.items() if not is_set and not all(map(writable, folders))]
+    if not blocked:
         return
     folder = _own_temporary()
-    if blocked["pytensor"]:
-        os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, [flags, f"base_compiledir={folder / 'pytensor'}"]))
-    for variable, name in (("NUMBA_CACHE_DIR", "numba"), ("MPLCONFIGDIR", "matplotlib")):
-        if blocked[name]:
-            os.environ[variable] = str(folder / name)
-    message = "%s: cannot be written to. Files of %s are kept in %s; set TMPDIR for another place."
-    logging.getLogger("toolkit").warning(message, home, ", ".join(libraries), folder)
+    chosen = {
+        "NUMBA_CACHE_DIR": ("numba", str(folder / "numba")),
+        "PYTENSOR_FLAGS": ("pytensor", ",".join(filter(None, [flags, f"base_compiledir={folder / 'pytensor'}"]))),
+        "MPLCONFIGDIR": ("matplotlib", str(folder / "matplotlib")),
+    }
+    os.environ |= {variable: value for variable, (name, value) in chosen.items() if name in blocked}
+    _log(f"{home}: cannot be written to", folder)
+
+
+def _log(what: str, folder: Path) -> None:
+    LOG.warning("%s. Compiled code and settings are kept in %s; set TMPDIR for another place.", what, folder)
 
 
 def _own_temporary() -> Path:

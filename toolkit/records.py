@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import evidence
-from toolkit.folders import drafts, writable
+from toolkit.folders import drafts, standing, writable
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
 
@@ -151,16 +151,30 @@ def prune(cache: Path, most: int) -> None:
         path.unlink()
 
 
-def check_writable(folder: Path, *, option: str) -> None:
+def check_writable(folder: Path, *, option: str, room: float = 0.0) -> None:
     """Refuse a folder that cannot take the outputs before minutes are spent on a fit.
+
+    Parameters
+    ----------
+    folder
+        Made later, where it is not there yet.
+    option
+        Of the command, which gives another.
+    room
+        Bytes that are needed.
 
     Raises
     ------
     InputError
-        It, or the nearest of its parents that exists, cannot be written to; names the command's ``option``.
+        It cannot be written to, or its disk has less room.
     """
     if not writable(folder):
         raise InputError(f"{folder}: cannot be written to. Fix: allow writing, or give another folder with {option}.")
+    if (free := shutil.disk_usage(standing(folder)).free) < room:
+        raise InputError(
+            f"{folder}: {free / 1e6:,.0f} MB are free and about {room / 1e6:,.0f} MB needed. "
+            f"Fix: free space, or give another folder with {option}."
+        )
 
 
 def fingerprint(*parts: object) -> str:

@@ -7,6 +7,7 @@ give only what differs, so that a preset is as short as its idea.
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -175,6 +176,8 @@ def fields() -> pd.DataFrame:
 def load(name_or_path: str | Path, *, folder: Path | None = None) -> Scenario:
     """Read a shipped scenario by name, or any scenario file by its path.
 
+    A file that is ``based_on`` another and gives no name is called after itself: mine.yaml is "mine".
+
     Raises
     ------
     InputError
@@ -228,7 +231,8 @@ def _read(name: str, folder: Path, seen: tuple[str, ...] = ()) -> dict[str, Any]
         return content
     # A file beside this one is meant, wherever the command is run from.
     beside = str(path.parent / str(base)) if str(base).endswith(SUFFIXES) else str(base)
-    return _merge(_read(beside, folder, (*seen, name)), content)
+    own = re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_")[:60]  # not the other's, whose files it would replace
+    return _merge(_read(beside, folder, (*seen, name)), ({"name": own} if own else {}) | content)
 
 
 def parsed(content: bytes, where: str) -> dict[str, Any]:

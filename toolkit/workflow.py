@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 FITS_KEPT = 8  # in the cache
+FIT_BYTES = 450  # of a kept fit, for each draw and area
 FITTING = "density design diagnose fit levels likelihoods outcomes persistence priors rates"  # modules of its code
 SAMPLED = 1.5  # draws for each one priced: R-hat is judged on a thousand rates, and its noise falls with their number
 
@@ -202,7 +203,8 @@ def fit(
             return open_netcdf(path)
         except OSError:  # a damaged cache is not a result: fit again
             path.unlink()
-    check_writable(cache, option="--cache")
+    size = scenario.chains * scenario.draws * statistics.sizes["area"]
+    check_writable(cache, option="--cache", room=FIT_BYTES * size)
     from toolkit import models
 
     progress("compile outcome model", 0.0)

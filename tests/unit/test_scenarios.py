@@ -267,3 +267,10 @@ def test_two_added_studies_may_be_of_one_programme_that_is_new(register):
 def test_a_programme_that_no_other_study_is_of_is_refused(register, rows, said):
     with pytest.raises(InputError, match=said):
         pooled_with(register, **rows)
+
+
+def test_a_file_without_a_name_is_called_after_itself_so_that_its_outputs_are_its_own(tmp_path):
+    (tmp_path / "My plan-2.yaml").write_text("based_on: family_help\nhorizon: 40")
+    (tmp_path / "named.yaml").write_text("based_on: family_help\nname: other")
+    assert scenarios.load(tmp_path / "My plan-2.yaml").name == "my_plan_2"
+    assert scenarios.load(tmp_path / "named.yaml").name == "other"
