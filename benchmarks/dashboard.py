@@ -45,7 +45,7 @@ def serving(build):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "toolkit.cli", "dashboard", "--port", str(port), "--build", str(build)]
+    command = [sys.executable, "-m", "toolkit.cli", "dashboard", "--port", str(port), "--cache", str(build / "cache")]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for _ in range(600):
         try:

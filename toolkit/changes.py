@@ -12,6 +12,17 @@ from toolkit import appraisal, evidence, pathways
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
 
+__all__ = [
+    "check_cut",
+    "check_programmes",
+    "check_studies",
+    "moved",
+    "own_figures",
+    "pooling",
+    "tables",
+    "weighed",
+]
+
 if TYPE_CHECKING:  # samplers are imported only where something is fitted
     from toolkit.models.reweight import Weighed
 
@@ -170,3 +181,7 @@ def pooling(scenario: Scenario, exclude: Iterable[str] = (), extra: Any = None, 
 def tables(scenario: Scenario, register: evidence.Register) -> dict[str, pd.DataFrame]:
     """Return the register's tables with the priors that the scenario changes."""
     return {**register.tables, "priors": evidence.with_priors(register.tables["priors"], scenario.priors)}
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -5,25 +5,19 @@ Exit codes: 0 fine; 2 bad input, nothing written; 3 the model failed its checks,
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import pandas as pd
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from toolkit import changes, checking, evidence, report, scenarios, sealing, workflow
-from toolkit.report import decide as decision
-from toolkit.report import draw_files
-from toolkit.report.value_of_knowing import heeded
-from toolkit.schema import InputError
+from toolkit import __version__
+from toolkit.console import call, progress_bars, show
+
+if TYPE_CHECKING:
+    from toolkit import workflow
 
 app = typer.Typer(
     help="The lifetime cost of poor outcomes for children in contact with social care, and what early help avoids.",
@@ -31,16 +25,34 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 evidence_app = typer.Typer(help="Look up the cited figures every result rests on.", no_args_is_help=True)
-scenario_app = typer.Typer(help="Check scenario files.", no_args_is_help=True)
+scenario_app = typer.Typer(help="Check scenario files, and list what they may set.", no_args_is_help=True)
 app.add_typer(evidence_app, name="evidence")
 app.add_typer(scenario_app, name="scenario")
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
+Build = Annotated[Path, typer.Option(help="Folder for the outputs.")]
+Cache = Annotated[Path, typer.Option(help="Folder of fitted models, which every build shares.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON instead of tables.")]
 
-BAD_INPUT, CHECKS_FAILED, INTERRUPTED = 2, 3, 130
+CHECKS_FAILED, INTERRUPTED = 3, 130
+BUILD, CACHE = Path("build"), Path("build/cache")
 MODEL_SEED = 20261122  # of the committed tables that models made
 Calibrated = Literal["small", "outcomes", "spend_error", "placements", "pathway"]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"outcomes {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def version(
+    shown: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Cost the lifetimes of children in contact with social care, and what early help avoids."""
 
 
 @app.command()
@@ -49,7 +61,8 @@ def run(
     area: Annotated[list[str] | None, typer.Option(help="Area name or ONS code; repeat for several.")] = None,
     region: Annotated[str | None, typer.Option(help="All areas of a region.")] = None,
     england: Annotated[bool, typer.Option("--england", help="All areas of England.")] = False,
-    build: Annotated[Path, typer.Option(help="Folder for the outputs.")] = Path("build"),
+    build: Build = BUILD,
+    cache: Cache = CACHE,
     refit: Annotated[bool, typer.Option("--refit", help="Fit the models again even if nothing changed.")] = False,
     seed: Annotated[int | None, typer.Option(help="Seed in place of the scenario's.")] = None,
     covariates: Annotated[
@@ -58,17 +71,23 @@ def run(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Fit, price and appraise a scenario; write run.nc, report.html and workbook.xlsx."""
+    """Fit, price and appraise a scenario; write report.html, workbook.xlsx and run.nc to a folder of their own.
+
+    The folder is named by scenario and place: build/family_help-leeds.
+    """
+    from toolkit import records, report, scenarios, workflow
+
     chosen = scenarios.load(scenario)
     if seed is not None:
         chosen = scenarios.change(chosen, seed=seed)
     if covariates is not None:
         chosen = scenarios.change(chosen, covariates=[name.strip() for name in covariates.split(",") if name.strip()])
     areas = _areas(area or (), region=region, england=england, quiet=quiet)
+    records.check_writable(build, option="--build")
     try:
-        with _progress(quiet or as_json) as progress:
-            finished = workflow.run(chosen, areas=areas, cache=build / "cache", refit=refit, progress=progress)
-            paths = report.write_all(finished, build, progress=progress)
+        with progress_bars(quiet or as_json) as progress:
+            finished = workflow.run(chosen, areas=areas, cache=cache, refit=refit, progress=progress)
+            paths = report.write_all(finished, build / report.folder_name(finished), progress=progress)
     except KeyboardInterrupt:
         typer.echo("Stopped. The previous outputs are as they were.", err=True)
         raise typer.Exit(INTERRUPTED) from None
@@ -77,6 +96,9 @@ def run(
     elif not quiet:
         _print_headline(finished, paths)
     if not finished.passed:
+        from rich.console import Console
+        from rich.markup import escape
+
         console = Console(stderr=True)
         console.print("[bold red]The model failed its checks:[/] see the first lines of the report.")
         card = finished.report_card
@@ -88,6 +110,8 @@ def run(
 @app.command()
 def areas(region: Annotated[str | None, typer.Option(help="Only this region.")] = None, as_json: Json = False) -> None:
     """List the areas a scenario can be run for."""
+    from toolkit import evidence
+
     reference = evidence.reference_areas()
     chosen = evidence.resolve_areas(reference, region=region, england=region is None)
     table = reference[reference["area"].isin(chosen) & (reference["status"] == "current")]
@@ -98,7 +122,7 @@ def areas(region: Annotated[str | None, typer.Option(help="Only this region.")] 
         for area, name in zip(table["area"], table["la_name"], strict=True)
     ]
     table = table.assign(answered_together_with=beside)
-    _show(table[["area", "la_name", "la_code", "region", "answered_together_with"]], as_json, title=title)
+    show(table[["area", "la_name", "la_code", "region", "answered_together_with"]], as_json, title=title)
 
 
 @app.command()
@@ -110,11 +134,17 @@ def decide(
     highest: Annotated[float | None, typer.Option(help="Upper end of the curves, GBP.")] = None,
     unit: Annotated[str, typer.Option(help="What a unit of effect is called.")] = "a unit of effect",
     group: Annotated[list[str] | None, typer.Option(help='Learnt together: "name=parameter,parameter".')] = None,
-    build: Annotated[Path, typer.Option(help="Folder for the outputs.")] = Path("build"),
+    build: Build = BUILD,
     quiet: Quiet = False,
 ) -> None:
     """Decide between options from anyone's draws; write decide.html and decide.xlsx."""
-    with _progress(quiet) as progress:
+    from toolkit.records import check_writable
+    from toolkit.report import decide as decision
+    from toolkit.report import draw_files
+    from toolkit.report.value_of_knowing import heeded
+
+    check_writable(build, option="--build")
+    with progress_bars(quiet) as progress:
         progress("read files", 0.0)
         (cost, effect), cautions = heeded(lambda: draw_files.read_options(costs, effects))
         drawn = None
@@ -145,9 +175,11 @@ def dashboard(
     ] = None,
     prefix: Annotated[str, typer.Option(help="Path a reverse proxy serves the site under.")] = "",
     auth: Annotated[Path | None, typer.Option(help="JSON file of user names and passwords.")] = None,
-    build: Annotated[Path, typer.Option(help="Folder whose cache holds the fitted outcome model.")] = Path("build"),
+    cache: Cache = CACHE,
 ) -> None:
     """Serve the dashboard: change assumptions in a browser and see at once what follows."""
+    from toolkit.schema import InputError
+
     try:
         from toolkit.apps.live import Live
         from toolkit.apps.server import free, serve, settings
@@ -158,8 +190,8 @@ def dashboard(
     }  # fmt: skip
     path = settings(**chosen)["prefix"]  # refused before minutes are spent on a fit
     free(address, port)
-    with _progress(False) as progress:
-        live = Live(build / "cache", progress=progress)
+    with progress_bars(False) as progress:
+        live = Live(cache, progress=progress)
     shown = address if address != "0.0.0.0" else "this machine's address"
     typer.echo(f"The dashboard is at http://{shown}:{port}{path}/ until you press Ctrl+C.")
     serve(live, **chosen)
@@ -173,6 +205,9 @@ def evidence_list(
     as_json: Json = False,
 ) -> None:
     """List the cited figures."""
+    from toolkit import evidence
+    from toolkit.schema import InputError
+
     register = evidence.load_register()
     table = register.excluded if excluded else register.figures
     if studies:
@@ -186,12 +221,16 @@ def evidence_list(
             raise InputError(f"outcome '{outcome}': no figures. Mend: choose one of {known}.")
     wanted = ("outcome", "description", "value", "unit", "price_year", "confidence", "reason")
     columns = [column for column in (*wanted, "design", "effect", "se", "stays_out") if column in table]
-    _show(table[columns].reset_index(), as_json, title=f"{len(table)} figures")
+    show(table[columns].reset_index(), as_json, title=f"{len(table)} figures")
 
 
 @evidence_app.command("show")
 def evidence_show(key: Annotated[str, typer.Argument(help="The figure's id.")], as_json: Json = False) -> None:
     """Show everything about one figure: value, interval and its level, unit, source, what uses it, how it is drawn."""
+    import pandas as pd
+
+    from toolkit import evidence, scenarios
+
     register = evidence.load_register()
     shown = evidence.show(register, key)
     for role, row in scenarios.resolve(scenarios.load("family_help"), register).loc[shown["roles"]].iterrows():
@@ -199,7 +238,7 @@ def evidence_show(key: Annotated[str, typer.Argument(help="The figure's id.")], 
     if as_json:
         typer.echo(json.dumps(shown, indent=2, default=str))
         return
-    _show(pd.DataFrame({"": list(shown), key: [str(value) for value in shown.values()]}), False, title=key)
+    show(pd.DataFrame({"": list(shown), key: [str(value) for value in shown.values()]}), False, title=key)
 
 
 @evidence_app.command("seal")
@@ -207,6 +246,8 @@ def evidence_seal(
     reason: Annotated[str, typer.Option(help="What changed and why, in a line; kept with the checksums.")] = "",
 ) -> None:
     """Check every data file, price each scenario in small and write checksums down, after a meant change."""
+    from toolkit import evidence, sealing
+
     changed = evidence.unsealed()
     if changed and not reason and sys.stdin.isatty():
         reason = typer.prompt(f"What changed in {', '.join(changed)}, and why?")
@@ -221,12 +262,13 @@ def evidence_study(
     england: Annotated[bool, typer.Option("--england", help="All areas of England.")] = False,
     priors: Annotated[Path | None, typer.Option(help="CSV of changed priors, columns as in priors.csv.")] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="Study to leave out; repeat for several.")] = None,
-    build: Annotated[Path, typer.Option(help="Folder whose cache holds the fitted outcome model.")] = Path("build"),
+    cache: Cache = CACHE,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Show what a new study, one left out or a changed prior does to the pooled effects and to the headline."""
-    from toolkit import models
+    from toolkit import changes, evidence, models, scenarios, workflow
+    from toolkit.schema import InputError
 
     if file is None and priors is None and not exclude:
         raise InputError("evidence study: nothing changes. Mend: give a file of studies, --priors or --exclude.")
@@ -239,13 +281,13 @@ def evidence_study(
     changes.check_programmes(changes.pooling(chosen, **pooling)["extra"], register)
     changed = None if priors is None else models.changed_priors(register.tables["priors"], priors)
     areas = _areas(area or (), england=england, quiet=quiet)
-    with _progress(quiet or as_json) as progress:
+    with progress_bars(quiet or as_json) as progress:
         pooled, worth = workflow.compare_evidence(
-            chosen, areas=areas, cache=build / "cache", priors=changed, progress=progress, **pooling
+            chosen, areas=areas, cache=cache, priors=changed, progress=progress, **pooling
         )
     for title, table, digits in (("Pooled effect of help, mean and 90% interval", pooled, 3), ("Headline", worth, 2)):
         flat = table.round(digits).set_axis([" ".join(reversed(column)) for column in table.columns], axis=1)
-        _show(flat.reset_index(), as_json, title=title)
+        show(flat.reset_index(), as_json, title=title)
 
 
 @evidence_app.command("pool")
@@ -270,7 +312,7 @@ def evidence_pathway(seed: Annotated[int, typer.Option(help="Seed of the sampler
 def evidence_calibrate(
     model: Annotated[Calibrated, typer.Argument(help="small: effects and pooled unit costs.")] = "small",
     replications: Annotated[int, typer.Option(min=20, help="outcomes, spend_error, pathway: 200 do.")] = 1000,
-    build: Annotated[Path, typer.Option(help="Folder in which what was interrupted goes on.")] = Path("build"),
+    build: Annotated[Path, typer.Option(help="Folder in which what was interrupted goes on.")] = BUILD,
     seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = MODEL_SEED,
 ) -> None:
     """Calibrate a model by simulation anew, and write the result down (small: minutes; others: up to hours)."""
@@ -285,7 +327,7 @@ def evidence_calibrate(
         "placements": check_placements.remake_placements_check,
         "pathway": check_pathway.remake_pathway_check,
     }
-    with _progress(False) as progress:
+    with progress_bars(False) as progress:
         progress("calibrate", 0.0)
         file = build / f"calibration-{model}-{seed}-{replications}.jsonl"
         file.parent.mkdir(exist_ok=True, parents=True)
@@ -297,15 +339,16 @@ def evidence_calibrate(
 
 @evidence_app.command("reconcile")
 def evidence_reconcile(
-    build: Annotated[Path, typer.Option(help="Folder whose cache holds the fitted outcome model.")] = Path("build"),
+    cache: Cache = CACHE,
     quiet: Quiet = False,
 ) -> None:
     """Set England's collective cost beside the published totals anew, and write the result down (minutes)."""
+    from toolkit import evidence, scenarios, workflow
     from toolkit.report import reconciliation
 
     areas = evidence.resolve_areas(evidence.reference_areas(), england=True)
-    with _progress(quiet) as progress:
-        run = workflow.run(scenarios.load("family_help"), areas=areas, cache=build / "cache", progress=progress)
+    with progress_bars(quiet) as progress:
+        run = workflow.run(scenarios.load("family_help"), areas=areas, cache=cache, progress=progress)
     for path in reconciliation.remake(run):
         typer.echo(f"wrote {path}")
 
@@ -326,19 +369,23 @@ def scenario_check(
     as_json: Json = False,
 ) -> None:
     """Check a scenario file as a run would, and print all that it would use: settings, figures, studies, areas."""
+    from toolkit import checking, scenarios
+
     tables = checking.used(file, areas=_areas(area) if area else ())
     scenario = scenarios.load(file)
     if as_json:
         typer.echo(json.dumps({title: json.loads(rows.to_json(orient="records")) for title, rows in tables.items()}))
         return
     for title, rows in tables.items():
-        _show(rows, False, title=title)
+        show(rows, False, title=title)
     own = sum(map(len, (scenario.overrides, scenario.own_figures, scenario.priors, scenario.studies)))
     typer.echo(f"{scenario.name}: fine ({len(tables['Figures'])} figures, {own} of your own; hash {scenario.hash}).")
 
 
 def _areas(names: Sequence[str], *, region: str | None = None, england: bool = False, quiet: bool = False) -> list[str]:
     """Return the areas that were asked for, and say of each authority that is answered together with another."""
+    from toolkit import evidence
+
     reference = evidence.reference_areas()
     chosen = evidence.resolve_areas(reference, names, region=region, england=england)
     asked = [evidence.resolve_areas(reference, [name]) for name in names]
@@ -348,20 +395,21 @@ def _areas(names: Sequence[str], *, region: str | None = None, england: bool = F
     return chosen
 
 
-def _show(table: pd.DataFrame, as_json: bool, *, title: str) -> None:
-    if as_json:
-        typer.echo(table.to_json(orient="records", indent=2))
-        return
-    console = Console()
-    shown = Table(title=title, title_justify="left", header_style="bold")
-    for column in table.columns:
-        shown.add_column(str(column), overflow="fold")
-    for row in table.itertuples(index=False):
-        shown.add_row(*("" if pd.isna(value) else escape(str(value)) for value in row))
-    console.print(shown)
+@scenario_app.command("fields")
+def scenario_fields(as_json: Json = False) -> None:
+    """List what a scenario file may set: meaning, unit, what is allowed and the default."""
+    from toolkit import scenarios
+
+    table = scenarios.fields().reset_index()
+    show(table, as_json, title=f"{len(table)} keys of a scenario file")
 
 
-def _print_headline(finished: workflow.Run, paths: list[Path]) -> None:
+def _print_headline(finished: "workflow.Run", paths: list[Path]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from toolkit import report
+
     console = Console()
     table = Table(title=report.headline_sentence(finished), title_justify="left", header_style="bold")
     for column in ("", "Expected", "90% interval"):
@@ -370,36 +418,12 @@ def _print_headline(finished: workflow.Run, paths: list[Path]) -> None:
         table.add_row(label, expected, interval)
     console.print(table)
     for path in paths:
-        console.print(f"wrote {path}", style="dim")
-
-
-@contextmanager
-def _progress(silent: bool) -> Iterator[workflow.Progress]:
-    """Show a bar for each stage."""
-    if silent:
-        yield workflow.silent
-        return
-    share = TextColumn("{task.percentage:>3.0f}%")
-    columns = (TextColumn("{task.description:<26}"), BarColumn(), share, TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks: dict[str, Any] = {}
-
-        def update(stage: str, share: float) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=None)
-            # A stage whose share is not known yet pulses.
-            bars.update(tasks[stage], completed=share, total=1.0 if share > 0 else None)
-
-        yield update
+        console.print(f"wrote {path}", style="dim", soft_wrap=True)
 
 
 def main() -> None:
-    """Run the command, turning bad input into one clear message and exit code 2."""
-    try:
-        app()
-    except InputError as problem:
-        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(problem))}", highlight=False)
-        sys.exit(BAD_INPUT)
+    """Run the command."""
+    call(app)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,21 @@ from numpy.typing import DTypeLike
 from toolkit.prices import real_growth
 from toolkit.schema import ACCOUNTS, OUTCOMES, PAYERS, SAMPLE_DIMS, InputError, aligned
 
+__all__ = [
+    "COORDINATES",
+    "components",
+    "cost",
+    "event_values",
+    "growth_factors",
+    "labels",
+    "lifetime_cost",
+    "lifetime_weights",
+    "over_years",
+    "spread_matrix",
+    "unit_prices",
+    "with_programme",
+]
+
 COORDINATES = ("outcome", "payer", "account", "cashability", "lag_years", "discounting")
 TRANSFERS = ("dwp",)  # what these pay, someone receives
 RECEIVED = "_received"
@@ -375,3 +390,7 @@ def lifetime_cost(
         value[position] *= unit[position]
     axes = {dim: events[dim].values for dim in (*middle, *SAMPLE_DIMS)}
     return _labelled(value, axes, prices)
+
+
+def __dir__() -> list[str]:
+    return __all__

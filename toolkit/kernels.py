@@ -10,6 +10,13 @@ from typing import Any
 
 from numba import types
 
+__all__ = [
+    "compile_beside",
+    "kept",
+    "unpacked",
+    "walked",
+]
+
 
 def compile_beside() -> subprocess.Popen[bytes]:
     """Start compiling in a process of its own; to be used in a ``with``, which waits for it."""
@@ -42,6 +49,10 @@ def unpacked() -> tuple[tuple[types.Type, ...], tuple[types.Type, ...]]:
     """Return those that levels and deviations are called with."""
     one, two, three = (types.Array(types.float64, dims, "C") for dims in (1, 2, 3))
     return (*[three] * 3, two, three, *[two] * 5), (three, three, one, two, one, *[two] * 3)
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 if __name__ == "__main__":

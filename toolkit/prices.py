@@ -16,6 +16,13 @@ from pydantic import BeforeValidator
 from toolkit.schema import PRICE_BASE, InputError
 from toolkit.tabular import excerpt
 
+__all__ = [
+    "deflators",
+    "real_growth",
+    "real_rate",
+    "rebase",
+]
+
 # Three quarters of a calendar year lie in the financial year that starts in it, one in the year before.
 SHARE_OF_FINANCIAL_YEAR = 0.75
 
@@ -190,3 +197,7 @@ def _index(price_year: str, deflators: pd.Series) -> float:
     calendar = [str(year) for year in deflators.index if re.fullmatch(r"\d{4}", str(year))]
     spans = " or ".join(f"{min(known)} to {max(known)}" for known in (financial, calendar) if known)
     raise InputError(f"price year '{excerpt(price_year)}': no deflator for it. Fix: use a year of {spans}.")
+
+
+def __dir__() -> list[str]:
+    return __all__

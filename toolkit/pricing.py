@@ -18,6 +18,17 @@ from toolkit.places import Desk, Place
 from toolkit.scenarios import Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
 
+__all__ = [
+    "Progress",
+    "added_up",
+    "each",
+    "price",
+    "price_areas",
+    "programme",
+    "reached_share",
+    "silent",
+]
+
 # Areas from which processes are worth their start, and how many each is given at a time: as many batches as share out
 # evenly among two processes or five over England, and never by the machine, for single precision would then tell.
 MANY, BATCH = 25, 15
@@ -180,3 +191,7 @@ def reached_share(statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset,
         "care": share * float(draws["care_from_need_share"].mean()),
         "youth_justice": share * min(1.0, float(entrants) * float(draws["justice_ratio_in_need"].mean())),
     }
+
+
+def __dir__() -> list[str]:
+    return __all__

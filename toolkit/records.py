@@ -1,9 +1,11 @@
 """One run, one file: the labelled tree that a run leaves, written whole or not at all, and checked when it is read."""
 
+import errno
 import hashlib
 import json
 import logging
 import os
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,10 +14,22 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import evidence
+from toolkit.folders import drafts, standing, writable
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
 
+__all__ = [
+    "assemble",
+    "check_writable",
+    "fingerprint",
+    "open_netcdf",
+    "prune",
+    "versions",
+    "write_netcdf",
+]
+
 KEPT_IN_FULL = 20  # areas of a run whose rates of every year are kept in the run's file
+SPARE = 1 << 20  # bytes: a disk with fewer left is full
 PACKAGES = ("cost-of-outcomes", "pymc", "nutpie", "arviz", "xarray", "numpy")
 MARK = b"\nsha256:"  # before the checksum at the end of a file: HDF5 reads no further than its own last byte
 TRAILER = len(MARK) + 64 + 1
@@ -114,22 +128,23 @@ def write_netcdf(tree: xr.DataTree, path: Path) -> None:
     netCDF reads it. Not compressed: draws hold little that repeats, so that a third of the size would take eight times
     as long.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        encoding = {
-            group.path: {
-                str(key): {"dtype": "float32"}
-                for key, variable in group.dataset.data_vars.items()
-                if variable.dtype.kind == "f" and variable.size > 10_000
-            }
-            for group in tree.subtree
+    encoding = {
+        group.path: {
+            str(key): {"dtype": "float32"}
+            for key, variable in group.dataset.data_vars.items()
+            if variable.dtype.kind == "f" and variable.size > 10_000
         }
-        tree.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
+        for group in tree.subtree
+    }
+    with drafts(path.parent) as folder:
+        temporary = folder / path.name
+        try:
+            tree.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
+        except RuntimeError as problem:  # of the netCDF library, which does not say what the disk answered
+            full = shutil.disk_usage(folder).free < SPARE
+            raise OSError(errno.ENOSPC if full else errno.EIO, f"{'disk full' if full else problem}") from problem
         _append_checksum(temporary)
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def open_netcdf(path: Path) -> xr.DataTree:
@@ -191,11 +206,30 @@ def prune(cache: Path, most: int) -> None:
         path.unlink()
 
 
-def check_writable(folder: Path) -> None:
-    """Refuse a folder that cannot take the outputs before minutes are spent on a fit."""
-    standing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    if not standing.is_dir() or not os.access(standing, os.W_OK):
-        raise InputError(f"{standing}: cannot be written to. Mend: give another folder with --build.")
+def check_writable(folder: Path, *, option: str, room: float = 0.0) -> None:
+    """Refuse a folder that cannot take the outputs before minutes are spent on a fit.
+
+    Parameters
+    ----------
+    folder
+        Made later, where it is not there yet.
+    option
+        Of the command, which gives another.
+    room
+        Bytes that are needed.
+
+    Raises
+    ------
+    InputError
+        It cannot be written to, or its disk has less room.
+    """
+    if not writable(folder):
+        raise InputError(f"{folder}: cannot be written to. Fix: allow writing, or give another folder with {option}.")
+    if (free := shutil.disk_usage(standing(folder)).free) < room:
+        raise InputError(
+            f"{folder}: {free / 1e6:,.0f} MB are free and about {room / 1e6:,.0f} MB needed. "
+            f"Fix: free space, or give another folder with {option}."
+        )
 
 
 def fingerprint(*parts: object) -> str:
@@ -220,3 +254,7 @@ def fingerprint(*parts: object) -> str:
 def versions(*packages: str) -> bytes:
     """Return the installed versions of packages, for a fingerprint."""
     return " ".join(map(version, packages)).encode()
+
+
+def __dir__() -> list[str]:
+    return __all__

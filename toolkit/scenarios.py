@@ -7,12 +7,13 @@ give only what differs, so that a preset is as short as its idea.
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from toolkit.complaints import explained
 from toolkit.evidence import Register, with_priors
@@ -21,18 +22,34 @@ from toolkit.evidence.own import OWN, OwnFigure
 from toolkit.evidence.priors import Prior, Study
 from toolkit.prices import PriceYear, real_rate, rebase
 from toolkit.schema import COVARIATES, OUTCOMES, PRICE_BASE, InputError, data_folder
+from toolkit.settings import Adjustments, Effect, Option, Part, described, unit
 from toolkit.tabular import contents, excerpt
 from toolkit.yaml_files import LARGEST, parsed
 
+__all__ = [
+    "Adjustments",
+    "Effect",
+    "Option",
+    "Override",
+    "OwnFigure",
+    "Prior",
+    "Scenario",
+    "Study",
+    "available",
+    "change",
+    "fields",
+    "layers",
+    "load",
+    "read",
+    "resolve",
+    "validate",
+]
+
 SUFFIXES = (".yaml", ".yml")
-MOST_POUNDS = 1000.0  # for each child a year
 MOST_LAYERS = 10  # files based on one another
 MOST_LINES = 5  # of what is wrong
 HIGHEST_RATE = 0.2  # a year, of a constant discount rate: beyond it a per cent is likelier
 LONGEST_HORIZON = 70  # a child born in the third spending year turns 67 in year 69: no evidence goes further
-
-
-Truth = Annotated[bool, Field(strict=True)]
 
 
 def _schedule(given: Any) -> Any:
@@ -48,76 +65,50 @@ def _schedule(given: Any) -> Any:
     return given
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Option(_Frozen):
-    """What is bought: pounds per child a year, for whom, and at what cost per family."""
-
-    spend_per_child: Annotated[float, Field(strict=True, gt=0, le=MOST_POUNDS)]
-    years: Annotated[int, Field(strict=True, ge=1, le=10)]
-    cut: Truth = False
-    cost_per_family: str = "troubled_family_intervention_cost"
-    group: Literal["in_need", "care_edge"] = "in_need"
-    funder: Literal["local_authority", "central_government"] = "local_authority"  # whose money: FUNDERS
-
-    @property
-    def pounds(self) -> float:
-        """GBP a year for each child, negative for a cut."""
-        return -self.spend_per_child if self.cut else self.spend_per_child
-
-
-class Effect(_Frozen):
-    """What the offer changes: the source of the effect and how it grows, fades and replicates."""
-
-    source: Literal["trials", "panel", "combined", "judgement"] = "combined"
-    replication: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.5
-    take_up: Annotated[float, Field(strict=True, ge=0, le=1)] = 1.0
-    ramp: tuple[Annotated[float, Field(strict=True, ge=0, le=1)], ...] = (0.5, 1.0, 1.0)
-    fades: Truth = True
-    detection: Truth = False
-    family_group_conferencing: Truth = False
-    # How far the programme shares its sites' luck with others: 1 wholly, 0 not at all (``Scenario.luck``).
-    shared_luck: Annotated[float, Field(strict=True, ge=0, le=1)] = 1.0
-
-
-class Adjustments(_Frozen):
-    """Green Book and Greater Manchester adjustments, each a share; the defaults leave the result alone."""
-
-    optimism_bias: Annotated[float, Field(strict=True, ge=0, le=2)] = 0.0
-    deadweight: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
-    displacement: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
-    attribution: Annotated[float, Field(strict=True, ge=0, le=1)] = 1.0
-    drop_off: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
-
-
-class Scenario(_Frozen):
+class Scenario(Part):
     """Everything a run depends on besides the evidence and the statistics."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=60)]
+    """What the run is called, in file names too: small letters, digits and underscores."""
     title: Annotated[str, Field(max_length=120)]
+    """What readers call it."""
     description: str = ""
-    first_year: Annotated[int, Field(strict=True)] = 2025
-    horizon: Annotated[int, Field(strict=True, ge=5)] = LONGEST_HORIZON
+    """What it is about, in a sentence or two."""
+    first_year: Annotated[int, Field(strict=True, **unit("year"))] = 2025
+    """Year in which the first spending year begins: that of the statistics."""
+    horizon: Annotated[int, Field(strict=True, ge=5, **unit("years", maximum=LONGEST_HORIZON))] = LONGEST_HORIZON
+    """How many years of costs count."""
     price_base: PriceYear = PRICE_BASE
+    """Financial year whose prices all money is in: that of the statistics."""
     discount_schedule: Annotated[str | float, BeforeValidator(_schedule)] = "green_book_2026_standard"
-    outcomes: tuple[str, ...] = OUTCOMES
-    extra_layers: tuple[str, ...] = ()  # layers of life that are off by default
-    covariates: tuple[str, ...] = ()  # of the outcome model, besides spending and low income: any of COVARIATES
+    """Rates of discount by year: a schedule of discount_schedules.csv, or one constant rate such as 0.035."""
+    outcomes: Annotated[tuple[str, ...], Field(**unit("", items={"enum": OUTCOMES}))] = OUTCOMES
+    """Outcomes whose costs count."""
+    extra_layers: tuple[str, ...] = ()
+    """Layers of life that are off by default: next_generation_care_years."""
+    covariates: Annotated[tuple[str, ...], Field(**unit("", items={"enum": COVARIATES}))] = ()
+    """Of the outcome model, besides spending and low income."""
     option: Option
     effect: Effect = Effect()
     adjustments: Adjustments = Adjustments()
-    # GBP a year of the whole posts, teams or homes in which partly cashable costs move; nought for the cited share.
-    cash_step: Annotated[float, Field(strict=True, ge=0, le=1e9)] = 0.0
+    cash_step: Annotated[float, Field(strict=True, ge=0, le=1e9, **unit("GBP a year"))] = 0.0
+    """Whole posts, teams or homes in which partly cashable costs move; 0 for the cited share."""
     overrides: Mapping[str, Override] = {}
+    """Figures of your own in place of cited ones, by id or role."""
     own_figures: Mapping[str, OwnFigure] = {}
+    """A council's own statistics in place of published ones, by name."""
     priors: Mapping[str, Prior] = {}
+    """Other numbers for priors, by "model.parameter"."""
     studies: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{3,40}$")], Study] = {}
-    left_out: tuple[str, ...] = ()  # studies of the evidence, by id
+    """Studies of effects besides those of the evidence, by an id of your own."""
+    left_out: tuple[str, ...] = ()
+    """Studies of the evidence that do not count, by id."""
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 20261122
+    """Seed of every random stream."""
     draws: Annotated[int, Field(strict=True, ge=25, le=5000)] = 1000
+    """Draws of each chain."""
     chains: Annotated[int, Field(strict=True, ge=2, le=8)] = 4
+    """Chains of the sampler."""
 
     @model_validator(mode="after")
     def _stands_on_evidence(self) -> "Scenario":
@@ -193,8 +184,15 @@ def available(folder: Path | None = None) -> list[str]:
     return sorted(path.stem for path in ((folder or data_folder()) / "scenarios").glob("*.yaml"))
 
 
+def fields() -> pd.DataFrame:
+    """Return every key that a scenario may have: meaning, unit, what is allowed and default, as text."""
+    return described(Scenario)
+
+
 def load(name_or_path: str | Path, *, folder: Path | None = None) -> Scenario:
     """Read a shipped scenario by name, or any scenario file by its path.
+
+    A file that is ``based_on`` another and gives no name is called after itself: mine.yaml is "mine".
 
     Raises
     ------
@@ -265,6 +263,8 @@ def layers(name: str, *, folder: Path | None = None, seen: tuple[str, ...] = ())
         return [(name, content)]
     # A file beside this one is meant, wherever the command is run from.
     beside = str(path.parent / str(base)) if str(base).endswith(SUFFIXES) else str(base)
+    own = re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_")[:60]  # not the other's, whose files it would replace
+    content = ({"name": own} if own else {}) | content
     return [*layers(beside, folder=folder, seen=(*seen, name)), (name, content)]
 
 
@@ -384,3 +384,7 @@ def _check_units(table: pd.DataFrame, roles: pd.DataFrame) -> None:
             f"{wrong[0]}: figure '{row['id']}' is in '{row['unit']}', not '{roles.loc[wrong[0], 'unit']}'. "
             "Mend: choose a figure in that unit."
         )
+
+
+def __dir__() -> list[str]:
+    return __all__

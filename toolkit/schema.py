@@ -11,6 +11,24 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+__all__ = [
+    "ACCOUNTS",
+    "BUSINESS_AS_USUAL",
+    "COVARIATES",
+    "EFFECT_OUTCOMES",
+    "INDICATORS",
+    "INVESTMENT",
+    "OUTCOMES",
+    "PAYERS",
+    "PRICE_BASE",
+    "SAMPLE_DIMS",
+    "InputError",
+    "Labelled",
+    "aligned",
+    "check",
+    "data_folder",
+]
+
 PRICE_BASE = "2025/26"
 BUSINESS_AS_USUAL = "business_as_usual"
 INVESTMENT = "investment"
@@ -168,3 +186,7 @@ def numeric(array: xr.DataArray) -> xr.DataArray:
             "Fix: convert it with .astype(float), or leave it out."
         )
     return array
+
+
+def __dir__() -> list[str]:
+    return __all__

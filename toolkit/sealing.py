@@ -10,6 +10,11 @@ from toolkit.places import SOURCES
 from toolkit.pricing import price
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, data_folder
 
+__all__ = [
+    "rehearse",
+    "seal",
+]
+
 
 def seal(folder: Path | None = None, *, reason: str = "") -> Path:
     """Write the manifest of the data folder anew, unless a shipped scenario could then not be run.
@@ -78,3 +83,7 @@ def _without_a_fit(statistics: xr.Dataset, few: xr.Dataset) -> tuple[xr.DataTree
     none = xr.DataArray(0.0, dims | {name: few[name] for name in SAMPLE_DIMS}, (*dims, *SAMPLE_DIMS))
     posterior = xr.Dataset(parts).reset_coords(drop=True)
     return xr.DataTree.from_dict({"posterior": posterior}), xr.Dataset({"new_site_effect": none})
+
+
+def __dir__() -> list[str]:
+    return __all__

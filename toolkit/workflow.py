@@ -6,9 +6,8 @@ where something is fitted, so that pricing a saved posterior needs none of them.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from time import perf_counter, process_time
 from typing import Any
 
 import pandas as pd
@@ -19,35 +18,43 @@ from toolkit.code_hash import code_hash
 from toolkit.kernels import compile_beside
 from toolkit.origins import flagged, origins
 from toolkit.places import Desk
-from toolkit.pricing import Progress as Progress
-from toolkit.pricing import price, price_areas
-from toolkit.pricing import reached_share as reached_share
-from toolkit.pricing import silent as silent
-from toolkit.records import assemble, check_writable, fingerprint, open_cached, prune, versions, write_netcdf
-from toolkit.records import open_netcdf as open_netcdf
+from toolkit.pricing import Progress, price, price_areas, reached_share, silent
+from toolkit.records import (
+    assemble,
+    check_writable,
+    fingerprint,
+    open_cached,
+    open_netcdf,
+    prune,
+    versions,
+    write_netcdf,
+)
+from toolkit.runs import Clock, Run
 from toolkit.scenarios import Scenario
 from toolkit.schema import SAMPLE_DIMS, InputError
 
+__all__ = [
+    "Progress",
+    "Run",
+    "appraise",
+    "card_of",
+    "compare_evidence",
+    "draw_effects",
+    "draw_figures",
+    "fit",
+    "fit_path",
+    "open_netcdf",
+    "reached_share",
+    "read_evidence",
+    "reprice",
+    "run",
+    "silent",
+]
+
 FITS_KEPT = 8  # in the cache
+FIT_BYTES = 450  # of a kept fit, for each draw and area
 FITTING = "density design diagnose fit levels likelihoods outcomes persistence priors rates"  # modules of its code
 SAMPLED = 1.5  # draws for each one priced: R-hat is judged on a thousand rates, and its noise falls with their number
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run: the tree that is saved, and the tables that explain it."""
-
-    tree: xr.DataTree
-    scenario: Scenario
-    assumptions: pd.DataFrame
-    report_card: pd.DataFrame
-    excluded: pd.DataFrame
-    timings: dict[str, tuple[float, float]]
-
-    @property
-    def passed(self) -> bool:
-        """Whether every check of the fitted models passed."""
-        return bool(self.report_card["passed"].all())
 
 
 def run(
@@ -92,7 +99,7 @@ def run(
     """
     from toolkit import models
 
-    clock = _Clock()
+    clock = Clock()
     register = evidence.load_register(folder=folder) if register is None else register
     statistics = evidence.load_statistics(folder) if statistics is None else statistics
     chosen = _chosen(areas, statistics)
@@ -211,7 +218,8 @@ def fit(
     path = fit_path(statistics, scenario, register, cache=cache)
     if not refit and (kept := open_cached(path)) is not None:
         return kept
-    check_writable(cache)
+    size = scenario.chains * scenario.draws * statistics.sizes["area"]
+    check_writable(cache, option="--cache", room=FIT_BYTES * size)
     from toolkit import models
 
     progress("compile outcome model", 0.0)
@@ -389,14 +397,5 @@ def card_of(tree: xr.DataTree) -> pd.DataFrame:
     return pd.DataFrame(json.loads(str(tree.attrs["report_card"])))
 
 
-class _Clock:
-    """Wall and CPU seconds by stage."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, tuple[float, float]] = {}
-        self._last = (perf_counter(), process_time())
-
-    def lap(self, stage: str) -> None:
-        now = (perf_counter(), process_time())
-        self.laps[stage] = (now[0] - self._last[0], now[1] - self._last[1])
-        self._last = now
+def __dir__() -> list[str]:
+    return __all__

@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 import xarray as xr
 
-from toolkit import cli, evidence, report, workflow
+from toolkit import __version__, cli, evidence, models, report, scenarios, workflow
 from toolkit.schema import InputError
 
 Outcomes = Callable[..., tuple[int, str, str]]
@@ -33,12 +33,14 @@ def outcomes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch, dozen: xr.Dataset, fit_cache: Path, tmp_path: Path) -> Path:
-    """Point the command at the shared small fit; return a build folder that holds it."""
+    """Work in a folder whose ``build/cache`` is the shared small fit, the only one; return another for the outputs."""
     monkeypatch.setattr(evidence, "load_statistics", lambda folder=None: dozen)
-    load = cli.scenarios.load
-    monkeypatch.setattr(cli.scenarios, "load", lambda name: cli.scenarios.change(load(name), draws=200, chains=2))
+    load = scenarios.load
+    monkeypatch.setattr(scenarios, "load", lambda name: scenarios.change(load(name), draws=200, chains=2))
+    monkeypatch.setattr(models, "fit", lambda *_, **__: pytest.fail("fitted again"))
+    monkeypatch.chdir(tmp_path)
     shutil.copytree(fit_cache, tmp_path / "build" / "cache")
-    return tmp_path / "build"
+    return tmp_path / "elsewhere"
 
 
 @pytest.mark.fit
@@ -46,13 +48,15 @@ def test_run_writes_three_files_that_read_back(outcomes: Outcomes, small: Path, 
     code, out, _ = outcomes("run", "family_help", "--area", "leeds", "--build", str(small))
     assert code == (0 if small_run.passed else 3)
     assert "Leeds" in out and "90%" in out
-    report = (small / "report.html").read_text(encoding="utf-8")
+    assert [path.name for path in small.iterdir()] == ["family_help-leeds"]
+    folder = small / "family_help-leeds"
+    report = (folder / "report.html").read_text(encoding="utf-8")
     assert "Leeds" in report and "90%" in report
-    book = openpyxl.load_workbook(small / "workbook.xlsx")
+    book = openpyxl.load_workbook(folder / "workbook.xlsx")
     assert len(book.sheetnames) > 4
-    tree = workflow.open_netcdf(small / "run.nc")
+    tree = workflow.open_netcdf(folder / "run.nc")
     assert json.loads(tree.attrs["areas"]) == ["E08000035"]
-    assert not [path.name for path in small.iterdir() if path.name.startswith(".") or "part" in path.name]
+    assert sorted(path.name for path in folder.iterdir()) == ["report.html", "run.nc", "workbook.xlsx"]
 
 
 @pytest.mark.long
@@ -75,7 +79,7 @@ def test_failed_checks_exit_3_and_are_said_first(
     assert code == 3
     assert "failed its checks" in err
     assert re.search(r"rhat of \w+.*, not 1.01; run more draws", err)
-    body = (small / "report.html").read_text(encoding="utf-8").split("<body", 1)[1]
+    body = (small / "family_help-leeds" / "report.html").read_text(encoding="utf-8").split("<body", 1)[1]
     assert body.index("failed its checks") < body.index('id="answer"')
 
 
@@ -112,6 +116,30 @@ def test_help_shows_every_command(outcomes: Outcomes) -> None:
     assert code == 0
     for command in ("run", "evidence", "scenario", "areas"):
         assert command in out
+
+
+def test_version_is_the_packages(outcomes: Outcomes) -> None:
+    assert outcomes("--version") == (0, f"outcomes {__version__}\n", "")
+
+
+def test_a_build_that_cannot_be_written_is_refused_before_anything_is_fitted(
+    outcomes: Outcomes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(workflow, "run", lambda *_, **__: pytest.fail("ran"))
+    (tmp_path / "file").touch()
+    code, _, err = outcomes("run", "family_help", "--area", "Leeds", "--build", str(tmp_path / "file" / "build"))
+    assert code == 2
+    assert "cannot be written to" in err and "--build" in err and len(err.splitlines()) == 1
+
+
+def test_fields_of_a_scenario_are_listed_with_unit_and_range(outcomes: Outcomes) -> None:
+    code, out, _ = outcomes("scenario", "fields", "--json")
+    rows = {row["key"]: row for row in json.loads(out)}
+    assert code == 0
+    spend = rows["option.spend_per_child"]
+    assert (spend["unit"], spend["allowed"], spend["default"]) == (
+        "GBP a year", "a number, above 0, 1,000 or less", "needed",
+    )  # fmt: skip
 
 
 def test_evidence_show_tells_where_a_figure_comes_from(outcomes: Outcomes) -> None:
@@ -190,9 +218,10 @@ def test_a_broken_manifest_is_refused_by_name(tmp_path: Path, manifest: str) -> 
 def test_interrupting_a_run_leaves_the_previous_build(
     outcomes: Outcomes, small: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    names = ("report.html", "workbook.xlsx", "run.nc")
+    names, folder = ("report.html", "workbook.xlsx", "run.nc"), small / "family_help-leeds"
+    folder.mkdir(parents=True)
     for name in names:
-        (small / name).write_text("previous")
+        (folder / name).write_text("previous")
 
     def stop(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
@@ -201,7 +230,4 @@ def test_interrupting_a_run_leaves_the_previous_build(
     code, _, err = outcomes("run", "family_help", "--area", "Leeds", "--build", str(small))
     assert code == 130
     assert "previous outputs are as they were" in err
-    assert {path.name: path.read_text() for path in small.iterdir() if path.is_file()} == dict.fromkeys(
-        names, "previous"
-    )
-    assert [path.name for path in small.iterdir() if path.is_dir()] == ["cache"]
+    assert {path.name: path.read_text() for path in folder.iterdir()} == dict.fromkeys(names, "previous")

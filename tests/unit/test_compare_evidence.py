@@ -87,9 +87,7 @@ def test_the_command_prints_before_and_after(tmp_path, monkeypatch, dozen, small
     pd.DataFrame([NEW]).to_csv(file, index=False)
     monkeypatch.setattr(evidence, "load_statistics", lambda folder=None: dozen)
     monkeypatch.setattr(scenarios, "load", lambda name: small_scenario)
-    (tmp_path / "build").mkdir()
-    (tmp_path / "build" / "cache").symlink_to(fit_cache)
-    words = ["evidence", "study", str(file), "--area", "Leeds", "--build", str(tmp_path / "build"), "--json"]
+    words = ["evidence", "study", str(file), "--area", "Leeds", "--cache", str(fit_cache), "--json"]
     found = CliRunner().invoke(cli.app, words)
     assert found.exit_code == 0, found.exception
     assert "npsv before" in found.output

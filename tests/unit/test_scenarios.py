@@ -307,3 +307,10 @@ def test_own_figures_of_no_one_area_are_refused(tmp_path: Path, place: str, mess
 
 def test_own_figures_of_a_merged_area_are_those_of_both(tmp_path: Path) -> None:
     assert scenarios.load(write(tmp_path, OWN % "Cumbria area")).own_area == "stable:Cumbria area"
+
+
+def test_a_file_without_a_name_is_called_after_itself_so_that_its_outputs_are_its_own(tmp_path):
+    (tmp_path / "My plan-2.yaml").write_text("based_on: family_help\nhorizon: 40")
+    (tmp_path / "named.yaml").write_text("based_on: family_help\nname: other")
+    assert scenarios.load(tmp_path / "My plan-2.yaml").name == "my_plan_2"
+    assert scenarios.load(tmp_path / "named.yaml").name == "other"

@@ -50,3 +50,7 @@ __all__ = [
     "population_value", "present_value", "probability_best", "probability_paid_back", "schedule_names", "sobol",
     "sobol_of_model", "summarise", "switching_values", "tornado", "two_way", "weighted",
 ]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return __all__

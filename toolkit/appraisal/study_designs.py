@@ -11,6 +11,12 @@ import xarray as xr
 
 from toolkit.schema import InputError
 
+__all__ = [
+    "audit",
+    "survey",
+    "trial",
+]
+
 type Design = Callable[[xr.Dataset, np.random.Generator], xr.Dataset]
 
 
@@ -91,3 +97,7 @@ def _parameter(parameters: xr.Dataset, name: str) -> xr.DataArray:
 def _positive(number: float, name: str) -> None:
     if not number > 0:
         raise InputError(f"{name} is {number}. Mend: give a number above 0.")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -37,6 +37,13 @@ from toolkit.report import quantities as q
 from toolkit.scenarios import Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError, data_folder
 
+__all__ = [
+    "PROGRESS",
+    "Live",
+    "Memory",
+    "NeedsFit",
+]
+
 REFERENCE = {
     "option": {"spend_per_child": 20.0, "cut": False},
     "adjustments": {"optimism_bias": 0.0, "deadweight": 0.0, "displacement": 0.0, "attribution": 1.0},
@@ -312,3 +319,7 @@ def _curve(run: q.Run) -> dict[str, np.ndarray]:
     flat = {name: one.transpose("multiple", *SAMPLE_DIMS).values for name, one in both.items()}
     found = {name: one.reshape(len(one), -1).astype(np.float32) for name, one in flat.items()}
     return found | {"spend": spend.values, "multiple": spend["multiple"].values}
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -28,6 +28,13 @@ from toolkit.apps.toolbar import Toolbar
 from toolkit.report.quantities import Run
 from toolkit.schema import InputError
 
+__all__ = [
+    "PAGES",
+    "Site",
+    "View",
+    "site",
+]
+
 
 class View(Protocol):
     """What a page offers the frame."""
@@ -264,3 +271,7 @@ def site(live: Live) -> Any:
     except Exception as problem:
         text = f"The page could not be made. Give this number when you report it: {incident(problem, 'the site')}."
         return look.html(look.box("Something went wrong", [text], "bad", "alert"))
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -16,8 +16,9 @@ from toolkit.apps.pooling import pool
 from toolkit.apps.scaled import LiveRun
 from toolkit.apps.state import State
 from toolkit.report import words as w
-from toolkit.scenarios import MOST_POUNDS, Scenario
+from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
+from toolkit.settings import MOST_POUNDS
 
 DIGITS = 8  # of pounds for each child, so that a sum for all England comes back to the pound
 

@@ -52,3 +52,7 @@ __all__ = [
     "with_priors",
     "write_reference",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

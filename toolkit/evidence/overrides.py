@@ -20,13 +20,19 @@ Number = Annotated[float, Field(strict=True)]  # strict: neither yes nor "12" is
 class Override(BaseModel):
     """A figure of the user's own in place of a cited one; the reason is printed beside it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
     value: Number
+    """The figure, in the unit of the cited one."""
     low: Number | None = None
+    """Lower end of its interval."""
     high: Number | None = None
+    """Upper end of its interval."""
     interval_level: Annotated[float, Field(strict=True, gt=0, lt=1)] | None = None
+    """Probability that the interval holds the true value."""
     price_year: PriceYear | None = None
+    """Financial year of its prices, such as 2024/25; of money only."""
     reason: Annotated[str, Field(min_length=5)]
+    """Why, in words that the report prints beside it."""
 
     @model_validator(mode="after")
     def _interval_is_whole(self) -> "Override":

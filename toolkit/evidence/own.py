@@ -64,11 +64,16 @@ class OwnFigure(BaseModel):
     ``area`` is a name or code, kept as the label of its area in the statistics.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
     area: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(one_area)]
+    """Whose it is: a name or ONS code."""
     value: Annotated[float, Field(strict=True, gt=0, le=1e7)]
+    """The statistic, in the unit of the published one."""
     price_year: PriceYear | None = None
+    """Financial year of its prices, such as 2024/25; of money only."""
     reason: Annotated[str, Field(min_length=5)]
+    """Where it comes from, in words that the report prints beside it."""
 
 
 def published(base: xr.Dataset, area: str, *, names: Iterable[str] = OWN, folder: Path | None = None) -> pd.DataFrame:

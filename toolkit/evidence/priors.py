@@ -23,10 +23,13 @@ LEAST_ERROR = 0.001  # a sixth of the least that is cited
 class Prior(BaseModel):
     """Other numbers for the distribution of a row of ``priors.csv``, which is named "model.parameter"."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
     first: Annotated[float, Field(strict=True)]
+    """First argument of the distribution, as arg1 of priors.csv."""
     second: Annotated[float, Field(strict=True)] | None = None
+    """Second argument, as arg2."""
     reason: Annotated[str, Field(min_length=5)]
+    """Why, in words that the report prints beside it."""
 
 
 class Study(BaseModel):
@@ -36,14 +39,21 @@ class Study(BaseModel):
     other study's. Studies of one programme say less than as many of different ones.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
     outcome: str
+    """Outcome that it measures, as in meta_ready.csv."""
     design: str
+    """Design of the study, such as rct."""
     scale: str
+    """Scale of the estimate, such as log_odds."""
     estimate: Annotated[float, Field(strict=True, ge=-10, le=10)]
+    """Estimated effect on that scale; below 0 where the outcome falls."""
     standard_error: Annotated[float, Field(strict=True, ge=LEAST_ERROR, le=10)]
+    """Its standard error on that scale."""
     shared_programme: Annotated[str, Field(max_length=60)] = ""
+    """Programme that it evaluates, if another study evaluates the same."""
     reason: Annotated[str, Field(min_length=5)]
+    """Why it counts, in words that the report prints beside it."""
 
 
 def implied_error(low: float, high: float, *, level: float, ratio: bool) -> float:

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import special, stats
-from scipy.optimize import brentq
+from scipy import special
 
 from toolkit.evidence.register import Register
 from toolkit.schema import SAMPLE_DIMS, InputError, random_stream
@@ -144,6 +143,8 @@ def quantile(row: pd.Series, probability: np.ndarray, *, role: str) -> np.ndarra
     if kind == "beta":
         # A graded spread applies to the smaller of a share and its complement: 98% is known as well as 2%.
         size = value * (1 - value) / (cv * min(value, 1 - value)) ** 2 - 1
+        from scipy import stats  # half a second to import, and only a figure without an interval needs it
+
         return np.asarray(stats.beta(value * size, (1 - value) * size).ppf(probability))
     sigma = np.sqrt(np.log1p(cv**2))
     return np.asarray(value * np.exp(sigma * standard - (sigma**2 / 2 if kind == "lognormal_mean" else 0.0)))
@@ -198,6 +199,8 @@ def _through(row: pd.Series, z: float, role: str) -> tuple[float, float, float]:
             f"{role}: no mean of {ends[1]:.4g} goes with an interval from {ends[0]:.4g} to {ends[2]:.4g} at "
             f"{row['interval_level']:g}: it must lie between {least:.4g} and {most:.4g}. Mend: correct one of them."
         )
+    from scipy.optimize import brentq  # a fifth of a second to import
+
     share = brentq(lambda share: mean(share) - ends[1], NARROWEST, 1 - NARROWEST)
     return low, low + share * (high - low), high
 
@@ -219,7 +222,7 @@ def _half_width(row: pd.Series, role: str) -> float | None:
         return None
     if pd.isna(row["interval_level"]):
         raise InputError(f"{role}: an interval without a level. Mend: give interval_level, for example 0.95.")
-    return float(stats.norm.ppf(0.5 + float(row["interval_level"]) / 2))
+    return float(special.ndtri(0.5 + float(row["interval_level"]) / 2))
 
 
 def _cv(row: pd.Series, role: str) -> float:

@@ -44,3 +44,7 @@ __all__ = [
     "study_table",
     "weigh",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -62,3 +62,7 @@ __all__ = [
     "whole_lives",
     "with_effects",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,6 +1,6 @@
 """What people read: the report, the workbook, the headline and the figures of a finished run."""
 
-from toolkit.report.answer import headline, headline_rows, headline_sentence, summary
+from toolkit.report.answer import headline, headline_rows, headline_sentence, place, summary
 from toolkit.report.figures import (
     plot_annual_cost,
     plot_break_even,
@@ -20,12 +20,14 @@ from toolkit.report.lives_figures import (
     plot_occupancy,
     plot_waterfall,
 )
-from toolkit.report.outputs import write_all
+from toolkit.report.outputs import folder_name, write_all
 
 __all__ = [
+    "folder_name",
     "headline",
     "headline_rows",
     "headline_sentence",
+    "place",
     "plot_annual_cost",
     "plot_break_even",
     "plot_by_history",
@@ -44,3 +46,7 @@ __all__ = [
     "summary",
     "write_all",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

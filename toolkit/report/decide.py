@@ -1,7 +1,6 @@
 """A report on anyone's decision, from draws of the costs and effects of its options."""
 
 import base64
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from toolkit import appraisal
+from toolkit.folders import drafts
 from toolkit.pricing import Progress, silent
 from toolkit.report import decision_figures as drawn
 from toolkit.report import decision_words as said
@@ -22,6 +22,16 @@ from toolkit.report.sheets import inert, opened, page, write_table
 from toolkit.report.tables import Table, plain
 from toolkit.report.value_of_knowing import heeded, knowing_table, varying
 from toolkit.schema import InputError
+
+__all__ = [
+    "Decision",
+    "decide",
+    "figures",
+    "render",
+    "sentences",
+    "tables",
+    "write",
+]
 
 POINTS = 501  # thresholds on a curve
 SHOWN_POINTS = 11  # of them in the tables
@@ -277,18 +287,19 @@ def write(decision: Decision, build: Path) -> list[Path]:
     ------
     InputError
         If a file cannot be replaced, as when a spreadsheet program holds it open.
+    OSError
+        If the disk is full or the folder cannot be written to.
     """
-    build.mkdir(parents=True, exist_ok=True)
     writers: tuple[Callable[[Path], Any], ...] = (
         lambda path: path.write_text(render(decision), encoding="utf-8"),
         lambda path: _workbook(decision, path),
     )
-    with tempfile.TemporaryDirectory(dir=build, prefix=".writing-") as name:
+    with drafts(build) as folder:
         for file, writer in zip(NAMES, writers, strict=True):
-            writer(Path(name) / file)
+            writer(folder / file)
         try:
             for file in NAMES:
-                (Path(name) / file).replace(build / file)
+                (folder / file).replace(build / file)
         except OSError as problem:
             raise InputError(f"{build}: {problem.strerror}. Mend: close the files there, then run again.") from None
     return [build / file for file in NAMES]
@@ -328,3 +339,7 @@ def _every_threshold(decision: Decision, book: Any, styles: Mapping[str, Any]) -
     sheet = book.add_worksheet("Curves")
     write_table(sheet, table, 0, styles, 0.9)
     page(sheet, [table])
+
+
+def __dir__() -> list[str]:
+    return __all__

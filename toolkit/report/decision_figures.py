@@ -15,6 +15,23 @@ from toolkit.report.drawing import DARK, FONT, INK, LIGHT, PALETTE, canvas, lege
 from toolkit.report.drawing import DASHES as HOUSE_DASHES
 from toolkit.report.words import MINUS, figure, financial_year, label, money, money_scale, number
 
+__all__ = [
+    "COLOURS",
+    "plot_acceptability",
+    "plot_bridge",
+    "plot_evpi",
+    "plot_expected_loss",
+    "plot_knowing",
+    "plot_medium_term",
+    "plot_plane",
+    "plot_portfolio",
+    "plot_running",
+    "plot_sobol",
+    "plot_tornado",
+    "plot_two_way",
+    "plot_worth_of_a_pound",
+]
+
 # Eight that differ in grey and in dash as well; a ninth option takes the first again and is told by its name.
 COLOURS = ("#12436d", "#d4580f", "#28a197", "#801650", "#6b6b6b", "#a285d1", "#3d3d3d", "#f46a25")
 DASHES: tuple[Any, ...] = ("-", (0, (7, 2)), (0, (2, 1)), (0, (4, 1, 1, 1)), (0, (1, 2)), (0, (9, 1)), "--", "-.")
@@ -349,3 +366,7 @@ def plot_portfolio(plan: xr.Dataset) -> Figure:
     said = f"Budget {money(float(plan.attrs['budget']))}; not spent {money(float(plan['budget_left']))}"
     noted(drawn, f"{said}; items share the luck that their draws share")
     return legend(drawn, axes)
+
+
+def __dir__() -> list[str]:
+    return __all__

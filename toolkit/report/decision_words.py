@@ -9,6 +9,17 @@ from toolkit.appraisal.ties import TIE
 from toolkit.report.words import financial_year, listed, money, percent
 from toolkit.schema import SAMPLE_DIMS
 
+__all__ = [
+    "best_choice",
+    "chance",
+    "ladder",
+    "most_useful",
+    "pays_back",
+    "ruled_out",
+    "worth_of_certainty",
+    "worthwhile",
+]
+
 TOGETHER = (
     "Options are compared draw by draw: what they share in a draw, such as the luck of a site, cancels between them."
 )
@@ -181,3 +192,7 @@ def pays_back(payback: xr.DataArray, *, first_year: int, horizon: int, whose: st
     ending = "" if share == 1 else f"; there is {chance(1 - share)} that it never does within {horizon}"
     by = financial_year(first_year, middle)
     return f"It is as likely as not to pay back {whose} in {middle} years, by {by}{ending}."
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -19,6 +19,12 @@ from toolkit import tabular
 from toolkit.schema import InputError
 from toolkit.tabular import excerpt
 
+__all__ = [
+    "groups_named",
+    "read_options",
+    "read_parameters",
+]
+
 DRAW = "draw"  # set aside without a word: the name that we ask for
 # Names of columns that number draws, without signs and in small letters, such as ".draw", "Sim No" or "chain_id".
 LABEL = re.compile(
@@ -244,3 +250,7 @@ def _same(one: _Draws, first: pd.MultiIndex, two: _Draws, second: pd.MultiIndex)
             f"{one.file}, line {one.labels.index[lost[0]]}: {key} is not in {two.file}. "
             "Fix: give every file the same draws."
         )
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,6 +12,14 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from toolkit.report.drawing import DARK, DASHES, FONT, GRID, INK, LIGHT, PALETTE, canvas, tidy
 from toolkit.report.words import change, label, number
 
+__all__ = [
+    "SIGNIFICANT",
+    "plot_forest",
+    "plot_funnel",
+    "plot_placement_price",
+    "plot_pool",
+]
+
 SIGNIFICANT = 1.96
 GREY = "#6b6b6b"
 
@@ -170,3 +178,7 @@ def plot_placement_price(prices: xr.Dataset, placement: str, *, england: str = "
     axes.set_xlabel("Financial year ending", fontsize=FONT)
     axes.set_title(f"{label(placement)}: grey, each authority", loc="left", fontsize=FONT)
     return figure
+
+
+def __dir__() -> list[str]:
+    return __all__

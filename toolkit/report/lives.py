@@ -9,6 +9,26 @@ from toolkit.report.tables import Table, basis, spread
 from toolkit.report.words import area, label
 from toolkit.schema import PAYERS
 
+__all__ = [
+    "EVERYONE",
+    "PERIODS",
+    "STATES",
+    "beside",
+    "cohort",
+    "cost_by_age",
+    "cost_by_age_table",
+    "cost_by_history",
+    "history_table",
+    "lives_tables",
+    "neighbour_names",
+    "neighbours_table",
+    "occupancy",
+    "occupancy_table",
+    "told",
+    "waterfall",
+    "waterfall_table",
+]
+
 # fmt: off
 STATES = {
     "looked_after": "Looked after", "left_care": "Left care", "open": "Case open", "closed": "Case closed",
@@ -171,3 +191,7 @@ def neighbours_table(run: Run) -> Table:
 def neighbour_names(found: xr.Dataset) -> list[str]:
     """Return the names of the areas, in their order."""
     return [area(str(name)) for name in np.asarray(found["area_name"].values)]
+
+
+def __dir__() -> list[str]:
+    return __all__

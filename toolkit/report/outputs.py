@@ -1,18 +1,32 @@
 """Writing a run's three files: all of them, or none."""
 
-import tempfile
+import json
+import re
 from pathlib import Path
 
+from toolkit.folders import drafts
 from toolkit.pricing import Progress, silent
-from toolkit.records import write_netcdf
+from toolkit.records import fingerprint, write_netcdf
 from toolkit.report.analysis import analyse
 from toolkit.report.contents import every_table
 from toolkit.report.html import render
-from toolkit.report.quantities import Run
+from toolkit.report.quantities import Run, area_names
 from toolkit.report.workbook import write_workbook
 from toolkit.schema import InputError
 
+__all__ = ["NAMES", "folder_name", "write_all"]
+
+MOST_NAMED = 3  # areas in a folder's name
 NAMES = ("report.html", "workbook.xlsx", "run.nc")
+
+
+def folder_name(run: Run) -> str:
+    """Return a name for the folder of a run's files, by scenario and place, such as "family_help-leeds"."""
+    names = sorted(area_names(run))
+    if len(names) > MOST_NAMED:
+        chosen = fingerprint(sorted(json.loads(str(run.tree.attrs["areas"]))))
+        names = [str(run.tree.attrs["place"]) or f"{len(names)} areas {chosen[:6]}"]
+    return "-".join([run.scenario.name, *(re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") for name in names)])
 
 
 def write_all(run: Run, build: Path, *, progress: Progress = silent) -> list[Path]:
@@ -37,21 +51,22 @@ def write_all(run: Run, build: Path, *, progress: Progress = silent) -> list[Pat
     ------
     InputError
         If a file cannot be replaced, as when a spreadsheet program holds the workbook open.
+    OSError
+        If the disk is full or the folder cannot be written to.
     """
-    build.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=build, prefix=".writing-") as name:
-        drafts, kept = Path(name) / "new", Path(name) / "old"
-        drafts.mkdir()
+    with drafts(build) as folder:
+        new, kept = folder / "new", folder / "old"
+        new.mkdir()
         kept.mkdir()
         progress("weigh the decision", 0.0)
         analysis = analyse(run)
         progress("weigh the decision", 1.0)
         progress("write report", 0.0)
         made = every_table(run, analysis)
-        (drafts / NAMES[0]).write_text(render(run, made, analysis), encoding="utf-8")
-        write_workbook(run, made, drafts / NAMES[1])
-        write_netcdf(run.tree, drafts / NAMES[2])
-        _swap(drafts, kept, build)
+        (new / NAMES[0]).write_text(render(run, made, analysis), encoding="utf-8")
+        write_workbook(run, made, new / NAMES[1])
+        write_netcdf(run.tree, new / NAMES[2])
+        _swap(new, kept, build)
         progress("write report", 1.0)
     return [build / name for name in NAMES]
 

@@ -18,6 +18,40 @@ from toolkit.report.words import area
 from toolkit.scenarios import Scenario
 from toolkit.schema import ACCOUNTS, BUSINESS_AS_USUAL, INVESTMENT, OUTCOMES, PAYERS, SAMPLE_DIMS
 
+__all__ = [
+    "COUNCIL",
+    "READINGS",
+    "VOCABULARY",
+    "Run",
+    "annual",
+    "area_names",
+    "avoided",
+    "bridge",
+    "by",
+    "by_account",
+    "cash_released",
+    "children",
+    "costs",
+    "council_cash",
+    "curve",
+    "direction",
+    "drawn",
+    "effects",
+    "harm",
+    "level",
+    "lifetime",
+    "marginal",
+    "paid_back",
+    "position",
+    "priced",
+    "replicated",
+    "result",
+    "saved",
+    "spend_range",
+    "switching",
+    "with_all",
+]
+
 PROGRAMME, COUNCIL = "programme", "local_authority"
 VOCABULARY = {"outcome": OUTCOMES, "payer": PAYERS}
 READINGS = ("excess", "gross")
@@ -340,3 +374,7 @@ def effects(run: Run) -> xr.Dataset:
     natural: xr.Dataset = xr.where(attainment, drawn, np.expm1(drawn))
     worse = xr.where(attainment, drawn["new_site_effect"] < 0, drawn["new_site_effect"] > 0)
     return natural.assign(harmful=worse)
+
+
+def __dir__() -> list[str]:
+    return __all__

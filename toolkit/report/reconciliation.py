@@ -12,6 +12,11 @@ from toolkit.report import lives
 from toolkit.report import quantities as q
 from toolkit.schema import SAMPLE_DIMS, InputError
 
+__all__ = [
+    "reconcile",
+    "remake",
+]
+
 COLUMNS = ["id", "metric", "published", "unit", "price_year", "ours", "low", "high", "ratio", "alike", "reason"]
 
 
@@ -112,3 +117,7 @@ def _ratio(run: q.Run, account: str) -> xr.DataArray:
     """Benefit over the expected cost of the programme, by draw."""
     benefit = q.avoided(run).sel(account=account, drop=True)
     return benefit / q.result(run)["programme_cost"].mean()
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -18,6 +18,20 @@ from toolkit.report.tables import Table, plain
 from toolkit.report.words import inside, listed, money, number, percent
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError, numeric
 
+__all__ = [
+    "GROUPS",
+    "Knowing",
+    "choice",
+    "groups",
+    "heeded",
+    "knowing_table",
+    "parameter_name",
+    "parameters",
+    "standing_out",
+    "value_of_knowing",
+    "worth_of_studies",
+]
+
 # fmt: off
 STEPS = {
     "referral": "referrals", "care_entry": "entries into care from need",
@@ -348,3 +362,7 @@ def groups(drawn: xr.Dataset) -> dict[str, tuple[str, ...]]:
         place = 0 if kind == EFFECT else 2 if kind == RATE else 1 if money else 3
         sorted_into[GROUPS[place]].append(str(name))
     return {name: tuple(members) for name, members in sorted_into.items()}
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,5 +1,9 @@
 """All three files are written, or none of the old ones is touched."""
 
+import dataclasses
+import json
+import re
+
 import pytest
 import xarray as xr
 
@@ -38,6 +42,25 @@ def test_all_three_files_are_written_and_nothing_else(run, tmp_path):
     assert sorted(path.name for path in (tmp_path / "new" / "build").iterdir()) == sorted(outputs.NAMES)
     with xr.open_datatree(paths[2], engine="netcdf4") as tree:
         xr.testing.assert_allclose(tree["appraisal"]["npsv"].load(), run.tree["appraisal"]["npsv"])
+
+
+def placed(run, *names, place=""):
+    """A run for other areas, so far as the name of its folder goes."""
+    areas = [f"code of {name}" for name in names]
+    costs = xr.Dataset(coords={"area": areas, "area_name": ("area", list(names))})
+    tree = xr.DataTree.from_dict({"costs": costs})
+    tree.attrs = {"areas": json.dumps(areas), "place": place}
+    return dataclasses.replace(run, tree=tree)
+
+
+def test_the_folder_is_named_by_scenario_and_place(run):
+    name = run.scenario.name
+    assert outputs.folder_name(placed(run, "Leeds")) == f"{name}-leeds"
+    assert outputs.folder_name(placed(run, "St. Helens", "Hull, City of")) == f"{name}-hull-city-of-st-helens"
+    many = [f"Area {number}" for number in range(12)]
+    assert outputs.folder_name(placed(run, *many, place="North East")) == f"{name}-north-east"
+    assert re.fullmatch(f"{name}-12-areas-[0-9a-f]{{6}}", outputs.folder_name(placed(run, *many)))
+    assert outputs.folder_name(placed(run, *many[:5])) != outputs.folder_name(placed(run, *many[:4], "Other"))
 
 
 @pytest.mark.long
