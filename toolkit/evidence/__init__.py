@@ -1,6 +1,7 @@
 """Cited figures and published statistics: loaded, checked, and turned into draws."""
 
 from toolkit.evidence.added import with_indicator
+from toolkit.evidence.beside import Comparison, accept_reference, check_reason, compare_reference, put_beside
 from toolkit.evidence.local import base_year, local_levels, local_price_ratio, with_fitted
 from toolkit.evidence.made import outdated, write_reference
 from toolkit.evidence.own import OWN, own_figures, own_rows, published, with_own, with_own_prices
@@ -12,9 +13,10 @@ from toolkit.evidence.statistics import lagged_log_spend, load_statistics, neigh
 from toolkit.evidence.tables import checksums, load_table, seal
 
 __all__ = [
-    "OWN", "Register", "base_year", "changeable_priors", "check_prior", "checksums", "described",
-    "lagged_log_spend", "load_register", "load_statistics", "load_table", "local_levels", "local_price_ratio",
-    "neighbours", "outdated", "own_figures", "own_rows", "placement_prices", "placement_shares", "published",
-    "reference_areas", "resolve_areas", "sample", "seal", "show", "with_fitted", "with_indicator", "with_own",
-    "with_own_prices", "with_pathway", "with_priors", "write_reference",
+    "OWN", "Comparison", "Register", "accept_reference", "base_year", "changeable_priors", "check_prior",
+    "check_reason", "checksums", "compare_reference", "described", "lagged_log_spend", "load_register",
+    "load_statistics", "load_table", "local_levels", "local_price_ratio", "neighbours", "outdated", "own_figures",
+    "own_rows", "placement_prices", "placement_shares", "published", "put_beside", "reference_areas", "resolve_areas",
+    "sample", "seal", "show", "with_fitted", "with_indicator", "with_own", "with_own_prices", "with_pathway",
+    "with_priors", "write_reference",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from toolkit.evidence.layouts import BESIDE, MEANINGS, NEEDED_NUMBERS, NUMBERS, key, schema
-from toolkit.schema import InputError, data_folder
+from toolkit.schema import MCSE, InputError, data_folder
 
 MANIFEST = "datapackage.json"
 MISSING = "{}: missing. Mend: restore it from the repository, or reinstall the package."
@@ -96,6 +96,11 @@ def checksums(folder: Path | None = None) -> dict[str, str]:
         raise InputError(f"{file}: unreadable ({error}). Mend: restore the data folder.") from None
 
 
+def read_unsealed(file: Path, name: str, folder: Path | None = None) -> pd.DataFrame:
+    """Read a file that is not in the manifest by the rules of the table ``name``."""
+    return _validated(file, name, _outcomes(folder or data_folder()))
+
+
 def seal(folder: Path | None = None) -> Path:
     """Check every table of a data folder and write the manifest anew.
 
@@ -164,7 +169,8 @@ def _resource(file: Path, folder: Path, outcomes: Collection[str]) -> dict[str, 
 def _field(name: str, column: pa.Column) -> dict[str, Any]:
     kind = {"float64": "number", "int64": "integer"}.get(str(column.dtype), "string")
     constraints = {"required": True} if kind == "integer" or name in NEEDED_NUMBERS else {}
-    meaning = {"description": MEANINGS[name]} if name in MEANINGS else {}
+    said = MEANINGS.get(name, f"Monte Carlo standard error of {name.removesuffix(MCSE)}" if name.endswith(MCSE) else "")
+    meaning = {"description": said} if said else {}
     return {"name": name, "type": kind, **meaning, **({"constraints": constraints} if constraints else {})}
 
 
@@ -200,7 +206,7 @@ def _read(file: Path) -> pd.DataFrame:
 
 def _validated(file: Path, name: str, outcomes: Collection[str]) -> pd.DataFrame:
     table, made = _read(file), schema(name, outcomes=outcomes)
-    numbers = [column for column in table.columns if column in NUMBERS | NEEDED_NUMBERS]
+    numbers = [column for column in table.columns if column in NUMBERS | NEEDED_NUMBERS or column.endswith(MCSE)]
     table[numbers] = table[numbers].replace("", None)
     try:
         return made.validate(table, lazy=True)

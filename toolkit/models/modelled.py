@@ -148,8 +148,8 @@ def placement_table(
     return table.assign(seed=seed, settings=f"{chains} chains of {draws} draws after {tune}, nutpie")
 
 
-def remake(*, seed: int, folder: Path | None = None) -> list[Path]:
-    """Make the committed tables of modelled figures and placement prices anew and seal the data folder.
+def modelled_tables(*, seed: int, folder: Path | None = None) -> dict[str, pd.DataFrame]:
+    """Return the tables ``modelled_figures`` and ``placement_prices``.
 
     Parameters
     ----------
@@ -158,8 +158,5 @@ def remake(*, seed: int, folder: Path | None = None) -> list[Path]:
     folder
         Data folder; the shipped one by default.
     """
-    made = {
-        "modelled_figures": modelled_figures(evidence.load_register(folder=folder)),
-        "placement_prices": placement_table(seed=seed, folder=folder),
-    }
-    return evidence.write_reference(made, folder)
+    figures = modelled_figures(evidence.load_register(folder=folder))
+    return {"modelled_figures": figures, "placement_prices": placement_table(seed=seed, folder=folder)}

@@ -1,0 +1,226 @@
+"""Committed tables made again: put beside the committed ones, compared with them, and taken in only for a reason.
+
+Two Monte Carlo results of one model differ by chance. Each number has its standard error in a column beside it, so a
+difference is judged by both; what was worked out exactly must agree to the last digit that is written.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from toolkit.evidence.layouts import key
+from toolkit.evidence.made import RECORD, hashes, write_reference
+from toolkit.evidence.tables import load_table, read_unsealed
+from toolkit.schema import CANNOT_BE_TOLD, MCSE, InputError
+
+VERDICTS = ("verdict", "diagnosis", "model_is", "events_model_is", "converged")
+# How a table was made, and what restates another column: the distance, or a verdict and the share it counts.
+NOT_COMPARED = ("seed", "settings", "versions", "p_value")
+SURE = 0.99  # that no number of a whole table is called moved where all differ by chance
+# Errors from two times eight batches are uncertain themselves: their degrees of freedom.
+FREEDOM = dict.fromkeys(("predictive_checks", "power_scaling", "backtest", "pathway_checks"), 14.0)
+SHOWN = 10  # differences listed for each table
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs between a table made again and the committed one.
+
+    Attributes
+    ----------
+    name
+        Of the table.
+    numbers, verdicts
+        How many were compared.
+    largest, allowed
+        The largest difference in standard errors, and what chance allows among so many numbers.
+    moved, flipped, borderline
+        In words: numbers beyond that; verdicts that are another now; and those of which one cannot be told, which
+        chance explains.
+    other
+        In words: rows, columns or texts that differ.
+    """
+
+    name: str
+    numbers: int
+    verdicts: int
+    largest: float
+    allowed: float
+    moved: list[str]
+    flipped: list[str]
+    borderline: list[str]
+    other: list[str]
+
+    @property
+    def same(self) -> bool:
+        """Whether chance explains every difference."""
+        return not (self.moved or self.flipped or self.other)
+
+    def sentences(self) -> list[str]:
+        """Return the comparison in plain words."""
+        counted = f"{self.numbers:,} numbers" + (f", {self.verdicts} verdicts" if self.verdicts else "")
+        if self.same:
+            lead = f"{self.name}: the same within Monte Carlo error ({counted}"
+        else:
+            lead = f"{self.name}: NOT the same ({counted}"
+        lead += f"; largest difference {self.largest:.1f} standard errors, {self.allowed:.1f} allowed)."
+        said = [lead]
+        for what, rows in (
+            ("moved beyond Monte Carlo error", self.moved),
+            ("verdicts that flip", self.flipped),
+            ("verdicts at a threshold, no flip", self.borderline),
+            ("other differences", self.other),
+        ):
+            if rows:
+                more = [f"and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
+                said += [f"  {what}: {len(rows)}", *(f"    {row}" for row in [*rows[:SHOWN], *more])]
+        return said
+
+
+def compare_reference(name: str, again: pd.DataFrame, committed: pd.DataFrame) -> Comparison:
+    """Compare a table with the committed one, each number by both Monte Carlo errors.
+
+    Parameters
+    ----------
+    name
+        Of the table, without its folder.
+    again, committed
+        The same columns. ``*_mcse`` holds the Monte Carlo standard error of the column before it; an error that is
+        blank in one is taken to be that of the other.
+
+    Returns
+    -------
+    Comparison
+        A number without an error may differ by one in its last written digit.
+    """
+    keys = key(f"reference/{name}")
+    one, two = (table.set_index(keys).sort_index() for table in (again, committed))
+    other = [f"row {_at(row)} is only in {where}" for row, where in _rows_apart(one, two)]
+    other += [f"column {column} is only in one of them" for column in sorted(set(one) ^ set(two))]
+    shared = one.index.intersection(two.index)
+    one, two = one.loc[shared], two.loc[shared]
+    compared = [column for column in two if column in one and not (column in NOT_COMPARED or column.endswith(MCSE))]
+    numeric = [c for c in compared if c not in VERDICTS and pd.api.types.is_numeric_dtype(two[c])]
+    freedom = FREEDOM.get(name, np.inf)
+    allowed = float(stats.t.isf((1 - SURE) / 2 / max(1, len(numeric) * len(shared)), freedom))
+    moved, largest = list[str](), 0.0
+    for column in numeric:
+        found = _standardised(one, two, column)
+        largest = max(largest, float(found.where(np.isfinite(found)).max()) if len(found) else 0.0)
+        for row in found.index[found > allowed]:
+            moved.append(f"{_at(row)}: {column} {two.loc[row, column]:g} is now {one.loc[row, column]:g}")
+    judged = [column for column in compared if column in VERDICTS]
+    flipped, borderline = list[str](), list[str]()
+    for column in judged:
+        for row in shared[(one[column] != two[column]).to_numpy()]:
+            before, now = two.loc[row, column], one.loc[row, column]
+            apart = borderline if CANNOT_BE_TOLD in (before, now) else flipped
+            apart.append(f"{_at(row)}: {column} was '{before}', is '{now}'")
+    for column in set(compared) - set(numeric) - set(judged):
+        differ = shared[(one[column] != two[column]).to_numpy()]
+        other += [f"{_at(row)}: {column} reads otherwise" for row in differ]
+    counts = len(numeric) * len(shared), len(judged) * len(shared)
+    return Comparison(name, *counts, largest, allowed, moved, flipped, borderline, other)
+
+
+def _standardised(one: pd.DataFrame, two: pd.DataFrame, column: str) -> "pd.Series[float]":
+    """Return differences in standard errors; infinite where one is blank or an exact number differs."""
+    known = [table.get(f"{column}{MCSE}", pd.Series(np.nan, table.index)).astype(float) for table in (one, two)]
+    error = np.hypot(known[0].fillna(known[1]), known[1].fillna(known[0])).fillna(0.0)
+    gap = (one[column] - two[column]).abs()
+    digit = 10.0 ** -min(_decimals(two[column]), _decimals(one[column]))
+    # A rounded number is off by a twelfth of the square of its step; the step itself is what exact numbers may differ.
+    error = np.sqrt(error**2 + digit**2 / 6).where(error > 0, 0.0)
+    found = (gap / error).where(error > 0, np.where(gap <= 1.001 * digit, 0.0, np.inf))
+    return found.where(one[column].notna() == two[column].notna(), np.inf).where(
+        two[column].notna() | one[column].notna(), 0.0
+    )
+
+
+def _decimals(values: "pd.Series[float]") -> int:
+    """Return how many decimals the numbers of a column are written with."""
+    texts = (f"{value:.12f}".rstrip("0").partition(".")[2] for value in values.dropna())
+    return max((len(text) for text in texts), default=0)
+
+
+def _at(row: object) -> str:
+    return ", ".join(map(str, row)) if isinstance(row, tuple) else str(row)
+
+
+def _rows_apart(one: pd.DataFrame, two: pd.DataFrame) -> list[tuple[object, str]]:
+    sides = ((one.index.difference(two.index), "the new one"), (two.index.difference(one.index), "the committed one"))
+    return [(row, where) for rows, where in sides for row in rows]
+
+
+def put_beside(tables: Mapping[str, pd.DataFrame], beside: Path, folder: Path | None = None) -> list[Comparison]:
+    """Write tables into a folder of their own, with hashes of what they are made from, and compare them.
+
+    Parameters
+    ----------
+    tables
+        By name, without "reference/".
+    beside
+        Where to: never the data folder.
+    folder
+        Data folder with the committed ones; the shipped one by default.
+    """
+    beside.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.to_csv(beside / f"{name}.csv", index=False)
+        (beside / f"{name}.hash").write_text(" ".join(hashes(name, folder)), encoding="utf-8")
+    return [
+        compare_reference(name, read_unsealed(beside / f"{name}.csv", f"reference/{name}", folder), committed)
+        for name in tables
+        for committed in [load_table(f"reference/{name}", folder)]
+    ]
+
+
+def check_reason(reason: str) -> None:
+    """Refuse a reason that says nothing.
+
+    Raises
+    ------
+    InputError
+        It has fewer than two words.
+    """
+    if len(re.findall(r"\w+", reason)) < 2:
+        raise InputError("accept: no reason is given. Fix: say in a few words why the committed table is replaced.")
+
+
+def accept_reference(names: list[str], beside: Path, *, reason: str, folder: Path | None = None) -> list[Path]:
+    """Replace committed tables by those beside them, and note why.
+
+    Parameters
+    ----------
+    names
+        Of the tables.
+    beside
+        As for :func:`put_beside`.
+    reason
+        Why, in a sentence; it stands in ``made_from``.
+    folder
+        Data folder; the shipped one by default.
+
+    Raises
+    ------
+    InputError
+        No reason, a table that was not made or breaks its rules, or one that was made from other code or data than
+        are here now.
+    """
+    check_reason(reason)
+    known, tables = set(load_table(RECORD, folder)["made"]), {}
+    for name in names:
+        file = beside / f"{name}.csv"
+        if name not in known or not file.is_file():
+            there = sorted(path.stem for path in beside.glob("*.csv"))
+            raise InputError(f"accept: no table '{name}' in {beside}. Fix: make it first; there are {there}.")
+        note = beside / f"{name}.hash"
+        if not note.is_file() or note.read_text(encoding="utf-8").split() != list(hashes(name, folder)):
+            raise InputError(f"{file}: made from other code or data than are here now. Fix: make it again.")
+        tables[name] = read_unsealed(file, f"reference/{name}", folder)
+    return write_reference(tables, folder, reason=reason)
