@@ -38,9 +38,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON ins
 
 BAD_INPUT, CHECKS_FAILED, MOVED, INTERRUPTED = 2, 3, 4, 130
 Seed = Annotated[int, typer.Option(help="Seed of the draws.")]
-Beside = Annotated[
-    Path, typer.Option("--build", help="Folder of the cache and of tables made again (in reference/).")
-]
+Beside = Annotated[Path, typer.Option("--build", help="Folder of the cache and of tables made again (in reference/).")]
 Accept = Annotated[str | None, typer.Option(metavar="REASON", help="Replace the committed tables as well; say why.")]
 
 

@@ -101,50 +101,52 @@ def compare_reference(name: str, again: pd.DataFrame, committed: pd.DataFrame) -
     keys = key(f"reference/{name}")
     one, two = (table.set_index(keys).sort_index() for table in (again, committed))
     other = [f"row {_at(row)} is only in {where}" for row, where in _rows_apart(one, two)]
-    other += [f"column {column} is only in one of them" for column in sorted(set(one) ^ set(two))]
-    shared = one.index.intersection(two.index)
-    one, two = one.loc[shared], two.loc[shared]
-    compared = [column for column in two if column in one and not (column in NOT_COMPARED or column.endswith(MCSE))]
-    numeric = [c for c in compared if c not in VERDICTS and pd.api.types.is_numeric_dtype(two[c])]
-    freedom = FREEDOM.get(name, np.inf)
-    allowed = float(stats.t.isf((1 - SURE) / 2 / max(1, len(numeric) * len(shared)), freedom))
-    moved, largest = list[str](), 0.0
+    other += [f"column {column} is only in one of them" for column in set(one) ^ set(two)]
+    rows = list(one.index.intersection(two.index))
+    one, two = one.loc[rows], two.loc[rows]
+    columns = [str(column) for column in two if column in one and column not in NOT_COMPARED]
+    judged = [column for column in columns if column in VERDICTS]
+    numeric = [column for column in columns if pd.api.types.is_numeric_dtype(two[column]) and column not in judged]
+    texts = [column for column in columns if column not in (*judged, *numeric)]
+    numeric = [column for column in numeric if not column.endswith(MCSE)]
+    count = len(numeric) * len(rows)
+    allowed = float(stats.t.isf((1 - SURE) / 2 / max(1, count), FREEDOM.get(name, np.inf)))
+    moved, flipped, borderline, largest = list[str](), list[str](), list[str](), 0.0
     for column in numeric:
         found = _standardised(one, two, column)
-        largest = max(largest, float(found.where(np.isfinite(found)).max()) if len(found) else 0.0)
-        for row in found.index[found > allowed]:
-            moved.append(f"{_at(row)}: {column} {two.loc[row, column]:g} is now {one.loc[row, column]:g}")
-    judged = [column for column in compared if column in VERDICTS]
-    flipped, borderline = list[str](), list[str]()
-    for column in judged:
-        for row in shared[(one[column] != two[column]).to_numpy()]:
-            before, now = two.loc[row, column], one.loc[row, column]
-            apart = borderline if CANNOT_BE_TOLD in (before, now) else flipped
-            apart.append(f"{_at(row)}: {column} was '{before}', is '{now}'")
-    for column in set(compared) - set(numeric) - set(judged):
-        differ = shared[(one[column] != two[column]).to_numpy()]
-        other += [f"{_at(row)}: {column} reads otherwise" for row in differ]
-    counts = len(numeric) * len(shared), len(judged) * len(shared)
-    return Comparison(name, *counts, largest, allowed, moved, flipped, borderline, other)
+        largest = max(largest, *found)
+        for row, gap, before, now in zip(rows, found, two[column], one[column], strict=True):
+            if gap > allowed:
+                moved.append(f"{_at(row)}: {column} {before:g} is now {now:g}")
+    for column in (*judged, *texts):
+        for row, before, now in zip(rows, two[column], one[column], strict=True):
+            if before != now and column in judged:
+                near = CANNOT_BE_TOLD in (before, now)
+                (borderline if near else flipped).append(f"{_at(row)}: {column} was '{before}', is '{now}'")
+            elif before != now:
+                other.append(f"{_at(row)}: {column} reads otherwise")
+    return Comparison(name, count, len(judged) * len(rows), largest, allowed, moved, flipped, borderline, other)
 
 
-def _standardised(one: pd.DataFrame, two: pd.DataFrame, column: str) -> "pd.Series[float]":
-    """Return differences in standard errors; infinite where one is blank or an exact number differs."""
-    known = [table.get(f"{column}{MCSE}", pd.Series(np.nan, table.index)).astype(float) for table in (one, two)]
-    error = np.hypot(known[0].fillna(known[1]), known[1].fillna(known[0])).fillna(0.0)
-    gap = (one[column] - two[column]).abs()
-    digit = 10.0 ** -min(_decimals(two[column]), _decimals(one[column]))
-    # A rounded number is off by a twelfth of the square of its step; the step itself is what exact numbers may differ.
-    error = np.sqrt(error**2 + digit**2 / 6).where(error > 0, 0.0)
-    found = (gap / error).where(error > 0, np.where(gap <= 1.001 * digit, 0.0, np.inf))
-    return found.where(one[column].notna() == two[column].notna(), np.inf).where(
-        two[column].notna() | one[column].notna(), 0.0
-    )
+def _standardised(one: pd.DataFrame, two: pd.DataFrame, column: str) -> list[float]:
+    """Return differences in standard errors; infinite where only one is blank or an exact number differs."""
+    unknown = pd.Series(np.nan, one.index)
+    errors = [table.get(f"{column}{MCSE}", unknown).to_numpy(float) for table in (one, two)]
+    now, before = one[column].to_numpy(float), two[column].to_numpy(float)
+    digit = 10.0 ** -max(_decimals(now), _decimals(before))
+    # An error that is blank is taken to be that of the other; rounding adds a twelfth of its step's square to each.
+    known = [np.where(np.isnan(error), other, error) for error, other in zip(errors, errors[::-1], strict=True)]
+    error = np.sqrt(np.nan_to_num(known[0]) ** 2 + np.nan_to_num(known[1]) ** 2)
+    gap, exact = np.abs(now - before), error == 0
+    standard = gap / np.where(exact, 1.0, np.hypot(error, digit / np.sqrt(6)))
+    found = np.where(exact, np.where(gap <= 1.001 * digit, 0.0, np.inf), standard)
+    blank = np.isnan(now), np.isnan(before)
+    return list(map(float, np.select([blank[0] & blank[1], blank[0] | blank[1]], [0.0, np.inf], found)))
 
 
-def _decimals(values: "pd.Series[float]") -> int:
-    """Return how many decimals the numbers of a column are written with."""
-    texts = (f"{value:.12f}".rstrip("0").partition(".")[2] for value in values.dropna())
+def _decimals(values: np.ndarray) -> int:
+    """Return how many decimals numbers are written with at most."""
+    texts = (f"{value:.12f}".rstrip("0").partition(".")[2] for value in values[np.isfinite(values)])
     return max((len(text) for text in texts), default=0)
 
 

@@ -71,7 +71,5 @@ def batch_errors(parts: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.Da
 
 def rounded(table: pd.DataFrame, digits: int = 4) -> pd.DataFrame:
     """Round numbers to so many decimals, and errors, which may be smaller, to three significant digits."""
-    errors = [column for column in table if str(column).endswith(MCSE)]
-    return table.round(digits).assign(
-        **{column: table[column].map(lambda one: float(f"{one:.3g}")) for column in errors}
-    )
+    errors = [str(column) for column in table if str(column).endswith(MCSE)]
+    return table.round(digits).assign(**{name: table[name].map(lambda one: float(f"{one:.3g}")) for name in errors})

@@ -60,9 +60,11 @@ def placements(prices: xr.Dataset, *, priors: pd.DataFrame) -> pm.Model:
     shape = (prices.sizes["placement"], prices.sizes["data_year"] - 1)
     with pm.Model(coords=coords) as model:
         growth, start = _normal("growth", priors), _normal("start", priors)
-        steps = growth[:, None] + _half("national_step", priors)[:, None] * pm.Normal("step", 0, 1, shape=shape)
-        # Sums of the steps so far, the first year of none.
-        so_far = steps @ np.triu(np.ones((shape[1], shape[1] + 1)), k=1)
+        # The years' changes themselves are sampled: 150 areas pin them down, so that standardised ones would have to
+        # move against growth and their own spread, along a narrow curved ridge.
+        change = pm.Normal("change", growth[:, None], _half("national_step", priors)[:, None], shape=shape)
+        # Sums of the changes so far, the first year of none.
+        so_far = change @ np.triu(np.ones((shape[1], shape[1] + 1)), k=1)
         national = pm.Deterministic("national", start[:, None] + so_far, dims=("placement", "data_year"))
         raw = pm.Normal("region_raw", 0, 1, dims=("placement", "region"))
         raw = _half("region_sd", priors)[:, None] * (raw - raw.mean(axis=1, keepdims=True))
@@ -206,7 +208,7 @@ def price_table(posterior: xr.Dataset, prices: xr.Dataset, *, seed: int) -> pd.D
     by_chain = xr.DataArray(
         ratio.values.reshape(chains, -1, *ratio.shape[1:]), coords, (*SAMPLE_DIMS, "placement", "area")
     )
-    logs, price = summary(by_chain), np.exp(by_chain) * prices["england"].isel(data_year=-1, drop=True)
+    logs, price = summary(by_chain), xr.ufuncs.exp(by_chain) * prices["england"].isel(data_year=-1, drop=True)
     ends = summary(price)
     names = {"log_ratio": logs["mean"], "log_ratio_sd": logs["sd"], "price": price.median(SAMPLE_DIMS)}
     names |= {"low": ends["low"], "high": ends["high"]}

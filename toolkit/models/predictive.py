@@ -106,16 +106,17 @@ def _judged(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """Return the mean of the batches' tables with its Monte Carlo errors and verdicts."""
     parts = [part.assign(margin=_margin(part)) for part in parts]
     errors = batch_errors(parts, MEASURED)
-    table = parts[0].assign(**sum(part[MEASURED] for part in parts) / len(parts), **errors)
+    means = np.mean([part[MEASURED].to_numpy(float) for part in parts], axis=0)
+    table = parts[0].assign(**dict(zip(MEASURED, means.T, strict=True))).join(errors)
     table["verdict"] = verdicts(table["margin"], table["margin_mcse"])
     ends = [f"{name}{which}" for name in MEASURED[:-1] for which in ("", MCSE)]
     return table[["indicator", "size", "check", "cells", *ends, "verdict"]]
 
 
-def _margin(table: pd.DataFrame) -> "pd.Series[float]":
+def _margin(table: pd.DataFrame) -> Array:
     """Return how far each value is inside its range; a range from zero has no lower end that a value could pass."""
     above = (table["value"] - table["expected_low"]).where(table["expected_low"] != 0, np.inf)
-    return np.minimum(above, table["expected_high"] - table["value"])
+    return np.asarray(np.minimum(above, table["expected_high"] - table["value"]))
 
 
 def _stacked(posterior: xr.DataTree) -> xr.Dataset:

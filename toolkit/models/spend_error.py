@@ -121,7 +121,7 @@ def spend_error_table(
 
 
 def _associations(name: str, tree: xr.DataTree) -> list[dict[str, Any]]:
-    found, made = summary(tree["posterior"]["spend_within"]).to_dataframe(), tree.attrs
+    found, made = summary(tree["posterior"].to_dataset()["spend_within"]).to_dataframe(), tree.attrs
     converged = int(passed(diagnose(tree)))
     settings = f"{made['chains']} chains of {made['draws']} draws after {made['tune']}, nutpie"
     about = {"converged": converged, "settings": settings}
