@@ -97,12 +97,18 @@ def test_a_check_at_its_threshold_is_no_pass_and_no_failure(committed) -> None:
     backtest.loc[model, "coverage_90"], backtest.loc[model, "coverage_90_mcse"] = 0.9, 0.0001
     backtest.loc[model & (backtest["indicator"] == "care_starts"), "coverage_90_mcse"] = 0.1
     said, checks = " ".join(reliability.sentences()), (predictive["size"] == "all").sum()
-    assert f"passes {checks - 1} of {checks} checks. So near its threshold that more draws could tip it: counts are" in said
+    assert (
+        f"passes {checks - 1} of {checks} checks. So near its threshold that more draws could tip it: counts are"
+        in said
+    )
     assert "These do not hold" not in said and "on the whole (care starts)." in said
     fitted = (pathway["fitted"] == 1).sum()
     assert f"meets {fitted - 1} of {fitted} (1 cannot be told) published" in said
     assert "simulations each; cannot be told: rate of referral)" in said
-    assert f"{len(scaling) - 1} of {len(scaling)} quantities of the outcome model would hardly move; of 1 it cannot" in said
+    assert (
+        f"{len(scaling) - 1} of {len(scaling)} quantities of the outcome model would hardly move; of 1 it cannot"
+        in said
+    )
     assert "allows: none. On the edge of that: care starts 90%." in said
     tables = reliability.reliability()
     assert [tables[name].frame["Result", ""].eq(CANNOT_BE_TOLD).sum() for name in ("predictive", "pathway")] == [1, 1]
