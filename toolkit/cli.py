@@ -38,6 +38,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON ins
 
 BAD_INPUT, CHECKS_FAILED, MOVED, INTERRUPTED = 2, 3, 4, 130
 Seed = Annotated[int, typer.Option(help="Seed of the draws.")]
+Draws = Annotated[int, typer.Option(min=100, help="Of each chain; more, if a fit fails its checks.")]
 Beside = Annotated[Path, typer.Option("--build", help="Folder of the cache and of tables made again (in reference/).")]
 Accept = Annotated[str | None, typer.Option(metavar="REASON", help="Replace the committed tables as well; say why.")]
 
@@ -233,15 +234,19 @@ def evidence_study(
 
 
 @evidence_app.command("pool")
-def evidence_pool(seed: Seed = committed.SEED, build: Beside = Path("build"), accept: Accept = None) -> None:
+def evidence_pool(
+    seed: Seed = committed.SEED, draws: Draws = 1000, build: Beside = Path("build"), accept: Accept = None
+) -> None:
     """Pool unit costs, growth rates and placement prices again and compare with the committed tables (minutes)."""
-    _made_again(lambda: committed.pool(seed=seed), build, accept)
+    _made_again(lambda: committed.pool(seed=seed, draws=draws), build, accept)
 
 
 @evidence_app.command("pathway")
-def evidence_pathway(seed: Seed = committed.SEED, build: Beside = Path("build"), accept: Accept = None) -> None:
+def evidence_pathway(
+    seed: Seed = committed.SEED, draws: Draws = 1500, build: Beside = Path("build"), accept: Accept = None
+) -> None:
     """Fit the pathway through social care again, check it and compare with the committed tables (minutes)."""
-    _made_again(lambda: committed.pathway(seed=seed), build, accept)
+    _made_again(lambda: committed.pathway(seed=seed, draws=draws), build, accept)
 
 
 @evidence_app.command("calibrate")

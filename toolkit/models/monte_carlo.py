@@ -19,7 +19,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from toolkit.schema import CANNOT_BE_TOLD, MCSE, SAMPLE_DIMS
+from toolkit.schema import CANNOT_BE_TOLD, MCSE, SAMPLE_DIMS, InputError
 
 BATCHES, LEAST_DRAWS = 8, 1000  # at most so many batches, of at least so many draws each where there are enough for two
 NEAR = 2.0  # standard errors within which a threshold may lie on either side
@@ -45,6 +45,30 @@ def verdicts(margin: Any, error: Any, within: float = NEAR) -> Array:
         Of how many such errors about the threshold a verdict cannot be told.
     """
     return np.where(near(margin, error, within), CANNOT_BE_TOLD, np.where(np.asarray(margin) >= 0, "passed", "failed"))
+
+
+def refuse_failed(card: pd.DataFrame, model: str, *, draws: int) -> None:
+    """Refuse a fit to be committed that failed its checks.
+
+    Parameters
+    ----------
+    card
+        From :func:`toolkit.models.diagnose`.
+    model
+        What was fitted, in words.
+    draws
+        Of each chain.
+
+    Raises
+    ------
+    InputError
+        With the checks that failed, and how to go on.
+    """
+    failed = [f"{row.check} of {row.quantity} {row.value:.4f}" for row in card[~card["passed"]].itertuples()]
+    if failed:
+        raise InputError(
+            f"{model}: the fit failed its checks ({'; '.join(failed)}). Fix: run with --draws {2 * draws}."
+        )
 
 
 def summary(draws: xr.DataArray, *, ends: tuple[float, float] = (0.05, 0.95)) -> xr.Dataset:

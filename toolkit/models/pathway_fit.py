@@ -20,7 +20,7 @@ from toolkit import evidence
 from toolkit.evidence import Register
 from toolkit.models.diagnose import diagnose
 from toolkit.models.fit import fit
-from toolkit.models.monte_carlo import batch_errors, batches, rounded, summary, verdicts
+from toolkit.models.monte_carlo import batch_errors, batches, refuse_failed, rounded, summary, verdicts
 from toolkit.models.pathway import AGES, ARRIVAL, care_within_years, long_stays, outputs, population
 from toolkit.schema import MCSE, SAMPLE_DIMS, InputError
 
@@ -235,7 +235,7 @@ def _against_published(
     return pd.DataFrame(rows)
 
 
-def pathway_tables(*, seed: int, folder: Path | None = None) -> dict[str, pd.DataFrame]:
+def pathway_tables(*, seed: int, draws: int = DRAWS, folder: Path | None = None) -> dict[str, pd.DataFrame]:
     """Fit the pathway and return the tables ``pathway_parameters``, ``pathway_correlations`` and ``pathway_checks``.
 
     Raises
@@ -248,15 +248,13 @@ def pathway_tables(*, seed: int, folder: Path | None = None) -> dict[str, pd.Dat
     with warnings.catch_warnings():  # a walk of eighteen years is a graph too long to fuse, which costs little here
         warnings.filterwarnings("ignore", "Loop fusion failed", UserWarning)
         tree = fit(
-            pathway(figures, priors=priors), seed=seed, draws=DRAWS, tune=TUNE, chains=CHAINS, progress=False,
+            pathway(figures, priors=priors), seed=seed, draws=draws, tune=TUNE, chains=CHAINS, progress=False,
             target_accept=TARGET_ACCEPT,
         )  # fmt: skip
     card = diagnose(tree)
-    if not card["passed"].all():
-        failed = card.loc[~card["passed"], ["check", "quantity", "value", "cure"]].to_string(index=False)
-        raise InputError(f"pathway: the fit failed its checks.\n{failed}\nMend: more draws, or another seed.")
+    refuse_failed(card, "pathway", draws=draws)
     posterior = tree["posterior"]["rates"].astype(float)
-    settings = f"{CHAINS} chains of {DRAWS} draws after {TUNE}, nutpie; worst R-hat {card['value'].iloc[0]:.4f}"
+    settings = f"{CHAINS} chains of {draws} draws after {TUNE}, nutpie; worst R-hat {card['value'].iloc[0]:.4f}"
     return summarised(posterior, figures, priors, seed=seed, settings=settings)
 
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from toolkit.models.monte_carlo import batch_errors, batches, rounded, summary, verdicts
+from toolkit.models.monte_carlo import batch_errors, batches, refuse_failed, rounded, summary, verdicts
+from toolkit.schema import InputError
 
 
 def test_a_verdict_within_two_errors_of_its_threshold_cannot_be_told() -> None:
@@ -49,3 +50,13 @@ def test_batches_hold_every_draw_once_and_count_draws_that_stick_as_what_they_ar
 def test_errors_keep_three_digits_however_small() -> None:
     found = rounded(pd.DataFrame({"x": [0.123456], "x_mcse": [0.0000123456], "word": ["a"]}))
     assert found.to_dict("records") == [{"x": 0.1235, "x_mcse": 0.0000123, "word": "a"}]
+
+
+def test_a_fit_that_failed_says_in_one_line_how_to_go_on() -> None:
+    columns = ["check", "quantity", "value", "passed"]
+    rows = [("rhat", "growth['care']", 1.0107, False), ("ess_bulk", "growth['care']", 431.0, True)]
+    with pytest.raises(InputError) as refused:
+        refuse_failed(pd.DataFrame(rows, columns=columns), "placement prices", draws=1000)
+    said = "placement prices: the fit failed its checks (rhat of growth['care'] 1.0107). Fix: run with --draws 2000."
+    assert str(refused.value) == said
+    refuse_failed(pd.DataFrame(rows[1:], columns=columns), "placement prices", draws=1000)
