@@ -14,18 +14,18 @@ Calibrated = Literal["small", "outcomes", "spend_error", "placements", "pathway"
 SEED = 20261122  # of the committed tables that models made
 
 
-def pool(*, seed: int, **sampling: int) -> Tables:
+def pool(*, seed: int, draws: int) -> Tables:
     """Pool unit costs and growth rates and fit placement prices (minutes)."""
     from toolkit.models import modelled
 
-    return modelled.modelled_tables(seed=seed, **sampling)
+    return modelled.modelled_tables(seed=seed, draws=draws)
 
 
-def pathway(*, seed: int, **sampling: int) -> Tables:
+def pathway(*, seed: int, draws: int) -> Tables:
     """Fit the pathway through social care and check it (minutes)."""
     from toolkit.models import pathway_fit
 
-    return pathway_fit.pathway_tables(seed=seed, **sampling)
+    return pathway_fit.pathway_tables(seed=seed, draws=draws)
 
 
 def check(*, seed: int) -> Tables:
