@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from toolkit.models.likelihoods import BETA_BINOMIAL, NEGATIVE_BINOMIAL, simulate
 from toolkit.models.persistence import simulate_deviations
-from toolkit.models.predictive import check, covered
+from toolkit.models.predictive import _judged, check, covered
 from toolkit.schema import InputError
 
 AREAS, YEARS, DISPERSION = 90, 10, 0.1
@@ -147,3 +147,14 @@ def test_statistics_of_other_areas_or_years_are_refused():
 def test_coverage_of_a_randomised_pit(below, upto, share):
     # By hand: the part of (below, upto) that lies in (0.05, 0.95).
     assert covered(np.array([below]), np.array([upto]), 0.9) == pytest.approx(share)
+
+
+def test_a_value_at_an_end_of_its_range_cannot_be_told_and_one_at_zero_of_a_range_from_zero_passes():
+    """By hand: margins 0.02 and 0.01: mean 0.015, error 0.005; of the second 0.01 and -0.005: 0.0025 and 0.0075."""
+    columns = ["value", "expected_low", "expected_high"]
+    rows = [[(0.90, 0.88, 0.93), (0.89, 0.88, 0.93), (0, 0, 16)], [(0.92, 0.88, 0.93), (0.875, 0.88, 0.93), (0, 0, 16)]]
+    named = {"indicator": "care_starts", "size": "all", "check": ["a", "b", "c"], "cells": 1600}
+    found = _judged([pd.DataFrame(part, columns=columns).assign(**named) for part in rows])
+    assert found["verdict"].tolist() == ["passed", "cannot be told", "passed"]
+    assert found["value"].tolist() == pytest.approx([0.91, 0.8825, 0])
+    assert found["value_mcse"].tolist() == pytest.approx([0.01, 0.0075, 0])
