@@ -15,7 +15,7 @@ from scipy import stats
 
 from toolkit.evidence.layouts import key
 from toolkit.evidence.made import RECORD, hashes, write_reference
-from toolkit.evidence.tables import load_table, read_unsealed
+from toolkit.evidence.tables import checksum, load_table, read_unsealed
 from toolkit.schema import CANNOT_BE_TOLD, MCSE, InputError
 
 VERDICTS = ("verdict", "diagnosis", "model_is", "events_model_is", "converged")
@@ -96,36 +96,37 @@ def compare_reference(name: str, again: pd.DataFrame, committed: pd.DataFrame) -
     Returns
     -------
     Comparison
-        A number without an error may differ by one in its last written digit.
+        A number without an error may differ by one in its last written decimal.
     """
     keys = key(f"reference/{name}")
     one, two = (table.set_index(keys).sort_index() for table in (again, committed))
-    other = [f"row {_at(row)} is only in {where}" for row, where in _rows_apart(one, two)]
+    sides = {"the new one": one.index.difference(two.index), "the committed one": two.index.difference(one.index)}
+    other = [f"row {_at(row)} is only in {where}" for where, rows in sides.items() for row in rows]
     other += [f"column {column} is only in one of them" for column in set(one) ^ set(two)]
-    rows = list(one.index.intersection(two.index))
-    one, two = one.loc[rows], two.loc[rows]
+    shared = list(one.index.intersection(two.index))
+    one, two = one.loc[shared], two.loc[shared]
     columns = [str(column) for column in two if column in one and column not in NOT_COMPARED]
     judged = [column for column in columns if column in VERDICTS]
     numeric = [column for column in columns if pd.api.types.is_numeric_dtype(two[column]) and column not in judged]
     texts = [column for column in columns if column not in (*judged, *numeric)]
     numeric = [column for column in numeric if not column.endswith(MCSE)]
-    count = len(numeric) * len(rows)
+    count = len(numeric) * len(shared)
     allowed = float(stats.t.isf((1 - SURE) / 2 / max(1, count), FREEDOM.get(name, np.inf)))
     moved, flipped, borderline, largest = list[str](), list[str](), list[str](), 0.0
     for column in numeric:
         found = _standardised(one, two, column)
         largest = max(largest, *found)
-        for row, gap, before, now in zip(rows, found, two[column], one[column], strict=True):
+        for row, gap, before, now in zip(shared, found, two[column], one[column], strict=True):
             if gap > allowed:
                 moved.append(f"{_at(row)}: {column} {before:g} is now {now:g}")
     for column in (*judged, *texts):
-        for row, before, now in zip(rows, two[column], one[column], strict=True):
+        for row, before, now in zip(shared, two[column], one[column], strict=True):
             if before != now and column in judged:
                 near = CANNOT_BE_TOLD in (before, now)
                 (borderline if near else flipped).append(f"{_at(row)}: {column} was '{before}', is '{now}'")
             elif before != now:
                 other.append(f"{_at(row)}: {column} reads otherwise")
-    return Comparison(name, count, len(judged) * len(rows), largest, allowed, moved, flipped, borderline, other)
+    return Comparison(name, count, len(judged) * len(shared), largest, allowed, moved, flipped, borderline, other)
 
 
 def _standardised(one: pd.DataFrame, two: pd.DataFrame, column: str) -> list[float]:
@@ -133,13 +134,14 @@ def _standardised(one: pd.DataFrame, two: pd.DataFrame, column: str) -> list[flo
     unknown = pd.Series(np.nan, one.index)
     errors = [table.get(f"{column}{MCSE}", unknown).to_numpy(float) for table in (one, two)]
     now, before = one[column].to_numpy(float), two[column].to_numpy(float)
-    digit = 10.0 ** -max(_decimals(now), _decimals(before))
+    decimals = max(_decimals(now), _decimals(before))
+    digit = 10.0**-decimals
     # An error that is blank is taken to be that of the other; rounding adds a twelfth of its step's square to each.
     known = [np.where(np.isnan(error), other, error) for error, other in zip(errors, errors[::-1], strict=True)]
     error = np.sqrt(np.nan_to_num(known[0]) ** 2 + np.nan_to_num(known[1]) ** 2)
     gap, exact = np.abs(now - before), error == 0
     standard = gap / np.where(exact, 1.0, np.hypot(error, digit / np.sqrt(6)))
-    found = np.where(exact, np.where(gap <= 1.001 * digit, 0.0, np.inf), standard)
+    found = np.where(exact, np.where(gap <= (1.001 * digit if decimals else 0.0), 0.0, np.inf), standard)
     blank = np.isnan(now), np.isnan(before)
     return list(map(float, np.select([blank[0] & blank[1], blank[0] | blank[1]], [0.0, np.inf], found)))
 
@@ -152,11 +154,6 @@ def _decimals(values: np.ndarray) -> int:
 
 def _at(row: object) -> str:
     return ", ".join(map(str, row)) if isinstance(row, tuple) else str(row)
-
-
-def _rows_apart(one: pd.DataFrame, two: pd.DataFrame) -> list[tuple[object, str]]:
-    sides = ((one.index.difference(two.index), "the new one"), (two.index.difference(one.index), "the committed one"))
-    return [(row, where) for rows, where in sides for row in rows]
 
 
 def put_beside(tables: Mapping[str, pd.DataFrame], beside: Path, folder: Path | None = None) -> list[Comparison]:
@@ -174,12 +171,18 @@ def put_beside(tables: Mapping[str, pd.DataFrame], beside: Path, folder: Path | 
     beside.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         table.to_csv(beside / f"{name}.csv", index=False)
-        (beside / f"{name}.hash").write_text(" ".join(hashes(name, folder)), encoding="utf-8")
-    return [
-        compare_reference(name, read_unsealed(beside / f"{name}.csv", f"reference/{name}", folder), committed)
-        for name in tables
-        for committed in [load_table(f"reference/{name}", folder)]
-    ]
+        (beside / f"{name}.hash").write_text(_note(name, beside, folder), encoding="utf-8")
+    pairs = {name: (_read(name, beside, folder), load_table(f"reference/{name}", folder)) for name in tables}
+    return [compare_reference(name, *pair) for name, pair in pairs.items()]
+
+
+def _read(name: str, beside: Path, folder: Path | None) -> pd.DataFrame:
+    return read_unsealed(beside / f"{name}.csv", f"reference/{name}", folder)
+
+
+def _note(name: str, beside: Path, folder: Path | None) -> str:
+    """Return what tells that a table beside is as it was made, from the code and data that are here."""
+    return " ".join((*hashes(name, folder), checksum(beside / f"{name}.csv")))
 
 
 def check_reason(reason: str) -> None:
@@ -211,8 +214,8 @@ def accept_reference(names: list[str], beside: Path, *, reason: str, folder: Pat
     Raises
     ------
     InputError
-        No reason, a table that was not made or breaks its rules, or one that was made from other code or data than
-        are here now.
+        No reason, a table that was not made or breaks its rules, or one that was altered since or made from other
+        code or data than are here now.
     """
     check_reason(reason)
     known, tables = set(load_table(RECORD, folder)["made"]), {}
@@ -222,7 +225,7 @@ def accept_reference(names: list[str], beside: Path, *, reason: str, folder: Pat
             there = sorted(path.stem for path in beside.glob("*.csv"))
             raise InputError(f"accept: no table '{name}' in {beside}. Fix: make it first; there are {there}.")
         note = beside / f"{name}.hash"
-        if not note.is_file() or note.read_text(encoding="utf-8").split() != list(hashes(name, folder)):
-            raise InputError(f"{file}: made from other code or data than are here now. Fix: make it again.")
-        tables[name] = read_unsealed(file, f"reference/{name}", folder)
+        if not note.is_file() or note.read_text(encoding="utf-8") != _note(name, beside, folder):
+            raise InputError(f"{file}: altered, or made from other code or data than are here now. Fix: make it again.")
+        tables[name] = _read(name, beside, folder)
     return write_reference(tables, folder, reason=reason)

@@ -65,7 +65,7 @@ def load_table(name: str, folder: Path | None = None) -> pd.DataFrame:
         known = ", ".join(sorted(declared))
         raise InputError(f"{folder / MANIFEST}: no table '{name}'. Mend: use one of {known}.")
     file = folder / paths[0]
-    if _checksum(file) != declared[paths[0]]:
+    if checksum(file) != declared[paths[0]]:
         raise InputError(
             f"{file}: altered since {MANIFEST} was made (checksum). Mend: restore it, or if the change is "
             "meant, run: outcomes evidence seal"
@@ -154,7 +154,7 @@ def _resource(file: Path, folder: Path, outcomes: Collection[str]) -> dict[str, 
         "format": "csv",
         "mediatype": "text/csv",
         "encoding": "utf-8",
-        "hash": _checksum(file),
+        "hash": checksum(file),
         "bytes": file.stat().st_size,
         "sources": sources,
         "licenses": licences,
@@ -181,7 +181,8 @@ def _statistics_sources(table: pd.DataFrame, folder: Path) -> list[dict[str, str
     return [{"title": title, "path": url} if url else {"title": title} for title, url in rows]
 
 
-def _checksum(file: Path) -> str:
+def checksum(file: Path) -> str:
+    """Return the SHA-256 of a file, as the manifest has it."""
     if not file.is_file():
         raise InputError(MISSING.format(file))
     return "sha256:" + hashlib.sha256(file.read_bytes()).hexdigest()

@@ -56,10 +56,12 @@ def test_an_error_that_is_blank_is_taken_to_be_that_of_the_other(table: pd.DataF
     assert not evidence.compare_reference(NAME, table.assign(value_mcse=np.nan), other).same
 
 
-def test_a_number_without_an_error_may_differ_in_its_last_digit_only(table: pd.DataFrame) -> None:
-    for step, same in ((1, True), (2, False)):
-        other = table.assign(cells=table["cells"] + step)
-        assert evidence.compare_reference(NAME, table, other).same is same
+@pytest.mark.parametrize(("before", "now", "same"), [(7.25, 7.26, True), (7.25, 7.27, False), (0.0, 1.0, False)])
+def test_a_number_without_an_error_may_differ_in_its_last_decimal_only(
+    table: pd.DataFrame, before: float, now: float, same: bool
+) -> None:
+    one, two = (table.assign(reliability=value) for value in (before, now))
+    assert evidence.compare_reference(NAME, one, two).same is same
 
 
 def test_a_verdict_that_flips_is_named_and_one_at_its_threshold_is_no_flip(table: pd.DataFrame) -> None:
@@ -120,7 +122,15 @@ def test_what_was_made_from_other_data_is_not_taken_in(folder: Path, tmp_path: P
     priors.write_text(text.replace("outcomes,persistence,beta,", "outcomes,persistence,beta,1"), encoding="utf-8")
     assert priors.read_text(encoding="utf-8") != text
     evidence.seal(folder)
-    with pytest.raises(InputError, match=r"made from other code or data.*make it again"):
+    with pytest.raises(InputError, match=r"made from other code or data .*make it again"):
+        evidence.accept_reference([NAME], tmp_path, reason="a good reason", folder=folder)
+
+
+def test_a_table_that_was_altered_by_hand_is_not_taken_in(folder: Path, tmp_path: Path) -> None:
+    put(folder, tmp_path)
+    file = tmp_path / f"{NAME}.csv"
+    file.write_text(file.read_text(encoding="utf-8").replace("failed", "passed"), encoding="utf-8")
+    with pytest.raises(InputError, match="altered, or made from other code"):
         evidence.accept_reference([NAME], tmp_path, reason="a good reason", folder=folder)
 
 
