@@ -1,19 +1,19 @@
 """The command ``outcomes``: run a scenario, look up a figure, check a scenario file, list areas.
 
-Exit codes: 0 fine; 2 bad input, nothing written; 3 the model failed its checks, and every output says so.
+Exit codes: 0 fine; 2 bad input, nothing written; 3 the model failed its checks, and every output says so; 4 a committed
+table made again differs by more than Monte Carlo error.
 """
 
 import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit import __version__
+from toolkit import __version__, committed
 from toolkit.console import call, progress_bars, show
 
 if TYPE_CHECKING:
@@ -34,10 +34,12 @@ Build = Annotated[Path, typer.Option(help="Folder for the outputs.")]
 Cache = Annotated[Path, typer.Option(help="Folder of fitted models, which every build shares.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON instead of tables.")]
 
-CHECKS_FAILED, INTERRUPTED = 3, 130
+CHECKS_FAILED, MOVED, INTERRUPTED = 3, 4, 130
 BUILD, CACHE = Path("build"), Path("build/cache")
-MODEL_SEED = 20261122  # of the committed tables that models made
-Calibrated = Literal["small", "outcomes", "spend_error", "placements", "pathway"]
+Seed = Annotated[int, typer.Option(help="Seed of the draws.")]
+Draws = Annotated[int, typer.Option(min=100, help="Of each chain; more, if a fit fails its checks.")]
+Beside = Annotated[Path, typer.Option("--build", help="Folder of the tables made again (in reference/).")]
+Accept = Annotated[str | None, typer.Option(metavar="REASON", help="Replace the committed tables as well; say why.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -291,75 +293,78 @@ def evidence_study(
 
 
 @evidence_app.command("pool")
-def evidence_pool(seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = MODEL_SEED) -> None:
-    """Make the pooled unit costs, growth rates and placement prices anew from the cited figures (minutes)."""
-    from toolkit.models import modelled
-
-    for path in modelled.remake(seed=seed):
-        typer.echo(f"wrote {path}")
+def evidence_pool(
+    seed: Seed = committed.SEED, draws: Draws = 1000, build: Beside = BUILD, accept: Accept = None
+) -> None:
+    """Pool unit costs, growth rates and placement prices again and compare with the committed tables (minutes)."""
+    _made_again(lambda: committed.pool(seed=seed, draws=draws), build, accept)
 
 
 @evidence_app.command("pathway")
-def evidence_pathway(seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = MODEL_SEED) -> None:
-    """Fit the pathway through social care to the published figures anew, and check it (minutes)."""
-    from toolkit.models import pathway_fit
-
-    for path in pathway_fit.remake_pathway(seed=seed):
-        typer.echo(f"wrote {path}")
+def evidence_pathway(
+    seed: Seed = committed.SEED, draws: Draws = 1500, build: Beside = BUILD, accept: Accept = None
+) -> None:
+    """Fit the pathway through social care again, check it and compare with the committed tables (minutes)."""
+    _made_again(lambda: committed.pathway(seed=seed, draws=draws), build, accept)
 
 
 @evidence_app.command("calibrate")
 def evidence_calibrate(
-    model: Annotated[Calibrated, typer.Argument(help="small: effects and pooled unit costs.")] = "small",
+    model: Annotated[committed.Calibrated, typer.Argument(help="small: effects and pooled unit costs.")] = "small",
     replications: Annotated[int, typer.Option(min=20, help="outcomes, spend_error, pathway: 200 do.")] = 1000,
-    build: Annotated[Path, typer.Option(help="Folder in which what was interrupted goes on.")] = BUILD,
-    seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = MODEL_SEED,
+    build: Beside = BUILD,
+    seed: Seed = committed.SEED,
+    accept: Accept = None,
 ) -> None:
-    """Calibrate a model by simulation anew, and write the result down (small: minutes; others: up to hours)."""
-    from toolkit.models import check_effects, check_outcomes, check_pathway, check_placements
-
-    if model == "small":
-        typer.echo(f"wrote {check_effects.remake_checks(replications=replications, seed=seed)}")
-        return
-    remake: dict[str, Callable[..., Path]] = {
-        "outcomes": check_outcomes.remake_outcomes_check,
-        "spend_error": partial(check_outcomes.remake_outcomes_check, spend_error=True),
-        "placements": check_placements.remake_placements_check,
-        "pathway": check_pathway.remake_pathway_check,
-    }
-    with progress_bars(False) as progress:
-        progress("calibrate", 0.0)
-        file = build / f"calibration-{model}-{seed}-{replications}.jsonl"
-        file.parent.mkdir(exist_ok=True, parents=True)
-        done = partial(progress, "calibrate")
-        path = remake[model](replications=replications, seed=seed, file=file, progress=done)
-        file.unlink(missing_ok=True)
-    typer.echo(f"wrote {path}")
+    """Calibrate a model by simulation again and compare with the committed table (small: minutes; others: to hours)."""
+    with progress_bars(model == "small") as progress:
+        fixed: dict[str, Any] = {"replications": replications, "seed": seed, "build": build, "progress": progress}
+        _made_again(lambda: committed.calibrate(model, **fixed), build, accept)
 
 
 @evidence_app.command("reconcile")
 def evidence_reconcile(
-    cache: Cache = CACHE,
-    quiet: Quiet = False,
+    build: Beside = BUILD, cache: Cache = CACHE, accept: Accept = None, quiet: Quiet = False
 ) -> None:
-    """Set England's collective cost beside the published totals anew, and write the result down (minutes)."""
-    from toolkit import evidence, scenarios, workflow
-    from toolkit.report import reconciliation
-
-    areas = evidence.resolve_areas(evidence.reference_areas(), england=True)
+    """Set England's collective cost beside published totals again; compare with the committed table (minutes)."""
     with progress_bars(quiet) as progress:
-        run = workflow.run(scenarios.load("family_help"), areas=areas, cache=cache, progress=progress)
-    for path in reconciliation.remake(run):
+        _made_again(lambda: committed.reconcile(cache=cache, progress=progress), build, accept)
+
+
+@evidence_app.command("accept")
+def evidence_accept(
+    tables: Annotated[list[str], typer.Argument(help="Tables that were made again, such as placement_prices.")],
+    reason: Annotated[str, typer.Option(help="Why the committed ones are replaced.")],
+    build: Beside = BUILD,
+) -> None:
+    """Replace committed tables by those made again in the build folder, and note the reason."""
+    from toolkit import evidence
+
+    for path in evidence.accept_reference(tables, build / "reference", reason=reason):
         typer.echo(f"wrote {path}")
 
 
 @app.command()
-def check(seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = MODEL_SEED) -> None:
-    """Make the outcome model's checks, backtest and comparison of spending with error anew, and write them down."""
-    from toolkit.models import backtest
+def check(seed: Seed = committed.SEED, build: Beside = BUILD, accept: Accept = None) -> None:
+    """Check and backtest the outcome model again and compare with the committed tables (many minutes)."""
+    _made_again(lambda: committed.check(seed=seed), build, accept)
 
-    for path in backtest.remake(seed=seed):
-        typer.echo(f"wrote {path}")
+
+def _made_again(make: Callable[[], committed.Tables], build: Path, reason: str | None) -> None:
+    """Make committed tables again, say what differs, and replace the committed ones only for a reason."""
+    from toolkit import evidence
+
+    if reason is not None:
+        evidence.check_reason(reason)  # refused before minutes are spent
+    beside, tables = build / "reference", make()
+    compared = evidence.put_beside(tables, beside)
+    for comparison in compared:
+        typer.echo("\n".join([*comparison.sentences(), f"  wrote {beside / comparison.name}.csv"]))
+    if reason is not None:
+        evidence_accept(list(tables), reason, build)
+    elif moved := [comparison.name for comparison in compared if not comparison.same]:
+        typer.echo(f'Nothing was replaced. To do so: outcomes evidence accept {" ".join(moved)} --reason "..."')
+        raise typer.Exit(MOVED)
 
 
 @scenario_app.command("check")

@@ -34,6 +34,7 @@ COLUMNS = {
     "To": "The high end of where the statistic lies if the model is right.",
     "Parameters checked": "How many of the model’s parameters were sought in data of its own making.",
     "Passed": "How many were found as often as the model’s own uncertainty says.",
+    "Cannot be told": "How many are so near the threshold of the test that chance in the simulations decides.",
     "Replications each": "How often data were made from the model’s own prior and the model was fitted to them.",
     "Share within 50% intervals": "How often the truth lay in the posterior’s 50% interval: a half if it is right.",
     "Share within 90% intervals": "How often the truth lay in the posterior’s 90% interval: nine in ten if so.",

@@ -2,6 +2,7 @@
 
 from toolkit.evidence.added import with_indicator
 from toolkit.evidence.areas import answered_together, members, neighbours, reference_areas, resolve_areas
+from toolkit.evidence.beside import Comparison, accept_reference, check_reason, compare_reference, put_beside
 from toolkit.evidence.history import user
 from toolkit.evidence.local import base_year, local_levels, local_price_ratio, with_fitted
 from toolkit.evidence.made import outdated, write_reference
@@ -16,12 +17,16 @@ from toolkit.evidence.tables import checksums, load_table, seal, unsealed
 __all__ = [
     "ALSO_FIGURES",
     "OWN",
+    "Comparison",
     "Register",
+    "accept_reference",
     "answered_together",
     "base_year",
     "changeable_priors",
     "check_prior",
+    "check_reason",
     "checksums",
+    "compare_reference",
     "described",
     "lagged_log_spend",
     "load_register",
@@ -37,6 +42,7 @@ __all__ = [
     "placement_prices",
     "placement_shares",
     "published",
+    "put_beside",
     "reference_areas",
     "resolve_areas",
     "sample",

@@ -12,7 +12,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from toolkit.evidence.ranges import RANGES, of_unit
-from toolkit.schema import ACCOUNTS, PAYERS, InputError
+from toolkit.schema import ACCOUNTS, CANNOT_BE_TOLD, MCSE, PAYERS, InputError
 
 
 def _words(text: str) -> frozenset[str]:
@@ -23,8 +23,9 @@ def _layouts(text: str) -> dict[str, str]:
     """Columns by table (its path within data/, without the suffix)."""
     text = text.replace("INTERVAL", "value low high interval_kind interval_level interval_note")
     text = text.replace("SOURCE", "source_title source_publisher source_year")
-    columns = "model parameter pool replications coverage_50 coverage_90 p_value passed seed settings"
+    columns = "model parameter pool replications coverage_50± coverage_90± distance± p_value verdict seed settings"
     text = text.replace("CALIBRATION", columns)
+    text = re.sub(r"(\w+)±", rf"\1 \1{MCSE}", text)
     parts = re.split(r"(\S+):\s", text)[1:]
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
@@ -82,24 +83,24 @@ TABLES = _layouts(
       neighbour_dfe_la_number neighbour_la_name closeness model
     reference/modelled_figures: id outcome description INTERVAL unit price_year payer price_category confidence
       SOURCE source_locator source_url made_from settings note superseded_by
-    reference/placement_prices: area placement base_year log_ratio log_ratio_sd price low high seed settings
-    reference/pathway_parameters: parameter scale mean sd low high seed settings
-    reference/pathway_correlations: parameter other correlation
-    reference/pathway_checks: figure output fitted published mean expected_low expected_high p_value passed seed
+    reference/placement_prices: area placement base_year log_ratio± log_ratio_sd± price± low± high± seed settings
+    reference/pathway_parameters: parameter scale mean± sd± low± high± seed settings
+    reference/pathway_correlations: parameter other correlation±
+    reference/pathway_checks: figure output fitted published mean± expected_low± expected_high± p_value± verdict seed
     reference/calibration_small_models: CALIBRATION
     reference/calibration_outcomes: CALIBRATION
     reference/calibration_spend_error: CALIBRATION
     reference/calibration_placement_prices: CALIBRATION
     reference/calibration_pathway: CALIBRATION
-    reference/power_scaling: indicator parameter prior likelihood noise prior_ratio diagnosis converged seed settings
-      versions
-    reference/spend_error: indicator spending mean sd low high reliability converged seed settings
-    reference/predictive_checks: indicator size check cells value expected_low expected_high passed converged
+    reference/power_scaling: indicator parameter prior± likelihood± noise± prior_ratio± diagnosis converged
       seed settings versions
-    reference/backtest: indicator part forecast cells crps coverage_90 model_ratio model_ratio_se model_is
-      events_model_ratio events_model_ratio_se events_model_is last_year converged seed settings versions
-    reference/made_from: made command code data code_hash data_hash
-    reference/reconciliation: id metric published unit price_year ours low high ratio alike reason seed settings
+    reference/spend_error: indicator spending mean± sd± low± high± reliability converged seed settings
+    reference/predictive_checks: indicator size check cells value± expected_low± expected_high± verdict converged
+      seed settings versions
+    reference/backtest: indicator part forecast cells crps± coverage_90± model_ratio± model_ratio_se± model_is
+      events_model_ratio± events_model_ratio_se± events_model_is last_year converged seed settings versions
+    reference/made_from: made command code data code_hash data_hash reason
+    reference/reconciliation: id metric published unit price_year ours± low± high± ratio± alike reason seed settings
     statistics/sources: source_id title publisher year_edition licence url retrieved_via remark
     """
 )
@@ -146,14 +147,14 @@ NEEDED_NUMBERS = _words(
     mean sd coefficient_of_variation price_year_older_than rate log_ratio log_ratio_sd price coverage_50
     coverage_90 p_value expected_low expected_high crps model_ratio model_ratio_se
     events_model_ratio events_model_ratio_se error published correlation prior likelihood noise prior_ratio
-    reliability most_each
+    reliability most_each distance
     """
 )
 WHOLE = _words(
     """
     include poolable admitted_by_default quality derived lag_years spread_from spread_to from_year
     first_year last_year n_las n_rows n_values n_suppressed has_numerator has_denominator dfe_la_number
-    rank neighbour_dfe_la_number base_year seed replications passed cells converged from_age full_to_age to_age
+    rank neighbour_dfe_la_number base_year seed replications cells converged from_age full_to_age to_age
     in_use fitted in_fit
     """
 )
@@ -183,6 +184,7 @@ CHOICES: dict[str, Collection[str]] = {
     "given": ("", "grade", "justice"),
     "rule": ("once", "apart", "given_grade", "given_justice", "never"),
     "spread_basis": ("sum", "present_value", "ages"),
+    "verdict": ("passed", "failed", CANNOT_BE_TOLD),
 }
 PATTERNS = {
     "price_year": (r"|\d{4}(/\d\d)?", "2013/14 or 2015"),
@@ -209,6 +211,8 @@ MEANINGS = {  # of columns whose name does not say it
     "local_share": "the area's share of the price, of those that divide it between components",
     "rule": "of an overlap: how the components that hold the tag are kept apart; never: none may",
     "reliability": "share of the movements of returned spending within areas that is not passing error",
+    "verdict": "cannot be told: within two Monte Carlo errors of its threshold (one, of a calibration)",
+    "distance": "largest gap between the ranks' distribution and an even one (Kolmogorov and Smirnov's)",
     "crps": "continuous ranked probability score of the rate, per cent of the mean rate; less is better",
     "model_ratio": "the outcome model's crps over this forecast's; above 1 the model is worse",
     "model_ratio_se": "standard error over areas: what a whole year does to all areas at once is not in it",
@@ -273,8 +277,8 @@ def _column(name: str, table: str, outcomes: Collection[str]) -> pa.Column:
     if name == "year":
         whole = table.startswith("statistics/")
         return pa.Column(int, _within("first_year"), coerce=True) if whole else pa.Column(str, coerce=True)
-    if name in NUMBERS or name in NEEDED_NUMBERS:
-        return pa.Column(float, _within(name), nullable=name in NUMBERS, coerce=True)
+    if name in NUMBERS or name in NEEDED_NUMBERS or name.endswith(MCSE):
+        return pa.Column(float, _within(name), nullable=name not in NEEDED_NUMBERS, coerce=True)
     if name in WHOLE:
         return pa.Column(int, _within(name), coerce=True)
     checks = []

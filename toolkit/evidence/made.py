@@ -17,8 +17,8 @@ IMPORTED = re.compile(r"^\s*from toolkit\.([\w.]+) import ([^#\n(]+|\([^)]*\))",
 APART = ("evidence", "schema", "code_hash")  # what they give is hashed as data; they hold no model
 
 
-def write_reference(tables: Mapping[str, pd.DataFrame], folder: Path | None = None) -> list[Path]:
-    """Write tables of ``reference`` anew, by name, note what they were made from, and seal the data folder.
+def write_reference(tables: Mapping[str, pd.DataFrame], folder: Path | None = None, *, reason: str) -> list[Path]:
+    """Write tables of ``reference``, by name, note what they were made from and why, and seal the data folder.
 
     Returns
     -------
@@ -30,6 +30,7 @@ def write_reference(tables: Mapping[str, pd.DataFrame], folder: Path | None = No
     anew = record["made"].isin(list(tables))
     for part in ("code", "data"):
         record.loc[anew, f"{part}_hash"] = record.loc[anew, f"{part}_now"]
+    record.loc[anew, "reason"] = reason
     for name, table in tables.items():
         table.to_csv(target / f"{name}.csv", index=False)
     record.drop(columns=["code_now", "data_now"]).to_csv(target / "made_from.csv", index=False)
@@ -56,6 +57,12 @@ def outdated(folder: Path | None = None) -> pd.DataFrame:
     record["differs"] = (code.map({True: "code", False: ""}) + data.map({True: " data", False: ""})).str.strip()
     record["differs"] = record["differs"].str.replace(" ", " and ").where(record["code_hash"] != "", "not recorded")
     return record.loc[record["differs"] != "", ["made", "command", "differs"]].reset_index(drop=True)
+
+
+def hashes(name: str, folder: Path | None = None) -> tuple[str, str]:
+    """Return hashes of the code and the data, as they are now, that a table of ``reference`` is made from."""
+    row = _with_hashes(load_table(RECORD, folder).query("made == @name"), folder).iloc[0]
+    return str(row["code_now"]), str(row["data_now"])
 
 
 def _with_hashes(record: pd.DataFrame, folder: Path | None) -> pd.DataFrame:

@@ -17,7 +17,7 @@ import pandera.pandas as pa
 from toolkit.evidence.history import with_entry
 from toolkit.evidence.layouts import BESIDE, MEANINGS, NEEDED_NUMBERS, NUMBERS, WHOLE, key, schema
 from toolkit.evidence.ranges import check_errors, plainly_written
-from toolkit.schema import InputError, data_folder
+from toolkit.schema import MCSE, InputError, data_folder
 from toolkit.tabular import excerpt
 
 MANIFEST = "datapackage.json"
@@ -68,7 +68,7 @@ def load_table(name: str, folder: Path | None = None) -> pd.DataFrame:
         known = ", ".join(sorted(declared))
         raise InputError(f"{folder / MANIFEST}: no table '{name}'. Mend: use one of {known}.")
     file = folder / paths[0]
-    if _checksum(file) != declared[paths[0]]:
+    if checksum(file) != declared[paths[0]]:
         raise InputError(
             f"{file}: altered since {MANIFEST} was made (checksum). Mend: restore it, or if the change is "
             "meant, run: outcomes evidence seal"
@@ -106,10 +106,15 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise InputError(f"{file}: unreadable ({error}). Mend: restore the data folder.") from None
 
 
+def read_unsealed(file: Path, name: str, folder: Path | None = None) -> pd.DataFrame:
+    """Read a file that is not in the manifest by the rules of the table ``name``."""
+    return _validated(file, name, _outcomes(folder or data_folder()))
+
+
 def unsealed(folder: Path | None = None) -> list[str]:
     """Return the paths of the tables that were changed, added or taken away since the data folder was sealed."""
     folder = folder or data_folder()
-    return _differ({file.relative_to(folder).as_posix(): _checksum(file) for file in _files(folder)}, folder)
+    return _differ({file.relative_to(folder).as_posix(): checksum(file) for file in _files(folder)}, folder)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -186,7 +191,7 @@ def _resource(file: Path, folder: Path, outcomes: Collection[str]) -> dict[str, 
         "format": "csv",
         "mediatype": "text/csv",
         "encoding": "utf-8",
-        "hash": _checksum(file),
+        "hash": checksum(file),
         "bytes": file.stat().st_size,
         "sources": sources,
         "licenses": licences,
@@ -201,7 +206,8 @@ def _resource(file: Path, folder: Path, outcomes: Collection[str]) -> dict[str, 
 def _field(name: str, column: pa.Column) -> dict[str, Any]:
     kind = {"float64": "number", "int64": "integer"}.get(str(column.dtype), "string")
     constraints = {"required": True} if kind == "integer" or name in NEEDED_NUMBERS else {}
-    meaning = {"description": MEANINGS[name]} if name in MEANINGS else {}
+    said = MEANINGS.get(name, f"Monte Carlo standard error of {name.removesuffix(MCSE)}" if name.endswith(MCSE) else "")
+    meaning = {"description": said} if said else {}
     return {"name": name, "type": kind, **meaning, **({"constraints": constraints} if constraints else {})}
 
 
@@ -212,7 +218,8 @@ def _statistics_sources(table: pd.DataFrame, folder: Path) -> list[dict[str, str
     return [{"title": title, "path": url} if url else {"title": title} for title, url in rows]
 
 
-def _checksum(file: Path) -> str:
+def checksum(file: Path) -> str:
+    """Return the SHA-256 of a file, as the manifest has it."""
     if not file.is_file():
         raise InputError(MISSING.format(file))
     return "sha256:" + hashlib.sha256(file.read_bytes()).hexdigest()
@@ -237,7 +244,7 @@ def _read(file: Path) -> pd.DataFrame:
 
 def _validated(file: Path, name: str, outcomes: Collection[str]) -> pd.DataFrame:
     table, made = _read(file), schema(name, outcomes=outcomes)
-    numbers = [column for column in table.columns if column in NUMBERS | NEEDED_NUMBERS]
+    numbers = [column for column in table.columns if column in NUMBERS | NEEDED_NUMBERS or column.endswith(MCSE)]
     whole = WHOLE | {"year"} if name.startswith("statistics/") else WHOLE
     for column in [*numbers, *(column for column in table.columns if column in whole)]:
         if not plainly_written(table[column]):

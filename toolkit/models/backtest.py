@@ -15,15 +15,18 @@ from toolkit.models.diagnose import diagnose, passed
 from toolkit.models.fit import fit
 from toolkit.models.forecast import predictor
 from toolkit.models.likelihoods import MEAN, simulate
+from toolkit.models.monte_carlo import batch_errors, batches, near, rounded
 from toolkit.models.outcomes import outcomes
 from toolkit.models.predictive import SIZES, Array, cells_of, check, covered, hidden_up_to, sizes_of, thinned
 from toolkit.models.prior_influence import outcome_power_scaling
 from toolkit.models.priors import load_priors, setting
 from toolkit.models.spend_error import spend_error_table
-from toolkit.schema import INDICATORS, InputError, random_stream
+from toolkit.schema import CANNOT_BE_TOLD, INDICATORS, MCSE, InputError, random_stream
 
-DRAWS = 2000  # of the model's forecast
+DRAWS = 8000  # of the model's forecast, at most
 POINTS = 200  # of the empirical distribution of a naive forecast's errors
+
+PREFIXES = ("model", "events_model")
 
 Rule = Callable[[pd.DataFrame, int], Any]
 
@@ -117,7 +120,8 @@ def compare(
         ``forecast``: ``cells``; mean ``crps`` of the rate (per cent of the mean rate); ``coverage_90`` of the central
         interval; ``model_ratio``, the model's CRPS over this forecast's, with its standard error over areas (which
         leaves out what a whole year does to all of them); and ``model_is`` "better", "worse" or, within two
-        standard errors, "uncertain". ``events_model_*`` score events in place of rates: large areas weigh more.
+        standard errors, "uncertain"; "cannot be told" where Monte Carlo error (``*_mcse``) could make it another.
+        ``events_model_*`` score events in place of rates: large areas weigh more.
     """
     table, design = load_priors("outcomes", priors), posterior["constant_data"].to_dataset()
     names = design["indicator"].values
@@ -240,21 +244,39 @@ def _spread(errors: pd.DataFrame, horizon: int) -> Array:
 
 
 def _scores(cells: pd.DataFrame, forecasts: dict[str, Array], limit: float) -> pd.DataFrame:
+    scored = {name: _scored(cells, counts, limit) for name, counts in forecasts.items()}
+    table, model = _by_part(cells, scored), forecasts["model"]
+    parts = [_by_part(cells, scored | {"model": _scored(cells, model[at], limit)}) for at in batches(len(model))]
+    measured = ["crps", "coverage_90", *(f"{prefix}_{name}" for prefix in PREFIXES for name in ("ratio", "ratio_se"))]
+    table = table.join(batch_errors(parts, measured))
+    columns = [f"{name}{which}" for name in measured[:2] for which in ("", MCSE)]
+    for prefix in PREFIXES:
+        table[f"{prefix}_is"] = _verdict(table, prefix)
+        columns += [f"{prefix}_{name}" for name in ("ratio", f"ratio{MCSE}", "ratio_se", f"ratio_se{MCSE}", "is")]
+    return table[["part", "forecast", "cells", *columns]]
+
+
+def _scored(cells: pd.DataFrame, counts: Array, limit: float) -> tuple[Array, Array]:
+    """Return the score of each cell's events, and whether its central interval holds them."""
+    lower, upper = (cells[name].to_numpy() for name in ("lower", "upper"))
+    low = np.maximum(lower, limit)
+    known = np.maximum(counts, limit)  # counts up to the limit cannot be told apart here or in the data
+    known = known - (known - low).clip(0, np.maximum(upper, limit) - low)
+    return crps(known, low), covered((counts < lower).mean(axis=0), (counts <= upper).mean(axis=0), 0.9)
+
+
+def _by_part(cells: pd.DataFrame, scored: dict[str, tuple[Array, Array]]) -> pd.DataFrame:
+    """Return mean scores by part of the cells and forecast."""
     lower, upper, exposure = (cells[name].to_numpy() for name in ("lower", "upper", "exposure"))
-    rates, low = ((lower + upper) / 2) / exposure, np.maximum(lower, limit)
-    events, inside = pd.DataFrame(index=cells.index), pd.DataFrame(index=cells.index)
-    for name, counts in forecasts.items():
-        told = np.maximum(counts, limit)  # counts up to the limit are told apart neither here nor in the data
-        told = told - (told - low).clip(0, np.maximum(upper, limit) - low)
-        events[name] = crps(told, low)
-        inside[name] = covered((counts < lower).mean(axis=0), (counts <= upper).mean(axis=0), 0.9)
-    score = 100 * events.div(exposure, axis=0) / rates.mean()
+    events = pd.DataFrame({name: score for name, (score, _) in scored.items()}, cells.index)
+    inside = pd.DataFrame({name: held for name, (_, held) in scored.items()}, cells.index)
+    score = 100 * events.div(exposure, axis=0) / (((lower + upper) / 2) / exposure).mean()
     rows = []
     for part, index in _parts(cells).items():
-        for name in forecasts:
+        for name in scored:
             found = {"part": part, "forecast": name, "cells": len(index), "crps": score.loc[index, name].mean()}
             found |= {"coverage_90": inside.loc[index, name].mean()}
-            for prefix, values in (("model", score), ("events_model", events)):
+            for prefix, values in zip(PREFIXES, (score, events), strict=True):
                 against = _against(values.loc[index, "model"], values.loc[index, name], cells.loc[index, "area"])
                 found |= {f"{prefix}_{key}": value for key, value in against.items()}
             rows.append(found)
@@ -268,15 +290,20 @@ def _parts(cells: pd.DataFrame) -> dict[str, pd.Index]:
     return {"all": cells.index, **groups}
 
 
-def _against(model: "pd.Series[float]", other: "pd.Series[float]", area: "pd.Series[str]") -> dict[str, Any]:
-    """Return the ratio of two mean scores, with its standard error over areas by the delta method, and the verdict."""
-    if model.equals(other):
-        return {"ratio": 1.0, "ratio_se": 0.0, "is": ""}
+def _against(model: "pd.Series[float]", other: "pd.Series[float]", area: "pd.Series[str]") -> dict[str, float]:
+    """Return the ratio of two mean scores, with its standard error over areas by the delta method."""
     ratio = model.mean() / other.mean()
     by_area = (model - ratio * other).groupby(area).mean()
-    error = by_area.std() / np.sqrt(len(by_area)) / other.mean()
-    verdict = "uncertain" if abs(ratio - 1) <= 2 * error else "worse" if ratio > 1 else "better"
-    return {"ratio": ratio, "ratio_se": error, "is": verdict}
+    return {"ratio": ratio, "ratio_se": by_area.std() / np.sqrt(len(by_area)) / other.mean()}
+
+
+def _verdict(table: pd.DataFrame, prefix: str) -> Array:
+    """Say how the model does against each forecast; of itself nothing."""
+    ratio, spread = table[f"{prefix}_ratio"], 2 * table[f"{prefix}_ratio_se"]
+    error = np.hypot(table[f"{prefix}_ratio{MCSE}"], 2 * table[f"{prefix}_ratio_se{MCSE}"])
+    margin = abs(ratio - 1) - spread
+    choices = ["", CANNOT_BE_TOLD, "uncertain", "worse"]
+    return np.select([table["forecast"] == "model", near(margin, error), margin <= 0, ratio > 1], choices, "better")
 
 
 def _signed(table: pd.DataFrame, posterior: xr.DataTree) -> pd.DataFrame:
@@ -290,8 +317,10 @@ def _signed(table: pd.DataFrame, posterior: xr.DataTree) -> pd.DataFrame:
     )
 
 
-def remake(*, seed: int, last_year: int = 2022, folder: Path | None = None, **sampling: Any) -> list[Path]:
-    """Fit the outcome model, make the committed tables of its checks anew and seal the data folder (minutes).
+def check_tables(
+    *, seed: int, last_year: int = 2022, folder: Path | None = None, **sampling: Any
+) -> dict[str, pd.DataFrame]:
+    """Fit the outcome model and return the tables of its checks by name (many minutes).
 
     Parameters
     ----------
@@ -306,12 +335,11 @@ def remake(*, seed: int, last_year: int = 2022, folder: Path | None = None, **sa
     statistics = evidence.load_statistics(folder)
     priors = evidence.load_table("priors", folder)
     posterior = fit(outcomes(statistics, priors=priors), seed=seed, **sampling)
-    made = {
+    scaling = outcome_power_scaling(posterior["posterior"].to_dataset(), seed=seed, priors=priors)
+    tables = {
         "predictive_checks": _signed(check(posterior, statistics, seed=seed), posterior),
-        "power_scaling": _signed(
-            outcome_power_scaling(posterior["posterior"].to_dataset(), seed=seed, priors=priors), posterior
-        ),
+        "power_scaling": _signed(scaling, posterior),
         "backtest": backtest(statistics, last_year=last_year, seed=seed, priors=priors, **sampling),
         "spend_error": spend_error_table(posterior, statistics, seed=seed, priors=priors, **sampling),
     }
-    return evidence.write_reference({name: table.round(4) for name, table in made.items()}, folder)
+    return {name: rounded(table) for name, table in tables.items()}

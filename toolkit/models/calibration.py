@@ -17,12 +17,17 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
+from toolkit.models.monte_carlo import verdicts
 from toolkit.schema import SAMPLE_DIMS, random_stream
 
 CHAINS = 2
 RANKED = 100  # draws among which the truth is ranked, at most: no more than are worth as many independent ones
 UNMIXED, TOO_FEW = 1.05, 40  # worst R-hat from which, and least effective size to which, a replication sampled badly
 LEAST_P = 0.001  # of a uniform rank: below it calibration has failed, even among dozens of quantities
+CHANCE = np.sqrt(np.pi**2 / 12 - np.pi / 2 * np.log(2) ** 2)  # standard deviation of Kolmogorov's distribution
+
+COLUMNS = ["model", "parameter", "pool", "replications"]
+COLUMNS += [f"{name}{which}" for name in ("coverage_50", "coverage_90", "distance") for which in ("", "_mcse")]
 
 Ranks = dict[tuple[str, str], float]
 Marks = dict[str, bool]
@@ -58,8 +63,7 @@ def calibrate(
     Returns
     -------
     DataFrame
-        One row a parameter and pool: how often the central 50 and 90 per cent intervals held the truth, the
-        p-value of a Kolmogorov-Smirnov test of uniformity, and whether it passed.
+        One row a parameter and pool, as :func:`judged` has it.
 
     References
     ----------
@@ -73,12 +77,37 @@ def calibrate(
     rows = []
     for parameter, pool in drawn[0]:
         held = np.array([ranks[parameter, pool] for ranks in drawn])
-        covered = {level: float((abs(held - 0.5) < level / 200).mean()) for level in (50, 90)}
-        p = float(stats.kstest(held, "uniform").pvalue)
-        row = {"model": model, "parameter": parameter, "pool": pool, "replications": replications}
-        row |= {f"coverage_{level}": round(share, 4) for level, share in covered.items()}
-        rows.append(row | {"p_value": round(p, 5), "passed": int(p > LEAST_P), "seed": seed})
-    return pd.DataFrame(rows)
+        covered = {f"coverage_{level}": float((abs(held - 0.5) < level / 200).mean()) for level in (50, 90)}
+        row = {"model": model, "parameter": parameter, "pool": pool, "replications": replications, **covered}
+        rows.append(row | {"distance": float(stats.kstest(held, "uniform").statistic), "seed": seed})
+    return judged(pd.DataFrame(rows))
+
+
+def judged(table: pd.DataFrame) -> pd.DataFrame:
+    """Add Monte Carlo errors, p-values and verdicts to calibrations.
+
+    Parameters
+    ----------
+    table
+        ``replications``; ``coverage_50`` and ``coverage_90``, how often the central intervals held the truth; and
+        ``distance`` of the ranks from uniform ones (Kolmogorov and Smirnov's).
+
+    Returns
+    -------
+    DataFrame
+        With ``*_mcse``, the standard errors that so many replications of a calibrated model have; ``p_value`` of the
+        distance; and ``verdict``: "failed" below 0.001, "cannot be told" where the distance is within one error of
+        that of 0.001 (which allows for most of the chance in it already), else "passed".
+    """
+    number = table["replications"].to_numpy()
+    table = table.round({"coverage_50": 4, "coverage_90": 4, "distance": 5})
+    for level in (50, 90):
+        table[f"coverage_{level}_mcse"] = np.sqrt(level / 100 * (1 - level / 100) / number).round(5)
+    table["distance_mcse"] = (CHANCE / np.sqrt(number)).round(5)
+    table["p_value"] = stats.kstwo.sf(table["distance"], number).round(5)
+    margin = stats.kstwo.isf(LEAST_P, number) - table["distance"]
+    table["verdict"] = verdicts(margin, table["distance_mcse"], within=1.0)
+    return table[COLUMNS + [name for name in table if name not in COLUMNS]]
 
 
 def calibrate_sampled(

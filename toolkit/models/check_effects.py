@@ -155,8 +155,10 @@ def _cubic_rank(points: Array, weight: Array, truth: float, power: int) -> float
     return float(np.interp(truth, edges, np.concatenate([[0.0], np.cumsum(weight)])))
 
 
-def check_small_models(*, replications: int = 1000, seed: int = 20261122, folder: Path | None = None) -> pd.DataFrame:
-    """Calibrate the small models on the shipped evidence; `remake_checks` writes the result down.
+def small_models_tables(
+    *, replications: int = 1000, seed: int = 20261122, folder: Path | None = None
+) -> dict[str, pd.DataFrame]:
+    """Calibrate the small models on the shipped evidence and return the table ``calibration_small_models`` (minutes).
 
     Parameters
     ----------
@@ -176,7 +178,7 @@ def check_small_models(*, replications: int = 1000, seed: int = 20261122, folder
     }
     tables = [calibrate(one, replications=replications, seed=seed, model=name) for name, one in models.items()]
     design = f"design: {len(studies)} studies and the pools of cost_pools.csv as shipped; exact posteriors"
-    return pd.concat(tables, ignore_index=True).assign(settings=design)
+    return {"calibration_small_models": pd.concat(tables, ignore_index=True).assign(settings=design)}
 
 
 def _shipped_panel(register: evidence.Register, folder: Path | None) -> xr.Dataset:
@@ -190,9 +192,3 @@ def _shipped_panel(register: evidence.Register, folder: Path | None) -> xr.Datas
     return panel_signal(
         slopes, scales=tables["outcome_scales"], priors=tables["priors"], reached_share=REACHED, spend_rise=rise
     )
-
-
-def remake_checks(*, replications: int = 1000, seed: int = 20261122, folder: Path | None = None) -> Path:
-    """Make the committed table of calibrations anew and seal the data folder."""
-    table = check_small_models(replications=replications, seed=seed, folder=folder)
-    return evidence.write_reference({"calibration_small_models": table}, folder)[0]

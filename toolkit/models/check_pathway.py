@@ -80,15 +80,15 @@ def _flat(rates: xr.DataArray, priors: pd.DataFrame) -> xr.DataArray:
     return xr.DataArray(np.stack(values), labels, ("quantity", "chain", "draw"))
 
 
-def remake_pathway_check(
+def pathway_check_tables(
     *, replications: int, seed: int, file: Path, folder: Path | None = None, progress: Progress = silent
-) -> Path:
-    """Calibrate the pathway, write the committed table anew and seal the data folder (many minutes).
+) -> dict[str, pd.DataFrame]:
+    """Calibrate the pathway and return the table ``calibration_pathway`` (many minutes).
 
     Parameters
     ----------
     replications, seed, file, folder, progress
-        As for `remake_outcomes_check`.
+        As for `outcomes_check_tables`.
     """
     register = evidence.load_register(folder=folder)
     figures, priors = pathway_figures(register, folder=folder), register.tables["priors"]
@@ -96,4 +96,4 @@ def remake_pathway_check(
     one = pathway_replication(figures, seed=seed, priors=priors)
     table = calibrate_sampled(one, model="pathway", runs=RUNS, file=file, progress=progress, **fixed)
     table["settings"] = f"{int((figures['fitted'] == 1).sum())} figures, " + table["settings"]
-    return evidence.write_reference({"calibration_pathway": table}, folder)[0]
+    return {"calibration_pathway": table}

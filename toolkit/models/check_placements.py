@@ -92,19 +92,19 @@ def few_prices(prices: xr.Dataset) -> xr.Dataset:
     return prices.isel(area=chosen, data_year=slice(-YEARS, None))
 
 
-def remake_placements_check(
+def placements_check_tables(
     *, replications: int, seed: int, file: Path, folder: Path | None = None, progress: Progress = silent
-) -> Path:
-    """Calibrate the model of placement prices, write the committed table anew and seal the data folder (minutes).
+) -> dict[str, pd.DataFrame]:
+    """Calibrate the model of placement prices and return the table ``calibration_placement_prices`` (minutes).
 
     Parameters
     ----------
     replications, seed, file, folder, progress
-        As for `remake_outcomes_check`.
+        As for `outcomes_check_tables`.
     """
     priors, prices = evidence.load_table("priors", folder), few_prices(evidence.placement_prices(folder))
     fixed = {"replications": replications, "seed": seed}
     one = placements_replication(prices, priors=priors, **fixed)
     table = calibrate_sampled(one, model="placements", runs=RUNS, file=file, progress=progress, **fixed)
     table["settings"] = f"{AREAS} areas, {YEARS} years, " + table["settings"]
-    return evidence.write_reference({"calibration_placement_prices": table}, folder)[0]
+    return {"calibration_placement_prices": table}

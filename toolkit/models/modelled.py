@@ -15,8 +15,9 @@ from toolkit.evidence import Register
 from toolkit.models import placements as placement_model
 from toolkit.models.diagnose import diagnose
 from toolkit.models.fit import fit
+from toolkit.models.monte_carlo import refuse_failed
 from toolkit.models.unit_costs import pooled, pooled_summary, rival_estimates, yearly_growth
-from toolkit.schema import PRICE_BASE, InputError
+from toolkit.schema import PRICE_BASE
 
 LEVEL = 0.9
 GROWTH_CATEGORY = {
@@ -140,26 +141,20 @@ def placement_table(
         warnings.filterwarnings("ignore", "Loop fusion failed", UserWarning)
         # Regions hardly differ in residential prices, so one standard deviation lies near nought: small steps.
         tree = fit(model, seed=seed, draws=draws, tune=tune, chains=chains, progress=False, target_accept=TARGET_ACCEPT)
-    card = diagnose(tree)
-    if not card["passed"].all():
-        failed = card.loc[~card["passed"], ["check", "quantity", "value", "cure"]].to_string(index=False)
-        raise InputError(f"placement prices: the fit failed its checks.\n{failed}\nMend: more draws, or another seed.")
+    refuse_failed(diagnose(tree), "placement prices", draws=draws)
     table = placement_model.price_table(tree["posterior"].to_dataset(), prices, seed=seed)
     return table.assign(seed=seed, settings=f"{chains} chains of {draws} draws after {tune}, nutpie")
 
 
-def remake(*, seed: int, folder: Path | None = None) -> list[Path]:
-    """Make the committed tables of modelled figures and placement prices anew and seal the data folder.
+def modelled_tables(*, seed: int, draws: int = DRAWS, folder: Path | None = None) -> dict[str, pd.DataFrame]:
+    """Return the tables ``modelled_figures`` and ``placement_prices``.
 
     Parameters
     ----------
-    seed
+    seed, draws
         Of the sampler.
     folder
         Data folder; the shipped one by default.
     """
-    made = {
-        "modelled_figures": modelled_figures(evidence.load_register(folder=folder)),
-        "placement_prices": placement_table(seed=seed, folder=folder),
-    }
-    return evidence.write_reference(made, folder)
+    figures = modelled_figures(evidence.load_register(folder=folder))
+    return {"modelled_figures": figures, "placement_prices": placement_table(seed=seed, draws=draws, folder=folder)}

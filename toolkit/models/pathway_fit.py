@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import arviz as az
 import numpy as np
 import pandas as pd
 import pymc as pm
@@ -19,11 +20,12 @@ from toolkit import evidence
 from toolkit.evidence import Register
 from toolkit.models.diagnose import diagnose
 from toolkit.models.fit import fit
+from toolkit.models.monte_carlo import batch_errors, batches, refuse_failed, rounded, summary, verdicts
 from toolkit.models.pathway import AGES, ARRIVAL, care_within_years, long_stays, outputs, population
-from toolkit.schema import InputError, random_stream
+from toolkit.schema import MCSE, SAMPLE_DIMS, InputError, random_stream
 
 DRAWS, TUNE, CHAINS, TARGET_ACCEPT = 1500, 1500, 4, 0.95
-KEPT = 1000  # draws that the predictive checks use
+MEASURED = ["mean", "expected_low", "expected_high", "p_value", "margin"]
 LEVEL = 0.9
 FIGURES = "data/evidence/pathway_figures.csv"
 ROW_SUM = 1e-9
@@ -193,7 +195,8 @@ def predictive_checks(figures: pd.DataFrame, rates: dict[str, np.ndarray], *, se
     -------
     DataFrame
         ``figure``, ``output``, ``fitted``, ``published``, ``mean``, ``expected_low``, ``expected_high`` (90 per
-        cent), ``p_value`` (twice the smaller tail) and ``passed`` (within the interval).
+        cent), ``p_value`` (twice the smaller tail), Monte Carlo errors (``*_mcse``) and ``verdict``: "passed" within
+        the interval, "failed" outside, "cannot be told" where that could be otherwise by Monte Carlo error.
     """
     found = outputs(rates) | {
         "care_starts_per_10k": outputs(rates)["care_starts"] * 1e4,
@@ -203,21 +206,36 @@ def predictive_checks(figures: pd.DataFrame, rates: dict[str, np.ndarray], *, se
     unknown = sorted(set(figures["output"]) - set(found))
     if unknown:
         raise InputError(f"{FIGURES}: the model has no output {unknown}. Mend: name one of {sorted(found)}.")
-    rng, rows = random_stream(seed, "models.pathway_fit"), []
-    for row in figures.to_dict("records"):
-        says, scale, published = found[row["output"]], row["scale"], row["published"]
-        noise = row["error"] * rng.standard_normal(says.size)
-        replicated = _natural(_unbounded(says, scale, np) + noise, scale, np)
+    rng, size = random_stream(seed, "models.pathway_fit"), len(next(iter(rates.values())))
+    noise = rng.standard_normal((len(figures), size))
+    table = _against_published(figures, found, noise, np.arange(size))
+    parts = [_against_published(figures, found, noise, at) for at in batches(size)]
+    table = table.join(batch_errors(parts, MEASURED))
+    table["verdict"] = verdicts(table["margin"], table[f"margin{MCSE}"])
+    ends = [f"{name}{which}" for name in MEASURED[:-1] for which in ("", MCSE)]
+    return figures[["figure", "output", "fitted", "published"]].reset_index(drop=True).join(table[[*ends, "verdict"]])
+
+
+def _against_published(
+    figures: pd.DataFrame, found: dict[str, np.ndarray], noise: np.ndarray, at: np.ndarray
+) -> pd.DataFrame:
+    """Return what some of the draws predict for each figure; ``margin``: how far the figure is inside, by its error."""
+    rows = []
+    for row, drawn in zip(figures.to_dict("records"), noise, strict=True):
+        says, scale, published = found[row["output"]][at], row["scale"], row["published"]
+        replicated = _unbounded(says, scale, np) + row["error"] * drawn[at]
         low, high = np.quantile(replicated, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
-        above = float((replicated > published).mean())
-        numbers = {"published": published, "mean": says.mean(), "expected_low": low, "expected_high": high}
-        checked = {"p_value": round(2 * min(above, 1 - above), 3), "passed": int(low <= published <= high)}
-        named = {name: row[name] for name in ("figure", "output", "fitted")}
-        rows.append(named | {name: float(f"{number:.4g}") for name, number in numbers.items()} | checked)
+        aim = _unbounded(published, scale, np)
+        above = float((replicated > aim).mean())
+        ends = (_natural(end, scale, np) for end in (low, high))
+        numbers = zip(
+            MEASURED, (says.mean(), *ends, 2 * min(above, 1 - above), min(aim - low, high - aim)), strict=True
+        )
+        rows.append(dict(numbers))
     return pd.DataFrame(rows)
 
 
-def pathway_tables(*, seed: int, folder: Path | None = None) -> dict[str, pd.DataFrame]:
+def pathway_tables(*, seed: int, draws: int = DRAWS, folder: Path | None = None) -> dict[str, pd.DataFrame]:
     """Fit the pathway and return the tables ``pathway_parameters``, ``pathway_correlations`` and ``pathway_checks``.
 
     Raises
@@ -230,15 +248,13 @@ def pathway_tables(*, seed: int, folder: Path | None = None) -> dict[str, pd.Dat
     with warnings.catch_warnings():  # a walk of eighteen years is a graph too long to fuse, which costs little here
         warnings.filterwarnings("ignore", "Loop fusion failed", UserWarning)
         tree = fit(
-            pathway(figures, priors=priors), seed=seed, draws=DRAWS, tune=TUNE, chains=CHAINS, progress=False,
+            pathway(figures, priors=priors), seed=seed, draws=draws, tune=TUNE, chains=CHAINS, progress=False,
             target_accept=TARGET_ACCEPT,
         )  # fmt: skip
     card = diagnose(tree)
-    if not card["passed"].all():
-        failed = card.loc[~card["passed"], ["check", "quantity", "value", "cure"]].to_string(index=False)
-        raise InputError(f"pathway: the fit failed its checks.\n{failed}\nMend: more draws, or another seed.")
+    refuse_failed(card, "pathway", draws=draws)
     posterior = tree["posterior"]["rates"].astype(float)
-    settings = f"{CHAINS} chains of {DRAWS} draws after {TUNE}, nutpie; worst R-hat {card['value'].iloc[0]:.4f}"
+    settings = f"{CHAINS} chains of {draws} draws after {TUNE}, nutpie; worst R-hat {card['value'].iloc[0]:.4f}"
     return summarised(posterior, figures, priors, seed=seed, settings=settings)
 
 
@@ -254,20 +270,20 @@ def summarised(
     names = [*rows.index, *extra]
     scales = [*rows["scale"], *(scale for scale, _ in extra.values())]
     values = np.column_stack([free, *(_unbounded(found, scale, np) for scale, found in extra.values())])
-    low, high = np.quantile(values, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2], axis=0)
-    named = {"parameter": names, "scale": scales, "mean": values.mean(0), "sd": values.std(0), "low": low, "high": high}
-    parameters = pd.DataFrame(named)
+    shape = tuple(posterior.sizes[dim] for dim in SAMPLE_DIMS)
+    draws = xr.DataArray(values.reshape(*shape, -1), {"parameter": names}, (*SAMPLE_DIMS, "parameter"))
+    parameters = summary(draws, ends=(0.5 - LEVEL / 2, 0.5 + LEVEL / 2)).to_dataframe().reset_index()
+    parameters.insert(1, "scale", scales)
     correlation = np.corrcoef(values.T).round(6)
     one, other = np.tril_indices(len(names), -1)
     pairs = {"parameter": np.take(names, one), "other": np.take(names, other), "correlation": correlation[one, other]}
-    some = {name: value[:: max(1, len(free) // KEPT)] for name, value in rates.items()}
+    worth = az.ess(draws, method="bulk").values
+    pairs["correlation_mcse"] = (1 - pairs["correlation"] ** 2) / np.sqrt(np.minimum(worth[one], worth[other]))
+    checks = predictive_checks(figures, rates, seed=seed)
+    numbers = [name for name in checks.columns[3:-1] if not name.endswith(MCSE)]
+    checks[numbers] = checks[numbers].map(lambda number: float(f"{number:.4g}"))
     return {
-        "pathway_parameters": parameters.round(6).assign(seed=seed, settings=settings),
-        "pathway_correlations": pd.DataFrame(pairs),
-        "pathway_checks": predictive_checks(figures, some, seed=seed).assign(seed=seed),
+        "pathway_parameters": rounded(parameters, 6).assign(seed=seed, settings=settings),
+        "pathway_correlations": rounded(pd.DataFrame(pairs), 6),
+        "pathway_checks": rounded(checks.assign(seed=seed), 12),
     }
-
-
-def remake_pathway(*, seed: int, folder: Path | None = None) -> list[Path]:
-    """Fit the pathway anew, write its tables into ``reference`` and seal the data folder."""
-    return evidence.write_reference(pathway_tables(seed=seed, folder=folder), folder)

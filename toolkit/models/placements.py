@@ -11,6 +11,7 @@ distance, noise and scale are integrated out exactly by a scalar Kalman filter.
 from collections.abc import Callable
 from typing import Any
 
+import arviz as az
 import numpy as np
 import pandas as pd
 import pymc as pm
@@ -18,13 +19,15 @@ import pytensor.tensor as pt
 import xarray as xr
 
 from toolkit.models.effects import prior_of, shape_of
-from toolkit.schema import SAMPLE_DIMS, InputError, random_stream
+from toolkit.models.monte_carlo import rounded, summary
+from toolkit.schema import MCSE, SAMPLE_DIMS, InputError, random_stream
 
 MODEL = "placements"
 TYPICAL_CHILDREN = 400.0  # looked-after children of a middling authority, where size changes nothing
 LEAST_TAIL = 2.0  # degrees of freedom below which the t has no variance
 MOST_DRAWS = 2000  # of the posterior, enough for a mean and a standard deviation by area
-TABLE_COLUMNS = ["area", "placement", "base_year", "log_ratio", "log_ratio_sd", "price", "low", "high"]
+NUMBERS = ("log_ratio", "log_ratio_sd", "price", "low", "high")
+TABLE_COLUMNS = ["area", "placement", "base_year", *(f"{name}{which}" for name in NUMBERS for which in ("", MCSE))]
 
 
 def placements(prices: xr.Dataset, *, priors: pd.DataFrame) -> pm.Model:
@@ -57,9 +60,11 @@ def placements(prices: xr.Dataset, *, priors: pd.DataFrame) -> pm.Model:
     shape = (prices.sizes["placement"], prices.sizes["data_year"] - 1)
     with pm.Model(coords=coords) as model:
         growth, start = _normal("growth", priors), _normal("start", priors)
-        steps = growth[:, None] + _half("national_step", priors)[:, None] * pm.Normal("step", 0, 1, shape=shape)
-        # Sums of the steps so far, the first year of none.
-        so_far = steps @ np.triu(np.ones((shape[1], shape[1] + 1)), k=1)
+        # The years' changes themselves are sampled: 150 areas pin them down, so that standardised ones would have to
+        # move against growth and their own spread, along a narrow curved ridge.
+        change = pm.Normal("change", growth[:, None], _half("national_step", priors)[:, None], shape=shape)
+        # Sums of the changes so far, the first year of none.
+        so_far = change @ np.triu(np.ones((shape[1], shape[1] + 1)), k=1)
         national = pm.Deterministic("national", start[:, None] + so_far, dims=("placement", "data_year"))
         raw = pm.Normal("region_raw", 0, 1, dims=("placement", "region"))
         raw = _half("region_sd", priors)[:, None] * (raw - raw.mean(axis=1, keepdims=True))
@@ -166,10 +171,11 @@ def price_ratio(posterior: xr.Dataset, prices: xr.Dataset, *, seed: int) -> xr.D
     Returns
     -------
     DataArray
-        ``log_ratio`` (draw, placement, area), at most ``MOST_DRAWS``.
+        ``log_ratio`` (draw, placement, area): those of the first chain, then the next, about ``MOST_DRAWS``.
     """
-    flat = posterior.stack(sample=SAMPLE_DIMS).transpose("sample", "placement", ...)
-    flat = flat.isel(sample=slice(None, None, max(1, flat.sizes["sample"] // MOST_DRAWS)))
+    every = max(1, posterior.sizes["chain"] * posterior.sizes["draw"] // MOST_DRAWS)
+    thinned = posterior.isel(draw=slice(None, None, every))
+    flat = thinned.stack(sample=SAMPLE_DIMS).transpose("sample", "placement", ...)
     region = np.searchsorted(flat["region"].to_numpy(), prices["region"].to_numpy())
     place = flat["region_effect"].to_numpy()[:, :, region]
     national = flat["national"].to_numpy()
@@ -195,13 +201,21 @@ def price_table(posterior: xr.Dataset, prices: xr.Dataset, *, seed: int) -> pd.D
     -------
     DataFrame
         Columns ``TABLE_COLUMNS``: mean and standard deviation of the log ratio, the median price of the base
-        year in 2025/26 prices and its 90 per cent interval.
+        year in 2025/26 prices and its 90 per cent interval, each with its Monte Carlo error.
     """
-    ratio = price_ratio(posterior, prices, seed=seed)
-    ends = xr.DataArray(np.exp(ratio.quantile([0.05, 0.5, 0.95], "draw")))
-    ends = ends * prices["england"].isel(data_year=-1, drop=True)
-    held = {"log_ratio": ratio.mean("draw"), "log_ratio_sd": ratio.std("draw")}
-    held |= {name: ends.sel(quantile=q, drop=True) for name, q in (("price", 0.5), ("low", 0.05), ("high", 0.95))}
+    ratio, chains = price_ratio(posterior, prices, seed=seed), posterior.sizes["chain"]
+    coords = {dim: ratio[dim] for dim in ("placement", "area")}
+    by_chain = xr.DataArray(
+        ratio.values.reshape(chains, -1, *ratio.shape[1:]), coords, (*SAMPLE_DIMS, "placement", "area")
+    )
+    logs, price = summary(by_chain), xr.ufuncs.exp(by_chain) * prices["england"].isel(data_year=-1, drop=True)
+    ends = summary(price)
+    names = {"log_ratio": logs["mean"], "log_ratio_sd": logs["sd"], "price": price.median(SAMPLE_DIMS)}
+    names |= {"low": ends["low"], "high": ends["high"]}
+    errors = [logs[f"mean{MCSE}"], logs[f"sd{MCSE}"], az.mcse(price, method="median")]
+    errors += [ends[f"{name}{MCSE}"] for name in ("low", "high")]
+    held = names | {f"{name}{MCSE}": error for name, error in zip(NUMBERS, errors, strict=True)}
     table = xr.Dataset(held).to_dataframe().reset_index().assign(base_year=int(prices["data_year"][-1]))
-    digits = {"log_ratio": 5, "log_ratio_sd": 5, "price": 0, "low": 0, "high": 0}
-    return table.sort_values(["placement", "area"])[TABLE_COLUMNS].round(digits).reset_index(drop=True)
+    digits = dict(zip(NUMBERS, (5, 5, 0, 0, 0), strict=True))
+    table = rounded(table.sort_values(["placement", "area"])[TABLE_COLUMNS].round(digits), 5)
+    return table.reset_index(drop=True)

@@ -14,24 +14,28 @@ from scipy.special import logit
 
 from toolkit.models.forecast import to_link
 from toolkit.models.likelihoods import BETA_BINOMIAL, MEAN, UNOBSERVED, cell_log_probabilities, simulate
+from toolkit.models.monte_carlo import batch_errors, batches, verdicts
 from toolkit.models.rates import area_spread, linear_predictor
-from toolkit.schema import InputError, aligned, random_stream
+from toolkit.schema import MCSE, InputError, aligned, random_stream
 
 SIZES = ("small", "middle", "large")
 SURE = 0.99  # of the ranges that the checks of a right model keep within: a table has some seventy of them
 MAY_BE_UNRELIABLE = 0.01  # share of cells whose weights may be uneven
+DRAWS = 1000  # of each batch, at most
+MEASURED = ["value", "expected_low", "expected_high", "margin"]
 
 Array = NDArray[Any]
 _at, _share = np.polynomial.hermite_e.hermegauss(15)
 _NODES = (_at, _share / _share.sum())
 
 
-def check(posterior: xr.DataTree, statistics: xr.Dataset, *, seed: int, draws: int = 1000) -> pd.DataFrame:
+def check(posterior: xr.DataTree, statistics: xr.Dataset, *, seed: int) -> pd.DataFrame:
     """Compare every cell of the statistics with what the fitted model would have predicted of it.
 
     Each cell is placed in its predictive distribution without itself, from the area's other years and by importance
     weights: its probability integral transform (PIT), randomised within what is known of the count, is uniform if the
-    model is right, for exact counts and for hidden ones alike.
+    model is right, for exact counts and for hidden ones alike. All is done on batches of the draws, up to eight, each
+    with random numbers of its own: the table holds the means, whose Monte Carlo errors the spread of the batches gives.
 
     Parameters
     ----------
@@ -41,8 +45,6 @@ def check(posterior: xr.DataTree, statistics: xr.Dataset, *, seed: int, draws: i
         What it was fitted to.
     seed
         Of the replicated data.
-    draws
-        How many draws of the posterior to use, evenly spaced.
 
     Returns
     -------
@@ -52,7 +54,9 @@ def check(posterior: xr.DataTree, statistics: xr.Dataset, *, seed: int, draws: i
         ``coverage_50`` and ``coverage_90`` of the central intervals, ``pit_mean``, ``pit_distance`` (Kolmogorov
         and Smirnov's); and, against replicated data, ``lag_one_correlation`` of an area's standardised residuals,
         ``largest_residual`` and ``hidden_cells`` (how many counts are small enough to be hidden).
-        ``unreliable_weights`` counts the cells whose weights are too uneven to trust.
+        ``unreliable_weights`` counts the cells whose weights are too uneven to trust. ``*_mcse`` are Monte Carlo
+        standard errors; ``verdict`` is "passed", "failed" or, where the value is within two of them of an end of the
+        range, "cannot be told".
 
     Raises
     ------
@@ -74,7 +78,7 @@ def check(posterior: xr.DataTree, statistics: xr.Dataset, *, seed: int, draws: i
         raise InputError(
             "check: the posterior has no constant_data. Mend: pass what models.fit(outcomes(...)) returned."
         )
-    design, parameters = posterior["constant_data"].to_dataset(), thinned(posterior, draws)
+    design = posterior["constant_data"].to_dataset()
     try:
         statistics = statistics.sel(indicator=design["indicator"], data_year=design["data_year"])
     except KeyError as error:
@@ -82,22 +86,50 @@ def check(posterior: xr.DataTree, statistics: xr.Dataset, *, seed: int, draws: i
             f"check: {error} is in the posterior only. Mend: pass the statistics it was fitted to."
         ) from None
     aligned(design["family"], statistics["exposure"])
-    names = design["indicator"].values
-    rows: list[dict[str, Any]] = []
-    for name, random in zip(names, random_stream(seed, "models.predictive").spawn(len(names)), strict=True):
-        part = design.sel(indicator=name)
-        cells = cells_of(statistics.sel(indicator=name), part["family"] != UNOBSERVED)
-        found = _checks(cells, parameters.sel(indicator=name), part, random)
-        rows += [{"indicator": name, **row} for row in found]
-    table = pd.DataFrame(rows)[["indicator", "size", "check", "cells", "value", "expected_low", "expected_high"]]
-    return table.assign(passed=table["value"].between(table["expected_low"], table["expected_high"]).astype(int))
+    names, parts = design["indicator"].values, []
+    # One batch after the other: the densities of every cell and draw are held while one is worked on.
+    samples = _stacked(posterior)
+    every = batches(samples.sizes["sample"])
+    for at, source in zip(every, random_stream(seed, "models.predictive").spawn(len(every)), strict=True):
+        rows: list[dict[str, Any]] = []
+        parameters = _spaced(samples.isel(sample=at), DRAWS).transpose("sample", ...)
+        for name, random in zip(names, source.spawn(len(names)), strict=True):
+            part = design.sel(indicator=name)
+            cells = cells_of(statistics.sel(indicator=name), part["family"] != UNOBSERVED)
+            found = _checks(cells, parameters.sel(indicator=name), part, random)
+            rows += [{"indicator": name, **row} for row in found]
+        parts.append(pd.DataFrame(rows))
+    return _judged(parts)
+
+
+def _judged(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the mean of the batches' tables with its Monte Carlo errors and verdicts."""
+    parts = [part.assign(margin=_margin(part)) for part in parts]
+    errors = batch_errors(parts, MEASURED)
+    means = np.mean([part[MEASURED].to_numpy(float) for part in parts], axis=0)
+    table = parts[0].assign(**dict(zip(MEASURED, means.T, strict=True))).join(errors)
+    table["verdict"] = verdicts(table["margin"], table["margin_mcse"])
+    ends = [f"{name}{which}" for name in MEASURED[:-1] for which in ("", MCSE)]
+    return table[["indicator", "size", "check", "cells", *ends, "verdict"]]
+
+
+def _margin(table: pd.DataFrame) -> Array:
+    """Return how far each value is inside its range; a range from zero has no lower end that a value could pass."""
+    above = (table["value"] - table["expected_low"]).where(table["expected_low"] != 0, np.inf)
+    return np.asarray(np.minimum(above, table["expected_high"] - table["value"]))
+
+
+def _stacked(posterior: xr.DataTree) -> xr.Dataset:
+    return posterior["posterior"].to_dataset().stack(sample=("chain", "draw"), create_index=False)
+
+
+def _spaced(samples: xr.Dataset, draws: int) -> xr.Dataset:
+    return samples.isel(sample=np.unique(np.linspace(0, samples.sizes["sample"] - 1, draws).astype(int)))
 
 
 def thinned(posterior: xr.DataTree, draws: int) -> xr.Dataset:
     """Return evenly spaced draws of the posterior, chains stacked along ``sample``."""
-    samples = posterior["posterior"].to_dataset().stack(sample=("chain", "draw"), create_index=False)
-    keep = np.unique(np.linspace(0, samples.sizes["sample"] - 1, draws).astype(int))
-    return samples.isel(sample=keep).transpose("sample", ...)
+    return _spaced(_stacked(posterior), draws).transpose("sample", ...)
 
 
 def cells_of(statistics: xr.Dataset, enters: xr.DataArray) -> pd.DataFrame:

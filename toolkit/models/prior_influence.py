@@ -16,10 +16,11 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
+from toolkit.models.monte_carlo import batch_errors, batches, near
 from toolkit.models.priors import load_priors, log_prior, row_of, unnamed_prior
 from toolkit.models.rates import REPORTED, SCALES
-from toolkit.models.reading import diagnosis
-from toolkit.schema import random_stream
+from toolkit.models.reading import SENSITIVE, diagnosis
+from toolkit.schema import CANNOT_BE_TOLD, MCSE, random_stream
 
 Array = NDArray[np.float64]
 SCALED = (*REPORTED, *SCALES, "area_sd")
@@ -43,7 +44,8 @@ def outcome_power_scaling(posterior: xr.Dataset, *, seed: int, priors: pd.DataFr
     DataFrame
         One row an indicator and parameter: ``prior`` and ``likelihood``, distances per doubling of the power, of
         which 0.05 counts as sensitive; ``noise``, the larger of both for numbers that have nothing to do with either;
-        ``prior_ratio``, posterior over prior standard deviation; ``diagnosis`` in words.
+        ``prior_ratio``, posterior over prior standard deviation; ``*_mcse``, their Monte Carlo standard errors;
+        ``diagnosis`` in words, "cannot be told" where a distance that it turns on is within two errors of 0.05.
 
     References
     ----------
@@ -57,24 +59,46 @@ def outcome_power_scaling(posterior: xr.Dataset, *, seed: int, priors: pd.DataFr
         name: pm.draw(unnamed_prior(name, table, names), PRIOR_DRAWS, random_seed=random).std(axis=0) for name in SCALED
     }
     kinds = {(name, one): _kind(name, table, one) for name in SCALED for one in names}
-    rows: list[dict[str, Any]] = []
+    tables = []
     for k, indicator in enumerate(names):
-        held = {name: values[:, :, k] for name, values in draws.items()}
-        total = np.sum([values[:, :, k] for values in logged.values()], axis=0)
+        held = {name: values[:, :, k].ravel() for name, values in draws.items()}
+        total = np.sum([values[:, :, k] for values in logged.values()], axis=0).ravel()
         free = [_unbounded(values, kinds[name, indicator]) for name, values in held.items()]
         points, slopes = np.stack([at for at, _ in free], axis=-1), np.sum([slope for _, slope in free], axis=0)
         likelihood = _normal_density(points) - slopes - total
         held["noise"] = np.asarray(random.standard_normal(total.shape))
-        groups = {"log_prior": {"priors": total}, "log_likelihood": {"events": likelihood[..., None]}}
-        tree = az.from_dict({"posterior": held, **groups})
-        sense = {group: az.psense(tree, group=group) for group in ("prior", "likelihood")}
-        noise = max(float(found["noise"]) for found in sense.values())
-        for name in SCALED:
-            moved = {group: float(found[name]) for group, found in sense.items()}
-            ratio = float(held[name].std() / prior_sd[name][k])
-            row = {"indicator": indicator, "parameter": name, **moved, "noise": noise, "prior_ratio": ratio}
-            rows.append(row | {"diagnosis": diagnosis(**moved)})
-    return pd.DataFrame(rows)
+        spread = {name: float(values[k]) for name, values in prior_sd.items()}
+        table = _sensitivities(held, total, likelihood, spread)
+        parts = [
+            _sensitivities({name: values[at] for name, values in held.items()}, total[at], likelihood[at], spread)
+            for at in batches(len(total))
+        ]
+        table = table.join(batch_errors(parts, list(table.columns)))
+        table.insert(0, "indicator", indicator)
+        tables.append(table.rename_axis("parameter").reset_index())
+    found = pd.concat(tables, ignore_index=True)
+    found["diagnosis"] = [_diagnosed(row) for row in found.to_dict("records")]
+    measured = [f"{name}{which}" for name in ("prior", "likelihood", "noise", "prior_ratio") for which in ("", MCSE)]
+    return found[["indicator", "parameter", *measured, "diagnosis"]]
+
+
+def _sensitivities(
+    draws: dict[str, Array], prior: Array, likelihood: Array, prior_sd: dict[str, float]
+) -> pd.DataFrame:
+    """Return ``prior``, ``likelihood``, ``noise`` and ``prior_ratio`` of each parameter from draws (sample)."""
+    groups = {"log_prior": {"priors": prior[None]}, "log_likelihood": {"events": likelihood[None, :, None]}}
+    tree = az.from_dict({"posterior": {name: values[None] for name, values in draws.items()}, **groups})
+    sense = {group: az.psense(tree, group=group) for group in ("prior", "likelihood")}
+    table = pd.DataFrame({group: {name: float(moved[name]) for name in SCALED} for group, moved in sense.items()})
+    table["noise"] = max(float(moved["noise"]) for moved in sense.values())
+    return table.assign(prior_ratio=pd.Series({name: draws[name].std() / prior_sd[name] for name in SCALED}))
+
+
+def _diagnosed(row: dict[Any, Any]) -> str:
+    close = {part: near(row[part] - SENSITIVE, row[f"{part}{MCSE}"]) for part in ("prior", "likelihood")}
+    if close["prior"] or (row["prior"] >= SENSITIVE and close["likelihood"]):
+        return CANNOT_BE_TOLD
+    return diagnosis(row["prior"], row["likelihood"])
 
 
 def _kind(name: str, table: pd.DataFrame, indicator: str) -> str:

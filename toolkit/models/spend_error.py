@@ -23,6 +23,7 @@ from scipy import optimize, stats
 from toolkit.evidence.statistics import lagged_log_spend
 from toolkit.models.diagnose import diagnose, passed
 from toolkit.models.fit import fit
+from toolkit.models.monte_carlo import summary
 from toolkit.models.outcomes import outcomes
 
 PARTS = ("level", "deviation", "persistence", "error")
@@ -108,7 +109,7 @@ def spend_error_table(
     -------
     DataFrame
         One row an indicator and ``spending``: mean, standard deviation and 90 per cent interval of ``spend_within``,
-        the reliability, whether the fit converged, and settings.
+        with their Monte Carlo errors, the reliability, whether the fit converged, and settings.
     """
     better, doubt, reliability = calibrated(statistics)
     latent = outcomes(better, priors=priors, spend_doubt=doubt)
@@ -120,15 +121,11 @@ def spend_error_table(
 
 
 def _associations(name: str, tree: xr.DataTree) -> list[dict[str, Any]]:
-    slope, made = tree["posterior"]["spend_within"].astype(float), tree.attrs
-    ends, converged = slope.quantile([0.05, 0.95], ("chain", "draw")), int(passed(diagnose(tree)))
+    found, made = summary(tree["posterior"].to_dataset()["spend_within"]).to_dataframe(), tree.attrs
+    converged = int(passed(diagnose(tree)))
     settings = f"{made['chains']} chains of {made['draws']} draws after {made['tune']}, nutpie"
-    rows = []
-    for indicator in slope["indicator"].values:
-        held, (low, high) = slope.sel(indicator=indicator), ends.sel(indicator=indicator).values
-        row = {"indicator": indicator, "spending": name, "mean": float(held.mean()), "sd": float(held.std())}
-        rows.append(row | {"low": low, "high": high, "converged": converged, "settings": settings})
-    return rows
+    about = {"converged": converged, "settings": settings}
+    return [{"indicator": indicator, "spending": name, **row, **about} for indicator, row in found.T.to_dict().items()]
 
 
 def _gaps(statistics: xr.Dataset) -> xr.DataArray:

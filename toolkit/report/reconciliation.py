@@ -7,17 +7,20 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal, evidence
+from toolkit.models.monte_carlo import summary
 from toolkit.prices import rebase
 from toolkit.report import lives
 from toolkit.report import quantities as q
-from toolkit.schema import SAMPLE_DIMS, InputError
+from toolkit.schema import MCSE, InputError
 
 __all__ = [
     "reconcile",
-    "remake",
+    "reconciliation_tables",
 ]
 
-COLUMNS = ["id", "metric", "published", "unit", "price_year", "ours", "low", "high", "ratio", "alike", "reason"]
+OURS = {"ours": "mean", "low": "low", "high": "high"}
+COLUMNS = ["id", "metric", "published", "unit", "price_year"]
+COLUMNS += [f"{name}{which}" for name in (*OURS, "ratio") for which in ("", MCSE)] + ["alike", "reason"]
 
 
 def reconcile(run: q.Run, register: evidence.Register) -> pd.DataFrame:
@@ -34,8 +37,8 @@ def reconcile(run: q.Run, register: evidence.Register) -> pd.DataFrame:
     -------
     DataFrame
         ``published`` and ``ours`` (mean, with the 90 per cent interval ``low`` to ``high``) in ``unit`` at
-        ``price_year``, ``ratio`` of ours to it, ``alike`` ("full", "part", or "no": nothing to compare) and the
-        ``reason`` for what differs. NaN where there is nothing to compare.
+        ``price_year``, ``ratio`` of ours to it, their Monte Carlo errors (``*_mcse``), ``alike`` ("full", "part", or
+        "no": nothing to compare) and the ``reason`` for what differs. NaN where there is nothing to compare.
 
     Raises
     ------
@@ -50,18 +53,20 @@ def reconcile(run: q.Run, register: evidence.Register) -> pd.DataFrame:
         figure = register.figures.loc[[row["id"]]].iloc[0]
         published = float(figure["value"])
         ours = _ours(run, row, register, str(figure["price_year"]))
-        mean, low, high = (float("nan"),) * 3
+        found = {f"{name}{which}": float("nan") for name in OURS for which in ("", MCSE)}
         if ours is not None:
-            mean = float(ours.mean())
-            low, high = (float(end) for end in ours.quantile([0.05, 0.95], SAMPLE_DIMS))
+            spread = summary(ours)
+            found = {
+                f"{name}{which}": float(spread[f"{of}{which}"]) for name, of in OURS.items() for which in ("", MCSE)
+            }
         about = {"metric": figure["description"], "unit": figure["unit"], "price_year": figure["price_year"]}
-        found = {"published": published, "ours": mean, "low": low, "high": high, "ratio": mean / published}
-        rows.append({**row, **about, **found})
+        ratio = {f"ratio{which}": found[f"ours{which}"] / published for which in ("", MCSE)}
+        rows.append({**row, **about, "published": published, **found, **ratio})
     return pd.DataFrame(rows)[COLUMNS]
 
 
-def remake(run: q.Run, *, folder: Path | None = None) -> list[Path]:
-    """Write the committed table of the reconciliation anew and seal the data folder.
+def reconciliation_tables(run: q.Run, *, folder: Path | None = None) -> dict[str, pd.DataFrame]:
+    """Return the table ``reconciliation`` to commit.
 
     Parameters
     ----------
@@ -74,7 +79,7 @@ def remake(run: q.Run, *, folder: Path | None = None) -> list[Path]:
     settings = f"{run.scenario.name}, {run.scenario.chains} chains of {run.scenario.draws} draws"
     numbers = table.select_dtypes("number").columns
     table[numbers] = table[numbers].map(lambda value: float(f"{value:.5g}"))
-    return evidence.write_reference({"reconciliation": table.assign(seed=run.scenario.seed, settings=settings)}, folder)
+    return {"reconciliation": table.assign(seed=run.scenario.seed, settings=settings)}
 
 
 def _ours(run: q.Run, row: dict[str, str], register: evidence.Register, price_year: str) -> xr.DataArray | None:

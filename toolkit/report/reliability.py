@@ -16,6 +16,7 @@ from toolkit.evidence import load_table, outdated
 from toolkit.report.quantities import Run
 from toolkit.report.tables import Table, plain
 from toolkit.report.words import inside, label, listed, number, percent
+from toolkit.schema import CANNOT_BE_TOLD
 
 FORECASTS = {
     "last_value": "the last value",
@@ -61,10 +62,17 @@ READING_NOTE = (
 )
 UNKNOWN = "not recorded"
 DATA_ALONE = "rests on the data"
-VERDICTS = {"worse": "worse", "uncertain": "no better as far as can be told", "better": "better"}
+# Uncertain: areas differ too much. Cannot be told: more draws could make it another of these.
+VERDICTS = {
+    "worse": "worse",
+    "uncertain": "no better as far as can be told",
+    CANNOT_BE_TOLD: "on the edge of what can be told",
+    "better": "better",
+}
 RANGE = {"From": "expected_low number", "To": "expected_high number"}
 MONEY = {"Published": "published", "Ours": "ours", "From": "low", "To": "high"}
-PASSED = {1: "passed", 0: "FAILED"}
+PASSED = {"passed": "passed", "failed": "FAILED", CANNOT_BE_TOLD: CANNOT_BE_TOLD}
+EDGE = "Cannot be told: within two Monte Carlo errors of an end."
 SURE = 0.99  # of the range in which the share of counts within their intervals is taken for chance
 STANDARDISED = "gcse_attainment"  # its effect is in standard deviations, that of others a change in risk
 
@@ -128,21 +136,28 @@ def _coverage_words() -> tuple[str, bool]:
     tail = (1 - SURE) / 2
     low, high = (stats.binom.ppf(end, found["cells"], 0.9) / found["cells"] for end in (tail, 1 - tail))
     held = [f"{inside(row.indicator)} {percent(float(str(row.coverage_90)))}" for row in found.itertuples()]
-    off = (found["coverage_90"] < low) | (found["coverage_90"] > high)
-    missed = [text for text, one in zip(held, off, strict=True) if one]
+    margin = np.minimum(found["coverage_90"] - low, high - found["coverage_90"])
+    near = margin.abs() <= 2 * found["coverage_90_mcse"]  # two Monte Carlo errors: more draws could tip it
+    off, edge = (
+        [text for text, one in zip(held, chosen, strict=True) if one] for chosen in ((margin < 0) & ~near, near)
+    )
     lead = f"Of those years' counts nine in ten should lie within its 90% intervals. Held: {listed(held)}"
-    return f"{lead}. Further off than chance allows: {listed(missed) if missed else 'none'}.", bool(missed)
+    unsure = f" On the edge of that: {listed(edge)}." if edge else ""
+    return f"{lead}. Further off than chance allows: {listed(off) if off else 'none'}.{unsure}", bool(off)
 
 
 def _fit_words() -> tuple[str, bool]:
     found = load_table("reference/predictive_checks").query("size == 'all'")
     found = found[found["check"].isin(CHECKS)]
-    failed = found[found["passed"] == 0]
-    lead = f"Beside its own data the model passes {len(found) - len(failed)} of {len(found)} checks."
-    missed = [
-        f"{CHECKS[str(name)]} ({listed([inside(one) for one in rows['indicator']])})"
-        for name, rows in failed.groupby("check", sort=False)
-    ]
+    failed, near = (found[found["verdict"] == verdict] for verdict in ("failed", CANNOT_BE_TOLD))
+    lead = f"Beside its own data the model passes {int((found['verdict'] == 'passed').sum())} of {len(found)} checks."
+    missed, unsure = (
+        [
+            f"{CHECKS[str(name)]} ({listed([inside(one) for one in rows['indicator']])})"
+            for name, rows in part.groupby("check", sort=False)
+        ]
+        for part in (failed, near)
+    )
     high = failed[failed["value"] > failed["expected_high"]]
     half, most = (set(high.loc[high["check"] == name, "indicator"]) for name in ("coverage_50", "coverage_90"))
     if jumps := [inside(name) for name in sorted(half - most)]:
@@ -151,17 +166,21 @@ def _fit_words() -> tuple[str, bool]:
             "in most areas and years and large in a few, as when recording changes, and one normal spread for all "
             "makes most intervals too wide rather than too narrow"
         )
-    return lead + (f" These do not hold: {'; '.join(missed)}." if missed else ""), bool(missed)
+    said = f" These do not hold: {'; '.join(missed)}." if missed else ""
+    said += f" So near its threshold that more draws could tip it: {'; '.join(unsure)}." if unsure else ""
+    return lead + said, bool(missed)
 
 
 def _scaling_words() -> str:
     found = load_table("reference/power_scaling")
-    moved = found[found["diagnosis"] != DATA_ALONE]
+    still, near = (int((found["diagnosis"] == one).sum()) for one in (DATA_ALONE, CANNOT_BE_TOLD))
+    moved = found[~found["diagnosis"].isin((DATA_ALONE, CANNOT_BE_TOLD))]
     named = [f"{inside(name)} ({len(rows)})" for name, rows in moved.groupby("parameter", sort=False)]
     spend = found[found["parameter"].isin(("spend_within", "spend_between"))]
     return (
-        f"Were its priors a little sharper or blunter, {len(found) - len(moved)} of {len(found)} quantities of the "
-        f"outcome model would hardly move; the others, with how many indicators: {listed(named) if named else 'none'}. "
+        f"Were its priors a little sharper or blunter, {still} of {len(found)} quantities of the outcome model would "
+        f"hardly move{f'; of {near} it cannot be told' if near else ''}; the others, with how many indicators: "
+        f"{listed(named) if named else 'none'}. "
         f"Associations with spending rest on the data in {int((spend['diagnosis'] == DATA_ALONE).sum())} of "
         f"{len(spend)} cases."
     )
@@ -186,13 +205,14 @@ def spending_words() -> str:
 def _pathway_words() -> tuple[str, bool]:
     found = load_table("reference/pathway_checks")
     told = [
-        f"{int(rows['passed'].sum())} of {len(rows)}"
+        f"{int((rows['verdict'] == 'passed').sum())} of {len(rows)}"
+        + (f" ({near} cannot be told)" if (near := int((rows["verdict"] == CANNOT_BE_TOLD).sum())) else "")
         for rows in (found.query("fitted == 1"), found.query("fitted == 0"))
     ]
     return (
         f"The pathway through social care, from birth to eighteen, meets {told[0]} published figures that it is fitted "
         f"to, and {told[1]} that were held out."
-    ), bool((found["passed"] == 0).any())
+    ), bool((found["verdict"] == "failed").any())
 
 
 def _calibration_words() -> tuple[str, bool]:
@@ -200,12 +220,15 @@ def _calibration_words() -> tuple[str, bool]:
     for name, which in CALIBRATED.items():
         found = load_table(name)
         times = int(found["replications"].min())
-        missed = [f"{inside(row.parameter)} of {inside(row.pool)}" for row in found.query("passed == 0").itertuples()]
-        failed |= bool(missed)
-        said.append(
-            f"{len(found) - len(missed)} of {len(found)} for {which} ({times:,} simulations each"
-            f"{'; not: ' + listed(missed) if missed else ''})"
+        missed, unsure = (
+            [f"{inside(row.parameter)} of {inside(row.pool)}" for row in found[found["verdict"] == one].itertuples()]
+            for one in ("failed", CANNOT_BE_TOLD)
         )
+        failed |= bool(missed)
+        more = f"; not: {listed(missed)}" if missed else ""
+        more += f"; cannot be told: {listed(unsure)}" if unsure else ""
+        passed = len(found) - len(missed) - len(unsure)
+        said.append(f"{passed} of {len(found)} for {which} ({times:,} simulations each{more})")
     lead = "Given data of its own making, a model should find the truth as often as it says. Passed"
     return f"{lead}: {listed(said)}.", failed
 
@@ -279,22 +302,31 @@ def _backtest() -> Table:
 def _predictive() -> Table:
     found = load_table("reference/predictive_checks")
     found = found[(found["size"] == "all") & found["check"].isin(CHECKS)]
-    found = found.assign(passed=found["passed"].map(PASSED))
+    found = found.assign(verdict=found["verdict"].map(PASSED))
     names = [f"{label(row.indicator)}: {CHECKS[str(row.check)]}" for row in found.itertuples()]
-    columns = {"Found": "value number", **RANGE, "Result": "passed text"}
+    columns = {"Found": "value number", **RANGE, "Result": "verdict text"}
     made = _table(
         "Counts against what the fitted model would have said of each without it", "Check", found, columns, names
     )
     note = "From and to: where a right model's value lies in 99 of 100 cases if counts are independent."
-    return replace(made, note=note)
+    return replace(made, note=f"{note} {EDGE}")
 
 
 def _calibration() -> Table:
     found = pd.concat([load_table(name) for name in CALIBRATED]).assign(checked=1)
-    how = {"checked": "sum", "passed": "sum", "replications": "min", "coverage_50": "mean", "coverage_90": "mean"}
+    found = found.assign(passed=found["verdict"] == "passed", near=found["verdict"] == CANNOT_BE_TOLD)
+    how = {
+        "checked": "sum",
+        "passed": "sum",
+        "near": "sum",
+        "replications": "min",
+        "coverage_50": "mean",
+        "coverage_90": "mean",
+    }
     grouped = found.groupby("model", sort=False).agg(how)
     columns = {
-        "Parameters checked": "checked count", "Passed": "passed count", "Replications each": "replications count",
+        "Parameters checked": "checked count", "Passed": "passed count", "Cannot be told": "near count",
+        "Replications each": "replications count",
         "Share within 50% intervals": "coverage_50 share", "Share within 90% intervals": "coverage_90 share",
     }  # fmt: skip
     title = "Calibration by simulation: does a model find what it was made from as often as it says?"
@@ -316,12 +348,13 @@ def _scaling() -> Table:
 
 def _pathway() -> Table:
     found = load_table("reference/pathway_checks")
-    found = found.assign(fitted=found["fitted"].map({1: "yes", 0: "held out"}), passed=found["passed"].map(PASSED))
+    found = found.assign(fitted=found["fitted"].map({1: "yes", 0: "held out"}), verdict=found["verdict"].map(PASSED))
     columns = {"Published": "published figure", "Model": "mean figure", "From": "expected_low figure"}
-    columns |= {"To": "expected_high figure", "Fitted to": "fitted text", "Result": "passed text"}
+    columns |= {"To": "expected_high figure", "Fitted to": "fitted text", "Result": "verdict text"}
     names = [f"{label(row.output)} ({row.figure})" for row in found.itertuples()]
     made = _table("The pathway through social care beside published figures", "Figure", found, columns, names)
-    return replace(made, note="From and to: where the model, with its error, puts nine in ten of such figures.")
+    note = "From and to: where the model, with its error, puts nine in ten of such figures."
+    return replace(made, note=f"{note} {EDGE}")
 
 
 def _published() -> Table:

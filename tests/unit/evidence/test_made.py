@@ -22,12 +22,15 @@ def differs(folder: Path) -> dict[str, str]:
 
 
 def remade(folder: Path, *names: str) -> None:
-    evidence.write_reference({name: evidence.load_table(f"reference/{name}", folder) for name in names}, folder)
+    tables = {name: evidence.load_table(f"reference/{name}", folder) for name in names}
+    evidence.write_reference(tables, folder, reason="a test of it")
 
 
 def test_a_table_is_of_this_version_once_it_is_made_anew(folder: Path) -> None:
     remade(folder, "pathway_checks", "backtest")
     assert not {"pathway_checks", "backtest"} & set(differs(folder))
+    record = evidence.load_table(made.RECORD, folder).set_index("made")["reason"]
+    assert set(record[["pathway_checks", "backtest"]]) == {"a test of it"} != set(record)
 
 
 @pytest.mark.long

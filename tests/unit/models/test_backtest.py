@@ -207,3 +207,24 @@ def test_committed_tables_are_of_fits_that_converged_on_every_indicator(name):
     table = evidence.load_table(f"reference/{name}")
     assert set(table["indicator"]) == set(INDICATORS)
     assert (table["converged"] == 1).all()
+
+
+def test_a_model_at_two_standard_errors_is_neither_better_nor_uncertain():
+    """By hand: |ratio - 1| less two standard errors of 0.04 is 0.02, 0.02, -0.02, 0.02; the errors 0.004 and 0.02."""
+    rows = [
+        ("last_value", 0.9, 0.004),
+        ("last_value", 0.9, 0.02),
+        ("area_mean", 1.06, 0.004),
+        ("area_mean", 1.1, 0.004),
+    ]
+    table = pd.DataFrame([*rows, ("model", 1.0, 0.0)], columns=["forecast", "model_ratio", "model_ratio_mcse"])
+    table = table.assign(model_ratio_se=0.04, model_ratio_se_mcse=0.0)
+    assert list(module._verdict(table, "model")) == ["better", "cannot be told", "uncertain", "worse", ""]
+
+
+def test_the_error_of_a_score_is_that_of_its_draws_and_a_rival_without_chance_has_none():
+    table = compared()
+    assert (table["crps_mcse"].xs("last_value", level="forecast") == 0).all()
+    own = table.xs("model", level="forecast")
+    # Some 400 draws for each cell: the score is known to about a hundredth part.
+    assert ((own["crps_mcse"] > 0) & (own["crps_mcse"] < 0.05 * own["crps"])).all()

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from toolkit.models.calibration import Marks, Ranks, calibrate, calibrate_sampled, ranks
+from toolkit.models.calibration import Marks, Ranks, calibrate, calibrate_sampled, judged, ranks
 
 RUNS = ({"draws": 30, "tune": 20}, {"draws": 50, "tune": 40})
 
@@ -22,9 +22,21 @@ def test_calibration_passes_the_right_model_and_fails_a_wrong_one():
         return one
 
     right, wrong = (calibrate(replicate(b), replications=400, seed=1, model="m").iloc[0] for b in (0.0, 0.4))
-    assert right["passed"] == 1
+    assert right["verdict"] == "passed"
     assert right["coverage_90"] == pytest.approx(0.9, abs=0.06)
-    assert wrong["passed"] == 0
+    assert wrong["verdict"] == "failed"
+
+
+def test_a_distance_within_its_error_of_the_threshold_cannot_be_told():
+    """A thousand ranks: the distance of p 0.001 is 0.0615, the standard deviation of chance 0.0082 (0.2603 / 31.6)."""
+    rows = [("m", "mean", str(distance), 1000, 0.5, 0.9, distance) for distance in (0.052, 0.055, 0.0624, 0.069, 0.071)]
+    columns = ["model", "parameter", "pool", "replications", "coverage_50", "coverage_90", "distance"]
+    found = judged(pd.DataFrame(rows, columns=columns))
+    assert found["verdict"].tolist() == ["passed", *["cannot be told"] * 3, "failed"]
+    assert found["distance_mcse"].tolist() == pytest.approx([0.00823] * 5)
+    assert found["coverage_90_mcse"].tolist() == pytest.approx([0.00949] * 5)
+    distances = [stats.kstest(ranks, "uniform").statistic for ranks in np.random.default_rng(1).random((2000, 1000))]
+    assert np.std(distances) == pytest.approx(0.00823, rel=0.06)  # four standard errors of a standard deviation
 
 
 @pytest.mark.parametrize(("truth", "low", "high"), [(-9.0, 0.0, 0.02), (9.0, 0.98, 1.0), (0.0, 0.3, 0.7)])

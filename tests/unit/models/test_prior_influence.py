@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from toolkit.models.prior_influence import SCALED, outcome_power_scaling
+from toolkit.models.prior_influence import SCALED, _diagnosed, outcome_power_scaling
 
 NAME, SIZE = "care_starts", (4, 1000)
 SPREAD = {"spend_within": 0.2, "spend_between": 0.3}  # the priors' standard deviations, about nought
@@ -50,3 +50,19 @@ def test_it_agrees_with_scaling_the_likelihood_itself(posterior: xr.Dataset) -> 
     )
     for group in ("prior", "likelihood"):
         assert float(az.psense(tree, group=group)["x"]) == pytest.approx(found[group], abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("prior", "likelihood", "said"),
+    [
+        (0.02, 0.20, "rests on the data"),
+        (0.02, 0.051, "rests on the data"),  # what the likelihood does is not asked there
+        (0.045, 0.20, "cannot be told"),
+        (0.20, 0.051, "cannot be told"),
+        (0.20, 0.02, "rests on the prior"),
+        (0.20, 0.20, "depends on prior and data alike"),
+    ],
+)
+def test_a_diagnosis_that_an_error_of_a_hundredth_could_tip_cannot_be_told(prior, likelihood, said) -> None:
+    errors = {"prior_mcse": 0.005, "likelihood_mcse": 0.005}
+    assert _diagnosed({"prior": prior, "likelihood": likelihood, **errors}) == said

@@ -10,7 +10,7 @@ from toolkit.report.analysis import analyse
 from toolkit.report.contents import every_table
 from toolkit.report.html import render
 from toolkit.report.workbook import write_workbook
-from toolkit.schema import EFFECT_OUTCOMES
+from toolkit.schema import CANNOT_BE_TOLD, EFFECT_OUTCOMES
 
 TABLES = {
     "backtest": "reference/backtest",
@@ -38,9 +38,9 @@ def test_every_failure_that_is_committed_is_said() -> None:
     for verdict, words in reliability.VERDICTS.items():
         assert (f": {words} for" in said or f"; {words} for" in said) == (backtest["model_is"] == verdict).any()
     predictive = evidence.load_table("reference/predictive_checks").query("size == 'all'")
-    for check in predictive.loc[predictive["passed"] == 0, "check"].unique():
+    for check in predictive.loc[predictive["verdict"] != "passed", "check"].unique():
         assert reliability.CHECKS[check] in said
-    assert said.startswith("Not everywhere" if (predictive["passed"] == 0).any() else "As far as")
+    assert said.startswith("Not everywhere" if (predictive["verdict"] == "failed").any() else "As far as")
 
 
 def test_where_it_loses_to_last_years_value_it_says_so(committed) -> None:
@@ -64,19 +64,55 @@ def test_where_it_misses_its_coverage_it_says_so(committed) -> None:
 
 def test_where_changes_come_in_jumps_it_says_what_that_means(committed) -> None:
     table = committed["reference/predictive_checks"]
-    table["passed"], table["value"] = 1, table["expected_high"]
+    table["verdict"], table["value"] = "passed", table["expected_high"]
     assert "Of re-referrals too many" not in " ".join(reliability.sentences())
     row = (table["indicator"] == "rereferrals") & (table["size"] == "all") & (table["check"] == "coverage_50")
-    table.loc[row, ["value", "passed"]] = 0.6, 0
+    table.loc[row, ["value", "verdict"]] = 0.6, "failed"
     assert "Of re-referrals too many counts lie near the middle" in " ".join(reliability.sentences())
 
 
 def test_a_calibration_that_failed_is_named(committed) -> None:
     name = "reference/calibration_small_models"
-    committed[name]["passed"] = 1
+    committed[name]["verdict"] = "passed"
     assert f"{len(committed[name])} of {len(committed[name])} for effects" in " ".join(reliability.sentences())
-    committed[name].loc[0, ["passed", "parameter", "pool"]] = 0, "mean_effect", "care"
+    committed[name].loc[0, ["verdict", "parameter", "pool"]] = "failed", "mean_effect", "care"
     assert "; not: mean effect of care)" in " ".join(reliability.sentences())
+
+
+def test_a_check_at_its_threshold_is_no_pass_and_no_failure(committed) -> None:
+    """Each table with one verdict that cannot be told: counted apart in words, and named in the table."""
+    predictive, pathway = committed["reference/predictive_checks"], committed["reference/pathway_checks"]
+    for table in (predictive, pathway, *(committed[name] for name in reliability.CALIBRATED)):
+        table["verdict"] = "passed"
+    one = predictive[(predictive["indicator"] == "care_starts") & (predictive["size"] == "all")]
+    predictive.loc[one.index[one["check"] == "pit_mean"], "verdict"] = CANNOT_BE_TOLD
+    pathway.loc[pathway.index[pathway["fitted"] == 1][0], "verdict"] = CANNOT_BE_TOLD
+    calibration = committed["reference/calibration_pathway"]
+    calibration.loc[0, ["verdict", "parameter", "pool"]] = CANNOT_BE_TOLD, "rate", "referral"
+    scaling = committed["reference/power_scaling"]
+    scaling["diagnosis"] = "rests on the data"
+    scaling.loc[0, "diagnosis"] = CANNOT_BE_TOLD
+    backtest = committed["reference/backtest"]
+    model = (backtest["part"] == "all") & (backtest["forecast"] == "model")
+    backtest.loc[model, "coverage_90"], backtest.loc[model, "coverage_90_mcse"] = 0.9, 0.0001
+    backtest.loc[model & (backtest["indicator"] == "care_starts"), "coverage_90_mcse"] = 0.1
+    said, checks = " ".join(reliability.sentences()), (predictive["size"] == "all").sum()
+    assert (
+        f"passes {checks - 1} of {checks} checks. So near its threshold that more draws could tip it: counts are"
+        in said
+    )
+    assert "These do not hold" not in said and "on the whole (care starts)." in said
+    fitted = (pathway["fitted"] == 1).sum()
+    assert f"meets {fitted - 1} of {fitted} (1 cannot be told) published" in said
+    assert "simulations each; cannot be told: rate of referral)" in said
+    assert (
+        f"{len(scaling) - 1} of {len(scaling)} quantities of the outcome model would hardly move; of 1 it cannot"
+        in said
+    )
+    assert "allows: none. On the edge of that: care starts 90%." in said
+    tables = reliability.reliability()
+    assert [tables[name].frame["Result", ""].eq(CANNOT_BE_TOLD).sum() for name in ("predictive", "pathway")] == [1, 1]
+    assert tables["calibration"].frame["Cannot be told", ""].sum() == 1
 
 
 def test_what_rests_on_a_prior_is_counted(committed) -> None:
@@ -103,7 +139,7 @@ def test_the_reading_says_how_much_error_in_spending_matters(committed, run) -> 
 
 def test_without_a_failure_it_says_that(committed) -> None:
     for name in ("reference/predictive_checks", "reference/pathway_checks", *reliability.CALIBRATED):
-        committed[name]["passed"] = 1
+        committed[name]["verdict"] = "passed"
     table = committed["reference/backtest"]
     table.loc[table["forecast"] != "model", "model_is"] = "better"
     table["coverage_90"] = 0.9
@@ -134,7 +170,7 @@ def test_tables_hold_the_committed_numbers() -> None:
     published = evidence.load_table("reference/reconciliation").dropna(subset=["ratio"])
     assert made["published"].frame["Ours over it", ""].tolist() == published["ratio"].tolist()
     assert made["pathway"].frame["Result", ""].tolist().count("FAILED") == (
-        evidence.load_table("reference/pathway_checks")["passed"].eq(0).sum()
+        evidence.load_table("reference/pathway_checks")["verdict"].eq("failed").sum()
     )
 
 

@@ -1,0 +1,66 @@
+"""The tables of ``data/reference`` made again, each by the function that its command in ``made_from`` calls."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from toolkit.workflow import Progress
+
+type Tables = dict[str, "pd.DataFrame"]
+Calibrated = Literal["small", "outcomes", "spend_error", "placements", "pathway"]
+SEED = 20261122  # of the committed tables that models made
+
+
+def pool(*, seed: int, draws: int) -> Tables:
+    """Pool unit costs and growth rates and fit placement prices (minutes)."""
+    from toolkit.models import modelled
+
+    return modelled.modelled_tables(seed=seed, draws=draws)
+
+
+def pathway(*, seed: int, draws: int) -> Tables:
+    """Fit the pathway through social care and check it (minutes)."""
+    from toolkit.models import pathway_fit
+
+    return pathway_fit.pathway_tables(seed=seed, draws=draws)
+
+
+def check(*, seed: int) -> Tables:
+    """Check and backtest the outcome model (many minutes)."""
+    from toolkit.models import backtest
+
+    return backtest.check_tables(seed=seed)
+
+
+def calibrate(model: Calibrated, *, replications: int, seed: int, build: Path, progress: "Progress") -> Tables:
+    """Calibrate a model by simulation; what was interrupted goes on from a file in ``build`` (up to hours)."""
+    from toolkit.models import check_effects, check_outcomes, check_pathway, check_placements
+
+    if model == "small":
+        return check_effects.small_models_tables(replications=replications, seed=seed)
+    make: dict[str, Callable[..., Tables]] = {
+        "outcomes": check_outcomes.outcomes_check_tables,
+        "spend_error": partial(check_outcomes.outcomes_check_tables, spend_error=True),
+        "placements": check_placements.placements_check_tables,
+        "pathway": check_pathway.pathway_check_tables,
+    }
+    progress("calibrate", 0.0)
+    file = build / f"calibration-{model}-{seed}-{replications}.jsonl"
+    file.parent.mkdir(exist_ok=True, parents=True)
+    tables = make[model](replications=replications, seed=seed, file=file, progress=partial(progress, "calibrate"))
+    file.unlink(missing_ok=True)
+    return tables
+
+
+def reconcile(*, cache: Path, progress: "Progress") -> Tables:
+    """Set England's collective cost beside the published totals (minutes)."""
+    from toolkit import evidence, scenarios, workflow
+    from toolkit.report import reconciliation
+
+    areas = evidence.resolve_areas(evidence.reference_areas(), england=True)
+    run = workflow.run(scenarios.load("family_help"), areas=areas, cache=cache, progress=progress)
+    return reconciliation.reconciliation_tables(run)
