@@ -170,7 +170,7 @@ def _scored(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool
     """Return the distinct values, the share of draws at each, scores in their place, and whether they are few."""
     levels, counts = np.unique(draws, return_counts=True)
     share = counts / len(draws)
-    few = len(levels) <= min(CATEGORIES, len(draws) // 5)
+    few = len(levels) <= max(2, min(CATEGORIES, len(draws) // 5))
     return levels, share, np.arange(len(levels)) if few else special.ndtri(np.cumsum(share) - share / 2), few
 
 
