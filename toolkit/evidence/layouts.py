@@ -295,7 +295,8 @@ def _column(name: str, table: str, outcomes: Collection[str]) -> pa.Column:
 
 
 def _within(name: str) -> pa.Check:
-    low, high = RANGES[name]
+    low, high = RANGES[name.removesuffix(MCSE)]
+    low = 0.0 if name.endswith(MCSE) else low  # a Monte Carlo error is as large as what it is of, at most
     fix = "divide a percentage by 100" if (low, high) == (0, 1) else "check the decimal point"
     return pa.Check.in_range(low, high, error=f"is not from {low:g} to {high:g}. Fix: {fix}")
 
