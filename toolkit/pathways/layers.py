@@ -46,7 +46,7 @@ def chosen(
     layers = table.set_index("layer")
     unknown = sorted(set(extra) - set(layers.index)) or sorted(set(rates["layer"]) - set(layers.index))
     if unknown:
-        raise InputError(f"layers.csv: no layer {excerpt(unknown, 80)}. Fix: choose one of its rows, or add one.")
+        raise InputError(f"layers.csv: no layer {excerpt(unknown)}. Fix: choose one of its rows, or add one.")
     for name, row in layers.iterrows():
         given = set(rates.loc[rates["layer"] == name, "group"])
         needed = {EVERYONE, *STAGES[row["stage"]]}
