@@ -6,6 +6,7 @@ it out. It is always valid; what is not is named, and the evidence's value stand
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from time import monotonic
 from typing import Any
@@ -13,13 +14,14 @@ from urllib.parse import parse_qsl, urlencode
 
 import yaml
 
-from toolkit import changes, pathways, scenarios
-from toolkit.apps.keys import OPEN, SECTIONS, SINGLE, Saved, differences, flat, spelled, titled
+from toolkit import changes, pathways, scenarios, tabular
+from toolkit.apps.keys import OPEN, SECTIONS, SINGLE, Saved, differences, flat, spelled, titled, whole
 from toolkit.apps.live import Live
 from toolkit.apps.views import BEGIN, taken
 from toolkit.report.provenance import own as own  # what it says stands on every page
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
+from toolkit.tabular import excerpt
 
 PRESETS = {
     "family_help": "Family help (the evidence's own)",
@@ -34,6 +36,7 @@ CHECKED = (  # against the evidence
     "discount_schedule", "option.cost_per_family", "option.spend_per_child", "option.cut", "extra_layers", "left_out",
 )  # fmt: skip
 LONGEST_ADDRESS, LARGEST_FILE, STEPS_KEPT = 7_500, 100_000, 100
+MOST_VALUES, MOST_TRIED = 2_000, 40  # in a scenario's file; tried one by one, where not all can be used
 ONE_DRAG = 1.0  # seconds within which moves of the same setting are one step of the history
 LARGEST_SENT = 3_000_000  # a browser sends no larger file, and access.js says so
 Step = tuple[str, str, Scenario, dict[str, str]]
@@ -66,7 +69,7 @@ class State:
     def change(self, **values: Any) -> None:
         """Change the scenario, nested as ``scenarios.change`` takes it; a bad value is named and left out."""
         try:
-            changed = scenarios.change(self.scenario, **_whole(self.scenario, values))
+            changed = scenarios.change(self.scenario, **whole(self.scenario, values))
             self._move(self.preset, self.place, self._titled(changed), drag=True)
         except InputError as problem:
             self.say([str(problem)])
@@ -303,7 +306,16 @@ class State:
             If it is too large, no YAML or no scenario; the scenario stays as it was.
         """
         if len(content) > LARGEST_FILE:
-            raise InputError(f"the file is larger than {LARGEST_FILE // 1000} kB. Mend: choose a scenario file.")
+            raise InputError(f"the file is larger than {LARGEST_FILE // 1000} kB. Fix: choose a scenario file.")
+        text = tabular.decoded(content, "the file")
+        if text.count("\n") + text.count(",") > MOST_VALUES:
+            raise InputError(f"the file: more than {MOST_VALUES:,} values. Fix: choose a scenario file.")
+        try:
+            self._load(text.encode())
+        except InputError as problem:
+            raise InputError(tabular.brief(str(problem))) from None
+
+    def _load(self, content: bytes) -> None:
         try:
             scenario, problems = scenarios.read(content), list[str]()
             place = named(scenario.own_area, self.live) or self.place
@@ -326,6 +338,8 @@ class State:
         given = {key: row for key, row in rows.items() if not isinstance(row, Mapping) or key not in SECTIONS}
         for section in set(rows) - set(given):
             given |= {f"{section}.{key}": row for key, row in rows[section].items()}
+        if len(given) > MOST_TRIED:  # each of them is checked against the evidence, which takes a tenth of a second
+            raise problem
         scenario, problems = _with_keys(start, {key: spelled(row) for key, row in given.items()}, self.live.check)
         if len(problems) == len(given):
             raise problem
@@ -363,31 +377,21 @@ def _with_key(scenario: Scenario, key: str, text: str, check: Callable[[Scenario
     if not (key in SINGLE or (section in SECTIONS and name and (section in OPEN or key in known))):
         close = difflib.get_close_matches(key, known, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
-        return scenario, f"{key[:60]}: no setting of this page, so it was left out.{hint}"
+        return scenario, f"{excerpt(key, 60)}: no setting of this page, so it was left out.{hint}"
     try:
         value = json.loads(text)
     except ValueError:
         value = text
     changes = {key: value} if key in SINGLE else {section: {name: value}}
     try:
-        changed = scenarios.change(scenario, **_whole(scenario, changes))
+        changed = scenarios.change(scenario, **whole(scenario, changes))
         if section in OPEN or key in CHECKED:
             check(changed)
     except InputError as problem:
         why = f"cannot be used, so the evidence's value stands. ({_short(problem)})"
-        return scenario, f"{key[:60]}: '{text[:60]}' {why}"
+        return scenario, f"{excerpt(key, 60)}: '{excerpt(text, 60)}' {why}"
     return changed, ""
 
 
-def _whole(scenario: Scenario, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Let the ramp follow the number of years, so that either can be changed alone."""
-    option = changes.get("option", {})
-    years = option.get("years") if isinstance(option, Mapping) else None
-    ramp = list(changes.get("effect", {}).get("ramp", scenario.effect.ramp))
-    if isinstance(years, int) and not isinstance(years, bool) and 0 < years <= 10 and years > len(ramp):
-        return {**changes, "effect": {**changes.get("effect", {}), "ramp": ramp + [ramp[-1]] * (years - len(ramp))}}
-    return dict(changes)
-
-
 def _short(problem: Exception) -> str:
-    return str(problem).splitlines()[0].split(". Mend")[0].split(": ", 1)[-1]
+    return excerpt(re.split(r"\. (?:Mend|Fix)", str(problem).splitlines()[0])[0].split(": ", 1)[-1], 160)
