@@ -23,26 +23,22 @@ LARGEST = 50_000_000  # bytes of a file
 MOST_ROWS, MOST_COLUMNS = 1_000_000, 5_000
 MOST, LONGEST_NUMBER = 1e15, 60  # largest number that can be meant; characters of one
 LONGEST_NAME, LONGEST_PATH = 200, 100  # characters of a heading; of a path in a message
-MINUS = "\N{MINUS SIGN}"
+LONGEST_LINE, MOST_PROBLEMS = 300, 10  # of a message: characters of a line, and lines
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-KINDS = {  # first bytes: kind of file, and how to get at the table
-    b"\x1f\x8b": ("a gzip archive", "unpack it"),
-    b"\x28\xb5\x2f\xfd": ("a Zstandard archive", "unpack it"),
-    b"\xfd7zXZ\0": ("an xz archive", "unpack it"),
-    b"7z\xbc\xaf": ("a 7-Zip archive", "unpack it"),
-    b"Rar!\x1a": ("a RAR archive", "unpack it"),
-    b"\x04\x22\x4d\x18": ("an LZ4 archive", "unpack it"),
-    b"\xd0\xcf\x11\xe0": ("an old Excel workbook or Office file", "save the sheet as CSV UTF-8"),
-    b"%PDF": ("a PDF document", "copy the table into a spreadsheet and save it as CSV UTF-8"),
-    b"PAR1\x15": ("a Parquet file", "export it as CSV"),
-    b"ARROW1\0": ("an Arrow file", "export it as CSV"),
-    b"\x89HDF": ("an HDF5 or netCDF file", "export it as CSV"),
-    b"CDF\x01": ("a netCDF file", "export it as CSV"),
-    b"CDF\x02": ("a netCDF file", "export it as CSV"),
-    b"\x93NUMPY": ("a NumPy file", "export it as CSV"),
-    b"\x89PNG": ("a PNG picture", "give the table itself"),
-    b"\xff\xd8\xff": ("a JPEG picture", "give the table itself"),
-    b"SQLite format 3": ("an SQLite database", "export the table as CSV"),
+KINDS = {  # of files that are no text, by their first bytes
+    b"\x1f\x8b": "a gzip archive",
+    b"\x28\xb5\x2f\xfd": "a Zstandard archive",
+    b"\xfd7zXZ\0": "an xz archive",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"Rar!\x1a": "a RAR archive",
+    b"\x04\x22\x4d\x18": "an LZ4 archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook or Office file",
+    b"%PDF": "a PDF document",
+    b"PAR1\x15": "a Parquet file",
+    b"\x89HDF": "an HDF5 or netCDF file",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"SQLite format 3": "an SQLite database",
 }
 MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32",
          b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # fmt: skip
@@ -61,6 +57,13 @@ def excerpt(text: object, most: int = 40) -> str:
     given = str(text)
     shown = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in given[:most])
     return shown if len(given) <= most and len(shown) <= most else f"{shown[:most]}…"
+
+
+def brief(message: str, *, most: int = MOST_PROBLEMS) -> str:
+    """Return a message of several lines cut to its first, each printable and not long."""
+    lines = message.splitlines()
+    more = [f"and {len(lines) - most} more"] if len(lines) > most else []
+    return "\n".join([excerpt(line, LONGEST_LINE - 1) for line in lines[:most]] + more)
 
 
 def path_shown(path: Path) -> str:
@@ -111,7 +114,7 @@ def number(given: object, what: str, *, low: float = -MOST, high: float = MOST, 
 
 
 def _parsed(text: str, what: str, signs: bool) -> float:
-    plain = text[:LONGEST_NUMBER].replace(MINUS, "-")
+    plain = text[:LONGEST_NUMBER].replace("\N{MINUS SIGN}", "-")
     if signs:
         plain = re.sub(r"^([+-]?)£", r"\1", plain.replace("£ ", "£")).removesuffix("%").rstrip()
     if len(text) < LONGEST_NUMBER and _NUMBER.fullmatch(plain) and any(sign.isdigit() for sign in plain):
@@ -123,8 +126,6 @@ def _parsed(text: str, what: str, signs: bool) -> float:
     fix = "write digits, for example 1250.50"
     if re.fullmatch(r"[£+-]?[0-9][0-9.,]*,[0-9.,]*%?", plain):
         fix = "write decimals with a point and thousands without commas or in threes: 1250.5 or 1,250.5"
-    elif re.fullmatch(r"[£0-9 .,%+-]+", plain):
-        fix = f"{fix}, without spaces or signs"
     raise InputError(f"{what}: '{excerpt(text)}' is not a number. Fix: {fix}.")
 
 
@@ -196,7 +197,8 @@ def decoded(content: bytes | str, where: str) -> str:
 def _text(content: bytes, where: str) -> str:
     kind = _kind(content)
     if kind:
-        raise InputError(f"{where}: {kind[0]}, not a text file. Fix: {kind[1]}.")
+        fix = "unpack it" if kind.endswith("archive") else "save or export the table itself as CSV UTF-8"
+        raise InputError(f"{where}: {kind}, not a text file. Fix: {fix}.")
     marked = next((encoding for mark, encoding in MARKS.items() if content.startswith(mark)), None)
     if marked is None and b"\0" in content:
         halves = {"utf-16-be": content[:200:2], "utf-16-le": content[1:200:2]}
@@ -209,25 +211,23 @@ def _text(content: bytes, where: str) -> str:
     raise InputError(f"{where}: not a text file in UTF-8 or another usual encoding. Fix: save it as UTF-8.")
 
 
-def _kind(content: bytes) -> tuple[str, str] | None:
-    """Return what a file that is no plain text is, and how to get at its table."""
+def _kind(content: bytes) -> str:
+    """Return what a file is that is no plain text; nothing, if it may be one."""
     if content.startswith(b"PK\x03\x04"):
         try:
             names = zipfile.ZipFile(io.BytesIO(content)).namelist()
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError):
             names = []
         if any(name.startswith("xl/") for name in names):
-            return "an Excel workbook", "save the sheet as CSV UTF-8"
-        if "content.xml" in names:
-            return "an OpenDocument file", "save the sheet as CSV UTF-8"
-        return "a zip archive", "unpack it"
+            return "an Excel workbook"
+        return "an OpenDocument file" if "content.xml" in names else "a zip archive"
     if content[257:262] == b"ustar":
-        return "a tar archive", "unpack it"
+        return "a tar archive"
     if re.match(rb"BZh[1-9]1AY&SY", content):
-        return "a bzip2 archive", "unpack it"
+        return "a bzip2 archive"
     if content[:64].lstrip().lower().startswith((b"<!doctype", b"<html")):
-        return "a web page", "download the file itself"
-    return next((kind for first, kind in KINDS.items() if content.startswith(first)), None)
+        return "a web page"
+    return next((kind for first, kind in KINDS.items() if content.startswith(first)), "")
 
 
 def table(
@@ -279,27 +279,21 @@ def table(
     if needs or allows:
         heads = [head.casefold().replace(" ", "_") for head in heads]
     _check_heads(heads, f"{where}, line {first}", needs, allows)
-    cells = []
-    for line, row in rows:
-        if len(row) > len(heads):
-            raise InputError(
-                f"{where}, line {line}: {len(row)} cells for {len(heads)} columns. "
-                "Fix: name every column in the first line, and put text that holds a separator in quotes."
-            )
-        cells.append(row + [""] * (len(heads) - len(row)))
-    lines = [line for line, _ in rows]
-    if not gaps:
-        before = np.flatnonzero([not any(row) for row in cells])
-        if len(before):
-            raise InputError(
-                f"{where}, line {lines[before[0]]}: blank, but rows follow. Fix: fill it in or take it out, and the "
-                "same row of every file that goes with it."
-            )
-    kept = [place for place, row in enumerate(cells) if any(row)]
-    cells = [cells[place] for place in kept]
-    if separator == ";":
-        cells = _with_points(cells, [lines[place] for place in kept], where)
-    index = pd.Index([lines[place] for place in kept], name="line", dtype=int)
+    blank = [line for line, row in rows if not row]
+    if blank and not gaps:
+        raise InputError(
+            f"{where}, line {blank[0]}: blank, but rows follow. Fix: fill it in or take it out, and the same row of "
+            "every file that goes with it."
+        )
+    wide = next(((line, len(row)) for line, row in rows if len(row) > len(heads)), None)
+    if wide:
+        raise InputError(
+            f"{where}, line {wide[0]}: {wide[1]} cells for {len(heads)} columns. "
+            "Fix: name every column in the first line, and put text that holds a separator in quotes."
+        )
+    rows = [(line, row + [""] * (len(heads) - len(row))) for line, row in rows if row]
+    cells = _with_points(rows, where) if separator == ";" else [row for _, row in rows]
+    index = pd.Index([line for line, _ in rows], name="line", dtype=int)
     return pd.DataFrame(cells, index=index, columns=pd.Index(heads, dtype=object), dtype=object)
 
 
@@ -374,10 +368,10 @@ def _check_heads(heads: list[str], where: str, needs: Collection[str], allows: C
         raise InputError(f"{where}: column '{excerpt(unknown[0])}' is not known here. Fix: {fix}")
 
 
-def _with_points(cells: list[list[str]], lines: list[int], where: str) -> list[list[str]]:
-    """Turn decimal commas into points, if that is what they are."""
+def _with_points(rows: list[Row], where: str) -> list[list[str]]:
+    """Return the cells with decimal commas turned into points, if that is what they are."""
     found: dict[str, tuple[int, str]] = {}
-    for line, row in zip(lines, cells, strict=True):
+    for line, row in rows:
         for cell in row:
             if len(cell) < LONGEST_NUMBER and ("," in cell or "." in cell):
                 if _EITHER.fullmatch(cell):
@@ -398,7 +392,7 @@ def _with_points(cells: list[list[str]], lines: list[int], where: str) -> list[l
             f"{where}, line {line}: '{cell}' between semicolons may be thousands or decimals. "
             "Fix: write thousands without a mark, and decimals with a point."
         )
-    return [[_pointed(cell) for cell in row] for row in cells] if "comma" in found else cells
+    return [[_pointed(cell) if "comma" in found else cell for cell in row] for _, row in rows]
 
 
 def _pointed(cell: str) -> str:

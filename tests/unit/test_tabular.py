@@ -105,6 +105,12 @@ def test_a_column_of_numbers_names_line_and_column():
         tabular.numbers(found["b"], "t.csv")
 
 
+def test_a_long_message_is_cut_to_its_first_lines():
+    said = tabular.brief("\n".join(["x" * 1000, "\ud800", *"abcdefghijk"])).split("\n")
+    assert len(said) == 11 and said[-1] == "and 3 more"
+    assert all(line.isprintable() and len(line) <= 300 for line in said)
+
+
 # What kind of file -----------------------------------------------------------------------------------
 
 

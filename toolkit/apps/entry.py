@@ -15,7 +15,6 @@ from toolkit.tabular import excerpt
 NEEDED = ("figure", "value", "reason")
 COLUMNS = ("figure", "value", "low", "high", "price_year", "reason")
 MOST_ROWS, MOST_CHARACTERS, LONGEST_REASON = 100, 50_000, 300
-MOST_PROBLEMS = 10  # said at once
 LEVEL = 0.9
 
 
@@ -54,8 +53,7 @@ def used(pasted: Pasted) -> dict[str, Any]:
         The first problems, a line each.
     """
     if pasted.problems:
-        more = len(pasted.problems) - MOST_PROBLEMS
-        raise InputError("\n".join(pasted.problems[:MOST_PROBLEMS] + [f"and {more} more"] * (more > 0)))
+        raise InputError(tabular.brief("\n".join(pasted.problems)))
     return pasted.rows
 
 

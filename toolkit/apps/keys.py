@@ -1,6 +1,7 @@
 """A scenario as dotted keys, and the title that what was changed of it gives."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,3 +75,13 @@ def _said(key: str, value: Any) -> str:
 def spelled(value: Any) -> str:
     """Return a value as an address spells it."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=str)
+
+
+def whole(scenario: Scenario, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return changes whose ramp follows the number of years, so that either can be changed alone."""
+    option = changes.get("option", {})
+    years = option.get("years") if isinstance(option, Mapping) else None
+    ramp = list(changes.get("effect", {}).get("ramp", scenario.effect.ramp))
+    if isinstance(years, int) and not isinstance(years, bool) and 0 < years <= 10 and years > len(ramp):
+        return {**changes, "effect": {**changes.get("effect", {}), "ramp": ramp + [ramp[-1]] * (years - len(ramp))}}
+    return dict(changes)

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from toolkit import changes, evidence, pathways, scenarios, yaml_files
+from toolkit import changes, evidence, pathways, scenarios, tabular, yaml_files
 from toolkit.apps.entry import shown
 from toolkit.apps.keys import SECTIONS, Saved, differences, spelled, titled
 from toolkit.apps.live import Live
@@ -310,8 +310,15 @@ class State:
         """
         if len(content) > LARGEST_FILE:
             raise InputError(f"the file is larger than {LARGEST_FILE // 1000} kB. Mend: choose a scenario file.")
-        if content.count(b"\n") + content.count(b",") > MOST_SETTINGS:
+        text = tabular.decoded(content, "the file")
+        if text.count("\n") + text.count(",") > MOST_SETTINGS:
             raise InputError(f"the file has more than {MOST_SETTINGS:,} settings. Fix: choose a scenario file.")
+        try:
+            self._load(text.encode())
+        except InputError as problem:
+            raise InputError(tabular.brief(str(problem))) from None
+
+    def _load(self, content: bytes) -> None:
         try:
             scenario, problems = written(scenarios.read(content)), list[str]()
             place = named(scenario.own_area, self.live) or self.place

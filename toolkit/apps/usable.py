@@ -7,7 +7,7 @@ from typing import Any
 
 from toolkit import scenarios
 from toolkit.apps.entry import shown
-from toolkit.apps.keys import OPEN, SECTIONS, SINGLE, flat
+from toolkit.apps.keys import OPEN, SECTIONS, SINGLE, flat, whole
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
 
@@ -90,7 +90,7 @@ def changed_by(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     InputError
         If a value cannot be used.
     """
-    return written(scenarios.change(scenario, **_whole(scenario, changes)))
+    return written(scenarios.change(scenario, **whole(scenario, changes)))
 
 
 def written(scenario: Scenario) -> Scenario:
@@ -111,16 +111,6 @@ def written(scenario: Scenario) -> Scenario:
 def _unused(key: str, text: str, problem: InputError) -> str:
     why = f"cannot be used, so the evidence's value stands. ({_short(problem)})"
     return f"{shown(key)}: '{shown(text)}' {why}"
-
-
-def _whole(scenario: Scenario, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Let the ramp follow the number of years, so that either can be changed alone."""
-    option = changes.get("option", {})
-    years = option.get("years") if isinstance(option, Mapping) else None
-    ramp = list(changes.get("effect", {}).get("ramp", scenario.effect.ramp))
-    if isinstance(years, int) and not isinstance(years, bool) and 0 < years <= 10 and years > len(ramp):
-        return {**changes, "effect": {**changes.get("effect", {}), "ramp": ramp + [ramp[-1]] * (years - len(ramp))}}
-    return dict(changes)
 
 
 def _short(problem: Exception) -> str:

@@ -2,13 +2,16 @@
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from panel.util import edit_readonly
 
+from benchmarks import fuzz_readers as fuzz
 from toolkit import scenarios, workflow
 from toolkit.apps.entry import MOST_CHARACTERS
+from toolkit.apps.live import Live
 from toolkit.apps.shell import Site
 from toolkit.apps.state import LARGEST_FILE, State
 from toolkit.schema import InputError
@@ -98,6 +101,35 @@ def test_a_bad_file_is_refused_and_nothing_changes(state, content):
     with pytest.raises(InputError):
         state.load(content)
     assert state.scenario == before
+
+
+HEAVY = {  # each took from five seconds to a minute and a half
+    "keys": "".join(f"k{place}: 1\n" for place in range(1990)),
+    "left out": "left_out: [" + ",".join(f"k{place}" for place in range(1990)) + "]\n",
+    "overrides": "overrides:\n" + "".join(f"  k{n}: {{value: 1, reason: because}}\n" for n in range(400)),
+    "more values than any scenario": "effect: {ramp: [" + ",".join("1" for _ in range(9000)) + "]}\n",
+}
+
+
+@pytest.mark.parametrize("what", list(HEAVY))
+def test_a_file_of_many_bad_values_costs_few_checks_and_is_refused_in_few_lines(state, live, monkeypatch, what):
+    checks = []
+    monkeypatch.setattr(live, "check", lambda scenario: checks.append(scenario) or Live.check(live, scenario))
+    with pytest.raises(InputError) as problem:
+        state.load(f"based_on: family_help\n{HEAVY[what]}".encode())
+    lines = str(problem.value).split("\n")
+    assert len(checks) <= 1 and len(lines) <= 11
+    assert all(line.isprintable() and len(line) <= 300 for line in lines)
+
+
+def test_scenario_files_with_changed_bytes_are_used_or_refused_in_short_lines(state, live):
+    def load(content):
+        State(live).load(content)
+        return np.zeros(1)
+
+    reader = fuzz.Reader(lambda: (state.file().encode(),), load, table=False)
+    faults = [fuzz.judged(reader, *fuzz.case(reader, seed)) for seed in range(25)]
+    assert not any(faults), faults
 
 
 def test_undo_and_redo(state):
