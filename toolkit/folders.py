@@ -86,7 +86,8 @@ def use_writable() -> None:
 def _use_writable() -> None:
     home = Path(os.path.expanduser("~"))
     if not home.is_absolute():  # the system knows of none, and PyTensor stops without one
-        home = Path(os.environ.setdefault("HOME", str(_own_temporary())))
+        home = _own_temporary()
+        os.environ["HOME"] = str(home)
         _log("no home folder", home)
     cache, settings = (
         Path(os.environ.get(name) or home / folder)
