@@ -22,8 +22,8 @@ def _ranges(text: str) -> dict[str, Range]:
 
 RANGES = _ranges(
     """
-    0     1     distance interval_level coverage_50 coverage_90 p_value reliability passed converged fitted in_fit in_use include
-    0     1     poolable derived admitted_by_default treated_rate control_rate base_rate
+    0     1     interval_level coverage_50 coverage_90 p_value reliability passed converged fitted in_fit in_use include
+    0     1     distance poolable derived admitted_by_default treated_rate control_rate base_rate
     -1    1     correlation
     -1    2     remaining_share
     0     2     coefficient_of_variation design_bias_sd
