@@ -87,7 +87,7 @@ class Visitor:
             self.elsewhere.append(request.url)
 
     def _complained(self, message):  # as of a script or a style that the content policy forbids
-        if message.type == "error":
+        if message.type == "error" and not message.text.startswith("Upload error"):  # of a file too large
             self.faults.append(message.text)
 
     def open(self, query):

@@ -11,6 +11,7 @@ from bokeh.models import ColumnDataSource
 
 from toolkit.apps.entry import shown, whole
 from toolkit.apps.keys import LONGEST_NAME, MOST_SAVED, Saved
+from toolkit.apps.look import LONGEST_LINE
 from toolkit.apps.state import State, named
 from toolkit.schema import InputError
 
@@ -75,8 +76,8 @@ def restored(text: str, state: State) -> tuple[tuple[Saved, ...], list[str]]:
             other.load(content.encode())
             if other.messages and other.scenario is before:
                 raise InputError(other.messages[0])
-            problems += [f"{told}: {line}" for line in other.messages]
+            problems += [f"{told}: {shown(line, LONGEST_LINE)}" for line in other.messages]
             found[name] = Saved(name, other.place, other.areas, other.scenario)
         except InputError as problem:
-            problems.append(f"{told} was left out. {problem}")
+            problems.append(f"{told} was left out. {shown(problem, LONGEST_LINE)}")
     return tuple(found.values()), problems

@@ -102,7 +102,7 @@ def written(scenario: Scenario) -> Scenario:
         If one cannot.
     """
     try:
-        scenario.model_dump_json()
+        json.dumps(scenario.model_dump(), ensure_ascii=False, default=str).encode()
     except ValueError:  # half of a pair of characters, which JSON and YAML can spell
         raise InputError("a text of the scenario holds half a character. Fix: type it again.") from None
     return scenario

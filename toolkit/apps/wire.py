@@ -65,7 +65,7 @@ def weight(value: Any, depth: int = 0) -> int:
         return NODE + len(value)
     if isinstance(value, dict):
         kind = value.get("type")
-        if "type" in value and (kind not in TYPES or (kind == "bytes" and isinstance(value.get("data"), str))):
+        if "type" in value and (str(kind) not in TYPES or (kind == "bytes" and isinstance(value.get("data"), str))):
             raise Refused(f"a value of type {str(kind)[:20]}")
         return NODE + sum(weight(part, depth + 1) for pair in value.items() for part in pair)
     if isinstance(value, list):
@@ -88,7 +88,7 @@ def checked(message: Any, kept: dict[tuple[str, str], int]) -> None:
         return
     buffers = sum(len(buffer.data) for buffer in message.buffers)
     for event in message.content["events"]:
-        if event["kind"] not in EVENTS:
+        if str(event["kind"]) not in EVENTS:
             raise Refused("an event of another kind")
         heavy = weight(event) + buffers
         if event["kind"] == "ModelChanged":

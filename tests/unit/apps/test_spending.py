@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.conftest import LEEDS
 from toolkit import scenarios
@@ -164,6 +166,33 @@ def test_what_a_browser_held_is_read_as_a_strangers(live):
         assert tab.restored(text, state)[0] == () and len(tab.restored(text, state)[1]) == 1
     many = [good | {"name": str(k)} for k in range(20)]
     assert len(tab.restored(json.dumps(many), state)[0]) == MOST_SAVED
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries({
+            "name": st.text(st.characters(exclude_categories=[]), max_size=8),
+            "place": st.sampled_from(["Leeds", "\ud800", "Kent\udc00", ""]),
+            "scenario": st.lists(st.sampled_from([*"ab:{}[]\n\"' ", "\ud800", "\\ud800", "horizon: 40\n"])).map("".join)
+            | st.sampled_from(["based_on: family_help", 'title: "\\ud800"\nbased_on: family_help', "horizon: \ud800"]),
+        }),
+        max_size=4,
+    )
+)  # fmt: skip
+def test_half_a_character_that_a_tab_held_is_no_fault(live, rows):
+    found, problems = tab.restored(json.dumps(rows), State(live))
+    for text in (*problems, *(one.name for one in found), *(one.scenario.model_dump_json() for one in found)):
+        text.encode()
+    assert len(found) <= MOST_SAVED and all(len(line) < 1000 for line in problems)
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"text": []}, {"text": [1]}, {"text": "abc"}, {"text": None}, {"text": ["\ud800"]}]
+)
+def test_whatever_a_browser_puts_into_a_source_is_no_fault(live, data):
+    one = tab.Tab(State(live), ["Compare"])
+    one._read(tab._text(data))
+    one.state.arrive(tab._text(data), ["Compare"])
 
 
 def test_the_chosen_area_is_marked_in_words_beside_its_neighbours(live):
