@@ -10,6 +10,7 @@ import pandas as pd
 
 from toolkit.evidence.priors import implied_error
 from toolkit.schema import InputError
+from toolkit.tabular import LONGEST_NUMBER
 
 Range = tuple[float, float]
 
@@ -84,8 +85,9 @@ _WRITTEN = re.compile(r"[0-9.eE+\n-]*")  # numbers of ASCII digits, a line each
 
 
 def plainly_written(column: pd.Series) -> bool:
-    """Whether a column of text holds no sign but ASCII digits, points, signs and exponents."""
-    return _WRITTEN.fullmatch("\n".join(column.fillna("").tolist())) is not None
+    """Whether a column of text holds no sign but ASCII digits, points, signs and exponents, and no endless number."""
+    cells = column.fillna("").tolist()
+    return _WRITTEN.fullmatch("\n".join(cells)) is not None and max(map(len, cells), default=0) < LONGEST_NUMBER
 
 
 def _by(labels: pd.Series, known: dict[str, Range], otherwise: Range) -> pd.DataFrame:

@@ -270,6 +270,9 @@ def _messages(failures: pd.DataFrame, file: Path) -> list[str]:
     said: dict[str, None] = {}
     for case in failures.to_dict("records"):
         check, column, found = str(case["check"]), str(case["column"]), case["failure_case"]
+        found = excerpt(found) if isinstance(found, str) else found
+        if str(found).startswith("TypeError("):  # of a check on a column that holds no numbers, which is said apart
+            continue
         where = f"{file}, row {int(case['index']) + 2}" if pd.notna(case["index"]) else f"{file}, row 1"
         if check == "column_in_dataframe":
             said[f"{where}: column '{found}' is missing. Mend: restore it."] = None

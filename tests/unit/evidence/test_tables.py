@@ -155,6 +155,7 @@ def test_unknown_table_lists_the_known(folder):
 BAD = [  # table, text, what is put in its place, what the error says
     ("judgements", 'contact ends",3,', 'contact ends",\uff13,', "row 3, column 'value': '\uff13' is not a number"),
     ("judgements", 'contact ends",3,', 'contact ends",1_3,', "row 3, column 'value': '1_3' is not a number"),
+    ("judgements", 'contact ends",3,', 'contact ends",' + 70 * "9" + ",", "row 3, column 'value': '999"),
     ("judgements", 'contact ends",3,', 'contact ends",inf,', "row 3, column 'value': 'inf' is not a number"),
     (
         "judgements",
