@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from toolkit.apps.state import State
 START = multiprocessing.get_context("spawn")  # a fork would copy the server's threads mid-step
 LOOK_EVERY = 500  # milliseconds
 NICE = 10  # below the pages
+LONGEST = 3600  # seconds: another's fit may be waiting
 ONE_AT_A_TIME = threading.Lock()  # on the whole server: a fit takes two processors for minutes
 
 
@@ -61,7 +63,8 @@ class Fitting:
         process = self._process
         try:
             process.start()
-            while process.is_alive() and not self._cancelled.wait(LOOK_EVERY / 1000):
+            until = time.monotonic() + LONGEST
+            while process.is_alive() and time.monotonic() < until and not self._cancelled.wait(LOOK_EVERY / 1000):
                 pass
             self.good = process.exitcode == 0
             for end in (process.terminate, process.kill):

@@ -17,9 +17,11 @@ from bokeh.document import without_document_lock
 from bokeh.models import ColumnDataSource, CustomJS
 
 from toolkit.apps.live import PROGRESS
+from toolkit.schema import InputError
 
 LOG = logging.getLogger("toolkit.apps")
 BUSY_AFTER, UNSEEN_AFTER, GONE_AFTER, LATE, PATIENCE = 0.3, 1.0, 10.0, 0.01, 2.0  # seconds
+LONGEST = 1800.0  # seconds of work at a time: England takes some minutes the first time
 WORKERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="pricing")
 LONG = ThreadPoolExecutor(max_workers=2, thread_name_prefix="long")  # so that what takes minutes stops nobody else
 
@@ -87,7 +89,8 @@ class Refresher:
         long: Callable[[], bool],
     ) -> None:
         self._work, self._done, self._rest, self._busy, self._failed = work, done, rest, busy, failed
-        self._address, self._long, self._seen = address, long, time.monotonic()
+        self._address, self._long = address, long
+        self._seen = self._since = time.monotonic()
         self._wanted = self._running = self._stopped = False
         self._stage, self.receipt, self._guard = "", Receipt(), threading.Lock()
 
@@ -114,6 +117,8 @@ class Refresher:
     def progress(self, stage: str, share: float) -> None:
         """Take note of how far the work is, and end it if nobody waits for it any more."""
         self._stage = f"{stage}, {share:.0%}" if share else stage
+        if time.monotonic() - self._since > LONGEST:  # others wait for the same threads
+            raise InputError(f"it took longer than {LONGEST / 60:.0f} minutes. Fix: choose fewer areas.")
         if self._wanted or self._stopped:
             raise Overtaken
 
@@ -174,7 +179,7 @@ class Refresher:
             late = time.monotonic() - asked - LATE
 
     def _begin(self) -> Future[Any]:
-        context = Context()
+        context, self._since = Context(), time.monotonic()
         context.run(PROGRESS.set, self.progress)
         return (LONG if self._long() else WORKERS).submit(context.run, self._work)
 

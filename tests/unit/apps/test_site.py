@@ -18,11 +18,12 @@ from bokeh.protocol.messages.patch_doc import patch_doc
 from bokeh.server import session
 from panel.io.state import set_curdoc
 
-from toolkit.apps import look, refit, refresh, server, shell
+from toolkit.apps import guard, look, refit, refresh, server, shell
 from toolkit.apps.live import PROGRESS, Memory
 from toolkit.apps.refit import Refit
 from toolkit.apps.refresh import UNSEEN_AFTER, Receipt
 from toolkit.apps.shell import Site
+from toolkit.schema import InputError
 
 pytestmark = pytest.mark.fit
 
@@ -480,13 +481,17 @@ def test_a_new_fit_ends_with_its_session(live, slowly):
 
 
 def test_only_who_is_connected_or_has_just_asked_takes_a_place(live, monkeypatch):
-    door, docs = server.Door(live, most=2), []
+    door, docs, later = server.Door(live, most=2), [], []
     monkeypatch.setattr(server, "site", lambda _: "a page")
 
     def asked():
-        session, gone = SimpleNamespace(connection_count=0), []
+        session, gone = SimpleNamespace(connection_count=0, ended=False), []
+        session.request_expiration = lambda: setattr(session, "ended", True)
         doc = SimpleNamespace(
-            session_context=SimpleNamespace(session=session), on_session_destroyed=gone.append, gone=gone
+            session_context=SimpleNamespace(session=session),
+            on_session_destroyed=gone.append,
+            gone=gone,
+            add_timeout_callback=lambda called, after: later.append(called),
         )
         monkeypatch.setattr(server, "pn", SimpleNamespace(state=SimpleNamespace(curdoc=doc)))
         docs.append(doc)
@@ -499,11 +504,46 @@ def test_only_who_is_connected_or_has_just_asked_takes_a_place(live, monkeypatch
     docs[0].session_context.session.connection_count = 1
     monkeypatch.setattr(server, "ARRIVES_WITHIN", 0.0)  # the second never came
     assert not full()
+    for expire in later[:2]:
+        expire()  # of which the second alone need not wait for its browser any longer
+    assert [doc.session_context.session.ended for doc in docs[:2]] == [False, True]
     docs[-1].session_context.session.connection_count = 1
     assert full()
     for told in docs[0].gone:
         told(None)
     assert not full()
+
+
+def test_no_visitor_takes_every_place_or_opens_pages_without_end(monkeypatch):
+    door, context = server.Door(None, most=4), SimpleNamespace(session=SimpleNamespace(connection_count=1))
+    door._inside = {k: server.Guest(context, 0.0, "10.0.0.1") for k in range(2)}
+    assert door.refusal("10.0.0.1")[0] == "Too many pages are open" and door.refusal("10.0.0.2") is None
+    assert door.refusal("") is None  # not known apart from others
+    monkeypatch.setattr(guard, "PAGES", guard.Allowances(2, 0.1))
+    for _ in range(2):
+        assert door.refusal("10.0.0.2") is None
+        guard.PAGES.spend("10.0.0.2")
+    title, line = door.refusal("10.0.0.2")
+    assert title == "Too many pages were opened" and "10 seconds" in line
+
+
+def test_work_ends_after_its_longest_time():
+    work = refresh.Refresher(*[lambda *_: None] * 7)
+    work.progress("walking", 0.5)
+    work._since -= refresh.LONGEST
+    with pytest.raises(InputError, match="Fix: "):
+        work.progress("walking", 0.6)
+
+
+def test_what_failed_leaves_no_lock_behind():
+    memory = Memory({"unit": 2})
+    for key in range(5):
+        with pytest.raises(ZeroDivisionError):
+            memory.get("unit", key, lambda: 1 // 0)
+    assert memory._locks == {} and memory.get("unit", 1, lambda: 7) == 7
+    for key in range(5):
+        memory.get("unit", key, lambda: 7)
+    assert len(memory._locks) == 2
 
 
 def test_the_title_leads_to_the_prefix_of_the_site(site, monkeypatch):
