@@ -63,7 +63,7 @@ def test_a_programme_is_designed_by_its_families(leeds):
     assert families.input_value() == "600" and total.input_value() != before
     total.fill("a great deal")
     total.press("Enter")
-    one.page.get_by_role("alert").filter(has_text="is no number").wait_for()
+    one.page.get_by_role("alert").filter(has_text="is not a number").wait_for()
     assert families.input_value() == "600"
 
 
@@ -129,7 +129,7 @@ def test_the_budget_of_a_portfolio_is_in_the_link_and_goes_back(leeds):
         budget.fill(text)
         budget.press("Enter")
         one.until("() => location.search.includes('budget=37')")
-    one.page.get_by_role("alert").filter(has_text="is no number").wait_for()
+    one.page.get_by_role("alert").filter(has_text="is not a number").wait_for()
     one.page.get_by_role("button", name="Undo").click()
     one.until("() => !location.search.includes('budget')")
     one.at_rest()

@@ -19,12 +19,16 @@ from toolkit import tabular
 from toolkit.schema import InputError
 from toolkit.tabular import excerpt
 
+<<<<<<< HEAD
 __all__ = [
     "groups_named",
     "read_options",
     "read_parameters",
 ]
 
+=======
+LONGEST_NAME = 80  # characters that the figures have room for
+>>>>>>> door
 DRAW = "draw"  # set aside without a word: the name that we ask for
 # Names of columns that number draws, without signs and in small letters, such as ".draw", "Sim No" or "chain_id".
 LABEL = re.compile(
@@ -166,6 +170,10 @@ def _read(path: Path) -> _Draws:
     if not values:
         raise InputError(f"{file}: only columns that number the draws. Fix: add a column for each option.")
     for name, column in values.items():
+        if len(name) > LONGEST_NAME:
+            raise InputError(
+                f"{file}: column '{excerpt(name)}' is too long a name. Fix: use up to {LONGEST_NAME} signs."
+            )
         if _counts(column):
             raise InputError(
                 f"{file}: column '{excerpt(name)}' only counts the rows. Fix: take it out, or call it draw."

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from toolkit.report.words import MINUS, money_scale
@@ -99,6 +100,8 @@ def legend(drawn: Figure, axes: Axes) -> Figure:
 def svg(figure: Figure) -> str:
     """Return a figure as SVG whose text is text, the same bytes for the same figure."""
     stream = io.StringIO()
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # a user's name may hold dollar signs
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "report"}):
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     drawn = stream.getvalue()

@@ -57,7 +57,7 @@ def test_a_sum_typed_either_way_moves_the_others_and_the_page(site):
     held = site.state.scenario
     for field, text, said in (
         (fields.total, "9,000,000,000", "sum a year: £9.0 billion cannot"), (fields.total, "-5", "cannot be used"),
-        (fields.families, "0", "families a year: 0 cannot"), (fields.families, "many", "is no number"),
+        (fields.families, "0", "families a year: 0 cannot"), (fields.families, "many", "is not a number"),
         (fields.families, "99,999,999", "for each child would reach"),
     ):  # fmt: skip
         shown = field.value

@@ -274,6 +274,16 @@ def test_ragged_files_lose_nothing_in_silence(folder, text, message):
         run(folder)
 
 
+def test_names_of_any_signs_are_drawn_as_they_are_and_long_ones_refused(folder):
+    for name in ("costs", "effects"):
+        change(folder, name, lambda t: t.set_axis(["$\\frac{$", "<b>%s{0}"], axis=1))
+    options = draw_files.read_options(folder / "costs.csv", folder / "effects.csv")
+    assert "$\\frac{$" in decision.render(decision.decide(*options, threshold=1.0))
+    change(folder, "costs", lambda t: t.set_axis(["a" * 81, "b"], axis=1))
+    with pytest.raises(InputError, match="too long a name"):
+        draw_files.read_options(folder / "costs.csv", folder / "effects.csv")
+
+
 def test_a_byte_order_mark_is_no_part_of_a_name(folder):
     path = folder / "costs.csv"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
