@@ -19,16 +19,13 @@ from toolkit import tabular
 from toolkit.schema import InputError
 from toolkit.tabular import excerpt
 
-<<<<<<< HEAD
 __all__ = [
     "groups_named",
     "read_options",
     "read_parameters",
 ]
 
-=======
 LONGEST_NAME = 80  # characters that the figures have room for
->>>>>>> door
 DRAW = "draw"  # set aside without a word: the name that we ask for
 # Names of columns that number draws, without signs and in small letters, such as ".draw", "Sim No" or "chain_id".
 LABEL = re.compile(

@@ -121,11 +121,7 @@ def test_a_file_of_many_bad_values_costs_few_checks_and_is_refused_in_few_lines(
     with pytest.raises(InputError) as problem:
         state.load(f"based_on: family_help\n{HEAVY[what]}".encode())
     lines = str(problem.value).split("\n")
-<<<<<<< HEAD
     assert len(checks) <= MOST_CHECKS and len(lines) <= 11
-=======
-    assert len(checks) <= 2 and len(lines) <= 11
->>>>>>> door
     assert all(line.isprintable() and len(line) <= 300 for line in lines)
 
 
