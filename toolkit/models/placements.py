@@ -66,9 +66,9 @@ def placements(prices: xr.Dataset, *, priors: pd.DataFrame) -> pm.Model:
         # Sums of the changes so far, the first year of none.
         so_far = change @ np.triu(np.ones((shape[1], shape[1] + 1)), k=1)
         national = pm.Deterministic("national", start[:, None] + so_far, dims=("placement", "data_year"))
-        raw = pm.Normal("region_raw", 0, 1, dims=("placement", "region"))
-        raw = _half("region_sd", priors)[:, None] * (raw - raw.mean(axis=1, keepdims=True))
-        offset = pm.Deterministic("region_effect", raw, dims=("placement", "region"))
+        spread, part = _half("region_sd", priors)[:, None], _known_part(prices)[:, None]
+        raw = pm.ZeroSumNormal("region_raw", sigma=spread**part, dims=("placement", "region"))
+        offset = pm.Deterministic("region_effect", spread ** (1 - part) * raw, dims=("placement", "region"))
         memory = pm.Beta("persistence", *shape_of(priors, MODEL, "persistence"), dims="placement")
         extra = pm.Gamma("tail_extra", *shape_of(priors, MODEL, "tail_extra"), dims="placement")
         tail = pm.Deterministic("tail", LEAST_TAIL + extra, dims="placement")
@@ -102,6 +102,18 @@ def set_aside(prices: xr.Dataset, *, priors: pd.DataFrame) -> xr.DataArray:
     alone = near[0].isnull() & near[1].isnull()
     flagged: xr.DataArray = ratio.notnull() & ~close[0] & ~close[1] & ~alone
     return flagged
+
+
+def _known_part(prices: xr.Dataset) -> np.ndarray:
+    """Return how far each placement's regional differences are known from its prices: 0 not at all, 1 exactly.
+
+    Only the sampler's coordinates depend on it: effects that are known are sampled as they are, others over their
+    standard deviation (Papaspiliopoulos, Roberts and Sköld, 2007, doi:10.1214/088342307000000014).
+    """
+    level = xr.ufuncs.log(prices["price"] / prices["england"]).mean("data_year").transpose("area", "placement")
+    regions = pd.DataFrame(level.to_numpy()).groupby(prices["region"].to_numpy())
+    by_chance, between = regions.var().mean() * (1 / regions.count()).mean(), regions.mean().var()
+    return np.asarray((1 - by_chance / between).fillna(0.0).clip(0.0, 1.0))
 
 
 def _normal(name: str, priors: pd.DataFrame) -> Any:

@@ -1,13 +1,15 @@
 """Placement prices: the filter against dense normals, the model on made panels, the committed table."""
 
 import numpy as np
+import pymc as pm
 import pytest
 import xarray as xr
 from scipy import stats
 
 from toolkit import evidence
+from toolkit.models import placements as module
 from toolkit.models.fit import fit
-from toolkit.models.placements import _filter, _log_density, placements, price_ratio, set_aside
+from toolkit.models.placements import _filter, _known_part, _log_density, placements, price_ratio, set_aside
 from toolkit.schema import InputError
 
 PARAMETERS = {"memory": 0.8, "area_sd": 0.3, "noise": 0.1, "noise_size": -0.5}
@@ -90,6 +92,23 @@ def test_a_price_that_no_neighbour_bears_out_is_set_aside(prices, priors):
     assert 0 < int(flagged.sum()) < 0.01 * int(prices["price"].notnull().sum())
     steady = prices.assign(price=prices["england"] * xr.ones_like(prices["price"]))
     assert not bool(set_aside(steady, priors=priors).any())
+
+
+@pytest.mark.parametrize("part", [0.0, 0.6, 1.0])
+def test_the_coordinates_of_the_sampler_leave_the_prior_of_regions_as_it_is(prices, priors, part, monkeypatch):
+    """Effects over their standard deviation: independent ones less their mean, so of covariance I - 1/9."""
+    monkeypatch.setattr(module, "_known_part", lambda prices: np.full(prices.sizes["placement"], part))
+    model = placements(prices.isel(data_year=slice(-2, None), placement=slice(0, 1)), priors=priors)
+    drawn = pm.draw([model["region_effect"], model["region_sd"]], 4000, random_seed=1, mode="FAST_COMPILE")
+    ratio = drawn[0][:, 0] / drawn[1]
+    assert ratio.shape == (4000, 9)
+    # A covariance of two normals of unit variance has a standard error of at most sqrt(2 / 4000) = 0.022.
+    np.testing.assert_allclose(np.cov(ratio.T), np.eye(9) - 1 / 9, atol=0.09)
+
+
+def test_regions_are_known_of_fostering_and_of_all_care_but_not_of_homes(prices):
+    assert _known_part(prices) == pytest.approx([0.0, 0.91, 0.95], abs=0.02)
+    assert (_known_part(prices.isel(area=slice(0, 3))) == 0).all()  # too few areas to say anything
 
 
 @pytest.mark.long
