@@ -11,10 +11,10 @@ import nutpie
 import pandas as pd
 
 from toolkit import evidence
-from toolkit.models.effect_grid import quadrature
-from toolkit.models.effects import effect_data, effects
-from toolkit.models.fit import compile_model
-from toolkit.models.studies import study_table
+from toolkit.models.effects.grid import quadrature
+from toolkit.models.effects.model import effect_data, effects
+from toolkit.models.effects.studies import study_table
+from toolkit.models.fitting.fit import compile_model
 
 SETTINGS = {"draws": 1000, "tune": 800, "chains": 4, "cores": 2, "seed": 11, "progress_bar": False}
 ADDED = 3

@@ -31,9 +31,10 @@ import numpy as np
 import xarray as xr
 
 from toolkit import evidence, scenarios
-from toolkit.apps import entry
-from toolkit.apps.own_page import READ as OWN_NAMES
-from toolkit.report import decide, decision_words, draw_files
+from toolkit.apps.pages.own_figures import READ as OWN_NAMES
+from toolkit.apps.parts import entry
+from toolkit.measures import decision_words
+from toolkit.report import decide, draw_files
 from toolkit.schema import InputError
 
 SLOW, LONGEST_LINE, MOST_LINES = 5.0, 300, 11

@@ -3,8 +3,8 @@
 Run from the repository: ``nice python -m benchmarks.lives``; with JAX ``uv run --with jax python -m benchmarks.lives``.
 Every version walks the entering cohort of each area from first need to eighteen, with four child layers and the twelve
 cells of those who come of age, and gives four adult layers from 18 to 67, discounted. The einsum version carries the
-same states through matrices of each draw (toolkit.models.pathway), which are checked against the compiled walk. The
-slow versions are timed on a few areas; the rest is proportion, as the growth with areas and draws shows.
+same states through matrices of each draw (toolkit.models.pathway.model), which are checked against the compiled walk.
+The slow versions are timed on a few areas; the rest is proportion, as the growth with areas and draws shows.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from time import perf_counter, process_time
 import numba
 import numpy as np
 
-from toolkit.models.pathway import ARRIVAL, START, population
+from toolkit.models.pathway.model import ARRIVAL, START, population
 from toolkit.pathways import CELLS, GROUPS, QUANTITIES, Layers, walk
 from toolkit.pathways.cohort import Hazards
 from toolkit.pathways.kernel import AGES, BLOCK, EXAM_AGE, JUSTICE_AGE

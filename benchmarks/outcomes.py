@@ -19,9 +19,9 @@ import pymc as pm
 from benchmarks.plain_outcomes import WAYS, written_out
 from toolkit import evidence
 from toolkit.models import outcomes
-from toolkit.models.fit import compile_model
-from toolkit.models.outcomes import TARGET_ACCEPT
-from toolkit.models.rates import REPORTED, SCALES
+from toolkit.models.fitting.fit import compile_model
+from toolkit.models.outcomes.model import TARGET_ACCEPT
+from toolkit.models.outcomes.rates import REPORTED, SCALES
 
 CHAINS = 4
 QUIET = {"chains": CHAINS, "progressbar": False, "compute_convergence_checks": False}

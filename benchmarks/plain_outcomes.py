@@ -8,9 +8,9 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from toolkit.models.likelihoods import BETA_BINOMIAL, MEAN, UNOBSERVED
-from toolkit.models.priors import load_priors, prior, setting, unnamed_prior
-from toolkit.models.rates import DRIFT_YEARS, REPORTED, SCALES
+from toolkit.models.fitting.priors import load_priors, prior, setting, unnamed_prior
+from toolkit.models.outcomes.likelihoods import BETA_BINOMIAL, MEAN, UNOBSERVED
+from toolkit.models.outcomes.rates import DRIFT_YEARS, REPORTED, SCALES
 
 WAYS = {"non-centred": (False, False), "levels centred": (True, False), "centred": (True, True)}
 

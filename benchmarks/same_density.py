@@ -9,10 +9,10 @@ from pymc.distributions.transforms import ZeroSumTransform
 from pytensor.compile.mode import get_mode
 
 from toolkit.models import outcomes
-from toolkit.models.levels import levels
-from toolkit.models.outcomes import LEVELS, _year_modes, zero_sum_basis
-from toolkit.models.persistence import deviations
-from toolkit.models.rates import DRIFT_YEARS
+from toolkit.models.outcomes.levels import levels
+from toolkit.models.outcomes.model import LEVELS, _year_modes, zero_sum_basis
+from toolkit.models.outcomes.persistence import deviations
+from toolkit.models.outcomes.rates import DRIFT_YEARS
 
 # Run in Python, which takes no operation of more than 32 terms.
 PLAIN = get_mode("FAST_COMPILE").excluding("fusion", "add_mul_fusion")

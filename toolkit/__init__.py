@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from toolkit import (
         appraisal,
         apps,
-        collective,
         costing,
         evidence,
+        measures,
         models,
         pathways,
         prices,
+        pricing,
         report,
         scenarios,
         schema,
+        validation,
         workflow,
     )
 
@@ -29,15 +31,17 @@ __all__ = [
     "__version__",
     "appraisal",
     "apps",
-    "collective",
     "costing",
     "evidence",
+    "measures",
     "models",
     "pathways",
     "prices",
+    "pricing",
     "report",
     "scenarios",
     "schema",
+    "validation",
     "workflow",
 ]
 

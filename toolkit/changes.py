@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:  # samplers are imported only where something is fitted
-    from toolkit.models.reweight import Weighed
+    from toolkit.models.fitting.reweight import Weighed
 
 
 def own_figures(
@@ -92,9 +92,10 @@ def weighed(fitted: xr.DataTree, scenario: Scenario, register: evidence.Register
 
     Returns
     -------
-    DataTree, its report card with the two checks of the weights; or ``models.reweight.Weighed``, unusable
+    DataTree, its report card with the two checks of the weights; or ``models.fitting.reweight.Weighed``, unusable
     """
     from toolkit import models
+    from toolkit.models.fitting.reweight import TRUSTED_SHAPE
 
     before = register.tables["priors"]
     after = evidence.with_priors(before, scenario.priors, ["outcomes"])
@@ -104,7 +105,7 @@ def weighed(fitted: xr.DataTree, scenario: Scenario, register: evidence.Register
     tree = models.resampled(fitted, found, seed=scenario.seed)
     named = ", ".join(key for key in scenario.priors if key.startswith("outcomes."))
     rows = [
-        ("changed_priors_pareto_k", named, found.shape, models.reweight.TRUSTED_SHAPE, True, ""),
+        ("changed_priors_pareto_k", named, found.shape, TRUSTED_SHAPE, True, ""),
         ("changed_priors_effective_draws", named, found.effective, found.least, True, ""),
     ]
     card = pd.DataFrame(json.loads(str(fitted.attrs["report_card"])))

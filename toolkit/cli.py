@@ -140,10 +140,10 @@ def decide(
     quiet: Quiet = False,
 ) -> None:
     """Decide between options from anyone's draws; write decide.html and decide.xlsx."""
+    from toolkit.measures.value_of_information import heeded
     from toolkit.records import check_writable
     from toolkit.report import decide as decision
     from toolkit.report import draw_files
-    from toolkit.report.value_of_knowing import heeded
 
     check_writable(build, option="--build")
     with progress_bars(quiet) as progress:
@@ -183,7 +183,7 @@ def dashboard(
     from toolkit.schema import InputError
 
     try:
-        from toolkit.apps.live import Live
+        from toolkit.apps.engine.live import Live
         from toolkit.apps.server import free, serve, settings
     except ModuleNotFoundError as problem:
         raise InputError(f"{problem.name}: not installed. Mend: pip install 'cost-of-outcomes[dashboard]'.") from None

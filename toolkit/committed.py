@@ -17,36 +17,36 @@ SEED = 20261122  # of the committed tables that models made
 
 def pool(*, seed: int, draws: int) -> Tables:
     """Pool unit costs and growth rates and fit placement prices (minutes)."""
-    from toolkit.models import modelled
+    from toolkit.models.unit_costs import modelled_figures
 
-    return modelled.modelled_tables(seed=seed, draws=draws)
+    return modelled_figures.modelled_tables(seed=seed, draws=draws)
 
 
 def pathway(*, seed: int, draws: int) -> Tables:
     """Fit the pathway through social care and check it (minutes)."""
-    from toolkit.models import pathway_fit
+    from toolkit.models.pathway import published_fit
 
-    return pathway_fit.pathway_tables(seed=seed, draws=draws)
+    return published_fit.pathway_tables(seed=seed, draws=draws)
 
 
 def check(*, seed: int) -> Tables:
     """Check and backtest the outcome model (many minutes)."""
-    from toolkit.models import backtest
+    from toolkit.validation import backtest
 
     return backtest.check_tables(seed=seed)
 
 
 def calibrate(model: Calibrated, *, replications: int, seed: int, build: Path, progress: "Progress") -> Tables:
     """Calibrate a model by simulation; what was interrupted goes on from a file in ``build`` (up to hours)."""
-    from toolkit.models import check_effects, check_outcomes, check_pathway, check_placements
+    from toolkit.validation import calibrate_outcomes, calibrate_pathway, calibrate_placements, calibrate_small_models
 
     if model == "small":
-        return check_effects.small_models_tables(replications=replications, seed=seed)
+        return calibrate_small_models.small_models_tables(replications=replications, seed=seed)
     make: dict[str, Callable[..., Tables]] = {
-        "outcomes": check_outcomes.outcomes_check_tables,
-        "spend_error": partial(check_outcomes.outcomes_check_tables, spend_error=True),
-        "placements": check_placements.placements_check_tables,
-        "pathway": check_pathway.pathway_check_tables,
+        "outcomes": calibrate_outcomes.outcomes_check_tables,
+        "spend_error": partial(calibrate_outcomes.outcomes_check_tables, spend_error=True),
+        "placements": calibrate_placements.placements_check_tables,
+        "pathway": calibrate_pathway.pathway_check_tables,
     }
     progress("calibrate", 0.0)
     file = build / f"calibration-{model}-{seed}-{replications}.jsonl"
@@ -59,7 +59,7 @@ def calibrate(model: Calibrated, *, replications: int, seed: int, build: Path, p
 def reconcile(*, cache: Path, progress: "Progress") -> Tables:
     """Set England's collective cost beside the published totals (minutes)."""
     from toolkit import evidence, scenarios, workflow
-    from toolkit.report import reconciliation
+    from toolkit.measures import reconciliation
 
     areas = evidence.resolve_areas(evidence.reference_areas(), england=True)
     run = workflow.run(scenarios.load("family_help"), areas=areas, cache=cache, progress=progress)

@@ -30,8 +30,8 @@ def kept() -> tuple[Any, Any]:
 
     Said here and not where they are written: every change there calls the committed tables of all models outdated.
     """
-    from toolkit.models.levels import levels
-    from toolkit.models.persistence import deviations
+    from toolkit.models.outcomes.levels import levels
+    from toolkit.models.outcomes.persistence import deviations
 
     for kernel in (levels, deviations):
         kernel.enable_caching()
@@ -56,7 +56,7 @@ def __dir__() -> list[str]:
 
 
 if __name__ == "__main__":
-    from toolkit.models import density
+    from toolkit.models.outcomes import density
     from toolkit.pathways.kernel import walk_cohort
 
     density.compiled()  # in the order that a run needs them in

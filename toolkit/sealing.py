@@ -6,8 +6,8 @@ import xarray as xr
 
 from toolkit import evidence, scenarios, workflow
 from toolkit.evidence.tables import MANIFEST
-from toolkit.places import SOURCES
-from toolkit.pricing import price
+from toolkit.pricing.areas import price
+from toolkit.pricing.place import SOURCES
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, data_folder
 
 __all__ = [

@@ -13,12 +13,13 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from toolkit import appraisal, changes, collective, dependence, evidence, scenarios
+from toolkit import appraisal, changes, evidence, scenarios
 from toolkit.code_hash import code_hash
 from toolkit.kernels import compile_beside
 from toolkit.origins import flagged, origins
-from toolkit.places import Desk
-from toolkit.pricing import Progress, price, price_areas, reached_share, silent
+from toolkit.pricing import dependence, life_course
+from toolkit.pricing.areas import Progress, price, price_areas, reached_share, silent
+from toolkit.pricing.place import Desk
 from toolkit.records import (
     assemble,
     check_writable,
@@ -53,7 +54,10 @@ __all__ = [
 
 FITS_KEPT = 8  # in the cache
 FIT_BYTES = 450  # of a kept fit, for each draw and area
-FITTING = "density design diagnose fit levels likelihoods outcomes persistence priors rates"  # modules of its code
+FITTING = (  # modules of its code
+    "fitting/diagnose fitting/fit fitting/priors outcomes/density outcomes/design outcomes/levels outcomes/likelihoods "
+    "outcomes/model outcomes/persistence outcomes/rates"
+)
 SAMPLED = 1.5  # draws for each one priced: R-hat is judged on a thousand rates, and its noise falls with their number
 
 
@@ -115,8 +119,8 @@ def run(
     reading = read_evidence(fitted, statistics, scenario, draws, register)
     clock.lap("effects")
     desk = Desk(fitted, statistics, scenario, draws, effects, register)
-    priced, told = price_areas(desk, areas=chosen, tell=collective.lives, progress=progress)
-    groups = collective.groups(desk, told, statistics, areas=chosen, progress=progress)
+    priced, told = price_areas(desk, areas=chosen, tell=life_course.lives, progress=progress)
+    groups = life_course.groups(desk, told, statistics, areas=chosen, progress=progress)
     clock.lap("price and tell lives")
     result = appraise(priced, scenario, draws, register)
     card = card_of(fitted)

@@ -41,7 +41,7 @@ def free_port():
 @pytest.fixture(scope="session")
 def live(fit_cache, dozen, small_scenario):
     """The evidence of all servers, warm: the first numbers of Leeds are there before anybody waits for them."""
-    from toolkit.apps.live import Live
+    from toolkit.apps.engine.live import Live
 
     made = Live(fit_cache, statistics=dozen, base=small_scenario)
     made.run(made.preset("family_help"), (LEEDS,))

@@ -23,7 +23,7 @@ from tornado.websocket import websocket_connect
 
 from tests.browser.conftest import ROOT, free_port
 from tests.browser.test_server import NoRedirect
-from toolkit.apps import wire
+from toolkit.apps.session import wire
 
 pytestmark = pytest.mark.long
 # The server as it is, with a page that needs no fitted model.

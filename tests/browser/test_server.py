@@ -291,7 +291,7 @@ import json, sys
 from pathlib import Path
 from toolkit import evidence, scenarios
 from toolkit.apps import server
-from toolkit.apps.live import Live
+from toolkit.apps.engine.live import Live
 cache, areas, given = json.loads(sys.argv[1])
 statistics = evidence.load_statistics().sel(area=areas)
 base = scenarios.change(scenarios.load("family_help"), draws=200, chains=2)

@@ -12,8 +12,8 @@ import yaml
 from PIL import Image
 
 from tests.browser.conftest import SCREENS
-from toolkit.apps import live
-from toolkit.report import words as w
+from toolkit.apps.engine import live
+from toolkit.measures import words as w
 
 pytestmark = pytest.mark.fit
 SPEND = "Pounds a year"

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from toolkit import console
-from toolkit.report import words
+from toolkit.measures import words
 from toolkit.schema import InputError
 
 HEADLINE = f"Leeds’s cost: {words.money(-1_200_000)} – £22 × 3"

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from toolkit import changes, evidence, scenarios, sealing, workflow
-from toolkit.pricing import price
+from toolkit.pricing.areas import price
 from toolkit.schema import InputError
 
 LEEDS = "E08000035"

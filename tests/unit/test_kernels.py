@@ -11,9 +11,9 @@ from numba.core.dispatcher import Dispatcher
 from tests.unit.pathways.conftest import make_hazards
 from tests.unit.pathways.test_cohort import some_layers
 from toolkit import kernels
-from toolkit.models import density
-from toolkit.models.levels import levels
-from toolkit.models.persistence import deviations
+from toolkit.models.outcomes import density
+from toolkit.models.outcomes.levels import levels
+from toolkit.models.outcomes.persistence import deviations
 from toolkit.pathways.cohort import walk
 from toolkit.pathways.kernel import walk_cohort
 

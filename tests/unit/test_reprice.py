@@ -8,7 +8,7 @@ import xarray as xr
 
 from tests.conftest import LEEDS
 from toolkit import appraisal, evidence, scenarios, workflow
-from toolkit.report import quantities as q
+from toolkit.measures import quantities as q
 from toolkit.schema import InputError
 
 pytestmark = pytest.mark.fit

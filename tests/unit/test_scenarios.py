@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from toolkit import changes, evidence, scenarios
-from toolkit.models.studies import study_table
+from toolkit.models.effects.studies import study_table
 from toolkit.schema import InputError
 
 

@@ -20,7 +20,7 @@ from panel import auth
 from panel.io.server import DocHandler, WSHandler
 from tornado.web import OutputTransform
 
-from toolkit.apps.state import LONGEST_ADDRESS
+from toolkit.apps.session.state import LONGEST_ADDRESS
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

@@ -31,10 +31,12 @@ from bokeh.server import session
 from bokeh.settings import settings as bokeh_settings
 from bokeh.util.asyncio import _run_in_executor
 
-from toolkit.apps import entry, guard, look, wire
-from toolkit.apps.live import Live
+from toolkit.apps import guard
+from toolkit.apps.engine.live import Live
+from toolkit.apps.parts import entry, look
+from toolkit.apps.session import wire
+from toolkit.apps.session.state import State
 from toolkit.apps.shell import site
-from toolkit.apps.state import State
 from toolkit.schema import InputError
 
 STATIC = Path(__file__).resolve().parent / "static"

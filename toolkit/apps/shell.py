@@ -7,25 +7,25 @@ import panel as pn
 import panel_material_ui as pmui
 from panel_material_ui.template.base import Page
 
-from toolkit.apps import look
-from toolkit.apps.asking import Asking
-from toolkit.apps.compare import Compare
-from toolkit.apps.controls import Panel
-from toolkit.apps.costs import Costs
-from toolkit.apps.drivers import Drivers
-from toolkit.apps.figures_page import Evidence
-from toolkit.apps.files_page import Files
-from toolkit.apps.health import Health
-from toolkit.apps.invest import Invest
-from toolkit.apps.live import Live, NeedsFit
-from toolkit.apps.reading import read
-from toolkit.apps.refit import Refit
-from toolkit.apps.refresh import Overtaken, Refresher, incident
-from toolkit.apps.scaled import LiveRun
-from toolkit.apps.state import State, own
-from toolkit.apps.tab import Tab
-from toolkit.apps.toolbar import Toolbar
-from toolkit.report.quantities import Run
+from toolkit.apps.engine.live import Live, NeedsFit
+from toolkit.apps.engine.page_values import read
+from toolkit.apps.engine.refit import Refit
+from toolkit.apps.engine.refresh import Overtaken, Refresher, incident
+from toolkit.apps.engine.scaled_run import LiveRun
+from toolkit.apps.explanations.asking import Asking
+from toolkit.apps.pages.compare import Compare
+from toolkit.apps.pages.costs import Costs
+from toolkit.apps.pages.drivers import Drivers
+from toolkit.apps.pages.evidence import Evidence
+from toolkit.apps.pages.invest import Invest
+from toolkit.apps.pages.model_checks import Health
+from toolkit.apps.pages.take_away import Files
+from toolkit.apps.parts import look
+from toolkit.apps.parts.controls import Panel
+from toolkit.apps.parts.toolbar import Toolbar
+from toolkit.apps.session.state import State, own
+from toolkit.apps.session.tab import Tab
+from toolkit.measures.quantities import Run
 from toolkit.schema import InputError
 
 __all__ = [

@@ -6,25 +6,23 @@ from pytensor.configdefaults import config
 # with and warning every user who installed it with pip.
 config.blas__ldflags = ""
 
-from toolkit.models.diagnose import diagnose, passed  # noqa: E402
-from toolkit.models.effect_grid import quadrature  # noqa: E402
-from toolkit.models.effects import effects  # noqa: E402
-from toolkit.models.expected import expected_rates  # noqa: E402
-from toolkit.models.fit import evenly, fit  # noqa: E402
-from toolkit.models.forecast import forecast  # noqa: E402
-from toolkit.models.new_studies import changed_priors, read_studies  # noqa: E402
-from toolkit.models.outcomes import outcomes  # noqa: E402
-from toolkit.models.predictive import check  # noqa: E402
-from toolkit.models.rates import baseline  # noqa: E402
-from toolkit.models.reading import honest_reading, power_scaling  # noqa: E402
-from toolkit.models.reweight import resampled, weigh  # noqa: E402
-from toolkit.models.sources import effect_draws, panel_signal  # noqa: E402
-from toolkit.models.studies import study_list, study_table  # noqa: E402
+from toolkit.models.effects.evidence_summary import honest_reading, power_scaling  # noqa: E402
+from toolkit.models.effects.grid import quadrature  # noqa: E402
+from toolkit.models.effects.model import effects  # noqa: E402
+from toolkit.models.effects.new_studies import changed_priors, read_studies  # noqa: E402
+from toolkit.models.effects.sources import effect_draws, panel_signal  # noqa: E402
+from toolkit.models.effects.studies import study_list, study_table  # noqa: E402
+from toolkit.models.fitting.diagnose import diagnose, passed  # noqa: E402
+from toolkit.models.fitting.fit import evenly, fit  # noqa: E402
+from toolkit.models.fitting.reweight import resampled, weigh  # noqa: E402
+from toolkit.models.outcomes.expected import expected_rates  # noqa: E402
+from toolkit.models.outcomes.forecast import forecast  # noqa: E402
+from toolkit.models.outcomes.model import outcomes  # noqa: E402
+from toolkit.models.outcomes.rates import baseline  # noqa: E402
 
 __all__ = [
     "baseline",
     "changed_priors",
-    "check",
     "diagnose",
     "effect_draws",
     "effects",

@@ -1,6 +1,6 @@
 """What people read: the report, the workbook, the headline and the figures of a finished run."""
 
-from toolkit.report.answer import headline, headline_rows, headline_sentence, place, summary
+from toolkit.measures.headline import headline, headline_rows, headline_sentence, place, summary
 from toolkit.report.figures import (
     plot_annual_cost,
     plot_break_even,

@@ -1,19 +1,19 @@
 """Every table of a run, made once for the report and the workbook alike."""
 
-from toolkit.report import answer, pooled, provenance, reliability, tables
-from toolkit.report.analysis import Analysis
-from toolkit.report.analysis_tables import decision_tables
-from toolkit.report.lives import lives_tables
-from toolkit.report.quantities import Run
-from toolkit.report.rates import rates_table
-from toolkit.report.tables import Table
+from toolkit.measures import headline, provenance, reliability, studies, tables
+from toolkit.measures.analysis import Analysis
+from toolkit.measures.decision_tables import decision_tables
+from toolkit.measures.lives import lives_tables
+from toolkit.measures.quantities import Run
+from toolkit.measures.rates import rates_table
+from toolkit.measures.tables import Table
 from toolkit.schema import ACCOUNTS
 
 
 def every_table(run: Run, analysis: Analysis) -> dict[str, Table]:
     """Return the tables by the names that the report's template and the workbook's sheets call them."""
     made = {
-        "answer": answer.headline_table(run),
+        "answer": headline.headline_table(run),
         "settings": provenance.settings(run),
         "areas": tables.areas(run),
         "rates": rates_table(run),
@@ -37,7 +37,7 @@ def every_table(run: Run, analysis: Analysis) -> dict[str, Table]:
         "timings": provenance.timings(run),
         **lives_tables(run),
         "reading": reliability.reading(run),
-        "pooled": pooled.studies(run),
+        "pooled": studies.studies(run),
         **reliability.reliability(),
         **decision_tables(run, analysis),
     }

@@ -12,15 +12,15 @@ from matplotlib.figure import Figure
 
 from toolkit import appraisal
 from toolkit.folders import drafts
-from toolkit.pricing import Progress, silent
+from toolkit.measures import decision_words as said
+from toolkit.measures import words as w
+from toolkit.measures.tables import Table, plain
+from toolkit.measures.value_of_information import heeded, knowing_table, varying
+from toolkit.pricing.areas import Progress, silent
 from toolkit.report import decision_figures as drawn
-from toolkit.report import decision_words as said
-from toolkit.report import words as w
 from toolkit.report.drawing import svg
 from toolkit.report.html import shown, templates
 from toolkit.report.sheets import inert, opened, page, write_table
-from toolkit.report.tables import Table, plain
-from toolkit.report.value_of_knowing import heeded, knowing_table, varying
 from toolkit.schema import InputError
 
 __all__ = [

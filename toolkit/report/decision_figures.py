@@ -11,9 +11,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from toolkit import appraisal
 from toolkit.appraisal.draws import flat, sample_dims
+from toolkit.measures.words import MINUS, figure, financial_year, label, money, money_scale, number
 from toolkit.report.drawing import DARK, FONT, INK, LIGHT, PALETTE, canvas, legend, money_axis, noted
 from toolkit.report.drawing import DASHES as HOUSE_DASHES
-from toolkit.report.words import MINUS, figure, financial_year, label, money, money_scale, number
 
 __all__ = [
     "COLOURS",

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from toolkit.report.words import MINUS, money_scale
+from toolkit.measures.words import MINUS, money_scale
 from toolkit.schema import SAMPLE_DIMS
 
 # After the UK Government Analysis Function's palette; each stands out from white by at least 4.5 to 1, so that names

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from toolkit.measures.words import change, label, number
 from toolkit.report.drawing import DARK, DASHES, FONT, GRID, INK, LIGHT, PALETTE, canvas, tidy
-from toolkit.report.words import change, label, number
 
 __all__ = [
     "SIGNIFICANT",

@@ -10,7 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from toolkit import appraisal
-from toolkit.report import quantities as q
+from toolkit.measures import quantities as q
+from toolkit.measures.quantities import Run
+from toolkit.measures.tables import CASH_YEARS, year_names
+from toolkit.measures.words import change, financial_year, label, money_scale, number, percent
 from toolkit.report.drawing import (
     DARK,
     DASHES,
@@ -26,9 +29,6 @@ from toolkit.report.drawing import (
     tidy,
     whiskers,
 )
-from toolkit.report.quantities import Run
-from toolkit.report.tables import CASH_YEARS, year_names
-from toolkit.report.words import change, financial_year, label, money_scale, number, percent
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 

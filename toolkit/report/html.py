@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from toolkit.report import analysis, answer, figures, lives_figures, pooled, provenance, reliability, shortfalls
-from toolkit.report import quantities as q
-from toolkit.report import words as w
+from toolkit.measures import analysis, headline, provenance, reliability, studies
+from toolkit.measures import quantities as q
+from toolkit.measures import words as w
+from toolkit.measures.quantities import Run
+from toolkit.measures.tables import Table, accounts, shortened
+from toolkit.report import figures, lives_figures, shortfalls
 from toolkit.report.drawing import svg
-from toolkit.report.quantities import Run
-from toolkit.report.tables import Table, accounts, shortened
 from toolkit.schema import ACCOUNTS
 
 WORDS = ("financial_year", "inside", "label", "listed", "money", "number", "pence", "percent")
@@ -110,7 +111,7 @@ def _said(value: Any, say: Callable[[float], str]) -> str:
 
 def context(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> dict[str, Any]:
     """Return everything the template prints."""
-    level, option, known = q.level(run), run.scenario.option, answer.facts(run)
+    level, option, known = q.level(run), run.scenario.option, headline.facts(run)
     areas = shortened(made["areas"], keep=("Excess", "Cost"))
     years = [w.financial_year(run.scenario.first_year, year) for year in (0, option.years - 1, 4)]
     cash = q.council_cash(run).isel(year=slice(0, 5)).sum("year")
@@ -121,10 +122,10 @@ def context(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> di
         "pictures": {name: _picture(plot, run) for name, plot in _plots(run, found).items()},
         "decision": analysis.sentences(run, found),
         "cautions": found.knowing.cautions,
-        "sentence": answer.headline_sentence(run),
-        "fiscal": answer.changes(run, "fiscal"),
+        "sentence": headline.headline_sentence(run),
+        "fiscal": headline.changes(run, "fiscal"),
         "facts": known,
-        "cash_said": answer.cash_sentence(run, known),
+        "cash_said": headline.cash_sentence(run, known),
         "payers": sorted(known["net_position_by_payer"].items(), key=lambda item: item[1].expected),
         "cut": option.cut,
         "option": option,
@@ -133,28 +134,28 @@ def context(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> di
         "level": f"{level:.0%}",
         "spending_years": f"{years[0]} to {years[1]}",
         "five_years": f"{years[0]} to {years[2]}",
-        "five_year_cash": answer.estimate(run, cash),
+        "five_year_cash": headline.estimate(run, cash),
         "five_year_chance": float((cash >= 0).mean()),
-        "place": answer.place(run),
+        "place": headline.place(run),
         "area_count": len(q.area_names(run)),
         "marginal": {account: _where_it_stops(run, account) for account in ACCOUNTS},
         "switching": q.switching(run).to_dict("index"),
-        "family": answer.estimate(run, q.drawn(run)["cost_per_family"]),
+        "family": headline.estimate(run, q.drawn(run)["cost_per_family"]),
         "spend_range": q.spend_range(run),
         "assumptions": _assumptions(run, made["assumptions"]),
         "believed": reliability.sentences(),
         "shortfalls": shortfalls.shortfalls(),
         "checked": shortfalls.checked(run.report_card),
         "reading": reliability.reading_words(run),
-        "spoken": pooled.spoken(run),
-        "idle": pooled.idle(run),
+        "spoken": studies.spoken(run),
+        "idle": studies.idle(run),
         "licences": provenance.LICENCES,
         "excluded_count": len(run.excluded),
     }
 
 
 def _plots(run: Run, found: analysis.Analysis) -> dict[str, Callable[[Run], Any]]:
-    return drawn(run) | pooled.pictures(run) | analysis.pictures(run, found)
+    return drawn(run) | studies.pictures(run) | analysis.pictures(run, found)
 
 
 def drawn(run: Run) -> dict[str, Callable[[Run], Any]]:
@@ -202,7 +203,7 @@ def templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=lambda value: w.tied(str(value)) if type(value) in (str, answer.Estimate) else value,
+        finalize=lambda value: w.tied(str(value)) if type(value) in (str, headline.Estimate) else value,
     )
 
 

@@ -11,13 +11,13 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter
 
 from toolkit import appraisal
-from toolkit.report import lives
-from toolkit.report import quantities as q
+from toolkit.measures import lives
+from toolkit.measures import quantities as q
+from toolkit.measures.quantities import Run
+from toolkit.measures.words import label
 from toolkit.report.decision_figures import COLOURS, plot_bridge
 from toolkit.report.drawing import DARK, FONT, INK, LIGHT, canvas, empty, legend, money_axis, noted, tidy
 from toolkit.report.figures import bars, with_level
-from toolkit.report.quantities import Run
-from toolkit.report.words import label
 from toolkit.schema import SAMPLE_DIMS
 
 # Neighbours in the stack differ in lightness, so that they are told apart in grey too.

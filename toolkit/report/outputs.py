@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 
 from toolkit.folders import drafts
-from toolkit.pricing import Progress, silent
+from toolkit.measures.analysis import analyse
+from toolkit.measures.quantities import Run, area_names
+from toolkit.pricing.areas import Progress, silent
 from toolkit.records import fingerprint, write_netcdf
-from toolkit.report.analysis import analyse
 from toolkit.report.contents import every_table
 from toolkit.report.html import render
-from toolkit.report.quantities import Run, area_names
 from toolkit.report.workbook import write_workbook
 from toolkit.schema import InputError
 

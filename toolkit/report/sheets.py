@@ -9,7 +9,7 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from toolkit.report.tables import Table
+from toolkit.measures.tables import Table
 
 POUNDS = '"£"#,##0;[Red]"\N{MINUS SIGN}£"#,##0;"£"0'
 # fmt: off

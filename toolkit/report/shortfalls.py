@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from toolkit.evidence import load_table
-from toolkit.report.reliability import CALIBRATED, CHECKS
-from toolkit.report.words import figure, inside, listed, percent
+from toolkit.measures.reliability import CALIBRATED, CHECKS
+from toolkit.measures.words import figure, inside, listed, percent
 
 FURTHEST = 4  # figures that are missed, named on a first page
 PATHWAY = {  # outputs of the pathway in words

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from xlsxwriter.worksheet import Worksheet
 
-from toolkit.report import answer, provenance
-from toolkit.report import quantities as q
-from toolkit.report.quantities import Run
+from toolkit.measures import headline, provenance
+from toolkit.measures import quantities as q
+from toolkit.measures.quantities import Run
+from toolkit.measures.tables import Table
 from toolkit.report.sheets import Styles, opened, page, prose, write_table
 from toolkit.report.shortfalls import shortfalls
-from toolkit.report.tables import Table
 
 # fmt: off
 SHEETS = {
@@ -57,7 +57,7 @@ def _banner(sheet: Worksheet, run: Run, styles: Styles) -> int:
     """Write first of all that the checks failed if they did, then the title; return the next free row."""
     lines = [] if run.passed else [(FAILED, "failed")]
     if sheet.get_name() == "Summary":
-        lines += [(run.scenario.title, "title"), (answer.headline_sentence(run), "plain")]
+        lines += [(run.scenario.title, "title"), (headline.headline_sentence(run), "plain")]
         own = provenance.own(run.scenario) + provenance.changed(run)
         lines += [(f"Evidence of your own: {line}", "caption") for line in own]
         lines += [(said, "caption")] if (said := shortfalls()) else []

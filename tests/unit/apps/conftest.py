@@ -1,6 +1,6 @@
 import pytest
 
-from toolkit.apps.live import Live
+from toolkit.apps.engine.live import Live
 from toolkit.apps.shell import Site
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from panel import auth
 from panel.io import server as panel_server
 
-from toolkit.apps import guard, wire
+from toolkit.apps import guard
+from toolkit.apps.session import wire
 
 
 @pytest.fixture

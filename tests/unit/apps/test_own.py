@@ -8,14 +8,14 @@ import pytest
 
 from tests.conftest import LEEDS
 from toolkit import evidence, scenarios, workflow
-from toolkit.apps import entry
-from toolkit.apps.explain import FORMULAS
-from toolkit.apps.kinds import explanation
-from toolkit.apps.live import Live, NeedsFit
-from toolkit.apps.own_page import READ
+from toolkit.apps.engine.live import Live, NeedsFit
+from toolkit.apps.pages.own_figures import READ
+from toolkit.apps.parts import entry
+from toolkit.apps.session.state import State
 from toolkit.apps.shell import Site
-from toolkit.apps.state import State
-from toolkit.report import provenance
+from toolkit.measures import provenance
+from toolkit.measures.explanations import FORMULAS
+from toolkit.measures.numbers import explanation
 from toolkit.schema import InputError
 
 pytestmark = pytest.mark.fit

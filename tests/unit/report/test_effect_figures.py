@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from toolkit import evidence, models
-from toolkit.models.unit_costs import pooled, pooled_summary, rival_estimates
+from toolkit.models.unit_costs.pooled import pooled, pooled_summary, rival_estimates
 from toolkit.report import effect_figures
 from toolkit.report.drawing import svg
 

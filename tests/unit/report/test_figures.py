@@ -6,8 +6,8 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from toolkit import report
+from toolkit.measures import quantities as q
 from toolkit.report import figures
-from toolkit.report import quantities as q
 from toolkit.report.drawing import svg
 
 PLOTS = [getattr(report, name) for name in report.__all__ if name.startswith("plot_")]

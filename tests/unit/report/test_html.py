@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from toolkit.report import quantities as q
-from toolkit.report.analysis import analyse
+from toolkit.measures import quantities as q
+from toolkit.measures.analysis import analyse
+from toolkit.measures.tables import who_pays
 from toolkit.report.contents import every_table
 from toolkit.report.html import render, shown
-from toolkit.report.tables import who_pays
 
 LOADING = {"src", "srcset", "data", "poster", "background", "action", "formaction", "manifest"}
 VOID = {"meta", "img", "br", "link", "input", "hr"}

@@ -8,8 +8,8 @@ import pytest
 import xarray as xr
 
 from toolkit import report
+from toolkit.measures.analysis import analyse
 from toolkit.report import outputs
-from toolkit.report.analysis import analyse
 from toolkit.report.contents import every_table
 from toolkit.schema import InputError
 

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from toolkit import evidence
+from toolkit.measures.analysis import analyse
+from toolkit.measures.reliability import CALIBRATED
 from toolkit.report import shortfalls
-from toolkit.report.analysis import analyse
 from toolkit.report.contents import every_table
 from toolkit.report.html import render
-from toolkit.report.reliability import CALIBRATED
 
 NAMES = ("reference/predictive_checks", "reference/pathway_checks", *CALIBRATED)
 

@@ -3,8 +3,8 @@
 import openpyxl
 import pytest
 
-from toolkit.report import quantities as q
-from toolkit.report.analysis import analyse
+from toolkit.measures import quantities as q
+from toolkit.measures.analysis import analyse
 from toolkit.report.contents import every_table
 from toolkit.report.sheets import inert
 from toolkit.report.workbook import SHEETS, write_workbook

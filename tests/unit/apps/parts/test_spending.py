@@ -1,0 +1,247 @@
+"""One sum told three ways, the handle of the curve, and what a link, the history and a tab keep."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import LEEDS
+from toolkit import scenarios
+from toolkit.apps import shell
+from toolkit.apps.parts import spending
+from toolkit.apps.parts.fields import LARGEST_SENT
+from toolkit.apps.server import STATIC
+from toolkit.apps.session import tab
+from toolkit.apps.session.scenario_keys import MOST_SAVED
+from toolkit.apps.session.state import State
+from toolkit.apps.shell import Site
+from toolkit.measures import quantities as q
+from toolkit.measures.value_of_information import parameter_name
+from toolkit.schema import InputError
+
+pytestmark = pytest.mark.fit
+COST = "Cost of poor outcomes"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "query", ["", "&option.cut=true&option.spend_per_child=9", "&option.group=care_edge", "own", "England"]
+)
+def test_sum_families_and_pounds_for_each_child_are_one_figure(live, query):
+    state = State(live)
+    if query == "own":
+        own = {"area": LEEDS, "value": 150_000.0, "reason": "our count"}
+        state.put(own_figures={"population_0_17": own})
+    elif query == "England":
+        state.place = "England"
+    else:
+        state.read_address("?place=Leeds" + query)
+    scenario, areas = state.scenario, state.areas
+    run = live.run(scenario, areas)
+    pounds, children = scenario.option.spend_per_child, float(run.unit.here["population_0_17"].sum())
+    assert query != "own" or children == 150_000
+    assert spending.for_total(live, scenario, areas, pounds * children) == pytest.approx(pounds)
+    families = abs(q.children(run)["reached"] / q.drawn(run)["children_per_family"])
+    assert spending.for_families(live, scenario, areas, float(families.mean())) == pytest.approx(pounds, rel=1e-5)
+
+
+def test_a_sum_typed_either_way_moves_the_others_and_the_page(site):
+    fields, before = site.panel.sums, site.state.scenario
+    fields.total.value = "£4,000,000"
+    assert site.state.scenario.option.spend_per_child > before.option.spend_per_child
+    assert fields.total.value == "4,000,000"
+    few = fields.families.value
+    fields.families.value = "600"
+    assert (fields.families.value, site.messages.visible) == ("600", False)
+    assert float(fields.total.value.replace(",", "")) > 4e6 and few != "600"
+    held = site.state.scenario
+    for field, text, said in (
+        (fields.total, "9,000,000,000", "sum a year: £9.0 billion cannot"), (fields.total, "-5", "cannot be used"),
+        (fields.families, "0", "families a year: 0 cannot"), (fields.families, "many", "is not a number"),
+        (fields.families, "99,999,999", "for each child would reach"),
+    ):  # fmt: skip
+        shown = field.value
+        field.value = text
+        assert said in site.messages.object and "Mend" in site.messages.object
+        assert site.state.scenario == held and field.value == shown
+    site.state.change(option={"cut": True, "spend_per_child": 9.0})
+    assert "taken away" in fields.total.label and "lose help" in fields.families.label
+    site.state.undo()
+    assert (fields.families.value, fields.families.label) == ("600", "Families reached a year")
+
+
+def test_the_handle_is_moved_by_keyboard_through_todays_spend(live):
+    site = Site(live, query=f"?place=Leeds&page={COST}&option.spend_per_child=1")
+    page, option = site.pages[COST].curve, lambda: site.state.scenario.option
+    for cut, to in ((True, -0.01), (False, 0.01), (False, 0.1), (True, -0.2)):
+        page.slider.value = round(1.0 + to, 2)
+        assert option().cut is cut
+        assert page.slider.value == pytest.approx(1.0 + option().pounds / page._today, abs=0.006)
+        assert f"{1.0 + option().pounds / page._today:.2f} times" in page.words.object
+    assert "less than at today" in page.words.object or "more than at today" in page.words.object
+
+
+def test_moving_the_handle_sums_no_cost_up_again(live, monkeypatch):
+    site = Site(live, query=f"?place=Leeds&page={COST}")
+    page, summed = site.pages[COST], []
+    monkeypatch.setattr(page, "_summed", lambda *given: summed.append(given))
+    page.curve.slider.value = 1.3
+    assert not summed and "1.30 times" in page.curve.words.object
+
+
+def test_the_words_beside_the_curve_are_its_numbers(live, small_scenario):
+    from toolkit.apps.parts import spend_cost_curve
+
+    run = live.run(scenarios.change(small_scenario, option={"spend_per_child": 40.0}), (LEEDS,))
+    multiples, here = run.unit.curve["multiple"], 1.4
+    mean = float(spend_cost_curve._at(run.numbers.curve, multiples, here).mean())
+    assert mean == pytest.approx(np.interp(here, multiples, run.numbers.curve.mean(-1)), rel=1e-5)
+    far = scenarios.change(small_scenario, option={"spend_per_child": 990.0})
+    assert "beyond the curve" in spend_cost_curve.said(live.run(far, (LEEDS,)))
+
+
+@pytest.mark.long
+def test_what_is_read_of_a_scenario_is_in_the_link_and_in_the_history(live):
+    site = Site(live, query="?place=Leeds&page=What drives it")
+    page = site.pages["What drives it"]
+    social = page.card.chart.sources["expected"].data
+    page.account.value = "fiscal"
+    assert "account=fiscal" in site.state.address
+    other = Site(live, query=site.state.address).pages["What drives it"]
+    assert other.account.value == "fiscal"
+    assert other.card.chart.sources["expected"].data == page.card.chart.sources["expected"].data != social
+    site.state.undo()
+    assert page.account.value == "social" and page.card.chart.sources["expected"].data == social
+    site.state.redo()
+    assert page.account.value == "fiscal"
+    costs = Site(live, query=f"?page={COST}&cost=annual").pages[COST]
+    assert costs.choice.value == "annual" and "Cost of one year" in costs.head.object
+    wrong = Site(live, query="?account=mine")
+    assert "account: &#x27;mine&#x27; is none of" in wrong.messages.object and "account" not in wrong.state.address
+
+
+def test_back_and_forward_are_steps_of_the_history(site):
+    state, pages = site.state, shell.PAGES
+    first = state.address
+    state.change(option={"spend_per_child": 30.0})
+    second = state.address
+    state.arrive(first, pages)
+    assert state.address == first and not state.can_undo and state.can_redo
+    state.arrive(second, pages)
+    assert state.address == second and state.can_undo and not state.can_redo
+    state.open("Compare")
+    assert site.current == "Compare"
+    state.arrive(second, pages)
+    assert site.current == "Invest to save" and state.address == second
+    state.arrive("?place=Kent&page=Nowhere", pages)
+    assert (state.place, state.page, len(state.messages)) == ("Kent", "", 1)
+    state.undo()
+    assert state.address == second
+
+
+def test_saved_scenarios_survive_a_refresh(live):
+    site = Site(live, query="?place=Kent&page=Compare&option.spend_per_child=31")
+    site.pages["Compare"]._keep()
+    text = site.tab.kept.data["text"][0]
+    again = Site(live, query="?page=Compare")
+    again.tab.kept.data = {"text": [text]}
+    assert again.state.saved == site.state.saved and not again.state.messages
+    assert "£31 a child" in again.pages["Compare"].table.object
+    again.pages["Compare"]._drop()
+    assert json.loads(again.tab.kept.data["text"][0]) == []
+
+
+def test_what_a_browser_held_is_read_as_a_strangers(live):
+    state = State(live)
+    good = {"name": "<b>mine</b>" * 20, "place": "Leeds", "scenario": state.file()}
+    rows = [
+        good, good | {"name": "b", "scenario": "a: !!python/object/apply:os.system [true]"},
+        good | {"name": "c", "place": "Atlantis"},
+        good | {"name": "d", "scenario": state.file().replace("22.0", "-1.0")},
+    ]  # fmt: skip
+    found, problems = tab.restored(json.dumps(rows), state)
+    assert [one.scenario for one in found] == [state.scenario] and all(len(one.name) <= 60 for one in found)
+    assert [any(f"Compare: {name}" in line for line in problems) for name in "bcd"] == [True] * 3
+    for text in ("{", "[1]", "null", '[{"name": 1}]', "[" * 100_000):
+        assert tab.restored(text, state)[0] == () and len(tab.restored(text, state)[1]) == 1
+    many = [good | {"name": str(k)} for k in range(20)]
+    assert len(tab.restored(json.dumps(many), state)[0]) == MOST_SAVED
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries({
+            "name": st.text(st.characters(exclude_categories=[]), max_size=8),
+            "place": st.sampled_from(["Leeds", "\ud800", "Kent\udc00", ""]),
+            "scenario": st.lists(st.sampled_from([*"ab:{}[]\n\"' ", "\ud800", "\\ud800", "horizon: 40\n"])).map("".join)
+            | st.sampled_from(["based_on: family_help", 'title: "\\ud800"\nbased_on: family_help', "horizon: \ud800"]),
+        }),
+        max_size=4,
+    )
+)  # fmt: skip
+def test_half_a_character_that_a_tab_held_is_no_fault(live, rows):
+    found, problems = tab.restored(json.dumps(rows), State(live))
+    for text in (*problems, *(one.name for one in found), *(one.scenario.model_dump_json() for one in found)):
+        text.encode()
+    assert len(found) <= MOST_SAVED and all(len(line) < 1000 for line in problems)
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"text": []}, {"text": [1]}, {"text": "abc"}, {"text": None}, {"text": ["\ud800"]}]
+)
+def test_whatever_a_browser_puts_into_a_source_is_no_fault(live, data):
+    one = tab.Tab(State(live), ["Compare"])
+    one._read(tab._text(data))
+    one.state.arrive(tab._text(data), ["Compare"])
+
+
+def test_the_chosen_area_is_marked_in_words_beside_its_neighbours(live):
+    site = Site(live, query=f"?place=Leeds&page={COST}")
+    page = site.pages[COST]
+    page._ask()
+    data = page.beside.chart.sources["bars"].data
+    marked = [name for name in data["name"] if "this area" in name]
+    assert [name.startswith("Leeds") for name in marked] == [True] and len(data["name"]) > 1
+    page.beside.as_table.value = True
+    assert page.beside.table.object.count("this area</") == 1
+    site.state.go_to("Kent")
+    assert not page._beside.visible
+
+
+def test_the_page_says_of_the_same_size_what_the_browser_drops():
+    assert f"LARGEST = {LARGEST_SENT};" in (STATIC / "access.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("justice_ratio_care", "youth justice entries: looked-after children against all"),
+        ("pathway: referral[1_4]", "the fitted pathway: referrals at ages 1 to 4"),
+        ("pathway: referral[under_1]", "the fitted pathway: referrals under age 1"),
+        ("pathway: entry_age[3]", "the fitted pathway: share of first needs at age 3"),
+        ("price_care_year", "the unit cost: care year"),
+    ],
+)
+def test_an_input_is_called_in_words(name, said):
+    assert parameter_name(name) == said
+
+
+def test_no_input_is_called_by_its_key(live, small_scenario):
+    from toolkit.measures import value_of_information as knowing
+
+    names = [parameter_name(str(one)) for one in knowing.parameters(live.run(small_scenario, (LEEDS,))).data_vars]
+    assert [name for name in names if any(sign in name for sign in "[]_")] == []
+    assert len(set(names)) == len(names)
+
+
+def test_a_fields_refusal_is_an_input_error(live, small_scenario):
+    with pytest.raises(InputError, match="Mend"):
+        spending.for_families(live, small_scenario, (LEEDS,), -3.0)
+
+
+def test_a_file_of_which_nothing_else_can_be_used_says_so(live):
+    state = State(live)
+    state.load(state.file().replace("spend_per_child: 22", "spend_per_child: -22").encode())
+    assert "option.spend_per_child" in state.messages[0] and not state.can_undo

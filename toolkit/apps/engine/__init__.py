@@ -1,0 +1,1 @@
+"""Live answers: every change of a visitor prices the whole posterior again."""

@@ -1,0 +1,232 @@
+"""What the main page shows of a run: numbers and words, ready to draw, made apart from any browser."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from toolkit.apps.engine.scaled_run import LiveRun
+from toolkit.apps.engine.sums import LEVEL, ends
+from toolkit.apps.parts.charts import bar_data
+from toolkit.apps.parts.look import Number, Told
+from toolkit.measures import headline
+from toolkit.measures import quantities as q
+from toolkit.measures import words as w
+from toolkit.measures.headline import Estimate
+from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
+
+Data = dict[str, dict[str, Any]]
+Part = tuple[Data, str, tuple[float, float]]
+FISCAL, SOCIAL = ACCOUNTS.index("fiscal"), ACCOUNTS.index("social")
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A headline number, how sure it is, and the key of its explanation."""
+
+    key: str
+    name: str
+    value: str
+    beside: str
+    sign: int = 0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Everything the page shows of one run."""
+
+    sentence: str
+    tiles: list[Tile]
+    statements: list[str]
+    charts: dict[str, Data]
+    words: dict[str, str]
+    ends: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+
+def read(run: LiveRun) -> Reading:
+    """Reduce a run to what the main page shows of it."""
+    parts: dict[str, Part] = {
+        "by_year": _by_year(run), "payers": _payers(run), "payback": _payback(run),
+    }  # fmt: skip
+    charts, words, limits = {}, {}, {}
+    for name, part in parts.items():
+        charts[name], words[name], limits[name] = part
+    return Reading(_sentence(run), tiles(run), statements(run), charts, words, limits)
+
+
+def _sentence(run: LiveRun) -> str:
+    numbers, cost = run.numbers, float(run.numbers.cost[-1])
+    worth, ever = estimate(numbers.avoided[SOCIAL]), float(numbers.back[FISCAL, -1])
+    shown, turned = (worth, "") if worth.expected >= 0 else (-worth, ", turned round")  # as the sentence does
+    return Told(
+        headline.sentence(run, run.unit.where, cost, worth, ever, LEVEL),
+        Number(w.money(abs(cost)), "programme", "spending taken away" if cost < 0 else "spent"),
+        Number(str(shown), "payer_avoided|All", f"cost avoided over children’s lives{turned}"),
+        Number(shown.interval, "payer_avoided|All", f"its 90% interval{turned}"),
+        Number(w.percent(ever), _last(run), "chance for the public purse"),
+    )
+
+
+def _last(run: LiveRun) -> str:
+    return f"paid_back|fiscal|{run.numbers.back.shape[1] - 1}"
+
+
+def estimate(draws: np.ndarray, kind: str = "money") -> Estimate:
+    """Reduce draws to their mean and interval."""
+    mean, low, high = map(float, ends(draws))
+    return Estimate(mean, low, high, kind)
+
+
+def tiles(run: LiveRun) -> list[Tile]:
+    """Return the headline tiles."""
+    numbers, cut = run.numbers, run.scenario.option.cut
+    cost = float(numbers.cost[-1])
+    benefit = [estimate(one) for one in numbers.avoided]
+    social = benefit[SOCIAL]
+    worth = Estimate(social.expected - cost, social.lower - cost, social.upper - cost)
+    low, high = sorted((social.lower / cost, social.upper / cost))
+    ratio = Estimate(social.expected / cost, low, high, "ratio")
+    purse = Number(w.pence(benefit[FISCAL].expected / cost), "ratio|fiscal", "public purse alone")
+    five, reached = estimate(numbers.cash.sum(0)), estimate(numbers.reached, "count")
+    return [
+        Tile("npsv", "Net present social value", str(worth), _sure(worth, "npsv"), _sign(worth.expected)),
+        Tile("bcr", f"Cost {'caused by each £1 cut' if cut else 'avoided by each £1'}", str(ratio),
+             _sure(ratio, "bcr", f"; public purse alone {purse}", purse)),
+        payback_tile(run),
+        Tile("cash", "Council’s cash over five years", str(five),
+             _sure(five, "cash") if five.interval else "no cash released", _sign(five.expected)),
+        Tile("reached", f"Children {'who lose help' if cut else 'reached'} a year", str(reached),
+             _sure(reached, "reached")),
+    ]  # fmt: skip
+
+
+def _sure(found: Estimate, key: str, more: str = "", *numbers: Number) -> str:
+    sure = f"90% interval {found.interval}" if found.interval else "the same in every draw"
+    return Told(f"{sure}{more}", Number(found.interval, key, "90% interval"), *numbers)
+
+
+def payback_tile(run: LiveRun) -> Tile:
+    """Say when the public purse has its money back; for a cut, whether it stays ahead."""
+    chance = run.numbers.back[FISCAL]
+    last = float(chance[-1])
+    if run.scenario.option.cut:
+        return Tile("payback", "Public purse still ahead at the end", w.percent(last), "chance, all costs counted")
+    years = ({10: 10} if run.scenario.horizon > 10 else {}) | {run.scenario.horizon: len(chance) - 1}
+    by = [Number(w.percent(float(chance[at])), f"paid_back|fiscal|{at}", w.within(n)) for n, at in years.items()]
+    likely = np.flatnonzero(chance >= 0.5)
+    when = f"Year {likely[0]}" if likely.size else "Not expected"
+    said = Told(f"chance {', '.join(f'{one.of} {one}' for one in by)}", *by)
+    return Tile("payback", "Pays the public purse back", when, said)
+
+
+def statements(run: LiveRun) -> list[str]:
+    """Return the probability statements, whole sentences."""
+    numbers, cut = run.numbers, run.scenario.option.cut
+    social, cash = numbers.avoided[SOCIAL], numbers.cash.sum(0)
+    chance = (numbers.net_payers > 0).mean(-1)
+    better = [payer for payer, value in zip(run.unit.payers, chance, strict=True) if value >= 0.5]
+    verb = "the cut leaves society better off" if cut else "it is worth more to society than it costs"
+    harm = float(((-social if cut else social) < 0).mean())
+    ahead = float((cash >= 0).mean())
+    worth = float((social > numbers.cost[-1]).mean())
+    chances = {"worth": (verb, worth), "harm": (w.HARM, harm),
+               "cash": ("the council’s own cash is ahead after five years", ahead)}  # fmt: skip
+    found = [Number(w.percent(x), f"chance_{key}", f"The chance that {of}") for key, (of, x) in chances.items()]
+    said: list[str] = [Told(f"{one.of} is {one}.", one) for one in found]
+    return [*said, f"More likely than not to gain: {w.listed([w.inside(p) for p in better])}."] if better else said
+
+
+def _sign(value: float) -> int:
+    return int(np.sign(value))
+
+
+def ends_of(run: q.Run, array: xr.DataArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean, lower and upper ends over the draws of an array, which come last."""
+    values = array.transpose(..., *SAMPLE_DIMS).values
+    return ends(values.reshape(*values.shape[:-2], -1).astype(np.float32), q.level(run))
+
+
+def _by_year(run: LiveRun) -> Part:
+    mean, low, high = ends(run.numbers.lines.by_year)
+    years, spend = np.arange(len(mean)), run.numbers.spent[: len(mean)]
+    paid = np.flatnonzero(spend)
+    data = {
+        "avoided": {"year": years, "mean": mean, "lower": low, "upper": high},
+        "spent": {"year": paid, "spend": spend[paid]},
+    }
+    peak = int(np.argmax(np.abs(mean)))
+    text = (
+        f"Money spent is {w.money(spend[0])} a year for {run.scenario.option.years} years; expected cost avoided is "
+        f"largest in year {peak}, {w.money(float(mean[peak]))}, 90% interval "
+        f"{w.interval(float(low[peak]), float(high[peak]))}."
+    )
+    return data, text, (float(min(low.min(), spend.min())), float(max(high.max(), spend.max())))
+
+
+def _payers(run: LiveRun) -> Part:
+    mean, low, high = ends(run.numbers.net_payers)
+    order = np.argsort(-mean)
+    names = [w.label(run.unit.payers[k]) for k in order]
+    text = "; ".join(f"{name} {w.money(float(mean[k]))}" for name, k in zip(names[::-1], order[::-1], strict=True))
+    data = bar_data(names, mean[order], low[order], high[order])
+    return {"bars": data}, f"Expected net position: {text}.", (float(low.min()), float(high.max()))
+
+
+def _payback(run: LiveRun) -> Part:
+    chance = run.numbers.back
+    years = np.arange(chance.shape[1])
+    data = {account: {"year": years, "chance": row} for account, row in zip(ACCOUNTS, chance, strict=True)}
+    what = "still being ahead at the end" if run.scenario.option.cut else "having paid back by the end"
+    said = ", ".join(f"{account} {w.percent(float(row[-1]))}" for account, row in zip(ACCOUNTS, chance, strict=True))
+    return data, f"Chance of {what}, by account: {said}.", (0.0, float(years[-1]))
+
+
+def curve(run: LiveRun) -> Part:
+    """Return the spend-cost curve with the scenario's own point, what it says in words, and its ends."""
+    mean, low, high = ends(run.numbers.curve)
+    multiples, spend = (run.unit.curve[name] for name in ("multiple", "spend"))
+    bounds = run.unit.seen or (1.0, 1.0)
+    inner = np.unique(np.clip([*multiples, *bounds], max(bounds[0], 0.5), min(bounds[1], 2.0)))
+    today = float(spend[multiples == 1.0][0])
+    here = spend_multiple(run)
+    spots = [here] if multiples[0] <= here <= multiples[-1] else []
+    level = {at: float(np.interp(at, multiples, mean)) for at in (1.0, here)}
+    data = {
+        "line": {"multiple": multiples, "mean": mean, "lower": low, "upper": high},
+        "seen": {"multiple": inner, "mean": np.interp(inner, multiples, mean)},
+        "today": {"multiple": [1.0], "mean": [level[1.0]]},
+        "handle": {
+            "multiple": spots,
+            "mean": [level[at] for at in spots],
+            "name": [f"this sum: {at:.2f} × today" for at in spots],
+        },
+    }
+    text = (
+        f"Early-help spend plus the excess lifetime cost that is left: {w.money(float(mean[0]))} at half of today’s "
+        f"spend, {w.money(level[1.0])} at today’s {w.money(today)} a year, "
+        f"{w.money(float(mean[-1]))} at double."
+    )
+    return data, text, (float(low.min()), float(high.max()))
+
+
+def spend_multiple(run: LiveRun) -> float:
+    """Return a spending year's early-help spend under the option over today's."""
+    today = float(run.unit.curve["spend"][run.unit.curve["multiple"] == 1.0][0])
+    return 1.0 + float(run.numbers.spent[0]) / (1.0 + run.scenario.optimism) / today
+
+
+def budget_rows(run: LiveRun) -> tuple[list[str], list[tuple[str, list[float]]]]:
+    """Return the five-year cash view of a budget paper: years, and the council's rows in pounds of real money."""
+    mean, low, high = ends(run.numbers.cash)
+    spend = run.numbers.council_spent[: len(mean)]
+    years = [w.financial_year(run.scenario.first_year, year) for year in range(len(mean))]
+    rows = [
+        ("Programme spending", (-spend).tolist()),
+        ("Cash released, expected", (mean + spend).tolist()),
+        ("Net cash, expected", mean.tolist()),
+        ("Net cash, low end of 90% interval", low.tolist()),
+        ("Net cash, high end of 90% interval", high.tolist()),
+        ("Net cash, running total, expected", np.cumsum(mean).tolist()),
+    ]
+    return years, rows

@@ -1,0 +1,1 @@
+"""Where a number on a page comes from."""

@@ -1,0 +1,220 @@
+"""The page *Compare*: up to six scenarios side by side, and the best portfolio of them under a budget."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import panel_material_ui as pmui
+import xarray as xr
+
+from toolkit import appraisal
+from toolkit.appraisal.portfolio import Objective
+from toolkit.apps.parts import look
+from toolkit.apps.parts.entry import shown
+from toolkit.apps.parts.fields import beside, button, choice, field
+from toolkit.apps.session import views
+from toolkit.apps.session.scenario_keys import LONGEST_NAME, MOST_SAVED, Saved
+from toolkit.apps.session.state import State, own
+from toolkit.measures import headline
+from toolkit.measures import quantities as q
+from toolkit.measures import words as w
+from toolkit.measures.quantities import Run
+from toolkit.schema import SAMPLE_DIMS, InputError
+
+NOTE = "For each £1: expected cost avoided, all accounts, over expected spending; its interval is the former’s alone."
+LUCK = (
+    "The scenarios are compared draw by draw, with what is not known drawn alike for all: figures, lives, and the mean "
+    "effect. So is the luck of a site (how much better or worse than the mean help works there), as far as each "
+    "scenario says: where it is shared wholly, programmes do well or badly together, in all areas. "
+)
+NONE_YET = "<p>None saved yet. Save the one that is open, change it, save again.</p>"
+KINDS = {  # of the rows that are numbers, what each is
+    "Programme spending": "programme", "Net present social value": "worth|social",
+    "90% interval of it": "worth|social", "For each £1": "ratio|social", "90% interval of that": "ratio|social",
+    "Chance it is worth its cost": "chance_worth", "Council’s cash, five years": "cash",
+    "90% interval of the cash": "cash", f"Chance that {w.HARM}": "chance_harm",
+}  # fmt: skip
+OBJECTIVES: dict[str, Objective] = {
+    "Highest expected value": "expected_value",
+    "Best of the worst tenth of outcomes": "conditional_value_at_risk",
+}
+
+
+class Compare:
+    """The page."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.name = field("Name", most=LONGEST_NAME, width=280)
+        self.keep = button("Save this scenario here", self._keep, main=True)
+        self.which = choice("Saved scenario", [], width=280)
+        self.use, self.drop = button("Open it", self._use), button("Remove it", self._drop)
+        self.budget = field("Budget, £ million", most=12, width=280, value=views.BEGIN["budget"])
+        self.aim = choice("Choose for", OBJECTIVES, width=280)
+        self.told, self.table, self.portfolio = look.html(visible=False), look.html(), look.html()
+        self.budget.param.watch(lambda event: self._budget(event.new), "value")
+        self.aim.param.watch(lambda event: state.look(aim=event.new), "value")
+
+    def _budget(self, text: str) -> None:
+        try:
+            self.state.look(budget=views.budget(text))
+        except InputError as problem:
+            self.state.say([str(problem)])
+
+    def _keep(self) -> None:
+        name = shown(str(self.name.value or "").strip(), LONGEST_NAME - 1) or f"Scenario {len(self.state.saved) + 1}"
+        full = len(self.state.saved) >= MOST_SAVED
+        if full or name in self._names():
+            many = f"{MOST_SAVED} scenarios are saved: remove one first."
+            self._say(many if full else f"There is one called {name} already: choose another name.")
+            return
+        one = Saved(name, self.state.place, self.state.areas, self.state.scenario)
+        self._changed((*self.state.saved, one))
+
+    def _use(self) -> None:
+        for one in self.state.saved:
+            if one.name == self.which.value:
+                self.state.replace(one.scenario, one.place)
+
+    def _drop(self) -> None:
+        self._changed(tuple(one for one in self.state.saved if one.name != self.which.value))
+
+    def _changed(self, saved: tuple[Saved, ...]) -> None:
+        self.state.saved = saved
+        self._say("")
+        self.state.tell()
+
+    def _names(self) -> list[str]:
+        return [one.name for one in self.state.saved]
+
+    def _say(self, line: str) -> None:
+        said = look.box("Not saved", [line] if line else [], "bad", "alert")
+        self.told.param.update(object=said, visible=bool(line))
+
+    def prepare(self, run: Run) -> tuple[Sequence[tuple[Saved, Run]], str]:
+        """Price every saved scenario on the same draws, and choose a portfolio."""
+        found = [(one, self.state.live.run(one.scenario, one.areas)) for one in self.state.saved]
+        return found, self._chosen(found)
+
+    def others(self, run: Run) -> list[Run]:
+        """Return the runs whose numbers the page shows."""
+        return [self.state.live.run(one.scenario, one.areas) for one in self.state.saved]
+
+    def show(self, run: Run, prepared: tuple[Sequence[tuple[Saved, Run]], str]) -> None:
+        """Put the saved scenarios side by side."""
+        found, portfolio = prepared
+        self.budget.value, self.aim.value = (self.state.views[name] for name in ("budget", "aim"))
+        if self.which.options != (names := self._names()):
+            self.which.param.update(options=names, value=names[-1] if names else None)
+        self.table.object = _table(found) if found else NONE_YET
+        self.portfolio.object = portfolio
+
+    def _chosen(self, found: Sequence[tuple[Saved, Run]]) -> str:
+        able = [(one, run) for one, run in found if not one.scenario.option.cut]
+        if len(able) < 2:
+            return "<p>Save two or more investments to choose among them.</p>"
+        names = [one.name for one, _ in able]
+        npsv = [q.result(run)["npsv"].sel(account="social", drop=True).transpose(*SAMPLE_DIMS) for _, run in able]
+        gain = xr.concat([one.astype(float) for one in npsv], xr.Variable("programme", names)).assign_attrs(
+            npsv[0].attrs
+        )
+        cost = xr.DataArray(
+            [float(q.result(run)["programme_cost"].mean()) for _, run in able], coords={"programme": names}
+        ).assign_attrs(units="GBP", price_base=able[0][0].scenario.price_base)
+        gain = gain.assign_attrs(cost.attrs)
+        rivals = [(a.name, b.name) for k, (a, _) in enumerate(able) for b, _ in able[:k] if set(a.areas) & set(b.areas)]
+        try:
+            aim = cast(Objective, self.state.views["aim"])
+            budget, least = 1e6 * float(self.state.views["budget"]), float(cost.min())
+            if budget < least:
+                raise InputError(
+                    f"The budget, {w.money(budget)}, buys none of them: {names[cost.values.argmin()]} costs "
+                    f"{w.money(least)}, the least. Raise the budget, or save a smaller investment."
+                )
+            chosen = appraisal.allocate(budget, gain, cost, objective=aim, excludes=rivals)
+        except InputError as problem:
+            return look.box("No portfolio", str(problem).splitlines(), "warn")
+        return _portfolio(chosen, self._names())
+
+    def view(self) -> Any:
+        """Return the page."""
+        return pmui.Column(
+            look.html("<h1>Which is better?</h1>"),
+            beside(self.name, self.keep), self.told, self.table,
+            beside(self.which, self.use, self.drop),
+            look.html(
+                "<h2>A portfolio under a budget</h2><p class=hint>Scenarios that share an area are alternatives: at "
+                "most one of them is chosen. Value is net present social value, on the same draws.</p>"
+            ),
+            beside(self.budget, self.aim), self.portfolio, sizing_mode="stretch_width",
+        )  # fmt: skip
+
+
+def _table(found: Sequence[tuple[Saved, Run]]) -> str:
+    rows: dict[str, list[str]] = {}
+    for place, (one, run) in enumerate(found):
+        kinds = KINDS | {"Chance for the public purse": f"paid_back|fiscal|{run.scenario.horizon - 1}"}
+        for name, cell in (_settings(one, run) | _results(run)).items():
+            kind = kinds.get(name, "")
+            rows.setdefault(name, []).append(look.Number(cell, f"@{place}|{kind}") if kind else cell)
+    headings = ["Measure", *(one.name for one, _ in found)]
+    return look.plain_table("Saved scenarios", headings, list(rows.items()), f"{NOTE} {LUCK}{_together(found)}".strip())
+
+
+def _together(found: Sequence[tuple[Saved, Run]]) -> str:
+    """Say how far the net values of the scenarios move together over the draws."""
+    gains = [q.result(run)["npsv"].sel(account="social").transpose(*SAMPLE_DIMS).values.ravel() for _, run in found]
+    varying = [gain for gain in gains if np.ptp(gain) > 0]
+    if len(varying) < 2:
+        return ""
+    every = np.corrcoef(varying)[np.triu_indices(len(varying), 1)]
+    low, high = (f"{value:.2f}".replace("-", w.MINUS) for value in (every.min(), every.max()))
+    return f"Net social values of two of them correlate by {low if low == high else f'{low} to {high}'}."
+
+
+def _settings(one: Saved, run: Run) -> dict[str, str]:
+    option = one.scenario.option
+    cost = w.money(abs(float(q.result(run)["programme_cost"].mean())))
+    return {
+        "Place": one.place,
+        "Sum": f"{w.MINUS if option.cut else ''}£{option.spend_per_child:g} a child, {option.years} years",
+        "Effect": f"{w.label(one.scenario.effect.source)}, {one.scenario.effect.replication:.0%} replicates",
+        "Luck of the sites": w.luck(one.scenario.effect.shared_luck),
+        "Evidence of your own": str(len(own(one.scenario)) or "none"),
+        "Programme spending": f"{cost} taken away" if option.cut else cost,
+    }
+
+
+def _results(run: Run) -> dict[str, str]:
+    result, cut = q.result(run), run.scenario.option.cut
+    worth = headline.estimate(run, result["npsv"].sel(account="social"))
+    cash = headline.estimate(run, q.council_cash(run).isel(year=slice(0, 5)).sum("year"))
+    ratio, *ends = (float(result[name].sel(account="social")) for name in ("bcr", "bcr_lower", "bcr_upper"))
+    last = w.percent(float(q.paid_back(run).sel(account="fiscal").isel(year=-1)))
+    return {
+        "Net present social value": str(worth),
+        "90% interval of it": worth.interval or "none",
+        "For each £1": f"{w.pence(ratio)} {'caused by each £1 cut' if cut else 'avoided'}",
+        "90% interval of that": w.interval(min(ends), max(ends), w.pence),
+        "Chance it is worth its cost": w.percent(float((result["npsv"].sel(account="social") > 0).mean())),
+        "Chance for the public purse": f"{last} {'still ahead at the end' if cut else 'paid back'}",
+        "Council’s cash, five years": str(cash),
+        "90% interval of the cash": cash.interval or "none",
+        f"Chance that {w.HARM}": w.percent(q.harm(run)),
+    }
+
+
+def _portfolio(chosen: xr.Dataset, saved: list[str]) -> str:
+    rows = []
+    for name in map(str, chosen["item"].values):
+        one, place = chosen.sel(item=name), saved.index(name)
+        sums, bought = [w.money(float(one[part])) for part in ("spend", "expected_gain")], float(one["share"]) > 0.5
+        if bought:
+            of = (f"@{place}|programme", f"@{place}|worth|social")
+            sums = [look.Number(text, key) for text, key in zip(sums, of, strict=True)]
+        rows.append((name, ["chosen" if bought else "not chosen", *sums, str(one["reason"].item())]))
+    value, left = (w.money(float(chosen[name])) for name in ("value", "budget_left"))
+    said = (
+        f"Value of what is chosen, added up and by the aim: {value}. Left of the budget after its cost: {left}. {LUCK}"
+    )
+    return look.plain_table("The portfolio", ["Scenario", "Decision", "Cost", "Expected value", "Why"], rows, said)

@@ -1,0 +1,191 @@
+"""The page *Cost of poor outcomes*: what they cost over a life and in a year, who bears it, and how areas compare."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import panel_material_ui as pmui
+import xarray as xr
+
+from toolkit import evidence
+from toolkit.apps.engine.page_values import ends_of
+from toolkit.apps.engine.scaled_run import LiveRun, Unit
+from toolkit.apps.parts import charts, look
+from toolkit.apps.parts.card import Card
+from toolkit.apps.parts.spend_cost_curve import SpendCurve
+from toolkit.apps.session.state import State
+from toolkit.measures import headline, tables
+from toolkit.measures import quantities as q
+from toolkit.measures import words as w
+from toolkit.measures.quantities import Run
+from toolkit.report.html import shown
+from toolkit.schema import SAMPLE_DIMS
+
+VIEWS = {"Over a life: excess": "excess", "Over a life: gross": "gross", "In one year": "annual"}
+SAID = {
+    "excess": "Lifetime cost of the children who start a first episode of need in the base year, beyond what children "
+    "of the same age and area cost, shrunk to the part that would vanish with the outcome. It is not a saving.",
+    "gross": "Lifetime cost of everything the outcomes use among the children who start a first episode of need in the "
+    "base year. It is not a saving.",
+    "annual": "Cost of one year’s outcomes among all children known to social care. Not one cohort over its life: it "
+    "must not be added to the lifetime cost.",
+}
+NEIGHBOURS = 10
+NEAR = {
+    "Excess lifetime cost": "@0|area_life|excess", "Excess, each child": "@0|each|excess",
+    "One year": "@0|area_annual|gross",
+}  # fmt: skip
+CHOSEN = " \N{LEFTWARDS ARROW} this area"
+
+
+class Costs:
+    """The page."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.choice = pmui.RadioButtonGroup(label="Which cost", options=VIEWS, value="excess", size="small")
+        self.curve = SpendCurve(state)
+        self.cards = {
+            dim: Card(dim, charts.bars(f"Cost by {dim}", "Expected cost"),
+                      (f"By {dim}", "Expected cost, with its 90% interval."), self._table(dim))
+            for dim in ("outcome", "payer")
+        }  # fmt: skip
+        self.head = look.html()
+        chart = charts.bars("Cost beside statistical neighbours", "Excess lifetime cost of a child", height=430)
+        about = "Expected excess lifetime cost of a child who starts an episode of need, with its 90% interval."
+        self.beside = Card("beside", chart, ("The cost of a child", about), lambda _: self.neighbours_table)
+        self.neighbours_table, self._beside = "", self.beside.view()
+        self._held: tuple[Unit, str, str] | None = None  # what was summed up last, which no sum moves
+        self._found: dict[str, Any] = {}
+        self.compare = pmui.Button(label="Compare with statistical neighbours", variant="outlined", size="small")
+        self.compare.on_click(lambda _: self._ask())
+        self.choice.param.watch(lambda event: state.look(cost=event.new), "value")
+        self.asked: str = ""
+        self._near: Run | None = None
+
+    def _ask(self) -> None:
+        self.asked = self.state.place
+        self.state.tell()
+
+    def _table(self, dim: str) -> Any:
+        def rows(run: Run) -> str:
+            annual = self.state.views["cost"] == "annual"
+            table = tables.annual_cost(run, dim) if annual else tables.lifetime_cost(run, dim)
+            return look.table(shown(table, level=q.level(run)), _keys("annual" if annual else "life", dim))
+
+        return rows
+
+    def prepare(self, run: LiveRun) -> dict[str, Any]:
+        """Sum the costs by outcome and payer, and price the neighbours if they were asked for."""
+        view = self.state.views["cost"]
+        asked = self.asked if self.asked == self.state.place and len(self.state.areas) == 1 else ""
+        if self._held is None or self._held[0] is not run.unit or self._held[1:] != (view, asked):
+            found = self._summed(run, view)
+            if asked:
+                found["neighbours"] = self._priced_neighbours(run)
+            self._held, self._found = (run.unit, view, asked), found
+        return self._found
+
+    def _summed(self, run: Run, view: str) -> dict[str, Any]:
+        cost = (
+            q.annual(run).sel(reading="gross", drop=True)
+            if view == "annual"
+            else q.lifetime(run).sel(reading=view, drop=True)
+        )
+        found: dict[str, Any] = {dim: _bars(run, q.by(cost, dim), dim, view) for dim in ("outcome", "payer")}
+        found["total"] = headline.estimate(run, cost.sum("component"))
+        found["each"] = headline.estimate(run, cost.sum("component") / q.children(run)["entering"])
+        return found | {"view": view}
+
+    def _priced_neighbours(self, run: Run) -> tuple[str, dict[str, Any], str]:
+        near = evidence.neighbours(None, self.state.areas[0])
+        known = set(self.state.live.statistics["area"].values.tolist())
+        areas = [area for area in near["area"] if area in known][:NEIGHBOURS]
+        priced = self.state.live.run(run.scenario, (*self.state.areas, *areas))
+        self._near = priced
+        table = tables.shortened(tables.areas(priced), keep=("Code", "Excess", "One year"), ends=20)
+        frame = table.frame.set_axis(_marked(table.frame, self.state.areas[0]))
+        each = frame["Excess, each child"].iloc[::-1]
+        data = charts.bar_data(list(each.index), *(each[part].to_numpy() for part in ("expected", "lower", "upper")))
+        data["key"] = [f"@0|each|excess|{name.removesuffix(CHOSEN)}" for name in each.index]
+        data["colour"] = [charts.INK if CHOSEN in name else charts.PALE for name in each.index]
+        said = "; ".join(f"{name} {w.money(value)}" for name, value in each["expected"].iloc[::-1].items())
+        words = f"Expected excess lifetime cost of a child, dearest first: {said}."
+        plain = replace(table, frame=frame.drop(columns="Code", level=0))
+        keys, caption = look.keyed(NEAR), "This area and its statistical neighbours"
+        rows = look.table(
+            shown(plain, level=q.level(priced)),
+            lambda row, heading: keys(row.removesuffix(CHOSEN), heading), caption=caption,
+        )  # fmt: skip
+        return rows, data, words
+
+    def others(self, run: Run) -> list[Run]:
+        """Return the runs besides the page's own whose numbers it shows."""
+        return [self._near] if self._near is not None else []
+
+    def show(self, run: LiveRun, prepared: dict[str, Any]) -> None:
+        """Put a run on the page."""
+        view, total, each = prepared["view"], prepared["total"], prepared["each"]
+        self.choice.value = view
+        whole = "annual|gross|All|All" if view == "annual" else f"life|{view}|All|All"
+        single, life = f"each|{view}|All", view != "annual"
+        per = f", or {each} for each child who starts a first episode of need" * life
+        sure = f"; for each child {each.interval}" * life
+        lead = look.Told(f"{headline.place(run)}: {total}{per}.", look.Number(str(total), whole, "cost of poor outcomes"),
+                         look.Number(str(each), single, "cost of each child"))  # fmt: skip
+        hint = look.Told(f"90% interval {total.interval}{sure}. {SAID[view]}",
+                         look.Number(total.interval, whole, "90% interval of the cost"),
+                         look.Number(each.interval, single, "90% interval for each child"))  # fmt: skip
+        self.head.object = f'<p class="lead" role="status">{look.told(lead)}</p><p class="hint">{look.told(hint)}</p>'
+        for dim, card in self.cards.items():
+            data, words = prepared[dim]
+            charts.set_bars(card.chart, data)
+            card.show(run, {}, words)
+        self.curve.show(run)
+        self.compare.disabled = len(self.state.areas) != 1
+        self._beside.visible = "neighbours" in prepared
+        if self._beside.visible:
+            self.neighbours_table, data, words = prepared["neighbours"]
+            charts.set_bars(self.beside.chart, data)
+            self.beside.show(run, {}, words)
+
+    def view(self) -> Any:
+        """Return the page."""
+        parts = [card.view() for card in self.cards.values()]
+        cards = pmui.Grid(
+            *(pmui.Grid(part, size={"xs": 12, "lg": 6}) for part in parts),
+            container=True, spacing=3, sizing_mode="stretch_width",
+        )  # fmt: skip
+        return pmui.Column(
+            look.html("<h1>What do poor outcomes cost?</h1>"), self.choice, self.head, cards, self.curve.view(),
+            look.html("<h2>Beside its neighbours</h2>"), self.compare, self._beside,
+            sizing_mode="stretch_width",
+        )  # fmt: skip
+
+
+def _keys(kind: str, dim: str) -> Callable[[str, str], str]:
+    def key(row: str, heading: str) -> str:
+        reading = heading.partition(" ")[0].lower()
+        return f"{kind}|{reading}|{row}|All" if dim == "outcome" else f"{kind}|{reading}|All|{row}"
+
+    return key
+
+
+def _marked(frame: pd.DataFrame, chosen: str) -> list[str]:
+    """Return the names of areas, the chosen one marked in words."""
+    codes = zip(frame.index, frame["Code", ""], strict=True)
+    return [f"{name}{CHOSEN if code == chosen else ''}" for name, code in codes]
+
+
+def _bars(run: Run, cost: xr.DataArray, dim: str, view: str) -> tuple[dict[str, Any], str]:
+    cost = cost.transpose(dim, *SAMPLE_DIMS)
+    mean, low, high = ends_of(run, cost)
+    order = np.argsort(mean)
+    names = [w.label(cost[dim].values[k]) for k in order]
+    said = "; ".join(f"{w.label(cost[dim].values[k])} {w.money(float(mean[k]))}" for k in order[::-1])
+    key = _keys("annual", dim) if view == "annual" else _keys("life", dim)
+    data = charts.bar_data(names, mean[order], low[order], high[order])
+    data["key"] = [key(name, "gross" if view == "annual" else view) for name in names]
+    return data, f"Expected cost by {dim}: {said}."

@@ -1,0 +1,257 @@
+"""The page *What drives it*: what moves the answer, what would flip it, and what finding out would be worth."""
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import panel_material_ui as pmui
+import xarray as xr
+
+from toolkit import appraisal, evidence
+from toolkit.apps.parts import charts, look
+from toolkit.apps.parts.card import Card
+from toolkit.apps.session.state import State
+from toolkit.measures import decision_tables, tables
+from toolkit.measures import quantities as q
+from toolkit.measures import value_of_information as knowing
+from toolkit.measures import words as w
+from toolkit.measures.quantities import Run
+from toolkit.pricing.dependence import EFFECT
+from toolkit.report.html import shown
+from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
+
+SHOWN = 12
+EVENTS = ("first_time_entrants", "care_starts", "protection_plan_starts")
+BRIDGE = {f"{w.label(account)} account": f"bridge|{account}" for account in ACCOUNTS}
+EFFECTS = {
+    "Pooled mean": "effect|mean_effect", "New site": "effect|new_site_effect", "Chance of harm": "effect|harmful",
+}  # fmt: skip
+UNITS = {f"rate: {one}": "per person and year" for one in EVENTS} | {
+    "effect: gcse_attainment": "standard deviations", "rate: rereferrals": "of referrals",
+    "rate: gcse_grade_4": "of pupils", "rate: attainment_8": "points per pupil",
+}  # fmt: skip
+
+NOTHING = xr.Dataset(
+    {name: ("parameter", np.zeros(0)) for name in ("lower_value", "upper_value", "at_lower", "at_upper")},
+    coords={"parameter": np.zeros(0, object)},
+)
+
+
+def acting(run: Run, *answers: Callable[[Run], xr.DataArray], area: str | None = None) -> list[str] | None:
+    """Return the inputs that any of some answers is computed from; None of a run that cannot be priced elsewhere.
+
+    Parameters
+    ----------
+    run
+        A run of the dashboard's.
+    answers
+        Each gives its draws (chain, draw) of any run.
+    area
+        Which of the run's areas the answers are of, where they are of one.
+    """
+    if (probe := getattr(run, "probe", None)) is None:
+        return None
+    found = probe(area)
+    moved = [found.design.moved(answer(found.run)) for answer in answers]
+    return [name for name in found.design.inputs if any(name in one for one in moved)]
+
+
+def swings(
+    run: Run, answer: xr.DataArray, most: int = SHOWN, say: Callable[[float], str] = w.money, of: Sequence[str] = (),
+    among: Sequence[str] | None = None,
+) -> tuple[xr.Dataset, str]:  # fmt: skip
+    """Return how far each uncertain input moves an answer (chain, draw), the widest first, and what is left out.
+
+    Only inputs ``among`` those that the answer is computed from (``acting``) can be named; of these, what chance could
+    make is left out, unless the inputs are named in ``of``: then it is said of how wide a swing.
+    """
+    answer = answer.transpose(*SAMPLE_DIMS).astype(float).reset_coords(drop=True)
+    inputs = knowing.parameters(run)
+    if of:
+        found = appraisal.tornado(answer, inputs[list(of)])
+        said = f"A swing of up to {say(float(found['noise_floor']))} chance among the draws could make."
+        return found.isel(parameter=slice(0, most)), said
+    able = inputs if among is None else inputs[[name for name in inputs.data_vars if name in among]]
+    if not able and float(np.ptp(answer.values)):
+        return NOTHING, f"It is computed from none of {len(inputs)} uncertain inputs."
+    found, said = knowing.standing_out(appraisal.tornado(answer, able or inputs), most, say)
+    idle = len(inputs) - len(able) if able else 0
+    return found, f"{said} It is not computed from the other {idle} uncertain inputs.".strip() if idle else said
+
+
+def named(run: Run, parameter: object) -> str:
+    """Return what a reader calls an input of a run, with a capital."""
+    name = knowing.parameter_name(str(parameter), run.scenario.effect.source)
+    return name[:1].upper() + name[1:]
+
+
+def valued(run: Run, parameter: object, value: float) -> str:
+    """Return an input's value with its unit; a log risk ratio as the change in risk that it is."""
+    name = str(parameter)
+    if name.startswith(f"{EFFECT}: ") and not name.endswith("gcse_attainment"):
+        return f"{w.number(100 * float(np.expm1(value)), 1)}% in risk"
+    unit = run.assumptions["unit"].get(name, UNITS.get(name, ""))
+    return f"{w.figure(float(f'{value:.4g}'))} {unit}".strip()
+
+
+class Drivers:
+    """The page."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.account = pmui.Select(
+            label="Account", options={w.label(name): name for name in reversed(ACCOUNTS)}, value="social", size="small",
+            width=260,
+        )  # fmt: skip
+        self.account.param.watch(lambda event: state.look(account=event.new), "value")
+        hint = (
+            "Expected net present value at the low end (white dot) and the high end (black dot) of each input’s own "
+            "90% interval."
+        )
+        self.card = Card(
+            "tornado", charts.ranges("How far each input moves the answer", "Net present value"),
+            ("What moves the answer", hint), lambda _: self._rows,
+        )  # fmt: skip
+        about = "From the value with every adjustment at rest to the one on these pages, in this order."
+        self.bridge = Card(
+            "bridge", charts.waterfall("From the unadjusted to the adjusted value", "Net present value"),
+            ("What each adjustment does", about),
+            lambda run: look.table(
+                shown(decision_tables.bridge(run, q.bridge(run)), level=q.level(run)), look.keyed(BRIDGE)
+            ),
+        )  # fmt: skip
+        self._rows, self._steps = "", self.bridge.view()
+        said = "With these settings nothing of the result is left, so the adjustments have nothing to act on."
+        self._no_steps = look.html(f"<p>{said}</p>", visible=False)
+        self.switching, self.effects, self.knowing, self.left_out = (look.html() for _ in range(4))
+        self.ask = pmui.Button(label="Work out what knowing is worth", variant="outlined", size="small")
+        self.ask.on_click(lambda _: self._ask())
+        self.asked = ""
+
+    def _ask(self) -> None:
+        self.asked = self.state.scenario.hash + self.state.place
+        self.state.tell()
+
+    def prepare(self, run: Run) -> dict[str, Any]:
+        """Find what moves the answer; the value of knowing only when asked, for it takes seconds."""
+        account = self.state.views["account"]
+        gain = q.result(run)["npsv"].sel(account=account, drop=True).transpose(*SAMPLE_DIMS)
+        gain = gain.astype(float).reset_coords(drop=True)
+        able = acting(run, lambda other: q.result(other)["npsv"].sel(account=account, drop=True))
+        found: dict[str, Any] = {
+            "account": account,
+            "tornado": swings(run, gain, among=able),
+            "switching": appraisal.switching_values(gain, knowing.parameters(run, acting=able)),
+        }
+        own = run.scenario.adjustments
+        if own.attribution * (1 - own.deadweight) * (1 - own.displacement):  # else nothing is left to take apart
+            found["bridge"] = q.bridge(run).sel(account=account, drop=True).mean(SAMPLE_DIMS)
+        if self.asked == self.state.scenario.hash + self.state.place:
+            found["knowing"] = knowing.value_of_knowing(run, account=account, acting=able)
+        return found
+
+    def show(self, run: Run, prepared: dict[str, Any]) -> None:
+        """Put a run on the page."""
+        (tornado, left_out), account = prepared["tornado"], prepared["account"]
+        self.account.value = self.state.views["account"]
+        names = [named(run, name) for name in tornado["parameter"].values]
+        expected = float(tornado["expected"])
+        ends = [(float(a), float(b)) for a, b in zip(tornado["at_lower"], tornado["at_upper"], strict=True)]
+        self._rows = look.plain_table(
+            "Expected net present value at each end",
+            ["Input", "Low end", "High end", "At the low end", "At the high end"],
+            [
+                (
+                    named(run, key),
+                    [look.Number(valued(run, key, x), f"figure|{key}") for x in values]
+                    + [look.Number(w.money(a), f"end|{account}|lower|{key}")]
+                    + [look.Number(w.money(b), f"end|{account}|upper|{key}")],
+                )
+                for key, values, (a, b) in zip(tornado["parameter"].values, _ends(tornado), ends, strict=True)
+            ],
+            left_out,
+        )
+        rows = tornado["parameter"].values[::-1]
+        keys = {end: [f"end|{account}|{end}|{key}" for key in rows] for end in ("lower", "upper")}
+        charts.set_ranges(self.card.chart, names[::-1], ends[::-1], expected, keys)
+        widest = "; ".join(
+            f"{name}: {w.money(a)} to {w.money(b)}" for name, (a, b) in list(zip(names, ends, strict=True))[:4]
+        )
+        self.card.show(run, {}, f"Expected value {w.money(expected)}. Widest swings: {widest or 'none'}. {left_out}")
+        self.left_out.object = f'<p class="hint">{escape(left_out)}</p>'
+        self._steps.visible = "bridge" in prepared
+        self._no_steps.visible = not self._steps.visible
+        if "bridge" in prepared:
+            self._step(run, prepared["bridge"], account)
+        self.switching.object = _switching(run, prepared["switching"], account)
+        effects = look.table(shown(tables.effects(run), level=q.level(run)), look.keyed(EFFECTS))
+        self.effects.object = effects + _priors(self.state)
+        self.knowing.object = _knowing(prepared["knowing"], account) if "knowing" in prepared else ""
+
+    def _step(self, run: Run, found: xr.Dataset, account: str) -> None:
+        acting = found.isel(step=np.flatnonzero(np.abs(found["contribution"].values) > 0))
+        names = [w.label(name) for name in acting["step"].values]
+        after, change = (acting[name].values.tolist() for name in ("result", "contribution"))
+        start = [0.0, *after[:-2], 0.0]
+        keys = [f"bridge|{account}|{name}" for name in names]
+        charts.set_waterfall(self.bridge.chart, names[::-1], start[::-1], after[::-1], keys[::-1])
+        steps = "; ".join(f"{name} {w.money(value)}" for name, value in zip(names, change, strict=True))
+        self.bridge.show(run, {}, f"Expected value step by step: {steps}.")
+
+    def view(self) -> Any:
+        """Return the page."""
+        return pmui.Column(
+            look.html("<h1>What drives the answer?</h1>"), self.account, self.card.view(), self.left_out,
+            self._steps, self._no_steps,
+            look.html("<h2>What would flip the decision</h2>"), self.switching,
+            look.html("<h2>What finding out is worth</h2>"), self.ask, self.knowing,
+            look.html("<h2>The effect: what was believed before, and what the studies say</h2>"), self.effects,
+            sizing_mode="stretch_width",
+        )  # fmt: skip
+
+
+def _ends(tornado: xr.Dataset) -> list[tuple[float, float]]:
+    return [(float(a), float(b)) for a, b in zip(tornado["lower_value"], tornado["upper_value"], strict=True)]
+
+
+def _switching(run: Run, found: xr.Dataset, account: str) -> str:
+    flips = found.isel(parameter=np.flatnonzero(np.isfinite(found["switching_value"].values)))
+    if not flips.sizes["parameter"]:
+        return "<p>No single input, moved over all it could be, changes the sign of the expected net present value.</p>"
+    flips = flips.isel(parameter=np.argsort(-flips["probability"].values)[:SHOWN])
+    columns = (flips[name].values for name in ("expected_value", "switching_value", "probability"))
+    rows = []
+    for name, now, value, chance in zip(flips["parameter"].values, *columns, strict=True):
+        said = (valued(run, name, float(now)), valued(run, name, float(value)), w.percent(float(chance)))
+        rows.append((named(run, name), [look.Number(text, f"switch|{account}|{name}") for text in said]))
+    return look.plain_table("Switching values", ["Input", "Expected", "Flips at", "Chance of being beyond"], rows)
+
+
+def _knowing(found: knowing.Knowing, account: str) -> str:
+    value = found.information["evppi"]
+    order = np.argsort(-value.values)[:SHOWN]
+    worth = [(str(value["set"].values[k]), w.money(float(value.values[k]))) for k in order]
+    rows = [(w.label(found.names[name]), [look.Number(text, f"knowing|{account}|{name}")]) for name, text in worth]
+    all_of_it = look.Number(w.money(float(found.information["evpi"])), f"knowing|{account}|All", "knowing everything")
+    note = look.Told(
+        "What knowing an input for certain would be worth, on average, to the choice between this option and doing "
+        f"nothing. Knowing everything: {all_of_it}.", all_of_it,
+    )  # fmt: skip
+    return look.plain_table("Value of knowing", ["Input", "Worth"], rows, note)
+
+
+def _priors(state: State) -> str:
+    known = evidence.changeable_priors(state.live.register.tables["priors"])
+    rows = [
+        (
+            w.label(row.parameter),
+            [f"{str(row.distribution).replace('_', ' ')} {row.arg1:g}" + _second(row), str(row.reason)],
+        )
+        for row in known[known["model"] == "effects"].itertuples()
+    ]
+    return look.plain_table("Before any study: the priors", ["Parameter", "Prior", "Why"], rows)
+
+
+def _second(row: Any) -> str:
+    return f", {row.arg2:g}" if row.arg2 == row.arg2 and row.arg2 != "" else ""

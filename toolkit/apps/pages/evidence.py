@@ -1,0 +1,161 @@
+"""The page *Evidence*: every figure this run uses, where it comes from, and a way to put one's own in its place."""
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import pandas as pd
+import panel_material_ui as pmui
+
+from toolkit import evidence, scenarios
+from toolkit.apps.pages.own_figures import OwnFigures
+from toolkit.apps.pages.studies import Studies
+from toolkit.apps.parts import entry, look
+from toolkit.apps.parts.fields import attempt, beside, button, choice, field, upload
+from toolkit.apps.session.state import State
+from toolkit.measures import provenance
+from toolkit.measures import words as w
+from toolkit.measures.quantities import Run
+from toolkit.schema import PRICE_BASE
+
+MOST_ROWS = 60
+
+
+class Evidence:
+    """The page."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.own, self.studies = OwnFigures(state), Studies(state)
+        self.used, self.register, self.told = look.html(), look.html(), look.html(visible=False)
+        self.role = choice("Figure to replace", {}, width=520)
+        self.value, self.year = field("Your value"), field("Price year, if money", value=PRICE_BASE)
+        self.low, self.high = field("Low end (optional)"), field("High end (optional)")
+        self.reason = field("Reason, printed beside it", most=300, width=520)
+        self.apply = button("Use this figure", lambda: self._put(self._typed), main=True)
+        self.remove = button("Go back to the cited figure", lambda: self._put(lambda: {self.role.value: None}))
+        self.search = field("Search the whole register", most=80, width=320)
+        self.take = button("Use the pasted figures", lambda: self._put(self._pasted))
+        self.paste = pmui.TextAreaInput(
+            label="Paste several: figure, value, low, high, price_year, reason", value="", rows=4,
+            max_length=entry.MOST_CHARACTERS, sizing_mode="stretch_width",
+        )  # fmt: skip
+        self.upload = upload("Or load them from a CSV file", ".csv", self._upload)
+        self.search.param.watch(lambda _: self._find(), "value")
+        self.cited = look.html()
+        self.role.param.watch(lambda _: self._cite(), "value")
+        self._find()
+
+    def _put(self, given: Callable[[], dict[str, Any]]) -> None:
+        attempt(self.told, "This figure was not used", lambda: self.state.override_all(given()))
+
+    def _typed(self) -> dict[str, Any]:
+        named = {"value": self.value, "low": self.low, "high": self.high, "price_year": self.year}
+        given = {name: str(widget.value or "") for name, widget in (named | {"reason": self.reason}).items()}
+        role = str(self.role.value)
+        return {role: entry.override(given, self._units().get(role, ""))}
+
+    def _units(self) -> dict[str, str]:
+        roles = self.state.live.register.tables["roles"]
+        return dict(zip(roles["role"].astype(str), roles["unit"].astype(str), strict=True))
+
+    def _pasted(self) -> dict[str, Any]:
+        found = self._rows(str(self.paste.value or ""), "The pasted rows")
+        self.paste.value = ""
+        return found
+
+    def _rows(self, given: str | bytes, where: str) -> dict[str, Any]:
+        return entry.used(entry.read(given, self._units(), where))
+
+    def _upload(self, content: bytes) -> None:
+        if content:
+            self._put(lambda: self._rows(content, "The file"))
+
+    def _cite(self) -> None:
+        """Say what is cited of the figure to replace."""
+        plain = self.state.scenario.model_copy(update={"overrides": {}})
+        row = dict(scenarios.resolve(plain, self.state.live.register).loc[str(self.role.value)])
+        said = ", ".join(filter(None, [w.figure(float(row["value"])), row["unit"], _text(row["price_year"])]))
+        self.cited.object = f'<p class="hint">Cited: {escape(said)}.</p>'
+
+    def _find(self) -> None:
+        words = str(self.search.value or "").casefold().split()
+        figures = self.state.live.register.figures
+        text = (figures.index.astype(str) + " " + figures["description"].astype(str)).str.casefold()
+        kept = figures[[all(word in one for word in words) for one in text]]
+        rows = [(str(key), _cells(row)) for key, row in kept.head(MOST_ROWS).iterrows()]
+        note = f"{min(len(kept), MOST_ROWS)} of {len(kept):,} figures that match, of {len(figures):,} in the register."
+        self.register.object = _table("Register of cited figures", rows, note)
+
+    def prepare(self, run: Run) -> tuple[str, str, pd.DataFrame]:
+        """Return the figures of the run as a table, the area's own, and the studies that are pooled."""
+        rows = []
+        for role, row in run.assumptions.iterrows():
+            tag = ' <span class="tag">your own figure</span>' if row["overridden"] else ""
+            name, cells = f"{w.label(role)}{tag and ' (yours)'}", _cells(row, tag)
+            value = look.Number(w.figure(float(row["value"])), f"figure|{role}")
+            cells[1] = look.pressed(value, f"value, {name}", stop=-1)
+            rows.append((name, cells))
+        used = _table("Every figure this run uses", rows, provenance.FIGURES_NOTE)
+        return used, self.own.prepare(), self.studies.prepare()
+
+    def show(self, run: Run, prepared: tuple[str, str, pd.DataFrame]) -> None:
+        """Put a run on the page."""
+        self.used.object, own, pooled = prepared
+        self.own.show(own)
+        self.studies.show(pooled)
+        roles = {w.label(role): str(role) for role in run.assumptions.index if role not in evidence.OWN}
+        if self.role.options != roles:
+            self.role.param.update(options=roles, value=next(iter(roles.values())))
+
+    def view(self) -> Any:
+        """Return the page."""
+        fields = beside(self.value, self.low, self.high, self.year)
+        return pmui.Column(
+            look.html("<h1>What does it all rest on?</h1>"), self.own.view(),
+            look.html("<h2>Replace a cited figure</h2><p class=hint>It is flagged wherever it is used.</p>"),
+            self.role, self.cited, fields, self.reason, beside(self.apply, self.remove), self.paste,
+            beside(self.take, self.upload),
+            self.told,
+            look.html("<h2>The figures of this run</h2>"), self.used,
+            self.studies.view(), look.html("<h2>The whole register</h2>"), self.search, self.register,
+            sizing_mode="stretch_width",
+        )  # fmt: skip
+
+
+def _cells(row: pd.Series, tag: str = "") -> list[str]:
+    """Return a figure's cells as HTML."""
+    interval = ""
+    if pd.notna(row["low"]) and pd.notna(row["high"]):
+        level = "" if pd.isna(row["interval_level"]) else f" ({float(row['interval_level']):.0%})"
+        interval = f"{w.figure(float(row['low']))} to {w.figure(float(row['high']))}{level}"
+    elif "coefficient_of_variation" in row and pd.notna(row["coefficient_of_variation"]):
+        interval = f"graded ±{float(row['coefficient_of_variation']):.0%}"
+    reason = f"<br><b>Reason:</b> {escape(_text(row['reason']))}" if tag else ""
+    return [
+        escape(_text(row["description"])) + tag + reason, escape(w.figure(float(row["value"]))), escape(interval),
+        *(escape(_text(row[name])) for name in ("unit", "price_year", "confidence")), source_of(row),
+    ]  # fmt: skip
+
+
+def source_of(row: pd.Series) -> str:
+    """Return a figure's source, linked where it has an address, and where in it, as HTML."""
+    link, source = str(row.get("url", "") or ""), escape(_text(row["source"]))
+    if link.startswith(("https://", "http://")):
+        source = f'<a href="{escape(link, quote=True)}" rel="noreferrer noopener" target="_blank">{source}</a>'
+    locator = escape(_text(row["locator"]))
+    return f'<span class="source">{source}{", " * bool(locator)}{locator}</span>'
+
+
+def _text(value: Any) -> str:
+    return "" if pd.isna(value) else str(value)
+
+
+def _table(caption: str, rows: list[tuple[str, list[str]]], note: str) -> str:
+    heads = ("Figure", "What it is", "Value", "Interval", "Unit", "Price year", "Grade", "Source")
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+        for name, cells in rows
+    )
+    return f'{look.scrolling(caption, head, body)}<p class="hint">{escape(note)}</p>'

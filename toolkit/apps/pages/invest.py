@@ -1,0 +1,163 @@
+"""The page *Invest to save*: the answer, how sure it is, four charts and the budget paper's cash view."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import panel_material_ui as pmui
+
+from toolkit.apps.engine.page_values import Reading, budget_rows, estimate, read
+from toolkit.apps.engine.scaled_run import LiveRun
+from toolkit.apps.engine.sums import BUDGET_YEARS
+from toolkit.apps.parts import charts, look
+from toolkit.apps.parts.card import Card
+from toolkit.apps.parts.fields import button
+from toolkit.apps.session.state import State
+from toolkit.measures import quantities as q
+from toolkit.measures import tables
+from toolkit.measures import words as w
+from toolkit.measures.quantities import Run
+from toolkit.report.html import shown
+from toolkit.report.shortfalls import shortfalls
+from toolkit.schema import ACCOUNTS
+
+ABOUT = {
+    "by_year": (
+        "What is spent, what is avoided, by year",
+        "Hatched bars: money spent each year. Line: expected cost avoided, all accounts; band: 90% interval.",
+    ),
+    "payers": ("Who pays, who gains", "Expected net position of each payer, present value, with its 90% interval."),
+    "payback": ("When does it pay back?", "Chance of having the money back by each year, discounted, by account."),
+}
+ONWARD = (
+    "<h2>Spend and cost together</h2><p class=hint>What is spent in a year plus the lifetime cost that is left, at "
+    "half to double of today’s spend, with a handle to drag: on the page of what poor outcomes cost.</p>"
+)
+TABLES: dict[str, Callable[[Run], tables.Table]] = {"payers": tables.who_pays, "payback": tables.payback}
+KINDS = {  # what the numbers under each heading of each table are
+    "by_year": {"Money spent": "year_spent", "Cost avoided": "year_avoided"},
+    "payers": {"Cost avoided": "payer_avoided", "Programme": "payer_programme", "Net position": "payer_net"},
+    "payback": {f"{w.label(account)} account": f"paid_back|{account}" for account in ACCOUNTS},
+}
+BUDGET = {
+    "Programme spending": "cash_spent", "Cash released, expected": "cash_released", "Net cash, expected": "cash_net",
+    "Net cash, low end of 90% interval": "cash_net", "Net cash, high end of 90% interval": "cash_net",
+    "Net cash, running total, expected": "cash_running",
+}  # fmt: skip
+
+
+class Invest:
+    """The page."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        made = {"by_year": charts.by_year, "payers": charts.payers, "payback": charts.payback}
+        self.cards = {name: Card(name, make(), ABOUT[name], _table_of(name)) for name, make in made.items()}
+        self.sentence, self.statements, self.accounts, self.budget = (look.html() for _ in range(4))
+        self.tiles = [look.html() for _ in range(5)]
+        self.onward = button("Move this sum along the curve", lambda: state.open("Cost of poor outcomes"))
+
+    def prepare(self, run: LiveRun) -> Reading:
+        """Reduce a run to what the page shows; away from the page's thread."""
+        return read(run)
+
+    def show(self, run: LiveRun, reading: Reading) -> None:
+        """Put a run on the page."""
+        _set(self.sentence, f'<p class="lead" role="status">{look.told(reading.sentence)}</p>')
+        for pane, tile in zip(self.tiles, reading.tiles, strict=True):
+            _set(pane, look.tile(tile.name, look.Number(tile.value, tile.key), tile.beside, tile.sign))
+        for name, card in self.cards.items():
+            card.show(run, reading.charts[name], reading.words[name])
+        self._axes(reading)
+        _set(self.statements, "<ul>" + "".join(f"<li>{look.told(said)}</li>" for said in reading.statements) + "</ul>")
+
+    def rest(self, run: LiveRun) -> None:
+        """Write the tables, once the charts have come to rest."""
+        _set(self.accounts, _accounts(run))
+        _set(self.budget, _budget(run))
+
+    def _axes(self, reading: Reading) -> None:
+        figures = {name: card.chart.figure for name, card in self.cards.items()}
+        charts.set_ends(figures["by_year"].y_range, *charts.grid_ends(*reading.ends["by_year"]))
+        charts.set_ends(figures["payback"].x_range, *reading.ends["payback"])
+        charts.set_bars(self.cards["payers"].chart, reading.charts["payers"]["bars"])
+
+    def view(self) -> Any:
+        """Return the page."""
+        tiles = pmui.Grid(
+            *(pmui.Grid(pane, size={"xs": 12, "sm": 6, "lg": 4}) for pane in self.tiles),
+            container=True, spacing=2, sizing_mode="stretch_width",
+        )  # fmt: skip
+        cards = pmui.Grid(
+            *(pmui.Grid(part, size={"xs": 12, "lg": 6}) for part in (*(card.view() for card in self.cards.values()),
+              pmui.Column(look.html(ONWARD), self.onward))),
+            container=True, spacing=3, sizing_mode="stretch_width",
+        )  # fmt: skip
+        return pmui.Column(
+            look.html("<h1>What would this investment do?</h1>"), self.sentence, tiles,
+            look.html(look.box("Where the models fall short", [_shortfalls()] if _shortfalls() else [], "warn")), cards,
+            look.html("<h2>How sure is it?</h2>"), self.statements, self.accounts,
+            look.html(f"<h2>The council’s cash over {BUDGET_YEARS} years</h2>"), self.budget,
+            sizing_mode="stretch_width",
+        )  # fmt: skip
+
+
+@cache
+def _shortfalls() -> str:
+    return shortfalls()
+
+
+def _set(pane: Any, content: str) -> None:
+    if pane.object != content:
+        pane.object = content
+
+
+def _table_of(name: str) -> Callable[[Run], str]:
+    def rows(run: Run) -> str:
+        table = _yearly(run) if name == "by_year" else TABLES[name](run)
+        return look.table(shown(table, level=q.level(run)), look.keyed(KINDS[name]))
+
+    return rows
+
+
+def _yearly(run: Run) -> tables.Table:
+    """Cost avoided by year, all accounts, with the spending of each."""
+    spent = q.result(run)["programme_by_year"]
+    avoided = (q.result(run)["net_position"].sum("payer") + spent).isel(year=slice(0, 30))
+    frame = tables.spread(run, {"Cost avoided": avoided}, "year")
+    frame.insert(0, ("Money spent", ""), spent.values[: len(frame)])
+    frame = frame.set_axis(tables.year_names(run, avoided["year"].values))
+    note = f"Real, {tables.basis(run)}, not discounted, all accounts."
+    return tables.Table("Money spent and cost avoided by year", "Year", frame, "money", note=note)
+
+
+def _accounts(run: LiveRun) -> str:
+    """Return net value, what a pound brings and the chance of payback in each account."""
+    numbers, last = run.numbers, run.numbers.back.shape[1] - 1
+    cost, rows = float(numbers.cost[-1]), []
+    for account, avoided, back in zip(ACCOUNTS, numbers.avoided, numbers.back, strict=True):
+        net = estimate(avoided - cost)
+        said = {f"worth|{account}": str(net), f"ratio|{account}": w.pence(float(avoided.mean()) / cost),
+                f"paid_back|{account}|{last}": w.percent(float(back[-1]))}  # fmt: skip
+        cells = [look.Number(text, key) for key, text in said.items()]
+        cells.insert(1, look.Number(net.interval or "none", f"worth|{account}"))
+        rows.append((f"{w.label(account)} account", cells))
+    cut = run.scenario.option.cut
+    heads = ["Account", "Net present value", "90% interval", f"{'Caused' if cut else 'Avoided'} by each £1",
+             "Chance of still being ahead at the end" if cut else "Chance of payback"]  # fmt: skip
+    return look.plain_table("Value by account", heads, rows, tables.accounts(run.unit.saved))
+
+
+def _budget(run: LiveRun) -> str:
+    years, rows = budget_rows(run)
+    scale, unit, decimals = w.money_scale([value for _, values in rows for value in values])
+    said = [
+        (name, [look.Number(w.number(x / scale, decimals), f"{BUDGET[name]}|{year}")
+                for x, year in zip(values, years, strict=True)])
+        for name, values in rows
+    ]  # fmt: skip
+    note = (
+        f"{run.scenario.price_base} prices, not discounted. Only savings that can leave "
+        "a budget count here; negative is money out. Cost avoided is not the same as money saved."
+    )
+    return look.plain_table(f"The council’s cash position, {unit}", ["Line", *years], said, note)

@@ -1,0 +1,185 @@
+"""The page *Take away*: the report, the workbook, the figures and the scenario as files, made by the command's code."""
+
+import io
+import json
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import panel_material_ui as pmui
+import xarray as xr
+
+from toolkit import report
+from toolkit.apps.engine.page_values import ends_of
+from toolkit.apps.engine.sums import BUDGET_YEARS
+from toolkit.apps.parts import charts, look
+from toolkit.apps.parts.card import Card
+from toolkit.apps.parts.fields import beside, choice
+from toolkit.apps.session.state import State
+from toolkit.measures import decision_tables
+from toolkit.measures import quantities as q
+from toolkit.measures import words as w
+from toolkit.measures.quantities import Run
+from toolkit.prices import rebase
+from toolkit.report import drawing
+from toolkit.report.html import drawn, shown
+from toolkit.schema import SAMPLE_DIMS
+
+NAMES = {
+    "report.html": "Report, one page that needs no network (HTML)",
+    "workbook.xlsx": "Workbook with every table and source (Excel)",
+    "figures.zip": "Every figure, as PNG and SVG (zip)",
+}
+LINES = {"Net in the year": "term|net", "Running total": "term|cumulative", "Programme": "term|programme",
+         "Cash released": "term|cash_released"}  # fmt: skip
+RESOLUTION = 160  # dots an inch
+
+
+class Files:
+    """The page."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.ask = pmui.Button(label="Make the files for this scenario", variant="contained", size="small")
+        self.ask.on_click(lambda _: self._ask())
+        self.asked, self._made_for, self._made = "", "", dict[str, bytes]()
+        self.status, self._pictures = look.html(), dict[str, bytes]()
+        self.which = choice("One figure", [], width=400)
+        self.single = {
+            kind: pmui.FileDownload(
+                callback=self._picture(kind), filename=f"figure.{kind}", label=f"This figure as {kind.upper()}",
+                variant="outlined", size="small", margin=(4, 0),
+            )
+            for kind in ("png", "svg")
+        }  # fmt: skip
+        parts = (self.which, beside(*self.single.values()))
+        self.figures = pmui.Column(*parts, visible=False, sizing_mode="stretch_width")
+        self.cash = Card(
+            "medium_term",
+            charts.bars("The council’s medium-term view", "Budget effect, cash of each year"),
+            ("The council’s medium-term view", "Net effect on its budget in the cash of each year; 90% intervals."),
+            self._table,
+        )
+        self.downloads = {
+            name: pmui.FileDownload(
+                callback=self._content(name), filename=name, label=title, variant="outlined", size="small",
+                visible=False, margin=(4, 0),
+            )
+            for name, title in NAMES.items()
+        }  # fmt: skip
+
+    def _table(self, run: Run) -> str:
+        table = decision_tables.medium_term(run, medium_term(run))
+        return look.table(shown(table, level=q.level(run)), look.keyed(LINES))
+
+    def _content(self, name: str) -> Any:
+        return lambda: io.BytesIO(self._made[name])
+
+    def _picture(self, kind: str) -> Any:
+        def content() -> io.BytesIO:
+            name = f"{self.which.value}.{kind}"
+            self.single[kind].filename = name
+            return io.BytesIO(self._pictures[name])
+
+        return content
+
+    def _key(self) -> str:
+        return f"{self.state.scenario.hash} {self.state.place} {self.state.scenario.title}"
+
+    def _ask(self) -> None:
+        self.asked = self._key()
+        self.state.tell()
+
+    def prepare(self, run: Run) -> tuple[str, dict[str, bytes]]:
+        """Make the files if they were asked for; away from the page's thread."""
+        key = self._key()
+        if self.asked != key or self._made_for == key:
+            return self._made_for, self._made
+        asked, self.asked = self.asked, ""  # not again by itself if it is stopped
+        found = made(self.state.live.full_run(self.state.scenario, self.state.areas))
+        self.asked = self.asked or asked
+        return key, found
+
+    def show(self, run: Run, prepared: tuple[str, dict[str, bytes]]) -> None:
+        """Show what can be downloaded."""
+        self._made_for, self._made = prepared
+        view = medium_term(run)
+        names = [*view["financial_year"].values.tolist(), f"All {view.sizes['year']} years"]
+        mean, low, high = (np.append(part[2], part[3, -1]) for part in ends_of(run, view))
+        data = charts.bar_data(names[::-1], mean[::-1], low[::-1], high[::-1])
+        data["key"] = [f"term|cumulative|{names[-2]}", *(f"term|net|{name}" for name in names[-2::-1])]
+        charts.set_bars(self.cash.chart, data)
+        said = "; ".join(f"{name} {w.money(float(value))}" for name, value in zip(names, mean, strict=True))
+        self.cash.show(run, {}, f"Expected net effect on the council’s budget: {said}.")
+        self._unpack()
+        fresh = self.figures.visible = bool(self._made) and self._made_for == self._key()
+        for name, button in self.downloads.items():
+            button.visible = fresh
+            button.filename = f"{self.state.scenario.name} {self.state.place} {name}".replace(" ", "_").lower()
+        said = "The files below hold the scenario on the page." if fresh else "It takes some seconds."
+        self.status.object = f'<p class="hint" role="status">{said}</p>'
+
+    def _unpack(self) -> None:
+        """Offer each figure of the archive by itself."""
+        if not self._made:
+            return
+        with zipfile.ZipFile(io.BytesIO(self._made["figures.zip"])) as archive:
+            self._pictures = {name: archive.read(name) for name in archive.namelist()}
+        held = [name.removesuffix(".png") for name in self._pictures if name.endswith(".png")]
+        names = {w.label(name): name for name in held}
+        if self.which.options != names:
+            self.which.param.update(options=names, value=next(iter(names.values())))
+
+    def view(self) -> Any:
+        """Return the page."""
+        return pmui.Column(
+            look.html(
+                "<h1>Take it to committee</h1><p>The files are made by the command’s own code, from the same draws "
+                "as the numbers on these pages. The address of this page is a link to the scenario.</p>"
+            ),
+            self.ask, self.status, *self.downloads.values(), self.figures, self.cash.view(),
+            sizing_mode="stretch_width",
+        )  # fmt: skip
+
+
+def medium_term(run: Run) -> xr.DataArray:
+    """Return what the option does to the council's budget in the cash of each of the first years.
+
+    Returns
+    -------
+    DataArray, dims (line, year, chain, draw), GBP: as ``appraisal.medium_term_view``, which names the components, with
+    the savings of all of them as one line.
+    """
+    real = q.council_cash(run).isel(year=slice(0, BUDGET_YEARS)).transpose("year", *SAMPLE_DIMS)
+    years = [w.financial_year(run.scenario.first_year, int(year)) for year in real["year"].values]
+    deflators = pd.Series(json.loads(run.tree.attrs["deflators"]))
+    index = [rebase(1.0, run.scenario.price_base, to=year, deflators=deflators) for year in years]
+    cash = xr.DataArray(index, coords={"year": real["year"]})
+    net, spent = real * cash, q.result(run)["programme_by_year"].sel(year=real["year"]) * cash * q.council_pays(run)
+    lines = {"programme": xr.zeros_like(net) - spent, "cash_released": net + spent, "net": net,
+             "cumulative": net.cumsum("year").assign_coords(year=net["year"])}  # fmt: skip
+    joined = xr.concat(list(lines.values()), xr.Variable("line", list(lines)), coords="minimal", compat="override")
+    return joined.assign_coords(financial_year=("year", years))
+
+
+def made(run: Any) -> dict[str, bytes]:
+    """Return the files of a finished run by name."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = report.write_all(run, Path(folder))
+        found = {path.name: path.read_bytes() for path in paths if path.name in NAMES}
+    return found | {"figures.zip": pictures(run)}
+
+
+def pictures(run: Run) -> bytes:
+    """Return every figure as PNG and SVG in one archive."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, plot in drawn(run).items():
+            figure, image = plot(run), io.BytesIO()
+            archive.writestr(f"{name}.svg", drawing.svg(figure))
+            figure.savefig(image, format="png", dpi=RESOLUTION)
+            archive.writestr(f"{name}.png", image.getvalue())
+    return held.getvalue()

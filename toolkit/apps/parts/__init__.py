@@ -1,0 +1,1 @@
+"""What the pages are built from: charts, cards, fields and controls."""

@@ -1,0 +1,45 @@
+"""A chart with its heading, its words, and the table that holds the same numbers."""
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from toolkit.apps.parts import charts, look
+from toolkit.measures.quantities import Run
+
+TABLE = "What is drawn explains itself when pressed; by keyboard, the numbers of the table below it do."
+
+
+class Card:
+    """A chart with its heading, its words and its table, which is made only while it is looked at."""
+
+    def __init__(self, name: str, chart: charts.Chart, about: tuple[str, str], rows: Callable[[Run], str]) -> None:
+        self.name, self.chart, self._rows = name, chart, rows
+        self._run: Run | None = None
+        heading, hint = about
+        self.head = look.html(f'<h2>{escape(heading)}</h2><p class="hint">{escape(hint)}</p>')
+        self.as_table = pmui.Checkbox(label=f"Table: {heading.lower()}", value=False)
+        self.table = look.html(visible=False)
+        self.as_table.param.watch(lambda _: self._fill(), "value")
+
+    def show(self, run: Run, data: dict[str, Any], words: str) -> None:
+        """Put a run's numbers into the chart and, if it is open, the table."""
+        self._run = run
+        self.chart.show(data)
+        self.chart.describe(f"{words} {TABLE}")
+        self._fill()
+
+    def _fill(self) -> None:
+        self.table.visible = bool(self.as_table.value)
+        if self.table.visible and self._run is not None:
+            self.table.object = self._rows(self._run)
+
+    def view(self) -> Any:
+        """Return the card."""
+        plot = pn.pane.Bokeh(self.chart.figure, sizing_mode="stretch_width")
+        return pmui.Column(
+            self.head, plot, self.as_table, self.table, sizing_mode="stretch_width", css_classes=["card"]
+        )

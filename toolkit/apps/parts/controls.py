@@ -1,0 +1,246 @@
+"""The controls: one for each assumption a finance officer may move, each showing the evidence's own value.
+
+A control writes one key of the scenario and is written by it; it holds nothing itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from toolkit import appraisal
+from toolkit.apps.parts.spending import Sums
+from toolkit.apps.session.state import PRESETS, State
+from toolkit.measures import words as w
+from toolkit.scenarios import LONGEST_HORIZON
+from toolkit.schema import FUNDERS
+
+RAMPS = {
+    "Half in the first year, then all": (0.5, 1.0),
+    "All from the first year": (1.0, 1.0),
+    "A third, two thirds, then all": (0.33, 0.67, 1.0),
+    "Nothing in the first year, then all": (0.0, 1.0),
+}
+POUNDS = (1, 120)  # the least and the most of its slider
+GROWTH = ("growth_care", "growth_social_work")
+NO_GROWTH = {
+    "value": 0.0, "low": -0.0005, "high": 0.0005, "interval_level": 0.9,
+    "reason": "Prices grow with inflation only: chosen on the dashboard.",
+}  # fmt: skip
+FAMILY_COSTS = {
+    "Troubled Families programme, all costs": "troubled_family_intervention_cost",
+    "Supporting Families grant only (low case)": "supporting_families_per_family_2022_25",
+}
+GROUPS = {"Children in need": "in_need", "Children at the edge of care": "care_edge"}
+SOURCES = {
+    "Trials and panel combined": "combined",
+    "Trials alone": "trials",
+    "Panel of areas (association)": "panel",
+    "Judgement": "judgement",
+}
+
+
+@dataclass(frozen=True)
+class Control:
+    """A widget, the value it should show, and what its moving changes."""
+
+    widget: Any
+    value: Callable[[State], Any]
+    change: Callable[[State, Any], None]
+
+
+def slider(name: str, low: float, high: float, step: float, form: str = "0.[00]", **given: Any) -> Any:
+    """Return a slider that does not wait before it tells of a move."""
+    kind = pmui.IntSlider if isinstance(step, int) else pmui.FloatSlider
+    options = {} if isinstance(step, int) else {"format": form}
+    made = kind(label=name, start=low, end=high, step=step, value=low, sizing_mode="stretch_width", **options, **given)
+    setattr(made, "_debounce", 5)  # noqa: B010 - Panel waits 50 ms on every move otherwise; a test pins the name
+    return made
+
+
+def _key(section: str, name: str, widget: Any) -> Control:
+    return Control(
+        widget,
+        lambda state: getattr(getattr(state.scenario, section), name),
+        lambda state, value: state.change(**{section: {name: value}}),
+    )
+
+
+def _select(name: str, options: Any) -> Any:
+    return pmui.Select(label=name, options=options, sizing_mode="stretch_width", size="small")
+
+
+def _tick(name: str) -> Any:
+    return pmui.Checkbox(label=name, sizing_mode="stretch_width")
+
+
+def programme() -> list[Control]:
+    """Return the controls of what is bought, for whom and for how long."""
+    return [
+        _key("option", "spend_per_child", slider("Pounds a year for each child aged 0–17", *POUNDS, 1.0, "£0.[00]")),
+        _key("option", "years", slider("Years of spending", 1, 10, 1)),
+        _key("option", "cut", _tick("Take this sum away instead (a cut)")),
+        _key("option", "group", _select("Who is helped", GROUPS)),
+        _key("option", "cost_per_family", _select("Cost of helping one family", FAMILY_COSTS)),
+        _key("option", "funder", _select("Who pays for it", {w.label(funder): funder for funder in FUNDERS})),
+    ]
+
+
+def effect() -> list[Control]:
+    """Return the controls of what help changes, and for how long."""
+    return [
+        _key("effect", "source", _select("Where the effect comes from", SOURCES)),
+        _key("effect", "replication", slider("Share of the studies’ effect that this site gets", 0, 1, 0.05, "0%")),
+        _key("effect", "take_up", slider("Take-up of the offer", 0, 1, 0.05, "0%")),
+        Control(_select("Build-up of the effect", {name: name for name in (*RAMPS, "Other")}), _ramp_name, _set_ramp),
+        _key("effect", "fades", _tick("The effect fades with the years")),
+        _key("effect", "detection", _tick("More help first finds more need")),
+        _key("effect", "family_group_conferencing", _tick("Count studies of family group conferencing")),
+        _key("effect", "shared_luck", slider("Site’s luck shared with other programmes", 0, 1, 0.05, "0%")),
+    ]
+
+
+def adjustments() -> list[Control]:
+    """Return the controls of the appraisal: Green Book adjustments, prices and discounting."""
+    names = {
+        "Green Book 2026, standard": "green_book_2026_standard",
+        "Green Book 2026, sensitivity": "green_book_2026_sensitivity",
+        "Green Book 2022, standard": "green_book_2022_standard",
+    }
+    known = set(appraisal.schedule_names())
+    schedules = {name: key for name, key in names.items() if key in known}
+    return [
+        _key("adjustments", "optimism_bias", slider("Optimism bias on the cost", 0, 1, 0.01, "0%")),
+        _key("adjustments", "deadweight", slider("Deadweight: would have happened anyway", 0, 1, 0.05, "0%")),
+        _key("adjustments", "displacement", slider("Displacement: moved elsewhere", 0, 1, 0.05, "0%")),
+        _key("adjustments", "attribution", slider("Attribution to this programme", 0, 1, 0.05, "0%")),
+        _key("adjustments", "drop_off", slider("Drop-off of the benefit each year", 0, 0.5, 0.05, "0%")),
+        Control(_tick("Care and social work prices rise faster than inflation"), _grows, _set_growth),
+        Control(_select("Discounting", schedules), lambda s: s.scenario.discount_schedule, _set_schedule),
+        Control(slider("Years counted", 5, LONGEST_HORIZON, 1), lambda s: s.scenario.horizon, _set_horizon),
+    ]
+
+
+def start() -> list[Control]:
+    """Return the choice of place and of a preset to start from."""
+    place = pmui.AutocompleteInput(
+        label="Area, region or England", min_characters=0, restrict=True, case_sensitive=False,
+        search_strategy="includes", sizing_mode="stretch_width", size="small",
+    )  # fmt: skip
+    presets = {label: name for name, label in PRESETS.items()}
+    return [
+        Control(place, lambda state: state.place, lambda state, value: state.go_to(value or "")),
+        Control(_select("Start from", presets), lambda s: s.preset, lambda s, value: s.start_from(value)),
+    ]
+
+
+def _ramp_name(state: State) -> str:
+    ramp, years = state.scenario.effect.ramp, state.scenario.option.years
+    for name, shape in RAMPS.items():
+        if tuple(ramp[:years]) == _stretched(shape, years):
+            return name
+    return "Other"
+
+
+def _stretched(shape: tuple[float, ...], years: int) -> tuple[float, ...]:
+    return (shape + (shape[-1],) * years)[:years]
+
+
+def _set_ramp(state: State, name: str) -> None:
+    if name in RAMPS:
+        years = max(state.scenario.option.years, len(RAMPS[name]), 3)
+        state.change(effect={"ramp": _stretched(RAMPS[name], years)})
+
+
+def _grows(state: State) -> bool:
+    return not set(GROWTH) <= set(state.scenario.overrides)
+
+
+def _set_growth(state: State, grows: bool) -> None:
+    state.override_all({key: None if grows else NO_GROWTH for key in GROWTH})
+
+
+def _set_schedule(state: State, name: str) -> None:
+    state.change(discount_schedule=name)
+
+
+def _set_horizon(state: State, years: int) -> None:
+    state.change(horizon=max(years, state.scenario.option.years))
+
+
+class Panel:
+    """All controls, kept in step with the state."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.groups = {
+            "Where": start(), "Programme": programme(), "Effect": effect(), "Appraisal": adjustments(),
+        }  # fmt: skip
+        self.sums = Sums(state)
+        self.groups["Where"][0].widget.options = list(state.live.places)
+        self._writing = False
+        place = self.groups["Where"][0].widget
+        place.param.watch(lambda event: self._typed(place, event.new or ""), "value_input")
+        for control in self.controls:
+            control.widget.param.watch(self._moved(control), "value")
+        state.watch(self.show)
+        self.show()
+
+    @property
+    def controls(self) -> list[Control]:
+        """Every control."""
+        return [control for group in self.groups.values() for control in group]
+
+    def named(self, label: str) -> Any:
+        """Return the widget with a label."""
+        return next(control.widget for control in self.controls if control.widget.label == label)
+
+    def _typed(self, place: Any, text: str) -> None:
+        """Say of a name half typed whose the numbers are, and whether any place has it in its name."""
+        known = self.state.place
+        none = not any(text.casefold() in name.casefold() for name in place.options)
+        lacking = f"No area or region has “{text[:40]}” in its name. " if none else ""
+        place.helper_text = "" if text == known else f"{lacking}The numbers are those of {known}."
+
+    def _moved(self, control: Control) -> Callable[[Any], None]:
+        def moved(event: Any) -> None:
+            if not self._writing:
+                control.change(self.state, event.new)
+
+        return moved
+
+    def show(self) -> None:
+        """Write the state's values into the controls."""
+        self._writing = True
+        try:
+            for control in self.controls:
+                value = control.value(self.state)
+                if control.widget.value != value:
+                    self._fit(control.widget, value)
+                    control.widget.value = value
+        finally:
+            self._writing = False
+
+    def _fit(self, widget: Any, value: Any) -> None:
+        """Widen a control to a value that only an address or a file can give."""
+        if hasattr(widget, "end"):
+            widget.param.update(start=min(widget.start, value), end=max(widget.end, value))
+        options = getattr(widget, "options", None)
+        if isinstance(options, dict) and value not in options.values():
+            widget.options = {**options, w.label(value): value}
+
+    def view(self) -> Any:
+        """Return the controls as the page's side bar."""
+        parts: list[Any] = []
+        for title, group in self.groups.items():
+            parts.append(pn.pane.HTML(f"<h2>{title}</h2>", stylesheets=[SIDE], margin=(14, 0, 6, 0)))
+            widgets = [control.widget for control in group]
+            if title == "Programme":
+                widgets[1:1] = [self.sums.total, self.sums.families]
+            parts += widgets
+        return pmui.Column(*parts, margin=(0, 14, 24, 14), sizing_mode="stretch_width")
+
+
+SIDE = "h2 { font: 700 19px Arial, Helvetica, sans-serif; color: #0b0c0c; margin: 0; }"

@@ -1,0 +1,299 @@
+"""How the pages look: one theme, one style sheet, and the small pieces of HTML they are made of."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import panel as pn
+
+from toolkit.apps.parts import entry
+from toolkit.measures.words import tied
+from toolkit.report.html import Shown
+
+MOST_LINES, LONGEST_LINE = 20, 400  # of a message
+FORCED = {"@media (forced-colors: active)": {"outline": "3px solid Highlight", "outlineOffset": "-4px"}}
+SEEN = {"styleOverrides": {"root": {"&.Mui-selected": FORCED}}}
+THEME = {
+    "palette": {
+        "primary": {"main": "#1d70b8", "dark": "#003078"},
+        "text": {"primary": "#0b0c0c", "secondary": "#3d4347"},
+        "success": {"main": "#00703c"},
+        "error": {"main": "#d4351c"},
+    },
+    "typography": {"fontFamily": "Arial, Helvetica, sans-serif", "button": {"textTransform": "none"}},
+    "shape": {"borderRadius": 0},
+    # Below 900 pixels, as on a screen of 1280 at 200%, the controls are opened on request, for there is no room beside.
+    "breakpoints": {"values": {"xs": 0, "sm": 900, "md": 1000, "lg": 1200, "xl": 1536}},
+    "components": {
+        "MuiButtonBase": {
+            "defaultProps": {"disableRipple": True},
+            "styleOverrides": {
+                "root": {"&.Mui-focusVisible": {"outline": "3px solid #0b0c0c", "boxShadow": "0 0 0 6px #ffdd00"}}
+            },
+        },
+        "MuiSlider": {
+            "styleOverrides": {
+                "thumb": {"&.Mui-focusVisible": {"outline": "3px solid #0b0c0c", "boxShadow": "0 0 0 6px #ffdd00"}}
+            }
+        },
+        # Where the system chooses the colours, only what is drawn as a line or as text is seen.
+        "MuiTab": SEEN,
+        "MuiToggleButton": SEEN,
+        "MuiAppBar": {
+            "styleOverrides": {
+                "root": {
+                    "boxShadow": "none",
+                    "borderBottom": "8px solid #1d70b8",
+                    "backgroundColor": "#0b0c0c !important",
+                    "color": "#ffffff !important",
+                }
+            }
+        },
+    },
+}
+STYLE = """
+:host { font: 400 16px/1.45 Arial, Helvetica, sans-serif; color: #0b0c0c; }
+h1 { font-size: 32px; line-height: 1.15; margin: 4px 0 10px; }
+h2, #explained h2 { font-size: 21px; line-height: 1.25; margin: 4px 0; }
+h3 { font-size: 17px; margin: 10px 0 4px; }
+p { margin: 4px 0 8px; max-width: 46em; }
+.lead { font-size: 21px; line-height: 1.4; max-width: 44em; }
+.hint { color: #3d4347; font-size: 15px; }
+.tile { border-left: 5px solid #1d70b8; padding: 2px 0 2px 12px; }
+.tile.minus { border-color: #b0520f; }
+.tile .name { font-size: 15px; }
+.tile .value { font-size: 27px; font-weight: 700; line-height: 1.25; }
+.tile .beside { font-size: 14px; color: #3d4347; }
+.box { border: 3px solid #1d70b8; padding: 10px 14px; margin: 6px 0; max-width: 60em; }
+.box.warn { border-color: #b0520f; } .box.bad { border-color: #d4351c; }
+.box h2 { margin-top: 0; }
+.paper { display: none; } @media print { .paper { display: block; } }
+ul { margin: 4px 0; padding-left: 20px; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 15px; margin: 4px 0 8px; min-width: 60%; }
+caption { text-align: left; font-weight: 700; padding: 4px 0; }
+th, td { border-bottom: 1px solid #b1b4b6; padding: 5px 14px 5px 0; text-align: left; vertical-align: top; }
+th { font-weight: 700; } tbody th { font-weight: 400; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+.whole { white-space: nowrap; } .whole .explain { white-space: normal; }
+.source { display: inline-block; min-width: 9em; overflow-wrap: anywhere; }
+.tag { border: 1px solid #b0520f; color: #7a3a0a; padding: 0 6px; font-size: 13px; font-weight: 700; }
+.explain { font: inherit; color: inherit; background: none; border: 0; padding: 0 2px; min-height: 24px;
+  min-width: 24px; text-align: inherit; cursor: pointer; text-decoration: underline dotted;
+  text-underline-offset: 4px; }
+.explain:hover { text-decoration-style: solid; }
+.explain:focus-visible { outline: 3px solid #0b0c0c; background: #ffdd00; }
+a { color: #1d70b8; } a:focus-visible { outline: 3px solid #0b0c0c; background: #ffdd00; }
+"""
+
+
+# What a visitor reads while the page's scripts load: the answer itself, which the live page replaces.
+PAGE = (
+    """{% extends base %}
+{% block loader_css %}
+#loader { display: none !important; }
+@page { margin: 14mm; }
+#lead { position: fixed; inset: 0; z-index: 2000; overflow: auto; background: #fff; color: #0b0c0c;
+  font: 400 16px/1.45 Arial, Helvetica, sans-serif; }
+#lead h1 { font: 700 32px/1.15 Arial, Helvetica, sans-serif; }
+#lead header { background: #0b0c0c; color: #fff; border-bottom: 8px solid #1d70b8; padding: 18px 24px;
+  font-size: 20px; }
+#lead main { padding: 16px 24px; }
+@media (min-width: 900px) { #lead main { margin-left: 330px; } }
+#explained { position: fixed; z-index: 1500; inset: auto 16px auto auto; margin: 0; box-sizing: border-box;
+  width: min(760px, calc(100vw - 32px)); max-height: calc(100vh - 16px); overflow: auto; background: #fff;
+  border: 3px solid #1d70b8; padding: 10px 14px; }
+#explained button { float: right; font: inherit; min-height: 32px; margin: 0 0 4px 12px; background: #fff;
+  border: 1px solid #0b0c0c; cursor: pointer; }
+#explained button:focus-visible, #explained .scroll:focus-visible, #explained:focus-visible {
+  outline: 3px solid #0b0c0c; box-shadow: 0 0 0 6px #ffdd00; }
+@media print {
+  body:has(#explained[open]) > :not(#explained) { display: none !important; }
+  #explained { position: static; width: auto; max-height: none; overflow: visible; border: 0; }
+  #explained button { display: none; }
+}
+#lead .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); gap: 16px; }
+"""
+    + STYLE.replace(":host", "#lead, #explained").replace("\nh1", "\n#lead h1")
+    + """
+{% endblock %}
+{% block js_resources %}{% endblock %}
+{% block loader %}{{ lead }}{{ bokeh_js }}{% endblock %}
+"""
+)
+
+
+def lead(sentence: str, tiles: Sequence[str]) -> str:
+    """Return what is read before the live page is there: until its own answer, or if none is known, its controls."""
+    until = "h1, [role=alert]" if tiles else "input[type=range]"
+    return (
+        f'<div id="lead" data-until="{until}"><header>Cost of outcomes</header>'
+        "<main><h1>What would this investment do?</h1>"
+        f'<p class="lead">{escape(tied(sentence))}</p><div class="tiles">{"".join(tiles)}</div></main></div>'
+    )
+
+
+class Html(pn.pane.HTML):
+    """HTML made here, of which nothing but the text changes; a test pins the name of what is replaced."""
+
+    def _update(self, ref: str, model: Any) -> None:
+        model.text = escape(self.object)  # Panel's own works out every other property anew: a third of a move
+
+
+def html(content: str = "", **given: Any) -> Any:
+    """Return a pane of HTML in the house style; what comes from outside must be escaped before."""
+    options = {"sizing_mode": "stretch_width", "margin": (2, 0)} | given
+    made: Any = Html
+    return made(content, stylesheets=[STYLE], sanitize_html=False, **options)
+
+
+class Number(str):
+    """A number's text that explains itself when pressed, under a key of :mod:`toolkit.measures.numbers`.
+
+    ``of`` says what it is of, where what stands about it does not.
+    """
+
+    key: str
+    of: str
+
+    def __new__(cls, text: str, key: str, of: str = "") -> "Number":
+        """Keep the key beside the text."""
+        made = super().__new__(cls, text)
+        made.key, made.of = key, of
+        return made
+
+
+class Told(str):
+    """A sentence, some of whose numbers explain themselves: those, in the order in which they stand in it."""
+
+    numbers: tuple[Number, ...]
+
+    def __new__(cls, text: str, *numbers: Number) -> "Told":
+        """Keep the numbers beside the text."""
+        made = super().__new__(cls, text)
+        made.numbers = tuple(filter(None, numbers))
+        return made
+
+
+def keyed(kinds: Mapping[str, str]) -> Callable[[str, str], str]:
+    """Return the key of a number in a row under a heading: the kind of what the heading begins with, and the row."""
+
+    def key(row: str, heading: str) -> str:
+        start = max(filter(heading.startswith, kinds), key=len, default="")
+        return f"{kinds[start]}|{row}" if start else ""
+
+    return key
+
+
+def pressed(text: str, about: str, *, stop: int = 0) -> str:
+    """Return text as HTML, a number with a key as a button; ``about`` says of what it is to those who cannot see."""
+    if not isinstance(text, Number):
+        return escape(tied(text))
+    said, key = escape(f"{', '.join(filter(None, (text, text.of, about)))}: explain"), escape(text.key)
+    return (
+        f'<button type="button" class="explain" data-key="{key}" aria-label="{said}" tabindex="{stop}">'
+        f"{escape(tied(text))}</button>"
+    )
+
+
+def told(text: str, about: str = "") -> str:
+    """Return a sentence as HTML, those of its numbers that explain themselves as buttons."""
+    parts, rest = [], str(text)
+    for number in text.numbers if isinstance(text, Told) else ():
+        before, found, rest = rest.partition(number)
+        end, space, rest = rest.partition(" ")  # such as a full stop, which stays beside its number
+        whole = f'<span class="whole">{pressed(number, about)}{escape(end)}</span>' if found else ""
+        parts.append(f"{escape(tied(before))}{whole}{space}")
+    return "".join(parts) + escape(tied(rest))
+
+
+def tile(name: str, value: str, beside: str, sign: int = 0) -> str:
+    """Return a headline number, its name above and its sureness below."""
+    kind = " minus" if sign < 0 else ""
+    return (
+        f'<div class="tile{kind}"><div class="name">{escape(name)}</div><div class="value">{pressed(value, name)}</div>'
+        f'<div class="beside">{told(beside, name)}</div></div>'
+    )
+
+
+def box(title: str, lines: Sequence[str], kind: str = "", role: str = "") -> str:
+    """Return a framed message; ``role`` "alert" has it read out. Of many or long lines, as much as can be read."""
+    if not lines:
+        return ""
+    said = f" role={role}" if role else ""
+    shown = [entry.shown(line, LONGEST_LINE) for line in lines[:MOST_LINES]]
+    more = [f"And {len(lines) - MOST_LINES:,} more."] if len(lines) > MOST_LINES else []
+    items = "".join(f"<li>{escape(line)}</li>" for line in [*shown, *more])
+    return f'<div class="box {kind}"{said}><h2>{escape(title)}</h2><ul>{items}</ul></div>'
+
+
+def table(shown: Shown, keys: Callable[[str, str], str] | None = None, *, caption: str | None = None) -> str:
+    """Return a report's table as HTML; ``keys`` gives the key of the number in a row under a heading, or ""."""
+    heads = [(cell.text, cell.numeric) for cell in shown.headings]
+    columns = _columns(heads)
+
+    def keyed(name: str, text: str, heading: str) -> str:
+        key = keys(name, heading) if keys and text not in ("", "–") else ""
+        return Number(text, key) if key else text
+
+    rows = (
+        (name, [(keyed(name, cell.text, head), cell.numeric) for cell, head in zip(cells, columns, strict=True)])
+        for name, cells in shown.rows
+    )
+    return _table(caption or shown.title, heads, rows, shown.note)
+
+
+def plain_table(
+    caption: str, headings: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], note: str = "",
+    *, numbers: Sequence[int] | None = None,
+) -> str:  # fmt: skip
+    """Return a table of ready text, set to the right after the first column, or only where ``numbers`` says."""
+
+    def right(place: int) -> bool:
+        return place >= 0 if numbers is None else place in numbers
+
+    heads = [(text, right(place)) for place, text in enumerate(headings, start=-1)]
+    body = ((name, [(text, right(place)) for place, text in enumerate(cells)]) for name, cells in rows)
+    return _table(caption, heads, body, note)
+
+
+def _table(
+    caption: str, heads: Sequence[tuple[str, bool]], rows: Iterable[tuple[str, Sequence[tuple[str, bool]]]], note: str
+) -> str:
+    columns = _columns(heads)
+    head = "".join(f'<th scope="col"{_class(number)}>{escape(tied(text))}</th>' for text, number in heads)
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>'
+        + "".join(
+            f"<td{_class(number)}>{pressed(text, f'{heading}, {name}', stop=-1)}</td>"
+            for (text, number), heading in zip(cells, columns, strict=True)
+        )
+        + "</tr>"
+        for name, cells in rows
+    )
+    foot = f'<p class="hint">{told(note)}</p>' if note else ""
+    return f"{scrolling(caption, head, body)}{foot}"
+
+
+def _columns(heads: Sequence[tuple[str, bool]]) -> list[str]:
+    """Return what each column after the first is of: an interval, of the number before it."""
+    of = ""
+    return [f"{of}, {text}" if text.endswith("% interval") else (of := text) for text, _ in heads[1:]]
+
+
+def scrolling(caption: str, head: str, body: str) -> str:
+    """Return rows of HTML as a table that scrolls by itself where it is too wide, and is one stop of the tabulator.
+
+    One and not one a number, or a page would have hundreds of stops before what comes after a table: the tabulator
+    goes to the first number, the arrow keys from there to the others (``access.js``), as in a grid. A table without
+    such numbers is itself the stop, so that it can be scrolled by keyboard.
+    """
+    first, stop = body.replace(' tabindex="-1"', ' tabindex="0"', 1), ' tabindex="0"'
+    return (
+        f'<div class="scroll" role="region"{stop if first == body else ""} aria-label="{escape(caption)}"><table>'
+        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{first}</tbody></table></div>"
+    )
+
+
+def _class(numeric: bool) -> str:
+    return " class=number" if numeric else ""

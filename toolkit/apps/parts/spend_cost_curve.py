@@ -1,0 +1,113 @@
+"""The spend-cost curve with its handle, which a pointer drags and a slider beside it moves by keyboard."""
+
+from typing import Any
+
+import numpy as np
+import panel_material_ui as pmui
+
+from toolkit.apps.engine.page_values import curve, estimate, spend_multiple
+from toolkit.apps.engine.scaled_run import LiveRun
+from toolkit.apps.parts import charts, look
+from toolkit.apps.parts.card import Card
+from toolkit.apps.parts.controls import POUNDS, slider
+from toolkit.apps.session.state import State
+from toolkit.measures import quantities as q
+from toolkit.measures import tables
+from toolkit.measures import words as w
+from toolkit.report.html import shown
+
+ENDS, STEP = (0.5, 2.0), 0.01  # of today's early-help spend, as far as the curve is drawn
+ABOUT = (
+    "Spend and cost together",
+    "A year’s early-help spend plus the lifetime cost it leaves. Thick: spend that areas have seen; dotted: not. "
+    "Drag the diamond, or move the slider under it.",
+)
+
+
+class SpendCurve:
+    """The curve, which stands on the page of what poor outcomes cost: it is that cost, at every sum.
+
+    It stands there alone, where nothing else has to be worked out while it is dragged; *Invest to save* leads to it.
+    """
+
+    def __init__(self, state: State) -> None:
+        self.state, self._own, self._today, self._here = state, False, 0.0, 1.0
+        self.card = Card("curve", charts.curve(), ABOUT, _table)
+        self.words = look.html()
+        self.slider = slider("Early-help spend a year, times today’s", *ENDS, STEP, "0.00")
+        self.card.chart.sources["handle"].on_change("data", self._dragged)
+        self.slider.param.watch(lambda event: self._take(event.new), "value")
+
+    def _dragged(self, _name: str, _old: Any, new: Any) -> None:
+        if len(new["multiple"]):
+            self._take(float(new["multiple"][0]))
+
+    def _take(self, multiple: float) -> None:
+        """Take the sum that the handle was moved to: whole pounds, unless a step of the slider is less than one."""
+        if self._own:
+            return
+        size = abs(multiple - 1.0) * self._today
+        pounds = round(size, 0 if STEP * self._today >= 1 else 2)
+        cut = multiple < (self._here if pounds < POUNDS[0] else 1.0)  # through today's spend by the smallest sum
+        most = min(POUNDS[1], int((0.5 if cut else 1.0) * self._today))
+        before = self.state.scenario
+        self.state.change(option={"cut": cut, "spend_per_child": float(np.clip(pounds, POUNDS[0], most))})
+        if self.state.scenario == before:  # the handle lies where it was dropped
+            self.state.tell()
+
+    def show(self, run: LiveRun) -> None:
+        """Put a run on the curve."""
+        held = run.unit.curve
+        self._today = float(held["spend"][held["multiple"] == 1.0][0]) / run.unit.children  # a child
+        self._here, self._own = spend_multiple(run), True
+        try:
+            data, words, limits = curve(run)
+            self.card.show(run, data, words)
+            self.card.chart.figure.renderers[1].name = f"curve|{run.scenario.effect.source}|{{multiple}}"
+            charts.set_ends(self.card.chart.figure.y_range, *charts.grid_ends(*limits))
+            # As the scenario has it now: a slider that is put back to a run of before fights the hand that moves it.
+            meant = float(np.clip(1.0 + self.state.scenario.option.pounds / self._today, *ENDS))
+            if abs(meant - self.slider.value) > STEP / 2:
+                self.slider.value = round(meant, 2)
+            self.words.object = f'<p role="status">{said(run)}</p>'
+        finally:
+            self._own = False
+
+    def view(self) -> Any:
+        """Return the curve and what moves along it."""
+        return pmui.Column(self.card.view(), self.slider, self.words, sizing_mode="stretch_width")
+
+
+def said(run: LiveRun) -> str:
+    """Say as HTML where the sum is on the curve, and what it does to spend and cost together."""
+    here, multiples = spend_multiple(run), run.unit.curve["multiple"]
+    where = f"This sum makes early-help spend {here:.2f} times today’s"
+    if not multiples[0] <= here <= multiples[-1]:
+        return f"{where}, which is beyond the curve."
+    rows = run.numbers.curve
+    there, today = (_at(rows, multiples, at) for at in (here, 1.0))
+    level, change = estimate(there), estimate(there - today)
+    more = "more" if change.expected >= 0 else "less"
+    size, sure = w.money(abs(change.expected)), change.interval or str(change)
+    return look.told(look.Told(
+        f"{where}: spend and cost together come to {level} (90% interval {level.interval}), {size} {more} than at "
+        f"today’s spend (change: {sure}).",
+        look.Number(str(level), "curve_here", "spend and cost together"),
+        look.Number(level.interval, "curve_here", "its 90% interval"),
+        look.Number(size, "curve_here_change", f"{more} than at today’s spend"),
+        look.Number(sure, "curve_here_change", "90% interval of the change" if change.interval else "the change"),
+    ))  # fmt: skip
+
+
+def _at(rows: np.ndarray, multiples: np.ndarray, here: float) -> np.ndarray:
+    """Return draws of the curve between its points (draw)."""
+    place = int(np.clip(np.searchsorted(multiples, here) - 1, 0, len(multiples) - 2))
+    share = (here - multiples[place]) / (multiples[place + 1] - multiples[place])
+    return np.asarray(rows[place] + np.float32(share) * (rows[place + 1] - rows[place]))
+
+
+def _table(run: q.Run) -> str:
+    sources, own = q.costs(run)["source"].values.astype(str), run.scenario.effect.source
+    kinds = {f"Change: {w.inside(source)}": f"curve_change|{source}" for source in sources}
+    kinds |= {"Spend a year": "curve_spend", "Spend and cost": f"curve|{own}"}
+    return look.table(shown(tables.spend_cost_curve(run), level=q.level(run)), look.keyed(kinds))

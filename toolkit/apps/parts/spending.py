@@ -1,0 +1,111 @@
+"""The sum of a programme told three ways: pounds for each child, the sum a year, families reached a year.
+
+The first is the scenario's figure; either of the others, when typed, sets it, and both follow it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import panel_material_ui as pmui
+from scipy.optimize import brentq
+
+from toolkit.apps.engine.live import Live
+from toolkit.apps.engine.scaled_run import LiveRun
+from toolkit.apps.engine.sums import weighed
+from toolkit.apps.parts import entry
+from toolkit.apps.session.state import State
+from toolkit.measures import words as w
+from toolkit.pricing.representative_areas import pool
+from toolkit.scenarios import Scenario
+from toolkit.schema import InputError
+from toolkit.settings import MOST_POUNDS
+
+DIGITS = 8  # of pounds for each child, so that a sum for all England comes back to the pound
+
+
+class Sums:
+    """The two fields beside the slider."""
+
+    def __init__(self, state: State) -> None:
+        self.state, self._writing = state, False
+        self.total, self.families = (
+            pmui.TextInput(label=name, value="", max_length=20, size="small", sizing_mode="stretch_width")
+            for name in ("Sum a year, £", "Families reached a year")
+        )
+        for widget, meant in ((self.total, for_total), (self.families, for_families)):
+            widget.param.watch(self._typed(meant), "value")
+
+    def _typed(self, meant: Callable[[Live, Scenario, Sequence[str], float], float]) -> Callable[[Any], None]:
+        def typed(event: Any) -> None:
+            if self._writing:
+                return
+            state = self.state
+            try:
+                wanted = entry.number(event.new, event.obj.label)
+                pounds = round(meant(state.live, state.scenario, state.areas, wanted), DIGITS)
+            except InputError as problem:
+                state.say([str(problem)])
+            else:
+                state.change(option={"spend_per_child": pounds})
+                if not state.messages and state.scenario.option.spend_per_child == pounds:
+                    state.tell()  # the same sum, otherwise written
+
+        return typed
+
+    def show(self, run: LiveRun) -> None:
+        """Write what the sum of a run comes to."""
+        option, self._writing = run.scenario.option, True
+        families = float((run.numbers.reached / run.unit.reach.each).mean())
+        names = ("Sum taken away a year, £", "Families who lose help a year") if option.cut else (
+            "Sum a year, £", "Families reached a year")  # fmt: skip
+        try:
+            for widget, name, value in zip(
+                (self.total, self.families), names, (option.spend_per_child * run.unit.children, families), strict=True
+            ):
+                said = w.number(value, 0)
+                if (widget.label, widget.value) != (name, said):
+                    widget.param.update(label=name, value=said)
+        finally:
+            self._writing = False
+
+
+def for_total(live: Live, scenario: Scenario, areas: Sequence[str], wanted: float) -> float:
+    """Return the pounds for each child that make a sum a year, GBP, over areas.
+
+    Raises
+    ------
+    InputError
+        A sum of nothing or less, or of more than £1,000 for each child.
+    """
+    children = float(live.here(scenario, areas)["population_0_17"].sum())
+    if not 0 < wanted <= MOST_POUNDS * children:
+        raise InputError(
+            f"sum a year: {w.money(wanted)} cannot be used, being £{wanted / children:,.2f} for each child. Mend: give "
+            f"more than nothing and at most {w.money(MOST_POUNDS * children)} (£{MOST_POUNDS:,.0f} for each child); "
+            "a cut is ticked."
+        )
+    return wanted / children
+
+
+def for_families(live: Live, scenario: Scenario, areas: Sequence[str], wanted: float) -> float:
+    """Return the pounds for each child by which so many families a year are expected to be reached over areas.
+
+    Raises
+    ------
+    InputError
+        None or fewer, or more than £1,000 for each child would reach.
+    """
+    draws, option = live.drawn(scenario).draws, scenario.option
+    stands = pool(live.here(scenario, areas), option)
+    reach, weights = stands.reach(draws, option), stands.shares.sum(0)
+
+    def beyond(pounds: float) -> float:
+        return float((weighed(reach.at(pounds), weights) / reach.each).mean()) - wanted
+
+    most = beyond(MOST_POUNDS) + wanted
+    if not 0 < wanted < most:
+        raise InputError(
+            f"families a year: {w.number(wanted, 0)} cannot be used. Mend: give more than nothing and fewer than "
+            f"{w.number(most, 0)}, whom £{MOST_POUNDS:,.0f} for each child would reach; a cut is ticked."
+        )
+    return float(brentq(beyond, 0.0, MOST_POUNDS, xtol=1e-9))

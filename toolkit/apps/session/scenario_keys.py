@@ -1,0 +1,87 @@
+"""A scenario as dotted keys, and the title that what was changed of it gives."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.measures import words as w
+from toolkit.scenarios import Scenario
+
+OPEN = ("overrides", "own_figures", "priors", "studies")  # whose keys are names of figures, not of settings
+SECTIONS = ("option", "effect", "adjustments", *OPEN)
+SINGLE = ("discount_schedule", "horizon", "outcomes", "extra_layers", "left_out")
+LONGEST_TITLE = 120
+MOST_SAVED, LONGEST_NAME = 6, 60
+SAID = {"option.spend_per_child": "{:g} pounds per child a year", "option.years": "{} years", "horizon": "{} years on"}
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A scenario that a visitor put aside."""
+
+    name: str
+    place: str
+    areas: tuple[str, ...]
+    scenario: Scenario
+
+
+def flat(scenario: Scenario) -> dict[str, Any]:
+    """Return what can move a result as dotted keys."""
+    content = scenario.model_dump(mode="json", exclude_none=True)
+    found = {key: content[key] for key in SINGLE}
+    return found | {f"{section}.{key}": value for section in SECTIONS for key, value in content[section].items()}
+
+
+def differences(start: Scenario, scenario: Scenario) -> dict[str, tuple[Any, Any]]:
+    """Return what differs between two scenarios: dotted key to (the first's value, the second's)."""
+    was, now = flat(start), flat(scenario)
+    return {key: (was.get(key), now.get(key)) for key in {**was, **now} if now.get(key) != was.get(key)}
+
+
+def titled(scenario: Scenario, start: Scenario) -> Scenario:
+    """Return a scenario under a title and a description that say what was changed of the one it started from."""
+    # The sum first, the rest by name, whatever came first: so that a link gives the same title.
+    found = sorted(differences(start, scenario).items(), key=lambda row: (not row[0].startswith("option."), row[0]))
+    changed = dict(found)
+    longer = "effect.ramp" in changed and changed["effect.ramp"][1][: len(start.effect.ramp)] == [*start.effect.ramp]
+    said = [_said(key, now) for key, (_, now) in changed.items() if key != "effect.ramp" or not longer]
+    title, words = f"{w.label(start.name)}, changed: ", ", ".join(said)
+    if len(title + words) > LONGEST_TITLE:
+        held = [n for n in range(len(said)) if len(title + _counted(said, n)) <= LONGEST_TITLE]
+        words = _counted(said, held[-1])
+    steps = "; ".join(f"{key} {spelled(now)} (was {spelled(was)})" for key, (was, now) in changed.items())
+    about = f"Changed from the scenario “{start.title}”: {steps}. {start.description}"
+    told = (
+        {"title": title + words, "description": about} if said else start.model_dump(include={"title", "description"})
+    )
+    return scenario.model_copy(update=told)
+
+
+def _counted(said: list[str], shown: int) -> str:
+    return ", ".join([*said[:shown], f"{len(said) - shown} {'more' if shown else 'settings'}"])
+
+
+def _said(key: str, value: Any) -> str:
+    section, _, name = key.partition(".")
+    if key in SAID:
+        return SAID[key].format(value)
+    if section in OPEN:
+        return f"{w.inside(name)} {'as in the evidence' if value is None else 'of one’s own'}"
+    shares = isinstance(value, float) and 0 <= value <= 1
+    return f"{w.inside(name or key)} {f'{value:.0%}' if shares else w.inside(spelled(value))}"
+
+
+def spelled(value: Any) -> str:
+    """Return a value as an address spells it."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=str)
+
+
+def whole(scenario: Scenario, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return changes whose ramp follows the number of years, so that either can be changed alone."""
+    option = changes.get("option", {})
+    years = option.get("years") if isinstance(option, Mapping) else None
+    ramp = list(changes.get("effect", {}).get("ramp", scenario.effect.ramp))
+    if isinstance(years, int) and not isinstance(years, bool) and 0 < years <= 10 and years > len(ramp):
+        return {**changes, "effect": {**changes.get("effect", {}), "ramp": ramp + [ramp[-1]] * (years - len(ramp))}}
+    return dict(changes)

@@ -1,0 +1,364 @@
+"""What a visitor has chosen: a scenario and a place, its history, its address and its file.
+
+The scenario itself is the only state: a control changes it, a page shows it, the address and the file spell
+it out. It is always valid; what is not is named, and the evidence's value stands in its place.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import accumulate
+from time import monotonic
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from toolkit import changes, evidence, pathways, scenarios, tabular, yaml_files
+from toolkit.apps.engine.live import Live
+from toolkit.apps.parts.entry import shown
+from toolkit.apps.session.scenario_keys import SECTIONS, Saved, differences, spelled, titled
+from toolkit.apps.session.usable import changed_by, with_keys, written
+from toolkit.apps.session.views import BEGIN, taken
+from toolkit.measures.provenance import own as own  # what it says stands on every page
+from toolkit.scenarios import Scenario
+from toolkit.schema import InputError
+
+PRESETS = {
+    "family_help": "Family help (the evidence's own)",
+    "family_help_cut": "The same sum as a cut",
+    "family_help_no_fade": "An effect that never fades",
+    "family_help_detection": "Help that first finds more need",
+    "care_edge": "Family group conferencing at the edge of care",
+}
+DEFAULT_PRESET, DEFAULT_PLACE = "family_help", "Leeds"
+NAMES = ("name", "title", "description")  # which move no number
+LONGEST_ADDRESS, LARGEST_FILE, STEPS_KEPT = 7_500, 100_000, 100
+MOST_SETTINGS = 1_000  # of a file: more lines and commas than a scenario with every figure replaced has
+LARGEST_HISTORY = 300_000  # characters of all its scenarios
+ONE_DRAG = 1.0  # seconds within which moves of the same setting are one step of the history
+Step = tuple[str, str, Scenario, dict[str, str]]
+
+
+class State:
+    """One visitor's scenario, place and history; those who watch are told of every change."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+        self.preset, self.place = DEFAULT_PRESET, DEFAULT_PLACE
+        self.scenario, self.views = preset(DEFAULT_PRESET, live), BEGIN
+        self.page = ""
+        self.messages: list[str] = []
+        self.saved: tuple[Saved, ...] = ()
+        self._past: list[Step] = []
+        self._future: list[Step] = []
+        self._dragged: tuple[set[str], float] = (set(), 0.0)  # what moved last, and when
+        self._watchers: list[Callable[[], None]] = []
+
+    @property
+    def areas(self) -> tuple[str, ...]:
+        """The areas of the place."""
+        return tuple(self.live.places[self.place])
+
+    def watch(self, told: Callable[[], None]) -> None:
+        """Call ``told`` after every change."""
+        self._watchers.append(told)
+
+    def change(self, **values: Any) -> None:
+        """Change the scenario, nested as ``scenarios.change`` takes it; a bad value is named and left out."""
+        try:
+            changed = changed_by(self.scenario, values)
+            self._move(self.preset, self.place, self._titled(changed), drag=True)
+        except InputError as problem:
+            self.say([str(problem)])
+
+    def open(self, page: str) -> None:
+        """Open another page."""
+        self.page = page
+        self.tell()
+
+    def look(self, **chosen: str) -> None:
+        """Read the scenario otherwise: one of ``views.BEGIN``, which is a step of the history as a change is."""
+        self._move(self.preset, self.place, self.scenario, views=self.views | chosen)
+
+    def override(self, key: str, row: Mapping[str, Any] | None) -> None:
+        """Put a figure of the visitor's own in place of a cited one, or (None) take it out again.
+
+        Raises
+        ------
+        InputError
+            If the figure cannot be used; nothing is changed then.
+        """
+        self.override_all({key: row})
+
+    def override_all(self, rows: Mapping[str, Mapping[str, Any] | None]) -> None:
+        """As :meth:`override`, of several figures in one step."""
+        self.put(overrides=rows)
+
+    def put(self, *, left_out: Sequence[str] | None = None, **rows: Mapping[str, Mapping[str, Any] | None]) -> None:
+        """Put rows into sections of the scenario whose keys are names (``OPEN``), or (None) take them out, in one step.
+
+        Raises
+        ------
+        InputError
+            If the evidence cannot be changed so; nothing is changed then.
+        """
+        content = self.scenario.model_dump(mode="json", exclude_none=True)
+        for section, given in rows.items():
+            held = {key: row for key, row in content[section].items() if key not in given}
+            content[section] = held | {key: dict(row) for key, row in given.items() if row is not None}
+        if left_out is not None:
+            content["left_out"] = list(left_out)
+        changed = written(scenarios.validate(content, "this page"))
+        self._check(changed, self.areas)
+        self._move(self.preset, self.place, self._titled(changed))
+
+    def _titled(self, scenario: Scenario) -> Scenario:
+        return titled(scenario, preset(self.preset, self.live))
+
+    def _check(self, scenario: Scenario, areas: tuple[str, ...]) -> None:
+        changes.own_figures(scenario, self.live.base_year, self.live.register, areas=areas)
+        self.live.check(scenario)
+        tables = self.live.register.tables
+        pathways.chosen(
+            tables["layers"], tables["layer_rates"], outcomes=scenario.outcomes, extra=scenario.extra_layers
+        )
+
+    def start_from(self, name: str) -> None:
+        """Begin again from a preset; what was the visitor's own is left behind, and that is said."""
+        lost = [f"Left out of this start: {line}" for line in own(self.scenario)]
+        told = [*lost, "Undo brings it back."] if lost else []
+        self._move(name, self.place, preset(name, self.live), told)
+
+    def go_to(self, place: str) -> None:
+        """Choose another place; a council's own figures stay behind, for they are no other's."""
+        if place not in self.live.places:
+            self.say([f"place: '{shown(place)}' is not an area, a region or England, so it is still {self.place}."])
+        else:
+            scenario = self.scenario
+            moved = bool(scenario.own_area) and tuple(self.live.places[place]) != (scenario.own_area,)
+            plain = scenario.model_copy(update={"own_figures": {}}) if moved else scenario
+            said = f"The own figures of {self.place} do not hold for {place} and were left out. Undo brings them back."
+            self._move(self.preset, place, self._titled(plain) if moved else plain, [said] if moved else [])
+
+    def replace(self, scenario: Scenario, place: str | None = None, messages: Sequence[str] = ()) -> None:
+        """Take a whole scenario, as from a file or the list of saved ones, under a title of its own if it has one."""
+        shipped = scenario.title == preset(self.preset, self.live).title
+        self._move(self.preset, place or self.place, self._titled(scenario) if shipped else scenario, messages)
+
+    def reset(self) -> None:
+        """Go back to the evidence's own values."""
+        self._move(self.preset, self.place, preset(self.preset, self.live))
+
+    def undo(self) -> None:
+        """Take the last change back."""
+        self._step(self._past, self._future)
+
+    def redo(self) -> None:
+        """Make the change again that was taken back."""
+        self._step(self._future, self._past)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a change to take back."""
+        return bool(self._past)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a change to make again."""
+        return bool(self._future)
+
+    @property
+    def _now(self) -> Step:
+        return self.preset, self.place, self.scenario, self.views
+
+    def _step(self, source: list[Step], target: list[Step]) -> None:
+        if source:
+            target.append(self._now)
+            self.preset, self.place, self.scenario, self.views = source.pop()
+            self._dragged = (set(), 0.0)
+            self.say([])
+
+    def _move(
+        self, name: str, place: str, scenario: Scenario, messages: Sequence[str] = (), *, drag: bool = False,
+        views: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        step = (name, place, scenario, dict(views or self.views))
+        if step == self._now:
+            if messages:  # as of a file that holds nothing else that can be used
+                self.say(list(messages))
+            return
+        try:
+            if scenario.option.cut:  # which may be too much of an area's spending
+                areas = self.live.places[place]
+                changes.own_figures(scenario, self.live.base_year, self.live.register, areas=areas)
+        except InputError as problem:
+            self.say([str(problem)])
+            return
+        keys = set(differences(self.scenario, scenario))
+        if not (drag and self._past and keys == self._dragged[0] and monotonic() - self._dragged[1] < ONE_DRAG):
+            self._keep()
+        self._dragged = (keys if drag else set(), monotonic())
+        self._future = []
+        self.preset, self.place, self.scenario, self.views = step
+        if len(self.address) > LONGEST_ADDRESS:
+            messages = [*messages, "This is too much for a link: save the scenario as a file to keep it or share it."]
+        self.say(list(messages))
+
+    def _keep(self) -> None:
+        """Add what is now to the history, and let go of what is oldest in one too long."""
+        steps, room = [self._now, *self._past[: -STEPS_KEPT - 1 : -1]], LARGEST_HISTORY
+        sizes = accumulate(len(step[2].model_dump_json()) for step in steps)
+        self._past = [step for step, size in zip(steps, sizes, strict=True) if size <= room][::-1]
+
+    def tell(self) -> None:
+        """Have everything shown again, as when a page asks for more of the same scenario."""
+        for told in self._watchers:
+            told()
+
+    def say(self, messages: list[str]) -> None:
+        """Say what could not be used."""
+        self.messages = messages
+        self.tell()
+
+    # Changes against the evidence, the address, the file ------------------------------------------
+
+    @property
+    def changed(self) -> dict[str, tuple[Any, Any]]:
+        """What differs from the start: dotted key to (the start's value, this one's)."""
+        return differences(preset(self.preset, self.live), self.scenario)
+
+    @property
+    def address(self) -> str:
+        """The query string that holds the whole scenario, the place, the page and what is read of it."""
+        return self._address(self._now)
+
+    def _address(self, step: Step) -> str:
+        name, place, scenario, views = step
+        parts = {"place": place} | ({"page": self.page} if self.page else {})
+        parts |= {view: chosen for view, chosen in views.items() if chosen != BEGIN[view]}
+        if name != DEFAULT_PRESET:
+            parts["start"] = name
+        for key, (_, mine) in sorted(differences(preset(name, self.live), scenario).items()):
+            parts[key] = spelled(mine)
+        return "?" + urlencode(parts)
+
+    def arrive(self, query: str, pages: Collection[str] = ()) -> None:
+        """Go where the browser's Back or Forward leads: a step of the history taken back or made again, or another.
+
+        Parameters
+        ----------
+        query, pages
+            As for :meth:`read_address`.
+        """
+        if len(query) > LONGEST_ADDRESS:
+            return self.read_address(query)
+        page = dict(parse_qsl(query.removeprefix("?"))).get("page", "")
+        self.page = page if page in pages else ""
+        for steps, go in ((self._past, self.undo), (self._future, self.redo)):
+            if steps and self._address(steps[-1]) == query:
+                return go()
+        if query != self.address:
+            self._keep()
+            self._future = []
+            return self.read_address(query, pages)
+        return self.tell()
+
+    def read_address(self, query: str, pages: Collection[str] = ()) -> None:
+        """Take the scenario from a query string, key by key: what cannot be used is named and left as it was.
+
+        Parameters
+        ----------
+        query
+            As :attr:`address` gives it.
+        pages
+            Which there are; any where none is given.
+        """
+        if len(query) > LONGEST_ADDRESS:
+            self.say([f"The address is longer than {LONGEST_ADDRESS:,} characters, so it was not read."])
+            return
+        given = dict(parse_qsl(query.removeprefix("?"), keep_blank_values=True))
+        self.page = given.pop("page", "")
+        messages: list[str] = []
+        if pages and self.page and self.page not in pages:
+            messages.append(f"page: '{shown(self.page)}' is none of {', '.join(pages)}, so the first is open.")
+            self.page = ""
+        start = given.pop("start", DEFAULT_PRESET)
+        if start not in PRESETS:
+            messages.append(f"start: '{shown(start)}' is no preset, so {PRESETS[DEFAULT_PRESET]} was used.")
+            start = DEFAULT_PRESET
+        place = named(given.pop("place", DEFAULT_PLACE), self.live)
+        if place is None:
+            messages.append(f"place: not an area, a region or England, so {DEFAULT_PLACE} was used.")
+        scenario = preset(start, self.live)
+        areas = tuple(self.live.places[place or DEFAULT_PLACE])
+        self.views, wrong = taken(given)
+        scenario, problems = with_keys(scenario, given, lambda changed: self._check(changed, areas))
+        messages += [*wrong, *problems]
+        self.preset, self.place = start, place or DEFAULT_PLACE
+        self.scenario = self._titled(scenario)
+        self.say(messages)
+
+    def file(self) -> str:
+        """Return the scenario as the YAML file that the command ``outcomes run`` takes."""
+        content = self.scenario.model_dump(mode="json", exclude_none=True)
+        return yaml_files.written(content)
+
+    def load(self, content: bytes) -> None:
+        """Take the scenario from a file, as the command does.
+
+        Raises
+        ------
+        InputError
+            If it is too large, no YAML or no scenario; the scenario stays as it was.
+        """
+        if len(content) > LARGEST_FILE:
+            raise InputError(f"the file is larger than {LARGEST_FILE // 1000} kB. Mend: choose a scenario file.")
+        text = tabular.decoded(content, "the file")
+        if text.count("\n") + text.count(",") > MOST_SETTINGS:
+            raise InputError(f"the file has more than {MOST_SETTINGS:,} settings. Fix: choose a scenario file.")
+        try:
+            self._load(text.encode())
+        except InputError as problem:
+            raise InputError(tabular.brief(str(problem))) from None
+
+    def _load(self, content: bytes) -> None:
+        try:
+            scenario, problems = written(scenarios.read(content)), list[str]()
+            place = named(scenario.own_area, self.live) or self.place
+            self._check(scenario, tuple(self.live.places[place]))
+        except InputError as problem:
+            scenario, problems = self._usable(content, problem)
+            place = named(scenario.own_area, self.live) or self.place
+        self.replace(scenario, place, problems)
+
+    def _usable(self, content: bytes, problem: InputError) -> tuple[Scenario, list[str]]:
+        """Return what can be used of a file, key by key, and what cannot; if nothing can, ``problem`` stands."""
+        found = yaml_files.parsed(content, "the file")
+        start = preset(DEFAULT_PRESET, self.live)
+        if (base := found.pop("based_on", None)) is not None:
+            if not isinstance(base, str) or base not in PRESETS:
+                raise problem
+            start = preset(str(base), self.live)
+        held = start.model_dump(mode="json")
+        rows = {key: row for key, row in found.items() if row != held.get(key, self) and key not in NAMES}
+        given = {key: row for key, row in rows.items() if not isinstance(row, Mapping) or key not in SECTIONS}
+        for section in set(rows) - set(given):
+            given |= {f"{section}.{key}": row for key, row in rows[section].items()}
+        scenario, problems = with_keys(start, {key: spelled(row) for key, row in given.items()}, self.live.check)
+        if len(problems) == len(given):
+            raise problem
+        return scenario, problems
+
+
+def preset(name: str, live: Live) -> Scenario:
+    """Return a shipped scenario at the seed and the number of draws of the fit."""
+    return live.preset(name)
+
+
+def named(place: str, live: Live) -> str | None:
+    """Return the place that a name or an area's code means, if any."""
+    folded = {name.casefold(): name for name in live.places}
+    if (key := place.strip().casefold()) in folded:
+        return folded[key]
+    try:
+        areas = evidence.resolve_areas(live.reference, [place])
+    except InputError:
+        return None
+    return next((name for name, held in live.places.items() if held == areas), None)

@@ -1,0 +1,1 @@
+"""Every quantity that an output shows: its draws, its formula, its words and its tables."""

@@ -1,0 +1,243 @@
+"""The decision pages of a run: its budget view, adjustments, how sure the choice is, and what would change it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from toolkit import appraisal
+from toolkit.appraisal.ties import TIE
+from toolkit.measures import decision_words as said
+from toolkit.measures import quantities as q
+from toolkit.measures import words as w
+from toolkit.measures.quantities import Run
+from toolkit.measures.value_of_information import Knowing, value_of_knowing, worth_of_studies
+from toolkit.report import decision_figures as drawn
+from toolkit.schema import ACCOUNTS, BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS
+
+GAINERS = ("individuals", "victims", "wider_society")  # whose gains are nobody's budget
+POINTS, LEAST, MOST = 201, 2.5, 50.0  # of the worth of a pound avoided, GBP: shown at least and at most so far
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What the decision pages rest on, worked out once.
+
+    Attributes
+    ----------
+    medium_term
+        From ``appraisal.medium_term_view``, the council's.
+    bridge
+        From ``quantities.bridge``.
+    curves
+        ``chance`` and ``evpi`` (account, threshold) as a pound of avoided cost is worth more or less;
+        ``break_even`` (account), NaN where nothing is avoided.
+    knowing, studies
+        From ``value_of_knowing``, social account.
+    """
+
+    medium_term: xr.DataArray
+    bridge: xr.Dataset
+    curves: xr.Dataset
+    knowing: Knowing
+    studies: xr.Dataset | None
+
+
+def analyse(run: Run) -> Analysis:
+    """Work out the decision pages of a finished run, from its own draws; nothing is fitted or priced again."""
+    knowing = value_of_knowing(run)
+    return Analysis(medium_term(run), q.bridge(run), curves(run), knowing, worth_of_studies(run, knowing))
+
+
+def medium_term(run: Run, *, years: int = 5) -> xr.DataArray:
+    """Return the council's budget lines in cash prices (line, year, chain, draw)."""
+    return appraisal.medium_term_view(
+        q.costs(run)["cost"],
+        deflators=pd.Series(json.loads(str(run.tree.attrs["deflators"]))),
+        first_year=run.scenario.first_year,
+        years=min(years, run.scenario.horizon),
+        cashable_shares={"partly_cashable": q.drawn(run)["cashable_share_partly"]},
+        cash_step=run.scenario.cash_step,
+    )
+
+
+def curves(run: Run) -> xr.Dataset:
+    """Return how sure the choice is, and what certainty is worth, over the worth of a pound of avoided cost."""
+    avoided, cost = q.avoided(run).reset_coords(drop=True), q.result(run)["programme_cost"].reset_coords(drop=True)
+    expected = avoided.mean(SAMPLE_DIMS)
+    even = (float(cost.mean()) / expected).where(expected * float(cost.mean()) > 0)
+    highest = float(np.clip(1.25 * np.nanmax(even.values, initial=0.0), LEAST, MOST))
+    worth = np.union1d(np.linspace(0.0, highest, POINTS), [1.0])
+    options = xr.Variable("option", [BUSINESS_AS_USUAL, INVESTMENT])
+    spent = xr.concat([xr.zeros_like(cost), cost], options)
+    parts = []
+    for account in ACCOUNTS:
+        worked = avoided.sel(account=account, drop=True)
+        effect = xr.concat([xr.zeros_like(worked), worked], options)
+        found = appraisal.decision_curves(spent.assign_attrs(cost.attrs), effect, worth)
+        chance = found["probability_best"].sel(option=INVESTMENT, drop=True)
+        parts.append(xr.Dataset({"chance": chance, "evpi": found["evpi"]}))
+    joined = xr.concat(parts, xr.Variable("account", list(ACCOUNTS)))
+    return joined.assign(break_even=even)
+
+
+# The same answer, otherwise ----------------------------------------------------------------------
+
+
+def otherwise(run: Run) -> dict[str, xr.DataArray]:
+    """Return net present values (account, chain, draw) under other adjustments and conventions, the run's own first.
+
+    An account that a row has nothing to say of is missing from it.
+    """
+    result, figures = q.result(run), run.assumptions["value"].astype(float)
+    benefit, cost = q.avoided(run), result["programme_cost"]
+    bias = figures["optimism_bias_sensitivity"]
+    found = {"As it stands": benefit - cost}
+    if not run.scenario.option.cut:
+        found[f"Programme {bias:.0%} dearer: the published upper bound of optimism about outsourced operating cost"] = (
+            benefit - cost / (1.0 + run.scenario.optimism) * (1.0 + bias)
+        )
+    found["A tenth less is due to the programme: deadweight, displacement or attribution"] = 0.9 * benefit - cost
+    found["Benefits a tenth lower and costs a tenth higher, a correction for weak evidence"] = (
+        0.9 * benefit - 1.1 * cost
+    )
+    found["Nothing replicates"] = 0.0 * benefit - cost
+    if (full := q.replicated(run)) is not None:
+        found["All of the studies' effect replicates"] = full - cost
+    saved = q.saved(run)
+    schedule, timing = run.scenario.discount_schedule, str(result.attrs["timing"])
+    other = {"start_of_year": "mid_year", "mid_year": "start_of_year"}[timing]
+    moves = {"start_of_year": "Money moves at the start of each year", "mid_year": "Money moves in mid-year"}[other]
+    known = {"schedules": q.schedules(run)}
+    found[moves] = _worth(saved, schedule=schedule, timing=other, **known)
+    found["Lower discount rates: the Green Book's additional sensitivity"] = _worth(
+        saved, schedule="green_book_2026_sensitivity", timing=timing, **known
+    )
+    plain = saved.drop_vars("discounting", errors="ignore")
+    found["Health discounted like everything else"] = _worth(plain, schedule=schedule, timing=timing, **known)
+    income = float(figures["relative_income_individuals"])
+    position = q.position(run)["net"]
+    if "individuals" in position["payer"].values:
+        weights = appraisal.distributional_weights(
+            {"individuals": income}, elasticity=float(figures["dist_weight_elasticity"])
+        )
+        name = f"Gains of the young people weighted {float(weights[0]):.2f}: income {income:.2f} of the median"
+        weighed = appraisal.weighted(position.assign_attrs(cost.attrs), weights)["weighted"]
+        found[name] = weighed.expand_dims(account=["social"])
+    return found
+
+
+def _worth(saved: xr.DataArray, **how: Any) -> xr.DataArray:
+    return q.by_account(appraisal.discounted(saved, **how).sum("year"))
+
+
+def measures(run: Run) -> dict[str, tuple[Any, str]]:
+    """Return further measures by name: draws (chain, draw), a number or words, and how each reads."""
+    result, scenario = q.result(run), run.scenario
+    npsv, avoided, cost = result["npsv"], q.avoided(run), result["programme_cost"]
+    position, child = q.position(run)["avoided"], q.children(run)["reached"] * scenario.option.years
+    families = q.drawn(run)["children_per_family"]
+    found: dict[str, tuple[Any, str]] = {}
+    told = {
+        "schedule": scenario.discount_schedule,
+        "timing": str(result.attrs["timing"]),
+        "schedules": q.schedules(run),
+    }
+    for account in ("social", "fiscal"):
+        value = npsv.sel(account=account, drop=True)
+        yearly = appraisal.equivalent_annual_value(value, years=range(scenario.horizon), **told)  # type: ignore[arg-type]
+        found[f"Net present value as an equal sum every year, {account} account"] = yearly, "money"
+    rates = appraisal.internal_rate_of_return(q.by_account(q.saved(run).mean(SAMPLE_DIMS, keep_attrs=True)))
+    for account in ACCOUNTS:
+        one = rates.sel(account=account)
+        rate = float(one["rate"])
+        shown = (rate, "rate") if np.isfinite(rate) else (f"none: {one['reason'].item()}", "text")
+        found[f"Internal rate of return of the expected flows, {account} account"] = shown
+    gains = position.sel(payer=[payer for payer in position["payer"].values if payer in GAINERS]).sum("payer")
+    net = cost - (position.sum("payer") - gains)
+    ratio = float(appraisal.marginal_value_of_public_funds(gains.mean(), net.mean()))
+    words = ("infinite: the public purse gains as well", "text")
+    name = "Marginal value of public funds: gain of those affected for each £1 of net public cost"
+    found[name] = (gains / float(net.mean()), "ratio") if np.isfinite(ratio) else words
+    for label, value in (
+        ("Programme cost", cost),
+        ("Cost avoided, social account", avoided.sel(account="social", drop=True)),
+        ("Net present social value", npsv.sel(account="social", drop=True)),
+    ):
+        each = appraisal.per_child_and_family(value, children=child, children_per_family=families)
+        found[f"{label}, each child"] = each["per_child"], "money"
+        found[f"{label}, each family"] = each["per_family"], "money"
+    return found
+
+
+def running_position(run: Run) -> xr.DataArray:
+    """Return each payer's discounted net position up to and with each year (payer, year, chain, draw)."""
+    net = q.result(run)["net_position_discounted"].sel(payer=q.position(run)["payer"].values)
+    return net.cumsum("year").assign_coords(year=net["year"])
+
+
+# In words and pictures ---------------------------------------------------------------------------
+
+
+def sentences(run: Run, found: Analysis) -> list[str]:
+    """Return the decision in plain English, the answer first."""
+    npsv, scenario = q.result(run)["npsv"], run.scenario
+    evpi = float(found.knowing.information["evpi"])
+    social = npsv.sel(account="social")
+    best = "the option" if float(social.mean()) > 0 else "to leave things as they are"
+    if abs(float(social.mean())) <= TIE * float(abs(social).mean()):
+        best = "either: the option and leaving things as they are come out level"
+    lines = [
+        said.worthwhile(npsv.sel(account="social")),
+        said.worthwhile(npsv.sel(account="fiscal"), to="the public purse"),
+    ]
+    if not q.council_pays(run):
+        ends = "The grant that paid for it ends" if scenario.option.cut else "A grant pays for it"
+        lines.append(f"{ends}, so no money of the council's own has to come back.")
+    elif not scenario.option.cut:
+        payback = q.result(run)["council_payback_year"]
+        lines.append(said.pays_back(payback, first_year=scenario.first_year, horizon=scenario.horizon))
+    even = float(found.curves["break_even"].sel(account="social"))
+    if scenario.option.cut and np.isfinite(even):
+        lines.append(
+            f"The cut is better for society only while a pound of cost it causes counts as under {w.pence(even)}."
+        )
+    elif np.isfinite(even):
+        lines.append(
+            f"It breaks even for society if a pound of avoided cost counts as {w.pence(even)} or, with as many "
+            f"families helped, if what costs £1 today cost {w.pence(1 / even)}."
+        )
+    lines.append(f"On what is known now the better choice for society is {best}.")
+    lines.append(said.worth_of_certainty(evpi, best="that"))
+    lines.append(said.most_useful(found.knowing.information, names=found.knowing.names))
+    if found.studies is not None and evpi > 0:
+        top = found.studies.isel(study=int(found.studies["evsi"].values.argmax()))
+        error = w.money(float(top["standard_error"]))
+        worth = f"{w.money(float(top['evsi']))} before its own cost (standard error {error})"
+        if float(top["evsi"]) > float(top["noise_floor"] + 2 * top["standard_error"]):
+            lines.append(f"Of the studies weighed here the one worth most is {top['study'].item()}: {worth}.")
+        else:
+            lines.append("None of the studies weighed here has a worth that stands out of the noise of the draws.")
+    return lines
+
+
+def pictures(run: Run, found: Analysis) -> dict[str, Callable[[Run], Any]]:
+    """Return the pages' figures by the name of the table that holds their numbers."""
+    acting = abs(found.bridge["contribution"]).max(["account", *SAMPLE_DIMS]).values > 0
+    social = found.bridge.sel(account="social", drop=True).isel(step=np.flatnonzero(acting))
+    made: dict[str, Callable[[], Any]] = {
+        "medium_term": partial(drawn.plot_medium_term, found.medium_term, level=q.level(run)),
+        "by_year": partial(drawn.plot_running, running_position(run), first_year=run.scenario.first_year),
+        "along": partial(drawn.plot_worth_of_a_pound, found.curves),
+        "bridge": partial(drawn.plot_bridge, social),
+        "moves": partial(
+            drawn.plot_tornado, found.knowing.tornado, title="Net present social value", names=found.knowing.names
+        ),
+        "knowing": partial(drawn.plot_knowing, found.knowing.information, names=found.knowing.names),
+    }
+    return {name: lambda _, plot=plot: plot() for name, plot in made.items()}  # type: ignore[misc]

@@ -1,0 +1,259 @@
+"""Where a number comes from: the formula in words, its inputs with their cited rows, and how far each moves it.
+
+The headline's own formulas are here; those of every other number are in :mod:`toolkit.measures.numbers`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+import xarray as xr
+
+from toolkit.apps.engine.sums import BUDGET_YEARS
+from toolkit.apps.pages.drivers import acting, named, swings
+from toolkit.apps.pages.evidence import source_of
+from toolkit.apps.parts import look
+from toolkit.evidence import OWN
+from toolkit.evidence.own import PRICES
+from toolkit.measures import quantities as q
+from toolkit.measures import words as w
+from toolkit.measures.quantities import Run
+from toolkit.schema import ACCOUNTS
+
+INPUTS = 8
+CHILDREN = ("population_0_17", "children_in_need", "children_looked_after")  # of a council's own: whom a sum reaches
+AVOIDED = (
+    "Cost avoided = children reached × the change in each outcome for a child reached (from the effect, its "
+    "replication, take-up, build-up and fading) × what the outcome costs each payer × real price growth, "
+    "over the years counted."
+)
+
+
+@dataclass(frozen=True)
+class Formula:
+    """What a number is, in words and with its own figures, and the draws it is the expectation of.
+
+    Attributes
+    ----------
+    title, words
+        What it is called, and the formula.
+    sum_up
+        The same with the run's own numbers.
+    draws
+        What the inputs move (chain, draw), said by ``say``; None where a definition is all there is to say.
+    of
+        The inputs it is about, where it is about some alone.
+    moved
+        What the draws are of, where they are not of the number itself.
+    """
+
+    title: str
+    words: tuple[str, ...]
+    sum_up: Callable[[Run], str] | None
+    draws: Callable[[Run], xr.DataArray] | None
+    say: Callable[[float], str] = w.money
+    of: tuple[str, ...] = ()
+    moved: str = "it"
+
+
+def _social(run: Run) -> xr.DataArray:
+    return q.result(run)["npsv"].sel(account="social", drop=True)
+
+
+def _mean(array: xr.DataArray) -> float:
+    return float(array.mean())
+
+
+def _spoken(run: Run, spent: float, gained: float, gain: str, loss: str) -> str:
+    """Return a sum in words: spending, less or more what it gains; a cut is told as spending taken away."""
+    money = f"{w.money(abs(spent))} {'of spending taken away' if run.scenario.option.cut else 'spent'}"
+    gained = 0.0 if abs(gained) < 1e-6 * abs(spent) else gained  # below what the draws' single precision can tell
+    if run.scenario.option.cut:
+        return f"{money} {f'+ {w.money(gained)} {gain}' if gained > 0 else f'{w.MINUS} {w.money(-gained)} {loss}'}"
+    return f"{w.money(gained)} {gain} {w.MINUS} {money}"
+
+
+def _totals(run: Run, account: str = "social") -> tuple[float, float]:
+    return _mean(q.result(run)["programme_cost"]), _mean(q.avoided(run).sel(account=account))
+
+
+def _worth(run: Run) -> str:
+    cost, avoided = _totals(run)
+    return f"{_spoken(run, cost, avoided, 'of cost avoided', 'of cost caused')} = {w.money(avoided - cost)}"
+
+
+def ratio(run: Run, account: str = "social") -> str:
+    """Say what each pound of the programme avoids in an account."""
+    cost, avoided = _totals(run, account)
+    done, by = ("caused", "taken away") if run.scenario.option.cut else ("avoided", "spent")
+    top, bottom = q.direction(run) * avoided, abs(cost)
+    return f"{w.money(top)} {done} ÷ {w.money(bottom)} {by} = {w.pence(avoided / cost)} for each £1"
+
+
+def _back(run: Run) -> str:
+    chance = w.percent(float(q.paid_back(run).sel(account="fiscal").isel(year=-1)))
+    still = "still " * run.scenario.option.cut
+    return f"the running total is {still}nil or better in {chance} of the draws in the last year"
+
+
+def _five(run: Run) -> xr.DataArray:
+    return q.council_cash(run).isel(year=slice(0, BUDGET_YEARS)).sum("year")
+
+
+def _cash(run: Run) -> str:
+    spent = float(q.result(run)["programme_by_year"].isel(year=slice(0, BUDGET_YEARS)).sum())
+    net = _mean(_five(run))
+    if not q.council_pays(run):
+        return f"{w.money(net)} of cash released; a grant pays for the programme"
+    return f"{_spoken(run, spent, net + spent, 'of cash released', 'of cash no longer released')} = {w.money(net)}"
+
+
+def _reached(run: Run) -> str:
+    option = run.scenario.option
+    each = _mean(run.tree["assumptions/draws"].to_dataset()["cost_per_family"])
+    children = w.number(_mean(_children(run)), 0)
+    what = " taken away" if option.cut else ""
+    return f"£{option.spend_per_child:g} a child{what}, at {w.money(each)} a family: {children} children"
+
+
+def _children(run: Run) -> xr.DataArray:
+    return q.children(run)["reached"]
+
+
+FORMULAS = {
+    "npsv": Formula(
+        "Net present social value",
+        ("Net present social value = discounted cost avoided, all accounts − discounted programme cost.", AVOIDED),
+        _worth, _social,
+    ),
+    "bcr": Formula(
+        "Cost avoided by each £1",
+        ("Expected discounted cost avoided, all accounts ÷ expected discounted programme cost.", AVOIDED),
+        ratio, lambda run: q.avoided(run).sel(account="social", drop=True) / _totals(run)[0], w.pence,
+    ),
+    "payback": Formula(
+        "When the public purse has its money back",
+        (
+            "The first year in which the running total of discounted cost avoided for public bodies, less programme "
+            "cost, is nil or better. The table shows what moves the net value to the public purse.",
+            AVOIDED,
+        ),
+        _back, lambda run: q.result(run)["npsv"].sel(account="fiscal", drop=True),
+        moved="the net value to the public purse",
+    ),
+    "cash": Formula(
+        "The council’s cash over five years",
+        (
+            "Cash released = the cost avoided for the council × the share of it that can leave a budget, in the year "
+            "in which it can. Net cash = cash released − what the council itself spends on the programme. Real, not "
+            "discounted.",
+        ),
+        _cash, _five,
+    ),
+    "reached": Formula(
+        "Children reached a year",
+        (
+            "Families bought = the yearly sum ÷ the cost of helping one family. Reached = K × (1 − exp(−bought ÷ K)), "
+            "K being the eligible families: each further place is likelier to go to a family already helped.",
+            "Children = families × children per family.",
+        ),
+        _reached, _children, lambda x: w.number(x, 0),
+    ),
+}  # fmt: skip
+
+CUTS = {
+    "bcr": "Cost caused by each £1 cut", "payback": "Public purse still ahead at the end",
+    "reached": "Children who lose help a year",
+}  # fmt: skip
+
+
+def explanation(
+    run: Run, formula: Formula, key: str = "", again: Callable[[Run], Formula] | None = None, area: str | None = None
+) -> str:
+    """Return the explanation of a number as HTML.
+
+    Parameters
+    ----------
+    run
+        Whose number it is.
+    formula
+        What it is.
+    key
+        What the page calls it.
+    again
+        Gives the formula of the same number of another run; this one by default.
+    area
+        Which of the run's areas it is of, where it is of one.
+    """
+    words = "".join(f"<p>{escape(line)}</p>" for line in formula.words)
+    if run.scenario.effect.source == "panel":
+        words = words.replace("from the effect, its", "from the association, read as if it were an effect, its")
+    now = f"<p><b>Now: {escape(w.tied(formula.sum_up(run)))}.</b></p>" if formula.sum_up else ""
+    cited = "".join(f"<p>{escape(named(run, name))}: {_cited(run, name)}.</p>" for name in formula.of[:1])
+    moved = "" if formula.draws is None else _own(run, key) + _moved(run, formula, again, area)
+    return f'<h2 id="explained-title">{escape(_title(run, formula, key))}</h2>{words}{now}{cited}{moved}'
+
+
+def _acting(run: Run, formula: Formula, again: Callable[[Run], Formula] | None, area: str | None) -> list[str] | None:
+    """Return the inputs that a number is computed from; a chance may change in no draw of the few that are tried."""
+
+    def own(other: Run) -> xr.DataArray:
+        draws = (again(other) if again else formula).draws
+        assert draws is not None  # as of this run
+        return draws(other)
+
+    accounts = [lambda other, one=one: q.result(other)["npsv"].sel(account=one, drop=True) for one in ACCOUNTS]
+    return acting(run, own, *([*accounts, _five] if formula.say is w.percent else []), area=area)
+
+
+def _moved(run: Run, formula: Formula, again: Callable[[Run], Formula] | None, area: str | None) -> str:
+    assert formula.draws is not None  # else there is nothing to move
+    among = None if formula.of else _acting(run, formula, again, area)
+    found, left_out = swings(run, formula.draws(run), INPUTS, formula.say, formula.of, among)
+    if formula.say is w.percent:  # which a regression may overstep
+        found = found.assign({name: found[name].clip(0, 1) for name in ("at_lower", "at_upper")})
+    columns = (found[name].values for name in ("parameter", "at_lower", "at_upper"))
+    body = "".join(
+        f'<tr><th scope="row">{escape(named(run, name))}</th><td>{_cited(run, str(name))}</td>'
+        + "".join(f"<td class=number>{escape(w.tied(formula.say(float(end))))}</td>" for end in (low, high))
+        + "</tr>"
+        for name, low, high in zip(*columns, strict=True)
+    )
+    heads = ("Input", "Value and source", "At its low end", "At its high end")
+    head = "".join(f'<th scope="col"{" class=number" if k > 1 else ""}>{name}</th>' for k, name in enumerate(heads))
+    what = "the net present social value" if formula.of else formula.moved
+    table = look.scrolling(f"What moves {what} most, over each input’s 90% interval", head, body) if body else ""
+    return f'{table}<p class="hint">{escape(left_out)}</p>'
+
+
+def _title(run: Run, formula: Formula, key: str) -> str:
+    """Return what a number is called; for a cut as the main page calls it."""
+    return CUTS.get(key, formula.title) if run.scenario.option.cut else formula.title
+
+
+def _cited(run: Run, name: str) -> str:
+    """Return an input's value and the row it comes from."""
+    kind = name.partition(": ")[0]
+    if kind == "effect":
+        return escape(f"{w.SOURCES[run.scenario.effect.source][:1].upper()}{w.SOURCES[run.scenario.effect.source][1:]}")
+    if kind == "pathway":
+        return "The pathway through social care, fitted to England’s published flows"
+    if name not in run.assumptions.index:
+        return "The outcome model, fitted to the published statistics of every area"
+    row = pd.Series(run.assumptions.loc[name])
+    unit = f"{w.figure(float(row['value']))} {row['unit']}" + (f", {row['price_year']}" if row["price_year"] else "")
+    if row["overridden"]:
+        whose = "the council’s own" if name in OWN else "your own figure"
+        return f'{escape(unit)} <span class="tag">{whose}</span> {escape(str(row["reason"]))}'
+    return f"{escape(unit)}: {source_of(row)}"
+
+
+def _own(run: Run, key: str) -> str:
+    """Return the council's own figures that a number rests on, each with its reason, as HTML."""
+    at_edge = run.scenario.option.group == "care_edge"
+    used = (CHILDREN[:1] if at_edge else CHILDREN) if key == "reached" else (*CHILDREN, *PRICES)
+    lines = [
+        f"<li>{escape(OWN[name][0])}: {_cited(run, name)}</li>" for name in used if name in run.scenario.own_figures
+    ]
+    return f"<p>It rests on the council’s own figures:</p><ul>{''.join(lines)}</ul>" if lines else ""

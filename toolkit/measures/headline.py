@@ -1,0 +1,280 @@
+"""The answer in a sentence, a table and a mapping: what it costs, what it avoids, and how sure anyone can be."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from toolkit import appraisal
+from toolkit.measures import quantities as q
+from toolkit.measures import words as w
+from toolkit.measures.quantities import Run
+from toolkit.measures.tables import Table, headed, verb
+from toolkit.scenarios import LONGEST_HORIZON
+from toolkit.schema import ACCOUNTS
+
+PAYBACK_YEARS = (5, 10, 20)
+ENGLISH_REGIONS = 9
+ASSOCIATION = (
+    " This reads an association between spending and outcomes as if it were an effect; areas differ in more than what "
+    "they spend, so none of it need be caused by spending."
+)
+SAY: dict[str, Callable[[float], str]] = {
+    "money": w.money,
+    "share": w.percent,
+    "ratio": w.pence,
+    "count": lambda x: w.number(x, 0),
+}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An expected value and its interval; a chance has none."""
+
+    expected: float
+    lower: float = math.nan
+    upper: float = math.nan
+    kind: str = "money"
+
+    def __str__(self) -> str:
+        """Return the expected value in words."""
+        return SAY[self.kind](self.expected)
+
+    def __neg__(self) -> "Estimate":
+        return Estimate(-self.expected, -self.upper, -self.lower, self.kind)
+
+    @property
+    def interval(self) -> str:
+        """The interval in words, empty where there is none."""
+        return w.interval(self.lower, self.upper, SAY[self.kind]) if self.upper > self.lower else ""
+
+    def numbers(self) -> dict[str, float]:
+        """Return the parts that are defined; an interval that has no width is none."""
+        parts = {"expected": self.expected} | ({"lower": self.lower, "upper": self.upper} if self.interval else {})
+        return {name: value for name, value in parts.items() if math.isfinite(value)}
+
+
+def estimate(run: Run, draws: xr.DataArray, kind: str = "money") -> Estimate:
+    """Reduce draws (chain, draw) to their mean and interval at the run's level."""
+    found = appraisal.summarise(draws, level=q.level(run))
+    return Estimate(float(found["mean"]), float(found["lower"]), float(found["upper"]), kind)
+
+
+def facts(run: Run) -> dict[str, Any]:
+    """Return the headline estimates, nested by account, year, payer or reading where they vary by one."""
+    found, chances, children = q.result(run), q.paid_back(run), q.children(run)
+    net, avoided, cash = q.position(run)["net"], q.avoided(run), q.cash_released(run)
+    lifetime, last = q.lifetime(run).sum("component"), int(chances["year"].max())
+    total = float(avoided.sel(account="social").mean())
+    share = float(cash.mean()) / total if total * q.direction(run) > 0 else math.nan
+    share = share if 0 <= share <= 1 + 1e-6 else math.nan  # some parts fall and others rise: see ``cash_sentence``
+
+    def chance(value: Any) -> Estimate:
+        return Estimate(float(value), kind="share")
+
+    def ratio(account: str) -> Estimate:
+        ends = found[["bcr", "bcr_lower", "bcr_upper"]].sel(account=account)
+        return Estimate(float(ends["bcr"]), float(ends["bcr_lower"]), float(ends["bcr_upper"]), "ratio")
+
+    return {
+        "children_reached_a_year": estimate(run, children["reached"], "count"),
+        "programme_cost": estimate(run, found["programme_cost"]),
+        "cost_avoided": {a: estimate(run, avoided.sel(account=a)) for a in ACCOUNTS},
+        "npsv": {a: estimate(run, found["npsv"].sel(account=a)) for a in ACCOUNTS},
+        "benefit_cost_ratio": {a: ratio(a) for a in ACCOUNTS},
+        "chance_ratio_above_one": {a: chance(found["bcr_probability_above_one"].sel(account=a)) for a in ACCOUNTS},
+        "chance_paid_back": {
+            a: {y: chance(chances.sel(account=a, year=y)) for y in sorted({*PAYBACK_YEARS, last}) if y <= last}
+            for a in ACCOUNTS
+        },
+        "net_position_by_payer": {str(p): estimate(run, net.sel(payer=p)) for p in net["payer"].values},
+        "cash_to_council": estimate(run, cash),
+        "cash_share_of_cost_avoided": chance(share),
+        "chance_of_harm": chance(q.harm(run)),
+        "lifetime_cost": {r: estimate(run, lifetime.sel(reading=r)) for r in q.READINGS},
+        "lifetime_cost_each_child": {
+            r: estimate(run, lifetime.sel(reading=r) / children["entering"]) for r in q.READINGS
+        },
+        "annual_cost": estimate(run, q.annual(run).sel(reading="gross").sum("component")),
+    }
+
+
+def headline(run: Run) -> dict[str, Any]:
+    """Return the headline as plain numbers and text, ready for JSON.
+
+    Money is in pounds. For a cut ``chance_paid_back`` is the chance of still being ahead in that year.
+    The last year is that of the horizon. ``chance_of_harm`` is that the help adds to cost. What is not defined is
+    left out, or None for a chance: ``cash_share_of_cost_avoided`` also where the cash exceeds the cost avoided or has
+    the other sign, as it can where some parts of the cost fall and others rise (``appraisal.cashable_savings``).
+    """
+    scenario = run.scenario
+    settings = ("title", "name", "hash", "seed", "price_base", "discount_schedule", "first_year", "horizon")
+    return {
+        **{key: getattr(scenario, key) for key in settings},
+        "areas": q.costs(run)["area"].values.astype(str).tolist(),
+        "passed": run.passed,
+        "cut": scenario.option.cut,
+        "effect_source": scenario.effect.source,
+        "replication": scenario.effect.replication,
+        "timing": str(q.result(run).attrs["timing"]),
+        "interval_level": q.level(run),
+        **{name: _plain(value) for name, value in facts(run).items()},
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    return value.numbers().get("expected") if value.kind == "share" else value.numbers()
+
+
+def estimates(run: Run) -> dict[str, Estimate]:
+    """Return the headline estimates by label, in the order they are shown; what a cut does is turned round."""
+    cut, known, did = run.scenario.option.cut, facts(run), verb(run)
+    ahead = "Chance of being ahead" if cut else "Chance of having paid back"
+
+    def turned(found: Estimate) -> Estimate:
+        return -found if cut else found
+
+    rows = {
+        f"Children {'who lose help' if cut else 'reached'}, a year": known["children_reached_a_year"],
+        "Spending taken away" if cut else "Programme cost": turned(known["programme_cost"]),
+    }
+    for account, found in known["cost_avoided"].items():
+        rows[f"Cost {did} over life, {account} account"] = turned(found)
+    for account, found in known["npsv"].items():
+        name = "Net present social value" if account == "social" else f"Net present value, {account} account"
+        rows[name] = found
+    for account, found in known["benefit_cost_ratio"].items():
+        rows[f"Cost {did} for each £1, {account} account"] = found
+    for account, chances in known["chance_paid_back"].items():
+        for year in chances if account == "fiscal" else [max(chances)]:
+            by = f"by {w.financial_year(run.scenario.first_year, year)} (year {year})"
+            by = by if year != max(chances) else "at the end" if cut else w.within(run.scenario.horizon)
+            rows[f"{ahead} {by}, {account} account"] = chances[year]
+    rows[f"Cost {did} in the council's own cash"] = turned(known["cash_to_council"])
+    rows[f"Chance that {w.HARM}"] = known["chance_of_harm"]
+    life = "lifetime" if run.scenario.horizon == LONGEST_HORIZON else f"{run.scenario.horizon}-year"
+    for reading in q.READINGS:
+        name = f"{w.label(reading)} {life} cost"
+        rows[f"{name} of the entering cohort"] = known["lifetime_cost"][reading]
+        rows[f"{name}, each child"] = known["lifetime_cost_each_child"][reading]
+    return rows
+
+
+def headline_rows(run: Run) -> list[tuple[str, str, str]]:
+    """Return the headline estimates as text: label, expected value and interval."""
+    return [(name, str(found), found.interval) for name, found in estimates(run).items()]
+
+
+def summary(run: Run) -> pd.DataFrame:
+    """Return the headline estimates as numbers: expected, lower, upper and unit, by label."""
+    found = estimates(run)
+    table = pd.DataFrame([e.numbers() for e in found.values()], index=list(found))
+    money = f"GBP, {run.scenario.price_base} prices"
+    units = {"money": money, "share": "probability", "ratio": "GBP per GBP", "count": "children"}
+    return table.assign(unit=[units[e.kind] for e in found.values()])
+
+
+def headline_table(run: Run) -> Table:
+    """Return the headline estimates as a table."""
+    numbers = summary(run).drop(columns="unit")
+    frame = headed(numbers.set_axis([("Estimate", part) for part in numbers.columns], axis=1))
+    kinds = {name: found.kind for name, found in estimates(run).items()}
+    return Table("The answer in figures", "", frame, "by row", kinds, basis_sentence(run))
+
+
+# In words ----------------------------------------------------------------------------------------
+
+
+def place(run: Run) -> str:
+    """Return the areas in words: England or a region, names of up to three, else how many and where."""
+    names = q.area_names(run)
+    if len(names) <= 3:
+        return w.listed(names)
+    if run.tree.attrs.get("place"):
+        return str(run.tree.attrs["place"])
+    regions = sorted(set(q.costs(run)["region"].values.astype(str)))
+    where = f"in all {len(regions)} regions" if len(regions) == ENGLISH_REGIONS else f"in {w.listed(regions)}"
+    return f"{len(names)} areas {where}"
+
+
+def headline_sentence(run: Run) -> str:
+    """Return the answer in one sentence."""
+    spent = float(q.result(run)["programme_cost"].mean())
+    worth = estimate(run, q.avoided(run).sel(account="social"))
+    ever = float(q.paid_back(run).sel(account="fiscal").isel(year=-1))
+    return sentence(run, place(run), spent, worth, ever, q.level(run))
+
+
+def sentence(run: Run, where: str, spent: float, worth: Estimate, ever: float, level: float) -> str:
+    """Return the answer in one sentence from its numbers; of the run only its scenario and checks are read."""
+    cut = run.scenario.option.cut
+    subject = f"taking away {w.money(abs(spent))}" if cut else f"{w.money(spent)} spent"
+    back = f"it pays the public purse back {w.within(run.scenario.horizon)}"
+    ending = "the public purse is left better off" if cut else back
+    return (
+        f"{'' if run.passed else 'THIS RUN FAILED ITS CHECKS. '}{where}: {subject} is expected to "
+        f"{_does(worth, cut=cut, level=level, horizon=run.scenario.horizon)}; "
+        f"the chance that {ending} is {w.percent(ever)}."
+        f"{ASSOCIATION if run.scenario.effect.source == 'panel' else ''}"
+    )
+
+
+def changes(run: Run, account: str) -> str:
+    """Say what the option does to cost over life, in the direction its expected value has."""
+    worth = estimate(run, q.avoided(run).sel(account=account))
+    return _does(worth, cut=run.scenario.option.cut, level=q.level(run), horizon=run.scenario.horizon)
+
+
+def _does(worth: Estimate, *, cut: bool, level: float, horizon: int) -> str:
+    works = worth.expected * (-1 if cut else 1) >= 0
+    does = {(False, True): "avoid", (False, False): "add", (True, True): "cause", (True, False): "avoid"}
+    shown = worth if does[cut, works] == "avoid" else -worth
+    sure = f"{level:.0%} interval {shown.interval}" if shown.interval else "the same in every draw"
+    return f"{does[cut, works]} {shown} of cost over {_span(horizon)} ({sure})"
+
+
+def _span(horizon: int) -> str:
+    """Name the years that are counted: a life, or fewer."""
+    return "children's lifetimes" if horizon == LONGEST_HORIZON else f"{horizon} years"
+
+
+def cash_sentence(run: Run, known: dict[str, Any]) -> str:
+    """Say what share of the cost avoided is the council's own cash, from ``facts``, or why it is none."""
+    share, did, sign = known["cash_share_of_cost_avoided"], verb(run), q.direction(run)
+    total, cash = sign * known["cost_avoided"]["social"].expected, sign * known["cash_to_council"].expected
+    if math.isfinite(share.expected):
+        return (
+            f"Of the cost {did}, {share} would be cash in the council's own budget; the rest is other bodies', other "
+            "people's, or tied up in costs that cannot be cut."
+        )
+    if total > 0:
+        return (
+            f"In the council's own cash {w.money(cash)} is {did}, which is no share of the {w.money(total)} {did} in "
+            "all: some parts of the cost fall and others rise, and added cost that is not paid in cash takes none away."
+        )
+    return f"With no cost expected to be {did}, there is no cash in it for the council."
+
+
+def basis_sentence(run: Run) -> str:
+    """Say on what the answer rests: effect source, replication, price base, discounting and timing."""
+    scenario, timing = run.scenario, str(q.result(run).attrs["timing"])
+    years = scenario.horizon
+    short = f"Lifetime cost is counted for its first {years} years only. " if years < LONGEST_HORIZON else ""
+    rate = w.schedule_name(scenario.discount_schedule)
+    named = f"by the {rate} schedule" if isinstance(scenario.discount_schedule, str) else f"at {rate}"
+    stated = q.result(run).attrs
+    health = str(stated.get("health_schedule", ""))
+    apart = "" if health in ("", stated.get("schedule")) else f" (harm to health by {w.schedule_name(health)})"
+    moves = {"start_of_year": "at the start of each year", "mid_year": "in the middle of each year"}[timing]
+    return (
+        f"The effect comes from {w.SOURCES[scenario.effect.source]}; a replication factor of "
+        f"{scenario.effect.replication:g} is applied to it. Money is in {scenario.price_base} prices, discounted "
+        f"over {scenario.horizon} years to {w.financial_year(scenario.first_year, 0)} (year 0) "
+        f"{named}{apart}, with money moving {moves}. "
+        f"{short}Cost avoided is not the same as money saved. {w.FUNDED[scenario.option.funder]}"
+    )

@@ -1,0 +1,197 @@
+"""What lives cost, in numbers: where children are at each age, who bears what, by history, beside neighbours."""
+
+import numpy as np
+import xarray as xr
+
+from toolkit.measures import quantities as q
+from toolkit.measures.quantities import Run
+from toolkit.measures.tables import Table, basis, spread
+from toolkit.measures.words import area, label
+from toolkit.schema import PAYERS
+
+__all__ = [
+    "EVERYONE",
+    "PERIODS",
+    "STATES",
+    "beside",
+    "cohort",
+    "cost_by_age",
+    "cost_by_age_table",
+    "cost_by_history",
+    "history_table",
+    "lives_tables",
+    "neighbour_names",
+    "neighbours_table",
+    "occupancy",
+    "occupancy_table",
+    "told",
+    "waterfall",
+    "waterfall_table",
+]
+
+# fmt: off
+STATES = {
+    "looked_after": "Looked after", "left_care": "Left care", "open": "Case open", "closed": "Case closed",
+    "not_yet": "Not yet in need",
+}
+PERIODS = {"lifetime": ("Life", "each child entering"), "annual": ("Year", "each child of 0 to 17")}
+# fmt: on
+EVERYONE = "all"
+
+
+def told(run: Run) -> xr.Dataset:
+    """Return the entering cohort's lives as ``collective.tell`` gives them."""
+    return run.tree["told"].to_dataset()
+
+
+def cohort(run: Run) -> xr.DataArray:
+    """Return the children of the entering cohort (chain, draw)."""
+    return told(run)["children"].sum("history")
+
+
+def occupancy(run: Run) -> xr.DataArray:
+    """Return the share of the cohort in each of ``STATES`` at each age (state, child_age, chain, draw)."""
+    known = told(run)["occupancy"] / cohort(run)
+    not_yet = (1.0 - known.sum("state")).expand_dims(state=["not_yet"])
+    return xr.concat([known, not_yet], "state").sel(state=list(STATES))
+
+
+def cost_by_age(run: Run) -> xr.DataArray:
+    """Return the cost of a child of the cohort at each age (reading, payer, age, chain, draw), not discounted."""
+    paid = told(run)["by_age"]
+    return paid.sel(payer=[payer for payer in PAYERS if payer in paid["payer"].values]) / cohort(run)
+
+
+def cost_by_history(run: Run) -> xr.DataArray:
+    """Return the lifetime cost of a child by whether it is looked after by eighteen (history, reading, chain, draw)."""
+    found = told(run)
+    cost = q.with_all(found["by_history"].sum("component"), "history")
+    return cost / q.with_all(found["children"], "history")
+
+
+def waterfall(run: Run) -> xr.Dataset:
+    """Return the steps from gross to excess lifetime cost, an outcome each.
+
+    Returns
+    -------
+    xr.Dataset, dims step, chain, draw
+        ``contribution``: the gross cost, what each outcome takes off, and the excess that is left; ``result`` after
+        each step. The first contribution and those of the outcomes add up to the last.
+    """
+    cost = q.by(q.lifetime(run), "outcome")
+    gross, excess = (cost.sel(reading=name, drop=True) for name in ("gross", "excess"))
+    taken = (excess - gross).rename(outcome="step")
+    start = gross.sum("outcome").expand_dims(step=["gross"])
+    down = xr.concat([start, taken], "step")
+    result = down.cumsum("step").assign_coords(step=down["step"])
+    end = excess.sum("outcome").expand_dims(step=["excess"])
+    return xr.Dataset({"contribution": xr.concat([down, end], "step"), "result": xr.concat([result, end], "step")})
+
+
+def beside(run: Run) -> xr.Dataset | None:
+    """Return the cost of the run's one area and its neighbours, if the run holds it.
+
+    Returns
+    -------
+    xr.Dataset, dims period, reading, area, chain, draw
+        ``total`` and ``each``: for each child entering, or of 0 to 17.
+    """
+    if "neighbours" not in run.tree.children:
+        return None
+    found = run.tree["neighbours"].to_dataset()
+    return xr.Dataset({"total": found["cost"], "each": found["cost"] / found["children"]})
+
+
+# Tables ------------------------------------------------------------------------------------------
+
+
+def lives_tables(run: Run) -> dict[str, Table]:
+    """Return the tables of what lives cost, by name."""
+    made = {
+        "occupancy": occupancy_table(run), "cost_by_age": cost_by_age_table(run), "by_history": history_table(run),
+        "waterfall": waterfall_table(run),
+    }  # fmt: skip
+    return made if beside(run) is None else made | {"neighbours": neighbours_table(run)}
+
+
+def occupancy_table(run: Run) -> Table:
+    """Return where children are at each age."""
+    shares = occupancy(run)
+    frame = spread(run, {name: shares.sel(state=state) for state, name in STATES.items()}, "child_age")
+    note = (
+        f"Shares of the year of age, without help, of the children who come into need by eighteen; "
+        f"{q.level(run):.0%} intervals. "
+        "A case is open while a child is in need, on a protection plan or not; closed, it may open again."
+    )
+    return Table("Where the children of the entering cohort are, by age", "Age", frame, "rate", note=note)
+
+
+def cost_by_age_table(run: Run) -> Table:
+    """Return what a child costs at each age, by payer."""
+    cost = cost_by_age(run)
+    gross = q.with_all(cost.sel(reading="gross", drop=True), "payer")
+    arrays = {f"Gross: {label(payer)}": gross.sel(payer=payer) for payer in gross["payer"].values}
+    frame = spread(run, arrays | {"Excess: All": cost.sel(reading="excess").sum("payer")}, "age")
+    note = (
+        f"A year of age, for each child of the entering cohort, at today's prices and not discounted, {basis(run)}. "
+        "Below nought: benefits that people receive, which the DWP pays."
+    )
+    return Table("Cost of a child by age and payer", "Age", frame, "pounds", note=note)
+
+
+def history_table(run: Run) -> Table:
+    """Return the lifetime cost of a child by history."""
+    found, cost = told(run), cost_by_history(run)
+    children = q.with_all(found["children"], "history")
+    arrays = {f"{label(name)}, each child": cost.sel(reading=name) for name in q.READINGS}
+    frame = spread(run, {"Children": children, **arrays}, "history")
+    gap = float((found["peers_gap"] / found["children"].sel(history="looked after by 18")).mean())
+    note = (
+        f"Present value, social account, {basis(run)}. The interval is of the mean child: children differ far more. "
+        "Care, what follows it and life after eighteen are told apart exactly; years in need are shared out by their "
+        "hazard of care, an approximation within a third. Set against in-need pupils instead of all pupils, of 100 "
+        f"children looked after {100 * abs(gap):.1f} {'more' if gap > 0 else 'fewer'} miss grade 4 in both subjects."
+    )
+    kinds = {"Children": "count"} | dict.fromkeys(arrays, "pounds")
+    return Table("Lifetime cost of a child, by history", "History", frame, kinds, note=note)
+
+
+def waterfall_table(run: Run) -> Table:
+    """Return the steps from gross to excess cost."""
+    found = waterfall(run)
+    frame = spread(run, {"Step": found["contribution"], "Running total": found["result"]}, "step")
+    note = (
+        f"Lifetime cost of the entering cohort, present value, {basis(run)}. Each outcome takes off what other "
+        "children of the age and area have too, and what would remain of the gap without the outcome."
+    )
+    return Table("From gross to excess lifetime cost, outcome by outcome", "Step", frame, "money", note=note)
+
+
+def neighbours_table(run: Run) -> Table:
+    """Return the area's cost beside that of its statistical neighbours, the area first."""
+    found = beside(run)
+    assert found is not None
+    arrays, kinds = {}, {}
+    for period, (name, each) in PERIODS.items():
+        for reading in q.READINGS:
+            one = found.sel(period=period, reading=reading, drop=True)
+            for part, heading, kind in (("total", "all", "money"), ("each", each, "pounds")):
+                arrays[f"{name}, {reading}, {heading}"] = one[part]
+                kinds[f"{name}, {reading}, {heading}"] = kind
+    frame = spread(run, arrays, "area").set_axis(neighbour_names(found))
+    note = (
+        f"Social account, {basis(run)}; nearest neighbour first (statistical neighbours of the Department for "
+        "Education). Life: present value over the lives of a year's children newly in need. Year: one year's outcomes "
+        "and the present value of what they lead to. Areas share figures and prices of England, so their differences "
+        "are surer than the intervals suggest."
+    )
+    return Table("Beside the area's statistical neighbours", "Area", frame, kinds, note=note)
+
+
+def neighbour_names(found: xr.Dataset) -> list[str]:
+    """Return the names of the areas, in their order."""
+    return [area(str(name)) for name in np.asarray(found["area_name"].values)]
+
+
+def __dir__() -> list[str]:
+    return __all__

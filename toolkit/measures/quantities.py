@@ -1,0 +1,380 @@
+"""What the outputs say, in numbers: a run's draws summed by outcome, payer, account, area and year.
+
+Draws are kept: reducing them is the tables' work. These are sums, discounting and one linear scaling.
+"""
+# ruff: noqa: D102 - the class says what each of its members is
+
+import json
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from toolkit import appraisal
+from toolkit.appraisal.bridge import START, steps
+from toolkit.measures.words import area
+from toolkit.scenarios import Scenario
+from toolkit.schema import ACCOUNTS, BUSINESS_AS_USUAL, INVESTMENT, OUTCOMES, PAYERS, SAMPLE_DIMS
+
+__all__ = [
+    "COUNCIL",
+    "READINGS",
+    "VOCABULARY",
+    "Run",
+    "annual",
+    "area_names",
+    "avoided",
+    "bridge",
+    "by",
+    "by_account",
+    "cash_released",
+    "children",
+    "costs",
+    "council_cash",
+    "curve",
+    "direction",
+    "drawn",
+    "effects",
+    "harm",
+    "level",
+    "lifetime",
+    "marginal",
+    "paid_back",
+    "position",
+    "priced",
+    "replicated",
+    "result",
+    "saved",
+    "spend_range",
+    "switching",
+    "with_all",
+]
+
+PROGRAMME, COUNCIL = "programme", "local_authority"
+VOCABULARY = {"outcome": OUTCOMES, "payer": PAYERS}
+READINGS = ("excess", "gross")
+
+
+class Run(Protocol):
+    """What a report is made of, such as a ``workflow.Run``: the tree of arrays and the tables that explain it."""
+
+    @property
+    def tree(self) -> xr.DataTree: ...
+    @property
+    def scenario(self) -> Scenario: ...
+    @property
+    def assumptions(self) -> pd.DataFrame: ...
+    @property
+    def report_card(self) -> pd.DataFrame: ...
+    @property
+    def excluded(self) -> pd.DataFrame: ...
+    @property
+    def timings(self) -> Mapping[str, tuple[float, float]]: ...
+    @property
+    def passed(self) -> bool: ...
+
+
+def result(run: Run) -> xr.Dataset:
+    """Return the appraisal, draw by draw."""
+    return run.tree["appraisal"].to_dataset()
+
+
+def costs(run: Run) -> xr.Dataset:
+    """Return the priced arrays."""
+    return run.tree["costs"].to_dataset()
+
+
+def drawn(run: Run) -> xr.Dataset:
+    """Return the draws of the cited figures."""
+    return run.tree["assumptions/draws"].to_dataset()
+
+
+def level(run: Run) -> float:
+    """Return the probability that the intervals hold."""
+    return float(run.tree["appraisal"].attrs["level"])
+
+
+def direction(run: Run) -> int:
+    """Return 1 for an investment and -1 for a cut, whose sums all change sign."""
+    return -1 if run.scenario.option.cut else 1
+
+
+def council_pays(run: Run) -> bool:
+    """Return whether the option is paid from the council's own money, and not by a grant."""
+    return run.scenario.option.funder == COUNCIL
+
+
+def area_names(run: Run) -> list[str]:
+    """Return the names of the areas in the tree's order."""
+    return [area(str(name)) for name in costs(run)["area_name"].values]
+
+
+def priced(run: Run, name: str) -> xr.DataArray:
+    """Return an array of costs by component, without the programme's own."""
+    return _apart(costs(run)[name])
+
+
+def _apart(array: xr.DataArray) -> xr.DataArray:
+    return array.isel(component=np.flatnonzero(array["outcome"].values != PROGRAMME))
+
+
+def by(array: xr.DataArray, dim: str) -> xr.DataArray:
+    """Sum components by outcome or payer, in the vocabulary's order and only those present."""
+    present = [name for name in VOCABULARY[dim] if name in array[dim].values]
+    parts = [
+        array.isel(component=np.flatnonzero(array[dim].values == name)).sum("component", skipna=False)
+        for name in present
+    ]
+    return xr.concat(parts, xr.Variable(dim, present), coords="minimal", compat="override")
+
+
+def by_account(array: xr.DataArray) -> xr.DataArray:
+    """Sum components into the three cumulative accounts."""
+    parts = [appraisal.account_total(array, account).reset_coords(drop=True) for account in ACCOUNTS]
+    return xr.concat(parts, xr.Variable("account", list(ACCOUNTS)), coords="minimal", compat="override")
+
+
+def with_all(array: xr.DataArray, dim: str) -> xr.DataArray:
+    """Append the sum over ``dim`` under the label "all"."""
+    return xr.concat([array, array.sum(dim, skipna=False).expand_dims({dim: ["all"]})], dim)
+
+
+def lifetime(run: Run) -> xr.DataArray:
+    """Lifetime cost of the entering cohort of all areas together (reading, component, chain, draw)."""
+    return _apart(costs(run)["lifetime"].sum("area", skipna=False))
+
+
+def saved(run: Run) -> xr.DataArray:
+    """Cost avoided, less the programme's, by component and year, real and not discounted."""
+    cost = costs(run)["cost"]
+    less = cost.sel(option=BUSINESS_AS_USUAL, drop=True) - cost.sel(option=INVESTMENT, drop=True)
+    return less.assign_attrs(cost.attrs)
+
+
+def annual(run: Run) -> xr.DataArray:
+    """Cost of one year's outcomes of all areas together (reading, component, chain, draw)."""
+    return _apart(costs(run)["annual"].sum("area", skipna=False))
+
+
+def avoided(run: Run) -> xr.DataArray:
+    """Present value of the cost avoided by cumulative account (account, chain, draw)."""
+    return result(run)["benefit"].sum(["outcome", "payer"], skipna=False)
+
+
+def position(run: Run) -> xr.Dataset:
+    """Present value by payer (payer, chain, draw): ``avoided``, ``programme`` and their difference ``net``."""
+    net = result(run)["net_position_discounted"].sum("year", skipna=False)
+    programme = result(run)["programme_cost"] * xr.where(net["payer"] == run.scenario.option.funder, 1.0, 0.0)
+    found = xr.Dataset({"avoided": net + programme, "programme": programme, "net": net})
+    return found.sel(payer=[payer for payer in PAYERS if payer in net["payer"].values])
+
+
+def council_cash(run: Run) -> xr.DataArray:
+    """Real cashable position of the council (year, chain, draw), the programme included if the council pays for it."""
+    cash = result(run)["cashable_net_position"]
+    return cash.where(cash["payer"] == COUNCIL, 0.0).sum("payer", skipna=False, keep_attrs=True)
+
+
+def cash_released(run: Run) -> xr.DataArray:
+    """Present value of the part of the avoided cost that the council could release as cash (chain, draw)."""
+    spent = result(run)["programme_cost"] * float(council_pays(run))
+    return _discounted(run, council_cash(run)).sum("year", skipna=False) + spent
+
+
+def _discounted(run: Run, flows: xr.DataArray) -> xr.DataArray:
+    timing = run.tree["appraisal"].attrs["timing"]
+    named = run.scenario.discount_schedule
+    return appraisal.discounted(flows, schedule=named, timing=timing, schedules=schedules(run))
+
+
+def schedules(run: Run) -> pd.DataFrame | None:
+    """Return the discount schedules of the register that the run used, as ``appraisal`` takes them."""
+    rows = run.tree.attrs.get("discount_schedules")
+    return None if rows is None else pd.DataFrame(json.loads(str(rows)))
+
+
+def acting(run: Run, account: str) -> list[str] | None:
+    """Return the inputs that the net present value of an account is computed from; None if the run does not say."""
+    if "dependence" not in run.tree.children:
+        return None
+    acts = run.tree["dependence"].to_dataset()["acts"].sel(account=account)
+    return [str(name) for name in acts["input"].values[acts.values == 1]]
+
+
+def paid_back(run: Run) -> xr.DataArray:
+    """Chance of having paid back by each year (account, year); for a cut, of still being ahead in that year.
+
+    A cut saves first and costs later, so that "paid back" says nothing of it.
+    """
+    if not run.scenario.option.cut:
+        return result(run)["probability_paid_back"]
+    if "probability_ahead" in result(run):
+        return result(run)["probability_ahead"]
+    running = _discounted(run, by_account(saved(run))).cumsum("year")
+    chance: xr.DataArray = (running >= 0).mean(SAMPLE_DIMS)
+    return chance
+
+
+def harm(run: Run) -> float:
+    """Chance that the help adds to the cost to society instead of avoiding some of it."""
+    return float((direction(run) * avoided(run).sel(account="social") < 0).mean())
+
+
+def children(run: Run) -> xr.Dataset:
+    """Children (chain, draw): ``reached`` a year by the option, and ``entering`` need in the base year."""
+    lives = run.tree["lives"].to_dataset()
+    return xr.Dataset(
+        {
+            "reached": abs(lives["children_reached"].sum("area", skipna=False)),
+            "entering": lives["children_entering"].sum("area", skipna=False),
+        }
+    )
+
+
+def curve(run: Run) -> xr.Dataset:
+    """Excess lifetime cost of the entering cohort as a year's early-help spend changes.
+
+    Returns
+    -------
+    xr.Dataset
+        ``spend`` (multiple) GBP a year; ``net`` (source, multiple, account, chain, draw), spend plus the
+        cohort's remaining cost; ``change`` the same less today's; ``payer`` (payer, multiple, chain, draw),
+        each payer's part for the scenario's source; today's spend is the council's, and what differs from it is
+        paid, or kept, by whoever funds the option.
+    """
+    spend, saved = costs(run)["curve_spend"], priced(run, "curve_avoided")
+    today = lifetime(run).sel(reading="excess", drop=True)
+    change = spend - spend.sel(multiple=1.0, drop=True) - by_account(saved)
+    part = by(today, "payer") - by(saved.sel(source=run.scenario.effect.source, drop=True), "payer")
+    funder, now = run.scenario.option.funder, spend.sel(multiple=1.0, drop=True)
+    part = part.reindex(
+        payer=[one for one in PAYERS if one in {COUNCIL, funder, *part["payer"].values}], fill_value=0.0
+    )
+    part = part + now * xr.where(part["payer"] == COUNCIL, 1.0, 0.0)
+    part = part + (spend - now) * xr.where(part["payer"] == funder, 1.0, 0.0)
+    net = change + by_account(today) + spend.sel(multiple=1.0, drop=True)
+    return xr.Dataset({"spend": spend, "net": net, "change": change, "payer_part": part})
+
+
+def marginal(run: Run) -> xr.Dataset:
+    """Cost avoided by each further pound between successive spends, for the scenario's source.
+
+    Returns
+    -------
+    xr.Dataset, dims account, step
+        ``avoided`` expected GBP per GBP, ``chance`` that it exceeds a pound; coordinates ``from_multiple``
+        and ``to_multiple`` on step.
+    """
+    saved = by_account(priced(run, "curve_avoided").sel(source=run.scenario.effect.source, drop=True))
+    steps = saved.diff("multiple").rename(multiple="step")
+    pounds = costs(run)["curve_spend"].diff("multiple").rename(multiple="step")
+    found = xr.Dataset({"avoided": steps.mean(SAMPLE_DIMS) / pounds, "chance": (steps > pounds).mean(SAMPLE_DIMS)})
+    ends = saved["multiple"].values
+    return found.assign_coords(from_multiple=("step", ends[:-1]), to_multiple=("step", ends[1:]))
+
+
+def spend_range(run: Run) -> tuple[float, float] | None:
+    """Return the multiples of today's spend that areas have seen within their own history, if the run says."""
+    found = run.tree.attrs.get("spend_range")
+    return None if found is None else (float(found[0]), float(found[1]))
+
+
+def switching(run: Run) -> pd.DataFrame:
+    """Find what the effect would have to be for each account to break even.
+
+    Avoided cost is taken as proportional to the effect: exact at none, at the effect assumed and, where the run
+    priced it, in full; close between while effects are modest, because exp(k b) is then nearly 1 + k b.
+
+    Returns
+    -------
+    DataFrame by account
+        ``npsv_0``, ``npsv`` and ``npsv_1``, expected at replication 0, as assumed and 1; ``multiple`` of the
+        effect and ``replication`` at which it is nil. NaN where nothing avoids cost. A cheaper family is not
+        solved for: reach saturates, so avoided cost is not in inverse proportion to it.
+    """
+    benefit = avoided(run).mean(SAMPLE_DIMS).to_series()
+    cost = float(result(run)["programme_cost"].mean())
+    assumed = run.scenario.effect.replication
+    priced_in_full = replicated(run)
+    full = benefit / assumed if assumed else np.nan
+    full = full if priced_in_full is None else priced_in_full.mean(SAMPLE_DIMS).to_series()
+    multiple = (cost / benefit).where(benefit * cost > 0)
+    return pd.DataFrame(
+        {
+            "npsv_0": -cost,
+            "npsv": benefit - cost,
+            "npsv_1": full - cost,
+            "multiple": multiple,
+            "replication": assumed * multiple,
+        }
+    )
+
+
+def replicated(run: Run) -> xr.DataArray | None:
+    """Cost avoided (account, chain, draw) if all of the studies' effect replicated, where the run priced just that."""
+    before, own = costs(run).get("benefit_before"), run.scenario.adjustments
+    if before is None or before["before"].values.tolist() != ["replication"]:
+        return None
+    net = own.attribution * (1.0 - own.deadweight) * (1.0 - own.displacement)
+    return net * by_account(priced(run, "benefit_before").sel(before="replication", drop=True))
+
+
+def bridge(run: Run) -> xr.Dataset:
+    """Return how each adjustment of the scenario leads from the unadjusted net present value to the run's own.
+
+    Exact and without pricing again: what changes the result by more than a factor was priced with the run
+    (``benefit_before``), the rest are factors of the benefit or of the programme's cost.
+
+    Returns
+    -------
+    xr.Dataset, dims step, account, chain, draw
+        As ``appraisal.bridge``; steps that leave their adjustment at rest contribute nought.
+    """
+    effect, own = run.scenario.effect, run.scenario.adjustments
+    factors = {
+        "attribution": own.attribution,
+        "deadweight": 1.0 - own.deadweight,
+        "displacement": 1.0 - own.displacement,
+    }
+    net, optimism = float(np.prod(list(factors.values()))), run.scenario.optimism
+    whole, cost = avoided(run).reset_coords(drop=True), result(run)["programme_cost"]
+    before: dict[str, xr.DataArray] = {}
+    if "benefit_before" in costs(run):
+        held = by_account(priced(run, "benefit_before"))
+        before = {str(name): held.sel(before=name, drop=True) for name in held["before"].values}
+    benefit = before["attribution"] if net == 0 else whole / net
+    after = {"drop_off": benefit}
+    for later, name in (("drop_off", "take_up"), ("take_up", "replication"), ("replication", START)):
+        after[name] = before.get(later, after[later])
+    for name, factor in factors.items():
+        after[name] = benefit = benefit * factor
+    plain = cost / (1.0 + optimism)
+    order = [START, "replication", "take_up", "drop_off", *factors]
+    results = {name: (after[name] - plain).transpose("account", *SAMPLE_DIMS) for name in order}
+    results["optimism_bias"] = (whole - cost).transpose("account", *SAMPLE_DIMS)
+    money = {key: cost.attrs[key] for key in ("units", "price_base")}
+    stepped = steps({name: one.assign_attrs(money) for name, one in results.items()})
+    values = [np.nan, effect.replication, effect.take_up, own.drop_off, *(getattr(own, name) for name in factors)]
+    return stepped.assign(value=("step", [*values, optimism, np.nan]))
+
+
+def effects(run: Run) -> xr.Dataset:
+    """Effects per child reached in natural units, before replication, ramp, take-up and fade-out.
+
+    Returns
+    -------
+    xr.Dataset, dims chain, draw, source, outcome
+        ``mean_effect`` and ``new_site_effect``: relative change in risk (-0.1 is ten per cent less), and
+        for GCSE attainment a standardised mean difference; ``harmful`` whether the new site's does harm.
+    """
+    drawn = run.tree["effects"].to_dataset()[["mean_effect", "new_site_effect"]]
+    attainment = drawn["outcome"] == "gcse_attainment"
+    natural: xr.Dataset = xr.where(attainment, drawn, np.expm1(drawn))
+    worse = xr.where(attainment, drawn["new_site_effect"] < 0, drawn["new_site_effect"] > 0)
+    return natural.assign(harmful=worse)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,228 @@
+"""Numbers that are sums of a run's draws: what is added up, in words and in the run's own numbers, and its draws."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from toolkit.apps.engine.page_values import spend_multiple
+from toolkit.apps.engine.sums import BUDGET_YEARS
+from toolkit.measures import headline
+from toolkit.measures import quantities as q
+from toolkit.measures import words as w
+from toolkit.measures.explanations import Formula
+from toolkit.measures.quantities import Run
+from toolkit.schema import SAMPLE_DIMS, InputError
+
+ALL, ADDENDS = "All", 4
+EXCESS = (
+    "Gross: everything used × its price. Excess: (use − what all children of the same age and area use) × the share "
+    "that would vanish with the outcome × price. By component, then added up; neither is a saving."
+)
+ADDED = {  # what is added up: as a gain, as a loss
+    "avoided": ("of cost avoided", "of cost caused"),
+    "programme": ("of spending taken away", "spent"),
+    "released": ("of cash released", "of cash no longer released"),
+    "spend": ("of spending", "of spending taken away"),
+    "left": ("of excess lifetime cost at today’s spend", "of excess lifetime cost at today’s spend"),
+    "saved": ("of cost caused", "of cost avoided"),
+    "with_it": ("with it", "of loss with it"),
+    "before": ("of loss before it", "before it"),
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Numbers that are alike in all but what they are of.
+
+    Attributes
+    ----------
+    title
+        Its dims' names in braces.
+    words
+        The formula.
+    draws
+        Of all of them (dims, "part" where several are added up, chain, draw).
+    dims
+        What a key says after the kind, in order; "All" adds up.
+    say
+        How the number reads; ``w.percent`` is of draws that are one or nought.
+    """
+
+    title: str
+    words: tuple[str, ...]
+    draws: Callable[[Run], xr.DataArray]
+    dims: tuple[str, ...] = ()
+    say: Callable[[float], str] = w.money
+
+    def __call__(self, run: Run, *names: str) -> Formula:
+        """Return the formula of one of them."""
+        drawn, chosen = self.draws(run), {dim: f"all {dim}s" for dim in self.dims}
+        for dim, name in zip(self.dims, names, strict=True):
+            if name != ALL:
+                drawn, chosen[dim] = at(run, drawn, dim, name)
+        whole = drawn.sum([dim for dim in drawn.dims if dim not in SAMPLE_DIMS], skipna=False)
+        said = counted if self.say is w.percent else added
+        return Formula(
+            self.title.format(**chosen), self.words, lambda run: said(run, drawn, whole, self.say), lambda _: whole,
+            self.say,
+        )  # fmt: skip
+
+
+def unknown(name: str) -> InputError:
+    """Return the refusal of a key that no number has."""
+    return InputError(f"{name[:60]!r}: no number of this page. Mend: press one of the underlined numbers.")
+
+
+def at(run: Run, array: xr.DataArray, dim: str, name: str) -> tuple[xr.DataArray, str]:
+    """Return the part of an array that a reader's or the code's name is of, and what a reader calls it."""
+    for value, said in zip(array[dim].values, _spoken(run, dim, array[dim].values), strict=True):
+        if name in (str(value), said):
+            return array.sel({dim: value}), said
+    raise unknown(name)
+
+
+def _spoken(run: Run, dim: str, values: Any) -> list[str]:
+    if dim == "area":
+        return q.area_names(run)
+    if dim == "year":
+        return [w.financial_year(run.scenario.first_year, int(year)) for year in values]
+    return [f"{value:.4g}" if dim == "multiple" else w.label(value) for value in values]
+
+
+# The sum in numbers ------------------------------------------------------------------------------
+
+
+def added(run: Run, drawn: xr.DataArray, whole: xr.DataArray, say: Callable[[float], str]) -> str:
+    """Say what is added up, the largest first, and to what."""
+    total = headline.estimate(run, whole)
+    sure = f", 90% interval {w.interval(total.lower, total.upper, say)}" if total.interval else ", in every draw"
+    over = [str(dim) for dim in drawn.dims if dim not in SAMPLE_DIMS]
+    if not over:
+        return f"{say(total.expected)}{sure}"
+    kept = "part" if "part" in over else over[0]
+    means = drawn.sum([dim for dim in over if dim != kept]).mean(SAMPLE_DIMS)
+    parts = sorted(zip(map(str, means[kept].values), means.values.tolist(), strict=True), key=lambda one: -abs(one[1]))
+    parts = [one for one in parts if one[1]]
+    if len(parts) < 2:
+        whose = "" if kept == "part" or not parts else f", all of it {_part(*parts[0])}"
+        return f"{say(total.expected)}{whose}{sure}"
+    if len(parts) > ADDENDS + 1:
+        parts = [*parts[:ADDENDS], ("all else", sum(mean for _, mean in parts[ADDENDS:]))]
+    parts.sort(key=lambda one: one[1] < 0)
+    said = "".join(f" {w.MINUS if mean < 0 else '+'} {say(abs(mean))} {_part(name, mean)}" for name, mean in parts)
+    return f"{said.removeprefix(' + ').strip()} = {say(total.expected)}{sure}"
+
+
+def _part(name: str, mean: float) -> str:
+    return ADDED[name][mean < 0] if name in ADDED else w.inside(name)
+
+
+def counted(_run: Run, _drawn: xr.DataArray, whole: xr.DataArray, say: Callable[[float], str]) -> str:
+    """Say in how many draws something is so."""
+    return f"{int(whole.sum()):,} of {whole.size:,} draws = {say(float(whole.mean()))}"
+
+
+def _parts(**parts: Any) -> xr.DataArray:
+    """Return arrays side by side as what is added up."""
+    return xr.Dataset(parts).to_dataarray("part")
+
+
+# Draws of each kind ------------------------------------------------------------------------------
+
+
+def spent(run: Run) -> xr.DataArray:
+    """Return the programme's cost of each year, alike in every draw (year, chain, draw)."""
+    result = q.result(run)
+    return result["programme_by_year"] + xr.zeros_like(result["programme_cost"])
+
+
+def council_spent(run: Run) -> xr.DataArray:
+    """Return what the council itself spends on the programme in each year (year, chain, draw)."""
+    return spent(run) * float(q.council_pays(run))
+
+
+def social(run: Run) -> xr.DataArray:
+    """Return the present value of the cost avoided of all accounts (outcome, payer, chain, draw)."""
+    return q.result(run)["benefit"].sel(account="social", drop=True)
+
+
+def worth(run: Run) -> xr.DataArray:
+    """Return cost avoided and the programme, by cumulative account (part, account, chain, draw)."""
+    return _parts(avoided=q.avoided(run), programme=-q.result(run)["programme_cost"])
+
+
+def payer_net(run: Run) -> xr.DataArray:
+    """Return the same by payer."""
+    found = q.position(run)
+    return _parts(avoided=found["avoided"], programme=-found["programme"])
+
+
+def yearly(run: Run) -> xr.DataArray:
+    """Return real cost avoided of all accounts (payer, year, chain, draw)."""
+    net = q.result(run)["net_position"]
+    found: xr.DataArray = net + spent(run) * xr.where(net["payer"] == run.scenario.option.funder, 1.0, 0.0)
+    return found
+
+
+def cash(run: Run) -> xr.DataArray:
+    """Return the council’s real cash by year of a budget paper (part, year, chain, draw)."""
+    paid = council_spent(run)
+    return _parts(released=q.council_cash(run) + paid, programme=-paid).isel(year=slice(0, BUDGET_YEARS))
+
+
+def running_cash(run: Run) -> xr.DataArray:
+    """Return the same up to each year."""
+    flows = cash(run)
+    return flows.cumsum("year").assign_coords(year=flows["year"])
+
+
+def curve(run: Run) -> xr.DataArray:
+    """Return a year's spend and the cost that is left of the cohort (part, source, multiple, chain, draw)."""
+    saved = q.by_account(q.priced(run, "curve_avoided")).sel(account="social", drop=True)
+    today = q.by_account(q.lifetime(run).sel(reading="excess", drop=True)).sel(account="social", drop=True)
+    return _parts(spend=q.costs(run)["curve_spend"], left=today, saved=-saved)
+
+
+def change(run: Run) -> xr.DataArray:
+    """Return how the curve differs from today’s spend."""
+    found = curve(run).sel(part=["spend", "saved"])
+    return found - found.sel(multiple=1.0, drop=True)
+
+
+def here(run: Run, found: xr.DataArray) -> xr.DataArray:
+    """Return a curve of the scenario's source at its own sum, between the spends it was priced at."""
+    found = found.sel(source=run.scenario.effect.source, drop=True).astype(float)
+    return found.interp(multiple=np.clip(spend_multiple(run), *found["multiple"].values[[0, -1]]))  # type: ignore[arg-type]
+
+
+def grid(cost: xr.DataArray) -> xr.DataArray:
+    """Return components' cost by outcome and payer."""
+    payers = [p for p in q.VOCABULARY["payer"] if p in cost["payer"].values]
+    parts = [q.by(cost.isel(component=np.flatnonzero(cost["payer"].values == p)), "outcome") for p in payers]
+    return xr.concat(parts, xr.Variable("payer", payers), join="outer", fill_value=0.0).transpose("outcome", ...)
+
+
+def bridge(run: Run) -> xr.DataArray:
+    """Return the net value with each adjustment, and before it (part, step, account, chain, draw)."""
+    found = q.bridge(run)
+    before = (found["result"] - found["contribution"]).fillna(0.0)
+    return _parts(with_it=found["result"], before=-before)
+
+
+def ones(truth: xr.DataArray) -> xr.DataArray:
+    """Return truths as ones and noughts."""
+    return truth.astype(float).reset_coords(drop=True)
+
+
+def harm(run: Run) -> xr.DataArray:
+    """Return the draws in which help adds to cost."""
+    return ones(q.direction(run) * q.avoided(run).sel(account="social") < 0)
+
+
+def gain(run: Run, account: str) -> xr.DataArray:
+    """Return the net present value of an account (chain, draw)."""
+    found = at(run, q.result(run)["npsv"], "account", account)[0]
+    return found.transpose(*SAMPLE_DIMS).astype(float).reset_coords(drop=True)

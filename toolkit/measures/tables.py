@@ -1,0 +1,377 @@
+"""The tables of the report and the workbook: one record each, read by both, so that they cannot differ."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from toolkit import appraisal
+from toolkit.measures import quantities as q
+from toolkit.measures.quantities import Run
+from toolkit.measures.words import financial_year, inside, label, listed
+from toolkit.schema import ACCOUNTS, PAYERS, SAMPLE_DIMS
+
+PARTS = {"expected": "mean", "lower": "lower", "upper": "upper"}
+CASH_YEARS, YEARLY = 10, 30
+PAYBACK_YEARS = (5, 10, 15, 20, 30, 40, 50, 60)
+ENTERING = (
+    "The entering cohort is the children who start a first episode of need in the base year. Gross counts all that the "
+    "outcomes use; excess, the headline, only what goes beyond children of the same age and area, shrunk to the part "
+    "that would vanish with the outcome. Neither is a saving."
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: numbers, and how each column reads.
+
+    Attributes
+    ----------
+    title
+        Caption; says what it is of and which cohort.
+    rows
+        Name of the first column, the row labels.
+    frame
+        Columns (heading, part), part one of "expected", "lower", "upper" (an interval at the run's level)
+        or "" for a single number or text. Numbers are in full: pounds, not millions.
+    kinds
+        One for all, or by heading: money (one scale a table), pounds (each in full), share, rate, change,
+        ratio, count, number, tenths, figure (as cited), text, or "by row".
+    row_kinds
+        By row label, where a heading's kind is "by row".
+    note
+        What a reader must know beside it.
+    """
+
+    title: str
+    rows: str
+    frame: pd.DataFrame
+    kinds: Mapping[str, str] | str
+    row_kinds: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def columns(self) -> list[tuple[str, str]]:
+        """The columns as pairs of heading and part."""
+        return [(str(pair[0]), str(pair[1])) for pair in self.frame.columns]
+
+    def kind(self, heading: str, row: object = None) -> str:
+        """Return how the cells of a heading read, or one cell of it."""
+        kind = self.kinds if isinstance(self.kinds, str) else self.kinds[heading]
+        return self.row_kinds[str(row)] if kind == "by row" and row is not None else kind
+
+
+def spread(run: Run, arrays: Mapping[str, xr.DataArray], dim: str) -> pd.DataFrame:
+    """Reduce draws to expected value, lower and upper end: rows of ``dim``, columns (heading, part)."""
+    columns: dict[tuple[str, str], pd.Series] = {}
+    for heading, array in arrays.items():
+        found = appraisal.summarise(array.reset_coords(drop=True), level=q.level(run))
+        columns |= {(heading, part): found[name].to_series() for part, name in PARTS.items()}
+    return headed(pd.DataFrame(columns).rename_axis(dim)).rename(index=label)
+
+
+def headed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with columns (heading, part), part "" for plain ones."""
+    pairs = [c if isinstance(c, tuple) else (label(c), "") for c in frame.columns]
+    return frame.set_axis(pd.MultiIndex.from_tuples(pairs), axis=1)
+
+
+def single(columns: Mapping[str, Any], index: Sequence[Any]) -> pd.DataFrame:
+    """Return a frame of single columns, one a heading."""
+    return headed(pd.DataFrame(columns, index=pd.Index(index)))
+
+
+def plain(title: str, rows: str, columns: Mapping[str, tuple[Any, str]], index: Any, note: str = "") -> Table:
+    """Return a table of single columns, each given with how it reads: values and kind by heading."""
+    frame = pd.DataFrame({name: values for name, (values, _) in columns.items()}, index=pd.Index(np.asarray(index)))
+    frame.columns = pd.MultiIndex.from_tuples([(name, "") for name in columns])
+    return Table(title, rows, frame, {name: kind for name, (_, kind) in columns.items()}, note=note)
+
+
+def matrix(array: xr.DataArray, rows: str, columns: str) -> pd.DataFrame:
+    """Return a two-dimensional array as a frame, its labels as a reader calls them."""
+    array = array.transpose(rows, columns)
+    frame = pd.DataFrame(array.to_numpy(), index=array[rows].to_numpy(), columns=array[columns].to_numpy())
+    return frame.rename(index=label)
+
+
+def basis(run: Run) -> str:
+    """Say the price base and level that every sum of money here shares."""
+    return f"{run.scenario.price_base} prices; {q.level(run):.0%} intervals"
+
+
+def accounts(components: xr.DataArray) -> str:
+    """Say what each account counts, from the payer and the account of the components that are priced."""
+    counted = set(zip(components["account"].values, components["payer"].values, strict=True))
+    economic, social = (
+        listed([inside(payer) for payer in PAYERS if (account, payer) in counted]) for account in ACCOUNTS[1:]
+    )
+    economic = f"what {economic} gain or lose in money" if economic else "nothing here"
+    social = f"the harm done to {social}" if social else "nothing here"
+    return (
+        "Accounts are cumulative, so they are not to be added: fiscal is the public purse, economic adds "
+        f"{economic}, social adds {social}. Wellbeing is not counted."
+    )
+
+
+def verb(run: Run) -> str:
+    """Say what the option does to cost if it works as help does."""
+    return "caused" if run.scenario.option.cut else "avoided"
+
+
+def year_names(run: Run, years: Iterable[Any]) -> list[str]:
+    """Return the appraisal's years as financial years."""
+    return [financial_year(run.scenario.first_year, int(year)) for year in years]
+
+
+# Collective cost ---------------------------------------------------------------------------------
+
+
+def lifetime_cost(run: Run, dim: str, *, each_child: bool = False) -> Table:
+    """Lifetime cost of the entering cohort by outcome or payer, both readings, in total or for each child."""
+    cost = q.with_all(q.by(q.lifetime(run), dim), dim)
+    cost = cost / q.children(run)["entering"] if each_child else cost
+    frame = spread(run, {f"{label(reading)} cost": cost.sel(reading=reading) for reading in q.READINGS}, dim)
+    title = f"Lifetime cost of {'each child of ' if each_child else ''}the entering cohort, by {dim}"
+    note = f"Present value, {basis(run)}. {'' if each_child or dim == 'payer' else ENTERING}".strip()
+    return Table(title, label(dim), frame, "pounds" if each_child else "money", note=note)
+
+
+def annual_cost(run: Run, dim: str) -> Table:
+    """Cost of one year's outcomes among all once known to social care, by outcome or payer, both readings."""
+    cost = q.with_all(q.by(q.annual(run), dim), dim)
+    frame = spread(run, {f"{label(reading)} cost": cost.sel(reading=reading) for reading in q.READINGS}, dim)
+    note = (
+        f"{basis(run)}. Everyone in one year, not one cohort over its life: it must not be added to or compared with "
+        "the lifetime cost. The present value of what this year's events lead to later (justice, earnings) is in it, "
+        "so it is more than budgets pay in the year."
+    )
+    title = f"Cost of one year's outcomes, the annual cross-section, by {dim}"
+    return Table(title, label(dim), frame, "money", note=note)
+
+
+def areas(run: Run) -> Table:
+    """Cost, and cost avoided, of each area, by excess cost for each child."""
+    costs, lifetime = q.costs(run), q.priced(run, "lifetime").sum("component")
+    excess, gross = lifetime.sel(reading="excess"), lifetime.sel(reading="gross")
+    arrays = {
+        "Excess lifetime cost": excess,
+        "Excess, each child": excess / run.tree["lives"].to_dataset()["children_entering"],
+        "Gross lifetime cost": gross,
+        "One year's outcomes": q.priced(run, "annual").sel(reading="gross").sum("component"),
+        f"Cost {verb(run)} by the option": q.direction(run) * q.priced(run, "benefit_by_area").sum("component"),
+    }
+    frame = spread(run, arrays, "area")
+    frame.insert(0, ("Region", ""), costs["region"].values.astype(str))
+    frame.insert(0, ("Code", ""), costs["area"].values.astype(str))
+    frame = frame.set_axis(q.area_names(run)).sort_values(("Excess, each child", "expected"), ascending=False)
+    kinds = dict.fromkeys(arrays, "money") | {"Excess, each child": "pounds", "Code": "text", "Region": "text"}
+    note = (
+        f"Social account, present value, {basis(run)}; highest excess cost for each child first. One year's outcomes "
+        "hold the present value of what they lead to later. Ranks are uncertain: "
+        "where intervals overlap, the order says little."
+    )
+    return Table("Cost by area", "Area", frame, kinds, note=note)
+
+
+def shortened(table: Table, *, keep: Collection[str], ends: int = 10) -> Table:
+    """Return the table with some of its headings and, if it is long, only its first and last rows."""
+    frame = table.frame[[column for column in table.columns if column[0].startswith(tuple(keep))]]
+    note, title = f"{table.note} The workbook holds more.", table.title
+    if len(frame) > 2 * ends + 5:
+        note = f"{note} The {ends} highest and {ends} lowest of {len(frame)}."
+        frame, title = pd.concat([frame.head(ends), frame.tail(ends)]), f"{title}: highest and lowest"
+    return replace(table, title=title, frame=frame, note=note)
+
+
+# Appraisal ---------------------------------------------------------------------------------------
+
+
+def avoided_by_outcome(run: Run) -> Table:
+    """Cost avoided (for a cut: caused) over life by outcome, in each account."""
+    worth = q.with_all(q.result(run)["benefit"].sum("payer"), "outcome") * q.direction(run)
+    frame = spread(run, {f"{label(account)} account": worth.sel(account=account) for account in ACCOUNTS}, "outcome")
+    note = f"Present value, {basis(run)}. {accounts(q.costs(run)['cost'])}"
+    title = f"Cost {verb(run)} over the lives of the children reached, by outcome"
+    return Table(title, "Outcome", frame, "money", note=note)
+
+
+def avoided_by_outcome_and_payer(run: Run) -> Table:
+    """Return the expected cost avoided by outcome (rows) and payer (columns), social account."""
+    worth = q.result(run)["benefit"].sel(account="social", drop=True).mean(SAMPLE_DIMS) * q.direction(run)
+    spared = q.priced(run, "lifetime")["payer"].values  # who only pays for the programme avoids nothing
+    worth = q.with_all(worth.sel(payer=[payer for payer in PAYERS if payer in spared]), "payer")
+    frame = headed(matrix(q.with_all(worth, "outcome"), "outcome", "payer"))
+    note = f"Social account, present value, {run.scenario.price_base} prices; expected values only."
+    return Table(f"Expected cost {verb(run)} by outcome and payer", "Outcome", frame, "money", note=note)
+
+
+def who_pays(run: Run) -> Table:
+    """Who pays and who gains over the appraisal, by payer."""
+    found = q.with_all(q.position(run).to_dataarray("part"), "payer").to_dataset("part")
+    names = {"avoided": "Cost avoided", "programme": "Programme", "net": "Net position"}
+    frame = spread(run, {name: found[part] for part, name in names.items()}, "payer")
+    frame = frame.drop(columns=[("Programme", "lower"), ("Programme", "upper")])
+    order = frame["Net position", "expected"].drop("All").sort_values().index
+    note = (
+        f"Present value over {run.scenario.horizon} years, {basis(run)}; positive is a gain. It counts all cost "
+        "avoided, whether or not any of it can be taken out of a budget."
+    )
+    return Table("Who pays and who gains", "Payer", frame.loc[[*order, "All"]], "money", note=note)
+
+
+def payback(run: Run, *, offsets: Iterable[int] = PAYBACK_YEARS) -> Table:
+    """Chance of having paid back by the end of chosen years, the last that of the horizon, by account."""
+    chance, cut = q.paid_back(run), run.scenario.option.cut
+    last = int(chance["year"].max())
+    chosen = [year for year in offsets if year < last] + [last]
+    frame = matrix(chance.sel(year=chosen), "year", "account").rename(columns=lambda name: f"{label(name)} account")
+    frame = frame.set_axis(
+        [f"{name} (year {year})" for name, year in zip(year_names(run, chosen), chosen, strict=True)]
+    )
+    never = f" What is missing from 100% in year {last} has not paid back within the appraisal: it counts as never."
+    note = f"Discounted; year 0 is {financial_year(run.scenario.first_year, 0)}.{'' if cut else never}"
+    title = "Chance that the cut still leaves the account ahead" if cut else "Chance of having paid back, by year"
+    return Table(title, "By", headed(frame), "share", note=note)
+
+
+def payback_every_year(run: Run) -> Table:
+    """Chance of having paid back by each year of the appraisal."""
+    return payback(run, offsets=range(run.scenario.horizon))
+
+
+def council_cash(run: Run) -> Table:
+    """Return the council's cashable position in the first ten years, yearly and running."""
+    cash = q.council_cash(run).isel(year=slice(0, CASH_YEARS))
+    frame = spread(run, {"In the year": cash, "Running total": cash.cumsum("year")}, "year")
+    frame = frame.set_axis(year_names(run, cash["year"].values))
+    if not run.scenario.option.cut and q.council_pays(run):
+        chance = q.result(run)["council_probability_paid_back"].isel(year=slice(0, CASH_YEARS))
+        frame["Chance paid back", ""] = chance.values
+    kinds = {"In the year": "money", "Running total": "money", "Chance paid back": "share"}
+    what = " less programme spending" if q.council_pays(run) else "; a grant pays for the programme"
+    note = (
+        f"Cashable part of the cost avoided{what}, {basis(run)}, not discounted (the chance of "
+        "payback is). Only what could be taken out of a budget counts here."
+    )
+    return Table("The council's cash position, first ten years", "Year", frame, kinds, note=note)
+
+
+def cash_by_payer(run: Run) -> Table:
+    """Return the expected cashable net position of each payer in the first ten years."""
+    cash = q.result(run)["cashable_net_position"].mean(SAMPLE_DIMS).isel(year=slice(0, CASH_YEARS))
+    frame = matrix(cash.sel(payer=q.position(run)["payer"].values), "payer", "year")
+    frame = headed(frame.set_axis(year_names(run, cash["year"].values), axis=1))
+    whole = q.result(run)["cashable_net_position"].isel(year=slice(0, CASH_YEARS)).sum("year")
+    frame = frame.join(spread(run, {"All of them": whole}, "payer"))
+    title = "Expected cashable net position by payer and year, first ten years"
+    note = (
+        f"{basis(run)}, not discounted; the interval is of the sum of the years. A payer whose avoided cost cannot be "
+        "cashed shows nought."
+    )
+    return Table(title, "Payer", frame, "money", note=note)
+
+
+def yearly(run: Run) -> Table:
+    """Return the expected net position by payer, each of thirty years and all later ones together."""
+    net = q.result(run)["net_position"].mean(SAMPLE_DIMS).sel(payer=q.position(run)["payer"].values)
+    flows = matrix(net, "year", "payer").set_axis(year_names(run, net["year"].values))
+    frame = flows.iloc[:YEARLY]
+    if len(flows) > YEARLY:
+        later = f"{flows.index[YEARLY]} to {flows.index[-1]}"
+        frame = pd.concat([frame, flows.iloc[YEARLY:].sum().to_frame(later).T])
+    note = (
+        f"Cost avoided less programme spending, {run.scenario.price_base} prices, real, not discounted, all accounts."
+    )
+    frame = headed(frame.assign(all=frame.sum(axis=1)))
+    return Table("Expected net position by payer and year", "Year", frame, "money", note=note)
+
+
+# Spend and cost, break-even, effects -------------------------------------------------------------
+
+
+def spend_cost_curve(run: Run, account: str = "social") -> Table:
+    """Return one account's spend-cost curve: its level for the scenario's source, and its change for each."""
+    found, own = q.curve(run).sel(account=account), run.scenario.effect.source
+    sources = [own, *(s for s in found["source"].values.astype(str) if s not in (own, "judgement"))]
+    arrays = {"Spend and cost": found["net"].sel(source=own)}
+    arrays |= {f"Change: {inside(source)}": found["change"].sel(source=source) for source in sources}
+    frame = spread(run, arrays, "multiple")
+    frame.insert(0, ("Spend a year", ""), found["spend"].values)
+    low, high = q.spend_range(run) or (1.0, 1.0)
+    multiples = found["multiple"].values
+    frame["Seen within areas", ""] = ["yes" if low <= m <= high else "extrapolation" for m in multiples]
+    frame = frame.set_axis([f"{multiple:.4g}" for multiple in multiples])
+    kinds = dict.fromkeys(["Spend a year", *arrays], "money") | {"Seen within areas": "text"}
+    note = (
+        f"One year's early-help spend plus the excess lifetime cost of the entering cohort that is left, {basis(run)}. "
+        "Change is against today's spend; below nought is better."
+    )
+    return Table(f"Spend-cost curve, {account} account", "Spend, times today's", frame, kinds, note=note)
+
+
+def curve_by_payer(run: Run) -> Table:
+    """Return each payer's part of the spend-cost curve."""
+    part = q.with_all(q.curve(run)["payer_part"], "payer")
+    frame = spread(run, {label(payer): part.sel(payer=payer) for payer in part["payer"].values}, "multiple")
+    frame = frame.set_axis([f"{multiple:.4g}" for multiple in part["multiple"].values])
+    note = f"Excess lifetime cost left, {basis(run)}; the local authority's part holds the spend."
+    return Table("Spend-cost curve by payer", "Spend, times today's", frame, "money", note=note)
+
+
+def marginal(run: Run) -> Table:
+    """Return what the next pound avoids between successive spends, by account."""
+    found, columns, kinds = q.marginal(run), {}, {}
+    for account in ACCOUNTS:
+        for name, words, kind in (
+            ("avoided", "avoided by a pound", "ratio"),
+            ("chance", "chance above a pound", "share"),
+        ):
+            heading = f"{label(account)}: {words}"
+            columns[heading], kinds[heading] = found[name].sel(account=account).values, kind
+    ends = zip(found["from_multiple"].values, found["to_multiple"].values, strict=True)
+    frame = single(columns, [f"{low:.4g} to {high:.4g}" for low, high in ends])
+    note = (
+        "Pounds of lifetime cost avoided by one more pound a year, with the scenario's effect; accounts are cumulative."
+    )
+    return Table("What the next pound avoids", "Spend, times today's", frame, kinds, note=note)
+
+
+def switching(run: Run) -> Table:
+    """Return what would have to be true for each account to break even."""
+    columns = {
+        "npsv_0": ("NPSV if nothing replicates (0)", "money"),
+        "npsv": (f"NPSV as assumed ({run.scenario.effect.replication:g})", "money"),
+        "npsv_1": ("NPSV if all replicates (1)", "money"),
+        "multiple": ("Effect needed, times the assumed", "number"),
+        "replication": ("Replication needed", "number"),
+    }
+    frame = headed(q.switching(run).rename(columns={key: name for key, (name, _) in columns.items()}))
+    note = (
+        f"Expected net present values, {run.scenario.price_base} prices. Avoided cost is taken as proportional to the "
+        "effect: fair while effects are modest, and not where help also detects need. A replication above 1 is more "
+        "than the studies found."
+    )
+    frame = frame.rename(index=lambda account: f"{label(account)} account")
+    return Table("What would have to be true to break even", "Account", frame, dict(columns.values()), note=note)
+
+
+def effects(run: Run) -> Table:
+    """Return effects by outcome and source: pooled mean and what a new site can expect."""
+    found, used = q.effects(run).stack(row=("outcome", "source"), create_index=False), run.scenario.effect.source
+    pairs = list(zip(found["outcome"].values.astype(str), found["source"].values.astype(str), strict=True))
+    names = [f"{label(outcome)}: {inside(source)}{', used' * (source == used)}" for outcome, source in pairs]
+    found = found.drop_vars(["outcome", "source"]).assign_coords(row=names)
+    frame = spread(run, {"Pooled mean": found["mean_effect"], "New site": found["new_site_effect"]}, "row")
+    frame["Chance of harm", ""] = found["harmful"].mean(SAMPLE_DIMS).values
+    kinds = {"Pooled mean": "by row", "New site": "by row", "Chance of harm": "share"}
+    scales = ["number" if outcome == "gcse_attainment" else "change" for outcome, _ in pairs]
+    note = (
+        f"{q.level(run):.0%} intervals, in full: before the replication factor, ramp and fade-out. Relative change in "
+        "risk; for GCSE attainment the shift in standard deviations, where positive is better."
+    )
+    row_kinds = dict(zip(names, scales, strict=True))
+    return Table("Effect of help on each child reached", "Outcome and source", frame, kinds, row_kinds, note)

@@ -1,0 +1,368 @@
+"""What is worth finding out about a run of our own: single figures, effects and rates, groups of them, studies."""
+
+import re
+import warnings
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from toolkit import appraisal
+from toolkit.appraisal import study_designs
+from toolkit.appraisal.sensitivity import LEAST_EXPLAINED
+from toolkit.measures import quantities as q
+from toolkit.measures.quantities import Run
+from toolkit.measures.tables import Table, plain
+from toolkit.measures.words import inside, listed, money, number, percent
+from toolkit.pricing.dependence import EFFECT, PATHWAY, RATE
+from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError, numeric
+
+__all__ = [
+    "GROUPS",
+    "Knowing",
+    "choice",
+    "groups",
+    "heeded",
+    "knowing_table",
+    "parameter_name",
+    "parameters",
+    "standing_out",
+    "value_of_knowing",
+    "worth_of_studies",
+]
+
+# fmt: off
+STEPS = {
+    "referral": "referrals", "care_entry": "entries into care from need",
+    "direct_care": "entries into care with no need before",
+    "care_exit": "exits from care", "entry_age": "share of first needs", "reentry_first": "first return to care",
+    "reentry_later": "later returns to care", "need_first": "assessed and found in need, first time",
+    "need_again": "assessed and found in need, again", "short_share": "share of short episodes of need",
+}
+WHAT = {
+    "justice": "youth justice entries", "neet": "NEET",
+    "homeless": "homelessness",
+    "custody": "custody at 18 to 24", "conviction": "first conviction at 18 to 24",
+    "mental": "mental disorder in childhood",
+    "adult_mental": "mental disorder at 18 and over", "exclusion": "permanent exclusion", "gcse": "GCSE grade 4",
+    "next_generation": "children of one's own in care", "neet_16_17": "NEET at 16 and 17",
+}
+WHOSE = {
+    "in_need": "children in need", "care": "looked-after children", "looked_after": "looked-after children",
+    "care_leaver": "care leavers", "care_leavers": "care leavers", "need_only": "people once in need, not care leavers",
+    "closed": "children whose case is closed", "left_care": "children who left care", "all": "everyone",
+    "all_pupils": "all pupils", "ever_need": "pupils ever in need",
+}
+# fmt: on
+FEWEST = 5  # sets listed even if they are worth nothing
+GROUPS = ("all effects", "all unit costs", "all local rates", "all other figures")
+
+
+@dataclass(frozen=True)
+class Knowing:
+    """What finding out is worth, and what moves the answer.
+
+    Attributes
+    ----------
+    information
+        ``appraisal.evppi`` of single parameters and groups, with coordinate kind (set): "single" or "group".
+    tornado, switching
+        Of every single parameter, widest swing first.
+    parameters
+        The draws behind them.
+    sobol
+        ``appraisal.sobol`` of the groups; None where the answer never varies or too little of it is explained.
+    unexplained
+        Why there are no Sobol indices, if too little is explained.
+    names
+        What a reader calls each parameter and group.
+    cautions
+        What a reader must know first, such as too few draws.
+    """
+
+    information: xr.Dataset
+    tornado: xr.Dataset
+    switching: xr.Dataset
+    parameters: xr.Dataset
+    sobol: xr.Dataset | None
+    names: dict[str, str]
+    cautions: tuple[str, ...] = ()
+    unexplained: str = ""
+
+
+def parameters(run: Run, *, acting: Collection[str] | None = None) -> xr.Dataset:
+    """Return everything uncertain in a run as scalar draws: cited figures, effects and local rates.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+    acting
+        Those that a number is computed from (``dependence``), which alone can move it; all by default, and where
+        there are none: then every draw has the same number.
+
+    Returns
+    -------
+    xr.Dataset, variables (chain, draw)
+        Roles of the cited figures that vary; ``effect: outcome`` for the scenario's source at a new site;
+        ``rate: indicator``, the base year's rate, averaged over the chosen areas; ``pathway: parameter``, England's
+        fitted pathway.
+    """
+    figures = q.drawn(run)
+    effects = run.tree["effects"].to_dataset()["new_site_effect"].sel(source=run.scenario.effect.source, drop=True)
+    rates = run.tree["posterior"].to_dataset()["baseline_rate"].mean("area").reset_coords(drop=True)
+    drawn = {str(name): one for name, one in figures.data_vars.items() if set(one.dims) == set(SAMPLE_DIMS)}
+    if PATHWAY in figures:
+        fitted = figures[PATHWAY]
+        drawn |= {f"{PATHWAY}: {one}": fitted.sel(parameter=one, drop=True) for one in fitted["parameter"].values}
+    drawn |= {f"{EFFECT}: {one}": effects.sel(outcome=one, drop=True) for one in effects["outcome"].values}
+    drawn |= {f"{RATE}: {one}": rates.sel(indicator=one, drop=True) for one in rates["indicator"].values}
+    kept = drawn if not acting else {name: one for name, one in drawn.items() if name in acting}
+    return varying(xr.Dataset({name: one.transpose(*SAMPLE_DIMS).astype(float) for name, one in kept.items()}))
+
+
+def varying(drawn: xr.Dataset) -> xr.Dataset:
+    """Return the variables whose draws differ by more than rounding, of which something can be learnt."""
+
+    def moves(one: xr.DataArray) -> bool:
+        return float(one.max() - one.min()) > 1e-9 * float(abs(one).max())
+
+    return drawn[[name for name, one in drawn.data_vars.items() if moves(numeric(one))]]
+
+
+def value_of_knowing(
+    run: Run, *, account: str = "social", seed: int = 0, acting: Collection[str] | None = None
+) -> Knowing:
+    """Return what knowing each uncertain thing is worth to the choice between the option and doing nothing.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+    account
+        In which the choice is made: fiscal, economic or social.
+    seed
+        Of the shuffles that make the noise floor.
+    acting
+        Inputs that the account's net present value is computed from; those that the run names by default.
+
+    Raises
+    ------
+    InputError
+        If the account is not one of the run's.
+    """
+    npsv = q.result(run)["npsv"]
+    if account not in npsv["account"].values:
+        raise InputError(f"account {account!r}: not one of {npsv['account'].values.tolist()}. Mend: name one of these.")
+    gain = npsv.sel(account=account, drop=True).transpose(*SAMPLE_DIMS).assign_attrs(npsv.attrs)
+    drawn = parameters(run, acting=q.acting(run, account) if acting is None else acting)
+    grouped = {name: members for name, members in groups(drawn).items() if members}
+    singles = [str(name) for name in drawn.data_vars]
+    found, cautions = heeded(lambda: appraisal.evppi(choice(gain), drawn, of=[*singles, *grouped.values()], seed=seed))
+    kinds = ["single"] * len(singles) + ["group"] * len(grouped)
+    found = found.assign_coords(set=np.array([*singles, *grouped], dtype=object), kind=("set", kinds))
+    together = {name: xr.concat([drawn[one] for one in held], f"of {name}") for name, held in grouped.items()}
+    shares, unexplained = _shares(gain, xr.Dataset(together)) if float(gain.std()) > 0 else (None, "")
+    return Knowing(
+        found,
+        appraisal.tornado(gain, drawn),
+        appraisal.switching_values(gain, drawn),
+        drawn,
+        shares,
+        {name: parameter_name(name, run.scenario.effect.source) for name in [*singles, *grouped]},
+        cautions,
+        unexplained,
+    )
+
+
+def _shares(gain: xr.DataArray, together: xr.Dataset) -> tuple[xr.Dataset | None, str]:
+    """Return the Sobol indices, or why they would mislead."""
+    found = appraisal.sobol(gain, together, least_explained=0.0)
+    explained = float(found["explained"])
+    if explained >= LEAST_EXPLAINED:
+        return found, ""
+    return None, (
+        f"Shares of the variance (Sobol indices) are not given: a regression explains {percent(explained)} of it, "
+        "and what uncertain things do together would be missed."
+    )
+
+
+def standing_out(tornado: xr.Dataset, most: int, say: Callable[[float], str] = money) -> tuple[xr.Dataset, str]:
+    """Return the widest swings of ``appraisal.tornado`` that tell from chance, and what is left out in a sentence."""
+    told, whole = int((tornado["swing"] > tornado["noise_floor"]).sum()), tornado.sizes["parameter"]
+    if not (tornado["swing"] > 0).any():
+        return tornado.isel(parameter=slice(0)), f"None of {whole} uncertain inputs moves it: every draw has the same."
+    said = f"The {most} widest of {told} are shown. " if told > most else ""
+    if told < whole:
+        said += f"Left out: {whole - told} of {whole} inputs, whose swings chance among the draws could make "
+        said += f"(up to {say(float(tornado['noise_floor']))})."
+    return tornado.isel(parameter=slice(0, min(told, most))), said.strip()
+
+
+def choice(gain: xr.DataArray) -> xr.DataArray:
+    """Return the net benefits of doing nothing and of the option (option, chain, draw)."""
+    options = xr.Variable("option", [BUSINESS_AS_USUAL, INVESTMENT])
+    return xr.concat([xr.zeros_like(gain), gain], options).assign_attrs(gain.attrs)
+
+
+def heeded[T](call: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
+    """Return what ``call`` returns and what it warned of, for the page to say."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        found = call()
+    return found, tuple(dict.fromkeys(str(one.message) for one in caught))
+
+
+def worth_of_studies(run: Run, knowing: Knowing, *, account: str = "social", seed: int = 0) -> xr.Dataset | None:
+    """Return what studies that could be run would be worth to the choice, before their own cost.
+
+    A randomised trial counts re-referrals and entries into care within a year, a larger one the same, and an audit
+    costs case files for the unit cost that moves the answer most. Sizes are figures of the run (``study_...``).
+
+    Returns
+    -------
+    xr.Dataset, dims (study)
+        As ``appraisal.evsi``; None if nothing that varies could be studied.
+    """
+    gain = q.result(run)["npsv"].sel(account=account, drop=True).transpose(*SAMPLE_DIMS)
+    size = run.assumptions["value"].astype(float)
+    designs: dict[str, tuple[xr.Dataset, study_designs.Design]] = {}
+    delivered = run.scenario.effect.replication * run.scenario.effect.take_up
+    measured = [name for name in (f"{EFFECT}: repeat_referrals", f"{EFFECT}: care") if name in knowing.parameters]
+    for role in ("study_trial_per_arm", "study_large_trial_per_arm"):
+        if delivered and measured:
+            name = f"a trial of two arms of {number(size[role], 0)} children, followed for a year"
+            # What a site delivers is what its trial sees.
+            seen = knowing.parameters[measured] * delivered
+            designs[name] = seen, _trial(run, measured, int(size[role]))
+    priced = groups(knowing.parameters)[GROUPS[1]]
+    prices = [one for one in knowing.tornado["parameter"].values if one in priced]
+    if prices:
+        files = number(size["study_audit_files"], 0)
+        audited = study_designs.audit(
+            unit_cost=prices[0],
+            cases=int(size["study_audit_files"]),
+            coefficient_of_variation=float(size["study_audit_spread"]),
+        )
+        designs[f"an audit of {files} files for {knowing.names[prices[0]]}"] = knowing.parameters[prices[:1]], audited
+    both = choice(gain.assign_attrs(q.result(run)["npsv"].attrs))
+    if not designs:
+        return None
+    parts = [heeded(lambda one=one: appraisal.evsi(both, *one, seed=seed))[0] for one in designs.values()]  # type: ignore[misc]
+    return xr.concat(parts, xr.Variable("study", list(designs)), coords="minimal", compat="override")
+
+
+def _trial(run: Run, measured: list[str], per_arm: int) -> study_designs.Design:
+    """Return a trial that reports a log risk ratio for each event it counts within a year."""
+    lives, reached = run.tree["lives"].to_dataset(), run.tree["lives"]["children_reached"].sum("area")
+    entries = lives["lives"].sel(option=BUSINESS_AS_USUAL, quantity="care_entries", year=0)
+    again = -np.expm1(-q.drawn(run)[PATHWAY].sel(parameter="rereferral_first"))  # within a year of closing
+    usual = {
+        f"{EFFECT}: care": float((entries / abs(reached)).mean()),
+        f"{EFFECT}: repeat_referrals": float(again.mean()),
+    }
+    designs = {
+        name: study_designs.trial(baseline=usual[name], log_risk_ratio=name, per_arm=per_arm) for name in measured
+    }
+
+    def simulate(parameters: xr.Dataset, generator: np.random.Generator) -> xr.Dataset:
+        return xr.Dataset({name: one(parameters, generator)["log_risk_ratio"] for name, one in designs.items()})
+
+    return simulate
+
+
+def knowing_table(information: xr.Dataset, *, at: str, names: Mapping[str, str] | None = None) -> Table:
+    """Return what each set is worth knowing, most first, with its error and the floor of the noise.
+
+    Parameters
+    ----------
+    information
+        From ``appraisal.evppi``, with coordinate kind (set).
+    at
+        For which choice, in words.
+    names
+        What a reader calls each set.
+    """
+    found = information.isel(set=np.argsort(-information["evppi"].values, kind="stable"))
+    told = max(FEWEST, int((found["evppi"] > 0).sum()))
+    rest = found.sizes["set"] - told
+    found = found.isel(set=slice(0, told))
+    columns = {
+        "Worth of knowing it": (found["evppi"].values, "pounds"),
+        "Standard error": (found["standard_error"].values, "pounds"),
+        "Floor of the noise": (found["noise_floor"].values, "pounds"),
+        "Share of knowing everything": (found["share_of_evpi"].values, "share"),
+        "Kind": (list(map(str, found["kind"].values.tolist())), "text"),
+    }
+    note = (
+        f"Expected value of partial perfect information {at}, by regression on {_fitted(information, names or {})}. "
+        "The floor of the noise is what the same regression finds in parameters shuffled to mean nothing: a worth "
+        f"near it is nothing. Knowing everything is worth {money(float(found['evpi']))}."
+        f"{f' The other {rest} are worth nothing.' * (rest > 0)}"
+    )
+    index = [(names or {}).get(str(name), str(name)) for name in found["set"].values]
+    return plain("What is worth finding out", "Parameter", columns, index, note)
+
+
+def _fitted(information: xr.Dataset, names: Mapping[str, str]) -> str:
+    """Say what the regressions fitted: the usual first, then which sets have another."""
+    sets: dict[str, list[str]] = {}
+    for name, form in zip(information["set"].values, information["regression"].values, strict=True):
+        sets.setdefault(str(form), []).append(names.get(str(name), str(name)))
+    usual, *others = sorted(sets, key=lambda form: -len(sets[form]))
+    return "".join([usual, *(f"; on {form} for {_some(sets[form])}" for form in others)])
+
+
+def _some(names: list[str]) -> str:
+    return listed(names if len(names) <= FEWEST else [*names[:FEWEST], f"{len(names) - FEWEST} more"])
+
+
+def parameter_name(name: str, source: str = "") -> str:
+    """Return what a reader calls a parameter: "effect: care" is "the effect on care", unless it is an association."""
+    kind, _, thing = name.partition(": ")
+    if kind == PATHWAY and thing:
+        what, _, ages = thing.rstrip("]").partition("[")
+        return f"the fitted pathway: {STEPS.get(what, inside(what))}{_at_ages(ages)}"
+    if kind in (EFFECT, RATE) and thing:
+        effect = f"the {'association with' if source == 'panel' else 'effect on'} {inside(thing)}"
+        return effect if kind == EFFECT else f"the local rate of {inside(thing)}"
+    if name in GROUPS:
+        return name
+    price = name.removeprefix("price_")
+    return _of_whom(name) if price == name else f"the unit cost: {inside(price)}"
+
+
+def _at_ages(ages: str) -> str:
+    """Say a group of ages: "1_4" is " at ages 1 to 4"."""
+    if not ages:
+        return ""
+    if ages.startswith("under"):
+        return f" {ages.replace('_', ' age ')}"
+    return f" at age{'s' * ('_' in ages)} {ages.replace('_', ' to ')}"
+
+
+def _of_whom(name: str) -> str:
+    """Say what a figure is and whose: "justice_ratio_care" is of looked-after children against all."""
+    found = re.fullmatch(rf"({'|'.join(WHAT)})(_ratio)?_({'|'.join(WHOSE)})(_16)?", name)
+    if found is None:
+        shared = name.removeprefix("adjustment_")
+        return inside(name) if shared == name else f"the share of the gap in {inside(shared)} that is the outcome's own"
+    what, ratio, whose, late = found.groups()
+    at = " at 16 and 17" if late else ""
+    return f"{WHAT[what]}{at}: {WHOSE[whose]}{' against all' if ratio else ''}"
+
+
+def groups(drawn: xr.Dataset) -> dict[str, tuple[str, ...]]:
+    """Sort the parameters into effects, prices, rates and the rest, by name and unit."""
+    sorted_into: dict[str, list[str]] = {name: [] for name in GROUPS}
+    for name, variable in drawn.data_vars.items():
+        kind = str(name).partition(": ")[0]
+        money = str(variable.attrs.get("units", "")).startswith("GBP")
+        place = 0 if kind == EFFECT else 2 if kind == RATE else 1 if money else 3
+        sorted_into[GROUPS[place]].append(str(name))
+    return {name: tuple(members) for name, members in sorted_into.items()}
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""What early help changes: the meta-analysis of the studies of effect."""

@@ -1,0 +1,192 @@
+"""Studies and priors of a user's own, read from a file and refused where they cannot be meant."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from toolkit.evidence import check_prior
+from toolkit.evidence.priors import LEAST_ERROR, implied_error
+from toolkit.models.effects.scales import LOGISTIC_SD, NATURAL
+from toolkit.schema import InputError
+from toolkit.tabular import excerpt, number, numbers, table
+
+NEEDED = {"outcome", "effect_id", "programme_family", "design", "scale", "est", "se"}  # columns of a new study
+RANGES = {  # of the numbers of a new study; a blank is allowed in those that are not needed
+    "est": (-100.0, 100.0),
+    "se": (LEAST_ERROR, 10.0),
+    "low": (-100.0, 100.0),
+    "high": (-100.0, 100.0),
+    "interval_level": (0.5, 0.999),
+    "design_bias_sd": (0.0, 10.0),
+    "include": (0.0, 1.0),
+}
+USUAL_LEVEL = 0.95  # of a published interval whose level is not given
+TOLERANCE = 0.1  # of a standard error from the one that its interval implies: beyond it is a slip, not rounding
+LOG_SCALES = ("log_risk", "log_rate", "log_odds")
+RATIO_UNITS = ("odds ratio", "risk ratio", "rate ratio", "hazard ratio")
+
+
+def check_studies(extra: pd.DataFrame, register: Mapping[str, pd.DataFrame]) -> None:
+    """Refuse new studies that cannot be meant, or that would not be used as they stand.
+
+    Parameters
+    ----------
+    extra
+        Rows like those of ``meta_ready``, optionally with ``low``, ``high`` and ``interval_level``.
+    register
+        Tables by name: ``meta_ready``, ``effects``, ``null_studies`` and ``outcome_scales``.
+
+    Raises
+    ------
+    InputError
+        Names the study: a missing column, an unknown outcome, an id that is blank, given twice or one of the evidence,
+        ``include`` that is neither 0 nor 1, a number outside ``RANGES``, or a standard error that its interval
+        contradicts.
+    """
+    outcomes = list(register["outcome_scales"]["outcome"])
+    lacking = NEEDED - set(extra.columns)
+    unknown = sorted(set(extra.get("outcome", [])) - set(outcomes))
+    if lacking or unknown:
+        what = f"lacks columns {sorted(lacking)}" if lacking else f"outcomes {unknown} are not among {outcomes}"
+        raise InputError(f"extra studies: {what}. Fix: follow the columns of meta_ready.")
+    taken = {study for name in ("meta_ready", "null_studies") for study in register[name]["effect_id"]}
+    taken |= set(register["effects"]["id"])
+    if "include" in extra and not (extra["include"] == 1).any():
+        raise InputError("extra studies: none is included. Fix: set include to 1 for those to use.")
+    for place, row in enumerate(extra.to_dict("records")):
+        study = str(row["effect_id"]).strip()
+        name = f"study {study[:40]}" if study else f"study in row {place + 1}"
+        if not study or not study.isprintable():
+            raise InputError(f"{name}: effect_id is blank or not printable. Fix: give the study a name of its own.")
+        if study in taken:
+            raise InputError(f"{name}: is the id of a study of the evidence. Fix: give the new one another id.")
+        check_numbers(row, name)
+    if extra.duplicated(["outcome", "effect_id"]).any():
+        study = extra.loc[extra.duplicated(["outcome", "effect_id"]), "effect_id"].iloc[0]
+        raise InputError(f"study {study}: two rows for one outcome. Fix: keep one, or give each an id of its own.")
+
+
+def check_numbers(row: Mapping[Any, Any], name: str) -> None:
+    """Refuse numbers of a new study that are out of range or contradict each other; ``name`` says whose they are."""
+    for column, (least, most) in RANGES.items():
+        value = row.get(column)
+        if column not in NEEDED and column != "include" and (value is None or pd.isna(value)):
+            continue
+        if column in row and not least <= float(value) <= most:  # type: ignore[arg-type]
+            raise InputError(f"{name}: {column} {value} is not from {least:g} to {most:g}. Fix: correct the number.")
+    if "include" in row and row["include"] not in (0, 1):
+        raise InputError(f"{name}: include is neither 1 nor 0. Fix: write 1 to use the study, 0 to keep it out.")
+    low, high = (row.get(end, math.nan) for end in ("low", "high"))
+    if pd.isna(low) != pd.isna(high):
+        raise InputError(f"{name}: an interval with one end. Fix: give low and high, or neither.")
+    check_inside(row["est"], low, high, name)
+    level = row.get("interval_level", math.nan)
+    level = USUAL_LEVEL if pd.isna(level) else float(level)
+    check_error(row["se"], low, high, level=level, ratio=str(row["scale"]) in NATURAL, name=name)
+
+
+def check_inside(estimate: float, low: float, high: float, name: str) -> None:
+    """Refuse an estimate outside its interval."""
+    if low > estimate or estimate > high:
+        raise InputError(f"{name}: estimate {estimate} lies outside its interval {low} to {high}. Fix: see the source.")
+
+
+def check_error(se: float, low: float, high: float, *, level: float, ratio: bool, name: str, over: float = 1.0) -> None:
+    """Refuse a standard error that is more than a tenth away from the one its interval implies.
+
+    Parameters
+    ----------
+    se
+        Standard error; of a ratio, that of its logarithm.
+    low, high, level
+        The interval and the share it covers; nothing is checked without both ends.
+    ratio
+        Whether the ends are those of a ratio.
+    name
+        Whose they are.
+    over
+        What the implied error is divided by to be on the scale of ``se``.
+
+    Raises
+    ------
+    InputError
+        Names the standard error that the interval implies.
+    """
+    if pd.isna(low) or pd.isna(high):
+        return
+    if low >= high or (ratio and low <= 0):
+        raise InputError(f"{name}: no interval from {low:g} to {high:g}. Fix: check both ends and the scale.")
+    implied = implied_error(low, high, level=level, ratio=ratio) / over
+    if not abs(se - implied) <= TOLERANCE * implied:
+        logs = " of the logarithm" if ratio else ""
+        raise InputError(
+            f"{name}: standard error {se:g} contradicts the interval {low:g} to {high:g}, which at {level:.0%} implies "
+            f"{implied:.3g}{logs}. Fix: correct the standard error, the interval or interval_level."
+        )
+
+
+def check_cited(row: Mapping[Any, Any], cited: Mapping[Any, Any], name: str) -> None:
+    """Refuse a standard error of ``meta_ready`` that the interval of its row of ``effects`` contradicts."""
+    unit, scale = str(cited["unit"]), str(row["scale"])
+    ratio = unit in RATIO_UNITS
+    over = LOGISTIC_SD if unit == "odds ratio" and scale == "hedges_g" else 1.0
+    alike = scale in (*LOG_SCALES, *NATURAL) if ratio else (unit, scale) == ("standardised mean difference", "hedges_g")
+    if alike or over != 1.0:
+        ends = cited["low"], cited["high"]
+        check_error(row["se"], *ends, level=cited["interval_level"], ratio=ratio, name=name, over=over)
+
+
+def read_studies(file: str | Path) -> pd.DataFrame:
+    """Read new studies, rows like those of ``meta_ready``, from a CSV file.
+
+    Parameters
+    ----------
+    file
+        Columns outcome, effect_id, programme_family, design, scale, est and se are needed; low, high and
+        interval_level (of ``est``; 0.95 if not given), shared_programme, design_bias_sd, include, do_not_pool and
+        note are used where given, others are passed by.
+
+    Raises
+    ------
+    InputError
+        An unreadable file, a missing column, or a cell that is no number, is out of range or contradicts another.
+    """
+    found, where = table(Path(file), needs=sorted(NEEDED), gaps=True), excerpt(file, 120)
+    for column, (low, high) in RANGES.items():
+        if column not in found:
+            continue
+        optional = (found[column] == "") & (column not in {*NEEDED, "include"})
+        cells = found[column][~optional]
+        found[column] = pd.Series(numbers(cells, where, low=low, high=high), cells.index).reindex(found.index)
+    for line, row in found.iterrows():
+        check_numbers(row.to_dict(), f"{where}, line {line}")
+    return found.reset_index(drop=True)
+
+
+def changed_priors(priors: pd.DataFrame, file: str | Path) -> pd.DataFrame:
+    """Return the table of priors with the rows of a CSV file, of the same columns, in place of its own.
+
+    Raises
+    ------
+    InputError
+        An unreadable file, a missing column, a row that replaces none, another distribution, or impossible numbers.
+    """
+    needs = ["model", "parameter", "distribution", "arg1", "arg2"]
+    given, where = table(Path(file), needs=needs, gaps=True), excerpt(file, 120)
+    keys = ["model", "parameter"]
+    shipped, named = priors.set_index(keys), pd.MultiIndex.from_frame(given[keys])
+    if not (named.isin(shipped.index).all() and named.is_unique):
+        raise InputError(f"{where}: a row names no prior, or one twice. Fix: copy model and parameter from priors.csv.")
+    for line, row in given.iterrows():
+        key, here = (row["model"], row["parameter"]), f"{where}, line {line}"
+        if row["distribution"] != (ours := shipped.loc[key, "distribution"]):
+            given_one = excerpt(row["distribution"])
+            raise InputError(f"{here}: {given_one} in place of {ours}. Fix: change the numbers alone.")
+        first = number(row["arg1"], f"{here}, column 'arg1'")
+        second = number(row["arg2"], f"{here}, column 'arg2'") if row["arg2"] else None
+        check_prior(".".join(key), ours, first, second)
+        shipped.loc[key, ["arg1", "arg2"]] = first, math.nan if second is None else second
+    return shipped.reset_index()[priors.columns]

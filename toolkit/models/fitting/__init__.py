@@ -1,0 +1,1 @@
+"""What every model shares: priors, sampling, diagnostics and reweighting."""

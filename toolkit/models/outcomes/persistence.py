@@ -1,0 +1,259 @@
+"""Deviations of areas from their level that fade from year to year, and the density of the counts that they move.
+
+An area's deviations are a stationary first-order autoregression. Sampled as they are, or as independent innovations,
+they bind the sampler: well-known and hidden counts, large areas and small want different coordinates, and which is
+best changes with the standard deviations themselves. So what is sampled is the distance of the deviations, in
+units of its spread, from what a normal approximation to the counts would expect of them: with Q the precision of
+the autoregression, W the information in the counts, r their distance from the linear predictor and
+Q + W = L L', the deviations are u = (Q + W)^-1 W r + L^-T z. The approximation chooses coordinates only: the
+density is exact, with the determinant of the change of variables in it.
+
+References
+----------
+.. [1] Papaspiliopoulos, Roberts and Sköld (2007), A general framework for the parametrization of hierarchical
+   models, doi:10.1214/088342307000000014: why coordinates should follow the data.
+.. [2] Rue and Held (2005), Gaussian Markov Random Fields, doi:10.1201/9780203492024: banded factors.
+.. [3] Smith (1995), Differentiation of the Cholesky algorithm, doi:10.1080/10618600.1995.10474671.
+"""
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.models.outcomes.likelihoods import UNOBSERVED, cell_log_probability, sized
+
+Array = NDArray[Any]
+
+
+@numba.njit(error_model="numpy")
+def _neighbours_less_one(t: int, last: int) -> float:
+    return float((t > 0) + (t < last)) - 1.0
+
+
+@numba.njit(error_model="numpy")
+def _deviations(
+    z: Array, distance: Array, weight: Array, persistence: float, spread: Array,
+    pivot: Array, beside: Array, pull: Array, out: Array,
+) -> None:  # fmt: skip
+    """Write the deviations of one indicator into ``out``; also L's diagonal and what is below it, and L^-1 W r.
+
+    All arrays are (data_year, area) or (area,): the innermost loops run over areas, whose steps do not wait for each
+    other.
+    """
+    years, areas = z.shape
+    square, last = persistence * persistence, years - 1
+    left = 1.0 - square
+    for t in range(years):
+        own = (1.0 + square * _neighbours_less_one(t, last)) / left
+        for i in range(areas):
+            pivot[t, i] = own / (spread[i] * spread[i]) + weight[t, i]
+            pull[t, i] = weight[t, i] * distance[t, i]
+        if t > 0:
+            for i in range(areas):
+                beside[t, i] = -persistence / (left * spread[i] * spread[i] * pivot[t - 1, i])
+                pivot[t, i] -= beside[t, i] * beside[t, i]
+                pull[t, i] -= beside[t, i] * pull[t - 1, i]
+        for i in range(areas):
+            pivot[t, i] = math.sqrt(pivot[t, i])
+            pull[t, i] /= pivot[t, i]
+    for t in range(last, -1, -1):
+        for i in range(areas):
+            out[t, i] = pull[t, i] + z[t, i]
+        if t < last:
+            for i in range(areas):
+                out[t, i] -= beside[t + 1, i] * out[t + 1, i]
+        for i in range(areas):
+            out[t, i] /= pivot[t, i]
+
+
+@numba.njit(error_model="numpy")
+def _prior(persistence: float, spread: Array, u: Array, on_u: Array) -> float:
+    """Return the log-density of autoregressions, the constant 2 pi dropped, and add its slopes to ``on_u``."""
+    years, areas = u.shape
+    square, last = persistence * persistence, years - 1
+    left = 1.0 - square
+    total = 0.0
+    for t in range(years):
+        own = 1.0 + square * _neighbours_less_one(t, last)
+        for i in range(areas):
+            product = own * u[t, i]
+            if t > 0:
+                product -= persistence * u[t - 1, i]
+            if t < last:
+                product -= persistence * u[t + 1, i]
+            product /= left * spread[i] * spread[i]
+            total += u[t, i] * product
+            on_u[t, i] -= product
+    # A plain float says to the type checker what numba knows.
+    return float(-0.5 * total - years * np.log(spread).sum() - 0.5 * areas * last * math.log(left))
+
+
+@numba.njit(error_model="numpy")
+def _pull_back(
+    u: Array, on_u: Array, distance: Array, weight: Array, persistence: float, spread: Array,
+    pivot: Array, beside: Array, pull: Array,
+    on_z: Array, on_weight: Array, on_eta: Array, on_spread: Array, room: Array,
+) -> float:  # fmt: skip
+    """Carry the slopes on deviations back to z, weights, eta and spread; return that on persistence.
+
+    Both triangular solves and the factorisation are reversed in one pass each. ``room`` (5, area) is to work in.
+    """
+    years, areas = u.shape
+    square, last = persistence * persistence, years - 1
+    on_pull, carry, on_own, on_ends, on_off = room[0], room[1], room[2], room[3], room[4]
+    for t in range(years):
+        for i in range(areas):
+            on_z[t, i] = on_u[t, i]
+        if t > 0:
+            for i in range(areas):
+                on_z[t, i] -= beside[t, i] * on_z[t - 1, i]
+        for i in range(areas):
+            on_z[t, i] /= pivot[t, i]
+    room[:] = 0.0
+    for t in range(last, -1, -1):
+        more = _neighbours_less_one(t, last)
+        if t < last:
+            for i in range(areas):
+                on_pull[i] *= -beside[t + 1, i]
+        for i in range(areas):
+            inverse = 1.0 / pivot[t, i]
+            on_pull[i] = (on_z[t, i] + on_pull[i]) * inverse
+            on_diagonal = 0.5 * inverse * (carry[i] - on_pull[i] * pull[t, i] - u[t, i] * on_z[t, i] - inverse)
+            on_weight[t, i] = on_diagonal + on_pull[i] * distance[t, i]
+            on_eta[t, i] -= weight[t, i] * on_pull[i]
+            on_own[i] += on_diagonal - 0.5 * u[t, i] * u[t, i]
+            on_ends[i] += more * (on_diagonal - 0.5 * u[t, i] * u[t, i])
+            carry[i] = on_diagonal
+        if t > 0:
+            for i in range(areas):
+                on_entry = -on_pull[i] * pull[t - 1, i] - u[t, i] * on_z[t - 1, i] - 2.0 * beside[t, i] * carry[i]
+                on_entry /= pivot[t - 1, i]
+                carry[i] = -on_entry * beside[t, i]
+                on_off[i] += on_entry - u[t, i] * u[t - 1, i]
+    on_persistence = 0.0
+    for i in range(areas):
+        scale = 1.0 / (spread[i] * spread[i] * (1.0 - square))
+        on_scale = 2.0 * scale * (on_own[i] + square * on_ends[i] - persistence * on_off[i])
+        on_spread[i] = -(on_scale + years) / spread[i]
+        on_persistence += scale * (2.0 * persistence * on_ends[i] - on_off[i])
+        on_persistence += persistence / (1.0 - square) * (on_scale + last)
+    return on_persistence
+
+
+@numba.njit(error_model="numpy")
+def _weigh(
+    noise: float, eta: Array, response: Array, chance: Array, extra: Array, weight: Array, distance: Array
+) -> None:
+    """Write the information in each count and its distance from the predictor, transposed to (data_year, area)."""
+    for i in range(eta.shape[0]):
+        for t in range(eta.shape[1]):
+            weight[t, i] = 1.0 / (chance[i, t] + extra[i, t] * noise * noise)
+            distance[t, i] = response[i, t] - eta[i, t]
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def area_year_log_probability(
+    eta: Array, z: Array, persistence: Array, spread: Array, dispersion: Array,
+    lower: Array, upper: Array, exposure: Array, family: Array, response: Array, chance: Array, extra: Array,
+) -> tuple[float, Array, Array, Array, Array, Array]:  # fmt: skip
+    """Return the log-density of all counts and deviations over that of a standard normal z, and its slopes.
+
+    Parameters
+    ----------
+    eta
+        Linear predictor without deviations (indicator, area, data_year), as all others but the next four.
+    z
+        What is sampled in place of the deviations; its own standard normal density is left to the model.
+    persistence, dispersion
+        (indicator,): correlation from year to year, and standard deviation of a cell beyond chance.
+    spread
+        (indicator, area), standard deviation of the deviations in any year.
+    lower, upper, exposure, family
+        What is known of each count.
+    response, chance, extra
+        What the normal approximation takes the counts for: the predictor they speak for, and its variance
+        ``chance + extra * dispersion ** 2``, infinite where nothing is known.
+    """
+    kinds, areas, years = eta.shape
+    on_eta, on_z = np.zeros(eta.shape), np.zeros(eta.shape)
+    on_persistence, on_spread, on_dispersion = np.zeros(kinds), np.zeros(spread.shape), np.zeros(kinds)
+    held, room = np.zeros((11, years, areas)), np.zeros((5, areas))
+    weight, distance, pivot, beside, pull, u = held[0], held[1], held[2], held[3], held[4], held[5]
+    on_u, on_z_turned, on_weight, on_eta_turned, z_turned = held[6], held[7], held[8], held[9], held[10]
+    total = 0.0
+    for k in range(kinds):
+        noise = dispersion[k]
+        shape, on_log_size = sized(-2.0 * math.log(noise)), 0.0
+        _weigh(noise, eta[k], response[k], chance[k], extra[k], weight, distance)
+        for i in range(areas):
+            for t in range(years):
+                z_turned[t, i] = z[k, i, t]
+        _deviations(z_turned, distance, weight, persistence[k], spread[k], pivot, beside, pull, u)
+        for i in range(areas):
+            pivots = 1.0
+            for t in range(years):
+                pivots *= pivot[t, i]
+                total += 0.5 * z[k, i, t] ** 2
+                on_u[t, i] = 0.0
+                if family[k, i, t] != UNOBSERVED:
+                    log_p, on_u[t, i], on_size = cell_log_probability(
+                        eta[k, i, t] + u[t, i], shape, lower[k, i, t], upper[k, i, t], exposure[k, i, t],
+                        family[k, i, t],
+                    )  # fmt: skip
+                    total += log_p
+                    on_log_size += on_size
+                on_eta_turned[t, i] = on_u[t, i]
+            total -= math.log(pivots)
+        on_noise = -2.0 * on_log_size / noise
+        total += _prior(persistence[k], spread[k], u, on_u)
+        on_persistence[k] = _pull_back(
+            u, on_u, distance, weight, persistence[k], spread[k], pivot, beside, pull,
+            on_z_turned, on_weight, on_eta_turned, on_spread[k], room,
+        )  # fmt: skip
+        for i in range(areas):
+            for t in range(years):
+                on_z[k, i, t] = z[k, i, t] + on_z_turned[t, i]
+                on_eta[k, i, t] = on_eta_turned[t, i]
+                on_noise -= 2.0 * on_weight[t, i] * extra[k, i, t] * noise * weight[t, i] * weight[t, i]
+        on_dispersion[k] = on_noise
+    return total, on_eta, on_z, on_persistence, on_spread, on_dispersion
+
+
+@numba.njit(error_model="numpy")
+def deviations(
+    eta: Array, z: Array, persistence: Array, spread: Array, dispersion: Array,
+    response: Array, chance: Array, extra: Array,
+) -> Array:  # fmt: skip
+    """Return the deviations that each draw of z stands for, for one indicator.
+
+    Parameters
+    ----------
+    eta, z
+        (draw, area, data_year), linear predictor without deviations and what was sampled.
+    persistence, dispersion
+        (draw,).
+    spread
+        (draw, area).
+    response, chance, extra
+        (area, data_year), as for :func:`area_year_log_probability`.
+    """
+    draws, areas, years = eta.shape
+    found, held = np.zeros(eta.shape), np.zeros((6, years, areas))
+    for s in range(draws):
+        _weigh(dispersion[s], eta[s], response, chance, extra, held[0], held[1])
+        _deviations(z[s].T.copy(), held[1], held[0], persistence[s], spread[s], held[2], held[3], held[4], held[5])
+        found[s] = held[5].T
+    return found
+
+
+def simulate_deviations(
+    persistence: Array, spread: Array, shape: tuple[int, ...], *, rng: np.random.Generator
+) -> Array:
+    """Draw deviations of the given shape, years last; ``persistence`` and ``spread`` broadcast against one year."""
+    shocks = rng.standard_normal(shape)
+    for t in range(1, shape[-1]):
+        shocks[..., t] = persistence * shocks[..., t - 1] + np.sqrt(1 - persistence**2) * shocks[..., t]
+    return spread[..., None] * shocks

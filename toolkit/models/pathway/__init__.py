@@ -1,0 +1,1 @@
+"""Contact with social care from birth to eighteen, fitted to the published flows."""

@@ -1,0 +1,1 @@
+"""What things cost: pooled unit costs, real price growth and placement prices."""

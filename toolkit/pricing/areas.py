@@ -1,0 +1,197 @@
+"""Pricing: areas in turn, side by side, summed as they come.
+
+England in full is too large to hold, so yearly values are kept only as sums over the chosen areas and
+present values area by area.
+"""
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import joblib
+import numpy as np
+import xarray as xr
+
+from toolkit import costing, evidence, pathways
+from toolkit.pricing.place import Desk, Place
+from toolkit.scenarios import Scenario
+from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
+
+__all__ = [
+    "Progress",
+    "added_up",
+    "each",
+    "price",
+    "price_areas",
+    "programme",
+    "reached_share",
+    "silent",
+]
+
+# Areas from which processes are worth their start, and how many each is given at a time: as many batches as share out
+# evenly among two processes or five over England, and never by the machine, for single precision would then tell.
+MANY, BATCH = 25, 15
+Progress = Callable[[str, float], None]
+
+
+def silent(stage: str, share: float) -> None:
+    """Progress that nobody watches."""
+
+
+def price(
+    fitted: xr.DataTree,
+    statistics: xr.Dataset,
+    scenario: Scenario,
+    draws: xr.Dataset,
+    effects: xr.Dataset,
+    register: evidence.Register,
+    *,
+    areas: list[str],
+    progress: Progress = silent,
+) -> xr.Dataset:
+    """Price a scenario over areas: yearly costs summed over them, present values area by area.
+
+    Returns
+    -------
+    Dataset
+        ``cost`` (component, option, year, chain, draw) of the reached cohort and programme;
+        ``lives`` (quantity, option, year, chain, draw); ``benefit_by_area`` (area, component, chain, draw);
+        ``lifetime`` (reading, area, component, chain, draw), the entering cohort's present value;
+        ``annual`` (reading, area, component, chain, draw), the year's cross-section;
+        ``children_entering`` and ``children_reached`` (area, chain, draw);
+        ``benefit_before`` (before, component, chain, draw), the reached cohort's present value before each
+        adjustment that is no plain factor is switched on, if any is (``places.before_adjustments``);
+        ``curve_avoided`` (source, multiple, component, chain, draw) and ``curve_spend`` (multiple).
+    """
+    return price_areas(Desk(fitted, statistics, scenario, draws, effects, register), areas=areas, progress=progress)[0]
+
+
+def price_areas(
+    desk: Desk, *, areas: list[str], tell: Callable[[Place], xr.Dataset] | None = None, progress: Progress = silent
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return what :func:`price` does, and the sum over areas of whatever else shall be told of each."""
+    total, told, local = added_up(desk, areas=areas, tell=tell, progress=progress)
+    # Areas differ in prices, not in their timing, so events are placed on the years that bear them once for all.
+    paid = costing.over_years(desk.labelled(total["cost"]), desk.growth, desk.spread)
+    spend = programme(desk.scenario, float(total["spend"]))
+    cost = costing.with_programme(paid, spend, payer=desk.scenario.option.funder)
+    # The programme is no part of anyone's collective cost: nought there, so that components match.
+    lives = total["lives"].rename(event_year="year").reindex(year=np.arange(desk.scenario.horizon), fill_value=0.0)
+    rest = total[["curve_avoided", "curve_spend", *(["benefit_before"] if desk.before else [])]].assign(lives=lives)
+    rest = rest.merge(local, join="exact")
+    return rest.reindex(component=cost["component"], fill_value=0.0).assign(cost=cost), told
+
+
+def added_up(
+    desk: Desk, *, areas: list[str], tell: Callable[[Place], xr.Dataset] | None = None, progress: Progress = silent
+) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
+    """Return ``Place.summed`` added up over areas, what is told of them added up, and ``Place.kept`` of each (area).
+
+    Raises
+    ------
+    InputError
+        If there are no areas.
+    """
+    if not areas:
+        raise InputError("no areas to price. Mend: choose at least one.")
+    many = len(areas) >= MANY
+    size = BATCH if many else 1
+    batches = [areas[first : first + size] for first in range(0, len(areas), size)]
+    total, told = xr.Dataset(), xr.Dataset()
+    by_area: list[xr.Dataset] = []
+    for summed, said, kept in each(partial(_batch, desk, tell), batches, "price areas", progress, processes=many):
+        total, told, by_area = _plus(total, summed), _plus(told, said), by_area + kept
+    return total, told, xr.concat(by_area, xr.Variable("area", areas), coords="minimal", compat="override")
+
+
+def _batch(
+    desk: Desk, tell: Callable[[Place], xr.Dataset] | None, areas: list[str]
+) -> tuple[xr.Dataset, xr.Dataset, list[xr.Dataset]]:
+    """Return what is added up over some areas, what is told of them added up, and what is kept of each."""
+    total, told, kept = xr.Dataset(), xr.Dataset(), []
+    for area in areas:
+        place = Place(desk, area)
+        total = _plus(total, place.summed.astype(np.float32, copy=False))
+        if tell:
+            told = _plus(told, tell(place).astype(np.float32, copy=False))
+        kept.append(place.kept().astype(np.float32, copy=False))
+    return total, told, kept
+
+
+def _plus(total: xr.Dataset, more: xr.Dataset) -> xr.Dataset:
+    """Add to a total, which begins with no variables."""
+    return total + more if total else more
+
+
+def each[T, R](
+    work: Callable[[T], R], items: Sequence[T], stage: str, progress: Progress, *, processes: bool = False
+) -> Iterator[R]:
+    """Work through items side by side, and give what each made in their order.
+
+    Threads share the interpreter, which half of the work of an area needs; processes take seconds to start.
+    """
+    workers = min(4, os.cpu_count() or 1)
+    side_by_side = joblib.Parallel(workers, backend="loky" if processes else "threading", return_as="generator")
+    parts = side_by_side(joblib.delayed(work)(item) for item in items)
+    try:
+        for done, part in enumerate(parts, start=1):
+            yield part
+            progress(stage, done / len(items))
+    finally:  # what is left is dropped if nobody waits for it any more, which is no cause for a warning
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*have been successfully executed|.*still being processed", UserWarning)
+            parts.close()
+
+
+def programme(scenario: Scenario, spend: float) -> xr.DataArray:
+    """Return what the programme costs under both options (option, year), GBP in the price base.
+
+    Parameters
+    ----------
+    scenario
+        Says for how many years, and how optimistic the sum is.
+    spend
+        From ``places.yearly_sum``, of one area or summed over several.
+    """
+    yearly = np.zeros((2, scenario.horizon))
+    yearly[1, : scenario.option.years] = spend * (1.0 + scenario.optimism)
+    coords = {"option": [BUSINESS_AS_USUAL, INVESTMENT], "year": np.arange(scenario.horizon)}
+    return xr.DataArray(yearly, dims=("option", "year"), coords=coords)
+
+
+def reached_share(statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset, *, rise: float) -> dict[str, float]:
+    """Share of England's expected events, by outcome, among the children whom a rise in spend would reach.
+
+    Trials speak per child reached, the panel per pound spent in an area; this share is where they meet.
+
+    Parameters
+    ----------
+    statistics
+        From ``evidence.load_statistics``.
+    scenario
+        Says who is eligible.
+    draws
+        Sampled figures (chain, draw); their means are used.
+    rise
+        The rise in early-help spend, a proportion.
+    """
+    base = evidence.base_year(statistics)
+    spend = base["early_help_spend"] * base["population_0_17"] * rise
+    base = base.sel(area=base["fitted"].values)
+    spend = spend.sel(area=base["area"])
+    option = scenario.option.model_copy(update={"group": "in_need"})  # the panel's spend is on children in need
+    reached = pathways.children_reached(spend, draws, base, option).mean(SAMPLE_DIMS).sum("area")
+    eligible = (base["children_in_need"] - base["children_looked_after"]).sum("area")
+    share = float(reached / eligible)
+    entrants = pathways.JUSTICE_YEARS / pathways.CHILDHOOD_YEARS * eligible / base["population_10_17"].sum("area")
+    return {
+        "repeat_referrals": share,
+        "gcse_attainment": share,
+        "care": share * float(draws["care_from_need_share"].mean()),
+        "youth_justice": share * min(1.0, float(entrants) * float(draws["justice_ratio_in_need"].mean())),
+    }
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,10 @@
+"""Whether the models can be believed: calibration by simulation, backtests and predictive checks."""
+
+from toolkit.validation.backtest import backtest
+from toolkit.validation.predictive import check
+
+__all__ = ["backtest", "check"]
+
+
+def __dir__() -> list[str]:
+    return __all__

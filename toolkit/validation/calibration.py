@@ -1,0 +1,211 @@
+"""Calibration by simulation: truths from the prior, data from the truths, and where each truth lies in its posterior.
+
+Which replications sample badly depends on the truth, so leaving them out would calibrate another prior: they are
+sampled again, longer and in smaller steps, and whatever comes of that is ranked.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import arviz as az
+import numpy as np
+import nutpie
+import pandas as pd
+import xarray as xr
+from scipy import stats
+
+from toolkit.models.fitting.monte_carlo import verdicts
+from toolkit.schema import SAMPLE_DIMS, random_stream
+
+CHAINS = 2
+RANKED = 100  # draws among which the truth is ranked, at most: no more than are worth as many independent ones
+UNMIXED, TOO_FEW = 1.05, 40  # worst R-hat from which, and least effective size to which, a replication sampled badly
+LEAST_P = 0.001  # of a uniform rank: below it calibration has failed, even among dozens of quantities
+CHANCE = np.sqrt(np.pi**2 / 12 - np.pi / 2 * np.log(2) ** 2)  # standard deviation of Kolmogorov's distribution
+
+COLUMNS = ["model", "parameter", "pool", "replications"]
+COLUMNS += [f"{name}{which}" for name in ("coverage_50", "coverage_90", "distance") for which in ("", "_mcse")]
+
+Ranks = dict[tuple[str, str], float]
+Marks = dict[str, bool]
+Sampled = Callable[[int, np.random.Generator], tuple[Ranks, Marks]]
+Progress = Callable[[float], None]
+
+
+def silent(share: float) -> None:
+    """Tell nobody of progress."""
+
+
+def calibrate(
+    replicate: Callable[[np.random.Generator], Ranks],
+    *,
+    replications: int,
+    seed: int,
+    model: str,
+    progress: Progress = silent,
+) -> pd.DataFrame:
+    """Repeat draw, simulate and infer; report whether the truth's posterior ranks are uniform.
+
+    Parameters
+    ----------
+    replicate
+        Returns for one replication the posterior probability below each true value, by parameter and pool.
+    replications, seed
+        How many, and from which seed.
+    model
+        Name for the table.
+    progress
+        Called with the share of the replications that is done.
+
+    Returns
+    -------
+    DataFrame
+        One row a parameter and pool, as :func:`judged` has it.
+
+    References
+    ----------
+    Talts, Betancourt, Simpson, Vehtari and Gelman (2018), arXiv:1804.06788.
+    """
+    streams = random_stream(seed, f"models.calibration {model}").spawn(replications)
+    drawn = []
+    for done, stream in enumerate(streams, start=1):
+        drawn.append(replicate(stream))
+        progress(done / replications)
+    rows = []
+    for parameter, pool in drawn[0]:
+        held = np.array([ranks[parameter, pool] for ranks in drawn])
+        covered = {f"coverage_{level}": float((abs(held - 0.5) < level / 200).mean()) for level in (50, 90)}
+        row = {"model": model, "parameter": parameter, "pool": pool, "replications": replications, **covered}
+        rows.append(row | {"distance": float(stats.kstest(held, "uniform").statistic), "seed": seed})
+    return judged(pd.DataFrame(rows))
+
+
+def judged(table: pd.DataFrame) -> pd.DataFrame:
+    """Add Monte Carlo errors, p-values and verdicts to calibrations.
+
+    Parameters
+    ----------
+    table
+        ``replications``; ``coverage_50`` and ``coverage_90``, how often the central intervals held the truth; and
+        ``distance`` of the ranks from uniform ones (Kolmogorov and Smirnov's).
+
+    Returns
+    -------
+    DataFrame
+        With ``*_mcse``, the standard errors that so many replications of a calibrated model have; ``p_value`` of the
+        distance; and ``verdict``: "failed" below 0.001, "cannot be told" where the distance is within one error of
+        that of 0.001 (which allows for most of the chance in it already), else "passed".
+    """
+    number = table["replications"].to_numpy()
+    table = table.round({"coverage_50": 4, "coverage_90": 4, "distance": 5})
+    for level in (50, 90):
+        table[f"coverage_{level}_mcse"] = np.sqrt(level / 100 * (1 - level / 100) / number).round(5)
+    table["distance_mcse"] = (CHANCE / np.sqrt(number)).round(5)
+    table["p_value"] = stats.kstwo.sf(table["distance"], number).round(5)
+    margin = stats.kstwo.isf(LEAST_P, number) - table["distance"]
+    table["verdict"] = verdicts(margin, table["distance_mcse"], within=1.0)
+    return table[COLUMNS + [name for name in table if name not in COLUMNS]]
+
+
+def calibrate_sampled(
+    replicate: Sampled,
+    *,
+    replications: int,
+    seed: int,
+    model: str,
+    runs: Sequence[dict[str, Any]],
+    file: Path,
+    progress: Progress = silent,
+) -> pd.DataFrame:
+    """Calibrate a model that must be sampled, going on where it was interrupted.
+
+    Parameters
+    ----------
+    replicate
+        Returns for the replication of a number the ranks and what went badly, as `sampled` says.
+    replications, seed, model, progress
+        As for `calibrate`.
+    runs
+        Settings of the sampler; each but the first is for what sampled badly with the one before.
+    file
+        Where each result is written as it comes, one line of JSON; what it holds is not done again. It belongs to one
+        seed, number of replications and data.
+
+    Returns
+    -------
+    DataFrame
+        As of `calibrate`, with ``settings``: how it sampled, and how often that went badly.
+    """
+    held = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    numbered, badly = iter(range(replications)), Counter[str]()
+
+    def one(random: np.random.Generator) -> Ranks:
+        at = next(numbered)
+        if at == len(held):
+            ranked, marks = replicate(at, random)
+            held.append({"badly": marks, "ranks": [[*key, rank] for key, rank in ranked.items()]})
+            with file.open("a") as kept:
+                kept.write(json.dumps(held[-1]) + "\n")
+        badly.update(held[at]["badly"])
+        return {(parameter, pool): rank for parameter, pool, rank in held[at]["ranks"]}
+
+    table = calibrate(one, replications=replications, seed=seed, model=model, progress=progress)
+    return table.assign(settings=_how_sampled(badly, runs))
+
+
+def sampled(
+    compiled: Any, flat: Callable[[xr.Dataset], xr.DataArray], *, seed: int, runs: Sequence[dict[str, Any]]
+) -> tuple[xr.DataArray, np.ndarray, Marks]:
+    """Sample, again with the next settings while it went badly.
+
+    Parameters
+    ----------
+    compiled
+        A model with its data.
+    flat
+        Turns a posterior into the quantities to rank (quantity, chain, draw).
+    seed
+        Of the sampler.
+    runs
+        As for `calibrate_sampled`.
+
+    Returns
+    -------
+    tuple
+        The quantities; the effective size of each; and whether they were sampled ``again``, and in the last run were
+        still ``unmixed`` (worst R-hat above 1.05), had ``few`` effective draws (less than 40) or ``divergences``.
+    """
+    for number, settings in enumerate(runs):
+        fixed = {"seed": seed, "chains": CHAINS, "cores": CHAINS}
+        tree = nutpie.sample(compiled, **fixed, save_warmup=False, progress_bar=False, **settings)
+        found = flat(tree["posterior"].to_dataset())
+        size = az.ess(found.to_dataset(name="value"))["value"].values
+        marks = {"unmixed": float(az.rhat(found.to_dataset(name="value"))["value"].max()) > UNMIXED}
+        marks |= {"few": bool(size.min() < TOO_FEW), "again": number > 0}
+        if not (marks["unmixed"] or marks["few"]):
+            break
+    marks["divergences"] = bool(tree["sample_stats"]["diverging"].any())
+    return found, size, marks
+
+
+def _how_sampled(badly: Counter[str], runs: Sequence[dict[str, Any]]) -> str:
+    """Say of a calibration with which settings it sampled, and how often that went badly."""
+    first, again = (f"{run['draws']} draws after {run['tune']}" for run in runs)
+    return (
+        f"{CHAINS} chains of {first}, nutpie; {badly['again']} replications sampled badly and were sampled again with "
+        f"{again}; in the end R-hat was above {UNMIXED} in {badly['unmixed']}, fewer than {TOO_FEW} effective draws in "
+        f"{badly['few']}, divergences in {badly['divergences']}; none is left out"
+    )
+
+
+def ranks(found: xr.DataArray, truth: xr.DataArray, size: np.ndarray, random: np.random.Generator) -> Ranks:
+    """Rank each truth among evenly spaced draws, no more than its effective ``size``; ties are broken at random."""
+    samples, placed = found.stack(sample=SAMPLE_DIMS, create_index=False).transpose("quantity", "sample").values, {}
+    pairs = zip(truth["parameter"].values, truth["pool"].values, strict=True)
+    for pair, drawn, true, worth in zip(pairs, samples, truth.values, size, strict=True):
+        kept = drawn[np.linspace(0, len(drawn) - 1, int(np.clip(worth, 2, RANKED))).astype(int)]
+        placed[pair] = float(((kept < true).sum() + random.random()) / (len(kept) + 1))
+    return placed
