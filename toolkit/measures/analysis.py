@@ -1,9 +1,7 @@
 """The decision pages of a run: its budget view, adjustments, how sure the choice is, and what would change it."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,6 @@ from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
 from toolkit.measures.value_of_information import Knowing, value_of_knowing, worth_of_studies
-from toolkit.report import decision_figures as drawn
 from toolkit.schema import ACCOUNTS, BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS
 
 GAINERS = ("individuals", "victims", "wider_society")  # whose gains are nobody's budget
@@ -224,20 +221,3 @@ def sentences(run: Run, found: Analysis) -> list[str]:
         else:
             lines.append("None of the studies weighed here has a worth that stands out of the noise of the draws.")
     return lines
-
-
-def pictures(run: Run, found: Analysis) -> dict[str, Callable[[Run], Any]]:
-    """Return the pages' figures by the name of the table that holds their numbers."""
-    acting = abs(found.bridge["contribution"]).max(["account", *SAMPLE_DIMS]).values > 0
-    social = found.bridge.sel(account="social", drop=True).isel(step=np.flatnonzero(acting))
-    made: dict[str, Callable[[], Any]] = {
-        "medium_term": partial(drawn.plot_medium_term, found.medium_term, level=q.level(run)),
-        "by_year": partial(drawn.plot_running, running_position(run), first_year=run.scenario.first_year),
-        "along": partial(drawn.plot_worth_of_a_pound, found.curves),
-        "bridge": partial(drawn.plot_bridge, social),
-        "moves": partial(
-            drawn.plot_tornado, found.knowing.tornado, title="Net present social value", names=found.knowing.names
-        ),
-        "knowing": partial(drawn.plot_knowing, found.knowing.information, names=found.knowing.names),
-    }
-    return {name: lambda _, plot=plot: plot() for name, plot in made.items()}  # type: ignore[misc]

@@ -1,9 +1,5 @@
 """The studies of effect in a run: every one and what becomes of it, forest and funnel of those that are pooled."""
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -12,10 +8,9 @@ from toolkit.measures.quantities import Run
 from toolkit.measures.reliability import STANDARDISED
 from toolkit.measures.tables import Table, plain
 from toolkit.measures.words import change, inside, label, number
-from toolkit.report import effect_figures
-from toolkit.report.effect_figures import SIGNIFICANT
 from toolkit.schema import SAMPLE_DIMS
 
+SIGNIFICANT = 1.96  # estimate over standard error, at 5 per cent
 NOTE = (
     "Estimates as pooled: relative change in risk, or standard deviations for GCSE attainment. A finding without a "
     "number enters as the range that it allows. Evaluations of one programme share a part of their effect."
@@ -45,26 +40,18 @@ def idle(run: Run) -> list[str]:
     return [f"{row['study']} ({inside(row['outcome'])})" for _, row in held.iterrows()]
 
 
-def pictures(run: Run) -> dict[str, Callable[[Run], Any]]:
-    """Return forest and funnel of each outcome with studies, by name."""
-    plots = {"forest": effect_figures.plot_forest, "funnel": effect_figures.plot_funnel}
-    return {
-        f"{name}_{outcome}": partial(_plot, plot, outcome) for outcome in outcomes(run) for name, plot in plots.items()
-    }
-
-
 def outcomes(run: Run) -> list[str]:
     """Return the outcomes with pooled studies, in the order of the effects."""
-    held = set(_pooled(run)["outcome"])
+    held = set(pooled(run)["outcome"])
     return [str(name) for name in run.tree["effects"].to_dataset()["outcome"].values if name in held]
 
 
 def spoken(run: Run) -> dict[str, str]:
     """Return in words what forest and funnel of each outcome show, for those who cannot see them."""
-    rows, grid = _pooled(run), _grid(run)
+    rows, effects = pooled(run), grid(run)
     told = {}
     for outcome in outcomes(run):
-        held = grid.sel(outcome=outcome)
+        held = effects.sel(outcome=outcome)
         mean, site = float(held["mean_effect_mean"]), float(held["new_site_sd"])
         ends = [_natural(outcome, mean + side * SIGNIFICANT * site) for side in (-1, 1)]
         listed = [f"{row['study']}: {_said(row)}" for _, row in rows[rows["outcome"] == outcome].iterrows()]
@@ -74,20 +61,17 @@ def spoken(run: Run) -> dict[str, str]:
     return told
 
 
-def _plot(plot: Callable[..., Any], outcome: str, run: Run) -> Any:
-    return plot(_pooled(run), _grid(run), outcome)
-
-
 def _studies(run: Run) -> pd.DataFrame:
     return run.tree["studies"].to_dataset().to_dataframe()
 
 
-def _pooled(run: Run) -> pd.DataFrame:
+def pooled(run: Run) -> pd.DataFrame:
+    """Return the studies that are pooled."""
     found = _studies(run)
     return found[found["stays_out"] == ""]
 
 
-def _grid(run: Run) -> xr.Dataset:
+def grid(run: Run) -> xr.Dataset:
     """Return mean and spread of the trials' effects, as the exact grid gives them, from the run's draws."""
     drawn = run.tree["effects"].to_dataset().sel(source="trials")
     return xr.Dataset(

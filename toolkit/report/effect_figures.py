@@ -9,18 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from toolkit.measures.studies import SIGNIFICANT
 from toolkit.measures.words import change, label, number
 from toolkit.report.drawing import DARK, DASHES, FONT, GRID, INK, LIGHT, PALETTE, canvas, tidy
 
 __all__ = [
-    "SIGNIFICANT",
     "plot_forest",
     "plot_funnel",
     "plot_placement_price",
     "plot_pool",
 ]
 
-SIGNIFICANT = 1.96
 GREY = "#6b6b6b"
 
 

@@ -14,7 +14,7 @@ from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import Table, accounts, shortened
-from toolkit.report import figures, lives_figures, shortfalls
+from toolkit.report import figures, lives_figures, pictures, shortfalls
 from toolkit.report.drawing import svg
 from toolkit.schema import ACCOUNTS
 
@@ -155,7 +155,7 @@ def context(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> di
 
 
 def _plots(run: Run, found: analysis.Analysis) -> dict[str, Callable[[Run], Any]]:
-    return drawn(run) | studies.pictures(run) | analysis.pictures(run, found)
+    return drawn(run) | pictures.study_pictures(run) | pictures.decision_pictures(run, found)
 
 
 def drawn(run: Run) -> dict[str, Callable[[Run], Any]]:

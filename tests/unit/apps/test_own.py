@@ -9,13 +9,13 @@ import pytest
 from tests.conftest import LEEDS
 from toolkit import evidence, scenarios, workflow
 from toolkit.apps.engine.live import Live, NeedsFit
+from toolkit.apps.explanations.formulas import FORMULAS
+from toolkit.apps.explanations.numbers import explanation
 from toolkit.apps.pages.own_figures import READ
 from toolkit.apps.parts import entry
 from toolkit.apps.session.state import State
 from toolkit.apps.shell import Site
 from toolkit.measures import provenance
-from toolkit.measures.explanations import FORMULAS
-from toolkit.measures.numbers import explanation
 from toolkit.schema import InputError
 
 pytestmark = pytest.mark.fit

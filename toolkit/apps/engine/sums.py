@@ -14,10 +14,11 @@ import xarray as xr
 
 from toolkit import appraisal, costing
 from toolkit.measures import quantities as q
+from toolkit.measures.budget import BUDGET_YEARS
 from toolkit.pricing.place import Desk
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
-YEARS_SHOWN, BUDGET_YEARS = 31, 5
+YEARS_SHOWN = 31
 LEVEL = 0.9  # of every interval
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from bokeh.models import ColumnDataSource, CustomJS
 
 from toolkit.apps.engine.refresh import Overtaken, incident
-from toolkit.measures import numbers
+from toolkit.apps.explanations import numbers
 from toolkit.measures.quantities import Run
 from toolkit.schema import InputError
 

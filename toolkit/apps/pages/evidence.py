@@ -75,7 +75,7 @@ class Evidence:
         """Say what is cited of the figure to replace."""
         plain = self.state.scenario.model_copy(update={"overrides": {}})
         row = dict(scenarios.resolve(plain, self.state.live.register).loc[str(self.role.value)])
-        said = ", ".join(filter(None, [w.figure(float(row["value"])), row["unit"], _text(row["price_year"])]))
+        said = ", ".join(filter(None, [w.figure(float(row["value"])), row["unit"], look.text(row["price_year"])]))
         self.cited.object = f'<p class="hint">Cited: {escape(said)}.</p>'
 
     def _find(self) -> None:
@@ -131,24 +131,11 @@ def _cells(row: pd.Series, tag: str = "") -> list[str]:
         interval = f"{w.figure(float(row['low']))} to {w.figure(float(row['high']))}{level}"
     elif "coefficient_of_variation" in row and pd.notna(row["coefficient_of_variation"]):
         interval = f"graded ±{float(row['coefficient_of_variation']):.0%}"
-    reason = f"<br><b>Reason:</b> {escape(_text(row['reason']))}" if tag else ""
+    reason = f"<br><b>Reason:</b> {escape(look.text(row['reason']))}" if tag else ""
     return [
-        escape(_text(row["description"])) + tag + reason, escape(w.figure(float(row["value"]))), escape(interval),
-        *(escape(_text(row[name])) for name in ("unit", "price_year", "confidence")), source_of(row),
+        escape(look.text(row["description"])) + tag + reason, escape(w.figure(float(row["value"]))), escape(interval),
+        *(escape(look.text(row[name])) for name in ("unit", "price_year", "confidence")), look.source_of(row),
     ]  # fmt: skip
-
-
-def source_of(row: pd.Series) -> str:
-    """Return a figure's source, linked where it has an address, and where in it, as HTML."""
-    link, source = str(row.get("url", "") or ""), escape(_text(row["source"]))
-    if link.startswith(("https://", "http://")):
-        source = f'<a href="{escape(link, quote=True)}" rel="noreferrer noopener" target="_blank">{source}</a>'
-    locator = escape(_text(row["locator"]))
-    return f'<span class="source">{source}{", " * bool(locator)}{locator}</span>'
-
-
-def _text(value: Any) -> str:
-    return "" if pd.isna(value) else str(value)
 
 
 def _table(caption: str, rows: list[tuple[str, list[str]]], note: str) -> str:

@@ -8,7 +8,6 @@ import panel_material_ui as pmui
 
 from toolkit.apps.engine.page_values import Reading, budget_rows, estimate, read
 from toolkit.apps.engine.scaled_run import LiveRun
-from toolkit.apps.engine.sums import BUDGET_YEARS
 from toolkit.apps.parts import charts, look
 from toolkit.apps.parts.card import Card
 from toolkit.apps.parts.fields import button
@@ -16,6 +15,7 @@ from toolkit.apps.session.state import State
 from toolkit.measures import quantities as q
 from toolkit.measures import tables
 from toolkit.measures import words as w
+from toolkit.measures.budget import BUDGET_YEARS
 from toolkit.measures.quantities import Run
 from toolkit.report.html import shown
 from toolkit.report.shortfalls import shortfalls

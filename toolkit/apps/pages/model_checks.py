@@ -6,13 +6,13 @@ from typing import Any
 
 import panel_material_ui as pmui
 
+from toolkit.apps.explanations.meanings import COLUMNS
 from toolkit.apps.pages.priors import Priors
 from toolkit.apps.parts import look
 from toolkit.apps.session.state import State, own
 from toolkit.measures import provenance, reliability
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
-from toolkit.measures.meanings import COLUMNS
 from toolkit.measures.quantities import Run
 from toolkit.report.html import shown
 from toolkit.report.shortfalls import checked

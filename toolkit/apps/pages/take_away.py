@@ -1,32 +1,27 @@
 """The page *Take away*: the report, the workbook, the figures and the scenario as files, made by the command's code."""
 
 import io
-import json
 import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import panel_material_ui as pmui
-import xarray as xr
 
 from toolkit import report
 from toolkit.apps.engine.page_values import ends_of
-from toolkit.apps.engine.sums import BUDGET_YEARS
 from toolkit.apps.parts import charts, look
 from toolkit.apps.parts.card import Card
 from toolkit.apps.parts.fields import beside, choice
 from toolkit.apps.session.state import State
+from toolkit.measures import budget
 from toolkit.measures import decision_tables
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
-from toolkit.prices import rebase
 from toolkit.report import drawing
 from toolkit.report.html import drawn, shown
-from toolkit.schema import SAMPLE_DIMS
 
 NAMES = {
     "report.html": "Report, one page that needs no network (HTML)",
@@ -72,7 +67,7 @@ class Files:
         }  # fmt: skip
 
     def _table(self, run: Run) -> str:
-        table = decision_tables.medium_term(run, medium_term(run))
+        table = decision_tables.budget.medium_term(run, budget.medium_term(run))
         return look.table(shown(table, level=q.level(run)), look.keyed(LINES))
 
     def _content(self, name: str) -> Any:
@@ -106,7 +101,7 @@ class Files:
     def show(self, run: Run, prepared: tuple[str, dict[str, bytes]]) -> None:
         """Show what can be downloaded."""
         self._made_for, self._made = prepared
-        view = medium_term(run)
+        view = budget.medium_term(run)
         names = [*view["financial_year"].values.tolist(), f"All {view.sizes['year']} years"]
         mean, low, high = (np.append(part[2], part[3, -1]) for part in ends_of(run, view))
         data = charts.bar_data(names[::-1], mean[::-1], low[::-1], high[::-1])
@@ -143,26 +138,6 @@ class Files:
             self.ask, self.status, *self.downloads.values(), self.figures, self.cash.view(),
             sizing_mode="stretch_width",
         )  # fmt: skip
-
-
-def medium_term(run: Run) -> xr.DataArray:
-    """Return what the option does to the council's budget in the cash of each of the first years.
-
-    Returns
-    -------
-    DataArray, dims (line, year, chain, draw), GBP: as ``appraisal.medium_term_view``, which names the components, with
-    the savings of all of them as one line.
-    """
-    real = q.council_cash(run).isel(year=slice(0, BUDGET_YEARS)).transpose("year", *SAMPLE_DIMS)
-    years = [w.financial_year(run.scenario.first_year, int(year)) for year in real["year"].values]
-    deflators = pd.Series(json.loads(run.tree.attrs["deflators"]))
-    index = [rebase(1.0, run.scenario.price_base, to=year, deflators=deflators) for year in years]
-    cash = xr.DataArray(index, coords={"year": real["year"]})
-    net, spent = real * cash, q.result(run)["programme_by_year"].sel(year=real["year"]) * cash * q.council_pays(run)
-    lines = {"programme": xr.zeros_like(net) - spent, "cash_released": net + spent, "net": net,
-             "cumulative": net.cumsum("year").assign_coords(year=net["year"])}  # fmt: skip
-    joined = xr.concat(list(lines.values()), xr.Variable("line", list(lines)), coords="minimal", compat="override")
-    return joined.assign_coords(financial_year=("year", years))
 
 
 def made(run: Any) -> dict[str, bytes]:

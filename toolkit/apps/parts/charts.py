@@ -1,7 +1,7 @@
 """The charts: Bokeh figures made once, whose data alone change; axes keep their ends while they can.
 
 No meaning is carried by colour alone: lines differ in dash, bars have labels, and each chart has its table. What is
-drawn is named by the key of its numbers (:mod:`toolkit.measures.numbers`), columns of its data in braces: pressed, it
+drawn is named by the key of its numbers (``explanations.numbers``), columns of its data in braces: pressed, it
 explains itself (``access.js``).
 """
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+import pandas as pd
 import panel as pn
 
 from toolkit.apps.parts import entry
@@ -148,7 +149,7 @@ def html(content: str = "", **given: Any) -> Any:
 
 
 class Number(str):
-    """A number's text that explains itself when pressed, under a key of :mod:`toolkit.measures.numbers`.
+    """A number's text that explains itself when pressed, under a key of :mod:`toolkit.apps.explanations.numbers`.
 
     ``of`` says what it is of, where what stands about it does not.
     """
@@ -297,3 +298,17 @@ def scrolling(caption: str, head: str, body: str) -> str:
 
 def _class(numeric: bool) -> str:
     return " class=number" if numeric else ""
+
+
+def source_of(row: pd.Series) -> str:
+    """Return a figure's source, linked where it has an address, and where in it, as HTML."""
+    link, source = str(row.get("url", "") or ""), escape(text(row["source"]))
+    if link.startswith(("https://", "http://")):
+        source = f'<a href="{escape(link, quote=True)}" rel="noreferrer noopener" target="_blank">{source}</a>'
+    locator = escape(text(row["locator"]))
+    return f'<span class="source">{source}{", " * bool(locator)}{locator}</span>'
+
+
+def text(value: Any) -> str:
+    """Return what a cell of a table holds as text, nothing where it is blank."""
+    return "" if pd.isna(value) else str(value)

@@ -7,9 +7,9 @@ import pytest
 import xarray as xr
 
 from tests.conftest import LEEDS
+from toolkit.apps.explanations import formulas, numbers
 from toolkit.apps.pages import drivers
 from toolkit.apps.shell import Site
-from toolkit.measures import explanations, numbers
 from toolkit.measures import value_of_information as knowing
 
 pytestmark = pytest.mark.fit
@@ -18,7 +18,7 @@ REACHING = {"cost_per_family", "children_per_family"}  # all of the uncertain in
 
 def test_what_cannot_act_is_not_named(live, small_scenario):
     run = live.run(small_scenario, (LEEDS,))
-    reached = explanations.FORMULAS["reached"].draws
+    reached = formulas.FORMULAS["reached"].draws
     assert set(drivers.acting(run, reached)) == REACHING
     found, left_out = drivers.swings(run, reached(run), among=drivers.acting(run, reached))
     assert set(found["parameter"].values) == REACHING
@@ -31,7 +31,7 @@ def test_what_cannot_act_is_not_named(live, small_scenario):
 def test_an_input_that_follows_the_answer_by_chance_is_no_driver(live, small_scenario):
     # Issue 19: a correlation of .06 over 4,000 draws. Here an idle figure follows the answer wholly, by the run's luck.
     run = live.run(small_scenario, (LEEDS,))
-    reached = explanations.FORMULAS["reached"].draws
+    reached = formulas.FORMULAS["reached"].draws
     luck = run.drawn.draws.assign(price_rereferral=run.drawn.draws["price_rereferral"] + reached(run))
     lucky = dataclasses.replace(run, drawn=dataclasses.replace(run.drawn, draws=luck))
     assert "price_rereferral" in drivers.swings(lucky, reached(run))[0]["parameter"].values
@@ -56,7 +56,7 @@ def test_every_kind_of_number_names_what_it_is_computed_from(live, small_scenari
 
 def test_of_what_is_certain_it_is_said_that_nothing_moves_it(live, small_scenario):
     run = live.run(small_scenario, (LEEDS,))
-    found, said = drivers.swings(run, xr.full_like(explanations.FORMULAS["reached"].draws(run), 7.0))
+    found, said = drivers.swings(run, xr.full_like(formulas.FORMULAS["reached"].draws(run), 7.0))
     assert found.sizes["parameter"] == 0
     assert said == f"None of {len(knowing.parameters(run))} uncertain inputs moves it: every draw has the same."
 

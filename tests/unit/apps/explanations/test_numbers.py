@@ -8,11 +8,11 @@ import pytest
 
 from tests.conftest import LEEDS
 from toolkit import scenarios
+from toolkit.apps.explanations import numbers as kinds
 from toolkit.apps.explanations.asking import Asking
 from toolkit.apps.pages.drivers import swings
 from toolkit.apps.parts.card import Card
 from toolkit.apps.shell import Site
-from toolkit.measures import numbers as kinds
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.schema import SAMPLE_DIMS, InputError

@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 
 from toolkit.apps.engine.page_values import spend_multiple
-from toolkit.apps.engine.sums import BUDGET_YEARS
+from toolkit.apps.explanations.formulas import Formula
 from toolkit.measures import headline
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
-from toolkit.measures.explanations import Formula
+from toolkit.measures.budget import BUDGET_YEARS
 from toolkit.measures.quantities import Run
 from toolkit.schema import SAMPLE_DIMS, InputError
 

@@ -1,6 +1,6 @@
 """Where a number comes from: the formula in words, its inputs with their cited rows, and how far each moves it.
 
-The headline's own formulas are here; those of every other number are in :mod:`toolkit.measures.numbers`.
+The headline's own formulas are here; those of every other number are in :mod:`toolkit.apps.explanations.numbers`.
 """
 
 from collections.abc import Callable
@@ -10,14 +10,13 @@ from html import escape
 import pandas as pd
 import xarray as xr
 
-from toolkit.apps.engine.sums import BUDGET_YEARS
-from toolkit.apps.pages.drivers import acting, named, swings
-from toolkit.apps.pages.evidence import source_of
 from toolkit.apps.parts import look
 from toolkit.evidence import OWN
 from toolkit.evidence.own import PRICES
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
+from toolkit.measures.budget import BUDGET_YEARS
+from toolkit.measures.drivers import acting, named, swings
 from toolkit.measures.quantities import Run
 from toolkit.schema import ACCOUNTS
 
@@ -246,7 +245,7 @@ def _cited(run: Run, name: str) -> str:
     if row["overridden"]:
         whose = "the council’s own" if name in OWN else "your own figure"
         return f'{escape(unit)} <span class="tag">{whose}</span> {escape(str(row["reason"]))}'
-    return f"{escape(unit)}: {source_of(row)}"
+    return f"{escape(unit)}: {look.source_of(row)}"
 
 
 def _own(run: Run, key: str) -> str:

@@ -4,15 +4,16 @@ import numpy as np
 import pandas as pd
 
 from toolkit import appraisal
-from toolkit.apps.pages.drivers import named, valued
-from toolkit.measures import explanations, provenance
+from toolkit.apps.explanations import formulas
+from toolkit.apps.explanations.formulas import AVOIDED, Formula
+from toolkit.apps.explanations.meanings import CHECKS, COLUMNS
+from toolkit.apps.explanations.sums import ALL, EXCESS, added, at, counted, gain, ones, unknown
+from toolkit.measures import provenance
 from toolkit.measures import quantities as q
 from toolkit.measures import value_of_information as knowing
 from toolkit.measures import words as w
-from toolkit.measures.explanations import AVOIDED, Formula
-from toolkit.measures.meanings import CHECKS, COLUMNS
+from toolkit.measures.drivers import named, valued
 from toolkit.measures.quantities import Run
-from toolkit.measures.sums import ALL, EXCESS, added, at, counted, gain, ones, unknown
 from toolkit.schema import PRICE_BASE
 
 REGRESSION = (
@@ -43,7 +44,7 @@ def ratio(run: Run, account: str) -> Formula:
     words = ("Expected discounted cost avoided ÷ expected discounted programme cost, in this account.", AVOIDED)
     return Formula(
         f"For each £1: {said.lower()} account", words,
-        lambda run: explanations.ratio(run, str(avoided["account"].item())), lambda _: avoided / cost, w.pence,
+        lambda run: formulas.ratio(run, str(avoided["account"].item())), lambda _: avoided / cost, w.pence,
     )  # fmt: skip
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from tests.conftest import LEEDS
 from toolkit import scenarios
-from toolkit.measures import explanations, headline, numbers
+from toolkit.apps.explanations import formulas, numbers
+from toolkit.measures import headline
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 
@@ -19,40 +20,40 @@ def run(live, small_scenario):
     return lambda **changes: live.run(scenarios.change(small_scenario, **changes), (LEEDS,))
 
 
-@pytest.mark.parametrize("key", explanations.FORMULAS)
+@pytest.mark.parametrize("key", formulas.FORMULAS)
 def test_a_cut_is_told_as_one(run, key):
     said = html.unescape(numbers.explanation(run(**CUT), key))
     now = said.split("Now: ")[1].split("</b>")[0]
     assert not any(wrong in now for wrong in ("spent", "− −", "−\u2060£-", "− £0 "))
     title = {"bcr": "Cost caused by each £1 cut", "payback": "Public purse still ahead at the end",
-             "reached": "Children who lose help a year"}.get(key, explanations.FORMULAS[key].title)  # fmt: skip
+             "reached": "Children who lose help a year"}.get(key, formulas.FORMULAS[key].title)  # fmt: skip
     assert f'<h2 id="explained-title">{title}</h2>' in said
 
 
 def test_the_words_of_a_cut_add_up(run):
     cut = run(**CUT)
-    cost, avoided = explanations._totals(cut)
+    cost, avoided = formulas._totals(cut)
     told = f"+ {w.money(avoided)} of cost avoided" if avoided > 0 else f"− {w.money(-avoided)} of cost caused"
-    assert explanations._worth(cut) == f"{w.money(-cost)} of spending taken away {told} = {w.money(avoided - cost)}"
-    assert explanations.ratio(cut).startswith(f"{w.money(-avoided)} caused ÷ {w.money(-cost)} taken away")
+    assert formulas._worth(cut) == f"{w.money(-cost)} of spending taken away {told} = {w.money(avoided - cost)}"
+    assert formulas.ratio(cut).startswith(f"{w.money(-avoided)} caused ÷ {w.money(-cost)} taken away")
     for gained, ending in ((2e6, "+ £2.0 million won"), (-2e6, "− £2.0 million lost"), (0.1, "− £0 lost")):
-        assert explanations._spoken(cut, -5e6, gained, "won", "lost") == f"£5.0 million of spending taken away {ending}"
+        assert formulas._spoken(cut, -5e6, gained, "won", "lost") == f"£5.0 million of spending taken away {ending}"
 
 
 def test_an_investment_is_told_as_before(run):
-    assert " of cost avoided − £" in explanations._worth(run()) and "spent" in explanations._worth(run())
+    assert " of cost avoided − £" in formulas._worth(run()) and "spent" in formulas._worth(run())
 
 
 def test_no_take_up_releases_nothing_and_has_no_empty_interval(run):
     none = run(effect={"take_up": 0.0})
-    assert explanations._cash(none).startswith("£0 of cash released")
+    assert formulas._cash(none).startswith("£0 of cash released")
     said = headline.headline_sentence(none)
     assert "interval )" not in said and "the same in every draw" in said
 
 
 def test_the_table_of_the_ratio_holds_ratios(run):
     found = run()
-    draws = explanations.FORMULAS["bcr"].draws(found)
+    draws = formulas.FORMULAS["bcr"].draws(found)
     assert float(draws.mean()) == pytest.approx(float(q.result(found)["bcr"].sel(account="social")), rel=1e-4)
     said = numbers.explanation(found, "bcr")
     assert "million" not in said.split("<tbody>")[1]

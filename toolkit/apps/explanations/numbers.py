@@ -7,13 +7,13 @@ kind's own arrays, as a reader or the code spells them.
 from collections.abc import Callable
 from inspect import signature
 
-from toolkit.apps.pages import take_away
-from toolkit.measures import explanations, single_numbers, sums
+from toolkit.apps.explanations import formulas, single_numbers, sums
+from toolkit.apps.explanations.formulas import AVOIDED, FORMULAS, Formula
+from toolkit.apps.explanations.sums import EXCESS, Kind, unknown
+from toolkit.measures import budget
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
-from toolkit.measures.explanations import AVOIDED, FORMULAS, Formula
 from toolkit.measures.quantities import Run
-from toolkit.measures.sums import EXCESS, Kind, unknown
 
 LONGEST_KEY = 200
 SPENT = "Yearly sum × children aged 0 to 17, with optimism bias, in each year of spending."
@@ -64,7 +64,7 @@ KINDS: dict[str, Kind | Callable[..., Formula]] = {
         sums.running_cash, ("year",),
     ),
     "term": Kind(
-        "{line}, in the cash of the year: {year}", (CASH, INFLATED, AVOIDED), take_away.medium_term, ("line", "year")
+        "{line}, in the cash of the year: {year}", (CASH, INFLATED, AVOIDED), budget.medium_term, ("line", "year")
     ),
     "chance_worth": Kind(
         "Chance that it is worth its cost", ("How often net present social value is above nil.", AVOIDED),
@@ -146,4 +146,4 @@ def explanation(run: Run, key: str) -> str:
     """Return the explanation of the number that a key is of, as HTML; as :func:`formula`, it may refuse."""
     parts, areas = key[:LONGEST_KEY].split("|"), q.costs(run)["area"].values.astype(str)
     named = (code for code, name in zip(areas, q.area_names(run), strict=True) if {code, name} & set(parts))
-    return explanations.explanation(run, formula(run, key), key, lambda other: formula(other, key), next(named, None))
+    return formulas.explanation(run, formula(run, key), key, lambda other: formula(other, key), next(named, None))
