@@ -49,8 +49,10 @@ def main():
         grid, _ = timed("  the same on the exact grid", lambda table=table: quadrature(table, priors=priors))
         gap = fit["posterior"]["mean_effect"].mean(("chain", "draw")) - grid["mean_effect_mean"]
         print(f"  largest gap of a mean, posterior sd: {float(abs(gap / grid['mean_effect_sd']).max()):.3f}")
-    _, afresh = timed("compile and sample the largest set afresh", lambda: nutpie.sample(
-        compile_model(effects(table, priors=priors)), **SETTINGS))  # fmt: skip
+    _, afresh = timed(
+        "compile and sample the largest set afresh",
+        lambda: nutpie.sample(compile_model(effects(table, priors=priors)), **SETTINGS),
+    )
     print(f"slowest refit {max(warm):.2f} s (target 3 s); {afresh / max(warm):.1f} times faster than afresh")
 
 

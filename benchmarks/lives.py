@@ -22,15 +22,38 @@ from toolkit.pathways.kernel import AGES, BLOCK, EXAM_AGE, JUSTICE_AGE
 ADULT_AGES, ADULT_LAYERS, CHILD_LAYERS, DISCOUNT = 50, 4, 4, 0.035
 FIRST_ENTRY, RATIO_NEED, RATIO_CARE, BELOW_NOW, BELOW_EVER = 0.002, 3.0, 6.0, 0.8, 0.65
 RATES = {
-    "referral[under_1]": 0.1, "referral[1_4]": 0.037, "referral[5_9]": 0.015, "referral[10_15]": 0.011,
-    "referral[16_17]": 0.011, "assessed": 0.93, "need_first": 0.56, "need_again": 0.8, "rereferral_first": 0.39,
-    "rereferral_later": 0.11, "short_share": 0.5, "need_exit_fast": 5.3, "need_exit_slow": 0.58, "plan_start": 0.26,
-    "plan_exit": 1.0, "plan_repeat": 0.245, "plan_care_ratio": 4.5, "care_entry[under_1]": 0.48,
-    "care_entry[1_4]": 0.03, "care_entry[5_9]": 0.023, "care_entry[10_15]": 0.042, "care_entry[16_17]": 0.11,
-    "direct_care[under_16]": 0.0, "direct_care[16_17]": 0.0, "care_exit[under_5]": 0.42, "care_exit[5_9]": 0.25,
-    "care_exit[10_15]": 0.13, "care_exit[16_17]": 0.19, "care_exit_first_ratio": 1.09, "reentry_first": 0.125,
+    "referral[under_1]": 0.1,
+    "referral[1_4]": 0.037,
+    "referral[5_9]": 0.015,
+    "referral[10_15]": 0.011,
+    "referral[16_17]": 0.011,
+    "assessed": 0.93,
+    "need_first": 0.56,
+    "need_again": 0.8,
+    "rereferral_first": 0.39,
+    "rereferral_later": 0.11,
+    "short_share": 0.5,
+    "need_exit_fast": 5.3,
+    "need_exit_slow": 0.58,
+    "plan_start": 0.26,
+    "plan_exit": 1.0,
+    "plan_repeat": 0.245,
+    "plan_care_ratio": 4.5,
+    "care_entry[under_1]": 0.48,
+    "care_entry[1_4]": 0.03,
+    "care_entry[5_9]": 0.023,
+    "care_entry[10_15]": 0.042,
+    "care_entry[16_17]": 0.11,
+    "direct_care[under_16]": 0.0,
+    "direct_care[16_17]": 0.0,
+    "care_exit[under_5]": 0.42,
+    "care_exit[5_9]": 0.25,
+    "care_exit[10_15]": 0.13,
+    "care_exit[16_17]": 0.19,
+    "care_exit_first_ratio": 1.09,
+    "reentry_first": 0.125,
     "reentry_later": 0.011,
-}  # fmt: skip
+}
 
 
 def drawn(area, draws):
@@ -47,13 +70,23 @@ def as_hazards(rates, weight):
     care, leave, full = bands("care_entry"), bands("care_exit"), np.full_like(flat["plan_start"], 1.0)
     effects = ("log_ratio_rereferral", "log_ratio_care", "log_ratio_justice", "logit_shift_grade")
     return Hazards(
-        **{name: flat[name] for name in same}, short_share_first=flat["short_share"], care_entry=care,
-        care_entry_first=care, care_exit_first=leave * flat["care_exit_first_ratio"], care_exit_later=leave,
-        first_entry=FIRST_ENTRY * full, ratio_need=RATIO_NEED * full, ratio_care=RATIO_CARE * full,
-        logit_grade_now=np.log(1 / BELOW_NOW - 1) * full, logit_grade_ever=np.log(1 / BELOW_EVER - 1) * full,
-        detect_rereferral=full, detect_care=full, half_life=3 * full, entry_weight=weight,
+        **{name: flat[name] for name in same},
+        short_share_first=flat["short_share"],
+        care_entry=care,
+        care_entry_first=care,
+        care_exit_first=leave * flat["care_exit_first_ratio"],
+        care_exit_later=leave,
+        first_entry=FIRST_ENTRY * full,
+        ratio_need=RATIO_NEED * full,
+        ratio_care=RATIO_CARE * full,
+        logit_grade_now=np.log(1 / BELOW_NOW - 1) * full,
+        logit_grade_ever=np.log(1 / BELOW_EVER - 1) * full,
+        detect_rereferral=full,
+        detect_care=full,
+        half_life=3 * full,
+        entry_weight=weight,
         **{name: -0.1 * full for name in effects},
-    )  # fmt: skip
+    )
 
 
 def adult_weights():
@@ -150,8 +183,11 @@ def check(draws, child, adult):
     rates, weight, hazards = prepared(0, draws)
     lived, value = compiled(hazards, child[:, :, None], adult)
     events, _, other = plain(rates, weight, child, adult)
-    for name, source in (("rereferrals", ["referral_again"]), ("plan_starts", ["plan"]),
-                         ("care_entries", ["care", "care_again"])):  # fmt: skip
+    for name, source in (
+        ("rereferrals", ["referral_again"]),
+        ("plan_starts", ["plan"]),
+        ("care_entries", ["care", "care_again"]),
+    ):
         at = [ARRIVAL.index(one) for one in source]
         summed = sum(part[..., at].sum(-1).sum(0) for part in events)
         np.testing.assert_allclose(lived.quantities[QUANTITIES.index(name)].sum(0), summed, rtol=2e-5)

@@ -58,9 +58,14 @@ def by_pymc(model):
             step = pm.NUTS(logp_dlogp_func=function, target_accept=TARGET_ACCEPT)
             began = now()
             tree = pm.sample(
-                draws=draws, tune=tune, random_seed=seed, cores=1, step=step, **QUIET,
+                draws=draws,
+                tune=tune,
+                random_seed=seed,
+                cores=1,
+                step=step,
+                **QUIET,
                 callback=lambda trace, draw: marks.append(now()),
-            )  # fmt: skip
+            )
         spent = marks[-1] - marks[0]
         return tree, once + (now() - began - spent), spent
 
@@ -82,9 +87,15 @@ def by_numpyro(model):
         marks.clear()
         began = now()
         tree = pm.sample(
-            draws=draws, tune=tune, random_seed=seed, model=model, nuts_sampler="numpyro", **QUIET,
-            target_accept=TARGET_ACCEPT, nuts_sampler_kwargs={"jitter": False},
-        )  # fmt: skip
+            draws=draws,
+            tune=tune,
+            random_seed=seed,
+            model=model,
+            nuts_sampler="numpyro",
+            **QUIET,
+            target_accept=TARGET_ACCEPT,
+            nuts_sampler_kwargs={"jitter": False},
+        )
         ended = now()
         between = np.diff([*marks, ended], axis=0)
         spent = between[np.argmax(between[:, 1])]
@@ -146,9 +157,12 @@ def main():
     ours = outcomes(statistics.sel(area=chosen))
     plain = written_out(ours.design, way=asked.way)
     samplers = {
-        "ours, nutpie": (by_nutpie, ours), "ours, PyMC": (by_pymc, ours), "plain, nutpie": (by_nutpie, plain),
-        "plain, PyMC": (by_pymc, plain), "plain, numpyro": (by_numpyro, plain),
-    }  # fmt: skip
+        "ours, nutpie": (by_nutpie, ours),
+        "ours, PyMC": (by_pymc, ours),
+        "plain, nutpie": (by_nutpie, plain),
+        "plain, PyMC": (by_pymc, plain),
+        "plain, numpyro": (by_numpyro, plain),
+    }
     print(f"{len(chosen)} areas, {CHAINS} chains of {asked.draws} draws after {asked.tune}; seconds wall (CPU)")
     found = {
         name: tried(name, make, model, asked.seeds, asked.draws, asked.tune)

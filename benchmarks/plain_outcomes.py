@@ -29,9 +29,11 @@ def written_out(design, *, way="non-centred"):
         mean += one["spend_between"] * cells["spend_between"].values
         mean += one["low_income"] * cells["low_income_between"].values
         cholesky, _, _ = pm.LKJCholeskyCov(
-            "area_cholesky", n=len(names), eta=setting("area_correlation", table, "lkj"),
+            "area_cholesky",
+            n=len(names),
+            eta=setting("area_correlation", table, "lkj"),
             sd_dist=unnamed_prior("area_sd", table, names),
-        )  # fmt: skip
+        )
         if levels_centred:
             level = pm.MvNormal("level", mean.T, chol=cholesky, dims=("area", "indicator")).T
         else:

@@ -46,7 +46,7 @@ def own_figures(
     """
     if scenario.own_figures and list(areas) != [scenario.own_area]:
         whose = " and ".join(evidence.members(evidence.reference_areas(), scenario.own_area)) or scenario.own_area
-        raise InputError(f"own_figures: they are those of {whose}. Fix: choose that area alone, or take them out.")
+        raise InputError(f"own_figures: they are those of {whose}.", fix="choose that area alone, or take them out.")
     own = evidence.own_figures(base, scenario.own_figures, register.deflators)
     check_cut(scenario, evidence.with_own(base, own), areas)
     return own
@@ -72,7 +72,8 @@ def check_cut(scenario: Scenario, base: xr.Dataset, areas: Sequence[str]) -> Non
         name = " and ".join(evidence.members(evidence.reference_areas(), area)) or area
         raise InputError(
             f"option.cut: {name} spends £{least:,.0f} a year on early help for each child, so £"
-            f"{scenario.option.spend_per_child:,.0f} cannot be taken away. Mend: lower option.spend_per_child."
+            f"{scenario.option.spend_per_child:,.0f} cannot be taken away.",
+            fix="lower option.spend_per_child.",
         )
 
 
@@ -163,7 +164,8 @@ def check_programmes(extra: pd.DataFrame | None, register: evidence.Register) ->
             near = get_close_matches(shared, known, n=3) or sorted(known)
             raise InputError(
                 f"studies.{row['effect_id']}: shared_programme: no other study on {row['outcome']} evaluates "
-                f"'{shared}'. Mend: name one of {near}, or leave it out."
+                f"'{shared}'.",
+                fix=f"name one of {near}, or leave it out.",
             )
 
 

@@ -186,10 +186,14 @@ def dashboard(
         from toolkit.apps.engine.live import Live
         from toolkit.apps.server import free, serve, settings
     except ModuleNotFoundError as problem:
-        raise InputError(f"{problem.name}: not installed. Mend: pip install 'cost-of-outcomes[dashboard]'.") from None
+        raise InputError(f"{problem.name}: not installed.", fix="pip install 'cost-of-outcomes[dashboard]'.") from None
     chosen: dict[str, Any] = {
-        "port": port, "address": address, "allow_origin": allow_origin or [], "prefix": prefix, "auth": auth,
-    }  # fmt: skip
+        "port": port,
+        "address": address,
+        "allow_origin": allow_origin or [],
+        "prefix": prefix,
+        "auth": auth,
+    }
     path = settings(**chosen)["prefix"]  # refused before minutes are spent on a fit
     free(address, port)
     with progress_bars(False) as progress:
@@ -220,7 +224,7 @@ def evidence_list(
         table = table[table["outcome"] == outcome]
         if table.empty:
             known = sorted(register.figures["outcome"].dropna().unique())
-            raise InputError(f"outcome '{outcome}': no figures. Mend: choose one of {known}.")
+            raise InputError(f"outcome '{outcome}': no figures.", fix=f"choose one of {known}.")
     wanted = ("outcome", "description", "value", "unit", "price_year", "confidence", "reason")
     columns = [column for column in (*wanted, "design", "effect", "se", "stays_out") if column in table]
     show(table[columns].reset_index(), as_json, title=f"{len(table)} figures")
@@ -273,7 +277,7 @@ def evidence_study(
     from toolkit.schema import InputError
 
     if file is None and priors is None and not exclude:
-        raise InputError("evidence study: nothing changes. Mend: give a file of studies, --priors or --exclude.")
+        raise InputError("evidence study: nothing changes.", fix="give a file of studies, --priors or --exclude.")
     register = evidence.load_register()
     pooling: dict[str, Any] = {"exclude": exclude or ()}
     if file is not None:

@@ -51,7 +51,7 @@ def explained(error: Mapping[str, Any], *, where: str, known: Collection[str]) -
     what, given = _what(error), error.get("input")
     if place or error["type"] != "value_error":  # a validator of our own names what it is about
         what = f"{key}{':' * (error['type'] == 'value_error')} {what}"
-    if "Fix: " in what or "Mend: " in what:
+    if "Fix: " in what or "Fix: " in what:
         return f"scenario {where}: {what}"
     shown = f" (given: {excerpt(given, 60)})" if place and isinstance(given, (str, int, float)) else ""
     fix = "add it" if error["type"] == "missing" else "change or remove that line"

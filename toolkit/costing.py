@@ -65,20 +65,20 @@ def components(
         wrong = rows.index[~rows[column].isin([*known, ""] if column == "transfer_to" else known)]
         if len(wrong):
             raise InputError(
-                f"cost_components.csv, {wrong[0]}: unknown {column} '{rows.loc[wrong[0], column]}'. "
-                f"Mend: use one of {list(known)}."
+                f"cost_components.csv, {wrong[0]}: unknown {column} '{rows.loc[wrong[0], column]}'.",
+                fix=f"use one of {list(known)}.",
             )
     unmet = rows[rows["payer"].isin(TRANSFERS) & (rows["transfer_to"] == "")]
     if len(unmet):
         raise InputError(
-            f"cost_components.csv, {unmet.index[0]}: a transfer. Mend: say in transfer_to who receives it."
+            f"cost_components.csv, {unmet.index[0]}: a transfer.", fix="say in transfer_to who receives it."
         )
     priced = rows[["quantity", "price_role", "share_role", "share_complement", "local_share"]]
     twice = rows.index[priced.duplicated() | (rows["contains"] == "")]
     if len(twice):
         raise InputError(
-            f"cost_components.csv, {twice[0]}: says of nothing what it contains, or prices what an earlier row does. "
-            "Mend: give its tags, or drop it."
+            f"cost_components.csv, {twice[0]}: says of nothing what it contains, or prices what an earlier row does.",
+            fix="give its tags, or drop it.",
         )
     _check_overlaps(rows, overlaps, given)
     paid = rows.assign(sign=1.0)
@@ -99,13 +99,13 @@ def _check_overlaps(rows: pd.DataFrame, overlaps: pd.DataFrame, given: Mapping[s
     rules = overlaps.set_index("tag")
     unruled = sorted(set(held) - set(rules.index))
     if unruled:
-        raise InputError(f"cost_components.csv: tag '{unruled[0]}' has no rule. Mend: add it to overlaps.csv.")
+        raise InputError(f"cost_components.csv: tag '{unruled[0]}' has no rule.", fix="add it to overlaps.csv.")
     for tag, names in held.items():
         rule, reason = str(rules.loc[tag, "rule"]), str(rules.loc[tag, "reason"])
         if not _apart(rule, [str(rows.loc[name, "quantity"]) for name in names], given):
             raise InputError(
-                f"cost_components.csv: {names} hold '{tag}', against its rule '{rule}' ({reason}) "
-                "Mend: take the tag out of one row, or drop the row that is part of another."
+                f"cost_components.csv: {names} hold '{tag}', against its rule '{rule}' ({reason})",
+                fix="take the tag out of one row, or drop the row that is part of another.",
             )
 
 
@@ -189,9 +189,10 @@ def spread_matrix(
             weights[index, event + offset, event] = level
     year = np.arange(years)
     return xr.DataArray(
-        weights, dims=("component", "year", "event_year"),
+        weights,
+        dims=("component", "year", "event_year"),
         coords={"component": list(rows.index), "year": year, "event_year": year},
-    )  # fmt: skip
+    )
 
 
 def _levels(row: Any, published: Mapping[str, xr.DataArray], ages: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -301,16 +302,19 @@ def _places(lives: xr.DataArray, rows: pd.DataFrame) -> np.ndarray:
     known = lives.get_index("quantity")
     missing = sorted(set(rows["quantity"]) - set(known))
     if missing:
-        raise InputError(f"cost_components.csv: no such quantity as {missing}. Mend: use one of {known.tolist()}.")
+        raise InputError(f"cost_components.csv: no such quantity as {missing}.", fix=f"use one of {known.tolist()}.")
     return known.get_indexer(pd.Index(rows["quantity"]))
 
 
 def _labelled(values: np.ndarray, axes: Mapping[Hashable, np.ndarray], priced: xr.DataArray) -> xr.DataArray:
     names = {name: ("component", priced[name].values) for name in COORDINATES if name in priced.coords}
     return xr.DataArray(
-        values, dims=("component", *axes), coords={"component": priced["component"].values, **axes, **names},
-        name="cost", attrs={"units": "GBP", "price_base": priced.attrs["price_base"], "cell_methods": "year: sum"},
-    )  # fmt: skip
+        values,
+        dims=("component", *axes),
+        coords={"component": priced["component"].values, **axes, **names},
+        name="cost",
+        attrs={"units": "GBP", "price_base": priced.attrs["price_base"], "cell_methods": "year: sum"},
+    )
 
 
 def with_programme(

@@ -60,8 +60,8 @@ def deflators(parameters: pd.DataFrame) -> pd.Series:
     base = [year for year, value in calendar.items() if math.isclose(value, 100.0)]
     if len(base) != 1 or base[0] not in mixed:
         raise InputError(
-            "economic_parameters.csv: gdp_deflator_cy has no single base year of 100 within the financial "
-            "years. Mend: restore the series."
+            "economic_parameters.csv: gdp_deflator_cy has no single base year of 100 within the financial years.",
+            fix="restore the series.",
         )
     linked = {year: value * mixed[base[0]] / 100.0 for year, value in calendar.items()}
     return pd.Series({**financial, **mixed, **linked}, name="deflator")
@@ -70,7 +70,7 @@ def deflators(parameters: pd.DataFrame) -> pd.Series:
 def _series(parameters: pd.DataFrame, name: str) -> dict[str, float]:
     rows = parameters[parameters["parameter"] == name]
     if rows.empty:
-        raise InputError(f"economic_parameters.csv: no rows of {name}. Mend: restore them.")
+        raise InputError(f"economic_parameters.csv: no rows of {name}.", fix="restore them.")
     return {
         price_year_label(period): float(value) for period, value in zip(rows["period_from"], rows["value"], strict=True)
     }
@@ -151,7 +151,7 @@ def real_rate(nominal: float, period_from: str, period_to: str, *, deflators: pd
     """
     span = int(price_year_label(period_to)[:4]) - int(price_year_label(period_from)[:4])
     if span <= 0:
-        raise InputError(f"growth from {period_from} to {period_to}: no time. Mend: give the earlier year first.")
+        raise InputError(f"growth from {period_from} to {period_to}: no time.", fix="give the earlier year first.")
     inflation = (_index(period_to, deflators) / _index(period_from, deflators)) ** (1 / span)
     return float((1.0 + nominal) / inflation - 1.0)
 
@@ -196,7 +196,7 @@ def _index(price_year: str, deflators: pd.Series) -> float:
     financial = [str(year) for year in deflators.index if "/" in str(year)]
     calendar = [str(year) for year in deflators.index if re.fullmatch(r"\d{4}", str(year))]
     spans = " or ".join(f"{min(known)} to {max(known)}" for known in (financial, calendar) if known)
-    raise InputError(f"price year '{excerpt(price_year)}': no deflator for it. Fix: use a year of {spans}.")
+    raise InputError(f"price year '{excerpt(price_year)}': no deflator for it.", fix=f"use a year of {spans}.")
 
 
 def __dir__() -> list[str]:

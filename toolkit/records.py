@@ -162,7 +162,7 @@ def open_netcdf(path: Path) -> xr.DataTree:
             return tree.load()
     except OSError as problem:
         what = problem.strerror or "not readable as netCDF"
-        raise InputError(f"{path}: {what}. Fix: give a file that a run has written, or run again.") from None
+        raise InputError(f"{path}: {what}.", fix="give a file that a run has written, or run again.") from None
 
 
 def open_cached(path: Path) -> xr.DataTree | None:
@@ -192,11 +192,11 @@ def _verify_checksum(path: Path) -> None:
         trailer = file.read(TRAILER + 1)
     if not trailer.startswith(MARK):
         raise InputError(
-            f"{path}: no checksum at its end, so it is cut short, damaged or from another program or version. "
-            "Fix: restore it from a copy, or run again."
+            f"{path}: no checksum at its end, so it is cut short, damaged or from another program or version.",
+            fix="restore it from a copy, or run again.",
         )
     if trailer != MARK + digest.hexdigest().encode() + b"\n":
-        raise InputError(f"{path}: damaged (its SHA-256 differs). Fix: restore it from a copy, or run again.")
+        raise InputError(f"{path}: damaged (its SHA-256 differs).", fix="restore it from a copy, or run again.")
 
 
 def prune(cache: Path, most: int) -> None:
@@ -224,11 +224,13 @@ def check_writable(folder: Path, *, option: str, room: float = 0.0) -> None:
         It cannot be written to, or its disk has less room.
     """
     if not writable(folder):
-        raise InputError(f"{folder}: cannot be written to. Fix: allow writing, or give another folder with {option}.")
+        raise InputError(
+            f"{folder}: cannot be written to.", fix=f"allow writing, or give another folder with {option}."
+        )
     if (free := shutil.disk_usage(standing(folder)).free) < room:
         raise InputError(
-            f"{folder}: {free / 1e6:,.0f} MB are free and about {room / 1e6:,.0f} MB needed. "
-            f"Fix: free space, or give another folder with {option}."
+            f"{folder}: {free / 1e6:,.0f} MB are free and about {room / 1e6:,.0f} MB needed.",
+            fix=f"free space, or give another folder with {option}.",
         )
 
 

@@ -213,7 +213,9 @@ def read(content: bytes | str, *, folder: Path | None = None, where: str = "the 
     found = parsed(content.encode() if isinstance(content, str) else content, where)
     base = found.pop("based_on", None)
     if base is not None and base not in available(folder):  # which may name any file here, or be endless
-        raise InputError(f"{where}: based_on is no shipped scenario. Fix: name one of {', '.join(available(folder))}.")
+        raise InputError(
+            f"{where}: based_on is no shipped scenario.", fix=f"name one of {', '.join(available(folder))}."
+        )
     return _validate(found if base is None else _merge(_read(str(base), folder or data_folder()), found), where)
 
 
@@ -254,7 +256,7 @@ def layers(name: str, *, folder: Path | None = None, seen: tuple[str, ...] = ())
         known, short = available(folder), excerpt(name, 60)
         close = difflib.get_close_matches(short, known, n=3)
         hint = f"did you mean {', '.join(close)}?" if close else f"shipped ones are {', '.join(known)}."
-        raise InputError(f"scenario '{short}': no such file or shipped scenario. Fix: {hint}")
+        raise InputError(f"scenario '{short}': no such file or shipped scenario.", fix=f"{hint}")
     if name in seen or len(seen) == MOST_LAYERS:
         raise InputError(f"{excerpt(path, 100)}: based_on goes round in a circle or over {MOST_LAYERS} files.")
     content = parsed(contents(path, largest=LARGEST), excerpt(path, 100))
@@ -320,23 +322,35 @@ def resolve(scenario: Scenario, register: Register) -> pd.DataFrame:
         close = difflib.get_close_matches(missing[0][:60], list(register.figures.index), n=3)
         reason = next((row["reason"] for row in why.values()), "no such id")
         near = f", such as {', '.join(close)}" if close else ""
-        raise InputError(f"figure '{excerpt(missing[0])}' cannot be used: {reason}. Fix: choose another{near}.")
+        raise InputError(f"figure '{excerpt(missing[0])}' cannot be used: {reason}.", fix=f"choose another{near}.")
     columns = [
-        "description", "value", "low", "high", "interval_kind", "interval_level", "unit", "price_year",
-        "confidence", "source", "locator", "url", "superseded_by", "note",
-    ]  # fmt: skip
+        "description",
+        "value",
+        "low",
+        "high",
+        "interval_kind",
+        "interval_level",
+        "unit",
+        "price_year",
+        "confidence",
+        "source",
+        "locator",
+        "url",
+        "superseded_by",
+        "note",
+    ]
     table = roles[["id", "distribution", "reason"]].join(register.figures[columns], on="id").assign(overridden=False)
     stale = table.index[table["superseded_by"].fillna("").ne("")]
     if len(stale):
         row = table.loc[stale[0]]
         newer = row["superseded_by"]
-        raise InputError(f"role '{stale[0]}' uses '{row['id']}', superseded by '{newer}'. Mend: use that.")
+        raise InputError(f"role '{stale[0]}' uses '{row['id']}', superseded by '{newer}'.", fix="use that.")
     _check_units(table, roles)
     schedules = sorted(set(register.tables["discount_schedules"]["schedule"]))
     if isinstance(scenario.discount_schedule, str) and scenario.discount_schedule not in schedules:
         raise InputError(
-            f"discount_schedule '{excerpt(scenario.discount_schedule)}': no such schedule. Fix: use one of "
-            f"{', '.join(schedules)}, or a constant rate without quotes, such as 0.035."
+            f"discount_schedule '{excerpt(scenario.discount_schedule)}': no such schedule.",
+            fix=f"use one of {', '.join(schedules)}, or a constant rate without quotes, such as 0.035.",
         )
     for key, override in scenario.overrides.items():
         apply_override(table, key, override, register.deflators)
@@ -356,7 +370,7 @@ def _in_real_terms(table: pd.DataFrame, scenario: Scenario, register: Register) 
             number = float(row[bound]) if pd.notna(row[bound]) else float("nan")
             if str(row["unit"]).startswith("GBP"):
                 if not str(row["price_year"] or ""):
-                    raise InputError(f"{role} ({row['id']}): money without a price year. Mend: give its price_year.")
+                    raise InputError(f"{role} ({row['id']}): money without a price year.", fix="give its price_year.")
                 number = rebase(number, str(row["price_year"]), to=scenario.price_base, deflators=deflators)
             elif "nominal" in str(row["unit"]):
                 period = register.tables["economic_parameters"].set_index("id").loc[row["id"]]
@@ -381,8 +395,8 @@ def _check_units(table: pd.DataFrame, roles: pd.DataFrame) -> None:
     if len(wrong):
         row = table.loc[wrong[0]]
         raise InputError(
-            f"{wrong[0]}: figure '{row['id']}' is in '{row['unit']}', not '{roles.loc[wrong[0], 'unit']}'. "
-            "Mend: choose a figure in that unit."
+            f"{wrong[0]}: figure '{row['id']}' is in '{row['unit']}', not '{roles.loc[wrong[0], 'unit']}'.",
+            fix="choose a figure in that unit.",
         )
 
 

@@ -65,7 +65,18 @@ Labelled = xr.DataArray | xr.Dataset
 
 
 class InputError(ValueError):
-    """Something a user gave cannot be used; the message says where, what and how to mend it."""
+    """Something a user gave cannot be used: the message says where and what is wrong, and how to fix it.
+
+    Parameters
+    ----------
+    message
+        File, row or key, and what is wrong with it.
+    fix
+        What to do about it.
+    """
+
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        super().__init__(f"{message} Fix: {fix}" if fix else message)
 
 
 def data_folder() -> Path:
@@ -81,8 +92,8 @@ def data_folder() -> Path:
         if (folder / "datapackage.json").is_file():
             return folder
     raise InputError(
-        f"{package.parent / 'data'}: the data folder is missing. Mend: restore it from the repository, "
-        "or reinstall the package."
+        f"{package.parent / 'data'}: the data folder is missing.",
+        fix="restore it from the repository, or reinstall the package.",
     )
 
 
@@ -134,7 +145,7 @@ def _match(first: Labelled, second: Labelled, dim: str) -> None:
         return
     odd = list(left.symmetric_difference(right, sort=False)[:5])
     what = f"labels {odd} are on one side only" if odd else "the same labels stand in another order"
-    raise InputError(f"dimension '{dim}': {what}. Mend: select or reorder one side with .sel({dim}=other['{dim}']).")
+    raise InputError(f"dimension '{dim}': {what}.", fix=f"select or reorder one side with .sel({dim}=other['{dim}']).")
 
 
 def check(
@@ -163,14 +174,14 @@ def check(
     if missing:
         raise InputError(f"{name}: lacks dimension(s) {missing}; it has {list(array.dims)}.")
     if units is not None and array.attrs.get("units") != units:
-        raise InputError(f"{name}: units are {array.attrs.get('units')!r}, not {units!r}. Mend: set .attrs['units'].")
+        raise InputError(f"{name}: units are {array.attrs.get('units')!r}, not {units!r}.", fix="set .attrs['units'].")
     if str(array.attrs.get("units", "")).startswith("GBP") and not array.attrs.get("price_base"):
-        raise InputError(f"{name}: money without a price base. Mend: set .attrs['price_base'], for example '2025/26'.")
+        raise InputError(f"{name}: money without a price base.", fix="set .attrs['price_base'], for example '2025/26'.")
     numeric(array)
     if array.dtype.kind in "iu" and array.dtype != np.int64:
-        raise InputError(f"{name}: holds {array.dtype} numbers, whose differences wrap round. Fix: .astype(float).")
+        raise InputError(f"{name}: holds {array.dtype} numbers, whose differences wrap round.", fix=".astype(float).")
     if not allow_nan and array.dtype.kind == "f" and not bool(np.isfinite(array).all()):
-        raise InputError(f"{name}: holds NaN or infinite values. Mend: fill or drop them first, and say why.")
+        raise InputError(f"{name}: holds NaN or infinite values.", fix="fill or drop them first, and say why.")
     return array
 
 
@@ -184,8 +195,8 @@ def numeric(array: xr.DataArray) -> xr.DataArray:
     """
     if array.dtype.kind not in "biuf":
         raise InputError(
-            f"{array.name or 'array'}: holds {array.dtype} values, not numbers. "
-            "Fix: convert it with .astype(float), or leave it out."
+            f"{array.name or 'array'}: holds {array.dtype} values, not numbers.",
+            fix="convert it with .astype(float), or leave it out.",
         )
     return array
 

@@ -69,8 +69,8 @@ def rehearse(folder: Path | None = None) -> None:
         except KeyError as error:
             needed = str(error).split("'")[1]
             raise InputError(
-                f"roles.csv: scenario '{name}' needs a figure as '{needed}', which no row gives. "
-                f"Mend: add a row with the role '{needed}' and the id of a figure."
+                f"roles.csv: scenario '{name}' needs a figure as '{needed}', which no row gives.",
+                fix=f"add a row with the role '{needed}' and the id of a figure.",
             ) from None
 
 

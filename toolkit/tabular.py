@@ -40,8 +40,13 @@ KINDS = {  # of files that are no text, by their first bytes
     b"\xff\xd8\xff": "a JPEG picture",
     b"SQLite format 3": "an SQLite database",
 }
-MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32",
-         b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # fmt: skip
+MARKS = {
+    b"\xef\xbb\xbf": "utf-8-sig",
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
 # Control characters besides tab and line ends, direction overrides, line separators, surrogates, noncharacters.
 _UNSEEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 _EXPONENT = r"(?:[eE][+-]?[0-9]{1,3})?"
@@ -108,7 +113,7 @@ def number(given: object, what: str, *, low: float = -MOST, high: float = MOST, 
     if not low <= found <= high:
         least, most = (f"{bound:,.10g}" for bound in (low, high))
         raise InputError(
-            f"{what}: '{excerpt(text)}' is not between {least} and {most}. Fix: check the decimal point and the unit."
+            f"{what}: '{excerpt(text)}' is not between {least} and {most}.", fix="check the decimal point and the unit."
         )
     return found
 
@@ -122,11 +127,11 @@ def _parsed(text: str, what: str, signs: bool) -> float:
         if found or not re.search("[1-9]", re.split("[eE]", plain)[0]):
             return found
     if not text:
-        raise InputError(f"{what}: blank where a number is needed. Fix: fill it in.")
+        raise InputError(f"{what}: blank where a number is needed.", fix="fill it in.")
     fix = "write digits, for example 1250.50"
     if re.fullmatch(r"[£+-]?[0-9][0-9.,]*,[0-9.,]*%?", plain):
         fix = "write decimals with a point and thousands without commas or in threes: 1250.5 or 1,250.5"
-    raise InputError(f"{what}: '{excerpt(text)}' is not a number. Fix: {fix}.")
+    raise InputError(f"{what}: '{excerpt(text)}' is not a number.", fix=f"{fix}.")
 
 
 def numbers(column: pd.Series, where: str, *, low: float = -MOST, high: float = MOST) -> np.ndarray:
@@ -161,12 +166,12 @@ def contents(path: Path, *, largest: int = LARGEST) -> bytes:
         with path.open("rb") as file:
             content = file.read(largest + 1)
     except FileNotFoundError:
-        raise InputError(f"{where}: no such file. Fix: check the name and the folder.") from None
+        raise InputError(f"{where}: no such file.", fix="check the name and the folder.") from None
     except (OSError, ValueError) as problem:
         why = getattr(problem, "strerror", None) or problem
-        raise InputError(f"{where}: cannot be read ({excerpt(why)}). Fix: check what it is and its rights.") from None
+        raise InputError(f"{where}: cannot be read ({excerpt(why)}).", fix="check what it is and its rights.") from None
     if len(content) > largest:
-        raise InputError(f"{where}: larger than {largest / 1e6:g} MB. Fix: keep only the rows and columns needed.")
+        raise InputError(f"{where}: larger than {largest / 1e6:g} MB.", fix="keep only the rows and columns needed.")
     return content
 
 
@@ -189,7 +194,7 @@ def decoded(content: bytes | str, where: str) -> str:
     if unseen := _UNSEEN.search(text):
         line = text.count("\n", 0, unseen.start()) + 1
         raise InputError(
-            f"{where}: line {line} holds the control character U+{ord(unseen[0]):04X}. Fix: save it again as UTF-8."
+            f"{where}: line {line} holds the control character U+{ord(unseen[0]):04X}.", fix="save it again as UTF-8."
         )
     return text
 
@@ -198,7 +203,7 @@ def _text(content: bytes, where: str) -> str:
     kind = _kind(content)
     if kind:
         fix = "unpack it" if kind.endswith("archive") else "save or export the table itself as CSV UTF-8"
-        raise InputError(f"{where}: {kind}, not a text file. Fix: {fix}.")
+        raise InputError(f"{where}: {kind}, not a text file.", fix=f"{fix}.")
     marked = next((encoding for mark, encoding in MARKS.items() if content.startswith(mark)), None)
     if marked is None and b"\0" in content:
         halves = {"utf-16-be": content[:200:2], "utf-16-le": content[1:200:2]}
@@ -208,7 +213,7 @@ def _text(content: bytes, where: str) -> str:
             return content.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise InputError(f"{where}: not a text file in UTF-8 or another usual encoding. Fix: save it as UTF-8.")
+    raise InputError(f"{where}: not a text file in UTF-8 or another usual encoding.", fix="save it as UTF-8.")
 
 
 def _kind(content: bytes) -> str:
@@ -274,7 +279,7 @@ def table(
         where = where or path_shown(source)
         source = contents(source, largest=largest)
     elif len(source) > largest:
-        raise InputError(f"{where}: larger than {largest / 1e6:g} MB. Fix: keep only the rows and columns needed.")
+        raise InputError(f"{where}: larger than {largest / 1e6:g} MB.", fix="keep only the rows and columns needed.")
     (first, heads), rows, separator = _rows(decoded(source, where), where)
     if needs or allows:
         heads = [head.casefold().replace(" ", "_") for head in heads]
@@ -282,14 +287,14 @@ def table(
     blank = [line for line, row in rows if not row]
     if blank and not gaps:
         raise InputError(
-            f"{where}, line {blank[0]}: blank, but rows follow. Fix: fill it in or take it out, and the same row of "
-            "every file that goes with it."
+            f"{where}, line {blank[0]}: blank, but rows follow.",
+            fix="fill it in or take it out, and the same row of every file that goes with it.",
         )
     wide = next(((line, len(row)) for line, row in rows if len(row) > len(heads)), None)
     if wide:
         raise InputError(
-            f"{where}, line {wide[0]}: {wide[1]} cells for {len(heads)} columns. "
-            "Fix: name every column in the first line, and put text that holds a separator in quotes."
+            f"{where}, line {wide[0]}: {wide[1]} cells for {len(heads)} columns.",
+            fix="name every column in the first line, and put text that holds a separator in quotes.",
         )
     rows = [(line, row + [""] * (len(heads) - len(row))) for line, row in rows if row]
     cells = _with_points(rows, where) if separator == ";" else [row for _, row in rows]
@@ -317,18 +322,20 @@ def _rows(text: str, where: str) -> tuple[Row, list[Row], str]:
             if row or found:
                 found.append((line, [cell.strip() for cell in row]))
             if len(found) > MOST_ROWS or len(row) > MOST_COLUMNS:
-                raise InputError(f"{where}: more than {MOST_ROWS:,} rows or {MOST_COLUMNS:,} columns. Fix: keep fewer.")
+                raise InputError(
+                    f"{where}: more than {MOST_ROWS:,} rows or {MOST_COLUMNS:,} columns.", fix="keep fewer."
+                )
             line = skipped + reader.line_num + 1
     except csv.Error as problem:
         raise InputError(
-            f"{where}, line {line}: not readable as cells parted by {SEPARATORS[separator]} ({excerpt(problem)}). "
-            "Fix: check the quotation marks, or save it again as CSV UTF-8."
+            f"{where}, line {line}: not readable as cells parted by {SEPARATORS[separator]} ({excerpt(problem)}).",
+            fix="check the quotation marks, or save it again as CSV UTF-8.",
         ) from None
     while found and not found[-1][1]:
         found.pop()
     if len(found) < 2:
         what = "only a line of headings" if found else "empty"
-        raise InputError(f"{where}: {what}. Fix: give a line of column names, then a line for each row.")
+        raise InputError(f"{where}: {what}.", fix="give a line of column names, then a line for each row.")
     return found[0], found[1:], separator
 
 
@@ -346,26 +353,30 @@ def _check_heads(heads: list[str], where: str, needs: Collection[str], allows: C
     known = [*needs, *(allows or ())]
     missing = [name for name in needs if name not in heads]
     if all(is_number(head) for head in heads if head):
-        raise InputError(f"{where}: numbers where the names of the columns should be. Fix: put a line of names first.")
+        raise InputError(
+            f"{where}: numbers where the names of the columns should be.", fix="put a line of names first."
+        )
     if missing:
         near = get_close_matches(missing[0], [head[:60] for head in heads[:200]], 1)
         seen = f"'{excerpt(near[0])}' is not it" if near else f"the first is '{excerpt(heads[0])}'"
-        raise InputError(f"{where}: no column {', '.join(missing)} ({seen}). Fix: use the headings {', '.join(known)}.")
+        raise InputError(
+            f"{where}: no column {', '.join(missing)} ({seen}).", fix=f"use the headings {', '.join(known)}."
+        )
     long = next((place for place, head in enumerate(heads, start=1) if len(head) > LONGEST_NAME), None)
     if long is not None:
         raise InputError(
-            f"{where}: the name of column {long} is longer than {LONGEST_NAME} characters. Fix: shorten it."
+            f"{where}: the name of column {long} is longer than {LONGEST_NAME} characters.", fix="shorten it."
         )
     if "" in heads:
-        raise InputError(f"{where}: column {heads.index('') + 1} has no name. Fix: name every column.")
+        raise InputError(f"{where}: column {heads.index('') + 1} has no name.", fix="name every column.")
     twice = next((head for place, head in enumerate(heads) if head in heads[:place]), None)
     if twice is not None:
-        raise InputError(f"{where}: column '{excerpt(twice)}' is there twice. Fix: rename or remove one.")
+        raise InputError(f"{where}: column '{excerpt(twice)}' is there twice.", fix="rename or remove one.")
     unknown = [head for head in heads if head not in known] if allows is not None else []
     if unknown:
         near = get_close_matches(unknown[0][:60], known, 1)
         fix = f"did you mean {near[0]}?" if near else f"use the headings {', '.join(known)}."
-        raise InputError(f"{where}: column '{excerpt(unknown[0])}' is not known here. Fix: {fix}")
+        raise InputError(f"{where}: column '{excerpt(unknown[0])}' is not known here.", fix=f"{fix}")
 
 
 def _with_points(rows: list[Row], where: str) -> list[list[str]]:
@@ -383,14 +394,14 @@ def _with_points(rows: list[Row], where: str) -> list[list[str]]:
     if "comma" in found and "point" in found:
         (one, comma), (other, point) = found["comma"], found["point"]
         raise InputError(
-            f"{where}: decimals with a comma ('{comma}', line {one}) and with a point ('{point}', line {other}). "
-            "Fix: write all with a point."
+            f"{where}: decimals with a comma ('{comma}', line {one}) and with a point ('{point}', line {other}).",
+            fix="write all with a point.",
         )
     if "either" in found and not {"comma", "point"} & set(found):
         line, cell = found["either"]
         raise InputError(
-            f"{where}, line {line}: '{cell}' between semicolons may be thousands or decimals. "
-            "Fix: write thousands without a mark, and decimals with a point."
+            f"{where}, line {line}: '{cell}' between semicolons may be thousands or decimals.",
+            fix="write thousands without a mark, and decimals with a point.",
         )
     return [[_pointed(cell) if "comma" in found else cell for cell in row] for _, row in rows]
 

@@ -191,23 +191,32 @@ def appraise(priced: xr.Dataset, scenario: Scenario, draws: xr.Dataset, register
     """Return ``appraisal.appraise`` of priced costs under the scenario's conventions."""
     shares = {"partly_cashable": draws["cashable_share_partly"]}
     return appraisal.appraise(
-        priced["cost"], schedule=scenario.discount_schedule, cashable_shares=shares, cash_step=scenario.cash_step,
-        horizon=scenario.horizon, schedules=register.tables["discount_schedules"],
-    )  # fmt: skip
+        priced["cost"],
+        schedule=scenario.discount_schedule,
+        cashable_shares=shares,
+        cash_step=scenario.cash_step,
+        horizon=scenario.horizon,
+        schedules=register.tables["discount_schedules"],
+    )
 
 
 def _chosen(areas: Iterable[str], statistics: xr.Dataset) -> list[str]:
     chosen = list(dict.fromkeys(areas))
     unknown = [area for area in chosen if area not in statistics["area"].values]
     if not chosen or unknown:
-        raise InputError(f"areas {unknown or 'none'}: not in the statistics. Mend: see `outcomes areas`.")
+        raise InputError(f"areas {unknown or 'none'}: not in the statistics.", fix="see `outcomes areas`.")
     return chosen
 
 
 def fit(
-    statistics: xr.Dataset, scenario: Scenario, register: evidence.Register, *, cache: Path, refit: bool = False,
+    statistics: xr.Dataset,
+    scenario: Scenario,
+    register: evidence.Register,
+    *,
+    cache: Path,
+    refit: bool = False,
     progress: Progress = silent,
-) -> xr.DataTree:  # fmt: skip
+) -> xr.DataTree:
     """Return the outcome model's posterior, fitted now or reused from ``cache`` while its inputs are unchanged.
 
     Where the scenario changes priors, the draws fitted with the shipped ones are weighed instead if they can be
@@ -237,9 +246,13 @@ def fit(
             statistics, indicators=list(statistics["indicator"].values), priors=priors, covariates=scenario.covariates
         )
         fitted = models.fit(
-            model, seed=scenario.seed, draws=round(SAMPLED * scenario.draws), chains=scenario.chains,
-            progress=False, on_progress=sampling,
-        )  # fmt: skip
+            model,
+            seed=scenario.seed,
+            draws=round(SAMPLED * scenario.draws),
+            chains=scenario.chains,
+            progress=False,
+            on_progress=sampling,
+        )
     card, fitted = models.diagnose(fitted), models.evenly(fitted, scenario.draws)
     base = models.baseline(fitted, statistics)
     national = fitted["posterior"]["national_rate"].sel(data_year=base["base_year"]).drop_vars("data_year")
@@ -357,7 +370,7 @@ def compare_evidence(
     shipped = register.tables["priors"]
     changed = shipped if priors is None else priors
     if not _outcome_priors(changed).equals(_outcome_priors(shipped)):
-        raise InputError("priors: a prior of the outcome model changed. Mend: edit priors.csv, seal it and run anew.")
+        raise InputError("priors: a prior of the outcome model changed.", fix="edit priors.csv, seal it and run anew.")
     statistics = evidence.load_statistics(folder) if statistics is None else statistics
     chosen = _chosen(areas, statistics)
     assumptions = scenarios.resolve(scenario, register)

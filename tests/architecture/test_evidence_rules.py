@@ -12,18 +12,28 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Numbers that may stand in the code of the economic chain, because they are arithmetic or definitions.
 DEFINITIONS = {
-    "pathways/kernel.py": {18: "childhood in years", 10: "age of criminal responsibility, an age band, a row",
-                           16: "age at GCSE", 5: "an age band, a row", 0.01: "below it a quotient loses its digits",
-                           160: "draws in a block"}
+    "pathways/kernel.py": {
+        18: "childhood in years",
+        10: "age of criminal responsibility, an age band, a row",
+        16: "age at GCSE",
+        5: "an age band, a row",
+        0.01: "below it a quotient loses its digits",
+        160: "draws in a block",
+    }
     | dict.fromkeys((3, 4, 6, 7, 8, 9, 11, 12, 13, 14, 15), "a row of the kernel, a term of a series"),
-    "pathways/lives.py": {18: "childhood", 3: "in pi / sqrt(3)", 1e-6: "keeps a logit finite",
-                          60: "halvings of a bisection", 100.0: "its upper end"},
+    "pathways/lives.py": {
+        18: "childhood",
+        3: "in pi / sqrt(3)",
+        1e-6: "keeps a logit finite",
+        60: "halvings of a bisection",
+        100.0: "its upper end",
+    },
     "pathways/cohort.py": {},
     "pathways/layers.py": {18: "childhood in years", 4: "of the solution of a quadratic"},
     "pathways/comparison.py": {},
     "places.py": {60: "years of discounting past the horizon"},
     "pricing.py": {4: "workers at most", 25: "areas from which processes are started", 15: "areas at a time"},
-}  # fmt: skip
+}
 PATHWAYS = ("cohort", "kernel", "lives", "layers", "comparison", "reach")
 NAMING_ROLES = {
     "cost_components": ("price_role", "times_role", "share_role", "growth_role"),

@@ -160,8 +160,11 @@ HOSTILE = {
     "builds": patch(change([{"type": "object", "name": "Figure", "id": f"q{k}"} for k in range(15_000)], attr="tags")),
     "adds": patch({"kind": "RootAdded", "model": {"id": "p1"}}),
     "streams": patch({"kind": "ColumnsStreamed", "model": {"id": "p1"}, "attr": "data", "data": {}}),
-    "long": patch("x" * 1_100_000), "nests": '{"events": ' + "[" * 100_000, "breaks": "{", "empty": "[]",
-}  # fmt: skip
+    "long": patch("x" * 1_100_000),
+    "nests": '{"events": ' + "[" * 100_000,
+    "breaks": "{",
+    "empty": "[]",
+}
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)

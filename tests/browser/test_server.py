@@ -95,23 +95,33 @@ def test_signing_in_asks_no_other_host_and_keeps_the_place(guarded):
 
 @pytest.mark.long
 def test_a_page_from_elsewhere_cannot_connect(guarded):
-    ask = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-           "Sec-WebSocket-Version": "13"}  # fmt: skip
+    ask = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version": "13",
+    }
     assert fetch(guarded, "/outcomes/ws", Origin="http://evil.example", **ask) == 403
 
 
 @pytest.mark.long
 def test_the_page_of_an_allowed_origin_is_not_refused_for_its_scheme(guarded):
-    ask = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-           "Sec-WebSocket-Version": "13", "Sec-WebSocket-Protocol": "bokeh, none"}  # fmt: skip
+    ask = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Protocol": "bokeh, none",
+    }
     opener = urllib.request.build_opener(NoRedirect, urllib.request.HTTPCookieProcessor())
     here = f"http://127.0.0.1:{guarded}/outcomes/"
     given = urllib.parse.urlencode({"username": "officer", "password": "a long password"}).encode()
     statuses = []
     for url, data, headers in (
-        (here + "login", given, {}), (here + "ws", None, ask | {"Origin": "https://council.example"}),
+        (here + "login", given, {}),
+        (here + "ws", None, ask | {"Origin": "https://council.example"}),
         (here + "ws", None, ask | {"Origin": "https://council.example.evil"}),
-    ):  # fmt: skip
+    ):
         with pytest.raises(urllib.error.HTTPError) as answer:
             opener.open(urllib.request.Request(url, data, headers), timeout=20)
         statuses.append(answer.value.code)
@@ -181,13 +191,19 @@ def test_requests_have_a_largest_size(guarded):
     ("given", "kept"),
     [
         ("https://outcomes.example.gov.uk", "outcomes.example.gov.uk"),
-        (" HTTPS://Outcomes.Example.gov.uk:443/ ", "outcomes.example.gov.uk"), ("http://a.example:80", "a.example"),
-        ("https://a.example:8443", "a.example:8443"), ("wss://a.example", "a.example"), ("a.example:443", "a.example"),
-        ("a.example:5006", "a.example:5006"), ("localhost:5006", "localhost:5006"), ("[::1]:5006", "[::1]:5006"),
-        ("10.0.0.5", "10.0.0.5"), ("https://straße.example", "strasse.example"),
+        (" HTTPS://Outcomes.Example.gov.uk:443/ ", "outcomes.example.gov.uk"),
+        ("http://a.example:80", "a.example"),
+        ("https://a.example:8443", "a.example:8443"),
+        ("wss://a.example", "a.example"),
+        ("a.example:443", "a.example"),
+        ("a.example:5006", "a.example:5006"),
+        ("localhost:5006", "localhost:5006"),
+        ("[::1]:5006", "[::1]:5006"),
+        ("10.0.0.5", "10.0.0.5"),
+        ("https://straße.example", "strasse.example"),
         ("*.example.gov.uk", "*.example.gov.uk"),
     ],
-)  # fmt: skip
+)
 def test_an_origin_is_taken_as_a_browser_shows_it(given, kept):
     allowed = settings(allow_origin=[given])["websocket_origin"]
     assert allowed == [kept]
@@ -200,9 +216,24 @@ def test_an_origin_is_taken_as_a_browser_shows_it(given, kept):
 
 @pytest.mark.parametrize(
     "given",
-    ["", "*", "https://", "https://a.example/outcomes", "a.example/outcomes", "ftp://a.example", "a b", "a.example:x",
-     "a.example:99999", "user@a.example", "https://a.example?x=1", "*.*", "[::1", "\ud800", "x" * 100_000],
-)  # fmt: skip
+    [
+        "",
+        "*",
+        "https://",
+        "https://a.example/outcomes",
+        "a.example/outcomes",
+        "ftp://a.example",
+        "a b",
+        "a.example:x",
+        "a.example:99999",
+        "user@a.example",
+        "https://a.example?x=1",
+        "*.*",
+        "[::1",
+        "\ud800",
+        "x" * 100_000,
+    ],
+)
 def test_what_is_no_origin_is_refused_at_once_with_the_fix(given):
     with pytest.raises(InputError, match=r"allow-origin .* Fix: ") as problem:
         settings(allow_origin=[given])

@@ -347,8 +347,11 @@ def test_the_files_open_and_hold_the_numbers_on_the_page(leeds, tmp_path):
     one.page.get_by_role("listbox", name="One figure").get_by_text(figure, exact=True).first.click()
     single = {}
     for kind in ("PNG", "SVG"):
-        button = one.page.get_by_role("button", name=f"This figure as {kind}").or_(
-            one.page.get_by_role("link", name=f"This figure as {kind}")).first  # fmt: skip
+        button = (
+            one.page.get_by_role("button", name=f"This figure as {kind}")
+            .or_(one.page.get_by_role("link", name=f"This figure as {kind}"))
+            .first
+        )
         with one.page.expect_download() as saved:
             button.click()
         name = saved.value.suggested_filename

@@ -19,18 +19,40 @@ LOG_RATIO = st.floats(-1.0, 1.0)
 
 
 @given(
-    slow=RATE, fast=st.floats(3.0, 12.0), short=st.floats(0, 1), plan=st.floats(0, 0.8), care=st.floats(0, 0.3),
-    leave=RATE, again=RATE, ratio=LOG_RATIO, strength=st.floats(0, 1),
-)  # fmt: skip
+    slow=RATE,
+    fast=st.floats(3.0, 12.0),
+    short=st.floats(0, 1),
+    plan=st.floats(0, 0.8),
+    care=st.floats(0, 0.3),
+    leave=RATE,
+    again=RATE,
+    ratio=LOG_RATIO,
+    strength=st.floats(0, 1),
+)
 def test_people_are_conserved_and_nothing_is_negative_or_nan(
-    slow: float, fast: float, short: float, plan: float, care: float, leave: float, again: float, ratio: float,
+    slow: float,
+    fast: float,
+    short: float,
+    plan: float,
+    care: float,
+    leave: float,
+    again: float,
+    ratio: float,
     strength: float,
-) -> None:  # fmt: skip
+) -> None:
     hazards = make_hazards(
-        need_exit_slow=slow, need_exit_fast=fast, short_share=short, short_share_first=short, plan_start=plan,
-        care_entry=care, care_entry_first=care, care_exit_first=leave, care_exit_later=leave, rereferral_first=again,
+        need_exit_slow=slow,
+        need_exit_fast=fast,
+        short_share=short,
+        short_share_first=short,
+        plan_start=plan,
+        care_entry=care,
+        care_entry_first=care,
+        care_exit_first=leave,
+        care_exit_later=leave,
+        rereferral_first=again,
         log_ratio_care=ratio,
-    )  # fmt: skip
+    )
     groups = np.eye(4)[:, :, None]  # one layer a group, at rate one: years lived in each
     lived = walk(hazards, strength=strength, layers=Layers(groups, np.zeros(4, int), np.full(4, 18)), dtype=float)
     assert all(np.isfinite(part).all() and (part > -1e-12).all() for part in lived)

@@ -138,8 +138,10 @@ def test_fields_of_a_scenario_are_listed_with_unit_and_range(outcomes: Outcomes)
     assert code == 0
     spend = rows["option.spend_per_child"]
     assert (spend["unit"], spend["allowed"], spend["default"]) == (
-        "GBP a year", "a number, above 0, 1,000 or less", "needed",
-    )  # fmt: skip
+        "GBP a year",
+        "a number, above 0, 1,000 or less",
+        "needed",
+    )
 
 
 def test_evidence_show_tells_where_a_figure_comes_from(outcomes: Outcomes) -> None:
@@ -208,7 +210,7 @@ def test_a_broken_manifest_is_refused_by_name(tmp_path: Path, manifest: str) -> 
     folder = tmp_path / "data"
     shutil.copytree(evidence.tables.data_folder(), folder)
     (folder / "datapackage.json").write_text(manifest, encoding="utf-8")
-    with pytest.raises(InputError, match=r"datapackage\.json.*Mend"):
+    with pytest.raises(InputError, match=r"datapackage\.json.*Fix"):
         evidence.load_register(folder=folder)
 
 

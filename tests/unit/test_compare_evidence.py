@@ -8,8 +8,15 @@ from tests.conftest import LEEDS
 from toolkit import changes, cli, evidence, models, scenarios, workflow
 from toolkit.schema import InputError
 
-NEW = {"outcome": "care", "effect_id": "NEW", "programme_family": "m", "design": "rct", "scale": "log_risk",
-       "est": -0.4, "se": 0.05}  # fmt: skip
+NEW = {
+    "outcome": "care",
+    "effect_id": "NEW",
+    "programme_family": "m",
+    "design": "rct",
+    "scale": "log_risk",
+    "est": -0.4,
+    "se": 0.05,
+}
 
 
 @pytest.fixture
@@ -75,7 +82,7 @@ def test_the_command_refuses_before_it_fits(tmp_path, monkeypatch):
     assert "looks like a percentage" in str(found.exception)
     pd.DataFrame([NEW | {"shared_programme": "msst"}]).to_csv(file, index=False)
     found = CliRunner().invoke(cli.app, ["evidence", "study", str(file), "--area", "Leeds"])
-    assert "evaluates 'msst'. Mend: name one of ['mst']" in str(found.exception)
+    assert "evaluates 'msst'. Fix: name one of ['mst']" in str(found.exception)
     found = CliRunner().invoke(cli.app, ["evidence", "study", "--area", "Leeds"])
     assert "nothing changes" in str(found.exception)
 

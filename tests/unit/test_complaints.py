@@ -25,10 +25,17 @@ ROWS = {  # a good row of each section whose keys are names
     "priors": (Prior, {"first": 1.0, "second": 1.0, "reason": "our own"}),
     "studies": (
         Study,
-        {"outcome": "care", "design": "rct", "scale": "log_risk", "estimate": -0.1, "standard_error": 0.1,
-         "reason": "our own", "shared_programme": "mst"},
+        {
+            "outcome": "care",
+            "design": "rct",
+            "scale": "log_risk",
+            "estimate": -0.1,
+            "standard_error": 0.1,
+            "reason": "our own",
+            "shared_programme": "mst",
+        },
     ),
-}  # fmt: skip
+}
 
 
 def refusals(content: dict[str, Any]) -> list[str]:
@@ -45,9 +52,11 @@ def wrong(content: dict[str, Any]) -> list[str]:
     return [
         line
         for line in lines
-        if OF_PYTHON.search(line) or len(line) > 300 or not line.isprintable()
-        or not (re.match(r"and \d+ more", line) or "Fix: " in line or "Mend: " in line)
-    ]  # fmt: skip
+        if OF_PYTHON.search(line)
+        or len(line) > 300
+        or not line.isprintable()
+        or not (re.match(r"and \d+ more", line) or "Fix: " in line or "Fix: " in line)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +73,11 @@ def test_every_setting_is_refused_in_plain_words(good: dict[str, Any], key: str)
 @pytest.mark.parametrize("section", ["option", "effect", "adjustments"])
 def test_every_nested_setting_is_refused_in_plain_words(good: dict[str, Any], section: str) -> None:
     found = [
-        line for name in [*good[section], "unknown_key"] for value in BAD
+        line
+        for name in [*good[section], "unknown_key"]
+        for value in BAD
         for line in wrong(good | {section: good[section] | {name: value}})
-    ]  # fmt: skip
+    ]
     assert found == []
 
 
@@ -75,9 +86,11 @@ def test_every_row_of_ones_own_is_refused_in_plain_words(good: dict[str, Any], s
     kind, row = ROWS[section]
     name = {"own_figures": "population_0_17"}.get(section, "some_name")
     found = [
-        line for key in [*kind.model_fields, "unknown_key"] for value in BAD
+        line
+        for key in [*kind.model_fields, "unknown_key"]
+        for value in BAD
         for line in wrong(good | {section: {name: row | {key: value}}})
-    ]  # fmt: skip
+    ]
     assert found == []
     assert wrong(good | {section: {name: {key: value for key, value in row.items() if key != "reason"}}}) == []
     assert wrong(good | {section: {"\u202e": row, "x" * 5000: row}}) == []

@@ -15,21 +15,62 @@ SHARES = xr.Dataset({"homes": 0.25, "others": 0.75})
 def table(**changes: object) -> pd.DataFrame:
     """Three components: an immediate one with growth, a spread one, and the taxed half of a present value."""
     base = {
-        "outcome": "care", "payer": "local_authority", "account": "fiscal", "times_role": "", "share_role": "",
-        "share_complement": "", "growth_role": "", "local_price": "", "local_share": "", "transfer_to": "",
-        "cashability": "cashable", "lag_years": 0, "discounting": "standard", "spread_from": 0, "spread_to": 0,
-        "spread_basis": "sum", "spread_schedule": "", "contains": "", "reason": "test",
-    }  # fmt: skip
+        "outcome": "care",
+        "payer": "local_authority",
+        "account": "fiscal",
+        "times_role": "",
+        "share_role": "",
+        "share_complement": "",
+        "growth_role": "",
+        "local_price": "",
+        "local_share": "",
+        "transfer_to": "",
+        "cashability": "cashable",
+        "lag_years": 0,
+        "discounting": "standard",
+        "spread_from": 0,
+        "spread_to": 0,
+        "spread_basis": "sum",
+        "spread_schedule": "",
+        "contains": "",
+        "reason": "test",
+    }
     rows = [
-        base | {"component": "now", "quantity": "care_years", "price_role": "price", "growth_role": "growth",
-                "local_price": "care", "contains": "placement"},
-        base | {"component": "later", "quantity": "first_time_entries", "price_role": "price", "spread_to": 2,
-                "payer": "police_and_justice", "outcome": "youth_justice", "contains": "courts"},
-        base | {"component": "tax", "quantity": "below_grade_4", "price_role": "price", "share_role": "share",
-                "share_complement": "no", "spread_from": 1, "spread_to": 3, "spread_basis": "present_value",
-                "spread_schedule": "green_book_2022_standard",
-                "payer": "hmrc", "outcome": "gcse_attainment", "contains": "earnings_tax"},
-    ]  # fmt: skip
+        base
+        | {
+            "component": "now",
+            "quantity": "care_years",
+            "price_role": "price",
+            "growth_role": "growth",
+            "local_price": "care",
+            "contains": "placement",
+        },
+        base
+        | {
+            "component": "later",
+            "quantity": "first_time_entries",
+            "price_role": "price",
+            "spread_to": 2,
+            "payer": "police_and_justice",
+            "outcome": "youth_justice",
+            "contains": "courts",
+        },
+        base
+        | {
+            "component": "tax",
+            "quantity": "below_grade_4",
+            "price_role": "price",
+            "share_role": "share",
+            "share_complement": "no",
+            "spread_from": 1,
+            "spread_to": 3,
+            "spread_basis": "present_value",
+            "spread_schedule": "green_book_2022_standard",
+            "payer": "hmrc",
+            "outcome": "gcse_attainment",
+            "contains": "earnings_tax",
+        },
+    ]
     frame = pd.DataFrame(rows)
     for column, value in changes.items():
         frame.loc[0, column] = value
@@ -100,8 +141,11 @@ def test_lifetime_cost_is_the_present_value_of_the_yearly_cost(draws: xr.Dataset
 def test_the_programme_is_one_more_component_of_the_council(draws: xr.Dataset, lives: xr.DataArray) -> None:
     options = xr.concat([lives, lives], xr.Variable("option", ["business_as_usual", "investment"]))
     cost = priced(draws, options, checked(table()))[0]
-    spend = xr.DataArray([[0] * YEARS, [5, 5, 0, 0, 0, 0]], dims=("option", "year"),
-                         coords={"option": cost["option"].values, "year": range(YEARS)})  # fmt: skip
+    spend = xr.DataArray(
+        [[0] * YEARS, [5, 5, 0, 0, 0, 0]],
+        dims=("option", "year"),
+        coords={"option": cost["option"].values, "year": range(YEARS)},
+    )
     joined = costing.with_programme(cost, spend)
     added = joined.sel(component="programme")
     assert (str(added["outcome"].values), str(added["payer"].values)) == ("programme", "local_authority")
@@ -116,7 +160,7 @@ def test_the_programme_is_one_more_component_of_the_council(draws: xr.Dataset, l
         ({"payer": "moj_police"}, "now: unknown payer 'moj_police'"),
         ({"account": "public"}, "unknown account"),
         ({"outcome": "crime"}, "unknown outcome"),
-        ({"payer": "dwp"}, "now: a transfer. Mend: say in transfer_to"),
+        ({"payer": "dwp"}, "now: a transfer. Fix: say in transfer_to"),
         ({"transfer_to": "people"}, "unknown transfer_to 'people'"),
         ({"contains": "placement;bail"}, "tag 'bail' has no rule"),
         ({"contains": ""}, "now: says of nothing what it contains"),

@@ -68,8 +68,14 @@ def test_the_reports_bridge_is_the_one_that_pricing_again_gives(
     ours = q.bridge(adjusted)
     order = {str(n): float(v) for n, v in zip(ours["step"].values[1:-1], ours["value"].values[1:-1], strict=True)}
     assert list(order) == [
-        "replication", "take_up", "drop_off", "attribution", "deadweight", "displacement", "optimism_bias",
-    ]  # fmt: skip
+        "replication",
+        "take_up",
+        "drop_off",
+        "attribution",
+        "deadweight",
+        "displacement",
+        "optimism_bias",
+    ]
     price = partial(workflow.reprice, adjusted, statistics=dozen, register=register)
     theirs = appraisal.bridge(price, order)
     one = ours["contribution"].transpose(*theirs["contribution"].dims)

@@ -204,7 +204,7 @@ def test_an_unknown_discount_schedule_is_refused_before_anything_is_fitted(regis
 )
 def test_an_override_that_cannot_be_meant_is_refused(register, key, value, said):
     row = {"value": value, "price_year": "2025/26", "reason": "our ledger"}
-    with pytest.raises(InputError, match=f"overrides.{key}: value .*{said}.*Mend"):
+    with pytest.raises(InputError, match=f"overrides.{key}: value .*{said}.*Fix"):
         scenarios.resolve(scenarios.change(scenarios.load("family_help"), overrides={key: row}), register)
 
 

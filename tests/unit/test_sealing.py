@@ -32,7 +32,7 @@ def test_a_role_that_the_model_needs_cannot_be_sealed_away(folder: Path, role: s
     path, before = folder / "evidence" / "roles.csv", (folder / "datapackage.json").read_bytes()
     roles = pd.read_csv(path, dtype=str, keep_default_na=False)
     roles[roles["role"] != role].to_csv(path, index=False)
-    with pytest.raises(InputError, match=rf"roles\.csv.*'{role}'.*Mend"):
+    with pytest.raises(InputError, match=rf"roles\.csv.*'{role}'.*Fix"):
         sealing.seal(folder, reason="a test")
     assert (folder / "datapackage.json").read_bytes() == before
 

@@ -36,11 +36,26 @@ def refused(source, **how) -> str:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("0.435", 0.435), ("1,250.50", 1250.5), ("1,250", 1250), ("1,234,567.8", 1234567.8), ("-7", -7), ("+7", 7),
-        (" 3 ", 3), ("\N{MINUS SIGN}3", -3), (".5", 0.5), ("5.", 5), ("1e-05", 1e-5), ("2E3", 2000), ("010", 10),
-        ("0", 0), ("0e0", 0), (3, 3), (np.float32(0.5), 0.5), (np.int64(4), 4),
+        ("0.435", 0.435),
+        ("1,250.50", 1250.5),
+        ("1,250", 1250),
+        ("1,234,567.8", 1234567.8),
+        ("-7", -7),
+        ("+7", 7),
+        (" 3 ", 3),
+        ("\N{MINUS SIGN}3", -3),
+        (".5", 0.5),
+        ("5.", 5),
+        ("1e-05", 1e-5),
+        ("2E3", 2000),
+        ("010", 10),
+        ("0", 0),
+        ("0e0", 0),
+        (3, 3),
+        (np.float32(0.5), 0.5),
+        (np.int64(4), 4),
     ],
-)  # fmt: skip
+)
 def test_numbers_are_read(text, value):
     assert tabular.number(text, "cell") == value
 
@@ -64,12 +79,51 @@ def test_commas_that_part_no_thousands_are_refused_with_a_hint(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "", " ", None, math.nan, "0x1F", "1:30", "1e308", "-1e308", "1e16", "inf", "-Infinity", "nan", "NaN", "1_000",
-        "1 000", "1\N{NO-BREAK SPACE}000", "\N{ARABIC-INDIC DIGIT THREE}", "\uff11\uff12", "²", "e5", ".", "-", "--1",
-        "1e", "1e1000", "1e-400", "9" * 4300, 10**400, math.inf, True, np.True_, "True", "=1+1", "12 apples", "1\n2",
-        "\ud800", "\x00", "£5", "(5)", pd.NA, [1], "1.2.3", "5%%",
+        "",
+        " ",
+        None,
+        math.nan,
+        "0x1F",
+        "1:30",
+        "1e308",
+        "-1e308",
+        "1e16",
+        "inf",
+        "-Infinity",
+        "nan",
+        "NaN",
+        "1_000",
+        "1 000",
+        "1\N{NO-BREAK SPACE}000",
+        "\N{ARABIC-INDIC DIGIT THREE}",
+        "\uff11\uff12",
+        "²",
+        "e5",
+        ".",
+        "-",
+        "--1",
+        "1e",
+        "1e1000",
+        "1e-400",
+        "9" * 4300,
+        10**400,
+        math.inf,
+        True,
+        np.True_,
+        "True",
+        "=1+1",
+        "12 apples",
+        "1\n2",
+        "\ud800",
+        "\x00",
+        "£5",
+        "(5)",
+        pd.NA,
+        [1],
+        "1.2.3",
+        "5%%",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_number_is_refused_in_one_short_line(text):
     with pytest.raises(InputError) as problem:
         tabular.number(text, "cell")
@@ -210,10 +264,16 @@ def test_a_name_that_cannot_be_printed_is_escaped(tmp_path):
 @pytest.mark.parametrize(
     "text",
     [
-        PLAIN, PLAIN.replace(",", "\t"), PLAIN.replace(",", ";"), PLAIN + ",\n,\n" * 3 + "\n", PLAIN + '"",""\n',
-        "name,value,,\na,1,,\nb,2,,\n", 'name,value\n"a","1"\nb , 2\n', "sep=;\nname;value\na;1\nb;2\n",
+        PLAIN,
+        PLAIN.replace(",", "\t"),
+        PLAIN.replace(",", ";"),
+        PLAIN + ",\n,\n" * 3 + "\n",
+        PLAIN + '"",""\n',
+        "name,value,,\na,1,,\nb,2,,\n",
+        'name,value\n"a","1"\nb , 2\n',
+        "sep=;\nname;value\na;1\nb;2\n",
     ],
-)  # fmt: skip
+)
 def test_one_table_in_all_its_forms(text):
     found = tabular.table(text, "t.csv", needs=["name"])
     assert found.to_numpy().tolist() == [["a", "1"], ["b", "2"]] and list(found) == ["name", "value"]

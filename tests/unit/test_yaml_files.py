@@ -17,16 +17,32 @@ from toolkit.yaml_files import LARGEST, parsed, written
         ("1:30", "1:30"),  # YAML 1.1: 90
         ("190:20:30", "190:20:30"),
         ("2_500", "2_500"),
-        ("yes", "yes"), ("no", "no"), ("on", "on"), ("y", "y"),
-        ("true", True), ("False", False), ("NULL", None), ("~", None), ("", None),
-        ("0x1F", 31), ("0o17", 15), ("+3", 3), ("-0", 0),
-        ("1e3", 1000.0), (".5", 0.5), ("1.", 1.0), ("-.inf", float("-inf")),
+        ("yes", "yes"),
+        ("no", "no"),
+        ("on", "on"),
+        ("y", "y"),
+        ("true", True),
+        ("False", False),
+        ("NULL", None),
+        ("~", None),
+        ("", None),
+        ("0x1F", 31),
+        ("0o17", 15),
+        ("+3", 3),
+        ("-0", 0),
+        ("1e3", 1000.0),
+        (".5", 0.5),
+        ("1.", 1.0),
+        ("-.inf", float("-inf")),
         ("2025-01-01", "2025-01-01"),
-        ("1,400", "1,400"), ("140,0", "140,0"),
-        ("\uff11\uff14", "\uff11\uff14"), ("\u0661", "\u0661"),  # numerals that are not ASCII
-        ("'010'", "010"), ('"true"', "true"),
+        ("1,400", "1,400"),
+        ("140,0", "140,0"),
+        ("\uff11\uff14", "\uff11\uff14"),
+        ("\u0661", "\u0661"),  # numerals that are not ASCII
+        ("'010'", "010"),
+        ('"true"', "true"),
     ],
-)  # fmt: skip
+)
 def test_values_are_those_of_the_core_schema(text: str, value: Any) -> None:
     found = parsed(f"a: {text}".encode(), "mine.yaml")["a"]
     assert found == value and type(found) is type(value)

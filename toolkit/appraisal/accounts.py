@@ -164,7 +164,7 @@ def cashable_savings(
     """
     costs = _checked(costs)
     if not 0 <= cash_step < np.inf:
-        raise InputError(f"cash_step: {cash_step!r} is no sum of money. Mend: give pounds a year, or 0 for the share.")
+        raise InputError(f"cash_step: {cash_step!r} is no sum of money.", fix="give pounds a year, or 0 for the share.")
     avoided = costs.sel(option=BUSINESS_AS_USUAL, drop=True) - costs.sel(option=option, drop=True)
     share = _cashable_share(avoided, {**(cashable_shares or {}), **({"partly_cashable": 1.0} if cash_step else {})})
     aligned(avoided, share)
@@ -243,7 +243,7 @@ def _held_in(costs: xr.DataArray, accounts: tuple[str, ...] = ACCOUNTS) -> xr.Da
     """Return 1 where a component counts in each account, which holds those before it."""
     unknown = (set(costs["account"].values.tolist()) | set(accounts)) - set(ACCOUNTS)
     if unknown:
-        raise InputError(f"account: {sorted(unknown)} is not one of {ACCOUNTS}. Mend: name one of these.")
+        raise InputError(f"account: {sorted(unknown)} is not one of {ACCOUNTS}.", fix="name one of these.")
     narrowest = np.array([ACCOUNTS.index(account) for account in costs["account"].values.tolist()], int)
     asked = np.array([ACCOUNTS.index(account) for account in accounts])
     held = (narrowest[:, None] <= asked).astype(float)
@@ -266,8 +266,8 @@ def _cashable_share(costs: xr.DataArray, shares: Mapping[str, Share]) -> xr.Data
     missing = set(grades.tolist()) - set(known)
     if missing or not all(np.all((np.asarray(share) >= 0) & (np.asarray(share) <= 1)) for share in known.values()):
         raise InputError(
-            f"cashability: no share between 0 and 1 for {sorted(missing) or sorted(known)}. "
-            f"Mend: pass cashable_shares, for example {{'partly_cashable': 0.5}}."
+            f"cashability: no share between 0 and 1 for {sorted(missing) or sorted(known)}.",
+            fix="pass cashable_shares, for example {'partly_cashable': 0.5}.",
         )
     total = 0.0 * every
     for grade in dict.fromkeys(grades.tolist()):
@@ -284,8 +284,8 @@ def _lagged(cashable: xr.DataArray) -> xr.DataArray:
     lags, years = cashable["lag_years"].values.astype(float), cashable["year"].to_numpy().astype(float)
     if (lags != np.maximum(np.round(lags), 0)).any() or (lags.any() and (np.diff(years) != 1).any()):
         raise InputError(
-            "lag_years: savings can move by whole years from 0 upwards, between years one apart. "
-            "Fix: round the lags, and fill missing years of the costs with 0."
+            "lag_years: savings can move by whole years from 0 upwards, between years one apart.",
+            fix="round the lags, and fill missing years of the costs with 0.",
         )
     parts = [cashable.isel(component=[k]).shift(year=int(lag), fill_value=0.0) for k, lag in enumerate(lags)]
     return xr.concat(parts, "component").transpose(*cashable.dims)
@@ -297,7 +297,7 @@ def _checked(costs: xr.DataArray) -> xr.DataArray:
     sample_dims(costs)
     for coordinate in ("outcome", "payer", "account"):
         if coordinate not in costs.coords or costs[coordinate].dims != ("component",):
-            raise InputError(f"costs: lacks the coordinate {coordinate}(component). Mend: assign it.")
+            raise InputError(f"costs: lacks the coordinate {coordinate}(component).", fix="assign it.")
     if BUSINESS_AS_USUAL not in costs["option"] or not bool((costs["outcome"] == PROGRAMME).any()):
         raise InputError(f"costs: needs the option '{BUSINESS_AS_USUAL}' and a component with outcome '{PROGRAMME}'.")
     return in_year_order(costs)

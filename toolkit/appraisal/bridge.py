@@ -58,7 +58,7 @@ def bridge(price: Price, adjustments: Mapping[str, float], *, neutral: Mapping[s
     """
     unknown = [name for name in adjustments if name not in neutral]
     if unknown or not adjustments:
-        raise InputError(f"adjustments {unknown or 'none'}: not known. Mend: choose from {list(neutral)}.")
+        raise InputError(f"adjustments {unknown or 'none'}: not known.", fix=f"choose from {list(neutral)}.")
     setting = dict(neutral)
     results = {START: _checked(price(dict(setting)))}
     for name, value in adjustments.items():
@@ -82,7 +82,7 @@ def steps(results: Mapping[str, xr.DataArray]) -> xr.Dataset:
         As ``bridge``, without ``value``.
     """
     if len(results) < 2:
-        raise InputError("bridge: needs the unadjusted result and at least one step. Mend: add a step.")
+        raise InputError("bridge: needs the unadjusted result and at least one step.", fix="add a step.")
     arrays = aligned(*map(_checked, results.values()))
     first, last = arrays[0], arrays[-1]
     changes = [after - before for before, after in pairwise(arrays)]

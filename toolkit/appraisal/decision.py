@@ -80,7 +80,7 @@ def icers(cost: xr.DataArray, effect: xr.DataArray, *, reference: str | None = N
     cost, effect = cost_and_effect(cost, effect)
     mean_cost, mean_effect = cost.mean(sample_dims(cost)), effect.mean(sample_dims(effect))
     if mean_cost.ndim != 1:
-        raise InputError(f"cost: dimensions {list(cost.dims)} hold more than options and draws. Mend: select one.")
+        raise InputError(f"cost: dimensions {list(cost.dims)} hold more than options and draws.", fix="select one.")
     scales = [float(abs(one).mean(sample_dims(one)).max()) for one in (cost, effect)]
     money, gain = (gathered(one.values, scale) for one, scale in zip((mean_cost, mean_effect), scales, strict=True))
     order = np.lexsort((-gain, money))
@@ -94,7 +94,7 @@ def icers(cost: xr.DataArray, effect: xr.DataArray, *, reference: str | None = N
     names = table["option"].values.tolist()
     against = reference or (BUSINESS_AS_USUAL if BUSINESS_AS_USUAL in names else names[0])
     if against not in names:
-        raise InputError(f"reference {against!r} is not an option. Mend: use one of {names}.")
+        raise InputError(f"reference {against!r} is not an option.", fix=f"use one of {names}.")
     gap = table - table.sel(option=against, drop=True)
     table = table.assign(
         status=("option", status),
@@ -195,7 +195,7 @@ def decision_curves(cost: xr.DataArray, effect: xr.DataArray, thresholds: Thresh
     worth, options = _thresholds(thresholds), cost["option"]
     costs, effects = flat(cost, leading=("option",)), flat(effect, leading=("option",))
     if costs.ndim != 2:
-        raise InputError(f"cost: dimensions {list(cost.dims)} hold more than options and draws. Mend: select one.")
+        raise InputError(f"cost: dimensions {list(cost.dims)} hold more than options and draws.", fix="select one.")
     count, ideal, path = _envelope(costs, effects, worth)
     share, tied = _shared(count, path, costs, effects, worth)
     expected = np.outer(effects.mean(1), worth) - costs.mean(1)[:, None]
@@ -238,7 +238,7 @@ def certainty_equivalent(net_benefit: xr.DataArray, *, risk_aversion: float) -> 
     option_draws(net_benefit, name="net_benefit")
     dims = sample_dims(net_benefit)
     if risk_aversion < 0:
-        raise InputError(f"risk_aversion {risk_aversion} is negative. Mend: 0 is neutral, more is more cautious.")
+        raise InputError(f"risk_aversion {risk_aversion} is negative.", fix="0 is neutral, more is more cautious.")
     if risk_aversion == 0:
         return net_benefit.mean(dims).assign_attrs(net_benefit.attrs)
     worst = net_benefit.min(dims)  # taken out so that the exponent never overflows
@@ -347,7 +347,7 @@ def _mixed(cost: np.ndarray, effect: np.ndarray, first: int, middle: int, last: 
 def _thresholds(threshold: Thresholds) -> np.ndarray:
     worth = np.atleast_1d(np.asarray(threshold, dtype=float))
     if worth.ndim != 1 or worth.size == 0 or not np.isfinite(worth).all() or (np.diff(worth) <= 0).any():
-        raise InputError("thresholds: must be finite numbers, each above the last. Mend: sort them, drop repeats.")
+        raise InputError("thresholds: must be finite numbers, each above the last.", fix="sort them, drop repeats.")
     return worth
 
 

@@ -72,7 +72,7 @@ def discount_factors(
     if timing == "mid_year":
         factors = factors / np.sqrt(1 + rates[elapsed])
     elif timing != "start_of_year":
-        raise InputError(f"timing is {timing!r}. Mend: write 'start_of_year' or 'mid_year'.")
+        raise InputError(f"timing is {timing!r}.", fix="write 'start_of_year' or 'mid_year'.")
     attrs = {"units": "1", "schedule": name, "timing": timing, "base_year": base_year}
     return xr.DataArray(factors, coords={"year": labels}, dims="year", name="discount_factor", attrs=attrs)
 
@@ -112,7 +112,7 @@ def factors_by_kind(
     """
     unknown = sorted(set(map(str, kinds.values.tolist())) - set(KINDS))
     if unknown:
-        raise InputError(f"discounting: {unknown} is not one of {KINDS}. Mend: name one of these.")
+        raise InputError(f"discounting: {unknown} is not one of {KINDS}.", fix="name one of these.")
     told = {"schedules": schedules, "timing": timing, "base_year": base_year}
     beside = schedule.replace("_standard", "_health") if isinstance(schedule, str) else schedule
     known = isinstance(beside, str) and beside in schedule_names(schedules)
@@ -166,7 +166,7 @@ def in_year_order(flows: xr.DataArray) -> xr.DataArray:
     """
     years = flows.get_index("year")
     if years.has_duplicates:
-        raise InputError(f"{flows.name or 'flows'}: a year stands twice. Fix: add them up, .groupby('year').sum().")
+        raise InputError(f"{flows.name or 'flows'}: a year stands twice.", fix="add them up, .groupby('year').sum().")
     return flows if years.is_monotonic_increasing else flows.isel(year=years.argsort())
 
 
@@ -192,7 +192,7 @@ def internal_rate_of_return(net: xr.DataArray) -> xr.Dataset:
     check(net.rename(net.name or "net"), dims=("year",))
     net = in_year_order(net)
     if not bool((np.diff(net["year"].to_numpy().astype(float)) == 1).all()):
-        raise InputError("net: years must rise one by one. Fix: fill missing years with 0.")
+        raise InputError("net: years must rise one by one.", fix="fill missing years with 0.")
     streams = net.transpose(..., "year")
     rates, reasons = _rates_of_return(streams.to_numpy().astype(float).reshape(-1, net.sizes["year"]))
     template = streams.isel(year=0, drop=True).drop_attrs()
@@ -249,7 +249,8 @@ def _rows(schedule: Schedule, schedules: pd.DataFrame | None) -> tuple[str, pd.D
     if rows.empty:
         raise InputError(
             f"schedule {schedule!r} is not in {_SOURCE if schedules is None else 'schedules'}; it has "
-            f"{schedule_names(table)}. Mend: use one of these, a constant rate, or a table of your own."
+            f"{schedule_names(table)}.",
+            fix="use one of these, a constant rate, or a table of your own.",
         )
     return str(schedule), rows
 
@@ -258,23 +259,23 @@ def _annual_rates(rows: pd.DataFrame, length: int, name: str) -> np.ndarray:
     """Return the rate of the step into each of the years 1 to ``length``."""
     missing = {"from_year", "to_year", "rate"} - set(rows.columns)
     if missing or rows.empty:
-        raise InputError(f"schedule {name}: lacks {sorted(missing) or 'rows'}. Mend: add from_year, to_year, rate.")
+        raise InputError(f"schedule {name}: lacks {sorted(missing) or 'rows'}.", fix="add from_year, to_year, rate.")
     rows = rows.sort_values("from_year")
     starts, ends = rows["from_year"].to_numpy(float), rows["to_year"].fillna(np.inf).to_numpy(float)
     rates = rows["rate"].to_numpy(float)
     if starts[0] not in (0, 1) or not np.array_equal(starts[1:], ends[:-1] + 1):
         raise InputError(
-            f"schedule {name}: steps overlap or leave a gap. "
-            "Mend: start at year 0, and each from_year one after the last to_year."
+            f"schedule {name}: steps overlap or leave a gap.",
+            fix="start at year 0, and each from_year one after the last to_year.",
         )
     if not (np.isfinite(rates) & (rates > -0.5) & (rates < 0.5)).all():
         raise InputError(
-            f"schedule {name}: rates {rates.tolist()} are not annual proportions. Mend: write 3.5 per cent as 0.035."
+            f"schedule {name}: rates {rates.tolist()} are not annual proportions.", fix="write 3.5 per cent as 0.035."
         )
     if length - 1 > ends[-1]:
         raise InputError(
-            f"schedule {name}: ends with year {ends[-1]:g} but year {length - 1} is asked for. "
-            "Mend: add a row, or leave the last to_year blank."
+            f"schedule {name}: ends with year {ends[-1]:g} but year {length - 1} is asked for.",
+            fix="add a row, or leave the last to_year blank.",
         )
     steps = np.searchsorted(starts, np.arange(1, length + 1), side="right") - 1
     return np.asarray(rates[steps])
@@ -287,11 +288,11 @@ def years_elapsed(labels: np.ndarray, base_year: int) -> np.ndarray:
     elapsed = labels.astype(np.int64) - base_year  # unsigned years would wrap round, not fall below 0
     if elapsed.min() < 0:
         raise InputError(
-            f"years: {labels.min()} comes before the base year {base_year}. Mend: set base_year to the first year."
+            f"years: {labels.min()} comes before the base year {base_year}.", fix="set base_year to the first year."
         )
     if elapsed.max() > 1000:
         raise InputError(
-            f"years: {labels.max()} is {elapsed.max()} years from year {base_year}. "
-            "Mend: for calendar years give base_year=."
+            f"years: {labels.max()} is {elapsed.max()} years from year {base_year}.",
+            fix="for calendar years give base_year=.",
         )
     return elapsed

@@ -42,8 +42,8 @@ def distributional_weights(relative_income: Mapping[str, float], *, elasticity: 
     if wrong or not relative_income or not 0 <= elasticity < np.inf:
         raise InputError(
             f"relative_income {wrong or dict(relative_income)}, elasticity {elasticity}: incomes must be above 0 "
-            "and the elasticity 0 or more. Mend: give income over the median by payer, such as "
-            "{'individuals': 0.6}."
+            "and the elasticity 0 or more.",
+            fix="give income over the median by payer, such as {'individuals': 0.6}.",
         )
     weights = np.array(list(relative_income.values()), dtype=float) ** -float(elasticity)
     attrs = {"units": "1", "elasticity": elasticity}
@@ -74,8 +74,8 @@ def weighted(net_position: xr.DataArray, weights: xr.DataArray) -> xr.Dataset:
     unknown = sorted(set(weights["payer"].values) - set(net_position["payer"].values))
     if unknown:
         raise InputError(
-            f"payers {unknown}: have no part in the result. "
-            f"Mend: weigh some of {net_position['payer'].values.tolist()}."
+            f"payers {unknown}: have no part in the result.",
+            fix=f"weigh some of {net_position['payer'].values.tolist()}.",
         )
     weight = weights.reindex(payer=net_position["payer"].values, fill_value=1.0)
     both = {"weighted": (net_position * weight).sum("payer"), "unweighted": net_position.sum("payer")}
@@ -107,7 +107,7 @@ def per_child_and_family(
     families = children / children_per_family
     aligned(value, children)
     if not bool((children > 0).all()) or not bool(np.isfinite(families).all()) or not bool((families > 0).all()):
-        raise InputError("children: must be above 0 in every draw. Mend: take the absolute number for a cut.")
+        raise InputError("children: must be above 0 in every draw.", fix="take the absolute number for a cut.")
     units = str(value.attrs.get("units", "GBP"))
     return xr.Dataset(
         {
@@ -162,7 +162,7 @@ def medium_term_view(
     # A component none of which is cash is no line of a budget.
     mine = mine.isel(component=np.flatnonzero((mine != 0).any([dim for dim in mine.dims if dim != "component"])))
     if payer not in {*PAYERS, *costs["payer"].values}:
-        raise InputError(f"payer {payer!r}: unknown. Fix: give one of {sorted(set(costs['payer'].values))}.")
+        raise InputError(f"payer {payer!r}: unknown.", fix=f"give one of {sorted(set(costs['payer'].values))}.")
     labels = [f"{first_year + int(t)}/{(first_year + int(t) + 1) % 100:02d}" for t in mine["year"].values]
     factors = [rebase(1.0, str(costs.attrs["price_base"]), to=label, deflators=deflators) for label in labels]
     spending = mine["outcome"].values == PROGRAMME

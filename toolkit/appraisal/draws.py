@@ -18,8 +18,8 @@ def sample_dims(array: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
     if found not in (("sample",), SAMPLE_DIMS):
         raise InputError(
             f"{getattr(array, 'name', None) or 'array'}: draws must be 'sample', or 'chain' and 'draw'; "
-            f"the dimensions are {[str(dim) for dim in array.dims]}. "
-            "Mend: rename the dimension that counts draws, for example .rename(row='sample')."
+            f"the dimensions are {[str(dim) for dim in array.dims]}.",
+            fix="rename the dimension that counts draws, for example .rename(row='sample').",
         )
     return found
 
@@ -29,9 +29,9 @@ def option_draws(array: xr.DataArray, *, name: str) -> xr.DataArray:
     check(array.rename(array.name or name), dims=("option",))
     sample_dims(array)
     if array.sizes["option"] < 2:
-        raise InputError(f"{name}: a single option cannot be compared. Mend: add what it is set against.")
+        raise InputError(f"{name}: a single option cannot be compared.", fix="add what it is set against.")
     if array.indexes.get("option") is not None and array.indexes["option"].has_duplicates:
-        raise InputError(f"{name}: an option's name stands twice. Mend: give each option its own name.")
+        raise InputError(f"{name}: an option's name stands twice.", fix="give each option its own name.")
     return array
 
 
@@ -40,8 +40,8 @@ def cost_and_effect(cost: xr.DataArray, effect: xr.DataArray) -> tuple[xr.DataAr
     cost, effect = option_draws(cost, name="cost"), option_draws(effect, name="effect")
     if set(cost.dims) != set(effect.dims):
         raise InputError(
-            f"cost has dimensions {list(cost.dims)} and effect {list(effect.dims)}. "
-            "Mend: give both the same options and the same draws."
+            f"cost has dimensions {list(cost.dims)} and effect {list(effect.dims)}.",
+            fix="give both the same options and the same draws.",
         )
     aligned(cost, effect)
     return cost, effect

@@ -149,11 +149,13 @@ def allocate(
 
     found, gap = solved(budget, quick=False)
     if found is None and np.isinf(gap):
-        raise InputError(f"allocate: nothing found in {seconds} seconds. Mend: give more, or fewer scenarios or items.")
+        raise InputError(
+            f"allocate: nothing found in {seconds} seconds.", fix="give more, or fewer scenarios or items."
+        )
     if found is None:
         raise InputError(
-            "allocate: no portfolio keeps every rule within the budget. "
-            "Mend: loosen minimum_share, excludes or requires, or raise the budget."
+            "allocate: no portfolio keeps every rule within the budget.",
+            fix="loosen minimum_share, excludes or requires, or raise the budget.",
         )
     reached = goal.value(slices.gain @ found)
     left = float(budget - slices.cost @ found)
@@ -177,11 +179,11 @@ def allocate(
 
 def _goal(objective: Objective, target: float, level: float, scenarios: int, seconds: float) -> _Goal:
     if objective not in KNOWN:
-        raise InputError(f"objective {objective!r} is not known. Mend: one of {KNOWN}.")
+        raise InputError(f"objective {objective!r} is not known.", fix=f"one of {KNOWN}.")
     if objective == "probability_of_target" and not np.isfinite(target):
-        raise InputError("target: 'probability_of_target' needs the gain to reach. Mend: give target=.")
+        raise InputError("target: 'probability_of_target' needs the gain to reach.", fix="give target=.")
     if not 0 < level < 1:
-        raise InputError(f"level {level} is not between 0 and 1. Mend: write 90 per cent as 0.90.")
+        raise InputError(f"level {level} is not between 0 and 1.", fix="write 90 per cent as 0.90.")
     return _Goal(objective, target, level, scenarios, seconds)
 
 
@@ -191,13 +193,13 @@ def _slices(gain: xr.DataArray, cost: xr.DataArray, *, divisible: bool) -> tuple
     aligned(gain, cost)
     if set(gain.dims) - set(sample_dims(gain)) != set(cost.dims) or set(cost.dims) - {*ITEM_DIMS, "step"}:
         raise InputError(
-            f"gain has dimensions {list(gain.dims)} and cost {list(cost.dims)}. "
-            "Mend: give both programme, and area and step if there are any; gain also the draws."
+            f"gain has dimensions {list(gain.dims)} and cost {list(cost.dims)}.",
+            fix="give both programme, and area and step if there are any; gain also the draws.",
         )
     if "step" in cost.dims and is_numeric_dtype(rank := cost.get_index("step")) and not rank.is_monotonic_increasing:
-        raise InputError("step: steps are bought in order, so their labels must rise. Fix: .sortby('step').")
+        raise InputError("step: steps are bought in order, so their labels must rise.", fix=".sortby('step').")
     if not bool((cost > 0).all()):
-        raise InputError("cost: an item costs nothing or less. Mend: leave it out, it needs no budget.")
+        raise InputError("cost: an item costs nothing or less.", fix="leave it out, it needs no budget.")
     over = [dim for dim in ITEM_DIMS if dim in cost.dims]
     flat_cost = cost.stack(item=over).transpose("item", ...)
     flat_gain = flat(gain.stack(item=over), leading=("item", *(["step"] if "step" in cost.dims else [])))
@@ -218,8 +220,8 @@ def _affordable(budget: float, slices: _Slices) -> None:
     price = slices.cost[slices.first][cheapest]
     if not budget > 0 or (not slices.divisible and budget < price):
         raise InputError(
-            f"budget {budget:,.0f} is below the cheapest item, {slices.names[cheapest]} at {price:,.0f}. "
-            "Mend: raise the budget, or allow parts to be bought with divisible=True."
+            f"budget {budget:,.0f} is below the cheapest item, {slices.names[cheapest]} at {price:,.0f}.",
+            fix="raise the budget, or allow parts to be bought with divisible=True.",
         )
 
 
@@ -236,7 +238,9 @@ def _pairs(slices: _Slices, excludes: Pairs, requires: Pairs) -> list[Rule]:
     count = len(slices.cost)
     unknown = {name for pair in (*excludes, *requires) for name in pair} - set(slices.names)
     if unknown:
-        raise InputError(f"excludes, requires: {sorted(unknown)} not among the items {slices.names}. Mend: name these.")
+        raise InputError(
+            f"excludes, requires: {sorted(unknown)} not among the items {slices.names}.", fix="name these."
+        )
     rules = []
     for pairs, weight, shift, bound in ((excludes, 1.0, count, 1.0), (requires, -1.0, 0, 0.0)):
         for one, two in pairs:
@@ -252,7 +256,7 @@ def _shares(slices: _Slices, items: xr.DataArray, minimum: Mapping[str, Mapping[
     rules = []
     for coordinate, shares in minimum.items():
         if coordinate not in items.coords or "item" not in items[coordinate].dims:
-            raise InputError(f"minimum_share: {coordinate!r} is no coordinate of the items. Mend: assign it to cost.")
+            raise InputError(f"minimum_share: {coordinate!r} is no coordinate of the items.", fix="assign it to cost.")
         labels = items[coordinate].values[slices.item]
         for label, share in shares.items():
             if label not in labels or not 0 <= share <= 1:

@@ -43,7 +43,7 @@ def discounted(
     """
     check(flows.rename(flows.name or "flows"), dims=("year",))
     if "year" not in flows.coords:
-        raise InputError("flows: years carry no labels. Mend: .assign_coords(year=range(...)), 0 the base year.")
+        raise InputError("flows: years carry no labels.", fix=".assign_coords(year=range(...)), 0 the base year.")
     find: Callable[..., xr.DataArray] = discount_factors
     if "discounting" in flows.coords:
         find = partial(factors_by_kind, flows["discounting"])
@@ -244,7 +244,7 @@ def cash_prices(
     rates = np.array([_inflation(inflation, year) for year in span])
     levels = np.concatenate([[1.0], np.cumprod(1 + rates)])
     if (abs(rates) > 0.5).any():
-        raise InputError("inflation: a rate is not a proportion. Fix: write 2 per cent as 0.02.")
+        raise InputError("inflation: a rate is not a proportion.", fix="write 2 per cent as 0.02.")
     factors = xr.DataArray(levels[elapsed], dims="year", coords={"year": labels})
     return (real * factors).assign_attrs({**real.attrs, "price_base": "nominal: cash of each year"})
 
@@ -254,13 +254,13 @@ def _inflation(inflation: float | Mapping[int, float] | xr.DataArray, year: int)
         return float(inflation)
     series = inflation.to_series() if isinstance(inflation, xr.DataArray) else inflation
     if year not in series:
-        raise InputError(f"inflation: year {year} is missing. Mend: add it, or give one rate for all years.")
+        raise InputError(f"inflation: year {year} is missing.", fix="add it, or give one rate for all years.")
     return float(series[year])
 
 
 def _tail(level: float) -> float:
     if not 0 < level < 1:
-        raise InputError(f"level {level} is not between 0 and 1. Mend: write 90 per cent as 0.90.")
+        raise InputError(f"level {level} is not between 0 and 1.", fix="write 90 per cent as 0.90.")
     return (1 - level) / 2
 
 

@@ -70,7 +70,7 @@ def smoother(columns: np.ndarray, responses: np.ndarray, *, method: Method = "sp
     process regression. JMLR 6, 1939-1959 (the subset of regressors).
     """
     if method not in ("spline", "gp"):
-        raise InputError(f"method {method!r} is not known. Mend: 'spline' or 'gp'.")
+        raise InputError(f"method {method!r} is not known.", fix="'spline' or 'gp'.")
     centre, scale = columns.mean(0), columns.std(0)
     standard = (columns - centre) / scale
     terms, form = _spline_terms(standard) if method == "spline" else _process_terms(standard, responses)

@@ -200,8 +200,8 @@ def sobol(
     if together < least_explained:
         raise InputError(
             f"answer: the regression explains {together:.0%} of its variance, under {least_explained:.0%}, so shares "
-            "of interactions may be missed. Fix: call sobol_of_model(model, parameters), or lower least_explained if "
-            "the rest is other randomness."
+            "of interactions may be missed.",
+            fix="call sobol_of_model(model, parameters), or lower least_explained if the rest is other randomness.",
         )
     alone = [_explained(parts[name], response, method) for name in names]
     without = [
@@ -256,7 +256,7 @@ def sobol_of_model(
     designs for model output. Computer Physics Communications 117, 35-43. doi:10.1016/S0010-4655(98)00154-4 (total)
     """
     if base < 2 or base & (base - 1):
-        raise InputError(f"base {base}: is not a power of two. Fix: give 512, 1024 or 2048, say.")
+        raise InputError(f"base {base}: is not a power of two.", fix="give 512, 1024 or 2048, say.")
     names = [str(name) for name in parameters.data_vars]
     anchor = parameters[names[0]]
     columns = {name: parameter_columns(anchor, parameters, (name,)) for name in names}
@@ -274,8 +274,8 @@ def sobol_of_model(
     answers = _one_answer(model(xr.Dataset(drawn)))[:, 0]
     if len(answers) != len(places) or np.ptp(answers) == 0:
         raise InputError(
-            f"model: gave {len(answers)} answers for {len(places)} samples, or all the same. "
-            "Fix: return one number (sample) for each sample of the Dataset."
+            f"model: gave {len(answers)} answers for {len(places)} samples, or all the same.",
+            fix="return one number (sample) for each sample of the Dataset.",
         )
     level = 2 * stats.norm.cdf(1) - 1  # of an interval one standard error to each side
     found = salib_analysis.analyze(problem, answers, calc_second_order=False, conf_level=level, seed=generator)
@@ -298,7 +298,8 @@ def _independent(columns: dict[str, np.ndarray]) -> None:
         names = list(columns)
         raise InputError(
             f"parameters {names[owner[one]]!r} and {names[owner[two]]!r}: move together (rank correlation "
-            f"{together[one, two]:.2f}). Fix: make them one variable with a further dimension, which is sampled whole."
+            f"{together[one, two]:.2f}).",
+            fix="make them one variable with a further dimension, which is sampled whole.",
         )
 
 
@@ -329,7 +330,7 @@ def _read(answer: xr.DataArray, parameters: xr.Dataset) -> tuple[list[str], np.n
     columns = [parameter_columns(answer, parameters, (name,)) for name in names]
     wide = [name for name, part in zip(names, columns, strict=True) if part.shape[1] > 1]
     if wide or not names:
-        raise InputError(f"parameters {wide}: need one number a draw each. Mend: select one element by .sel(...).")
+        raise InputError(f"parameters {wide}: need one number a draw each.", fix="select one element by .sel(...).")
     return names, np.hstack(columns), response
 
 
@@ -337,7 +338,7 @@ def _one_answer(answer: xr.DataArray) -> np.ndarray:
     check(answer.rename(answer.name or "answer"))
     values = flat(answer)
     if values.ndim != 1:
-        raise InputError(f"answer: dimensions {list(answer.dims)} hold more than draws. Mend: select one figure.")
+        raise InputError(f"answer: dimensions {list(answer.dims)} hold more than draws.", fix="select one figure.")
     return values[:, None]
 
 

@@ -43,7 +43,7 @@ def trial(*, baseline: str | float, log_risk_ratio: str, per_arm: int) -> Design
         effect = _parameter(parameters, log_risk_ratio)
         control = _parameter(parameters, baseline) if isinstance(baseline, str) else xr.full_like(effect, baseline)
         if not bool(((control > 0) & (control < 1)).all()):
-            raise InputError(f"baseline {baseline!r}: is not a probability. Mend: give it between 0 and 1.")
+            raise InputError(f"baseline {baseline!r}: is not a probability.", fix="give it between 0 and 1.")
         treated = (control * np.exp(effect)).clip(0, 1)
         counts = [generator.binomial(per_arm, arm.values) + 0.5 for arm in (treated, control)]
         return xr.Dataset({"log_risk_ratio": effect.copy(data=np.log(counts[0] / counts[1]))})
@@ -90,13 +90,13 @@ def audit(*, unit_cost: str, cases: int, coefficient_of_variation: float) -> Des
 def _parameter(parameters: xr.Dataset, name: str) -> xr.DataArray:
     if name not in parameters.data_vars:
         known = [str(one) for one in parameters.data_vars]
-        raise InputError(f"parameter {name!r} is not among {known}. Mend: pass the parameters the study informs.")
+        raise InputError(f"parameter {name!r} is not among {known}.", fix="pass the parameters the study informs.")
     return parameters[name]
 
 
 def _positive(number: float, name: str) -> None:
     if not number > 0:
-        raise InputError(f"{name} is {number}. Mend: give a number above 0.")
+        raise InputError(f"{name} is {number}.", fix="give a number above 0.")
 
 
 def __dir__() -> list[str]:

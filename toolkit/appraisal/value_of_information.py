@@ -78,7 +78,7 @@ def evppi(
     names = [str(name) for name in parameters.data_vars]
     sets = [(one,) if isinstance(one, str) else tuple(one) for one in (names if of is None else of)]
     if not sets:
-        raise InputError("evppi: no parameters. Mend: give at least one variable, or name sets in of=.")
+        raise InputError("evppi: no parameters.", fix="give at least one variable, or name sets in of=.")
     stacked = _stacked(net_benefit)
     ceiling = _gain(stacked)
     parts = []
@@ -160,7 +160,7 @@ def population_value(
         As in ``discount_factors``.
     """
     if per_year <= 0 or years < 1:
-        raise InputError(f"per_year {per_year} and years {years} must be above 0. Mend: give those reached.")
+        raise InputError(f"per_year {per_year} and years {years} must be above 0.", fix="give those reached.")
     reached = float(discount_factors(schedule, range(years), timing=timing).sum()) * per_year
     stated = {"years": years, "per_year": per_year, "timing": timing}
     return (value * reached).assign_attrs({**value.attrs, **stated})
@@ -217,7 +217,7 @@ def parameter_columns(draws: xr.DataArray, parameters: xr.Dataset, names: tuple[
     unknown = [name for name in names if name not in parameters.data_vars]
     if unknown or not names:
         known = [str(name) for name in parameters.data_vars]
-        raise InputError(f"parameters: {unknown or 'an empty set'} is not among {known}. Mend: name these.")
+        raise InputError(f"parameters: {unknown or 'an empty set'} is not among {known}.", fix="name these.")
     dims = sample_dims(draws)
     parts = []
     for name in names:
@@ -228,15 +228,15 @@ def parameter_columns(draws: xr.DataArray, parameters: xr.Dataset, names: tuple[
         values = flat(variable)
         part = values.reshape(-1, values.shape[-1])
         if not np.isfinite(part).all():
-            raise InputError(f"parameter {name}: holds NaN or infinite values. Mend: fill them, and say why.")
+            raise InputError(f"parameter {name}: holds NaN or infinite values.", fix="fill them, and say why.")
         if (np.ptp(part, axis=1) == 0).any():
-            raise InputError(f"parameter {name}: never varies, so nothing can be learnt of it. Mend: leave it out.")
+            raise InputError(f"parameter {name}: never varies, so nothing can be learnt of it.", fix="leave it out.")
         parts.append(part)
     columns = np.vstack(parts).T
     if columns.shape[1] >= columns.shape[0]:
         raise InputError(
-            f"parameters: {columns.shape[1]} columns but only {columns.shape[0]} draws. "
-            "Mend: take more draws, or smaller sets."
+            f"parameters: {columns.shape[1]} columns but only {columns.shape[0]} draws.",
+            fix="take more draws, or smaller sets.",
         )
     return columns
 
@@ -280,6 +280,6 @@ def _warn_if_few(stacked: np.ndarray, error: float) -> None:
     draws = stacked.shape[-1]
     if draws < FEW_DRAWS:
         warnings.warn(
-            f"only {draws} draws: standard errors reach {error:.3g}. Mend: take at least {FEW_DRAWS}.",
+            f"only {draws} draws: standard errors reach {error:.3g}. Fix: take at least {FEW_DRAWS}.",
             stacklevel=3,
         )

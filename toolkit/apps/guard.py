@@ -40,8 +40,11 @@ LIVE = (
     "frame-ancestors 'none'"
 )
 HTTP = {  # of Tornado's server: a request's sizes in bytes, its times in seconds
-    "max_header_size": 32_000, "max_body_size": 100_000, "body_timeout": 20.0, "idle_connection_timeout": 75.0,
-}  # fmt: skip
+    "max_header_size": 32_000,
+    "max_body_size": 100_000,
+    "body_timeout": 20.0,
+    "idle_connection_timeout": 75.0,
+}
 VISITOR: ContextVar[str] = ContextVar("VISITOR", default="")  # whose request is being answered
 MOST_VISITORS = 10_000  # remembered at once
 REFUSED = """<!DOCTYPE html>

@@ -81,13 +81,14 @@ def settings(
     local = address in ("127.0.0.1", "localhost", "::1")
     if not local and auth is None:
         raise InputError(
-            f"address {address}: others could reach the site without signing in. Mend: add --auth users.json, or keep "
-            "127.0.0.1 behind a proxy that signs people in."
+            f"address {address}: others could reach the site without signing in.",
+            fix="add --auth users.json, or keep 127.0.0.1 behind a proxy that signs people in.",
         )
     if address in ANY and not allow_origin:
         raise InputError(
             f"address {address}: a browser's page could not connect, for the site does not know by which name it is "
-            "reached. Fix: add --allow-origin with that name and port, such as outcomes.example.gov.uk."
+            "reached.",
+            fix="add --allow-origin with that name and port, such as outcomes.example.gov.uk.",
         )
     own = ("127.0.0.1", "localhost") if local else ()
     here = [f"[{address}]" if ":" in address else address, *own]
@@ -136,8 +137,8 @@ def origin(text: str) -> str:
     more = parts.path not in ("", "/") or parts.username or parts.query or parts.fragment
     if more or parts.scheme not in usual or not (HOST.fullmatch(host) or _numeric(host)):
         raise InputError(
-            f"allow-origin '{entry.shown(text)}': not a host, with a port where it has one. Fix: write it as in "
-            "outcomes.example.gov.uk or 10.0.0.5:5006; a path goes into --prefix."
+            f"allow-origin '{entry.shown(text)}': not a host, with a port where it has one.",
+            fix="write it as in outcomes.example.gov.uk or 10.0.0.5:5006; a path goes into --prefix.",
         )
     name = f"[{host}]" if ":" in host else host
     # A browser leaves out the usual port of a scheme; without one, 80 and 443 are taken for that.
@@ -154,7 +155,7 @@ def _numeric(host: str) -> bool:
 def _path(prefix: str) -> str:
     path = "/" + prefix.strip().strip("/")
     if not PREFIX.fullmatch(path.rstrip("/")) or {".", ".."} & set(path.split("/")):
-        raise InputError(f"prefix '{entry.shown(prefix)}': not a plain path. Fix: write one such as /outcomes.")
+        raise InputError(f"prefix '{entry.shown(prefix)}': not a plain path.", fix="write one such as /outcomes.")
     return path.rstrip("/")
 
 
@@ -171,8 +172,8 @@ def free(address: str, port: int) -> None:
             pass
     except OSError as problem:
         raise InputError(
-            f"address {entry.shown(address)}, port {port}: cannot be listened on ({problem.strerror or problem}). "
-            "Fix: choose another with --port, or an address of this machine."
+            f"address {entry.shown(address)}, port {port}: cannot be listened on ({problem.strerror or problem}).",
+            fix="choose another with --port, or an address of this machine.",
         ) from None
 
 
@@ -180,12 +181,12 @@ def _users(path: Path) -> Path:
     try:
         users = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
-        raise InputError(f'{path}: not readable as users ({problem}). Mend: write {{"name": "password"}}.') from None
+        raise InputError(f"{path}: not readable as users ({problem}).", fix='write {"name": "password"}.') from None
     if not isinstance(users, dict) or not users or not all(isinstance(word, str) for word in users.values()):
-        raise InputError(f'{path}: not a mapping of names to passwords. Mend: write {{"name": "password"}}.')
+        raise InputError(f"{path}: not a mapping of names to passwords.", fix='write {"name": "password"}.')
     weak = [name for name, word in users.items() if len(word) < SHORTEST_PASSWORD]
     if weak:
-        raise InputError(f"{path}: {weak[0]} has a password under {SHORTEST_PASSWORD} characters. Mend: lengthen it.")
+        raise InputError(f"{path}: {weak[0]} has a password under {SHORTEST_PASSWORD} characters.", fix="lengthen it.")
     return path
 
 
@@ -193,8 +194,8 @@ def _secret() -> str:
     secret = os.environ.get(SECRET, "")
     if len(secret) < SHORTEST_SECRET:
         raise InputError(
-            f"{SECRET}: signing in needs a secret of {SHORTEST_SECRET} characters or more in the environment. "
-            'Mend: export it, for example from python -c "import secrets; print(secrets.token_hex(32))".'
+            f"{SECRET}: signing in needs a secret of {SHORTEST_SECRET} characters or more in the environment.",
+            fix='export it, for example from python -c "import secrets; print(secrets.token_hex(32))".',
         )
     return secret
 
@@ -220,10 +221,11 @@ def lighten() -> None:
     whole = partial(Serializer, deferred=False)  # arrays inside the message, not two more for each
     bokeh_settings.compression_level.set_value(0)  # they are too short for it
     for place, name, ours in (
-        (session, "_serialize_patches", one_message), (session, "_run_in_executor", run),
+        (session, "_serialize_patches", one_message),
+        (session, "_run_in_executor", run),
         (session.ServerSession, "_run_in_executor", at_once),
         (import_module("bokeh.protocol.messages.patch_doc"), "Serializer", whole),
-    ):  # fmt: skip
+    ):
         setattr(place, name, ours)
     for name in ("_add_busy_event", "_remove_busy_event"):
         setattr(pn.state, name, lambda *_: None)

@@ -239,18 +239,32 @@ class Site:
     def view(self) -> Any:
         """Return the whole page."""
         return Page(
-            title="Cost of outcomes", sidebar=[self.panel.view()], main=[self.main()], sidebar_width=330,
-            sidebar_resizable=False, theme_toggle=False, busy_indicator=None, theme_config=look.THEME,
-            template=look.PAGE, site_url=pn.state.base_url.rstrip("/") + "/",
-        )  # fmt: skip
+            title="Cost of outcomes",
+            sidebar=[self.panel.view()],
+            main=[self.main()],
+            sidebar_width=330,
+            sidebar_resizable=False,
+            theme_toggle=False,
+            busy_indicator=None,
+            theme_config=look.THEME,
+            template=look.PAGE,
+            site_url=pn.state.base_url.rstrip("/") + "/",
+        )
 
     def main(self) -> Any:
         """Return the part beside the controls."""
         return pmui.Column(
-            self.paper, self.messages, self.refit.view, self.notes, self.toolbar.view(self.halt, self.busy), self.stale,
-            look.html(f'<p class="hint">{ASK}</p>'), self.tabs,
-            sizing_mode="stretch_width", margin=(0, 16),
-        )  # fmt: skip
+            self.paper,
+            self.messages,
+            self.refit.view,
+            self.notes,
+            self.toolbar.view(self.halt, self.busy),
+            self.stale,
+            look.html(f'<p class="hint">{ASK}</p>'),
+            self.tabs,
+            sizing_mode="stretch_width",
+            margin=(0, 16),
+        )
 
 
 def _say(pane: Any, content: str) -> None:

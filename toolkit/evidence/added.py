@@ -48,9 +48,9 @@ def with_indicator(
         is negative, not a number or more than its exposure.
     """
     if not re.fullmatch(r"[\w .:-]{1,60}", name):
-        raise InputError(f"indicator '{excerpt(name)}': not a name. Fix: use letters, digits and _, as neet_16_17.")
+        raise InputError(f"indicator '{excerpt(name)}': not a name.", fix="use letters, digits and _, as neet_16_17.")
     if name in statistics["indicator"].values:
-        raise InputError(f"indicator '{name}': is there already. Fix: give another name.")
+        raise InputError(f"indicator '{name}': is there already.", fix="give another name.")
     reference = reference_areas()
     years = [int(year) for year in statistics["data_year"].values]
     rows = read_counts(table, reference, years=years, where=f"indicator '{name}'", **columns)

@@ -63,8 +63,8 @@ def check_whole(
         if not any(codes <= whole and all((code, year) in given for code in whole) for whole in generations):
             here, whole = " and ".join(rows.loc[sorted(codes), "la_name"]), " and ".join(members(reference, area))
             raise InputError(
-                f"{where}: {here} in {year}, but {whole} count as one area. Fix: give a row for each of them (or each "
-                "authority before them) in that year, or for none."
+                f"{where}: {here} in {year}, but {whole} count as one area.",
+                fix="give a row for each of them (or each authority before them) in that year, or for none.",
             )
 
 
@@ -101,12 +101,12 @@ def resolve_areas(
     """
     regions = sorted(reference["region"].unique())
     if region is not None and region.strip().casefold() not in [name.casefold() for name in regions]:
-        raise InputError(f"region {region!r}: unknown. Mend: use one of {', '.join(regions)}.")
+        raise InputError(f"region {region!r}: unknown.", fix=f"use one of {', '.join(regions)}.")
     wanted = [*names, *([] if region is None else [region]), *(["England"] if england else [])]
     if not wanted:
-        raise InputError("areas: none chosen. Mend: give a name or code, a region, or England.")
+        raise InputError("areas: none chosen.", fix="give a name or code, a region, or England.")
     if england and len(wanted) > 1:
-        raise InputError(f"areas: England holds {wanted[0]} already. Mend: choose England, or only the places within.")
+        raise InputError(f"areas: England holds {wanted[0]} already.", fix="choose England, or only the places within.")
     known = _known_places(reference)
     return list(dict.fromkeys(area for place in wanted for area in _find(place, known, reference)))
 
@@ -159,9 +159,9 @@ def _find(place: str, known: dict[str, list[str]], reference: pd.DataFrame) -> l
         successors = gone["successor_dfe_codes"].iloc[0].split(";")
         heirs = reference[reference["dfe_la_number"].astype(str).isin(successors)]
         named = " and ".join(heirs["la_name"] + " (" + heirs["la_code"] + ")")
-        raise InputError(f"area {place!r}: {gone['la_name'].iloc[0]} was abolished. Mend: use {named}.")
+        raise InputError(f"area {place!r}: {gone['la_name'].iloc[0]} was abolished.", fix=f"use {named}.")
     spelt = {name.casefold(): name for name in reference[["la_name", "la_code", "region"]].to_numpy().ravel()}
     within = [name for name in spelt if key and key in name]
     close = dict.fromkeys([*within, *get_close_matches(key, spelt, n=3, cutoff=0.5)])
     hint = f"nearest: {'; '.join([spelt[name] for name in close][:5])}." if close else "no name comes near."
-    raise InputError(f"area {place!r}: unknown. Mend: use a name or code of reference_areas.csv; {hint}")
+    raise InputError(f"area {place!r}: unknown.", fix=f"use a name or code of reference_areas.csv; {hint}")

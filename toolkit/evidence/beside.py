@@ -194,7 +194,7 @@ def check_reason(reason: str) -> None:
         It has fewer than two words.
     """
     if len(re.findall(r"\w+", reason)) < 2:
-        raise InputError("accept: no reason is given. Fix: say in a few words why the committed table is replaced.")
+        raise InputError("accept: no reason is given.", fix="say in a few words why the committed table is replaced.")
 
 
 def accept_reference(names: list[str], beside: Path, *, reason: str, folder: Path | None = None) -> list[Path]:
@@ -223,9 +223,11 @@ def accept_reference(names: list[str], beside: Path, *, reason: str, folder: Pat
         file = beside / f"{name}.csv"
         if name not in known or not file.is_file():
             there = sorted(path.stem for path in beside.glob("*.csv"))
-            raise InputError(f"accept: no table '{name}' in {beside}. Fix: make it first; there are {there}.")
+            raise InputError(f"accept: no table '{name}' in {beside}.", fix=f"make it first; there are {there}.")
         note = beside / f"{name}.hash"
         if not note.is_file() or note.read_text(encoding="utf-8") != _note(name, beside, folder):
-            raise InputError(f"{file}: altered, or made from other code or data than are here now. Fix: make it again.")
+            raise InputError(
+                f"{file}: altered, or made from other code or data than are here now.", fix="make it again."
+            )
         tables[name] = _read(name, beside, folder)
     return write_reference(tables, folder, reason=reason)

@@ -81,7 +81,7 @@ def read_counts(
     rows.columns = pd.Index([_plain(name) for name in rows], dtype=object)
     if not rows.columns.is_unique:
         raise InputError(
-            f"{where}: column '{rows.columns[rows.columns.duplicated()][0]}' is there twice. Fix: keep one."
+            f"{where}: column '{rows.columns[rows.columns.duplicated()][0]}' is there twice.", fix="keep one."
         )
     rows = _chosen(rows, only or {}, where)
     cells = _used(rows, events, exposure, where)
@@ -93,11 +93,11 @@ def read_counts(
         code, year = codes.get(row["la_code"].upper()), _year(row["data_year"], place)
         if code is None:
             raise InputError(
-                f"{place}: '{excerpt(row['la_code'])}' is no authority of reference_areas.csv. "
-                "Fix: use its ONS code, such as E08000035, or take out the row."
+                f"{place}: '{excerpt(row['la_code'])}' is no authority of reference_areas.csv.",
+                fix="use its ONS code, such as E08000035, or take out the row.",
             )
         if year not in years and not published:
-            raise InputError(f"{place}: {year} is a year that the statistics lack. Fix: take out the row.")
+            raise InputError(f"{place}: {year} is a year that the statistics lack.", fix="take out the row.")
         if (code, year) in found:
             differing = _differing(rows, found[code, year][0], line)
             raise InputError(f"{place}: repeats {code} in {year}. {differing}")
@@ -114,7 +114,9 @@ def read_counts(
         warnings.warn(f"{where}: rows left out as not known: {listed}.", stacklevel=3)
     known = {key: (line, *counted) for key, (line, counted) in found.items() if counted is not None}
     if not known:
-        raise InputError(f"{where}: no row has a count that can be used. Fix: check the columns that hold the counts.")
+        raise InputError(
+            f"{where}: no row has a count that can be used.", fix="check the columns that hold the counts."
+        )
     check_whole(known, found, reference, where)
     columns = ["line", "events_lower", "events_upper", "exposure"]
     index = pd.MultiIndex.from_tuples(known, names=["la_code", "data_year"])
@@ -150,12 +152,15 @@ def _chosen(rows: pd.DataFrame, only: Mapping[str, str], where: str) -> pd.DataF
         column = _plain(name)
         if column not in rows:
             seen = ", ".join(excerpt(one, 20) for one in list(rows)[:8])
-            raise InputError(f"{where}: no column '{excerpt(name)}' to choose by (it has {seen}). Fix: check the name.")
+            raise InputError(
+                f"{where}: no column '{excerpt(name)}' to choose by (it has {seen}).", fix="check the name."
+            )
         kept = rows[rows[column].str.casefold() == str(value).casefold()]
         if kept.empty:
             seen = ", ".join(f"'{excerpt(one, 20)}'" for one in rows[column].unique()[:8])
             raise InputError(
-                f"{where}: no row where {excerpt(name)} is '{excerpt(value)}'. Fix: use one of its values, as {seen}."
+                f"{where}: no row where {excerpt(name)} is '{excerpt(value)}'.",
+                fix=f"use one of its values, as {seen}.",
             )
         rows = kept
     return rows
@@ -168,7 +173,7 @@ def _used(rows: pd.DataFrame, events: str, exposure: str, where: str) -> pd.Data
     missing = [" or ".join(names[ours][:2]) for ours, name in found.items() if not name]
     if missing:
         seen = ", ".join(excerpt(name, 20) for name in list(rows)[:8])
-        raise InputError(f"{where}: no column {', '.join(missing)} (it has {seen}). Fix: name the columns so.")
+        raise InputError(f"{where}: no column {', '.join(missing)} (it has {seen}).", fix="name the columns so.")
     cells = pd.DataFrame({ours: rows[name] for ours, name in found.items()})
     cells = cells.assign(events_upper=rows.get("events_upper", ""))
     cells.attrs["year"] = found["data_year"]
@@ -187,7 +192,7 @@ def _year(text: str, place: str) -> int:
     """Return the year in which a period ends: 2025 of 2025, 202425, 2024/25 and 2024-25."""
     match = re.fullmatch(r"([12][0-9]{3})(?:\.0|[/-]?([0-9]{2}))?", text)
     if match is None or (match[2] and int(match[2]) != (int(match[1]) + 1) % 100):
-        raise InputError(f"{place}: '{excerpt(text)}' is not a year. Fix: write 2025, or 202425 for 2024 to 2025.")
+        raise InputError(f"{place}: '{excerpt(text)}' is not a year.", fix="write 2025, or 202425 for 2024 to 2025.")
     return int(match[1]) + bool(match[2])
 
 
@@ -211,7 +216,7 @@ def _interval(row: Mapping[Any, str], hidden_up_to: float, place: str) -> tuple[
     if not lower <= upper <= size:
         what = f"{lower:g} events above their upper end, {upper:g}," if lower > upper else f"{upper:g} events"
         raise InputError(
-            f"{place}: {what} or above the exposure, {size:g}. Fix: check the columns, or correct the row."
+            f"{place}: {what} or above the exposure, {size:g}.", fix="check the columns, or correct the row."
         )
     return (lower, upper, size) if size else None
 

@@ -45,7 +45,7 @@ def with_entry(
     said, most = _line(reason), LONGEST["reason"]
     if not 0 < len(said) <= most:
         what = f"the reason has {len(said)} characters, not up to {most}" if said else "changed, and no reason given"
-        raise InputError(f"{_few(changed)}: {what}. Fix: outcomes evidence seal --reason 'what changed, and why'.")
+        raise InputError(f"{_few(changed)}: {what}.", fix="outcomes evidence seal --reason 'what changed, and why'.")
     entry = {"date": datetime.now(UTC).date().isoformat(), "by": user(), "reason": said, "changed": sorted(changed)}
     return [*history, entry]
 

@@ -243,32 +243,32 @@ def _pooled_apart(table: pd.DataFrame) -> Any:
 
 
 BEYOND = "is not a value that its unit can have. Fix: check the decimal point and the unit"
-REPEATED = "repeats the {} of an earlier row. Mend: give each row its own"
+REPEATED = "repeats the {} of an earlier row. Fix: give each row its own"
 RULES: list[Rule] = [
     (
         "interval_level",
         {"low", "high", "interval_level"},
         lambda t: t["low"].isna() | t["high"].isna() | t["interval_level"].between(0, 1, inclusive="right"),
-        "an interval without a level between 0 and 1. Mend: say what share lies between low and high",
+        "an interval without a level between 0 and 1. Fix: say what share lies between low and high",
     ),
     (
         "interval_kind",
         {"low", "high", "interval_kind"},
         lambda t: (t["interval_kind"] != "") == (t["low"].notna() & t["high"].notna()),
-        "a kind of interval goes with both bounds, and only then. Mend: give all three, or leave kind blank",
+        "a kind of interval goes with both bounds, and only then. Fix: give all three, or leave kind blank",
     ),
-    ("value", {"low", "high", "value"}, _in_order, "low, value and high do not rise. Mend: see the source"),
+    ("value", {"low", "high", "value"}, _in_order, "low, value and high do not rise. Fix: see the source"),
     (
         "superseded_by",
         {"superseded_by", "id"},
         lambda t: t["superseded_by"].isin(["", *t["id"]]),
-        "superseded by an id that this table does not hold. Mend: name an existing id, or leave it blank",
+        "superseded by an id that this table does not hold. Fix: name an existing id, or leave it blank",
     ),
     (
         "do_not_pool",
         {"include", "do_not_pool", "outcome"},
         _pooled_apart,
-        "included beside another row of its do-not-pool group. Mend: set include to 0 in all but one",
+        "included beside another row of its do-not-pool group. Fix: set include to 0 in all but one",
     ),
 ]
 
@@ -285,12 +285,12 @@ def _column(name: str, table: str, outcomes: Collection[str]) -> pa.Column:
     choices = outcomes if name == "outcome" else CHOICES.get(name)
     if choices is not None:
         known = ", ".join(sorted(set(choices) - {""}))
-        checks.append(pa.Check.isin(choices, error=f"is not one of {known}. Mend: use one of these"))
+        checks.append(pa.Check.isin(choices, error=f"is not one of {known}. Fix: use one of these"))
     if name in PATTERNS:
         pattern, looks = PATTERNS[name]
-        checks.append(pa.Check.str_matches(f"^({pattern})$", error=f"has another form. Mend: write {looks}"))
+        checks.append(pa.Check.str_matches(f"^({pattern})$", error=f"has another form. Fix: write {looks}"))
     if name in NEEDED_TEXT and not (name == "unit" and table in BLANK_UNIT):
-        checks.append(pa.Check.str_length(min_value=1, error="is blank. Mend: fill it in"))
+        checks.append(pa.Check.str_length(min_value=1, error="is blank. Fix: fill it in"))
     return pa.Column(str, checks=checks)
 
 
@@ -327,7 +327,7 @@ def schema(name: str, *, outcomes: Collection[str]) -> pa.DataFrameSchema:
     """
     spec = PANEL if name.startswith(PANELS) else TABLES.get(name)
     if spec is None:
-        raise InputError(f"data/{name}.csv: no layout for this table. Mend: add one to toolkit/evidence/layouts.py.")
+        raise InputError(f"data/{name}.csv: no layout for this table.", fix="add one to toolkit/evidence/layouts.py.")
     columns = {column: _column(column, name, outcomes) for column in spec.split()}
     rules = [_rule(column, check, message) for column, needs, check, message in RULES if needs <= set(columns)]
     if "unit" in columns or spec == PANEL:

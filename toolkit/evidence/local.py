@@ -97,7 +97,7 @@ def local_price_ratio(statistics: xr.Dataset, *, like: xr.Dataset, seed: int, fo
         lacking = rows.index[rows["log_ratio"].isna()]
         if len(lacking):
             raise InputError(
-                f"placement_prices.csv: no {placement} price for {lacking[0]}. Mend: outcomes evidence pool."
+                f"placement_prices.csv: no {placement} price for {lacking[0]}.", fix="outcomes evidence pool."
             )
         stream = random_stream(seed, f"local_price_ratio {placement}")
         centre, spread = (rows[name].to_numpy()[:, None, None] for name in ("log_ratio", "log_ratio_sd"))

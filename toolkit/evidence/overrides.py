@@ -72,11 +72,11 @@ def apply_override(table: pd.DataFrame, key: str, override: Override, deflators:
     if rows.empty:
         close = difflib.get_close_matches(key[:60], dict.fromkeys([*table["id"], *table.index]), n=3)
         hint = f"did you mean {', '.join(close)}?" if close else "see `outcomes scenario check` for those it uses."
-        raise InputError(f"overrides.{excerpt(key)}: this run uses no such figure. Fix: {hint}")
+        raise InputError(f"overrides.{excerpt(key)}: this run uses no such figure.", fix=f"{hint}")
     for role in rows:
         if str(table.loc[role, "unit"]).startswith("GBP") and override.price_year is None:
             raise InputError(
-                f"overrides.{key}: money without a price base. Mend: add price_year, for example '2025/26'."
+                f"overrides.{key}: money without a price base.", fix="add price_year, for example '2025/26'."
             )
         _check(key, table.loc[role], override, deflators)
         given = override.model_dump(exclude={"reason"}, exclude_none=True)
@@ -109,5 +109,6 @@ def _check(key: str, cited: pd.Series, override: Override, deflators: pd.Series)
         if not fits:
             raise InputError(
                 f"overrides.{key}: {name} {value:g} cannot stand for the cited {known:,.5g} ({unit}): it must be "
-                f"{bound}. Mend: check the decimal point and the unit."
+                f"{bound}.",
+                fix="check the decimal point and the unit.",
             )

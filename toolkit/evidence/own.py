@@ -43,12 +43,12 @@ def one_area(place: str) -> str:
     reference = reference_areas()
     found = resolve_areas(reference, [place])
     if len(found) > 1:
-        raise InputError(f"{place!r} is {len(found)} areas. Fix: name the one council whose figures these are.")
+        raise InputError(f"{place!r} is {len(found)} areas.", fix="name the one council whose figures these are.")
     area = found[0]
     if area.startswith(MERGED) and place.strip().casefold() in _parts(reference, area):
         raise InputError(
-            f"statistics are of {' and '.join(members(reference, area))} together, not of {place.strip()}. "
-            f"Fix: give the figures of both together and write area: {area.removeprefix(MERGED)}."
+            f"statistics are of {' and '.join(members(reference, area))} together, not of {place.strip()}.",
+            fix=f"give the figures of both together and write area: {area.removeprefix(MERGED)}.",
         )
     return area
 
@@ -102,7 +102,7 @@ def published(base: xr.Dataset, area: str, *, names: Iterable[str] = OWN, folder
         If the area is not one of the statistics.
     """
     if area not in base["area"].values:
-        raise InputError(f"own_figures: area '{area}' is not in the statistics. Mend: see `outcomes areas`.")
+        raise InputError(f"own_figures: area '{area}' is not in the statistics.", fix="see `outcomes areas`.")
     here, rows, names = base.sel(area=area), {}, list(names)
     prices = placement_prices(folder).sel(area=area).isel(data_year=-1) if set(names) & set(PRICES) else None
     for name in names:
@@ -156,14 +156,15 @@ def own_figures(base: xr.Dataset, given: Mapping[str, OwnFigure], deflators: pd.
         if not 1 / MOST_TIMES <= row["real"] / row["published"] <= MOST_TIMES and row["published"] > 0:
             raise InputError(
                 f"own_figures.{key}: {row['value']:g} {row['unit']} is not within {MOST_TIMES:g} times the published "
-                f"{row['published']:,.5g}. Mend: check the decimal point and the unit."
+                f"{row['published']:,.5g}.",
+                fix="check the decimal point and the unit.",
             )
     here = {name: float(base[name].sel(area=area)) for pair in WITHIN for name in pair} | table["real"].to_dict()
     for part, whole in WITHIN:
         if set(table.index) & {part, whole} and not here[part] < here[whole]:
             raise InputError(
-                f"own_figures: {part} ({here[part]:,.0f}) is not below {whole} ({here[whole]:,.0f}). "
-                "Mend: give both from the same day."
+                f"own_figures: {part} ({here[part]:,.0f}) is not below {whole} ({here[whole]:,.0f}).",
+                fix="give both from the same day.",
             )
     return table
 
@@ -209,10 +210,15 @@ def own_rows(assumptions: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     if own.empty:
         return assumptions
     rows = own.assign(
-        id=own.index, distribution="fixed", confidence="own", overridden=True, graded=False, real_value=own["real"],
+        id=own.index,
+        distribution="fixed",
+        confidence="own",
+        overridden=True,
+        graded=False,
+        real_value=own["real"],
         source="The council’s own figure",
         locator=[f"published: {row.published:,.5g} ({row.source}, {row.year:.0f})" for row in own.itertuples()],
-    )  # fmt: skip
+    )
     rows = rows.reindex(columns=assumptions.columns)
     rows[["interval_kind", "url", "note", "superseded_by"]] = ""
     return pd.concat([assumptions, rows.astype(assumptions.dtypes.to_dict())]).rename_axis("role")

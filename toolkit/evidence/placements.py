@@ -112,7 +112,8 @@ def placement_shares(folder: Path | None = None) -> xr.Dataset:
     if not (shares > 0).all(axis=None):
         raise InputError(
             f"panel_looked_after.csv: placements of {shares.index[(shares <= 0).any(axis=1)][0]} times their prices "
-            "pass its spending. Mend: correct the counts or the prices."
+            "pass its spending.",
+            fix="correct the counts or the prices.",
         )
     taken = ("area", np.where(own, "area", "region"))
     coords = {"area": table.index.to_list()}

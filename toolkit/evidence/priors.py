@@ -102,7 +102,7 @@ def with_priors(priors: pd.DataFrame, changed: Mapping[str, Prior], models: Coll
         if key not in known.index:
             close = get_close_matches(key[:60], list(known.index), n=3) or list(known.index)[:3]
             raise InputError(
-                f"priors.{excerpt(key)}: no prior that can be changed. Fix: name one, as {', '.join(close)}."
+                f"priors.{excerpt(key)}: no prior that can be changed.", fix=f"name one, as {', '.join(close)}."
             )
         check_prior(key, str(known.loc[key, "distribution"]), row.first, row.second)
         if known.loc[key, "model"] in models:
@@ -121,12 +121,12 @@ def check_prior(key: str, kind: str, first: float, second: float | None) -> None
         Names the prior, "model.parameter", and what its distribution takes.
     """
     if kind not in (*LOCATED, *SCALED, *SHAPED):
-        raise InputError(f"priors.{key}: a {kind} has no numbers to change. Mend: leave it out.")
+        raise InputError(f"priors.{key}: a {kind} has no numbers to change.", fix="leave it out.")
     if (kind in SCALED) != (second is None):
         given = "one number, its scale" if kind in SCALED else "two numbers, first and second"
-        raise InputError(f"priors.{key}: a {kind.replace('_', ' ')} takes {given}. Mend: give that.")
+        raise InputError(f"priors.{key}: a {kind.replace('_', ' ')} takes {given}.", fix="give that.")
     spreads = {"second": second} if kind in LOCATED else {"first": first, "second": second}
     if not abs(first) <= MOST or not all(0 < value <= MOST for value in spreads.values() if value is not None):
         raise InputError(
-            f"priors.{key}: {' and '.join(spreads)} must be above 0, and no number beyond {MOST:g}. Mend: change it."
+            f"priors.{key}: {' and '.join(spreads)} must be above 0, and no number beyond {MOST:g}.", fix="change it."
         )

@@ -125,5 +125,6 @@ def check_errors(effects: pd.DataFrame, file: Path) -> None:
             where = f"{file}, row {int(str(index)) + 2}, column 'se'"
             raise InputError(
                 f"{where}: {row['se']:g} contradicts the interval {row['low']:g} to {row['high']:g}, which implies "
-                f"{implied:.3g}{' (of the logarithm)' * ratio}. Fix: correct the standard error or the interval."
+                f"{implied:.3g}{' (of the logarithm)' * ratio}.",
+                fix="correct the standard error or the interval.",
             )

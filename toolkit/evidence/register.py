@@ -87,7 +87,9 @@ def load_register(
     figures = pd.concat(held).set_index("id")
     shared = figures.index[figures.index.duplicated()]
     if len(shared):
-        raise InputError(f"figure '{shared[0]}': in {list(figures.loc[shared[0], 'table'])}. Mend: rename one of them.")
+        raise InputError(
+            f"figure '{shared[0]}': in {list(figures.loc[shared[0], 'table'])}.", fix="rename one of them."
+        )
     _check_roles(tables["roles"], figures)
     faults = _faults(figures, confidence, {_known(key, figures.index) for key in include})
     usable = faults == ""
@@ -135,7 +137,7 @@ def _known(key: str, names: Collection[str], within: Collection[str] | None = No
     if key not in (names if within is None else within):
         close = difflib.get_close_matches(key, dict.fromkeys(names), n=3, cutoff=0.5)
         hint = f"did you mean {', '.join(close)}?" if close else "see `outcomes evidence list`."
-        raise InputError(f"figure '{key}': no such id. Mend: {hint}")
+        raise InputError(f"figure '{key}': no such id.", fix=f"{hint}")
     return key
 
 
@@ -165,7 +167,7 @@ def _check_roles(roles: pd.DataFrame, figures: pd.DataFrame) -> None:
         where = f"roles.csv, row {int(str(index)) + 2} (role {row['role']})"
         if row["id"] not in figures.index:
             close = difflib.get_close_matches(row["id"], list(figures.index), n=3)
-            raise InputError(f"{where}: no figure '{row['id']}'. Mend: name one that exists, such as {close}.")
+            raise InputError(f"{where}: no figure '{row['id']}'.", fix=f"name one that exists, such as {close}.")
 
 
 def _faults(figures: pd.DataFrame, confidence: Collection[str], asked: set[str]) -> "pd.Series[str]":
@@ -177,7 +179,9 @@ def _faults(figures: pd.DataFrame, confidence: Collection[str], asked: set[str])
     lacking[figures["value"].isna() & ~bounded] += "neither a value nor a whole interval; "
     for key in sorted(asked):
         if lacking[key]:
-            raise InputError(f"figure '{key}': {lacking[key].rstrip('; ')}. Mend: complete its row, or choose another.")
+            raise InputError(
+                f"figure '{key}': {lacking[key].rstrip('; ')}.", fix="complete its row, or choose another."
+            )
     barred = pd.Series("", index=figures.index)
     grade = ~figures["confidence"].isin(list(confidence))
     barred[grade] = "confidence " + figures["confidence"][grade] + ", to be asked for by name; "

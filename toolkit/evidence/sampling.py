@@ -126,13 +126,13 @@ def quantile(row: pd.Series, probability: np.ndarray, *, role: str) -> np.ndarra
     """
     kind, value = str(row["distribution"]), float(row["real_value"])
     if kind not in DISTRIBUTIONS:
-        raise InputError(f"roles.csv, {role}: unknown distribution '{kind}'. Mend: use one of {DISTRIBUTIONS}.")
+        raise InputError(f"roles.csv, {role}: unknown distribution '{kind}'.", fix=f"use one of {DISTRIBUTIONS}.")
     if kind == "fixed":
         return np.full_like(probability, value)
     if kind == "beta" and not 0 < value < 1:
-        raise InputError(f"{role}: {value} is not a proportion between 0 and 1. Mend: divide a percentage by 100.")
+        raise InputError(f"{role}: {value} is not a proportion between 0 and 1.", fix="divide a percentage by 100.")
     if kind.startswith("lognormal") and not value > 0:
-        raise InputError(f"{role}: {value} cannot be log-normal. Mend: give a value above zero.")
+        raise InputError(f"{role}: {value} cannot be log-normal.", fix="give a value above zero.")
     standard = special.ndtri(probability)
     if (z := _half_width(row, role)) is not None:
         low, middle, high = _through(row, z, role)
@@ -185,7 +185,7 @@ def _through(row: pd.Series, z: float, role: str) -> tuple[float, float, float]:
     ends = [float(row[f"real_{name}"]) for name in ("low", "value", "high")]
     if not ends[0] < ends[1] < ends[2] or (kind != "normal" and not ends[0] > 0) or (kind == "beta" and ends[2] >= 1):
         inside = {"normal": "", "beta": " inside 0 to 1"}.get(kind, " above zero")
-        raise InputError(f"{role}: {ends} are not a low end, a value and a high end{inside}. Mend: correct them.")
+        raise InputError(f"{role}: {ends} are not a low end, a value and a high end{inside}.", fix="correct them.")
     low, middle, high = (float(link(end)) for end in ends)
     if kind == "lognormal":
         return low, middle, high
@@ -197,7 +197,8 @@ def _through(row: pd.Series, z: float, role: str) -> tuple[float, float, float]:
     if not least < ends[1] < most:
         raise InputError(
             f"{role}: no mean of {ends[1]:.4g} goes with an interval from {ends[0]:.4g} to {ends[2]:.4g} at "
-            f"{row['interval_level']:g}: it must lie between {least:.4g} and {most:.4g}. Mend: correct one of them."
+            f"{row['interval_level']:g}: it must lie between {least:.4g} and {most:.4g}.",
+            fix="correct one of them.",
         )
     from scipy.optimize import brentq  # a fifth of a second to import
 
@@ -221,12 +222,12 @@ def _half_width(row: pd.Series, role: str) -> float | None:
     if row["interval_kind"] not in ("confidence", "range") or pd.isna(row["real_low"]):
         return None
     if pd.isna(row["interval_level"]):
-        raise InputError(f"{role}: an interval without a level. Mend: give interval_level, for example 0.95.")
+        raise InputError(f"{role}: an interval without a level.", fix="give interval_level, for example 0.95.")
     return float(special.ndtri(0.5 + float(row["interval_level"]) / 2))
 
 
 def _cv(row: pd.Series, role: str) -> float:
     cv = float(row["coefficient_of_variation"])
     if not cv > 0:
-        raise InputError(f"{role}: neither an interval nor a graded coefficient of variation. Mend: grade the figure.")
+        raise InputError(f"{role}: neither an interval nor a graded coefficient of variation.", fix="grade the figure.")
     return cv

@@ -118,9 +118,9 @@ def lagged_log_spend(statistics: xr.Dataset) -> xr.DataArray:
     """
     spend = statistics["early_help_spend"]
     if (np.diff(spend["data_year"]) != 1).any():
-        raise InputError("early_help_spend: data_year is not consecutive. Mend: give every year, in order.")
+        raise InputError("early_help_spend: data_year is not consecutive.", fix="give every year, in order.")
     if len(where := spend["area"].values[(spend <= 0).any("data_year")]):
-        raise InputError(f"early_help_spend: not positive in {', '.join(where)}. Mend: give GBP per child.")
+        raise InputError(f"early_help_spend: not positive in {', '.join(where)}.", fix="give GBP per child.")
     lags: xr.DataArray = xr.concat([xr.ufuncs.log(spend).shift(data_year=lag) for lag in (1, 2, 3)], "lag")
     mean = lags.mean("lag").where(lags.notnull().sum("lag") >= 2).rename("lagged_log_spend")
     return mean.assign_attrs(units="log GBP per child", price_base=spend.attrs["price_base"])
@@ -136,7 +136,7 @@ def _wide(panel: Frame, measure: str, column: str = "value", years: Iterable[int
     """Return one column of one measure, authorities by years."""
     rows = panel[panel["measure"] == measure]
     if rows.empty:
-        raise InputError(f"data/statistics: no panel row of {measure!r}. Mend: restore the panel tables.")
+        raise InputError(f"data/statistics: no panel row of {measure!r}.", fix="restore the panel tables.")
     return rows.pivot(index="la_code", columns="year", values=column).reindex(columns=list(years))
 
 
@@ -277,5 +277,5 @@ def _checked(statistics: xr.Dataset, most_each: xr.DataArray) -> xr.Dataset:
     wrong = ((lower < 0) | (lower > upper) | (upper > most) | (exposure <= 0)).to_series()
     if wrong.any():
         cells = wrong.index[wrong].tolist()[:3]
-        raise InputError(f"data/statistics: events outside 0 to their most in {cells}. Mend: correct the rows.")
+        raise InputError(f"data/statistics: events outside 0 to their most in {cells}.", fix="correct the rows.")
     return statistics

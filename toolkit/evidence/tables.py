@@ -21,7 +21,7 @@ from toolkit.schema import MCSE, InputError, data_folder
 from toolkit.tabular import excerpt
 
 MANIFEST = "datapackage.json"
-MISSING = "{}: missing. Mend: restore it from the repository, or reinstall the package."
+MISSING = "{}: missing. Fix: restore it from the repository, or reinstall the package."
 OPEN_GOVERNMENT = {
     "name": "OGL-UK-3.0",
     "title": "Open Government Licence v3.0",
@@ -66,12 +66,12 @@ def load_table(name: str, folder: Path | None = None) -> pd.DataFrame:
     paths = [path for path in declared if path.removesuffix(".csv") == name or Path(path).stem == name]
     if len(paths) != 1:
         known = ", ".join(sorted(declared))
-        raise InputError(f"{folder / MANIFEST}: no table '{name}'. Mend: use one of {known}.")
+        raise InputError(f"{folder / MANIFEST}: no table '{name}'.", fix=f"use one of {known}.")
     file = folder / paths[0]
     if checksum(file) != declared[paths[0]]:
         raise InputError(
-            f"{file}: altered since {MANIFEST} was made (checksum). Mend: restore it, or if the change is "
-            "meant, run: outcomes evidence seal"
+            f"{file}: altered since {MANIFEST} was made (checksum).",
+            fix="restore it, or if the change is meant, run: outcomes evidence seal",
         )
     found = _sealed(file, declared[paths[0]], paths[0].removesuffix(".csv"), tuple(_outcomes(folder)))
     return found.copy(deep=False)  # pandas copies on write
@@ -94,7 +94,7 @@ def checksums(folder: Path | None = None) -> dict[str, str]:
     try:
         return {resource["path"]: resource["hash"] for resource in _manifest(folder or data_folder())["resources"]}
     except (KeyError, TypeError) as error:
-        raise InputError(f"{MANIFEST}: lacks {error}. Fix: restore the data folder.") from None
+        raise InputError(f"{MANIFEST}: lacks {error}.", fix="restore the data folder.") from None
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return found
     except (OSError, ValueError) as error:
-        raise InputError(f"{file}: unreadable ({error}). Mend: restore the data folder.") from None
+        raise InputError(f"{file}: unreadable ({error}).", fix="restore the data folder.") from None
 
 
 def read_unsealed(file: Path, name: str, folder: Path | None = None) -> pd.DataFrame:
@@ -236,9 +236,9 @@ def _read(file: Path) -> pd.DataFrame:
     except FileNotFoundError:
         raise InputError(MISSING.format(file)) from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: no CSV in UTF-8 ({error}). Mend: save it as CSV UTF-8.") from None
+        raise InputError(f"{file}: no CSV in UTF-8 ({error}).", fix="save it as CSV UTF-8.") from None
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes the surplus cells of every row as labels
-        raise InputError(f"{file}, row 2: more cells than the header. Mend: take out the extra commas.")
+        raise InputError(f"{file}, row 2: more cells than the header.", fix="take out the extra commas.")
     return table
 
 
@@ -250,8 +250,8 @@ def _validated(file: Path, name: str, outcomes: Collection[str]) -> pd.DataFrame
         if not plainly_written(table[column]):
             row = next(place for place, cell in enumerate(table[column]) if not plainly_written(pd.Series([cell])))
             raise InputError(
-                f"{file}, row {row + 2}, column '{column}': '{excerpt(table[column].iloc[row])}' is not a number. Fix: "
-                "write digits 0 to 9 and a decimal point, without commas, spaces or signs."
+                f"{file}, row {row + 2}, column '{column}': '{excerpt(table[column].iloc[row])}' is not a number.",
+                fix="write digits 0 to 9 and a decimal point, without commas, spaces or signs.",
             )
     table[numbers] = table[numbers].replace("", None)
     try:
@@ -275,14 +275,14 @@ def _messages(failures: pd.DataFrame, file: Path) -> list[str]:
             continue
         where = f"{file}, row {int(case['index']) + 2}" if pd.notna(case["index"]) else f"{file}, row 1"
         if check == "column_in_dataframe":
-            said[f"{where}: column '{found}' is missing. Mend: restore it."] = None
+            said[f"{where}: column '{found}' is missing. Fix: restore it."] = None
         elif check == "column_in_schema":
-            said[f"{where}: column '{found}' is not known here. Mend: take it out."] = None
+            said[f"{where}: column '{found}' is not known here. Fix: take it out."] = None
         elif BESIDE in check:
             column, message = check.split(BESIDE, 1)
             said[f"{where}, column '{column}': {message}."] = None
         elif check.startswith(("coerce_dtype", "dtype", "not_nullable")):
-            said[f"{where}, column '{column}': {found!r} is no number, or the row is short. Mend: correct it."] = None
+            said[f"{where}, column '{column}': {found!r} is no number, or the row is short. Fix: correct it."] = None
         else:
             said[f"{where}, column '{column}': {found!r} {check}."] = None
     return list(said)

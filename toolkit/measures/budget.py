@@ -30,8 +30,12 @@ def medium_term(run: Run) -> xr.DataArray:
     index = [rebase(1.0, run.scenario.price_base, to=year, deflators=deflators) for year in years]
     cash = xr.DataArray(index, coords={"year": real["year"]})
     net, spent = real * cash, q.result(run)["programme_by_year"].sel(year=real["year"]) * cash * q.council_pays(run)
-    lines = {"programme": xr.zeros_like(net) - spent, "cash_released": net + spent, "net": net,
-             "cumulative": net.cumsum("year").assign_coords(year=net["year"])}  # fmt: skip
+    lines = {
+        "programme": xr.zeros_like(net) - spent,
+        "cash_released": net + spent,
+        "net": net,
+        "cumulative": net.cumsum("year").assign_coords(year=net["year"]),
+    }
     joined = xr.concat(list(lines.values()), xr.Variable("line", list(lines)), coords="minimal", compat="override")
     return joined.assign_coords(financial_year=("year", years))
 

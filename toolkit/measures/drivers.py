@@ -17,9 +17,11 @@ __all__ = ["SHOWN", "acting", "named", "swings", "valued"]
 SHOWN = 12
 EVENTS = ("first_time_entrants", "care_starts", "protection_plan_starts")
 UNITS = {f"rate: {one}": "per person and year" for one in EVENTS} | {
-    "effect: gcse_attainment": "standard deviations", "rate: rereferrals": "of referrals",
-    "rate: gcse_grade_4": "of pupils", "rate: attainment_8": "points per pupil",
-}  # fmt: skip
+    "effect: gcse_attainment": "standard deviations",
+    "rate: rereferrals": "of referrals",
+    "rate: gcse_grade_4": "of pupils",
+    "rate: attainment_8": "points per pupil",
+}
 
 NOTHING = xr.Dataset(
     {name: ("parameter", np.zeros(0)) for name in ("lower_value", "upper_value", "at_lower", "at_upper")},
@@ -47,9 +49,13 @@ def acting(run: Run, *answers: Callable[[Run], xr.DataArray], area: str | None =
 
 
 def swings(
-    run: Run, answer: xr.DataArray, most: int = SHOWN, say: Callable[[float], str] = w.money, of: Sequence[str] = (),
+    run: Run,
+    answer: xr.DataArray,
+    most: int = SHOWN,
+    say: Callable[[float], str] = w.money,
+    of: Sequence[str] = (),
     among: Sequence[str] | None = None,
-) -> tuple[xr.Dataset, str]:  # fmt: skip
+) -> tuple[xr.Dataset, str]:
     """Return how far each uncertain input moves an answer (chain, draw), the widest first, and what is left out.
 
     Only inputs ``among`` those that the answer is computed from (``acting``) can be named; of these, what chance could

@@ -29,13 +29,14 @@ __all__ = [
     "waterfall_table",
 ]
 
-# fmt: off
 STATES = {
-    "looked_after": "Looked after", "left_care": "Left care", "open": "Case open", "closed": "Case closed",
+    "looked_after": "Looked after",
+    "left_care": "Left care",
+    "open": "Case open",
+    "closed": "Case closed",
     "not_yet": "Not yet in need",
 }
 PERIODS = {"lifetime": ("Life", "each child entering"), "annual": ("Year", "each child of 0 to 17")}
-# fmt: on
 EVERYONE = "all"
 
 
@@ -108,9 +109,11 @@ def beside(run: Run) -> xr.Dataset | None:
 def lives_tables(run: Run) -> dict[str, Table]:
     """Return the tables of what lives cost, by name."""
     made = {
-        "occupancy": occupancy_table(run), "cost_by_age": cost_by_age_table(run), "by_history": history_table(run),
+        "occupancy": occupancy_table(run),
+        "cost_by_age": cost_by_age_table(run),
+        "by_history": history_table(run),
         "waterfall": waterfall_table(run),
-    }  # fmt: skip
+    }
     return made if beside(run) is None else made | {"neighbours": neighbours_table(run)}
 
 

@@ -46,7 +46,7 @@ def reconcile(run: q.Run, register: evidence.Register) -> pd.DataFrame:
         If the run is not of England, or a row selects what the run does not hold.
     """
     if run.tree.attrs.get("place") != "England":
-        raise InputError("reconciliation: the published totals are England's. Mend: run all of England.")
+        raise InputError("reconciliation: the published totals are England's.", fix="run all of England.")
     rows = []
     for record in register.tables["totals_compared"].to_dict("records"):
         row = {str(name): str(cell) for name, cell in record.items()}
@@ -102,7 +102,7 @@ def _cost(run: q.Run, row: dict[str, str]) -> xr.DataArray:
         held = cost[row["select_by"]].values.astype(str)
         missing = sorted(set(wanted) - set(held))
         if missing:
-            raise InputError(f"totals_compared.csv, {row['id']}: the run has no {missing}. Mend: price that outcome.")
+            raise InputError(f"totals_compared.csv, {row['id']}: the run has no {missing}.", fix="price that outcome.")
         cost = cost.isel(component=np.flatnonzero(np.isin(held, wanted)))
     total = appraisal.account_total(cost, row["account"])
     return total / q.children(run)["entering"] if row["per"] == "child" else total
@@ -112,7 +112,7 @@ def _of_history(run: q.Run, row: dict[str, str]) -> xr.DataArray:
     """Lifetime cost of a child of one history."""
     found = lives.told(run)
     if row["selected"] not in found["history"].values:
-        raise InputError(f"totals_compared.csv, {row['id']}: no history '{row['selected']}'. Mend: see the report.")
+        raise InputError(f"totals_compared.csv, {row['id']}: no history '{row['selected']}'.", fix="see the report.")
     found = found.sel(history=row["selected"], drop=True)
     cost = appraisal.account_total(found["by_history"].sel(reading=row["reading"], drop=True), row["account"])
     return cost / found["children"]

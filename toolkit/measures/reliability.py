@@ -284,9 +284,11 @@ def _backtest() -> Table:
     covered = found[found["forecast"] == "model"].set_index("indicator")["coverage_90"]
     rivals = found[found["forecast"].isin(FORECASTS)]
     columns = {
-        "Error of the model over that of the rival": "model_ratio number", "Standard error": "model_ratio_se number",
-        "The model is": "model_is text", "Model: share within its 90% interval": "covered share",
-    }  # fmt: skip
+        "Error of the model over that of the rival": "model_ratio number",
+        "Standard error": "model_ratio_se number",
+        "The model is": "model_is text",
+        "Model: share within its 90% interval": "covered share",
+    }
     names = [f"{label(row.indicator)}, against {FORECASTS[str(row.forecast)]}" for row in rivals.itertuples()]
     rivals = rivals.assign(covered=rivals["indicator"].map(covered))
     made = _table(
@@ -325,10 +327,13 @@ def _calibration() -> Table:
     }
     grouped = found.groupby("model", sort=False).agg(how)
     columns = {
-        "Parameters checked": "checked count", "Passed": "passed count", "Cannot be told": "near count",
+        "Parameters checked": "checked count",
+        "Passed": "passed count",
+        "Cannot be told": "near count",
         "Replications each": "replications count",
-        "Share within 50% intervals": "coverage_50 share", "Share within 90% intervals": "coverage_90 share",
-    }  # fmt: skip
+        "Share within 50% intervals": "coverage_50 share",
+        "Share within 90% intervals": "coverage_90 share",
+    }
     title = "Calibration by simulation: does a model find what it was made from as often as it says?"
     made = _table(title, "Model", grouped, columns, [label(name) for name in grouped.index])
     notes = [f"{label(model)}: {rows['settings'].iloc[0]}." for model, rows in found.groupby("model", sort=False)]

@@ -32,29 +32,44 @@ __all__ = [
     "worth_of_studies",
 ]
 
-# fmt: off
 STEPS = {
-    "referral": "referrals", "care_entry": "entries into care from need",
+    "referral": "referrals",
+    "care_entry": "entries into care from need",
     "direct_care": "entries into care with no need before",
-    "care_exit": "exits from care", "entry_age": "share of first needs", "reentry_first": "first return to care",
-    "reentry_later": "later returns to care", "need_first": "assessed and found in need, first time",
-    "need_again": "assessed and found in need, again", "short_share": "share of short episodes of need",
+    "care_exit": "exits from care",
+    "entry_age": "share of first needs",
+    "reentry_first": "first return to care",
+    "reentry_later": "later returns to care",
+    "need_first": "assessed and found in need, first time",
+    "need_again": "assessed and found in need, again",
+    "short_share": "share of short episodes of need",
 }
 WHAT = {
-    "justice": "youth justice entries", "neet": "NEET",
+    "justice": "youth justice entries",
+    "neet": "NEET",
     "homeless": "homelessness",
-    "custody": "custody at 18 to 24", "conviction": "first conviction at 18 to 24",
+    "custody": "custody at 18 to 24",
+    "conviction": "first conviction at 18 to 24",
     "mental": "mental disorder in childhood",
-    "adult_mental": "mental disorder at 18 and over", "exclusion": "permanent exclusion", "gcse": "GCSE grade 4",
-    "next_generation": "children of one's own in care", "neet_16_17": "NEET at 16 and 17",
+    "adult_mental": "mental disorder at 18 and over",
+    "exclusion": "permanent exclusion",
+    "gcse": "GCSE grade 4",
+    "next_generation": "children of one's own in care",
+    "neet_16_17": "NEET at 16 and 17",
 }
 WHOSE = {
-    "in_need": "children in need", "care": "looked-after children", "looked_after": "looked-after children",
-    "care_leaver": "care leavers", "care_leavers": "care leavers", "need_only": "people once in need, not care leavers",
-    "closed": "children whose case is closed", "left_care": "children who left care", "all": "everyone",
-    "all_pupils": "all pupils", "ever_need": "pupils ever in need",
+    "in_need": "children in need",
+    "care": "looked-after children",
+    "looked_after": "looked-after children",
+    "care_leaver": "care leavers",
+    "care_leavers": "care leavers",
+    "need_only": "people once in need, not care leavers",
+    "closed": "children whose case is closed",
+    "left_care": "children who left care",
+    "all": "everyone",
+    "all_pupils": "all pupils",
+    "ever_need": "pupils ever in need",
 }
-# fmt: on
 FEWEST = 5  # sets listed even if they are worth nothing
 GROUPS = ("all effects", "all unit costs", "all local rates", "all other figures")
 
@@ -154,7 +169,9 @@ def value_of_knowing(
     """
     npsv = q.result(run)["npsv"]
     if account not in npsv["account"].values:
-        raise InputError(f"account {account!r}: not one of {npsv['account'].values.tolist()}. Mend: name one of these.")
+        raise InputError(
+            f"account {account!r}: not one of {npsv['account'].values.tolist()}.", fix="name one of these."
+        )
     gain = npsv.sel(account=account, drop=True).transpose(*SAMPLE_DIMS).assign_attrs(npsv.attrs)
     drawn = parameters(run, acting=q.acting(run, account) if acting is None else acting)
     grouped = {name: members for name, members in groups(drawn).items() if members}

@@ -10,21 +10,27 @@ MINUS = "\N{MINUS SIGN}"
 UNDEFINED = "not defined"
 HARM = "the help adds to cost"
 SCALES = ((1e9, "billion"), (1e6, "million"))
-# fmt: off
 LABELS = {
-    "nhs": "NHS", "neet": "NEET", "mst": "MST", "dwp": "DWP (benefits)", "hmrc": "HMRC (tax)",
+    "nhs": "NHS",
+    "neet": "NEET",
+    "mst": "MST",
+    "dwp": "DWP (benefits)",
+    "hmrc": "HMRC (tax)",
     "individuals": "The young people themselves",
     "central_government": "Central government (grant)",
     # Each two councils answered as one, for their boundaries moved.
     "BCP+Dorset": "Bournemouth, Christchurch and Poole together with Dorset",
     "Cumbria area": "Cumberland together with Westmorland and Furness",
     "Northamptonshire area": "North Northamptonshire together with West Northamptonshire",
-    "victims": "Victims of crime", "combined": "Trials and panel combined",
-    "panel": "Panel of areas (association)", "rhat": "R-hat", "ess_bulk": "Effective sample size, bulk",
-    "ess_tail": "Effective sample size, tail", "energy": "Energy (E-BFMI)",
+    "victims": "Victims of crime",
+    "combined": "Trials and panel combined",
+    "panel": "Panel of areas (association)",
+    "rhat": "R-hat",
+    "ess_bulk": "Effective sample size, bulk",
+    "ess_tail": "Effective sample size, tail",
+    "energy": "Energy (E-BFMI)",
     "monte_carlo_error": "Monte Carlo error of a mean",
 }
-# fmt: on
 FUNDED = {
     "local_authority": "The programme's money is the council's own.",
     "central_government": "The programme's money is a grant from central government, not the council's own.",

@@ -179,16 +179,31 @@ def _walk_world(
     )
     rates = np.ascontiguousarray(np.broadcast_to(layers.rates[:count], (count, len(GROUPS), draws)), dtype=kind)
     fixed = (
-        held.plan_start, held.plan_exit, held.need_again, held.need_exit_slow, held.need_exit_fast,
-        held.plan_care_ratio, held.short_share, held.short_share_first,
-    )  # fmt: skip
+        held.plan_start,
+        held.plan_exit,
+        held.need_again,
+        held.need_exit_slow,
+        held.need_exit_fast,
+        held.plan_care_ratio,
+        held.short_share,
+        held.short_share_first,
+    )
     # New arrays: some that come may not be written to, which to the compiler is another kind, to be compiled for anew.
     ages = [np.array(each, np.int64) for each in (layers.start, layers.stop)]
     leave = np.stack([held.care_exit_first, held.care_exit_later], axis=1)
     walk_cohort(  # type: ignore[call-arg]
-        *to_care, np.concatenate([leave, np.exp(-leave)], axis=1), _timed(held, world, strength, delivered),
-        np.stack(fixed), held.entry_weight, rates, *ages, world.split, world.ends, by_age, *made,
-    )  # fmt: skip
+        *to_care,
+        np.concatenate([leave, np.exp(-leave)], axis=1),
+        _timed(held, world, strength, delivered),
+        np.stack(fixed),
+        held.entry_weight,
+        rates,
+        *ages,
+        world.split,
+        world.ends,
+        by_age,
+        *made,
+    )
     return made
 
 
@@ -224,10 +239,14 @@ def _timed(held: Hazards, world: _World, strength: float, delivered: float) -> A
     entry[0] /= 2  # the half year left, on average, to those who come in year 0
     shift = held.logit_shift_grade * fade * world.others
     rows = (
-        _chance(held.rereferral_first * rereferral), _chance(held.rereferral_later * rereferral),
-        _chance(held.reentry_first * back), _chance(held.reentry_later * back),
-        _chance(entry * held.ratio_need), _chance(entry * held.ratio_care),
-        1 / (1 + np.exp(held.logit_grade_now + shift)), 1 / (1 + np.exp(held.logit_grade_ever + shift)),
+        _chance(held.rereferral_first * rereferral),
+        _chance(held.rereferral_later * rereferral),
+        _chance(held.reentry_first * back),
+        _chance(held.reentry_later * back),
+        _chance(entry * held.ratio_need),
+        _chance(entry * held.ratio_care),
+        1 / (1 + np.exp(held.logit_grade_now + shift)),
+        1 / (1 + np.exp(held.logit_grade_ever + shift)),
         np.broadcast_to(1 / (1 + np.exp(held.logit_grade_ever)), fade.shape),
-    )  # fmt: skip
+    )
     return np.stack(rows, axis=1)

@@ -91,7 +91,7 @@ def comparator(
     everyone = everyone_rates(layers, rates, draws, entered, levels)
     found = rate | {str(name): everyone.sel(layer=name, drop=True) for name in everyone["layer"].values}
     if unknown := [name for name in quantities if name not in found]:
-        raise InputError(f"{unknown}: no rate of all children is known. Mend: add the layer, or do not price it.")
+        raise InputError(f"{unknown}: no rate of all children is known.", fix="add the layer, or do not price it.")
     parts = [found[name] for name in quantities]
     return xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
 

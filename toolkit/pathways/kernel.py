@@ -19,9 +19,23 @@ ENTERING, EARLY, YEARS, ROWS = 9, 10, 11, 15
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def walk_cohort(  # type: ignore[no-untyped-def]
-    to_care, open_stays, plan_stays, leave, timed, fixed, weight, rates, start, stop, split, ends, by_age,
-    quantities, layers, cells,
-):  # fmt: skip
+    to_care,
+    open_stays,
+    plan_stays,
+    leave,
+    timed,
+    fixed,
+    weight,
+    rates,
+    start,
+    stop,
+    split,
+    ends,
+    by_age,
+    quantities,
+    layers,
+    cells,
+):
     """Walk every age at entry to eighteen, a block of draws at a time; sums are by year since entry, or by age."""
     size, years = weight.shape[1], to_care.shape[0]
     grids = np.zeros((4, ROWS * BLOCK), weight.dtype)  # all, never in justice; and those of each with grade 4
@@ -199,9 +213,11 @@ def _occur(total, x, rate):  # type: ignore[no-untyped-def]
     """Events of a layer: the year's years in each group at their rates."""
     for s in range(total.size):
         total[s] += (
-            x[YEARS * BLOCK + s] * rate[0, s] + x[12 * BLOCK + s] * rate[1, s]
-            + x[13 * BLOCK + s] * rate[2, s] + x[14 * BLOCK + s] * rate[3, s]
-        )  # fmt: skip
+            x[YEARS * BLOCK + s] * rate[0, s]
+            + x[12 * BLOCK + s] * rate[1, s]
+            + x[13 * BLOCK + s] * rate[2, s]
+            + x[14 * BLOCK + s] * rate[3, s]
+        )
 
 
 @numba.njit(cache=True, nogil=True)

@@ -46,19 +46,19 @@ def chosen(
     layers = table.set_index("layer")
     unknown = sorted(set(extra) - set(layers.index)) or sorted(set(rates["layer"]) - set(layers.index))
     if unknown:
-        raise InputError(f"layers.csv: no layer {excerpt(unknown)}. Fix: choose one of its rows, or add one.")
+        raise InputError(f"layers.csv: no layer {excerpt(unknown)}.", fix="choose one of its rows, or add one.")
     for name, row in layers.iterrows():
         given = set(rates.loc[rates["layer"] == name, "group"])
         needed = {EVERYONE, *STAGES[row["stage"]]}
         if given != needed:
             raise InputError(
-                f"layer_rates.csv, {name}: groups {sorted(given ^ needed)} lack a rate or are not of its stage. "
-                f"Mend: give one row for each of {sorted(needed)}."
+                f"layer_rates.csv, {name}: groups {sorted(given ^ needed)} lack a rate or are not of its stage.",
+                fix=f"give one row for each of {sorted(needed)}.",
             )
         first = 0 if row["stage"] == "child" else ADULT_AGE
         last = ADULT_AGE - 1 if row["stage"] == "child" else np.inf
         if not first <= row["from_age"] <= row["full_to_age"] <= row["to_age"] <= last:
-            raise InputError(f"layers.csv, {name}: ages do not rise within its stage. Mend: from <= full_to <= to.")
+            raise InputError(f"layers.csv, {name}: ages do not rise within its stage.", fix="from <= full_to <= to.")
     used = (layers["in_use"] == 1) | layers.index.isin(list(extra))
     held = layers[used & layers["outcome"].isin(list(outcomes))]
     return held.assign(years=[duration(row) for _, row in held.iterrows()])
@@ -139,7 +139,7 @@ def _by_grade(
     if not row["odds_below_grade"]:
         return share, share
     if not ((share > 0) & (share < 1)).all():
-        raise InputError(f"layers.csv, {row.name}: a share of people is not between 0 and 1. Mend: check its rates.")
+        raise InputError(f"layers.csv, {row.name}: a share of people is not between 0 and 1.", fix="check its rates.")
     odds = draws[row["odds_below_grade"]].values
     more = odds - 1.0
     linear = passed + (1.0 - passed) * odds - share * more

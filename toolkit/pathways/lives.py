@@ -86,7 +86,7 @@ def localise(
     fitted = dict(zip(pathway["parameter"].values.tolist(), flat, strict=True))
     at_risk = float(statistics["children_in_need"] - statistics["children_looked_after"])
     if not at_risk > 0:
-        raise InputError(f"{area}: no children in need outside care. Mend: leave the area out.")
+        raise InputError(f"{area}: no children in need outside care.", fix="leave the area out.")
     children = float(statistics["population_0_17"]) / at_risk
     # Where areas' plan starts are not modelled, England's rate of a plan holds in every one.
     more_plans = rate.get("protection_plan_starts", np.nan) * children / fitted["open_plan_rate"]
@@ -182,8 +182,8 @@ def with_effects(hazards: Hazards, effects: xr.DataArray) -> Hazards:
     for name, values in effect.items():
         if not np.isfinite(values).all():
             raise InputError(
-                f"effect on '{name}': no finite log ratio in some draw, so a hazard would turn negative or boundless. "
-                "Mend: give a ratio above zero, as its logarithm."
+                f"effect on '{name}': no finite log ratio in some draw, so a hazard would turn negative or boundless.",
+                fix="give a ratio above zero, as its logarithm.",
             )
     return replace(
         hazards,
@@ -214,9 +214,9 @@ def sound(hazards: Hazards, area: str) -> Hazards:
         else:
             wrong, what = ~(values >= 0) | (np.isinf(values) & (name != "half_life")), "negative or not finite"
         if wrong.any():
-            raise InputError(f"{area}: '{name}' is {what} in a draw. Mend: check the figures it is made of.")
+            raise InputError(f"{area}: '{name}' is {what} in a draw.", fix="check the figures it is made of.")
     if not np.allclose(hazards.entry_weight.sum(axis=0), 1.0):
-        raise InputError(f"{area}: 'entry_weight' does not sum to one over ages. Mend: divide it by its sum.")
+        raise InputError(f"{area}: 'entry_weight' does not sum to one over ages.", fix="divide it by its sum.")
     return hazards
 
 
@@ -274,11 +274,14 @@ def per_child(
             for name, (what, when, values) in parts.items()
         },
         coords={
-            "quantity": [*QUANTITIES, *names], "year": np.arange(AGES), "cell": list(CELLS),
-            "year_of_18": np.arange(AGES + 1), **{dim: like[dim] for dim in SAMPLE_DIMS},
+            "quantity": [*QUANTITIES, *names],
+            "year": np.arange(AGES),
+            "cell": list(CELLS),
+            "year_of_18": np.arange(AGES + 1),
+            **{dim: like[dim] for dim in SAMPLE_DIMS},
         },
         attrs={"units": "; ".join(f"{name}: {unit}" for name, unit in units.items()) + "; cells: children"},
-    )  # fmt: skip
+    )
 
 
 def _layers(rates: xr.DataArray | None) -> tuple[Layers | None, list[str]]:
@@ -287,7 +290,7 @@ def _layers(rates: xr.DataArray | None) -> tuple[Layers | None, list[str]]:
     names = [str(name) for name in rates["layer"].values]
     if tuple(rates["group"].values) != GROUPS or set(names) & set(QUANTITIES):
         raise InputError(
-            f"child layers {names}: groups must be {list(GROUPS)}, and no name a quantity's. Mend: rename."
+            f"child layers {names}: groups must be {list(GROUPS)}, and no name a quantity's.", fix="rename."
         )
     values = rates.transpose("layer", "group", *SAMPLE_DIMS).values.reshape(len(names), len(GROUPS), -1)
     return Layers(values, rates["start"].values, rates["stop"].values), names
@@ -335,12 +338,14 @@ def project(
         lives,
         dims=("option", *profile.dims),
         coords={
-            "option": [BUSINESS_AS_USUAL, INVESTMENT], "quantity": profile["quantity"].values,
-            "year": np.arange(years), **{dim: profile[dim] for dim in SAMPLE_DIMS},
+            "option": [BUSINESS_AS_USUAL, INVESTMENT],
+            "quantity": profile["quantity"].values,
+            "year": np.arange(years),
+            **{dim: profile[dim] for dim in SAMPLE_DIMS},
         },
         name="lives",
         attrs=usual.attrs | {"cell_methods": "year: sum"},
-    )  # fmt: skip
+    )
 
 
 def additional(adjustments: Adjustments) -> xr.DataArray:

@@ -24,7 +24,7 @@ def families(bought: xr.DataArray, eligible: xr.DataArray) -> xr.DataArray:
         If there are no eligible families.
     """
     if bool((eligible <= 0).any()):
-        raise InputError("no eligible families in some area. Mend: leave that area out, or give its children in need.")
+        raise InputError("no eligible families in some area.", fix="leave that area out, or give its children in need.")
     sign = xr.where(bought < 0, -1.0, 1.0)
     # expm1 keeps the many-families, few-pounds limit exact.
     reached: xr.DataArray = -sign * eligible * np.expm1(-abs(bought) / eligible)

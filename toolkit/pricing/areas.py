@@ -94,7 +94,7 @@ def added_up(
         If there are no areas.
     """
     if not areas:
-        raise InputError("no areas to price. Mend: choose at least one.")
+        raise InputError("no areas to price.", fix="choose at least one.")
     many = len(areas) >= MANY
     size = BATCH if many else 1
     batches = [areas[first : first + size] for first in range(0, len(areas), size)]

@@ -109,9 +109,16 @@ def steadied(desk: Desk) -> Desk:
 
 
 def by_account(
-    fitted: xr.DataTree, statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset, effects: xr.Dataset,
-    register: evidence.Register, *, area: str, appraise: Callable[..., xr.Dataset],
-) -> xr.Dataset:  # fmt: skip
+    fitted: xr.DataTree,
+    statistics: xr.Dataset,
+    scenario: Scenario,
+    draws: xr.Dataset,
+    effects: xr.Dataset,
+    register: evidence.Register,
+    *,
+    area: str,
+    appraise: Callable[..., xr.Dataset],
+) -> xr.Dataset:
     """Return which inputs the net present value of an area is computed from, by account.
 
     Parameters

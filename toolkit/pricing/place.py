@@ -60,9 +60,14 @@ class Desk:
     """What every area's pricing shares, prepared once."""
 
     def __init__(
-        self, fitted: xr.DataTree, statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset, effects: xr.Dataset,
+        self,
+        fitted: xr.DataTree,
+        statistics: xr.Dataset,
+        scenario: Scenario,
+        draws: xr.Dataset,
+        effects: xr.Dataset,
         register: evidence.Register,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.scenario, self.draws = scenario, draws
         self.in_need = change(scenario, option={"group": "in_need"})
         # Labels that nothing here uses would be carried through every operation of every area.
@@ -223,9 +228,15 @@ class Place:
     def _rates_of_all(self) -> xr.DataArray:
         desk = self.desk
         return pathways.comparator(
-            desk.quantities, self.baseline, self.stats, self.draws, self.all_lives,
-            layers=desk.layers, rates=desk.layer_rates, levels=self.levels,
-        ).astype(np.float32)  # fmt: skip
+            desk.quantities,
+            self.baseline,
+            self.stats,
+            self.draws,
+            self.all_lives,
+            layers=desk.layers,
+            rates=desk.layer_rates,
+            levels=self.levels,
+        ).astype(np.float32)
 
     def others(self, *, by_age: bool = False) -> xr.DataArray:
         """Return what the entering cohort would have if it were like all children of its age and area."""

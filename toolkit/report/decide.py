@@ -122,8 +122,8 @@ def decide(
     highest = 2.5 * threshold if highest is None else highest
     if not 0 < threshold < highest < np.inf:
         raise InputError(
-            f"threshold {threshold:g}, highest {highest:g}: thresholds must increase from 0. "
-            "Mend: give a threshold above 0 and a highest one above it."
+            f"threshold {threshold:g}, highest {highest:g}: thresholds must increase from 0.",
+            fix="give a threshold above 0 and a highest one above it.",
         )
     over = np.unique(np.append(np.linspace(0, highest, POINTS), threshold))
     progress("draw the curves", 0.0)
@@ -146,7 +146,7 @@ def _information(
         return None, ()
     clash = sorted(set(map(str, parameters.data_vars)) & set(groups))
     if clash:
-        raise InputError(f"group {clash[0]!r}: has the name of a parameter. Mend: call the group something else.")
+        raise InputError(f"group {clash[0]!r}: has the name of a parameter.", fix="call the group something else.")
     drawn = varying(parameters)
     still = [str(name) for name in parameters.data_vars if name not in drawn]
     cautions = tuple(f"{name} never varies, so nothing can be learnt of it: it is set aside." for name in still)
@@ -246,13 +246,16 @@ def figures(decision: Decision) -> dict[str, Figure]:
     curves, unit = decision.curves, decision.unit
     found = {
         "plane": drawn.plot_plane(
-            decision.cost, decision.effect, reference=str(decision.options.attrs["reference"]),
-            threshold=decision.threshold, unit=unit,
+            decision.cost,
+            decision.effect,
+            reference=str(decision.options.attrs["reference"]),
+            threshold=decision.threshold,
+            unit=unit,
         ),
         "acceptability": drawn.plot_acceptability(curves, unit=unit),
         "expected_loss": drawn.plot_expected_loss(curves, unit=unit),
         "evpi": drawn.plot_evpi(curves, unit=unit, threshold=decision.threshold),
-    }  # fmt: skip
+    }
     if decision.information is not None:
         found["knowing"] = drawn.plot_knowing(decision.information)
     return found
@@ -301,7 +304,7 @@ def write(decision: Decision, build: Path) -> list[Path]:
             for file in NAMES:
                 (folder / file).replace(build / file)
         except OSError as problem:
-            raise InputError(f"{build}: {problem.strerror}. Mend: close the files there, then run again.") from None
+            raise InputError(f"{build}: {problem.strerror}.", fix="close the files there, then run again.") from None
     return [build / file for file in NAMES]
 
 

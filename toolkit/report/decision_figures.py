@@ -149,8 +149,16 @@ def plot_tornado(table: xr.Dataset, *, title: str, names: Mapping[str, str] | No
     rows, centre = np.arange(shown.sizes["parameter"]), float(shown["expected"])
     for side, colour in (("at_lower", LIGHT), ("at_upper", DARK)):
         ends = shown[side].values - centre
-        axes.barh(rows, ends, left=centre, height=0.56, color=colour, edgecolor=DARK, linewidth=0.8,
-                  label=f"Parameter at its {side.removeprefix('at_')} end")  # fmt: skip
+        axes.barh(
+            rows,
+            ends,
+            left=centre,
+            height=0.56,
+            color=colour,
+            edgecolor=DARK,
+            linewidth=0.8,
+            label=f"Parameter at its {side.removeprefix('at_')} end",
+        )
     axes.axvline(centre, color=INK, linewidth=1)
     axes.set_yticks(rows, [_tick(one, names) for one in shown["parameter"].values])
     axes.grid(visible=False, axis="y")
@@ -184,8 +192,14 @@ def plot_bridge(bridged: xr.Dataset, *, what: str = "Expected net present value"
     high = np.maximum(np.where(whole, np.maximum(after, 0), after), after - change * ~whole)
     for place, value in enumerate(change):
         sign = "" if whole[place] or value < 0 else "+"
-        axes.annotate(sign + number(value / scale, decimals), (place, high[place]), xytext=(0, 3),
-                      textcoords="offset points", ha="center", fontsize=FONT - 1)  # fmt: skip
+        axes.annotate(
+            sign + number(value / scale, decimals),
+            (place, high[place]),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            fontsize=FONT - 1,
+        )
     axes.axhline(0, color=INK, linewidth=1)
     axes.margins(y=0.12)
     values = bridged["value"].values if "value" in bridged else np.full(len(names), np.nan)
@@ -304,8 +318,13 @@ def plot_sobol(indices: xr.Dataset, *, names: Mapping[str, str] | None = None) -
     rows = np.arange(table.sizes["parameter"])
     for offset, part, colour, said in ((0.19, "first", DARK, "Alone"), (-0.19, "total", LIGHT, "With the others")):
         axes.barh(rows + offset, table[part], height=0.36, color=colour, edgecolor=DARK, linewidth=0.8, label=said)
-    axes.hlines(rows + 0.19, table["first"] - table["standard_error"], table["first"] + table["standard_error"],
-                color="#d4580f", linewidth=2)  # fmt: skip
+    axes.hlines(
+        rows + 0.19,
+        table["first"] - table["standard_error"],
+        table["first"] + table["standard_error"],
+        color="#d4580f",
+        linewidth=2,
+    )
     axes.set_yticks(rows, [_tick(one, names) for one in table["parameter"].values])
     axes.grid(visible=False, axis="y")
     axes.set_xlim(left=0)

@@ -79,10 +79,10 @@ def read_options(costs: Path, effects: Path) -> tuple[xr.DataArray, xr.DataArray
     if missing or extra:
         where = f"{money.file} has {missing}, {gain.file} has {extra}" if missing and extra else ""
         where = where or (f"only {money.file} has {missing}" if missing else f"only {gain.file} has {extra}")
-        raise InputError(f"options do not match: {where}. Fix: give both files the same column names.")
+        raise InputError(f"options do not match: {where}.", fix="give both files the same column names.")
     if money.values.shape[1] < 2:
         raise InputError(
-            f"{money.file}: a single option cannot be compared. Fix: add a column for what it is set against."
+            f"{money.file}: a single option cannot be compared.", fix="add a column for what it is set against."
         )
     _warn_of(money, gain)
     places = _paired(money, gain)
@@ -123,8 +123,8 @@ def read_parameters(parameters: Path, *, like: xr.DataArray, beside: Path) -> xr
     places = _paired(_Draws(tabular.path_shown(beside), pd.DataFrame(), pd.DataFrame(labels, index=lines)), given)
     if table.shape[1] >= len(table):
         raise InputError(
-            f"{given.file}: {table.shape[1]} parameters but only {len(table)} draws. "
-            "Fix: take more draws, or keep fewer parameters."
+            f"{given.file}: {table.shape[1]} parameters but only {len(table)} draws.",
+            fix="take more draws, or keep fewer parameters.",
         )
     return xr.Dataset({name: ("sample", table[name].to_numpy()[places]) for name in table.columns})
 
@@ -145,7 +145,7 @@ def groups_named(given: list[str], parameters: xr.Dataset | None) -> Mapping[str
         unknown = [part for part in names if part not in known]
         if not equals or not name.strip() or not names or unknown:
             fault = f"{unknown} is not among {known}" if unknown else "is not name=parameter,parameter"
-            raise InputError(f'group {text!r}: {fault}. Mend: write it as "unit costs=price_a,price_b".')
+            raise InputError(f"group {text!r}: {fault}.", fix='write it as "unit costs=price_a,price_b".')
         found[name.strip()] = names
     return found
 
@@ -156,24 +156,25 @@ def _read(path: Path) -> _Draws:
     numeric = next((name for name in kinds if tabular.is_number(name)), None)
     if numeric is not None:
         raise InputError(
-            f"{file}: a number ('{numeric}') where a column's name should be. Fix: name every column in the first line."
+            f"{file}: a number ('{numeric}') where a column's name should be.",
+            fix="name every column in the first line.",
         )
     numbered = [kind for kind in kinds.values() if kind]
     twice = next((name for name, kind in kinds.items() if kind and numbered.count(kind) > 1), None)
     if twice is not None:
-        raise InputError(f"{file}: two columns number the draws as '{excerpt(twice)}' does. Fix: keep one of them.")
+        raise InputError(f"{file}: two columns number the draws as '{excerpt(twice)}' does.", fix="keep one of them.")
     labels = {kind: _labels(table[name], file) for name, kind in kinds.items() if kind}
     values = {name: tabular.numbers(table[name], file) for name, kind in kinds.items() if kind is None}
     if not values:
-        raise InputError(f"{file}: only columns that number the draws. Fix: add a column for each option.")
+        raise InputError(f"{file}: only columns that number the draws.", fix="add a column for each option.")
     for name, column in values.items():
         if len(name) > LONGEST_NAME:
             raise InputError(
-                f"{file}: column '{excerpt(name)}' is too long a name. Fix: use up to {LONGEST_NAME} signs."
+                f"{file}: column '{excerpt(name)}' is too long a name.", fix=f"use up to {LONGEST_NAME} signs."
             )
         if _counts(column):
             raise InputError(
-                f"{file}: column '{excerpt(name)}' only counts the rows. Fix: take it out, or call it draw."
+                f"{file}: column '{excerpt(name)}' only counts the rows.", fix="take it out, or call it draw."
             )
     aside = tuple(name for name, kind in kinds.items() if kind is not None and name != DRAW)
     return _Draws(file, pd.DataFrame(values, index=table.index), pd.DataFrame(labels, index=table.index), aside)
@@ -192,7 +193,7 @@ def _labels(column: pd.Series, file: str) -> pd.Series:
     """Return labels as text, so that 1, 01 and 1.0 are one."""
     blank = column.index[column == ""]
     if len(blank):
-        raise InputError(f"{file}, line {blank[0]}, column '{excerpt(column.name)}': blank. Fix: number every draw.")
+        raise InputError(f"{file}, line {blank[0]}, column '{excerpt(column.name)}': blank.", fix="number every draw.")
     plain = [f"{float(cell):.15g}" if tabular.is_number(cell) and "," not in cell else cell for cell in column]
     return pd.Series(plain, column.index, dtype=object)
 
@@ -221,8 +222,8 @@ def _paired(one: _Draws, two: _Draws) -> np.ndarray:
     shared = [str(name) for name in one.labels if name in two.labels]
     if not shared and len(one.labels.columns) and len(two.labels.columns):
         raise InputError(
-            f"{one.file} numbers its draws by {one.labels.columns[0]}, {two.file} by {two.labels.columns[0]}. "
-            "Fix: give that column the same name in both."
+            f"{one.file} numbers its draws by {one.labels.columns[0]}, {two.file} by {two.labels.columns[0]}.",
+            fix="give that column the same name in both.",
         )
     if shared:
         first, second = (pd.MultiIndex.from_frame(file.labels[shared]) for file in (one, two))
@@ -232,14 +233,14 @@ def _paired(one: _Draws, two: _Draws) -> np.ndarray:
             return second.get_indexer(first)
     if len(one.labels) != len(two.labels):
         raise InputError(
-            f"{one.file} has {len(one.labels)} draws and {two.file} has {len(two.labels)}. "
-            "Fix: every file needs the same draws, one a line, in the same order."
+            f"{one.file} has {len(one.labels)} draws and {two.file} has {len(two.labels)}.",
+            fix="every file needs the same draws, one a line, in the same order.",
         )
     if shared and len(apart := np.flatnonzero(first != second)):
         (line, other), what = (file.labels.index[apart[0]] for file in (one, two)), ", ".join(shared)
         raise InputError(
-            f"{one.file}, line {line}, and {two.file}, line {other}: out of step, as {what} differs. "
-            "Fix: put the draws of both in the same order."
+            f"{one.file}, line {line}, and {two.file}, line {other}: out of step, as {what} differs.",
+            fix="put the draws of both in the same order.",
         )
     if not shared and len(one.labels.columns) + len(two.labels.columns):
         bare = one.file if two.labels.columns.size else two.file
@@ -252,8 +253,8 @@ def _same(one: _Draws, first: pd.MultiIndex, two: _Draws, second: pd.MultiIndex)
     if len(lost):
         key = ", ".join(f"{name} {excerpt(label, 20)}" for name, label in zip(first.names, first[lost[0]], strict=True))
         raise InputError(
-            f"{one.file}, line {one.labels.index[lost[0]]}: {key} is not in {two.file}. "
-            "Fix: give every file the same draws."
+            f"{one.file}, line {one.labels.index[lost[0]]}: {key} is not in {two.file}.",
+            fix="give every file the same draws.",
         )
 
 

@@ -31,8 +31,14 @@ def plot_occupancy(run: Run) -> Figure:
     figure, axes = canvas(4.4, right=0.78)
     tops = _stack(axes, share, "state", dict(zip(lives.STATES, STATE_COLOURS, strict=True)))
     for state, (low, high) in tops.items():
-        axes.annotate(lives.STATES[state], (1.015, (low + high) / 2), xycoords=axes.get_yaxis_transform(), va="center",
-                      fontsize=FONT, annotation_clip=False)  # fmt: skip
+        axes.annotate(
+            lives.STATES[state],
+            (1.015, (low + high) / 2),
+            xycoords=axes.get_yaxis_transform(),
+            va="center",
+            fontsize=FONT,
+            annotation_clip=False,
+        )
     axes.set(xlim=(0, share.sizes["child_age"]), ylim=(0, 1))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.0%}"))
     axes.set_xlabel("Age, years", fontsize=FONT)
@@ -74,8 +80,15 @@ def plot_cost_by_age(run: Run) -> Figure:
     _stack(axes, gross, "payer", dict(zip(names, COLOURS, strict=False)))
     middle = cost["age"].values + 0.5
     axes.fill_between(middle, excess["lower"], excess["upper"], color="white", alpha=0.45, linewidth=0)
-    axes.plot(middle, excess["mean"], color=INK, linewidth=1.8, linestyle=(0, (5, 2)), label="Excess, all payers",
-              path_effects=[withStroke(linewidth=4.5, foreground="white")])  # fmt: skip
+    axes.plot(
+        middle,
+        excess["mean"],
+        color=INK,
+        linewidth=1.8,
+        linestyle=(0, (5, 2)),
+        label="Excess, all payers",
+        path_effects=[withStroke(linewidth=4.5, foreground="white")],
+    )
     axes.axhline(0, color=INK, linewidth=1)
     axes.set_xlim(0, cost.sizes["age"])
     axes.set_xlabel("Age, years", fontsize=FONT)
@@ -155,7 +168,10 @@ def plot_curve_by_payer(run: Run) -> Figure:
 def pictures(run: Run) -> dict[str, Callable[[Run], Any]]:
     """Return the figures that the run can draw, by the name of the table that holds their numbers."""
     made: dict[str, Callable[[Run], Any]] = {
-        "occupancy": plot_occupancy, "cost_by_age": plot_cost_by_age, "by_history": plot_by_history,
-        "waterfall": plot_waterfall, "curve_by_payer": plot_curve_by_payer,
-    }  # fmt: skip
+        "occupancy": plot_occupancy,
+        "cost_by_age": plot_cost_by_age,
+        "by_history": plot_by_history,
+        "waterfall": plot_waterfall,
+        "curve_by_payer": plot_curve_by_payer,
+    }
     return made if lives.beside(run) is None else made | {"neighbours": plot_neighbours}

@@ -86,6 +86,6 @@ def _swap(drafts: Path, kept: Path, build: Path) -> None:
                 (build / name).unlink(missing_ok=True)
         if isinstance(problem, OSError):
             raise InputError(
-                f"{build}: {problem.strerror}. Mend: close the files of the previous run, then run again."
+                f"{build}: {problem.strerror}.", fix="close the files of the previous run, then run again."
             ) from None
         raise

@@ -12,21 +12,32 @@ from xlsxwriter.worksheet import Worksheet
 from toolkit.measures.tables import Table
 
 POUNDS = '"£"#,##0;[Red]"\N{MINUS SIGN}£"#,##0;"£"0'
-# fmt: off
 NUMBER_FORMATS = {
-    "money": POUNDS, "pounds": POUNDS, "share": "0.0%", "rate": "0.0%", "change": "+0.0%;\N{MINUS SIGN}0.0%;0.0%",
-    "ratio": "0.00", "count": "#,##0", "number": "#,##0.00", "tenths": "#,##0.0", "figure": "General", "text": "@",
+    "money": POUNDS,
+    "pounds": POUNDS,
+    "share": "0.0%",
+    "rate": "0.0%",
+    "change": "+0.0%;\N{MINUS SIGN}0.0%;0.0%",
+    "ratio": "0.00",
+    "count": "#,##0",
+    "number": "#,##0.00",
+    "tenths": "#,##0.0",
+    "figure": "General",
+    "text": "@",
 }
 LINE = {"bottom": 1, "bottom_color": "#b1b4b6", "valign": "top"}
 HEAD = {"bold": True, "bottom": 2, "text_wrap": True, "valign": "bottom", "bg_color": "#e8edf2"}
 PROSE = {"text_wrap": True, "valign": "top"}
 STYLES = {
-    "title": {"bold": True, "font_size": 16}, "caption": {"bold": True, "font_size": 12}, "plain": PROSE,
-    "note": PROSE | {"italic": True, "font_color": "#505a5f"}, "head": HEAD, "head_number": HEAD | {"align": "right"},
+    "title": {"bold": True, "font_size": 16},
+    "caption": {"bold": True, "font_size": 12},
+    "plain": PROSE,
+    "note": PROSE | {"italic": True, "font_color": "#505a5f"},
+    "head": HEAD,
+    "head_number": HEAD | {"align": "right"},
     "failed": {"bold": True, "font_color": "#ffffff", "bg_color": "#d4351c", "font_size": 12},
     "label": LINE | {"bold": True, "text_wrap": True},
 } | {kind: LINE | {"num_format": code, "text_wrap": kind == "text"} for kind, code in NUMBER_FORMATS.items()}
-# fmt: on
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 PART_NAMES = {"expected": ", expected", "lower": ", {level:.0%} interval from", "upper": ", {level:.0%} interval to"}
 LABEL_WIDEST, WIDEST, NARROWEST, LINE_HEIGHT = 66, 48, 15, 15

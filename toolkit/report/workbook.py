@@ -12,29 +12,40 @@ from toolkit.measures.tables import Table
 from toolkit.report.sheets import Styles, opened, page, prose, write_table
 from toolkit.report.shortfalls import shortfalls
 
-# fmt: off
 SHEETS = {
     "Summary": ["answer", "settings"],
     "Cost by outcome": [
-        "lifetime_by_outcome", "each_child_by_outcome", "avoided", "avoided_by_payer", "annual_by_outcome",
+        "lifetime_by_outcome",
+        "each_child_by_outcome",
+        "avoided",
+        "avoided_by_payer",
+        "annual_by_outcome",
     ],
     "Cost by payer": ["lifetime_by_payer", "each_child_by_payer", "who_pays", "annual_by_payer"],
-    "Lives": ["by_history", "waterfall", "occupancy", "neighbours"], "Cost by age": ["cost_by_age"],
+    "Lives": ["by_history", "waterfall", "occupancy", "neighbours"],
+    "Cost by age": ["cost_by_age"],
     "Yearly": ["yearly", "council_cash", "cash_by_payer", "payback_every_year"],
     "Medium term": ["medium_term", "by_year"],
     "Decision": ["choice", "along", "measures"],
     "Adjustments": ["bridge", "otherwise"],
     "What moves it": ["moves", "sobol"],
     "Finding out": ["knowing", "studies"],
-    "Areas": ["areas"], "Rates": ["rates"],
+    "Areas": ["areas"],
+    "Rates": ["rates"],
     "Spend-cost curve": [
-        "curve_social", "curve_economic", "curve_fiscal", "curve_by_payer", "marginal", "switching",
+        "curve_social",
+        "curve_economic",
+        "curve_fiscal",
+        "curve_by_payer",
+        "marginal",
+        "switching",
     ],
-    "Effects": ["effects", "reading", "pooled"], "Assumptions": ["assumptions"], "Checks": ["checks"],
+    "Effects": ["effects", "reading", "pooled"],
+    "Assumptions": ["assumptions"],
+    "Checks": ["checks"],
     "Believing the models": ["backtest", "predictive", "calibration", "scaling", "pathway", "published"],
     "About": ["record", "excluded", "timings"],
 }
-# fmt: on
 FAILED = "THIS RUN FAILED ITS CHECKS: do not use its figures. See the sheet Checks."
 
 

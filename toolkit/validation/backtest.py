@@ -92,7 +92,7 @@ def backtest(
     """
     past = statistics.sel(data_year=slice(None, last_year))
     if past.sizes["data_year"] == statistics.sizes["data_year"]:
-        raise InputError(f"backtest: no statistics after {last_year}. Mend: give an earlier last_year.")
+        raise InputError(f"backtest: no statistics after {last_year}.", fix="give an earlier last_year.")
     posterior = fit(outcomes(past, indicators=indicators, priors=priors), seed=seed, **sampling)
     table = compare(posterior, statistics, last_year=last_year, seed=seed, priors=priors)
     return _signed(table, posterior)
@@ -179,7 +179,7 @@ def _naive(past: pd.DataFrame, later: pd.DataFrame, family: int) -> dict[str, Ar
         "national_trend": (_trend, 3),
     }
     if history.shape[1] < 2:
-        raise InputError("backtest: fewer than two usual years to forecast from. Mend: give a later last_year.")
+        raise InputError("backtest: fewer than two usual years to forecast from.", fix="give a later last_year.")
     sizes, made = sizes_of(past), {}
     exposure, origin = later["exposure"].to_numpy(), int(past["data_year"].max())
     horizons = later["data_year"] - origin

@@ -49,8 +49,9 @@ def pathway_replication(figures: pd.DataFrame, *, seed: int, priors: pd.DataFram
         found, size, marks = sampled(
             compiled.with_data(published=simulated(truth, fitted, random, priors=priors)),
             lambda draws: _flat(draws["rates"], priors),
-            seed=seed + at, runs=RUNS,
-        )  # fmt: skip
+            seed=seed + at,
+            runs=RUNS,
+        )
         true = xr.DataArray(truth[None, None], {"parameter": prior.index}, ("chain", "draw", "parameter"))
         return ranks(found, _flat(true, priors).isel(chain=0, draw=0), size, random), marks
 

@@ -53,8 +53,9 @@ def placements_replication(prices: xr.Dataset, *, replications: int, seed: int, 
         found, size, marks = sampled(
             compiled.with_data(log_price=known),
             lambda draws: _flat(draws, price_ratio(draws, made, seed=seed + at).values[:, :, 0]),
-            seed=seed + at, runs=RUNS,
-        )  # fmt: skip
+            seed=seed + at,
+            runs=RUNS,
+        )
         national = truth["national"].values[0, 0, :, -1] - np.log(prices["england"].values[:, -1])
         return ranks(found, _flat(truth, (national + own)[None]).isel(chain=0, draw=0), size, random), marks
 

@@ -76,14 +76,14 @@ def check(posterior: xr.DataTree, statistics: xr.Dataset, *, seed: int) -> pd.Da
     """
     if "constant_data" not in posterior.children:
         raise InputError(
-            "check: the posterior has no constant_data. Mend: pass what models.fit(outcomes(...)) returned."
+            "check: the posterior has no constant_data.", fix="pass what models.fit(outcomes(...)) returned."
         )
     design = posterior["constant_data"].to_dataset()
     try:
         statistics = statistics.sel(indicator=design["indicator"], data_year=design["data_year"])
     except KeyError as error:
         raise InputError(
-            f"check: {error} is in the posterior only. Mend: pass the statistics it was fitted to."
+            f"check: {error} is in the posterior only.", fix="pass the statistics it was fitted to."
         ) from None
     aligned(design["family"], statistics["exposure"])
     names, parts = design["indicator"].values, []

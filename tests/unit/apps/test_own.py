@@ -203,10 +203,12 @@ def test_pasted_rubbish_is_said_row_by_row(text, said):
 @pytest.mark.parametrize(
     "text",
     [
-        "referrals,9000\nfostering week,£700.50", 'name,value\n"Referrals","9,000"\n"fostering week",£700.50\n,\n,\n',
-        "referrals;9000;\nfostering_week;700.50;\n;;\n", "Referrals, 9,000\nfostering week: 700.5",
+        "referrals,9000\nfostering week,£700.50",
+        'name,value\n"Referrals","9,000"\n"fostering week",£700.50\n,\n,\n',
+        "referrals;9000;\nfostering_week;700.50;\n;;\n",
+        "Referrals, 9,000\nfostering week: 700.5",
     ],
-)  # fmt: skip
+)
 def test_two_columns_are_read_parted_by_commas_or_semicolons(text):
     assert entry.pairs(text, READ) == entry.Pasted({"referrals": 9000.0, "fostering_week": 700.5}, [])
 
@@ -259,19 +261,58 @@ def test_a_study_left_out_or_added_is_pooled_anew_as_the_command_does(live, smal
     ("changes", "said"),
     [
         ({"left_out": ["NOBODY"]}, "no pool holds"),
-        ({"studies": {"x1_trial": {"outcome": "care", "design": "rct", "scale": "risk_ratio", "estimate": 30.0,
-                                   "standard_error": 0.1, **WHY}}}, "less than or equal to 10"),
-        ({"studies": {"x1_trial": {"outcome": "luck", "design": "rct", "scale": "risk_ratio", "estimate": 0.9,
-                                   "standard_error": 0.1, **WHY}}}, "luck"),
-        ({"studies": {"a b": {"outcome": "care", "design": "rct", "scale": "risk_ratio", "estimate": 0.9,
-                              "standard_error": 0.1, **WHY}}}, "pattern"),
+        (
+            {
+                "studies": {
+                    "x1_trial": {
+                        "outcome": "care",
+                        "design": "rct",
+                        "scale": "risk_ratio",
+                        "estimate": 30.0,
+                        "standard_error": 0.1,
+                        **WHY,
+                    }
+                }
+            },
+            "less than or equal to 10",
+        ),
+        (
+            {
+                "studies": {
+                    "x1_trial": {
+                        "outcome": "luck",
+                        "design": "rct",
+                        "scale": "risk_ratio",
+                        "estimate": 0.9,
+                        "standard_error": 0.1,
+                        **WHY,
+                    }
+                }
+            },
+            "luck",
+        ),
+        (
+            {
+                "studies": {
+                    "a b": {
+                        "outcome": "care",
+                        "design": "rct",
+                        "scale": "risk_ratio",
+                        "estimate": 0.9,
+                        "standard_error": 0.1,
+                        **WHY,
+                    }
+                }
+            },
+            "pattern",
+        ),
         ({"priors": {"outcomes.spend_witin": {"first": 0.0, "second": 0.1, **WHY}}}, "did you mean"),
         ({"priors": {"outcomes.spend_within": {"first": 0.0, "second": -0.1, **WHY}}}, "above 0"),
         ({"priors": {"outcomes.spend_within": {"first": 0.0, **WHY}}}, "two numbers"),
         ({"priors": {"effects.tau_care": {"first": 0.1, "second": 1.0, **WHY}}}, "one number"),
         ({"priors": {"outcomes.likelihood[care_starts]": {"first": 1.0, "second": 1.0, **WHY}}}, "no prior"),
     ],
-)  # fmt: skip
+)
 def test_studies_and_priors_that_cannot_be_are_refused(live, small_scenario, changes, said):
     with pytest.raises(InputError, match=said):
         live.check(scenarios.change(small_scenario, **changes))
@@ -298,8 +339,9 @@ def test_a_changed_prior_is_weighed_in_and_said(live, fit_cache, dozen):
 def test_an_effects_prior_needs_no_new_fit(live, small_scenario):
     scenario = scenarios.change(small_scenario, priors={"effects.tau_care": {"first": 0.5, **WHY}})
     assert live.fitted_for(scenario) is live.fitted
-    wider, usual = (live.drawn(one).effects["between_sites"].sel(outcome="care").mean()
-                    for one in (scenario, small_scenario))  # fmt: skip
+    wider, usual = (
+        live.drawn(one).effects["between_sites"].sel(outcome="care").mean() for one in (scenario, small_scenario)
+    )
     assert wider > usual
 
 

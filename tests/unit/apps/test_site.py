@@ -116,8 +116,10 @@ def test_words_that_change_are_sent_as_text(site):
 def test_one_callback_is_one_message():
     doc, one = Document(), ColumnDataSource()
     doc.add_root(one)
-    changes = [SimpleNamespace(event=ModelChangedEvent(doc, one, "name", new), protocol=Protocol(), connections=(1,))
-               for new in "ab"]  # fmt: skip
+    changes = [
+        SimpleNamespace(event=ModelChangedEvent(doc, one, "name", new), protocol=Protocol(), connections=(1,))
+        for new in "ab"
+    ]
     (message, connections), *rest = server.one_message(changes)
     assert [event["new"] for event in message.content["events"]] == ["a", "b"]
     assert connections == (1,) and not rest

@@ -68,7 +68,7 @@ def test_draws_carry_labels_and_repeat_with_their_seed(statistics: xr.Dataset) -
 
 def test_an_area_that_the_table_lacks_is_named(statistics: xr.Dataset) -> None:
     new = statistics.isel(area=[0]).assign_coords(area=["E99999999"])
-    with pytest.raises(InputError, match=r"placement_prices\.csv: no .* price for E99999999.*Mend"):
+    with pytest.raises(InputError, match=r"placement_prices\.csv: no .* price for E99999999.*Fix"):
         evidence.local_price_ratio(new, like=LIKE, seed=1)
 
 

@@ -63,7 +63,7 @@ def test_memory_and_superseded_rows_load_when_named():
 
 
 def test_naming_cannot_mend_money_without_a_price_year():
-    with pytest.raises(InputError, match=r"youth_mh_total_year.*without a price year.*Mend"):
+    with pytest.raises(InputError, match=r"youth_mh_total_year.*without a price year.*Fix"):
         evidence.load_register(include=("youth_mh_total_year",))
     with pytest.raises(InputError, match="did you mean gcse_men_5good_vs_none"):
         evidence.load_register(include=("gcse_men_5good_vs_non",))

@@ -15,9 +15,15 @@ LIKE = xr.Dataset(coords={"chain": range(4), "draw": range(1000)})
 
 def figure(**changes: object) -> pd.Series:
     row = {
-        "distribution": "normal", "real_value": 10.0, "real_low": np.nan, "real_high": np.nan, "unit": "GBP per event",
-        "interval_kind": "", "interval_level": np.nan, "coefficient_of_variation": 0.2,
-    }  # fmt: skip
+        "distribution": "normal",
+        "real_value": 10.0,
+        "real_low": np.nan,
+        "real_high": np.nan,
+        "unit": "GBP per event",
+        "interval_kind": "",
+        "interval_level": np.nan,
+        "coefficient_of_variation": 0.2,
+    }
     return pd.Series(row | changes)
 
 
@@ -59,22 +65,40 @@ def test_a_lognormal_has_its_median_at_the_figure() -> None:
         ({"coefficient_of_variation": np.nan}, "neither an interval"),
         ({"interval_kind": "range", "real_low": 1.0, "real_high": 20.0}, "interval without a level"),
         (
-            {"distribution": "beta", "real_value": 0.5, "interval_kind": "range", "interval_level": 0.5,
-             "real_low": 0.0, "real_high": 1.0},
+            {
+                "distribution": "beta",
+                "real_value": 0.5,
+                "interval_kind": "range",
+                "interval_level": 0.5,
+                "real_low": 0.0,
+                "real_high": 1.0,
+            },
             "inside 0 to 1",
         ),
         (
-            {"distribution": "beta", "real_value": 0.5, "interval_kind": "range", "interval_level": 0.9,
-             "real_low": 0.6, "real_high": 0.7},
+            {
+                "distribution": "beta",
+                "real_value": 0.5,
+                "interval_kind": "range",
+                "interval_level": 0.9,
+                "real_low": 0.6,
+                "real_high": 0.7,
+            },
             "are not a low end",
         ),
         (
-            {"distribution": "beta", "real_value": 0.1, "interval_kind": "range", "interval_level": 0.9,
-             "real_low": 0.09, "real_high": 0.95},
+            {
+                "distribution": "beta",
+                "real_value": 0.1,
+                "interval_kind": "range",
+                "interval_level": 0.9,
+                "real_low": 0.09,
+                "real_high": 0.95,
+            },
             "it must lie between 0.29",
         ),
     ],
-)  # fmt: skip
+)
 def test_bad_figures_are_refused_by_role(changes: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         quantile(figure(**changes), np.array([0.5]), role="some_role")
@@ -98,8 +122,11 @@ def test_every_cited_interval_is_drawn_with_both_its_ends_and_its_own_centre() -
 
 @given(
     st.sampled_from(["normal", "lognormal", "lognormal_mean", "beta"]),
-    st.floats(0.02, 0.9), st.floats(0.05, 0.95), st.floats(0.02, 0.95), st.sampled_from([0.5, 0.8, 0.9, 0.95]),
-)  # fmt: skip
+    st.floats(0.02, 0.9),
+    st.floats(0.05, 0.95),
+    st.floats(0.02, 0.95),
+    st.sampled_from([0.5, 0.8, 0.9, 0.95]),
+)
 def test_three_numbers_that_can_be_met_are_met_and_others_refused(
     kind: str, low: float, width: float, lean: float, level: float
 ) -> None:
@@ -123,9 +150,13 @@ def test_three_numbers_that_can_be_met_are_met_and_others_refused(
 
 def test_a_mean_is_refused_only_where_no_median_gives_it() -> None:
     least = figure(
-        distribution="lognormal_mean", interval_kind="range", interval_level=0.9, real_low=1.0, real_high=4.0,
+        distribution="lognormal_mean",
+        interval_kind="range",
+        interval_level=0.9,
+        real_low=1.0,
+        real_high=4.0,
         real_value=1.001,
-    )  # fmt: skip
+    )
     with pytest.raises(InputError, match=r"must lie between 1\.\d+ and 3\.\d+") as found:
         quantile(least, np.array([0.5]), role="x")
     lowest = float(str(found.value).split("between ")[1].split(" and")[0])

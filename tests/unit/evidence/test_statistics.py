@@ -479,8 +479,8 @@ class TestPlaces:
         ("place", "words"),
         [
             ("Cumbria", r"was abolished.*Cumberland \(E06000063\) and Westmorland and Furness \(E06000064\)"),
-            ("E10000009", r"Dorset was abolished. Mend: use Dorset \(E06000059\)"),
-            ("poole", r"Poole was abolished. Mend: use Bournemouth, Christchurch and Poole \(E06000058\)"),
+            ("E10000009", r"Dorset was abolished. Fix: use Dorset \(E06000059\)"),
+            ("poole", r"Poole was abolished. Fix: use Bournemouth, Christchurch and Poole \(E06000058\)"),
             (
                 "E10000021",
                 r"use North Northamptonshire \(E06000061\) and West Northamptonshire \(E06000062\)",
@@ -534,7 +534,7 @@ class TestBadTables:
             return table
 
         monkeypatch.setattr(module, "load_table", altered)
-        with pytest.raises(InputError, match=r"rereferrals.*E08000035.*2024.*Mend"):
+        with pytest.raises(InputError, match=r"rereferrals.*E08000035.*2024.*Fix"):
             load_statistics()
 
     def test_a_missing_measure_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:

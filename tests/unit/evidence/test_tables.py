@@ -134,13 +134,13 @@ def test_frictionless_validates(name):
 
 def test_altered_file_is_refused(edit):
     folder = edit("evidence/judgements", "replication_factor,replication", "replication_factor,replikation")
-    with pytest.raises(InputError, match=r"judgements\.csv: altered .*checksum.*Mend: restore it"):
+    with pytest.raises(InputError, match=r"judgements\.csv: altered .*checksum.*Fix: restore it"):
         tables.load_table("judgements", folder)
 
 
 def test_missing_file_and_missing_manifest_are_refused(folder):
     (folder / "evidence/judgements.csv").unlink()
-    with pytest.raises(InputError, match=r"judgements\.csv: missing\. Mend: restore"):
+    with pytest.raises(InputError, match=r"judgements\.csv: missing\. Fix: restore"):
         tables.load_table("judgements", folder)
     (folder / tables.MANIFEST).unlink()
     with pytest.raises(InputError, match=r"datapackage\.json: unreadable"):
@@ -216,7 +216,7 @@ def test_bad_cells_are_named(edit, name, old, new, said):
     message = refusal(edit(f"evidence/{name}", old, new))
     assert f"{name}.csv, row" in message
     assert said in message
-    assert "Mend:" in message or "Fix:" in message
+    assert "Fix:" in message or "Fix:" in message
 
 
 def test_rows_of_one_group_are_not_pooled_together(folder):

@@ -62,9 +62,11 @@ def test_a_council_that_pays_nothing_and_saves_nothing_still_has_a_budget(make_r
     cost = q.costs(run)["cost"]
     apart = cost.isel(component=np.flatnonzero(cost["payer"].values != "local_authority")).assign_attrs(cost.attrs)
     view = appraisal.medium_term_view(
-        apart, deflators=pd.Series(json.loads(run.tree.attrs["deflators"])), first_year=2025,
+        apart,
+        deflators=pd.Series(json.loads(run.tree.attrs["deflators"])),
+        first_year=2025,
         cashable_shares={"partly_cashable": 0.5},
-    )  # fmt: skip
+    )
     assert view["line"].values.tolist() == ["net", "cumulative"] and float(abs(view).max()) == 0
 
 

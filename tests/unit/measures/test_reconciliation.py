@@ -13,9 +13,16 @@ from toolkit.schema import InputError
 
 def compared(**changes: str) -> dict[str, str]:
     row = {
-        "id": "eif_outcome_lac", "ours_is": "annual", "reading": "gross", "account": "fiscal",
-        "select_by": "component", "selected": "care_other", "per": "total", "alike": "full", "reason": "test",
-    }  # fmt: skip
+        "id": "eif_outcome_lac",
+        "ours_is": "annual",
+        "reading": "gross",
+        "account": "fiscal",
+        "select_by": "component",
+        "selected": "care_other",
+        "per": "total",
+        "alike": "full",
+        "reason": "test",
+    }
     return row | changes
 
 
@@ -46,14 +53,28 @@ def test_payers_children_accounts_and_ratios_are_selected(england, register) -> 
         england,
         register,
         compared(id="eif_bearer_la", select_by="payer", selected="local_authority"),
-        compared(id="alma_lifetime_swchild", ours_is="lifetime", reading="excess", account="social", select_by="",
-                 selected="", per="child"),
+        compared(
+            id="alma_lifetime_swchild",
+            ours_is="lifetime",
+            reading="excess",
+            account="social",
+            select_by="",
+            selected="",
+            per="child",
+        ),
         compared(id="tf_bcr_fiscal", ours_is="bcr", select_by="", selected="", reading=""),
         compared(id="gcse_5good_em_lifetime", ours_is="role", select_by="", selected="price_gcse"),
         compared(id="alma_per_child_annual", alike="no"),
-        compared(id="alma_lifetime_care", ours_is="by_history", reading="excess", account="social",
-                 select_by="", selected="looked after by 18", per="child"),
-    )  # fmt: skip
+        compared(
+            id="alma_lifetime_care",
+            ours_is="by_history",
+            reading="excess",
+            account="social",
+            select_by="",
+            selected="looked after by 18",
+            per="child",
+        ),
+    )
     found = rows.set_index("id")["ours"]
     council = q.annual(england).sel(reading="gross")
     council = council.isel(component=np.flatnonzero(council["payer"].values == "local_authority")).sum("component")

@@ -32,9 +32,16 @@ def test_first_episodes_match_the_closed_form() -> None:
     """Closure alone: coming evenly over a year with n whole ones after it, open for 1/h less what eighteen cuts."""
     h, fast, share = 0.7, 5.0, 0.4
     closing = make_hazards(
-        need_exit_slow=h, need_exit_fast=fast, short_share=share, short_share_first=share, plan_start=0, care_entry=0,
-        care_entry_first=0, rereferral_first=0, rereferral_later=0,
-    )  # fmt: skip
+        need_exit_slow=h,
+        need_exit_fast=fast,
+        short_share=share,
+        short_share_first=share,
+        plan_start=0,
+        care_entry=0,
+        care_entry_first=0,
+        rereferral_first=0,
+        rereferral_later=0,
+    )
     # The mean over entry within the year of (1 - e^(-h left)) / h, for n whole years after it.
     slow = [(1 - np.exp(-h * n) * (1 - np.exp(-h)) / h) / h for n in range(AGES)]
     expected = share / fast + (1 - share) * np.mean(slow)
@@ -144,9 +151,15 @@ def test_single_precision_is_far_finer_than_what_is_known() -> None:
 def test_an_effect_fades_by_its_half_life() -> None:
     """A care effect moves the second year in full but for its fading, and two half-lives later by a quarter."""
     only_care = make_hazards(
-        need_exit_slow=0.0, short_share=0.0, short_share_first=0.0, plan_start=0.0, half_life=2.0, log_ratio_care=-0.2,
-        care_exit_first=0.0, care_exit_later=0.0,
-    )  # fmt: skip
+        need_exit_slow=0.0,
+        short_share=0.0,
+        short_share_first=0.0,
+        plan_start=0.0,
+        half_life=2.0,
+        log_ratio_care=-0.2,
+        care_exit_first=0.0,
+        care_exit_later=0.0,
+    )
     usual, helped = (walk(only_care, strength=s, **DOUBLE).quantities[AT["care_entries"], :, 0] for s in (0.0, 1.0))
 
     def hazard(entries: np.ndarray) -> np.ndarray:
@@ -196,10 +209,18 @@ def test_the_expected_path_agrees_with_a_microsimulation() -> None:
     care this year can come back from the next.
     """
     hazards = make_hazards(
-        draws=1, first_entry=0.02, care_entry=(care := [0.3, 0.04, 0.03, 0.05, 0.12]), care_entry_first=care,
-        log_ratio_rereferral=0.0, log_ratio_care=0.0, log_ratio_justice=0.0, logit_shift_grade=0.0,
-        care_exit_first=[0.5, 0.3, 0.2, 0.2], care_exit_later=[0.4, 0.25, 0.15, 0.2], rereferral_first=0.39,
-    )  # fmt: skip
+        draws=1,
+        first_entry=0.02,
+        care_entry=(care := [0.3, 0.04, 0.03, 0.05, 0.12]),
+        care_entry_first=care,
+        log_ratio_rereferral=0.0,
+        log_ratio_care=0.0,
+        log_ratio_justice=0.0,
+        logit_shift_grade=0.0,
+        care_exit_first=[0.5, 0.3, 0.2, 0.2],
+        care_exit_later=[0.4, 0.25, 0.15, 0.2],
+        rereferral_first=0.39,
+    )
     hazards = replace(
         hazards, entry_weight=(weight := np.linspace(2, 1, AGES)[:, None] / np.linspace(2, 1, AGES).sum())
     )
@@ -221,9 +242,10 @@ def check_histories(hazards: Hazards, people: np.ndarray) -> None:
     like = xr.Dataset(coords={"chain": [0], "draw": [0]})
     ages = {"start": ("layer", [0]), "stop": ("layer", [AGES])}
     none = xr.DataArray(
-        np.zeros((1, 4, 1, 1)), {"layer": ["none"], "group": list(GROUPS), **like.coords, **ages},
+        np.zeros((1, 4, 1, 1)),
+        {"layer": ["none"], "group": list(GROUPS), **like.coords, **ages},
         ("layer", "group", "chain", "draw"),
-    )  # fmt: skip
+    )
     usual = per_child(hazards, strength=0.0, rates=none, like=like)
     rates = xr.concat([none, occupancy_rates(none)], "layer")
     counted = per_child(hazards, strength=0.0, rates=rates, by_age=True, like=like)

@@ -10,13 +10,25 @@ from toolkit.schema import OUTCOMES, InputError
 
 INDICATORS = {"rereferrals": 0.2, "care_starts": 0.003, "first_time_entrants": 0.001, "gcse_grade_4": 0.18}
 COUNTS = {
-    "population_0_17": 1000.0, "population_10_17": 450.0, "referrals": 50.0, "children_in_need": 40.0,
-    "children_looked_after": 8.0, "gcse_pupils": 3.0,
-}  # fmt: skip
+    "population_0_17": 1000.0,
+    "population_10_17": 450.0,
+    "referrals": 50.0,
+    "children_in_need": 40.0,
+    "children_looked_after": 8.0,
+    "gcse_pupils": 3.0,
+}
 FIGURES = {
-    "all": 0.13, "need": 0.25, "care": 0.4, "ratio": 3.0, "share": 0.5, "gcse_all_pupils": 0.65,
-    "adjustment_gcse": 0.57, "adjustment_youth_justice": 0.32, "share_ever_in_need": 0.25, "justice_ratio_in_need": 3.0,
-}  # fmt: skip
+    "all": 0.13,
+    "need": 0.25,
+    "care": 0.4,
+    "ratio": 3.0,
+    "share": 0.5,
+    "gcse_all_pupils": 0.65,
+    "adjustment_gcse": 0.57,
+    "adjustment_youth_justice": 0.32,
+    "share_ever_in_need": 0.25,
+    "justice_ratio_in_need": 3.0,
+}
 
 
 @pytest.fixture
@@ -37,8 +49,14 @@ def baseline() -> xr.DataArray:
 @pytest.fixture
 def usual() -> xr.DataArray:
     """Per child: two years in a first episode, one in repeated ones, one on two plans, half a layer's event."""
-    figures = {"first_need_years": 2, "repeat_need_years": 1, "plan_years": 1, "plan_starts": 2, "below_grade_4": 0.7,
-               "neet_years": 0.5}  # fmt: skip
+    figures = {
+        "first_need_years": 2,
+        "repeat_need_years": 1,
+        "plan_years": 1,
+        "plan_starts": 2,
+        "below_grade_4": 0.7,
+        "neet_years": 0.5,
+    }
     parts = [full(value).expand_dims(year=[0]) for value in figures.values()]
     return xr.concat(parts, xr.Variable("quantity", list(figures)))
 
@@ -98,16 +116,26 @@ def test_the_comparator_is_all_children_of_the_area(
     )
     total = {name: one(found.sel(quantity=name).sum("year")) for name in names}
     expected = {
-        "rereferrals": 5.5 * 0.2 * 50 / 1000, "first_need_years": 5.5 * 0.5 * 32 / 1000,
-        "repeat_need_years": 5.5 * 0.25 * 32 / 1000, "care_years": 5.5 * 8 / 1000,
-        "first_time_entries": 5.5 * 0.001, "below_grade_4": 0.35,
-    }  # fmt: skip
+        "rereferrals": 5.5 * 0.2 * 50 / 1000,
+        "first_need_years": 5.5 * 0.5 * 32 / 1000,
+        "repeat_need_years": 5.5 * 0.25 * 32 / 1000,
+        "care_years": 5.5 * 8 / 1000,
+        "first_time_entries": 5.5 * 0.001,
+        "below_grade_4": 0.35,
+    }
     assert total == pytest.approx(expected)
     local = xr.Dataset({"level": ("name", [0.5]), "england": ("name", [0.65])}, {"name": ["gcse_all"]})
     here = compared(
-        ["below_grade_4"], baseline, statistics, draws, usual, weights(age_12=1.0),
-        layers=none, rates=rates_of(**ADULT), levels=local,
-    )  # fmt: skip
+        ["below_grade_4"],
+        baseline,
+        statistics,
+        draws,
+        usual,
+        weights(age_12=1.0),
+        layers=none,
+        rates=rates_of(**ADULT),
+        levels=local,
+    )
     assert one(here.sum(["quantity", "year"])) == pytest.approx(0.5)  # the area's own pupils
 
 
@@ -123,7 +151,7 @@ def test_no_gap_gives_no_excess(
     quantity = lived(people, life.adult_rates(held, same, draws, people), held)
     everyone = compared(
         ["neet_years"], baseline, statistics, draws, usual, weights(age_15=1.0), layers=held, rates=same
-    )  # fmt: skip
+    )
     shares = comparison.adjustment_shares(["neet_years"], held, draws)
     excess = (quantity - everyone) * shares
     np.testing.assert_allclose(excess.sum("year"), 0.0, atol=1e-12)
@@ -156,8 +184,16 @@ def test_gaps_are_shrunk_by_their_own_share_and_contact_with_care_is_not(draws: 
 def test_the_cross_section_counts_this_year_and_lets_layers_live_as_today(
     draws: xr.Dataset, statistics: xr.Dataset, baseline: xr.DataArray, usual: xr.DataArray
 ) -> None:
-    names = ["rereferrals", "first_need_years", "repeat_need_years", "care_entries", "care_years", "first_time_entries",
-             "below_grade_4", "neet_years"]  # fmt: skip
+    names = [
+        "rereferrals",
+        "first_need_years",
+        "repeat_need_years",
+        "care_entries",
+        "care_years",
+        "first_time_entries",
+        "below_grade_4",
+        "neet_years",
+    ]
     found = comparison.cross_section(names, baseline, statistics, draws, usual, full(15.0)).isel(chain=0, draw=0)
     known = 0.25 * 3 / (1 + 0.25 * 2)
     assert found.values == pytest.approx([10, 16, 8, 3, 8, 0.45 * known, 0.7 * 15, 7.5])

@@ -16,10 +16,20 @@ def full(value: float) -> xr.DataArray:
 
 def layer(name: str = "neet_years", **changes: object) -> pd.DataFrame:
     row = {
-        "layer": name, "stage": "adult", "rate_is": "per_year", "outcome": "neet", "unit": "person-years",
-        "from_age": 18, "full_to_age": 19, "to_age": 21, "given": "", "odds_below_grade": "", "share_role": "share",
-        "in_use": 1, "reason": "test",
-    }  # fmt: skip
+        "layer": name,
+        "stage": "adult",
+        "rate_is": "per_year",
+        "outcome": "neet",
+        "unit": "person-years",
+        "from_age": 18,
+        "full_to_age": 19,
+        "to_age": 21,
+        "given": "",
+        "odds_below_grade": "",
+        "share_role": "share",
+        "in_use": 1,
+        "reason": "test",
+    }
     return pd.DataFrame([row | changes])
 
 

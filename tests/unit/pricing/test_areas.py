@@ -41,15 +41,18 @@ def test_nothing_is_said_of_parts_that_nobody_waits_for_any_more(recwarn: pytest
 
 
 def _refuse(number: int) -> int:
-    raise InputError(f"{number}: no such number. Mend: give another.")
+    raise InputError(f"{number}: no such number. Fix: give another.")
 
 
 @pytest.mark.long
 @pytest.mark.fit
 def test_many_areas_are_priced_in_processes_to_the_same_bits(
-    fit_cache: Path, dozen: xr.Dataset, small_scenario: scenarios.Scenario, register: evidence.Register,
+    fit_cache: Path,
+    dozen: xr.Dataset,
+    small_scenario: scenarios.Scenario,
+    register: evidence.Register,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     fitted = workflow.fit(dozen, small_scenario, register, cache=fit_cache)
     assumptions = scenarios.resolve(small_scenario, register)
     draws = workflow.draw_figures(small_scenario, assumptions, register, like=fitted["posterior"].to_dataset())

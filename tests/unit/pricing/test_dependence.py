@@ -21,10 +21,16 @@ def design():
     figures = {"price": (DIMS, normal[0]), "other": (DIMS, normal[1]), "fixed": (DIMS, np.ones((2, 50)))}
     draws = xr.Dataset({**figures, "pathway": pathway}, COORDS)
     draws["referral_to_need"] = draws["pathway"].sel(parameter="need_again", drop=True)
-    effect = xr.DataArray(normal[4:6].reshape(1, 2, 2, 50), dims=("outcome", "source", *DIMS),
-                          coords={"outcome": ["care"], "source": ["trials", "panel"]})  # fmt: skip
-    rate = xr.DataArray(normal[6:7, None].repeat(2, 1), dims=("indicator", "area", *DIMS),
-                        coords={"indicator": ["care_starts"], "area": ["x", "y"]})  # fmt: skip
+    effect = xr.DataArray(
+        normal[4:6].reshape(1, 2, 2, 50),
+        dims=("outcome", "source", *DIMS),
+        coords={"outcome": ["care"], "source": ["trials", "panel"]},
+    )
+    rate = xr.DataArray(
+        normal[6:7, None].repeat(2, 1),
+        dims=("indicator", "area", *DIMS),
+        coords={"indicator": ["care_starts"], "area": ["x", "y"]},
+    )
     posterior = xr.Dataset({"baseline_rate": rate, "baseline_national": rate.isel(area=0, drop=True)}, COORDS)
     return dependence.design(draws, xr.Dataset({"new_site_effect": effect}, COORDS), posterior)
 

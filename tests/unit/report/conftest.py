@@ -18,9 +18,15 @@ SOURCES = ["trials", "panel", "combined", "judgement"]
 AREAS = {"E08000035": ("Leeds", "Yorkshire and The Humber"), "E06000047": ("County Durham", "North East")}
 SPEND = 4_000_000.0  # a year, for three years
 COMPONENTS = [
-    "rereferral_handling", "repeat_need", "care_other", "justice_system", "victims_losses", "victims_harm",
-    "earnings_kept", "earnings_tax",
-]  # fmt: skip
+    "rereferral_handling",
+    "repeat_need",
+    "care_other",
+    "justice_system",
+    "victims_losses",
+    "victims_harm",
+    "earnings_kept",
+    "earnings_tax",
+]
 
 
 @dataclass(frozen=True)
@@ -67,10 +73,15 @@ def make_run(register):
         cost = xr.DataArray(
             np.stack([usual, usual * (1 - sign * helped)], axis=1),
             dims=("component", "option", "year", "chain", "draw"),
-            coords={"component": list(rows.index), "option": [BUSINESS_AS_USUAL, INVESTMENT],
-                    "year": np.arange(scenario.horizon), **draws, **labels},
+            coords={
+                "component": list(rows.index),
+                "option": [BUSINESS_AS_USUAL, INVESTMENT],
+                "year": np.arange(scenario.horizon),
+                **draws,
+                **labels,
+            },
             attrs=money,
-        )  # fmt: skip
+        )
         yearly = np.zeros((2, scenario.horizon))
         yearly[1, : scenario.option.years] = sign * SPEND
         spend = xr.DataArray(yearly, dims=("option", "year"), coords={d: cost[d] for d in ("option", "year")})
@@ -79,9 +90,11 @@ def make_run(register):
         def by_area(*extra, level):
             shape = [*(len(values) for values in dict(extra).values()), len(areas), components, CHAINS, DRAWS]
             array = xr.DataArray(
-                level * random.gamma(8, 1 / 8, shape), dims=(*dict(extra), "area", "component", "chain", "draw"),
-                coords={**dict(extra), "area": list(areas), "component": list(rows.index), **draws}, attrs=money,
-            )  # fmt: skip
+                level * random.gamma(8, 1 / 8, shape),
+                dims=(*dict(extra), "area", "component", "chain", "draw"),
+                coords={**dict(extra), "area": list(areas), "component": list(rows.index), **draws},
+                attrs=money,
+            )
             return array.reindex(component=cost["component"], fill_value=0.0)
 
         lifetime = by_area(("reading", ["gross", "excess"]), level=4e6)
@@ -90,8 +103,9 @@ def make_run(register):
         reach = np.sign(size) * 8e6 * -np.expm1(-abs(size) / 0.8)
         strength = xr.DataArray(
             random.normal([[[0.02]], [[0.04]], [[0.03]], [[0.03]]], 0.02, (4, CHAINS, DRAWS)),
-            dims=("source", "chain", "draw"), coords={"source": SOURCES, **draws},
-        )  # fmt: skip
+            dims=("source", "chain", "draw"),
+            coords={"source": SOURCES, **draws},
+        )
         share = xr.DataArray(np.r_[np.ones(components), 0], dims="component", coords={"component": cost["component"]})
         costs = xr.Dataset(
             {
@@ -108,22 +122,29 @@ def make_run(register):
             },
         )
         kids = xr.DataArray(
-            random.gamma(400, 1, (len(areas), CHAINS, DRAWS)), dims=("area", "chain", "draw"),
+            random.gamma(400, 1, (len(areas), CHAINS, DRAWS)),
+            dims=("area", "chain", "draw"),
             coords={"area": list(areas), **draws},
-        )  # fmt: skip
+        )
         quantities = ["care_entries", "rereferrals"]
         lives = xr.DataArray(
-            random.uniform(20, 40, (2, 2, 3, CHAINS, DRAWS)), dims=("quantity", "option", "year", "chain", "draw"),
+            random.uniform(20, 40, (2, 2, 3, CHAINS, DRAWS)),
+            dims=("quantity", "option", "year", "chain", "draw"),
             coords={"quantity": quantities, "option": cost["option"], "year": range(3), **draws},
-        )  # fmt: skip
+        )
         saved = cost.sel(option=BUSINESS_AS_USUAL, drop=True) - cost.sel(option=INVESTMENT, drop=True)
         in_full = 2 * appraisal.discounted(saved.assign_attrs(money), schedule=scenario.discount_schedule).sum("year")
         costs["benefit_before"] = in_full.expand_dims(before=["replication"])
         rates = xr.DataArray(
-            random.beta(20, 80, (2, len(areas), CHAINS, DRAWS)), dims=("indicator", "area", "chain", "draw"),
-            coords={"indicator": ["rereferrals", "care_starts"], "area": list(areas), **draws,
-                    "base_year": ("indicator", [2025, 2025])},
-        )  # fmt: skip
+            random.beta(20, 80, (2, len(areas), CHAINS, DRAWS)),
+            dims=("indicator", "area", "chain", "draw"),
+            coords={
+                "indicator": ["rereferrals", "care_starts"],
+                "area": list(areas),
+                **draws,
+                "base_year": ("indicator", [2025, 2025]),
+            },
+        )
         effects = random.normal(-0.1, 0.1, (CHAINS, DRAWS, 4, len(EFFECT_OUTCOMES)))
         effects[..., EFFECT_OUTCOMES.index("gcse_attainment")] *= -0.3
         effect_dims = ("chain", "draw", "source", "outcome")
@@ -160,35 +181,44 @@ def make_run(register):
                 "assumptions/figures": assumptions.astype(str).to_xarray(),
                 "assumptions/draws": evidence.with_pathway(
                     evidence.sample(assumptions, like=costs, seed=scenario.seed, price_base=scenario.price_base),
-                    register, seed=scenario.seed,
+                    register,
+                    seed=scenario.seed,
                 ),
                 "posterior": xr.Dataset(
                     {"spend_within": kids.isel(area=0, drop=True), "baseline_rate": rates, "expected_rate": 0.8 * rates}
                 ),
                 "effects": xr.Dataset(
-                    {"mean_effect": (effect_dims, effects * 0.9), "new_site_effect": (effect_dims, effects),
-                     "between_sites": (effect_dims, np.abs(effects))},
+                    {
+                        "mean_effect": (effect_dims, effects * 0.9),
+                        "new_site_effect": (effect_dims, effects),
+                        "between_sites": (effect_dims, np.abs(effects)),
+                    },
                     coords={**draws, "source": SOURCES, "outcome": list(EFFECT_OUTCOMES)},
                 ),
-                "lives": xr.Dataset(
-                    {"children_entering": kids * 4, "children_reached": kids * sign, "lives": lives}
-                ),
+                "lives": xr.Dataset({"children_entering": kids * 4, "children_reached": kids * sign, "lives": lives}),
                 "costs": costs,
                 **_told(random, costs["lifetime"].isel(component=slice(0, components)), kids.sum("area") * 4),
                 "appraisal": appraisal.appraise(
-                    cost, schedule=scenario.discount_schedule, cashable_shares={"partly_cashable": 0.5},
+                    cost,
+                    schedule=scenario.discount_schedule,
+                    cashable_shares={"partly_cashable": 0.5},
                     horizon=scenario.horizon,
                 ),
             }
-        )  # fmt: skip
+        )
         tree.attrs = {
-            "title": scenario.title, "scenario": scenario.model_dump_json(), "scenario_hash": scenario.hash,
-            "seed": scenario.seed, "areas": json.dumps(list(areas)), "checks_passed": int(passed),
+            "title": scenario.title,
+            "scenario": scenario.model_dump_json(),
+            "scenario_hash": scenario.hash,
+            "seed": scenario.seed,
+            "areas": json.dumps(list(areas)),
+            "checks_passed": int(passed),
             "data_checksums": json.dumps({"evidence/unit_costs.csv": "sha256:00ff"}),
             "versions": json.dumps({"cost-of-outcomes": "0.1.0", "xarray": xr.__version__}),
-            "price_base": scenario.price_base, "first_year": scenario.first_year,
+            "price_base": scenario.price_base,
+            "first_year": scenario.first_year,
             "deflators": register.deflators.to_json(),
-        }  # fmt: skip
+        }
         if spend_range:
             tree.attrs["spend_range"] = list(spend_range)
         timings = {"load": (0.4, 0.4), "fit outcome model": (61.2, 118.0)}

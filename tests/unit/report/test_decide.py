@@ -154,8 +154,10 @@ def test_thresholds_must_increase(files, threshold, highest):
 
 def test_a_dead_heat_is_named_on_the_page_and_in_the_workbook(files, tmp_path):
     cost, effect, _ = files
-    pair = [one.isel(option=[0, 1]).copy(data=np.tile(row, (one.sizes["sample"], 1)))
-            for one, row in ((cost, [0.0, 1000.0]), (effect, [0.0, 0.05]))]  # fmt: skip
+    pair = [
+        one.isel(option=[0, 1]).copy(data=np.tile(row, (one.sizes["sample"], 1)))
+        for one, row in ((cost, [0.0, 1000.0]), (effect, [0.0, 0.05]))
+    ]
     level = decision.decide(*(one.transpose("sample", "option") for one in pair), threshold=20_000)
     names = " or ".join(cost["option"].values[:2])
     assert level.best == names and decision.tables(level)["at"].frame.iloc[:, 1].tolist() == [0.5, 0.5]
@@ -311,9 +313,26 @@ def test_options_are_matched_by_name_and_draws_by_their_labels(folder):
 
 
 SPELLINGS = [
-    "draw", "Draw", ".draw", "DRAW", "draw_id", "sample", "sim", "Sim No", "simulation", "id", "ID", "iteration",
-    ".iteration", "iter", "index", "row", "psa_iteration", "run", "obs",
-]  # fmt: skip
+    "draw",
+    "Draw",
+    ".draw",
+    "DRAW",
+    "draw_id",
+    "sample",
+    "sim",
+    "Sim No",
+    "simulation",
+    "id",
+    "ID",
+    "iteration",
+    ".iteration",
+    "iter",
+    "index",
+    "row",
+    "psa_iteration",
+    "run",
+    "obs",
+]
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
@@ -398,7 +417,7 @@ def test_semicolons_and_decimal_commas_are_read(folder):
 
 @pytest.mark.parametrize("text", ["costs", "costs=", "=x", "costs=x,nought"])
 def test_groups_must_name_parameters(folder, text):
-    with pytest.raises(InputError, match="Mend: write it as"):
+    with pytest.raises(InputError, match="Fix: write it as"):
         draw_files.groups_named([text], run(folder))
     assert draw_files.groups_named(["both=x, z"], run(folder)) == {"both": ("x", "z")}
 

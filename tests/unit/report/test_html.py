@@ -71,9 +71,19 @@ def test_every_section_is_there_and_every_contents_link_leads_somewhere(whole):
     ids = {attributes.get("id") for _, attributes in whole.elements}
     links = {link["href"][1:] for link in whole.all("a") if link["href"].startswith("#")}
     assert links == {
-        "answer", "cost", "lives", "appraisal", "decision", "adjustments", "curve", "true", "finding", "effects",
-        "believed", "evidence",
-    }  # fmt: skip
+        "answer",
+        "cost",
+        "lives",
+        "appraisal",
+        "decision",
+        "adjustments",
+        "curve",
+        "true",
+        "finding",
+        "effects",
+        "believed",
+        "evidence",
+    }
     assert links <= ids
     assert whole.open == []
 

@@ -35,9 +35,16 @@ def row_of(sheet, label, *, after):
 def test_sheets_are_the_promised_ones(book):
     assert book.sheetnames == list(SHEETS)
     assert set(book.sheetnames) >= {
-        "Summary", "Cost by outcome", "Cost by payer", "Yearly", "Areas", "Spend-cost curve", "Assumptions", "Checks",
+        "Summary",
+        "Cost by outcome",
+        "Cost by payer",
+        "Yearly",
+        "Areas",
+        "Spend-cost curve",
+        "Assumptions",
+        "Checks",
         "About",
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.long

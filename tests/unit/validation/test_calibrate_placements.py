@@ -19,12 +19,22 @@ def few() -> xr.Dataset:
 def test_made_prices_lie_about_the_national_path_and_their_region_by_as_much_as_the_truth_says(few):
     many = few.isel(area=np.zeros(4000, dtype=int), placement=[0]).assign_coords(area=np.arange(4000))
     truth = xr.Dataset(
-        {name: ("placement", [value]) for name, value in
-         {"persistence": 0.8, "area_sd": 0.3, "noise": 0.1, "noise_size": 0.0, "tail": 60.0}.items()}
-        | {"national": (("placement", "data_year"), np.full((1, 5), 8.0)),
-           "region_effect": (("placement", "region"), [[0.5]])},
+        {
+            name: ("placement", [value])
+            for name, value in {
+                "persistence": 0.8,
+                "area_sd": 0.3,
+                "noise": 0.1,
+                "noise_size": 0.0,
+                "tail": 60.0,
+            }.items()
+        }
+        | {
+            "national": (("placement", "data_year"), np.full((1, 5), 8.0)),
+            "region_effect": (("placement", "region"), [[0.5]]),
+        },
         {"placement": PLACEMENTS[:1], "region": [str(many["region"].values[0])]},
-    )  # fmt: skip
+    )
     made, own = calibrate_placements._simulated(truth, many, np.random.default_rng(1))
     gap = np.log(made["price"].values[0]) - 8.5
     assert abs(gap.mean()) < 0.02

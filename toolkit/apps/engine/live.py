@@ -99,9 +99,13 @@ class Live:
     """The fitted evidence of one process, shared read-only by all its sessions."""
 
     def __init__(
-        self, cache: Path, *, statistics: xr.Dataset | None = None, base: Scenario | None = None,
+        self,
+        cache: Path,
+        *,
+        statistics: xr.Dataset | None = None,
+        base: Scenario | None = None,
         progress: Progress = silent,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.register = evidence.load_register()
         self.statistics = evidence.load_statistics() if statistics is None else statistics
         self.reference = evidence.reference_areas()
@@ -154,7 +158,7 @@ class Live:
         raise NeedsFit(
             f"priors: the change moves the fit too far for its draws to be weighed (Pareto k-hat {found.shape:.2f}, "
             f"{found.effective:,.0f} effective draws; below 0.7 and {found.least:,.0f} or more are needed). "
-            "Mend: fit the model anew, or change the priors less."
+            "Fix: fit the model anew, or change the priors less."
         )
 
     def drawn(self, scenario: Scenario) -> Drawn:
@@ -176,11 +180,11 @@ class Live:
             An unknown figure, one that cannot be such a distribution, or other draws than those of the fit.
         """
         if (scenario.seed, scenario.draws, scenario.chains) != (self.base.seed, self.base.draws, self.base.chains):
-            raise InputError("seed, draws and chains are those of the fit. Mend: run the command for others.")
+            raise InputError("seed, draws and chains are those of the fit.", fix="run the command for others.")
         if scenario.covariates != self.base.covariates:
-            raise InputError("covariates: the dashboard's fit has its own. Mend: run the command for others.")
+            raise InputError("covariates: the dashboard's fit has its own.", fix="run the command for others.")
         if scenario.cash_step:  # its cash is not in proportion to the children reached, which every page relies on
-            raise InputError("cash_step: the dashboard takes the cited share. Mend: run the command for whole steps.")
+            raise InputError("cash_step: the dashboard takes the cited share.", fix="run the command for whole steps.")
         changes.check_studies(scenario, self.register)
         evidence.own_figures(self.base_year, scenario.own_figures, self.register.deflators)
         few = xr.Dataset(coords={"chain": [0], "draw": [0, 1]})
@@ -207,9 +211,13 @@ class Live:
     def full_run(self, scenario: Scenario, areas: tuple[str, ...]) -> workflow.Run:
         """Return the command's own run, with everything that its files hold."""
         return workflow.run(
-            scenario, areas=areas, cache=self.cache, statistics=self.statistics, progress=PROGRESS.get(),
+            scenario,
+            areas=areas,
+            cache=self.cache,
+            statistics=self.statistics,
+            progress=PROGRESS.get(),
             fitted=self.fitted_for(scenario),
-        )  # fmt: skip
+        )
 
     def _run(self, scenario: Scenario, areas: tuple[str, ...]) -> "LiveRun":
         drawn, unit = self.drawn(scenario), self.unit(scenario, areas)
@@ -257,21 +265,41 @@ class Live:
         costs = local.merge(total).assign_coords(costing.labels(desk.rows))
         card = workflow.card_of(fitted)
         tree = assemble(
-            scenario, drawn.assumptions, fitted, drawn.draws, drawn.effects,
-            costs.assign(lives=costs["children_reached"]), xr.Dataset(), card, list(areas),
+            scenario,
+            drawn.assumptions,
+            fitted,
+            drawn.draws,
+            drawn.effects,
+            costs.assign(lives=costs["children_reached"]),
+            xr.Dataset(),
+            card,
+            list(areas),
             self.statistics,
-        )  # fmt: skip
+        )
         tree.attrs["deflators"] = self.register.deflators.to_json()
         tree.attrs["discount_schedules"] = self.register.tables["discount_schedules"].to_json(orient="records")
         terms, saved = Terms.of(desk), desk.labelled(stood["saved"])
         found = [linear(one, terms) for one in saved]
         plain = workflow.Run(tree, scenario, pd.DataFrame(), pd.DataFrame({"passed": []}), pd.DataFrame(), {})
         return Unit(
-            here, stands, stands.reach(drawn.draws, scenario.option), float(here["population_0_17"].sum()),
-            programme(scenario, 1.0).sel(option=INVESTMENT).values, saved, stood.get("saved_before"), terms,
-            Lines.of_nodes(found), _curve(plain), tree, reached.transpose("area", *SAMPLE_DIMS),
-            found[0]["payer"].values.tolist(), headline.place(plain), q.spend_range(plain), own, card,
-        )  # fmt: skip
+            here,
+            stands,
+            stands.reach(drawn.draws, scenario.option),
+            float(here["population_0_17"].sum()),
+            programme(scenario, 1.0).sel(option=INVESTMENT).values,
+            saved,
+            stood.get("saved_before"),
+            terms,
+            Lines.of_nodes(found),
+            _curve(plain),
+            tree,
+            reached.transpose("area", *SAMPLE_DIMS),
+            found[0]["payer"].values.tolist(),
+            headline.place(plain),
+            q.spend_range(plain),
+            own,
+            card,
+        )
 
     def _added_up(self, desk: Desk, shares: dict[str, np.ndarray]) -> xr.DataTree:
         """Price areas; several as a file has them from before, while all that they rest on is the same."""

@@ -47,8 +47,10 @@ class Reading:
 def read(run: LiveRun) -> Reading:
     """Reduce a run to what the main page shows of it."""
     parts: dict[str, Part] = {
-        "by_year": _by_year(run), "payers": _payers(run), "payback": _payback(run),
-    }  # fmt: skip
+        "by_year": _by_year(run),
+        "payers": _payers(run),
+        "payback": _payback(run),
+    }
     charts, words, limits = {}, {}, {}
     for name, part in parts.items():
         charts[name], words[name], limits[name] = part
@@ -91,14 +93,27 @@ def tiles(run: LiveRun) -> list[Tile]:
     five, reached = estimate(numbers.cash.sum(0)), estimate(numbers.reached, "count")
     return [
         Tile("npsv", "Net present social value", str(worth), _sure(worth, "npsv"), _sign(worth.expected)),
-        Tile("bcr", f"Cost {'caused by each £1 cut' if cut else 'avoided by each £1'}", str(ratio),
-             _sure(ratio, "bcr", f"; public purse alone {purse}", purse)),
+        Tile(
+            "bcr",
+            f"Cost {'caused by each £1 cut' if cut else 'avoided by each £1'}",
+            str(ratio),
+            _sure(ratio, "bcr", f"; public purse alone {purse}", purse),
+        ),
         payback_tile(run),
-        Tile("cash", "Council’s cash over five years", str(five),
-             _sure(five, "cash") if five.interval else "no cash released", _sign(five.expected)),
-        Tile("reached", f"Children {'who lose help' if cut else 'reached'} a year", str(reached),
-             _sure(reached, "reached")),
-    ]  # fmt: skip
+        Tile(
+            "cash",
+            "Council’s cash over five years",
+            str(five),
+            _sure(five, "cash") if five.interval else "no cash released",
+            _sign(five.expected),
+        ),
+        Tile(
+            "reached",
+            f"Children {'who lose help' if cut else 'reached'} a year",
+            str(reached),
+            _sure(reached, "reached"),
+        ),
+    ]
 
 
 def _sure(found: Estimate, key: str, more: str = "", *numbers: Number) -> str:
@@ -130,8 +145,11 @@ def statements(run: LiveRun) -> list[str]:
     harm = float(((-social if cut else social) < 0).mean())
     ahead = float((cash >= 0).mean())
     worth = float((social > numbers.cost[-1]).mean())
-    chances = {"worth": (verb, worth), "harm": (w.HARM, harm),
-               "cash": ("the council’s own cash is ahead after five years", ahead)}  # fmt: skip
+    chances = {
+        "worth": (verb, worth),
+        "harm": (w.HARM, harm),
+        "cash": ("the council’s own cash is ahead after five years", ahead),
+    }
     found = [Number(w.percent(x), f"chance_{key}", f"The chance that {of}") for key, (of, x) in chances.items()]
     said: list[str] = [Told(f"{one.of} is {one}.", one) for one in found]
     return [*said, f"More likely than not to gain: {w.listed([w.inside(p) for p in better])}."] if better else said

@@ -106,9 +106,11 @@ class Refit:
             return
         live = self.state.live
         given = {
-            "statistics": live.statistics, "scenario": self.state.scenario, "register": live.register,
+            "statistics": live.statistics,
+            "scenario": self.state.scenario,
+            "register": live.register,
             "cache": live.refits,
-        }  # fmt: skip
+        }
         self.fitting = Fitting(**given)
         self.start.visible, self.cancel.visible = False, True
         self._say("Fitting: getting ready…")

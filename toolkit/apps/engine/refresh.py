@@ -118,7 +118,7 @@ class Refresher:
         """Take note of how far the work is, and end it if nobody waits for it any more."""
         self._stage = f"{stage}, {share:.0%}" if share else stage
         if time.monotonic() - self._since > LONGEST:  # others wait for the same threads
-            raise InputError(f"it took longer than {LONGEST / 60:.0f} minutes. Fix: choose fewer areas.")
+            raise InputError(f"it took longer than {LONGEST / 60:.0f} minutes.", fix="choose fewer areas.")
         if self._wanted or self._stopped:
             raise Overtaken
 

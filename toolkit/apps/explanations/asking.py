@@ -80,6 +80,6 @@ class Asking:
 def _other(run: Run, page: Any, place: str) -> Run:
     runs = page.others(run) if hasattr(page, "others") else []
     if not (place.isascii() and place.isdecimal() and int(place) < len(runs)):
-        raise InputError("This number is no longer on the page. Mend: close this and press another.")
+        raise InputError("This number is no longer on the page.", fix="close this and press another.")
     found: Run = runs[int(place)]
     return found

@@ -124,12 +124,15 @@ FORMULAS = {
     "npsv": Formula(
         "Net present social value",
         ("Net present social value = discounted cost avoided, all accounts − discounted programme cost.", AVOIDED),
-        _worth, _social,
+        _worth,
+        _social,
     ),
     "bcr": Formula(
         "Cost avoided by each £1",
         ("Expected discounted cost avoided, all accounts ÷ expected discounted programme cost.", AVOIDED),
-        ratio, lambda run: q.avoided(run).sel(account="social", drop=True) / _totals(run)[0], w.pence,
+        ratio,
+        lambda run: q.avoided(run).sel(account="social", drop=True) / _totals(run)[0],
+        w.pence,
     ),
     "payback": Formula(
         "When the public purse has its money back",
@@ -138,7 +141,8 @@ FORMULAS = {
             "cost, is nil or better. The table shows what moves the net value to the public purse.",
             AVOIDED,
         ),
-        _back, lambda run: q.result(run)["npsv"].sel(account="fiscal", drop=True),
+        _back,
+        lambda run: q.result(run)["npsv"].sel(account="fiscal", drop=True),
         moved="the net value to the public purse",
     ),
     "cash": Formula(
@@ -148,7 +152,8 @@ FORMULAS = {
             "in which it can. Net cash = cash released − what the council itself spends on the programme. Real, not "
             "discounted.",
         ),
-        _cash, _five,
+        _cash,
+        _five,
     ),
     "reached": Formula(
         "Children reached a year",
@@ -157,14 +162,17 @@ FORMULAS = {
             "K being the eligible families: each further place is likelier to go to a family already helped.",
             "Children = families × children per family.",
         ),
-        _reached, _children, lambda x: w.number(x, 0),
+        _reached,
+        _children,
+        lambda x: w.number(x, 0),
     ),
-}  # fmt: skip
+}
 
 CUTS = {
-    "bcr": "Cost caused by each £1 cut", "payback": "Public purse still ahead at the end",
+    "bcr": "Cost caused by each £1 cut",
+    "payback": "Public purse still ahead at the end",
     "reached": "Children who lose help a year",
-}  # fmt: skip
+}
 
 
 def explanation(

@@ -25,92 +25,125 @@ AREA = "All payers and accounts, of this area alone, present value."
 STEP = "Net present value with this adjustment and those before it − the value with those before it alone."
 KINDS: dict[str, Kind | Callable[..., Formula]] = {
     "worth": Kind(
-        "Net present value: {account} account", ("Discounted cost avoided − discounted programme cost.", AVOIDED),
-        sums.worth, ("account",),
+        "Net present value: {account} account",
+        ("Discounted cost avoided − discounted programme cost.", AVOIDED),
+        sums.worth,
+        ("account",),
     ),
     "ratio": single_numbers.ratio,
     "paid_back": single_numbers.paid_back,
     "programme": Kind("Programme spending", (SPENT, "Discounted."), lambda run: q.result(run)["programme_cost"]),
     "payer_avoided": Kind(
-        "Cost avoided: {payer}", ("Discounted cost avoided of the payer, all accounts, outcome by outcome.", AVOIDED),
-        sums.social, ("payer",),
+        "Cost avoided: {payer}",
+        ("Discounted cost avoided of the payer, all accounts, outcome by outcome.", AVOIDED),
+        sums.social,
+        ("payer",),
     ),
     "payer_programme": Kind(
-        "Programme: {payer}", (SPENT, "Whoever funds the option pays it; discounted."),
-        lambda run: q.position(run)["programme"], ("payer",),
+        "Programme: {payer}",
+        (SPENT, "Whoever funds the option pays it; discounted."),
+        lambda run: q.position(run)["programme"],
+        ("payer",),
     ),
     "payer_net": Kind(
-        "Net position: {payer}", ("Discounted cost avoided − what the payer spends on the programme.", AVOIDED),
-        sums.payer_net, ("payer",),
+        "Net position: {payer}",
+        ("Discounted cost avoided − what the payer spends on the programme.", AVOIDED),
+        sums.payer_net,
+        ("payer",),
     ),
     "year_spent": Kind("Money spent: {year}", (SPENT, "Real, not discounted."), sums.spent, ("year",)),
     "year_avoided": Kind(
-        "Cost avoided: {year}", (AVOIDED, "Added up over who is spared it. Real, not discounted, all accounts."),
-        sums.yearly, ("year",),
+        "Cost avoided: {year}",
+        (AVOIDED, "Added up over who is spared it. Real, not discounted, all accounts."),
+        sums.yearly,
+        ("year",),
     ),
     "cash_spent": Kind(
-        "Programme spending: {year}", (SPENT, "Real, not discounted; money out is negative."),
-        lambda run: sums.cash(run).sel(part=["programme"]), ("year",),
+        "Programme spending: {year}",
+        (SPENT, "Real, not discounted; money out is negative."),
+        lambda run: sums.cash(run).sel(part=["programme"]),
+        ("year",),
     ),
     "cash_released": Kind(
         "Cash released: {year}", (CASH, AVOIDED), lambda run: sums.cash(run).sel(part=["released"]), ("year",)
     ),
     "cash_net": Kind(
-        "Net cash: {year}", (f"{CASH} Net cash = cash released − the council’s own spending.", AVOIDED),
-        sums.cash, ("year",),
+        "Net cash: {year}",
+        (f"{CASH} Net cash = cash released − the council’s own spending.", AVOIDED),
+        sums.cash,
+        ("year",),
     ),
     "cash_running": Kind(
-        "Net cash, running total: {year}", (f"{CASH} Net cash of all years so far, added up.", AVOIDED),
-        sums.running_cash, ("year",),
+        "Net cash, running total: {year}",
+        (f"{CASH} Net cash of all years so far, added up.", AVOIDED),
+        sums.running_cash,
+        ("year",),
     ),
     "term": Kind(
         "{line}, in the cash of the year: {year}", (CASH, INFLATED, AVOIDED), budget.medium_term, ("line", "year")
     ),
     "chance_worth": Kind(
-        "Chance that it is worth its cost", ("How often net present social value is above nil.", AVOIDED),
-        lambda run: sums.ones(sums.gain(run, "social") > 0), say=w.percent,
+        "Chance that it is worth its cost",
+        ("How often net present social value is above nil.", AVOIDED),
+        lambda run: sums.ones(sums.gain(run, "social") > 0),
+        say=w.percent,
     ),
     "chance_harm": Kind(
         f"Chance that {w.HARM}", ("How often the help adds to the cost to society.", AVOIDED), sums.harm, say=w.percent
     ),
     "chance_cash": Kind(
-        "Chance that the council’s cash is ahead", ("How often net cash over the years is nil or more.", CASH),
-        lambda run: sums.ones(sums.cash(run).sum(["part", "year"]) >= 0), say=w.percent,
+        "Chance that the council’s cash is ahead",
+        ("How often net cash over the years is nil or more.", CASH),
+        lambda run: sums.ones(sums.cash(run).sum(["part", "year"]) >= 0),
+        say=w.percent,
     ),
     "curve_spend": Kind(
-        "Early-help spend: {multiple} × today’s", ("Today’s yearly spend of the place × the multiple.",),
-        lambda run: sums.curve(run).sel(part=["spend"]).isel(source=0, drop=True), ("multiple",),
+        "Early-help spend: {multiple} × today’s",
+        ("Today’s yearly spend of the place × the multiple.",),
+        lambda run: sums.curve(run).sel(part=["spend"]).isel(source=0, drop=True),
+        ("multiple",),
     ),
     "curve": Kind(
         "Spend and cost: {multiple} × today’s spend, {source}", (CURVE, AVOIDED), sums.curve, ("source", "multiple")
     ),
     "curve_change": Kind(
         "Change of spend and cost: {multiple} × today’s spend, {source}",
-        (f"{CURVE} Less the same at today’s spend.", AVOIDED), sums.change, ("source", "multiple"),
+        (f"{CURVE} Less the same at today’s spend.", AVOIDED),
+        sums.change,
+        ("source", "multiple"),
     ),
     "curve_here": Kind(
         "Spend and cost at this sum", (CURVE, LINE, AVOIDED), lambda run: sums.here(run, sums.curve(run))
     ),
     "curve_here_change": Kind(
-        "Change of spend and cost at this sum", (f"{CURVE} Less the same at today’s spend.", LINE, AVOIDED),
+        "Change of spend and cost at this sum",
+        (f"{CURVE} Less the same at today’s spend.", LINE, AVOIDED),
         lambda run: sums.here(run, sums.change(run)),
     ),
     "life": Kind(
-        "{reading} lifetime cost: {outcome}, {payer}", (EXCESS,),
-        lambda run: sums.grid(q.lifetime(run)), ("reading", "outcome", "payer"),
+        "{reading} lifetime cost: {outcome}, {payer}",
+        (EXCESS,),
+        lambda run: sums.grid(q.lifetime(run)),
+        ("reading", "outcome", "payer"),
     ),
     "annual": Kind(
-        "{reading} cost of one year’s outcomes: {outcome}, {payer}", (EXCESS,),
-        lambda run: sums.grid(q.annual(run)), ("reading", "outcome", "payer"),
+        "{reading} cost of one year’s outcomes: {outcome}, {payer}",
+        (EXCESS,),
+        lambda run: sums.grid(q.annual(run)),
+        ("reading", "outcome", "payer"),
     ),
     "each": single_numbers.each,
     "area_life": Kind(
-        "{reading} lifetime cost: {area}", (AREA, EXCESS), lambda run: q.by(q.priced(run, "lifetime"), "outcome"),
+        "{reading} lifetime cost: {area}",
+        (AREA, EXCESS),
+        lambda run: q.by(q.priced(run, "lifetime"), "outcome"),
         ("reading", "area"),
     ),
     "area_annual": Kind(
-        "{reading} cost of one year’s outcomes: {area}", (AREA, EXCESS),
-        lambda run: q.by(q.priced(run, "annual"), "outcome"), ("reading", "area"),
+        "{reading} cost of one year’s outcomes: {area}",
+        (AREA, EXCESS),
+        lambda run: q.by(q.priced(run, "annual"), "outcome"),
+        ("reading", "area"),
     ),
     "bridge": Kind("What an adjustment does: {step}, {account} account", (STEP,), sums.bridge, ("account", "step")),
     "effect": single_numbers.effect,
@@ -120,7 +153,7 @@ KINDS: dict[str, Kind | Callable[..., Formula]] = {
     "figure": single_numbers.figure,
     "check": single_numbers.check,
     "column": single_numbers.column,
-}  # fmt: skip
+}
 
 
 def formula(run: Run, key: str) -> Formula:

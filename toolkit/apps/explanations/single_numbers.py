@@ -43,9 +43,12 @@ def ratio(run: Run, account: str) -> Formula:
     cost = q.result(run)["programme_cost"].mean()
     words = ("Expected discounted cost avoided ÷ expected discounted programme cost, in this account.", AVOIDED)
     return Formula(
-        f"For each £1: {said.lower()} account", words,
-        lambda run: formulas.ratio(run, str(avoided["account"].item())), lambda _: avoided / cost, w.pence,
-    )  # fmt: skip
+        f"For each £1: {said.lower()} account",
+        words,
+        lambda run: formulas.ratio(run, str(avoided["account"].item())),
+        lambda _: avoided / cost,
+        w.pence,
+    )
 
 
 def paid_back(run: Run, account: str, year: str) -> Formula:
@@ -61,9 +64,12 @@ def paid_back(run: Run, account: str, year: str) -> Formula:
         what = "The running total of discounted cost avoided, less programme cost, is nil or better by then."
     back = ones(back)
     return Formula(
-        f"{title} {when}: {said.lower()} account", (what, AVOIDED), lambda run: counted(run, back, back, w.percent),
-        lambda _: back, w.percent,
-    )  # fmt: skip
+        f"{title} {when}: {said.lower()} account",
+        (what, AVOIDED),
+        lambda run: counted(run, back, back, w.percent),
+        lambda _: back,
+        w.percent,
+    )
 
 
 def each(run: Run, reading: str, area: str) -> Formula:
@@ -78,9 +84,11 @@ def each(run: Run, reading: str, area: str) -> Formula:
     )
     top, bottom = w.money(float(both[0].mean())), w.number(float(both[1].mean()), 0)
     return Formula(
-        f"{said} lifetime cost of each child" + (f": {area}" if area != ALL else ""), words,
-        lambda run: f"{top} ÷ {bottom} children: {added(run, single, single, w.money)}", lambda _: single,
-    )  # fmt: skip
+        f"{said} lifetime cost of each child" + (f": {area}" if area != ALL else ""),
+        words,
+        lambda run: f"{top} ÷ {bottom} children: {added(run, single, single, w.money)}",
+        lambda _: single,
+    )
 
 
 def effect(run: Run, what: str, row: str) -> Formula:
@@ -147,8 +155,10 @@ def worth_of_knowing(run: Run, account: str, name: str) -> Formula:
     held = _varying(run, name)
     sets = [*held, held] if len(held) > 1 else [*held]
     found, _ = knowing.heeded(lambda: appraisal.evppi(choice, knowing.parameters(run), of=sets))
-    worth, share, whole = (float(found[one].isel(set=-1)) if "set" in found[one].dims else float(found[one])
-                           for one in ("evppi", "share_of_evpi", "evpi"))  # fmt: skip
+    worth, share, whole = (
+        float(found[one].isel(set=-1)) if "set" in found[one].dims else float(found[one])
+        for one in ("evppi", "share_of_evpi", "evpi")
+    )
     said = f"{w.money(worth)}, which is {w.percent(share)} of the {w.money(whole)} that knowing everything is worth"
     return Formula(
         f"{named(run, name)}: worth of knowing it", (KNOWING, REGRESSION), lambda _: said, lambda _: net, of=held

@@ -66,14 +66,17 @@ class Kind:
         whole = drawn.sum([dim for dim in drawn.dims if dim not in SAMPLE_DIMS], skipna=False)
         said = counted if self.say is w.percent else added
         return Formula(
-            self.title.format(**chosen), self.words, lambda run: said(run, drawn, whole, self.say), lambda _: whole,
+            self.title.format(**chosen),
+            self.words,
+            lambda run: said(run, drawn, whole, self.say),
+            lambda _: whole,
             self.say,
-        )  # fmt: skip
+        )
 
 
 def unknown(name: str) -> InputError:
     """Return the refusal of a key that no number has."""
-    return InputError(f"{name[:60]!r}: no number of this page. Mend: press one of the underlined numbers.")
+    return InputError(f"{name[:60]!r}: no number of this page.", fix="press one of the underlined numbers.")
 
 
 def at(run: Run, array: xr.DataArray, dim: str, name: str) -> tuple[xr.DataArray, str]:

@@ -29,11 +29,16 @@ LUCK = (
 )
 NONE_YET = "<p>None saved yet. Save the one that is open, change it, save again.</p>"
 KINDS = {  # of the rows that are numbers, what each is
-    "Programme spending": "programme", "Net present social value": "worth|social",
-    "90% interval of it": "worth|social", "For each £1": "ratio|social", "90% interval of that": "ratio|social",
-    "Chance it is worth its cost": "chance_worth", "Council’s cash, five years": "cash",
-    "90% interval of the cash": "cash", f"Chance that {w.HARM}": "chance_harm",
-}  # fmt: skip
+    "Programme spending": "programme",
+    "Net present social value": "worth|social",
+    "90% interval of it": "worth|social",
+    "For each £1": "ratio|social",
+    "90% interval of that": "ratio|social",
+    "Chance it is worth its cost": "chance_worth",
+    "Council’s cash, five years": "cash",
+    "90% interval of the cash": "cash",
+    f"Chance that {w.HARM}": "chance_harm",
+}
 OBJECTIVES: dict[str, Objective] = {
     "Highest expected value": "expected_value",
     "Best of the worst tenth of outcomes": "conditional_value_at_risk",
@@ -140,14 +145,18 @@ class Compare:
         """Return the page."""
         return pmui.Column(
             look.html("<h1>Which is better?</h1>"),
-            beside(self.name, self.keep), self.told, self.table,
+            beside(self.name, self.keep),
+            self.told,
+            self.table,
             beside(self.which, self.use, self.drop),
             look.html(
                 "<h2>A portfolio under a budget</h2><p class=hint>Scenarios that share an area are alternatives: at "
                 "most one of them is chosen. Value is net present social value, on the same draws.</p>"
             ),
-            beside(self.budget, self.aim), self.portfolio, sizing_mode="stretch_width",
-        )  # fmt: skip
+            beside(self.budget, self.aim),
+            self.portfolio,
+            sizing_mode="stretch_width",
+        )
 
 
 def _table(found: Sequence[tuple[Saved, Run]]) -> str:

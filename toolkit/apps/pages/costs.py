@@ -34,9 +34,10 @@ SAID = {
 }
 NEIGHBOURS = 10
 NEAR = {
-    "Excess lifetime cost": "@0|area_life|excess", "Excess, each child": "@0|each|excess",
+    "Excess lifetime cost": "@0|area_life|excess",
+    "Excess, each child": "@0|each|excess",
     "One year": "@0|area_annual|gross",
-}  # fmt: skip
+}
 CHOSEN = " \N{LEFTWARDS ARROW} this area"
 
 
@@ -48,10 +49,14 @@ class Costs:
         self.choice = pmui.RadioButtonGroup(label="Which cost", options=VIEWS, value="excess", size="small")
         self.curve = SpendCurve(state)
         self.cards = {
-            dim: Card(dim, charts.bars(f"Cost by {dim}", "Expected cost"),
-                      (f"By {dim}", "Expected cost, with its 90% interval."), self._table(dim))
+            dim: Card(
+                dim,
+                charts.bars(f"Cost by {dim}", "Expected cost"),
+                (f"By {dim}", "Expected cost, with its 90% interval."),
+                self._table(dim),
+            )
             for dim in ("outcome", "payer")
-        }  # fmt: skip
+        }
         self.head = look.html()
         chart = charts.bars("Cost beside statistical neighbours", "Excess lifetime cost of a child", height=430)
         about = "Expected excess lifetime cost of a child who starts an episode of need, with its 90% interval."
@@ -117,8 +122,9 @@ class Costs:
         keys, caption = look.keyed(NEAR), "This area and its statistical neighbours"
         rows = look.table(
             shown(plain, level=q.level(priced)),
-            lambda row, heading: keys(row.removesuffix(CHOSEN), heading), caption=caption,
-        )  # fmt: skip
+            lambda row, heading: keys(row.removesuffix(CHOSEN), heading),
+            caption=caption,
+        )
         return rows, data, words
 
     def others(self, run: Run) -> list[Run]:
@@ -133,11 +139,16 @@ class Costs:
         single, life = f"each|{view}|All", view != "annual"
         per = f", or {each} for each child who starts a first episode of need" * life
         sure = f"; for each child {each.interval}" * life
-        lead = look.Told(f"{headline.place(run)}: {total}{per}.", look.Number(str(total), whole, "cost of poor outcomes"),
-                         look.Number(str(each), single, "cost of each child"))  # fmt: skip
-        hint = look.Told(f"90% interval {total.interval}{sure}. {SAID[view]}",
-                         look.Number(total.interval, whole, "90% interval of the cost"),
-                         look.Number(each.interval, single, "90% interval for each child"))  # fmt: skip
+        lead = look.Told(
+            f"{headline.place(run)}: {total}{per}.",
+            look.Number(str(total), whole, "cost of poor outcomes"),
+            look.Number(str(each), single, "cost of each child"),
+        )
+        hint = look.Told(
+            f"90% interval {total.interval}{sure}. {SAID[view]}",
+            look.Number(total.interval, whole, "90% interval of the cost"),
+            look.Number(each.interval, single, "90% interval for each child"),
+        )
         self.head.object = f'<p class="lead" role="status">{look.told(lead)}</p><p class="hint">{look.told(hint)}</p>'
         for dim, card in self.cards.items():
             data, words = prepared[dim]
@@ -156,13 +167,21 @@ class Costs:
         parts = [card.view() for card in self.cards.values()]
         cards = pmui.Grid(
             *(pmui.Grid(part, size={"xs": 12, "lg": 6}) for part in parts),
-            container=True, spacing=3, sizing_mode="stretch_width",
-        )  # fmt: skip
-        return pmui.Column(
-            look.html("<h1>What do poor outcomes cost?</h1>"), self.choice, self.head, cards, self.curve.view(),
-            look.html("<h2>Beside its neighbours</h2>"), self.compare, self._beside,
+            container=True,
+            spacing=3,
             sizing_mode="stretch_width",
-        )  # fmt: skip
+        )
+        return pmui.Column(
+            look.html("<h1>What do poor outcomes cost?</h1>"),
+            self.choice,
+            self.head,
+            cards,
+            self.curve.view(),
+            look.html("<h2>Beside its neighbours</h2>"),
+            self.compare,
+            self._beside,
+            sizing_mode="stretch_width",
+        )
 
 
 def _keys(kind: str, dim: str) -> Callable[[str, str], str]:

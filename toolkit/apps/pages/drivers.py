@@ -22,8 +22,10 @@ from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 BRIDGE = {f"{w.label(account)} account": f"bridge|{account}" for account in ACCOUNTS}
 EFFECTS = {
-    "Pooled mean": "effect|mean_effect", "New site": "effect|new_site_effect", "Chance of harm": "effect|harmful",
-}  # fmt: skip
+    "Pooled mean": "effect|mean_effect",
+    "New site": "effect|new_site_effect",
+    "Chance of harm": "effect|harmful",
+}
 
 
 class Drivers:
@@ -32,26 +34,32 @@ class Drivers:
     def __init__(self, state: State) -> None:
         self.state = state
         self.account = pmui.Select(
-            label="Account", options={w.label(name): name for name in reversed(ACCOUNTS)}, value="social", size="small",
+            label="Account",
+            options={w.label(name): name for name in reversed(ACCOUNTS)},
+            value="social",
+            size="small",
             width=260,
-        )  # fmt: skip
+        )
         self.account.param.watch(lambda event: state.look(account=event.new), "value")
         hint = (
             "Expected net present value at the low end (white dot) and the high end (black dot) of each input’s own "
             "90% interval."
         )
         self.card = Card(
-            "tornado", charts.ranges("How far each input moves the answer", "Net present value"),
-            ("What moves the answer", hint), lambda _: self._rows,
-        )  # fmt: skip
+            "tornado",
+            charts.ranges("How far each input moves the answer", "Net present value"),
+            ("What moves the answer", hint),
+            lambda _: self._rows,
+        )
         about = "From the value with every adjustment at rest to the one on these pages, in this order."
         self.bridge = Card(
-            "bridge", charts.waterfall("From the unadjusted to the adjusted value", "Net present value"),
+            "bridge",
+            charts.waterfall("From the unadjusted to the adjusted value", "Net present value"),
             ("What each adjustment does", about),
             lambda run: look.table(
                 shown(decision_tables.bridge(run, q.bridge(run)), level=q.level(run)), look.keyed(BRIDGE)
             ),
-        )  # fmt: skip
+        )
         self._rows, self._steps = "", self.bridge.view()
         said = "With these settings nothing of the result is left, so the adjustments have nothing to act on."
         self._no_steps = look.html(f"<p>{said}</p>", visible=False)
@@ -133,13 +141,21 @@ class Drivers:
     def view(self) -> Any:
         """Return the page."""
         return pmui.Column(
-            look.html("<h1>What drives the answer?</h1>"), self.account, self.card.view(), self.left_out,
-            self._steps, self._no_steps,
-            look.html("<h2>What would flip the decision</h2>"), self.switching,
-            look.html("<h2>What finding out is worth</h2>"), self.ask, self.knowing,
-            look.html("<h2>The effect: what was believed before, and what the studies say</h2>"), self.effects,
+            look.html("<h1>What drives the answer?</h1>"),
+            self.account,
+            self.card.view(),
+            self.left_out,
+            self._steps,
+            self._no_steps,
+            look.html("<h2>What would flip the decision</h2>"),
+            self.switching,
+            look.html("<h2>What finding out is worth</h2>"),
+            self.ask,
+            self.knowing,
+            look.html("<h2>The effect: what was believed before, and what the studies say</h2>"),
+            self.effects,
             sizing_mode="stretch_width",
-        )  # fmt: skip
+        )
 
 
 def _ends(tornado: xr.Dataset) -> list[tuple[float, float]]:
@@ -167,8 +183,9 @@ def _knowing(found: knowing.Knowing, account: str) -> str:
     all_of_it = look.Number(w.money(float(found.information["evpi"])), f"knowing|{account}|All", "knowing everything")
     note = look.Told(
         "What knowing an input for certain would be worth, on average, to the choice between this option and doing "
-        f"nothing. Knowing everything: {all_of_it}.", all_of_it,
-    )  # fmt: skip
+        f"nothing. Knowing everything: {all_of_it}.",
+        all_of_it,
+    )
     return look.plain_table("Value of knowing", ["Input", "Worth"], rows, note)
 
 

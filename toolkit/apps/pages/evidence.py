@@ -37,9 +37,12 @@ class Evidence:
         self.search = field("Search the whole register", most=80, width=320)
         self.take = button("Use the pasted figures", lambda: self._put(self._pasted))
         self.paste = pmui.TextAreaInput(
-            label="Paste several: figure, value, low, high, price_year, reason", value="", rows=4,
-            max_length=entry.MOST_CHARACTERS, sizing_mode="stretch_width",
-        )  # fmt: skip
+            label="Paste several: figure, value, low, high, price_year, reason",
+            value="",
+            rows=4,
+            max_length=entry.MOST_CHARACTERS,
+            sizing_mode="stretch_width",
+        )
         self.upload = upload("Or load them from a CSV file", ".csv", self._upload)
         self.search.param.watch(lambda _: self._find(), "value")
         self.cited = look.html()
@@ -112,15 +115,25 @@ class Evidence:
         """Return the page."""
         fields = beside(self.value, self.low, self.high, self.year)
         return pmui.Column(
-            look.html("<h1>What does it all rest on?</h1>"), self.own.view(),
+            look.html("<h1>What does it all rest on?</h1>"),
+            self.own.view(),
             look.html("<h2>Replace a cited figure</h2><p class=hint>It is flagged wherever it is used.</p>"),
-            self.role, self.cited, fields, self.reason, beside(self.apply, self.remove), self.paste,
+            self.role,
+            self.cited,
+            fields,
+            self.reason,
+            beside(self.apply, self.remove),
+            self.paste,
             beside(self.take, self.upload),
             self.told,
-            look.html("<h2>The figures of this run</h2>"), self.used,
-            self.studies.view(), look.html("<h2>The whole register</h2>"), self.search, self.register,
+            look.html("<h2>The figures of this run</h2>"),
+            self.used,
+            self.studies.view(),
+            look.html("<h2>The whole register</h2>"),
+            self.search,
+            self.register,
             sizing_mode="stretch_width",
-        )  # fmt: skip
+        )
 
 
 def _cells(row: pd.Series, tag: str = "") -> list[str]:
@@ -133,9 +146,12 @@ def _cells(row: pd.Series, tag: str = "") -> list[str]:
         interval = f"graded ±{float(row['coefficient_of_variation']):.0%}"
     reason = f"<br><b>Reason:</b> {escape(look.text(row['reason']))}" if tag else ""
     return [
-        escape(look.text(row["description"])) + tag + reason, escape(w.figure(float(row["value"]))), escape(interval),
-        *(escape(look.text(row[name])) for name in ("unit", "price_year", "confidence")), look.source_of(row),
-    ]  # fmt: skip
+        escape(look.text(row["description"])) + tag + reason,
+        escape(w.figure(float(row["value"]))),
+        escape(interval),
+        *(escape(look.text(row[name])) for name in ("unit", "price_year", "confidence")),
+        look.source_of(row),
+    ]
 
 
 def _table(caption: str, rows: list[tuple[str, list[str]]], note: str) -> str:

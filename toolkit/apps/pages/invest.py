@@ -40,10 +40,13 @@ KINDS = {  # what the numbers under each heading of each table are
     "payback": {f"{w.label(account)} account": f"paid_back|{account}" for account in ACCOUNTS},
 }
 BUDGET = {
-    "Programme spending": "cash_spent", "Cash released, expected": "cash_released", "Net cash, expected": "cash_net",
-    "Net cash, low end of 90% interval": "cash_net", "Net cash, high end of 90% interval": "cash_net",
+    "Programme spending": "cash_spent",
+    "Cash released, expected": "cash_released",
+    "Net cash, expected": "cash_net",
+    "Net cash, low end of 90% interval": "cash_net",
+    "Net cash, high end of 90% interval": "cash_net",
     "Net cash, running total, expected": "cash_running",
-}  # fmt: skip
+}
 
 
 class Invest:
@@ -86,20 +89,35 @@ class Invest:
         """Return the page."""
         tiles = pmui.Grid(
             *(pmui.Grid(pane, size={"xs": 12, "sm": 6, "lg": 4}) for pane in self.tiles),
-            container=True, spacing=2, sizing_mode="stretch_width",
-        )  # fmt: skip
-        cards = pmui.Grid(
-            *(pmui.Grid(part, size={"xs": 12, "lg": 6}) for part in (*(card.view() for card in self.cards.values()),
-              pmui.Column(look.html(ONWARD), self.onward))),
-            container=True, spacing=3, sizing_mode="stretch_width",
-        )  # fmt: skip
-        return pmui.Column(
-            look.html("<h1>What would this investment do?</h1>"), self.sentence, tiles,
-            look.html(look.box("Where the models fall short", [_shortfalls()] if _shortfalls() else [], "warn")), cards,
-            look.html("<h2>How sure is it?</h2>"), self.statements, self.accounts,
-            look.html(f"<h2>The council’s cash over {BUDGET_YEARS} years</h2>"), self.budget,
+            container=True,
+            spacing=2,
             sizing_mode="stretch_width",
-        )  # fmt: skip
+        )
+        cards = pmui.Grid(
+            *(
+                pmui.Grid(part, size={"xs": 12, "lg": 6})
+                for part in (
+                    *(card.view() for card in self.cards.values()),
+                    pmui.Column(look.html(ONWARD), self.onward),
+                )
+            ),
+            container=True,
+            spacing=3,
+            sizing_mode="stretch_width",
+        )
+        return pmui.Column(
+            look.html("<h1>What would this investment do?</h1>"),
+            self.sentence,
+            tiles,
+            look.html(look.box("Where the models fall short", [_shortfalls()] if _shortfalls() else [], "warn")),
+            cards,
+            look.html("<h2>How sure is it?</h2>"),
+            self.statements,
+            self.accounts,
+            look.html(f"<h2>The council’s cash over {BUDGET_YEARS} years</h2>"),
+            self.budget,
+            sizing_mode="stretch_width",
+        )
 
 
 @cache
@@ -137,14 +155,22 @@ def _accounts(run: LiveRun) -> str:
     cost, rows = float(numbers.cost[-1]), []
     for account, avoided, back in zip(ACCOUNTS, numbers.avoided, numbers.back, strict=True):
         net = estimate(avoided - cost)
-        said = {f"worth|{account}": str(net), f"ratio|{account}": w.pence(float(avoided.mean()) / cost),
-                f"paid_back|{account}|{last}": w.percent(float(back[-1]))}  # fmt: skip
+        said = {
+            f"worth|{account}": str(net),
+            f"ratio|{account}": w.pence(float(avoided.mean()) / cost),
+            f"paid_back|{account}|{last}": w.percent(float(back[-1])),
+        }
         cells = [look.Number(text, key) for key, text in said.items()]
         cells.insert(1, look.Number(net.interval or "none", f"worth|{account}"))
         rows.append((f"{w.label(account)} account", cells))
     cut = run.scenario.option.cut
-    heads = ["Account", "Net present value", "90% interval", f"{'Caused' if cut else 'Avoided'} by each £1",
-             "Chance of still being ahead at the end" if cut else "Chance of payback"]  # fmt: skip
+    heads = [
+        "Account",
+        "Net present value",
+        "90% interval",
+        f"{'Caused' if cut else 'Avoided'} by each £1",
+        "Chance of still being ahead at the end" if cut else "Chance of payback",
+    ]
     return look.plain_table("Value by account", heads, rows, tables.accounts(run.unit.saved))
 
 
@@ -152,10 +178,15 @@ def _budget(run: LiveRun) -> str:
     years, rows = budget_rows(run)
     scale, unit, decimals = w.money_scale([value for _, values in rows for value in values])
     said = [
-        (name, [look.Number(w.number(x / scale, decimals), f"{BUDGET[name]}|{year}")
-                for x, year in zip(values, years, strict=True)])
+        (
+            name,
+            [
+                look.Number(w.number(x / scale, decimals), f"{BUDGET[name]}|{year}")
+                for x, year in zip(values, years, strict=True)
+            ],
+        )
         for name, values in rows
-    ]  # fmt: skip
+    ]
     note = (
         f"{run.scenario.price_base} prices, not discounted. Only savings that can leave "
         "a budget count here; negative is money out. Cost avoided is not the same as money saved."

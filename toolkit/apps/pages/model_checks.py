@@ -63,10 +63,16 @@ class Health:
     def view(self) -> Any:
         """Return the page."""
         return pmui.Column(
-            look.html("<h1>Can the model be trusted?</h1>"), self.status,
-            look.html("<h2>Checks of the fit</h2>"), self.card, self.priors.view(), self.reference,
-            look.html("<h2>What run this is</h2>"), self.record, sizing_mode="stretch_width",
-        )  # fmt: skip
+            look.html("<h1>Can the model be trusted?</h1>"),
+            self.status,
+            look.html("<h2>Checks of the fit</h2>"),
+            self.card,
+            self.priors.view(),
+            self.reference,
+            look.html("<h2>What run this is</h2>"),
+            self.record,
+            sizing_mode="stretch_width",
+        )
 
 
 @cache

@@ -31,9 +31,12 @@ class OwnFigures:
         self.year = field("Price year of money", value=PRICE_BASE)
         self.reason = field("Where your council’s figures come from", most=200, width=520)
         self.paste = pmui.TextAreaInput(
-            label="Or paste two columns from a spreadsheet: name, value", value="", rows=3,
-            max_length=entry.MOST_CHARACTERS, sizing_mode="stretch_width",
-        )  # fmt: skip
+            label="Or paste two columns from a spreadsheet: name, value",
+            value="",
+            rows=3,
+            max_length=entry.MOST_CHARACTERS,
+            sizing_mode="stretch_width",
+        )
         self.use = button("Use our value", lambda: self._put(self._typed), main=True)
         self.take = button("Use our pasted values", lambda: self._put(self._pasted))
         self.back = button("Go back to the published value", lambda: self._drop([self.which.value]))
@@ -63,9 +66,7 @@ class OwnFigures:
 
     def _drop(self, keys: list[str]) -> None:
         family = {FAMILY: None} if FAMILY in keys else {}
-        attempt(self.told, "Nothing changed", lambda: self.state.put(
-            own_figures=dict.fromkeys(keys), overrides=family
-        ))  # fmt: skip
+        attempt(self.told, "Nothing changed", lambda: self.state.put(own_figures=dict.fromkeys(keys), overrides=family))
 
     def prepare(self) -> str:
         """Return the area's published figures beside its own as a table; nothing for more than one area."""
@@ -99,7 +100,14 @@ class OwnFigures:
             "stay those of the fitted model, and what is known of England rests on what every council published."
         )
         return pmui.Column(
-            look.html(f"<h2>Your council’s own figures</h2><p class=hint>{escape(about)}</p>"), self.table,
-            self.which, beside(self.value, self.year), self.reason, beside(self.use, self.back, self.clear),
-            self.paste, self.take, self.told, sizing_mode="stretch_width",
-        )  # fmt: skip
+            look.html(f"<h2>Your council’s own figures</h2><p class=hint>{escape(about)}</p>"),
+            self.table,
+            self.which,
+            beside(self.value, self.year),
+            self.reason,
+            beside(self.use, self.back, self.clear),
+            self.paste,
+            self.take,
+            self.told,
+            sizing_mode="stretch_width",
+        )

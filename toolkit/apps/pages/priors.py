@@ -14,21 +14,31 @@ from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
 
 ARGUMENTS = {  # distribution: what its numbers are
-    "normal": ("Mean", "Standard deviation"), "log_normal": ("Mean of the log", "Standard deviation of the log"),
-    "gamma": ("Shape", "Rate"), "beta": ("First shape", "Second shape"), "halfnormal": ("Scale", ""),
-}  # fmt: skip
+    "normal": ("Mean", "Standard deviation"),
+    "log_normal": ("Mean of the log", "Standard deviation of the log"),
+    "gamma": ("Shape", "Rate"),
+    "beta": ("First shape", "Second shape"),
+    "halfnormal": ("Scale", ""),
+}
 NAMES = {
-    "mu_log_risk_ratio": "Mean effect of help, log risk ratio", "tau": "Spread of the effect between sites",
+    "mu_log_risk_ratio": "Mean effect of help, log risk ratio",
+    "tau": "Spread of the effect between sites",
     "mu_standardised_mean_difference": "Mean effect of help on attainment, standardised difference",
     "programme_share": "Share of the spread between sites that is the programme’s",
     "panel_bias": "Association within areas, beyond the effect, each unit of log spending",
-    "intercept": "Level of the rate", "spend_within": "Spending, within an area over time",
-    "spend_between": "Spending, between areas", "low_income": "Low income, between areas",
-    "low_income_within": "Low income, within an area over time", "area_sd": "Spread of areas",
-    "region_sd": "Spread of regions", "year_sd": "Step from year to year", "drift": "Drift of an area over five years",
-    "dispersion": "Spread of one year’s count beyond chance", "drift_size": "Fall of the drift with an area’s size",
+    "intercept": "Level of the rate",
+    "spend_within": "Spending, within an area over time",
+    "spend_between": "Spending, between areas",
+    "low_income": "Low income, between areas",
+    "low_income_within": "Low income, within an area over time",
+    "area_sd": "Spread of areas",
+    "region_sd": "Spread of regions",
+    "year_sd": "Step from year to year",
+    "drift": "Drift of an area over five years",
+    "dispersion": "Spread of one year’s count beyond chance",
+    "drift_size": "Fall of the drift with an area’s size",
     "persistence": "Persistence of an area’s deviation",
-}  # fmt: skip
+}
 
 
 def said(key: str) -> str:
@@ -107,9 +117,15 @@ class Priors:
                 "<h2>Change a prior</h2><p class=hint>What was believed before the data. A change is weighed into the "
                 "fit where that can be trusted; otherwise the page offers a new fit.</p>"
             ),
-            self.verdict, self.which, beside(self.first, self.second), self.reason,
-            beside(self.use, self.back), self.told, self.table, sizing_mode="stretch_width",
-        )  # fmt: skip
+            self.verdict,
+            self.which,
+            beside(self.first, self.second),
+            self.reason,
+            beside(self.use, self.back),
+            self.told,
+            self.table,
+            sizing_mode="stretch_width",
+        )
 
 
 def _numbers(first: float, second: float | None) -> str:

@@ -13,9 +13,12 @@ from toolkit.apps.session.state import State
 from toolkit.measures import words as w
 
 SCALES = {
-    "Risk ratio": "risk_ratio", "Odds ratio": "odds_ratio", "Rate ratio": "rate_ratio",
-    "Standardised difference": "hedges_g", "Risk difference": "risk_difference",
-}  # fmt: skip
+    "Risk ratio": "risk_ratio",
+    "Odds ratio": "odds_ratio",
+    "Rate ratio": "rate_ratio",
+    "Standardised difference": "hedges_g",
+    "Risk difference": "risk_difference",
+}
 
 
 class Studies:
@@ -51,12 +54,14 @@ class Studies:
     def _added(self) -> None:
         key = str(self.name.value or "").strip().replace(" ", "_")
         row = {
-            "outcome": self.outcome.value, "design": self.design.value, "scale": self.scale.value,
+            "outcome": self.outcome.value,
+            "design": self.design.value,
+            "scale": self.scale.value,
             "estimate": entry.number(self.estimate.value, "estimate"),
             "standard_error": entry.number(self.error.value, "standard error"),
             "shared_programme": str(self.programme.value or "").strip(),
             "reason": str(self.reason.value or "").strip(),
-        }  # fmt: skip
+        }
         self.state.put(studies={key: row})
 
     def _put(self, change: Callable[[], None]) -> None:
@@ -71,10 +76,12 @@ class Studies:
     def show(self, pooled: pd.DataFrame) -> None:
         """Show them."""
         rows = [
-            (f"{row.study}{' (yours)' if row.study in self.state.scenario.studies else ''}",
-             [w.label(row.outcome), w.label(row.design), _number(row.effect, "Effect"), _number(row.se, "Error")])
+            (
+                f"{row.study}{' (yours)' if row.study in self.state.scenario.studies else ''}",
+                [w.label(row.outcome), w.label(row.design), _number(row.effect, "Effect"), _number(row.se, "Error")],
+            )
             for row in pooled.itertuples()
-        ]  # fmt: skip
+        ]
         left = ", ".join(f"{key} ({why})" for key, why in pooled.attrs["left_out"].items())
         heads = ["Study", "Outcome", "Design", "Effect", "Standard error"]
         note = (
@@ -90,10 +97,14 @@ class Studies:
         """Return the part of the page."""
         return pmui.Column(
             look.html("<h2>The studies of the effect</h2><p class=hint>Pooled anew, exactly, after every change.</p>"),
-            self.pooled, beside(self.known, self.leave, self.again),
+            self.pooled,
+            beside(self.known, self.leave, self.again),
             beside(self.name, self.outcome, self.design, self.scale, self.estimate, self.error),
-            beside(self.programme, self.reason), self.add, self.told, sizing_mode="stretch_width",
-        )  # fmt: skip
+            beside(self.programme, self.reason),
+            self.add,
+            self.told,
+            sizing_mode="stretch_width",
+        )
 
 
 def _number(value: Any, what: str) -> str:

@@ -15,8 +15,7 @@ from toolkit.apps.parts import charts, look
 from toolkit.apps.parts.card import Card
 from toolkit.apps.parts.fields import beside, choice
 from toolkit.apps.session.state import State
-from toolkit.measures import budget
-from toolkit.measures import decision_tables
+from toolkit.measures import budget, decision_tables
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
@@ -28,8 +27,12 @@ NAMES = {
     "workbook.xlsx": "Workbook with every table and source (Excel)",
     "figures.zip": "Every figure, as PNG and SVG (zip)",
 }
-LINES = {"Net in the year": "term|net", "Running total": "term|cumulative", "Programme": "term|programme",
-         "Cash released": "term|cash_released"}  # fmt: skip
+LINES = {
+    "Net in the year": "term|net",
+    "Running total": "term|cumulative",
+    "Programme": "term|programme",
+    "Cash released": "term|cash_released",
+}
 RESOLUTION = 160  # dots an inch
 
 
@@ -45,11 +48,15 @@ class Files:
         self.which = choice("One figure", [], width=400)
         self.single = {
             kind: pmui.FileDownload(
-                callback=self._picture(kind), filename=f"figure.{kind}", label=f"This figure as {kind.upper()}",
-                variant="outlined", size="small", margin=(4, 0),
+                callback=self._picture(kind),
+                filename=f"figure.{kind}",
+                label=f"This figure as {kind.upper()}",
+                variant="outlined",
+                size="small",
+                margin=(4, 0),
             )
             for kind in ("png", "svg")
-        }  # fmt: skip
+        }
         parts = (self.which, beside(*self.single.values()))
         self.figures = pmui.Column(*parts, visible=False, sizing_mode="stretch_width")
         self.cash = Card(
@@ -60,11 +67,16 @@ class Files:
         )
         self.downloads = {
             name: pmui.FileDownload(
-                callback=self._content(name), filename=name, label=title, variant="outlined", size="small",
-                visible=False, margin=(4, 0),
+                callback=self._content(name),
+                filename=name,
+                label=title,
+                variant="outlined",
+                size="small",
+                visible=False,
+                margin=(4, 0),
             )
             for name, title in NAMES.items()
-        }  # fmt: skip
+        }
 
     def _table(self, run: Run) -> str:
         table = decision_tables.budget.medium_term(run, budget.medium_term(run))
@@ -135,9 +147,13 @@ class Files:
                 "<h1>Take it to committee</h1><p>The files are made by the command’s own code, from the same draws "
                 "as the numbers on these pages. The address of this page is a link to the scenario.</p>"
             ),
-            self.ask, self.status, *self.downloads.values(), self.figures, self.cash.view(),
+            self.ask,
+            self.status,
+            *self.downloads.values(),
+            self.figures,
+            self.cash.view(),
             sizing_mode="stretch_width",
-        )  # fmt: skip
+        )
 
 
 def made(run: Any) -> dict[str, bytes]:

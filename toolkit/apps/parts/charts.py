@@ -81,15 +81,29 @@ def set_ends(axis: Range1d, low: float, high: float) -> None:
 
 def _figure(label: str, height: int = HEIGHT, **given: Any) -> Any:
     made = bokeh_figure(
-        height=height, sizing_mode="stretch_width", max_width=WIDEST, toolbar_location=None, tools="",
-        outline_line_color=None, html_attributes={"role": "img", "aria-label": label}, min_border_right=12, **given,
-    )  # fmt: skip
+        height=height,
+        sizing_mode="stretch_width",
+        max_width=WIDEST,
+        toolbar_location=None,
+        tools="",
+        outline_line_color=None,
+        html_attributes={"role": "img", "aria-label": label},
+        min_border_right=12,
+        **given,
+    )
     for axis in made.axis:
         axis.update(
-            axis_line_color=None, major_tick_line_color=None, minor_tick_line_color=None, major_label_text_color=INK,
-            major_label_text_font=FONT, major_label_text_font_size="13px", axis_label_text_font=FONT,
-            axis_label_text_font_style="normal", axis_label_text_color=INK, axis_label_text_font_size="13px",
-        )  # fmt: skip
+            axis_line_color=None,
+            major_tick_line_color=None,
+            minor_tick_line_color=None,
+            major_label_text_color=INK,
+            major_label_text_font=FONT,
+            major_label_text_font_size="13px",
+            axis_label_text_font=FONT,
+            axis_label_text_font_style="normal",
+            axis_label_text_color=INK,
+            axis_label_text_font_size="13px",
+        )
     made.grid.grid_line_color = GRID
     made.js_on_event("tap", CustomJS(code=TAPPED))
     made.stylesheets = [POINTED]
@@ -115,9 +129,20 @@ def by_year() -> Chart:
     avoided = ColumnDataSource({"year": [], "mean": [], "lower": [], "upper": []})
     spent = ColumnDataSource({"year": [], "spend": []})
     made.varea("year", "lower", "upper", source=avoided, fill_color=PALE, fill_alpha=0.7)
-    made.vbar("year", top="spend", width=0.7, source=spent, name="year_spent|{year}", fill_color="#ffffff",
-              line_color=ORANGE, line_width=2, hatch_pattern="right_diagonal_line", hatch_color=ORANGE, hatch_weight=1,
-              hatch_scale=7)  # fmt: skip
+    made.vbar(
+        "year",
+        top="spend",
+        width=0.7,
+        source=spent,
+        name="year_spent|{year}",
+        fill_color="#ffffff",
+        line_color=ORANGE,
+        line_width=2,
+        hatch_pattern="right_diagonal_line",
+        hatch_color=ORANGE,
+        hatch_weight=1,
+        hatch_scale=7,
+    )
     made.line("year", "mean", source=avoided, line_color=BLUE, line_width=3, name="year_avoided|{year}")
     _money(made.yaxis[0])
     _zero(made, "width")
@@ -129,8 +154,19 @@ def bars(label: str, axis: str, height: int = HEIGHT, key: str = "{key}") -> Cha
     """Horizontal bars with intervals; a bar to the left of nought is hatched as well as of another colour."""
     made = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange(), height=height)
     source = ColumnDataSource({"key": [], "name": [], "mean": [], "lower": [], "upper": [], "colour": [], "hatch": []})
-    made.hbar("name", right="mean", height=0.55, source=source, name=key, fill_color="colour", line_color=INK,
-              line_width=0.7, hatch_pattern="hatch", hatch_color="#ffffff", hatch_alpha=0.6)  # fmt: skip
+    made.hbar(
+        "name",
+        right="mean",
+        height=0.55,
+        source=source,
+        name=key,
+        fill_color="colour",
+        line_color=INK,
+        line_width=0.7,
+        hatch_pattern="hatch",
+        hatch_color="#ffffff",
+        hatch_alpha=0.6,
+    )
     whisker = Whisker(base="name", lower="lower", upper="upper", source=source, dimension="width", line_color=INK)
     for head in (whisker.upper_head, whisker.lower_head):
         setattr(head, "size", 9)  # noqa: B010 - declared as perhaps absent
@@ -145,10 +181,13 @@ def bars(label: str, axis: str, height: int = HEIGHT, key: str = "{key}") -> Cha
 def bar_data(names: list[str], mean: Any, lower: Any, upper: Any) -> dict[str, Any]:
     """Return the data of :func:`bars`, the first name at the foot."""
     return {
-        "name": list(map(narrow, names)), "mean": list(map(float, mean)), "lower": list(map(float, lower)),
-        "upper": list(map(float, upper)), "colour": [BLUE if value >= 0 else ORANGE for value in mean],
+        "name": list(map(narrow, names)),
+        "mean": list(map(float, mean)),
+        "lower": list(map(float, lower)),
+        "upper": list(map(float, upper)),
+        "colour": [BLUE if value >= 0 else ORANGE for value in mean],
         "hatch": [" " if value >= 0 else "right_diagonal_line" for value in mean],
-    }  # fmt: skip
+    }
 
 
 def set_bars(chart: Chart, data: dict[str, Any]) -> None:
@@ -169,8 +208,9 @@ def ranges(label: str, axis: str, height: int = 400) -> Chart:
     made = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange(), height=height)
     source = ColumnDataSource({"name": [], "low": [], "high": [], "lower": [], "upper": []})
     middle = ColumnDataSource({"name": [], "expected": []})
-    made.hbar("name", left="low", right="high", height=0.55, source=source, fill_color=PALE, line_color=INK,
-              line_width=0.7)  # fmt: skip
+    made.hbar(
+        "name", left="low", right="high", height=0.55, source=source, fill_color=PALE, line_color=INK, line_width=0.7
+    )
     made.scatter("low", "name", source=source, name="{lower}", size=8, fill_color="#ffffff", line_color=INK)
     made.scatter("high", "name", source=source, name="{upper}", size=8, fill_color=INK, line_color=INK)
     made.line("expected", "name", source=middle, line_color=INK, line_width=1.5, line_dash=[4, 4])
@@ -200,9 +240,20 @@ def waterfall(label: str, axis: str) -> Chart:
     """Horizontal bars from where each step starts to where it leads; a step down is hatched as well."""
     made = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange())
     source = ColumnDataSource({"key": [], "name": [], "start": [], "end": [], "colour": [], "hatch": []})
-    made.hbar("name", left="start", right="end", height=0.55, source=source, name="{key}",
-              fill_color="colour", line_color=INK, line_width=0.7,
-              hatch_pattern="hatch", hatch_color="#ffffff", hatch_alpha=0.6)  # fmt: skip
+    made.hbar(
+        "name",
+        left="start",
+        right="end",
+        height=0.55,
+        source=source,
+        name="{key}",
+        fill_color="colour",
+        line_color=INK,
+        line_width=0.7,
+        hatch_pattern="hatch",
+        hatch_color="#ffffff",
+        hatch_alpha=0.6,
+    )
     _money(made.xaxis[0], 3)  # beside names a phone has room for no more
     _zero(made, "height")
     made.ygrid.grid_line_color = None
@@ -231,8 +282,16 @@ def payback() -> Chart:
     sources = {}
     for account, dash in DASHES.items():
         sources[account] = ColumnDataSource({"year": [], "chance": []})
-        made.line("year", "chance", source=sources[account], line_color=ACCOUNT_COLOURS[account], line_dash=dash,
-                  line_width=3, legend_label=account.capitalize(), name=f"paid_back|{account}|{{year}}")  # fmt: skip
+        made.line(
+            "year",
+            "chance",
+            source=sources[account],
+            line_color=ACCOUNT_COLOURS[account],
+            line_dash=dash,
+            line_width=3,
+            legend_label=account.capitalize(),
+            name=f"paid_back|{account}|{{year}}",
+        )
     _tidy_legend(made)
     made.yaxis.formatter = CustomJSTickFormatter(code='return Math.round(100 * tick) + "%"')
     made.yaxis.ticker.desired_num_ticks = 5
@@ -248,14 +307,41 @@ def curve() -> Chart:
     seen, today = (ColumnDataSource({"multiple": [], "mean": []}) for _ in range(2))
     handle = ColumnDataSource({"multiple": [], "mean": [], "name": []})
     made.varea("multiple", "lower", "upper", source=line, fill_color=PALE, fill_alpha=0.7)
-    made.line("multiple", "mean", source=line, line_color=BLUE, line_width=2, line_dash=[2, 4],
-              name="curve|{source}|{multiple}")  # fmt: skip
+    made.line(
+        "multiple",
+        "mean",
+        source=line,
+        line_color=BLUE,
+        line_width=2,
+        line_dash=[2, 4],
+        name="curve|{source}|{multiple}",
+    )
     made.line("multiple", "mean", source=seen, line_color=BLUE, line_width=4)
     made.scatter("multiple", "mean", source=today, size=9, fill_color=INK, line_color=INK)
-    grip = made.scatter("multiple", "mean", source=handle, name="curve_here", size=17, marker="diamond",
-                        fill_color="#ffffff", line_color=INK, line_width=2.5)  # fmt: skip
-    made.add_layout(LabelSet(x="multiple", y="mean", text="name", source=handle, x_offset=6, y_offset=10,
-                             text_font=value(FONT), text_font_size=value("13px"), text_color=value(INK)))  # fmt: skip
+    grip = made.scatter(
+        "multiple",
+        "mean",
+        source=handle,
+        name="curve_here",
+        size=17,
+        marker="diamond",
+        fill_color="#ffffff",
+        line_color=INK,
+        line_width=2.5,
+    )
+    made.add_layout(
+        LabelSet(
+            x="multiple",
+            y="mean",
+            text="name",
+            source=handle,
+            x_offset=6,
+            y_offset=10,
+            text_font=value(FONT),
+            text_font_size=value("13px"),
+            text_color=value(INK),
+        )
+    )
     tool = PointDrawTool(renderers=[grip], add=False, drag=True)
     made.add_tools(tool)
     made.toolbar.active_tap = tool
@@ -268,6 +354,12 @@ def curve() -> Chart:
 
 def _tidy_legend(made: Any) -> None:
     made.legend.update(
-        location="top_left", border_line_color=None, background_fill_alpha=0.8, label_text_font=FONT,
-        label_text_font_size="13px", glyph_width=34, padding=2, label_text_color=INK,
-    )  # fmt: skip
+        location="top_left",
+        border_line_color=None,
+        background_fill_alpha=0.8,
+        label_text_font=FONT,
+        label_text_font_size="13px",
+        glyph_width=34,
+        padding=2,
+        label_text_color=INK,
+    )

@@ -26,9 +26,12 @@ RAMPS = {
 POUNDS = (1, 120)  # the least and the most of its slider
 GROWTH = ("growth_care", "growth_social_work")
 NO_GROWTH = {
-    "value": 0.0, "low": -0.0005, "high": 0.0005, "interval_level": 0.9,
+    "value": 0.0,
+    "low": -0.0005,
+    "high": 0.0005,
+    "interval_level": 0.9,
     "reason": "Prices grow with inflation only: chosen on the dashboard.",
-}  # fmt: skip
+}
 FAMILY_COSTS = {
     "Troubled Families programme, all costs": "troubled_family_intervention_cost",
     "Supporting Families grant only (low case)": "supporting_families_per_family_2022_25",
@@ -126,9 +129,14 @@ def adjustments() -> list[Control]:
 def start() -> list[Control]:
     """Return the choice of place and of a preset to start from."""
     place = pmui.AutocompleteInput(
-        label="Area, region or England", min_characters=0, restrict=True, case_sensitive=False,
-        search_strategy="includes", sizing_mode="stretch_width", size="small",
-    )  # fmt: skip
+        label="Area, region or England",
+        min_characters=0,
+        restrict=True,
+        case_sensitive=False,
+        search_strategy="includes",
+        sizing_mode="stretch_width",
+        size="small",
+    )
     presets = {label: name for name, label in PRESETS.items()}
     return [
         Control(place, lambda state: state.place, lambda state, value: state.go_to(value or "")),
@@ -176,8 +184,11 @@ class Panel:
     def __init__(self, state: State) -> None:
         self.state = state
         self.groups = {
-            "Where": start(), "Programme": programme(), "Effect": effect(), "Appraisal": adjustments(),
-        }  # fmt: skip
+            "Where": start(),
+            "Programme": programme(),
+            "Effect": effect(),
+            "Appraisal": adjustments(),
+        }
         self.sums = Sums(state)
         self.groups["Where"][0].widget.options = list(state.live.places)
         self._writing = False

@@ -91,7 +91,7 @@ def override(given: Mapping[Any, str], unit: str) -> dict[str, Any]:
         row["price_year"] = price_year_label(given.get("price_year", "")) or PRICE_BASE
     if not 5 <= len(row["reason"]) <= LONGEST_REASON:
         short = "too short" if len(row["reason"]) < 5 else f"over {LONGEST_REASON} characters"
-        raise InputError(f"reason: {short}. Fix: say in a few words where the figure comes from.")
+        raise InputError(f"reason: {short}.", fix="say in a few words where the figure comes from.")
     return row
 
 
@@ -125,15 +125,15 @@ def pairs(text: str, names: dict[str, str]) -> Pasted:
                 hint = (
                     f"did you mean {close[0]}?" if close else f"use one of {', '.join(dict.fromkeys(names.values()))}."
                 )
-                raise InputError(f"'{excerpt(start)}': nothing of that name can be given. Fix: {hint}")
+                raise InputError(f"'{excerpt(start)}': nothing of that name can be given.", fix=f"{hint}")
             key = names[name]
             if key in found:
-                raise InputError(f"{excerpt(name)}: given twice. Fix: keep one row.")
+                raise InputError(f"{excerpt(name)}: given twice.", fix="keep one row.")
             if re.search(r"[\t;]", value):
-                raise InputError(f"{excerpt(name)}: needs one number beside it. Fix: paste two columns.")
+                raise InputError(f"{excerpt(name)}: needs one number beside it.", fix="paste two columns.")
             if ";" in line and "," in value:
                 raise InputError(
-                    f"{excerpt(name)}: '{excerpt(value)}' between semicolons. Fix: write it without commas."
+                    f"{excerpt(name)}: '{excerpt(value)}' between semicolons.", fix="write it without commas."
                 )
             found[key] = number(value, excerpt(name))
         except InputError as problem:
@@ -180,7 +180,7 @@ def read(given: str | bytes, units: dict[str, str], where: str = "The pasted row
             if key not in units:
                 raise InputError(f"figure '{excerpt(row['figure'])}': this run uses none of that name.")
             if key in found:
-                raise InputError(f"figure '{key}': given twice. Fix: keep one row.")
+                raise InputError(f"figure '{key}': given twice.", fix="keep one row.")
             found[key] = override(row, units[key])
         except InputError as problem:
             problems.append(f"Line {line}: {problem}")

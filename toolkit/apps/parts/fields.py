@@ -14,8 +14,15 @@ LEAST = 150  # pixels, in which a field's name can be read: on a phone two stand
 
 def field(label: str, *, most: int = 20, width: int = 190, value: str = "") -> Any:
     """Return a field for a line of text."""
-    return pmui.TextInput(label=label, value=value, max_length=most, size="small", sizing_mode="stretch_width",
-                          max_width=width, min_width=min(width, LEAST))  # fmt: skip
+    return pmui.TextInput(
+        label=label,
+        value=value,
+        max_length=most,
+        size="small",
+        sizing_mode="stretch_width",
+        max_width=width,
+        min_width=min(width, LEAST),
+    )
 
 
 def choice(label: str, options: dict[str, Any] | Sequence[str], *, width: int = 190) -> Any:
@@ -35,9 +42,14 @@ def button(label: str, pressed: Callable[[], Any], *, main: bool = False) -> Any
 def upload(label: str, kind: str, take: Callable[[bytes], Any], **given: Any) -> Any:
     """Return a button that reads one file of a kind, such as ".csv", and hands its content on, keeping none of it."""
     widget: Any = pmui.FileInput(
-        label=label, accept=kind, max_file_size=LARGEST_SENT, chunk_size=LARGEST_SENT, variant="outlined", size="small",
+        label=label,
+        accept=kind,
+        max_file_size=LARGEST_SENT,
+        chunk_size=LARGEST_SENT,
+        variant="outlined",
+        size="small",
         **given,
-    )  # fmt: skip
+    )
 
     def arrived(message: dict[str, Any]) -> None:
         # In one piece, as a browser sends what is no larger; Panel's own would gather any number of any size.

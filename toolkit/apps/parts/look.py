@@ -245,9 +245,13 @@ def table(shown: Shown, keys: Callable[[str, str], str] | None = None, *, captio
 
 
 def plain_table(
-    caption: str, headings: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], note: str = "",
-    *, numbers: Sequence[int] | None = None,
-) -> str:  # fmt: skip
+    caption: str,
+    headings: Sequence[str],
+    rows: Iterable[tuple[str, Sequence[str]]],
+    note: str = "",
+    *,
+    numbers: Sequence[int] | None = None,
+) -> str:
     """Return a table of ready text, set to the right after the first column, or only where ``numbers`` says."""
 
     def right(place: int) -> bool:

@@ -89,14 +89,16 @@ def said(run: LiveRun) -> str:
     level, change = estimate(there), estimate(there - today)
     more = "more" if change.expected >= 0 else "less"
     size, sure = w.money(abs(change.expected)), change.interval or str(change)
-    return look.told(look.Told(
-        f"{where}: spend and cost together come to {level} (90% interval {level.interval}), {size} {more} than at "
-        f"today’s spend (change: {sure}).",
-        look.Number(str(level), "curve_here", "spend and cost together"),
-        look.Number(level.interval, "curve_here", "its 90% interval"),
-        look.Number(size, "curve_here_change", f"{more} than at today’s spend"),
-        look.Number(sure, "curve_here_change", "90% interval of the change" if change.interval else "the change"),
-    ))  # fmt: skip
+    return look.told(
+        look.Told(
+            f"{where}: spend and cost together come to {level} (90% interval {level.interval}), {size} {more} than at "
+            f"today’s spend (change: {sure}).",
+            look.Number(str(level), "curve_here", "spend and cost together"),
+            look.Number(level.interval, "curve_here", "its 90% interval"),
+            look.Number(size, "curve_here_change", f"{more} than at today’s spend"),
+            look.Number(sure, "curve_here_change", "90% interval of the change" if change.interval else "the change"),
+        )
+    )
 
 
 def _at(rows: np.ndarray, multiples: np.ndarray, here: float) -> np.ndarray:

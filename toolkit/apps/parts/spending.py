@@ -56,8 +56,11 @@ class Sums:
         """Write what the sum of a run comes to."""
         option, self._writing = run.scenario.option, True
         families = float((run.numbers.reached / run.unit.reach.each).mean())
-        names = ("Sum taken away a year, £", "Families who lose help a year") if option.cut else (
-            "Sum a year, £", "Families reached a year")  # fmt: skip
+        names = (
+            ("Sum taken away a year, £", "Families who lose help a year")
+            if option.cut
+            else ("Sum a year, £", "Families reached a year")
+        )
         try:
             for widget, name, value in zip(
                 (self.total, self.families), names, (option.spend_per_child * run.unit.children, families), strict=True
@@ -80,9 +83,10 @@ def for_total(live: Live, scenario: Scenario, areas: Sequence[str], wanted: floa
     children = float(live.here(scenario, areas)["population_0_17"].sum())
     if not 0 < wanted <= MOST_POUNDS * children:
         raise InputError(
-            f"sum a year: {w.money(wanted)} cannot be used, being £{wanted / children:,.2f} for each child. Mend: give "
+            f"sum a year: {w.money(wanted)} cannot be used, being £{wanted / children:,.2f} for each child.",
+            fix="give "
             f"more than nothing and at most {w.money(MOST_POUNDS * children)} (£{MOST_POUNDS:,.0f} for each child); "
-            "a cut is ticked."
+            "a cut is ticked.",
         )
     return wanted / children
 
@@ -105,7 +109,8 @@ def for_families(live: Live, scenario: Scenario, areas: Sequence[str], wanted: f
     most = beyond(MOST_POUNDS) + wanted
     if not 0 < wanted < most:
         raise InputError(
-            f"families a year: {w.number(wanted, 0)} cannot be used. Mend: give more than nothing and fewer than "
-            f"{w.number(most, 0)}, whom £{MOST_POUNDS:,.0f} for each child would reach; a cut is ticked."
+            f"families a year: {w.number(wanted, 0)} cannot be used.",
+            fix="give more than nothing and fewer than "
+            f"{w.number(most, 0)}, whom £{MOST_POUNDS:,.0f} for each child would reach; a cut is ticked.",
         )
     return float(brentq(beyond, 0.0, MOST_POUNDS, xtol=1e-9))

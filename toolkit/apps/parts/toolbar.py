@@ -20,9 +20,13 @@ class Toolbar:
         self.redo = _button("Redo", lambda: state.redo())
         self.reset = _button("Reset to the evidence", lambda: state.reset())
         self.save = pmui.FileDownload(
-            callback=self._file, filename="scenario.yaml", label="Save scenario", variant="outlined", size="small",
+            callback=self._file,
+            filename="scenario.yaml",
+            label="Save scenario",
+            variant="outlined",
+            size="small",
             margin=0,
-        )  # fmt: skip
+        )
         self.open = upload("Load scenario", ".yaml,.yml", self._load, margin=0)
         self.told = look.html(visible=False)
 

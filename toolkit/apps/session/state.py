@@ -176,9 +176,15 @@ class State:
             self.say([])
 
     def _move(
-        self, name: str, place: str, scenario: Scenario, messages: Sequence[str] = (), *, drag: bool = False,
+        self,
+        name: str,
+        place: str,
+        scenario: Scenario,
+        messages: Sequence[str] = (),
+        *,
+        drag: bool = False,
         views: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         step = (name, place, scenario, dict(views or self.views))
         if step == self._now:
             if messages:  # as of a file that holds nothing else that can be used
@@ -309,10 +315,10 @@ class State:
             If it is too large, no YAML or no scenario; the scenario stays as it was.
         """
         if len(content) > LARGEST_FILE:
-            raise InputError(f"the file is larger than {LARGEST_FILE // 1000} kB. Mend: choose a scenario file.")
+            raise InputError(f"the file is larger than {LARGEST_FILE // 1000} kB.", fix="choose a scenario file.")
         text = tabular.decoded(content, "the file")
         if text.count("\n") + text.count(",") > MOST_SETTINGS:
-            raise InputError(f"the file has more than {MOST_SETTINGS:,} settings. Fix: choose a scenario file.")
+            raise InputError(f"the file has more than {MOST_SETTINGS:,} settings.", fix="choose a scenario file.")
         try:
             self._load(text.encode())
         except InputError as problem:

@@ -71,7 +71,7 @@ def restored(text: str, state: State) -> tuple[tuple[Saved, ...], list[str]]:
         before = other.scenario
         try:
             if (known := named(place, state.live)) is None:
-                raise InputError(f"'{shown(place)}' is no place. Mend: save it again.")
+                raise InputError(f"'{shown(place)}' is no place.", fix="save it again.")
             other.place = known
             other.load(content.encode())
             if other.messages and other.scenario is before:

@@ -12,8 +12,13 @@ from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
 
 CHECKED = (  # against the evidence
-    "discount_schedule", "option.cost_per_family", "option.spend_per_child", "option.cut", "extra_layers", "left_out",
-)  # fmt: skip
+    "discount_schedule",
+    "option.cost_per_family",
+    "option.spend_per_child",
+    "option.cut",
+    "extra_layers",
+    "left_out",
+)
 MOST_CHECKS = 24  # against the evidence, of one link or file: each takes a tenth of a second
 
 
@@ -104,7 +109,7 @@ def written(scenario: Scenario) -> Scenario:
     try:
         json.dumps(scenario.model_dump(), ensure_ascii=False, default=str).encode()
     except ValueError:  # half of a pair of characters, which JSON and YAML can spell
-        raise InputError("a text of the scenario holds half a character. Fix: type it again.") from None
+        raise InputError("a text of the scenario holds half a character.", fix="type it again.") from None
     return scenario
 
 
@@ -114,4 +119,4 @@ def _unused(key: str, text: str, problem: InputError) -> str:
 
 
 def _short(problem: Exception) -> str:
-    return str(problem).splitlines()[0].split(". Fix")[0].split(". Mend")[0].split(": ", 1)[-1]
+    return str(problem).splitlines()[0].split(". Fix")[0].split(". Fix")[0].split(": ", 1)[-1]

@@ -24,7 +24,7 @@ def budget(text: object) -> str:
     found = entry.number(plain, "budget")
     if "%" in plain or not 0 < found <= MOST:
         raise InputError(
-            f"budget: '{entry.shown(plain, 20)}' is not within £0 and £{MOST:,.0f} million. Mend: write millions."
+            f"budget: '{entry.shown(plain, 20)}' is not within £0 and £{MOST:,.0f} million.", fix="write millions."
         )
     return f"{found:.10g}"
 

@@ -89,7 +89,7 @@ def _selection_nodes(selection: Selection, priors: pd.DataFrame) -> tuple[Array,
         return _beta_nodes(priors, "selection_weight", SELECTION_NODES)
     chance = 1.0 if selection is None else selection
     if isinstance(chance, str) or not 0 < chance <= 1:
-        raise InputError(f"selection: {selection!r} is no chance. Mend: give a number above 0 up to 1, or 'prior'.")
+        raise InputError(f"selection: {selection!r} is no chance.", fix="give a number above 0 up to 1, or 'prior'.")
     return np.array([float(chance)]), np.zeros(1)
 
 

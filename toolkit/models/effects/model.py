@@ -60,7 +60,7 @@ def effect_data(
     names = list(outcomes)
     unknown = sorted(set(studies["outcome"]) - set(names))
     if unknown:
-        raise InputError(f"studies: outcomes {unknown} are not among {names}. Mend: drop those rows.")
+        raise InputError(f"studies: outcomes {unknown} are not among {names}.", fix="drop those rows.")
     known, censored = (studies[studies["effect"].notna() == flag] for flag in (True, False))
     data: dict[str, Any] = {
         "effect": known["effect"].to_numpy(float),
@@ -133,8 +133,8 @@ def prior_of(priors: pd.DataFrame, model: str, *parameters: str) -> tuple[float,
             return float(first), float(second)
         if kind in ("halfnormal", "half_normal"):
             return 0.0, float(first)
-        raise InputError(f"priors {model}, {name}: unfit distribution '{kind}'. Mend: use normal or halfnormal.")
-    raise InputError(f"priors: model '{model}' has no row for {' or '.join(parameters)}. Mend: add one.")
+        raise InputError(f"priors {model}, {name}: unfit distribution '{kind}'.", fix="use normal or halfnormal.")
+    raise InputError(f"priors: model '{model}' has no row for {' or '.join(parameters)}.", fix="add one.")
 
 
 def shape_of(priors: pd.DataFrame, model: str, parameter: str) -> tuple[float, float]:
@@ -147,7 +147,7 @@ def shape_of(priors: pd.DataFrame, model: str, parameter: str) -> tuple[float, f
     """
     rows = priors[(priors["model"] == model) & (priors["parameter"] == parameter)]
     if len(rows) != 1 or rows["distribution"].iloc[0] not in ("beta", "gamma"):
-        raise InputError(f"priors: model '{model}' has no beta or gamma row for {parameter}. Mend: add one.")
+        raise InputError(f"priors: model '{model}' has no beta or gamma row for {parameter}.", fix="add one.")
     return float(rows["arg1"].iloc[0]), float(rows["arg2"].iloc[0])
 
 

@@ -51,22 +51,22 @@ def check_studies(extra: pd.DataFrame, register: Mapping[str, pd.DataFrame]) -> 
     unknown = sorted(set(extra.get("outcome", [])) - set(outcomes))
     if lacking or unknown:
         what = f"lacks columns {sorted(lacking)}" if lacking else f"outcomes {unknown} are not among {outcomes}"
-        raise InputError(f"extra studies: {what}. Fix: follow the columns of meta_ready.")
+        raise InputError(f"extra studies: {what}.", fix="follow the columns of meta_ready.")
     taken = {study for name in ("meta_ready", "null_studies") for study in register[name]["effect_id"]}
     taken |= set(register["effects"]["id"])
     if "include" in extra and not (extra["include"] == 1).any():
-        raise InputError("extra studies: none is included. Fix: set include to 1 for those to use.")
+        raise InputError("extra studies: none is included.", fix="set include to 1 for those to use.")
     for place, row in enumerate(extra.to_dict("records")):
         study = str(row["effect_id"]).strip()
         name = f"study {study[:40]}" if study else f"study in row {place + 1}"
         if not study or not study.isprintable():
-            raise InputError(f"{name}: effect_id is blank or not printable. Fix: give the study a name of its own.")
+            raise InputError(f"{name}: effect_id is blank or not printable.", fix="give the study a name of its own.")
         if study in taken:
-            raise InputError(f"{name}: is the id of a study of the evidence. Fix: give the new one another id.")
+            raise InputError(f"{name}: is the id of a study of the evidence.", fix="give the new one another id.")
         check_numbers(row, name)
     if extra.duplicated(["outcome", "effect_id"]).any():
         study = extra.loc[extra.duplicated(["outcome", "effect_id"]), "effect_id"].iloc[0]
-        raise InputError(f"study {study}: two rows for one outcome. Fix: keep one, or give each an id of its own.")
+        raise InputError(f"study {study}: two rows for one outcome.", fix="keep one, or give each an id of its own.")
 
 
 def check_numbers(row: Mapping[Any, Any], name: str) -> None:
@@ -76,12 +76,12 @@ def check_numbers(row: Mapping[Any, Any], name: str) -> None:
         if column not in NEEDED and column != "include" and (value is None or pd.isna(value)):
             continue
         if column in row and not least <= float(value) <= most:  # type: ignore[arg-type]
-            raise InputError(f"{name}: {column} {value} is not from {least:g} to {most:g}. Fix: correct the number.")
+            raise InputError(f"{name}: {column} {value} is not from {least:g} to {most:g}.", fix="correct the number.")
     if "include" in row and row["include"] not in (0, 1):
-        raise InputError(f"{name}: include is neither 1 nor 0. Fix: write 1 to use the study, 0 to keep it out.")
+        raise InputError(f"{name}: include is neither 1 nor 0.", fix="write 1 to use the study, 0 to keep it out.")
     low, high = (row.get(end, math.nan) for end in ("low", "high"))
     if pd.isna(low) != pd.isna(high):
-        raise InputError(f"{name}: an interval with one end. Fix: give low and high, or neither.")
+        raise InputError(f"{name}: an interval with one end.", fix="give low and high, or neither.")
     check_inside(row["est"], low, high, name)
     level = row.get("interval_level", math.nan)
     level = USUAL_LEVEL if pd.isna(level) else float(level)
@@ -91,7 +91,9 @@ def check_numbers(row: Mapping[Any, Any], name: str) -> None:
 def check_inside(estimate: float, low: float, high: float, name: str) -> None:
     """Refuse an estimate outside its interval."""
     if low > estimate or estimate > high:
-        raise InputError(f"{name}: estimate {estimate} lies outside its interval {low} to {high}. Fix: see the source.")
+        raise InputError(
+            f"{name}: estimate {estimate} lies outside its interval {low} to {high}.", fix="see the source."
+        )
 
 
 def check_error(se: float, low: float, high: float, *, level: float, ratio: bool, name: str, over: float = 1.0) -> None:
@@ -118,13 +120,14 @@ def check_error(se: float, low: float, high: float, *, level: float, ratio: bool
     if pd.isna(low) or pd.isna(high):
         return
     if low >= high or (ratio and low <= 0):
-        raise InputError(f"{name}: no interval from {low:g} to {high:g}. Fix: check both ends and the scale.")
+        raise InputError(f"{name}: no interval from {low:g} to {high:g}.", fix="check both ends and the scale.")
     implied = implied_error(low, high, level=level, ratio=ratio) / over
     if not abs(se - implied) <= TOLERANCE * implied:
         logs = " of the logarithm" if ratio else ""
         raise InputError(
             f"{name}: standard error {se:g} contradicts the interval {low:g} to {high:g}, which at {level:.0%} implies "
-            f"{implied:.3g}{logs}. Fix: correct the standard error, the interval or interval_level."
+            f"{implied:.3g}{logs}.",
+            fix="correct the standard error, the interval or interval_level.",
         )
 
 
@@ -179,12 +182,14 @@ def changed_priors(priors: pd.DataFrame, file: str | Path) -> pd.DataFrame:
     keys = ["model", "parameter"]
     shipped, named = priors.set_index(keys), pd.MultiIndex.from_frame(given[keys])
     if not (named.isin(shipped.index).all() and named.is_unique):
-        raise InputError(f"{where}: a row names no prior, or one twice. Fix: copy model and parameter from priors.csv.")
+        raise InputError(
+            f"{where}: a row names no prior, or one twice.", fix="copy model and parameter from priors.csv."
+        )
     for line, row in given.iterrows():
         key, here = (row["model"], row["parameter"]), f"{where}, line {line}"
         if row["distribution"] != (ours := shipped.loc[key, "distribution"]):
             given_one = excerpt(row["distribution"])
-            raise InputError(f"{here}: {given_one} in place of {ours}. Fix: change the numbers alone.")
+            raise InputError(f"{here}: {given_one} in place of {ours}.", fix="change the numbers alone.")
         first = number(row["arg1"], f"{here}, column 'arg1'")
         second = number(row["arg2"], f"{here}, column 'arg2'") if row["arg2"] else None
         check_prior(".".join(key), ours, first, second)

@@ -66,12 +66,12 @@ def to_common_scale(
     if kind in NATIVE[target]:
         return value, error
     if not 0 < base_rate < 1:
-        raise InputError(f"{row}: base rate {base_rate} is not between 0 and 1. Mend: give a proportion.")
+        raise InputError(f"{row}: base rate {base_rate} is not between 0 and 1.", fix="give a proportion.")
     helped, slope = _helped_risk(value, kind, base_rate)
     if not 0 < helped < 1:
         raise InputError(
-            f"{row}: {scale} {estimate} takes a base rate of {base_rate} to {helped:.3g}, which is no rate. "
-            "Mend: correct the estimate, its scale or the base rate."
+            f"{row}: {scale} {estimate} takes a base rate of {base_rate} to {helped:.3g}, which is no rate.",
+            fix="correct the estimate, its scale or the base rate.",
         )
     if target == LOG_RISK_RATIO:
         return math.log(helped / base_rate), error * slope / helped
@@ -89,20 +89,20 @@ def scale_of(outcome: str) -> str:
 def _checked(estimate: float, se: float, scale: str, row: str) -> tuple[float, float, str]:
     if scale not in SCALES:
         raise InputError(
-            f"{row}: unknown scale '{scale}'. Mend: use one of {', '.join(SCALES)}; "
-            "a change of -20 per cent is log_risk ln(0.80) = -0.223."
+            f"{row}: unknown scale '{scale}'.",
+            fix=f"use one of {', '.join(SCALES)}; a change of -20 per cent is log_risk ln(0.80) = -0.223.",
         )
     if not (math.isfinite(se) and se > 0):
-        raise InputError(f"{row}: standard error {se} is not positive. Mend: correct it, or enter a null study.")
+        raise InputError(f"{row}: standard error {se} is not positive.", fix="correct it, or enter a null study.")
     ratio = scale in NATURAL
     if not math.isfinite(estimate) or (ratio and not 1 / LARGEST_RATIO < estimate < LARGEST_RATIO):
         raise InputError(
-            f"{row}: {scale} {estimate} looks like a percentage or a logarithm. Mend: give the ratio (0.70)."
+            f"{row}: {scale} {estimate} looks like a percentage or a logarithm.", fix="give the ratio (0.70)."
         )
     if not ratio and abs(estimate) > math.log(LARGEST_RATIO):
         raise InputError(
-            f"{row}: {scale} {estimate} is too large: a ratio or a percentage given as it stands? "
-            "Mend: give the logarithm of the ratio, or name the scale odds_ratio or risk_ratio."
+            f"{row}: {scale} {estimate} is too large: a ratio or a percentage given as it stands?",
+            fix="give the logarithm of the ratio, or name the scale odds_ratio or risk_ratio.",
         )
     return (math.log(estimate), se, NATURAL[scale]) if ratio else (estimate, se, scale)
 

@@ -63,13 +63,13 @@ def panel_signal(
         A share outside 0 to 1, or an outcome or indicator that is missing.
     """
     if "spend_within" not in posterior:
-        raise InputError("posterior: lacks 'spend_within'. Mend: pass the posterior of the outcome model.")
+        raise InputError("posterior: lacks 'spend_within'.", fix="pass the posterior of the outcome model.")
     step = math.log1p(spend_rise)
     bias, bias_sd = prior_of(priors, "effects", "panel_bias")
     parts = {}
     for row in scales.to_dict("records"):
         if row["indicator"] not in posterior["indicator"].to_numpy():
-            raise InputError(f"posterior: no indicator '{row['indicator']}', for {row['outcome']}. Mend: fit it too.")
+            raise InputError(f"posterior: no indicator '{row['indicator']}', for {row['outcome']}.", fix="fit it too.")
         shift = posterior["spend_within"].sel(indicator=row["indicator"], drop=True).astype(float) * step
         if row["panel_link"] == "logit" and row["scale"] != STANDARDISED:
             shift = np.log(expit(logit(row["base_rate"]) + shift) / row["base_rate"])
@@ -90,12 +90,14 @@ def panel_signal(
 def _shares(given: float | Mapping[str, float] | xr.DataArray, outcomes: list[str]) -> xr.DataArray:
     if isinstance(given, xr.DataArray) and given.ndim:
         if given.dims != ("outcome",):
-            raise InputError(f"reached_share: dims {given.dims}, not outcome alone. Mend: take the mean over the rest.")
+            raise InputError(
+                f"reached_share: dims {given.dims}, not outcome alone.", fix="take the mean over the rest."
+            )
         given = {str(name): float(given.sel(outcome=name)) for name in given["outcome"].to_numpy()}
     held = given if isinstance(given, Mapping) else dict.fromkeys(outcomes, float(given))
     for name in outcomes:
         if not 0 < held.get(name, math.nan) <= 1:
-            raise InputError(f"reached_share: {held.get(name)} for {name} is not in (0, 1]. Mend: give a proportion.")
+            raise InputError(f"reached_share: {held.get(name)} for {name} is not in (0, 1].", fix="give a proportion.")
     return xr.DataArray([held[name] for name in outcomes], coords={"outcome": outcomes}, dims="outcome")
 
 
@@ -186,7 +188,7 @@ def effect_draws(
 def _luck(common: Array, shared: float, programme: str, *, seed: int) -> Array:
     """Return standard deviations of a programme's sites, of which a share of the variance is all programmes' own."""
     if not 0 <= shared <= 1:
-        raise InputError(f"luck: {shared} is no share. Fix: give 0 (none is shared) to 1 (all of it).")
+        raise InputError(f"luck: {shared} is no share.", fix="give 0 (none is shared) to 1 (all of it).")
     if shared == 1:
         return common
     own = random_stream(seed, f"luck {programme}").standard_normal(common.shape)
@@ -203,9 +205,9 @@ def _dataset(posterior: xr.DataTree | xr.Dataset) -> xr.Dataset:
 def _check_sources(sources: Collection[str], posterior: object) -> None:
     unknown = sorted(set(sources) - set(SOURCES))
     if unknown or not sources:
-        raise InputError(f"sources: {unknown or 'none given'}. Mend: choose from {', '.join(SOURCES)}.")
+        raise InputError(f"sources: {unknown or 'none given'}.", fix=f"choose from {', '.join(SOURCES)}.")
     if posterior is None and {"panel", "combined"} & set(sources):
-        raise InputError("sources panel and combined need the outcome model. Mend: pass outcome_posterior=.")
+        raise InputError("sources panel and combined need the outcome model.", fix="pass outcome_posterior=.")
 
 
 def _labels(draws: xr.Dataset | xr.DataArray) -> xr.Dataset:

@@ -90,12 +90,12 @@ def study_table(
     table.attrs["left_out"] = left_out
     for study in () if extra is None else extra["effect_id"]:
         if study in left_out and study not in exclude:
-            raise InputError(f"study {study}: would not be used ({left_out[study]}). Fix: change that, or drop it.")
+            raise InputError(f"study {study}: would not be used ({left_out[study]}).", fix="change that, or drop it.")
     known = sorted({*table["study"], *left_out})
     for study in set(exclude) - set(known):
         near = get_close_matches(study[:60], known, 1)
         fix = f"did you mean {near[0]}?" if near else "take it off the list."
-        raise InputError(f"left out: no pool holds the study '{excerpt(study)}'. Fix: {fix}")
+        raise InputError(f"left out: no pool holds the study '{excerpt(study)}'.", fix=f"{fix}")
     return table
 
 
@@ -181,7 +181,9 @@ def _outcome_row(scales: pd.DataFrame, outcome: str) -> Row:
     for row in scales.to_dict("records"):
         if row["outcome"] == outcome:
             return row
-    raise InputError(f"outcome_scales: no row for the outcome '{outcome}'. Mend: add one to {list(scales['outcome'])}.")
+    raise InputError(
+        f"outcome_scales: no row for the outcome '{outcome}'.", fix=f"add one to {list(scales['outcome'])}."
+    )
 
 
 def _included(table: pd.DataFrame, outcome: str) -> pd.DataFrame:
@@ -214,16 +216,16 @@ def _refuse(rows: pd.DataFrame, effects: pd.DataFrame) -> None:
         study = row["effect_id"]
         held = effects.loc[study].to_dict() if study in effects.index else {}
         if study.startswith("DER_") or held.get("poolable", 1) == 0 or row["programme_family"] == PANEL_ONLY:
-            raise InputError(f"study {study}: must never be pooled with programmes. Mend: set include to 0.")
+            raise InputError(f"study {study}: must never be pooled with programmes.", fix="set include to 0.")
         for newer in (row.get("superseded_by"), held.get("superseded_by")):
             if isinstance(newer, str) and newer:
-                raise InputError(f"study {study}: superseded by {newer}. Mend: pool that row instead.")
+                raise InputError(f"study {study}: superseded by {newer}.", fix="pool that row instead.")
         named = (row.get("do_not_pool"), held.get("do_not_pool"))
         for group in {study, *(name for name in named if isinstance(name, str) and name)}:
             if group in groups:
                 raise InputError(
-                    f"studies {groups[group]} and {study}: must not be pooled together ({group}). "
-                    "Mend: set include to 0 for one of them, or exclude it in the scenario."
+                    f"studies {groups[group]} and {study}: must not be pooled together ({group}).",
+                    fix="set include to 0 for one of them, or exclude it in the scenario.",
                 )
             groups[group] = study
 
@@ -252,11 +254,11 @@ def _measured(row: Row, ours: Row, effects: pd.DataFrame) -> dict[str, Any]:
 def _unmeasured(row: Row, ours: Row, effects: pd.DataFrame, prior: ErrorPrior) -> dict[str, Any]:
     study, name = row["effect_id"], f"null_studies {row['effect_id']}"
     if row["finding"] not in FINDINGS:
-        raise InputError(f"{name}: unknown finding {row['finding']!r}. Mend: use one of {list(FINDINGS)}.")
+        raise InputError(f"{name}: unknown finding {row['finding']!r}.", fix=f"use one of {list(FINDINGS)}.")
     if study not in effects.index:
-        raise InputError(f"{name}: no such row in effects. Mend: add the study there first.")
+        raise InputError(f"{name}: no such row in effects.", fix="add the study there first.")
     if pd.notna(effects.loc[study, "value"]):
-        raise InputError(f"{name}: effects holds a number for it. Mend: enter it in meta_ready instead.")
+        raise InputError(f"{name}: effects holds a number for it.", fix="enter it in meta_ready instead.")
     lower, upper = FINDINGS[row["finding"]]
     if ours["scale"] != LOG_RISK_RATIO:
         lower, upper = -upper, -lower
@@ -278,7 +280,7 @@ def _null_error(row: Row, ours: Row, prior: ErrorPrior, name: str) -> tuple[floa
         return math.sqrt(sum(1 / size for size in arms)), 0.0
     rate = row["base_rate"]
     if not 0 < rate < 1:
-        raise InputError(f"{name}: base rate {rate} is not between 0 and 1. Mend: give a proportion.")
+        raise InputError(f"{name}: base rate {rate} is not between 0 and 1.", fix="give a proportion.")
     odds = math.sqrt(sum(1 / (rate * (1 - rate) * size) for size in arms))
     return to_common_scale(0.0, odds, "log_odds", ours["scale"], ours["base_rate"], row=name)[1], 0.0
 
@@ -310,7 +312,7 @@ def _biased(row: dict[str, Any], bias: pd.DataFrame) -> dict[str, Any]:
     held = bias[(bias["design"] == row["design"]) & (bias["scale"] == row["scale"])]
     if held.empty:
         raise InputError(
-            f"design_bias: no design '{row['design']}' on {row['scale']}, for {row['study']}. Mend: add it."
+            f"design_bias: no design '{row['design']}' on {row['scale']}, for {row['study']}.", fix="add it."
         )
     own = 0.0 if pd.isna(row["bias_sd"]) else float(row["bias_sd"])
     return {**row, "bias_mean": float(held["mean"].iloc[0]), "bias_sd": max(float(held["sd"].iloc[0]), own)}

@@ -85,10 +85,10 @@ def passed(report_card: pd.DataFrame) -> bool:
 def _quantities(posterior: xr.DataTree) -> xr.Dataset:
     missing = [group for group in ("posterior", "sample_stats") if group not in posterior.children]
     if missing:
-        raise InputError(f"diagnose: the posterior has no group {missing}. Mend: pass what models.fit returned.")
+        raise InputError(f"diagnose: the posterior has no group {missing}.", fix="pass what models.fit returned.")
     draws = posterior["posterior"].to_dataset()
     if draws.sizes["chain"] < 2 or draws.sizes["draw"] < 4:
-        raise InputError("diagnose: needs two chains of four draws or more. Mend: fit with chains=4, draws=1000.")
+        raise InputError("diagnose: needs two chains of four draws or more.", fix="fit with chains=4, draws=1000.")
     if "area_rate" in draws:
         draws = draws.drop_vars("area_rate").assign(area_rate=last_rates(draws["area_rate"]))
     return draws

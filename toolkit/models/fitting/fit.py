@@ -116,7 +116,7 @@ def evenly(posterior: xr.DataTree, draws: int) -> xr.DataTree:
     """
     sampled = posterior["posterior"].sizes["draw"]
     if draws > sampled:
-        raise InputError(f"evenly: {draws} draws of {sampled}. Mend: sample as many as are to be kept.")
+        raise InputError(f"evenly: {draws} draws of {sampled}.", fix="sample as many as are to be kept.")
     kept = np.arange(draws) * sampled // draws
 
     def thin(group: xr.Dataset) -> xr.Dataset:
@@ -165,7 +165,8 @@ def _check_settings(**settings: float) -> None:
         whole = name == "target_accept" or (isinstance(value, int | np.integer) and not isinstance(value, bool))
         if not whole or value < least or (name == "target_accept" and not 0.5 <= value < 1):
             raise InputError(
-                f"fit: {name}={value!r} cannot be used. Mend: give whole numbers from {least}, target_accept 0.5 to 1."
+                f"fit: {name}={value!r} cannot be used.",
+                fix=f"give whole numbers from {least}, target_accept 0.5 to 1.",
             )
 
 
@@ -177,8 +178,8 @@ def _sample(compiled: Any, **settings: Any) -> xr.DataTree:
         if "nitialization" not in str(error):
             raise
         raise InputError(
-            "fit: no starting point has a finite density, so a prior contradicts the data or a value is impossible. "
-            "Mend: look at model.point_logps() for the term that is not finite."
+            "fit: no starting point has a finite density, so a prior contradicts the data or a value is impossible.",
+            fix="look at model.point_logps() for the term that is not finite.",
         ) from error
 
 

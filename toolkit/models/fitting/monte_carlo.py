@@ -67,7 +67,7 @@ def refuse_failed(card: pd.DataFrame, model: str, *, draws: int) -> None:
     failed = [f"{row.check} of {row.quantity} {row.value:.4f}" for row in card[~card["passed"]].itertuples()]
     if failed:
         raise InputError(
-            f"{model}: the fit failed its checks ({'; '.join(failed)}). Fix: run with --draws {2 * draws}."
+            f"{model}: the fit failed its checks ({'; '.join(failed)}).", fix=f"run with --draws {2 * draws}."
         )
 
 

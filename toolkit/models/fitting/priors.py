@@ -30,14 +30,14 @@ def load_priors(model: str, priors: pd.DataFrame | None = None) -> pd.DataFrame:
     if priors is None:
         path = data_folder() / "evidence" / "priors.csv"
         if not path.is_file():
-            raise InputError(f"{path}: the table of priors is missing. Mend: restore it from the repository.")
+            raise InputError(f"{path}: the table of priors is missing.", fix="restore it from the repository.")
         priors = pd.read_csv(path)
     rows = priors[priors["model"] == model].set_index("parameter")
     if rows.empty:
-        raise InputError(f"{TABLE}: no row with model {model!r}. Mend: add one row a parameter.")
+        raise InputError(f"{TABLE}: no row with model {model!r}.", fix="add one row a parameter.")
     if not rows.index.is_unique:
         twice = sorted(set(rows.index[rows.index.duplicated()]))
-        raise InputError(f"{TABLE}: model {model!r} has two rows for {twice}. Mend: keep one of them.")
+        raise InputError(f"{TABLE}: model {model!r} has two rows for {twice}.", fix="keep one of them.")
     return rows
 
 
@@ -58,7 +58,7 @@ def setting(parameter: str, table: pd.DataFrame, kind: str, *, indicator: str | 
     if row is None and indicator is not None:
         return None
     if row is None or row["distribution"] != kind:
-        raise InputError(f"{TABLE}: parameter {parameter!r} needs a row with distribution {kind!r}. Mend: add it.")
+        raise InputError(f"{TABLE}: parameter {parameter!r} needs a row with distribution {kind!r}.", fix="add it.")
     first, second = float(row["arg1"]), float(row["arg2"])
     return first if np.isnan(second) else (first, second)
 
@@ -91,15 +91,15 @@ def _chosen(parameter: str, table: pd.DataFrame, indicators: Sequence[str]) -> t
     rows = [row for row in found.values() if row is not None]
     if len(rows) < len(found):
         lacking = [name for name, row in found.items() if row is None]
-        raise InputError(f"{TABLE}: no prior of {parameter!r} for {lacking}. Mend: add a row '{parameter}'.")
+        raise InputError(f"{TABLE}: no prior of {parameter!r} for {lacking}.", fix=f"add a row '{parameter}'.")
     kinds = {str(row["distribution"]) for row in rows}
     if len(kinds) > 1 or not kinds <= set(DISTRIBUTIONS):
         raise InputError(
-            f"{TABLE}: the rows of {parameter!r} have distributions {sorted(kinds)}. "
-            f"Mend: give all indicators the same one of {sorted(DISTRIBUTIONS)}."
+            f"{TABLE}: the rows of {parameter!r} have distributions {sorted(kinds)}.",
+            fix=f"give all indicators the same one of {sorted(DISTRIBUTIONS)}.",
         )
     distribution, names = DISTRIBUTIONS[kinds.pop()]
     arguments = {name: np.array([float(row[f"arg{i}"]) for row in rows]) for i, name in enumerate(names, 1)}
     if np.isnan([*arguments.values()]).any():
-        raise InputError(f"{TABLE}: a row of {parameter!r} lacks an argument. Mend: give {' and '.join(names)}.")
+        raise InputError(f"{TABLE}: a row of {parameter!r} lacks an argument.", fix=f"give {' and '.join(names)}.")
     return distribution, arguments

@@ -32,11 +32,26 @@ KNOWN_OF_AREAS = 4
 
 @numba.njit(nogil=True, error_model="numpy")
 def log_density(
-    level: Array, cholesky: Array, level_z: Array, moves: Array, deviation_z: Array,
-    persistence: Array, spread: Array, dispersion: Array,
-    area_response: Array, area_chance: Array, area_extra: Array, area_years: Array,
-    lower: Array, upper: Array, exposure: Array, family: Array, response: Array, chance: Array, extra: Array,
-) -> tuple[float, Array, Array, Array, Array, Array, Array, Array, Array]:  # fmt: skip
+    level: Array,
+    cholesky: Array,
+    level_z: Array,
+    moves: Array,
+    deviation_z: Array,
+    persistence: Array,
+    spread: Array,
+    dispersion: Array,
+    area_response: Array,
+    area_chance: Array,
+    area_extra: Array,
+    area_years: Array,
+    lower: Array,
+    upper: Array,
+    exposure: Array,
+    family: Array,
+    response: Array,
+    chance: Array,
+    extra: Array,
+) -> tuple[float, Array, Array, Array, Array, Array, Array, Array, Array]:
     """Return the log-density of counts, levels and deviations over that of standard normal z, and its slopes.
 
     Parameters
@@ -73,16 +88,33 @@ def log_density(
         for i in range(areas):
             on_area[k, i] = on_eta[k, i].sum()
     pull_back_levels(
-        on_area, level, cholesky, information, area_response, factor, pull, standard,
-        on_level_z, on_level, on_cholesky, on_information, on_pull, np.zeros(factor.shape),
-    )  # fmt: skip
+        on_area,
+        level,
+        cholesky,
+        information,
+        area_response,
+        factor,
+        pull,
+        standard,
+        on_level_z,
+        on_level,
+        on_cholesky,
+        on_information,
+        on_pull,
+        np.zeros(factor.shape),
+    )
     on_level_z += level_z
     for k in range(kinds):
         for i in range(areas):
             slopes = pull_back_information(
-                on_information[k, i], persistence[k], spread[k, i], dispersion[k],
-                area_chance[k, i], area_extra[k, i], area_years[k, i],
-            )  # fmt: skip
+                on_information[k, i],
+                persistence[k],
+                spread[k, i],
+                dispersion[k],
+                area_chance[k, i],
+                area_extra[k, i],
+                area_years[k, i],
+            )
             on_persistence[k] += slopes[0]
             on_spread[k, i] += slopes[1]
             on_dispersion[k] += slopes[2]
@@ -149,18 +181,48 @@ def _numba_log_density(op: Op, **_: Any) -> tuple[Any, int]:
 
     @numba_njit
     def kernel(
-        level: Array, cholesky: Array, level_z: Array, moves: Array, deviation_z: Array,
-        persistence: Array, spread: Array, dispersion: Array,
-        area_response: Array, area_chance: Array, area_extra: Array, area_years: Array,
-        lower: Array, upper: Array, exposure: Array, family: Array, response: Array, chance: Array, extra: Array,
-    ) -> Any:  # fmt: skip
+        level: Array,
+        cholesky: Array,
+        level_z: Array,
+        moves: Array,
+        deviation_z: Array,
+        persistence: Array,
+        spread: Array,
+        dispersion: Array,
+        area_response: Array,
+        area_chance: Array,
+        area_extra: Array,
+        area_years: Array,
+        lower: Array,
+        upper: Array,
+        exposure: Array,
+        family: Array,
+        response: Array,
+        chance: Array,
+        extra: Array,
+    ) -> Any:
         density: Any = _call_cached_ptr(address, kind, "toolkit.log_density")  # type: ignore[call-arg]
         total, on_1, on_2, on_3, on_4, on_5, on_6, on_7, on_8 = density(
-            rows(level), rows(cholesky), rows(level_z), rows(moves), rows(deviation_z),
-            rows(persistence), rows(spread), rows(dispersion),
-            rows(area_response), rows(area_chance), rows(area_extra), rows(area_years),
-            rows(lower), rows(upper), rows(exposure), rows(family), rows(response), rows(chance), rows(extra),
-        )  # fmt: skip
+            rows(level),
+            rows(cholesky),
+            rows(level_z),
+            rows(moves),
+            rows(deviation_z),
+            rows(persistence),
+            rows(spread),
+            rows(dispersion),
+            rows(area_response),
+            rows(area_chance),
+            rows(area_extra),
+            rows(area_years),
+            rows(lower),
+            rows(upper),
+            rows(exposure),
+            rows(family),
+            rows(response),
+            rows(chance),
+            rows(extra),
+        )
         return np.asarray(total), on_1, on_2, on_3, on_4, on_5, on_6, on_7, on_8
 
     return kernel, _VERSION

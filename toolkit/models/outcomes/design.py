@@ -60,7 +60,7 @@ def design_of(
     over = cells["observed"] & (likelihood != FAMILIES["mean"]) & (cells["events_upper"] > cells["exposure"])
     if (wrong := over.transpose("indicator", "area", "data_year").to_series()).any():
         where = wrong.index[wrong][0]
-        raise InputError(f"statistics {where}: more events than exposure, a rate above one. Mend: correct it.")
+        raise InputError(f"statistics {where}: more events than exposure, a rate above one.", fix="correct it.")
     design = cells.assign(
         likelihood=likelihood,
         family=likelihood.where(usable, UNOBSERVED).transpose(*usable.dims).astype("int64"),
@@ -111,7 +111,7 @@ def _cells(statistics: xr.Dataset, indicators: Sequence[str]) -> xr.Dataset:
     unknown = [name for name in indicators if name not in known]
     if unknown or not indicators or len(set(indicators)) < len(indicators):
         raise InputError(
-            f"indicators {list(indicators)}: unknown, repeated or none. Mend: choose each once from {known}."
+            f"indicators {list(indicators)}: unknown, repeated or none.", fix=f"choose each once from {known}."
         )
     cells = statistics[["events_lower", "events_upper", "exposure", "observed"]]
     kept = {*cells.dims, "area_name", "region", "fitted"}
@@ -122,7 +122,7 @@ def _cells(statistics: xr.Dataset, indicators: Sequence[str]) -> xr.Dataset:
     if wrong.any():
         k, i, t = (int(index[0]) for index in np.nonzero(wrong))
         where = (str(cells["indicator"].values[k]), str(cells["area"].values[i]), int(cells["data_year"].values[t]))
-        raise InputError(f"statistics {where}: events or exposure NaN, negative or out of order. Mend: correct it.")
+        raise InputError(f"statistics {where}: events or exposure NaN, negative or out of order.", fix="correct it.")
     return cells
 
 
@@ -132,8 +132,8 @@ def _families(indicators: Sequence[str], table: pd.DataFrame) -> xr.DataArray:
         row = row_of("likelihood", table, name)
         if row is None or row["distribution"] not in FAMILIES:
             raise InputError(
-                f"{TABLE}: no row 'likelihood[{name}]' of model 'outcomes' with one of {sorted(FAMILIES)}. "
-                "Mend: add it."
+                f"{TABLE}: no row 'likelihood[{name}]' of model 'outcomes' with one of {sorted(FAMILIES)}.",
+                fix="add it.",
             )
         codes.append(FAMILIES[row["distribution"]])
     return xr.DataArray(codes, {"indicator": list(indicators)}, ("indicator",))
@@ -143,17 +143,19 @@ def _refuse_empty(usable: xr.DataArray, statistics: xr.Dataset, spend: xr.DataAr
     fitted = statistics["fitted"].values
     for name, values in (("early_help_spend", spend), ("child_low_income", low_income)):
         if bool(np.isinf(values).any()):
-            raise InputError(f"statistics {name}: holds infinite values. Mend: correct them or leave the cells empty.")
+            raise InputError(f"statistics {name}: holds infinite values.", fix="correct them or leave the cells empty.")
         lacking = values.isnull().all("data_year").values & fitted
         if lacking.any():
             areas = statistics["area"].values[lacking][:5].tolist()
-            raise InputError(f"statistics {name}: NaN in all years for {areas}. Mend: fill it, or set fitted to False.")
+            raise InputError(
+                f"statistics {name}: NaN in all years for {areas}.", fix="fill it, or set fitted to False."
+            )
     if len(set(statistics["region"].values[fitted])) < 2 or fitted.sum() < 3:
-        raise InputError("statistics: fewer than three fitted areas or two regions. Mend: fit more areas at once.")
+        raise InputError("statistics: fewer than three fitted areas or two regions.", fix="fit more areas at once.")
     some = usable.any(("area", "data_year"))
     empty = some["indicator"].values[~some.values].tolist()
     if empty:
-        raise InputError(f"statistics: no cell of {empty} has events and covariates. Mend: leave the indicator out.")
+        raise InputError(f"statistics: no cell of {empty} has events and covariates.", fix="leave the indicator out.")
 
 
 def _filled(window: xr.DataArray) -> xr.DataArray:
@@ -198,14 +200,14 @@ def _with_covariates(design: xr.Dataset, statistics: xr.Dataset, names: Sequence
     wrong = [name for name in names if name not in known]
     if wrong or len(set(names)) < len(names):
         raise InputError(
-            f"covariates {list(names)}: {wrong or 'one is'} unknown or repeated. Mend: choose from {known}."
+            f"covariates {list(names)}: {wrong or 'one is'} unknown or repeated.", fix=f"choose from {known}."
         )
     parts = []
     for name in names:
         values = statistics[name].sel(data_year=design["data_year"]).reset_coords(drop=True)
         inside = values.where(design["fitted"].reset_coords(drop=True))
         if not float(inside.std()) > 0:
-            raise InputError(f"statistics {name}: does not vary or is NaN in all fitted areas. Mend: leave it out.")
+            raise InputError(f"statistics {name}: does not vary or is NaN in all fitted areas.", fix="leave it out.")
         split = _centred("covariate", (values - inside.mean()) / inside.std(), design)
         parts.append(xr.Dataset({key: split[key] for key in ("covariate_within", "covariate_between")}))
     index = pd.Index(list(names), name="covariate", dtype=object)
@@ -223,6 +225,6 @@ def _with_regions(design: xr.Dataset) -> xr.Dataset:
     names = sorted(set(design["region"].values[design["fitted"].values]))
     missing = sorted(set(design["region"].values) - set(names))
     if missing:
-        raise InputError(f"statistics: no fitted area in {missing} to predict from. Mend: keep more of the region.")
+        raise InputError(f"statistics: no fitted area in {missing} to predict from.", fix="keep more of the region.")
     index = [names.index(region) for region in design["region"].values]
     return design.assign(region_index=("area", index)).assign_coords(region_name=names)

@@ -31,7 +31,7 @@ def expected_rates(fitted: xr.DataTree) -> xr.DataArray:
     """
     draws, design = fitted["posterior"].to_dataset(), fitted["constant_data"].to_dataset()
     if "baseline_rate" not in draws:
-        raise InputError("posterior: no 'baseline_rate'. Mend: pass what workflow.fit returned.")
+        raise InputError("posterior: no 'baseline_rate'.", fix="pass what workflow.fit returned.")
     regions = design["region_name"].values[design["region_index"].values]
     apart = draws["region_effect"].sel(region_name=xr.DataArray(regions, dims="area")).drop_vars("region_name")
     years = draws["baseline_rate"]["base_year"].values

@@ -66,7 +66,7 @@ def predictor(
     window = np.flatnonzero(cells["in_window"].values)
     last = int(cells["data_year"][window[-1]])
     if not len(years) or min(years) <= last:
-        raise InputError(f"forecast: {indicator} was fitted up to {last}. Mend: ask for later years.")
+        raise InputError(f"forecast: {indicator} was fitted up to {last}.", fix="ask for later years.")
     draws, ahead = draws.sel(indicator=indicator), np.arange(1, max(years) - last + 1)
     at_last = {"data_year": last}
     now = linear_predictor(draws, cells).sel(at_last, drop=True)

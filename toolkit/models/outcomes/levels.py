@@ -39,9 +39,14 @@ def _information(
 
 @numba.njit(error_model="numpy")
 def pull_back_information(
-    on_information: float, persistence: float, spread: float, dispersion: float,
-    chance: float, extra: float, years: float,
-) -> tuple[float, float, float]:  # fmt: skip
+    on_information: float,
+    persistence: float,
+    spread: float,
+    dispersion: float,
+    chance: float,
+    extra: float,
+    years: float,
+) -> tuple[float, float, float]:
     """Carry the slope on the information back to persistence, spread and dispersion."""
     over = years * (1.0 - persistence) + 2.0 * persistence
     drift = spread * spread * (1.0 + persistence) / over
@@ -57,9 +62,16 @@ def pull_back_information(
 
 @numba.njit(error_model="numpy")
 def area_levels(
-    z: Array, mean: Array, cholesky: Array, information: Array, response: Array,
-    factor: Array, pull: Array, standard: Array, out: Array,
-) -> None:  # fmt: skip
+    z: Array,
+    mean: Array,
+    cholesky: Array,
+    information: Array,
+    response: Array,
+    factor: Array,
+    pull: Array,
+    standard: Array,
+    out: Array,
+) -> None:
     """Write the levels into ``out``; also C, C^-1 L' R r and b, which the slopes need.
 
     All arrays are (indicator, area) but the triangle and C (indicator, indicator, area): the innermost loops run over
@@ -121,10 +133,21 @@ def _root(values: Array) -> None:
 
 @numba.njit(error_model="numpy")
 def pull_back_levels(
-    on_area: Array, mean: Array, cholesky: Array, information: Array, response: Array,
-    factor: Array, pull: Array, standard: Array,
-    on_z: Array, on_mean: Array, on_cholesky: Array, on_information: Array, on_pull: Array, on_factor: Array,
-) -> None:  # fmt: skip
+    on_area: Array,
+    mean: Array,
+    cholesky: Array,
+    information: Array,
+    response: Array,
+    factor: Array,
+    pull: Array,
+    standard: Array,
+    on_z: Array,
+    on_mean: Array,
+    on_cholesky: Array,
+    on_information: Array,
+    on_pull: Array,
+    on_factor: Array,
+) -> None:
     """Carry the slopes on the levels back to z, mean, information and the triangle; arrays as above.
 
     ``on_factor`` and ``on_pull`` are room to work in, of the shape of ``factor`` and ``pull``.
@@ -206,9 +229,17 @@ def informations(
 
 @numba.njit(error_model="numpy")
 def levels(
-    z: Array, mean: Array, cholesky: Array, persistence: Array, spread: Array, dispersion: Array,
-    response: Array, chance: Array, extra: Array, years: Array,
-) -> Array:  # fmt: skip
+    z: Array,
+    mean: Array,
+    cholesky: Array,
+    persistence: Array,
+    spread: Array,
+    dispersion: Array,
+    response: Array,
+    chance: Array,
+    extra: Array,
+    years: Array,
+) -> Array:
     """Return the levels that each draw of z stands for.
 
     Parameters

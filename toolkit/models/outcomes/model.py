@@ -251,9 +251,18 @@ def _observe(level: Any, cholesky: Any, moves: Any, wandering: list[Any], fitted
 
 
 def _simulate_events(
-    level: Any, cholesky: Any, level_z: Any, moves: Any, deviation_z: Any, persistence: Any, spread: Any,
-    dispersion: Any, *data: Any, rng: np.random.Generator | None = None, size: Any = None,
-) -> Any:  # fmt: skip
+    level: Any,
+    cholesky: Any,
+    level_z: Any,
+    moves: Any,
+    deviation_z: Any,
+    persistence: Any,
+    spread: Any,
+    dispersion: Any,
+    *data: Any,
+    rng: np.random.Generator | None = None,
+    size: Any = None,
+) -> Any:
     """Draw levels, deviations and counts from the prior: z, which stands for them only beside counts, has no part."""
     rng, cells = rng or np.random.default_rng(), dict(zip((*LEVELS, *CELLS), data, strict=True))
     area = level + cholesky @ rng.normal(size=level.shape)

@@ -35,9 +35,16 @@ def _neighbours_less_one(t: int, last: int) -> float:
 
 @numba.njit(error_model="numpy")
 def _deviations(
-    z: Array, distance: Array, weight: Array, persistence: float, spread: Array,
-    pivot: Array, beside: Array, pull: Array, out: Array,
-) -> None:  # fmt: skip
+    z: Array,
+    distance: Array,
+    weight: Array,
+    persistence: float,
+    spread: Array,
+    pivot: Array,
+    beside: Array,
+    pull: Array,
+    out: Array,
+) -> None:
     """Write the deviations of one indicator into ``out``; also L's diagonal and what is below it, and L^-1 W r.
 
     All arrays are (data_year, area) or (area,): the innermost loops run over areas, whose steps do not wait for each
@@ -93,10 +100,21 @@ def _prior(persistence: float, spread: Array, u: Array, on_u: Array) -> float:
 
 @numba.njit(error_model="numpy")
 def _pull_back(
-    u: Array, on_u: Array, distance: Array, weight: Array, persistence: float, spread: Array,
-    pivot: Array, beside: Array, pull: Array,
-    on_z: Array, on_weight: Array, on_eta: Array, on_spread: Array, room: Array,
-) -> float:  # fmt: skip
+    u: Array,
+    on_u: Array,
+    distance: Array,
+    weight: Array,
+    persistence: float,
+    spread: Array,
+    pivot: Array,
+    beside: Array,
+    pull: Array,
+    on_z: Array,
+    on_weight: Array,
+    on_eta: Array,
+    on_spread: Array,
+    room: Array,
+) -> float:
     """Carry the slopes on deviations back to z, weights, eta and spread; return that on persistence.
 
     Both triangular solves and the factorisation are reversed in one pass each. ``room`` (5, area) is to work in.
@@ -156,9 +174,19 @@ def _weigh(
 
 @numba.njit(nogil=True, error_model="numpy")
 def area_year_log_probability(
-    eta: Array, z: Array, persistence: Array, spread: Array, dispersion: Array,
-    lower: Array, upper: Array, exposure: Array, family: Array, response: Array, chance: Array, extra: Array,
-) -> tuple[float, Array, Array, Array, Array, Array]:  # fmt: skip
+    eta: Array,
+    z: Array,
+    persistence: Array,
+    spread: Array,
+    dispersion: Array,
+    lower: Array,
+    upper: Array,
+    exposure: Array,
+    family: Array,
+    response: Array,
+    chance: Array,
+    extra: Array,
+) -> tuple[float, Array, Array, Array, Array, Array]:
     """Return the log-density of all counts and deviations over that of a standard normal z, and its slopes.
 
     Parameters
@@ -200,9 +228,13 @@ def area_year_log_probability(
                 on_u[t, i] = 0.0
                 if family[k, i, t] != UNOBSERVED:
                     log_p, on_u[t, i], on_size = cell_log_probability(
-                        eta[k, i, t] + u[t, i], shape, lower[k, i, t], upper[k, i, t], exposure[k, i, t],
+                        eta[k, i, t] + u[t, i],
+                        shape,
+                        lower[k, i, t],
+                        upper[k, i, t],
+                        exposure[k, i, t],
                         family[k, i, t],
-                    )  # fmt: skip
+                    )
                     total += log_p
                     on_log_size += on_size
                 on_eta_turned[t, i] = on_u[t, i]
@@ -210,9 +242,21 @@ def area_year_log_probability(
         on_noise = -2.0 * on_log_size / noise
         total += _prior(persistence[k], spread[k], u, on_u)
         on_persistence[k] = _pull_back(
-            u, on_u, distance, weight, persistence[k], spread[k], pivot, beside, pull,
-            on_z_turned, on_weight, on_eta_turned, on_spread[k], room,
-        )  # fmt: skip
+            u,
+            on_u,
+            distance,
+            weight,
+            persistence[k],
+            spread[k],
+            pivot,
+            beside,
+            pull,
+            on_z_turned,
+            on_weight,
+            on_eta_turned,
+            on_spread[k],
+            room,
+        )
         for i in range(areas):
             for t in range(years):
                 on_z[k, i, t] = z[k, i, t] + on_z_turned[t, i]
@@ -224,9 +268,15 @@ def area_year_log_probability(
 
 @numba.njit(error_model="numpy")
 def deviations(
-    eta: Array, z: Array, persistence: Array, spread: Array, dispersion: Array,
-    response: Array, chance: Array, extra: Array,
-) -> Array:  # fmt: skip
+    eta: Array,
+    z: Array,
+    persistence: Array,
+    spread: Array,
+    dispersion: Array,
+    response: Array,
+    chance: Array,
+    extra: Array,
+) -> Array:
     """Return the deviations that each draw of z stands for, for one indicator.
 
     Parameters

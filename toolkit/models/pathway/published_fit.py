@@ -58,11 +58,12 @@ def pathway_figures(register: Register, *, folder: Path | None = None) -> pd.Dat
     rows = rows.assign(published=values)
     for row in rows.to_dict("records"):
         if row["scale"] not in ("log", "logit"):
-            raise InputError(f"{FIGURES}, {row['figure']}: unknown scale '{row['scale']}'. Mend: log or logit.")
+            raise InputError(f"{FIGURES}, {row['figure']}: unknown scale '{row['scale']}'.", fix="log or logit.")
         if not (0 < row["published"] < (1 if row["scale"] == "logit" else np.inf)) or not row["error"] > 0:
             raise InputError(
                 f"{FIGURES}, {row['figure']}: {row['published']} (error {row['error']}) leaves a probability "
-                "outside 0-1 or a rate not above nought. Mend: see the row it names; divide a percentage by 100."
+                "outside 0-1 or a rate not above nought.",
+                fix="see the row it names; divide a percentage by 100.",
             )
     return rows
 
@@ -72,11 +73,11 @@ def _published(figure: str, register: Register, national: pd.DataFrame) -> float
         _, measure, year = figure.split(":")
         held = national[(national["measure"] == measure) & (national["year"] == int(year))]
         if len(held) != 1 or not held["denominator"].iloc[0] > 0:
-            raise InputError(f"{FIGURES}, {figure}: no such count of England. Mend: see statistics/national.csv.")
+            raise InputError(f"{FIGURES}, {figure}: no such count of England.", fix="see statistics/national.csv.")
         return float(held["value"].iloc[0] / held["denominator"].iloc[0])
     if figure not in register.figures.index:
         why = register.excluded["reason"].get(figure, "no such figure")
-        raise InputError(f"{FIGURES}, {figure}: cannot be used: {why}. Mend: name a row that stands.")
+        raise InputError(f"{FIGURES}, {figure}: cannot be used: {why}.", fix="name a row that stands.")
     return float(register.figures["value"][figure])
 
 
@@ -85,7 +86,7 @@ def _priors(table: pd.DataFrame) -> pd.DataFrame:
     known = {"log_normal": "log", "logit_normal": "logit"}
     wrong = rows.index[~rows["distribution"].isin(list(known))]
     if rows.empty or len(wrong):
-        raise InputError(f"priors.csv, pathway, {[*wrong]}: log_normal or logit_normal. Mend: restore the rows.")
+        raise InputError(f"priors.csv, pathway, {[*wrong]}: log_normal or logit_normal.", fix="restore the rows.")
     return rows.assign(scale=rows["distribution"].map(known))
 
 
@@ -152,7 +153,7 @@ def check_rows(rates: dict[str, np.ndarray]) -> None:
             bad |= abs(chances - 1) > ROW_SUM
         if bad.any():
             *_, age, row, _ = np.argwhere(bad)[0]
-            raise InputError(f"pathway, from '{START[row]}' at age {age}: {what}. Mend: see the rates of that state.")
+            raise InputError(f"pathway, from '{START[row]}' at age {age}: {what}.", fix="see the rates of that state.")
 
 
 def derived(rates: dict[str, np.ndarray]) -> dict[str, tuple[str, np.ndarray]]:
@@ -205,7 +206,7 @@ def predictive_checks(figures: pd.DataFrame, rates: dict[str, np.ndarray], *, se
     }
     unknown = sorted(set(figures["output"]) - set(found))
     if unknown:
-        raise InputError(f"{FIGURES}: the model has no output {unknown}. Mend: name one of {sorted(found)}.")
+        raise InputError(f"{FIGURES}: the model has no output {unknown}.", fix=f"name one of {sorted(found)}.")
     rng, size = random_stream(seed, "models.pathway_fit"), len(next(iter(rates.values())))
     noise = rng.standard_normal((len(figures), size))
     table = _against_published(figures, found, noise, np.arange(size))
@@ -248,9 +249,14 @@ def pathway_tables(*, seed: int, draws: int = DRAWS, folder: Path | None = None)
     with warnings.catch_warnings():  # a walk of eighteen years is a graph too long to fuse, which costs little here
         warnings.filterwarnings("ignore", "Loop fusion failed", UserWarning)
         tree = fit(
-            pathway(figures, priors=priors), seed=seed, draws=draws, tune=TUNE, chains=CHAINS, progress=False,
+            pathway(figures, priors=priors),
+            seed=seed,
+            draws=draws,
+            tune=TUNE,
+            chains=CHAINS,
+            progress=False,
             target_accept=TARGET_ACCEPT,
-        )  # fmt: skip
+        )
     card = diagnose(tree)
     refuse_failed(card, "pathway", draws=draws)
     posterior = tree["posterior"]["rates"].astype(float)

@@ -54,7 +54,7 @@ def placements(prices: xr.Dataset, *, priors: pd.DataFrame) -> pm.Model:
     """
     observed = prices["price"].to_numpy()
     if not (observed[np.isfinite(observed)] > 0).all():
-        raise InputError("placement prices: a price is nought or less. Mend: blank the cell.")
+        raise InputError("placement prices: a price is nought or less.", fix="blank the cell.")
     regions, region = np.unique(prices["region"].to_numpy(), return_inverse=True)
     coords = {dim: prices[dim].to_numpy() for dim in ("placement", "data_year")} | {"region": regions}
     shape = (prices.sizes["placement"], prices.sizes["data_year"] - 1)
@@ -95,7 +95,7 @@ def set_aside(prices: xr.Dataset, *, priors: pd.DataFrame) -> xr.DataArray:
     """
     rows = priors[(priors["model"] == MODEL) & (priors["parameter"] == "set_aside_factor")]
     if rows.empty:
-        raise InputError(f"priors: model '{MODEL}' has no row for set_aside_factor. Mend: add one.")
+        raise InputError(f"priors: model '{MODEL}' has no row for set_aside_factor.", fix="add one.")
     ratio = xr.DataArray(np.log(prices["price"] / prices["england"]))
     near = [abs(ratio - ratio.shift(data_year=step)) for step in (-1, 1)]
     close = [gap <= float(np.log(rows["arg1"].iloc[0])) for gap in near]
@@ -130,9 +130,17 @@ def log_size(prices: xr.Dataset) -> np.ndarray:
 
 
 def _filter(
-    gap: Any, known: np.ndarray, size: np.ndarray, *, memory: Any, area_sd: Any, noise: Any, noise_size: Any,
-    log: Callable[[Any], Any], exp: Callable[[Any], Any],
-) -> dict[str, Any]:  # fmt: skip
+    gap: Any,
+    known: np.ndarray,
+    size: np.ndarray,
+    *,
+    memory: Any,
+    area_sd: Any,
+    noise: Any,
+    noise_size: Any,
+    log: Callable[[Any], Any],
+    exp: Callable[[Any], Any],
+) -> dict[str, Any]:
     """Run each area's Kalman filter over the years (the last axis), on numbers or on a graph.
 
     Returns the last year's own distance (``mean`` and ``variance``), the squared standardised surprises, the

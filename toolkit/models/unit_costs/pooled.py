@@ -53,7 +53,7 @@ def rival_estimates(register: Register) -> pd.DataFrame:
     for pool, held in table.groupby("pool"):
         if len(held) < 2 or held["unit"].nunique() > 1:
             what = "has one row" if len(held) < 2 else f"mixes units {sorted(set(held['unit']))}"
-            raise InputError(f"{RULES}, pool '{pool}': {what}. Mend: pool rows of one cost in one unit.")
+            raise InputError(f"{RULES}, pool '{pool}': {what}.", fix="pool rows of one cost in one unit.")
     return table
 
 
@@ -61,10 +61,10 @@ def _rival(row: dict[Any, Any], register: Register) -> dict[str, Any]:
     pool, key = row["pool"], row["id"]
     if key not in register.figures.index:
         why = register.excluded["reason"].get(key, "no such figure")
-        raise InputError(f"{RULES}, {pool}: '{key}' cannot be pooled: {why}. Mend: name a row that stands.")
+        raise InputError(f"{RULES}, {pool}: '{key}' cannot be pooled: {why}.", fix="name a row that stands.")
     figure = register.figures.loc[key]
     if not str(figure["unit"]).startswith("GBP") or not figure["value"] > 0:
-        raise InputError(f"{RULES}, {pool}: '{key}' is no sum of money above nought. Mend: drop the row.")
+        raise InputError(f"{RULES}, {pool}: '{key}' is no sum of money above nought.", fix="drop the row.")
     value = rebase(float(figure["value"]), figure["price_year"], deflators=register.deflators)
     se, graded = _error(figure, register)
     return {
@@ -115,7 +115,7 @@ def yearly_growth(register: Register) -> pd.DataFrame:
         held = register.figures[register.figures.index.str.match(rf"s251_{category}_week_\d{{4}}_\d\d$")]
         held = held.sort_values("price_year")
         if len(held) < 3:
-            raise InputError(f"unit_costs: fewer than three yearly prices s251_{category}_week. Mend: restore them.")
+            raise InputError(f"unit_costs: fewer than three yearly prices s251_{category}_week.", fix="restore them.")
         pairs = zip(held["value"], held["price_year"], strict=True)
         real = np.array([rebase(float(v), y, deflators=register.deflators) for v, y in pairs])
         relative = rounding / held["value"].to_numpy(float)

@@ -40,9 +40,11 @@ def same_arrays(found, expected):
         ours, theirs = (run.tree[group].to_dataset() for run in (found, expected))
         for name in set(ours) & set(theirs):
             if theirs[name].dtype.kind == "f":
-                known = [
-                    name for name in ours[name].get_index("component") if name != "programme"
-                ] if "component" in ours[name].dims else None  # fmt: skip
+                known = (
+                    [name for name in ours[name].get_index("component") if name != "programme"]
+                    if "component" in ours[name].dims
+                    else None
+                )
                 there = theirs[name] if known is None else theirs[name].sel(component=known)
                 a, b = xr.broadcast(ours[name], there)
                 like(a.values, b.values, name)

@@ -25,8 +25,11 @@ def test_a_cut_is_told_as_one(run, key):
     said = html.unescape(numbers.explanation(run(**CUT), key))
     now = said.split("Now: ")[1].split("</b>")[0]
     assert not any(wrong in now for wrong in ("spent", "− −", "−\u2060£-", "− £0 "))
-    title = {"bcr": "Cost caused by each £1 cut", "payback": "Public purse still ahead at the end",
-             "reached": "Children who lose help a year"}.get(key, formulas.FORMULAS[key].title)  # fmt: skip
+    title = {
+        "bcr": "Cost caused by each £1 cut",
+        "payback": "Public purse still ahead at the end",
+        "reached": "Children who lose help a year",
+    }.get(key, formulas.FORMULAS[key].title)
     assert f'<h2 id="explained-title">{title}</h2>' in said
 
 

@@ -23,11 +23,28 @@ SCALES = {"billion": 1e9, "million": 1e6, "thousand": 1e3}
 SAID = ("end", "figure", "knowing", "switch")  # the sum holds the very words of the cell
 DEFINED = ("check", "column")
 NONSENSE = [
-    "", "nonsense", "payer_net", "payer_net|Nobody", "payer_net|NHS|more", "__class__", "worth|__class__",
-    "figure|__import__('os')", "end|social|middle|cost_per_family", "end|social|lower|all effects", "effect|mean|Care",
-    "knowing|social|<img src=x>", "@9|npsv", "@x|npsv", "@\N{SUPERSCRIPT TWO}|npsv", "@", "|", "x" * 100_000,
-    "bridge|social|Nothing", "year_spent|1066/67", "npsv|social",
-]  # fmt: skip
+    "",
+    "nonsense",
+    "payer_net",
+    "payer_net|Nobody",
+    "payer_net|NHS|more",
+    "__class__",
+    "worth|__class__",
+    "figure|__import__('os')",
+    "end|social|middle|cost_per_family",
+    "end|social|lower|all effects",
+    "effect|mean|Care",
+    "knowing|social|<img src=x>",
+    "@9|npsv",
+    "@x|npsv",
+    "@\N{SUPERSCRIPT TWO}|npsv",
+    "@",
+    "|",
+    "x" * 100_000,
+    "bridge|social|Nothing",
+    "year_spent|1066/67",
+    "npsv|social",
+]
 
 
 def opened(site, name):
@@ -36,8 +53,10 @@ def opened(site, name):
     for card in [*getattr(page, "cards", {}).values(), *vars(page).values()]:
         if isinstance(card, Card):
             card.as_table.value = True
-    return "".join(str(pane.object) for pane in page.view().select(lambda one: isinstance(one.object, str)
-                   if hasattr(one, "object") else False))  # fmt: skip
+    return "".join(
+        str(pane.object)
+        for pane in page.view().select(lambda one: isinstance(one.object, str) if hasattr(one, "object") else False)
+    )
 
 
 def numbers(text):
@@ -128,11 +147,15 @@ def drawn(chart):
     for one in chart.figure.renderers:
         data = one.data_source.data
         for k in range(len(next(iter(data.values()))) if one.name else 0):
-            said = {name: value if isinstance(value := column[k], str) else f"{value:.4g}"
-                    for name, column in data.items()}  # fmt: skip
+            said = {
+                name: value if isinstance(value := column[k], str) else f"{value:.4g}" for name, column in data.items()
+            }
             key = re.sub(r"{(\w+)}", lambda found, said=said: said[found[1]].replace("\n", " "), one.name)
-            along = next(getattr(one.glyph, side, None) for side in ("right", "top", "y", "x")
-                         if getattr(one.glyph, side, "name") != "name")  # fmt: skip
+            along = next(
+                getattr(one.glyph, side, None)
+                for side in ("right", "top", "y", "x")
+                if getattr(one.glyph, side, "name") != "name"
+            )
             yield key, float(data[along][k])
 
 
@@ -220,10 +243,10 @@ def test_a_key_of_nonsense_is_refused_in_words(live, key):
     site = Site(live, query="?place=Leeds")
     site.asking._came("data", None, {"key": [key]})
     said = site.asking.told.data["said"][0]
-    assert "cannot be explained" in said and "Mend: " in said and "<img" not in said and len(said) < 1000
+    assert "cannot be explained" in said and "Fix: " in said and "<img" not in said and len(said) < 1000
     assert "went wrong" not in str(site.holders[site.current][0])
     if key[0] != "@":  # which names another run
-        with pytest.raises(InputError, match="Mend"):
+        with pytest.raises(InputError, match="Fix"):
             kinds.formula(site.latest, key)
 
 

@@ -47,7 +47,7 @@ def test_a_budget_too_small_is_told_in_plain_words(live):
     page._keep()
     page.budget.value = "0.001"
     said = html.unescape(page.portfolio.object)
-    assert "divisible" not in said and "Mend" not in said
+    assert "divisible" not in said and "Fix" not in said
     assert "£1,000, buys none of them: Scenario 1 costs £" in said
 
 
@@ -74,7 +74,7 @@ def test_a_budget_of_nonsense_falls_back_and_is_said(live, text):
     assert site.state.views["budget"] == "20" and site.pages["Compare"].budget.value == "20"
     site.state.look(budget="30")
     site.pages["Compare"].budget.value = text
-    assert site.state.messages[0].startswith("budget: ") and "Mend" in site.state.messages[0]
+    assert site.state.messages[0].startswith("budget: ") and "Fix" in site.state.messages[0]
     assert site.pages["Compare"].budget.value == "30" and len(site.messages.object) < 500
 
 

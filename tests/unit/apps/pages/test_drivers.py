@@ -91,8 +91,10 @@ def test_inputs_have_their_units_and_plain_names(live, small_scenario):
     assert rates <= set(drivers.UNITS)
     assert drivers.named(run, "justice_ratio_care") == "Youth justice entries: looked-after children against all"
     flip = xr.Dataset(
-        {name: ("parameter", [value]) for name, value in
-         {"expected_value": -0.01156, "switching_value": -0.5217, "probability": 0.02}.items()},
+        {
+            name: ("parameter", [value])
+            for name, value in {"expected_value": -0.01156, "switching_value": -0.5217, "probability": 0.02}.items()
+        },
         coords={"parameter": ["effect: care"]},
-    )  # fmt: skip
+    )
     assert "\N{MINUS SIGN}40.6% in risk" in drivers._switching(run, flip, "social")

@@ -35,9 +35,13 @@ def test_rows_from_a_spreadsheet_and_a_csv_file_are_the_same():
     found = entry.read(tabs, UNITS)
     assert found == entry.read(comma, UNITS) and found.problems == []
     assert found.rows["cost_per_family"] == {
-        "value": 9000, "low": 8000, "high": 10000, "interval_level": 0.9, "price_year": "2024/25",
+        "value": 9000,
+        "low": 8000,
+        "high": 10000,
+        "interval_level": 0.9,
+        "price_year": "2024/25",
         "reason": "our ledger",
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(

@@ -58,13 +58,15 @@ def test_a_sum_typed_either_way_moves_the_others_and_the_page(site):
     assert float(fields.total.value.replace(",", "")) > 4e6 and few != "600"
     held = site.state.scenario
     for field, text, said in (
-        (fields.total, "9,000,000,000", "sum a year: £9.0 billion cannot"), (fields.total, "-5", "cannot be used"),
-        (fields.families, "0", "families a year: 0 cannot"), (fields.families, "many", "is not a number"),
+        (fields.total, "9,000,000,000", "sum a year: £9.0 billion cannot"),
+        (fields.total, "-5", "cannot be used"),
+        (fields.families, "0", "families a year: 0 cannot"),
+        (fields.families, "many", "is not a number"),
         (fields.families, "99,999,999", "for each child would reach"),
-    ):  # fmt: skip
+    ):
         shown = field.value
         field.value = text
-        assert said in site.messages.object and "Mend" in site.messages.object
+        assert said in site.messages.object and "Fix" in site.messages.object
         assert site.state.scenario == held and field.value == shown
     site.state.change(option={"cut": True, "spend_per_child": 9.0})
     assert "taken away" in fields.total.label and "lose help" in fields.families.label
@@ -157,10 +159,11 @@ def test_what_a_browser_held_is_read_as_a_strangers(live):
     state = State(live)
     good = {"name": "<b>mine</b>" * 20, "place": "Leeds", "scenario": state.file()}
     rows = [
-        good, good | {"name": "b", "scenario": "a: !!python/object/apply:os.system [true]"},
+        good,
+        good | {"name": "b", "scenario": "a: !!python/object/apply:os.system [true]"},
         good | {"name": "c", "place": "Atlantis"},
         good | {"name": "d", "scenario": state.file().replace("22.0", "-1.0")},
-    ]  # fmt: skip
+    ]
     found, problems = tab.restored(json.dumps(rows), state)
     assert [one.scenario for one in found] == [state.scenario] and all(len(one.name) <= 60 for one in found)
     assert [any(f"Compare: {name}" in line for line in problems) for name in "bcd"] == [True] * 3
@@ -172,15 +175,21 @@ def test_what_a_browser_held_is_read_as_a_strangers(live):
 
 @given(
     st.lists(
-        st.fixed_dictionaries({
-            "name": st.text(st.characters(exclude_categories=[]), max_size=8),
-            "place": st.sampled_from(["Leeds", "\ud800", "Kent\udc00", ""]),
-            "scenario": st.lists(st.sampled_from([*"ab:{}[]\n\"' ", "\ud800", "\\ud800", "horizon: 40\n"])).map("".join)
-            | st.sampled_from(["based_on: family_help", 'title: "\\ud800"\nbased_on: family_help', "horizon: \ud800"]),
-        }),
+        st.fixed_dictionaries(
+            {
+                "name": st.text(st.characters(exclude_categories=[]), max_size=8),
+                "place": st.sampled_from(["Leeds", "\ud800", "Kent\udc00", ""]),
+                "scenario": st.lists(st.sampled_from([*"ab:{}[]\n\"' ", "\ud800", "\\ud800", "horizon: 40\n"])).map(
+                    "".join
+                )
+                | st.sampled_from(
+                    ["based_on: family_help", 'title: "\\ud800"\nbased_on: family_help', "horizon: \ud800"]
+                ),
+            }
+        ),
         max_size=4,
     )
-)  # fmt: skip
+)
 def test_half_a_character_that_a_tab_held_is_no_fault(live, rows):
     found, problems = tab.restored(json.dumps(rows), State(live))
     for text in (*problems, *(one.name for one in found), *(one.scenario.model_dump_json() for one in found)):
@@ -237,7 +246,7 @@ def test_no_input_is_called_by_its_key(live, small_scenario):
 
 
 def test_a_fields_refusal_is_an_input_error(live, small_scenario):
-    with pytest.raises(InputError, match="Mend"):
+    with pytest.raises(InputError, match="Fix"):
         spending.for_families(live, small_scenario, (LEEDS,), -3.0)
 
 

@@ -93,12 +93,19 @@ def test_the_file_is_the_commands_own(state, live, tmp_path):
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"[1, 2]", b"name: x\nname: y", b"\xff\xfe", b"a: !!python/object/apply:os.system [true]", b"[" * 5000,
-        b"a: &x [1]\nb: *x", b"based_on: ../../secret.yaml",
-        b"based_on: family_help\noption: {spend_per_child: -1}", b"nothing: 1\nof_use: 2",
+        b"",
+        b"[1, 2]",
+        b"name: x\nname: y",
+        b"\xff\xfe",
+        b"a: !!python/object/apply:os.system [true]",
+        b"[" * 5000,
+        b"a: &x [1]\nb: *x",
+        b"based_on: ../../secret.yaml",
+        b"based_on: family_help\noption: {spend_per_child: -1}",
+        b"nothing: 1\nof_use: 2",
         b"x" * (LARGEST_FILE + 1),
     ],
-)  # fmt: skip
+)
 def test_a_bad_file_is_refused_and_nothing_changes(state, content):
     before = state.scenario
     with pytest.raises(InputError):
@@ -142,15 +149,21 @@ SPELLED = '"' + "\\" + 'ud800"'  # as YAML and JSON can spell it
 @pytest.mark.parametrize(
     "text",
     [
-        f"title: {SPELLED}", f"description: {SPELLED}", f"name: {SPELLED}", f"{SPELLED}: 1", f"based_on: {SPELLED}",
-        f"discount_schedule: {SPELLED}", f"outcomes: [{SPELLED}]", f"left_out: [{SPELLED}]",
+        f"title: {SPELLED}",
+        f"description: {SPELLED}",
+        f"name: {SPELLED}",
+        f"{SPELLED}: 1",
+        f"based_on: {SPELLED}",
+        f"discount_schedule: {SPELLED}",
+        f"outcomes: [{SPELLED}]",
+        f"left_out: [{SPELLED}]",
         f"overrides: {{{SPELLED}: {{value: 1.0, reason: because}}}}",
         f"overrides: {{price_care_year: {{value: 90000.0, price_year: 2024/25, reason: {SPELLED}}}}}",
         f"own_figures: {{referrals: {{area: {SPELLED}, value: 9000.0, reason: because}}}}",
         f"priors: {{{SPELLED}: {{first: 1.0, reason: because}}}}",
         f"studies: {{MINE: {{outcome: {SPELLED}, design: rct, reason: because}}}}",
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("begin", ["", "based_on: family_help\n", "horizon: 40\nbased_on: family_help\n"])
 def test_half_a_character_in_a_file_never_reaches_a_page(state, begin, text):
     try:
@@ -282,8 +295,10 @@ def test_a_changed_scenario_is_titled_by_what_was_changed_and_the_start_is_given
 
 
 def test_a_title_of_many_changes_counts_the_rest_and_one_of_a_files_own_stays(state, live):
-    state.change(option={"spend_per_child": 44.0, "years": 4, "group": "care_edge", "cut": True},
-                 effect={"take_up": 0.8, "detection": True, "fades": False})  # fmt: skip
+    state.change(
+        option={"spend_per_child": 44.0, "years": 4, "group": "care_edge", "cut": True},
+        effect={"take_up": 0.8, "detection": True, "fades": False},
+    )
     assert len(state.scenario.title) <= 120 and state.scenario.title.endswith("more")
     fit = f"draws: {state.scenario.draws}\nchains: {state.scenario.chains}\noption: {{spend_per_child: 30}}"
     state.load(f"based_on: family_help\ntitle: Our plan\n{fit}".encode())
@@ -294,17 +309,28 @@ def test_a_title_of_many_changes_counts_the_rest_and_one_of_a_files_own_stays(st
 
 def test_a_bad_value_of_a_file_is_named_and_the_good_ones_are_used(state, live):
     fit = {"draws": state.scenario.draws, "chains": state.scenario.chains, "seed": state.scenario.seed}
-    own = {"price_care_year": {"value": 90000, "price_year": "2025/26", "reason": "our ledger"},
-           "growth_care": {"value": 3.0, "reason": "meant 3 %"}}  # fmt: skip
-    content = {"based_on": "family_help_cut", **fit, "option": {"spend_per_child": 31, "years": -2}, "overrides": own,
-               "effect": {"take_up": 0.8, "sorce": "trials"}, "colour": "red"}  # fmt: skip
+    own = {
+        "price_care_year": {"value": 90000, "price_year": "2025/26", "reason": "our ledger"},
+        "growth_care": {"value": 3.0, "reason": "meant 3 %"},
+    }
+    content = {
+        "based_on": "family_help_cut",
+        **fit,
+        "option": {"spend_per_child": 31, "years": -2},
+        "overrides": own,
+        "effect": {"take_up": 0.8, "sorce": "trials"},
+        "colour": "red",
+    }
     state.load(json.dumps(content).encode())
     assert state.scenario.option.spend_per_child == 31 and state.scenario.option.cut
     assert (state.scenario.option.years, state.scenario.effect.take_up) == (3, 0.8)
     assert set(state.scenario.overrides) == {"price_care_year"}
     assert sorted(line.partition(":")[0] for line in state.messages) == [
-        "colour", "effect.sorce", "option.years", "overrides.growth_care",
-    ]  # fmt: skip
+        "colour",
+        "effect.sorce",
+        "option.years",
+        "overrides.growth_care",
+    ]
     assert "cited 0.0456" in " ".join(state.messages)
 
 

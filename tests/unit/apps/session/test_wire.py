@@ -32,11 +32,15 @@ def test_a_value_weighs_at_least_its_text(value):
 @pytest.mark.parametrize(
     "value",
     [
-        {"type": "bytes", "data": "H4sI"}, {"type": "ndarray", "array": [], "shape": [10**9], "dtype": "U9"},
-        {"type": "object", "name": "Figure", "id": "q1"}, {"type": "typed_array"}, {"type": ["map"]}, {"type": None},
+        {"type": "bytes", "data": "H4sI"},
+        {"type": "ndarray", "array": [], "shape": [10**9], "dtype": "U9"},
+        {"type": "object", "name": "Figure", "id": "q1"},
+        {"type": "typed_array"},
+        {"type": ["map"]},
+        {"type": None},
         [[{"a": {"type": "slice"}}]],
     ],
-)  # fmt: skip
+)
 def test_what_would_become_more_than_was_sent_is_refused(value):
     with pytest.raises(wire.Refused, match="type"):
         wire.weight(value)

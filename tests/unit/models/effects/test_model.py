@@ -457,9 +457,15 @@ def test_the_hierarchy_sampled_with_every_part_in_sight_agrees(register):
         theta = mean + between * (pm.math.sqrt(share) * programme[[0, 0, 1]] + pm.math.sqrt(1 - share) * site)
         pm.Normal("found", theta, se, observed=effect)
     fit = nutpie.sample(
-        nutpie.compile_pymc_model(model), draws=4000, tune=1500, chains=4, cores=2, seed=3, progress_bar=False,
+        nutpie.compile_pymc_model(model),
+        draws=4000,
+        tune=1500,
+        chains=4,
+        cores=2,
+        seed=3,
+        progress_bar=False,
         target_accept=0.98,
-    )  # fmt: skip
+    )
     draws, grid = fit["posterior"].to_dataset(), quadrature(table, priors=register["priors"]).sel(outcome="care")
     for name in ("mean_effect", "between_sites"):
         assert float((draws[name].mean() - grid[f"{name}_mean"]) / grid[f"{name}_sd"]) == pytest.approx(0, abs=0.06)
@@ -668,9 +674,14 @@ def test_a_data_tree_will_do_and_the_panel_needs_one(register, posterior, drawn)
 def test_two_programmes_share_their_sites_luck_as_far_as_is_asked(register, posterior, drawn, first, second, together):
     def luck(shared, name):
         found = effect_draws(
-            register, spend_rise=RISE, like=posterior, reached_share=0.05, seed=3, outcome_posterior=posterior,
+            register,
+            spend_rise=RISE,
+            like=posterior,
+            reached_share=0.05,
+            seed=3,
+            outcome_posterior=posterior,
             luck=(shared, name),
-        )  # fmt: skip
+        )
         xr.testing.assert_identical(found["mean_effect"], drawn["mean_effect"])  # one body of evidence
         deviations = (found["new_site_effect"] - found["mean_effect"]) / found["between_sites"]
         return found, deviations.sel(source="trials", drop=True)

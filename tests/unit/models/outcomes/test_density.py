@@ -136,9 +136,14 @@ def test_without_counts_levels_and_deviations_have_their_priors():
         rng.normal(size=(draws, 2, 1)),
         np.zeros((draws, 2, 1)),
         np.broadcast_to(cholesky, (draws, 2, 2)).copy(),
-        np.full((draws, 2), 0.8), np.full((draws, 2, 1), 0.3), np.full((draws, 2), 0.1),
-        0 * one, np.inf * one, 0 * one, one,
-    )  # fmt: skip
+        np.full((draws, 2), 0.8),
+        np.full((draws, 2, 1), 0.3),
+        np.full((draws, 2), 0.1),
+        0 * one,
+        np.inf * one,
+        0 * one,
+        one,
+    )
     np.testing.assert_allclose(np.cov(found[:, :, 0].T), cholesky @ cholesky.T, atol=0.002)
 
 

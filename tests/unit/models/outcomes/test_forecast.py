@@ -28,11 +28,15 @@ def world(free=()):
         **{
             name: ((), value)
             for name, value in {
-                "year_sd": STEP, "persistence": PERSISTENCE, "persistence_sd": SPREAD, "spend_within": SPEND,
-                "low_income_within": 0.0, "drift_size": 1.0,
+                "year_sd": STEP,
+                "persistence": PERSISTENCE,
+                "persistence_sd": SPREAD,
+                "spend_within": SPEND,
+                "low_income_within": 0.0,
+                "drift_size": 1.0,
             }.items()
         },
-    }  # fmt: skip
+    }
     coords = {"indicator": ["share"], "area": list("abc"), "data_year": YEARS}
     posterior = {name: (("chain", "draw", "indicator", *dims), whole(value)) for name, (dims, value) in draws.items()}
     still = (("indicator", "area", "data_year"), np.zeros((1, AREAS, len(YEARS))))

@@ -40,10 +40,15 @@ def as_hazards(rates: dict[str, np.ndarray], weight: np.ndarray) -> Hazards:
     some = {"first_entry": 0.002, "ratio_need": 3.0, "ratio_care": 6.0, "logit_grade_now": -1.0, "half_life": 3.0}
     some |= {"logit_grade_ever": -0.5, "detect_rereferral": 1.0, "detect_care": 1.0}
     return Hazards(
-        **{name: flat[name] for name in same}, short_share_first=flat["short_share"], care_entry=care,
-        care_entry_first=care, care_exit_first=leave * flat["care_exit_first_ratio"], care_exit_later=leave,
-        **{name: np.full(draws, value) for name, value in (none | some).items()}, entry_weight=weight.T,
-    )  # fmt: skip
+        **{name: flat[name] for name in same},
+        short_share_first=flat["short_share"],
+        care_entry=care,
+        care_entry_first=care,
+        care_exit_first=leave * flat["care_exit_first_ratio"],
+        care_exit_later=leave,
+        **{name: np.full(draws, value) for name, value in (none | some).items()},
+        entry_weight=weight.T,
+    )
 
 
 def test_every_row_of_the_population_walk_sums_to_one_and_the_cohort_stays_whole(priors: pd.DataFrame) -> None:

@@ -140,5 +140,5 @@ def test_the_model_finds_the_prices_it_was_made_from(prices, priors):
 def test_a_price_of_nought_is_refused(prices, priors):
     wrong = prices.copy(deep=True)
     wrong["price"][0, 0, 0] = 0.0
-    with pytest.raises(InputError, match=r"nought or less.*Mend"):
+    with pytest.raises(InputError, match=r"nought or less.*Fix"):
         placements(wrong, priors=priors)

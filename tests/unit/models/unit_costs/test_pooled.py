@@ -79,7 +79,7 @@ def test_estimates_are_rebased_logs_with_the_error_of_their_interval_or_grade(re
     ],
 )
 def test_rows_that_may_not_be_pooled_are_refused(register, rows, says):
-    with pytest.raises(InputError, match=rf"cost_pools\.csv.*{says}.*Mend:"):
+    with pytest.raises(InputError, match=rf"cost_pools\.csv.*{says}.*Fix:"):
         rival_estimates(with_pool(register, *rows))
 
 
@@ -138,9 +138,15 @@ def test_the_sampler_agrees_with_quadrature(priors, register, prior_model):
     rows = rival_estimates(register) if prior_model == "cost_pools" else yearly_growth(register)
     model = unit_costs(rows, priors=priors, prior_model=prior_model)
     fit = nutpie.sample(
-        nutpie.compile_pymc_model(model), draws=1000, tune=800, chains=4, cores=2, seed=3, target_accept=0.95,
+        nutpie.compile_pymc_model(model),
+        draws=1000,
+        tune=800,
+        chains=4,
+        cores=2,
+        seed=3,
+        target_accept=0.95,
         progress_bar=False,
-    )["posterior"].to_dataset()  # fmt: skip
+    )["posterior"].to_dataset()
     below = pooled_cdf(pooled(rows, priors=priors, prior_model=prior_model), fit["mean"])
     # The exact distribution function makes its own draws uniform: 4,000 draws, worth some 2,000, give a mean of
     # a half with error 0.0065 and nine tenths inside with error 0.0067; four of each.
