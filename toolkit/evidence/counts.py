@@ -115,7 +115,7 @@ def read_counts(
     known = {key: (line, *counted) for key, (line, counted) in counts.items() if counted is not None}
     if not known:
         raise InputError(f"{where}: no row has a count that can be used. Fix: check the columns that hold the counts.")
-    check_whole(known, found, reference, where)
+    check_whole(known, counts, reference, where)
     columns = ["line", "events_lower", "events_upper", "exposure"]
     index = pd.MultiIndex.from_tuples(known, names=["la_code", "data_year"])
     table = pd.DataFrame(known.values(), index, columns).reset_index().set_index("line")
