@@ -103,19 +103,19 @@ def number(given: object, what: str, *, low: float = -MOST, high: float = MOST, 
     """
     if isinstance(given, (int, float, np.integer, np.floating)) and not isinstance(given, bool) and given == given:
         try:
-            found = float(given)
+            value = float(given)
         except OverflowError:
-            found = math.inf
-        text = f"{found:g}"
+            value = math.inf
+        text = f"{value:g}"
     else:
         text = "" if given is None or isinstance(given, (float, np.floating)) else str(given).strip()
-        found = _parsed(text, what, signs)
-    if not low <= found <= high:
+        value = _parsed(text, what, signs)
+    if not low <= value <= high:
         least, most = (f"{bound:,.10g}" for bound in (low, high))
         raise InputError(
             f"{what}: '{excerpt(text)}' is not between {least} and {most}.", fix="check the decimal point and the unit."
         )
-    return found
+    return value
 
 
 def _parsed(text: str, what: str, signs: bool) -> float:
@@ -123,9 +123,9 @@ def _parsed(text: str, what: str, signs: bool) -> float:
     if signs:
         plain = re.sub(r"^([+-]?)£", r"\1", plain.replace("£ ", "£")).removesuffix("%").rstrip()
     if len(text) < LONGEST_NUMBER and _NUMBER.fullmatch(plain) and any(sign.isdigit() for sign in plain):
-        found = float(plain.replace(",", "")) / (100 if signs and text.endswith("%") else 1)
-        if found or not re.search("[1-9]", re.split("[eE]", plain)[0]):
-            return found
+        value = float(plain.replace(",", "")) / (100 if signs and text.endswith("%") else 1)
+        if value or not re.search("[1-9]", re.split("[eE]", plain)[0]):
+            return value
     if not text:
         raise InputError(f"{what}: blank where a number is needed.", fix="fill it in.")
     fix = "write digits, for example 1250.50"
@@ -143,9 +143,9 @@ def numbers(column: pd.Series, where: str, *, low: float = -MOST, high: float = 
         Of the first cell that is none: the file ``where``, the line and the column.
     """
     if all(map(_SHORT.fullmatch, column)):  # a quarter of the time
-        found = np.array(column, dtype=float)
-        if ((low <= found) & (found <= high)).all():
-            return found
+        value = np.array(column, dtype=float)
+        if ((low <= value) & (value <= high)).all():
+            return value
     name = excerpt(column.name)
     cells = column.items()
     return np.array(
@@ -312,16 +312,16 @@ def _rows(text: str, where: str) -> tuple[Row, list[Row], str]:
     skipped = 1 if declared else 0
     body = body[declared.end() :] if declared else body
     separator = declared[1] if declared else max(SEPARATORS, key=lambda sign: _fit(body, sign))
-    found: list[Row] = []
+    rows: list[Row] = []
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=separator, strict=True)
     line = skipped + 1
     try:
         for row in reader:
             while row and not row[-1].strip():
                 row.pop()
-            if row or found:
-                found.append((line, [cell.strip() for cell in row]))
-            if len(found) > MOST_ROWS or len(row) > MOST_COLUMNS:
+            if row or rows:
+                rows.append((line, [cell.strip() for cell in row]))
+            if len(rows) > MOST_ROWS or len(row) > MOST_COLUMNS:
                 raise InputError(
                     f"{where}: more than {MOST_ROWS:,} rows or {MOST_COLUMNS:,} columns.", fix="keep fewer."
                 )
@@ -331,12 +331,12 @@ def _rows(text: str, where: str) -> tuple[Row, list[Row], str]:
             f"{where}, line {line}: not readable as cells parted by {SEPARATORS[separator]} ({excerpt(problem)}).",
             fix="check the quotation marks, or save it again as CSV UTF-8.",
         ) from None
-    while found and not found[-1][1]:
-        found.pop()
-    if len(found) < 2:
-        what = "only a line of headings" if found else "empty"
+    while rows and not rows[-1][1]:
+        rows.pop()
+    if len(rows) < 2:
+        what = "only a line of headings" if rows else "empty"
         raise InputError(f"{where}: {what}.", fix="give a line of column names, then a line for each row.")
-    return found[0], found[1:], separator
+    return rows[0], rows[1:], separator
 
 
 def _fit(body: str, separator: str) -> tuple[bool, int]:
@@ -381,29 +381,29 @@ def _check_heads(heads: list[str], where: str, needs: Collection[str], allows: C
 
 def _with_points(rows: list[Row], where: str) -> list[list[str]]:
     """Return the cells with decimal commas turned into points, if that is what they are."""
-    found: dict[str, tuple[int, str]] = {}
+    seen: dict[str, tuple[int, str]] = {}
     for line, row in rows:
         for cell in row:
             if len(cell) < LONGEST_NUMBER and ("," in cell or "." in cell):
                 if _EITHER.fullmatch(cell):
-                    found.setdefault("either", (line, cell))
+                    seen.setdefault("either", (line, cell))
                 elif _WITH_POINT.fullmatch(cell):
-                    found.setdefault("point", (line, cell))
+                    seen.setdefault("point", (line, cell))
                 elif "," in cell and _WITH_COMMA.fullmatch(cell):
-                    found.setdefault("comma", (line, cell))
-    if "comma" in found and "point" in found:
-        (one, comma), (other, point) = found["comma"], found["point"]
+                    seen.setdefault("comma", (line, cell))
+    if "comma" in seen and "point" in seen:
+        (one, comma), (other, point) = seen["comma"], seen["point"]
         raise InputError(
             f"{where}: decimals with a comma ('{comma}', line {one}) and with a point ('{point}', line {other}).",
             fix="write all with a point.",
         )
-    if "either" in found and not {"comma", "point"} & set(found):
-        line, cell = found["either"]
+    if "either" in seen and not {"comma", "point"} & set(seen):
+        line, cell = seen["either"]
         raise InputError(
             f"{where}, line {line}: '{cell}' between semicolons may be thousands or decimals.",
             fix="write thousands without a mark, and decimals with a point.",
         )
-    return [[_pointed(cell) if "comma" in found else cell for cell in row] for _, row in rows]
+    return [[_pointed(cell) if "comma" in seen else cell for cell in row] for _, row in rows]
 
 
 def _pointed(cell: str) -> str:

@@ -37,7 +37,7 @@ def _refusing(message):
     ("read", "fault"),
     [
         (lambda content: np.array([1.0, 2.0]), ""),
-        (_refusing("a.csv: bad. Fix: mend it."), ""),
+        (_refusing("a.csv: bad. Fix: correct it."), ""),
         (lambda content: np.array([1.0, 2.0 if content == GOOD else 3.0]), "accepted: the same file"),
         (lambda content: np.array([1.0, np.inf]), "accepted: a number that is not finite"),
         (lambda content: content["a"], "traceback: "),
@@ -47,8 +47,8 @@ def _refusing(message):
     ],
 )
 def test_the_judge_sees_each_kind_of_fault(read, fault):
-    said = fuzz.judged(fuzz.Reader(lambda: (GOOD,), read), GOOD, GOOD.replace(b"\n", b"\r\n"), fuzz.FORM)
-    assert said.startswith(fault) if fault else not said
+    message = fuzz.judged(fuzz.Reader(lambda: (GOOD,), read), GOOD, GOOD.replace(b"\n", b"\r\n"), fuzz.FORM)
+    assert message.startswith(fault) if fault else not message
 
 
 def test_cases_are_the_same_every_time_and_of_every_kind():

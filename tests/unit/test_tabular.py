@@ -25,9 +25,9 @@ def refused(source, **how) -> str:
     """Return the message with which a table is refused: one printable line."""
     with pytest.raises(InputError) as problem:
         tabular.table(source, "t.csv", **how)
-    said = str(problem.value)
-    assert said.isprintable() and len(said) <= 300 and said.startswith("t.csv") and "Fix: " in said
-    return said
+    message = str(problem.value)
+    assert message.isprintable() and len(message) <= 300 and message.startswith("t.csv") and "Fix: " in message
+    return message
 
 
 # Numbers ---------------------------------------------------------------------------------------------
@@ -127,8 +127,8 @@ def test_commas_that_part_no_thousands_are_refused_with_a_hint(text):
 def test_what_is_no_number_is_refused_in_one_short_line(text):
     with pytest.raises(InputError) as problem:
         tabular.number(text, "cell")
-    said = str(problem.value)
-    assert said.startswith("cell: ") and said.isprintable() and len(said) < 200 and "Fix: " in said
+    message = str(problem.value)
+    assert message.startswith("cell: ") and message.isprintable() and len(message) < 200 and "Fix: " in message
 
 
 def test_bounds_are_part_of_a_number():
@@ -160,9 +160,9 @@ def test_a_column_of_numbers_names_line_and_column():
 
 
 def test_a_long_message_is_cut_to_its_first_lines():
-    said = tabular.brief("\n".join(["x" * 1000, "\ud800", *"abcdefghijk"])).split("\n")
-    assert len(said) == 11 and said[-1] == "and 3 more"
-    assert all(line.isprintable() and len(line) <= 300 for line in said)
+    message = tabular.brief("\n".join(["x" * 1000, "\ud800", *"abcdefghijk"])).split("\n")
+    assert len(message) == 11 and message[-1] == "and 3 more"
+    assert all(line.isprintable() and len(line) <= 300 for line in message)
 
 
 # What kind of file -----------------------------------------------------------------------------------
@@ -181,25 +181,25 @@ def test_usual_encodings_give_the_same_table(tmp_path):
 
 
 def zipped(name: str = "t.csv") -> bytes:
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w") as archive:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr(name, PLAIN)
-    return held.getvalue()
+    return stream.getvalue()
 
 
 def workbook() -> bytes:
-    held = io.BytesIO()
-    openpyxl.Workbook().save(held)
-    return held.getvalue()
+    stream = io.BytesIO()
+    openpyxl.Workbook().save(stream)
+    return stream.getvalue()
 
 
 def tarred() -> bytes:
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w") as archive:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
         information = tarfile.TarInfo("t.csv")
         information.size = len(PLAIN)
         archive.addfile(information, io.BytesIO(PLAIN.encode()))
-    return held.getvalue()
+    return stream.getvalue()
 
 
 OTHER = {

@@ -18,7 +18,6 @@ from typing import Any
 from bokeh.server.urls import per_app_patterns
 from panel import auth
 from panel.io.server import DocHandler, WSHandler
-from tornado.web import OutputTransform
 
 from toolkit.apps.session.state import LONGEST_ADDRESS
 
@@ -86,8 +85,11 @@ FAILURES = Allowances(10, 10 / 900)  # to sign in, from one network address
 NAME_FAILURES = Allowances(50, 50 / 900)  # with one name, from anywhere
 
 
-class Headers(OutputTransform):
-    """Puts the headers on every answer, a fault or a redirect among them."""
+class Headers:
+    """Puts the headers on every answer, a fault or a redirect among them, as one of Tornado's output transforms."""
+
+    def __init__(self, request: Any) -> None:
+        """Take a request, of which nothing is needed."""
 
     def transform_first_chunk(self, status_code: int, headers: Any, chunk: bytes, finishing: bool) -> Any:
         """Add those that are not there."""
@@ -95,6 +97,10 @@ class Headers(OutputTransform):
             headers.setdefault(name, value)
         headers.pop("Server", None)
         return status_code, headers, chunk
+
+    def transform_chunk(self, chunk: bytes, finishing: bool) -> bytes:
+        """Leave the rest of an answer as it is."""
+        return chunk
 
 
 def visitor(handler: Any) -> str:

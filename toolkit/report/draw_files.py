@@ -170,7 +170,7 @@ def _read(path: Path) -> _Draws:
     for name, column in values.items():
         if len(name) > LONGEST_NAME:
             raise InputError(
-                f"{file}: column '{excerpt(name)}' is too long a name.", fix=f"use up to {LONGEST_NAME} signs."
+                f"{file}: column '{excerpt(name)}' is too long a name.", fix=f"use up to {LONGEST_NAME} characters."
             )
         if _counts(column):
             raise InputError(
@@ -199,7 +199,7 @@ def _labels(column: pd.Series, file: str) -> pd.Series:
 
 
 def _counts(column: np.ndarray) -> bool:
-    """Return whether a column is 0, 1, 2, ... or 1, 2, 3, ..., perhaps anew for each chain."""
+    """Return whether a column is 0, 1, 2, ... or 1, 2, 3, ..., perhaps again in each chain."""
     if len(column) < 3 or column[0] not in (0, 1) or column[1] != column[0] + 1:
         return False
     again = column == column[0]

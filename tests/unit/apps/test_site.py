@@ -8,6 +8,7 @@ from contextlib import nullcontext, suppress
 from html import escape
 from types import SimpleNamespace
 
+import numpy as np
 import panel as pn
 import pytest
 from bokeh.document import Document
@@ -17,13 +18,13 @@ from bokeh.protocol import Protocol
 from bokeh.protocol.messages.patch_doc import patch_doc
 from bokeh.server import session
 from panel.io.state import set_curdoc
+from toolkit.apps.live import PROGRESS, Memory
+from toolkit.apps.refit import Refit
+from toolkit.apps.refresh import UNSEEN_AFTER, Receipt
 
-from toolkit.apps import guard, server, shell
-from toolkit.apps.engine import refit, refresh
-from toolkit.apps.engine.live import PROGRESS, Memory
-from toolkit.apps.engine.refit import Refit
-from toolkit.apps.engine.refresh import UNSEEN_AFTER, Receipt
-from toolkit.apps.parts import look
+from tests.conftest import LEEDS
+from toolkit.apps import guard, look, refit, refresh, server, shell
+from toolkit.apps import live as live_module
 from toolkit.apps.shell import Site
 from toolkit.schema import InputError
 
@@ -548,6 +549,17 @@ def test_what_failed_leaves_no_lock_behind():
     for key in range(5):
         memory.get("unit", key, lambda: 7)
     assert len(memory._locks) == 2
+
+
+def test_what_is_remembered_has_a_largest_size(monkeypatch, live):
+    monkeypatch.setattr(live_module, "LARGEST_KEPT", 250)
+    memory = Memory({"unit": 9})
+    for key in range(5):
+        memory.get("unit", key, lambda: np.zeros(100, np.int8))
+    assert [memory.holds("unit", key) for key in range(5)] == [False, False, False, True, True]
+    memory.get("unit", 9, lambda: np.zeros(1000, np.int8))
+    assert memory.holds("unit", 9) and not memory.holds("unit", 4)
+    assert live.unit(live.preset("family_help"), (LEEDS,)).nbytes > 1e6
 
 
 def test_the_title_leads_to_the_prefix_of_the_site(site, monkeypatch):

@@ -181,7 +181,7 @@ def test_a_marker_makes_its_row_unknown_and_says_so(
     assert found.attrs[f"{NAME}_hidden_unobserved"] == 1
 
 
-def test_a_withheld_count_lies_between_nought_and_five(
+def test_a_withheld_count_lies_between_zero_and_five(
     dozen: xr.Dataset, table: pd.DataFrame, reference: pd.DataFrame
 ) -> None:
     rows = published(table, reference)

@@ -14,7 +14,7 @@ The economics are the toolkit's own: stage 2 is ``pricing``, and stage 3 only sc
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextvars import ContextVar
 from functools import cached_property, partial
 from pathlib import Path
@@ -50,6 +50,7 @@ REFERENCE = {
     "adjustments": {"optimism_bias": 0.0, "deadweight": 0.0, "displacement": 0.0, "attribution": 1.0},
 }
 KEPT = {"drawn": 4, "unit": 12, "run": 24, "preset": 20, "fit": 2, "probe": 4}  # at most, of each stage
+LARGEST_KEPT = 1_000_000_000  # bytes of each stage: a region's costs take ten times a council's
 FILES_KEPT = 4  # of several areas priced, on disk: each is some hundred megabytes
 LOOK_AGAIN = 0.2  # seconds
 # Of whoever waits for what this thread works out; it may raise, which ends the work.
@@ -85,7 +86,7 @@ class Memory:
             with self._guard:
                 held[key] = made
                 held.move_to_end(key)
-                while len(held) > self._kept[stage]:
+                while len(held) > self._kept[stage] or (len(held) > 1 and _bytes(held.values()) > LARGEST_KEPT):
                     self._locks.pop((stage, held.popitem(last=False)[0]), None)
             return made
         finally:
@@ -93,6 +94,10 @@ class Memory:
                 if key not in self._held[stage]:  # nothing came of it
                     self._locks.pop((stage, key), None)
             lock.release()
+
+
+def _bytes(kept: Iterable[Any]) -> int:
+    return sum(getattr(one, "nbytes", 0) for one in kept)
 
 
 class Live:

@@ -78,6 +78,12 @@ class Unit:
     own: pd.DataFrame
     card: pd.DataFrame
 
+    @property
+    def nbytes(self) -> int:
+        """What grows with the areas and the draws, in bytes."""
+        parts = (self.saved, self.before, self.reached)
+        return sum(part.nbytes for part in parts if part is not None)
+
 
 @dataclass(frozen=True)
 class LiveRun:

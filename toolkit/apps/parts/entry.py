@@ -1,4 +1,4 @@
-"""Numbers and rows as people type or paste them, with what is wrong said row by row."""
+"""Numbers and rows as people type or paste them, and what is wrong with each row."""
 
 import re
 from collections.abc import Mapping
@@ -112,7 +112,7 @@ def pairs(text: str, names: dict[str, str]) -> Pasted:
         rows = [line.strip() for line in tabular.decoded(text, "The pasted rows").splitlines() if line.strip(" \t,;")]
     except InputError as problem:
         return Pasted({}, [str(problem)])
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     problems: list[str] = [] if rows else ["Nothing was pasted. Fix: paste names and numbers, a row each."]
     for place, line in enumerate(rows[:MOST_ROWS], start=1):
         name, value = _pair(line.replace('"', ""), names)
@@ -127,7 +127,7 @@ def pairs(text: str, names: dict[str, str]) -> Pasted:
                 )
                 raise InputError(f"'{excerpt(start)}': nothing of that name can be given.", fix=f"{hint}")
             key = names[name]
-            if key in found:
+            if key in values:
                 raise InputError(f"{excerpt(name)}: given twice.", fix="keep one row.")
             if re.search(r"[\t;]", value):
                 raise InputError(f"{excerpt(name)}: needs one number beside it.", fix="paste two columns.")
@@ -135,12 +135,12 @@ def pairs(text: str, names: dict[str, str]) -> Pasted:
                 raise InputError(
                     f"{excerpt(name)}: '{excerpt(value)}' between semicolons.", fix="write it without commas."
                 )
-            found[key] = number(value, excerpt(name))
+            values[key] = number(value, excerpt(name))
         except InputError as problem:
             problems.append(f"Row {place}: {problem}")
     if len(rows) > MOST_ROWS:
         problems.append(f"More than {MOST_ROWS} rows. Fix: paste fewer.")
-    return Pasted(found, problems)
+    return Pasted(values, problems)
 
 
 def _pair(line: str, names: dict[str, str]) -> tuple[str, str]:
@@ -172,16 +172,16 @@ def read(given: str | bytes, units: dict[str, str], where: str = "The pasted row
         return Pasted({}, [str(problem)])
     if len(table) > MOST_ROWS:
         return Pasted({}, [f"{where}: more than {MOST_ROWS} rows. Fix: give fewer."])
-    found: dict[str, dict[str, Any]] = {}
+    overrides: dict[str, dict[str, Any]] = {}
     problems: list[str] = []
     for line, row in zip(table.index, table.to_dict("records"), strict=True):
         key = row["figure"].casefold().replace(" ", "_")
         try:
             if key not in units:
                 raise InputError(f"figure '{excerpt(row['figure'])}': this run uses none of that name.")
-            if key in found:
+            if key in overrides:
                 raise InputError(f"figure '{key}': given twice.", fix="keep one row.")
-            found[key] = override(row, units[key])
+            overrides[key] = override(row, units[key])
         except InputError as problem:
             problems.append(f"Line {line}: {problem}")
-    return Pasted(found, problems)
+    return Pasted(overrides, problems)
