@@ -95,7 +95,7 @@ def backtest(
         raise InputError(f"backtest: no statistics after {last_year}.", fix="give an earlier last_year.")
     posterior = fit(outcomes(past, indicators=indicators, priors=priors), seed=seed, **sampling)
     table = compare(posterior, statistics, last_year=last_year, seed=seed, priors=priors)
-    return _signed(table, posterior)
+    return _with_settings(table, posterior)
 
 
 def compare(
@@ -167,8 +167,8 @@ def counts_ahead(posterior: xr.DataTree, indicator: str, cells: pd.DataFrame, *,
     at = {dim: xr.DataArray(cells[dim].to_numpy(), dims="cell") for dim in ("area", "data_year")}
     log_size = -2 * np.log(parameters["dispersion"].sel(indicator=indicator).values.astype(float))[:, None]
     family = np.array(int(design["likelihood"].sel(indicator=indicator)))
-    found = eta.sel(at).transpose("sample", "cell").values
-    return simulate(found, log_size, cells["exposure"].to_numpy(), family, rng=random)
+    cell_eta = eta.sel(at).transpose("sample", "cell").values
+    return simulate(cell_eta, log_size, cells["exposure"].to_numpy(), family, rng=random)
 
 
 def _naive(past: pd.DataFrame, later: pd.DataFrame, family: int) -> dict[str, Array]:
@@ -180,7 +180,7 @@ def _naive(past: pd.DataFrame, later: pd.DataFrame, family: int) -> dict[str, Ar
     }
     if history.shape[1] < 2:
         raise InputError("backtest: fewer than two usual years to forecast from.", fix="give a later last_year.")
-    sizes, made = sizes_of(past), {}
+    sizes, forecasts = sizes_of(past), {}
     exposure, origin = later["exposure"].to_numpy(), int(past["data_year"].max())
     horizons = later["data_year"] - origin
     for name, (rule, least) in rules.items():
@@ -194,8 +194,8 @@ def _naive(past: pd.DataFrame, later: pd.DataFrame, family: int) -> dict[str, Ar
                 chosen = ((horizons == horizon) & (later["size"] == size)).to_numpy()
                 centre[chosen] = expected[later.loc[chosen, "area"]]
                 spread[:, chosen] = _spread(errors[errors["size"] == size], horizon)[:, None]
-        made[name] = _off_scale(centre + spread, exposure, family)
-    return made
+        forecasts[name] = _off_scale(centre + spread, exposure, family)
+    return forecasts
 
 
 def _on_scale(cells: pd.DataFrame, family: int) -> pd.DataFrame:
@@ -269,17 +269,17 @@ def _by_part(cells: pd.DataFrame, scored: dict[str, tuple[Array, Array]]) -> pd.
     """Return mean scores by part of the cells and forecast."""
     lower, upper, exposure = (cells[name].to_numpy() for name in ("lower", "upper", "exposure"))
     events = pd.DataFrame({name: score for name, (score, _) in scored.items()}, cells.index)
-    inside = pd.DataFrame({name: held for name, (_, held) in scored.items()}, cells.index)
+    inside = pd.DataFrame({name: contained for name, (_, contained) in scored.items()}, cells.index)
     score = 100 * events.div(exposure, axis=0) / (((lower + upper) / 2) / exposure).mean()
     rows = []
     for part, index in _parts(cells).items():
         for name in scored:
-            found = {"part": part, "forecast": name, "cells": len(index), "crps": score.loc[index, name].mean()}
-            found |= {"coverage_90": inside.loc[index, name].mean()}
+            row = {"part": part, "forecast": name, "cells": len(index), "crps": score.loc[index, name].mean()}
+            row |= {"coverage_90": inside.loc[index, name].mean()}
             for prefix, values in zip(PREFIXES, (score, events), strict=True):
                 against = _against(values.loc[index, "model"], values.loc[index, name], cells.loc[index, "area"])
-                found |= {f"{prefix}_{key}": value for key, value in against.items()}
-            rows.append(found)
+                row |= {f"{prefix}_{key}": value for key, value in against.items()}
+            rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -306,14 +306,14 @@ def _verdict(table: pd.DataFrame, prefix: str) -> Array:
     return np.select([table["forecast"] == "model", near(margin, error), margin <= 0, ratio > 1], choices, "better")
 
 
-def _signed(table: pd.DataFrame, posterior: xr.DataTree) -> pd.DataFrame:
+def _with_settings(table: pd.DataFrame, posterior: xr.DataTree) -> pd.DataFrame:
     """Add whether the fit converged, and what made it."""
-    made = posterior.attrs
+    attributes = posterior.attrs
     return table.assign(
         converged=int(passed(diagnose(posterior))),
-        seed=made["seed"],
-        settings=f"{made['chains']} chains of {made['draws']} draws after {made['tune']}, {made['sampler']}",
-        versions="; ".join(f"{name} {number}" for name, number in json.loads(made["versions"]).items()),
+        seed=attributes["seed"],
+        settings=f"{attributes['chains']} chains of {attributes['draws']} draws after {attributes['tune']}, {attributes['sampler']}",
+        versions="; ".join(f"{name} {number}" for name, number in json.loads(attributes["versions"]).items()),
     )
 
 
@@ -337,8 +337,8 @@ def check_tables(
     posterior = fit(outcomes(statistics, priors=priors), seed=seed, **sampling)
     scaling = outcome_power_scaling(posterior["posterior"].to_dataset(), seed=seed, priors=priors)
     tables = {
-        "predictive_checks": _signed(check(posterior, statistics, seed=seed), posterior),
-        "power_scaling": _signed(scaling, posterior),
+        "predictive_checks": _with_settings(check(posterior, statistics, seed=seed), posterior),
+        "power_scaling": _with_settings(scaling, posterior),
         "backtest": backtest(statistics, last_year=last_year, seed=seed, priors=priors, **sampling),
         "spend_error": spend_error_table(posterior, statistics, seed=seed, priors=priors, **sampling),
     }

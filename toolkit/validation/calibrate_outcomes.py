@@ -22,7 +22,16 @@ from toolkit.models.outcomes.likelihoods import MEAN
 from toolkit.models.outcomes.model import CELLS, LEVELS, outcomes
 from toolkit.models.outcomes.rates import REPORTED, SCALES
 from toolkit.models.outcomes.spend_error import calibrated
-from toolkit.validation.calibration import Marks, Progress, Ranks, Sampled, calibrate_sampled, ranks, sampled, silent
+from toolkit.validation.calibration import (
+    Marks,
+    Progress,
+    Ranks,
+    Sampled,
+    calibrate_sampled,
+    ranks,
+    sampled,
+    no_progress,
+)
 
 AREAS, YEARS = 20, slice(2016, 2023)  # the first two years are only there to be lagged
 RUNS = ({"draws": 600, "tune": 300, "target_accept": 0.9}, {"draws": 1500, "tune": 600, "target_accept": 0.97})
@@ -83,10 +92,10 @@ def outcomes_replication(
         design = design_of(_with_counts(statistics, counts.isel(draw=at)), names, table)
         design = design.sel(area=design["fitted"])
         data = {name: design[name].values.astype(float) for name in (*LEVELS, *OBSERVED)}
-        found, size, marks = sampled(
+        quantities, size, marks = sampled(
             compiled.with_data(**data), lambda draws: _flat(model.complete(draws, seed=0)), seed=seed + at, runs=runs
         )
-        return ranks(found, truths.isel(draw=at), size, random), marks
+        return ranks(quantities, truths.isel(draw=at), size, random), marks
 
     return replicate
 
@@ -118,9 +127,9 @@ def _flat(posterior: xr.Dataset) -> xr.DataArray:
     for one, other in combinations(names, 2):
         pair = posterior["area_correlation"].sel(indicator=one, indicator_other=other)
         parts["area_correlation", f"{one}, {other}"] = pair
-    held = [part.reset_coords(drop=True).astype(float) for part in parts.values()]
+    values = [part.reset_coords(drop=True).astype(float) for part in parts.values()]
     labels = {which: ("quantity", [key[i] for key in parts]) for i, which in enumerate(("parameter", "pool"))}
-    return xr.concat(held, "quantity").assign_coords(labels)
+    return xr.concat(values, "quantity").assign_coords(labels)
 
 
 def few_areas(statistics: xr.Dataset) -> xr.Dataset:
@@ -137,7 +146,7 @@ def outcomes_check_tables(
     file: Path,
     spend_error: bool = False,
     folder: Path | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> dict[str, pd.DataFrame]:
     """Calibrate the outcome model and return its table by name (an hour).
 
@@ -158,10 +167,10 @@ def outcomes_check_tables(
     statistics, doubt = evidence.load_statistics(folder), None
     if spend_error:
         statistics, doubt, _ = calibrated(statistics)
-    one = outcomes_replication(
+    replication = outcomes_replication(
         few_areas(statistics), replications=replications, seed=seed, priors=priors, spend_doubt=doubt
     )
     name, fixed = "spend_error" if spend_error else "outcomes", {"replications": replications, "seed": seed}
-    table = calibrate_sampled(one, model=name, runs=RUNS, file=file, progress=progress, **fixed)
+    table = calibrate_sampled(replication, model=name, runs=RUNS, file=file, progress=progress, **fixed)
     table["settings"] = f"{AREAS} areas, 2018 to 2023, " + table["settings"]
     return {f"calibration_{name}": table}

@@ -12,7 +12,16 @@ from toolkit import evidence
 from toolkit.models.fitting.fit import compile_model
 from toolkit.models.outcomes.persistence import simulate_deviations
 from toolkit.models.unit_costs.placements import log_size, placements, price_ratio
-from toolkit.validation.calibration import Marks, Progress, Ranks, Sampled, calibrate_sampled, ranks, sampled, silent
+from toolkit.validation.calibration import (
+    Marks,
+    Progress,
+    Ranks,
+    Sampled,
+    calibrate_sampled,
+    ranks,
+    sampled,
+    no_progress,
+)
 
 AREAS, YEARS = 12, 5  # every so many of the areas, the latest years
 RUNS = ({"draws": 300, "tune": 300, "target_accept": 0.9}, {"draws": 900, "tune": 600, "target_accept": 0.97})
@@ -48,16 +57,16 @@ def placements_replication(prices: xr.Dataset, *, replications: int, seed: int, 
 
     def replicate(at: int, random: np.random.Generator) -> tuple[Ranks, Marks]:
         truth = truths.isel(draw=[at])
-        made, own = _simulated(truth.isel(chain=0, draw=0), prices, random)
-        known = np.log(np.nan_to_num(made["price"].values, nan=1.0))
-        found, size, marks = sampled(
+        observed, own = _simulated(truth.isel(chain=0, draw=0), prices, random)
+        known = np.log(np.nan_to_num(observed["price"].values, nan=1.0))
+        quantities, size, marks = sampled(
             compiled.with_data(log_price=known),
-            lambda draws: _flat(draws, price_ratio(draws, made, seed=seed + at).values[:, :, 0]),
+            lambda draws: _flat(draws, price_ratio(draws, observed, seed=seed + at).values[:, :, 0]),
             seed=seed + at,
             runs=RUNS,
         )
         national = truth["national"].values[0, 0, :, -1] - np.log(prices["england"].values[:, -1])
-        return ranks(found, _flat(truth, (national + own)[None]).isel(chain=0, draw=0), size, random), marks
+        return ranks(quantities, _flat(truth, (national + own)[None]).isel(chain=0, draw=0), size, random), marks
 
     return replicate
 
@@ -72,8 +81,8 @@ def _simulated(truth: xr.Dataset, prices: xr.Dataset, random: np.random.Generato
     region = truth["region_effect"].sel(region=prices["region"]).transpose("placement", "area").values[:, :, None]
     noise = error[:, :, None] * random.standard_normal(shape)
     log_price = truth["national"].values[:, None, :] + region + scale * (own + noise)
-    made = prices["price"].copy(data=np.exp(log_price)).where(prices["price"].notnull())
-    return prices.assign(price=made), (region + scale * own)[:, 0, -1]
+    price = prices["price"].copy(data=np.exp(log_price)).where(prices["price"].notnull())
+    return prices.assign(price=price), (region + scale * own)[:, 0, -1]
 
 
 def _flat(draws: xr.Dataset, ratio: np.ndarray) -> xr.DataArray:
@@ -94,7 +103,7 @@ def few_prices(prices: xr.Dataset) -> xr.Dataset:
 
 
 def placements_check_tables(
-    *, replications: int, seed: int, file: Path, folder: Path | None = None, progress: Progress = silent
+    *, replications: int, seed: int, file: Path, folder: Path | None = None, progress: Progress = no_progress
 ) -> dict[str, pd.DataFrame]:
     """Calibrate the model of placement prices and return the table ``calibration_placement_prices`` (minutes).
 
@@ -105,7 +114,7 @@ def placements_check_tables(
     """
     priors, prices = evidence.load_table("priors", folder), few_prices(evidence.placement_prices(folder))
     fixed = {"replications": replications, "seed": seed}
-    one = placements_replication(prices, priors=priors, **fixed)
-    table = calibrate_sampled(one, model="placements", runs=RUNS, file=file, progress=progress, **fixed)
+    replication = placements_replication(prices, priors=priors, **fixed)
+    table = calibrate_sampled(replication, model="placements", runs=RUNS, file=file, progress=progress, **fixed)
     table["settings"] = f"{AREAS} areas, {YEARS} years, " + table["settings"]
     return {"calibration_placement_prices": table}

@@ -51,7 +51,7 @@ def effects_replication(
 
     def replicate(random: np.random.Generator) -> Ranks:
         truth: dict[str, dict[str, float]] = {"mean_effect": {}, "between_sites": {}}
-        kept = float(random.beta(*shape_of(priors, "effects", "selection_weight"))) if selection else 1.0
+        inclusion = float(random.beta(*shape_of(priors, "effects", "selection_weight"))) if selection else 1.0
         parts = []
         for outcome in outcomes:
             centre, spread = prior_of(priors, "effects", f"mu_{scale_of(outcome)}")
@@ -63,10 +63,10 @@ def effects_replication(
             for row in studies[studies["outcome"] == outcome].to_dict("records"):
                 if row["programme"] not in programmes:
                     programmes[row["programme"]] = random.normal(mean, between * math.sqrt(share))
-                parts.append(_simulated(row, programmes[row["programme"]], own, kept, random))
-        held: dict[str, Any] = {"priors": priors, "outcomes": outcomes, "selection": selection}
+                parts.append(_simulated(row, programmes[row["programme"]], own, inclusion, random))
+        settings: dict[str, Any] = {"priors": priors, "outcomes": outcomes, "selection": selection}
         drawn = panel if panel is None else _associated(panel, truth["mean_effect"], random)
-        grid = quadrature(pd.DataFrame(parts), panel=drawn, **held)
+        grid = quadrature(pd.DataFrame(parts), panel=drawn, **settings)
         return {(name, o): _rank(grid.sel(outcome=o), name, truth[name][o]) for name in truth for o in outcomes}
 
     return replicate
@@ -83,15 +83,15 @@ def _associated(panel: xr.Dataset, truth: dict[str, float], random: np.random.Ge
 
 
 def _simulated(
-    row: dict[Any, Any], mean: float, between: float, kept: float, random: np.random.Generator
+    row: dict[Any, Any], mean: float, between: float, inclusion: float, random: np.random.Generator
 ) -> dict[Any, Any]:
     """Draw one study's finding, again and again until it is one that is kept."""
-    size = MANY if kept < 1 else 1
+    size = MANY if inclusion < 1 else 1
     error = row["se"] * np.exp(row["se_log_sd"] * random.standard_normal(size))
     spread = np.sqrt(error**2 + row["bias_sd"] ** 2 + between**2)
     effect = random.normal(mean + row["bias_mean"], spread)
     benefit = 1.0 if row["scale"] == STANDARDISED else -1.0
-    chance = np.where(benefit * effect > SIGNIFICANT * error, 1.0, kept)
+    chance = np.where(benefit * effect > SIGNIFICANT * error, 1.0, inclusion)
     chosen = int(np.argmax(random.random(size) < chance))
     if np.isfinite(row["effect"]):
         return {**row, "effect": effect[chosen]}
@@ -100,10 +100,12 @@ def _simulated(
 
 def _finding(row: dict[Any, Any], ratio: float) -> dict[str, float]:
     """Say of an estimate over its error what the study says: its direction only, or whether it is significant."""
-    told = "benefit" if {row["lower"], row["upper"]} & {0.0} else "significant"
-    kinds = ("benefit", "harm") if told == "benefit" else ("not_significant", "significant_benefit", "significant_harm")
-    held = min(max(ratio, -OPEN), OPEN)
-    lower, upper = next(FINDINGS[kind] for kind in kinds if FINDINGS[kind][0] <= held <= FINDINGS[kind][1])
+    reports = "benefit" if {row["lower"], row["upper"]} & {0.0} else "significant"
+    kinds = (
+        ("benefit", "harm") if reports == "benefit" else ("not_significant", "significant_benefit", "significant_harm")
+    )
+    bounded = min(max(ratio, -OPEN), OPEN)
+    lower, upper = next(FINDINGS[kind] for kind in kinds if FINDINGS[kind][0] <= bounded <= FINDINGS[kind][1])
     return {"lower": lower, "upper": upper}
 
 
@@ -135,14 +137,14 @@ def pools_replication(
         scale = abs(random.normal(0, scale_sd))
         between, mean = abs(random.normal(0, scale, len(names))), random.normal(centre, spread, len(names))
         sd = np.hypot(rows["se"].to_numpy(float), between[at])
-        found = pooled(rows.assign(estimate=random.normal(mean[at], sd)), priors=priors, prior_model=prior_model)
-        below = pooled_cdf(found, xr.DataArray(mean, dims="pool", coords={"pool": names}))
+        posterior = pooled(rows.assign(estimate=random.normal(mean[at], sd)), priors=priors, prior_model=prior_model)
+        below = pooled_cdf(posterior, xr.DataArray(mean, dims="pool", coords={"pool": names}))
         ranks = {("mean", str(name)): float(below.sel(pool=name)) for name in names}
-        points = found["between"].to_numpy()
+        points = posterior["between"].to_numpy()
         for name, value in zip(names, between, strict=True):
-            ranks["between", str(name)] = _cubic_rank(points, found["weight"].sel(pool=name).to_numpy(), value, 3)
-        points = found["scale"].to_numpy()
-        ranks["between_scale", "all"] = _cubic_rank(points, found["scale_weight"].to_numpy(), scale, 2)
+            ranks["between", str(name)] = _cubic_rank(points, posterior["weight"].sel(pool=name).to_numpy(), value, 3)
+        points = posterior["scale"].to_numpy()
+        ranks["between_scale", "all"] = _cubic_rank(points, posterior["scale_weight"].to_numpy(), scale, 2)
         return ranks
 
     return replicate
@@ -176,16 +178,18 @@ def small_models_tables(
         "cost_pools": pools_replication(rival_estimates(register), priors, prior_model="cost_pools"),
         "price_growth": pools_replication(yearly_growth(register), priors, prior_model="price_growth"),
     }
-    tables = [calibrate(one, replications=replications, seed=seed, model=name) for name, one in models.items()]
+    tables = [
+        calibrate(replication, replications=replications, seed=seed, model=name) for name, replication in models.items()
+    ]
     design = f"design: {len(studies)} studies and the pools of cost_pools.csv as shipped; exact posteriors"
     return {"calibration_small_models": pd.concat(tables, ignore_index=True).assign(settings=design)}
 
 
 def _shipped_panel(register: evidence.Register, folder: Path | None) -> xr.Dataset:
     """Return a panel as sure of its association as that of the shipped statistics (committed check of spending)."""
-    found = evidence.load_table("reference/spend_error", folder).query("spending == 'returned'")
-    ends = found["mean"].to_numpy() + np.outer([-1, 1], found["sd"])
-    coords = {"indicator": found["indicator"].to_numpy()}
+    associations = evidence.load_table("reference/spend_error", folder).query("spending == 'returned'")
+    ends = associations["mean"].to_numpy() + np.outer([-1, 1], associations["sd"])
+    coords = {"indicator": associations["indicator"].to_numpy()}
     slopes = xr.Dataset({"spend_within": (("chain", "draw", "indicator"), ends[None])}, coords)
     rise = float(register.figures["value"]["combined_reference_rise"])
     tables = register.tables

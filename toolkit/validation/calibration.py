@@ -35,7 +35,7 @@ Sampled = Callable[[int, np.random.Generator], tuple[Ranks, Marks]]
 Progress = Callable[[float], None]
 
 
-def silent(share: float) -> None:
+def no_progress(share: float) -> None:
     """Tell nobody of progress."""
 
 
@@ -45,7 +45,7 @@ def calibrate(
     replications: int,
     seed: int,
     model: str,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> pd.DataFrame:
     """Repeat draw, simulate and infer; report whether the truth's posterior ranks are uniform.
 
@@ -76,10 +76,10 @@ def calibrate(
         progress(done / replications)
     rows = []
     for parameter, pool in drawn[0]:
-        held = np.array([ranks[parameter, pool] for ranks in drawn])
-        covered = {f"coverage_{level}": float((abs(held - 0.5) < level / 200).mean()) for level in (50, 90)}
+        values = np.array([ranks[parameter, pool] for ranks in drawn])
+        covered = {f"coverage_{level}": float((abs(values - 0.5) < level / 200).mean()) for level in (50, 90)}
         row = {"model": model, "parameter": parameter, "pool": pool, "replications": replications, **covered}
-        rows.append(row | {"distance": float(stats.kstest(held, "uniform").statistic), "seed": seed})
+        rows.append(row | {"distance": float(stats.kstest(values, "uniform").statistic), "seed": seed})
     return judged(pd.DataFrame(rows))
 
 
@@ -118,7 +118,7 @@ def calibrate_sampled(
     model: str,
     runs: Sequence[dict[str, Any]],
     file: Path,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> pd.DataFrame:
     """Calibrate a model that must be sampled, going on where it was interrupted.
 
@@ -139,20 +139,20 @@ def calibrate_sampled(
     DataFrame
         As of `calibrate`, with ``settings``: how it sampled, and how often that went badly.
     """
-    held = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    results = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     numbered, badly = iter(range(replications)), Counter[str]()
 
-    def one(random: np.random.Generator) -> Ranks:
+    def next_replication(random: np.random.Generator) -> Ranks:
         at = next(numbered)
-        if at == len(held):
+        if at == len(results):
             ranked, marks = replicate(at, random)
-            held.append({"badly": marks, "ranks": [[*key, rank] for key, rank in ranked.items()]})
-            with file.open("a") as kept:
-                kept.write(json.dumps(held[-1]) + "\n")
-        badly.update(held[at]["badly"])
-        return {(parameter, pool): rank for parameter, pool, rank in held[at]["ranks"]}
+            results.append({"badly": marks, "ranks": [[*key, rank] for key, rank in ranked.items()]})
+            with file.open("a") as stream:
+                stream.write(json.dumps(results[-1]) + "\n")
+        badly.update(results[at]["badly"])
+        return {(parameter, pool): rank for parameter, pool, rank in results[at]["ranks"]}
 
-    table = calibrate(one, replications=replications, seed=seed, model=model, progress=progress)
+    table = calibrate(next_replication, replications=replications, seed=seed, model=model, progress=progress)
     return table.assign(settings=_how_sampled(badly, runs))
 
 
@@ -181,14 +181,14 @@ def sampled(
     for number, settings in enumerate(runs):
         fixed = {"seed": seed, "chains": CHAINS, "cores": CHAINS}
         tree = nutpie.sample(compiled, **fixed, save_warmup=False, progress_bar=False, **settings)
-        found = flat(tree["posterior"].to_dataset())
-        size = az.ess(found.to_dataset(name="value"))["value"].values
-        marks = {"unmixed": float(az.rhat(found.to_dataset(name="value"))["value"].max()) > UNMIXED}
+        quantities = flat(tree["posterior"].to_dataset())
+        size = az.ess(quantities.to_dataset(name="value"))["value"].values
+        marks = {"unmixed": float(az.rhat(quantities.to_dataset(name="value"))["value"].max()) > UNMIXED}
         marks |= {"few": bool(size.min() < TOO_FEW), "again": number > 0}
         if not (marks["unmixed"] or marks["few"]):
             break
     marks["divergences"] = bool(tree["sample_stats"]["diverging"].any())
-    return found, size, marks
+    return quantities, size, marks
 
 
 def _how_sampled(badly: Counter[str], runs: Sequence[dict[str, Any]]) -> str:
@@ -201,11 +201,14 @@ def _how_sampled(badly: Counter[str], runs: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def ranks(found: xr.DataArray, truth: xr.DataArray, size: np.ndarray, random: np.random.Generator) -> Ranks:
+def ranks(quantities: xr.DataArray, truth: xr.DataArray, size: np.ndarray, random: np.random.Generator) -> Ranks:
     """Rank each truth among evenly spaced draws, no more than its effective ``size``; ties are broken at random."""
-    samples, placed = found.stack(sample=SAMPLE_DIMS, create_index=False).transpose("quantity", "sample").values, {}
+    samples, placed = (
+        quantities.stack(sample=SAMPLE_DIMS, create_index=False).transpose("quantity", "sample").values,
+        {},
+    )
     pairs = zip(truth["parameter"].values, truth["pool"].values, strict=True)
     for pair, drawn, true, worth in zip(pairs, samples, truth.values, size, strict=True):
-        kept = drawn[np.linspace(0, len(drawn) - 1, int(np.clip(worth, 2, RANKED))).astype(int)]
-        placed[pair] = float(((kept < true).sum() + random.random()) / (len(kept) + 1))
+        thinned = drawn[np.linspace(0, len(drawn) - 1, int(np.clip(worth, 2, RANKED))).astype(int)]
+        placed[pair] = float(((thinned < true).sum() + random.random()) / (len(thinned) + 1))
     return placed

@@ -96,8 +96,8 @@ def check(posterior: xr.DataTree, statistics: xr.Dataset, *, seed: int) -> pd.Da
         for name, random in zip(names, source.spawn(len(names)), strict=True):
             part = design.sel(indicator=name)
             cells = cells_of(statistics.sel(indicator=name), part["family"] != UNOBSERVED)
-            found = _checks(cells, parameters.sel(indicator=name), part, random)
-            rows += [{"indicator": name, **row} for row in found]
+            checks = _checks(cells, parameters.sel(indicator=name), part, random)
+            rows += [{"indicator": name, **row} for row in checks]
         parts.append(pd.DataFrame(rows))
     return _judged(parts)
 
@@ -201,9 +201,9 @@ def _from_others(parameters: xr.Dataset, part: xr.Dataset) -> tuple[xr.DataArray
     number = sum(side.notnull().astype(int) for side in beside)
     # One neighbour: an autoregression's next step; two: a bridge between them; none: its stationary spread.
     precision = 1 + (number == 2) * rho**2
-    held = xr.where(number > 0, (1 - rho**2) / precision, 1.0)
+    share = xr.where(number > 0, (1 - rho**2) / precision, 1.0)
     expected = predictor + rho / precision * sum(side.fillna(0.0) for side in beside)
-    return expected, area_spread(parameters, part) * held**0.5
+    return expected, area_spread(parameters, part) * share**0.5
 
 
 def _left_out(expected: Array, spread: Array, log_size: Array, *known: Any) -> tuple[Array, int]:
@@ -217,10 +217,10 @@ def _left_out(expected: Array, spread: Array, log_size: Array, *known: Any) -> t
         eta = (expected + spread * at)[:, :, None]
         cell = cell_log_probabilities(eta, log_size[:, :, None], lower, upper, exposure, family)[:, :, 0]
         log_p = np.logaddexp(log_p, np.log(share) + cell)
-    held = xr.Dataset({"events": (("chain", "draw", "cell"), log_p[None])})
+    log_likelihood = xr.Dataset({"events": (("chain", "draw", "cell"), log_p[None])})
     with warnings.catch_warnings():  # that some weights are unreliable is reported as a check
         warnings.filterwarnings("ignore", "Estimated shape parameter of Pareto", UserWarning)
-        loo = az.loo(xr.DataTree.from_dict({"log_likelihood": held}), pointwise=True, reff=1.0)
+        loo = az.loo(xr.DataTree.from_dict({"log_likelihood": log_likelihood}), pointwise=True, reff=1.0)
     weights = np.exp(loo.log_weights.transpose("chain", "draw", "cell").values[0])
     return weights / weights.sum(axis=0), int((loo.pareto_k > loo.good_k).sum())
 
@@ -261,10 +261,10 @@ def _discrepancies(cells: pd.DataFrame, replicated: Array, mean: Array, variance
         ),
         "largest_residual": lambda r: np.abs(r[:, exact]).max(axis=1),
     }
-    seen, made = ((counts - mean) / np.sqrt(variance) for counts in (cells["lower"].to_numpy(), replicated))
+    observed, simulated = ((counts - mean) / np.sqrt(variance) for counts in (cells["lower"].to_numpy(), replicated))
     tail = (1 - SURE) / 2
     for name, measure in measured.items():
-        yield _row(name, measure(seen).mean(), *np.quantile(measure(made), [tail, 1 - tail]))
+        yield _row(name, measure(observed).mean(), *np.quantile(measure(simulated), [tail, 1 - tail]))
     if (limit := hidden_up_to(cells)) > 0:
         hidden = ((cells["lower"] == 0) & ~exact).sum()
         yield _row("hidden_cells", hidden, *np.quantile((replicated <= limit).sum(axis=1), [tail, 1 - tail]))

@@ -58,28 +58,28 @@ def outcome_power_scaling(posterior: xr.Dataset, *, seed: int, priors: pd.DataFr
     prior_sd = {
         name: pm.draw(unnamed_prior(name, table, names), PRIOR_DRAWS, random_seed=random).std(axis=0) for name in SCALED
     }
-    kinds = {(name, one): _kind(name, table, one) for name in SCALED for one in names}
+    kinds = {(name, indicator): _kind(name, table, indicator) for name in SCALED for indicator in names}
     tables = []
     for k, indicator in enumerate(names):
-        held = {name: values[:, :, k].ravel() for name, values in draws.items()}
+        own = {name: values[:, :, k].ravel() for name, values in draws.items()}
         total = np.sum([values[:, :, k] for values in logged.values()], axis=0).ravel()
-        free = [_unbounded(values, kinds[name, indicator]) for name, values in held.items()]
+        free = [_unbounded(values, kinds[name, indicator]) for name, values in own.items()]
         points, slopes = np.stack([at for at, _ in free], axis=-1), np.sum([slope for _, slope in free], axis=0)
         likelihood = _normal_density(points) - slopes - total
-        held["noise"] = np.asarray(random.standard_normal(total.shape))
+        own["noise"] = np.asarray(random.standard_normal(total.shape))
         spread = {name: float(values[k]) for name, values in prior_sd.items()}
-        table = _sensitivities(held, total, likelihood, spread)
+        table = _sensitivities(own, total, likelihood, spread)
         parts = [
-            _sensitivities({name: values[at] for name, values in held.items()}, total[at], likelihood[at], spread)
+            _sensitivities({name: values[at] for name, values in own.items()}, total[at], likelihood[at], spread)
             for at in batches(len(total))
         ]
         table = table.join(batch_errors(parts, list(table.columns)))
         table.insert(0, "indicator", indicator)
         tables.append(table.rename_axis("parameter").reset_index())
-    found = pd.concat(tables, ignore_index=True)
-    found["diagnosis"] = [_diagnosed(row) for row in found.to_dict("records")]
+    scaling = pd.concat(tables, ignore_index=True)
+    scaling["diagnosis"] = [_diagnosed(row) for row in scaling.to_dict("records")]
     measured = [f"{name}{which}" for name in ("prior", "likelihood", "noise", "prior_ratio") for which in ("", MCSE)]
-    return found[["indicator", "parameter", *measured, "diagnosis"]]
+    return scaling[["indicator", "parameter", *measured, "diagnosis"]]
 
 
 def _sensitivities(

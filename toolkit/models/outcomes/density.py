@@ -158,8 +158,8 @@ _VERSION = int(code_hash(_MODULES)[:8], 16)
 _ON_SAMPLED = [types.Array(types.float64, dims, "C") for dims in (2, 2, 2, 3, 3, 1, 2, 1)]
 _ON_AREA, _ON_CELL = (types.Array(types.float64, dims, "C", readonly=True) for dims in (2, 3))
 _ON_FAMILY = types.Array(types.int32, 3, "C", readonly=True)
-_GIVEN = types.Tuple([types.float64, *_ON_SAMPLED])  # type: ignore[no-untyped-call]
-_CALL = _GIVEN(*_ON_SAMPLED, *[_ON_AREA] * 4, *[_ON_CELL] * 3, _ON_FAMILY, *[_ON_CELL] * 3)
+_RESULT = types.Tuple([types.float64, *_ON_SAMPLED])  # type: ignore[no-untyped-call]
+_CALL = _RESULT(*_ON_SAMPLED, *[_ON_AREA] * 4, *[_ON_CELL] * 3, _ON_FAMILY, *[_ON_CELL] * 3)
 
 
 @cache
@@ -175,9 +175,9 @@ def _numba_log_density(op: Op, **_: Any) -> tuple[Any, int]:
 
     @numba_njit
     def address() -> Any:
-        with numba.objmode(found=types.intp):
-            found = compiled().address
-        return found
+        with numba.objmode(pointer=types.intp):
+            pointer = compiled().address
+        return pointer
 
     @numba_njit
     def kernel(

@@ -114,8 +114,8 @@ def _cells(statistics: xr.Dataset, indicators: Sequence[str]) -> xr.Dataset:
             f"indicators {list(indicators)}: unknown, repeated or none.", fix=f"choose each once from {known}."
         )
     cells = statistics[["events_lower", "events_upper", "exposure", "observed"]]
-    kept = {*cells.dims, "area_name", "region", "fitted"}
-    cells = cells.drop_vars([name for name in cells.coords if name not in kept])
+    coords = {*cells.dims, "area_name", "region", "fitted"}
+    cells = cells.drop_vars([name for name in cells.coords if name not in coords])
     cells = cells.sel(indicator=list(indicators)).transpose("indicator", "area", "data_year")
     inside = (cells["events_lower"] >= 0) & (cells["events_lower"] <= cells["events_upper"]) & (cells["exposure"] > 0)
     wrong = (cells["observed"] & ~inside).values

@@ -141,7 +141,7 @@ def walk_ahead(free_variance: Array, ahead: int) -> tuple[Array, Array]:
     known = len(free_variance)
     whole = walk_covariance(known + ahead)
     inner, across = whole[:known, :known] + np.diag(free_variance), whole[:known, known:]
-    held, one = np.linalg.solve(inner, across), np.linalg.solve(inner, np.ones(known))
-    weights = (held + np.outer(one, 1 - held.sum(axis=0)) / one.sum()).T
+    simple, solved_ones = np.linalg.solve(inner, across), np.linalg.solve(inner, np.ones(known))
+    weights = (simple + np.outer(solved_ones, 1 - simple.sum(axis=0)) / solved_ones.sum()).T
     mixed = weights @ across
     return weights, np.linalg.cholesky(whole[known:, known:] - mixed - mixed.T + weights @ inner @ weights.T)

@@ -218,13 +218,13 @@ def informations(
     persistence: Array, spread: Array, dispersion: Array, chance: Array, extra: Array, years: Array
 ) -> Array:
     """Return the information in the counts of every area (indicator, area)."""
-    found = np.zeros(chance.shape)
+    information = np.zeros(chance.shape)
     for k in range(chance.shape[0]):
         for i in range(chance.shape[1]):
-            found[k, i] = _information(
+            information[k, i] = _information(
                 persistence[k], spread[k, i], dispersion[k], chance[k, i], extra[k, i], years[k, i]
             )
-    return found
+    return information
 
 
 @numba.njit(error_model="numpy")
@@ -254,9 +254,9 @@ def levels(
         (indicator, area), means over the years with known counts of what the normal approximation takes them for
         (``likelihoods.normal_approximation``), and how many there are; an infinite ``chance`` where none.
     """
-    found = np.zeros(z.shape)
+    out = np.zeros(z.shape)
     room, factor = np.zeros((2, *z.shape[1:])), np.zeros((z.shape[1], *z.shape[1:]))
     for s in range(z.shape[0]):
         information = informations(persistence[s], spread[s], dispersion[s], chance, extra, years)
-        area_levels(z[s], mean[s], cholesky[s], information, response, factor, room[0], room[1], found[s])
-    return found
+        area_levels(z[s], mean[s], cholesky[s], information, response, factor, room[0], room[1], out[s])
+    return out

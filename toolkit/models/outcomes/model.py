@@ -104,12 +104,12 @@ def outcomes(
             + coefficient["spend_within"][:, None, None] * spend_within
             + coefficient["low_income_within"][:, None, None] * fitted["low_income_within"].values
         )
-        for one in covariates:
+        for covariate in covariates:
             within, between = (
-                prior(f"covariate_{side}", table, names, name=f"{one}_{side}") for side in ("within", "between")
+                prior(f"covariate_{side}", table, names, name=f"{covariate}_{side}") for side in ("within", "between")
             )
-            moves = moves + within[:, None, None] * fitted["covariate_within"].sel(covariate=one).values
-            level = level + between[:, None] * fitted["covariate_between"].sel(covariate=one).values
+            moves = moves + within[:, None, None] * fitted["covariate_within"].sel(covariate=covariate).values
+            level = level + between[:, None] * fitted["covariate_between"].sel(covariate=covariate).values
         wandering = _wandering(names, table, fitted["log_size"].values)
         _observe(level, _area_cholesky(names, table), moves, wandering, fitted)
     model.target_accept = TARGET_ACCEPT

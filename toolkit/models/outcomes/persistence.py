@@ -208,9 +208,22 @@ def area_year_log_probability(
     kinds, areas, years = eta.shape
     on_eta, on_z = np.zeros(eta.shape), np.zeros(eta.shape)
     on_persistence, on_spread, on_dispersion = np.zeros(kinds), np.zeros(spread.shape), np.zeros(kinds)
-    held, room = np.zeros((11, years, areas)), np.zeros((5, areas))
-    weight, distance, pivot, beside, pull, u = held[0], held[1], held[2], held[3], held[4], held[5]
-    on_u, on_z_turned, on_weight, on_eta_turned, z_turned = held[6], held[7], held[8], held[9], held[10]
+    workspace, room = np.zeros((11, years, areas)), np.zeros((5, areas))
+    weight, distance, pivot, beside, pull, u = (
+        workspace[0],
+        workspace[1],
+        workspace[2],
+        workspace[3],
+        workspace[4],
+        workspace[5],
+    )
+    on_u, on_z_turned, on_weight, on_eta_turned, z_turned = (
+        workspace[6],
+        workspace[7],
+        workspace[8],
+        workspace[9],
+        workspace[10],
+    )
     total = 0.0
     for k in range(kinds):
         noise = dispersion[k]
@@ -291,12 +304,22 @@ def deviations(
         (area, data_year), as for :func:`area_year_log_probability`.
     """
     draws, areas, years = eta.shape
-    found, held = np.zeros(eta.shape), np.zeros((6, years, areas))
+    out, workspace = np.zeros(eta.shape), np.zeros((6, years, areas))
     for s in range(draws):
-        _weigh(dispersion[s], eta[s], response, chance, extra, held[0], held[1])
-        _deviations(z[s].T.copy(), held[1], held[0], persistence[s], spread[s], held[2], held[3], held[4], held[5])
-        found[s] = held[5].T
-    return found
+        _weigh(dispersion[s], eta[s], response, chance, extra, workspace[0], workspace[1])
+        _deviations(
+            z[s].T.copy(),
+            workspace[1],
+            workspace[0],
+            persistence[s],
+            spread[s],
+            workspace[2],
+            workspace[3],
+            workspace[4],
+            workspace[5],
+        )
+        out[s] = workspace[5].T
+    return out
 
 
 def simulate_deviations(

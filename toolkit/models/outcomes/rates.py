@@ -192,10 +192,10 @@ def _deviation(
     spread = area_spread(draws, cells).transpose("chain", "draw", "area").values.astype(float).reshape(flat[:2])
     known = (cells[name].values for name in ("response", "chance", "extra"))
     # Years outside the window have no year effect, so their predictor is unknown, and no count to compare it with.
-    found = deviations(
+    deviation = deviations(
         np.nan_to_num(eta.values).reshape(flat), z.reshape(flat), persistence, spread, dispersion, *known
     )
-    return np.asarray(found).reshape(eta.shape)
+    return np.asarray(deviation).reshape(eta.shape)
 
 
 def spread_of(drift: Any, persistence: Any) -> Any:

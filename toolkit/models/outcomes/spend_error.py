@@ -46,11 +46,11 @@ def spend_parts(statistics: xr.Dataset) -> dict[str, float]:
 
     def surprise(free: Array) -> float:
         covariance = np.add(*_covariances(_named(free), gaps.shape[1]))
-        found = [
+        log_densities = [
             stats.multivariate_normal(cov=covariance[np.ix_(known, known)]).logpdf(gaps[which == i][:, known])
             for i, known in enumerate(patterns)
         ]
-        return -float(np.hstack(found).sum())
+        return -float(np.hstack(log_densities).sum())
 
     return _named(optimize.minimize(surprise, [-1.0, -1.5, 0.5, -2.5], method="Nelder-Mead", tol=1e-4).x)
 
@@ -82,13 +82,13 @@ def calibrated(statistics: xr.Dataset) -> tuple[xr.Dataset, xr.DataArray, float]
         values, vectors = np.linalg.eigh(lags @ (lasting - gain @ lasting[known]) @ lags.T)
         doubt[i] = vectors * np.sqrt(values.clip(0))
     spend = statistics["early_help_spend"]
-    found = statistics.assign(early_help_spend=spend * xr.ufuncs.exp(expected - gaps))
-    found["early_help_spend"].attrs = spend.attrs
-    moves = [lagged_log_spend(one) for one in (statistics, found)]
+    corrected = statistics.assign(early_help_spend=spend * xr.ufuncs.exp(expected - gaps))
+    corrected["early_help_spend"].attrs = spend.attrs
+    moves = [lagged_log_spend(dataset) for dataset in (statistics, corrected)]
     before, after = (move - move.mean("data_year") - (move - move.mean("data_year")).mean("area") for move in moves)
     reliability = float((before * after).sum() / (before**2).sum())
     coords = {dim: statistics[dim].values for dim in gaps.dims}
-    return found, xr.DataArray(doubt, coords, (*gaps.dims, "factor")), reliability
+    return corrected, xr.DataArray(doubt, coords, (*gaps.dims, "factor")), reliability
 
 
 def spend_error_table(
@@ -121,11 +121,14 @@ def spend_error_table(
 
 
 def _associations(name: str, tree: xr.DataTree) -> list[dict[str, Any]]:
-    found, made = summary(tree["posterior"].to_dataset()["spend_within"]).to_dataframe(), tree.attrs
+    by_indicator, attributes = summary(tree["posterior"].to_dataset()["spend_within"]).to_dataframe(), tree.attrs
     converged = int(passed(diagnose(tree)))
-    settings = f"{made['chains']} chains of {made['draws']} draws after {made['tune']}, nutpie"
+    settings = f"{attributes['chains']} chains of {attributes['draws']} draws after {attributes['tune']}, nutpie"
     about = {"converged": converged, "settings": settings}
-    return [{"indicator": indicator, "spending": name, **row, **about} for indicator, row in found.T.to_dict().items()]
+    return [
+        {"indicator": indicator, "spending": name, **row, **about}
+        for indicator, row in by_indicator.T.to_dict().items()
+    ]
 
 
 def _gaps(statistics: xr.Dataset) -> xr.DataArray:

@@ -51,10 +51,17 @@ def population(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
     state = [xp.zeros_like(step[..., 0, 0, :]) + np.eye(len(START))[0]]
     for age in range(AGES):
         state.append((state[-1][..., None, :] @ step[..., age, :, :])[..., 0, :])
-    held = xp.stack(state, axis=-2)
-    arrivals = (held[..., :-1, None, :] @ arriving)[..., 0, :]
-    walked = {"state": held, "arrivals": arrivals, "step": step, "hazard": h, "onward": chain, "settle": chain @ settle}
-    return walked | {"arriving": arriving} | _years(_columns(held, START, xp), _columns(arrivals, ARRIVAL, xp), h)
+    states = xp.stack(state, axis=-2)
+    arrivals = (states[..., :-1, None, :] @ arriving)[..., 0, :]
+    walked = {
+        "state": states,
+        "arrivals": arrivals,
+        "step": step,
+        "hazard": h,
+        "onward": chain,
+        "settle": chain @ settle,
+    }
+    return walked | {"arriving": arriving} | _years(_columns(states, START, xp), _columns(arrivals, ARRIVAL, xp), h)
 
 
 def _by_age(rates: dict[str, Values], name: str, bands: dict[str, int], xp: Any) -> Values:
@@ -198,7 +205,7 @@ def outputs(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
     in_need = referred - unknown - state["assessed_recent"] - state["assessed"]
     entries = flow["care"] + flow["care_again"] + flow["direct_care"]
     years = {name: walked[f"{name}_years"].sum(-1) for name in ("need", "plan", "care")}
-    found = {
+    measured = {
         "ever_referred": referred[..., -1],
         "ever_assessed": (referred - unknown)[..., -1],
         "ever_in_need": in_need[..., -1],
@@ -227,8 +234,8 @@ def outputs(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
         "care_from_need": 1.0 - total["direct_care"] / entries.sum(-1),
     }
     for name, (start, stop) in _spans(CARE_BANDS).items():
-        found[f"care_age_in[{name}]"] = entries[..., start:stop].sum(-1) / entries.sum(-1)
-    return found | _returns(rates, found, xp) | _leaving(state, flow, walked["hazard"]) | _durations(rates, xp)
+        measured[f"care_age_in[{name}]"] = entries[..., start:stop].sum(-1) / entries.sum(-1)
+    return measured | _returns(rates, measured, xp) | _leaving(state, flow, walked["hazard"]) | _durations(rates, xp)
 
 
 def _columns(values: Values, names: list[str], xp: Any) -> dict[str, Values]:
@@ -243,7 +250,7 @@ def _spans(bands: dict[str, int]) -> dict[str, tuple[int, int]]:
     return {name: (int(stop) - years, int(stop)) for (name, years), stop in zip(bands.items(), stops, strict=True)}
 
 
-def _returns(rates: dict[str, Values], found: dict[str, Values], xp: Any) -> dict[str, Values]:
+def _returns(rates: dict[str, Values], measured: dict[str, Values], xp: Any) -> dict[str, Values]:
     """Give returns to referral and to care; within a year of referral, the episode's length comes off the year."""
     r = {name: value[..., 0] for name, value in rates.items()}
     first, later, short = r["rereferral_first"], r["rereferral_later"], r["short_share"]
@@ -252,13 +259,13 @@ def _returns(rates: dict[str, Values], found: dict[str, Values], xp: Any) -> dic
         return 1.0 - (closing * xp.exp(-first) - first * xp.exp(-closing)) / (closing - first)
 
     need = short * within_year(r["need_exit_fast"]) + (1.0 - short) * within_year(r["need_exit_slow"])
-    open_years = found["referral_to_need"] * (short / r["need_exit_fast"] + (1.0 - short) / r["need_exit_slow"])
+    open_years = measured["referral_to_need"] * (short / r["need_exit_fast"] + (1.0 - short) / r["need_exit_slow"])
     return {
         "rereferred_1": 1.0 - xp.exp(-first),
         "rereferred_6": 1.0 - xp.exp(-first - 5.0 * later),
         "rereferred_of_referred_5": 1.0 - xp.exp(-first - (4.5 - open_years) * later),
-        "rereferrals_within_12m": found["referral_to_need"] * need
-        + (1.0 - found["referral_to_need"]) * (1.0 - xp.exp(-first)),
+        "rereferrals_within_12m": measured["referral_to_need"] * need
+        + (1.0 - measured["referral_to_need"]) * (1.0 - xp.exp(-first)),
         "reentry_1": 1.0 - xp.exp(-r["reentry_first"]),
         "reentry_5": 1.0 - xp.exp(-r["reentry_first"] - 4.0 * r["reentry_later"]),
         "no_further_action": 1.0 - r["assessed"],
@@ -282,17 +289,17 @@ def _leaving(state: dict[str, Values], flow: dict[str, Values], h: dict[str, Val
     new = flow["care"] + flow["direct_care"] + flow["care_again"]
     everyone, at_18 = gone["care"] + gone["care_again"], ends["care"] + ends["care_again"]
     total = everyone.sum(-1) + at_18
-    found = {
+    shares = {
         "care_under_1_year": (new * (1.0 - h["leave_first_lives"]) + recent * soon).sum(-1) / total,
         "care_age_out[0_5_9]": (everyone[..., 0] + everyone[..., 5:10].sum(-1)) / total,
         "care_age_out[18]": at_18 / total,
         "one_period[18]": ends["care"] / at_18,
     }
     for name, (start, stop) in {"1_4": (1, 5), "10_15": (10, 16), "16": (16, 17), "17": (17, 18)}.items():
-        found[f"care_age_out[{name}]"] = everyone[..., start:stop].sum(-1) / total
+        shares[f"care_age_out[{name}]"] = everyone[..., start:stop].sum(-1) / total
     for name, (start, stop) in {"1_4": (1, 5), "10_15": (10, 16), "16_17": (16, 18)}.items():
-        found[f"one_period[{name}]"] = gone["care"][..., start:stop].sum(-1) / everyone[..., start:stop].sum(-1)
-    return found
+        shares[f"one_period[{name}]"] = gone["care"][..., start:stop].sum(-1) / everyone[..., start:stop].sum(-1)
+    return shares
 
 
 def _durations(rates: dict[str, Values], xp: Any) -> dict[str, Values]:
@@ -308,12 +315,12 @@ def _durations(rates: dict[str, Values], xp: Any) -> dict[str, Values]:
     def plan(t: float) -> Values:
         return xp.exp(-r["plan_exit"] * t)
 
-    found, ends = {}, (0.0, 0.25, 0.5, 1.0, 2.0)
+    shares, ends = {}, (0.0, 0.25, 0.5, 1.0, 2.0)
     for name, lasts in (("need_lasts", need), ("plan_lasts", plan)):
         left = [lasts(t) for t in ends] + [0.0 * leaving]
         for band, before, after in zip("abcde", left, left[1:], strict=False):
-            found[f"{name}[{band}]"] = before - after
-    return found
+            shares[f"{name}[{band}]"] = before - after
+    return shares
 
 
 def care_within_years(rates: dict[str, np.ndarray], years: int) -> np.ndarray:

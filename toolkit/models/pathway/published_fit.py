@@ -71,10 +71,10 @@ def pathway_figures(register: Register, *, folder: Path | None = None) -> pd.Dat
 def _published(figure: str, register: Register, national: pd.DataFrame) -> float:
     if figure.startswith("national:"):
         _, measure, year = figure.split(":")
-        held = national[(national["measure"] == measure) & (national["year"] == int(year))]
-        if len(held) != 1 or not held["denominator"].iloc[0] > 0:
+        rows = national[(national["measure"] == measure) & (national["year"] == int(year))]
+        if len(rows) != 1 or not rows["denominator"].iloc[0] > 0:
             raise InputError(f"{FIGURES}, {figure}: no such count of England.", fix="see statistics/national.csv.")
-        return float(held["value"].iloc[0] / held["denominator"].iloc[0])
+        return float(rows["value"].iloc[0] / rows["denominator"].iloc[0])
     if figure not in register.figures.index:
         why = register.excluded["reason"].get(figure, "no such figure")
         raise InputError(f"{FIGURES}, {figure}: cannot be used: {why}.", fix="name a row that stands.")
@@ -121,13 +121,13 @@ def pathway(figures: pd.DataFrame, *, priors: pd.DataFrame) -> pm.Model:
         # Taken together, split and joined once: a graph of fewer nodes compiles in half the time.
         natural = pt.switch((rows["scale"] == "log").to_numpy(), pt.exp(free), pt.sigmoid(free))
         rates = dict(zip(rows.index, _parts(natural, len(rows)), strict=True))
-        found = outputs(rates, pt)
-        says = pt.stack([found[output] for output in fitted["output"]])
+        measures = outputs(rates, pt)
+        predicted = pt.stack([measures[output] for output in fitted["output"]])
         log = (fitted["scale"] == "log").to_numpy()
-        model_says = pt.log(says) - pt.log(pt.switch(log, 1.0, 1.0 - says))
-        said = np.log(fitted["published"]) - np.log(np.where(log, 1.0, 1.0 - fitted["published"]))
-        held = pm.Data("published", said.to_numpy())  # calibration puts others in place
-        pm.Normal("figures", model_says, fitted["error"].to_numpy(float), observed=held)
+        predicted_link = pt.log(predicted) - pt.log(pt.switch(log, 1.0, 1.0 - predicted))
+        published = np.log(fitted["published"]) - np.log(np.where(log, 1.0, 1.0 - fitted["published"]))
+        observed = pm.Data("published", published.to_numpy())  # calibration puts others in place
+        pm.Normal("figures", predicted_link, fitted["error"].to_numpy(float), observed=observed)
     return model
 
 
@@ -167,7 +167,7 @@ def derived(rates: dict[str, np.ndarray]) -> dict[str, tuple[str, np.ndarray]]:
     years = (walked["need_years"] + walked["plan_years"]).sum(-1)
     total = {name: values.sum(-1) for name, values in flow.items()}
     entries = total["care"] + total["care_again"] + total["direct_care"]
-    found = {
+    quantities = {
         "open_care_rate": ("log", total["care"] / years),
         "open_plan_rate": ("log", total["plan"] / years),
         "need_years_per_episode": ("log", walked["need_years"].sum(-1) / (total["need"] + total["need_again"])),
@@ -177,7 +177,7 @@ def derived(rates: dict[str, np.ndarray]) -> dict[str, tuple[str, np.ndarray]]:
         "share_ever_in_need": ("logit", total["need"]),
     }
     weight = flow["need"] / total["need"][:, None]
-    return found | {f"entry_age[{age}]": ("log", weight[:, age]) for age in range(AGES)}
+    return quantities | {f"entry_age[{age}]": ("log", weight[:, age]) for age in range(AGES)}
 
 
 def predictive_checks(figures: pd.DataFrame, rates: dict[str, np.ndarray], *, seed: int) -> pd.DataFrame:
@@ -199,18 +199,18 @@ def predictive_checks(figures: pd.DataFrame, rates: dict[str, np.ndarray], *, se
         cent), ``p_value`` (twice the smaller tail), Monte Carlo errors (``*_mcse``) and ``verdict``: "passed" within
         the interval, "failed" outside, "cannot be told" where that could be otherwise by Monte Carlo error.
     """
-    found = outputs(rates) | {
+    predicted = outputs(rates) | {
         "care_starts_per_10k": outputs(rates)["care_starts"] * 1e4,
         "care_within_2_of_referral": care_within_years(rates, 2),
         "care_5_to_10_years": long_stays(rates, 5, 10),
     }
-    unknown = sorted(set(figures["output"]) - set(found))
+    unknown = sorted(set(figures["output"]) - set(predicted))
     if unknown:
-        raise InputError(f"{FIGURES}: the model has no output {unknown}.", fix=f"name one of {sorted(found)}.")
+        raise InputError(f"{FIGURES}: the model has no output {unknown}.", fix=f"name one of {sorted(predicted)}.")
     rng, size = random_stream(seed, "models.pathway_fit"), len(next(iter(rates.values())))
     noise = rng.standard_normal((len(figures), size))
-    table = _against_published(figures, found, noise, np.arange(size))
-    parts = [_against_published(figures, found, noise, at) for at in batches(size)]
+    table = _against_published(figures, predicted, noise, np.arange(size))
+    parts = [_against_published(figures, predicted, noise, at) for at in batches(size)]
     table = table.join(batch_errors(parts, MEASURED))
     table["verdict"] = verdicts(table["margin"], table[f"margin{MCSE}"])
     ends = [f"{name}{which}" for name in MEASURED[:-1] for which in ("", MCSE)]
@@ -218,19 +218,19 @@ def predictive_checks(figures: pd.DataFrame, rates: dict[str, np.ndarray], *, se
 
 
 def _against_published(
-    figures: pd.DataFrame, found: dict[str, np.ndarray], noise: np.ndarray, at: np.ndarray
+    figures: pd.DataFrame, predicted: dict[str, np.ndarray], noise: np.ndarray, at: np.ndarray
 ) -> pd.DataFrame:
     """Return what some of the draws predict for each figure; ``margin``: how far the figure is inside, by its error."""
     rows = []
     for row, drawn in zip(figures.to_dict("records"), noise, strict=True):
-        says, scale, published = found[row["output"]][at], row["scale"], row["published"]
-        replicated = _unbounded(says, scale, np) + row["error"] * drawn[at]
+        values, scale, published = predicted[row["output"]][at], row["scale"], row["published"]
+        replicated = _unbounded(values, scale, np) + row["error"] * drawn[at]
         low, high = np.quantile(replicated, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
         aim = _unbounded(published, scale, np)
         above = float((replicated > aim).mean())
         ends = (_natural(end, scale, np) for end in (low, high))
         numbers = zip(
-            MEASURED, (says.mean(), *ends, 2 * min(above, 1 - above), min(aim - low, high - aim)), strict=True
+            MEASURED, (values.mean(), *ends, 2 * min(above, 1 - above), min(aim - low, high - aim)), strict=True
         )
         rows.append(dict(numbers))
     return pd.DataFrame(rows)
@@ -275,16 +275,16 @@ def summarised(
     extra = derived(rates)
     names = [*rows.index, *extra]
     scales = [*rows["scale"], *(scale for scale, _ in extra.values())]
-    values = np.column_stack([free, *(_unbounded(found, scale, np) for scale, found in extra.values())])
+    values = np.column_stack([free, *(_unbounded(quantity, scale, np) for scale, quantity in extra.values())])
     shape = tuple(posterior.sizes[dim] for dim in SAMPLE_DIMS)
     draws = xr.DataArray(values.reshape(*shape, -1), {"parameter": names}, (*SAMPLE_DIMS, "parameter"))
     parameters = summary(draws, ends=(0.5 - LEVEL / 2, 0.5 + LEVEL / 2)).to_dataframe().reset_index()
     parameters.insert(1, "scale", scales)
     correlation = np.corrcoef(values.T).round(6)
-    one, other = np.tril_indices(len(names), -1)
-    pairs = {"parameter": np.take(names, one), "other": np.take(names, other), "correlation": correlation[one, other]}
+    row, column = np.tril_indices(len(names), -1)
+    pairs = {"parameter": np.take(names, row), "other": np.take(names, column), "correlation": correlation[row, column]}
     worth = az.ess(draws, method="bulk").values
-    pairs["correlation_mcse"] = (1 - pairs["correlation"] ** 2) / np.sqrt(np.minimum(worth[one], worth[other]))
+    pairs["correlation_mcse"] = (1 - pairs["correlation"] ** 2) / np.sqrt(np.minimum(worth[row], worth[column]))
     checks = predictive_checks(figures, rates, seed=seed)
     numbers = [name for name in checks.columns[3:-1] if not name.endswith(MCSE)]
     checks[numbers] = checks[numbers].map(lambda number: float(f"{number:.4g}"))

@@ -63,27 +63,31 @@ def _summary(rows: pd.DataFrame, priors: pd.DataFrame, prior_model: str) -> list
     return [(str(name), row) for name, row in table.iterrows()]
 
 
-def _pool_row(name: str, found: pd.Series, rivals: pd.DataFrame, register: Register) -> dict[str, object]:
-    held = rivals[rivals["pool"] == name]
-    cited = register.figures.loc[held["id"]]
-    numbers = {key: round(float(np.exp(found[key])), 2) for key in ("low", "median", "high")}
-    graded = f"; {int(held['graded'].sum())} of {len(held)} errors from the grade" if held["graded"].any() else ""
+def _pool_row(name: str, posterior: pd.Series, rivals: pd.DataFrame, register: Register) -> dict[str, object]:
+    estimates = rivals[rivals["pool"] == name]
+    cited = register.figures.loc[estimates["id"]]
+    numbers = {key: round(float(np.exp(posterior[key])), 2) for key in ("low", "median", "high")}
+    graded = (
+        f"; {int(estimates['graded'].sum())} of {len(estimates)} errors from the grade"
+        if estimates["graded"].any()
+        else ""
+    )
     return {
         "id": f"pool:{name}",
-        "description": f"{name.replace('_', ' ').capitalize()}: {len(held)} rival estimates pooled",
+        "description": f"{name.replace('_', ' ').capitalize()}: {len(estimates)} rival estimates pooled",
         **_interval(numbers["median"], numbers["low"], numbers["high"]),
         **{column: cited[column].iloc[0] for column in COPIED},
         "price_year": PRICE_BASE,
         "confidence": max(cited["confidence"]),
-        **_made(cited),
-        "note": f"Posterior median; estimates lie apart by {found['between']:.2f} on the log scale{graded}.",
+        **_provenance(cited),
+        "note": f"Posterior median; estimates lie apart by {posterior['between']:.2f} on the log scale{graded}.",
     }
 
 
-def _growth_row(name: str, found: pd.Series, growth: pd.DataFrame, register: Register) -> dict[str, object]:
+def _growth_row(name: str, posterior: pd.Series, growth: pd.DataFrame, register: Register) -> dict[str, object]:
     ids = list(growth.loc[growth["pool"] == name, "id"])
     cited = register.figures.loc[ids]
-    rates = {key: round(float(np.expm1(found[key])), 5) for key in ("low", "mean", "high")}
+    rates = {key: round(float(np.expm1(posterior[key])), 5) for key in ("low", "mean", "high")}
     first, last = (cited["price_year"].iloc[end] for end in (0, -1))
     return {
         "id": f"growth:{GROWTH_CATEGORY[name]}",
@@ -93,9 +97,9 @@ def _growth_row(name: str, found: pd.Series, growth: pd.DataFrame, register: Reg
         "unit": "annual rate, real",
         "price_year": "",
         "confidence": max(cited["confidence"]),
-        **_made(cited),
+        **_provenance(cited),
         "note": f"Mean of {len(ids)} yearly changes to {first}-{last}, after inflation; yearly changes vary by "
-        f"{found['between']:.3f}. It fades to none over growth_fade_years.",
+        f"{posterior['between']:.3f}. It fades to none over growth_fade_years.",
     }
 
 
@@ -103,7 +107,7 @@ def _interval(value: float, low: float, high: float) -> dict[str, object]:
     return {"value": value, "low": low, "high": high, "interval_note": "posterior interval of the pooled mean"}
 
 
-def _made(cited: pd.DataFrame) -> dict[str, object]:
+def _provenance(cited: pd.DataFrame) -> dict[str, object]:
     """Say what a figure was made of: its sources are those of the cited rows."""
     titles = list(dict.fromkeys(cited["source"]))
     return {

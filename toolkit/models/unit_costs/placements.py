@@ -77,8 +77,8 @@ def placements(prices: xr.Dataset, *, priors: pd.DataFrame) -> pm.Model:
         parts = {name: value[:, None] for name, value in own.items()}
         log_price = pm.Data("log_price", np.log(np.nan_to_num(observed, nan=1.0)))  # calibration puts others in place
         gap = log_price - national[:, None, :] - offset[:, region, None]
-        found = _filter(gap, np.isfinite(observed), log_size(prices), log=pt.log, exp=pt.exp, **parts)
-        pm.Potential("prices", _log_density(found, tail[:, None]).sum())
+        filtered = _filter(gap, np.isfinite(observed), log_size(prices), log=pt.log, exp=pt.exp, **parts)
+        pm.Potential("prices", _log_density(filtered, tail[:, None]).sum())
     return model
 
 
@@ -166,11 +166,11 @@ def _filter(
     }
 
 
-def _log_density(found: dict[str, Any], tail: Any) -> Any:
+def _log_density(filtered: dict[str, Any], tail: Any) -> Any:
     """Log density of each area's series under the multivariate t; nought for one without a price."""
-    count, half = found["count"], tail / 2
+    count, half = filtered["count"], tail / 2
     constant = pt.gammaln(half + count / 2) - pt.gammaln(half) - count / 2 * pt.log(np.pi * tail)
-    return constant - found["determinant"] / 2 - (half + count / 2) * pt.log1p(found["squares"] / tail)
+    return constant - filtered["determinant"] / 2 - (half + count / 2) * pt.log1p(filtered["squares"] / tail)
 
 
 def price_ratio(posterior: xr.Dataset, prices: xr.Dataset, *, seed: int) -> xr.DataArray:
@@ -203,11 +203,11 @@ def price_ratio(posterior: xr.Dataset, prices: xr.Dataset, *, seed: int) -> xr.D
     gap = np.log(np.nan_to_num(observed, nan=1.0)) - national[:, :, None, :] - place[..., None]
     names = {"memory": "persistence", "area_sd": "area_sd", "noise": "noise", "noise_size": "noise_size"}
     parts = {name: flat[variable].to_numpy()[..., None] for name, variable in names.items()}
-    found = _filter(gap, np.isfinite(observed), log_size(prices), log=np.log, exp=np.exp, **parts)
+    filtered = _filter(gap, np.isfinite(observed), log_size(prices), log=np.log, exp=np.exp, **parts)
     tail = flat["tail"].to_numpy()[..., None]
-    freedom = tail + found["count"]
-    scale = np.sqrt(found["variance"] * (tail + found["squares"]) / freedom)
-    own = found["mean"] + scale * random_stream(seed, "models.placements").standard_t(freedom)
+    freedom = tail + filtered["count"]
+    scale = np.sqrt(filtered["variance"] * (tail + filtered["squares"]) / freedom)
+    own = filtered["mean"] + scale * random_stream(seed, "models.placements").standard_t(freedom)
     england = np.log(prices["england"].isel(data_year=-1).to_numpy())[:, None]
     coords = {dim: prices[dim].to_numpy() for dim in ("placement", "area")}
     ratio = national[..., -1][..., None] + place + own - england
@@ -234,8 +234,8 @@ def price_table(posterior: xr.Dataset, prices: xr.Dataset, *, seed: int) -> pd.D
     names |= {"low": ends["low"], "high": ends["high"]}
     errors = [logs[f"mean{MCSE}"], logs[f"sd{MCSE}"], az.mcse(price, method="median")]
     errors += [ends[f"{name}{MCSE}"] for name in ("low", "high")]
-    held = names | {f"{name}{MCSE}": error for name, error in zip(NUMBERS, errors, strict=True)}
-    table = xr.Dataset(held).to_dataframe().reset_index().assign(base_year=int(prices["data_year"][-1]))
+    columns = names | {f"{name}{MCSE}": error for name, error in zip(NUMBERS, errors, strict=True)}
+    table = xr.Dataset(columns).to_dataframe().reset_index().assign(base_year=int(prices["data_year"][-1]))
     digits = dict(zip(NUMBERS, (5, 5, 0, 0, 0), strict=True))
     table = rounded(table.sort_values(["placement", "area"])[TABLE_COLUMNS].round(digits), 5)
     return table.reset_index(drop=True)

@@ -50,9 +50,9 @@ def rival_estimates(register: Register) -> pd.DataFrame:
     pools = register.tables["cost_pools"]
     rows = [_rival(row, register) for row in pools.to_dict("records")]
     table = pd.DataFrame(rows)
-    for pool, held in table.groupby("pool"):
-        if len(held) < 2 or held["unit"].nunique() > 1:
-            what = "has one row" if len(held) < 2 else f"mixes units {sorted(set(held['unit']))}"
+    for pool, estimates in table.groupby("pool"):
+        if len(estimates) < 2 or estimates["unit"].nunique() > 1:
+            what = "has one row" if len(estimates) < 2 else f"mixes units {sorted(set(estimates['unit']))}"
             raise InputError(f"{RULES}, pool '{pool}': {what}.", fix="pool rows of one cost in one unit.")
     return table
 
@@ -112,14 +112,14 @@ def yearly_growth(register: Register) -> pd.DataFrame:
     rounding = setting("rounding", load_priors("price_growth", register.tables["priors"]), "fixed") / np.sqrt(12)
     parts = []
     for category in CATEGORIES:
-        held = register.figures[register.figures.index.str.match(rf"s251_{category}_week_\d{{4}}_\d\d$")]
-        held = held.sort_values("price_year")
-        if len(held) < 3:
+        prices = register.figures[register.figures.index.str.match(rf"s251_{category}_week_\d{{4}}_\d\d$")]
+        prices = prices.sort_values("price_year")
+        if len(prices) < 3:
             raise InputError(f"unit_costs: fewer than three yearly prices s251_{category}_week.", fix="restore them.")
-        pairs = zip(held["value"], held["price_year"], strict=True)
+        pairs = zip(prices["value"], prices["price_year"], strict=True)
         real = np.array([rebase(float(v), y, deflators=register.deflators) for v, y in pairs])
-        relative = rounding / held["value"].to_numpy(float)
-        part = {"pool": category, "id": held.index[1:], "estimate": np.diff(np.log(real))}
+        relative = rounding / prices["value"].to_numpy(float)
+        part = {"pool": category, "id": prices.index[1:], "estimate": np.diff(np.log(real))}
         parts.append(pd.DataFrame(part | {"se": np.hypot(relative[1:], relative[:-1])}))
     return pd.concat(parts, ignore_index=True)
 
@@ -205,14 +205,14 @@ def _given_between(rows: pd.DataFrame, between: Array, centre: float, spread: fl
     return mean, precision**-0.5, -0.5 * (square + np.log(variance).sum(0) + np.log(precision))
 
 
-def pooled_cdf(found: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
+def pooled_cdf(posterior: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
     """Return the posterior probability (pool, ...) that each pool's mean lies below ``values``."""
-    z = (values - found["mean"]) / found["mean_sd"]
-    below: xr.DataArray = (found["weight"] * xr.apply_ufunc(stats.norm.cdf, z)).sum("between_point")
+    z = (values - posterior["mean"]) / posterior["mean_sd"]
+    below: xr.DataArray = (posterior["weight"] * xr.apply_ufunc(stats.norm.cdf, z)).sum("between_point")
     return below
 
 
-def pooled_summary(found: xr.Dataset, *, level: float = 0.9) -> pd.DataFrame:
+def pooled_summary(posterior: xr.Dataset, *, level: float = 0.9) -> pd.DataFrame:
     """Return mean, standard deviation, median and interval of each pool's mean, and the spread between estimates.
 
     Parameters
@@ -222,14 +222,14 @@ def pooled_summary(found: xr.Dataset, *, level: float = 0.9) -> pd.DataFrame:
     level
         Probability between ``low`` and ``high``.
     """
-    mean = (found["weight"] * found["mean"]).sum("between_point")
-    second = (found["weight"] * (found["mean_sd"] ** 2 + found["mean"] ** 2)).sum("between_point")
+    mean = (posterior["weight"] * posterior["mean"]).sum("between_point")
+    second = (posterior["weight"] * (posterior["mean_sd"] ** 2 + posterior["mean"] ** 2)).sum("between_point")
     sd = (second - mean**2) ** 0.5
     line = mean + sd * xr.DataArray(np.linspace(-12, 12, 4001), dims="point")
-    below = pooled_cdf(found, line)
+    below = pooled_cdf(posterior, line)
     table = {"mean": mean.to_numpy(), "sd": sd.to_numpy()}
     for name, chance in (("low", 0.5 - level / 2), ("median", 0.5), ("high", 0.5 + level / 2)):
         pairs = zip(below.transpose("pool", ...), line.transpose("pool", ...), strict=True)
         table[name] = np.array([np.interp(chance, cdf, values) for cdf, values in pairs])
-    table["between"] = (found["weight"] * found["between"]).sum("between_point").to_numpy()
-    return pd.DataFrame(table, index=pd.Index(found["pool"].to_numpy(), name="pool"))
+    table["between"] = (posterior["weight"] * posterior["between"]).sum("between_point").to_numpy()
+    return pd.DataFrame(table, index=pd.Index(posterior["pool"].to_numpy(), name="pool"))

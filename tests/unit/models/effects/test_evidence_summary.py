@@ -139,7 +139,7 @@ def test_a_pool_without_studies_rests_on_its_prior_and_a_sure_one_on_its_data(ta
 
 def test_the_reading_says_what_the_parts_say(tables, posterior):
     share = dict.fromkeys(EFFECT_OUTCOMES, 0.05)
-    found = models.honest_reading(tables, outcome_posterior=posterior, reached_share=share, spend_rise=0.1)
+    found = models.evidence_summary(tables, outcome_posterior=posterior, reached_share=share, spend_rise=0.1)
     assert list(found.index) == list(EFFECT_OUTCOMES)
     assert found["studies"].to_dict() == {"repeat_referrals": 2, "youth_justice": 4, "gcse_attainment": 3, "care": 3}
     assert found["nulls"].to_dict() == {"repeat_referrals": 1, "youth_justice": 4, "gcse_attainment": 2, "care": 2}
@@ -152,7 +152,7 @@ def test_the_reading_says_what_the_parts_say(tables, posterior):
     assert (found["trials"] < found["trials_high"]).all()
     assert "worse outcomes" in found.loc["care", "reading"]
     assert "better outcomes" in found.loc["youth_justice", "reading"]
-    none = models.honest_reading(
+    none = models.evidence_summary(
         tables, outcome_posterior=posterior, reached_share=share, spend_rise=0.1, exclude=["SWIS_S47"]
     )
     assert none.loc["repeat_referrals", "studies"] == 1
@@ -306,7 +306,7 @@ def test_a_prior_that_cannot_be_is_refused(tables, tmp_path, row, message):
 
 def test_the_reading_says_how_far_the_spread_between_sites_is_its_prior(tables, posterior):
     share = dict.fromkeys(EFFECT_OUTCOMES, 0.05)
-    found = models.honest_reading(tables, outcome_posterior=posterior, reached_share=share, spend_rise=0.1)
+    found = models.evidence_summary(tables, outcome_posterior=posterior, reached_share=share, spend_rise=0.1)
     kept = found.loc["care", "between_prior_ratio"]
     # A half-normal prior has a standard deviation of sqrt(1 - 2 / pi) times its scale.
     scale = float(tables["priors"].set_index("parameter").loc["tau_care", "arg1"])

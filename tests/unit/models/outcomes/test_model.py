@@ -204,7 +204,7 @@ def test_hidden_counts_and_missing_returns_are_told_apart(simulated):
 @pytest.mark.long
 @pytest.mark.usefixtures("simulated")
 def test_its_draws_are_unpacked_by_what_a_first_fit_compiles_beside():
-    assert (levels.signatures, deviations.signatures) == tuple([arguments] for arguments in kernels.unpacked())
+    assert (levels.signatures, deviations.signatures) == tuple([arguments] for arguments in kernels.unpack_types())
 
 
 @pytest.mark.long
