@@ -1,4 +1,4 @@
-"""Simulation-based calibration of the pathway: rates from their priors, figures with their errors, one compile."""
+"""Simulation-based calibration of the pathway: rates from their priors, figures with errors, compiled once."""
 
 import warnings
 from pathlib import Path
@@ -20,9 +20,9 @@ from toolkit.validation.calibration import (
     Ranks,
     Sampled,
     calibrate_sampled,
+    no_progress,
     ranks,
     sampled,
-    no_progress,
 )
 
 RUNS = ({"draws": 150, "tune": 150, "target_accept": 0.8}, {"draws": 400, "tune": 400, "target_accept": 0.9})
@@ -36,19 +36,20 @@ def pathway_replication(figures: pd.DataFrame, *, seed: int, priors: pd.DataFram
     Parameters
     ----------
     figures
-        From ``pathway_figures``: its fitted rows, with their errors, are those of the simulated figures.
+        From ``pathway_figures``: its fitted rows are simulated, with their errors.
     seed
-        Of the sampler.
+        Seed of the sampler.
     priors
         The table of priors.
 
     Returns
     -------
     callable
-        As of `outcomes_replication`; ranked are every rate and what areas are localised by (``derived``, ages apart).
+        As for `outcomes_replication`; it ranks every rate and the quantities that localise areas (``derived``, without
+        ages).
     """
     fitted, prior = figures[figures["fitted"] == 1], load_priors("pathway", priors)
-    with warnings.catch_warnings():  # why loops are not fused says `pathway_tables`
+    with warnings.catch_warnings():  # `pathway_tables` explains why
         warnings.filterwarnings("ignore", "Loop fusion failed", UserWarning)
         compiled = compile_model(pathway(fitted, priors=priors))
     mean, sd = prior["arg1"].to_numpy(float), prior["arg2"].to_numpy(float)
@@ -68,9 +69,9 @@ def pathway_replication(figures: pd.DataFrame, *, seed: int, priors: pd.DataFram
 
 
 def simulated(truth: Array, fitted: pd.DataFrame, random: np.random.Generator, *, priors: pd.DataFrame) -> Array:
-    """Return the figures (of ``fitted``), each on its log or logit scale, as one truth and their errors make them.
+    """Return the fitted figures simulated from true rates, each with its error and on its log or logit scale.
 
-    The model is walked by NumPy here, so that what compiled it for the sampler is put to the test as well.
+    The model runs in NumPy here, so that the compiled version of the sampler is tested as well.
     """
     measured = outputs(natural_rates(truth[None], priors))
     predicted = np.array([measured[output][0] for output in fitted["output"]])

@@ -18,12 +18,12 @@ from toolkit.validation.calibration import (
     Ranks,
     Sampled,
     calibrate_sampled,
+    no_progress,
     ranks,
     sampled,
-    no_progress,
 )
 
-AREAS, YEARS = 12, 5  # every so many of the areas, the latest years
+AREAS, YEARS = 12, 5  # evenly spaced areas, the latest years
 RUNS = ({"draws": 300, "tune": 300, "target_accept": 0.9}, {"draws": 900, "tune": 600, "target_accept": 0.97})
 PARAMETERS = ("growth", "national_step", "region_sd", "area_sd", "persistence", "noise", "noise_size", "tail")
 OWN = ("persistence", "area_sd", "noise", "noise_size", "tail")
@@ -35,18 +35,18 @@ def placements_replication(prices: xr.Dataset, *, replications: int, seed: int, 
     Parameters
     ----------
     prices
-        From `few_prices`: its gaps, sizes and regions are those of the simulated prices.
+        From `few_prices`: the simulated prices have its gaps, sizes and regions.
     replications, seed, priors
         As for `outcomes_replication`.
 
     Returns
     -------
     callable
-        As of `outcomes_replication`; ranked are the parameters and the first area's price over England's.
+        As for `outcomes_replication`; it ranks the parameters and the first area's price over England's.
     """
     model = placements(prices, priors=priors)
     with warnings.catch_warnings():
-        # Why loops are not fused says `modelled`; prices, a potential to the sampler, are simulated below.
+        # `modelled_figures` explains the first; prices are a potential of the model and are simulated below.
         warnings.filterwarnings("ignore", "(Loop fusion failed|The effect of Potentials)", UserWarning)
         compiled = compile_model(model)
         with model:
@@ -72,7 +72,7 @@ def placements_replication(prices: xr.Dataset, *, replications: int, seed: int, 
 
 
 def _simulated(truth: xr.Dataset, prices: xr.Dataset, random: np.random.Generator) -> tuple[xr.Dataset, np.ndarray]:
-    """Return prices as one truth would make them, and the first area's distance from the national price (placement)."""
+    """Return prices simulated from true values, and the first area's distance from the national price (placement)."""
     part = {name: truth[name].values[:, None] for name in OWN}
     shape = prices["price"].shape
     own = simulate_deviations(part["persistence"], part["area_sd"] + np.zeros(shape[:2]), shape, rng=random)
@@ -86,7 +86,7 @@ def _simulated(truth: xr.Dataset, prices: xr.Dataset, random: np.random.Generato
 
 
 def _flat(draws: xr.Dataset, ratio: np.ndarray) -> xr.DataArray:
-    """Return the ranked quantities (quantity, chain, draw); ``ratio`` (sample, placement) is the price's logarithm."""
+    """Return the ranked quantities (quantity, chain, draw); ``ratio`` (sample, placement) is the log price."""
     order = ("chain", "draw", "placement")
     parts = {name: draws[name].transpose(*order).values for name in PARAMETERS}
     parts["log_ratio"] = ratio.reshape(parts["growth"].shape)
@@ -97,7 +97,7 @@ def _flat(draws: xr.Dataset, ratio: np.ndarray) -> xr.DataArray:
 
 
 def few_prices(prices: xr.Dataset) -> xr.Dataset:
-    """Return the areas and years that the calibration is made on."""
+    """Return the areas and years of the calibration."""
     chosen = np.linspace(0, prices.sizes["area"] - 1, AREAS).astype(int)
     return prices.isel(area=chosen, data_year=slice(-YEARS, None))
 

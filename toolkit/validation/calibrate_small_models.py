@@ -1,7 +1,7 @@
 """Simulation-based calibration of the small models: effects, pooled unit costs and price growth.
 
 Parameters are drawn from the prior, data from the model at the shipped design (the same studies, standard
-errors, designs and pools), and the exact posterior must then cover the truth as often as it says.
+errors, designs and pools), and the exact posterior must then cover the true values as often as stated.
 """
 
 import math
@@ -23,9 +23,9 @@ from toolkit.models.effects.studies import FINDINGS, OPEN, study_table
 from toolkit.models.unit_costs.pooled import pooled, pooled_cdf, rival_estimates, yearly_growth
 from toolkit.validation.calibration import Ranks, calibrate
 
-# Share of events among those reached, as a run of the default scenario finds for England.
+# Share of events among the children reached, from a run of the default scenario for England.
 REACHED = {"repeat_referrals": 0.20, "gcse_attainment": 0.20, "care": 0.17, "youth_justice": 0.02}
-MANY = 10_000  # candidates to draw until one passes selection
+MANY = 10_000  # candidates from which the first that passes selection is taken
 
 Array = NDArray[np.float64]
 
@@ -38,14 +38,14 @@ def effects_replication(
     Parameters
     ----------
     studies
-        From `study_table`. A study without a number reports again what kind of finding its simulated estimate is.
+        From `study_table`. A study without a number reports the kind of finding that its simulated estimate is.
     priors
         The table of priors.
     selection
-        None; or "prior": studies are drawn until one is kept, with a chance from the prior.
+        None; or "prior": studies are drawn until one is included, with a chance from the prior.
     panel
-        From `panel_signal`, for ``combined``: an association is drawn about what the true effect implies, as far
-        from it as its error and bias allow.
+        From `panel_signal`, for ``combined``: an association is drawn around the one that the true effect implies,
+        with its error and bias.
     """
     outcomes = list(dict.fromkeys(studies["outcome"]))
 
@@ -73,7 +73,7 @@ def effects_replication(
 
 
 def _associated(panel: xr.Dataset, truth: dict[str, float], random: np.random.Generator) -> xr.Dataset:
-    """Draw the association of each outcome about what its true effect implies for the rate of an area."""
+    """Draw each outcome's association around the one that its true effect implies for the rate of an area."""
     drawn = panel.sel(outcome=list(truth))
     effect, share = np.array([*truth.values()]), drawn["reached_share"].values
     smd = np.array([scale_of(outcome) == STANDARDISED for outcome in truth])
@@ -85,7 +85,7 @@ def _associated(panel: xr.Dataset, truth: dict[str, float], random: np.random.Ge
 def _simulated(
     row: dict[Any, Any], mean: float, between: float, inclusion: float, random: np.random.Generator
 ) -> dict[Any, Any]:
-    """Draw one study's finding, again and again until it is one that is kept."""
+    """Draw one study's finding, repeatedly until one is included."""
     size = MANY if inclusion < 1 else 1
     error = row["se"] * np.exp(row["se_log_sd"] * random.standard_normal(size))
     spread = np.sqrt(error**2 + row["bias_sd"] ** 2 + between**2)
@@ -99,7 +99,7 @@ def _simulated(
 
 
 def _finding(row: dict[Any, Any], ratio: float) -> dict[str, float]:
-    """Say of an estimate over its error what the study says: its direction only, or whether it is significant."""
+    """Return what a study reports for an estimate over its error: its direction, or whether it is significant."""
     reports = "benefit" if {row["lower"], row["upper"]} & {0.0} else "significant"
     kinds = (
         ("benefit", "harm") if reports == "benefit" else ("not_significant", "significant_benefit", "significant_harm")
@@ -151,7 +151,7 @@ def pools_replication(
 
 
 def _cubic_rank(points: Array, weight: Array, truth: float, power: int) -> float:
-    """Rank on a grid whose points stand at the middles of even cells of their ``power``-th root."""
+    """Return the rank on a grid whose points are the middles of even cells of their ``power``-th root."""
     root, half = points ** (1 / power), points[0] ** (1 / power)
     edges = np.append(root - half, root[-1] + half) ** power
     return float(np.interp(truth, edges, np.concatenate([[0.0], np.cumsum(weight)])))
@@ -165,7 +165,7 @@ def small_models_tables(
     Parameters
     ----------
     replications, seed
-        Of each model.
+        Number of replications, and the seed, of each model.
     folder
         Data folder; the shipped one by default.
     """
@@ -186,7 +186,7 @@ def small_models_tables(
 
 
 def _shipped_panel(register: evidence.Register, folder: Path | None) -> xr.Dataset:
-    """Return a panel as sure of its association as that of the shipped statistics (committed check of spending)."""
+    """Return a panel with the association and error of the shipped statistics (committed check of spending)."""
     associations = evidence.load_table("reference/spend_error", folder).query("spending == 'returned'")
     ends = associations["mean"].to_numpy() + np.outer([-1, 1], associations["sd"])
     coords = {"indicator": associations["indicator"].to_numpy()}

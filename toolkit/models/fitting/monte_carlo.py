@@ -72,7 +72,7 @@ def refuse_failed(card: pd.DataFrame, model: str, *, draws: int) -> None:
 
 
 def summary(draws: xr.DataArray, *, ends: tuple[float, float] = (0.05, 0.95)) -> xr.Dataset:
-    """Return ``mean``, ``sd``, ``low`` and ``high`` over chain and draw, each with its Monte Carlo error as ``*_mcse``."""
+    """Return ``mean``, ``sd``, ``low`` and ``high`` over chain and draw, with Monte Carlo errors as ``*_mcse``."""
     draws = draws.astype(float)
     low, high = (draws.quantile(end, SAMPLE_DIMS).drop_vars("quantile") for end in ends)
     statistics = {"mean": draws.mean(SAMPLE_DIMS), "sd": draws.std(SAMPLE_DIMS), "low": low, "high": high}

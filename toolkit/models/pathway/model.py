@@ -1,8 +1,8 @@
 """Contact with social care from birth to eighteen, fitted to all the published flows together.
 
 One child's expected path in yearly steps: never referred, referred without need, in need (a fast and a slow class of
-episode), on a plan, closed, looked after, left care. New arrivals in a state come evenly over the year, so that stays
-of months are not stretched to whole years. Every published flow, duration, cumulative incidence and return is a
+episode), on a plan, closed, looked after, left care. New arrivals in a state are spread evenly over the year, so that
+stays of months do not become whole years. Every published flow, duration, cumulative incidence and return is a
 function of some thirty rates, which are estimated from all of them at once.
 """
 
@@ -19,7 +19,7 @@ ARRIVAL = _ARRIVALS.split()
 CARE_BANDS = {"under_1": 1, "1_4": 4, "5_9": 5, "10_15": 6, "16_17": 2}  # years in each band of age
 EXIT_BANDS = {"under_5": 5, "5_9": 5, "10_15": 6, "16_17": 2}
 DIRECT_BANDS = {"under_16": 16, "16_17": 2}
-Values = Any  # NumPy or PyTensor: the same code walks both
+Values = Any  # NumPy or PyTensor: the same code works with both
 
 
 def population(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
@@ -28,7 +28,7 @@ def population(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
     Parameters
     ----------
     rates
-        By name of the priors' ``pathway`` rows, on their natural scale: scalars, or arrays (..., 1) of draws.
+        Rates on their natural scale, by name of the priors' ``pathway`` rows: scalars, or arrays (..., 1) of draws.
     xp
         ``numpy`` or ``pytensor.tensor``.
 
@@ -36,7 +36,7 @@ def population(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
     -------
     dict
         ``state`` (..., age 0-18, START), share of the cohort at each birthday; ``arrivals`` (..., age, ARRIVAL) in
-        the year from it; ``need_years``, ``plan_years``, ``care_years`` (..., age); ``step`` (..., age, START, START).
+        the year after it; ``need_years``, ``plan_years``, ``care_years`` (..., age); ``step`` (..., age, START, START).
     """
     h = _hazards(rates, xp)
     zero = 0.0 * h["open"]
@@ -44,7 +44,7 @@ def population(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
     onward = _matrix(_onward(h), ARRIVAL, ARRIVAL, zero, xp)
     settle = _matrix(_settled(h), ARRIVAL, START, zero, xp)
     stay = _matrix(_stayed(h), START, START, zero, xp)
-    # Four links at most, from a referral to need, plan and care, so the series of arrivals ends.
+    # A chain has at most four links, from a referral to need, plan and care, so the series of arrivals ends.
     chain = np.eye(len(ARRIVAL)) + onward @ (np.eye(len(ARRIVAL)) + onward @ (np.eye(len(ARRIVAL)) + onward))
     arriving = through @ chain
     step = stay + arriving @ settle
@@ -70,7 +70,7 @@ def _by_age(rates: dict[str, Values], name: str, bands: dict[str, int], xp: Any)
 
 
 def _hazards(rates: dict[str, Values], xp: Any) -> dict[str, Values]:
-    """Yearly hazards by age and, for each state, the chance to stay a year, and years lived there."""
+    """Return yearly hazards by age and, for each state, the chance to stay a year, and years lived there."""
     h = {name: value for name, value in rates.items() if "[" not in name}
     h["referral"] = _by_age(rates, "referral", CARE_BANDS, xp)
     h["direct"] = _by_age(rates, "direct_care", DIRECT_BANDS, xp)
@@ -86,13 +86,13 @@ def _hazards(rates: dict[str, Values], xp: Any) -> dict[str, Values]:
         h[f"{name}_stays"] = xp.exp(-h[name])
     for name in ("open", "on_plan", "leave_first", "leave_later"):
         h[f"{name}_stays"] = xp.exp(-h[name])
-        h[f"{name}_lives"] = (1.0 - h[f"{name}_stays"]) / h[name]  # years, of those there at the start; and
-        h[f"{name}_late"] = (1.0 - h[f"{name}_lives"]) / h[name]  # of those who come evenly over the year
+        h[f"{name}_lives"] = (1.0 - h[f"{name}_stays"]) / h[name]  # years of those there at the start; and
+        h[f"{name}_late"] = (1.0 - h[f"{name}_lives"]) / h[name]  # of those who arrive evenly over the year
     return h
 
 
 def _first_arrivals(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
-    """Arrivals in the year per child in a state at its start."""
+    """Return arrivals in the year per child in a state at its start."""
     new = (1.0 - h["new_stays"]) / h["new"]
     recent, later = 1.0 - h["rereferral_first_stays"], 1.0 - h["rereferral_later_stays"]
     back, back_later = 1.0 - h["reentry_first_stays"], 1.0 - h["reentry_later_stays"]
@@ -114,7 +114,7 @@ def _first_arrivals(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
 
 
 def _onward(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
-    """Arrivals in the same year per arrival."""
+    """Return further arrivals in the same year per arrival."""
     fast, slow = h["short_share"] / h["fast"], (1.0 - h["short_share"]) * h["open_late"]
     chances = {("plan", "care"): h["plan_to_care"] * h["on_plan_late"]}
     for source, target, need in (
@@ -128,7 +128,7 @@ def _onward(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
 
 
 def _settled(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
-    """Where arrivals are at the year's end, if they went no further."""
+    """Return where arrivals are at the end of the year, if they do not move on."""
     fast, slow = h["short_share"] / h["fast"], 1.0 - h["short_share"]
     closed = h["need_exit_fast"] * fast + slow * h["need_exit_slow"] * h["open_late"]
     chances = {
@@ -148,7 +148,7 @@ def _settled(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
 
 
 def _stayed(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
-    """Where children are at the year's end who arrived nowhere new in it."""
+    """Return where children without a new arrival are at the end of the year."""
     chances = {
         ("never_referred", "never_referred"): h["new_stays"],
         ("in_need", "in_need"): h["open_stays"],
@@ -168,7 +168,7 @@ def _stayed(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
 
 
 def _matrix(chances: dict[tuple[str, str], Values], rows: list[str], columns: list[str], zero: Values, xp: Any) -> Any:
-    """Stack chances (..., age) into matrices (..., age, row, column), nought where none is given."""
+    """Stack chances (..., age) into matrices (..., age, row, column), 0 for missing ones."""
     places = np.zeros((len(chances), len(rows) * len(columns)))
     for at, (row, column) in enumerate(chances):
         places[at, rows.index(row) * len(columns) + columns.index(column)] = 1.0
@@ -177,7 +177,7 @@ def _matrix(chances: dict[tuple[str, str], Values], rows: list[str], columns: li
 
 
 def _years(state: dict[str, Values], flow: dict[str, Values], h: dict[str, Values]) -> dict[str, Values]:
-    """Years lived in the states, by age."""
+    """Return years lived in the states, by age."""
     state = {name: values[..., :-1] for name, values in state.items()}
     new = (1.0 - h["short_share"]) * h["open_late"] + h["short_share"] / h["fast"]
     recent, later = state["care_recent"] + state["care_again_recent"], state["care"] + state["care_again"]
@@ -192,9 +192,9 @@ def _years(state: dict[str, Values], flow: dict[str, Values], h: dict[str, Value
 
 
 def outputs(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
-    """Return what the published figures measure, as the model has it, by the names of ``pathway_figures.csv``.
+    """Return the model's values of what the published figures measure, by the names of ``pathway_figures.csv``.
 
-    Flows and stocks are per child and year of a population in which every age is alike and years repeat.
+    Flows and stocks are per child and year of a stationary population with equal numbers at every age.
     """
     walked = population(rates, xp)
     state, flow = _columns(walked["state"], START, xp), _columns(walked["arrivals"], ARRIVAL, xp)
@@ -239,7 +239,7 @@ def outputs(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
 
 
 def _columns(values: Values, names: list[str], xp: Any) -> dict[str, Values]:
-    # PyTensor's split wants every part's size.
+    # PyTensor's split needs the size of every part.
     sizes = {"n_splits": len(names)} if xp.__name__.startswith("pytensor") else {}
     parts = xp.split(values, [1] * len(names) if sizes else len(names), axis=-1, **sizes)
     return {name: part.squeeze(-1) for name, part in zip(names, parts, strict=True)}
@@ -251,7 +251,7 @@ def _spans(bands: dict[str, int]) -> dict[str, tuple[int, int]]:
 
 
 def _returns(rates: dict[str, Values], measured: dict[str, Values], xp: Any) -> dict[str, Values]:
-    """Give returns to referral and to care; within a year of referral, the episode's length comes off the year."""
+    """Return shares that come back to referral or care; a year from a referral includes the length of the episode."""
     r = {name: value[..., 0] for name, value in rates.items()}
     first, later, short = r["rereferral_first"], r["rereferral_later"], r["short_share"]
 
@@ -273,7 +273,7 @@ def _returns(rates: dict[str, Values], measured: dict[str, Values], xp: Any) -> 
 
 
 def _leaving(state: dict[str, Values], flow: dict[str, Values], h: dict[str, Values]) -> dict[str, Values]:
-    """Leaving care by age, by length of stay and by whether it was the first period."""
+    """Return shares leaving care by age, by length of stay and by whether it was the first period."""
     gone, ends = {}, {}
     for care, entries in (("care", flow["care"] + flow["direct_care"]), ("care_again", flow["care_again"])):
         recent, later = state[f"{care}_recent"], state[care]
@@ -283,7 +283,7 @@ def _leaving(state: dict[str, Values], flow: dict[str, Values], h: dict[str, Val
             + entries * (1.0 - h["leave_first_lives"])
         )
         ends[care] = recent[..., -1] + later[..., -1]
-    # Of those who came in the last year, the share that leaves in this one before a year is up.
+    # Share of last year's entrants who leave this year before they have stayed a full year.
     soon = 1.0 - h["leave_first"] * h["leave_first_stays"] / (1.0 - h["leave_first_stays"])
     recent = (state["care_recent"] + state["care_again_recent"])[..., :-1]
     new = flow["care"] + flow["direct_care"] + flow["care_again"]
@@ -303,7 +303,7 @@ def _leaving(state: dict[str, Values], flow: dict[str, Values], h: dict[str, Val
 
 
 def _durations(rates: dict[str, Values], xp: Any) -> dict[str, Values]:
-    """Lengths of episodes of need (a plan within them) and of plans, by the bands of the published tables, in years."""
+    """Return shares of episodes of need (plans included) and of plans by length, in the published bands."""
     r = {name: value[..., 0] for name, value in rates.items()}
     leaving = r["need_exit_slow"] + r["plan_start"]
 
@@ -343,7 +343,7 @@ def _share_referred(h: dict[str, Values]) -> Values:
 
 
 def long_stays(rates: dict[str, np.ndarray], low: int, high: int) -> np.ndarray:
-    """Return the share (draw) of those who leave care, at eighteen too, after ``low`` to ``high`` years."""
+    """Return the share (draw) of care leavers, including at eighteen, who stayed ``low`` to ``high`` years."""
     walked = population(rates)
     h = walked["hazard"]
     flow = walked["arrivals"][..., [ARRIVAL.index(n) for n in ("care", "care_again", "direct_care")]].sum(-1)

@@ -1,7 +1,7 @@
-"""Figures that a model made of cited ones: pooled unit costs, real price growth, placement prices of areas.
+"""Figures that models derive from cited ones: pooled unit costs, real price growth, placement prices of areas.
 
-They are made by one command and committed as tables in ``data/reference``, so that pricing a run fits none of
-them again, and each says what it was made of, how and with which seed.
+One command computes them. They are committed as tables in ``data/reference``, so that pricing a run needs no refit,
+and each states its sources, method and seed.
 """
 
 import warnings
@@ -31,9 +31,9 @@ DRAWS, TUNE, CHAINS, TARGET_ACCEPT = 1000, 1000, 4, 0.97
 
 
 def modelled_figures(register: Register) -> pd.DataFrame:
-    """Return the pooled costs (``pool:<name>``) and real growth rates (``growth:<category>``), one row a figure.
+    """Return the pooled costs (``pool:<name>``) and real growth rates (``growth:<category>``), one row per figure.
 
-    A role of ``roles.csv`` or a scenario may name any of them as it may a cited figure.
+    A role of ``roles.csv`` or a scenario may name any of them, as it may name a cited figure.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def _interval(value: float, low: float, high: float) -> dict[str, object]:
 
 
 def _provenance(cited: pd.DataFrame) -> dict[str, object]:
-    """Say what a figure was made of: its sources are those of the cited rows."""
+    """Return the sources of a figure, which are those of the cited rows."""
     titles = list(dict.fromkeys(cited["source"]))
     return {
         "source_title": "Pooled from " + "; ".join(titles),
@@ -129,21 +129,21 @@ def placement_table(
     Parameters
     ----------
     seed, draws, tune, chains
-        Of the sampler.
+        Settings of the sampler.
     folder
         Data folder; the shipped one by default.
 
     Raises
     ------
     InputError
-        If the fit fails its checks, with the ones that fail.
+        If the fit fails its checks, which the message names.
     """
     prices, priors = evidence.placement_prices(folder), evidence.load_table("priors", folder)
     prices["price"] = prices["price"].where(~placement_model.set_aside(prices, priors=priors))
     model = placement_model.placements(prices, priors=priors)
-    with warnings.catch_warnings():  # ten years of filter make a graph too long to fuse, which costs nothing here
+    with warnings.catch_warnings():  # ten years of the filter make a graph too long to fuse, which costs nothing here
         warnings.filterwarnings("ignore", "Loop fusion failed", UserWarning)
-        # Regions hardly differ in residential prices, so one standard deviation lies near nought: small steps.
+        # Regions hardly differ in residential prices, so one standard deviation is near 0 and needs small steps.
         tree = fit(model, seed=seed, draws=draws, tune=tune, chains=chains, progress=False, target_accept=TARGET_ACCEPT)
     refuse_failed(diagnose(tree), "placement prices", draws=draws)
     table = placement_model.price_table(tree["posterior"].to_dataset(), prices, seed=seed)
@@ -156,7 +156,7 @@ def modelled_tables(*, seed: int, draws: int = DRAWS, folder: Path | None = None
     Parameters
     ----------
     seed, draws
-        Of the sampler.
+        Settings of the sampler.
     folder
         Data folder; the shipped one by default.
     """

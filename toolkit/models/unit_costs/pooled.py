@@ -1,7 +1,7 @@
-"""What a thing costs when several sources disagree, and how fast prices grow: one small hierarchical model.
+"""Unit costs when several sources disagree, and growth of prices: one small hierarchical model.
 
-Estimate i of pool p says log y[i] ~ N(mu[p], sqrt(se[i]^2 + tau[p]^2)), with tau[p] half-normal of a scale
-that all pools share: pools of two or three estimates cannot say alone how far rival estimates lie apart.
+Estimate i of pool p is log y[i] ~ N(mu[p], sqrt(se[i]^2 + tau[p]^2)), with tau[p] half-normal of a scale
+that all pools share: a pool of two or three estimates has too little information on how far rival estimates differ.
 The estimates' own errors are integrated out and mu given tau is normal, so quadrature over tau and the
 shared scale is exact. Yearly growth rates of a price are pooled in the same way.
 """
@@ -35,7 +35,7 @@ def rival_estimates(register: Register) -> pd.DataFrame:
     Parameters
     ----------
     register
-        From ``evidence.load_register``; its table ``cost_pools`` says which rows estimate the same cost.
+        From ``evidence.load_register``; its table ``cost_pools`` lists the rows that estimate the same cost.
 
     Returns
     -------
@@ -61,10 +61,10 @@ def _rival(row: dict[Any, Any], register: Register) -> dict[str, Any]:
     pool, key = row["pool"], row["id"]
     if key not in register.figures.index:
         why = register.excluded["reason"].get(key, "no such figure")
-        raise InputError(f"{RULES}, {pool}: '{key}' cannot be pooled: {why}.", fix="name a row that stands.")
+        raise InputError(f"{RULES}, {pool}: '{key}' cannot be pooled: {why}.", fix="name a row that may be used.")
     figure = register.figures.loc[key]
     if not str(figure["unit"]).startswith("GBP") or not figure["value"] > 0:
-        raise InputError(f"{RULES}, {pool}: '{key}' is no sum of money above nought.", fix="drop the row.")
+        raise InputError(f"{RULES}, {pool}: '{key}' is not a sum of money above 0.", fix="drop the row.")
     value = rebase(float(figure["value"]), figure["price_year"], deflators=register.deflators)
     se, graded = _error(figure, register)
     return {
@@ -78,7 +78,7 @@ def _rival(row: dict[Any, Any], register: Register) -> dict[str, Any]:
 
 
 def _error(figure: pd.Series, register: Register) -> tuple[float, bool]:
-    """Return the standard error of a figure's logarithm, from its own interval or else its grade, and which."""
+    """Return the standard error of a figure's logarithm, from its interval or else its grade, and if by grade."""
     if figure["interval_kind"] in ("confidence", "range") and figure["low"] > 0:
         z = stats.norm.ppf(0.5 + float(figure["interval_level"]) / 2)
         return float(np.log(figure["high"] / figure["low"]) / (2 * z)), False
@@ -95,20 +95,20 @@ def yearly_growth(register: Register) -> pd.DataFrame:
     Parameters
     ----------
     register
-        From ``evidence.load_register``: figures ``s251_<category>_week_<years>``; ``priors`` says to what they are
-        rounded.
+        From ``evidence.load_register``: figures ``s251_<category>_week_<years>``; ``priors`` holds the step to which
+        they are rounded.
 
     Returns
     -------
     DataFrame
-        Columns pool (the category), id (the later year's figure), estimate and se, that of rounding.
+        Columns pool (the category), id (the later year's figure), estimate and se, from rounding.
 
     Raises
     ------
     InputError
-        If a category has fewer than three yearly prices, or nothing says to what they are rounded.
+        If a category has fewer than three yearly prices, or the step of rounding is missing.
     """
-    # Evenly spread over a step of rounding: a twelfth of its square is the variance.
+    # The error is uniform over a step of rounding: its variance is a twelfth of the squared step.
     rounding = setting("rounding", load_priors("price_growth", register.tables["priors"]), "fixed") / np.sqrt(12)
     parts = []
     for category in CATEGORIES:
@@ -125,7 +125,7 @@ def yearly_growth(register: Register) -> pd.DataFrame:
 
 
 def unit_costs(rows: pd.DataFrame, *, priors: pd.DataFrame, prior_model: str = "cost_pools") -> pm.Model:
-    """Return the pooling of rival estimates as a PyMC model; :func:`pooled` is the same, exactly.
+    """Return the pooling of rival estimates as a PyMC model; :func:`pooled` computes the same posterior exactly.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def unit_costs(rows: pd.DataFrame, *, priors: pd.DataFrame, prior_model: str = "
     priors
         The table of priors.
     prior_model
-        Which of its rows: ``cost_pools`` or ``price_growth``, normal ``mean``, half-normal ``between_scale``.
+        Which rows to use: ``cost_pools`` or ``price_growth``, with normal ``mean`` and half-normal ``between_scale``.
 
     Returns
     -------
@@ -167,11 +167,11 @@ def pooled(rows: pd.DataFrame, *, priors: pd.DataFrame, prior_model: str = "cost
     """
     centre, spread = prior_of(priors, prior_model, "mean")
     scale_sd = prior_of(priors, prior_model, "between_scale")[1]
-    # Points crowd towards nought, where precise estimates make the posterior of tau narrow.
+    # Points are denser towards 0, where precise estimates make the posterior of tau narrow.
     scale = 5.0 * scale_sd * ((np.arange(POINTS) + 0.5) / POINTS) ** 2
     between = 12.0 * scale_sd * ((np.arange(POINTS) + 0.5) / POINTS) ** 3
     log_scale = -0.5 * (scale / scale_sd) ** 2 + np.log(np.gradient(scale))
-    # Half-normal chance of each cell of tau given the scale; cells, not points, so that a small scale keeps its mass.
+    # Half-normal probability of each cell of tau given the scale; cells, not points, keep the mass of a small scale.
     edges = np.concatenate([[0.0], (between[1:] + between[:-1]) / 2, [np.inf]])
     log_cells = np.log(np.diff(2 * stats.norm.cdf(edges[:, None] / scale), axis=0).clip(1e-300))
     names = np.unique(rows["pool"].to_numpy(str))
@@ -196,7 +196,7 @@ def pooled(rows: pd.DataFrame, *, priors: pd.DataFrame, prior_model: str = "cost
 
 
 def _given_between(rows: pd.DataFrame, between: Array, centre: float, spread: float) -> tuple[Array, Array, Array]:
-    """Mean and standard deviation of a pool's mean given tau, and the log marginal likelihood of tau."""
+    """Return mean and standard deviation of a pool's mean given tau, and the log marginal likelihood of tau."""
     estimate = rows["estimate"].to_numpy(float)[:, None]
     variance = rows["se"].to_numpy(float)[:, None] ** 2 + between**2
     precision = 1 / spread**2 + (1 / variance).sum(0)

@@ -257,7 +257,7 @@ def test_a_choice_of_indicators_is_modelled_alone(dozen):
     )
 
 
-def test_zero_sum_basis_is_orthonormal_and_sums_to_nought():
+def test_zero_sum_basis_is_orthonormal_and_sums_to_zero():
     basis = zero_sum_basis(7)
     np.testing.assert_allclose(basis.T @ basis, np.eye(6), atol=1e-12)
     np.testing.assert_allclose(basis.sum(axis=0), 0, atol=1e-12)
