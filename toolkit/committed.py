@@ -1,4 +1,4 @@
-"""The tables of ``data/reference`` made again, each by the function that its command in ``made_from`` calls."""
+"""Regenerate the tables of ``data/reference``, each with the function that its command in ``made_from`` calls."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 type Tables = dict[str, "pd.DataFrame"]
 Calibrated = Literal["small", "outcomes", "spend_error", "placements", "pathway"]
-SEED = 20261122  # of the committed tables that models made
+SEED = 20261122  # of the committed tables that come from models
 
 
 def pool(*, seed: int, draws: int) -> Tables:
@@ -37,7 +37,7 @@ def check(*, seed: int) -> Tables:
 
 
 def calibrate(model: Calibrated, *, replications: int, seed: int, build: Path, progress: "Progress") -> Tables:
-    """Calibrate a model by simulation; what was interrupted goes on from a file in ``build`` (up to hours)."""
+    """Calibrate a model by simulation (up to hours); an interrupted calibration resumes from a file in ``build``."""
     from toolkit.validation import calibrate_outcomes, calibrate_pathway, calibrate_placements, calibrate_small_models
 
     if model == "small":
@@ -57,7 +57,7 @@ def calibrate(model: Calibrated, *, replications: int, seed: int, build: Path, p
 
 
 def reconcile(*, cache: Path, progress: "Progress") -> Tables:
-    """Set England's collective cost beside the published totals (minutes)."""
+    """Compare England's collective cost with the published totals (minutes)."""
     from toolkit import evidence, scenarios, workflow
     from toolkit.measures import reconciliation
 

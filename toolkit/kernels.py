@@ -1,7 +1,7 @@
-"""Compiling the kernels beside a first fit: the compiler of one process does one thing at a time.
+"""Compile the kernels in a second process during a first fit, since a process compiles one function at a time.
 
-Run as a program, it compiles and ends; numba keeps the code on disk, where the process that started it finds it by the
-time it gets there. A machine that has compiled before only looks.
+Run as a program, this module compiles the kernels and exits. numba keeps the code on disk, where the process that
+started it finds the code when it is needed. On later runs the compiled code is already there.
 """
 
 import subprocess
@@ -11,24 +11,24 @@ from typing import Any
 from numba import types
 
 __all__ = [
+    "cached_kernels",
     "compile_beside",
-    "kept",
-    "unpacked",
-    "walked",
+    "unpack_types",
+    "walk_types",
 ]
 
 
 def compile_beside() -> subprocess.Popen[bytes]:
-    """Start compiling in a process of its own; to be used in a ``with``, which waits for it."""
-    kept()
-    quiet = subprocess.DEVNULL  # whatever goes wrong there comes to light where the kernel is used
+    """Start compiling in a separate process; use it in a ``with`` statement, which waits for it to end."""
+    cached_kernels()
+    quiet = subprocess.DEVNULL  # an error there comes up again where the kernel is used
     return subprocess.Popen([sys.executable, "-m", __name__], stdout=quiet, stderr=quiet)
 
 
-def kept() -> tuple[Any, Any]:
-    """Return what turns a fit's draws into levels and deviations, whose code numba is to keep on disk from now on.
+def cached_kernels() -> tuple[Any, Any]:
+    """Return the kernels that turn a fit's draws into levels and deviations, with caching on disk switched on.
 
-    Said here and not where they are written: every change there calls the committed tables of all models outdated.
+    Caching is switched on here because a change in the module of a kernel marks the committed tables as outdated.
     """
     from toolkit.models.outcomes.levels import levels
     from toolkit.models.outcomes.persistence import deviations
@@ -38,17 +38,17 @@ def kept() -> tuple[Any, Any]:
     return levels, deviations
 
 
-def walked() -> tuple[types.Type, ...]:
-    """Return the types of the arguments that the walk of a run is called with."""
+def walk_types() -> tuple[types.Type, ...]:
+    """Return the argument types with which a run calls the cohort walk."""
     rows, grid = types.float32[:, ::1], types.float32[:, :, ::1]
     flags = [types.boolean] * 3
     return (*[grid] * 5, rows, rows, grid, types.int64[::1], types.int64[::1], *flags, *[grid] * 3)
 
 
-def unpacked() -> tuple[tuple[types.Type, ...], tuple[types.Type, ...]]:
-    """Return those that levels and deviations are called with."""
-    one, two, three = (types.Array(types.float64, dims, "C") for dims in (1, 2, 3))
-    return (*[three] * 3, two, three, *[two] * 5), (three, three, one, two, one, *[two] * 3)
+def unpack_types() -> tuple[tuple[types.Type, ...], tuple[types.Type, ...]]:
+    """Return the argument types with which a run calls levels and deviations."""
+    vector, matrix, cube = (types.Array(types.float64, dims, "C") for dims in (1, 2, 3))
+    return (*[cube] * 3, matrix, cube, *[matrix] * 5), (cube, cube, vector, matrix, vector, *[matrix] * 3)
 
 
 def __dir__() -> list[str]:
@@ -59,7 +59,7 @@ if __name__ == "__main__":
     from toolkit.models.outcomes import density
     from toolkit.pathways.kernel import walk_cohort
 
-    density.compiled()  # in the order that a run needs them in
-    for kernel, arguments in zip(kept(), unpacked(), strict=True):
+    density.compiled()  # in the order in which a run needs them
+    for kernel, arguments in zip(cached_kernels(), unpack_types(), strict=True):
         kernel.compile(arguments)
-    walk_cohort.compile(walked())
+    walk_cohort.compile(walk_types())

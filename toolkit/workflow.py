@@ -302,11 +302,11 @@ def draw_effects(
 def read_evidence(
     fitted: xr.DataTree, statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset, register: evidence.Register
 ) -> pd.DataFrame:
-    """Return what trials, panel and both say of each outcome, as ``models.honest_reading``; arguments as above."""
+    """Return what trials, panel and both say of each outcome, as ``models.evidence_summary``; arguments as above."""
     from toolkit import models
 
     known = _where_they_meet(fitted, statistics, scenario, draws, register)
-    return models.honest_reading(changes.tables(scenario, register), **known, **changes.pooling(scenario))
+    return models.evidence_summary(changes.tables(scenario, register), **known, **changes.pooling(scenario))
 
 
 def _studies(scenario: Scenario, register: evidence.Register) -> xr.Dataset:

@@ -23,7 +23,7 @@ def test_the_walk_is_called_with_no_other_types_in_single_precision() -> None:
         walk(make_hazards(), strength=0.5, layers=some_layers(), by_age=by_age)
     walk(make_hazards(), strength=0.0)
     single = [called for called in walk_cohort.signatures if called[0].dtype == types.float32]
-    assert single == [kernels.walked()]
+    assert single == [kernels.walk_types()]
 
 
 @pytest.mark.long
@@ -62,5 +62,5 @@ def test_what_unpacks_draws_holds_code_of_its_own_file_alone() -> None:
 
 
 def test_what_unpacks_draws_is_kept_on_disk() -> None:
-    assert kernels.kept() == (levels, deviations)
+    assert kernels.cached_kernels() == (levels, deviations)
     assert all(kernel.stats.cache_path for kernel in (levels, deviations))

@@ -1,12 +1,12 @@
-"""PyMC models from Dataset to posterior, one module a model, and the checks they must pass."""
+"""PyMC models from Dataset to posterior, one module per model, and the checks that a fit must pass."""
 
 from pytensor.configdefaults import config
 
-# numba brings its own linear algebra. Saying so here keeps PyTensor from looking for a library to link
-# with and warning every user who installed it with pip.
+# numba brings its own linear algebra. Without this setting PyTensor looks for a library to link with and warns
+# every user who installed it with pip.
 config.blas__ldflags = ""
 
-from toolkit.models.effects.evidence_summary import honest_reading, power_scaling  # noqa: E402
+from toolkit.models.effects.evidence_summary import evidence_summary, power_scaling  # noqa: E402
 from toolkit.models.effects.grid import quadrature  # noqa: E402
 from toolkit.models.effects.model import effects  # noqa: E402
 from toolkit.models.effects.new_studies import changed_priors, read_studies  # noqa: E402
@@ -27,10 +27,10 @@ __all__ = [
     "effect_draws",
     "effects",
     "evenly",
+    "evidence_summary",
     "expected_rates",
     "fit",
     "forecast",
-    "honest_reading",
     "outcomes",
     "panel_signal",
     "passed",

@@ -1,4 +1,4 @@
-"""Whether the models can be believed: calibration by simulation, backtests and predictive checks."""
+"""Validation of the models: calibration by simulation, backtests and predictive checks."""
 
 from toolkit.validation.backtest import backtest
 from toolkit.validation.predictive import check

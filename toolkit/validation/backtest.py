@@ -1,4 +1,4 @@
-"""A backtest of the outcome model: fit up to a year, forecast the later ones, score them against naive forecasts."""
+"""Backtest of the outcome model: fit up to a year, forecast later years, and score the forecasts against naive ones."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ from toolkit.schema import CANNOT_BE_TOLD, INDICATORS, MCSE, InputError, random_
 from toolkit.validation.predictive import SIZES, Array, cells_of, check, covered, hidden_up_to, sizes_of, thinned
 from toolkit.validation.prior_influence import outcome_power_scaling
 
-DRAWS = 8000  # of the model's forecast, at most
+DRAWS = 8000  # at most, of the model's forecast
 POINTS = 200  # of the empirical distribution of a naive forecast's errors
 
 PREFIXES = ("model", "events_model")
@@ -32,14 +32,14 @@ Rule = Callable[[pd.DataFrame, int], Any]
 
 
 def crps(draws: Array, observed: Array) -> Array:
-    """Return the continuous ranked probability score of each forecast, in the units of the forecast: less is better.
+    """Return the continuous ranked probability score of each forecast, in its units: lower is better.
 
     Parameters
     ----------
     draws
         (draw, cell), equally likely values of each forecast.
     observed
-        (cell,), what came.
+        (cell,), the actual values.
 
     References
     ----------
@@ -60,13 +60,13 @@ def backtest(
     priors: pd.DataFrame | None = None,
     **sampling: Any,
 ) -> pd.DataFrame:
-    """Fit to the years up to one, forecast the later ones, and score the forecasts against naive ones.
+    """Fit to the years up to ``last_year``, forecast later ones, and score the forecasts against naive ones.
 
-    The naive forecasts, on the logit scale of (events + 1/2) / (exposure + 1) or the log of a mean: an area's last
-    value; its mean; a straight line through the national means, plus the area's mean distance from them. Each is
-    spread by its own past errors at the same horizon, in areas of the same third by size, of either sign, found by
-    forecasting within the years up to ``last_year`` in the same way. Years that the table of priors sets free (grades
-    not given as usual) are left out of their history, as the model gives them no say in where the walk goes on.
+    The naive forecasts, on the logit scale of (events + 1/2) / (exposure + 1) or the log of a mean, are an area's last
+    value; its mean; and a straight line through the national means, plus the area's mean distance from them. Their
+    spread is that of their past errors at the same horizon, in the same third of areas by size, with either sign, from
+    forecasts of the same kind within the years up to ``last_year``. Years that the table of priors sets free (unusual
+    grading) are left out of their history, as they do not affect how the model's walk continues.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def backtest(
     last_year
         The last year of the fit.
     seed
-        Of the fit and of the forecasts.
+        Seed of the fit and of the forecasts.
     **sampling
         Arguments of :func:`toolkit.models.fitting.fit`.
 
@@ -88,14 +88,14 @@ def backtest(
     Raises
     ------
     InputError
-        If no year comes after ``last_year``, or as :func:`toolkit.models.outcomes.model`.
+        If there is no year after ``last_year``, or as :func:`toolkit.models.outcomes.model`.
     """
     past = statistics.sel(data_year=slice(None, last_year))
     if past.sizes["data_year"] == statistics.sizes["data_year"]:
         raise InputError(f"backtest: no statistics after {last_year}.", fix="give an earlier last_year.")
     posterior = fit(outcomes(past, indicators=indicators, priors=priors), seed=seed, **sampling)
     table = compare(posterior, statistics, last_year=last_year, seed=seed, priors=priors)
-    return _signed(table, posterior)
+    return _with_settings(table, posterior)
 
 
 def compare(
@@ -103,8 +103,8 @@ def compare(
 ) -> pd.DataFrame:
     """Score the forecasts of a fit to the years up to ``last_year``, and naive ones, on the years after it.
 
-    Counts are forecast given their exposure. All small enough to be hidden score as one and the same value, so
-    that hidden and known counts score alike.
+    Counts are forecast given their exposure. All counts small enough to be hidden are scored as one value, so
+    that hidden and known counts are treated alike.
 
     Parameters
     ----------
@@ -116,12 +116,12 @@ def compare(
     Returns
     -------
     DataFrame
-        One row an indicator, ``part`` of the cells (all, a year's, those of a third of the areas by mean exposure) and
+        One row per indicator, ``part`` of the cells (all, a year, a third of the areas by mean exposure) and
         ``forecast``: ``cells``; mean ``crps`` of the rate (per cent of the mean rate); ``coverage_90`` of the central
         interval; ``model_ratio``, the model's CRPS over this forecast's, with its standard error over areas (which
-        leaves out what a whole year does to all of them); and ``model_is`` "better", "worse" or, within two
-        standard errors, "uncertain"; "cannot be told" where Monte Carlo error (``*_mcse``) could make it another.
-        ``events_model_*`` score events in place of rates: large areas weigh more.
+        excludes shocks that are common to all areas); and ``model_is`` "better", "worse" or, within two standard
+        errors, "uncertain"; ``CANNOT_BE_TOLD`` if Monte Carlo error (``*_mcse``) could change it.
+        ``events_model_*`` score events instead of rates, so that large areas have more weight.
     """
     table, design = load_priors("outcomes", priors), posterior["constant_data"].to_dataset()
     names = design["indicator"].values
@@ -149,9 +149,9 @@ def counts_ahead(posterior: xr.DataTree, indicator: str, cells: pd.DataFrame, *,
     Parameters
     ----------
     posterior
-        A fit to earlier years; spending and low income are carried forward from the last of them.
+        A fit to earlier years; spending and low income stay at the values of the last one.
     indicator
-        Whose counts.
+        Which counts to draw.
     cells
         ``area``, ``data_year`` and ``exposure`` of the cells to forecast.
     random
@@ -167,8 +167,8 @@ def counts_ahead(posterior: xr.DataTree, indicator: str, cells: pd.DataFrame, *,
     at = {dim: xr.DataArray(cells[dim].to_numpy(), dims="cell") for dim in ("area", "data_year")}
     log_size = -2 * np.log(parameters["dispersion"].sel(indicator=indicator).values.astype(float))[:, None]
     family = np.array(int(design["likelihood"].sel(indicator=indicator)))
-    found = eta.sel(at).transpose("sample", "cell").values
-    return simulate(found, log_size, cells["exposure"].to_numpy(), family, rng=random)
+    cell_eta = eta.sel(at).transpose("sample", "cell").values
+    return simulate(cell_eta, log_size, cells["exposure"].to_numpy(), family, rng=random)
 
 
 def _naive(past: pd.DataFrame, later: pd.DataFrame, family: int) -> dict[str, Array]:
@@ -180,11 +180,11 @@ def _naive(past: pd.DataFrame, later: pd.DataFrame, family: int) -> dict[str, Ar
     }
     if history.shape[1] < 2:
         raise InputError("backtest: fewer than two usual years to forecast from.", fix="give a later last_year.")
-    sizes, made = sizes_of(past), {}
+    sizes, forecasts = sizes_of(past), {}
     exposure, origin = later["exposure"].to_numpy(), int(past["data_year"].max())
     horizons = later["data_year"] - origin
     for name, (rule, least) in rules.items():
-        # Points of all pupils have three usual years before the free ones: no rule may want more before its first.
+        # Points per pupil have only three usual years before the free ones, so no rule may need more.
         least = min(least, history.shape[1] - 1)
         errors = _past_errors(history, rule, least, max(horizons), sizes)
         centre, spread = np.zeros(len(later)), np.zeros((POINTS, len(later)))
@@ -194,8 +194,8 @@ def _naive(past: pd.DataFrame, later: pd.DataFrame, family: int) -> dict[str, Ar
                 chosen = ((horizons == horizon) & (later["size"] == size)).to_numpy()
                 centre[chosen] = expected[later.loc[chosen, "area"]]
                 spread[:, chosen] = _spread(errors[errors["size"] == size], horizon)[:, None]
-        made[name] = _off_scale(centre + spread, exposure, family)
-    return made
+        forecasts[name] = _off_scale(centre + spread, exposure, family)
+    return forecasts
 
 
 def _on_scale(cells: pd.DataFrame, family: int) -> pd.DataFrame:
@@ -221,12 +221,12 @@ def _mean(history: pd.DataFrame, year: int) -> Any:
 
 def _trend(history: pd.DataFrame, year: int) -> Any:
     national = history.mean()
-    level = np.polyfit(national.index - year, national, 1)[1]  # of the line, in the year to forecast
+    level = np.polyfit(national.index - year, national, 1)[1]  # value of the line in the year to forecast
     return level + (history - national).mean(axis=1)
 
 
 def _past_errors(history: pd.DataFrame, rule: Rule, least: int, furthest: int, sizes: "pd.Series[str]") -> pd.DataFrame:
-    """Return the errors of a rule's forecasts of the years it knows, from ``least`` years before them or more."""
+    """Return the errors of a rule's forecasts of known years, from at least ``least`` earlier years."""
     rows = []
     years = [int(year) for year in history.columns]
     for origin in years[least - 1 : -1]:
@@ -237,7 +237,7 @@ def _past_errors(history: pd.DataFrame, rule: Rule, least: int, furthest: int, s
 
 
 def _spread(errors: pd.DataFrame, horizon: int) -> Array:
-    """Return even quantiles of the errors of either sign at a horizon, or of all horizons where it has none."""
+    """Return even quantiles of the errors at a horizon, with either sign, or of all horizons if it has none."""
     same = errors.loc[errors["horizon"] == horizon, "error"]
     chosen = (same if len(same) else errors["error"]).to_numpy()
     return np.asarray(np.quantile([*chosen, *-chosen], (np.arange(POINTS) + 0.5) / POINTS, method="inverted_cdf"))
@@ -257,29 +257,29 @@ def _scores(cells: pd.DataFrame, forecasts: dict[str, Array], limit: float) -> p
 
 
 def _scored(cells: pd.DataFrame, counts: Array, limit: float) -> tuple[Array, Array]:
-    """Return the score of each cell's events, and whether its central interval holds them."""
+    """Return the score of each cell's events, and whether its central interval contains them."""
     lower, upper = (cells[name].to_numpy() for name in ("lower", "upper"))
     low = np.maximum(lower, limit)
-    known = np.maximum(counts, limit)  # counts up to the limit cannot be told apart here or in the data
+    known = np.maximum(counts, limit)  # counts up to the limit are not distinguished, here or in the data
     known = known - (known - low).clip(0, np.maximum(upper, limit) - low)
     return crps(known, low), covered((counts < lower).mean(axis=0), (counts <= upper).mean(axis=0), 0.9)
 
 
 def _by_part(cells: pd.DataFrame, scored: dict[str, tuple[Array, Array]]) -> pd.DataFrame:
-    """Return mean scores by part of the cells and forecast."""
+    """Return mean scores by forecast and part of the cells."""
     lower, upper, exposure = (cells[name].to_numpy() for name in ("lower", "upper", "exposure"))
     events = pd.DataFrame({name: score for name, (score, _) in scored.items()}, cells.index)
-    inside = pd.DataFrame({name: held for name, (_, held) in scored.items()}, cells.index)
+    inside = pd.DataFrame({name: contained for name, (_, contained) in scored.items()}, cells.index)
     score = 100 * events.div(exposure, axis=0) / (((lower + upper) / 2) / exposure).mean()
     rows = []
     for part, index in _parts(cells).items():
         for name in scored:
-            found = {"part": part, "forecast": name, "cells": len(index), "crps": score.loc[index, name].mean()}
-            found |= {"coverage_90": inside.loc[index, name].mean()}
+            row = {"part": part, "forecast": name, "cells": len(index), "crps": score.loc[index, name].mean()}
+            row |= {"coverage_90": inside.loc[index, name].mean()}
             for prefix, values in zip(PREFIXES, (score, events), strict=True):
                 against = _against(values.loc[index, "model"], values.loc[index, name], cells.loc[index, "area"])
-                found |= {f"{prefix}_{key}": value for key, value in against.items()}
-            rows.append(found)
+                row |= {f"{prefix}_{key}": value for key, value in against.items()}
+            rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -298,7 +298,7 @@ def _against(model: "pd.Series[float]", other: "pd.Series[float]", area: "pd.Ser
 
 
 def _verdict(table: pd.DataFrame, prefix: str) -> Array:
-    """Say how the model does against each forecast; of itself nothing."""
+    """Return how the model compares with each forecast; empty for the model itself."""
     ratio, spread = table[f"{prefix}_ratio"], 2 * table[f"{prefix}_ratio_se"]
     error = np.hypot(table[f"{prefix}_ratio{MCSE}"], 2 * table[f"{prefix}_ratio_se{MCSE}"])
     margin = abs(ratio - 1) - spread
@@ -306,14 +306,14 @@ def _verdict(table: pd.DataFrame, prefix: str) -> Array:
     return np.select([table["forecast"] == "model", near(margin, error), margin <= 0, ratio > 1], choices, "better")
 
 
-def _signed(table: pd.DataFrame, posterior: xr.DataTree) -> pd.DataFrame:
-    """Add whether the fit converged, and what made it."""
-    made = posterior.attrs
+def _with_settings(table: pd.DataFrame, posterior: xr.DataTree) -> pd.DataFrame:
+    """Add whether the fit converged, its settings and versions."""
+    fitted = posterior.attrs
     return table.assign(
         converged=int(passed(diagnose(posterior))),
-        seed=made["seed"],
-        settings=f"{made['chains']} chains of {made['draws']} draws after {made['tune']}, {made['sampler']}",
-        versions="; ".join(f"{name} {number}" for name, number in json.loads(made["versions"]).items()),
+        seed=fitted["seed"],
+        settings=f"{fitted['chains']} chains of {fitted['draws']} draws after {fitted['tune']}, {fitted['sampler']}",
+        versions="; ".join(f"{name} {number}" for name, number in json.loads(fitted["versions"]).items()),
     )
 
 
@@ -329,7 +329,7 @@ def check_tables(
     folder
         Data folder; the shipped one by default.
     **sampling
-        Arguments of :func:`toolkit.models.fitting.fit`; 2,000 draws a chain unless given.
+        Arguments of :func:`toolkit.models.fitting.fit`; 2,000 draws per chain by default.
     """
     sampling = {"draws": 2000, **sampling}
     statistics = evidence.load_statistics(folder)
@@ -337,8 +337,8 @@ def check_tables(
     posterior = fit(outcomes(statistics, priors=priors), seed=seed, **sampling)
     scaling = outcome_power_scaling(posterior["posterior"].to_dataset(), seed=seed, priors=priors)
     tables = {
-        "predictive_checks": _signed(check(posterior, statistics, seed=seed), posterior),
-        "power_scaling": _signed(scaling, posterior),
+        "predictive_checks": _with_settings(check(posterior, statistics, seed=seed), posterior),
+        "power_scaling": _with_settings(scaling, posterior),
         "backtest": backtest(statistics, last_year=last_year, seed=seed, priors=priors, **sampling),
         "spend_error": spend_error_table(posterior, statistics, seed=seed, priors=priors, **sampling),
     }

@@ -1,7 +1,7 @@
 """Simulation-based calibration of the outcome model: the same graph on fewer areas and years, compiled once.
 
-Two or three areas tell little of a region, so at some truths the standard deviation of regions falls into the funnel
-of its effects and mixes slowly, as it does not with all areas. Such a replication is sampled again.
+Two or three areas say little about a region, so for some true values the standard deviation of regions enters the
+funnel of its effects and mixes slowly, which does not happen with all areas. Such a replication is sampled again.
 """
 
 from collections.abc import Sequence
@@ -22,9 +22,18 @@ from toolkit.models.outcomes.likelihoods import MEAN
 from toolkit.models.outcomes.model import CELLS, LEVELS, outcomes
 from toolkit.models.outcomes.rates import REPORTED, SCALES
 from toolkit.models.outcomes.spend_error import calibrated
-from toolkit.validation.calibration import Marks, Progress, Ranks, Sampled, calibrate_sampled, ranks, sampled, silent
+from toolkit.validation.calibration import (
+    Marks,
+    Progress,
+    Ranks,
+    Sampled,
+    calibrate_sampled,
+    no_progress,
+    ranks,
+    sampled,
+)
 
-AREAS, YEARS = 20, slice(2016, 2023)  # the first two years are only there to be lagged
+AREAS, YEARS = 20, slice(2016, 2023)  # the first two years are only needed for lags
 RUNS = ({"draws": 600, "tune": 300, "target_accept": 0.9}, {"draws": 1500, "tune": 600, "target_accept": 0.97})
 PARAMETERS = (*REPORTED, *SCALES, "area_sd")
 OBSERVED = ("events_lower", *(name for name in CELLS if name not in ("exposure", "family")))
@@ -41,17 +50,17 @@ def outcomes_replication(
 ) -> Sampled:
     """Return a replication of the outcome model for `calibrate_sampled`.
 
-    Each draws a truth from the prior and counts from it, hidden where the source would hide them, fits the model,
-    compiled once for all, and ranks the truth among as many posterior draws as are worth independent ones.
+    Each replication draws true values from the prior and counts given them, hides counts that the source would hide,
+    fits the model (compiled once), and ranks the true values among effectively independent posterior draws.
 
     Parameters
     ----------
     statistics
-        Exposures, spending, low income and which counts would be hidden, as from `few_areas`.
+        Exposures, spending, low income and which counts are hidden, as from `few_areas`.
     replications
-        How many truths to draw: the replication can be called for as many numbers.
+        Number of true values to draw; the replication accepts numbers below it.
     seed
-        Of the truths and the sampler.
+        Seed of the true values and the sampler.
     priors, spend_doubt
         As for `outcomes`.
     runs
@@ -60,7 +69,7 @@ def outcomes_replication(
     Returns
     -------
     callable
-        Takes a number and a generator; gives the ranks, and what went badly in sampling.
+        Takes a number and a generator; returns the ranks, and problems in sampling.
 
     References
     ----------
@@ -71,7 +80,7 @@ def outcomes_replication(
     names = list(statistics["indicator"].values)
     model = outcomes(statistics, indicators=names, priors=priors, spend_doubt=spend_doubt)
     compiled = compile_model(model)
-    with model:  # a few draws: compiling their simulation would take longer than Python takes to make them
+    with model:  # few draws: compiling their simulation would take longer than running it in Python
         drawn = pm.sample_prior_predictive(
             draws=replications, random_seed=seed, compile_kwargs={"mode": "FAST_COMPILE"}
         )
@@ -83,26 +92,26 @@ def outcomes_replication(
         design = design_of(_with_counts(statistics, counts.isel(draw=at)), names, table)
         design = design.sel(area=design["fitted"])
         data = {name: design[name].values.astype(float) for name in (*LEVELS, *OBSERVED)}
-        found, size, marks = sampled(
+        quantities, size, marks = sampled(
             compiled.with_data(**data), lambda draws: _flat(model.complete(draws, seed=0)), seed=seed + at, runs=runs
         )
-        return ranks(found, truths.isel(draw=at), size, random), marks
+        return ranks(quantities, truths.isel(draw=at), size, random), marks
 
     return replicate
 
 
 def _no_more_than_all(counts: xr.DataArray, design: xr.Dataset) -> xr.DataArray:
-    """Let all of the children stand for more events than there are children (one cell in many thousands).
+    """Cap events at the number of children (this affects one cell in many thousands).
 
-    A negative binomial has no end, so a truth far out in the prior may give what no source could publish and the model
-    refuses. Points of pupils are no events.
+    A negative binomial is unbounded, so an extreme draw from the prior can give counts that no source could publish and
+    that the model refuses. Points of pupils are not events.
     """
     most = design["exposure"].where(design["family"] != MEAN, np.inf).sel(area=counts["area"])
     return counts.where(counts <= most, most)
 
 
 def _with_counts(statistics: xr.Dataset, counts: xr.DataArray) -> xr.Dataset:
-    """Put simulated counts in place of the observed ones; the small ones are hidden where the source hides such."""
+    """Replace the observed counts with simulated ones; small ones are hidden if the source hides them."""
     lower, upper = statistics["events_lower"], statistics["events_upper"]
     limit = upper.where((lower == 0) & (upper > 0)).min(("area", "data_year")).fillna(0.0)
     counts = counts.reindex_like(lower).fillna(lower)
@@ -118,13 +127,13 @@ def _flat(posterior: xr.Dataset) -> xr.DataArray:
     for one, other in combinations(names, 2):
         pair = posterior["area_correlation"].sel(indicator=one, indicator_other=other)
         parts["area_correlation", f"{one}, {other}"] = pair
-    held = [part.reset_coords(drop=True).astype(float) for part in parts.values()]
+    values = [part.reset_coords(drop=True).astype(float) for part in parts.values()]
     labels = {which: ("quantity", [key[i] for key in parts]) for i, which in enumerate(("parameter", "pool"))}
-    return xr.concat(held, "quantity").assign_coords(labels)
+    return xr.concat(values, "quantity").assign_coords(labels)
 
 
 def few_areas(statistics: xr.Dataset) -> xr.Dataset:
-    """Return the areas and years that the calibration is made on: every so many of the fitted, six years with data."""
+    """Return the areas and years of the calibration: evenly spaced fitted areas, six years with data."""
     fitted = statistics["area"].values[statistics["fitted"].values]
     chosen = fitted[np.linspace(0, len(fitted) - 1, AREAS).astype(int)]
     return statistics.sel(area=chosen, data_year=YEARS)
@@ -137,31 +146,31 @@ def outcomes_check_tables(
     file: Path,
     spend_error: bool = False,
     folder: Path | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> dict[str, pd.DataFrame]:
     """Calibrate the outcome model and return its table by name (an hour).
 
     Parameters
     ----------
     replications, seed
-        How many, and from which seed.
+        Number of replications, and the seed.
     file
-        Where results are kept as they come, so that what was interrupted goes on.
+        Where results are saved as they arrive, so that an interrupted calibration can resume.
     spend_error
-        Whether spending is what is expected of the returns, its error a parameter, as in `spend_error_table`.
+        Whether spending is its expectation given the returns and its errors are parameters, as in `spend_error_table`.
     folder
         Data folder; the shipped one by default.
     progress
-        Called with the share of the replications that is done.
+        Called with the share of replications that are done.
     """
     priors = evidence.load_table("priors", folder)
     statistics, doubt = evidence.load_statistics(folder), None
     if spend_error:
         statistics, doubt, _ = calibrated(statistics)
-    one = outcomes_replication(
+    replication = outcomes_replication(
         few_areas(statistics), replications=replications, seed=seed, priors=priors, spend_doubt=doubt
     )
     name, fixed = "spend_error" if spend_error else "outcomes", {"replications": replications, "seed": seed}
-    table = calibrate_sampled(one, model=name, runs=RUNS, file=file, progress=progress, **fixed)
+    table = calibrate_sampled(replication, model=name, runs=RUNS, file=file, progress=progress, **fixed)
     table["settings"] = f"{AREAS} areas, 2018 to 2023, " + table["settings"]
     return {f"calibration_{name}": table}

@@ -12,9 +12,18 @@ from toolkit import evidence
 from toolkit.models.fitting.fit import compile_model
 from toolkit.models.outcomes.persistence import simulate_deviations
 from toolkit.models.unit_costs.placements import log_size, placements, price_ratio
-from toolkit.validation.calibration import Marks, Progress, Ranks, Sampled, calibrate_sampled, ranks, sampled, silent
+from toolkit.validation.calibration import (
+    Marks,
+    Progress,
+    Ranks,
+    Sampled,
+    calibrate_sampled,
+    no_progress,
+    ranks,
+    sampled,
+)
 
-AREAS, YEARS = 12, 5  # every so many of the areas, the latest years
+AREAS, YEARS = 12, 5  # evenly spaced areas, the latest years
 RUNS = ({"draws": 300, "tune": 300, "target_accept": 0.9}, {"draws": 900, "tune": 600, "target_accept": 0.97})
 PARAMETERS = ("growth", "national_step", "region_sd", "area_sd", "persistence", "noise", "noise_size", "tail")
 OWN = ("persistence", "area_sd", "noise", "noise_size", "tail")
@@ -26,18 +35,18 @@ def placements_replication(prices: xr.Dataset, *, replications: int, seed: int, 
     Parameters
     ----------
     prices
-        From `few_prices`: its gaps, sizes and regions are those of the simulated prices.
+        From `few_prices`: the simulated prices have its gaps, sizes and regions.
     replications, seed, priors
         As for `outcomes_replication`.
 
     Returns
     -------
     callable
-        As of `outcomes_replication`; ranked are the parameters and the first area's price over England's.
+        As for `outcomes_replication`; it ranks the parameters and the first area's price over England's.
     """
     model = placements(prices, priors=priors)
     with warnings.catch_warnings():
-        # Why loops are not fused says `modelled`; prices, a potential to the sampler, are simulated below.
+        # `modelled_figures` explains the first; prices are a potential of the model and are simulated below.
         warnings.filterwarnings("ignore", "(Loop fusion failed|The effect of Potentials)", UserWarning)
         compiled = compile_model(model)
         with model:
@@ -48,22 +57,22 @@ def placements_replication(prices: xr.Dataset, *, replications: int, seed: int, 
 
     def replicate(at: int, random: np.random.Generator) -> tuple[Ranks, Marks]:
         truth = truths.isel(draw=[at])
-        made, own = _simulated(truth.isel(chain=0, draw=0), prices, random)
-        known = np.log(np.nan_to_num(made["price"].values, nan=1.0))
-        found, size, marks = sampled(
+        observed, own = _simulated(truth.isel(chain=0, draw=0), prices, random)
+        known = np.log(np.nan_to_num(observed["price"].values, nan=1.0))
+        quantities, size, marks = sampled(
             compiled.with_data(log_price=known),
-            lambda draws: _flat(draws, price_ratio(draws, made, seed=seed + at).values[:, :, 0]),
+            lambda draws: _flat(draws, price_ratio(draws, observed, seed=seed + at).values[:, :, 0]),
             seed=seed + at,
             runs=RUNS,
         )
         national = truth["national"].values[0, 0, :, -1] - np.log(prices["england"].values[:, -1])
-        return ranks(found, _flat(truth, (national + own)[None]).isel(chain=0, draw=0), size, random), marks
+        return ranks(quantities, _flat(truth, (national + own)[None]).isel(chain=0, draw=0), size, random), marks
 
     return replicate
 
 
 def _simulated(truth: xr.Dataset, prices: xr.Dataset, random: np.random.Generator) -> tuple[xr.Dataset, np.ndarray]:
-    """Return prices as one truth would make them, and the first area's distance from the national price (placement)."""
+    """Return prices simulated from true values, and the first area's distance from the national price (placement)."""
     part = {name: truth[name].values[:, None] for name in OWN}
     shape = prices["price"].shape
     own = simulate_deviations(part["persistence"], part["area_sd"] + np.zeros(shape[:2]), shape, rng=random)
@@ -72,12 +81,12 @@ def _simulated(truth: xr.Dataset, prices: xr.Dataset, random: np.random.Generato
     region = truth["region_effect"].sel(region=prices["region"]).transpose("placement", "area").values[:, :, None]
     noise = error[:, :, None] * random.standard_normal(shape)
     log_price = truth["national"].values[:, None, :] + region + scale * (own + noise)
-    made = prices["price"].copy(data=np.exp(log_price)).where(prices["price"].notnull())
-    return prices.assign(price=made), (region + scale * own)[:, 0, -1]
+    price = prices["price"].copy(data=np.exp(log_price)).where(prices["price"].notnull())
+    return prices.assign(price=price), (region + scale * own)[:, 0, -1]
 
 
 def _flat(draws: xr.Dataset, ratio: np.ndarray) -> xr.DataArray:
-    """Return the ranked quantities (quantity, chain, draw); ``ratio`` (sample, placement) is the price's logarithm."""
+    """Return the ranked quantities (quantity, chain, draw); ``ratio`` (sample, placement) is the log price."""
     order = ("chain", "draw", "placement")
     parts = {name: draws[name].transpose(*order).values for name in PARAMETERS}
     parts["log_ratio"] = ratio.reshape(parts["growth"].shape)
@@ -88,13 +97,13 @@ def _flat(draws: xr.Dataset, ratio: np.ndarray) -> xr.DataArray:
 
 
 def few_prices(prices: xr.Dataset) -> xr.Dataset:
-    """Return the areas and years that the calibration is made on."""
+    """Return the areas and years of the calibration."""
     chosen = np.linspace(0, prices.sizes["area"] - 1, AREAS).astype(int)
     return prices.isel(area=chosen, data_year=slice(-YEARS, None))
 
 
 def placements_check_tables(
-    *, replications: int, seed: int, file: Path, folder: Path | None = None, progress: Progress = silent
+    *, replications: int, seed: int, file: Path, folder: Path | None = None, progress: Progress = no_progress
 ) -> dict[str, pd.DataFrame]:
     """Calibrate the model of placement prices and return the table ``calibration_placement_prices`` (minutes).
 
@@ -105,7 +114,7 @@ def placements_check_tables(
     """
     priors, prices = evidence.load_table("priors", folder), few_prices(evidence.placement_prices(folder))
     fixed = {"replications": replications, "seed": seed}
-    one = placements_replication(prices, priors=priors, **fixed)
-    table = calibrate_sampled(one, model="placements", runs=RUNS, file=file, progress=progress, **fixed)
+    replication = placements_replication(prices, priors=priors, **fixed)
+    table = calibrate_sampled(replication, model="placements", runs=RUNS, file=file, progress=progress, **fixed)
     table["settings"] = f"{AREAS} areas, {YEARS} years, " + table["settings"]
     return {"calibration_placement_prices": table}

@@ -1,7 +1,7 @@
 """Simulation-based calibration of the small models: effects, pooled unit costs and price growth.
 
 Parameters are drawn from the prior, data from the model at the shipped design (the same studies, standard
-errors, designs and pools), and the exact posterior must then cover the truth as often as it says.
+errors, designs and pools), and the exact posterior must then cover the true values as often as stated.
 """
 
 import math
@@ -23,9 +23,9 @@ from toolkit.models.effects.studies import FINDINGS, OPEN, study_table
 from toolkit.models.unit_costs.pooled import pooled, pooled_cdf, rival_estimates, yearly_growth
 from toolkit.validation.calibration import Ranks, calibrate
 
-# Share of events among those reached, as a run of the default scenario finds for England.
+# Share of events among the children reached, from a run of the default scenario for England.
 REACHED = {"repeat_referrals": 0.20, "gcse_attainment": 0.20, "care": 0.17, "youth_justice": 0.02}
-MANY = 10_000  # candidates to draw until one passes selection
+MANY = 10_000  # candidates from which the first that passes selection is taken
 
 Array = NDArray[np.float64]
 
@@ -38,20 +38,20 @@ def effects_replication(
     Parameters
     ----------
     studies
-        From `study_table`. A study without a number reports again what kind of finding its simulated estimate is.
+        From `study_table`. A study without a number reports the kind of finding that its simulated estimate is.
     priors
         The table of priors.
     selection
-        None; or "prior": studies are drawn until one is kept, with a chance from the prior.
+        None; or "prior": studies are drawn until one is included, with a chance from the prior.
     panel
-        From `panel_signal`, for ``combined``: an association is drawn about what the true effect implies, as far
-        from it as its error and bias allow.
+        From `panel_signal`, for ``combined``: an association is drawn around the one that the true effect implies,
+        with its error and bias.
     """
     outcomes = list(dict.fromkeys(studies["outcome"]))
 
     def replicate(random: np.random.Generator) -> Ranks:
         truth: dict[str, dict[str, float]] = {"mean_effect": {}, "between_sites": {}}
-        kept = float(random.beta(*shape_of(priors, "effects", "selection_weight"))) if selection else 1.0
+        inclusion = float(random.beta(*shape_of(priors, "effects", "selection_weight"))) if selection else 1.0
         parts = []
         for outcome in outcomes:
             centre, spread = prior_of(priors, "effects", f"mu_{scale_of(outcome)}")
@@ -63,17 +63,17 @@ def effects_replication(
             for row in studies[studies["outcome"] == outcome].to_dict("records"):
                 if row["programme"] not in programmes:
                     programmes[row["programme"]] = random.normal(mean, between * math.sqrt(share))
-                parts.append(_simulated(row, programmes[row["programme"]], own, kept, random))
-        held: dict[str, Any] = {"priors": priors, "outcomes": outcomes, "selection": selection}
+                parts.append(_simulated(row, programmes[row["programme"]], own, inclusion, random))
+        settings: dict[str, Any] = {"priors": priors, "outcomes": outcomes, "selection": selection}
         drawn = panel if panel is None else _associated(panel, truth["mean_effect"], random)
-        grid = quadrature(pd.DataFrame(parts), panel=drawn, **held)
+        grid = quadrature(pd.DataFrame(parts), panel=drawn, **settings)
         return {(name, o): _rank(grid.sel(outcome=o), name, truth[name][o]) for name in truth for o in outcomes}
 
     return replicate
 
 
 def _associated(panel: xr.Dataset, truth: dict[str, float], random: np.random.Generator) -> xr.Dataset:
-    """Draw the association of each outcome about what its true effect implies for the rate of an area."""
+    """Draw each outcome's association around the one that its true effect implies for the rate of an area."""
     drawn = panel.sel(outcome=list(truth))
     effect, share = np.array([*truth.values()]), drawn["reached_share"].values
     smd = np.array([scale_of(outcome) == STANDARDISED for outcome in truth])
@@ -83,15 +83,15 @@ def _associated(panel: xr.Dataset, truth: dict[str, float], random: np.random.Ge
 
 
 def _simulated(
-    row: dict[Any, Any], mean: float, between: float, kept: float, random: np.random.Generator
+    row: dict[Any, Any], mean: float, between: float, inclusion: float, random: np.random.Generator
 ) -> dict[Any, Any]:
-    """Draw one study's finding, again and again until it is one that is kept."""
-    size = MANY if kept < 1 else 1
+    """Draw one study's finding, repeatedly until one is included."""
+    size = MANY if inclusion < 1 else 1
     error = row["se"] * np.exp(row["se_log_sd"] * random.standard_normal(size))
     spread = np.sqrt(error**2 + row["bias_sd"] ** 2 + between**2)
     effect = random.normal(mean + row["bias_mean"], spread)
     benefit = 1.0 if row["scale"] == STANDARDISED else -1.0
-    chance = np.where(benefit * effect > SIGNIFICANT * error, 1.0, kept)
+    chance = np.where(benefit * effect > SIGNIFICANT * error, 1.0, inclusion)
     chosen = int(np.argmax(random.random(size) < chance))
     if np.isfinite(row["effect"]):
         return {**row, "effect": effect[chosen]}
@@ -99,11 +99,13 @@ def _simulated(
 
 
 def _finding(row: dict[Any, Any], ratio: float) -> dict[str, float]:
-    """Say of an estimate over its error what the study says: its direction only, or whether it is significant."""
-    told = "benefit" if {row["lower"], row["upper"]} & {0.0} else "significant"
-    kinds = ("benefit", "harm") if told == "benefit" else ("not_significant", "significant_benefit", "significant_harm")
-    held = min(max(ratio, -OPEN), OPEN)
-    lower, upper = next(FINDINGS[kind] for kind in kinds if FINDINGS[kind][0] <= held <= FINDINGS[kind][1])
+    """Return what a study reports for an estimate over its error: its direction, or whether it is significant."""
+    reports = "benefit" if {row["lower"], row["upper"]} & {0.0} else "significant"
+    kinds = (
+        ("benefit", "harm") if reports == "benefit" else ("not_significant", "significant_benefit", "significant_harm")
+    )
+    bounded = min(max(ratio, -OPEN), OPEN)
+    lower, upper = next(FINDINGS[kind] for kind in kinds if FINDINGS[kind][0] <= bounded <= FINDINGS[kind][1])
     return {"lower": lower, "upper": upper}
 
 
@@ -135,21 +137,21 @@ def pools_replication(
         scale = abs(random.normal(0, scale_sd))
         between, mean = abs(random.normal(0, scale, len(names))), random.normal(centre, spread, len(names))
         sd = np.hypot(rows["se"].to_numpy(float), between[at])
-        found = pooled(rows.assign(estimate=random.normal(mean[at], sd)), priors=priors, prior_model=prior_model)
-        below = pooled_cdf(found, xr.DataArray(mean, dims="pool", coords={"pool": names}))
+        posterior = pooled(rows.assign(estimate=random.normal(mean[at], sd)), priors=priors, prior_model=prior_model)
+        below = pooled_cdf(posterior, xr.DataArray(mean, dims="pool", coords={"pool": names}))
         ranks = {("mean", str(name)): float(below.sel(pool=name)) for name in names}
-        points = found["between"].to_numpy()
+        points = posterior["between"].to_numpy()
         for name, value in zip(names, between, strict=True):
-            ranks["between", str(name)] = _cubic_rank(points, found["weight"].sel(pool=name).to_numpy(), value, 3)
-        points = found["scale"].to_numpy()
-        ranks["between_scale", "all"] = _cubic_rank(points, found["scale_weight"].to_numpy(), scale, 2)
+            ranks["between", str(name)] = _cubic_rank(points, posterior["weight"].sel(pool=name).to_numpy(), value, 3)
+        points = posterior["scale"].to_numpy()
+        ranks["between_scale", "all"] = _cubic_rank(points, posterior["scale_weight"].to_numpy(), scale, 2)
         return ranks
 
     return replicate
 
 
 def _cubic_rank(points: Array, weight: Array, truth: float, power: int) -> float:
-    """Rank on a grid whose points stand at the middles of even cells of their ``power``-th root."""
+    """Return the rank on a grid whose points are the middles of even cells of their ``power``-th root."""
     root, half = points ** (1 / power), points[0] ** (1 / power)
     edges = np.append(root - half, root[-1] + half) ** power
     return float(np.interp(truth, edges, np.concatenate([[0.0], np.cumsum(weight)])))
@@ -163,7 +165,7 @@ def small_models_tables(
     Parameters
     ----------
     replications, seed
-        Of each model.
+        Number of replications, and the seed, of each model.
     folder
         Data folder; the shipped one by default.
     """
@@ -176,16 +178,18 @@ def small_models_tables(
         "cost_pools": pools_replication(rival_estimates(register), priors, prior_model="cost_pools"),
         "price_growth": pools_replication(yearly_growth(register), priors, prior_model="price_growth"),
     }
-    tables = [calibrate(one, replications=replications, seed=seed, model=name) for name, one in models.items()]
+    tables = [
+        calibrate(replication, replications=replications, seed=seed, model=name) for name, replication in models.items()
+    ]
     design = f"design: {len(studies)} studies and the pools of cost_pools.csv as shipped; exact posteriors"
     return {"calibration_small_models": pd.concat(tables, ignore_index=True).assign(settings=design)}
 
 
 def _shipped_panel(register: evidence.Register, folder: Path | None) -> xr.Dataset:
-    """Return a panel as sure of its association as that of the shipped statistics (committed check of spending)."""
-    found = evidence.load_table("reference/spend_error", folder).query("spending == 'returned'")
-    ends = found["mean"].to_numpy() + np.outer([-1, 1], found["sd"])
-    coords = {"indicator": found["indicator"].to_numpy()}
+    """Return a panel with the association and error of the shipped statistics (committed check of spending)."""
+    associations = evidence.load_table("reference/spend_error", folder).query("spending == 'returned'")
+    ends = associations["mean"].to_numpy() + np.outer([-1, 1], associations["sd"])
+    coords = {"indicator": associations["indicator"].to_numpy()}
     slopes = xr.Dataset({"spend_within": (("chain", "draw", "indicator"), ends[None])}, coords)
     rise = float(register.figures["value"]["combined_reference_rise"])
     tables = register.tables

@@ -1,7 +1,7 @@
-"""Calibration by simulation: truths from the prior, data from the truths, and where each truth lies in its posterior.
+"""Calibration by simulation: draw true values from the prior, simulate data, and rank each true value in its posterior.
 
-Which replications sample badly depends on the truth, so leaving them out would calibrate another prior: they are
-sampled again, longer and in smaller steps, and whatever comes of that is ranked.
+Which replications sample badly depends on the true values, so leaving them out would calibrate a different prior: they
+are sampled again, for longer and with smaller steps, and that result is ranked in any case.
 """
 
 import json
@@ -21,9 +21,9 @@ from toolkit.models.fitting.monte_carlo import verdicts
 from toolkit.schema import SAMPLE_DIMS, random_stream
 
 CHAINS = 2
-RANKED = 100  # draws among which the truth is ranked, at most: no more than are worth as many independent ones
-UNMIXED, TOO_FEW = 1.05, 40  # worst R-hat from which, and least effective size to which, a replication sampled badly
-LEAST_P = 0.001  # of a uniform rank: below it calibration has failed, even among dozens of quantities
+RANKED = 100  # draws among which the true value is ranked, at most, and no more than the effective sample size
+UNMIXED, TOO_FEW = 1.05, 40  # a replication sampled badly above this R-hat or below this effective sample size
+LEAST_P = 0.001  # p-value of uniform ranks below which calibration has failed, even among dozens of quantities
 CHANCE = np.sqrt(np.pi**2 / 12 - np.pi / 2 * np.log(2) ** 2)  # standard deviation of Kolmogorov's distribution
 
 COLUMNS = ["model", "parameter", "pool", "replications"]
@@ -35,8 +35,8 @@ Sampled = Callable[[int, np.random.Generator], tuple[Ranks, Marks]]
 Progress = Callable[[float], None]
 
 
-def silent(share: float) -> None:
-    """Tell nobody of progress."""
+def no_progress(share: float) -> None:
+    """Ignore progress."""
 
 
 def calibrate(
@@ -45,25 +45,25 @@ def calibrate(
     replications: int,
     seed: int,
     model: str,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> pd.DataFrame:
-    """Repeat draw, simulate and infer; report whether the truth's posterior ranks are uniform.
+    """Repeatedly draw, simulate and infer; report whether the posterior ranks of the true values are uniform.
 
     Parameters
     ----------
     replicate
-        Returns for one replication the posterior probability below each true value, by parameter and pool.
+        Returns, for one replication, the posterior probability below each true value, by parameter and pool.
     replications, seed
-        How many, and from which seed.
+        Number of replications, and the seed.
     model
         Name for the table.
     progress
-        Called with the share of the replications that is done.
+        Called with the share of replications that are done.
 
     Returns
     -------
     DataFrame
-        One row a parameter and pool, as :func:`judged` has it.
+        One row per parameter and pool, from :func:`judged`.
 
     References
     ----------
@@ -76,10 +76,10 @@ def calibrate(
         progress(done / replications)
     rows = []
     for parameter, pool in drawn[0]:
-        held = np.array([ranks[parameter, pool] for ranks in drawn])
-        covered = {f"coverage_{level}": float((abs(held - 0.5) < level / 200).mean()) for level in (50, 90)}
+        values = np.array([ranks[parameter, pool] for ranks in drawn])
+        covered = {f"coverage_{level}": float((abs(values - 0.5) < level / 200).mean()) for level in (50, 90)}
         row = {"model": model, "parameter": parameter, "pool": pool, "replications": replications, **covered}
-        rows.append(row | {"distance": float(stats.kstest(held, "uniform").statistic), "seed": seed})
+        rows.append(row | {"distance": float(stats.kstest(values, "uniform").statistic), "seed": seed})
     return judged(pd.DataFrame(rows))
 
 
@@ -89,15 +89,15 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table
-        ``replications``; ``coverage_50`` and ``coverage_90``, how often the central intervals held the truth; and
-        ``distance`` of the ranks from uniform ones (Kolmogorov and Smirnov's).
+        ``replications``; ``coverage_50`` and ``coverage_90``, how often the central intervals contain the true value;
+        and ``distance`` of the ranks from uniform ones (Kolmogorov-Smirnov).
 
     Returns
     -------
     DataFrame
-        With ``*_mcse``, the standard errors that so many replications of a calibrated model have; ``p_value`` of the
-        distance; and ``verdict``: "failed" below 0.001, "cannot be told" where the distance is within one error of
-        that of 0.001 (which allows for most of the chance in it already), else "passed".
+        With ``*_mcse``, the standard errors for this number of replications of a calibrated model; ``p_value`` of the
+        distance; and ``verdict``: "failed" below 0.001, ``CANNOT_BE_TOLD`` if the distance is within one error of
+        that of 0.001 (which already allows for most of its chance variation), else "passed".
     """
     number = table["replications"].to_numpy()
     table = table.round({"coverage_50": 4, "coverage_90": 4, "distance": 5})
@@ -118,81 +118,81 @@ def calibrate_sampled(
     model: str,
     runs: Sequence[dict[str, Any]],
     file: Path,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> pd.DataFrame:
-    """Calibrate a model that must be sampled, going on where it was interrupted.
+    """Calibrate a model that must be sampled; an interrupted calibration resumes.
 
     Parameters
     ----------
     replicate
-        Returns for the replication of a number the ranks and what went badly, as `sampled` says.
+        Returns, for a replication number, the ranks and the problems in sampling, as in `sampled`.
     replications, seed, model, progress
         As for `calibrate`.
     runs
-        Settings of the sampler; each but the first is for what sampled badly with the one before.
+        Settings of the sampler; each after the first is for replications that sampled badly with the one before.
     file
-        Where each result is written as it comes, one line of JSON; what it holds is not done again. It belongs to one
-        seed, number of replications and data.
+        Where each result is written as it arrives, one line of JSON; saved results are not computed again. The file
+        is for one seed, number of replications and data set.
 
     Returns
     -------
     DataFrame
-        As of `calibrate`, with ``settings``: how it sampled, and how often that went badly.
+        As for `calibrate`, with ``settings``: how it sampled, and how often it sampled badly.
     """
-    held = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    results = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     numbered, badly = iter(range(replications)), Counter[str]()
 
-    def one(random: np.random.Generator) -> Ranks:
+    def next_replication(random: np.random.Generator) -> Ranks:
         at = next(numbered)
-        if at == len(held):
+        if at == len(results):
             ranked, marks = replicate(at, random)
-            held.append({"badly": marks, "ranks": [[*key, rank] for key, rank in ranked.items()]})
-            with file.open("a") as kept:
-                kept.write(json.dumps(held[-1]) + "\n")
-        badly.update(held[at]["badly"])
-        return {(parameter, pool): rank for parameter, pool, rank in held[at]["ranks"]}
+            results.append({"badly": marks, "ranks": [[*key, rank] for key, rank in ranked.items()]})
+            with file.open("a") as stream:
+                stream.write(json.dumps(results[-1]) + "\n")
+        badly.update(results[at]["badly"])
+        return {(parameter, pool): rank for parameter, pool, rank in results[at]["ranks"]}
 
-    table = calibrate(one, replications=replications, seed=seed, model=model, progress=progress)
+    table = calibrate(next_replication, replications=replications, seed=seed, model=model, progress=progress)
     return table.assign(settings=_how_sampled(badly, runs))
 
 
 def sampled(
     compiled: Any, flat: Callable[[xr.Dataset], xr.DataArray], *, seed: int, runs: Sequence[dict[str, Any]]
 ) -> tuple[xr.DataArray, np.ndarray, Marks]:
-    """Sample, again with the next settings while it went badly.
+    """Sample, and again with the next settings if it went badly.
 
     Parameters
     ----------
     compiled
         A model with its data.
     flat
-        Turns a posterior into the quantities to rank (quantity, chain, draw).
+        Turns a posterior into quantities to rank (quantity, chain, draw).
     seed
-        Of the sampler.
+        Seed of the sampler.
     runs
         As for `calibrate_sampled`.
 
     Returns
     -------
     tuple
-        The quantities; the effective size of each; and whether they were sampled ``again``, and in the last run were
-        still ``unmixed`` (worst R-hat above 1.05), had ``few`` effective draws (less than 40) or ``divergences``.
+        The quantities; the effective sample size of each; and whether they were sampled ``again``, and in the last run
+        were still ``unmixed`` (worst R-hat above 1.05), had ``few`` effective draws (below 40) or ``divergences``.
     """
     for number, settings in enumerate(runs):
         fixed = {"seed": seed, "chains": CHAINS, "cores": CHAINS}
         tree = nutpie.sample(compiled, **fixed, save_warmup=False, progress_bar=False, **settings)
-        found = flat(tree["posterior"].to_dataset())
-        size = az.ess(found.to_dataset(name="value"))["value"].values
-        marks = {"unmixed": float(az.rhat(found.to_dataset(name="value"))["value"].max()) > UNMIXED}
+        quantities = flat(tree["posterior"].to_dataset())
+        size = az.ess(quantities.to_dataset(name="value"))["value"].values
+        marks = {"unmixed": float(az.rhat(quantities.to_dataset(name="value"))["value"].max()) > UNMIXED}
         marks |= {"few": bool(size.min() < TOO_FEW), "again": number > 0}
         if not (marks["unmixed"] or marks["few"]):
             break
     marks["divergences"] = bool(tree["sample_stats"]["diverging"].any())
-    return found, size, marks
+    return quantities, size, marks
 
 
 def _how_sampled(badly: Counter[str], runs: Sequence[dict[str, Any]]) -> str:
-    """Say of a calibration with which settings it sampled, and how often that went badly."""
+    """Return the settings of the sampler in words, and how often it sampled badly."""
     first, again = (f"{run['draws']} draws after {run['tune']}" for run in runs)
     return (
         f"{CHAINS} chains of {first}, nutpie; {badly['again']} replications sampled badly and were sampled again with "
@@ -201,11 +201,14 @@ def _how_sampled(badly: Counter[str], runs: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def ranks(found: xr.DataArray, truth: xr.DataArray, size: np.ndarray, random: np.random.Generator) -> Ranks:
-    """Rank each truth among evenly spaced draws, no more than its effective ``size``; ties are broken at random."""
-    samples, placed = found.stack(sample=SAMPLE_DIMS, create_index=False).transpose("quantity", "sample").values, {}
+def ranks(quantities: xr.DataArray, truth: xr.DataArray, size: np.ndarray, random: np.random.Generator) -> Ranks:
+    """Rank each true value among evenly spaced draws, at most its effective ``size``; ties are broken at random."""
+    samples, placed = (
+        quantities.stack(sample=SAMPLE_DIMS, create_index=False).transpose("quantity", "sample").values,
+        {},
+    )
     pairs = zip(truth["parameter"].values, truth["pool"].values, strict=True)
     for pair, drawn, true, worth in zip(pairs, samples, truth.values, size, strict=True):
-        kept = drawn[np.linspace(0, len(drawn) - 1, int(np.clip(worth, 2, RANKED))).astype(int)]
-        placed[pair] = float(((kept < true).sum() + random.random()) / (len(kept) + 1))
+        thinned = drawn[np.linspace(0, len(drawn) - 1, int(np.clip(worth, 2, RANKED))).astype(int)]
+        placed[pair] = float(((thinned < true).sum() + random.random()) / (len(thinned) + 1))
     return placed

@@ -1,4 +1,4 @@
-"""Posterior predictive checks of the outcome model: where each count falls in what the fit would have said of it."""
+"""Posterior predictive checks of the outcome model: the place of each count in its predictive distribution."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,9 +19,9 @@ from toolkit.models.outcomes.rates import area_spread, linear_predictor
 from toolkit.schema import MCSE, InputError, aligned, random_stream
 
 SIZES = ("small", "middle", "large")
-SURE = 0.99  # of the ranges that the checks of a right model keep within: a table has some seventy of them
-MAY_BE_UNRELIABLE = 0.01  # share of cells whose weights may be uneven
-DRAWS = 1000  # of each batch, at most
+SURE = 0.99  # probability that a check of a correct model is in its range: a table has some seventy checks
+MAY_BE_UNRELIABLE = 0.01  # largest share of cells with unreliable weights that passes
+DRAWS = 1000  # at most, of each batch
 MEASURED = ["value", "expected_low", "expected_high", "margin"]
 
 Array = NDArray[Any]
@@ -30,33 +30,33 @@ _NODES = (_at, _share / _share.sum())
 
 
 def check(posterior: xr.DataTree, statistics: xr.Dataset, *, seed: int) -> pd.DataFrame:
-    """Compare every cell of the statistics with what the fitted model would have predicted of it.
+    """Compare every cell of the statistics with the fitted model's prediction.
 
-    Each cell is placed in its predictive distribution without itself, from the area's other years and by importance
-    weights: its probability integral transform (PIT), randomised within what is known of the count, is uniform if the
-    model is right, for exact counts and for hidden ones alike. All is done on batches of the draws, up to eight, each
-    with random numbers of its own: the table holds the means, whose Monte Carlo errors the spread of the batches gives.
+    Each cell is placed in its leave-one-out predictive distribution, from the area's other years and by importance
+    weights: its probability integral transform (PIT), randomised within the bounds of the count, is uniform if the
+    model is correct, for exact and hidden counts alike. This is repeated on up to eight batches of the draws, each
+    with its own random numbers: the table holds the means, and the spread of the batches gives Monte Carlo errors.
 
     Parameters
     ----------
     posterior
         From :func:`toolkit.models.fitting.fit` of :func:`toolkit.models.outcomes.model`.
     statistics
-        What it was fitted to.
+        The statistics that it was fitted to.
     seed
-        Of the replicated data.
+        Seed of the replicated data.
 
     Returns
     -------
     DataFrame
-        One row an indicator, size (third of the areas by mean exposure, or "all") and check, with its ``value`` and
-        the range that the value keeps within in 99 of 100 cases if the model is right and cells are independent:
-        ``coverage_50`` and ``coverage_90`` of the central intervals, ``pit_mean``, ``pit_distance`` (Kolmogorov
-        and Smirnov's); and, against replicated data, ``lag_one_correlation`` of an area's standardised residuals,
+        One row per indicator, size (third of the areas by mean exposure, or "all") and check, with its ``value`` and
+        its range in 99 of 100 cases if the model is correct and cells are independent:
+        ``coverage_50`` and ``coverage_90`` of the central intervals, ``pit_mean``, ``pit_distance``
+        (Kolmogorov-Smirnov); and, against replicated data, ``lag_one_correlation`` of an area's standardised residuals,
         ``largest_residual`` and ``hidden_cells`` (how many counts are small enough to be hidden).
         ``unreliable_weights`` counts the cells whose weights are too uneven to trust. ``*_mcse`` are Monte Carlo
-        standard errors; ``verdict`` is "passed", "failed" or, where the value is within two of them of an end of the
-        range, "cannot be told".
+        standard errors; ``verdict`` is "passed", "failed" or, if the value is within two of them of an end of the
+        range, ``CANNOT_BE_TOLD``.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def check(posterior: xr.DataTree, statistics: xr.Dataset, *, seed: int) -> pd.Da
     """
     if "constant_data" not in posterior.children:
         raise InputError(
-            "check: the posterior has no constant_data.", fix="pass what models.fit(outcomes(...)) returned."
+            "check: the posterior has no constant_data.", fix="pass the result of models.fit(outcomes(...))."
         )
     design = posterior["constant_data"].to_dataset()
     try:
@@ -87,7 +87,7 @@ def check(posterior: xr.DataTree, statistics: xr.Dataset, *, seed: int) -> pd.Da
         ) from None
     aligned(design["family"], statistics["exposure"])
     names, parts = design["indicator"].values, []
-    # One batch after the other: the densities of every cell and draw are held while one is worked on.
+    # Batches run one after another, because the densities of every cell and draw stay in memory.
     samples = _stacked(posterior)
     every = batches(samples.sizes["sample"])
     for at, source in zip(every, random_stream(seed, "models.predictive").spawn(len(every)), strict=True):
@@ -96,8 +96,8 @@ def check(posterior: xr.DataTree, statistics: xr.Dataset, *, seed: int) -> pd.Da
         for name, random in zip(names, source.spawn(len(names)), strict=True):
             part = design.sel(indicator=name)
             cells = cells_of(statistics.sel(indicator=name), part["family"] != UNOBSERVED)
-            found = _checks(cells, parameters.sel(indicator=name), part, random)
-            rows += [{"indicator": name, **row} for row in found]
+            checks = _checks(cells, parameters.sel(indicator=name), part, random)
+            rows += [{"indicator": name, **row} for row in checks]
         parts.append(pd.DataFrame(rows))
     return _judged(parts)
 
@@ -114,7 +114,7 @@ def _judged(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _margin(table: pd.DataFrame) -> Array:
-    """Return how far each value is inside its range; a range from zero has no lower end that a value could pass."""
+    """Return how far each value is inside its range; no value can be below a range from zero."""
     above = (table["value"] - table["expected_low"]).where(table["expected_low"] != 0, np.inf)
     return np.asarray(np.minimum(above, table["expected_high"] - table["value"]))
 
@@ -133,14 +133,14 @@ def thinned(posterior: xr.DataTree, draws: int) -> xr.Dataset:
 
 
 def cells_of(statistics: xr.Dataset, enters: xr.DataArray) -> pd.DataFrame:
-    """Return the cells that enter, one row each, in order of area and year."""
+    """Return the cells that enter the fit, one row each, in order of area and year."""
     columns = {"events_lower": "lower", "events_upper": "upper", "exposure": "exposure"}
     entering = statistics[list(columns)].where(enters & statistics["observed"]).reset_coords(drop=True)
     return entering.to_dataframe(["area", "data_year"]).dropna().reset_index().rename(columns=columns)
 
 
 def sizes_of(cells: pd.DataFrame) -> "pd.Series[str]":
-    """Return the third that each area is in by its mean exposure."""
+    """Return each area's third by mean exposure."""
     order = cells.groupby("area")["exposure"].mean().rank(method="first")
     return pd.qcut(order, 3, labels=list(SIZES)).astype(str)
 
@@ -180,7 +180,7 @@ def _row(name: str, value: float, low: float, high: float) -> dict[str, Any]:
 
 
 def _variance(rate: Array, mean: Array, concentration: Array, exposure: Array, family: int) -> Array:
-    """Return the variance of a count or total; of a mean's, that of its logarithm's normal error to first order."""
+    """Return the variance of a count or total; of a mean, to first order from the normal error of its log."""
     if family == BETA_BINOMIAL:
         return np.asarray(mean * (1 - rate) * (1 + (exposure - 1) / (concentration + 1)))
     if family == MEAN:
@@ -189,10 +189,10 @@ def _variance(rate: Array, mean: Array, concentration: Array, exposure: Array, f
 
 
 def _from_others(parameters: xr.Dataset, part: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return mean and standard deviation of each year's predictor given the deviations of the years beside it.
+    """Return mean and standard deviation of each year's predictor given the deviations of the neighbouring years.
 
     A deviation follows its own count so closely that leaving that count out by weights would fail; given its
-    neighbours, the deviation is normal and can be drawn and summed over afresh.
+    neighbours, the deviation is normal and can be drawn and integrated over again.
     """
     predictor = linear_predictor(parameters, part.reset_coords(drop=True))
     deviation = to_link(parameters["area_rate"].astype(float), int(part["likelihood"])) - predictor
@@ -201,15 +201,15 @@ def _from_others(parameters: xr.Dataset, part: xr.Dataset) -> tuple[xr.DataArray
     number = sum(side.notnull().astype(int) for side in beside)
     # One neighbour: an autoregression's next step; two: a bridge between them; none: its stationary spread.
     precision = 1 + (number == 2) * rho**2
-    held = xr.where(number > 0, (1 - rho**2) / precision, 1.0)
+    share = xr.where(number > 0, (1 - rho**2) / precision, 1.0)
     expected = predictor + rho / precision * sum(side.fillna(0.0) for side in beside)
-    return expected, area_spread(parameters, part) * held**0.5
+    return expected, area_spread(parameters, part) * share**0.5
 
 
 def _left_out(expected: Array, spread: Array, log_size: Array, *known: Any) -> tuple[Array, int]:
     """Return weights (sample, cell) that leave each cell out of its own prediction, and how many are unreliable.
 
-    The deviation of the cell is summed over by Gauss and Hermite's rule: integrated importance sampling.
+    The deviation of the cell is integrated over by Gauss-Hermite quadrature: integrated importance sampling.
     """
     lower, upper, exposure, family = (np.broadcast_to(part, expected.shape)[:, :, None].copy() for part in known)
     log_p = np.full(expected.shape, -np.inf)
@@ -217,10 +217,10 @@ def _left_out(expected: Array, spread: Array, log_size: Array, *known: Any) -> t
         eta = (expected + spread * at)[:, :, None]
         cell = cell_log_probabilities(eta, log_size[:, :, None], lower, upper, exposure, family)[:, :, 0]
         log_p = np.logaddexp(log_p, np.log(share) + cell)
-    held = xr.Dataset({"events": (("chain", "draw", "cell"), log_p[None])})
-    with warnings.catch_warnings():  # that some weights are unreliable is reported as a check
+    log_likelihood = xr.Dataset({"events": (("chain", "draw", "cell"), log_p[None])})
+    with warnings.catch_warnings():  # unreliable weights are reported as a check
         warnings.filterwarnings("ignore", "Estimated shape parameter of Pareto", UserWarning)
-        loo = az.loo(xr.DataTree.from_dict({"log_likelihood": held}), pointwise=True, reff=1.0)
+        loo = az.loo(xr.DataTree.from_dict({"log_likelihood": log_likelihood}), pointwise=True, reff=1.0)
     weights = np.exp(loo.log_weights.transpose("chain", "draw", "cell").values[0])
     return weights / weights.sum(axis=0), int((loo.pareto_k > loo.good_k).sum())
 
@@ -241,7 +241,7 @@ def covered(below: Array, upto: Array, level: float) -> Array:
     Parameters
     ----------
     below, upto
-        Predictive probability of less than the count, and of no more than it; of a hidden count, its bounds.
+        Predictive probability of less than the count, and of at most the count; for a hidden count, of its bounds.
     level
         Probability of the central interval.
     """
@@ -261,16 +261,16 @@ def _discrepancies(cells: pd.DataFrame, replicated: Array, mean: Array, variance
         ),
         "largest_residual": lambda r: np.abs(r[:, exact]).max(axis=1),
     }
-    seen, made = ((counts - mean) / np.sqrt(variance) for counts in (cells["lower"].to_numpy(), replicated))
+    observed, simulated = ((counts - mean) / np.sqrt(variance) for counts in (cells["lower"].to_numpy(), replicated))
     tail = (1 - SURE) / 2
     for name, measure in measured.items():
-        yield _row(name, measure(seen).mean(), *np.quantile(measure(made), [tail, 1 - tail]))
+        yield _row(name, measure(observed).mean(), *np.quantile(measure(simulated), [tail, 1 - tail]))
     if (limit := hidden_up_to(cells)) > 0:
         hidden = ((cells["lower"] == 0) & ~exact).sum()
         yield _row("hidden_cells", hidden, *np.quantile((replicated <= limit).sum(axis=1), [tail, 1 - tail]))
 
 
 def hidden_up_to(cells: pd.DataFrame) -> float:
-    """Return the largest count that is hidden, nought where none is."""
+    """Return the largest count that is hidden, 0 if none is."""
     hidden = cells.loc[(cells["lower"] == 0) & (cells["upper"] > 0), "upper"]
     return float(hidden.min()) if len(hidden) else 0.0

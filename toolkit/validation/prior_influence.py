@@ -1,9 +1,9 @@
-"""How far the outcome model rests on its priors: power-scaling of priors and likelihood, without a new fit.
+"""How far the outcome model depends on its priors: power-scaling of priors and likelihood, without a refit.
 
-Some ten thousand levels and deviations are summed over: what counts is the likelihood of the few quantities that have
-a prior in the table. It is the posterior over the prior, and the posterior of those quantities is close to normal once
-they are on an unbounded scale, so its density is taken from the draws. The likelihood of the counts given every
-deviation would not do: raised to a power it leaves hardly a draw with any weight.
+Some ten thousand levels and deviations are integrated out: what matters is the likelihood of the few quantities with a
+prior in the table. It is the posterior over the prior, and the posterior of those quantities is close to normal on an
+unbounded scale, so its density is computed from the draws. The likelihood of the counts given every deviation cannot
+be used: raised to a power it leaves hardly any draw with weight.
 """
 
 from typing import Any
@@ -28,24 +28,24 @@ PRIOR_DRAWS = 10_000  # for the prior's standard deviation
 
 
 def outcome_power_scaling(posterior: xr.Dataset, *, seed: int, priors: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return how much each quantity moves when its indicator's priors, or likelihood, are raised to a power near one.
+    """Return how far each quantity moves when its indicator's priors, or likelihood, are raised to a power near one.
 
     Parameters
     ----------
     posterior
         Draws (chain, draw) of the outcome model.
     seed
-        Of the draws from the prior and of those that measure the noise.
+        Seed of the draws from the prior and of the noise.
     priors
-        As for `outcomes`. The prior of the correlations between indicators is left as it is.
+        As for `outcomes`. The prior of the correlations between indicators is not scaled.
 
     Returns
     -------
     DataFrame
-        One row an indicator and parameter: ``prior`` and ``likelihood``, distances per doubling of the power, of
-        which 0.05 counts as sensitive; ``noise``, the larger of both for numbers that have nothing to do with either;
+        One row per indicator and parameter: ``prior`` and ``likelihood``, distances per doubling of the power
+        (sensitive from 0.05); ``noise``, the larger of both for numbers unrelated to either;
         ``prior_ratio``, posterior over prior standard deviation; ``*_mcse``, their Monte Carlo standard errors;
-        ``diagnosis`` in words, "cannot be told" where a distance that it turns on is within two errors of 0.05.
+        ``diagnosis`` in words, ``CANNOT_BE_TOLD`` if a distance that decides it is within two errors of 0.05.
 
     References
     ----------
@@ -58,28 +58,28 @@ def outcome_power_scaling(posterior: xr.Dataset, *, seed: int, priors: pd.DataFr
     prior_sd = {
         name: pm.draw(unnamed_prior(name, table, names), PRIOR_DRAWS, random_seed=random).std(axis=0) for name in SCALED
     }
-    kinds = {(name, one): _kind(name, table, one) for name in SCALED for one in names}
+    kinds = {(name, indicator): _kind(name, table, indicator) for name in SCALED for indicator in names}
     tables = []
     for k, indicator in enumerate(names):
-        held = {name: values[:, :, k].ravel() for name, values in draws.items()}
+        own = {name: values[:, :, k].ravel() for name, values in draws.items()}
         total = np.sum([values[:, :, k] for values in logged.values()], axis=0).ravel()
-        free = [_unbounded(values, kinds[name, indicator]) for name, values in held.items()]
+        free = [_unbounded(values, kinds[name, indicator]) for name, values in own.items()]
         points, slopes = np.stack([at for at, _ in free], axis=-1), np.sum([slope for _, slope in free], axis=0)
         likelihood = _normal_density(points) - slopes - total
-        held["noise"] = np.asarray(random.standard_normal(total.shape))
+        own["noise"] = np.asarray(random.standard_normal(total.shape))
         spread = {name: float(values[k]) for name, values in prior_sd.items()}
-        table = _sensitivities(held, total, likelihood, spread)
+        table = _sensitivities(own, total, likelihood, spread)
         parts = [
-            _sensitivities({name: values[at] for name, values in held.items()}, total[at], likelihood[at], spread)
+            _sensitivities({name: values[at] for name, values in own.items()}, total[at], likelihood[at], spread)
             for at in batches(len(total))
         ]
         table = table.join(batch_errors(parts, list(table.columns)))
         table.insert(0, "indicator", indicator)
         tables.append(table.rename_axis("parameter").reset_index())
-    found = pd.concat(tables, ignore_index=True)
-    found["diagnosis"] = [_diagnosed(row) for row in found.to_dict("records")]
+    scaling = pd.concat(tables, ignore_index=True)
+    scaling["diagnosis"] = [_diagnosed(row) for row in scaling.to_dict("records")]
     measured = [f"{name}{which}" for name in ("prior", "likelihood", "noise", "prior_ratio") for which in ("", MCSE)]
-    return found[["indicator", "parameter", *measured, "diagnosis"]]
+    return scaling[["indicator", "parameter", *measured, "diagnosis"]]
 
 
 def _sensitivities(
@@ -112,7 +112,7 @@ def _normal_density(points: Array) -> Array:
 
 
 def _unbounded(values: Array, prior: str) -> tuple[Array, Array]:
-    """Return values on an unbounded scale, and the log of the slope of the way back."""
+    """Return values on an unbounded scale, and the log Jacobian of the inverse."""
     if prior == "normal":
         return values, np.zeros_like(values)
     if prior == "beta":

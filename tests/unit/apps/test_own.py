@@ -260,7 +260,7 @@ def test_a_study_left_out_or_added_is_pooled_anew_as_the_command_does(live, smal
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"left_out": ["NOBODY"]}, "no pool holds"),
+        ({"left_out": ["NOBODY"]}, "is in no pool"),
         (
             {
                 "studies": {

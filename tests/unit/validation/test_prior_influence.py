@@ -9,7 +9,7 @@ from scipy import stats
 from toolkit.validation.prior_influence import SCALED, _diagnosed, outcome_power_scaling
 
 NAME, SIZE = "care_starts", (4, 1000)
-SPREAD = {"spend_within": 0.2, "spend_between": 0.3}  # the priors' standard deviations, about nought
+SPREAD = {"spend_within": 0.2, "spend_between": 0.3}  # the priors' standard deviations, around 0
 
 
 @pytest.fixture

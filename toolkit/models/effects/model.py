@@ -1,12 +1,12 @@
 """What early help changes: the meta-analysis of the studies of effect.
 
-A study s of an outcome says y[s] ~ N(theta[s] + bias[s], se[s]) with theta[s] ~ N(mu, tau) and
-bias[s] ~ N(b[design], sigma[design]). Two studies of one programme are not two programmes: a share of the
-variance tau^2 is the programme's and common to its studies. Study effect, programme and bias are integrated
+A study s of an outcome reports y[s] ~ N(theta[s] + bias[s], se[s]) with theta[s] ~ N(mu, tau) and
+bias[s] ~ N(b[design], sigma[design]). Two studies of one programme are not independent: a share of the
+variance tau^2 belongs to the programme and is common to its studies. Study effect, programme and bias are integrated
 out: y[s] ~ N(mu + b, sqrt(se^2 + sigma^2 + tau^2)), with covariance share tau^2 within a programme. What
-remains is the mean effect mu, the spread tau and the share, three numbers an outcome, so one vectorised graph
-serves every outcome and set of studies without a new compilation, the funnel of few studies is gone, and
-`effect_grid.quadrature` is exact.
+remains is the mean effect mu, the spread tau and the share, three numbers per outcome. So one vectorised graph
+serves every outcome and set of studies without a new compilation, few studies cause no funnel, and
+`grid.quadrature` is exact.
 """
 
 from collections.abc import Collection, Mapping
@@ -38,7 +38,7 @@ def effect_data(
     panel: xr.Dataset | None = None,
     outcomes: Collection[str] = EFFECT_OUTCOMES,
 ) -> dict[str, Any]:
-    """Return the arrays `effects` holds as data; pass them to a compiled model's ``with_data`` to refit.
+    """Return the arrays that `effects` takes as data; pass them to a compiled model's ``with_data`` to refit.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def effect_data(
         The table of priors: for model ``effects`` normal ``mu_<scale>``, half-normal ``tau_<outcome>`` and beta
         ``programme_share``.
     panel
-        From `panel_signal`; leave out for the trials alone.
+        From `panel_signal`; omit it to use the trials alone.
     outcomes
         Order of the outcomes.
 
@@ -82,7 +82,7 @@ def effect_data(
 
 
 def _programmes(studies: pd.DataFrame, names: list[str]) -> dict[str, Array]:
-    """Outcome of each programme, whether several studies share it, and which studies are its own (programme, study)."""
+    """Return each programme's outcome, whether it has several studies, and which these are (programme, study)."""
     keys = pd.MultiIndex.from_frame(studies[["outcome", "programme"]])
     programmes, counts = np.unique(keys.to_numpy(), return_counts=True)
     data = {
@@ -96,44 +96,46 @@ def _programmes(studies: pd.DataFrame, names: list[str]) -> dict[str, Array]:
 
 
 def _scale(studies: pd.DataFrame, outcome: str) -> str:
-    held = studies.loc[studies["outcome"] == outcome, "scale"]
-    return str(held.iloc[0]) if len(held) else scale_of(outcome)
+    scales = studies.loc[studies["outcome"] == outcome, "scale"]
+    return str(scales.iloc[0]) if len(scales) else scale_of(outcome)
 
 
 def _panel_data(panel: xr.Dataset | None, names: list[str]) -> dict[str, Array]:
     if panel is None:
         none = np.zeros(len(names))
         return {"panel_change": none, "panel_sd": none + 1, "panel_weight": none, "reached_share": none}
-    held = panel.reindex(outcome=names)
-    sd = np.hypot(held["log_rate_change_sd"].to_numpy(), held["bias_sd"].to_numpy())
-    change, share = held["log_rate_change"].to_numpy(), held["reached_share"].to_numpy()
-    says = np.isfinite(change) & np.isfinite(sd) & np.isfinite(share)
+    signal = panel.reindex(outcome=names)
+    sd = np.hypot(signal["log_rate_change_sd"].to_numpy(), signal["bias_sd"].to_numpy())
+    change, share = signal["log_rate_change"].to_numpy(), signal["reached_share"].to_numpy()
+    known = np.isfinite(change) & np.isfinite(sd) & np.isfinite(share)
     return {
-        "panel_change": np.where(says, change, 0.0),
-        "panel_sd": np.where(says, sd, 1.0),
-        "panel_weight": says.astype(float),
-        "reached_share": np.where(says, share, 0.0),
+        "panel_change": np.where(known, change, 0.0),
+        "panel_sd": np.where(known, sd, 1.0),
+        "panel_weight": known.astype(float),
+        "reached_share": np.where(known, share, 0.0),
     }
 
 
 def prior_of(priors: pd.DataFrame, model: str, *parameters: str) -> tuple[float, float]:
-    """Return the mean (0 for a half-normal) and standard deviation of the first prior the table has.
+    """Return mean (0 for a half-normal) and standard deviation of the first of these priors in the table.
 
     Raises
     ------
     InputError
-        If the table of priors has none of them, or it is neither normal nor half-normal.
+        If the table has none of them, or the prior is neither normal nor half-normal.
     """
-    ours = priors[priors["model"] == model].set_index("parameter")
+    rows = priors[priors["model"] == model].set_index("parameter")
     for name in parameters:
-        if name not in ours.index:
+        if name not in rows.index:
             continue
-        kind, first, second = (ours[column][name] for column in ("distribution", "arg1", "arg2"))
+        kind, first, second = (rows[column][name] for column in ("distribution", "arg1", "arg2"))
         if kind == "normal":
             return float(first), float(second)
         if kind in ("halfnormal", "half_normal"):
             return 0.0, float(first)
-        raise InputError(f"priors {model}, {name}: unfit distribution '{kind}'.", fix="use normal or halfnormal.")
+        raise InputError(
+            f"priors {model}, {name}: distribution '{kind}' cannot be used.", fix="use normal or halfnormal."
+        )
     raise InputError(f"priors: model '{model}' has no row for {' or '.join(parameters)}.", fix="add one.")
 
 
@@ -169,7 +171,7 @@ def effects(
     panel
         From `panel_signal`: also condition on the association of spend with each outcome, the source
         ``combined``. Trials imply log m = log(1 + share (exp(mu) - 1)) for the rate of an area, or for
-        attainment a log odds shift of share mu pi / sqrt(3); the panel's estimate is normal about it.
+        attainment a log odds shift of share mu pi / sqrt(3); the panel's estimate is normal around it.
     outcomes
         Order of the outcomes.
 
@@ -177,8 +179,8 @@ def effects(
     -------
     pymc.Model
         ``mean_effect``, ``between_sites``, ``programme_share`` (of the variance between sites) and the predictive
-        ``new_site_effect`` (of a programme that is not among the studies), dims outcome. Every array is data: a
-        new study needs no new compilation.
+        ``new_site_effect`` (of a programme that is not among the studies), dims outcome. Every array is data, so
+        that a new study needs no new compilation.
 
     References
     ----------
@@ -187,52 +189,54 @@ def effects(
     """
     data = effect_data(studies, priors=priors, panel=panel, outcomes=outcomes)
     with pm.Model(coords={"outcome": list(outcomes)}) as model:
-        held = {name: pm.Data(name, value) for name, value in data.items()}
-        mean = pm.Normal("mean_effect", held["mean_prior"], held["mean_prior_sd"], dims="outcome")
-        # On the log scale a half-normal ends in a wall that long steps hit; softplus makes it a slope.
+        inputs = {name: pm.Data(name, value) for name, value in data.items()}
+        mean = pm.Normal("mean_effect", inputs["mean_prior"], inputs["mean_prior_sd"], dims="outcome")
+        # On the log scale a half-normal ends in a steep wall that long steps hit; softplus flattens it.
         scaled = pm.HalfNormal("between_scaled", 1, dims="outcome", default_transform=log_exp_m1)
-        between = pm.Deterministic("between_sites", held["between_prior_sd"] * scaled, dims="outcome")
-        share = pm.Beta(SHARE, held["share_first"], held["share_second"], dims="outcome")
+        between = pm.Deterministic("between_sites", inputs["between_prior_sd"] * scaled, dims="outcome")
+        share = pm.Beta(SHARE, inputs["share_first"], inputs["share_second"], dims="outcome")
         site = pm.Normal("site", 0, 1, dims="outcome")
         pm.Deterministic("new_site_effect", mean + between * site, dims="outcome")
-        pm.Potential("findings", _findings(mean, between**2, share, held))
-        pm.Potential("association", _association(mean, held))
+        pm.Potential("findings", _findings(mean, between**2, share, inputs))
+        pm.Potential("association", _association(mean, inputs))
     return model
 
 
-def _findings(mean: Any, variance: Any, share: Any, held: Mapping[str, Any]) -> Any:
-    """Log density of all findings: a programme's deviation is what its numbers leave of it, averaged over intervals."""
-    outcome, nested = held["programme_outcome"], held["programme_nested"]
+def _findings(mean: Any, variance: Any, share: Any, inputs: Mapping[str, Any]) -> Any:
+    """Return the log-density of all findings; interval findings average over what numbers leave open of a deviation."""
+    outcome, nested = inputs["programme_outcome"], inputs["programme_nested"]
     shared = nested * (share * variance)[outcome]
-    own = {part: variance[held[f"{part}_outcome"]] - held[f"{part}_of"].T @ shared for part in ("study", "censored")}
-    total = held["study_se"] ** 2 + held["study_bias_sd"] ** 2 + own["study"]
-    gap = held["effect"] - mean[held["study_outcome"]] - held["study_bias"]
+    own = {
+        part: variance[inputs[f"{part}_outcome"]] - inputs[f"{part}_of"].T @ shared for part in ("study", "censored")
+    }
+    total = inputs["study_se"] ** 2 + inputs["study_bias_sd"] ** 2 + own["study"]
+    gap = inputs["effect"] - mean[inputs["study_outcome"]] - inputs["study_bias"]
     measured = pm.logp(pm.Normal.dist(0, pt.sqrt(total)), gap).sum()
-    precision, pull = held["study_of"] @ (1 / total), held["study_of"] @ (gap / total)
+    precision, pull = inputs["study_of"] @ (1 / total), inputs["study_of"] @ (gap / total)
     left = shared / (1 + shared * precision)
     measured += (0.5 * left * pull**2 - 0.5 * pt.log1p(shared * precision)).sum()
-    # Where nothing is shared a root of nought would have no slope.
+    # If nothing is shared, the slope of the square root of 0 would not be finite.
     spread = nested * pt.sqrt(pt.switch(nested, left, 1.0))
     deviation = (left * pull)[:, None] + spread[:, None] * NODES
-    inside = _inside(mean, own["censored"], held["censored_of"].T @ deviation, held)
-    return measured + pm.math.logsumexp(LOG_WEIGHTS + held["censored_of"] @ inside, axis=1).sum()
+    inside = _inside(mean, own["censored"], inputs["censored_of"].T @ deviation, inputs)
+    return measured + pm.math.logsumexp(LOG_WEIGHTS + inputs["censored_of"] @ inside, axis=1).sum()
 
 
-def _inside(mean: Any, variance: Any, deviation: Any, held: Mapping[str, Any]) -> Any:
-    """Log probability that each estimate fell in its interval, over its unknown standard error (study, node)."""
-    se = held["censored_se"][:, :, None]
-    sd = pt.sqrt(se**2 + (held["censored_bias_sd"] ** 2 + variance)[:, None, None])
-    centre = ((mean[held["censored_outcome"]] + held["censored_bias"])[:, None] + deviation)[:, None, :]
-    lower, upper = ((held[f"censored_{end}"][:, None, None] * se - centre) / sd for end in ("lower", "upper"))
-    flip = pt.gt(lower + upper, 0)  # the lower tail is where the logarithm keeps its digits
+def _inside(mean: Any, variance: Any, deviation: Any, inputs: Mapping[str, Any]) -> Any:
+    """Return the log-probability of each interval finding, averaged over its unknown standard error (study, node)."""
+    se = inputs["censored_se"][:, :, None]
+    sd = pt.sqrt(se**2 + (inputs["censored_bias_sd"] ** 2 + variance)[:, None, None])
+    centre = ((mean[inputs["censored_outcome"]] + inputs["censored_bias"])[:, None] + deviation)[:, None, :]
+    lower, upper = ((inputs[f"censored_{end}"][:, None, None] * se - centre) / sd for end in ("lower", "upper"))
+    flip = pt.gt(lower + upper, 0)  # the logarithm is precise in the lower tail only
     unit = pm.Normal.dist(0, 1)
     high = pm.logcdf(unit, pt.switch(flip, -lower, upper))
     low = pm.logcdf(unit, pt.switch(flip, -upper, lower))
     return pm.math.logsumexp(LOG_WEIGHTS[:, None] + high + pm.math.log1mexp(low - high), axis=1)
 
 
-def _association(mean: Any, held: Mapping[str, Any]) -> Any:
-    share = held["reached_share"]
-    implied = pt.switch(held["standardised"], share * mean * LOGISTIC_SD, pt.log1p(share * pt.expm1(mean)))
-    log_density = pm.logp(pm.Normal.dist(implied, held["panel_sd"]), held["panel_change"])
-    return (held["panel_weight"] * log_density).sum()
+def _association(mean: Any, inputs: Mapping[str, Any]) -> Any:
+    share = inputs["reached_share"]
+    implied = pt.switch(inputs["standardised"], share * mean * LOGISTIC_SD, pt.log1p(share * pt.expm1(mean)))
+    log_density = pm.logp(pm.Normal.dist(implied, inputs["panel_sd"]), inputs["panel_change"])
+    return (inputs["panel_weight"] * log_density).sum()

@@ -1,4 +1,4 @@
-"""Studies and priors of a user's own, read from a file and refused where they cannot be meant."""
+"""A user's own studies and priors, read from a file and checked for slips."""
 
 import math
 from collections.abc import Mapping
@@ -23,14 +23,16 @@ RANGES = {  # of the numbers of a new study; a blank is allowed in those that ar
     "design_bias_sd": (0.0, 10.0),
     "include": (0.0, 1.0),
 }
-USUAL_LEVEL = 0.95  # of a published interval whose level is not given
-TOLERANCE = 0.1  # of a standard error from the one that its interval implies: beyond it is a slip, not rounding
+USUAL_LEVEL = 0.95  # of a published interval without a stated level
+TOLERANCE = (
+    0.1  # relative distance of a standard error from the one its interval implies: a larger one is a slip, not rounding
+)
 LOG_SCALES = ("log_risk", "log_rate", "log_odds")
 RATIO_UNITS = ("odds ratio", "risk ratio", "rate ratio", "hazard ratio")
 
 
 def check_studies(extra: pd.DataFrame, register: Mapping[str, pd.DataFrame]) -> None:
-    """Refuse new studies that cannot be meant, or that would not be used as they stand.
+    """Refuse new studies with impossible values, or that would not be used as they are.
 
     Parameters
     ----------
@@ -42,7 +44,7 @@ def check_studies(extra: pd.DataFrame, register: Mapping[str, pd.DataFrame]) -> 
     Raises
     ------
     InputError
-        Names the study: a missing column, an unknown outcome, an id that is blank, given twice or one of the evidence,
+        Names the study: a missing column, an unknown outcome, an id that is blank, repeated or already in the evidence,
         ``include`` that is neither 0 nor 1, a number outside ``RANGES``, or a standard error that its interval
         contradicts.
     """
@@ -55,22 +57,24 @@ def check_studies(extra: pd.DataFrame, register: Mapping[str, pd.DataFrame]) -> 
     taken = {study for name in ("meta_ready", "null_studies") for study in register[name]["effect_id"]}
     taken |= set(register["effects"]["id"])
     if "include" in extra and not (extra["include"] == 1).any():
-        raise InputError("extra studies: none is included.", fix="set include to 1 for those to use.")
+        raise InputError("extra studies: none is included.", fix="set include to 1 for the studies to use.")
     for place, row in enumerate(extra.to_dict("records")):
         study = str(row["effect_id"]).strip()
         name = f"study {study[:40]}" if study else f"study in row {place + 1}"
         if not study or not study.isprintable():
-            raise InputError(f"{name}: effect_id is blank or not printable.", fix="give the study a name of its own.")
+            raise InputError(f"{name}: effect_id is blank or not printable.", fix="give the study a unique name.")
         if study in taken:
-            raise InputError(f"{name}: is the id of a study of the evidence.", fix="give the new one another id.")
+            raise InputError(
+                f"{name}: the evidence already has a study with this id.", fix="give the new one another id."
+            )
         check_numbers(row, name)
     if extra.duplicated(["outcome", "effect_id"]).any():
         study = extra.loc[extra.duplicated(["outcome", "effect_id"]), "effect_id"].iloc[0]
-        raise InputError(f"study {study}: two rows for one outcome.", fix="keep one, or give each an id of its own.")
+        raise InputError(f"study {study}: two rows for one outcome.", fix="keep one, or give each its own id.")
 
 
 def check_numbers(row: Mapping[Any, Any], name: str) -> None:
-    """Refuse numbers of a new study that are out of range or contradict each other; ``name`` says whose they are."""
+    """Refuse numbers of a new study that are out of range or contradict each other; ``name`` names the study."""
     for column, (least, most) in RANGES.items():
         value = row.get(column)
         if column not in NEEDED and column != "include" and (value is None or pd.isna(value)):
@@ -81,7 +85,7 @@ def check_numbers(row: Mapping[Any, Any], name: str) -> None:
         raise InputError(f"{name}: include is neither 1 nor 0.", fix="write 1 to use the study, 0 to keep it out.")
     low, high = (row.get(end, math.nan) for end in ("low", "high"))
     if pd.isna(low) != pd.isna(high):
-        raise InputError(f"{name}: an interval with one end.", fix="give low and high, or neither.")
+        raise InputError(f"{name}: the interval has only one end.", fix="give low and high, or neither.")
     check_inside(row["est"], low, high, name)
     level = row.get("interval_level", math.nan)
     level = USUAL_LEVEL if pd.isna(level) else float(level)
@@ -97,20 +101,20 @@ def check_inside(estimate: float, low: float, high: float, name: str) -> None:
 
 
 def check_error(se: float, low: float, high: float, *, level: float, ratio: bool, name: str, over: float = 1.0) -> None:
-    """Refuse a standard error that is more than a tenth away from the one its interval implies.
+    """Refuse a standard error that differs by more than a tenth from the one that its interval implies.
 
     Parameters
     ----------
     se
         Standard error; of a ratio, that of its logarithm.
     low, high, level
-        The interval and the share it covers; nothing is checked without both ends.
+        The interval and its probability; nothing is checked if an end is missing.
     ratio
         Whether the ends are those of a ratio.
     name
-        Whose they are.
+        Name of the study for the message.
     over
-        What the implied error is divided by to be on the scale of ``se``.
+        Divisor that brings the implied error to the scale of ``se``.
 
     Raises
     ------
@@ -120,7 +124,7 @@ def check_error(se: float, low: float, high: float, *, level: float, ratio: bool
     if pd.isna(low) or pd.isna(high):
         return
     if low >= high or (ratio and low <= 0):
-        raise InputError(f"{name}: no interval from {low:g} to {high:g}.", fix="check both ends and the scale.")
+        raise InputError(f"{name}: {low:g} to {high:g} is not an interval.", fix="check both ends and the scale.")
     implied = implied_error(low, high, level=level, ratio=ratio) / over
     if not abs(se - implied) <= TOLERANCE * implied:
         logs = " of the logarithm" if ratio else ""
@@ -149,49 +153,49 @@ def read_studies(file: str | Path) -> pd.DataFrame:
     ----------
     file
         Columns outcome, effect_id, programme_family, design, scale, est and se are needed; low, high and
-        interval_level (of ``est``; 0.95 if not given), shared_programme, design_bias_sd, include, do_not_pool and
-        note are used where given, others are passed by.
+        interval_level (of ``est``; 0.95 by default), shared_programme, design_bias_sd, include, do_not_pool and
+        note are optional, and other columns are ignored.
 
     Raises
     ------
     InputError
-        An unreadable file, a missing column, or a cell that is no number, is out of range or contradicts another.
+        An unreadable file, a missing column, or a cell that is not a number, is out of range or contradicts another.
     """
-    found, where = table(Path(file), needs=sorted(NEEDED), gaps=True), excerpt(file, 120)
+    studies, where = table(Path(file), needs=sorted(NEEDED), gaps=True), excerpt(file, 120)
     for column, (low, high) in RANGES.items():
-        if column not in found:
+        if column not in studies:
             continue
-        optional = (found[column] == "") & (column not in {*NEEDED, "include"})
-        cells = found[column][~optional]
-        found[column] = pd.Series(numbers(cells, where, low=low, high=high), cells.index).reindex(found.index)
-    for line, row in found.iterrows():
+        optional = (studies[column] == "") & (column not in {*NEEDED, "include"})
+        cells = studies[column][~optional]
+        studies[column] = pd.Series(numbers(cells, where, low=low, high=high), cells.index).reindex(studies.index)
+    for line, row in studies.iterrows():
         check_numbers(row.to_dict(), f"{where}, line {line}")
-    return found.reset_index(drop=True)
+    return studies.reset_index(drop=True)
 
 
 def changed_priors(priors: pd.DataFrame, file: str | Path) -> pd.DataFrame:
-    """Return the table of priors with the rows of a CSV file, of the same columns, in place of its own.
+    """Return the table of priors with rows replaced by those of a CSV file with the same columns.
 
     Raises
     ------
     InputError
-        An unreadable file, a missing column, a row that replaces none, another distribution, or impossible numbers.
+        An unreadable file, a missing column, a row without a match, another distribution, or impossible numbers.
     """
     needs = ["model", "parameter", "distribution", "arg1", "arg2"]
-    given, where = table(Path(file), needs=needs, gaps=True), excerpt(file, 120)
+    changes, where = table(Path(file), needs=needs, gaps=True), excerpt(file, 120)
     keys = ["model", "parameter"]
-    shipped, named = priors.set_index(keys), pd.MultiIndex.from_frame(given[keys])
+    shipped, named = priors.set_index(keys), pd.MultiIndex.from_frame(changes[keys])
     if not (named.isin(shipped.index).all() and named.is_unique):
         raise InputError(
-            f"{where}: a row names no prior, or one twice.", fix="copy model and parameter from priors.csv."
+            f"{where}: a row matches no prior, or repeats one.", fix="copy model and parameter from priors.csv."
         )
-    for line, row in given.iterrows():
+    for line, row in changes.iterrows():
         key, here = (row["model"], row["parameter"]), f"{where}, line {line}"
-        if row["distribution"] != (ours := shipped.loc[key, "distribution"]):
-            given_one = excerpt(row["distribution"])
-            raise InputError(f"{here}: {given_one} in place of {ours}.", fix="change the numbers alone.")
+        if row["distribution"] != (distribution := shipped.loc[key, "distribution"]):
+            other = excerpt(row["distribution"])
+            raise InputError(f"{here}: {other} instead of {distribution}.", fix="change the numbers only.")
         first = number(row["arg1"], f"{here}, column 'arg1'")
         second = number(row["arg2"], f"{here}, column 'arg2'") if row["arg2"] else None
-        check_prior(".".join(key), ours, first, second)
+        check_prior(".".join(key), distribution, first, second)
         shipped.loc[key, ["arg1", "arg2"]] = first, math.nan if second is None else second
     return shipped.reset_index()[priors.columns]

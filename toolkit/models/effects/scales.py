@@ -17,17 +17,17 @@ LOGISTIC_SD = math.pi / math.sqrt(3)  # a standardised difference times this is 
 NATURAL = {"risk_ratio": "log_risk", "odds_ratio": "log_odds", "rate_ratio": "log_rate"}
 SCALES = ("log_risk", "log_rate", "log_odds", "hedges_g", "risk_difference", *NATURAL)
 NATIVE = {LOG_RISK_RATIO: ("log_risk", "log_rate"), STANDARDISED: ("hedges_g",)}
-LARGEST_RATIO = 5.0  # beyond it a percentage is likelier than an effect of help
+LARGEST_RATIO = 5.0  # a larger ratio is more likely a percentage than an effect of help
 
 
 def to_common_scale(
     estimate: float, se: float, scale: str, outcome: str, base_rate: float, *, row: str = "a study row"
 ) -> tuple[float, float]:
-    """Turn a published estimate into the scale its outcome is pooled on.
+    """Convert a published estimate to the scale on which its outcome is pooled.
 
     The scale is the log risk ratio, or the standardised mean difference for attainment. A log odds
     ratio becomes a log risk ratio at ``base_rate``, with its standard error by the delta method: odds ratios
-    are taken to be alike whatever the risk of the children, and the risk is that of those served [1]_. A
+    are assumed to be the same at any risk, and the risk is that of the children served [1]_. A
     standardised difference and a log odds ratio differ by the factor pi / sqrt(3).
 
     Parameters
@@ -39,11 +39,11 @@ def to_common_scale(
     scale
         One of ``SCALES``.
     outcome
-        Our name of the outcome, or directly one of the two common scales.
+        Name of the outcome, or one of the two common scales.
     base_rate
         Risk without help among those served, between 0 and 1.
     row
-        What to call the row in an error.
+        Name of the row for a message.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def to_common_scale(
     Raises
     ------
     InputError
-        Unknown scale, a percentage given as a ratio, a standard error that is not positive, or a rate
+        An unknown scale, a percentage given as a ratio, a standard error that is not positive, or a rate
         outside 0 to 1.
 
     References
@@ -70,7 +70,7 @@ def to_common_scale(
     helped, slope = _helped_risk(value, kind, base_rate)
     if not 0 < helped < 1:
         raise InputError(
-            f"{row}: {scale} {estimate} takes a base rate of {base_rate} to {helped:.3g}, which is no rate.",
+            f"{row}: {scale} {estimate} takes a base rate of {base_rate} to {helped:.3g}, which is not a rate.",
             fix="correct the estimate, its scale or the base rate.",
         )
     if target == LOG_RISK_RATIO:
@@ -80,7 +80,7 @@ def to_common_scale(
 
 
 def scale_of(outcome: str) -> str:
-    """Return the common scale of an outcome; the name of a common scale stands for itself."""
+    """Return the common scale of an outcome; the name of a common scale is returned as it is."""
     if outcome in NATIVE:
         return outcome
     return STANDARDISED if outcome == "gcse_attainment" else LOG_RISK_RATIO
@@ -101,14 +101,14 @@ def _checked(estimate: float, se: float, scale: str, row: str) -> tuple[float, f
         )
     if not ratio and abs(estimate) > math.log(LARGEST_RATIO):
         raise InputError(
-            f"{row}: {scale} {estimate} is too large: a ratio or a percentage given as it stands?",
+            f"{row}: {scale} {estimate} is too large; it may be a ratio or a percentage.",
             fix="give the logarithm of the ratio, or name the scale odds_ratio or risk_ratio.",
         )
     return (math.log(estimate), se, NATURAL[scale]) if ratio else (estimate, se, scale)
 
 
 def _helped_risk(value: float, kind: str, base: float) -> tuple[float, float]:
-    """Risk with help, and its slope in ``value``."""
+    """Return the risk with help, and its slope in ``value``."""
     if kind == "risk_difference":
         return base + value, 1.0
     if kind in ("log_risk", "log_rate"):

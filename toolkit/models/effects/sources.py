@@ -1,7 +1,8 @@
 """Where the effect of help comes from: trials, the panel of areas, both, or judgement.
 
-Trials speak of a family served, the panel of a pound spent in an area; they meet on the area's rate, at
-a reference rise in spending. The panel's association is not an effect, and is labelled as what it is.
+Trials measure the effect on a family served, the panel measures the association with a pound spent in an area; both
+are compared on the area's rate, at a reference rise in spending. The panel's association is not an effect, and is
+labelled as an association.
 """
 
 import math
@@ -33,7 +34,7 @@ def panel_signal(
     reached_share: float | Mapping[str, float] | xr.DataArray,
     spend_rise: float,
 ) -> xr.Dataset:
-    """Return what the association of spend with each outcome says at a rise in spending.
+    """Return the association of spend with each outcome at a rise in spending.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def panel_signal(
     scales
         The table ``outcome_scales``: indicator, link and base rate of each outcome.
     priors
-        The table of priors, whose ``panel_bias`` says how far an association may lie from the effect, per unit of log
+        The table of priors; its ``panel_bias`` is how far an association may differ from the effect, per unit of log
         spend.
     reached_share
         Share of the outcome's expected events that fall among the children such a rise would reach.
@@ -87,18 +88,20 @@ def panel_signal(
     )
 
 
-def _shares(given: float | Mapping[str, float] | xr.DataArray, outcomes: list[str]) -> xr.DataArray:
-    if isinstance(given, xr.DataArray) and given.ndim:
-        if given.dims != ("outcome",):
+def _shares(share: float | Mapping[str, float] | xr.DataArray, outcomes: list[str]) -> xr.DataArray:
+    if isinstance(share, xr.DataArray) and share.ndim:
+        if share.dims != ("outcome",):
             raise InputError(
-                f"reached_share: dims {given.dims}, not outcome alone.", fix="take the mean over the rest."
+                f"reached_share: dims {share.dims}, not outcome alone.", fix="take the mean over the other dims."
             )
-        given = {str(name): float(given.sel(outcome=name)) for name in given["outcome"].to_numpy()}
-    held = given if isinstance(given, Mapping) else dict.fromkeys(outcomes, float(given))
+        share = {str(name): float(share.sel(outcome=name)) for name in share["outcome"].to_numpy()}
+    shares = share if isinstance(share, Mapping) else dict.fromkeys(outcomes, float(share))
     for name in outcomes:
-        if not 0 < held.get(name, math.nan) <= 1:
-            raise InputError(f"reached_share: {held.get(name)} for {name} is not in (0, 1].", fix="give a proportion.")
-    return xr.DataArray([held[name] for name in outcomes], coords={"outcome": outcomes}, dims="outcome")
+        if not 0 < shares.get(name, math.nan) <= 1:
+            raise InputError(
+                f"reached_share: {shares.get(name)} for {name} is not in (0, 1].", fix="give a proportion."
+            )
+    return xr.DataArray([shares[name] for name in outcomes], coords={"outcome": outcomes}, dims="outcome")
 
 
 def effect_draws(
@@ -121,26 +124,26 @@ def effect_draws(
     register
         Tables by name, as for `study_table`, and ``priors``.
     like
-        Carries the chain and draw labels to use.
+        Has the chain and draw labels to use.
     reached_share
         As for `panel_signal`, at its reference rise of spending.
     seed
-        The sources share their underlying uniform and normal numbers, so that they differ by what they
-        say and not by luck.
+        The sources use the same uniform and normal numbers, so that they differ by their evidence and not by
+        chance.
     spend_rise
         As for `panel_signal`.
     sources
         Any of ``SOURCES``. ``panel`` inverts the area's association to first order, log RR = log m / share,
-        which never leaves the possible range; its spread between sites is that of the trials.
+        which always stays in the possible range; its spread between sites is that of the trials.
     outcome_posterior
         Posterior of the outcome model, for ``panel`` and ``combined``.
     selection
         As for `quadrature`: adjust the trials for selective reporting; none by default.
     luck
-        How far a new site's deviation from the mean effect is shared with other programmes drawn with this seed, and
-        the name of the programme whose own the rest is. Wholly by default, so that two programmes drawn with one seed
-        are lucky together: their sites' deviations correlate by the root of the product of their shares. What is
-        not known of the mean effect is always drawn alike, for it is one body of evidence.
+        Share of the variance of a new site's deviation from the mean effect that is common to all programmes drawn
+        with this seed, and the name of the programme that has the rest to itself. By default all of it is common.
+        The deviations of two programmes correlate by the square root of the product of their shares. The uncertainty
+        of the mean effect is always drawn alike, since it is one body of evidence.
     **pooling
         Arguments of `study_table`: ``mixed``, ``exclude``, ``extra``, ``admit``.
 
@@ -149,13 +152,13 @@ def effect_draws(
     Dataset
         ``mean_effect``, ``between_sites`` and the predictive ``new_site_effect`` (chain, draw, source,
         outcome): log risk ratio, positive is harm; for attainment a standardised mean difference,
-        positive is benefit. Draws are taken from the exact grid of `quadrature`: independent, so no
-        chain can fail to converge. `effects` is the same model in PyMC.
+        positive is benefit. Draws are taken from the exact grid of `quadrature` and are independent, so
+        convergence is not an issue. `effects` is the same model in PyMC.
 
     Raises
     ------
     InputError
-        An unknown source, a missing posterior, and whatever the pooling refuses.
+        An unknown source, a missing posterior, and all that the pooling refuses.
     """
     _check_sources(sources, outcome_posterior)
     priors, names = register["priors"], list(register["outcome_scales"]["outcome"])
@@ -186,9 +189,9 @@ def effect_draws(
 
 
 def _luck(common: Array, shared: float, programme: str, *, seed: int) -> Array:
-    """Return standard deviations of a programme's sites, of which a share of the variance is all programmes' own."""
+    """Return standardised deviations of a programme's sites, with a share of the variance common to all programmes."""
     if not 0 <= shared <= 1:
-        raise InputError(f"luck: {shared} is no share.", fix="give 0 (none is shared) to 1 (all of it).")
+        raise InputError(f"luck: {shared} is not a share.", fix="give 0 (nothing is shared) to 1 (all is).")
     if shared == 1:
         return common
     own = random_stream(seed, f"luck {programme}").standard_normal(common.shape)
@@ -225,8 +228,8 @@ def _draw_grid(grid: xr.Dataset, uniforms: Array) -> tuple[Array, Array]:
     """Draw the spread, then the mean given the spread, by inverting their distributions."""
     mean, between = np.empty(uniforms.shape[1:]), np.empty(uniforms.shape[1:])
     for index in range(grid.sizes["outcome"]):
-        held = grid.isel(outcome=index)
-        weight, means, spreads = (held[key].to_numpy() for key in ("weight", "mean_effect", "between_sites"))
+        outcome_grid = grid.isel(outcome=index)
+        weight, means, spreads = (outcome_grid[key].to_numpy() for key in ("weight", "mean_effect", "between_sites"))
         u_between, u_mean = uniforms[..., index]
         half = (spreads[1] - spreads[0]) / 2
         edges = np.concatenate([[0.0], np.cumsum(weight.sum(0))])

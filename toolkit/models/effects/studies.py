@@ -1,8 +1,8 @@
-"""The studies of effect that may be pooled, one row a study, on one scale.
+"""The studies of effect that may be pooled, one row per study, on one scale.
 
 A study that reports no number enters as an interval in multiples of its own standard error, so that it
-is neither dropped nor read as zero. Which rows stand, and which may not stand together, are tables of
-the register, not code.
+is neither dropped nor counted as zero. Which rows may be used, and which may not be pooled together, is set in tables
+of the register, not in code.
 """
 
 import math
@@ -22,7 +22,7 @@ Register = Mapping[str, pd.DataFrame]
 Row = Mapping[Any, Any]
 ErrorPrior = tuple[dict[str, float], float]  # median by design, log standard deviation
 
-OPEN = 50.0  # an interval without an end stops here, in standard errors
+OPEN = 50.0  # where an open interval is cut off, in standard errors
 FINDINGS = {  # of a log risk ratio; mirrored for attainment, where benefit is positive
     "not_significant": (-SIGNIFICANT, SIGNIFICANT),
     "benefit": (-OPEN, 0.0),
@@ -46,7 +46,7 @@ def study_table(
     admit: Collection[str] = (),
     own_rates: bool = False,
 ) -> pd.DataFrame:
-    """Return the studies of every outcome, one row a study, on the common scale.
+    """Return the studies of every outcome, one row per study, on the common scale.
 
     Parameters
     ----------
@@ -54,35 +54,41 @@ def study_table(
         Tables by name: ``meta_ready``, ``effects``, ``design_bias``, ``null_studies`` and
         ``outcome_scales``.
     mixed
-        Admit family group conferencing to the pool for care: a mixed offer, not broad early help.
+        Admit family group conferencing to the pool for care, as part of a mixed offer instead of broad early help.
     exclude
         Studies to leave out, by id.
     extra
         New studies: rows like those of ``meta_ready``, optionally with ``low``, ``high`` and ``interval_level``.
     admit
-        Designs to admit besides those admitted by default, as in ``("pre_post",)``.
+        Designs to admit as well as those admitted by default, as in ``("pre_post",)``.
     own_rates
-        Turn an odds ratio into a risk ratio at the rate of its own study, where that is published, instead of the
-        rate of those served: then risk ratios, not odds ratios, are alike at any risk. A sensitivity.
+        Convert an odds ratio to a risk ratio at the rate of its own study, if published, instead of the rate of the
+        children served. This is a sensitivity analysis: it assumes that risk ratios are the same at any risk.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``COLUMNS``. Studies of one outcome with the same ``programme`` evaluate one; a study that shares
-        none is its own. A study without a number has no effect but an interval, lower to upper, in
+        Columns ``COLUMNS``. Studies of one outcome with the same ``programme`` evaluate one programme; any other study
+        has its own. A study without a number has an interval instead of an effect, lower to upper, in
         multiples of its standard error; that error is then log-normal with median ``se`` and log
-        standard deviation ``se_log_sd``. ``attrs["left_out"]`` says which rows stayed out, and why.
+        standard deviation ``se_log_sd``. ``attrs["left_out"]`` gives the rows left out and the reasons.
 
     Raises
     ------
     InputError
-        As `studies` and `check_studies`; a new study that would stay out; an excluded study that no pool holds.
+        As `studies` and `check_studies`; a new study that would be left out; an excluded study that is in no pool.
     """
     outcomes = list(register["outcome_scales"]["outcome"])
     if extra is not None:
         check_studies(extra, register)
-    asked: dict[str, Any] = {"mixed": mixed, "exclude": exclude, "extra": extra, "admit": admit, "own_rates": own_rates}
-    parts = [studies(register, outcome, **asked) for outcome in outcomes]
+    options: dict[str, Any] = {
+        "mixed": mixed,
+        "exclude": exclude,
+        "extra": extra,
+        "admit": admit,
+        "own_rates": own_rates,
+    }
+    parts = [studies(register, outcome, **options) for outcome in outcomes]
     left_out = {study: why for part in parts for study, why in part.attrs["left_out"].items()}
     for part in parts:
         part.attrs = {}
@@ -95,12 +101,12 @@ def study_table(
     for study in set(exclude) - set(known):
         near = get_close_matches(study[:60], known, 1)
         fix = f"did you mean {near[0]}?" if near else "take it off the list."
-        raise InputError(f"left out: no pool holds the study '{excerpt(study)}'.", fix=f"{fix}")
+        raise InputError(f"left out: the study '{excerpt(study)}' is in no pool.", fix=fix)
     return table
 
 
 def study_list(register: Register, **pooling: Any) -> pd.DataFrame:
-    """Return every study of the evidence and what becomes of it.
+    """Return every study of the evidence, and whether it is used.
 
     Parameters
     ----------
@@ -112,9 +118,9 @@ def study_list(register: Register, **pooling: Any) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The pooled studies as in `study_table`, then the rest: outcome, study, design, and in ``stays_out`` the
-        reason, which is empty for those that act. A study of an outcome without a model stays out too, as
-        ``outcome_scales`` has no such row, and says so.
+        The pooled studies as in `study_table`, then the others with outcome, study and design. ``stays_out`` is the
+        reason why a study is left out, empty if it is used. A study of an outcome without a row in
+        ``outcome_scales`` is left out too.
     """
     pooled = study_table(register, **pooling)
     pairs = set(zip(pooled["outcome"], pooled["study"], strict=True))
@@ -132,9 +138,9 @@ def study_list(register: Register, **pooling: Any) -> pd.DataFrame:
                 why = known[study]
             rest.append({"outcome": outcome, "study": study, "design": row["design"], "stays_out": why})
     pooled.attrs = {}
-    found = pd.concat([pooled.assign(stays_out=""), pd.DataFrame(rest)], ignore_index=True)
-    text = found.columns.difference(["effect", "se", "se_log_sd", "bias_mean", "bias_sd", "lower", "upper"])
-    return found.fillna(dict.fromkeys(text, ""))
+    listed = pd.concat([pooled.assign(stays_out=""), pd.DataFrame(rest)], ignore_index=True)
+    text = listed.columns.difference(["effect", "se", "se_log_sd", "bias_mean", "bias_sd", "lower", "upper"])
+    return listed.fillna(dict.fromkeys(text, ""))
 
 
 def studies(
@@ -155,7 +161,7 @@ def studies(
         Two rows that must not be pooled together, a row that must never be pooled, a superseded row, an
         unknown design, an estimate outside its interval, and all that `to_common_scale` refuses.
     """
-    ours = _outcome_row(register["outcome_scales"], outcome)
+    target = _outcome_row(register["outcome_scales"], outcome)
     numbers = _included(register["meta_ready"], outcome)
     if extra is not None:
         numbers = pd.concat([numbers, _included(extra, outcome)], ignore_index=True)
@@ -163,14 +169,14 @@ def studies(
     effects = register["effects"].set_index("id")
     nulls = nulls.assign(programme_family=nulls["effect_id"].map(effects["programme_family"]))
     barred = set(exclude), _barred_designs(register["design_bias"]) - set(admit)
-    targeted = None if mixed else ours["broad_offer_excludes"]
+    targeted = None if mixed else target["broad_offer_excludes"]
     left_out = _left_out(pd.concat([numbers, nulls]), *barred, targeted)
     numbers, nulls = (rows[~rows["effect_id"].isin(list(left_out))] for rows in (numbers, nulls))
     _refuse(pd.concat([numbers, nulls]), effects)
-    prior = _error_prior(register["meta_ready"], ours["scale"])
-    rows = [_measured(row, _at_rate(row, ours, effects, own_rates), effects) for row in numbers.to_dict("records")]
+    prior = _error_prior(register["meta_ready"], target["scale"])
+    rows = [_measured(row, _at_rate(row, target, effects, own_rates), effects) for row in numbers.to_dict("records")]
     rows += [
-        _unmeasured(row, _at_rate(row, ours, effects, own_rates), effects, prior) for row in nulls.to_dict("records")
+        _unmeasured(row, _at_rate(row, target, effects, own_rates), effects, prior) for row in nulls.to_dict("records")
     ]
     table = pd.DataFrame([_biased(row, register["design_bias"]) for row in rows], columns=COLUMNS)
     table.attrs["left_out"] = left_out
@@ -197,7 +203,7 @@ def _barred_designs(bias: pd.DataFrame) -> set[str]:
 
 
 def _left_out(rows: pd.DataFrame, exclude: set[str], designs: set[str], family: str | None) -> dict[str, str]:
-    """Say why each study that stays out does so."""
+    """Return the reason for each study that is left out."""
     why = {}
     for row in rows.to_dict("records"):
         if row["effect_id"] in exclude:
@@ -210,18 +216,18 @@ def _left_out(rows: pd.DataFrame, exclude: set[str], designs: set[str], family: 
 
 
 def _refuse(rows: pd.DataFrame, effects: pd.DataFrame) -> None:
-    """Refuse rows that may not be pooled at all, or not beside another that is here."""
+    """Refuse rows that may not be pooled at all, or not together with another of these."""
     groups: dict[str, str] = {}
     for row in rows.to_dict("records"):
         study = row["effect_id"]
-        held = effects.loc[study].to_dict() if study in effects.index else {}
-        if study.startswith("DER_") or held.get("poolable", 1) == 0 or row["programme_family"] == PANEL_ONLY:
+        cited = effects.loc[study].to_dict() if study in effects.index else {}
+        if study.startswith("DER_") or cited.get("poolable", 1) == 0 or row["programme_family"] == PANEL_ONLY:
             raise InputError(f"study {study}: must never be pooled with programmes.", fix="set include to 0.")
-        for newer in (row.get("superseded_by"), held.get("superseded_by")):
+        for newer in (row.get("superseded_by"), cited.get("superseded_by")):
             if isinstance(newer, str) and newer:
                 raise InputError(f"study {study}: superseded by {newer}.", fix="pool that row instead.")
-        named = (row.get("do_not_pool"), held.get("do_not_pool"))
-        for group in {study, *(name for name in named if isinstance(name, str) and name)}:
+        pooled_apart = (row.get("do_not_pool"), cited.get("do_not_pool"))
+        for group in {study, *(name for name in pooled_apart if isinstance(name, str) and name)}:
             if group in groups:
                 raise InputError(
                     f"studies {groups[group]} and {study}: must not be pooled together ({group}).",
@@ -230,28 +236,28 @@ def _refuse(rows: pd.DataFrame, effects: pd.DataFrame) -> None:
             groups[group] = study
 
 
-def _at_rate(row: Row, ours: Row, effects: pd.DataFrame, own: bool) -> Row:
-    """Return the row of the outcome with the rate at which this study's odds ratio is read."""
-    held = effects["control_rate"].get(row["effect_id"], math.nan)
-    rate = next((rate for rate in (row.get("base_rate"), held) if rate is not None and not pd.isna(rate)), None)
-    log_ratio = ours["scale"] == LOG_RISK_RATIO
-    return {**ours, "base_rate": rate} if own and log_ratio and rate is not None and 0 < rate < 1 else ours
+def _at_rate(row: Row, target: Row, effects: pd.DataFrame, own: bool) -> Row:
+    """Return the row of the outcome with the rate at which this study's odds ratio is converted."""
+    published = effects["control_rate"].get(row["effect_id"], math.nan)
+    rate = next((rate for rate in (row.get("base_rate"), published) if rate is not None and not pd.isna(rate)), None)
+    log_ratio = target["scale"] == LOG_RISK_RATIO
+    return {**target, "base_rate": rate} if own and log_ratio and rate is not None and 0 < rate < 1 else target
 
 
-def _measured(row: Row, ours: Row, effects: pd.DataFrame) -> dict[str, Any]:
+def _measured(row: Row, target: Row, effects: pd.DataFrame) -> dict[str, Any]:
     study = row["effect_id"]
     if study in effects.index:
         cited = effects.loc[study].to_dict()
         check_inside(cited["value"], cited["low"], cited["high"], f"effects {study}")
         check_cited(row, cited, f"study {study}")
     effect, se = to_common_scale(
-        row["est"], row["se"], str(row["scale"]), ours["scale"], ours["base_rate"], row=f"study {study}"
+        row["est"], row["se"], str(row["scale"]), target["scale"], target["base_rate"], row=f"study {study}"
     )
     numbers = {"effect": effect, "se": se, "se_log_sd": 0.0, "lower": np.nan, "upper": np.nan}
-    return {**_common(row, ours), **numbers}
+    return {**_common(row, target), **numbers}
 
 
-def _unmeasured(row: Row, ours: Row, effects: pd.DataFrame, prior: ErrorPrior) -> dict[str, Any]:
+def _unmeasured(row: Row, target: Row, effects: pd.DataFrame, prior: ErrorPrior) -> dict[str, Any]:
     study, name = row["effect_id"], f"null_studies {row['effect_id']}"
     if row["finding"] not in FINDINGS:
         raise InputError(f"{name}: unknown finding {row['finding']!r}.", fix=f"use one of {list(FINDINGS)}.")
@@ -260,35 +266,35 @@ def _unmeasured(row: Row, ours: Row, effects: pd.DataFrame, prior: ErrorPrior) -
     if pd.notna(effects.loc[study, "value"]):
         raise InputError(f"{name}: effects holds a number for it.", fix="enter it in meta_ready instead.")
     lower, upper = FINDINGS[row["finding"]]
-    if ours["scale"] != LOG_RISK_RATIO:
+    if target["scale"] != LOG_RISK_RATIO:
         lower, upper = -upper, -lower
-    se, spread = _null_error(row, ours, prior, name)
+    se, spread = _null_error(row, target, prior, name)
     numbers = {"effect": np.nan, "se": se, "se_log_sd": spread, "lower": lower, "upper": upper}
-    return {**_common(row, ours), **numbers}
+    return {**_common(row, target), **numbers}
 
 
-def _null_error(row: Row, ours: Row, prior: ErrorPrior, name: str) -> tuple[float, float]:
-    """Return the standard error of a study without a number: from its arms, else from its design.
+def _null_error(row: Row, target: Row, prior: ErrorPrior, name: str) -> tuple[float, float]:
+    """Return the standard error of a study without a number, from its arms or else from its design.
 
-    Of a log odds ratio at its own rate, brought to the rate served as the odds ratios of other studies are.
+    From the arms it is that of a log odds ratio at the study's rate, converted as other odds ratios are.
     """
     arms = [row["n_treated"], row["n_control"]]
     if pd.isna(arms).any():
         centre, spread = prior
         return centre.get(row["design"], centre["all"]), spread
-    if ours["scale"] != LOG_RISK_RATIO:
+    if target["scale"] != LOG_RISK_RATIO:
         return math.sqrt(sum(1 / size for size in arms)), 0.0
     rate = row["base_rate"]
     if not 0 < rate < 1:
         raise InputError(f"{name}: base rate {rate} is not between 0 and 1.", fix="give a proportion.")
     odds = math.sqrt(sum(1 / (rate * (1 - rate) * size) for size in arms))
-    return to_common_scale(0.0, odds, "log_odds", ours["scale"], ours["base_rate"], row=name)[1], 0.0
+    return to_common_scale(0.0, odds, "log_odds", target["scale"], target["base_rate"], row=name)[1], 0.0
 
 
 def _error_prior(meta_ready: pd.DataFrame, scale: str) -> ErrorPrior:
-    """Log-normal prior of a standard error: its median by design, its log spread over all designs.
+    """Return the log-normal prior of a standard error: its median by design, its log spread over all designs.
 
-    One design has too few studies for a spread of its own; a design with none takes the median of all.
+    One design has too few studies to estimate its own spread; a design without any takes the median of all.
     """
     kinds = ["log_risk", "log_rate", "log_odds"] if scale == LOG_RISK_RATIO else ["hedges_g"]
     programmes = meta_ready["programme_family"] != PANEL_ONLY
@@ -298,21 +304,26 @@ def _error_prior(meta_ready: pd.DataFrame, scale: str) -> ErrorPrior:
     return {**centre, "all": math.exp(logs.mean())}, float(logs.std())
 
 
-def _common(row: Row, ours: Row) -> dict[str, Any]:
+def _common(row: Row, target: Row) -> dict[str, Any]:
     own = row.get("design_bias_sd", 0.0)
-    held = {key: row.get(key, "") for key in ("programme_family", "design")}
+    labels = {key: row.get(key, "") for key in ("programme_family", "design")}
     shared = row.get("shared_programme", "")
     programme = shared if isinstance(shared, str) and shared else row["effect_id"]
-    named = {"outcome": ours["outcome"], "study": row["effect_id"], "programme": programme, "scale": ours["scale"]}
-    return {**named, **held, "bias_sd": own}
+    identity = {
+        "outcome": target["outcome"],
+        "study": row["effect_id"],
+        "programme": programme,
+        "scale": target["scale"],
+    }
+    return {**identity, **labels, "bias_sd": own}
 
 
 def _biased(row: dict[str, Any], bias: pd.DataFrame) -> dict[str, Any]:
-    """Add the bias of the design; a row with a wider one of its own (a proxy measure) keeps that."""
-    held = bias[(bias["design"] == row["design"]) & (bias["scale"] == row["scale"])]
-    if held.empty:
+    """Add the bias of the design; a row with a wider bias of its own (a proxy measure) keeps it."""
+    biases = bias[(bias["design"] == row["design"]) & (bias["scale"] == row["scale"])]
+    if biases.empty:
         raise InputError(
             f"design_bias: no design '{row['design']}' on {row['scale']}, for {row['study']}.", fix="add it."
         )
     own = 0.0 if pd.isna(row["bias_sd"]) else float(row["bias_sd"])
-    return {**row, "bias_mean": float(held["mean"].iloc[0]), "bias_sd": max(float(held["sd"].iloc[0]), own)}
+    return {**row, "bias_mean": float(biases["mean"].iloc[0]), "bias_sd": max(float(biases["sd"].iloc[0]), own)}

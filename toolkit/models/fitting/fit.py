@@ -1,4 +1,4 @@
-"""Sampling from the posterior of any PyMC model of the package."""
+"""Sample from the posterior of any PyMC model of the package."""
 
 import json
 import time
@@ -38,20 +38,21 @@ def fit(
     ----------
     model
         Any PyMC model. If it has a ``complete`` function (Dataset of sampled parameters, seed) -> Dataset,
-        the posterior is what that returns; if it has a ``design`` Dataset, that becomes ``constant_data``.
+        its result becomes the posterior; if it has a ``design`` Dataset, this becomes ``constant_data``.
     seed
-        Of the sampler. The same seed repeats the draws on the same machine, versions and compile cache;
-        elsewhere they agree within Monte Carlo error.
+        Seed of the sampler. The same seed repeats the draws on the same machine, with the same versions and
+        compile cache; elsewhere results agree within Monte Carlo error.
     draws, tune
-        Kept and discarded draws of each chain.
+        Draws of each chain that are kept, and tuning draws that are discarded.
     chains, cores
         Independent chains, and how many run at once.
     progress
-        Show what is being done, on the terminal.
+        Show progress on the terminal.
     on_progress
-        Called with the share of the draws that is done, instead of showing it.
+        Called with the share of draws that are done; replaces the display on the terminal.
     target_accept
-        Higher takes smaller steps, against divergences. The model's own ``target_accept`` by default, else 0.9.
+        A higher value takes smaller steps, which avoids divergences. By default the model's own ``target_accept``,
+        else 0.9.
 
     Returns
     -------
@@ -62,7 +63,7 @@ def fit(
     Raises
     ------
     InputError
-        If a setting is out of range, or the sampler finds no point to start from.
+        If a setting is out of range, or the sampler finds no starting point.
 
     References
     ----------
@@ -87,7 +88,7 @@ def fit(
         progress_callback=_share_done(on_progress) if on_progress else None,
         target_accept=accept,
     )
-    # An interrupted sampler returns what it has: such a trace must not pass for a posterior.
+    # An interrupted sampler returns the draws it has: such a trace must not be used as a posterior.
     sizes = tree["posterior"].sizes
     if (sizes["chain"], sizes["draw"]) != (chains, draws) or _unfinished(tree):
         raise KeyboardInterrupt
@@ -107,20 +108,20 @@ def fit(
 
 
 def evenly(posterior: xr.DataTree, draws: int) -> xr.DataTree:
-    """Return so many draws of each chain, evenly spaced and numbered anew; attributes say how many there were.
+    """Return some draws of each chain, evenly spaced and renumbered; attributes keep the original number.
 
     Raises
     ------
     InputError
-        If there are fewer.
+        If the chains have fewer draws.
     """
     sampled = posterior["posterior"].sizes["draw"]
     if draws > sampled:
-        raise InputError(f"evenly: {draws} draws of {sampled}.", fix="sample as many as are to be kept.")
-    kept = np.arange(draws) * sampled // draws
+        raise InputError(f"evenly: {draws} draws of {sampled}.", fix="sample at least as many draws as you keep.")
+    positions = np.arange(draws) * sampled // draws
 
     def thin(group: xr.Dataset) -> xr.Dataset:
-        return group.isel(draw=kept).assign_coords(draw=np.arange(draws)) if "draw" in group.dims else group
+        return group.isel(draw=positions).assign_coords(draw=np.arange(draws)) if "draw" in group.dims else group
 
     thinned = posterior.map_over_datasets(thin)
     thinned.attrs = {**posterior.attrs, "draws_kept": draws}
@@ -128,7 +129,7 @@ def evenly(posterior: xr.DataTree, draws: int) -> xr.DataTree:
 
 
 def _unfinished(tree: xr.DataTree) -> bool:
-    """Say whether any chain stopped before its last draw, which leaves shorter or empty chains."""
+    """Return whether any chain stopped early, which leaves values that are not finite."""
     return not all(bool(np.isfinite(values).all()) for values in tree["posterior"].to_dataset().values())
 
 
@@ -152,8 +153,8 @@ def _assembled(model: pm.Model, tree: xr.DataTree, seed: int) -> xr.DataTree:
 def compile_model(model: pm.Model) -> Any:
     """Compile a model's log-density and gradient for nutpie.
 
-    ``fastmath`` is off so that a warm and a cold compile cache give the same draws. The few functions that
-    run once, in Python, spare the user a C compiler and its warnings.
+    ``fastmath`` is off so that a warm and a cold compile cache give the same draws. Without ``cxx`` a few functions
+    run once in Python, so that no C compiler is needed.
     """
     with config.change_flags(numba__fastmath=False, cxx=""):
         return nutpie.compile_pymc_model(model)
@@ -178,7 +179,7 @@ def _sample(compiled: Any, **settings: Any) -> xr.DataTree:
         if "nitialization" not in str(error):
             raise
         raise InputError(
-            "fit: no starting point has a finite density, so a prior contradicts the data or a value is impossible.",
+            "fit: no starting point has a finite density; a prior contradicts the data, or a value is impossible.",
             fix="look at model.point_logps() for the term that is not finite.",
         ) from error
 
@@ -189,8 +190,8 @@ def _single(posterior: xr.Dataset) -> xr.Dataset:
 
 
 def _statistics(statistics: xr.Dataset) -> xr.Dataset:
-    kept = statistics[[name for name in KEPT_STATISTICS if name in statistics]]
-    return kept.drop_vars([name for name in kept.coords if name not in kept.dims])
+    chosen = statistics[[name for name in KEPT_STATISTICS if name in statistics]]
+    return chosen.drop_vars([name for name in chosen.coords if name not in chosen.dims])
 
 
 @contextmanager

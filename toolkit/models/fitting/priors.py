@@ -1,4 +1,4 @@
-"""Priors read from one table, so that no number of theirs stands in code."""
+"""Priors read from one table, so that their numbers are not written in code."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -20,7 +20,7 @@ TABLE = "data/evidence/priors.csv"
 
 
 def load_priors(model: str, priors: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the rows of one model from a table of priors, by default the shipped one, indexed by parameter.
+    """Return one model's rows of a table of priors (by default the shipped one), indexed by parameter.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def load_priors(model: str, priors: pd.DataFrame | None = None) -> pd.DataFrame:
         priors = pd.read_csv(path)
     rows = priors[priors["model"] == model].set_index("parameter")
     if rows.empty:
-        raise InputError(f"{TABLE}: no row with model {model!r}.", fix="add one row a parameter.")
+        raise InputError(f"{TABLE}: no row with model {model!r}.", fix="add one row per parameter.")
     if not rows.index.is_unique:
         twice = sorted(set(rows.index[rows.index.duplicated()]))
         raise InputError(f"{TABLE}: model {model!r} has two rows for {twice}.", fix="keep one of them.")
@@ -50,9 +50,9 @@ def row_of(parameter: str, table: pd.DataFrame, indicator: str | None = None) ->
 
 
 def setting(parameter: str, table: pd.DataFrame, kind: str, *, indicator: str | None = None) -> Any:
-    """Return the argument, or two arguments, of a row that is no distribution of its own.
+    """Return the one or two arguments of a row that holds a setting instead of a distribution.
 
-    A parameter asked for by indicator may be absent (None); any other absence is an error.
+    With an indicator the row may be missing, which returns None; otherwise a missing row is an error.
     """
     row = row_of(parameter, table, indicator)
     if row is None and indicator is not None:
@@ -64,12 +64,12 @@ def setting(parameter: str, table: pd.DataFrame, kind: str, *, indicator: str | 
 
 
 def prior(parameter: str, table: pd.DataFrame, indicators: Sequence[str], *, name: str | None = None) -> Any:
-    """Add a parameter with one element an indicator to the model in context, under its own or another name.
+    """Add a parameter with one element per indicator to the model in context, under its own or another name.
 
     Raises
     ------
     InputError
-        If an indicator has no row, or the rows name an unknown distribution, differ in it or lack an argument.
+        If an indicator has no row, or the rows name an unknown distribution, different ones, or lack an argument.
     """
     distribution, arguments = _chosen(parameter, table, indicators)
     return distribution(name or parameter, **arguments, dims="indicator")
@@ -87,10 +87,10 @@ def log_prior(parameter: str, table: pd.DataFrame, indicators: Sequence[str], va
 
 
 def _chosen(parameter: str, table: pd.DataFrame, indicators: Sequence[str]) -> tuple[Any, dict[str, Any]]:
-    found = {name: row_of(parameter, table, name) for name in indicators}
-    rows = [row for row in found.values() if row is not None]
-    if len(rows) < len(found):
-        lacking = [name for name, row in found.items() if row is None]
+    by_indicator = {name: row_of(parameter, table, name) for name in indicators}
+    rows = [row for row in by_indicator.values() if row is not None]
+    if len(rows) < len(by_indicator):
+        lacking = [name for name, row in by_indicator.items() if row is None]
         raise InputError(f"{TABLE}: no prior of {parameter!r} for {lacking}.", fix=f"add a row '{parameter}'.")
     kinds = {str(row["distribution"]) for row in rows}
     if len(kinds) > 1 or not kinds <= set(DISTRIBUTIONS):

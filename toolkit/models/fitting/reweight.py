@@ -1,4 +1,4 @@
-"""A changed prior without a new fit: draws weighed by the ratio of the priors, where that can be trusted."""
+"""Apply a changed prior without a refit: weight the draws by the ratio of the priors, if that is reliable."""
 
 from typing import Any, NamedTuple
 
@@ -12,13 +12,13 @@ from toolkit.models.fitting.priors import load_priors, log_prior
 from toolkit.schema import SAMPLE_DIMS, random_stream
 
 Array = NDArray[Any]
-TRUSTED_SHAPE = 0.7  # Pareto k-hat: from here weighted means converge too slowly
-LEAST_EFFECTIVE = 0.25  # of the draws
+TRUSTED_SHAPE = 0.7  # Pareto k-hat from which weighted means converge too slowly
+LEAST_EFFECTIVE = 0.25  # share of the draws
 KIND = ["distribution", "arg1", "arg2"]
 
 
 class Weighed(NamedTuple):
-    """How far a change of priors moves a posterior: Pareto k-hat, effective draws and the fewest that will do."""
+    """Importance weights of a change of priors: Pareto k-hat, effective draws and the fewest that are enough."""
 
     weights: Array
     shape: float
@@ -27,17 +27,17 @@ class Weighed(NamedTuple):
 
     @property
     def usable(self) -> bool:
-        """Whether the draws can stand for those of a new fit."""
+        """Whether the weighted draws can replace a refit."""
         return bool(self.shape < TRUSTED_SHAPE and self.effective >= self.least)
 
 
 def weigh(posterior: xr.Dataset, before: pd.DataFrame, after: pd.DataFrame) -> Weighed:
-    """Weigh the draws of the outcome model by the ratio of two tables of priors, smoothed at the tail.
+    """Weight the draws of the outcome model by the ratio of two tables of priors, with Pareto-smoothed weights.
 
     Parameters
     ----------
     posterior
-        The outcome model's, fitted with ``before`` (chain, draw, indicator).
+        Posterior of the outcome model, fitted with ``before`` (chain, draw, indicator).
     before, after
         Tables of priors with the same rows.
 
@@ -54,7 +54,7 @@ def weigh(posterior: xr.Dataset, before: pd.DataFrame, after: pd.DataFrame) -> W
     for parameter in sorted({str(key).partition("[")[0] for key in old.index[moved]}):
         drawn = posterior[parameter].transpose(*SAMPLE_DIMS, "indicator").values.astype(float)
         ratio += np.sum(log_prior(parameter, new, names, drawn) - log_prior(parameter, old, names, drawn), axis=-1)
-    # ArviZ takes log likelihoods to be left out, so what it smooths is their negative.
+    # ArviZ expects the log likelihoods that are left out and smooths their negative.
     log_weights, shape = xr.DataArray(-ratio, dims=SAMPLE_DIMS).azstats.psislw()
     smoothed = log_weights.values.ravel()
     weights = np.exp(smoothed - smoothed.max())
@@ -63,7 +63,7 @@ def weigh(posterior: xr.Dataset, before: pd.DataFrame, after: pd.DataFrame) -> W
 
 
 def resampled(fitted: xr.DataTree, weighed: Weighed, *, seed: int) -> xr.DataTree:
-    """Return a fit with its posterior's draws taken anew by weight, evenly (systematic resampling); the rest as it was.
+    """Return a fit whose posterior draws are resampled by weight (systematic resampling); the rest is unchanged.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def resampled(fitted: xr.DataTree, weighed: Weighed, *, seed: int) -> xr.DataTre
     weighed
         From :func:`weigh`.
     seed
-        Of the one random number that systematic resampling takes.
+        Seed of the one random number that systematic resampling uses.
     """
     posterior = fitted["posterior"].to_dataset()
     shape, size = tuple(posterior.sizes[dim] for dim in SAMPLE_DIMS), weighed.weights.size
@@ -80,6 +80,6 @@ def resampled(fitted: xr.DataTree, weighed: Weighed, *, seed: int) -> xr.DataTre
     taken = np.minimum(np.searchsorted(np.cumsum(weighed.weights), places), size - 1).reshape(shape)
     chain, draw = (xr.DataArray(part, dims=SAMPLE_DIMS) for part in np.divmod(taken, shape[1]))
     labels = {dim: posterior[dim].values for dim in SAMPLE_DIMS}
-    found = fitted.copy()
-    found["posterior"] = xr.DataTree(posterior.isel(chain=chain, draw=draw).assign_coords(labels))
-    return found
+    reweighted = fitted.copy()
+    reweighted["posterior"] = xr.DataTree(posterior.isel(chain=chain, draw=draw).assign_coords(labels))
+    return reweighted

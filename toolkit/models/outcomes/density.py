@@ -1,8 +1,8 @@
 """The density of the outcome model's counts, levels and deviations as one node of its graph.
 
-Every node of a graph is compiled anew in each process, the kernels of a node once: all that is sampled for each
-area and year goes through one Op, whose slopes are found by hand in the same pass
-(``tests/unit/models/test_density.py`` holds it against SciPy).
+PyTensor compiles every node of a graph again in each process, but kernels are compiled once and cached. So all that
+is sampled for each area and year goes through one Op, whose hand-written gradient is computed in the same pass
+(``tests/unit/models/outcomes/test_density.py`` checks it against SciPy).
 """
 
 import math
@@ -26,7 +26,7 @@ from toolkit.models.outcomes.levels import area_levels, informations, pull_back_
 from toolkit.models.outcomes.persistence import area_year_log_probability
 
 Array = NDArray[Any]
-SAMPLED = 8  # arguments with a slope: level, cholesky, level_z, moves, deviation_z, persistence, spread, dispersion
+SAMPLED = 8  # arguments with a gradient: level, cholesky, level_z, moves, deviation_z, persistence, spread, dispersion
 KNOWN_OF_AREAS = 4
 
 
@@ -52,7 +52,7 @@ def log_density(
     chance: Array,
     extra: Array,
 ) -> tuple[float, Array, Array, Array, Array, Array, Array, Array, Array]:
-    """Return the log-density of counts, levels and deviations over that of standard normal z, and its slopes.
+    """Return the log-density of counts, levels and deviations relative to standard normal z, and its gradient.
 
     Parameters
     ----------
@@ -139,45 +139,45 @@ class LogDensity(Op):
             storage[0] = value
 
     def infer_shape(self, node: Apply[Any], shapes: list[Any]) -> list[Any]:
-        """Return a scalar, and slopes of the shape of the arguments."""
+        """Return the shapes: a scalar, then a gradient of each argument's shape."""
         return [(), *shapes[:SAMPLED]]
 
     def connection_pattern(self, node: Apply[Any]) -> list[list[bool]]:
-        """Say that only the log-density can be differentiated, on the arguments that are sampled."""
+        """Only the log-density can be differentiated, with respect to the arguments that are sampled."""
         return [[position < SAMPLED] + [False] * SAMPLED for position in range(len(node.inputs))]
 
     def pullback(self, inputs: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
-        """Multiply by the slopes that the forward pass has already found."""
+        """Multiply by the gradient that the forward pass has already computed."""
         return [cotangents[0] * slope for slope in outputs[1:]] + [DisconnectedType()() for _ in inputs[SAMPLED:]]
 
 
-# Callers of a kernel take its code into their own, and numba looks only at the file of the one it keeps on disk: so one
-# alone is kept, under a version of all the files it is made of, and called by its address.
+# numba inlines a kernel into its callers, but checks only the file of the function that it caches on disk. So only one
+# function is cached, under a version of all the files it uses, and is called by its address.
 _MODULES = tuple(f"models/outcomes/{name}" for name in ("likelihoods", "levels", "persistence", "density"))
 _VERSION = int(code_hash(_MODULES)[:8], 16)
 _ON_SAMPLED = [types.Array(types.float64, dims, "C") for dims in (2, 2, 2, 3, 3, 1, 2, 1)]
 _ON_AREA, _ON_CELL = (types.Array(types.float64, dims, "C", readonly=True) for dims in (2, 3))
 _ON_FAMILY = types.Array(types.int32, 3, "C", readonly=True)
-_GIVEN = types.Tuple([types.float64, *_ON_SAMPLED])  # type: ignore[no-untyped-call]
-_CALL = _GIVEN(*_ON_SAMPLED, *[_ON_AREA] * 4, *[_ON_CELL] * 3, _ON_FAMILY, *[_ON_CELL] * 3)
+_RESULT = types.Tuple([types.float64, *_ON_SAMPLED])  # type: ignore[no-untyped-call]
+_CALL = _RESULT(*_ON_SAMPLED, *[_ON_AREA] * 4, *[_ON_CELL] * 3, _ON_FAMILY, *[_ON_CELL] * 3)
 
 
 @cache
 def compiled() -> Any:
-    """Return the kernel as machine code with an address, from disk if it was compiled before."""
+    """Return the kernel as machine code with an address, from the cache on disk if there is one."""
     CACHED_SRC_FUNCTIONS[log_density.py_func] = str(_VERSION)
     return numba.cfunc(_CALL, cache=True, nogil=True, error_model="numpy")(log_density.py_func)
 
 
 @register_funcify_default_op_cache_key(LogDensity)  # type: ignore[no-untyped-call, untyped-decorator]
 def _numba_log_density(op: Op, **_: Any) -> tuple[Any, int]:
-    kind, rows = types.FunctionType(_CALL), np.ascontiguousarray  # samplers may hand over columns
+    kind, rows = types.FunctionType(_CALL), np.ascontiguousarray  # samplers may pass columns
 
     @numba_njit
     def address() -> Any:
-        with numba.objmode(found=types.intp):
-            found = compiled().address
-        return found
+        with numba.objmode(pointer=types.intp):
+            pointer = compiled().address
+        return pointer
 
     @numba_njit
     def kernel(

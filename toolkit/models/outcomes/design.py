@@ -17,7 +17,7 @@ LOW_INCOME_STEP = 0.1  # coefficients on low income are per ten percentage point
 def design_of(
     statistics: xr.Dataset, indicators: Sequence[str], table: pd.DataFrame, covariates: Sequence[str] = ()
 ) -> xr.Dataset:
-    """Assemble what the model conditions on, for all areas, fitted or only predicted.
+    """Assemble the data that the model conditions on, for all areas, fitted or only predicted.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def design_of(
     indicators
         The rates to model.
     table
-        Priors of the outcome model, whose ``likelihood`` rows name each indicator's family.
+        Priors of the outcome model; its ``likelihood`` rows name each indicator's family.
     covariates
         Further variables (area, data_year) of the statistics to condition on.
 
@@ -34,14 +34,14 @@ def design_of(
     -------
     Dataset
         ``events_lower``, ``events_upper``, ``exposure``, ``family`` (indicator, area, data_year), the family
-        nought where a cell does not enter; ``in_window`` (indicator, data_year); ``spend_within`` and
+        0 if a cell does not enter; ``in_window`` (indicator, data_year); ``spend_within`` and
         ``low_income_within`` (indicator, area, data_year), net of the means of the area and the year;
-        ``spend_between`` and ``low_income_between`` (indicator, area), about the mean of the fitted areas;
-        their yearly means (indicator, data_year); ``free_variance`` (indicator, data_year), of a year about the
-        walk; ``log_size`` (indicator, area), about that of the fitted areas; ``response``, ``chance``, ``extra``
-        (indicator, area, data_year), the normal approximation to the counts that the coordinates of levels and
-        deviations follow; ``area_response``, ``area_chance``, ``area_extra`` (indicator, area), their means over the
-        ``area_years`` years known; ``region_index`` (area).
+        ``spend_between`` and ``low_income_between`` (indicator, area), relative to the mean of the fitted areas;
+        their yearly means (indicator, data_year); ``free_variance`` (indicator, data_year), of a year around
+        the walk; ``log_size`` (indicator, area), relative to the fitted areas; ``response``, ``chance``, ``extra``
+        (indicator, area, data_year), the normal approximation to the counts on which the coordinates of levels
+        and deviations are based; ``area_response``, ``area_chance``, ``area_extra`` (indicator, area), their means
+        over the ``area_years`` known years; ``region_index`` (area).
 
     Raises
     ------
@@ -56,7 +56,7 @@ def design_of(
     window = usable.any("area")
     years = window.any("indicator")
     likelihood = _families(indicators, table)
-    # Points of pupils are no events; all else happens to a child at most once a year.
+    # Points of pupils are not events; anything else happens to a child at most once a year.
     over = cells["observed"] & (likelihood != FAMILIES["mean"]) & (cells["events_upper"] > cells["exposure"])
     if (wrong := over.transpose("indicator", "area", "data_year").to_series()).any():
         where = wrong.index[wrong][0]
@@ -78,7 +78,7 @@ def design_of(
 
 
 def _log_size(cells: xr.Dataset) -> xr.DataArray:
-    """Return the log of each area's mean exposure over that of the middling fitted one, within the range of those."""
+    """Return the log of each area's mean exposure relative to the fitted areas' mean, clipped to their range."""
     size = xr.ufuncs.log(cells["exposure"].mean("data_year").transpose("indicator", "area"))
     inside = size.where(cells["fitted"])
     within: xr.DataArray = size.fillna(-np.inf).clip(inside.min("area"), inside.max("area")) - inside.mean("area")
@@ -86,7 +86,7 @@ def _log_size(cells: xr.Dataset) -> xr.DataArray:
 
 
 def _free_variance(design: xr.Dataset, table: pd.DataFrame) -> xr.DataArray:
-    """Return the variance of each year about the national walk, in squared steps: grading by teachers stood apart."""
+    """Return each year's variance around the national walk, in squared steps: for years of teacher-assessed grades."""
     variance = xr.zeros_like(design["in_window"], dtype=float)
     for name in design["indicator"].values:
         if (free := setting("year_free", table, "years", indicator=name)) is not None:
@@ -101,7 +101,7 @@ def _with_approximation(design: xr.Dataset) -> xr.Dataset:
     design = design.assign({name: (design["family"].dims, values) for name, values in parts})
     known = xr.ufuncs.isfinite(design["chance"])
     means = {name: design[name].where(known).mean("data_year") for name in ("response", "chance", "extra")}
-    # An area without counts: infinite variance over one year.
+    # An area without counts gets infinite variance over one year.
     filled = {f"area_{name}": mean.fillna(np.inf if name == "chance" else 0.0) for name, mean in means.items()}
     return design.assign(filled | {"area_years": known.sum("data_year").clip(1)})
 
@@ -111,11 +111,11 @@ def _cells(statistics: xr.Dataset, indicators: Sequence[str]) -> xr.Dataset:
     unknown = [name for name in indicators if name not in known]
     if unknown or not indicators or len(set(indicators)) < len(indicators):
         raise InputError(
-            f"indicators {list(indicators)}: unknown, repeated or none.", fix=f"choose each once from {known}."
+            f"indicators {list(indicators)}: unknown, repeated or empty.", fix=f"choose each once from {known}."
         )
     cells = statistics[["events_lower", "events_upper", "exposure", "observed"]]
-    kept = {*cells.dims, "area_name", "region", "fitted"}
-    cells = cells.drop_vars([name for name in cells.coords if name not in kept])
+    coords = {*cells.dims, "area_name", "region", "fitted"}
+    cells = cells.drop_vars([name for name in cells.coords if name not in coords])
     cells = cells.sel(indicator=list(indicators)).transpose("indicator", "area", "data_year")
     inside = (cells["events_lower"] >= 0) & (cells["events_lower"] <= cells["events_upper"]) & (cells["exposure"] > 0)
     wrong = (cells["observed"] & ~inside).values
@@ -143,7 +143,7 @@ def _refuse_empty(usable: xr.DataArray, statistics: xr.Dataset, spend: xr.DataAr
     fitted = statistics["fitted"].values
     for name, values in (("early_help_spend", spend), ("child_low_income", low_income)):
         if bool(np.isinf(values).any()):
-            raise InputError(f"statistics {name}: holds infinite values.", fix="correct them or leave the cells empty.")
+            raise InputError(f"statistics {name}: has infinite values.", fix="correct them or leave the cells empty.")
         lacking = values.isnull().all("data_year").values & fitted
         if lacking.any():
             areas = statistics["area"].values[lacking][:5].tolist()
@@ -159,18 +159,18 @@ def _refuse_empty(usable: xr.DataArray, statistics: xr.Dataset, spend: xr.DataAr
 
 
 def _filled(window: xr.DataArray) -> xr.DataArray:
-    """Mark all years from an indicator's first to its last; a year without cells in between has a walk's prior."""
+    """Mark all years from an indicator's first to its last; a gap in between has the prior of the walk."""
     begun = np.logical_or.accumulate(window.values, axis=1)
     unfinished = np.logical_or.accumulate(window.values[:, ::-1], axis=1)[:, ::-1]
     return window.copy(data=begun & unfinished)
 
 
 def _centred(name: str, values: xr.DataArray, design: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Split a covariate into area means and movements about them, over each indicator's own cells.
+    """Split a covariate into area means and movements around them, over each indicator's own cells.
 
-    A gap takes the nearest earlier, else later, year of its area, or the mean of the fitted areas: it only
-    serves prediction, as cells with gaps do not enter the likelihood. Areas that are not fitted keep no
-    movements, and their means are brought within the range of the fitted: the City of London spends ten
+    A gap is filled from the nearest earlier, else later, year of its area, or from the mean of the fitted areas. This
+    only matters for prediction, as cells with gaps do not enter the likelihood. Areas that are not fitted get no
+    movements, and their means are clipped to the range of the fitted areas: the City of London spends ten
     times the usual sum per child.
     """
     used, fitted = design["family"] != UNOBSERVED, design["fitted"]
@@ -193,8 +193,8 @@ def _centred(name: str, values: xr.DataArray, design: xr.Dataset) -> dict[str, x
 def _with_covariates(design: xr.Dataset, statistics: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
     """Add ``covariate_within`` and ``covariate_between``, over a dim ``covariate``, in standard deviations.
 
-    A cell with a gap still enters, with the nearest year's value or none of its own: these covariates have gaps that
-    the outcomes have not.
+    A cell with a gap still enters, with the nearest year's value or the mean: these covariates have more gaps than
+    the outcomes.
     """
     known = sorted(str(name) for name, values in statistics.items() if values.dims == ("area", "data_year"))
     wrong = [name for name in names if name not in known]
@@ -225,6 +225,8 @@ def _with_regions(design: xr.Dataset) -> xr.Dataset:
     names = sorted(set(design["region"].values[design["fitted"].values]))
     missing = sorted(set(design["region"].values) - set(names))
     if missing:
-        raise InputError(f"statistics: no fitted area in {missing} to predict from.", fix="keep more of the region.")
+        raise InputError(
+            f"statistics: no fitted area in {missing} to predict from.", fix="keep a fitted area of the region."
+        )
     index = [names.index(region) for region in design["region"].values]
     return design.assign(region_index=("area", index)).assign_coords(region_name=names)

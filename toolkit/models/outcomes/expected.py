@@ -1,4 +1,4 @@
-"""What region and deprivation predict of each area, beside which its own rate is told."""
+"""Rates that region and deprivation predict for each area, for comparison with its own rate."""
 
 import numpy as np
 import xarray as xr
@@ -11,8 +11,8 @@ from toolkit.schema import InputError
 def expected_rates(fitted: xr.DataTree) -> xr.DataArray:
     """Return the rate of a typical area of each area's region and child low income, in each indicator's base year.
 
-    Spending and further covariates are those of the mean area; what an area keeps of its own, its level and its
-    deviation of the year, is left out.
+    Spending and further covariates are those of the mean area. The area's own level and its deviation of the year are
+    left out.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def expected_rates(fitted: xr.DataTree) -> xr.DataArray:
     """
     draws, design = fitted["posterior"].to_dataset(), fitted["constant_data"].to_dataset()
     if "baseline_rate" not in draws:
-        raise InputError("posterior: no 'baseline_rate'.", fix="pass what workflow.fit returned.")
+        raise InputError("posterior: no 'baseline_rate'.", fix="pass the result of workflow.fit.")
     regions = design["region_name"].values[design["region_index"].values]
     apart = draws["region_effect"].sel(region_name=xr.DataArray(regions, dims="area")).drop_vars("region_name")
     years = draws["baseline_rate"]["base_year"].values

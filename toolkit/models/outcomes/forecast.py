@@ -1,4 +1,4 @@
-"""Rates of the years after the data: the national level walks on, and each area returns towards its own level."""
+"""Forecast rates after the data: the national level is a random walk, and areas return towards their own levels."""
 
 from collections.abc import Sequence
 
@@ -23,20 +23,20 @@ def forecast(posterior: xr.DataTree, *, years: Sequence[int], seed: int) -> xr.D
     posterior
         From :func:`toolkit.models.fitting.fit` of :func:`toolkit.models.outcomes.model`.
     years
-        All after the last year with data of every indicator.
+        Years after the last year with data of every indicator.
     seed
-        Of the steps of the national level and of the areas' deviations.
+        Seed of the steps of the national level and of the areas' deviations.
 
     Returns
     -------
     DataArray
         (chain, draw, indicator, area, data_year): shares, events per person and year, or means, as ``area_rate``.
-        Spending and low income keep their last values.
+        Spending and low income stay at their last values.
 
     Raises
     ------
     InputError
-        If there are no years, or one is not after the data.
+        If no year is given, or one is not after the data.
     """
     draws, design = posterior["posterior"].to_dataset(), posterior["constant_data"].to_dataset()
     names = design["indicator"].values
@@ -56,9 +56,9 @@ def predictor(
     Parameters
     ----------
     draws
-        Of the posterior, over any dims.
+        Draws of the posterior, over any dims.
     design
-        What the model was fitted to.
+        The data that the model was fitted to.
     indicator, years, random
         As for :func:`forecast`.
     """
@@ -79,7 +79,7 @@ def predictor(
 
 
 def to_link(rate: xr.DataArray, family: int) -> xr.DataArray:
-    """Return the logit of shares, the log of rates and means."""
+    """Return the logit of shares, or the log of rates and means."""
     return rate.copy(data=logit(rate.values) if family == BETA_BINOMIAL else np.log(rate.values))
 
 
@@ -102,8 +102,8 @@ def _persisting(
 def _national(draws: xr.Dataset, cells: xr.Dataset, ahead: int, random: np.random.Generator) -> xr.DataArray:
     """Draw the year effects of later years, given those of the window.
 
-    The covariates carried forward keep their part of the last year's effect; the walk beneath the free years goes
-    on: after grades given by teachers it starts from the years before them.
+    The covariates carried forward keep their part of the last year's effect. The walk continues beneath the free
+    years: after teacher-assessed grades it starts from the years before them.
     """
     weights, root = walk_ahead(cells["free_variance"].values, ahead)
     parts = [draws[name] * cells[mean] for name, mean in COVARIATES.items()]
@@ -119,20 +119,20 @@ def _national(draws: xr.Dataset, cells: xr.Dataset, ahead: int, random: np.rando
 
 
 def walk_ahead(free_variance: Array, ahead: int) -> tuple[Array, Array]:
-    """Return how a walk goes on from years that a free deviation may hide, its level unknown.
+    """Return how a random walk of unknown level continues after years that deviate freely from it.
 
     Parameters
     ----------
     free_variance
-        (year,), variance of each known year about the walk, in squared steps.
+        (year,), variance of each known year around the walk, in squared steps.
     ahead
-        How many years.
+        Number of years to forecast.
 
     Returns
     -------
     weights, root
-        (ahead, year), of the known years in the mean of the later ones, summing to one; and (ahead, ahead), the lower
-        triangle of the covariance about it, in steps.
+        (ahead, year), weights of the known years in the mean of later ones, which sum to one; and (ahead, ahead), the
+        Cholesky factor of the covariance around that mean, in steps.
 
     References
     ----------
@@ -141,7 +141,7 @@ def walk_ahead(free_variance: Array, ahead: int) -> tuple[Array, Array]:
     known = len(free_variance)
     whole = walk_covariance(known + ahead)
     inner, across = whole[:known, :known] + np.diag(free_variance), whole[:known, known:]
-    held, one = np.linalg.solve(inner, across), np.linalg.solve(inner, np.ones(known))
-    weights = (held + np.outer(one, 1 - held.sum(axis=0)) / one.sum()).T
+    simple, solved_ones = np.linalg.solve(inner, across), np.linalg.solve(inner, np.ones(known))
+    weights = (simple + np.outer(solved_ones, 1 - simple.sum(axis=0)) / solved_ones.sum()).T
     mixed = weights @ across
     return weights, np.linalg.cholesky(whole[known:, known:] - mixed - mixed.T + weights @ inner @ weights.T)

@@ -1,11 +1,11 @@
-"""Levels of areas, correlated between indicators, in coordinates that follow what the counts say of them.
+"""Levels of areas, correlated between indicators, in coordinates that follow the information in the counts.
 
-The same idea as for the deviations (:mod:`toolkit.models.outcomes.persistence`): an indicator whose areas hardly differ
-but for their drift wants levels sampled apart from the scale of their spread, one whose areas differ much wants
-them sampled as they are, and which is which changes with the parameters. Levels are m + L b, with m what region
-and covariates predict, L the lower triangle of their covariance, and b independent standard normal before the
-counts. With R the information in the counts, r their distance from m and I + L' R L = C C', what is sampled is
-z in b = (I + L' R L)^-1 L' R r + C^-T z, and the determinant of the change of variables is in the density.
+The idea is the same as for the deviations (:mod:`toolkit.models.outcomes.persistence`). If areas hardly differ apart
+from their drift, levels sample best non-centred; if they differ much, centred; and which is better changes with the
+parameters. Levels are m + L b, with m the prediction from region and covariates, L the Cholesky factor of their
+covariance, and b independent standard normal a priori. With R the information in the counts, r their distance from m
+and I + L' R L = C C', what is sampled is z in b = (I + L' R L)^-1 L' R r + C^-T z, and the determinant of the change of
+variables is in the density.
 
 References
 ----------
@@ -28,10 +28,10 @@ Array = NDArray[Any]
 def _information(
     persistence: float, spread: float, dispersion: float, chance: float, extra: float, years: float
 ) -> float:
-    """Return what the mean of an area's counts tells of its level: its variance is that of drift and of noise.
+    """Return the information in the mean of an area's counts on its level, from the variance of drift and noise.
 
-    The mean of a stationary autoregression over n years has the variance spread^2 (1 + p) / (n (1 - p) + 2 p), p its
-    persistence, as the best of its linear estimates has.
+    The mean of a stationary autoregression over n years with persistence p has the variance
+    spread^2 (1 + p) / (n (1 - p) + 2 p), as its best linear estimate has.
     """
     drift = spread * spread * (1.0 + persistence) / (years * (1.0 - persistence) + 2.0 * persistence)
     return 1.0 / (drift + (chance + extra * dispersion * dispersion) / years)
@@ -47,7 +47,7 @@ def pull_back_information(
     extra: float,
     years: float,
 ) -> tuple[float, float, float]:
-    """Carry the slope on the information back to persistence, spread and dispersion."""
+    """Propagate the gradient of the information back to persistence, spread and dispersion."""
     over = years * (1.0 - persistence) + 2.0 * persistence
     drift = spread * spread * (1.0 + persistence) / over
     information = 1.0 / (drift + (chance + extra * dispersion * dispersion) / years)
@@ -72,10 +72,10 @@ def area_levels(
     standard: Array,
     out: Array,
 ) -> None:
-    """Write the levels into ``out``; also C, C^-1 L' R r and b, which the slopes need.
+    """Write the levels into ``out``, and C, C^-1 L' R r and b, which the gradient needs.
 
-    All arrays are (indicator, area) but the triangle and C (indicator, indicator, area): the innermost loops run over
-    areas, whose steps do not wait for each other.
+    All arrays are (indicator, area) except L and C (indicator, indicator, area). The innermost loops run over areas,
+    which are independent, so that the compiler can vectorise them.
     """
     size = z.shape[0]
     for i in range(size):
@@ -148,19 +148,19 @@ def pull_back_levels(
     on_pull: Array,
     on_factor: Array,
 ) -> None:
-    """Carry the slopes on the levels back to z, mean, information and the triangle; arrays as above.
+    """Propagate the gradient of the levels back to z, mean, information and L; arrays as above.
 
-    ``on_factor`` and ``on_pull`` are room to work in, of the shape of ``factor`` and ``pull``.
+    ``on_factor`` and ``on_pull`` are workspace of the shape of ``factor`` and ``pull``.
     """
     size, areas = on_area.shape
-    for i in range(size):  # slopes on b, prior included, then on C^-1 L' R r + z
+    for i in range(size):  # gradient of b, prior included, then of C^-1 L' R r + z
         on_z[i] = -standard[i]
         for k in range(i, size):
             _add(on_z[i], cholesky[k, i], on_area[k])
         for k in range(i):
             _take(on_z[i], factor[i, k], on_z[k])
         _divide(on_z[i], factor[i, i])
-    for i in range(size - 1, -1, -1):  # on L' R r
+    for i in range(size - 1, -1, -1):  # gradient of L' R r
         on_pull[i] = on_z[i]
         for k in range(i + 1, size):
             _take(on_pull[i], factor[k, i], on_pull[k])
@@ -194,7 +194,7 @@ def pull_back_levels(
 
 @numba.njit(error_model="numpy")
 def _pull_back_factor(factor: Array, on_factor: Array) -> None:
-    """Turn slopes on Cholesky factors, in place, into those on the lower triangles of what they are the factors of."""
+    """Turn gradients of Cholesky factors, in place, into those of the lower triangles of the factorised matrices."""
     size, _, areas = factor.shape
     scale = np.zeros(areas)
     for i in range(size - 1, -1, -1):
@@ -218,13 +218,13 @@ def informations(
     persistence: Array, spread: Array, dispersion: Array, chance: Array, extra: Array, years: Array
 ) -> Array:
     """Return the information in the counts of every area (indicator, area)."""
-    found = np.zeros(chance.shape)
+    information = np.zeros(chance.shape)
     for k in range(chance.shape[0]):
         for i in range(chance.shape[1]):
-            found[k, i] = _information(
+            information[k, i] = _information(
                 persistence[k], spread[k, i], dispersion[k], chance[k, i], extra[k, i], years[k, i]
             )
-    return found
+    return information
 
 
 @numba.njit(error_model="numpy")
@@ -240,23 +240,23 @@ def levels(
     extra: Array,
     years: Array,
 ) -> Array:
-    """Return the levels that each draw of z stands for.
+    """Return the levels for each draw of z.
 
     Parameters
     ----------
     z, mean
-        (draw, indicator, area), what was sampled, and what region and covariates predict.
+        (draw, indicator, area), the sampled coordinates, and the prediction from region and covariates.
     cholesky
-        (draw, indicator, indicator), lower triangle of the covariance.
+        (draw, indicator, indicator), Cholesky factor of the covariance.
     persistence, spread, dispersion
-        (draw, indicator), the spread (draw, indicator, area), of the deviations and the noise that blur a level.
+        (draw, indicator), the spread (draw, indicator, area): the deviations and the noise around a level.
     response, chance, extra, years
-        (indicator, area), means over the years with known counts of what the normal approximation takes them for
-        (``likelihoods.normal_approximation``), and how many there are; an infinite ``chance`` where none.
+        (indicator, area), means of the normal approximation (``likelihoods.normal_approximation``) over the years
+        with known counts, and the number of these years; ``chance`` is infinite if there are none.
     """
-    found = np.zeros(z.shape)
+    out = np.zeros(z.shape)
     room, factor = np.zeros((2, *z.shape[1:])), np.zeros((z.shape[1], *z.shape[1:]))
     for s in range(z.shape[0]):
         information = informations(persistence[s], spread[s], dispersion[s], chance, extra, years)
-        area_levels(z[s], mean[s], cholesky[s], information, response, factor, room[0], room[1], found[s])
-    return found
+        area_levels(z[s], mean[s], cholesky[s], information, response, factor, room[0], room[1], out[s])
+    return out

@@ -1,10 +1,10 @@
 """Log-probabilities of counts that are known exactly or only to an interval, with their gradients.
 
-Three families serve every rate: the beta-binomial for shares of a known number, the negative binomial for
+Three families cover every rate: the beta-binomial for shares of a known number, the negative binomial for
 events in a population, and a log-normal for the mean of a known number, such as points per pupil. A hidden
 small count contributes the probability of its whole interval. Value and gradient come from one pass over the
-cells, which halves the time of sampling against the same density written as an expression
-(``tests/unit/models/test_likelihoods.py`` holds both against SciPy).
+cells, which takes half the time of the same density written as an expression
+(``tests/unit/models/outcomes/test_likelihoods.py`` checks both against SciPy).
 
 References
 ----------
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 UNOBSERVED, BETA_BINOMIAL, NEGATIVE_BINOMIAL, MEAN = 0, 1, 2, 3
 FAMILIES = {"beta_binomial": BETA_BINOMIAL, "negative_binomial": NEGATIVE_BINOMIAL, "mean": MEAN}
 
-_STIRLING_FROM = 8.0  # from here the five-term series errs by less than 1e-12
+_STIRLING_FROM = 8.0  # above it the error of the five-term series is below 1e-12
 _HALF_LOG_2_PI = 0.5 * math.log(2.0 * math.pi)
 
 Array = NDArray[Any]
@@ -48,9 +48,9 @@ def log_gamma_and_digamma(x: float) -> tuple[float, float]:
 
 @numba.njit(error_model="numpy")
 def sized(log_size: float) -> tuple[float, float, float, float]:
-    """Return what all cells of an indicator share: ``log_size``, its exponential, and that one's log gamma and digamma.
+    """Return ``log_size``, its exponential, and log gamma and digamma of that, for all cells of an indicator.
 
-    The two beta parameters sum to the exponential, which is the size of a negative binomial, too.
+    The exponential is the sum of the two beta parameters, or the size of a negative binomial.
     """
     size = math.exp(log_size)
     log_gamma, digamma = log_gamma_and_digamma(size)
@@ -64,12 +64,12 @@ Sized = tuple[float, float, float, float]
 def beta_binomial_cell(
     eta: float, shape: Sized, lower: float, upper: float, trials: float
 ) -> tuple[float, float, float]:
-    """Return log P(lower <= y <= upper) and its slopes on ``eta`` and log size, log C(trials, lower) dropped.
+    """Return log P(lower <= y <= upper) and its gradient in ``eta`` and log size, without C(trials, lower).
 
     ``eta`` is the logit of the mean share; ``shape`` is from :func:`sized`, as of the other families.
     """
     _, size, low_s, slope_low_s = shape
-    small = math.exp(-abs(eta))  # which neither overflows nor loses the digits of the smaller share
+    small = math.exp(-abs(eta))  # neither overflows nor loses precision of the smaller share
     less = small / (1.0 + small)
     share, rest = (1.0 - less, less) if eta > 0.0 else (less, 1.0 - less)
     alpha, beta = share * size, rest * size
@@ -89,7 +89,7 @@ def beta_binomial_cell(
 def _beta_binomial_sum(
     log_p: float, on_a: float, on_b: float, lower: float, upper: float, trials: float, alpha: float, beta: float
 ) -> tuple[float, float, float]:
-    # Each further count by its ratio to the last; relative to the first, whose log-probability is log_p.
+    # Each count from its ratio to the one before, relative to the first, whose log-probability is log_p.
     weight, total, total_a, total_b = 1.0, 1.0, on_a, on_b
     y = lower
     while y < upper:
@@ -108,7 +108,7 @@ def _beta_binomial_sum(
 def negative_binomial_cell(
     eta: float, shape: Sized, lower: float, upper: float, exposure: float
 ) -> tuple[float, float, float]:
-    """Return log P(lower <= y <= upper) and its slopes on ``eta`` and log size, log (exposure^lower / lower!) dropped.
+    """Return log P(lower <= y <= upper) and its gradient in ``eta`` and log size, without exposure^lower / lower!.
 
     The mean is ``exposure`` exp(``eta``) and the variance mean + mean^2 / size.
     """
@@ -137,9 +137,9 @@ def negative_binomial_cell(
 
 @numba.njit(error_model="numpy")
 def mean_cell(eta: float, shape: Sized, total: float, number: float) -> tuple[float, float, float]:
-    """Return the log-density of log(``total`` / ``number``) and its slopes on ``eta`` and log size.
+    """Return the log-density of log(``total`` / ``number``) and its gradient in ``eta`` and log size.
 
-    It is normal about ``eta`` with variance 1 / (``number`` size); log (number / 2 pi) / 2 is dropped.
+    It is normal around ``eta`` with variance 1 / (``number`` size); log (number / 2 pi) / 2 is dropped.
     """
     log_size, size, _, _ = shape
     precision = number * size
@@ -152,7 +152,7 @@ def mean_cell(eta: float, shape: Sized, total: float, number: float) -> tuple[fl
 def cell_log_probability(
     eta: float, shape: Sized, lower: float, upper: float, exposure: float, family: int
 ) -> tuple[float, float, float]:
-    """Return the log-probability of a cell of any family and its slopes on ``eta`` and log size."""
+    """Return the log-probability of a cell of any family and its gradient in ``eta`` and log size."""
     if family == BETA_BINOMIAL:
         return beta_binomial_cell(eta, shape, lower, upper, exposure)
     if family == NEGATIVE_BINOMIAL:
@@ -166,9 +166,9 @@ def cell_log_probability(
 def cell_log_probabilities(
     eta: Array, log_size: Array, lower: Array, upper: Array, exposure: Array, family: Array
 ) -> Array:
-    """Return the log-probability of every cell, nought where unobserved.
+    """Return the log-probability of every cell, 0 if unobserved.
 
-    All arguments have three dims (indicator, area, data_year); ``log_size`` has one column a dim but the first.
+    All arguments have three dims (indicator, area, data_year); ``log_size`` has length one in all but the first.
     """
     log_p = np.zeros(eta.shape)
     for k in range(eta.shape[0]):
@@ -182,7 +182,7 @@ def cell_log_probabilities(
 
 
 def normal_approximation(lower: Array, upper: Array, exposure: Array, family: Array) -> tuple[Array, Array, Array]:
-    """Return what the counts say of the linear predictor, were they normal.
+    """Return the normal approximation to what the counts say about the linear predictor.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def normal_approximation(lower: Array, upper: Array, exposure: Array, family: Ar
     Returns
     -------
     tuple of ndarray
-        The predictor that each count speaks for, and the two parts of its variance: that of chance, and the factor
+        The predictor that each count implies, and the two parts of its variance: that of chance, and the factor
         of the squared dispersion. Unobserved and hidden counts have infinite variance.
     """
     number, events = np.where(family > 0, exposure, 1.0), (lower + upper) / 2 + 0.5
@@ -201,7 +201,7 @@ def normal_approximation(lower: Array, upper: Array, exposure: Array, family: Ar
     spread = share * (1 - share)
     chosen = [family == BETA_BINOMIAL, family == NEGATIVE_BINOMIAL, family == MEAN]
     known = (family != UNOBSERVED) & (lower == upper)
-    with np.errstate(divide="ignore", invalid="ignore"):  # the formula of one family at the cells of another
+    with np.errstate(divide="ignore", invalid="ignore"):  # every formula is evaluated at all cells
         response = np.select(chosen, [np.log(share / (1 - share)), np.log(events / number), np.log(mean)], 0.0)
         chance = np.select(chosen, [1 / (number * spread), 1 / events, 0.0 * mean], 0.0)
         extra = np.select(chosen, [1 / spread, np.ones_like(mean), 1 / number], 0.0)
@@ -211,15 +211,15 @@ def normal_approximation(lower: Array, upper: Array, exposure: Array, family: Ar
 def simulate(
     eta: Array, log_size: Array, exposure: Array, family: Array, *, rng: np.random.Generator, size: Any = None
 ) -> Array:
-    """Draw a count for every cell, nought where ``family`` is unobserved.
+    """Draw a count for every cell, 0 if ``family`` is unobserved.
 
     Parameters
     ----------
     eta
         Logit of the share, log of the rate or of the mean.
     log_size
-        Log of the sum of the beta parameters, of the negative-binomial size, or of the precision of one of those
-        that a mean is taken over.
+        Log of the sum of the beta parameters, of the negative-binomial size, or of the precision of one of the
+        pupils that a mean is taken over.
     exposure
         Trials, population, or the number that a mean is taken over.
     family
@@ -232,7 +232,7 @@ def simulate(
     Returns
     -------
     ndarray
-        Counts, or totals where a mean is modelled.
+        Counts, or totals if a mean is modelled.
     """
     shape = size or np.broadcast_shapes(eta.shape, log_size.shape, exposure.shape, family.shape)
     eta, concentration, exposure, family = (

@@ -1,11 +1,11 @@
 """The joint model of the outcome rates of all areas, years and indicators.
 
-Rates are pooled over areas within regions, correlated across indicators within areas, and follow the
-year's national level, early-help spending (within and between areas apart, after Mundlak) and child low
-income. Each area drifts about its level: its deviation of one year persists into the next. The parametrisation
-is the one that sampled best on these data: year effects in the eigenvectors of their random walk, where the walk's
+Rates are pooled over areas within regions, correlated across indicators within areas, and depend on the
+year's national level, early-help spending (separately within and between areas, after Mundlak) and child low
+income. Each area drifts around its level: its deviation of one year persists into the next. The parametrisation
+is the one that sampled best on these data: year effects in the eigenvectors of their random walk, in which the walk's
 prior is diagonal; covariates net of their yearly means; and levels and deviations of areas in coordinates that
-follow what the counts say of them (:mod:`toolkit.models.outcomes.persistence`).
+follow the information in the counts (:mod:`toolkit.models.outcomes.persistence`).
 
 References
 ----------
@@ -13,7 +13,7 @@ References
 .. [2] Lewandowski, Kurowicka and Joe (2009), Generating random correlation matrices,
    doi:10.1016/j.jmva.2009.04.008.
 .. [3] Chung et al. (2013), A nondegenerate penalized likelihood estimator for variance parameters,
-   doi:10.1007/s11336-013-9328-2: why the priors of standard deviations avoid nought.
+   doi:10.1007/s11336-013-9328-2: why the priors of standard deviations avoid 0.
 """
 
 from collections.abc import Sequence
@@ -35,12 +35,13 @@ from toolkit.models.outcomes.persistence import simulate_deviations
 from toolkit.models.outcomes.rates import complete, spread_of, walk_covariance
 from toolkit.schema import INDICATORS
 
-# Almost all of the dimensions, some ten thousand, are nearly independent and standard normal. The best acceptance of
-# such falls to 0.65 as their number grows (Beskos et al. 2013, doi:10.3150/12-BEJ414), but trajectories double: on the
-# real data 0.8 takes 31 long steps a draw, 0.65 sometimes 15, and the least known spread is three times better sampled.
+# Almost all of the ten thousand dimensions are nearly independent and standard normal. The optimal acceptance rate of
+# such targets falls to 0.65 as their number grows (Beskos et al. 2013, doi:10.3150/12-BEJ414), but trajectory lengths
+# are powers of two: on the real data 0.8 takes 31 steps a draw, 0.65 sometimes 15, and 0.8 samples the least known
+# spread three times better.
 TARGET_ACCEPT = 0.8
 LEVELS = ("area_response", "area_chance", "area_extra", "area_years")
-CELLS = ("events_upper", "exposure", "family", "response", "chance", "extra")  # as the density takes them
+CELLS = ("events_upper", "exposure", "family", "response", "chance", "extra")  # in the order of the density's arguments
 SIGNATURE = (
     "(k,i),(k,k),(k,i),(k,i,t),(k,i,t),(k),(k,i),(k)" + len(LEVELS) * ",(k,i)" + len(CELLS) * ",(k,i,t)" + "->(k,i,t)"
 )
@@ -63,18 +64,18 @@ def outcomes(
     indicators
         The rates to model, each with its ``likelihood`` row in the table of priors.
     priors
-        Rows of ``data/evidence/priors.csv``; the shipped table if not given.
+        Rows of ``data/evidence/priors.csv``; by default the shipped table.
     covariates
         Further variables (area, data_year) of the statistics to condition on, such as ``caseload``, ``agency_share``
         and ``ofsted_judgement``: each adds ``<name>_within`` and ``<name>_between``, per standard deviation.
     spend_doubt
-        From ``spend_error.calibrated``, beside its statistics: the errors of spending become parameters. Only
-        the sampled parameters hold then, not the rates worked out from them afterwards.
+        From ``spend_error.calibrated``, together with its statistics: the errors of spending become parameters. Then
+        only the sampled parameters are valid, not the rates computed from them afterwards.
 
     Returns
     -------
     pymc.Model
-        Its ``design`` attribute holds the cells and covariates used; :func:`fit` adds the rates from it.
+        Its ``design`` attribute holds the cells and covariates used, from which :func:`fit` computes the rates.
 
     Raises
     ------
@@ -104,12 +105,12 @@ def outcomes(
             + coefficient["spend_within"][:, None, None] * spend_within
             + coefficient["low_income_within"][:, None, None] * fitted["low_income_within"].values
         )
-        for one in covariates:
+        for covariate in covariates:
             within, between = (
-                prior(f"covariate_{side}", table, names, name=f"{one}_{side}") for side in ("within", "between")
+                prior(f"covariate_{side}", table, names, name=f"{covariate}_{side}") for side in ("within", "between")
             )
-            moves = moves + within[:, None, None] * fitted["covariate_within"].sel(covariate=one).values
-            level = level + between[:, None] * fitted["covariate_between"].sel(covariate=one).values
+            moves = moves + within[:, None, None] * fitted["covariate_within"].sel(covariate=covariate).values
+            level = level + between[:, None] * fitted["covariate_between"].sel(covariate=covariate).values
         wandering = _wandering(names, table, fitted["log_size"].values)
         _observe(level, _area_cholesky(names, table), moves, wandering, fitted)
     model.target_accept = TARGET_ACCEPT
@@ -129,7 +130,7 @@ def _coords(design: xr.Dataset, modes: xr.Dataset) -> dict[str, Any]:
 
 
 def _spend(fitted: xr.Dataset, doubt: xr.DataArray | None) -> tuple[Any, Any]:
-    """Spending within (indicator, area, data_year) and between areas, with its errors as parameters where in doubt."""
+    """Return spending within (indicator, area, data_year) and between areas; given ``doubt``, errors are parameters."""
     within, between = fitted["spend_within"].values, fitted["spend_between"].values
     if doubt is None:
         return within, between
@@ -142,9 +143,9 @@ def _spend(fitted: xr.Dataset, doubt: xr.DataArray | None) -> tuple[Any, Any]:
 
 
 def _region_effect(design: xr.Dataset, region_sd: Any) -> Any:
-    """Zero-sum regional effects (indicator, fitted area): independent coordinates in an orthonormal zero-sum basis.
+    """Return zero-sum regional effects (indicator, fitted area), from independent coordinates in an orthonormal basis.
 
-    Sums of products throughout: a matrix product or a look-up by index would compile for several seconds.
+    It uses sums of products, since a matrix product or indexing would take several seconds to compile.
     """
     mode = pm.Normal("region_modes", 0.0, region_sd[:, None], dims=("indicator", "region_mode"))
     basis = zero_sum_basis(design.sizes["region_name"])[design["region_index"].values[design["fitted"].values]]
@@ -152,12 +153,12 @@ def _region_effect(design: xr.Dataset, region_sd: Any) -> Any:
 
 
 def zero_sum_basis(size: int) -> np.ndarray:
-    """Return an orthonormal basis (size, size - 1) of the vectors that sum to nought."""
+    """Return an orthonormal basis (size, size - 1) of the vectors that sum to 0."""
     return np.asarray(null_space(np.ones((1, size))))
 
 
 def _area_cholesky(names: list[str], table: pd.DataFrame) -> Any:
-    """Lower triangle of the covariance of areas between indicators; of one indicator its standard deviation."""
+    """Return the Cholesky factor of the areas' covariance between indicators; for one, its standard deviation."""
     if len(names) == 1:
         return prior("area_sd", table, names, name="area_cholesky")[:, None]
     cholesky, _, _ = pm.LKJCholeskyCov(
@@ -172,11 +173,12 @@ def _area_cholesky(names: list[str], table: pd.DataFrame) -> Any:
 
 
 def _year_modes(design: xr.Dataset) -> xr.Dataset:
-    """Eigenvectors of each indicator's year effects over its window, and the standard deviation along each, in steps.
+    """Return eigenvectors of each indicator's year effects over its window, and the standard deviation along each.
 
-    The prior of zero-sum year effects, a random walk and free years about it, is diagonal in them, so they are
-    independent in the prior and, having almost equal data each year, nearly so in the posterior. ``shift_*`` are the
-    yearly means of the covariates in the same coordinates: the walk is the prior of the year effects without them.
+    The prior of zero-sum year effects, a random walk with free years around it, is diagonal in these coordinates. So
+    they are independent in the prior and, as each year has almost equal data, nearly independent in the posterior.
+    ``shift_*`` are the yearly means of the covariates in the same coordinates: the walk is the prior of the year
+    effects without them.
     """
     parts = []
     for k in range(design.sizes["indicator"]):
@@ -203,8 +205,8 @@ def _year_modes(design: xr.Dataset) -> xr.Dataset:
 
 
 def _year_effect(modes: xr.Dataset, coefficient: dict[str, Any], year_sd: Any) -> Any:
-    """Return year effects (indicator, data_year), nought outside an indicator's window."""
-    own = modes["own"].values  # one column an indicator, one where it owns the mode
+    """Return year effects (indicator, data_year), 0 outside an indicator's window."""
+    own = modes["own"].values  # one column per indicator, one for the modes it owns
     spend, low_income, sd = (
         (values * own).sum(axis=1)
         for values in (coefficient["spend_within"], coefficient["low_income_within"], year_sd)
@@ -215,10 +217,10 @@ def _year_effect(modes: xr.Dataset, coefficient: dict[str, Any], year_sd: Any) -
 
 
 def _wandering(names: list[str], table: pd.DataFrame, log_size: np.ndarray) -> list[Any]:
-    """Return persistence and spread of the deviations, and the noise about them.
+    """Return persistence and spread of the deviations, and the noise around them.
 
-    The spread is sampled as the drift over some years, which the counts tell almost whatever the persistence is, and
-    falls with an area's size: large authorities are many offices, whose changes even out.
+    The spread is sampled as the drift over some years, which hardly depends on the persistence given the counts. It
+    falls with an area's size: large authorities consist of many offices, whose changes even out.
     """
     persistence, drift, power, dispersion = (
         prior(name, table, names) for name in ("persistence", "drift", "drift_size", "dispersion")
@@ -228,7 +230,7 @@ def _wandering(names: list[str], table: pd.DataFrame, log_size: np.ndarray) -> l
 
 
 def _observe(level: Any, cholesky: Any, moves: Any, wandering: list[Any], fitted: xr.Dataset) -> None:
-    """One observed node for every cell of every family, and for the levels and deviations of the areas."""
+    """Add one observed node for every cell of every family, and for the levels and deviations of the areas."""
     dims = ("indicator", "area", "data_year")
     known = {name: pm.Data(name, fitted[name].values.astype(float), dims=dims[:2]) for name in LEVELS}
     cells = {name: pm.Data(name, fitted[name].values, dims=dims) for name in CELLS}
@@ -263,7 +265,7 @@ def _simulate_events(
     rng: np.random.Generator | None = None,
     size: Any = None,
 ) -> Any:
-    """Draw levels, deviations and counts from the prior: z, which stands for them only beside counts, has no part."""
+    """Draw levels, deviations and counts from the prior, without z, whose meaning depends on the counts."""
     rng, cells = rng or np.random.default_rng(), dict(zip((*LEVELS, *CELLS), data, strict=True))
     area = level + cholesky @ rng.normal(size=level.shape)
     deviation = simulate_deviations(persistence[:, None], spread, moves.shape, rng=rng)

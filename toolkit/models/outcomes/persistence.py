@@ -1,17 +1,17 @@
-"""Deviations of areas from their level that fade from year to year, and the density of the counts that they move.
+"""Deviations of areas from their level that fade from year to year, and the density of the counts given them.
 
-An area's deviations are a stationary first-order autoregression. Sampled as they are, or as independent innovations,
-they bind the sampler: well-known and hidden counts, large areas and small want different coordinates, and which is
-best changes with the standard deviations themselves. So what is sampled is the distance of the deviations, in
-units of its spread, from what a normal approximation to the counts would expect of them: with Q the precision of
+An area's deviations are a stationary first-order autoregression. Sampled directly, or as independent innovations,
+they slow the sampler: exact and hidden counts, large and small areas sample best in different coordinates, and which
+are best changes with the standard deviations themselves. So what is sampled is the distance of the deviations, in
+units of its spread, from their expectation under a normal approximation to the counts: with Q the precision of
 the autoregression, W the information in the counts, r their distance from the linear predictor and
-Q + W = L L', the deviations are u = (Q + W)^-1 W r + L^-T z. The approximation chooses coordinates only: the
+Q + W = L L', the deviations are u = (Q + W)^-1 W r + L^-T z. The approximation only chooses coordinates: the
 density is exact, with the determinant of the change of variables in it.
 
 References
 ----------
 .. [1] Papaspiliopoulos, Roberts and Sköld (2007), A general framework for the parametrization of hierarchical
-   models, doi:10.1214/088342307000000014: why coordinates should follow the data.
+   models, doi:10.1214/088342307000000014: why coordinates should depend on the data.
 .. [2] Rue and Held (2005), Gaussian Markov Random Fields, doi:10.1201/9780203492024: banded factors.
 .. [3] Smith (1995), Differentiation of the Cholesky algorithm, doi:10.1080/10618600.1995.10474671.
 """
@@ -45,10 +45,10 @@ def _deviations(
     pull: Array,
     out: Array,
 ) -> None:
-    """Write the deviations of one indicator into ``out``; also L's diagonal and what is below it, and L^-1 W r.
+    """Write the deviations of one indicator into ``out``, and L's diagonal and subdiagonal, and L^-1 W r.
 
-    All arrays are (data_year, area) or (area,): the innermost loops run over areas, whose steps do not wait for each
-    other.
+    All arrays are (data_year, area) or (area,). The innermost loops run over areas, which are independent, so that the
+    compiler can vectorise them.
     """
     years, areas = z.shape
     square, last = persistence * persistence, years - 1
@@ -78,7 +78,7 @@ def _deviations(
 
 @numba.njit(error_model="numpy")
 def _prior(persistence: float, spread: Array, u: Array, on_u: Array) -> float:
-    """Return the log-density of autoregressions, the constant 2 pi dropped, and add its slopes to ``on_u``."""
+    """Return the log-density of autoregressions without the constant 2 pi, and add its gradient to ``on_u``."""
     years, areas = u.shape
     square, last = persistence * persistence, years - 1
     left = 1.0 - square
@@ -94,7 +94,7 @@ def _prior(persistence: float, spread: Array, u: Array, on_u: Array) -> float:
             product /= left * spread[i] * spread[i]
             total += u[t, i] * product
             on_u[t, i] -= product
-    # A plain float says to the type checker what numba knows.
+    # The conversion to float is for the type checker.
     return float(-0.5 * total - years * np.log(spread).sum() - 0.5 * areas * last * math.log(left))
 
 
@@ -115,9 +115,9 @@ def _pull_back(
     on_spread: Array,
     room: Array,
 ) -> float:
-    """Carry the slopes on deviations back to z, weights, eta and spread; return that on persistence.
+    """Propagate the gradient of deviations back to z, weights, eta and spread; return that of persistence.
 
-    Both triangular solves and the factorisation are reversed in one pass each. ``room`` (5, area) is to work in.
+    Both triangular solves and the factorisation are reversed in one pass each. ``room`` (5, area) is workspace.
     """
     years, areas = u.shape
     square, last = persistence * persistence, years - 1
@@ -187,14 +187,14 @@ def area_year_log_probability(
     chance: Array,
     extra: Array,
 ) -> tuple[float, Array, Array, Array, Array, Array]:
-    """Return the log-density of all counts and deviations over that of a standard normal z, and its slopes.
+    """Return the log-density of all counts and deviations relative to a standard normal z, and its gradient.
 
     Parameters
     ----------
     eta
-        Linear predictor without deviations (indicator, area, data_year), as all others but the next four.
+        Linear predictor without deviations (indicator, area, data_year); other arrays have these dims unless stated.
     z
-        What is sampled in place of the deviations; its own standard normal density is left to the model.
+        What is sampled in place of the deviations; the model adds its standard normal density.
     persistence, dispersion
         (indicator,): correlation from year to year, and standard deviation of a cell beyond chance.
     spread
@@ -202,15 +202,28 @@ def area_year_log_probability(
     lower, upper, exposure, family
         What is known of each count.
     response, chance, extra
-        What the normal approximation takes the counts for: the predictor they speak for, and its variance
-        ``chance + extra * dispersion ** 2``, infinite where nothing is known.
+        The normal approximation to the counts: the predictor that they imply, and its variance
+        ``chance + extra * dispersion ** 2``, infinite if nothing is known.
     """
     kinds, areas, years = eta.shape
     on_eta, on_z = np.zeros(eta.shape), np.zeros(eta.shape)
     on_persistence, on_spread, on_dispersion = np.zeros(kinds), np.zeros(spread.shape), np.zeros(kinds)
-    held, room = np.zeros((11, years, areas)), np.zeros((5, areas))
-    weight, distance, pivot, beside, pull, u = held[0], held[1], held[2], held[3], held[4], held[5]
-    on_u, on_z_turned, on_weight, on_eta_turned, z_turned = held[6], held[7], held[8], held[9], held[10]
+    workspace, room = np.zeros((11, years, areas)), np.zeros((5, areas))
+    weight, distance, pivot, beside, pull, u = (
+        workspace[0],
+        workspace[1],
+        workspace[2],
+        workspace[3],
+        workspace[4],
+        workspace[5],
+    )
+    on_u, on_z_turned, on_weight, on_eta_turned, z_turned = (
+        workspace[6],
+        workspace[7],
+        workspace[8],
+        workspace[9],
+        workspace[10],
+    )
     total = 0.0
     for k in range(kinds):
         noise = dispersion[k]
@@ -277,12 +290,12 @@ def deviations(
     chance: Array,
     extra: Array,
 ) -> Array:
-    """Return the deviations that each draw of z stands for, for one indicator.
+    """Return the deviations of one indicator for each draw of z.
 
     Parameters
     ----------
     eta, z
-        (draw, area, data_year), linear predictor without deviations and what was sampled.
+        (draw, area, data_year), linear predictor without deviations, and the sampled coordinates.
     persistence, dispersion
         (draw,).
     spread
@@ -291,18 +304,28 @@ def deviations(
         (area, data_year), as for :func:`area_year_log_probability`.
     """
     draws, areas, years = eta.shape
-    found, held = np.zeros(eta.shape), np.zeros((6, years, areas))
+    out, workspace = np.zeros(eta.shape), np.zeros((6, years, areas))
     for s in range(draws):
-        _weigh(dispersion[s], eta[s], response, chance, extra, held[0], held[1])
-        _deviations(z[s].T.copy(), held[1], held[0], persistence[s], spread[s], held[2], held[3], held[4], held[5])
-        found[s] = held[5].T
-    return found
+        _weigh(dispersion[s], eta[s], response, chance, extra, workspace[0], workspace[1])
+        _deviations(
+            z[s].T.copy(),
+            workspace[1],
+            workspace[0],
+            persistence[s],
+            spread[s],
+            workspace[2],
+            workspace[3],
+            workspace[4],
+            workspace[5],
+        )
+        out[s] = workspace[5].T
+    return out
 
 
 def simulate_deviations(
     persistence: Array, spread: Array, shape: tuple[int, ...], *, rng: np.random.Generator
 ) -> Array:
-    """Draw deviations of the given shape, years last; ``persistence`` and ``spread`` broadcast against one year."""
+    """Draw deviations of the given shape, years last; ``persistence`` and ``spread`` broadcast to one year."""
     shocks = rng.standard_normal(shape)
     for t in range(1, shape[-1]):
         shocks[..., t] = persistence * shocks[..., t - 1] + np.sqrt(1 - persistence**2) * shocks[..., t]

@@ -1,7 +1,6 @@
-"""Rates of areas and of England, worked out from the sampled parameters after sampling.
+"""Rates of areas and of England, computed from the sampled parameters after sampling.
 
-Left out of the graph because every node in it is compiled: thousands of rates would cost more to compile
-than to compute.
+They are not part of the graph, because thousands of rates would take longer to compile than to compute.
 """
 
 from typing import Any
@@ -17,7 +16,7 @@ from toolkit.schema import aligned, random_stream
 
 REPORTED = ("intercept", "spend_within", "spend_between", "low_income", "low_income_within")
 SCALES = ("region_sd", "year_sd", "persistence", "drift", "drift_size", "dispersion")
-DRIFT_YEARS = 5  # over which the drift's posterior hardly depends on the persistence, for fast outcomes and slow
+DRIFT_YEARS = 5  # over this span the drift's posterior hardly depends on the persistence, for fast and slow outcomes
 
 
 def complete(
@@ -30,13 +29,14 @@ def complete(
     sampled
         Posterior draws of the free variables of :func:`toolkit.models.outcomes.model`.
     design
-        What the model conditioned on.
+        The data that the model conditions on.
     modes
         Basis of the year effects.
     regions
         Basis of the regional effects (region, region_mode).
     seed
-        For drawing the areas that were not fitted, levels and deviations, from the distribution of areas.
+        Seed for the levels and deviations of areas that were not fitted, which are drawn from the distribution of
+        areas.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def baseline(posterior: xr.DataTree, statistics: xr.Dataset) -> xr.DataArray:
     Returns
     -------
     DataArray
-        (chain, draw, indicator, area), events per person or share; ``base_year`` (indicator) says which year.
+        (chain, draw, indicator, area), events per person or share; ``base_year`` (indicator) is the year.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def _spread(cholesky: xr.DataArray) -> dict[str, xr.DataArray]:
 def _area_effect(
     sampled: xr.Dataset, posterior: xr.Dataset, design: xr.Dataset, cholesky: xr.DataArray, rng: np.random.Generator
 ) -> xr.DataArray:
-    """Levels of fitted areas as sampled, of the others drawn about what their region and covariates predict."""
+    """Return levels: of fitted areas as sampled, of others drawn around the prediction from region and covariates."""
     region = posterior["region_effect"].isel(region_name=xr.DataArray(design["region_index"].values, dims="area"))
     mean = (
         posterior["intercept"]
@@ -184,33 +184,33 @@ def linear_predictor(draws: xr.Dataset, cells: xr.Dataset) -> xr.DataArray:
 def _deviation(
     eta: xr.DataArray, draws: xr.Dataset, sampled: xr.DataArray, cells: xr.Dataset, rng: np.random.Generator
 ) -> np.ndarray:
-    """Turn what was sampled into deviations; those of areas that were not fitted are drawn from their prior."""
+    """Turn sampled coordinates into deviations; those of areas that were not fitted are drawn from their prior."""
     z = rng.standard_normal(eta.shape)
     z[:, :, np.isin(eta["area"], sampled["area"])] = sampled.transpose("chain", "draw", "area", "data_year").values
     flat = (eta.shape[0] * eta.shape[1], *eta.shape[2:])
     persistence, dispersion = (draws[name].values.astype(float).ravel() for name in ("persistence", "dispersion"))
     spread = area_spread(draws, cells).transpose("chain", "draw", "area").values.astype(float).reshape(flat[:2])
     known = (cells[name].values for name in ("response", "chance", "extra"))
-    # Years outside the window have no year effect, so their predictor is unknown, and no count to compare it with.
-    found = deviations(
+    # Years outside the window have no year effect, so that their predictor is NaN, and no count.
+    deviation = deviations(
         np.nan_to_num(eta.values).reshape(flat), z.reshape(flat), persistence, spread, dispersion, *known
     )
-    return np.asarray(found).reshape(eta.shape)
+    return np.asarray(deviation).reshape(eta.shape)
 
 
 def spread_of(drift: Any, persistence: Any) -> Any:
-    """Return the standard deviation of deviations in any year from the drift, that of a change over root 2."""
+    """Return the standard deviation of deviations in any year from the drift (that of a change, over root 2)."""
     return drift * (1.0 - persistence**DRIFT_YEARS) ** -0.5
 
 
 def area_spread(draws: xr.Dataset, cells: xr.Dataset) -> xr.DataArray:
-    """Return the standard deviation of each area's deviations: it falls with the size of the area."""
+    """Return the standard deviation of each area's deviations, which falls with the size of the area."""
     factor: xr.DataArray = xr.ufuncs.exp(draws["drift_size"] * cells["log_size"].reset_coords(drop=True))
     return draws["persistence_sd"] * factor
 
 
 def walk_covariance(years: int) -> np.ndarray:
-    """Return the covariance (years, years) of a random walk of unit steps, the first from nought."""
+    """Return the covariance (years, years) of a random walk of unit steps that starts from 0."""
     return np.minimum.outer(np.arange(1, years + 1), np.arange(1, years + 1)).astype(float)
 
 
@@ -223,7 +223,7 @@ def _described(posterior: xr.Dataset) -> xr.Dataset:
         "area_sd": "between areas of a region, log or logit scale",
         "persistence": "correlation of an area's deviation from its level with that of the next year",
         "drift": f"standard deviation of a middling area's change over {DRIFT_YEARS} years, noise apart, over root 2",
-        "drift_size": "power of an area's size by which its drift grows or, below nought, falls",
+        "drift_size": "power of an area's size by which its drift grows or, below 0, falls",
         "persistence_sd": "of the deviation of an area of middling size from its level in any year, log or logit scale",
         "dispersion": "variation of a cell beyond chance: coefficient of variation of events, (alpha + beta) ** -0.5 "
         "of shares, coefficient of variation between those that a mean is taken over",

@@ -1,11 +1,11 @@
-"""Error in what authorities return as early-help spending, and what it does to the association with outcomes.
+"""Error in the early-help spending that authorities return, and its effect on the association with outcomes.
 
-An area's log spending about the year's mean is a level, a deviation that fades, and an error of each return that does
-not last. Such error pulls the association within areas towards nought. Two remedies stand beside the naive estimate:
-spending replaced by what is expected of it given all returns of the area (regression calibration), and its error as
-parameters of the outcome model, of which the outcomes may tell (latent). Error that lasts, such as another reading of
-what a line holds, cannot be told from spending by these data; and some of what is taken for error was spent. So the
-pull may be larger or smaller than found here.
+An area's log spending around the year's mean is a level, a deviation that fades, and an error of each return that does
+not last. Such error pulls the association within areas towards 0. Two corrections are compared with the naive estimate:
+spending replaced by its expectation given all returns of the area (regression calibration), and its errors as
+parameters of the outcome model, about which the outcomes are informative (latent). These data cannot distinguish a
+lasting error, such as a different interpretation of a line of the return, from spending; and part of what is treated
+as error was spent. So the pull may be larger or smaller than estimated here.
 
 References
 ----------
@@ -34,7 +34,7 @@ Array = NDArray[Any]
 def spend_parts(statistics: xr.Dataset) -> dict[str, float]:
     """Return standard deviations of areas' levels, deviations and errors of log spending, and the persistence.
 
-    By maximum likelihood over the fitted areas, each year's mean taken out.
+    The estimate is by maximum likelihood over the fitted areas, net of each year's mean.
 
     Parameters
     ----------
@@ -46,17 +46,17 @@ def spend_parts(statistics: xr.Dataset) -> dict[str, float]:
 
     def surprise(free: Array) -> float:
         covariance = np.add(*_covariances(_named(free), gaps.shape[1]))
-        found = [
+        log_densities = [
             stats.multivariate_normal(cov=covariance[np.ix_(known, known)]).logpdf(gaps[which == i][:, known])
             for i, known in enumerate(patterns)
         ]
-        return -float(np.hstack(found).sum())
+        return -float(np.hstack(log_densities).sum())
 
     return _named(optimize.minimize(surprise, [-1.0, -1.5, 0.5, -2.5], method="Nelder-Mead", tol=1e-4).x)
 
 
 def calibrated(statistics: xr.Dataset) -> tuple[xr.Dataset, xr.DataArray, float]:
-    """Return statistics with spending as expected given all returns of each area, and what doubt is left.
+    """Return statistics with spending as expected given all returns of each area, and the remaining uncertainty.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def calibrated(statistics: xr.Dataset) -> tuple[xr.Dataset, xr.DataArray, float]
     Returns
     -------
     tuple
-        The statistics; the doubt (area, data_year, factor), of which a product with independent standard normal
-        numbers is the error that is left in the mean log spending of three previous years; and the reliability:
+        The statistics; the doubt (area, data_year, factor), whose product with independent standard normal
+        numbers is the error that remains in the mean log spending of the three previous years; and the reliability:
         the slope of that mean's calibrated movements within areas on the returned ones.
     """
     parts, gaps = spend_parts(statistics), _gaps(statistics)
@@ -82,24 +82,24 @@ def calibrated(statistics: xr.Dataset) -> tuple[xr.Dataset, xr.DataArray, float]
         values, vectors = np.linalg.eigh(lags @ (lasting - gain @ lasting[known]) @ lags.T)
         doubt[i] = vectors * np.sqrt(values.clip(0))
     spend = statistics["early_help_spend"]
-    found = statistics.assign(early_help_spend=spend * xr.ufuncs.exp(expected - gaps))
-    found["early_help_spend"].attrs = spend.attrs
-    moves = [lagged_log_spend(one) for one in (statistics, found)]
+    corrected = statistics.assign(early_help_spend=spend * xr.ufuncs.exp(expected - gaps))
+    corrected["early_help_spend"].attrs = spend.attrs
+    moves = [lagged_log_spend(dataset) for dataset in (statistics, corrected)]
     before, after = (move - move.mean("data_year") - (move - move.mean("data_year")).mean("area") for move in moves)
     reliability = float((before * after).sum() / (before**2).sum())
     coords = {dim: statistics[dim].values for dim in gaps.dims}
-    return found, xr.DataArray(doubt, coords, (*gaps.dims, "factor")), reliability
+    return corrected, xr.DataArray(doubt, coords, (*gaps.dims, "factor")), reliability
 
 
 def spend_error_table(
     returned: xr.DataTree, statistics: xr.Dataset, *, seed: int, priors: pd.DataFrame | None = None, **sampling: Any
 ) -> pd.DataFrame:
-    """Fit the outcome model to calibrated and latent spending and return the association beside that of returned.
+    """Compare the association with returned, calibrated and latent spending by fits of the outcome model.
 
     Parameters
     ----------
     returned
-        The fit to the statistics as they are.
+        The fit to the statistics as returned.
     statistics, priors
         As for `outcomes`.
     seed, **sampling
@@ -108,12 +108,12 @@ def spend_error_table(
     Returns
     -------
     DataFrame
-        One row an indicator and ``spending``: mean, standard deviation and 90 per cent interval of ``spend_within``,
+        One row per indicator and ``spending``: mean, standard deviation and 90 per cent interval of ``spend_within``,
         with their Monte Carlo errors, the reliability, whether the fit converged, and settings.
     """
     better, doubt, reliability = calibrated(statistics)
     latent = outcomes(better, priors=priors, spend_doubt=doubt)
-    del latent.complete  # of rates, which would be those of spending without its error
+    del latent.complete  # the rates would be those of spending without its error
     rows = _associations("returned", returned)
     for name, model in {"calibrated": outcomes(better, priors=priors), "latent": latent}.items():
         rows += _associations(name, fit(model, seed=seed, **sampling))
@@ -121,11 +121,14 @@ def spend_error_table(
 
 
 def _associations(name: str, tree: xr.DataTree) -> list[dict[str, Any]]:
-    found, made = summary(tree["posterior"].to_dataset()["spend_within"]).to_dataframe(), tree.attrs
+    by_indicator, attributes = summary(tree["posterior"].to_dataset()["spend_within"]).to_dataframe(), tree.attrs
     converged = int(passed(diagnose(tree)))
-    settings = f"{made['chains']} chains of {made['draws']} draws after {made['tune']}, nutpie"
+    settings = f"{attributes['chains']} chains of {attributes['draws']} draws after {attributes['tune']}, nutpie"
     about = {"converged": converged, "settings": settings}
-    return [{"indicator": indicator, "spending": name, **row, **about} for indicator, row in found.T.to_dict().items()]
+    return [
+        {"indicator": indicator, "spending": name, **row, **about}
+        for indicator, row in by_indicator.T.to_dict().items()
+    ]
 
 
 def _gaps(statistics: xr.Dataset) -> xr.DataArray:
@@ -142,14 +145,14 @@ def _named(free: Array) -> dict[str, float]:
 
 
 def _covariances(parts: dict[str, float], years: int) -> tuple[Array, Array]:
-    """Return the covariance over years of what lasts, and that of the error."""
+    """Return the covariances over years of lasting spending and of the error."""
     apart = abs(np.subtract.outer(np.arange(years), np.arange(years)))
     lasting = parts["level"] ** 2 + parts["deviation"] ** 2 * parts["persistence"] ** apart
     return lasting, parts["error"] ** 2 * np.eye(years)
 
 
 def _lags(known: Array) -> Array:
-    """Return the weights (year, year) by which a year takes the mean of those known of the three before it."""
+    """Return the weights (year, year) of the known years among the three before each year, in their mean."""
     apart = np.subtract.outer(np.arange(len(known)), np.arange(len(known)))
     used = ((apart >= 1) & (apart <= 3) & known).astype(float)
     return np.asarray(used / used.sum(axis=1, keepdims=True).clip(1))

@@ -1,8 +1,8 @@
 """Contact with social care from birth to eighteen, fitted to all the published flows together.
 
 One child's expected path in yearly steps: never referred, referred without need, in need (a fast and a slow class of
-episode), on a plan, closed, looked after, left care. New arrivals in a state come evenly over the year, so that stays
-of months are not stretched to whole years. Every published flow, duration, cumulative incidence and return is a
+episode), on a plan, closed, looked after, left care. New arrivals in a state are spread evenly over the year, so that
+stays of months do not become whole years. Every published flow, duration, cumulative incidence and return is a
 function of some thirty rates, which are estimated from all of them at once.
 """
 
@@ -19,7 +19,7 @@ ARRIVAL = _ARRIVALS.split()
 CARE_BANDS = {"under_1": 1, "1_4": 4, "5_9": 5, "10_15": 6, "16_17": 2}  # years in each band of age
 EXIT_BANDS = {"under_5": 5, "5_9": 5, "10_15": 6, "16_17": 2}
 DIRECT_BANDS = {"under_16": 16, "16_17": 2}
-Values = Any  # NumPy or PyTensor: the same code walks both
+Values = Any  # NumPy or PyTensor: the same code works with both
 
 
 def population(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
@@ -28,7 +28,7 @@ def population(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
     Parameters
     ----------
     rates
-        By name of the priors' ``pathway`` rows, on their natural scale: scalars, or arrays (..., 1) of draws.
+        Rates on their natural scale, by name of the priors' ``pathway`` rows: scalars, or arrays (..., 1) of draws.
     xp
         ``numpy`` or ``pytensor.tensor``.
 
@@ -36,7 +36,7 @@ def population(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
     -------
     dict
         ``state`` (..., age 0-18, START), share of the cohort at each birthday; ``arrivals`` (..., age, ARRIVAL) in
-        the year from it; ``need_years``, ``plan_years``, ``care_years`` (..., age); ``step`` (..., age, START, START).
+        the year after it; ``need_years``, ``plan_years``, ``care_years`` (..., age); ``step`` (..., age, START, START).
     """
     h = _hazards(rates, xp)
     zero = 0.0 * h["open"]
@@ -44,17 +44,24 @@ def population(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
     onward = _matrix(_onward(h), ARRIVAL, ARRIVAL, zero, xp)
     settle = _matrix(_settled(h), ARRIVAL, START, zero, xp)
     stay = _matrix(_stayed(h), START, START, zero, xp)
-    # Four links at most, from a referral to need, plan and care, so the series of arrivals ends.
+    # A chain has at most four links, from a referral to need, plan and care, so the series of arrivals ends.
     chain = np.eye(len(ARRIVAL)) + onward @ (np.eye(len(ARRIVAL)) + onward @ (np.eye(len(ARRIVAL)) + onward))
     arriving = through @ chain
     step = stay + arriving @ settle
     state = [xp.zeros_like(step[..., 0, 0, :]) + np.eye(len(START))[0]]
     for age in range(AGES):
         state.append((state[-1][..., None, :] @ step[..., age, :, :])[..., 0, :])
-    held = xp.stack(state, axis=-2)
-    arrivals = (held[..., :-1, None, :] @ arriving)[..., 0, :]
-    walked = {"state": held, "arrivals": arrivals, "step": step, "hazard": h, "onward": chain, "settle": chain @ settle}
-    return walked | {"arriving": arriving} | _years(_columns(held, START, xp), _columns(arrivals, ARRIVAL, xp), h)
+    states = xp.stack(state, axis=-2)
+    arrivals = (states[..., :-1, None, :] @ arriving)[..., 0, :]
+    walked = {
+        "state": states,
+        "arrivals": arrivals,
+        "step": step,
+        "hazard": h,
+        "onward": chain,
+        "settle": chain @ settle,
+    }
+    return walked | {"arriving": arriving} | _years(_columns(states, START, xp), _columns(arrivals, ARRIVAL, xp), h)
 
 
 def _by_age(rates: dict[str, Values], name: str, bands: dict[str, int], xp: Any) -> Values:
@@ -63,7 +70,7 @@ def _by_age(rates: dict[str, Values], name: str, bands: dict[str, int], xp: Any)
 
 
 def _hazards(rates: dict[str, Values], xp: Any) -> dict[str, Values]:
-    """Yearly hazards by age and, for each state, the chance to stay a year, and years lived there."""
+    """Return yearly hazards by age and, for each state, the chance to stay a year, and years lived there."""
     h = {name: value for name, value in rates.items() if "[" not in name}
     h["referral"] = _by_age(rates, "referral", CARE_BANDS, xp)
     h["direct"] = _by_age(rates, "direct_care", DIRECT_BANDS, xp)
@@ -79,13 +86,13 @@ def _hazards(rates: dict[str, Values], xp: Any) -> dict[str, Values]:
         h[f"{name}_stays"] = xp.exp(-h[name])
     for name in ("open", "on_plan", "leave_first", "leave_later"):
         h[f"{name}_stays"] = xp.exp(-h[name])
-        h[f"{name}_lives"] = (1.0 - h[f"{name}_stays"]) / h[name]  # years, of those there at the start; and
-        h[f"{name}_late"] = (1.0 - h[f"{name}_lives"]) / h[name]  # of those who come evenly over the year
+        h[f"{name}_lives"] = (1.0 - h[f"{name}_stays"]) / h[name]  # years of those there at the start; and
+        h[f"{name}_late"] = (1.0 - h[f"{name}_lives"]) / h[name]  # of those who arrive evenly over the year
     return h
 
 
 def _first_arrivals(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
-    """Arrivals in the year per child in a state at its start."""
+    """Return arrivals in the year per child in a state at its start."""
     new = (1.0 - h["new_stays"]) / h["new"]
     recent, later = 1.0 - h["rereferral_first_stays"], 1.0 - h["rereferral_later_stays"]
     back, back_later = 1.0 - h["reentry_first_stays"], 1.0 - h["reentry_later_stays"]
@@ -107,7 +114,7 @@ def _first_arrivals(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
 
 
 def _onward(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
-    """Arrivals in the same year per arrival."""
+    """Return further arrivals in the same year per arrival."""
     fast, slow = h["short_share"] / h["fast"], (1.0 - h["short_share"]) * h["open_late"]
     chances = {("plan", "care"): h["plan_to_care"] * h["on_plan_late"]}
     for source, target, need in (
@@ -121,7 +128,7 @@ def _onward(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
 
 
 def _settled(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
-    """Where arrivals are at the year's end, if they went no further."""
+    """Return where arrivals are at the end of the year, if they do not move on."""
     fast, slow = h["short_share"] / h["fast"], 1.0 - h["short_share"]
     closed = h["need_exit_fast"] * fast + slow * h["need_exit_slow"] * h["open_late"]
     chances = {
@@ -141,7 +148,7 @@ def _settled(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
 
 
 def _stayed(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
-    """Where children are at the year's end who arrived nowhere new in it."""
+    """Return where children without a new arrival are at the end of the year."""
     chances = {
         ("never_referred", "never_referred"): h["new_stays"],
         ("in_need", "in_need"): h["open_stays"],
@@ -161,7 +168,7 @@ def _stayed(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
 
 
 def _matrix(chances: dict[tuple[str, str], Values], rows: list[str], columns: list[str], zero: Values, xp: Any) -> Any:
-    """Stack chances (..., age) into matrices (..., age, row, column), nought where none is given."""
+    """Stack chances (..., age) into matrices (..., age, row, column), 0 for missing ones."""
     places = np.zeros((len(chances), len(rows) * len(columns)))
     for at, (row, column) in enumerate(chances):
         places[at, rows.index(row) * len(columns) + columns.index(column)] = 1.0
@@ -170,7 +177,7 @@ def _matrix(chances: dict[tuple[str, str], Values], rows: list[str], columns: li
 
 
 def _years(state: dict[str, Values], flow: dict[str, Values], h: dict[str, Values]) -> dict[str, Values]:
-    """Years lived in the states, by age."""
+    """Return years lived in the states, by age."""
     state = {name: values[..., :-1] for name, values in state.items()}
     new = (1.0 - h["short_share"]) * h["open_late"] + h["short_share"] / h["fast"]
     recent, later = state["care_recent"] + state["care_again_recent"], state["care"] + state["care_again"]
@@ -185,9 +192,9 @@ def _years(state: dict[str, Values], flow: dict[str, Values], h: dict[str, Value
 
 
 def outputs(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
-    """Return what the published figures measure, as the model has it, by the names of ``pathway_figures.csv``.
+    """Return the model's values of what the published figures measure, by the names of ``pathway_figures.csv``.
 
-    Flows and stocks are per child and year of a population in which every age is alike and years repeat.
+    Flows and stocks are per child and year of a stationary population with equal numbers at every age.
     """
     walked = population(rates, xp)
     state, flow = _columns(walked["state"], START, xp), _columns(walked["arrivals"], ARRIVAL, xp)
@@ -198,7 +205,7 @@ def outputs(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
     in_need = referred - unknown - state["assessed_recent"] - state["assessed"]
     entries = flow["care"] + flow["care_again"] + flow["direct_care"]
     years = {name: walked[f"{name}_years"].sum(-1) for name in ("need", "plan", "care")}
-    found = {
+    measured = {
         "ever_referred": referred[..., -1],
         "ever_assessed": (referred - unknown)[..., -1],
         "ever_in_need": in_need[..., -1],
@@ -227,12 +234,12 @@ def outputs(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
         "care_from_need": 1.0 - total["direct_care"] / entries.sum(-1),
     }
     for name, (start, stop) in _spans(CARE_BANDS).items():
-        found[f"care_age_in[{name}]"] = entries[..., start:stop].sum(-1) / entries.sum(-1)
-    return found | _returns(rates, found, xp) | _leaving(state, flow, walked["hazard"]) | _durations(rates, xp)
+        measured[f"care_age_in[{name}]"] = entries[..., start:stop].sum(-1) / entries.sum(-1)
+    return measured | _returns(rates, measured, xp) | _leaving(state, flow, walked["hazard"]) | _durations(rates, xp)
 
 
 def _columns(values: Values, names: list[str], xp: Any) -> dict[str, Values]:
-    # PyTensor's split wants every part's size.
+    # PyTensor's split needs the size of every part.
     sizes = {"n_splits": len(names)} if xp.__name__.startswith("pytensor") else {}
     parts = xp.split(values, [1] * len(names) if sizes else len(names), axis=-1, **sizes)
     return {name: part.squeeze(-1) for name, part in zip(names, parts, strict=True)}
@@ -243,8 +250,8 @@ def _spans(bands: dict[str, int]) -> dict[str, tuple[int, int]]:
     return {name: (int(stop) - years, int(stop)) for (name, years), stop in zip(bands.items(), stops, strict=True)}
 
 
-def _returns(rates: dict[str, Values], found: dict[str, Values], xp: Any) -> dict[str, Values]:
-    """Give returns to referral and to care; within a year of referral, the episode's length comes off the year."""
+def _returns(rates: dict[str, Values], measured: dict[str, Values], xp: Any) -> dict[str, Values]:
+    """Return shares that come back to referral or care; a year from a referral includes the length of the episode."""
     r = {name: value[..., 0] for name, value in rates.items()}
     first, later, short = r["rereferral_first"], r["rereferral_later"], r["short_share"]
 
@@ -252,13 +259,13 @@ def _returns(rates: dict[str, Values], found: dict[str, Values], xp: Any) -> dic
         return 1.0 - (closing * xp.exp(-first) - first * xp.exp(-closing)) / (closing - first)
 
     need = short * within_year(r["need_exit_fast"]) + (1.0 - short) * within_year(r["need_exit_slow"])
-    open_years = found["referral_to_need"] * (short / r["need_exit_fast"] + (1.0 - short) / r["need_exit_slow"])
+    open_years = measured["referral_to_need"] * (short / r["need_exit_fast"] + (1.0 - short) / r["need_exit_slow"])
     return {
         "rereferred_1": 1.0 - xp.exp(-first),
         "rereferred_6": 1.0 - xp.exp(-first - 5.0 * later),
         "rereferred_of_referred_5": 1.0 - xp.exp(-first - (4.5 - open_years) * later),
-        "rereferrals_within_12m": found["referral_to_need"] * need
-        + (1.0 - found["referral_to_need"]) * (1.0 - xp.exp(-first)),
+        "rereferrals_within_12m": measured["referral_to_need"] * need
+        + (1.0 - measured["referral_to_need"]) * (1.0 - xp.exp(-first)),
         "reentry_1": 1.0 - xp.exp(-r["reentry_first"]),
         "reentry_5": 1.0 - xp.exp(-r["reentry_first"] - 4.0 * r["reentry_later"]),
         "no_further_action": 1.0 - r["assessed"],
@@ -266,7 +273,7 @@ def _returns(rates: dict[str, Values], found: dict[str, Values], xp: Any) -> dic
 
 
 def _leaving(state: dict[str, Values], flow: dict[str, Values], h: dict[str, Values]) -> dict[str, Values]:
-    """Leaving care by age, by length of stay and by whether it was the first period."""
+    """Return shares leaving care by age, by length of stay and by whether it was the first period."""
     gone, ends = {}, {}
     for care, entries in (("care", flow["care"] + flow["direct_care"]), ("care_again", flow["care_again"])):
         recent, later = state[f"{care}_recent"], state[care]
@@ -276,27 +283,27 @@ def _leaving(state: dict[str, Values], flow: dict[str, Values], h: dict[str, Val
             + entries * (1.0 - h["leave_first_lives"])
         )
         ends[care] = recent[..., -1] + later[..., -1]
-    # Of those who came in the last year, the share that leaves in this one before a year is up.
+    # Share of last year's entrants who leave this year before they have stayed a full year.
     soon = 1.0 - h["leave_first"] * h["leave_first_stays"] / (1.0 - h["leave_first_stays"])
     recent = (state["care_recent"] + state["care_again_recent"])[..., :-1]
     new = flow["care"] + flow["direct_care"] + flow["care_again"]
     everyone, at_18 = gone["care"] + gone["care_again"], ends["care"] + ends["care_again"]
     total = everyone.sum(-1) + at_18
-    found = {
+    shares = {
         "care_under_1_year": (new * (1.0 - h["leave_first_lives"]) + recent * soon).sum(-1) / total,
         "care_age_out[0_5_9]": (everyone[..., 0] + everyone[..., 5:10].sum(-1)) / total,
         "care_age_out[18]": at_18 / total,
         "one_period[18]": ends["care"] / at_18,
     }
     for name, (start, stop) in {"1_4": (1, 5), "10_15": (10, 16), "16": (16, 17), "17": (17, 18)}.items():
-        found[f"care_age_out[{name}]"] = everyone[..., start:stop].sum(-1) / total
+        shares[f"care_age_out[{name}]"] = everyone[..., start:stop].sum(-1) / total
     for name, (start, stop) in {"1_4": (1, 5), "10_15": (10, 16), "16_17": (16, 18)}.items():
-        found[f"one_period[{name}]"] = gone["care"][..., start:stop].sum(-1) / everyone[..., start:stop].sum(-1)
-    return found
+        shares[f"one_period[{name}]"] = gone["care"][..., start:stop].sum(-1) / everyone[..., start:stop].sum(-1)
+    return shares
 
 
 def _durations(rates: dict[str, Values], xp: Any) -> dict[str, Values]:
-    """Lengths of episodes of need (a plan within them) and of plans, by the bands of the published tables, in years."""
+    """Return shares of episodes of need (plans included) and of plans by length, in the published bands."""
     r = {name: value[..., 0] for name, value in rates.items()}
     leaving = r["need_exit_slow"] + r["plan_start"]
 
@@ -308,12 +315,12 @@ def _durations(rates: dict[str, Values], xp: Any) -> dict[str, Values]:
     def plan(t: float) -> Values:
         return xp.exp(-r["plan_exit"] * t)
 
-    found, ends = {}, (0.0, 0.25, 0.5, 1.0, 2.0)
+    shares, ends = {}, (0.0, 0.25, 0.5, 1.0, 2.0)
     for name, lasts in (("need_lasts", need), ("plan_lasts", plan)):
         left = [lasts(t) for t in ends] + [0.0 * leaving]
         for band, before, after in zip("abcde", left, left[1:], strict=False):
-            found[f"{name}[{band}]"] = before - after
-    return found
+            shares[f"{name}[{band}]"] = before - after
+    return shares
 
 
 def care_within_years(rates: dict[str, np.ndarray], years: int) -> np.ndarray:
@@ -336,7 +343,7 @@ def _share_referred(h: dict[str, Values]) -> Values:
 
 
 def long_stays(rates: dict[str, np.ndarray], low: int, high: int) -> np.ndarray:
-    """Return the share (draw) of those who leave care, at eighteen too, after ``low`` to ``high`` years."""
+    """Return the share (draw) of care leavers, including at eighteen, who stayed ``low`` to ``high`` years."""
     walked = population(rates)
     h = walked["hazard"]
     flow = walked["arrivals"][..., [ARRIVAL.index(n) for n in ("care", "care_again", "direct_care")]].sum(-1)

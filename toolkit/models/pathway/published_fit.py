@@ -1,8 +1,8 @@
 """Fit of the pathway from birth to eighteen to the published figures, its committed result and its checks.
 
-Each figure is a normal observation, on the log or logit scale, of what the model says it measures, with an error that
-``data/evidence/pathway_figures.csv`` gives and gives the reason for. The rates' posterior is committed as means,
-standard deviations and correlations on the unbounded scale, so that a run draws from it without a sampler.
+Each figure is a normal observation of an output of the model, on the log or logit scale; its error and the reason for
+it are in ``data/evidence/pathway_figures.csv``. The rates' posterior is committed as means, standard deviations and
+correlations on the unbounded scale, so that a run draws from it without a sampler.
 """
 
 import warnings
@@ -38,7 +38,7 @@ def pathway_figures(register: Register, *, folder: Path | None = None) -> pd.Dat
     ----------
     register
         From ``evidence.load_register``. ``pathway_figures`` names its rows, or ``national:<measure>:<year>`` for a
-        count of the statistics, which is divided by what it is counted out of.
+        count of the statistics, which is divided by its denominator.
     folder
         Data folder; the shipped one by default.
 
@@ -50,7 +50,7 @@ def pathway_figures(register: Register, *, folder: Path | None = None) -> pd.Dat
     Raises
     ------
     InputError
-        A figure that is unknown, superseded or from memory; a share outside 0-1; a rate that is not above nought.
+        A figure that is unknown, superseded or from memory; a share outside 0-1; a rate that is not above 0.
     """
     rows = register.tables["pathway_figures"]
     national = evidence.load_table("statistics/national", folder).query("area == 'England'")
@@ -58,12 +58,12 @@ def pathway_figures(register: Register, *, folder: Path | None = None) -> pd.Dat
     rows = rows.assign(published=values)
     for row in rows.to_dict("records"):
         if row["scale"] not in ("log", "logit"):
-            raise InputError(f"{FIGURES}, {row['figure']}: unknown scale '{row['scale']}'.", fix="log or logit.")
+            raise InputError(f"{FIGURES}, {row['figure']}: unknown scale '{row['scale']}'.", fix="use log or logit.")
         if not (0 < row["published"] < (1 if row["scale"] == "logit" else np.inf)) or not row["error"] > 0:
             raise InputError(
                 f"{FIGURES}, {row['figure']}: {row['published']} (error {row['error']}) leaves a probability "
-                "outside 0-1 or a rate not above nought.",
-                fix="see the row it names; divide a percentage by 100.",
+                "outside 0-1 or a rate not above 0.",
+                fix="check the row that it names; divide a percentage by 100.",
             )
     return rows
 
@@ -71,13 +71,13 @@ def pathway_figures(register: Register, *, folder: Path | None = None) -> pd.Dat
 def _published(figure: str, register: Register, national: pd.DataFrame) -> float:
     if figure.startswith("national:"):
         _, measure, year = figure.split(":")
-        held = national[(national["measure"] == measure) & (national["year"] == int(year))]
-        if len(held) != 1 or not held["denominator"].iloc[0] > 0:
+        rows = national[(national["measure"] == measure) & (national["year"] == int(year))]
+        if len(rows) != 1 or not rows["denominator"].iloc[0] > 0:
             raise InputError(f"{FIGURES}, {figure}: no such count of England.", fix="see statistics/national.csv.")
-        return float(held["value"].iloc[0] / held["denominator"].iloc[0])
+        return float(rows["value"].iloc[0] / rows["denominator"].iloc[0])
     if figure not in register.figures.index:
         why = register.excluded["reason"].get(figure, "no such figure")
-        raise InputError(f"{FIGURES}, {figure}: cannot be used: {why}.", fix="name a row that stands.")
+        raise InputError(f"{FIGURES}, {figure}: cannot be used: {why}.", fix="name a row that may be used.")
     return float(register.figures["value"][figure])
 
 
@@ -86,7 +86,7 @@ def _priors(table: pd.DataFrame) -> pd.DataFrame:
     known = {"log_normal": "log", "logit_normal": "logit"}
     wrong = rows.index[~rows["distribution"].isin(list(known))]
     if rows.empty or len(wrong):
-        raise InputError(f"priors.csv, pathway, {[*wrong]}: log_normal or logit_normal.", fix="restore the rows.")
+        raise InputError(f"priors.csv, pathway, {[*wrong]}: not log_normal or logit_normal.", fix="restore the rows.")
     return rows.assign(scale=rows["distribution"].map(known))
 
 
@@ -118,16 +118,16 @@ def pathway(figures: pd.DataFrame, *, priors: pd.DataFrame) -> pm.Model:
         mean, sd = rows["arg1"].to_numpy(float), rows["arg2"].to_numpy(float)
         standard = pm.Normal("standard", 0, 1, dims="parameter")
         free = pm.Deterministic("rates", mean + sd * standard, dims="parameter")
-        # Taken together, split and joined once: a graph of fewer nodes compiles in half the time.
+        # All rates are transformed together and split once: a graph of fewer nodes compiles in half the time.
         natural = pt.switch((rows["scale"] == "log").to_numpy(), pt.exp(free), pt.sigmoid(free))
         rates = dict(zip(rows.index, _parts(natural, len(rows)), strict=True))
-        found = outputs(rates, pt)
-        says = pt.stack([found[output] for output in fitted["output"]])
+        measures = outputs(rates, pt)
+        predicted = pt.stack([measures[output] for output in fitted["output"]])
         log = (fitted["scale"] == "log").to_numpy()
-        model_says = pt.log(says) - pt.log(pt.switch(log, 1.0, 1.0 - says))
-        said = np.log(fitted["published"]) - np.log(np.where(log, 1.0, 1.0 - fitted["published"]))
-        held = pm.Data("published", said.to_numpy())  # calibration puts others in place
-        pm.Normal("figures", model_says, fitted["error"].to_numpy(float), observed=held)
+        predicted_link = pt.log(predicted) - pt.log(pt.switch(log, 1.0, 1.0 - predicted))
+        published = np.log(fitted["published"]) - np.log(np.where(log, 1.0, 1.0 - fitted["published"]))
+        observed = pm.Data("published", published.to_numpy())  # calibration replaces it
+        pm.Normal("figures", predicted_link, fitted["error"].to_numpy(float), observed=observed)
     return model
 
 
@@ -142,7 +142,7 @@ def natural_rates(free: np.ndarray, priors: pd.DataFrame) -> dict[str, np.ndarra
 
 
 def check_rows(rates: dict[str, np.ndarray]) -> None:
-    """Refuse rates that leave a chance of a year's step outside 0-1, or rows that do not sum to one."""
+    """Refuse rates for which a chance of a yearly step is outside 0-1, or a row does not sum to one."""
     walked = population(rates)
     from toolkit.models.pathway.model import START
 
@@ -153,21 +153,21 @@ def check_rows(rates: dict[str, np.ndarray]) -> None:
             bad |= abs(chances - 1) > ROW_SUM
         if bad.any():
             *_, age, row, _ = np.argwhere(bad)[0]
-            raise InputError(f"pathway, from '{START[row]}' at age {age}: {what}.", fix="see the rates of that state.")
+            raise InputError(f"pathway, from '{START[row]}' at age {age}: {what}.", fix="check that state's rates.")
 
 
 def derived(rates: dict[str, np.ndarray]) -> dict[str, tuple[str, np.ndarray]]:
-    """Return what areas are localised by, each with its unbounded scale: (draw) by name.
+    """Return the quantities (draw) that localise areas by name, each with its unbounded scale.
 
-    Care entries and plan starts per child-year open (a plan included), care starts through need and at first entry,
-    children ever in need, years in need per episode (plans apart), and how first needs fall over the ages.
+    Care entries and plan starts per year of an open case (plans included), shares of care starts that come from need
+    or are a first entry, children ever in need, years in need per episode (without plans), and ages at first need.
     """
     walked = population(rates)
     flow = {name: walked["arrivals"][..., i] for i, name in enumerate(ARRIVAL)}
     years = (walked["need_years"] + walked["plan_years"]).sum(-1)
     total = {name: values.sum(-1) for name, values in flow.items()}
     entries = total["care"] + total["care_again"] + total["direct_care"]
-    found = {
+    quantities = {
         "open_care_rate": ("log", total["care"] / years),
         "open_plan_rate": ("log", total["plan"] / years),
         "need_years_per_episode": ("log", walked["need_years"].sum(-1) / (total["need"] + total["need_again"])),
@@ -177,40 +177,40 @@ def derived(rates: dict[str, np.ndarray]) -> dict[str, tuple[str, np.ndarray]]:
         "share_ever_in_need": ("logit", total["need"]),
     }
     weight = flow["need"] / total["need"][:, None]
-    return found | {f"entry_age[{age}]": ("log", weight[:, age]) for age in range(AGES)}
+    return quantities | {f"entry_age[{age}]": ("log", weight[:, age]) for age in range(AGES)}
 
 
 def predictive_checks(figures: pd.DataFrame, rates: dict[str, np.ndarray], *, seed: int) -> pd.DataFrame:
-    """Return every figure, fitted or held out, beside what the model predicts for it, its error included.
+    """Compare every figure, fitted or held out, with the model's prediction, including the figure's error.
 
     Parameters
     ----------
     figures
         From :func:`pathway_figures`.
     rates
-        Draws of the rates, as ``natural_rates`` gives them.
+        Draws of the rates, from ``natural_rates``.
     seed
-        Of the errors.
+        Seed of the errors.
 
     Returns
     -------
     DataFrame
         ``figure``, ``output``, ``fitted``, ``published``, ``mean``, ``expected_low``, ``expected_high`` (90 per
         cent), ``p_value`` (twice the smaller tail), Monte Carlo errors (``*_mcse``) and ``verdict``: "passed" within
-        the interval, "failed" outside, "cannot be told" where that could be otherwise by Monte Carlo error.
+        the interval, "failed" outside, ``CANNOT_BE_TOLD`` if Monte Carlo error could change that.
     """
-    found = outputs(rates) | {
+    predicted = outputs(rates) | {
         "care_starts_per_10k": outputs(rates)["care_starts"] * 1e4,
         "care_within_2_of_referral": care_within_years(rates, 2),
         "care_5_to_10_years": long_stays(rates, 5, 10),
     }
-    unknown = sorted(set(figures["output"]) - set(found))
+    unknown = sorted(set(figures["output"]) - set(predicted))
     if unknown:
-        raise InputError(f"{FIGURES}: the model has no output {unknown}.", fix=f"name one of {sorted(found)}.")
+        raise InputError(f"{FIGURES}: the model has no output {unknown}.", fix=f"name one of {sorted(predicted)}.")
     rng, size = random_stream(seed, "models.pathway_fit"), len(next(iter(rates.values())))
     noise = rng.standard_normal((len(figures), size))
-    table = _against_published(figures, found, noise, np.arange(size))
-    parts = [_against_published(figures, found, noise, at) for at in batches(size)]
+    table = _against_published(figures, predicted, noise, np.arange(size))
+    parts = [_against_published(figures, predicted, noise, at) for at in batches(size)]
     table = table.join(batch_errors(parts, MEASURED))
     table["verdict"] = verdicts(table["margin"], table[f"margin{MCSE}"])
     ends = [f"{name}{which}" for name in MEASURED[:-1] for which in ("", MCSE)]
@@ -218,19 +218,19 @@ def predictive_checks(figures: pd.DataFrame, rates: dict[str, np.ndarray], *, se
 
 
 def _against_published(
-    figures: pd.DataFrame, found: dict[str, np.ndarray], noise: np.ndarray, at: np.ndarray
+    figures: pd.DataFrame, predicted: dict[str, np.ndarray], noise: np.ndarray, at: np.ndarray
 ) -> pd.DataFrame:
-    """Return what some of the draws predict for each figure; ``margin``: how far the figure is inside, by its error."""
+    """Return predictions of some draws for each figure, and in ``margin`` how far the figure is inside the interval."""
     rows = []
     for row, drawn in zip(figures.to_dict("records"), noise, strict=True):
-        says, scale, published = found[row["output"]][at], row["scale"], row["published"]
-        replicated = _unbounded(says, scale, np) + row["error"] * drawn[at]
+        values, scale, published = predicted[row["output"]][at], row["scale"], row["published"]
+        replicated = _unbounded(values, scale, np) + row["error"] * drawn[at]
         low, high = np.quantile(replicated, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
         aim = _unbounded(published, scale, np)
         above = float((replicated > aim).mean())
         ends = (_natural(end, scale, np) for end in (low, high))
         numbers = zip(
-            MEASURED, (says.mean(), *ends, 2 * min(above, 1 - above), min(aim - low, high - aim)), strict=True
+            MEASURED, (values.mean(), *ends, 2 * min(above, 1 - above), min(aim - low, high - aim)), strict=True
         )
         rows.append(dict(numbers))
     return pd.DataFrame(rows)
@@ -242,11 +242,11 @@ def pathway_tables(*, seed: int, draws: int = DRAWS, folder: Path | None = None)
     Raises
     ------
     InputError
-        If the fit fails its checks, with the ones that fail.
+        If the fit fails its checks, which the message names.
     """
     register = evidence.load_register(folder=folder)
     priors, figures = register.tables["priors"], pathway_figures(register, folder=folder)
-    with warnings.catch_warnings():  # a walk of eighteen years is a graph too long to fuse, which costs little here
+    with warnings.catch_warnings():  # eighteen years make a graph too long to fuse, which costs little here
         warnings.filterwarnings("ignore", "Loop fusion failed", UserWarning)
         tree = fit(
             pathway(figures, priors=priors),
@@ -275,16 +275,16 @@ def summarised(
     extra = derived(rates)
     names = [*rows.index, *extra]
     scales = [*rows["scale"], *(scale for scale, _ in extra.values())]
-    values = np.column_stack([free, *(_unbounded(found, scale, np) for scale, found in extra.values())])
+    values = np.column_stack([free, *(_unbounded(quantity, scale, np) for scale, quantity in extra.values())])
     shape = tuple(posterior.sizes[dim] for dim in SAMPLE_DIMS)
     draws = xr.DataArray(values.reshape(*shape, -1), {"parameter": names}, (*SAMPLE_DIMS, "parameter"))
     parameters = summary(draws, ends=(0.5 - LEVEL / 2, 0.5 + LEVEL / 2)).to_dataframe().reset_index()
     parameters.insert(1, "scale", scales)
     correlation = np.corrcoef(values.T).round(6)
-    one, other = np.tril_indices(len(names), -1)
-    pairs = {"parameter": np.take(names, one), "other": np.take(names, other), "correlation": correlation[one, other]}
+    row, column = np.tril_indices(len(names), -1)
+    pairs = {"parameter": np.take(names, row), "other": np.take(names, column), "correlation": correlation[row, column]}
     worth = az.ess(draws, method="bulk").values
-    pairs["correlation_mcse"] = (1 - pairs["correlation"] ** 2) / np.sqrt(np.minimum(worth[one], worth[other]))
+    pairs["correlation_mcse"] = (1 - pairs["correlation"] ** 2) / np.sqrt(np.minimum(worth[row], worth[column]))
     checks = predictive_checks(figures, rates, seed=seed)
     numbers = [name for name in checks.columns[3:-1] if not name.endswith(MCSE)]
     checks[numbers] = checks[numbers].map(lambda number: float(f"{number:.4g}"))

@@ -1,7 +1,7 @@
-"""Figures that a model made of cited ones: pooled unit costs, real price growth, placement prices of areas.
+"""Figures that models derive from cited ones: pooled unit costs, real price growth, placement prices of areas.
 
-They are made by one command and committed as tables in ``data/reference``, so that pricing a run fits none of
-them again, and each says what it was made of, how and with which seed.
+One command computes them. They are committed as tables in ``data/reference``, so that pricing a run needs no refit,
+and each states its sources, method and seed.
 """
 
 import warnings
@@ -31,9 +31,9 @@ DRAWS, TUNE, CHAINS, TARGET_ACCEPT = 1000, 1000, 4, 0.97
 
 
 def modelled_figures(register: Register) -> pd.DataFrame:
-    """Return the pooled costs (``pool:<name>``) and real growth rates (``growth:<category>``), one row a figure.
+    """Return the pooled costs (``pool:<name>``) and real growth rates (``growth:<category>``), one row per figure.
 
-    A role of ``roles.csv`` or a scenario may name any of them as it may a cited figure.
+    A role of ``roles.csv`` or a scenario may name any of them, as it may name a cited figure.
 
     Parameters
     ----------
@@ -63,27 +63,31 @@ def _summary(rows: pd.DataFrame, priors: pd.DataFrame, prior_model: str) -> list
     return [(str(name), row) for name, row in table.iterrows()]
 
 
-def _pool_row(name: str, found: pd.Series, rivals: pd.DataFrame, register: Register) -> dict[str, object]:
-    held = rivals[rivals["pool"] == name]
-    cited = register.figures.loc[held["id"]]
-    numbers = {key: round(float(np.exp(found[key])), 2) for key in ("low", "median", "high")}
-    graded = f"; {int(held['graded'].sum())} of {len(held)} errors from the grade" if held["graded"].any() else ""
+def _pool_row(name: str, posterior: pd.Series, rivals: pd.DataFrame, register: Register) -> dict[str, object]:
+    estimates = rivals[rivals["pool"] == name]
+    cited = register.figures.loc[estimates["id"]]
+    numbers = {key: round(float(np.exp(posterior[key])), 2) for key in ("low", "median", "high")}
+    graded = (
+        f"; {int(estimates['graded'].sum())} of {len(estimates)} errors from the grade"
+        if estimates["graded"].any()
+        else ""
+    )
     return {
         "id": f"pool:{name}",
-        "description": f"{name.replace('_', ' ').capitalize()}: {len(held)} rival estimates pooled",
+        "description": f"{name.replace('_', ' ').capitalize()}: {len(estimates)} rival estimates pooled",
         **_interval(numbers["median"], numbers["low"], numbers["high"]),
         **{column: cited[column].iloc[0] for column in COPIED},
         "price_year": PRICE_BASE,
         "confidence": max(cited["confidence"]),
-        **_made(cited),
-        "note": f"Posterior median; estimates lie apart by {found['between']:.2f} on the log scale{graded}.",
+        **_provenance(cited),
+        "note": f"Posterior median; estimates lie apart by {posterior['between']:.2f} on the log scale{graded}.",
     }
 
 
-def _growth_row(name: str, found: pd.Series, growth: pd.DataFrame, register: Register) -> dict[str, object]:
+def _growth_row(name: str, posterior: pd.Series, growth: pd.DataFrame, register: Register) -> dict[str, object]:
     ids = list(growth.loc[growth["pool"] == name, "id"])
     cited = register.figures.loc[ids]
-    rates = {key: round(float(np.expm1(found[key])), 5) for key in ("low", "mean", "high")}
+    rates = {key: round(float(np.expm1(posterior[key])), 5) for key in ("low", "mean", "high")}
     first, last = (cited["price_year"].iloc[end] for end in (0, -1))
     return {
         "id": f"growth:{GROWTH_CATEGORY[name]}",
@@ -93,9 +97,9 @@ def _growth_row(name: str, found: pd.Series, growth: pd.DataFrame, register: Reg
         "unit": "annual rate, real",
         "price_year": "",
         "confidence": max(cited["confidence"]),
-        **_made(cited),
+        **_provenance(cited),
         "note": f"Mean of {len(ids)} yearly changes to {first}-{last}, after inflation; yearly changes vary by "
-        f"{found['between']:.3f}. It fades to none over growth_fade_years.",
+        f"{posterior['between']:.3f}. It fades to none over growth_fade_years.",
     }
 
 
@@ -103,8 +107,8 @@ def _interval(value: float, low: float, high: float) -> dict[str, object]:
     return {"value": value, "low": low, "high": high, "interval_note": "posterior interval of the pooled mean"}
 
 
-def _made(cited: pd.DataFrame) -> dict[str, object]:
-    """Say what a figure was made of: its sources are those of the cited rows."""
+def _provenance(cited: pd.DataFrame) -> dict[str, object]:
+    """Return the sources of a figure, which are those of the cited rows."""
     titles = list(dict.fromkeys(cited["source"]))
     return {
         "source_title": "Pooled from " + "; ".join(titles),
@@ -125,21 +129,21 @@ def placement_table(
     Parameters
     ----------
     seed, draws, tune, chains
-        Of the sampler.
+        Settings of the sampler.
     folder
         Data folder; the shipped one by default.
 
     Raises
     ------
     InputError
-        If the fit fails its checks, with the ones that fail.
+        If the fit fails its checks, which the message names.
     """
     prices, priors = evidence.placement_prices(folder), evidence.load_table("priors", folder)
     prices["price"] = prices["price"].where(~placement_model.set_aside(prices, priors=priors))
     model = placement_model.placements(prices, priors=priors)
-    with warnings.catch_warnings():  # ten years of filter make a graph too long to fuse, which costs nothing here
+    with warnings.catch_warnings():  # ten years of the filter make a graph too long to fuse, which costs nothing here
         warnings.filterwarnings("ignore", "Loop fusion failed", UserWarning)
-        # Regions hardly differ in residential prices, so one standard deviation lies near nought: small steps.
+        # Regions hardly differ in residential prices, so one standard deviation is near 0 and needs small steps.
         tree = fit(model, seed=seed, draws=draws, tune=tune, chains=chains, progress=False, target_accept=TARGET_ACCEPT)
     refuse_failed(diagnose(tree), "placement prices", draws=draws)
     table = placement_model.price_table(tree["posterior"].to_dataset(), prices, seed=seed)
@@ -152,7 +156,7 @@ def modelled_tables(*, seed: int, draws: int = DRAWS, folder: Path | None = None
     Parameters
     ----------
     seed, draws
-        Of the sampler.
+        Settings of the sampler.
     folder
         Data folder; the shipped one by default.
     """

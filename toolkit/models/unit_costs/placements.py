@@ -1,11 +1,11 @@
 """What a week of placement costs in each authority: prices of the panel, partially pooled.
 
 The log real price of placement k in area i and year t is national[k, t] + region[k, r] + own[k, i, t] plus
-noise. The national path is a random walk with a drift, its real growth. An area's own distance from its
-region has memory (a stationary autoregression), so the latest years speak for the base year, and a missing
-year or area is predicted from the rest. Smaller authorities are noisier, and some swing far more than
-others: each area's whole series is scaled by its own chi-squared mixture, a multivariate Student's t. Own
-distance, noise and scale are integrated out exactly by a scalar Kalman filter.
+noise. The national path is a random walk with drift, its real growth. An area's own distance from its
+region is a stationary autoregression, so the latest years inform the base year, and a missing
+year or area is predicted from the rest. Smaller authorities are noisier, and some vary far more than
+others: each area's whole series is scaled by its own chi-squared mixture, which makes it a multivariate Student's t.
+Own distance, noise and scale are integrated out exactly by a scalar Kalman filter.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from toolkit.models.fitting.monte_carlo import rounded, summary
 from toolkit.schema import MCSE, SAMPLE_DIMS, InputError, random_stream
 
 MODEL = "placements"
-TYPICAL_CHILDREN = 400.0  # looked-after children of a middling authority, where size changes nothing
+TYPICAL_CHILDREN = 400.0  # looked-after children of a middling authority, the reference of size
 LEAST_TAIL = 2.0  # degrees of freedom below which the t has no variance
 MOST_DRAWS = 2000  # of the posterior, enough for a mean and a standard deviation by area
 NUMBERS = ("log_ratio", "log_ratio_sd", "price", "low", "high")
@@ -54,16 +54,16 @@ def placements(prices: xr.Dataset, *, priors: pd.DataFrame) -> pm.Model:
     """
     observed = prices["price"].to_numpy()
     if not (observed[np.isfinite(observed)] > 0).all():
-        raise InputError("placement prices: a price is nought or less.", fix="blank the cell.")
+        raise InputError("placement prices: a price is 0 or less.", fix="blank the cell.")
     regions, region = np.unique(prices["region"].to_numpy(), return_inverse=True)
     coords = {dim: prices[dim].to_numpy() for dim in ("placement", "data_year")} | {"region": regions}
     shape = (prices.sizes["placement"], prices.sizes["data_year"] - 1)
     with pm.Model(coords=coords) as model:
         growth, start = _normal("growth", priors), _normal("start", priors)
-        # The years' changes themselves are sampled: 150 areas pin them down, so that standardised ones would have to
-        # move against growth and their own spread, along a narrow curved ridge.
+        # The yearly changes are sampled directly (centred): 150 areas determine them well, so that standardised ones
+        # would lie along a narrow curved ridge with growth and their spread.
         change = pm.Normal("change", growth[:, None], _half("national_step", priors)[:, None], shape=shape)
-        # Sums of the changes so far, the first year of none.
+        # Cumulative sums of the changes, 0 in the first year.
         so_far = change @ np.triu(np.ones((shape[1], shape[1] + 1)), k=1)
         national = pm.Deterministic("national", start[:, None] + so_far, dims=("placement", "data_year"))
         spread, part = _half("region_sd", priors)[:, None], _known_part(prices)[:, None]
@@ -75,23 +75,23 @@ def placements(prices: xr.Dataset, *, priors: pd.DataFrame) -> pm.Model:
         own = {"memory": memory, "area_sd": _half("area_sd", priors), "noise": _half("noise", priors)}
         own["noise_size"] = _normal("noise_size", priors)
         parts = {name: value[:, None] for name, value in own.items()}
-        log_price = pm.Data("log_price", np.log(np.nan_to_num(observed, nan=1.0)))  # calibration puts others in place
+        log_price = pm.Data("log_price", np.log(np.nan_to_num(observed, nan=1.0)))  # calibration replaces it
         gap = log_price - national[:, None, :] - offset[:, region, None]
-        found = _filter(gap, np.isfinite(observed), log_size(prices), log=pt.log, exp=pt.exp, **parts)
-        pm.Potential("prices", _log_density(found, tail[:, None]).sum())
+        filtered = _filter(gap, np.isfinite(observed), log_size(prices), log=pt.log, exp=pt.exp, **parts)
+        pm.Potential("prices", _log_density(filtered, tail[:, None]).sum())
     return model
 
 
 def set_aside(prices: xr.Dataset, *, priors: pd.DataFrame) -> xr.DataArray:
-    """Mark prices that no neighbouring year bears out (placement, area, data_year).
+    """Mark prices that differ implausibly from every neighbouring year (placement, area, data_year).
 
     Parameters
     ----------
     prices
         From ``evidence.placement_prices``.
     priors
-        The table of priors: ``set_aside_factor``, how many times above or below every neighbouring year's
-        price, each over England's, a price must lie.
+        The table of priors: ``set_aside_factor`` is the factor by which a price, relative to England's, must be above
+        or below every neighbouring year's.
     """
     rows = priors[(priors["model"] == MODEL) & (priors["parameter"] == "set_aside_factor")]
     if rows.empty:
@@ -105,10 +105,10 @@ def set_aside(prices: xr.Dataset, *, priors: pd.DataFrame) -> xr.DataArray:
 
 
 def _known_part(prices: xr.Dataset) -> np.ndarray:
-    """Return how far each placement's regional differences are known from its prices: 0 not at all, 1 exactly.
+    """Return how well each placement's regional differences are known from its prices: 0 not at all, 1 exactly.
 
-    Only the sampler's coordinates depend on it: effects that are known are sampled as they are, others over their
-    standard deviation (Papaspiliopoulos, Roberts and Sköld, 2007, doi:10.1214/088342307000000014).
+    Only the sampler's coordinates depend on it: well-known effects are sampled centred, others non-centred
+    (Papaspiliopoulos, Roberts and Sköld, 2007, doi:10.1214/088342307000000014).
     """
     level = xr.ufuncs.log(prices["price"] / prices["england"]).mean("data_year").transpose("area", "placement")
     regions = pd.DataFrame(level.to_numpy()).groupby(prices["region"].to_numpy())
@@ -143,8 +143,8 @@ def _filter(
 ) -> dict[str, Any]:
     """Run each area's Kalman filter over the years (the last axis), on numbers or on a graph.
 
-    Returns the last year's own distance (``mean`` and ``variance``), the squared standardised surprises, the
-    log determinant of their variances and the count of years known; at a scale of one.
+    Returns the last year's own distance (``mean`` and ``variance``), the sum of squared standardised surprises, the
+    log determinant of their variances and the number of known years, all at a scale of one.
     """
     error = (noise * exp(noise_size * size)) ** 2
     mean, variance, squares, determinant = 0.0 * error, area_sd**2 + 0.0 * error, 0.0, 0.0
@@ -166,32 +166,32 @@ def _filter(
     }
 
 
-def _log_density(found: dict[str, Any], tail: Any) -> Any:
-    """Log density of each area's series under the multivariate t; nought for one without a price."""
-    count, half = found["count"], tail / 2
+def _log_density(filtered: dict[str, Any], tail: Any) -> Any:
+    """Return the log-density of each area's series under the multivariate t; 0 for a series without a price."""
+    count, half = filtered["count"], tail / 2
     constant = pt.gammaln(half + count / 2) - pt.gammaln(half) - count / 2 * pt.log(np.pi * tail)
-    return constant - found["determinant"] / 2 - (half + count / 2) * pt.log1p(found["squares"] / tail)
+    return constant - filtered["determinant"] / 2 - (half + count / 2) * pt.log1p(filtered["squares"] / tail)
 
 
 def price_ratio(posterior: xr.Dataset, prices: xr.Dataset, *, seed: int) -> xr.DataArray:
     """Draw the log of each area's underlying price over England's in the latest year.
 
-    England's is the published one, weighted by care days: the ratio multiplies that figure, so that areas add
-    up to England. The area's own distance is drawn given its prices and each draw of the parameters, exactly.
+    England's price is the published one, weighted by care days: the ratio multiplies that figure, so that areas add
+    up to England. The area's own distance is drawn exactly, given its prices and each draw of the parameters.
 
     Parameters
     ----------
     posterior
-        Of :func:`placements`.
+        Posterior of :func:`placements`.
     prices
         From ``evidence.placement_prices``.
     seed
-        Of the draws.
+        Seed of the draws.
 
     Returns
     -------
     DataArray
-        ``log_ratio`` (draw, placement, area): those of the first chain, then the next, about ``MOST_DRAWS``.
+        ``log_ratio`` (draw, placement, area): about ``MOST_DRAWS`` draws, chain after chain.
     """
     every = max(1, posterior.sizes["chain"] * posterior.sizes["draw"] // MOST_DRAWS)
     thinned = posterior.isel(draw=slice(None, None, every))
@@ -203,11 +203,11 @@ def price_ratio(posterior: xr.Dataset, prices: xr.Dataset, *, seed: int) -> xr.D
     gap = np.log(np.nan_to_num(observed, nan=1.0)) - national[:, :, None, :] - place[..., None]
     names = {"memory": "persistence", "area_sd": "area_sd", "noise": "noise", "noise_size": "noise_size"}
     parts = {name: flat[variable].to_numpy()[..., None] for name, variable in names.items()}
-    found = _filter(gap, np.isfinite(observed), log_size(prices), log=np.log, exp=np.exp, **parts)
+    filtered = _filter(gap, np.isfinite(observed), log_size(prices), log=np.log, exp=np.exp, **parts)
     tail = flat["tail"].to_numpy()[..., None]
-    freedom = tail + found["count"]
-    scale = np.sqrt(found["variance"] * (tail + found["squares"]) / freedom)
-    own = found["mean"] + scale * random_stream(seed, "models.placements").standard_t(freedom)
+    freedom = tail + filtered["count"]
+    scale = np.sqrt(filtered["variance"] * (tail + filtered["squares"]) / freedom)
+    own = filtered["mean"] + scale * random_stream(seed, "models.placements").standard_t(freedom)
     england = np.log(prices["england"].isel(data_year=-1).to_numpy())[:, None]
     coords = {dim: prices[dim].to_numpy() for dim in ("placement", "area")}
     ratio = national[..., -1][..., None] + place + own - england
@@ -215,7 +215,7 @@ def price_ratio(posterior: xr.Dataset, prices: xr.Dataset, *, seed: int) -> xr.D
 
 
 def price_table(posterior: xr.Dataset, prices: xr.Dataset, *, seed: int) -> pd.DataFrame:
-    """Return :func:`price_ratio` as a table, one row an area and placement.
+    """Return :func:`price_ratio` as a table, one row per area and placement.
 
     Returns
     -------
@@ -234,8 +234,8 @@ def price_table(posterior: xr.Dataset, prices: xr.Dataset, *, seed: int) -> pd.D
     names |= {"low": ends["low"], "high": ends["high"]}
     errors = [logs[f"mean{MCSE}"], logs[f"sd{MCSE}"], az.mcse(price, method="median")]
     errors += [ends[f"{name}{MCSE}"] for name in ("low", "high")]
-    held = names | {f"{name}{MCSE}": error for name, error in zip(NUMBERS, errors, strict=True)}
-    table = xr.Dataset(held).to_dataframe().reset_index().assign(base_year=int(prices["data_year"][-1]))
+    columns = names | {f"{name}{MCSE}": error for name, error in zip(NUMBERS, errors, strict=True)}
+    table = xr.Dataset(columns).to_dataframe().reset_index().assign(base_year=int(prices["data_year"][-1]))
     digits = dict(zip(NUMBERS, (5, 5, 0, 0, 0), strict=True))
     table = rounded(table.sort_values(["placement", "area"])[TABLE_COLUMNS].round(digits), 5)
     return table.reset_index(drop=True)

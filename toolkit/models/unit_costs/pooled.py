@@ -1,7 +1,7 @@
-"""What a thing costs when several sources disagree, and how fast prices grow: one small hierarchical model.
+"""Unit costs when several sources disagree, and growth of prices: one small hierarchical model.
 
-Estimate i of pool p says log y[i] ~ N(mu[p], sqrt(se[i]^2 + tau[p]^2)), with tau[p] half-normal of a scale
-that all pools share: pools of two or three estimates cannot say alone how far rival estimates lie apart.
+Estimate i of pool p is log y[i] ~ N(mu[p], sqrt(se[i]^2 + tau[p]^2)), with tau[p] half-normal of a scale
+that all pools share: a pool of two or three estimates has too little information on how far rival estimates differ.
 The estimates' own errors are integrated out and mu given tau is normal, so quadrature over tau and the
 shared scale is exact. Yearly growth rates of a price are pooled in the same way.
 """
@@ -35,7 +35,7 @@ def rival_estimates(register: Register) -> pd.DataFrame:
     Parameters
     ----------
     register
-        From ``evidence.load_register``; its table ``cost_pools`` says which rows estimate the same cost.
+        From ``evidence.load_register``; its table ``cost_pools`` lists the rows that estimate the same cost.
 
     Returns
     -------
@@ -50,9 +50,9 @@ def rival_estimates(register: Register) -> pd.DataFrame:
     pools = register.tables["cost_pools"]
     rows = [_rival(row, register) for row in pools.to_dict("records")]
     table = pd.DataFrame(rows)
-    for pool, held in table.groupby("pool"):
-        if len(held) < 2 or held["unit"].nunique() > 1:
-            what = "has one row" if len(held) < 2 else f"mixes units {sorted(set(held['unit']))}"
+    for pool, estimates in table.groupby("pool"):
+        if len(estimates) < 2 or estimates["unit"].nunique() > 1:
+            what = "has one row" if len(estimates) < 2 else f"mixes units {sorted(set(estimates['unit']))}"
             raise InputError(f"{RULES}, pool '{pool}': {what}.", fix="pool rows of one cost in one unit.")
     return table
 
@@ -61,10 +61,10 @@ def _rival(row: dict[Any, Any], register: Register) -> dict[str, Any]:
     pool, key = row["pool"], row["id"]
     if key not in register.figures.index:
         why = register.excluded["reason"].get(key, "no such figure")
-        raise InputError(f"{RULES}, {pool}: '{key}' cannot be pooled: {why}.", fix="name a row that stands.")
+        raise InputError(f"{RULES}, {pool}: '{key}' cannot be pooled: {why}.", fix="name a row that may be used.")
     figure = register.figures.loc[key]
     if not str(figure["unit"]).startswith("GBP") or not figure["value"] > 0:
-        raise InputError(f"{RULES}, {pool}: '{key}' is no sum of money above nought.", fix="drop the row.")
+        raise InputError(f"{RULES}, {pool}: '{key}' is not a sum of money above 0.", fix="drop the row.")
     value = rebase(float(figure["value"]), figure["price_year"], deflators=register.deflators)
     se, graded = _error(figure, register)
     return {
@@ -78,7 +78,7 @@ def _rival(row: dict[Any, Any], register: Register) -> dict[str, Any]:
 
 
 def _error(figure: pd.Series, register: Register) -> tuple[float, bool]:
-    """Return the standard error of a figure's logarithm, from its own interval or else its grade, and which."""
+    """Return the standard error of a figure's logarithm, from its interval or else its grade, and if by grade."""
     if figure["interval_kind"] in ("confidence", "range") and figure["low"] > 0:
         z = stats.norm.ppf(0.5 + float(figure["interval_level"]) / 2)
         return float(np.log(figure["high"] / figure["low"]) / (2 * z)), False
@@ -95,37 +95,37 @@ def yearly_growth(register: Register) -> pd.DataFrame:
     Parameters
     ----------
     register
-        From ``evidence.load_register``: figures ``s251_<category>_week_<years>``; ``priors`` says to what they are
-        rounded.
+        From ``evidence.load_register``: figures ``s251_<category>_week_<years>``; ``priors`` holds the step to which
+        they are rounded.
 
     Returns
     -------
     DataFrame
-        Columns pool (the category), id (the later year's figure), estimate and se, that of rounding.
+        Columns pool (the category), id (the later year's figure), estimate and se, from rounding.
 
     Raises
     ------
     InputError
-        If a category has fewer than three yearly prices, or nothing says to what they are rounded.
+        If a category has fewer than three yearly prices, or the step of rounding is missing.
     """
-    # Evenly spread over a step of rounding: a twelfth of its square is the variance.
+    # The error is uniform over a step of rounding: its variance is a twelfth of the squared step.
     rounding = setting("rounding", load_priors("price_growth", register.tables["priors"]), "fixed") / np.sqrt(12)
     parts = []
     for category in CATEGORIES:
-        held = register.figures[register.figures.index.str.match(rf"s251_{category}_week_\d{{4}}_\d\d$")]
-        held = held.sort_values("price_year")
-        if len(held) < 3:
+        prices = register.figures[register.figures.index.str.match(rf"s251_{category}_week_\d{{4}}_\d\d$")]
+        prices = prices.sort_values("price_year")
+        if len(prices) < 3:
             raise InputError(f"unit_costs: fewer than three yearly prices s251_{category}_week.", fix="restore them.")
-        pairs = zip(held["value"], held["price_year"], strict=True)
+        pairs = zip(prices["value"], prices["price_year"], strict=True)
         real = np.array([rebase(float(v), y, deflators=register.deflators) for v, y in pairs])
-        relative = rounding / held["value"].to_numpy(float)
-        part = {"pool": category, "id": held.index[1:], "estimate": np.diff(np.log(real))}
+        relative = rounding / prices["value"].to_numpy(float)
+        part = {"pool": category, "id": prices.index[1:], "estimate": np.diff(np.log(real))}
         parts.append(pd.DataFrame(part | {"se": np.hypot(relative[1:], relative[:-1])}))
     return pd.concat(parts, ignore_index=True)
 
 
 def unit_costs(rows: pd.DataFrame, *, priors: pd.DataFrame, prior_model: str = "cost_pools") -> pm.Model:
-    """Return the pooling of rival estimates as a PyMC model; :func:`pooled` is the same, exactly.
+    """Return the pooling of rival estimates as a PyMC model; :func:`pooled` computes the same posterior exactly.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def unit_costs(rows: pd.DataFrame, *, priors: pd.DataFrame, prior_model: str = "
     priors
         The table of priors.
     prior_model
-        Which of its rows: ``cost_pools`` or ``price_growth``, normal ``mean``, half-normal ``between_scale``.
+        Which rows to use: ``cost_pools`` or ``price_growth``, with normal ``mean`` and half-normal ``between_scale``.
 
     Returns
     -------
@@ -167,11 +167,11 @@ def pooled(rows: pd.DataFrame, *, priors: pd.DataFrame, prior_model: str = "cost
     """
     centre, spread = prior_of(priors, prior_model, "mean")
     scale_sd = prior_of(priors, prior_model, "between_scale")[1]
-    # Points crowd towards nought, where precise estimates make the posterior of tau narrow.
+    # Points are denser towards 0, where precise estimates make the posterior of tau narrow.
     scale = 5.0 * scale_sd * ((np.arange(POINTS) + 0.5) / POINTS) ** 2
     between = 12.0 * scale_sd * ((np.arange(POINTS) + 0.5) / POINTS) ** 3
     log_scale = -0.5 * (scale / scale_sd) ** 2 + np.log(np.gradient(scale))
-    # Half-normal chance of each cell of tau given the scale; cells, not points, so that a small scale keeps its mass.
+    # Half-normal probability of each cell of tau given the scale; cells, not points, keep the mass of a small scale.
     edges = np.concatenate([[0.0], (between[1:] + between[:-1]) / 2, [np.inf]])
     log_cells = np.log(np.diff(2 * stats.norm.cdf(edges[:, None] / scale), axis=0).clip(1e-300))
     names = np.unique(rows["pool"].to_numpy(str))
@@ -196,7 +196,7 @@ def pooled(rows: pd.DataFrame, *, priors: pd.DataFrame, prior_model: str = "cost
 
 
 def _given_between(rows: pd.DataFrame, between: Array, centre: float, spread: float) -> tuple[Array, Array, Array]:
-    """Mean and standard deviation of a pool's mean given tau, and the log marginal likelihood of tau."""
+    """Return mean and standard deviation of a pool's mean given tau, and the log marginal likelihood of tau."""
     estimate = rows["estimate"].to_numpy(float)[:, None]
     variance = rows["se"].to_numpy(float)[:, None] ** 2 + between**2
     precision = 1 / spread**2 + (1 / variance).sum(0)
@@ -205,14 +205,14 @@ def _given_between(rows: pd.DataFrame, between: Array, centre: float, spread: fl
     return mean, precision**-0.5, -0.5 * (square + np.log(variance).sum(0) + np.log(precision))
 
 
-def pooled_cdf(found: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
+def pooled_cdf(posterior: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
     """Return the posterior probability (pool, ...) that each pool's mean lies below ``values``."""
-    z = (values - found["mean"]) / found["mean_sd"]
-    below: xr.DataArray = (found["weight"] * xr.apply_ufunc(stats.norm.cdf, z)).sum("between_point")
+    z = (values - posterior["mean"]) / posterior["mean_sd"]
+    below: xr.DataArray = (posterior["weight"] * xr.apply_ufunc(stats.norm.cdf, z)).sum("between_point")
     return below
 
 
-def pooled_summary(found: xr.Dataset, *, level: float = 0.9) -> pd.DataFrame:
+def pooled_summary(posterior: xr.Dataset, *, level: float = 0.9) -> pd.DataFrame:
     """Return mean, standard deviation, median and interval of each pool's mean, and the spread between estimates.
 
     Parameters
@@ -222,14 +222,14 @@ def pooled_summary(found: xr.Dataset, *, level: float = 0.9) -> pd.DataFrame:
     level
         Probability between ``low`` and ``high``.
     """
-    mean = (found["weight"] * found["mean"]).sum("between_point")
-    second = (found["weight"] * (found["mean_sd"] ** 2 + found["mean"] ** 2)).sum("between_point")
+    mean = (posterior["weight"] * posterior["mean"]).sum("between_point")
+    second = (posterior["weight"] * (posterior["mean_sd"] ** 2 + posterior["mean"] ** 2)).sum("between_point")
     sd = (second - mean**2) ** 0.5
     line = mean + sd * xr.DataArray(np.linspace(-12, 12, 4001), dims="point")
-    below = pooled_cdf(found, line)
+    below = pooled_cdf(posterior, line)
     table = {"mean": mean.to_numpy(), "sd": sd.to_numpy()}
     for name, chance in (("low", 0.5 - level / 2), ("median", 0.5), ("high", 0.5 + level / 2)):
         pairs = zip(below.transpose("pool", ...), line.transpose("pool", ...), strict=True)
         table[name] = np.array([np.interp(chance, cdf, values) for cdf, values in pairs])
-    table["between"] = (found["weight"] * found["between"]).sum("between_point").to_numpy()
-    return pd.DataFrame(table, index=pd.Index(found["pool"].to_numpy(), name="pool"))
+    table["between"] = (posterior["weight"] * posterior["between"]).sum("between_point").to_numpy()
+    return pd.DataFrame(table, index=pd.Index(posterior["pool"].to_numpy(), name="pool"))

@@ -71,7 +71,7 @@ def test_one_selected_study_has_the_density_of_a_weighted_normal(tables, effect)
     assert float(found["mean_effect_mean"]) == pytest.approx(expected, abs=2e-3)
 
 
-def test_selection_draws_a_significant_benefit_to_nought_and_leaves_a_null_alone(tables):
+def test_selection_draws_a_significant_benefit_to_zero_and_leaves_a_null_alone(tables):
     benefit = one_study(-0.3, 0.1)
     means = [float(pool(benefit, tables, selection=kept)["mean_effect_mean"]) for kept in (None, 0.5, 0.1)]
     assert means[0] < means[1] - 0.01 < means[2] - 0.02 < 0
@@ -101,7 +101,7 @@ def test_the_prior_of_selection_lies_between_its_ends(studies, tables):
 
 @pytest.mark.parametrize("selection", [0.0, -1, 1.2, "severe"])
 def test_a_selection_that_is_no_chance_is_refused(studies, tables, selection):
-    with pytest.raises(InputError, match=r"selection: .* is no chance"):
+    with pytest.raises(InputError, match=r"selection: .* is not a chance"):
         quadrature(studies, priors=tables["priors"], selection=selection)
 
 
@@ -139,7 +139,7 @@ def test_a_pool_without_studies_rests_on_its_prior_and_a_sure_one_on_its_data(ta
 
 def test_the_reading_says_what_the_parts_say(tables, posterior):
     share = dict.fromkeys(EFFECT_OUTCOMES, 0.05)
-    found = models.honest_reading(tables, outcome_posterior=posterior, reached_share=share, spend_rise=0.1)
+    found = models.evidence_summary(tables, outcome_posterior=posterior, reached_share=share, spend_rise=0.1)
     assert list(found.index) == list(EFFECT_OUTCOMES)
     assert found["studies"].to_dict() == {"repeat_referrals": 2, "youth_justice": 4, "gcse_attainment": 3, "care": 3}
     assert found["nulls"].to_dict() == {"repeat_referrals": 1, "youth_justice": 4, "gcse_attainment": 2, "care": 2}
@@ -152,7 +152,7 @@ def test_the_reading_says_what_the_parts_say(tables, posterior):
     assert (found["trials"] < found["trials_high"]).all()
     assert "worse outcomes" in found.loc["care", "reading"]
     assert "better outcomes" in found.loc["youth_justice", "reading"]
-    none = models.honest_reading(
+    none = models.evidence_summary(
         tables, outcome_posterior=posterior, reached_share=share, spend_rise=0.1, exclude=["SWIS_S47"]
     )
     assert none.loc["repeat_referrals", "studies"] == 1
@@ -219,19 +219,19 @@ GOOD = {
             r"line 2: standard error 0.01 contradicts .* at 95% implies 0.0982 of the logarithm",
         ),
         ({"low": "-0.3", "high": "0.1", "interval_level": "0.9"}, r"line 2: .* at 90% implies 0.122\."),
-        ({"low": "-0.3"}, r"line 2: an interval with one end"),
-        ({"scale": "odds_ratio", "est": "0.1", "low": "-0.3", "high": "0.4"}, r"line 2: no interval from -0.3"),
+        ({"low": "-0.3"}, r"line 2: the interval has only one end"),
+        ({"scale": "odds_ratio", "est": "0.1", "low": "-0.3", "high": "0.4"}, r"line 2: -0.3 to 0.4 is not an interval"),
         ({"se": "1e308"}, r"line 2, column 'se': '1e308' is not between 0.001 and 10"),
         ({"se": "1e-12"}, r"line 2, column 'se': '1e-12' is not between 0.001 and 10"),
         ({"include": ""}, r"line 2, column 'include': blank where"),
         ({"include": "0.5"}, r"line 2: include is neither 1 nor 0"),
         ({"include": "0"}, r"extra studies: none is included"),
         ({"effect_id": " "}, r"study in row 1: effect_id is blank"),
-        ({"effect_id": "START_OOHP"}, r"START_OOHP: is the id of a study of the evidence"),
+        ({"effect_id": "START_OOHP"}, r"START_OOHP: the evidence already has a study with this id"),
         ({"design": "pre_post"}, r"NEW: would not be used \(design pre_post is not admitted"),
         ({"programme_family": "family_group_conference"}, r"NEW: would not be used \(only in the pool of a mixed"),
         ({"scale": "odds_ratio", "est": "70"}, r"NEW: odds_ratio 70.0 looks like a percentage"),
-        ({"scale": "risk_difference", "est": "1.4"}, r"NEW: risk_difference 1.4 takes a base rate of .*no rate"),
+        ({"scale": "risk_difference", "est": "1.4"}, r"NEW: risk_difference 1.4 takes a base rate of .*not a rate"),
         (
             {"outcome": "repeat_referrals", "do_not_pool": "family_nurse_referrals"},
             r"NEW and FNP2_NREF: must not be pooled together|FNP2_NREF and NEW: must not be pooled together",
@@ -289,11 +289,11 @@ def test_a_changed_prior_replaces_its_row_and_no_other(tables, tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("effects,tau_car,halfnormal,0.5,", "names no prior"),
+        ("effects,tau_car,halfnormal,0.5,", "matches no prior"),
         ("effects,tau_care,halfnormal,-0.5,", "must be above 0"),
         ("effects,tau_care,halfnormal,wide,", "line 2, column 'arg1': 'wide' is not a number"),
         ("effects,tau_care,halfnormal,0.5,0.5", "takes one number"),
-        ("effects,tau_care,uniform,0.1,0.5", "change the numbers alone"),
+        ("effects,tau_care,uniform,0.1,0.5", "change the numbers only"),
         ("effects,mu_log_risk_ratio,normal,0,-0.1", "must be above 0"),
     ],
 )
@@ -306,7 +306,7 @@ def test_a_prior_that_cannot_be_is_refused(tables, tmp_path, row, message):
 
 def test_the_reading_says_how_far_the_spread_between_sites_is_its_prior(tables, posterior):
     share = dict.fromkeys(EFFECT_OUTCOMES, 0.05)
-    found = models.honest_reading(tables, outcome_posterior=posterior, reached_share=share, spend_rise=0.1)
+    found = models.evidence_summary(tables, outcome_posterior=posterior, reached_share=share, spend_rise=0.1)
     kept = found.loc["care", "between_prior_ratio"]
     # A half-normal prior has a standard deviation of sqrt(1 - 2 / pi) times its scale.
     scale = float(tables["priors"].set_index("parameter").loc["tau_care", "arg1"])

@@ -106,7 +106,7 @@ def test_a_standardised_difference_is_a_log_odds_ratio_over_1_81():
         (0.1, 0.0, "log_odds", 0.2, "standard error 0.0 is not positive"),
         (0.1, math.nan, "log_odds", 0.2, "standard error nan"),
         (0.1, 0.1, "log_odds", 22.6, "base rate 22.6"),
-        (0.5, 0.1, "risk_difference", 0.6, "which is no rate"),
+        (0.5, 0.1, "risk_difference", 0.6, "which is not a rate"),
     ],
 )
 def test_a_bad_study_is_named(estimate, se, scale, base, says):
@@ -180,10 +180,10 @@ def extra_row(**cells):
 @pytest.mark.parametrize(
     ("cells", "says"),
     [
-        ({"effect_id": "DER_CASE1"}, "DER_CASE1: is the id of a study of the evidence"),
+        ({"effect_id": "DER_CASE1"}, "DER_CASE1: the evidence already has a study with this id"),
         ({"effect_id": "DER_NEW"}, "DER_NEW: must never be pooled"),
-        ({"effect_id": "TF2_BCR"}, "TF2_BCR: is the id of a study of the evidence"),
-        ({"effect_id": "START_OOHP"}, "START_OOHP: is the id of a study of the evidence"),
+        ({"effect_id": "TF2_BCR"}, "TF2_BCR: the evidence already has a study with this id"),
+        ({"effect_id": "START_OOHP"}, "START_OOHP: the evidence already has a study with this id"),
         ({"est": 0.7, "scale": "odds_ratio", "low": 0.8, "high": 0.9}, "NEW_ONE: .* outside its interval"),
         ({"est": 70.0, "scale": "odds_ratio"}, "NEW_ONE: odds_ratio 70.0 looks like a percentage"),
         ({"design": "natural_experiment"}, "no design 'natural_experiment'"),
@@ -308,7 +308,7 @@ def test_a_censored_study_contributes_the_probability_of_its_interval(register, 
     assert float(grid["mean_effect_sd"]) == pytest.approx(sd, rel=0.01)
 
 
-def test_a_null_moves_the_mean_towards_nought_and_no_further(register):
+def test_a_null_moves_the_mean_towards_zero_and_no_further(register):
     priors = priors_of(register)
     alone = quadrature(table_of([-0.4], [0.1]), priors=priors)
     null = table_of([-0.4, np.nan], [0.1, 0.05], lower=[np.nan, -1.96], upper=[np.nan, 1.96])
@@ -696,7 +696,7 @@ def test_two_programmes_share_their_sites_luck_as_far_as_is_asked(register, post
 
 
 def test_a_share_of_luck_is_between_none_and_all(register, posterior):
-    with pytest.raises(InputError, match=r"luck: 1\.2 is no share"):
+    with pytest.raises(InputError, match=r"luck: 1\.2 is not a share"):
         effect_draws(
             register, spend_rise=RISE, like=posterior, reached_share=0.05, seed=3, sources=["trials"], luck=(1.2, "x")
         )

@@ -204,7 +204,7 @@ def test_hidden_counts_and_missing_returns_are_told_apart(simulated):
 @pytest.mark.long
 @pytest.mark.usefixtures("simulated")
 def test_its_draws_are_unpacked_by_what_a_first_fit_compiles_beside():
-    assert (levels.signatures, deviations.signatures) == tuple([arguments] for arguments in kernels.unpacked())
+    assert (levels.signatures, deviations.signatures) == tuple([arguments] for arguments in kernels.unpack_types())
 
 
 @pytest.mark.long
@@ -257,7 +257,7 @@ def test_a_choice_of_indicators_is_modelled_alone(dozen):
     )
 
 
-def test_zero_sum_basis_is_orthonormal_and_sums_to_nought():
+def test_zero_sum_basis_is_orthonormal_and_sums_to_zero():
     basis = zero_sum_basis(7)
     np.testing.assert_allclose(basis.T @ basis, np.eye(6), atol=1e-12)
     np.testing.assert_allclose(basis.sum(axis=0), 0, atol=1e-12)

@@ -136,7 +136,7 @@ def test_draws_without_a_sampler_have_the_means_spreads_and_correlations_of_the_
     assert again.equals(drawn)
 
 
-def test_a_rate_that_leaves_a_chance_outside_nought_and_one_is_refused_by_state(priors: pd.DataFrame) -> None:
+def test_a_rate_that_leaves_a_chance_outside_zero_and_one_is_refused_by_state(priors: pd.DataFrame) -> None:
     rates = prior_rates(priors, 2)
     with pytest.raises(InputError, match=r"'closed_recent'.*outside 0-1"):
         published_fit.check_rows(rates | {"need_again": np.full((2, 1), 4.0)})

@@ -137,8 +137,8 @@ def test_the_model_finds_the_prices_it_was_made_from(prices, priors):
     assert 0.75 < float(posterior["persistence"].mean()) < 0.98
 
 
-def test_a_price_of_nought_is_refused(prices, priors):
+def test_a_price_of_zero_is_refused(prices, priors):
     wrong = prices.copy(deep=True)
     wrong["price"][0, 0, 0] = 0.0
-    with pytest.raises(InputError, match=r"nought or less.*Fix"):
+    with pytest.raises(InputError, match=r"0 or less.*Fix"):
         placements(wrong, priors=priors)

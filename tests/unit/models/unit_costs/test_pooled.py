@@ -75,7 +75,7 @@ def test_estimates_are_rebased_logs_with_the_error_of_their_interval_or_grade(re
         ([("a", "foster_ifa_week_cma")], "has one row"),
         ([("a", "foster_ifa_week_cma"), ("a", "cin_core_assessment")], "mixes units"),
         ([("a", "cin_support_year_aldaba"), ("a", "cla_year_s251_2024_25")], "money without a price year"),
-        ([("a", "CUM_CIN18"), ("a", "foster_ifa_week_cma")], "no sum of money"),
+        ([("a", "CUM_CIN18"), ("a", "foster_ifa_week_cma")], "not a sum of money"),
     ],
 )
 def test_rows_that_may_not_be_pooled_are_refused(register, rows, says):
