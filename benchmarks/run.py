@@ -26,7 +26,7 @@ report.write_all(run, build)
 laps = dict(run.timings) | {"report": (time.perf_counter() - wall, time.process_time() - cpu)}
 get_reusable_executor().shutdown()  # whose seconds are counted once it has ended
 others, own = (resource.getrusage(who) for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF))
-laps |= {"other processes, in price and tell lives": (0.0, others.ru_utime + others.ru_stime)}
+laps |= {"other processes, in price areas and lives": (0.0, others.ru_utime + others.ru_stime)}
 peak = own.ru_maxrss / 2**20
 print(json.dumps({"laps": laps, "peak_gib": peak, "passed": run.passed}))
 """

@@ -41,7 +41,7 @@ def components(
 ) -> pd.DataFrame:
     """Return the component rows of the chosen outcomes, checked, indexed by component.
 
-    A transfer has a second row: what its receiver gains, in the economic account, so that there it nets to nought.
+    A transfer has a second row: what its receiver gains, in the economic account, so that there it nets to zero.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def components(
     ------
     InputError
         Unknown payer, account or outcome; a benefit without its receiver; a tag without a rule; or components that
-        a tag's rule does not keep apart, which would count something twice.
+        break a tag's rule, which would count something twice.
     """
     rows = table.set_index("component")
     for column, known in (("payer", PAYERS), ("account", ACCOUNTS), ("outcome", OUTCOMES), ("transfer_to", PAYERS)):
@@ -77,7 +77,7 @@ def components(
     twice = rows.index[priced.duplicated() | (rows["contains"] == "")]
     if len(twice):
         raise InputError(
-            f"cost_components.csv, {twice[0]}: says of nothing what it contains, or prices what an earlier row does.",
+            f"cost_components.csv, {twice[0]}: does not state what it contains, or prices the same as an earlier row.",
             fix="give its tags, or drop it.",
         )
     _check_overlaps(rows, overlaps, given)
@@ -91,28 +91,29 @@ def components(
 
 
 def _check_overlaps(rows: pd.DataFrame, overlaps: pd.DataFrame, given: Mapping[str, str]) -> None:
-    """Hold every tag to its rule."""
-    held: dict[str, list[str]] = {}
+    """Check every tag against its rule."""
+    by_tag: dict[str, list[str]] = {}
     for name, tags in rows["contains"].items():
-        for tag in {one.strip() for one in str(tags).split(";")}:
-            held.setdefault(tag, []).append(str(name))
+        for tag in {tag.strip() for tag in str(tags).split(";")}:
+            by_tag.setdefault(tag, []).append(str(name))
     rules = overlaps.set_index("tag")
-    unruled = sorted(set(held) - set(rules.index))
+    unruled = sorted(set(by_tag) - set(rules.index))
     if unruled:
         raise InputError(f"cost_components.csv: tag '{unruled[0]}' has no rule.", fix="add it to overlaps.csv.")
-    for tag, names in held.items():
+    for tag, names in by_tag.items():
         rule, reason = str(rules.loc[tag, "rule"]), str(rules.loc[tag, "reason"])
         if not _apart(rule, [str(rows.loc[name, "quantity"]) for name in names], given):
             raise InputError(
-                f"cost_components.csv: {names} hold '{tag}', against its rule '{rule}' ({reason})",
+                f"cost_components.csv: {names} share '{tag}', against its rule '{rule}' ({reason}).",
                 fix="take the tag out of one row, or drop the row that is part of another.",
             )
 
 
 def _apart(rule: str, quantities: list[str], given: Mapping[str, str]) -> bool:
-    """Tell whether components on these quantities, which hold one tag, are kept apart by its rule.
+    """Return whether components on these quantities, which share one tag, keep its rule.
 
-    Beside those net of the rule's condition only one may hold it: with ``once``, which no quantity is net of, only one.
+    Apart from those net of the rule's condition only one may have the tag: with ``once``, which is no condition, only
+    one at all.
     """
     if rule == "never":
         return not quantities
@@ -122,7 +123,7 @@ def _apart(rule: str, quantities: list[str], given: Mapping[str, str]) -> bool:
 
 
 def unit_prices(rows: pd.DataFrame, draws: xr.Dataset, *, local_price: xr.Dataset, shares: xr.Dataset) -> xr.DataArray:
-    """Price of one unit of each component (component, chain, draw), GBP in the price base.
+    """Return the price of one unit of each component (component, chain, draw), GBP in the price base.
 
     Parameters
     ----------
@@ -131,9 +132,9 @@ def unit_prices(rows: pd.DataFrame, draws: xr.Dataset, *, local_price: xr.Datase
     draws
         Sampled figures.
     local_price
-        The area's price over England's by ``local_price`` name (chain, draw).
+        The area's price relative to England's by ``local_price`` name (chain, draw).
     shares
-        What part of a price is a component's, by ``local_share`` name (scalars), from ``evidence.placement_shares``.
+        A component's share of a price, by ``local_share`` name (scalars), from ``evidence.placement_shares``.
     """
 
     def figure(name: str, among: xr.Dataset = draws) -> np.ndarray:
@@ -165,7 +166,7 @@ def labels(rows: pd.DataFrame) -> dict[str, tuple[str, np.ndarray]]:
 def spread_matrix(
     rows: pd.DataFrame, years: int, published: Mapping[str, xr.DataArray], ages: Mapping[str, np.ndarray]
 ) -> xr.DataArray:
-    """Weights (component, year, event_year) that place an event's cost on the years that bear it.
+    """Return weights (component, year, event_year) that spread an event's cost over the years in which it is paid.
 
     ``sum`` spreads the price evenly over the offsets; ``present_value`` makes a level flow whose present value at
     the event equals the price, as the source discounted it; ``ages`` follows the layer's ages.
@@ -175,7 +176,7 @@ def spread_matrix(
     rows
         From :func:`components`.
     years
-        Years of the appraisal; cost that falls later is left out, as the horizon says.
+        Years of the appraisal; cost beyond this horizon is left out.
     published
         Discount factors (year) by name of the schedule that a present value was published under
         (``spread_schedule``); the scenario's own schedule then discounts the flow.
@@ -196,7 +197,7 @@ def spread_matrix(
 
 
 def _levels(row: Any, published: Mapping[str, xr.DataArray], ages: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Share of a price in each year from the event on."""
+    """Return the share of a price in each year from the event on."""
     if row.spread_basis == "ages":
         return ages[str(row.quantity)]
     offsets = np.arange(int(row.spread_from), int(row.spread_to) + 1)
@@ -209,7 +210,7 @@ def _levels(row: Any, published: Mapping[str, xr.DataArray], ages: Mapping[str, 
 
 
 def growth_factors(rows: pd.DataFrame, draws: xr.Dataset, years: int) -> xr.DataArray:
-    """Real price growth (component, year, chain, draw) relative to the price base, fading to none."""
+    """Return real price growth (component, year, chain, draw) relative to the price base, which fades out."""
     fade = float(draws["growth_fade_years"].mean())
     flat = xr.DataArray(np.ones(years), dims="year", coords={"year": np.arange(years)})
     grown = {role: real_growth(draws[role], years=years, fade_years=fade) for role in set(rows["growth_role"]) if role}
@@ -238,7 +239,7 @@ def cost(
     Raises
     ------
     InputError
-        A component prices a quantity that lives do not hold.
+        A component prices a quantity that ``lives`` lacks.
     """
     return over_years(event_values(lives, rows, prices), growth, spread)
 
@@ -246,19 +247,19 @@ def cost(
 def event_values(
     lives: xr.DataArray, rows: pd.DataFrame, prices: xr.DataArray, *, dtype: DTypeLike = np.float64
 ) -> xr.DataArray:
-    """Return what the events of each year are worth at today's prices, whenever it is paid.
+    """Return what the events of each year cost at today's prices, whenever it is paid.
 
     Parameters
     ----------
     lives, rows, prices
         As in :func:`cost`.
     dtype
-        In which the products are kept.
+        Precision in which the products are stored.
 
     Returns
     -------
     DataArray (component, event_year, ..., chain, draw), GBP. It can be summed over areas before
-    :func:`over_years`, since areas differ in prices and not in their timing.
+    :func:`over_years`, because areas differ in prices and not in timing.
     """
     aligned(lives, prices)
     middle = [dim for dim in lives.dims if dim not in ("quantity", "year", *SAMPLE_DIMS)]
@@ -272,7 +273,7 @@ def event_values(
 
 
 def over_years(values: xr.DataArray, growth: xr.DataArray, spread: xr.DataArray) -> xr.DataArray:
-    """Place what events are worth on the years that bear it, at the prices of those years.
+    """Spread what events cost over the years in which it is paid, at the prices of those years.
 
     Parameters
     ----------
@@ -298,7 +299,7 @@ def over_years(values: xr.DataArray, growth: xr.DataArray, spread: xr.DataArray)
 
 
 def _places(lives: xr.DataArray, rows: pd.DataFrame) -> np.ndarray:
-    """Find the place of each component's quantity."""
+    """Return the position of each component's quantity."""
     known = lives.get_index("quantity")
     missing = sorted(set(rows["quantity"]) - set(known))
     if missing:
@@ -320,16 +321,16 @@ def _labelled(values: np.ndarray, axes: Mapping[Hashable, np.ndarray], priced: x
 def with_programme(
     costs: xr.DataArray, spend: xr.DataArray, *, payer: str = "local_authority", cashability: str = "cashable"
 ) -> xr.DataArray:
-    """Add what the programme itself costs as one more component.
+    """Add the cost of the programme itself as one more component.
 
     Parameters
     ----------
     costs
         From :func:`cost`, with an ``option`` dim.
     spend
-        GBP a year in the price base (option, year); negative where money is taken away.
+        GBP a year in the price base (option, year); negative for a cut.
     payer
-        Whose money it is.
+        Whose budget it comes from.
     """
     extra = (spend * xr.ones_like(costs.isel(component=0, drop=True))).expand_dims(component=["programme"])
     labels = {
@@ -346,7 +347,7 @@ def with_programme(
 
 
 def lifetime_weights(growth: xr.DataArray, spread: xr.DataArray, factors: xr.DataArray) -> xr.DataArray:
-    """Present value, at the start, of one pound's worth of quantity in each event year.
+    """Return the present value, at the start, of one pound's worth of quantity in each event year.
 
     Parameters
     ----------
@@ -363,7 +364,7 @@ def lifetime_weights(growth: xr.DataArray, spread: xr.DataArray, factors: xr.Dat
     aligned(spread.isel(event_year=0), growth)
     worth = (growth * factors).transpose("component", "year", *SAMPLE_DIMS)
     matrices = spread.transpose("component", "event_year", "year")
-    # Matrix products, component by component: a sum over labels takes twenty times as long.
+    # Matrix products, component by component: xarray's sum over labels takes twenty times as long.
     weights = np.matmul(matrices.values, worth.values.reshape(*worth.shape[:2], -1))
     axes = {"component": worth["component"].values, "event_year": matrices["event_year"].values}
     coords = axes | {dim: worth[dim].values for dim in SAMPLE_DIMS}
@@ -373,7 +374,7 @@ def lifetime_weights(growth: xr.DataArray, spread: xr.DataArray, factors: xr.Dat
 def lifetime_cost(
     profile: xr.DataArray, rows: pd.DataFrame, prices: xr.DataArray, weights: xr.DataArray
 ) -> xr.DataArray:
-    """Present value of a profile of quantities by component (component, ..., chain, draw).
+    """Return the present value of a profile of quantities by component (component, ..., chain, draw).
 
     Parameters
     ----------
@@ -385,7 +386,7 @@ def lifetime_cost(
     middle = [dim for dim in profile.dims if dim not in ("quantity", "year", *SAMPLE_DIMS)]
     first, horizon = int(profile["year"][0]), weights.sizes["event_year"]
     events = profile.isel(year=slice(0, horizon - first)).transpose("quantity", *middle, "year", *SAMPLE_DIMS)
-    within = slice(first, first + events.sizes["year"])  # years follow one another, so nothing need be copied
+    within = slice(first, first + events.sizes["year"])  # years are consecutive, so nothing needs copying
     spans = weights.isel(event_year=within).transpose("component", "event_year", *SAMPLE_DIMS).values
     unit = prices.transpose("component", *SAMPLE_DIMS).values
     value = np.empty((len(rows), *(events.sizes[dim] for dim in (*middle, *SAMPLE_DIMS))), events.dtype)

@@ -163,9 +163,9 @@ def test_the_programme_is_one_more_component_of_the_council(draws: xr.Dataset, l
         ({"payer": "dwp"}, "now: a transfer. Fix: say in transfer_to"),
         ({"transfer_to": "people"}, "unknown transfer_to 'people'"),
         ({"contains": "placement;bail"}, "tag 'bail' has no rule"),
-        ({"contains": ""}, "now: says of nothing what it contains"),
+        ({"contains": ""}, "now: does not state what it contains"),
         ({"contains": "scar"}, "against its rule 'never'"),
-        ({"contains": "placement;courts"}, r"\['now', 'later'\] hold 'courts', against its rule 'once'"),
+        ({"contains": "placement;courts"}, r"\['now', 'later'\] share 'courts', against its rule 'once'"),
     ],
 )
 def test_bad_components_are_refused_by_name(changes: dict[str, object], message: str) -> None:
@@ -195,7 +195,7 @@ def test_components_that_a_rule_keeps_apart_may_share_a_tag_and_others_may_not()
 
 def test_the_same_price_on_the_same_quantity_is_refused() -> None:
     again = pd.concat([table(), table().iloc[[0]].assign(component="once_more", contains="benefits")])
-    with pytest.raises(InputError, match=r"once_more: .*prices what an earlier row does"):
+    with pytest.raises(InputError, match=r"once_more: .*prices the same as an earlier row"):
         checked(again)
 
 

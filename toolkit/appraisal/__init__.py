@@ -1,4 +1,4 @@
-"""From costs and effects to a decision: plain functions on labelled arrays that anyone's draws can use."""
+"""From costs and effects to a decision: plain functions on labelled arrays, usable with any draws."""
 
 from toolkit.appraisal.accounts import account_total, appraise, cashable_savings
 from toolkit.appraisal.bridge import bridge

@@ -2,7 +2,7 @@
 
 Costs carry one `component` each time money is counted: its outcome, payer, account and, where
 stated, cashability. An account is the narrowest in which a component counts, and accounts are
-cumulative: the economic account holds the fiscal one, the social account holds both.
+cumulative: the economic account includes the fiscal one, the social account includes both.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ def account_total(costs: xr.DataArray, account: str) -> xr.DataArray:
     InputError
         If the account, or a component's account, is not one of the three.
     """
-    return _summed(costs, _held_in(costs, (account,))).isel(account=0)
+    return _summed(costs, _account_members(costs, (account,))).isel(account=0)
 
 
 def appraise(
@@ -68,7 +68,7 @@ def appraise(
     ----------
     costs
         Real GBP, dims (draws, option, year, component); coordinates outcome, payer, account and, if
-        cashable savings are wanted, cashability (and lag_years) on component; discounting, if some of it is
+        cashable savings are to be counted, cashability (and lag_years) on component; discounting, if some of it is
         "health" (``factors_by_kind``). Programme spending is the components with outcome "programme". Further
         dims, such as area, are kept.
     schedule, timing, schedules, base_year
@@ -91,8 +91,8 @@ def appraise(
         Present values ``npsv`` (account), ``programme_cost``, ``benefit`` (outcome, payer, account);
         ``bcr``, ``bcr_lower``, ``bcr_upper``, ``bcr_probability_above_one`` (account);
         ``payback_year`` and ``payback_year_stays`` (account), ``probability_paid_back`` and ``probability_ahead``
-        (account, year), the latter that the running total is nil or better in that year, which is what to ask
-        of a cut;
+        (account, year), the latter that the running total is 0 or above in that year, which is the measure for
+        a cut;
         ``net_position`` and ``net_position_discounted`` (payer, year) over all accounts;
         ``cashable_net_position`` (payer, year), real and undiscounted; ``council_payback_year`` and
         ``council_probability_paid_back`` (year), from the council's discounted cashable position.
@@ -101,7 +101,7 @@ def appraise(
     Raises
     ------
     InputError
-        If the array breaks the laws above.
+        If the array breaks the rules above.
     """
     costs = _checked(costs)
     if horizon is not None:
@@ -110,7 +110,7 @@ def appraise(
     avoided = avoided.assign_attrs(costs.attrs)
     discount = partial(discounted, schedule=schedule, timing=timing, schedules=schedules, base_year=base_year)
     worth = discount(avoided)
-    payer = _held_by(avoided, "payer")
+    payer = _members(avoided, "payer")
     cashable = cashable_savings(costs, option=option, cashable_shares=cashable_shares, cash_step=cash_step)
     cashable = _summed(cashable, payer)
     council = discount(_payer(cashable))
@@ -144,8 +144,8 @@ def cashable_savings(
     cash_step
         Real GBP a year of one post, team or home. If given, the partly cashable costs of a payer move in whole steps
         of it and not by a share: of a year's saving, draw by draw, as many steps leave the budget as fit in it, and
-        for added cost as many are added as it needs. Over several areas the steps are those of all together; what
-        is saved in one component and added in another is set off first.
+        for added cost as many are added as it needs. Over several areas the steps are those of all together;
+        savings in one component are first offset against added cost in another.
 
     Returns
     -------
@@ -153,18 +153,20 @@ def cashable_savings(
         The cashable part of the cost avoided, moved by lag_years(component); programme spending is all cash. By a
         share, the cash of a component has the sign of the cost that it avoids and is no larger. The sum over
         components can be larger than the sum avoided, or of the other sign, where some components avoid cost and
-        others add to it: added cost that is not cash is met by staff and places that are there already, so it takes
-        no cash away. So cash is a share of the cost avoided component by component, and of a sum only where its
-        parts have one sign. In whole steps no component's cash is above the cost that it avoids.
+        others add to it: added cost that is not cash is met by existing staff and places, so it takes no cash
+        away. So cash is a share of the cost avoided component by component, and of a sum only where its parts have one
+        sign. In whole steps no component's cash is above the cost that it avoids.
 
     Raises
     ------
     InputError
-        If the array breaks the laws above, a share is missing, or the step is negative or no number.
+        If the array breaks the rules above, a share is missing, or the step is negative or not a number.
     """
     costs = _checked(costs)
     if not 0 <= cash_step < np.inf:
-        raise InputError(f"cash_step: {cash_step!r} is no sum of money.", fix="give pounds a year, or 0 for the share.")
+        raise InputError(
+            f"cash_step: {cash_step!r} is not a sum of money.", fix="give pounds a year, or 0 for the share."
+        )
     avoided = costs.sel(option=BUSINESS_AS_USUAL, drop=True) - costs.sel(option=option, drop=True)
     share = _cashable_share(avoided, {**(cashable_shares or {}), **({"partly_cashable": 1.0} if cash_step else {})})
     aligned(avoided, share)
@@ -175,16 +177,16 @@ def cashable_savings(
 def _in_steps(cash: xr.DataArray, step: float) -> xr.DataArray:
     """Round the partly cashable cash of each payer and year down to whole steps.
 
-    What the rounding takes away is shared over the components by their size without sign: in proportion where all
-    save or all cost, and never more than a step where some cost and others save, however little is left of both.
+    What the rounding takes away is shared over the components by their absolute size: in proportion where all save or
+    all cost, and never more than a step where some cost and others save, however little is left of both.
     """
     if "cashability" not in cash.coords:
-        raise InputError("costs: lacks the coordinate cashability(component), without which no cost moves in steps.")
+        raise InputError("costs: lacks the coordinate cashability(component), which cash in steps needs.")
     stepped = (cash["cashability"].values == "partly_cashable") & (cash["outcome"].values != PROGRAMME)
     moved = cash * xr.DataArray(stepped.astype(float), dims="component")
-    payer = _held_by(cash, "payer")
+    payer = _members(cash, "payer")
     total, size = _summed(moved, payer), _summed(abs(moved), payer)
-    # A hair over each total, for those that are whole steps but for the last bit.
+    # Slightly above each total, for those that are whole steps except for rounding.
     whole = step * xr.ufuncs.floor(total / step + 1e-9)
     taken = ((whole - total) / size.where(size != 0, 1.0)).sel(
         payer=xr.DataArray(cash["payer"].values, dims="component")
@@ -197,9 +199,9 @@ def _values(worth: xr.DataArray, level: float) -> dict[str, xr.DataArray]:
     present = worth.sum("year", skipna=False)
     spending = present["outcome"] == PROGRAMME
     cost = -present.isel(component=np.flatnonzero(spending)).sum("component", skipna=False)
-    kept = np.flatnonzero(~spending)
-    avoided, payer = present.isel(component=kept), _held_by(present, "payer").isel(component=kept)  # the funder's too
-    benefit = _summed(avoided, _held_in(avoided), _held_by(avoided, "outcome"), payer)
+    other = np.flatnonzero(~spending)
+    avoided, payer = present.isel(component=other), _members(present, "payer").isel(component=other)  # the funder's too
+    benefit = _summed(avoided, _account_members(avoided), _members(avoided, "outcome"), payer)
     total = benefit.sum(["outcome", "payer"], skipna=False)
     ratio = benefit_cost_ratio(total, cost, level=level)
     return {
@@ -215,7 +217,7 @@ def _values(worth: xr.DataArray, level: float) -> dict[str, xr.DataArray]:
 
 
 def _payback(worth: xr.DataArray) -> dict[str, xr.DataArray]:
-    net = _summed(worth, _held_in(worth))
+    net = _summed(worth, _account_members(worth))
     payback = payback_year(net)
     return {
         "payback_year": payback,
@@ -225,41 +227,41 @@ def _payback(worth: xr.DataArray) -> dict[str, xr.DataArray]:
     }
 
 
-def _summed(costs: xr.DataArray, *held: xr.DataArray) -> xr.DataArray:
-    """Sum components into groups; ``held`` are 0 or 1 over (component, group)."""
-    names = {name for name, one in costs.coords.items() if one.dims == ("component",)}
-    total: xr.DataArray = xr.dot(costs.drop_vars(names), *held, dim="component")
+def _summed(costs: xr.DataArray, *groups: xr.DataArray) -> xr.DataArray:
+    """Sum components into groups, whose members are 1 and others 0 over (component, group)."""
+    names = {name for name, labels in costs.coords.items() if labels.dims == ("component",)}
+    total: xr.DataArray = xr.dot(costs.drop_vars(names), *groups, dim="component")
     return total.assign_attrs(costs.attrs)
 
 
-def _held_by(costs: xr.DataArray, name: str) -> xr.DataArray:
-    """Return 1 where a component belongs to each outcome or payer found, in order of appearance."""
+def _members(costs: xr.DataArray, name: str) -> xr.DataArray:
+    """Return 1 where a component belongs to each outcome or payer, in order of appearance."""
     labels = list(dict.fromkeys(costs[name].values.tolist()))
-    held = np.equal.outer(costs[name].values.astype(object), np.array(labels, object)).astype(float)
-    return xr.DataArray(held, dims=("component", name), coords={name: np.array(labels)})
+    members = np.equal.outer(costs[name].values.astype(object), np.array(labels, object)).astype(float)
+    return xr.DataArray(members, dims=("component", name), coords={name: np.array(labels)})
 
 
-def _held_in(costs: xr.DataArray, accounts: tuple[str, ...] = ACCOUNTS) -> xr.DataArray:
-    """Return 1 where a component counts in each account, which holds those before it."""
+def _account_members(costs: xr.DataArray, accounts: tuple[str, ...] = ACCOUNTS) -> xr.DataArray:
+    """Return 1 where a component counts in each account, which includes those before it."""
     unknown = (set(costs["account"].values.tolist()) | set(accounts)) - set(ACCOUNTS)
     if unknown:
         raise InputError(f"account: {sorted(unknown)} is not one of {ACCOUNTS}.", fix="name one of these.")
     narrowest = np.array([ACCOUNTS.index(account) for account in costs["account"].values.tolist()], int)
-    asked = np.array([ACCOUNTS.index(account) for account in accounts])
-    held = (narrowest[:, None] <= asked).astype(float)
-    return xr.DataArray(held, dims=("component", "account"), coords={"account": np.array(accounts)})
+    widest = np.array([ACCOUNTS.index(account) for account in accounts])
+    members = (narrowest[:, None] <= widest).astype(float)
+    return xr.DataArray(members, dims=("component", "account"), coords={"account": np.array(accounts)})
 
 
 def _payer(position: xr.DataArray, payer: str = COUNCIL) -> xr.DataArray:
-    """Return one payer's position, nil if none of the components is theirs."""
+    """Return one payer's position, 0 if none of the components is theirs."""
     return position.where(position["payer"] == payer, 0.0).sum("payer", keep_attrs=True, skipna=False)
 
 
 def _cashable_share(costs: xr.DataArray, shares: Mapping[str, Share]) -> xr.DataArray:
-    """Return what part of each component is cash to its payer; the programme's spending is all cash."""
-    every = xr.ones_like(costs["component"], dtype=float).reset_coords(drop=True)
+    """Return what share of each component is cash to its payer; the programme's spending is all cash."""
+    whole = xr.ones_like(costs["component"], dtype=float).reset_coords(drop=True)
     if "cashability" not in costs.coords:
-        return every
+        return whole
     known = {**CASHABLE_SHARES, **shares}
     spending = (costs["outcome"] == PROGRAMME).values
     grades = np.where(spending, "cashable", costs["cashability"].values.astype(object))
@@ -269,11 +271,11 @@ def _cashable_share(costs: xr.DataArray, shares: Mapping[str, Share]) -> xr.Data
             f"cashability: no share between 0 and 1 for {sorted(missing) or sorted(known)}.",
             fix="pass cashable_shares, for example {'partly_cashable': 0.5}.",
         )
-    total = 0.0 * every
+    total = 0.0 * whole
     for grade in dict.fromkeys(grades.tolist()):
         share = known[grade]
         part = share.drop_attrs().reset_coords(drop=True) if isinstance(share, xr.DataArray) else share
-        total = total + every.copy(data=(grades == grade).astype(float)) * part
+        total = total + whole.copy(data=(grades == grade).astype(float)) * part
     return total
 
 
@@ -292,7 +294,7 @@ def _lagged(cashable: xr.DataArray) -> xr.DataArray:
 
 
 def _checked(costs: xr.DataArray) -> xr.DataArray:
-    """Return costs that keep the laws of an appraisal, years rising, else raise."""
+    """Return costs that keep the rules of an appraisal, with years rising, or raise."""
     check(costs.rename(costs.name or "costs"), dims=("option", "year", "component"), units="GBP")
     sample_dims(costs)
     for coordinate in ("outcome", "payer", "account"):

@@ -1,8 +1,8 @@
 """The bridge from an unadjusted result to the adjusted one, a step for each adjustment.
 
-Each adjustment is switched on top of those before it and its contribution is what the result changes by,
-so the contributions add up to the whole difference. They depend on the order, because adjustments multiply:
-an optimism bias after a deadweight of a half meets half the benefit. The order is stated in the output.
+Each adjustment is applied on top of those before it, and its contribution is the change in the result, so the
+contributions add up to the whole difference. They depend on the order, because adjustments multiply: an optimism
+bias after a deadweight of a half acts on half the benefit. The order is stated in the output.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,8 +16,8 @@ from toolkit.schema import InputError, aligned, check
 
 type Price = Callable[[dict[str, float]], xr.DataArray]
 
-# What each adjustment is when it does nothing. Corrections for confidence grades come from a table that was
-# not seen at its source, so they act only if somebody gives them: benefits -0.10 and costs +0.10, say.
+# The value at which each adjustment does nothing. Corrections for confidence grades come from a table that was not
+# seen at its source, so they apply only if the user gives them: benefits -0.10 and costs +0.10, say.
 NEUTRAL = {
     "replication": 1.0,
     "take_up": 1.0,
@@ -33,12 +33,12 @@ START, END = "unadjusted", "adjusted"  # what the first and the last step of a b
 
 
 def bridge(price: Price, adjustments: Mapping[str, float], *, neutral: Mapping[str, float] = NEUTRAL) -> xr.Dataset:
-    """Return the result as each adjustment is switched on, in the order given, and what each contributes.
+    """Return the result as each adjustment is applied, in the order given, and what each contributes.
 
     Parameters
     ----------
     price
-        Gives the result, such as the net present social value, for a value of every adjustment; draws kept
+        Returns the result, such as the net present social value, for a value of every adjustment; draws kept
         and common to all calls. A step that leaves its adjustment neutral is not priced again.
     adjustments
         Value of each adjustment in the order of the steps; those of ``neutral`` not named stay neutral.
@@ -69,7 +69,7 @@ def bridge(price: Price, adjustments: Mapping[str, float], *, neutral: Mapping[s
 
 
 def steps(results: Mapping[str, xr.DataArray]) -> xr.Dataset:
-    """Return a bridge from results already at hand: the unadjusted one, then one after each step.
+    """Return a bridge from existing results: the unadjusted one, then one after each step.
 
     Parameters
     ----------

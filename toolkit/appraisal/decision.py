@@ -1,8 +1,8 @@
 """Which option, and how sure: net benefit, ICERs, acceptability, expected loss and perfect information.
 
 Costs and effects carry `option` and draws. Net benefit is higher-is-better. Options whose values differ by no more
-than rounding (`ties.TIE` of the terms behind them) are level: a draw in which several are best counts for each of
-them in equal parts, and where several are best on average all are named; `best_option` is the one listed first.
+than rounding (`ties.TIE` of the terms behind them) are tied: a draw in which several are best counts for each of them
+in equal parts, and where several are best on average all are named; `best_option` is the one listed first.
 
 The curves need no net-benefit array. In each draw the net benefits are straight lines in the threshold,
 so the best option changes only at the corners of their upper envelope; each draw adds its corners to
@@ -26,7 +26,7 @@ type Thresholds = float | Sequence[float] | np.ndarray | xr.DataArray
 def net_benefit(cost: xr.DataArray, effect: xr.DataArray, threshold: Thresholds) -> xr.DataArray:
     """Return ``threshold * effect - cost``, the net monetary benefit, higher is better.
 
-    What is below the best of its draw by no more than rounding could make is set to the best: the two are level.
+    A value below the best of its draw by no more than rounding is set to the best: the two are tied.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def net_benefit(cost: xr.DataArray, effect: xr.DataArray, threshold: Thresholds)
     Raises
     ------
     InputError
-        If options or draws do not match, an option stands alone, or a value is not finite.
+        If options or draws do not match, there is a single option, or a value is not finite.
 
     References
     ----------
@@ -55,7 +55,7 @@ def net_benefit(cost: xr.DataArray, effect: xr.DataArray, threshold: Thresholds)
 
 
 def icers(cost: xr.DataArray, effect: xr.DataArray, *, reference: str | None = None) -> xr.Dataset:
-    """Return the options from cheapest to dearest with their incremental cost-effectiveness ratios.
+    """Return the options from the cheapest to the most expensive, with their incremental cost-effectiveness ratios.
 
     Parameters
     ----------
@@ -80,13 +80,13 @@ def icers(cost: xr.DataArray, effect: xr.DataArray, *, reference: str | None = N
     cost, effect = cost_and_effect(cost, effect)
     mean_cost, mean_effect = cost.mean(sample_dims(cost)), effect.mean(sample_dims(effect))
     if mean_cost.ndim != 1:
-        raise InputError(f"cost: dimensions {list(cost.dims)} hold more than options and draws.", fix="select one.")
-    scales = [float(abs(one).mean(sample_dims(one)).max()) for one in (cost, effect)]
-    money, gain = (gathered(one.values, scale) for one, scale in zip((mean_cost, mean_effect), scales, strict=True))
+        raise InputError(f"cost: dimensions {list(cost.dims)} contain more than options and draws.", fix="select one.")
+    scales = [float(abs(values).mean(sample_dims(values)).max()) for values in (cost, effect)]
+    money, gain = (gathered(mean.values, scale) for mean, scale in zip((mean_cost, mean_effect), scales, strict=True))
     order = np.lexsort((-gain, money))
     table = xr.Dataset({"cost": mean_cost, "effect": mean_effect}).isel(option=order)
     frontier, status = _frontier(
-        *(one[order] / (scale or 1.0) for one, scale in zip((money, gain), scales, strict=True))
+        *(values[order] / (scale or 1.0) for values, scale in zip((money, gain), scales, strict=True))
     )
     ratio = np.full(len(order), np.nan)
     steps = table.isel(option=frontier)
@@ -114,7 +114,7 @@ def probability_best(net_benefit: xr.DataArray) -> xr.DataArray:
 
 
 def expected_loss(net_benefit: xr.DataArray) -> xr.DataArray:
-    """Return what each option is expected to lose against knowing the best in every draw.
+    """Return the expected loss of each option against knowing the best option in every draw.
 
     References
     ----------
@@ -195,7 +195,7 @@ def decision_curves(cost: xr.DataArray, effect: xr.DataArray, thresholds: Thresh
     worth, options = _thresholds(thresholds), cost["option"]
     costs, effects = flat(cost, leading=("option",)), flat(effect, leading=("option",))
     if costs.ndim != 2:
-        raise InputError(f"cost: dimensions {list(cost.dims)} hold more than options and draws.", fix="select one.")
+        raise InputError(f"cost: dimensions {list(cost.dims)} contain more than options and draws.", fix="select one.")
     count, ideal, path = _envelope(costs, effects, worth)
     share, tied = _shared(count, path, costs, effects, worth)
     expected = np.outer(effects.mean(1), worth) - costs.mean(1)[:, None]
@@ -241,7 +241,7 @@ def certainty_equivalent(net_benefit: xr.DataArray, *, risk_aversion: float) -> 
         raise InputError(f"risk_aversion {risk_aversion} is negative.", fix="0 is neutral, more is more cautious.")
     if risk_aversion == 0:
         return net_benefit.mean(dims).assign_attrs(net_benefit.attrs)
-    worst = net_benefit.min(dims)  # taken out so that the exponent never overflows
+    worst = net_benefit.min(dims)  # subtracted so that the exponent never overflows
     average: xr.DataArray = xr.apply_ufunc(np.exp, -risk_aversion * (net_benefit - worst)).mean(dims)
     sure = worst - np.log(average) / risk_aversion
     return sure.assign_attrs({**net_benefit.attrs, "risk_aversion": risk_aversion})
@@ -284,11 +284,11 @@ def _envelope(costs: np.ndarray, effects: np.ndarray, worth: np.ndarray) -> tupl
 
 
 def _ties(costs: np.ndarray, effects: np.ndarray, worth: np.ndarray) -> dict[int, np.ndarray]:
-    """Return, by threshold, the draws in which some two options are level there."""
-    always, found = [np.zeros(0, int)], [np.zeros((2, 0), int)]
-    for one, two in combinations(range(len(costs)), 2):
-        rise, price = effects[two] - effects[one], costs[two] - costs[one]
-        gain, money = (np.maximum(*abs(part[[one, two]])) for part in (effects, costs))
+    """Return, by threshold, the draws in which any two options are tied."""
+    always, pairs = [np.zeros(0, int)], [np.zeros((2, 0), int)]  # draws; thresholds and draws
+    for first, second in combinations(range(len(costs)), 2):
+        rise, price = effects[second] - effects[first], costs[second] - costs[first]
+        gain, money = (np.maximum(*abs(part[[first, second]])) for part in (effects, costs))
         same = (abs(rise) <= TIE * gain) & (abs(price) <= TIE * money)
         always.append(np.flatnonzero(same))
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -297,8 +297,8 @@ def _ties(costs: np.ndarray, effects: np.ndarray, worth: np.ndarray) -> dict[int
             at = worth[np.clip(place, 0, len(worth) - 1)]
             level = ~same & (abs(at * rise - price) <= TIE * (abs(at) * gain + money))
             level &= (place >= 0) & (place < len(worth))
-            found.append(np.stack([place[level], np.flatnonzero(level)]))
-    everywhere, (places, draws) = np.unique(np.concatenate(always)), np.concatenate(found, axis=1)
+            pairs.append(np.stack([place[level], np.flatnonzero(level)]))
+    everywhere, (places, draws) = np.unique(np.concatenate(always)), np.concatenate(pairs, axis=1)
     at_all = range(len(worth)) if len(everywhere) else np.unique(places).tolist()
     return {place: np.union1d(everywhere, draws[places == place]) for place in at_all}
 
@@ -320,7 +320,7 @@ def _shared(
 
 
 def _frontier(cost: np.ndarray, effect: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Return the places on the frontier and every option's status; options come from cheapest to dearest."""
+    """Return the positions on the frontier and every option's status; options come in order of cost."""
     status, most = ["dominated"] * len(cost), -np.inf
     hull: list[int] = []
     for place in range(len(cost)):
@@ -338,7 +338,7 @@ def _frontier(cost: np.ndarray, effect: np.ndarray) -> tuple[np.ndarray, list[st
 
 
 def _mixed(cost: np.ndarray, effect: np.ndarray, first: int, middle: int, last: int) -> bool:
-    """Tell whether a mix of ``first`` and ``last`` does better than ``middle``: the ratios must rise."""
+    """Return whether a mix of ``first`` and ``last`` does better than ``middle``: the ratios must rise."""
     steps = np.array([[part[middle] - part[first], part[last] - part[middle]] for part in (cost, effect)])
     before, after = steps[0, 0] * steps[1, 1], steps[0, 1] * steps[1, 0]
     return bool(before > after + TIE * steps.sum())

@@ -3,7 +3,7 @@
 A schedule is data: rows of ``from_year, to_year, rate``. The rate of a row applies to the step
 that ends in each of its years, so a factor is the product of all steps up to its year, and year 0
 has factor 1. The Green Books of 2022 and February 2026 agree in the standard and health rates;
-the 2026 edition adds a lower sensitivity, asked for where effects last beyond 50 years.
+the 2026 edition adds a lower rate for sensitivity analysis, required where effects last beyond 50 years.
 """
 
 from collections.abc import Sequence
@@ -86,7 +86,7 @@ def factors_by_kind(
     timing: Timing = "start_of_year",
     base_year: int = 0,
 ) -> xr.DataArray:
-    """Return discount factors where some of what is discounted is health, which the Green Book treats apart.
+    """Return discount factors where some of what is discounted is health, which the Green Book treats separately.
 
     Parameters
     ----------
@@ -113,11 +113,11 @@ def factors_by_kind(
     unknown = sorted(set(map(str, kinds.values.tolist())) - set(KINDS))
     if unknown:
         raise InputError(f"discounting: {unknown} is not one of {KINDS}.", fix="name one of these.")
-    told = {"schedules": schedules, "timing": timing, "base_year": base_year}
+    convention = {"schedules": schedules, "timing": timing, "base_year": base_year}
     beside = schedule.replace("_standard", "_health") if isinstance(schedule, str) else schedule
     known = isinstance(beside, str) and beside in schedule_names(schedules)
-    plain = discount_factors(schedule, years, **told)  # type: ignore[arg-type]
-    health = discount_factors(beside, years, **told) if known else plain  # type: ignore[arg-type]
+    plain = discount_factors(schedule, years, **convention)  # type: ignore[arg-type]
+    health = discount_factors(beside, years, **convention) if known else plain  # type: ignore[arg-type]
     is_health = (kinds == "health").reset_coords(drop=True)
     factors: xr.DataArray = xr.where(is_health, health, plain)
     return factors.assign_attrs({**plain.attrs, "health_schedule": health.attrs["schedule"]})
@@ -144,7 +144,7 @@ def equivalent_annual_value(
     present_value
         Money, any dims.
     schedule, years, schedules, timing, base_year
-        As in ``discount_factors``, and the same as made the present value.
+        As in ``discount_factors``, and the same as for the present value.
 
     Returns
     -------
@@ -157,21 +157,21 @@ def equivalent_annual_value(
 
 
 def in_year_order(flows: xr.DataArray) -> xr.DataArray:
-    """Return ``flows`` (..., year) with years rising, for what adds them up one after another.
+    """Return ``flows`` (..., year) with years rising, for running totals.
 
     Raises
     ------
     InputError
-        If a year stands twice.
+        If a year occurs twice.
     """
     years = flows.get_index("year")
     if years.has_duplicates:
-        raise InputError(f"{flows.name or 'flows'}: a year stands twice.", fix="add them up, .groupby('year').sum().")
+        raise InputError(f"{flows.name or 'flows'}: a year occurs twice.", fix="add them up, .groupby('year').sum().")
     return flows if years.is_monotonic_increasing else flows.isel(year=years.argsort())
 
 
 def internal_rate_of_return(net: xr.DataArray) -> xr.Dataset:
-    """Return the constant rate at which each stream's present value is nil.
+    """Return the constant rate at which each stream's present value is 0.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def internal_rate_of_return(net: xr.DataArray) -> xr.Dataset:
     Returns
     -------
     xr.Dataset, dims of ``net`` without year
-        ``rate``; where there is none it is missing and ``reason`` says why: "" (found), "no change of
+        ``rate``; where there is none it is missing and ``reason`` says why: "" (there is one), "no change of
         sign" (never both pays and gains), "several changes of sign" (more than one rate would do, or none).
 
     References
@@ -274,7 +274,7 @@ def _annual_rates(rows: pd.DataFrame, length: int, name: str) -> np.ndarray:
         )
     if length - 1 > ends[-1]:
         raise InputError(
-            f"schedule {name}: ends with year {ends[-1]:g} but year {length - 1} is asked for.",
+            f"schedule {name}: ends with year {ends[-1]:g} but year {length - 1} is needed.",
             fix="add a row, or leave the last to_year blank.",
         )
     steps = np.searchsorted(starts, np.arange(1, length + 1), side="right") - 1
@@ -282,10 +282,10 @@ def _annual_rates(rows: pd.DataFrame, length: int, name: str) -> np.ndarray:
 
 
 def years_elapsed(labels: np.ndarray, base_year: int) -> np.ndarray:
-    """Return how many years after ``base_year`` each year is, as signed integers; raise if one comes before."""
+    """Return how many years after ``base_year`` each year is, as signed integers; raise if one is earlier."""
     if labels.size == 0 or labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise InputError("years: must be whole numbers in one dimension, and at least one.")
-    elapsed = labels.astype(np.int64) - base_year  # unsigned years would wrap round, not fall below 0
+    elapsed = labels.astype(np.int64) - base_year  # unsigned years would wrap round instead of becoming negative
     if elapsed.min() < 0:
         raise InputError(
             f"years: {labels.min()} comes before the base year {base_year}.", fix="set base_year to the first year."

@@ -1,4 +1,4 @@
-"""Whose pounds: distributional weights, figures for each child and family, and the council's own budget view."""
+"""Who gains and pays: distributional weights, figures for each child and family, and the council's own budget view."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ NET, CUMULATIVE = "net", "cumulative"
 
 
 def distributional_weights(relative_income: Mapping[str, float], *, elasticity: float) -> xr.DataArray:
-    """Return what a pound to each payer weighs: (median income / the group's income) ^ elasticity.
+    """Return the weight of a pound to each payer: (median income / the group's income) ^ elasticity.
 
     Parameters
     ----------
@@ -68,20 +68,20 @@ def weighted(net_position: xr.DataArray, weights: xr.DataArray) -> xr.Dataset:
     Raises
     ------
     InputError
-        If a weight names a payer that has no position.
+        If a weight names a payer without a position.
     """
     check(net_position.rename(net_position.name or "net_position"), dims=("payer",))
     unknown = sorted(set(weights["payer"].values) - set(net_position["payer"].values))
     if unknown:
         raise InputError(
-            f"payers {unknown}: have no part in the result.",
-            fix=f"weigh some of {net_position['payer'].values.tolist()}.",
+            f"payers {unknown}: are not in the result.",
+            fix=f"weight some of {net_position['payer'].values.tolist()}.",
         )
     weight = weights.reindex(payer=net_position["payer"].values, fill_value=1.0)
     both = {"weighted": (net_position * weight).sum("payer"), "unweighted": net_position.sum("payer")}
     both["difference"] = both["weighted"] - both["unweighted"]
     attrs = {key: net_position.attrs[key] for key in ("units", "price_base") if key in net_position.attrs}
-    table = xr.Dataset({name: one.drop_attrs().assign_attrs(attrs) for name, one in both.items()})
+    table = xr.Dataset({name: value.drop_attrs().assign_attrs(attrs) for name, value in both.items()})
     return table.assign(weight=weight.assign_attrs(weights.attrs))
 
 
@@ -150,19 +150,21 @@ def medium_term_view(
     xr.DataArray, dims (line, year, draws)
         Cash: programme spending (negative), the cashable saving of each component, their ``net`` and its running
         total ``cumulative``; coordinate financial_year (year). Only what leaves the budget counts, in the year it
-        does; real growth of prices is in ``costs``, general inflation is added here.
+        does; ``costs`` include real growth of prices, and general inflation is added here.
 
     Raises
     ------
     InputError
         If the deflators do not reach the last year shown, or the payer is unknown.
     """
-    found = cashable_savings(costs, option=option, cashable_shares=cashable_shares, cash_step=cash_step)
-    mine = found.isel(component=np.flatnonzero(found["payer"] == payer), year=np.flatnonzero(found["year"] < years))
-    # A component none of which is cash is no line of a budget.
+    savings = cashable_savings(costs, option=option, cashable_shares=cashable_shares, cash_step=cash_step)
+    mine = savings.isel(
+        component=np.flatnonzero(savings["payer"] == payer), year=np.flatnonzero(savings["year"] < years)
+    )
+    # A component without any cash is not a line of a budget.
     mine = mine.isel(component=np.flatnonzero((mine != 0).any([dim for dim in mine.dims if dim != "component"])))
     if payer not in {*PAYERS, *costs["payer"].values}:
-        raise InputError(f"payer {payer!r}: unknown.", fix=f"give one of {sorted(set(costs['payer'].values))}.")
+        raise InputError(f"payer {payer!r}: unknown.", fix=f"use one of {sorted(set(costs['payer'].values))}.")
     labels = [f"{first_year + int(t)}/{(first_year + int(t) + 1) % 100:02d}" for t in mine["year"].values]
     factors = [rebase(1.0, str(costs.attrs["price_base"]), to=label, deflators=deflators) for label in labels]
     spending = mine["outcome"].values == PROGRAMME

@@ -13,7 +13,7 @@ def improve(
     low: np.ndarray,
     high: np.ndarray,
 ) -> np.ndarray:
-    """Return a portfolio that no single purchase, sale or exchange makes likelier to reach the target.
+    """Return a portfolio that no single purchase, sale or exchange makes more likely to reach the target.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def improve(
 
     Returns
     -------
-    array of 0 and 1 by slice; a local optimum over all draws, which need not be the best of all
+    array of 0 and 1 by slice; a local optimum over all draws, which need not be the global one
     """
     bought, total, used = start.copy(), gain @ start, weights @ start
     best = float((total >= target).mean())
@@ -40,10 +40,10 @@ def improve(
         buyable = np.flatnonzero((bought < high) & (bought < 1))
         for sold in (None, *np.flatnonzero((bought > low) & (bought > 0))):
             left = total if sold is None else total - gain[:, sold]
-            held = used if sold is None else used - weights[:, sold]
-            if sold is not None and (held <= room).all():
+            load = used if sold is None else used - weights[:, sold]
+            if sold is not None and (load <= room).all():
                 moves.append((float((left >= target).mean()), sold, None))
-            fits = buyable[(held[:, None] + weights[:, buyable] <= room[:, None]).all(0)]
+            fits = buyable[(load[:, None] + weights[:, buyable] <= room[:, None]).all(0)]
             if fits.size:
                 shares = (left[:, None] + gain[:, fits] >= target).mean(0)
                 moves.append((float(shares.max()), sold, fits[shares.argmax()]))

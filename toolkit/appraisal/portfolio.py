@@ -2,53 +2,44 @@
 
 An item is a programme, or a programme in an area. Its steps, if it has any, are slices bought in order, each
 with its own cost and gain: that is how falling returns enter. A portfolio's gain is the sum of its items'
-gains draw by draw, so items that fail together are seen to, as far as their draws do: two runs of one seed share a
-site's luck wholly, unless their scenarios say otherwise (``effect.shared_luck``). The result says what was assumed.
+gains draw by draw, so items that fail together do so here as far as their draws do: two runs of one seed fully share
+a site's luck, unless their scenarios say otherwise (``effect.shared_luck``). The result states what was assumed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import xarray as xr
-from pandas.api.types import is_numeric_dtype
 from scipy import optimize
 
-from toolkit.appraisal.draws import flat, sample_dims
+from toolkit.appraisal.draws import sample_dims
 from toolkit.appraisal.local_search import improve
+from toolkit.appraisal.portfolio_items import (
+    Bounds,
+    Pairs,
+    Rule,
+    Slices,
+    bounds_of,
+    check_affordable,
+    minimum_shares,
+    pair_rules,
+    purchase_order,
+    slices_of,
+)
 from toolkit.appraisal.ties import alike
-from toolkit.schema import InputError, aligned, check
+from toolkit.schema import InputError
 
 type Objective = Literal["expected_value", "conditional_value_at_risk", "probability_of_target"]
-type Pairs = Sequence[tuple[str, str]]
-type Bounds = tuple[np.ndarray, np.ndarray]  # of (bought, opened) slices
-type Rule = tuple[np.ndarray, float]  # weights over (bought, opened) slices, upper bound
 
 DEPENDENCE = (
     "Gains are added up draw by draw: items share what their draws share, such as the luck of a site if runs of one "
     "seed share it (effect.shared_luck of a scenario)."
 )
-ITEM_DIMS = ("programme", "area")
 RELATIVE_GAP = 1e-4
 SCENARIOS = {"conditional_value_at_risk": 400, "probability_of_target": 100}
 KNOWN = ("expected_value", "conditional_value_at_risk", "probability_of_target")
-
-
-@dataclass(frozen=True)
-class _Slices:
-    """What can be bought: slices in order of item and step."""
-
-    names: list[str]
-    item: np.ndarray  # place of each slice's item in ``names``
-    cost: np.ndarray
-    gain: np.ndarray  # (draws, slices)
-    divisible: bool
-
-    @property
-    def first(self) -> np.ndarray:
-        """Place of each item's first slice."""
-        return np.searchsorted(self.item, np.arange(len(self.names)))
 
 
 @dataclass(frozen=True)
@@ -93,7 +84,7 @@ def allocate(
     gain
         Present value of each item's gain, dims (draws, programme[, area][, step]).
     cost
-        What each item costs, above nil, dims (programme[, area][, step]).
+        What each item costs, above 0, dims (programme[, area][, step]).
     objective
         "expected_value"; "conditional_value_at_risk" (mean gain over the worst 1 - level of draws);
         "probability_of_target" (that the gain reaches ``target``).
@@ -108,9 +99,9 @@ def allocate(
         Draws, evenly spaced, that the two risk objectives are solved on; every figure reported uses all.
         400 for the tail mean, 100 for a target.
     seconds
-        After which the solver hands over the best found so far. A target is a hard search beyond some 15 items:
-        there what the solver found is improved over all draws, item by item, and ``relative_gap`` says how far the
-        solver's bound, over its scenarios, still lies above it.
+        After which the solver returns its best solution so far. A target is a hard search beyond some 15 items:
+        its solution is then improved over all draws, item by item, and ``relative_gap`` is how far the solver's
+        bound, over its scenarios, still lies above it.
     explain
         Solve again with more budget and with each item reversed, for ``marginal_value`` and ``regret``.
 
@@ -120,7 +111,7 @@ def allocate(
         ``share`` bought; ``spend``, ``expected_gain``, ``gain_per_pound`` and ``reason`` per item;
         ``regret``: what the objective loses if that item's decision is reversed, missing where the rules
         leave no choice; ``portfolio_gain`` (draws); ``value`` (the objective), ``budget_left`` and
-        ``marginal_value`` (the objective per pound if the budget were a tenth larger). Attribute ``dependence`` says
+        ``marginal_value`` (the objective per pound if the budget were a tenth larger). Attribute ``dependence`` states
         what is assumed of how gains move together.
 
     Raises
@@ -135,46 +126,44 @@ def allocate(
     Huangfu, Q. and Hall, J. A. J. (2018). Parallelizing the dual revised simplex method. Mathematical
     Programming Computation 10, 119-142. doi:10.1007/s12532-017-0130-5
     """
-    slices, items = _slices(gain, cost, divisible=divisible)
+    slices, items = slices_of(gain, cost, divisible=divisible)
     goal = _goal(objective, target, level, scenarios or SCENARIOS.get(objective, 0), seconds)
-    _affordable(budget, slices)
-    rules = _order(slices) + _pairs(slices, excludes, requires)
-    shares = _shares(slices, items, minimum_share or {})
+    check_affordable(budget, slices)
+    rules = purchase_order(slices) + pair_rules(slices, excludes, requires)
+    minimum = minimum_shares(slices, items, minimum_share or {})
 
     def solved(
         money: float, reverse: int | None = None, bought: np.ndarray | None = None, *, quick: bool = True
     ) -> tuple[np.ndarray | None, float]:
-        every = [*rules, *((weights, bound * money) for weights, bound in shares)]
-        return _best(slices, goal, every, money, _bounds(slices, reverse, bought), quick=quick)
+        every = [*rules, *((weights, bound * money) for weights, bound in minimum)]
+        return _best(slices, goal, every, money, bounds_of(slices, reverse, bought), quick=quick)
 
-    found, gap = solved(budget, quick=False)
-    if found is None and np.isinf(gap):
-        raise InputError(
-            f"allocate: nothing found in {seconds} seconds.", fix="give more, or fewer scenarios or items."
-        )
-    if found is None:
+    shares, gap = solved(budget, quick=False)
+    if shares is None and np.isinf(gap):
+        raise InputError(f"allocate: no solution in {seconds} seconds.", fix="give more, or fewer scenarios or items.")
+    if shares is None:
         raise InputError(
             "allocate: no portfolio keeps every rule within the budget.",
             fix="loosen minimum_share, excludes or requires, or raise the budget.",
         )
-    reached = goal.value(slices.gain @ found)
-    left = float(budget - slices.cost @ found)
-    steps = (-1, len(slices.names), len(found) // len(slices.names))  # every item has as many
+    reached = goal.value(slices.gain @ shares)
+    left = float(budget - slices.cost @ shares)
+    steps = (-1, len(slices.names), len(shares) // len(slices.names))  # every item has as many
     gains = slices.gain.mean(0) if objective == "expected_value" else slices.gain
     twins = alike(np.vstack([gains.reshape(steps), slices.cost.reshape(steps)]))
     result = _table(
-        slices, found, gain, cost, _reasons(slices, found.reshape(steps)[0], excludes, requires, twins, left)
+        slices, shares, gain, cost, _reasons(slices, shares.reshape(steps)[0], excludes, requires, twins, left)
     )
     result["budget_left"] = result["spend"].sum().copy(data=left)
     result["value"] = reached
     if explain:
         richer, _ = solved(1.1 * budget)
         more = np.nan if richer is None else max(goal.value(slices.gain @ richer) - reached, 0.0)
-        others = [solved(budget, place, found)[0] for place in range(len(slices.names))]
-        loss = [np.nan if one is None else max(reached - goal.value(slices.gain @ one), 0.0) for one in others]
+        others = [solved(budget, place, shares)[0] for place in range(len(slices.names))]
+        loss = [np.nan if other is None else max(reached - goal.value(slices.gain @ other), 0.0) for other in others]
         result = result.assign(regret=("item", np.array(loss)), marginal_value=more / (0.1 * budget))
-    told = {"objective": objective, "budget": budget, "level": level, "target": target}
-    return result.assign_attrs(**told, solver="HiGHS", relative_gap=gap, dependence=DEPENDENCE)
+    settings = {"objective": objective, "budget": budget, "level": level, "target": target}
+    return result.assign_attrs(**settings, solver="HiGHS", relative_gap=gap, dependence=DEPENDENCE)
 
 
 def _goal(objective: Objective, target: float, level: float, scenarios: int, seconds: float) -> _Goal:
@@ -187,101 +176,10 @@ def _goal(objective: Objective, target: float, level: float, scenarios: int, sec
     return _Goal(objective, target, level, scenarios, seconds)
 
 
-def _slices(gain: xr.DataArray, cost: xr.DataArray, *, divisible: bool) -> tuple[_Slices, xr.DataArray]:
-    check(gain.rename(gain.name or "gain"), dims=("programme",))
-    check(cost.rename(cost.name or "cost"), dims=("programme",))
-    aligned(gain, cost)
-    if set(gain.dims) - set(sample_dims(gain)) != set(cost.dims) or set(cost.dims) - {*ITEM_DIMS, "step"}:
-        raise InputError(
-            f"gain has dimensions {list(gain.dims)} and cost {list(cost.dims)}.",
-            fix="give both programme, and area and step if there are any; gain also the draws.",
-        )
-    if "step" in cost.dims and is_numeric_dtype(rank := cost.get_index("step")) and not rank.is_monotonic_increasing:
-        raise InputError("step: steps are bought in order, so their labels must rise.", fix=".sortby('step').")
-    if not bool((cost > 0).all()):
-        raise InputError("cost: an item costs nothing or less.", fix="leave it out, it needs no budget.")
-    over = [dim for dim in ITEM_DIMS if dim in cost.dims]
-    flat_cost = cost.stack(item=over).transpose("item", ...)
-    flat_gain = flat(gain.stack(item=over), leading=("item", *(["step"] if "step" in cost.dims else [])))
-    names = [" in ".join(str(part) for part in label) for label in flat_cost["item"].values]
-    steps = flat_cost.sizes.get("step", 1)
-    slices = _Slices(
-        names,
-        np.repeat(np.arange(len(names)), steps),
-        flat_cost.values.reshape(-1).astype(float),
-        flat_gain.reshape(len(names) * steps, -1).T,
-        divisible,
-    )
-    return slices, flat_cost
-
-
-def _affordable(budget: float, slices: _Slices) -> None:
-    cheapest = slices.cost[slices.first].argmin()
-    price = slices.cost[slices.first][cheapest]
-    if not budget > 0 or (not slices.divisible and budget < price):
-        raise InputError(
-            f"budget {budget:,.0f} is below the cheapest item, {slices.names[cheapest]} at {price:,.0f}.",
-            fix="raise the budget, or allow parts to be bought with divisible=True.",
-        )
-
-
-def _order(slices: _Slices) -> list[Rule]:
-    """Open a slice before it is bought, and only when the one before it is bought in full."""
-    count = len(slices.cost)
-    bought, opened = np.eye(count, 2 * count), np.eye(count, 2 * count, count)
-    rules = [(bought[place] - opened[place], 0.0) for place in range(count)]
-    later = [place for place in range(1, count) if slices.item[place] == slices.item[place - 1]]
-    return rules + [(opened[place] - bought[place - 1], 0.0) for place in later]
-
-
-def _pairs(slices: _Slices, excludes: Pairs, requires: Pairs) -> list[Rule]:
-    count = len(slices.cost)
-    unknown = {name for pair in (*excludes, *requires) for name in pair} - set(slices.names)
-    if unknown:
-        raise InputError(
-            f"excludes, requires: {sorted(unknown)} not among the items {slices.names}.", fix="name these."
-        )
-    rules = []
-    for pairs, weight, shift, bound in ((excludes, 1.0, count, 1.0), (requires, -1.0, 0, 0.0)):
-        for one, two in pairs:
-            weights = np.zeros(2 * count)
-            weights[slices.first[slices.names.index(one)] + shift] += 1.0
-            weights[slices.first[slices.names.index(two)] + shift] += weight
-            rules.append((weights, bound))
-    return rules
-
-
-def _shares(slices: _Slices, items: xr.DataArray, minimum: Mapping[str, Mapping[str, float]]) -> list[Rule]:
-    """Return least shares as rules whose bounds are per pound of budget."""
-    rules = []
-    for coordinate, shares in minimum.items():
-        if coordinate not in items.coords or "item" not in items[coordinate].dims:
-            raise InputError(f"minimum_share: {coordinate!r} is no coordinate of the items.", fix="assign it to cost.")
-        labels = items[coordinate].values[slices.item]
-        for label, share in shares.items():
-            if label not in labels or not 0 <= share <= 1:
-                raise InputError(f"minimum_share: {coordinate} {label!r} at {share} fits no item or is no share.")
-            rules.append((np.concatenate([-slices.cost * (labels == label), np.zeros(len(labels))]), -share))
-    return rules
-
-
-def _bounds(slices: _Slices, reverse: int | None, bought: np.ndarray | None) -> Bounds:
-    """Bounds of (bought, opened), with one item's decision reversed if asked."""
-    count = len(slices.cost)
-    low, high = np.zeros(2 * count), np.ones(2 * count)
-    if reverse is not None and bought is not None:
-        first = slices.first[reverse]
-        if bought[first] > 1e-9:
-            high[count + first] = 0.0
-        else:
-            low[first] = 1.0
-    return low, high
-
-
 def _best(
-    slices: _Slices, goal: _Goal, rules: list[Rule], budget: float, bounds: Bounds, *, quick: bool
+    slices: Slices, goal: _Goal, rules: list[Rule], budget: float, bounds: Bounds, *, quick: bool
 ) -> tuple[np.ndarray | None, float]:
-    """Return the best portfolio found and its gap; ``quick`` spares time, and the exact search for a target."""
+    """Return the best portfolio and its gap; ``quick`` gives less time and skips the exact search for a target."""
     if goal.objective != "probability_of_target" or slices.divisible:
         brief = replace(goal, seconds=goal.seconds / (1 + quick * len(slices.names)))
         return _solve(slices, brief, rules, budget, bounds)[:2]
@@ -297,14 +195,14 @@ def _best(
         "high": np.minimum(bounds[1][:count], bounds[1][count:]),
     }
     target = goal.target - 1e-9 * abs(goal.target)
-    ends = [improve(one[0], slices.gain, target, **limits) for one in (exact, plain) if one[0] is not None]
+    ends = [improve(start[0], slices.gain, target, **limits) for start in (exact, plain) if start[0] is not None]
     best = max(ends, key=lambda end: goal.value(slices.gain @ end))
     reached = goal.value(slices.gain @ best)
     return best, max(exact[2] / reached - 1.0, 0.0) if reached else np.inf
 
 
 def _solve(
-    slices: _Slices, goal: _Goal, rules: list[Rule], budget: float, bounds: Bounds
+    slices: Slices, goal: _Goal, rules: list[Rule], budget: float, bounds: Bounds
 ) -> tuple[np.ndarray | None, float, float]:
     """Return the shares bought, the solver's gap and its bound; no shares if no portfolio keeps the rules in time."""
     count = len(slices.cost)
@@ -313,21 +211,25 @@ def _solve(
     drive, extra, floor, whole, limits = _objective_terms(slices, goal)
     rows = np.vstack([np.hstack([weights, np.zeros((len(weights), len(limits)))]), extra])
     floors, ceilings = np.append(np.full(len(caps), -np.inf), floor), np.append(caps, np.full(len(floor), np.inf))
-    found = optimize.milp(
+    solution = optimize.milp(
         drive,
         constraints=optimize.LinearConstraint(rows, floors, ceilings),
         integrality=np.concatenate([np.full(count, not slices.divisible), np.ones(count), whole]),
         bounds=optimize.Bounds(np.concatenate([bounds[0], limits[:, 0]]), np.concatenate([bounds[1], limits[:, 1]])),
         options={"time_limit": goal.seconds, "mip_rel_gap": RELATIVE_GAP},
     )
-    if found.x is None:
-        return None, np.nan if found.status == 2 else np.inf, np.nan
-    shares = np.clip(found.x[:count], 0, 1)
-    return shares if slices.divisible else np.round(shares), float(found.mip_gap or 0.0), -float(found.mip_dual_bound)
+    if solution.x is None:
+        return None, np.nan if solution.status == 2 else np.inf, np.nan
+    shares = np.clip(solution.x[:count], 0, 1)
+    return (
+        shares if slices.divisible else np.round(shares),
+        float(solution.mip_gap or 0.0),
+        -float(solution.mip_dual_bound),
+    )
 
 
-def _objective_terms(slices: _Slices, goal: _Goal) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Cost vector, extra rows, their floors, and the extra variables' integrality and limits.
+def _objective_terms(slices: Slices, goal: _Goal) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the cost vector, extra rows, their floors, and the extra variables' integrality and limits.
 
     Money is scaled to about one so that the solver's tolerances mean the same for pounds and millions.
     """
@@ -339,31 +241,31 @@ def _objective_terms(slices: _Slices, goal: _Goal) -> tuple[np.ndarray, np.ndarr
         return drive, np.zeros((0, 2 * count)), none, none, np.zeros((0, 2))
     gain = slices.gain[np.linspace(0, len(slices.gain) - 1, min(len(slices.gain), goal.scenarios)).astype(int)]
     gain, draws = gain / scale, min(len(slices.gain), goal.scenarios)
-    held = np.hstack([gain, np.zeros((draws, count))])
+    padded = np.hstack([gain, np.zeros((draws, count))])
     if goal.objective == "conditional_value_at_risk":
         # Variables: the quantile, and each draw's shortfall from it.
         drive = np.concatenate([np.zeros(2 * count), [-1.0], np.full(draws, 1 / (draws * (1 - goal.level)))])
-        rows = np.hstack([held, -np.ones((draws, 1)), np.eye(draws)])
+        rows = np.hstack([padded, -np.ones((draws, 1)), np.eye(draws)])
         limits = np.array([(-np.inf, np.inf)] + [(0.0, np.inf)] * draws)
         return drive, rows, np.zeros(draws), np.zeros(draws + 1), limits
-    # Variables: whether each draw reaches the target; a draw that need not may fall as low as it can.
+    # Variables: whether each draw reaches the target; a draw that does not may fall as low as it can.
     target = goal.target / scale
     lowest = np.minimum(gain, 0).sum(1)
     drive = np.concatenate([np.zeros(2 * count), np.full(draws, -1 / draws)])
-    rows = np.hstack([held, np.diag(-np.maximum(target - lowest, 0))])
+    rows = np.hstack([padded, np.diag(-np.maximum(target - lowest, 0))])
     return drive, rows, np.minimum(lowest, target), np.ones(draws), np.array([(0.0, 1.0)] * draws)
 
 
 def _table(
-    slices: _Slices, found: np.ndarray, gain: xr.DataArray, cost: xr.DataArray, reasons: list[str]
+    slices: Slices, bought: np.ndarray, gain: xr.DataArray, cost: xr.DataArray, reasons: list[str]
 ) -> xr.Dataset:
-    steps = len(found) // len(slices.names)
+    steps = len(bought) // len(slices.names)
     shape = (len(slices.names), steps)
-    shares, prices = found.reshape(shape), slices.cost.reshape(shape)
+    shares, prices = bought.reshape(shape), slices.cost.reshape(shape)
     expected = slices.gain.mean(0).reshape(shape)
     dims = sample_dims(gain)
     template = gain.isel({dim: 0 for dim in gain.dims if dim not in dims}, drop=True).transpose(*dims).drop_attrs()
-    total = template.copy(data=(slices.gain @ found).reshape(template.shape))
+    total = template.copy(data=(slices.gain @ bought).reshape(template.shape))
     money = {key: gain.attrs[key] for key in ("units", "price_base") if key in gain.attrs}
     table = xr.Dataset(
         {
@@ -380,7 +282,7 @@ def _table(
 
 
 def _reasons(
-    slices: _Slices, shares: np.ndarray, excludes: Pairs, requires: Pairs, twins: np.ndarray, left: float
+    slices: Slices, shares: np.ndarray, excludes: Pairs, requires: Pairs, twins: np.ndarray, left: float
 ) -> list[str]:
     expected = slices.gain.mean(0).reshape(shares.shape)
     bought = {name for name, share in zip(slices.names, shares, strict=True) if share[0] > 1e-9}
@@ -394,11 +296,11 @@ def _reasons(
         elif shut or lacks:
             reasons.append(f"excluded by {shut[0]}" if shut else f"needs {lacks[0]}")
         elif expected[place, 0] <= 0:
-            reasons.append("expected gain is not above nil")
-        elif level := [
+            reasons.append("expected gain is not above 0")
+        elif equals := [
             other for other, same in zip(slices.names, twins[place], strict=True) if same and other in bought
         ]:
-            reasons.append(f"level with {level[0]}, bought in its place")
+            reasons.append(f"equal to {equals[0]}, which is bought in its place")
         elif prices[place] > left:
             reasons.append("the money does more elsewhere")
         else:

@@ -1,4 +1,4 @@
-"""Present values and what decision makers read from them: payback, benefit-cost ratios, cash prices.
+"""Present values and the measures that decision makers use: payback, benefit-cost ratios, cash prices.
 
 Every function keeps the draws unless its name says otherwise. Flows are real, yearly and signed so
 that good is positive; present values state their schedule and timing.
@@ -43,11 +43,11 @@ def discounted(
     """
     check(flows.rename(flows.name or "flows"), dims=("year",))
     if "year" not in flows.coords:
-        raise InputError("flows: years carry no labels.", fix=".assign_coords(year=range(...)), 0 the base year.")
-    find: Callable[..., xr.DataArray] = discount_factors
+        raise InputError("flows: years have no labels.", fix=".assign_coords(year=range(...)), 0 the base year.")
+    factors_of: Callable[..., xr.DataArray] = discount_factors
     if "discounting" in flows.coords:
-        find = partial(factors_by_kind, flows["discounting"])
-    factors = find(schedule, flows["year"], schedules=schedules, timing=timing, base_year=base_year)
+        factors_of = partial(factors_by_kind, flows["discounting"])
+    factors = factors_of(schedule, flows["year"], schedules=schedules, timing=timing, base_year=base_year)
     return (flows * factors).assign_attrs({**flows.attrs, **factors.attrs, **_units(flows)})
 
 
@@ -93,20 +93,20 @@ def net_present_social_value(
 
 
 def payback_year(net_by_year: xr.DataArray, *, stays: bool = False) -> xr.DataArray:
-    """Return the first year by which the money is back, infinite where it never is.
+    """Return the first year by which the money is paid back, infinite where it never is.
 
     Parameters
     ----------
     net_by_year
         Net benefit of each year (..., year), in any order; discounted first if the discounted payback is meant.
     stays
-        False: the first year in which the running total is nil or better. True: the first from which
-        it stays so to the last year, the safer reading where costs return later or savings come first.
+        False: the first year in which the running total is 0 or above. True: the first from which it stays so to
+        the last year, the safer measure where costs return later or savings come first.
 
     Returns
     -------
     xr.DataArray, dims of ``net_by_year`` without year, the label of the year or inf
-        Years before any money moves do not count; a stream of noughts never pays back.
+        Years before any money moves do not count; a stream of zeros never pays back.
     """
     check(net_by_year.rename(net_by_year.name or "net_by_year"), dims=("year",))
     streams = in_year_order(net_by_year).transpose(..., "year")
@@ -121,14 +121,14 @@ def payback_year(net_by_year: xr.DataArray, *, stays: bool = False) -> xr.DataAr
 
 
 def running_total_back(net_by_year: xr.DataArray) -> xr.DataArray:
-    """Return whether the running total of (..., year) is nil or better; rounding makes no debt of exactly nil."""
+    """Return whether the running total of (..., year) is 0 or above; rounding does not turn exactly 0 into a debt."""
     size = abs(net_by_year).sum("year")
     back: xr.DataArray = net_by_year.cumsum("year").assign_coords(year=net_by_year["year"]) >= -1e-9 * size
     return back.transpose(*net_by_year.dims)
 
 
 def probability_paid_back(payback: xr.DataArray, years: Years) -> xr.DataArray:
-    """Return the share of draws paid back in or before each of ``years``; a draw that never does counts."""
+    """Return the share of draws paid back in or before each of ``years``; a draw that never is counts among all."""
     by = xr.DataArray(np.asarray(years), dims="year", coords={"year": np.asarray(years)})
     share = (payback <= by).mean(sample_dims(payback))
     return share.assign_attrs(units="probability", stays=payback.attrs.get("stays", 0))
@@ -137,7 +137,7 @@ def probability_paid_back(payback: xr.DataArray, years: Years) -> xr.DataArray:
 def benefit_cost_ratio(benefits: xr.DataArray, costs: xr.DataArray, *, level: float = DEFAULT_LEVEL) -> xr.Dataset:
     """Return the ratio of expectations E[B] / E[C] with an interval from the benefits alone.
 
-    A mean of ratios is ruled by the draws with the smallest cost, and the Green Book's ratio is of
+    A mean of ratios is dominated by the draws with the smallest cost, and the Green Book's ratio is of
     expected values; the interval is the benefits' own over the expected cost, so it does not widen
     with the cost's uncertainty.
 
@@ -146,14 +146,14 @@ def benefit_cost_ratio(benefits: xr.DataArray, costs: xr.DataArray, *, level: fl
     benefits, costs
         Present values with the same draws.
     level
-        Probability that the interval holds.
+        Probability that the interval covers.
 
     Returns
     -------
     xr.Dataset
         ``ratio``, ``lower``, ``upper``, ``probability_above_one`` (share of draws with benefits above
         costs) and ``reading``. With a spending cut both expectations may be negative: the ratio then
-        reads as cost caused per pound cut. Missing where the expected cost is nil.
+        reads as cost caused per pound cut. Missing where the expected cost is 0.
     """
     aligned(benefits, costs)
     dims, tail = sample_dims(benefits), _tail(level)

@@ -1,11 +1,11 @@
 """Conditional expectations from draws, E[response | parameters], by splines or a Gaussian process.
 
-Both methods are one penalised regression. The straight-line part is free, so a linear truth is not
+Both methods are one penalised regression. The straight-line part has no penalty, so a linear truth is not
 shrunk; the rest (spline curves and pairwise products, or a Gaussian process's features) is shrunk as far as
-generalised cross-validation asks, so parameters that do nothing earn next to nothing.
+generalised cross-validation chooses, so parameters that do nothing get almost no value.
 
-Curves are of each parameter's normal scores, which depend on ranks alone, so a long tail or a heap of values near a
-bound hides nothing; a parameter of few distinct values has a mean of its own at each.
+Curves are of each parameter's normal scores, which depend on ranks alone, so a long tail or a cluster of values near
+a bound does no harm; a parameter with few distinct values has a mean of its own at each.
 """
 
 from collections.abc import Callable
@@ -21,10 +21,10 @@ from toolkit.schema import InputError
 type Method = Literal["spline", "gp"]
 type Terms = Callable[[np.ndarray], np.ndarray]
 
-SPLINE_TERMS = (5, 10)  # fewest and most of a parameter, a straight line in its normal scores included
+SPLINE_TERMS = (5, 10)  # fewest and most per parameter, a straight line in its normal scores included
 CATEGORIES = 20  # distinct values up to which each is a category
 ALIKE = 0.999  # correlation with its scores above which a parameter needs no straight line in both
-MOST_TERMS = 300  # above this the products are left out; a tenth of the draws if that is fewer
+MOST_TERMS = 300  # above this products are left out; a tenth of the draws if that is fewer
 RICH_TERMS = 120  # up to this the products are of curves, above it of straight lines only
 PRODUCTS = "without products", "with products of straight lines", "with products of curves"
 INDUCING = 150  # points that stand for all draws in the Gaussian process
@@ -129,19 +129,21 @@ def _spline_terms(draws: np.ndarray) -> tuple[Terms, str]:
     """Splines or categories of each parameter, and products of pairs as far as the draws allow."""
     count, number = draws.shape
     room = min(MOST_TERMS, count // 10)
-    columns = [_column(one, room // (2 * number)) for one in draws.T]
+    columns = [_column(column, room // (2 * number)) for column in draws.T]
     alone = sum(column.terms.shape[1] for column in columns)
     limits = (np.inf, room, min(room, RICH_TERMS))
 
     def products(depth: int) -> int:
-        return sum(one.crossed[depth] * two.crossed[depth] for one, two in combinations(columns, 2))
+        return sum(first.crossed[depth] * second.crossed[depth] for first, second in combinations(columns, 2))
 
     depth = max(depth for depth in range(3) if not depth or alone + products(depth) <= limits[depth])
 
     def terms(points: np.ndarray) -> np.ndarray:
         parts = [column(points[:, place]) for place, column in enumerate(columns)]
         crossed = [part[:, : column.crossed[depth]] for part, column in zip(parts, columns, strict=True)]
-        pairs = [(one[:, :, None] * two[:, None, :]).reshape(len(points), -1) for one, two in combinations(crossed, 2)]
+        pairs = [
+            (left[:, :, None] * right[:, None, :]).reshape(len(points), -1) for left, right in combinations(crossed, 2)
+        ]
         return np.hstack([part[:, 1:] for part in parts] + pairs)
 
     kinds = " and ".join(sorted({column.kind for column in columns}, reverse=True))
@@ -167,7 +169,7 @@ def _column(draws: np.ndarray, size: int) -> _Column:
 
 
 def _scored(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
-    """Return the distinct values, the share of draws at each, scores in their place, and whether they are few."""
+    """Return the distinct values, the share of draws at each, their scores, and whether they are few."""
     levels, counts = np.unique(draws, return_counts=True)
     share = counts / len(draws)
     few = len(levels) <= max(2, min(CATEGORIES, len(draws) // 5))
@@ -185,11 +187,12 @@ def _natural_spline(scores: np.ndarray, size: int) -> np.ndarray:
 
 def _process_terms(draws: np.ndarray, responses: np.ndarray) -> tuple[Terms, str]:
     """Features of a squared-exponential Gaussian process whose inducing points stand for all draws."""
-    scales_of = [_scored(one) for one in draws.T]
+    scales_of = [_scored(column) for column in draws.T]
 
     def scored(points: np.ndarray) -> np.ndarray:
         columns = [
-            np.interp(one, levels, scores) for one, (levels, _, scores, _) in zip(points.T, scales_of, strict=True)
+            np.interp(column, levels, scores)
+            for column, (levels, _, scores, _) in zip(points.T, scales_of, strict=True)
         ]
         return np.stack(columns, axis=1)
 
@@ -206,7 +209,7 @@ def _process_terms(draws: np.ndarray, responses: np.ndarray) -> tuple[Terms, str
 
 
 def _length_scales(points: np.ndarray, responses: np.ndarray) -> np.ndarray:
-    """Maximise the marginal likelihood, one length scale a parameter shared by all responses."""
+    """Maximise the marginal likelihood, with one length scale per parameter for all responses."""
     varied = responses[:, responses.std(0) > 0]
     scaled = (varied - varied.mean(0)) / varied.std(0)
 
@@ -215,17 +218,17 @@ def _length_scales(points: np.ndarray, responses: np.ndarray) -> np.ndarray:
         root = linalg.cholesky(cover, lower=True)
         half = linalg.solve_triangular(root, scaled, lower=True)
         fit = len(points) * np.log((half**2).sum(0)).sum() / 2
-        # A weak pull to moderate lengths keeps a parameter that does nothing from drifting without end.
+        # A weak prior at moderate lengths keeps a parameter that does nothing from drifting without limit.
         return float(fit + scaled.shape[1] * np.log(np.diag(root)).sum() + ((logs[1:] - 1) ** 2).sum() / 8)
 
     start = np.concatenate([[0.0], np.ones(points.shape[1])])
     limits = [(-7.0, 5.0)] + [(-2.0, 6.0)] * points.shape[1]
-    found = optimize.minimize(misfit, start, method="L-BFGS-B", bounds=limits, options={"maxiter": 25})
-    return np.asarray(np.exp(found.x[1:]))
+    optimum = optimize.minimize(misfit, start, method="L-BFGS-B", bounds=limits, options={"maxiter": 25})
+    return np.asarray(np.exp(optimum.x[1:]))
 
 
-def _kernel(one: np.ndarray, two: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    return np.asarray(np.exp(-spatial.distance.cdist(one / scales, two / scales, "sqeuclidean") / 2))
+def _kernel(left: np.ndarray, right: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    return np.asarray(np.exp(-spatial.distance.cdist(left / scales, right / scales, "sqeuclidean") / 2))
 
 
 def _spaced(draws: int, most: int) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""What moves the answer: tornado, two-way, switching values, Sobol indices, contrasts.
+"""Sensitivity analysis: tornado, two-way, switching values, Sobol indices, contrasts.
 
-All but ``sobol_of_model``, which calls a model, read E[answer | parameter], the answer to be expected if a
-parameter had a given value, off one regression over the draws. Parameters that move together carry each other
-along, as they would in life: learn that one is high and the others are expected to follow.
+All but ``sobol_of_model``, which calls a model, take E[answer | parameter], the answer expected if a parameter
+had a given value, from one regression over the draws. Correlated parameters move together, as they would in reality:
+learn that one is high and the others are expected to follow.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ DEPENDENCE = (
     "Compared draw by draw: what both share in a draw cancels, such as the luck of a site if runs of one seed share it "
     "(effect.shared_luck of a scenario)."
 )
-FALSELY = 0.05  # of the swings told from chance, the share that may be chance all the same
+FALSE_DISCOVERIES = 0.05  # share of the swings distinguished from chance that may be chance nevertheless
 
 
 def tornado(answer: xr.DataArray, parameters: xr.Dataset, *, level: float = DEFAULT_LEVEL) -> xr.Dataset:
@@ -46,7 +46,7 @@ def tornado(answer: xr.DataArray, parameters: xr.Dataset, *, level: float = DEFA
         ``lower_value``, ``upper_value`` of the parameter; ``at_lower``, ``at_upper`` of the answer;
         ``swing``, their absolute difference; ``expected`` of the answer over all draws; ``noise_floor``: of the
         swings above it one in twenty at most is expected to be chance, by the spread of the swings of shuffled
-        parameters and Benjamini and Hochberg (1995); what lies under it may be nothing.
+        parameters and Benjamini and Hochberg (1995); those under it may be chance.
     """
     names, columns, response = _read(answer, parameters)
     tails = [(1 - level) / 2, (1 + level) / 2]
@@ -54,7 +54,7 @@ def tornado(answer: xr.DataArray, parameters: xr.Dataset, *, level: float = DEFA
     generator = random_stream(0, "appraisal.tornado")
     shuffles = range(max(2, 20 // len(names)))
     orders = [[generator.permutation(len(response)) for _ in shuffles] for _ in names]
-    answers = [np.hstack([response, *(response[order] for order in held)]) for held in orders]
+    answers = [np.hstack([response, *(response[order] for order in shuffled)]) for shuffled in orders]
     curves = [_curves(columns[:, [place]], both, ends[place]) for place, both in enumerate(answers)]
     at = np.array([curve[:, 0] for curve in curves])
     swing = abs(at[:, 1] - at[:, 0])
@@ -76,11 +76,11 @@ def tornado(answer: xr.DataArray, parameters: xr.Dataset, *, level: float = DEFA
 
 
 def _floor(swings: np.ndarray, shuffled: np.ndarray) -> float:
-    """Return the swing that tells from chance; among many parameters the widest of those that mean nothing is wide."""
+    """Return the swing distinguishable from chance; among many parameters without effect the widest swing is wide."""
     ranks = np.arange(1, len(swings) + 1) / len(swings)
-    needed = np.sqrt(np.mean(shuffled**2)) * stats.norm.isf(FALSELY / 2 * ranks)
-    told = np.flatnonzero(np.sort(swings)[::-1] > needed)
-    return float(needed[told[-1] if told.size else 0])
+    needed = np.sqrt(np.mean(shuffled**2)) * stats.norm.isf(FALSE_DISCOVERIES / 2 * ranks)
+    above = np.flatnonzero(np.sort(swings)[::-1] > needed)
+    return float(needed[above[-1] if above.size else 0])
 
 
 def two_way(
@@ -103,7 +103,7 @@ def two_way(
         raise InputError(f"two_way: of={of} must name two different parameters.")
     ends = np.quantile(columns, [(1 - level) / 2, (1 + level) / 2], axis=0)
     axes = [np.linspace(ends[0, place], ends[1, place], points) for place in (0, 1)]
-    grid = np.stack([one.ravel() for one in np.meshgrid(*axes, indexing="ij")], axis=1)
+    grid = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
     fit = smoother(columns, response, method=method)
     surface = conditional_mean(fit, response, points=grid).reshape(points, points)
     coords = {name: axis for name, axis in zip(names, axes, strict=True)}
@@ -111,7 +111,7 @@ def two_way(
 
 
 def switching_values(gain: xr.DataArray, parameters: xr.Dataset) -> xr.Dataset:
-    """Return the value of each parameter at which the decision flips, and how probable the other side is.
+    """Return the value of each parameter at which the decision changes, and the probability of the other side.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def switching_values(gain: xr.DataArray, parameters: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     xr.Dataset, dims (parameter)
-        ``switching_value``: where the expected gain is nil, the one nearest the parameter's mean, missing
+        ``switching_value``: where the expected gain is 0, the one nearest the parameter's mean, missing
         if it keeps its sign over the draws; ``expected_value`` of the parameter;
         ``probability``: that the parameter lies where the expected gain has the other sign than now;
         ``reading``.
@@ -205,7 +205,9 @@ def sobol(
         )
     alone = [_explained(parts[name], response, method) for name in names]
     without = [
-        _explained(np.hstack(rest), response, method)[0] if (rest := [parts[o] for o in every if o != name]) else 0.0
+        _explained(np.hstack(rest), response, method)[0]
+        if (rest := [parts[other] for other in every if other != name])
+        else 0.0
         for name in names
     ]
     return xr.Dataset(
@@ -247,7 +249,7 @@ def sobol_of_model(
     Raises
     ------
     InputError
-        If parameters move together, ``base`` is no power of two, or the answers are not one finite number a sample
+        If parameters move together, ``base`` is not a power of two, or the answers are not one finite number per sample
         that varies.
 
     References
@@ -267,10 +269,12 @@ def sobol_of_model(
     drawn = {}
     for name, place in zip(names, places.T, strict=True):
         order = np.argsort(columns[name][:, 0], kind="stable")
-        one = parameters[name].drop_vars([*sample_dims(anchor)], errors="ignore")
-        values = flat(one)[..., order[(place * len(order)).astype(int)]]
-        kept = [dim for dim in one.dims if dim not in sample_dims(anchor)]
-        drawn[name] = xr.DataArray(values, {dim: one[dim] for dim in kept}, (*kept, "sample"), attrs=one.attrs)
+        parameter = parameters[name].drop_vars([*sample_dims(anchor)], errors="ignore")
+        values = flat(parameter)[..., order[(place * len(order)).astype(int)]]
+        others = [dim for dim in parameter.dims if dim not in sample_dims(anchor)]
+        drawn[name] = xr.DataArray(
+            values, {dim: parameter[dim] for dim in others}, (*others, "sample"), attrs=parameter.attrs
+        )
     answers = _one_answer(model(xr.Dataset(drawn)))[:, 0]
     if len(answers) != len(places) or np.ptp(answers) == 0:
         raise InputError(
@@ -278,27 +282,27 @@ def sobol_of_model(
             fix="return one number (sample) for each sample of the Dataset.",
         )
     level = 2 * stats.norm.cdf(1) - 1  # of an interval one standard error to each side
-    found = salib_analysis.analyze(problem, answers, calc_second_order=False, conf_level=level, seed=generator)
+    indices = salib_analysis.analyze(problem, answers, calc_second_order=False, conf_level=level, seed=generator)
     parts = {"first": "S1", "total": "ST", "first_error": "S1_conf", "total_error": "ST_conf"}
     return xr.Dataset(
-        {name: ("parameter", np.asarray(found[key])) for name, key in parts.items()},
+        {name: ("parameter", np.asarray(indices[key])) for name, key in parts.items()},
         coords={"parameter": names},
         attrs={"units": "proportion of variance", "method": "Saltelli, Jansen", "calls": len(places)},
     )
 
 
 def _independent(columns: dict[str, np.ndarray]) -> None:
-    """Refuse parameters that move together; elements of one variable may."""
+    """Refuse correlated parameters; elements of one variable may be."""
     ranks = stats.rankdata(np.hstack(list(columns.values())), axis=0)
     owner = np.repeat(np.arange(len(columns)), [part.shape[1] for part in columns.values()])
     apart = owner[:, None] != owner
     together = np.abs(np.atleast_2d(np.corrcoef(ranks, rowvar=False))) * apart
-    one, two = np.unravel_index(together.argmax(), together.shape)
-    if together[one, two] > max(MOVING_TOGETHER, 5 / np.sqrt(len(ranks))):
+    first, second = np.unravel_index(together.argmax(), together.shape)
+    if together[first, second] > max(MOVING_TOGETHER, 5 / np.sqrt(len(ranks))):
         names = list(columns)
         raise InputError(
-            f"parameters {names[owner[one]]!r} and {names[owner[two]]!r}: move together (rank correlation "
-            f"{together[one, two]:.2f}).",
+            f"parameters {names[owner[first]]!r} and {names[owner[second]]!r}: move together (rank correlation "
+            f"{together[first, second]:.2f}).",
             fix="make them one variable with a further dimension, which is sampled whole.",
         )
 
@@ -307,21 +311,21 @@ def contrast(first: xr.DataArray, second: xr.DataArray, *, level: float = DEFAUL
     """Return ``first`` less ``second`` draw by draw, so that what both share cancels.
 
     Both must come from the same draws (common random numbers): scenarios run with one seed do. Two programmes then
-    share the luck of a site wholly, unless their scenarios say otherwise (``effect.shared_luck``), and it cancels too.
+    fully share the luck of a site, unless their scenarios say otherwise (``effect.shared_luck``), and it cancels too.
 
     Returns
     -------
     xr.Dataset
         As ``summarise``, with ``probability`` that first is the higher and ``correlation`` of the two; the attribute
-        ``dependence`` says what is assumed of how they move together.
+        ``dependence`` states what is assumed of how they move together.
     """
     check(first.rename(first.name or "first"))
     check(second.rename(second.name or "second"))
     aligned(first, second)
     gap = first - second
     dims = sample_dims(gap)
-    found = summarise(gap.assign_attrs(first.attrs), level=level).assign(probability=(gap > 0).mean(dims))
-    return found.assign(correlation=xr.corr(first, second, dims)).assign_attrs(dependence=DEPENDENCE)
+    summary = summarise(gap.assign_attrs(first.attrs), level=level).assign(probability=(gap > 0).mean(dims))
+    return summary.assign(correlation=xr.corr(first, second, dims)).assign_attrs(dependence=DEPENDENCE)
 
 
 def _read(answer: xr.DataArray, parameters: xr.Dataset) -> tuple[list[str], np.ndarray, np.ndarray]:
@@ -338,12 +342,12 @@ def _one_answer(answer: xr.DataArray) -> np.ndarray:
     check(answer.rename(answer.name or "answer"))
     values = flat(answer)
     if values.ndim != 1:
-        raise InputError(f"answer: dimensions {list(answer.dims)} hold more than draws.", fix="select one figure.")
+        raise InputError(f"answer: dimensions {list(answer.dims)} contain more than draws.", fix="select one figure.")
     return values[:, None]
 
 
 def _curves(column: np.ndarray, responses: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return what is expected of each response (draws, responses) at some values of a parameter (points, responses)."""
+    """Return the expectation of each response (draws, responses) at some values of a parameter (points, responses)."""
     return conditional_mean(smoother(column, responses), responses, points=np.asarray(points)[:, None])
 
 

@@ -1,7 +1,7 @@
-"""Studies that could be run, as functions that simulate what each would report: summaries for ``evsi``.
+"""Possible studies, as functions that simulate what each would report: summaries for ``evsi``.
 
-Each design is a function of (parameters, generator) that returns one report per draw. Another design is
-another such function; nothing needs registering.
+Each design is a function of (parameters, generator) that returns one report per draw. A new design is
+another such function; nothing needs to be registered.
 """
 
 from collections.abc import Callable
@@ -26,9 +26,9 @@ def trial(*, baseline: str | float, log_risk_ratio: str, per_arm: int) -> Design
     Parameters
     ----------
     baseline
-        Parameter (or known value) that holds the event's probability without the programme.
+        Parameter (or known value) with the event's probability without the programme.
     log_risk_ratio
-        Parameter that holds the programme's log risk ratio.
+        Parameter with the programme's log risk ratio.
     per_arm
         Children in each arm.
 
@@ -68,7 +68,7 @@ def audit(*, unit_cost: str, cases: int, coefficient_of_variation: float) -> Des
     Parameters
     ----------
     unit_cost
-        Parameter that holds the true mean cost, above 0.
+        Parameter with the true mean cost, above 0.
     cases
         Files costed.
     coefficient_of_variation
@@ -89,7 +89,7 @@ def audit(*, unit_cost: str, cases: int, coefficient_of_variation: float) -> Des
 
 def _parameter(parameters: xr.Dataset, name: str) -> xr.DataArray:
     if name not in parameters.data_vars:
-        known = [str(one) for one in parameters.data_vars]
+        known = [str(variable) for variable in parameters.data_vars]
         raise InputError(f"parameter {name!r} is not among {known}.", fix="pass the parameters the study informs.")
     return parameters[name]
 

@@ -1,7 +1,7 @@
-"""What knowing more is worth: partial perfect information, sample information, and both for a population.
+"""Value of information: partial perfect information, sample information, and both for a population.
 
-All are regressions of the options' net benefits on what would be learnt, so they need draws only: no
-nested simulation and no access to the model that made them.
+All are regressions of the options' net benefits on what would be learnt, so they need draws only: no nested simulation
+and no access to the model that produced them.
 """
 
 import warnings
@@ -46,7 +46,7 @@ def evppi(
         "spline" (natural cubic splines of normal scores with products of pairs) or "gp" (sparse Gaussian process of
         them). Under both a parameter of few distinct values counts as categories.
     seed
-        Of the shuffles that make the noise floor.
+        Of the shuffles behind the noise floor.
     progress
         Called with the share of the sets that is done.
 
@@ -54,7 +54,7 @@ def evppi(
     -------
     xr.Dataset, dims (set, ...)
         ``evppi``; ``standard_error`` (draws taken as independent); ``noise_floor``: what the same regression
-        finds in parameters shuffled to mean nothing, so a value near it is nothing; ``share_of_evpi``;
+        gives for shuffled parameters, which mean nothing, so a value near it is nothing; ``share_of_evpi``;
         ``evpi``; and ``regression`` (set): what was fitted, in words, such as "splines with products of curves".
         Values lie between 0 and EVPI, and a set is worth no less than any of the sets listed beside it that it
         contains.
@@ -155,7 +155,7 @@ def population_value(
     per_year
         How many of them each year.
     years
-        Years the decision stands before it would be taken again.
+        Years before the decision would be taken again.
     schedule, timing
         As in ``discount_factors``.
     """
@@ -167,7 +167,7 @@ def population_value(
 
 
 def _information(stacked: np.ndarray, columns: np.ndarray, *, method: Method, seed: int) -> dict[str, Any]:
-    """Value, standard error and noise floor of learning ``columns`` (draws, parameters)."""
+    """Return value, standard error and noise floor of learning ``columns`` (draws, parameters)."""
     draws = stacked.shape[-1]
     best = stacked.mean(-1).argmax(0)
     gaps = stacked - np.take_along_axis(stacked, best[None, :, None], axis=0)
@@ -194,15 +194,15 @@ def _shuffled_gain(
 
 
 def _gain(values: np.ndarray) -> np.ndarray:
-    """Mean of the best less the best of the means, over (option, others, draws)."""
+    """Return the mean of the best less the best of the means, over (option, others, draws)."""
     return np.asarray(np.maximum(values.max(0).mean(-1) - values.mean(-1).max(0), 0.0))
 
 
 def _nested(values: list[np.ndarray], sets: list[tuple[str, ...]]) -> list[np.ndarray]:
-    """Raise each set to the best of the sets listed that it contains: learning more is never worth less."""
+    """Raise each set's value to the best of the listed sets that it contains: learning more is never worth less."""
     return [
-        np.max([value for value, other in zip(values, sets, strict=True) if set(other) <= set(one)], axis=0)
-        for one in sets
+        np.max([value for value, other in zip(values, sets, strict=True) if set(other) <= set(names)], axis=0)
+        for names in sets
     ]
 
 
@@ -228,9 +228,9 @@ def parameter_columns(draws: xr.DataArray, parameters: xr.Dataset, names: tuple[
         values = flat(variable)
         part = values.reshape(-1, values.shape[-1])
         if not np.isfinite(part).all():
-            raise InputError(f"parameter {name}: holds NaN or infinite values.", fix="fill them, and say why.")
+            raise InputError(f"parameter {name}: has NaN or infinite values.", fix="fill them, and say why.")
         if (np.ptp(part, axis=1) == 0).any():
-            raise InputError(f"parameter {name}: never varies, so nothing can be learnt of it.", fix="leave it out.")
+            raise InputError(f"parameter {name}: never varies, so nothing can be learnt about it.", fix="leave it out.")
         parts.append(part)
     columns = np.vstack(parts).T
     if columns.shape[1] >= columns.shape[0]:
@@ -250,8 +250,8 @@ def _information_table(
     *,
     method: Method,
 ) -> xr.Dataset:
-    one = dict.fromkeys(("option", *sample_dims(net_benefit)), 0)
-    template = net_benefit.isel(one, drop=True).drop_attrs()
+    first = dict.fromkeys(("option", *sample_dims(net_benefit)), 0)
+    template = net_benefit.isel(first, drop=True).drop_attrs()
     labels = pd.Index([" + ".join(names) for names in sets], dtype=object, name="set")
 
     def over_sets(arrays: list[np.ndarray]) -> xr.DataArray:

@@ -3,9 +3,9 @@
 A cohort walks in yearly steps through nine states: open in need for the first time, open again after a re-referral,
 on a child protection plan, closed within the last year, closed for longer, looked after within the last year, for
 longer, left care within the last year, for longer. Episodes of need are of two classes: the fast ones begin and end
-within a year. Whoever comes into a state during a year comes evenly over it, so that stays of months keep their mean
-length. The expected path is exact for each posterior draw: no individuals are simulated. Ages at entry are averaged
-inside the walk; occupancy of the states is never stored.
+within a year. Entries into a state are spread evenly over the year, so that stays of months keep their mean length. The
+expected path is exact for each posterior draw: no individuals are simulated. Ages at entry are averaged inside the
+walk; occupancy of the states is never stored.
 """
 
 from dataclasses import dataclass, fields
@@ -18,7 +18,7 @@ from toolkit.pathways.kernel import AGES, walk_cohort
 
 Array = NDArray[Any]
 
-DETECTED_BANDS = 2  # help finds need in under-fives first: the first two bands of entry
+DETECTED_BANDS = 2  # help detects need in under-fives first: the first two bands of entry
 QUANTITY_UNITS = {
     "rereferrals": "events",
     "repeat_need_years": "child-years",
@@ -96,7 +96,7 @@ class Walked(NamedTuple):
 
 
 class _World(NamedTuple):
-    """Which effects are on, and what is wanted of the walk."""
+    """Which effects act, and what the walk has to return."""
 
     rereferral: bool
     care: bool
@@ -105,8 +105,8 @@ class _World(NamedTuple):
     ends: bool
 
 
-# Total effects: what help does to an outcome that has an effect of its own is that effect alone, not also
-# what comes through another affected outcome. The rest of a life takes all of them together.
+# Effects are total effects: an outcome with an effect of its own changes by that effect alone, not also through another
+# affected outcome. The rest of a life takes all of them together.
 _OWN = (
     (_World(True, False, False, False, False), ("rereferrals", "repeat_need_years", "first_need_years")),
     (_World(False, True, False, False, False), ("care_entries", "care_years")),
@@ -134,8 +134,8 @@ def walk(
         Share of the full effect in the year of entry (replication x take-up x ramp); 0 is business as usual and
         reproduces it exactly. An infinite half-life never fades.
     delivered
-        Share of the help that is delivered (ramp x take-up), which is what detects need whether or not the effect
-        replicates; ``strength`` if not given.
+        Share of the help that is delivered (ramp x take-up), which detects need whether or not the effect replicates;
+        ``strength`` if not given.
     layers
         Further events of childhood, if any.
     by_age
@@ -150,19 +150,19 @@ def walk(
     """
     delivered = strength if delivered is None else delivered
     layers = Layers(*(np.zeros(shape) for shape in ((0, len(GROUPS), 1), 0, 0))) if layers is None else layers
-    held = Hazards(**{f.name: np.asarray(getattr(hazards, f.name)).astype(dtype) for f in fields(Hazards)})
+    hazards = Hazards(**{f.name: np.asarray(getattr(hazards, f.name)).astype(dtype) for f in fields(Hazards)})
     helped = bool(strength or delivered)
-    to_care = {on: _to_care(held, strength, delivered, on) for on in {False, helped}}
-    walked = _walk_world(held, _ALL, strength, delivered, layers, to_care[helped], by_age)
+    to_care = {on: _to_care(hazards, strength, delivered, on) for on in {False, helped}}
+    walked = _walk_world(hazards, _ALL, strength, delivered, layers, to_care[helped], by_age)
     for world, names in _OWN if helped else ():
-        own = _walk_world(held, world, strength, delivered, layers, to_care[world.care], by_age).quantities
+        own = _walk_world(hazards, world, strength, delivered, layers, to_care[world.care], by_age).quantities
         rows = [QUANTITIES.index(name) for name in names]
         walked.quantities[rows] = own[rows]
     return walked
 
 
 def _walk_world(
-    held: Hazards,
+    hazards: Hazards,
     world: _World,
     strength: float,
     delivered: float,
@@ -170,46 +170,46 @@ def _walk_world(
     to_care: tuple[Array, ...],
     by_age: bool,
 ) -> Walked:
-    draws, kind = held.need_exit_slow.size, held.need_exit_slow.dtype
+    draws, kind = hazards.need_exit_slow.size, hazards.need_exit_slow.dtype
     count = layers.rates.shape[0] if world.ends else 0
-    made = Walked(
+    walked = Walked(
         np.zeros((len(QUANTITIES), AGES, draws), kind),
         np.zeros((count, AGES, draws), kind),
         np.zeros((len(CELLS) if world.ends else 0, AGES + 1, draws), kind),
     )
     rates = np.ascontiguousarray(np.broadcast_to(layers.rates[:count], (count, len(GROUPS), draws)), dtype=kind)
     fixed = (
-        held.plan_start,
-        held.plan_exit,
-        held.need_again,
-        held.need_exit_slow,
-        held.need_exit_fast,
-        held.plan_care_ratio,
-        held.short_share,
-        held.short_share_first,
+        hazards.plan_start,
+        hazards.plan_exit,
+        hazards.need_again,
+        hazards.need_exit_slow,
+        hazards.need_exit_fast,
+        hazards.plan_care_ratio,
+        hazards.short_share,
+        hazards.short_share_first,
     )
-    # New arrays: some that come may not be written to, which to the compiler is another kind, to be compiled for anew.
-    ages = [np.array(each, np.int64) for each in (layers.start, layers.stop)]
-    leave = np.stack([held.care_exit_first, held.care_exit_later], axis=1)
+    # Copies, because read-only arrays are another type to the compiler, which would compile the walk again for them.
+    ages = [np.array(age, np.int64) for age in (layers.start, layers.stop)]
+    leave = np.stack([hazards.care_exit_first, hazards.care_exit_later], axis=1)
     walk_cohort(  # type: ignore[call-arg]
         *to_care,
         np.concatenate([leave, np.exp(-leave)], axis=1),
-        _timed(held, world, strength, delivered),
+        _timed(hazards, world, strength, delivered),
         np.stack(fixed),
-        held.entry_weight,
+        hazards.entry_weight,
         rates,
         *ages,
         world.split,
         world.ends,
         by_age,
-        *made,
+        *walked,
     )
-    return made
+    return walked
 
 
-def _fade(held: Hazards, strength: float) -> Array:
-    since = np.arange(AGES, dtype=held.half_life.dtype)[:, None]
-    faded: Array = held.half_life.dtype.type(strength) * np.exp2(-since / held.half_life)
+def _fade(hazards: Hazards, strength: float) -> Array:
+    since = np.arange(AGES, dtype=hazards.half_life.dtype)[:, None]
+    faded: Array = hazards.half_life.dtype.type(strength) * np.exp2(-since / hazards.half_life)
     return faded
 
 
@@ -217,36 +217,40 @@ def _chance(hazard: Array) -> Array:
     return -np.expm1(-hazard)
 
 
-def _to_care(held: Hazards, strength: float, delivered: float, on: bool) -> tuple[Array, ...]:
+def _to_care(hazards: Hazards, strength: float, delivered: float, on: bool) -> tuple[Array, ...]:
     """Care-entry hazard of an open case by year since entry and band of age (year, band, draw), and the chances that
-    an open case and a plan last the year. Without an effect all years but the first are alike: two are enough."""  # noqa: D205, D209
-    ratio = np.exp(held.log_ratio_care * _fade(held, strength)) if on else np.ones_like(held.need_again)[None, :]
-    to_care = np.concatenate([(held.care_entry_first * ratio[0])[None], held.care_entry * ratio[-AGES + 1 :, None]])
-    if on:  # found in the year of contact
-        to_care[0, :DETECTED_BANDS] *= held.detect_care ** held.detect_care.dtype.type(delivered)
-    stays = np.exp(-(held.need_exit_slow + held.plan_start) - to_care)
-    return to_care, stays, np.exp(-held.plan_exit - held.plan_care_ratio * to_care)
+    an open case and a plan last the year. Without an effect all years after the first are alike, so two are enough."""  # noqa: D205, D209
+    ratio = (
+        np.exp(hazards.log_ratio_care * _fade(hazards, strength)) if on else np.ones_like(hazards.need_again)[None, :]
+    )
+    to_care = np.concatenate(
+        [(hazards.care_entry_first * ratio[0])[None], hazards.care_entry * ratio[-AGES + 1 :, None]]
+    )
+    if on:  # need is detected in the year of contact
+        to_care[0, :DETECTED_BANDS] *= hazards.detect_care ** hazards.detect_care.dtype.type(delivered)
+    stays = np.exp(-(hazards.need_exit_slow + hazards.plan_start) - to_care)
+    return to_care, stays, np.exp(-hazards.plan_exit - hazards.plan_care_ratio * to_care)
 
 
-def _timed(held: Hazards, world: _World, strength: float, delivered: float) -> Array:
+def _timed(hazards: Hazards, world: _World, strength: float, delivered: float) -> Array:
     """Chances by year since entry (year, row, draw), with the effect's fading strength on them."""
-    fade = _fade(held, strength)
-    rereferral = np.exp(held.log_ratio_rereferral * fade * world.rereferral)
+    fade = _fade(hazards, strength)
+    rereferral = np.exp(hazards.log_ratio_rereferral * fade * world.rereferral)
     if world.rereferral:  # a case opened in year 0 can come back from year 1 on
-        rereferral[1] *= held.detect_rereferral ** held.detect_rereferral.dtype.type(delivered)
-    back = np.exp(held.log_ratio_care * fade * world.care)
-    entry = held.first_entry * np.exp(held.log_ratio_justice * fade * world.others)
-    entry[0] /= 2  # the half year left, on average, to those who come in year 0
-    shift = held.logit_shift_grade * fade * world.others
+        rereferral[1] *= hazards.detect_rereferral ** hazards.detect_rereferral.dtype.type(delivered)
+    back = np.exp(hazards.log_ratio_care * fade * world.care)
+    entry = hazards.first_entry * np.exp(hazards.log_ratio_justice * fade * world.others)
+    entry[0] /= 2  # those who enter in year 0 have half a year left on average
+    shift = hazards.logit_shift_grade * fade * world.others
     rows = (
-        _chance(held.rereferral_first * rereferral),
-        _chance(held.rereferral_later * rereferral),
-        _chance(held.reentry_first * back),
-        _chance(held.reentry_later * back),
-        _chance(entry * held.ratio_need),
-        _chance(entry * held.ratio_care),
-        1 / (1 + np.exp(held.logit_grade_now + shift)),
-        1 / (1 + np.exp(held.logit_grade_ever + shift)),
-        np.broadcast_to(1 / (1 + np.exp(held.logit_grade_ever)), fade.shape),
+        _chance(hazards.rereferral_first * rereferral),
+        _chance(hazards.rereferral_later * rereferral),
+        _chance(hazards.reentry_first * back),
+        _chance(hazards.reentry_later * back),
+        _chance(entry * hazards.ratio_need),
+        _chance(entry * hazards.ratio_care),
+        1 / (1 + np.exp(hazards.logit_grade_now + shift)),
+        1 / (1 + np.exp(hazards.logit_grade_ever + shift)),
+        np.broadcast_to(1 / (1 + np.exp(hazards.logit_grade_ever)), fade.shape),
     )
     return np.stack(rows, axis=1)

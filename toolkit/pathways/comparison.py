@@ -1,7 +1,7 @@
-"""What is set against the children known to social care: all children of the same age and area.
+"""The comparator of children known to social care: all children of the same age and area.
 
 Excess = (quantity - the same for all children) x the share of the raw gap that would vanish with the outcome. The
-annual cross-section, everyone in one year, stands here too, since both rest on the area's own counts.
+annual cross-section, everyone in one year, is here too, because both use the area's own counts.
 """
 
 from collections.abc import Sequence
@@ -27,8 +27,8 @@ def exposure(entry_weight: xr.DataArray, from_age: int, to_age: int, *, by_age: 
     Parameters
     ----------
     entry_weight
-        Share of children by age at entry (age, ...), summing to one. They enter evenly over year 0, of which half
-        is therefore theirs.
+        Share of children by age at entry (age, ...), summing to one. They enter evenly over year 0, and so live half
+        of it on average.
     from_age, to_age
         First and last age, in completed years at the start of the year.
     """
@@ -61,25 +61,25 @@ def comparator(
     rates: pd.DataFrame,
     levels: xr.Dataset | None = None,
 ) -> xr.DataArray:
-    """Return the rates of all children of the area, which the entering cohort is compared with.
+    """Return the rates of all children of the area, with which the entering cohort is compared.
 
     Parameters
     ----------
     quantities
-        Those wanted: of the walk, or layers.
+        Names of quantities of the walk, or of layers.
     baseline
         The area's base-year rates (chain, draw, indicator).
     statistics, draws
         As in :func:`localise`.
     usual
         The area's quantities per child without help (quantity, year, chain, draw): how years in need divide into
-        first ones, repeated ones and those on a plan.
+        first, repeated and plan years.
     layers, rates, levels
         As in :func:`toolkit.pathways.layers.everyone_rates`.
 
     Returns
     -------
-    DataArray (quantity, chain, draw) a year, or per person: times :func:`lived_years`, what a child would have.
+    DataArray (quantity, chain, draw) a year, or per person; multiply by :func:`lived_years` for the quantity per child.
 
     Raises
     ------
@@ -89,28 +89,28 @@ def comparator(
     rate = _rates_of_all(baseline, statistics, draws, usual, levels)
     entered = 1.0 - xr.ufuncs.exp(-(AGES - JUSTICE_AGE) * rate["first_time_entries"])
     everyone = everyone_rates(layers, rates, draws, entered, levels)
-    found = rate | {str(name): everyone.sel(layer=name, drop=True) for name in everyone["layer"].values}
-    if unknown := [name for name in quantities if name not in found]:
+    known = rate | {str(name): everyone.sel(layer=name, drop=True) for name in everyone["layer"].values}
+    if unknown := [name for name in quantities if name not in known]:
         raise InputError(f"{unknown}: no rate of all children is known.", fix="add the layer, or do not price it.")
-    parts = [found[name] for name in quantities]
+    parts = [known[name] for name in quantities]
     return xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
 
 
 def lived_years(
     quantities: Sequence[str], layers: pd.DataFrame, entry_weight: xr.DataArray, *, by_age: bool = False
 ) -> xr.DataArray:
-    """Return the years for which a child lives with a rate, by quantity and year since entry (quantity, year, ...).
+    """Return for how many years a rate applies to a child, by quantity and year since entry (quantity, year, ...).
 
     Parameters
     ----------
     quantities
-        Those wanted: of the walk, or layers.
+        Names of quantities of the walk, or of layers.
     layers
         From :func:`toolkit.pathways.layers.chosen`.
     entry_weight
         Share of children by age at entry (age, ...).
     by_age
-        Let ``year`` be the age.
+        Use age for ``year``.
     """
     parts = [_lived(layers, name, entry_weight, by_age) for name in quantities]
     return xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
@@ -131,7 +131,7 @@ def _lived(layers: pd.DataFrame, name: str, entry_weight: xr.DataArray, by_age: 
 def _rates_of_all(
     baseline: xr.DataArray, statistics: xr.Dataset, draws: xr.Dataset, usual: xr.DataArray, levels: xr.Dataset | None
 ) -> dict[str, xr.DataArray]:
-    """Yearly rates per child of all the area's children (chain, draw); at sixteen, the share of all pupils."""
+    """Return yearly rates per child of all the area's children (chain, draw); at sixteen, the share of all pupils."""
     population = float(statistics["population_0_17"])
     rate = {str(k): baseline.sel(indicator=k, drop=True) for k in baseline["indicator"].values}
     ones = xr.ones_like(rate["care_starts"])
@@ -146,7 +146,7 @@ def _rates_of_all(
 
 
 def _in_need(statistics: xr.Dataset, usual: xr.DataArray) -> dict[str, xr.DataArray]:
-    """Divide a year's children in need outside care, those at 31 March, as the cohort's lives divide their years."""
+    """Divide the children in need outside care at 31 March in the proportions of the cohort's years in need."""
     years = usual.sel(quantity=list(IN_NEED)).sum("year", skipna=False)
     stock = float(statistics["children_in_need"] - statistics["children_looked_after"])
     parts = stock * years / years.sel(quantity=list(OPEN_YEARS)).sum("quantity", skipna=False)
@@ -156,7 +156,7 @@ def _in_need(statistics: xr.Dataset, usual: xr.DataArray) -> dict[str, xr.DataAr
 def adjustment_shares(quantities: Sequence[str], layers: pd.DataFrame, draws: xr.Dataset) -> xr.DataArray:
     """Return the share of each raw gap that would vanish with the outcome (quantity, chain, draw).
 
-    Need and care are themselves contact with social care, so their whole gap is theirs; all others are shrunk by
+    Need and care are contact with social care themselves, so their whole gap counts; the others are multiplied by
     the cited adjustment shares.
     """
     whole = xr.ones_like(draws["adjustment_gcse"])
@@ -189,14 +189,14 @@ def cross_section(
     """Return one year's quantities in an area among people once known to social care (quantity, chain, draw).
 
     Referrals and children in need and looked after are this year's counts; first-time entrants known to social care
-    are the area's entrants times the share that children ever in need make up. Grades and layers are not counted by
-    earlier contact: theirs are what a year brings if every cohort that entered lived as today's does. At the
-    comparator's rates the same people have, a year, what an entering cohort has over its lives.
+    are the area's entrants times the share that children ever in need make up. Grades and layers are not published by
+    earlier contact: theirs are a year's quantities if every earlier cohort lived as today's does. At the comparator's
+    rates the same people have in a year what an entering cohort has over its lives.
 
     Parameters
     ----------
     quantities
-        Those wanted.
+        Names of quantities, as in :func:`comparator`.
     baseline, statistics, draws, usual
         As in :func:`comparator`.
     entering
@@ -219,7 +219,7 @@ def cross_section(
 
 
 def in_need_peers(cells: xr.DataArray, baseline: xr.DataArray) -> xr.DataArray:
-    """Return how many more care leavers miss grade 4 than would at the rate of the area's in-need pupils.
+    """Return how many more care leavers miss grade 4 than at the rate of the area's in-need pupils.
 
     The second comparator of GCSEs: against children in need, long-term care adds about nothing to the gap.
 
@@ -232,7 +232,7 @@ def in_need_peers(cells: xr.DataArray, baseline: xr.DataArray) -> xr.DataArray:
 
     Returns
     -------
-    DataArray (chain, draw), pupils per child of the cohort; below nought where care leavers do better.
+    DataArray (chain, draw), pupils per child of the cohort; negative where care leavers do better.
     """
     leavers = [cell for cell in CELLS if cell.startswith("care_leaver")]
     missing = [cell for cell in leavers if cell.endswith("below_4")]

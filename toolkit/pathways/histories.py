@@ -1,7 +1,7 @@
-"""Lives told by age and by history: where children are at each age, and what falls to those looked after by eighteen.
+"""Lives by age and by history: where children are at each age, and the part of those looked after by eighteen.
 
-The walk adds up over everyone. Who is later looked after shows in what it leaves behind: nobody goes back from care
-into need, so that all need comes before it, and the cells at eighteen say who was ever in care.
+The walk adds up over everyone. The part of those later looked after can be recovered: nobody returns from care to need,
+so that all need comes before care, and the cells at eighteen record who was ever in care.
 """
 
 from dataclasses import replace
@@ -18,7 +18,7 @@ from toolkit.schema import SAMPLE_DIMS
 NEVER = [cell for cell in CELLS if cell.startswith(HISTORIES[0])]
 CARED = [cell for cell in CELLS if cell not in NEVER]
 CARE_GROUPS = ("looked_after", "left_care")
-NUDGE = 0.1  # of the logarithm of the hazard of care, to each side of what it is
+NUDGE = 0.1  # change in the logarithm of the hazard of care, up and down
 IN_CARE = " in and after care"
 
 
@@ -33,8 +33,8 @@ def occupancy_rates(rates: xr.DataArray) -> xr.DataArray:
     Returns
     -------
     DataArray (layer, group, chain, draw)
-        A layer for each of ``GROUPS``, of rate one in it at all ages, and each given layer again, its rate nought
-        before care, with ``IN_CARE`` after its name.
+        A layer for each of ``GROUPS``, of rate one in it at all ages, and each layer of ``rates`` again with
+        ``IN_CARE`` after its name and rate 0 before care.
     """
     groups = xr.DataArray(list(GROUPS), dims="group", coords={"group": list(GROUPS)})
     named = xr.DataArray(list(GROUPS), dims="layer", coords={"layer": list(GROUPS)})
@@ -49,31 +49,31 @@ def occupancy_rates(rates: xr.DataArray) -> xr.DataArray:
 def looked_after_part(
     usual: xr.Dataset, counted: xr.Dataset, hazards: Hazards, *, like: xr.DataArray | xr.Dataset
 ) -> xr.Dataset:
-    """Return the part of a cohort's lives that falls to its children who are looked after by eighteen.
+    """Return the part of a cohort's lives that belongs to its children who are looked after by eighteen.
 
     Parameters
     ----------
     usual
         Lives without help, from ``per_child``.
     counted
-        The same, with the layers of :func:`occupancy_rates` as well, by age or by year.
+        The same, also with the layers of :func:`occupancy_rates`, by age or by year.
     hazards
-        What they were walked with.
+        The hazards of these lives.
     like
         Anything with the draws' coordinates.
 
     Returns
     -------
     Dataset
-        As ``usual``, per child of the whole cohort; the rest falls to those never looked after. An event is dated as
-        in ``usual``: that the two histories differ in when they have their need is left out.
+        As ``usual``, per child of the whole cohort; the rest belongs to those never looked after. Events keep their
+        dates in ``usual``: that the two histories differ in the timing of need is ignored.
 
     Notes
     -----
     With A the hazard of care added up over a child's years in need, the chance of never being looked after is the
-    mean of exp(-A), so that its slope as all hazards of care are multiplied is minus the mean of A over those never
-    looked after; over everyone until care, A has the mean of those who enter. The ratio is the share of need that is
-    lived by children never looked after, each year weighted by its hazard of care.
+    mean of exp(-A). Its slope in the logarithm of a common factor on all hazards of care is therefore minus the mean of
+    A over those never looked after; over everyone until care, the mean of A is the share who enter. The ratio is the
+    share of need lived by children never looked after, each year weighted by its hazard of care.
     """
     cells = usual["cells"]
     ever = cells.sel(cell=CARED).sum(["cell", "year_of_18"], skipna=False)
@@ -103,7 +103,7 @@ def _never_looked_after(hazards: Hazards, step: float, *, like: xr.DataArray | x
 
 
 def _among(cells: xr.DataArray, what: str) -> xr.DataArray:
-    """Share of the children of some kind at eighteen who were looked after."""
+    """Return the share of children of some kind at eighteen who were looked after."""
     kind = [cell for cell in CELLS if what in cell]
     whole, cared = (
         cells.sel(cell=names).sum(["cell", "year_of_18"], skipna=False)
@@ -113,5 +113,5 @@ def _among(cells: xr.DataArray, what: str) -> xr.DataArray:
 
 
 def _of_layer(counted: xr.DataArray, name: str, need: xr.DataArray) -> xr.DataArray:
-    whole, cared = (counted.sel(quantity=one, drop=True) for one in (name, f"{name}{IN_CARE}"))
+    whole, cared = (counted.sel(quantity=layer, drop=True) for layer in (name, f"{name}{IN_CARE}"))
     return (cared + (whole - cared) * need) / whole.where(whole > 0, 1.0)

@@ -119,11 +119,11 @@ def _copy(rows, scratch, at):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _lives(hazard, stays):  # type: ignore[no-untyped-def]
-    """Years lived in a state in the year by those there at its start, and by those who come evenly over it."""
+    """Years lived in a state in the year by those there at its start, and by those who enter evenly over it."""
     if hazard > 0.01:
         lives = (1 - stays) / hazard
         return lives, (1 - lives) / hazard
-    # The quotients lose their digits near nought: their series.
+    # Near 0 the quotients lose their digits: use their series.
     return 1 - hazard / 2 * (1 - hazard / 3), (1 - hazard / 3 * (1 - hazard / 4)) / 2
 
 
@@ -155,7 +155,7 @@ def _fill_opened(c, f, entry):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True, nogil=True)
 def _advance(x, c, m, l, y):  # type: ignore[no-untyped-def] # noqa: E741
     """Take one grid of people through a year: chances of open cases, of all in the year and of those in care."""
-    # Plain numbers would turn all that they meet into double precision, of which half as many are done at once.
+    # Plain numbers would promote everything to double precision, at half the speed.
     one, half = x.dtype.type(1), x.dtype.type(0.5)
     for s in range(BLOCK):
         o1, o2, p = x[s], x[BLOCK + s], x[2 * BLOCK + s]

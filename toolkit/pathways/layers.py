@@ -1,8 +1,8 @@
-"""Layers of a life beside contact with social care: what else happens in childhood, and after eighteen.
+"""Layers of a life: what happens alongside contact with social care, in childhood and after eighteen.
 
 A layer is a row of ``layers.csv`` with its rates in ``layer_rates.csv``. A childhood layer has a rate a year in each
 group of states (open, closed, looked after, left care), which the walk applies. An adult layer has a rate for each
-history at eighteen and, where a cited ratio says so, for the grade reached at sixteen; it may hold only for those who
+history at eighteen and, where a cited ratio says so, for the grade reached at sixteen; it may apply only to those who
 never entered youth justice. Its quantity is dated in the year of turning eighteen and is the sum over its ages, over
 which costing spreads it.
 """
@@ -20,7 +20,7 @@ from toolkit.tabular import excerpt
 
 EVERYONE = "everyone"
 ADULT_AGE = AGES
-Rates = dict[tuple[str, str], tuple[str, ...]]  # role, role to multiply by and local level, by layer and group
+Rates = dict[tuple[str, str], tuple[str, ...]]  # role, role to multiply by, local level; by layer and group
 STAGES = {"child": GROUPS, "adult": HISTORIES}
 
 
@@ -32,7 +32,7 @@ def chosen(
     Parameters
     ----------
     table, rates
-        ``layers`` and ``layer_rates`` as read, or with an economist's own rows added.
+        ``layers`` and ``layer_rates`` as read, possibly with the user's own rows added.
     outcomes
         Outcomes to price; layers of others are left out.
     extra
@@ -59,9 +59,9 @@ def chosen(
         last = ADULT_AGE - 1 if row["stage"] == "child" else np.inf
         if not first <= row["from_age"] <= row["full_to_age"] <= row["to_age"] <= last:
             raise InputError(f"layers.csv, {name}: ages do not rise within its stage.", fix="from <= full_to <= to.")
-    used = (layers["in_use"] == 1) | layers.index.isin(list(extra))
-    held = layers[used & layers["outcome"].isin(list(outcomes))]
-    return held.assign(years=[duration(row) for _, row in held.iterrows()])
+    in_use = (layers["in_use"] == 1) | layers.index.isin(list(extra))
+    rows = layers[in_use & layers["outcome"].isin(list(outcomes))]
+    return rows.assign(years=[duration(row) for _, row in rows.iterrows()])
 
 
 def child_rates(
@@ -69,7 +69,7 @@ def child_rates(
 ) -> xr.DataArray:
     """Return yearly rates of the childhood layers (layer, group, chain, draw) of one area.
 
-    Coordinates ``start`` and ``stop`` (layer) say from which age to before which each holds.
+    Coordinates ``start`` and ``stop`` (layer) are the age from which, and before which, each applies.
 
     Parameters
     ----------
@@ -80,13 +80,14 @@ def child_rates(
     draws
         Sampled figures (chain, draw).
     levels
-        From ``evidence.local_levels``, one area: moves a rate by the area's odds against England's. England if none.
+        From ``evidence.local_levels``, one area: moves a rate by the area's odds relative to England's. England's
+        rates if there are none.
     """
     rows, known = layers[layers["stage"] == "child"], _by_group(rates)
-    made = {str(name): [_rate(known, str(name), group, draws, levels) for group in GROUPS] for name in rows.index}
+    by_layer = {str(name): [_rate(known, str(name), group, draws, levels) for group in GROUPS] for name in rows.index}
     ages = {"start": rows["from_age"], "stop": rows["to_age"] + 1}
     windows = {name: ("layer", column.to_numpy(int)) for name, column in ages.items()}
-    return _stacked(made, GROUPS, draws=draws, dim="group").assign_coords(windows)
+    return _stacked(by_layer, GROUPS, draws=draws, dim="group").assign_coords(windows)
 
 
 def adult_rates(
@@ -94,9 +95,9 @@ def adult_rates(
 ) -> xr.DataArray:
     """Return the adult layers' rates by cell at eighteen (layer, cell, chain, draw) of one area.
 
-    Where the odds differ by grade, they are set so that the area's children, as they are without help, have the
-    published rate of their history. Given the grade, what missing it brings to anyone is taken out, which leaves less
-    than nought in a draw in which they do better than peers of the same grade.
+    Where the odds differ by grade, the rates are set so that the area's children, without help, have the published rate
+    of their history. A rate given the grade leaves out what missing the grade brings to anyone, and is negative in a
+    draw in which they do better than peers of the same grade.
 
     Parameters
     ----------
@@ -108,15 +109,15 @@ def adult_rates(
     Raises
     ------
     InputError
-        If a share of people is not between nought and one.
+        If a share of people is not between 0 and 1.
     """
     people = (
         usual.sum("year_of_18").transpose("cell", *SAMPLE_DIMS).values.reshape(len(HISTORIES), 2, 2, *_shape(draws))
     )
     passed, everyone = people[:, :, 0].sum(1), people.sum((1, 2))
-    # Share of each history that reached grade 4; of a history that nobody has it does not matter.
+    # Share of each history that reached grade 4; any value will do for a history that nobody has.
     passed = np.divide(passed, everyone, out=np.zeros_like(passed), where=everyone > 0)
-    made, known = {}, _by_group(rates)
+    by_layer, known = {}, _by_group(rates)
     for name, row in layers[layers["stage"] == "adult"].iterrows():
         marginal = np.stack([_rate(known, str(name), history, draws, levels) for history in HISTORIES])
         cells = np.stack([np.stack(_by_grade(marginal, passed, row, draws), 1)] * 2, 1)  # history, justice, grade
@@ -125,8 +126,8 @@ def adult_rates(
             cells[:, :, 1] -= missed - reached
         if row["given"] == "justice":
             cells[:, 1] = 0.0
-        made[str(name)] = list(cells.reshape(len(CELLS), *_shape(draws)))
-    return _stacked(made, CELLS, draws=draws, dim="cell")
+        by_layer[str(name)] = list(cells.reshape(len(CELLS), *_shape(draws)))
+    return _stacked(by_layer, CELLS, draws=draws, dim="cell")
 
 
 def _by_grade(
@@ -154,9 +155,10 @@ def everyone_rates(
     first_entry: xr.DataArray,
     levels: xr.Dataset | None = None,
 ) -> xr.DataArray:
-    """Return what all children of the area have of each layer (layer, chain, draw): the comparator's rate.
+    """Return the rate of each layer among all children of the area (layer, chain, draw), for the comparator.
 
-    Given the grade it is that of young people with grade 4; given justice it is over all, those who entered at nought.
+    Given the grade it is the rate of young people with grade 4; given justice it is the mean over all children, with 0
+    for those who entered youth justice.
 
     Parameters
     ----------
@@ -165,15 +167,15 @@ def everyone_rates(
     first_entry
         Share of the area's children who ever enter youth justice (chain, draw).
     """
-    made, known = {}, _by_group(rates)
+    by_layer, known = {}, _by_group(rates)
     for name, row in layers.iterrows():
         if row["given"] == "grade":
-            made[str(name)] = _everyone_by_grade(known, row, draws, levels)[0]
+            by_layer[str(name)] = _everyone_by_grade(known, row, draws, levels)[0]
         else:
             apart = 1.0 - first_entry.transpose(*SAMPLE_DIMS).values if row["given"] == "justice" else 1.0
-            made[str(name)] = _rate(known, str(name), EVERYONE, draws, levels) * apart
-    coords = {"layer": list(made), **{dim: draws[dim].values for dim in SAMPLE_DIMS}}
-    values = np.stack(list(made.values())) if made else np.zeros((0, *_shape(draws)))
+            by_layer[str(name)] = _rate(known, str(name), EVERYONE, draws, levels) * apart
+    coords = {"layer": list(by_layer), **{dim: draws[dim].values for dim in SAMPLE_DIMS}}
+    values = np.stack(list(by_layer.values())) if by_layer else np.zeros((0, *_shape(draws)))
     return xr.DataArray(values, coords, ("layer", *SAMPLE_DIMS), attrs={"units": "per person"})
 
 
@@ -185,7 +187,7 @@ def age_weights(row: pd.Series) -> np.ndarray:
 
 
 def duration(row: pd.Series) -> float:
-    """Years that a rate is lived for: the sum of the age weights, or one where the rate is of ever."""
+    """Return the years for which a rate applies: the sum of the age weights, or one where the rate is of ever."""
     return float(age_weights(row).sum()) if row["rate_is"] == "per_year" else 1.0
 
 
@@ -202,31 +204,31 @@ def whole_lives(
     rates
         From :func:`adult_rates`.
     layers
-        From :func:`chosen`, with ``years`` that a rate is lived for.
+        From :func:`chosen`, with the ``years`` for which a rate applies.
     quantities
-        Those wanted; all by default.
+        Names of those returned; all by default.
 
     Returns
     -------
     DataArray
-        Over the years in which children turn eighteen, which hold those of childhood. An adult layer's quantity is the
-        sum over its ages, dated in the year of turning eighteen.
+        Over the years in which children turn eighteen, which include those of childhood. An adult layer's quantity is
+        the sum over its ages, dated in the year of turning eighteen.
     """
     childhood = lives["events"].get_index("quantity")
-    wanted = [*childhood, *rates["layer"].values] if quantities is None else list(quantities)
+    names = [*childhood, *rates["layer"].values] if quantities is None else list(quantities)
     middle = [dim for dim in lives["events"].dims if dim not in ("quantity", "year", *SAMPLE_DIMS)]
     events = lives["events"].transpose("quantity", "year", *middle, *SAMPLE_DIMS).values
     cells: np.ndarray = lives["cells"].transpose("cell", "year_of_18", *middle, *SAMPLE_DIMS).values
     spans = rates.transpose("layer", "cell", *SAMPLE_DIMS).values
-    whole = np.zeros((len(wanted), *cells.shape[1:]), cells.dtype)
-    for index, name in enumerate(wanted):
+    whole = np.zeros((len(names), *cells.shape[1:]), cells.dtype)
+    for index, name in enumerate(names):
         if name in childhood:
             whole[index, : events.shape[1]] = events[childhood.get_loc(name)]
         else:
             span = np.asarray(spans[rates.get_index("layer").get_loc(name)] * layers.at[name, "years"], cells.dtype)
             np.einsum("e...cd,ecd->...cd", cells, span, out=whole[index])
     axes = {dim: lives[dim].values for dim in (*middle, *SAMPLE_DIMS)}
-    coords = {"quantity": wanted, "year": lives["year_of_18"].values, **axes}
+    coords = {"quantity": names, "year": lives["year_of_18"].values, **axes}
     return xr.DataArray(whole, coords, ("quantity", "year", *axes), attrs=lives.attrs)
 
 
@@ -240,7 +242,7 @@ def age_spread(layers: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def _by_group(rates: pd.DataFrame) -> Rates:
-    """Return the rows of ``layer_rates`` by layer and group: looking each up in the table takes longer than its use."""
+    """Return the rows of ``layer_rates`` by layer and group, because looking up each in the table is slow."""
     columns = (rates[name].tolist() for name in ("layer", "group", "role", "times_role", "local"))
     return {(layer, group): tuple(rest) for layer, group, *rest in zip(*columns, strict=True)}
 
@@ -248,7 +250,7 @@ def _by_group(rates: pd.DataFrame) -> Rates:
 def _everyone_by_grade(
     rates: Rates, row: pd.Series, draws: xr.Dataset, levels: xr.Dataset | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rates among all young people of the area with grade 4 and without."""
+    """Return the rates among all young people of the area with grade 4 and without."""
     passed = moved(draws["gcse_all_pupils"].values, "gcse_all", levels)
     return _by_grade(_rate(rates, str(row.name), EVERYONE, draws, levels), passed, row, draws)
 
@@ -260,7 +262,7 @@ def _rate(rates: Rates, layer: str, group: str, draws: xr.Dataset, levels: xr.Da
 
 
 def moved[T: (np.ndarray, xr.DataArray)](share: T, name: str, levels: xr.Dataset | None) -> T:
-    """Move a share from England to the area by the ratio of odds, which keeps it between nought and one."""
+    """Move a share from England to the area by the ratio of odds, which keeps it between 0 and 1."""
     if not name or levels is None:
         return share
     area, england = (levels[part].sel(name=name).values for part in ("level", "england"))  # or both by draw
@@ -268,9 +270,11 @@ def moved[T: (np.ndarray, xr.DataArray)](share: T, name: str, levels: xr.Dataset
     return odds / (1.0 + odds)
 
 
-def _stacked(made: Mapping[str, list[np.ndarray]], over: Sequence[str], *, draws: xr.Dataset, dim: str) -> xr.DataArray:
-    values = np.array(list(made.values())).reshape(len(made), len(over), *_shape(draws))
-    coords = {"layer": list(made), dim: list(over), **{name: draws[name].values for name in SAMPLE_DIMS}}
+def _stacked(
+    by_layer: Mapping[str, list[np.ndarray]], over: Sequence[str], *, draws: xr.Dataset, dim: str
+) -> xr.DataArray:
+    values = np.array(list(by_layer.values())).reshape(len(by_layer), len(over), *_shape(draws))
+    coords = {"layer": list(by_layer), dim: list(over), **{name: draws[name].values for name in SAMPLE_DIMS}}
     return xr.DataArray(values, coords, ("layer", dim, *SAMPLE_DIMS), attrs={"units": "per person"})
 
 

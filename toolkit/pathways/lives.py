@@ -70,12 +70,12 @@ def localise(
     draws
         Sampled figures (chain, draw), with ``pathway`` (parameter, chain, draw).
     scenario
-        Says whether effects fade, whether help detects need first, and who is reached.
+        States whether effects fade, whether help detects need first, and who is reached.
 
     Raises
     ------
     InputError
-        A rate or hazard comes out negative or above what a probability allows.
+        A rate or hazard is negative or too large for a probability.
     """
     area = str(statistics["area"].item())
     figure = {name: _flat(draws[name]) for name in FIGURES if name in draws}
@@ -88,7 +88,7 @@ def localise(
     if not at_risk > 0:
         raise InputError(f"{area}: no children in need outside care.", fix="leave the area out.")
     children = float(statistics["population_0_17"]) / at_risk
-    # Where areas' plan starts are not modelled, England's rate of a plan holds in every one.
+    # Where plan starts of areas are not modelled, England's rate applies to each.
     more_plans = rate.get("protection_plan_starts", np.nan) * children / fitted["open_plan_rate"]
     more_plans = np.where(np.isnan(more_plans), 1.0, more_plans)
     on_plan, extra = fitted["plan_share_of_open"], fitted["plan_care_ratio"] - 1.0
@@ -134,13 +134,13 @@ def _bands(fitted: dict[str, np.ndarray], name: str, bands: tuple[str, ...]) -> 
 
 
 def _at_the_edge(hazards: Hazards, chance: np.ndarray) -> Hazards:
-    """Start at the edge of care: no quick closing, and care within the year of entry at the published chance."""
+    """Start at the edge of care: no short episodes, and care within the year of entry at the published chance."""
     first = np.broadcast_to(_entry_hazard(hazards, chance), hazards.care_entry.shape)
     return replace(hazards, short_share_first=0.0 * chance, care_entry_first=first)
 
 
 def _entry_hazard(hazards: Hazards, chance: np.ndarray) -> np.ndarray:
-    """Find the hazard of care that makes the chance of it in the year of entry, a plan first or not, the one given."""
+    """Find the hazard at which ``chance`` is that of care in the year of entry, with a plan first or without."""
     low, high = np.zeros_like(chance), np.full_like(chance, 100.0)
     for _ in range(60):  # bisection: the chance rises with the hazard
         middle = 0.5 * (low + high)
@@ -153,7 +153,7 @@ def _entry_hazard(hazards: Hazards, chance: np.ndarray) -> np.ndarray:
 
 
 def _late(hazard: np.ndarray) -> np.ndarray:
-    """Years lived in a state, in the year of coming, by those who come evenly over it."""
+    """Return the years lived in a state, in the year of entry, by those who enter evenly over it."""
     return np.asarray((1.0 + np.expm1(-hazard) / hazard) / hazard)
 
 
@@ -171,7 +171,7 @@ def with_effects(hazards: Hazards, effects: xr.DataArray) -> Hazards:
     Raises
     ------
     InputError
-        An effect that is no finite log ratio in some draw: it would turn a hazard negative or unbounded.
+        An effect is not a finite log ratio in some draw: it would make a hazard negative or unbounded.
 
     References
     ----------
@@ -182,7 +182,7 @@ def with_effects(hazards: Hazards, effects: xr.DataArray) -> Hazards:
     for name, values in effect.items():
         if not np.isfinite(values).all():
             raise InputError(
-                f"effect on '{name}': no finite log ratio in some draw, so a hazard would turn negative or boundless.",
+                f"effect on '{name}': not a finite log ratio in some draw, so a hazard would be negative or unbounded.",
                 fix="give a ratio above zero, as its logarithm.",
             )
     return replace(
@@ -199,7 +199,7 @@ ANY_SIGN = ("logit_grade_now", "logit_grade_ever", "logit_shift_grade")
 
 
 def sound(hazards: Hazards, area: str) -> Hazards:
-    """Return hazards if every one can be a hazard or a chance; else refuse them by name.
+    """Return the hazards if every one is a valid hazard or probability; otherwise raise with its name.
 
     Raises
     ------
@@ -214,7 +214,7 @@ def sound(hazards: Hazards, area: str) -> Hazards:
         else:
             wrong, what = ~(values >= 0) | (np.isinf(values) & (name != "half_life")), "negative or not finite"
         if wrong.any():
-            raise InputError(f"{area}: '{name}' is {what} in a draw.", fix="check the figures it is made of.")
+            raise InputError(f"{area}: '{name}' is {what} in a draw.", fix="check the figures it is computed from.")
     if not np.allclose(hazards.entry_weight.sum(axis=0), 1.0):
         raise InputError(f"{area}: 'entry_weight' does not sum to one over ages.", fix="divide it by its sum.")
     return hazards
@@ -237,7 +237,7 @@ def per_child(
     by_age: bool = False,
     like: xr.DataArray | xr.Dataset,
 ) -> xr.Dataset:
-    """Return what is expected of a child, by year since entry.
+    """Return the expected events per child, by year since entry.
 
     Parameters
     ----------
@@ -247,7 +247,7 @@ def per_child(
         Child layers (layer, group, chain, draw): events a year in each of ``GROUPS``, with coordinates ``start`` and
         ``stop`` on layer, the age from which and before which they happen.
     by_age
-        Let ``year`` be the age at which it happens, and ``year_of_18`` eighteen.
+        Use the age at the event for ``year``, and eighteen for ``year_of_18``.
     like
         Anything with the draws' coordinates.
 
@@ -260,7 +260,7 @@ def per_child(
     Raises
     ------
     InputError
-        Layers of other groups, or named as a quantity is.
+        Layers have other groups, or the name of a quantity.
     """
     sizes = [like.sizes[dim] for dim in SAMPLE_DIMS]
     layers, names = _layers(rates)
@@ -290,7 +290,8 @@ def _layers(rates: xr.DataArray | None) -> tuple[Layers | None, list[str]]:
     names = [str(name) for name in rates["layer"].values]
     if tuple(rates["group"].values) != GROUPS or set(names) & set(QUANTITIES):
         raise InputError(
-            f"child layers {names}: groups must be {list(GROUPS)}, and no name a quantity's.", fix="rename."
+            f"child layers {names}: groups must be {list(GROUPS)}, and names must differ from the quantities'.",
+            fix="rename.",
         )
     values = rates.transpose("layer", "group", *SAMPLE_DIMS).values.reshape(len(names), len(GROUPS), -1)
     return Layers(values, rates["start"].values, rates["stop"].values), names
@@ -305,14 +306,14 @@ def strengths(effect: Effect, years: int) -> list[tuple[float, float]]:
 def project(
     usual: xr.DataArray, changes: Sequence[xr.DataArray], reached: xr.DataArray, *, horizon: int
 ) -> xr.DataArray:
-    """Return what is expected of the reached cohort under both options.
+    """Return the expected quantities of the reached cohort under both options.
 
     Parameters
     ----------
     usual
         Quantities of a child's life without help (quantity, year, chain, draw), by year since entry.
     changes
-        What help changes in them, for those reached in the first spending year, the second and so on.
+        The change that help makes in them, for those reached in the first spending year, the second and so on.
     reached
         Children reached a year (chain, draw); negative for a cut, whose cohort is those who lose help.
     horizon
@@ -325,7 +326,7 @@ def project(
     """
     profile, children = usual.transpose("quantity", "year", *SAMPLE_DIMS), reached.transpose(*SAMPLE_DIMS).values
     years = min(horizon, profile.sizes["year"] + len(changes) - 1)
-    # In double precision, so that the difference of the options is the change and no rounding of what does not change.
+    # In double precision, so that the options differ by the change alone and not by rounding of the rest.
     lives = np.zeros((2, profile.sizes["quantity"], years, *children.shape))
     for start, change in enumerate(changes):
         take = min(profile.sizes["year"], years - start)
@@ -358,7 +359,7 @@ def additional(adjustments: Adjustments) -> xr.DataArray:
 def additional_part(change: xr.Dataset, adjustments: Adjustments) -> xr.Dataset:
     """Return the additional part of a change in lives, as :func:`per_child` gives them.
 
-    Who turns eighteen in year t of a life has had t years of the change, so drop-off is that of the year before.
+    Those who turn eighteen in year t have had t years of the change, so drop-off is that of the year before.
     """
     lasting = additional(adjustments)
     if bool((lasting == 1.0).all()):

@@ -8,10 +8,10 @@ from toolkit.schema import InputError
 
 
 def families(bought: xr.DataArray, eligible: xr.DataArray) -> xr.DataArray:
-    """Families reached when ``bought`` families' worth of help meets ``eligible`` families.
+    """Return the families reached when ``bought`` families' worth of help meets ``eligible`` families.
 
     Reached = K (1 - exp(-bought / K)): each further place is more likely to go to a family already
-    helped, so that reach never passes the number of eligible families. A cut (negative) mirrors it.
+    helped, so that reach never exceeds the number of eligible families. A cut (negative) mirrors this.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def families(bought: xr.DataArray, eligible: xr.DataArray) -> xr.DataArray:
 def children_reached(
     spend: xr.DataArray | float, draws: xr.Dataset, statistics: xr.Dataset, option: Option
 ) -> xr.DataArray:
-    """Children reached a year by a yearly sum in each area.
+    """Return the children reached a year by a yearly spend in each area.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def children_reached(
     statistics
         Base-year statistics (area): ``children_in_need``, ``children_looked_after``, ``care_starts``.
     option
-        Says who is eligible: children in need outside care, or (care edge) children in pre-proceedings,
+        States who is eligible: children in need outside care, or (care edge) children in pre-proceedings,
         counted as care starts over the share of pre-proceedings children who enter care.
 
     Returns

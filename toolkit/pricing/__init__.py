@@ -1,4 +1,4 @@
-"""From hazards to pounds: one area priced, many areas side by side, and lives told by age and history."""
+"""From hazards to pounds: the pricing of one area, of many in parallel, and of lives by age and history."""
 
 from toolkit.pricing.areas import Progress, added_up, price, price_areas, programme, reached_share, silent
 from toolkit.pricing.place import Desk, Place, yearly_sum

@@ -1,7 +1,7 @@
-"""Pricing: areas in turn, side by side, summed as they come.
+"""Pricing of many areas in parallel, with their results added up as they arrive.
 
-England in full is too large to hold, so yearly values are kept only as sums over the chosen areas and
-present values area by area.
+All of England does not fit in memory, so yearly values are kept only as sums over the chosen areas, and present
+values area by area.
 """
 
 import os
@@ -21,7 +21,7 @@ from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputErro
 __all__ = [
     "Progress",
     "added_up",
-    "each",
+    "in_parallel",
     "price",
     "price_areas",
     "programme",
@@ -29,14 +29,14 @@ __all__ = [
     "silent",
 ]
 
-# Areas from which processes are worth their start, and how many each is given at a time: as many batches as share out
-# evenly among two processes or five over England, and never by the machine, for single precision would then tell.
+# From how many areas on processes are worth starting, and how many areas make a batch: England's batches share out
+# evenly among two processes or five. A batch never depends on the machine, or sums in single precision would differ.
 MANY, BATCH = 25, 15
 Progress = Callable[[str, float], None]
 
 
 def silent(stage: str, share: float) -> None:
-    """Progress that nobody watches."""
+    """Report progress to nobody."""
 
 
 def price(
@@ -61,32 +61,32 @@ def price(
         ``annual`` (reading, area, component, chain, draw), the year's cross-section;
         ``children_entering`` and ``children_reached`` (area, chain, draw);
         ``benefit_before`` (before, component, chain, draw), the reached cohort's present value before each
-        adjustment that is no plain factor is switched on, if any is (``places.before_adjustments``);
+        adjustment that is not a plain factor is applied, if there is one (``place.before_adjustments``);
         ``curve_avoided`` (source, multiple, component, chain, draw) and ``curve_spend`` (multiple).
     """
     return price_areas(Desk(fitted, statistics, scenario, draws, effects, register), areas=areas, progress=progress)[0]
 
 
 def price_areas(
-    desk: Desk, *, areas: list[str], tell: Callable[[Place], xr.Dataset] | None = None, progress: Progress = silent
+    desk: Desk, *, areas: list[str], summarise: Callable[[Place], xr.Dataset] | None = None, progress: Progress = silent
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    """Return what :func:`price` does, and the sum over areas of whatever else shall be told of each."""
-    total, told, local = added_up(desk, areas=areas, tell=tell, progress=progress)
-    # Areas differ in prices, not in their timing, so events are placed on the years that bear them once for all.
+    """Return what :func:`price` does, and the sum over areas of ``summarise`` of each, if it is given."""
+    total, summaries, local = added_up(desk, areas=areas, summarise=summarise, progress=progress)
+    # Areas differ in prices but not in timing, so events are spread over the years once, for all areas together.
     paid = costing.over_years(desk.labelled(total["cost"]), desk.growth, desk.spread)
     spend = programme(desk.scenario, float(total["spend"]))
     cost = costing.with_programme(paid, spend, payer=desk.scenario.option.funder)
-    # The programme is no part of anyone's collective cost: nought there, so that components match.
+    # The programme is not part of the collective cost: it is 0 there, so that components match.
     lives = total["lives"].rename(event_year="year").reindex(year=np.arange(desk.scenario.horizon), fill_value=0.0)
     rest = total[["curve_avoided", "curve_spend", *(["benefit_before"] if desk.before else [])]].assign(lives=lives)
     rest = rest.merge(local, join="exact")
-    return rest.reindex(component=cost["component"], fill_value=0.0).assign(cost=cost), told
+    return rest.reindex(component=cost["component"], fill_value=0.0).assign(cost=cost), summaries
 
 
 def added_up(
-    desk: Desk, *, areas: list[str], tell: Callable[[Place], xr.Dataset] | None = None, progress: Progress = silent
+    desk: Desk, *, areas: list[str], summarise: Callable[[Place], xr.Dataset] | None = None, progress: Progress = silent
 ) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
-    """Return ``Place.summed`` added up over areas, what is told of them added up, and ``Place.kept`` of each (area).
+    """Return the sums over areas of ``Place.summed`` and of ``summarise``, and ``Place.by_area`` of each (area).
 
     Raises
     ------
@@ -98,47 +98,48 @@ def added_up(
     many = len(areas) >= MANY
     size = BATCH if many else 1
     batches = [areas[first : first + size] for first in range(0, len(areas), size)]
-    total, told = xr.Dataset(), xr.Dataset()
+    total, summaries = xr.Dataset(), xr.Dataset()
     by_area: list[xr.Dataset] = []
-    for summed, said, kept in each(partial(_batch, desk, tell), batches, "price areas", progress, processes=many):
-        total, told, by_area = _plus(total, summed), _plus(told, said), by_area + kept
-    return total, told, xr.concat(by_area, xr.Variable("area", areas), coords="minimal", compat="override")
+    work = partial(_batch, desk, summarise)
+    for part, summary, of_batch in in_parallel(work, batches, "price areas", progress, processes=many):
+        total, summaries, by_area = _plus(total, part), _plus(summaries, summary), by_area + of_batch
+    return total, summaries, xr.concat(by_area, xr.Variable("area", areas), coords="minimal", compat="override")
 
 
 def _batch(
-    desk: Desk, tell: Callable[[Place], xr.Dataset] | None, areas: list[str]
+    desk: Desk, summarise: Callable[[Place], xr.Dataset] | None, areas: list[str]
 ) -> tuple[xr.Dataset, xr.Dataset, list[xr.Dataset]]:
-    """Return what is added up over some areas, what is told of them added up, and what is kept of each."""
-    total, told, kept = xr.Dataset(), xr.Dataset(), []
+    """Return what :func:`added_up` does, of a few areas and with a list of each area's own results."""
+    total, summaries, by_area = xr.Dataset(), xr.Dataset(), []
     for area in areas:
         place = Place(desk, area)
         total = _plus(total, place.summed.astype(np.float32, copy=False))
-        if tell:
-            told = _plus(told, tell(place).astype(np.float32, copy=False))
-        kept.append(place.kept().astype(np.float32, copy=False))
-    return total, told, kept
+        if summarise:
+            summaries = _plus(summaries, summarise(place).astype(np.float32, copy=False))
+        by_area.append(place.by_area().astype(np.float32, copy=False))
+    return total, summaries, by_area
 
 
 def _plus(total: xr.Dataset, more: xr.Dataset) -> xr.Dataset:
-    """Add to a total, which begins with no variables."""
+    """Add to a total, which starts without variables."""
     return total + more if total else more
 
 
-def each[T, R](
+def in_parallel[T, R](
     work: Callable[[T], R], items: Sequence[T], stage: str, progress: Progress, *, processes: bool = False
 ) -> Iterator[R]:
-    """Work through items side by side, and give what each made in their order.
+    """Apply ``work`` to items in parallel, and yield the results in the order of the items.
 
-    Threads share the interpreter, which half of the work of an area needs; processes take seconds to start.
+    Threads share the interpreter, which half of the work on an area needs; processes take seconds to start.
     """
     workers = min(4, os.cpu_count() or 1)
-    side_by_side = joblib.Parallel(workers, backend="loky" if processes else "threading", return_as="generator")
-    parts = side_by_side(joblib.delayed(work)(item) for item in items)
+    pool = joblib.Parallel(workers, backend="loky" if processes else "threading", return_as="generator")
+    parts = pool(joblib.delayed(work)(item) for item in items)
     try:
         for done, part in enumerate(parts, start=1):
             yield part
             progress(stage, done / len(items))
-    finally:  # what is left is dropped if nobody waits for it any more, which is no cause for a warning
+    finally:  # if the caller stops early, the remaining results are dropped, which needs no warning
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*have been successfully executed|.*still being processed", UserWarning)
             parts.close()
@@ -150,9 +151,9 @@ def programme(scenario: Scenario, spend: float) -> xr.DataArray:
     Parameters
     ----------
     scenario
-        Says for how many years, and how optimistic the sum is.
+        States for how many years the programme runs, and the optimism bias of its cost.
     spend
-        From ``places.yearly_sum``, of one area or summed over several.
+        From ``place.yearly_sum``, of one area or summed over several.
     """
     yearly = np.zeros((2, scenario.horizon))
     yearly[1, : scenario.option.years] = spend * (1.0 + scenario.optimism)
@@ -163,18 +164,18 @@ def programme(scenario: Scenario, spend: float) -> xr.DataArray:
 def reached_share(statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset, *, rise: float) -> dict[str, float]:
     """Share of England's expected events, by outcome, among the children whom a rise in spend would reach.
 
-    Trials speak per child reached, the panel per pound spent in an area; this share is where they meet.
+    Trials measure the effect per child reached, the panel per pound spent in an area; this share converts between them.
 
     Parameters
     ----------
     statistics
         From ``evidence.load_statistics``.
     scenario
-        Says who is eligible.
+        States who is eligible.
     draws
         Sampled figures (chain, draw); their means are used.
     rise
-        The rise in early-help spend, a proportion.
+        The rise in early-help spend, as a proportion.
     """
     base = evidence.base_year(statistics)
     spend = base["early_help_spend"] * base["population_0_17"] * rise

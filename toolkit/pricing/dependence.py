@@ -1,7 +1,7 @@
-"""Which uncertain inputs a number is computed from: each is moved alone, and what does not follow cannot act.
+"""Which uncertain inputs a number depends on: each is moved alone, and an input that moves nothing has no influence.
 
-The design is put along the draws, so that one pricing of a single area answers for every input: a few base points, and
-each of them again with one input at an end of its range. Correlation among the draws, and chance, have no part in it.
+The design takes the place of the draws, so that one pricing of a single area covers every input: a few base points,
+each repeated with one input at an end of its range. Correlation among the draws, and chance, play no part.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from toolkit.pricing.place import Desk
 from toolkit.scenarios import Scenario
 from toolkit.schema import SAMPLE_DIMS
 
-type Place = tuple[str, str, dict[str, Any]]
+type Location = tuple[str, str, dict[str, Any]]  # part, variable and labels within it
 
 EFFECT, RATE, PATHWAY = "effect", "rate", "pathway"
 BASES, ENDS = 2, (0.05, 0.95)
@@ -31,9 +31,9 @@ class Design:
     Attributes
     ----------
     draws, effects, posterior
-        As those of a run, with chain of one and a draw for each point.
+        As those of a run, with one chain and a draw for each point.
     inputs
-        Names of the inputs, as ``report.value_of_knowing.parameters`` has them.
+        Names of the inputs, as ``measures.value_of_information.parameters`` has them.
     """
 
     draws: xr.Dataset
@@ -42,7 +42,7 @@ class Design:
     inputs: tuple[str, ...]
 
     def moved(self, answer: xr.DataArray) -> tuple[str, ...]:
-        """Return the inputs that move an answer (chain, draw) worked out from these draws."""
+        """Return the inputs that move an answer (chain, draw) computed from these draws."""
         values = answer.transpose(*SAMPLE_DIMS).values.astype(float).reshape(BASES, -1)
         gaps = abs(values[:, 1:] - values[:, :1]).reshape(BASES, len(self.inputs), len(ENDS)).max(axis=(0, 2))
         return tuple(name for name, gap in zip(self.inputs, gaps, strict=True) if gap > MOVED * abs(values).max())
@@ -68,42 +68,44 @@ def design(draws: xr.Dataset, effects: xr.Dataset, posterior: xr.Dataset) -> Des
     # Bases lie a quarter and three quarters along the draws; every point begins as its base.
     size = flat["draws"].sizes["point"]
     bases = np.repeat([(2 * base + 1) * size // (2 * BASES) for base in range(BASES)], points // BASES)
-    made = {name: part.isel(point=bases).copy(deep=True) for name, part in flat.items()}
-    for row, places in enumerate(inputs.values()):
+    designed = {name: part.isel(point=bases).copy(deep=True) for name, part in flat.items()}
+    for row, locations in enumerate(inputs.values()):
         for end, share in enumerate(ENDS):
             at = 1 + row * len(ENDS) + end + points // BASES * np.arange(BASES)
-            for part, name, where in places:
+            for part, name, where in locations:
                 value = flat[part][name].sel(where).quantile(share, "point").drop_vars("quantile")
-                made[part][name].loc[{**where, "point": at}] = value
+                designed[part][name].loc[{**where, "point": at}] = value
     coords = {"chain": [0], "draw": np.arange(points)}
-    ready = {name: one.rename(point="draw").expand_dims("chain").assign_coords(coords) for name, one in made.items()}
+    ready = {
+        name: part.rename(point="draw").expand_dims("chain").assign_coords(coords) for name, part in designed.items()
+    }
     return Design(**ready, inputs=tuple(inputs))
 
 
-def _inputs(draws: xr.Dataset, effects: xr.Dataset, posterior: xr.Dataset) -> Iterator[tuple[str, list[Place]]]:
-    """Yield each input by name, and where it is: the part, the variable and the labels within it."""
-    for name, one in draws.data_vars.items():
-        if set(one.dims) == set(SAMPLE_DIMS):
+def _inputs(draws: xr.Dataset, effects: xr.Dataset, posterior: xr.Dataset) -> Iterator[tuple[str, list[Location]]]:
+    """Yield each input by name, and where it is found."""
+    for name, variable in draws.data_vars.items():
+        if set(variable.dims) == set(SAMPLE_DIMS):
             yield str(name), [("draws", str(name), {})]
     if PATHWAY in draws:
-        for one in draws[PATHWAY]["parameter"].values:
-            copies = [figure for figure, name in evidence.ALSO_FIGURES.items() if name == one and figure in draws]
+        for parameter in draws[PATHWAY]["parameter"].values:
+            copies = [figure for figure, name in evidence.ALSO_FIGURES.items() if name == parameter and figure in draws]
             yield (
-                f"{PATHWAY}: {one}",
-                [("draws", PATHWAY, {"parameter": one}), *(("draws", name, {}) for name in copies)],
+                f"{PATHWAY}: {parameter}",
+                [("draws", PATHWAY, {"parameter": parameter}), *(("draws", name, {}) for name in copies)],
             )
-    for one in effects["outcome"].values:
-        yield f"{EFFECT}: {one}", [("effects", "new_site_effect", {"outcome": one})]
-    for one in posterior["indicator"].values:
-        yield f"{RATE}: {one}", [("posterior", "baseline_rate", {"indicator": one})]
+    for outcome in effects["outcome"].values:
+        yield f"{EFFECT}: {outcome}", [("effects", "new_site_effect", {"outcome": outcome})]
+    for indicator in posterior["indicator"].values:
+        yield f"{RATE}: {indicator}", [("posterior", "baseline_rate", {"indicator": indicator})]
 
 
 def steadied(desk: Desk) -> Desk:
-    """Return the desk with a place's prices alike in every draw: they are no input, and would move the answers."""
-    steady = {name: getattr(desk, name) for name in ("local", "placements")}
-    for name, one in steady.items():
-        if "draw" in one.dims:
-            first = one.isel(draw=[0] * desk.draws.sizes["draw"])
+    """Return the desk with local prices fixed over the draws: they are not an input, and would move the answers."""
+    for name in ("local", "placements"):
+        prices = getattr(desk, name)
+        if "draw" in prices.dims:
+            first = prices.isel(draw=[0] * desk.draws.sizes["draw"])
             setattr(desk, name, first.assign_coords(draw=desk.draws["draw"]))
     return desk
 
@@ -119,14 +121,14 @@ def by_account(
     area: str,
     appraise: Callable[..., xr.Dataset],
 ) -> xr.Dataset:
-    """Return which inputs the net present value of an area is computed from, by account.
+    """Return which inputs the net present value of an area depends on, by account.
 
     Parameters
     ----------
     fitted, statistics, scenario, draws, effects, register
-        As for ``places.Desk``.
+        As for ``place.Desk``.
     area
-        One of the run's: all are computed alike, but for what a council's own figures stand in for.
+        One of the run's: all are computed in the same way, except where a council's own figures replace others.
     appraise
         Returns the appraisal of priced costs.
 
@@ -135,11 +137,11 @@ def by_account(
     xr.Dataset
         ``acts`` (input, account), 1 or 0.
     """
-    found = design(draws, effects, fitted["posterior"].to_dataset())
-    tree = xr.DataTree.from_dict({"posterior": found.posterior})
-    desk = steadied(Desk(tree, statistics, scenario, found.draws, found.effects, register))
-    npsv = appraise(price_areas(desk, areas=[area])[0], scenario, found.draws, register)["npsv"]
+    points = design(draws, effects, fitted["posterior"].to_dataset())
+    tree = xr.DataTree.from_dict({"posterior": points.posterior})
+    desk = steadied(Desk(tree, statistics, scenario, points.draws, points.effects, register))
+    npsv = appraise(price_areas(desk, areas=[area])[0], scenario, points.draws, register)["npsv"]
     accounts = npsv["account"].values.astype(str)
-    acts = [np.isin(found.inputs, found.moved(npsv.sel(account=account, drop=True))) for account in accounts]
-    coords = {"account": accounts, "input": list(found.inputs)}
+    acts = [np.isin(points.inputs, points.moved(npsv.sel(account=account, drop=True))) for account in accounts]
+    coords = {"account": accounts, "input": list(points.inputs)}
     return xr.Dataset({"acts": (("account", "input"), np.array(acts, "int8"))}, coords=coords)

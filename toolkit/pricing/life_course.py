@@ -1,14 +1,14 @@
-"""The collective cost told as lives: where children are at each age, who bears what, by history, beside neighbours.
+"""The collective cost along the life course: where children are at each age, who pays, by history, beside neighbours.
 
-Priced apart from ``pricing.areas``, which every change on the dashboard goes through: nothing here moves with what an
-option spends.
+It is priced apart from ``pricing.areas``, which every change on the dashboard goes through, because nothing here
+depends on what an option spends.
 """
 
 import numpy as np
 import xarray as xr
 
 from toolkit import costing, evidence, pathways
-from toolkit.pricing.areas import Progress, each, silent
+from toolkit.pricing.areas import Progress, in_parallel, silent
 from toolkit.pricing.place import Desk, Place
 from toolkit.schema import SAMPLE_DIMS
 
@@ -24,16 +24,16 @@ NEIGHBOURS = 10
 
 
 def groups(
-    desk: Desk, told: xr.Dataset, statistics: xr.Dataset, *, areas: list[str], progress: Progress = silent
+    desk: Desk, summed: xr.Dataset, statistics: xr.Dataset, *, areas: list[str], progress: Progress = silent
 ) -> dict[str, xr.Dataset]:
     """Return the entering cohort's lives and cost by age and by history, and a single area's neighbours.
 
     Parameters
     ----------
     desk
-        What every area's pricing shares.
-    told
-        What :func:`lives` tells, summed over the areas.
+        What the pricing of every area shares.
+    summed
+        What :func:`lives` returns, summed over the areas.
     statistics, areas, progress
         As for :func:`toolkit.pricing.areas.price`.
 
@@ -42,23 +42,24 @@ def groups(
     dict of Dataset
         ``told``, summed over the areas: ``occupancy`` (state, child_age, chain, draw), years that the cohort lives at
         each age in each group of states; ``by_age`` (reading, payer, age, chain, draw), GBP a year of age at today's
-        prices, neither discounted nor grown; ``by_history`` (reading, history, component, chain, draw), present value,
-        which over histories is the cohort's lifetime cost; ``children`` (history, chain, draw); ``peers_gap`` (chain,
-        draw), care leavers without grade 4 beyond those at the rate of in-need pupils. For one area also
+        prices, neither discounted nor with real growth; ``by_history`` (reading, history, component, chain, draw), a
+        present value that adds up to the cohort's lifetime cost; ``children`` (history, chain, draw); ``peers_gap``
+        (chain, draw), care leavers without grade 4 beyond those at the rate of in-need pupils. For one area also
         ``neighbours``: ``cost`` (period, reading, area, chain, draw), the lifetime cost of the entering cohort and the
         year's, ``children`` (period, area, chain, draw) entering and of 0 to 17, the area first, then its nearest
-        statistical neighbours, each priced on its own posterior draws: without what help changes, a fifth of the work.
+        statistical neighbours, each priced on its own posterior draws; without the effects of help, which is a fifth of
+        the work.
     """
-    found = {"told": _paid_by_age(desk, told)}
+    tables = {"told": _paid_by_age(desk, summed)}
     if len(areas) == 1:
         near = evidence.neighbours(None, areas[0])
         known = [area for area in near["area"] if area in statistics["area"].values][:NEIGHBOURS]
         beside = [*areas, *known]
-        parts = list(each(lambda area: _beside(Place(desk, area)), beside, "price neighbours", progress))
+        parts = list(in_parallel(lambda area: _beside(Place(desk, area)), beside, "price neighbours", progress))
         names = statistics["area_name"].sel(area=beside).values.astype(str)
         joined = xr.concat(parts, xr.Variable("area", beside)).assign_coords(area_name=("area", names))
-        found["neighbours"] = joined.assign_attrs(price_base=desk.scenario.price_base)
-    return found
+        tables["neighbours"] = joined.assign_attrs(price_base=desk.scenario.price_base)
+    return tables
 
 
 def lives(place: Place) -> xr.Dataset:
@@ -86,26 +87,26 @@ def lives(place: Place) -> xr.Dataset:
     return (xr.Dataset(parts) * entering).astype(np.float32)
 
 
-def _paid_by_age(desk: Desk, told: xr.Dataset) -> xr.Dataset:
-    """Place what events are worth on the ages that bear it, by payer."""
+def _paid_by_age(desk: Desk, summed: xr.Dataset) -> xr.Dataset:
+    """Spread what events cost over the ages at which it is paid, by payer."""
     spread = costing.spread_matrix(desk.rows, LAST_AGE + 1, desk.published, desk.ages)
-    worth = desk.labelled(told["worth"])
+    worth = desk.labelled(summed["worth"])
     flat = xr.ones_like(worth.isel(event_year=0, reading=0, drop=True)).expand_dims(year=spread["year"])
     paid = costing.over_years(worth.transpose("component", "event_year", "reading", *SAMPLE_DIMS), flat, spread)
     payers = (
         paid.groupby("payer").sum(skipna=False).rename(year="age").transpose("reading", "payer", "age", *SAMPLE_DIMS)
     )
     money = {"units": "GBP", "price_base": desk.draws.attrs["price_base"]}
-    found = told.drop_vars(["worth", "event_year"]).assign(by_age=payers.astype(np.float32).assign_attrs(money))
-    found["by_history"] = desk.labelled(found["by_history"]).assign_attrs(money)
-    return found.assign_attrs(price_base=money["price_base"])
+    table = summed.drop_vars(["worth", "event_year"]).assign(by_age=payers.astype(np.float32).assign_attrs(money))
+    table["by_history"] = desk.labelled(table["by_history"]).assign_attrs(money)
+    return table.assign_attrs(price_base=money["price_base"])
 
 
 def _beside(place: Place) -> xr.Dataset:
-    """One area's collective cost, of a cohort and of a year, in all and the children it is of."""
-    made, period = place.collective(), xr.Variable("period", ["lifetime", "annual"])
-    cost = xr.concat([made[name].sum("component") for name in period.values], period)
-    entering = made["children_entering"]
+    """Return one area's total collective cost, of a cohort and of a year, and the number of children."""
+    collective, period = place.collective(), xr.Variable("period", ["lifetime", "annual"])
+    cost = xr.concat([collective[name].sum("component") for name in period.values], period)
+    entering = collective["children_entering"]
     children = [entering, xr.full_like(entering, float(place.stats["population_0_17"]))]
     both = xr.Dataset({"cost": cost, "children": xr.concat(children, period)})
     return both.reset_coords(drop=True).assign_coords(period=period.values).astype(np.float32)

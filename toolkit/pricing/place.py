@@ -23,11 +23,11 @@ SPEND_MULTIPLES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
 
 
 def before_adjustments(scenario: Scenario) -> dict[str, Scenario]:
-    """Return, for each adjustment that changes the result by more than a factor, the scenario before it acts.
+    """Return, for each adjustment that changes the result by more than a factor, the scenario before it is applied.
 
-    Replication, take-up and drop-off come in this order, each with those after it at rest; the plain factors
-    (attribution, deadweight, displacement) rest throughout, for they can be taken out by division, unless together
-    they leave nothing, in which case the scenario before them is there as "attribution".
+    Replication, take-up and drop-off come in this order, each with those after it left neutral; the plain factors
+    (attribution, deadweight, displacement) stay neutral throughout, because they can be taken out by division, unless
+    together they leave nothing, in which case the scenario before them is included as "attribution".
     """
     effect, own = scenario.effect, scenario.adjustments
     at = {"replication": effect.replication, "take_up": effect.take_up, "drop_off": own.drop_off}
@@ -35,12 +35,12 @@ def before_adjustments(scenario: Scenario) -> dict[str, Scenario]:
     stages = {name: list(at)[:place] for place, name in enumerate(at) if at[name] != rest[name]}
     if own.attribution * (1.0 - own.deadweight) * (1.0 - own.displacement) == 0.0:
         stages["attribution"] = list(at)
-    found = {}
+    before = {}
     for name, acting in stages.items():
         now = {key: at[key] if key in acting else rest[key] for key in at}
         plain = {"attribution": 1.0, "deadweight": 0.0, "displacement": 0.0, "drop_off": now.pop("drop_off")}
-        found[name] = change(scenario, effect=now, adjustments=plain)
-    return found
+        before[name] = change(scenario, effect=now, adjustments=plain)
+    return before
 
 
 def yearly_sum(scenario: Scenario, statistics: xr.Dataset) -> xr.DataArray:
@@ -49,7 +49,7 @@ def yearly_sum(scenario: Scenario, statistics: xr.Dataset) -> xr.DataArray:
     Parameters
     ----------
     scenario
-        Says how much for each child.
+        States how much for each child.
     statistics
         Base-year statistics of areas, or of one: ``population_0_17``.
     """
@@ -57,7 +57,7 @@ def yearly_sum(scenario: Scenario, statistics: xr.Dataset) -> xr.DataArray:
 
 
 class Desk:
-    """What every area's pricing shares, prepared once."""
+    """What the pricing of every area shares, prepared once."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Desk:
         self.effects = effects["new_site_effect"].reset_coords(drop=True)
         self.base = evidence.base_year(statistics).reset_coords(drop=True)
         own = evidence.own_figures(self.base, scenario.own_figures, register.deflators)
-        self.here = evidence.with_own(self.base, own)  # what is known of England rests on what everyone published
+        self.here = evidence.with_own(self.base, own)  # what is known of England uses published figures only
         local = evidence.local_price_ratio(statistics, like=draws, seed=scenario.seed)
         self.local, self.placements = evidence.with_own_prices(local, evidence.placement_shares(), own)
         self.levels = evidence.with_fitted(evidence.local_levels(), self.baseline, self.national)
@@ -104,7 +104,7 @@ class Desk:
         self._timing()
 
     def _timing(self) -> None:
-        """When what is priced is paid, and what that is worth today."""
+        """Prepare when each component is paid, and what that is worth today."""
         scenario, years = self.scenario, np.arange(self.scenario.horizon)
         kinds = xr.DataArray(self.rows["discounting"].to_numpy(object), coords={"component": list(self.rows.index)})
         factors = appraisal.factors_by_kind(kinds, scenario.discount_schedule, years, schedules=self.schedules)
@@ -123,7 +123,7 @@ class Desk:
 
 
 class Place:
-    """One area's hazards, rates and prices, and the lives without help that all its sums start from."""
+    """One area's hazards, rates and prices, and the lives without help from which all its results start."""
 
     def __init__(self, desk: Desk, area: str) -> None:
         self.desk, self.scenario, self.draws = desk, desk.scenario, desk.draws
@@ -136,7 +136,7 @@ class Place:
         self.prices = prices.reset_coords(drop=True).astype(np.float32)  # labels are put back on the sums
         self.child_rates = pathways.child_rates(desk.layers, desk.layer_rates, desk.draws, self.levels)
         self.hazards, self.usual = self.unhelped(desk.scenario)
-        # The entering cohort is not at the edge of care, even if those reached are.
+        # The entering cohort is not at the edge of care, even if the children reached are.
         edge = desk.scenario.option.group != "in_need"
         self.all_hazards, self.everyone = self.unhelped(desk.in_need) if edge else (self.hazards, self.usual)
         self.adult_rates = pathways.adult_rates(
@@ -159,7 +159,7 @@ class Place:
         )
 
     def lived(self, walked: xr.Dataset) -> xr.DataArray:
-        """Return the quantities that are priced of childhood and after."""
+        """Return the priced quantities of childhood and after."""
         return pathways.whole_lives(walked, self.adult_rates, self.desk.layers, quantities=self.desk.quantities)
 
     def worth(self, profile: xr.DataArray) -> xr.DataArray:
@@ -167,19 +167,19 @@ class Place:
         return costing.lifetime_cost(profile, self.desk.rows, self.prices, self.desk.weights)
 
     def _change(self, source: str, strength: float, delivered: float, adjustments: Adjustments) -> xr.DataArray:
-        """Return what help changes in the life of a child reached, as far as it is additional (quantity, year, ...)."""
-        held = source, strength, delivered if self.scenario.effect.detection else strength
-        if held not in self._helped:
+        """Return the additional change that help makes in the life of a child reached (quantity, year, ...)."""
+        key = source, strength, delivered if self.scenario.effect.detection else strength
+        if key not in self._helped:
             moved = pathways.with_effects(self.hazards, self.desk.effects.sel(source=source, drop=True))
-            self._helped[held] = self._walk(moved, strength, delivered) - self.usual
+            self._helped[key] = self._walk(moved, strength, delivered) - self.usual
         lasting = tuple(pathways.additional(adjustments).values)
-        if (*held, lasting) not in self._lived:
-            self._lived[*held, lasting] = self.lived(pathways.additional_part(self._helped[held], adjustments))
-        return self._lived[*held, lasting]
+        if (*key, lasting) not in self._lived:
+            self._lived[*key, lasting] = self.lived(pathways.additional_part(self._helped[key], adjustments))
+        return self._lived[*key, lasting]
 
     @cached_property
     def summed(self) -> xr.Dataset:
-        """What is added up over areas: the reached cohort's lives and their worth, the programme, the curve."""
+        """What is added up over areas: the reached cohort's lives and their cost, the programme's spend, the curve."""
         avoided, curve_spend = self._curve()
         worth = costing.event_values(self.lives, self.desk.rows, self.prices, dtype=np.float32)
         summed = xr.Dataset(
@@ -192,12 +192,12 @@ class Place:
             }
         )
         if self.desk.before:
-            parts = [self._avoided(one) for one in self.desk.before.values()]
+            parts = [self._avoided(scenario) for scenario in self.desk.before.values()]
             summed["benefit_before"] = xr.concat(parts, xr.Variable("before", list(self.desk.before)), coords="minimal")
         return summed
 
-    def kept(self) -> xr.Dataset:
-        """Return what is kept by area: present values, and the children of the cohorts."""
+    def by_area(self) -> xr.Dataset:
+        """Return the results that are kept area by area: present values, and the children of the cohorts."""
         saved = self.lives.sel(option=BUSINESS_AS_USUAL, drop=True) - self.lives.sel(option=INVESTMENT, drop=True)
         return xr.Dataset(
             {
@@ -208,13 +208,13 @@ class Place:
         ).reset_coords(drop=True)
 
     def collective(self) -> dict[str, xr.DataArray]:
-        """Cost of the entering cohort over life and of one year, each gross and excess."""
+        """Return the cost of the entering cohort over life and of one year, each gross and excess."""
         known = self.desk.quantities, self.baseline, self.stats, self.draws, self.all_lives
         others = self.others().sum("year", skipna=False) * self.entering
         year = self.readings(pathways.cross_section(*known, self.entering), others)
         return {
             "lifetime": self.lifetime * self.entering,
-            # What is paid this year, and the present value of what its events lead to.
+            # What this year's events cost now, and the present value of what they lead to.
             "annual": self.worth(year.expand_dims(year=[0])),
             "children_entering": self.entering,
         }
@@ -239,11 +239,11 @@ class Place:
         ).astype(np.float32)
 
     def others(self, *, by_age: bool = False) -> xr.DataArray:
-        """Return what the entering cohort would have if it were like all children of its age and area."""
+        """Return the quantities of the entering cohort if it were like all children of its age and area."""
         return (self._rates_of_all * self.desk.lived[by_age]).transpose("quantity", "year", *SAMPLE_DIMS)
 
     def readings(self, quantity: xr.DataArray, others: xr.DataArray) -> xr.DataArray:
-        """Return a quantity gross, and its excess over what others have."""
+        """Return a quantity gross, and its excess over all children's."""
         excess = pathways.excess(quantity, others, self.desk.shares)
         return xr.concat([quantity, excess], xr.Variable("reading", ["gross", "excess"]), join="exact")
 
@@ -258,7 +258,7 @@ class Place:
         return pathways.project(self.lived(self.usual), changes, self.reached, horizon=self.scenario.horizon)
 
     def _avoided(self, scenario: Scenario) -> xr.DataArray:
-        """Present value of what the children reached avoid under other settings, without yearly costs."""
+        """Return the present value that the children reached avoid under another scenario, without yearly costs."""
         total = 0.0 * self.reached
         for year, part in enumerate(pathways.strengths(scenario.effect, scenario.option.years)):
             change = self._change(scenario.effect.source, *part, scenario.adjustments)
@@ -270,7 +270,7 @@ class Place:
         """Children in need for the first time in the base year.
 
         A year's share of the children who are ever in need by eighteen, moved to the area by its episodes of
-        need per child against England's: starts themselves count a child each time a case is opened.
+        need per child relative to England's: starts count a child each time a case is opened.
         """
         base = self.desk.base
         starts, children = (float(base[name].sum()) for name in ("children_in_need_starts", "population_0_17"))
@@ -278,7 +278,7 @@ class Place:
         return self.draws["share_ever_in_need"] * local / pathways.CHILDHOOD_YEARS
 
     def _curve(self) -> tuple[xr.DataArray, xr.DataArray]:
-        """Lifetime cost avoided (source, multiple, component) as a year's early-help spend changes."""
+        """Return the lifetime cost avoided (source, multiple, component) as a year's early-help spend changes."""
         scenario, effect = self.scenario, self.scenario.effect
         today = float(self.stats["early_help_spend"] * self.stats["population_0_17"])
         multiples = xr.DataArray(np.array(SPEND_MULTIPLES), dims="multiple", coords={"multiple": list(SPEND_MULTIPLES)})
@@ -286,7 +286,7 @@ class Place:
         full = effect.replication * effect.take_up, effect.take_up
         parts = [self.worth(self._change(source, *full, scenario.adjustments)) for source in SOURCES]
         worth = xr.concat(parts, xr.Variable("source", list(SOURCES)), coords="minimal", compat="override")
-        # Eight million numbers an area, added up over areas in single precision: made in it as well.
+        # Eight million numbers an area, which are added up in single precision: so they are computed in it too.
         avoided = reached.astype(np.float32) * -worth.astype(np.float32)
         return avoided.transpose("source", "multiple", "component", *SAMPLE_DIMS), multiples * today
 

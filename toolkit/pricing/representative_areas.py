@@ -1,9 +1,9 @@
-"""Many areas as a few that stand in for them, so that their total at any sum follows from pricing them at one.
+"""A few representative areas for many, so that the total at any spend follows from pricing the areas at one.
 
-A sum of x pounds for each child reaches P (1 - exp(-s x c)) / s children, up to a factor of the draw alone: s, children
-to each eligible one, differs between areas, and c, families that a pound helps, between draws. In log s that is smooth,
-so that an area counts as a mixture of stand-ins whose s are Chebyshev nodes. What areas save with each child reached is
-added up under those shares once; after that a sum moves the stand-ins' reach only, draw by draw.
+A spend of x pounds for each child reaches P (1 - exp(-s x c)) / s children, up to a factor of the draw alone: s,
+children to each eligible one, differs between areas, and c, families that a pound helps, between draws. That is smooth
+in log s, so that an area counts as a mixture of stand-ins whose s are Chebyshev nodes. What areas save with each child
+reached is added up with those shares once; after that a new spend changes only the stand-ins' reach, draw by draw.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ SUMS = np.geomspace(1e-3, 1e4, 200)  # of s x c, from almost none reached to all
 
 @dataclass(frozen=True)
 class Pool:
-    """Stand-ins for some areas.
+    """Representative areas (stand-ins) for some areas.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Pool:
     error: float
 
     def reach(self, draws: xr.Dataset, option: Option) -> "Reach":
-        """Return how many children sums reach under draws and an option's group; a sum without end reaches all."""
+        """Return how many children any spend reaches, given draws and an option's group; no limit reaches all."""
         cost, each = (draws[name].transpose(*SAMPLE_DIMS).values.ravel() for name in FAMILY)
         everyone = pathways.children_reached(np.inf, draws, self.statistics, option).transpose("area", *SAMPLE_DIMS)
         return Reach(cost, each, everyone.values.reshape(everyone.sizes["area"], -1) / each)
@@ -49,7 +49,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Reach:
-    """What a sum reaches of stand-ins: cost and children of a family (draw), and families eligible (node, draw)."""
+    """What a spend reaches: cost and children of a family (draw), and eligible families of stand-ins (node, draw)."""
 
     cost: np.ndarray
     each: np.ndarray
@@ -69,7 +69,7 @@ def pool(areas: xr.Dataset, option: Option) -> Pool:
     areas
         Base-year statistics (area), all with eligible children.
     option
-        Says who is eligible, as for ``pathways.children_reached``.
+        States who is eligible, as for ``pathways.children_reached``.
 
     References
     ----------
@@ -88,8 +88,8 @@ def pool(areas: xr.Dataset, option: Option) -> Pool:
             break
     eligible = xr.DataArray(np.exp(-nodes), dims="area")
     names = ("children_in_need", "care_starts")
-    stands = xr.Dataset({name: eligible for name in names} | {"children_looked_after": 0.0 * eligible})
-    return Pool(stands, children[:, None] * mixture, error)
+    representatives = xr.Dataset({name: eligible for name in names} | {"children_looked_after": 0.0 * eligible})
+    return Pool(representatives, children[:, None] * mixture, error)
 
 
 def _reach(place: np.ndarray, scale: np.ndarray) -> np.ndarray:

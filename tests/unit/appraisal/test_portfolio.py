@@ -184,7 +184,7 @@ def test_a_target_is_sought_within_the_rules():
         (lambda: appraisal.allocate(10, GAIN, COST, objective="luck"), "luck"),
         (lambda: appraisal.allocate(10, GAIN, COST, objective="probability_of_target"), "target"),
         (lambda: appraisal.allocate(10, GAIN, COST, level=90), "level"),
-        (lambda: appraisal.allocate(10, GAIN, COST * 0), "costs nothing"),
+        (lambda: appraisal.allocate(10, GAIN, COST * 0), "costs 0 or less"),
         (lambda: appraisal.allocate(10, GAIN, COST.isel(programme=[0, 1])), "one side only"),
         (lambda: appraisal.allocate(10, GAIN.where(GAIN > 10), COST), "NaN"),
         (lambda: appraisal.allocate(10, GAIN.expand_dims(step=[1]), COST), "dimensions"),
@@ -193,7 +193,7 @@ def test_a_target_is_sought_within_the_rules():
             "labels must rise",
         ),
         (lambda: appraisal.allocate(10, GAIN, COST, minimum_share={"county": {"Kent": 0.5}}), "county"),
-        (lambda: appraisal.allocate(10, GAIN, COST, minimum_share={"programme": {"x": 0.5}}), "fits no item"),
+        (lambda: appraisal.allocate(10, GAIN, COST, minimum_share={"programme": {"x": 0.5}}), "matches no item"),
         (
             lambda: appraisal.allocate(10, GAIN, COST, minimum_share={"programme": {"parenting": 0.9}}),
             "no portfolio",
@@ -215,6 +215,6 @@ def test_a_programme_level_with_one_that_is_bought_is_called_so(objective, said)
     result = appraisal.allocate(1.0, gain, cost, objective=objective)
     reasons = result["reason"].to_series()
     bought = reasons.index[reasons == "bought in full"].item()
-    assert [name for name in "abc" if reasons[name] == f"level with {bought}, bought in its place"] == [
+    assert [name for name in "abc" if reasons[name] == f"equal to {bought}, which is bought in its place"] == [
         name for name in "abc" if name != bought and (said or name != "b")
     ]

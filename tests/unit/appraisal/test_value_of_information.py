@@ -221,7 +221,7 @@ def test_few_draws_warn_with_the_error(lattice):
     ("change", "options", "message"),
     [
         (lambda p: p.assign(risk=p["risk"] * 0), {}, "never varies"),
-        (lambda p: p.assign(risk=p["risk"].where(p["risk"] < 1)), {}, "risk: holds NaN"),
+        (lambda p: p.assign(risk=p["risk"].where(p["risk"] < 1)), {}, "risk: has NaN"),
         (lambda p: p.isel(sample=slice(0, 50)), {}, "sizes 200 and 50"),
         (lambda p: p.rename(sample="draw").expand_dims(chain=1), {}, "draws are"),
         (lambda p: p, {"of": ["weather"]}, "weather"),

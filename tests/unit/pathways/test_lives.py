@@ -142,7 +142,7 @@ def test_layers_that_do_not_fit_are_refused(draws: xr.Dataset, hazards: pathways
         {"layer": ["care_years"], "group": list(pathways.GROUPS), "start": ("layer", [0]), "stop": ("layer", [18])},
         ("layer", "group", "chain", "draw"),
     )
-    with pytest.raises(InputError, match="no name a quantity's"):
+    with pytest.raises(InputError, match="names must differ from the quantities'"):
         pathways.per_child(hazards, strength=0.0, rates=rates, like=draws)
 
 

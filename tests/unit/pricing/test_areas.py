@@ -19,11 +19,11 @@ from toolkit.schema import InputError
 @pytest.mark.parametrize("processes", [False, True])
 def test_parts_come_in_order_with_their_progress_and_a_failure_is_raised(processes: bool) -> None:
     said: list[tuple[str, float]] = []
-    found = pricing.each(abs, [-3, -1, -2], "count", lambda *now: said.append(now), processes=processes)
+    found = pricing.in_parallel(abs, [-3, -1, -2], "count", lambda *now: said.append(now), processes=processes)
     assert list(found) == [3, 1, 2]
     assert said == [("count", pytest.approx(share)) for share in (1 / 3, 2 / 3, 1.0)]
     with pytest.raises(InputError, match="no such number"):
-        list(pricing.each(_refuse, [1, 2], "count", pricing.silent, processes=processes))
+        list(pricing.in_parallel(_refuse, [1, 2], "count", pricing.silent, processes=processes))
 
 
 class Stopped(Exception):
@@ -36,7 +36,7 @@ def test_nothing_is_said_of_parts_that_nobody_waits_for_any_more(recwarn: pytest
             raise Stopped
 
     with pytest.raises(Stopped):
-        list(pricing.each(abs, list(range(50)), "count", enough))
+        list(pricing.in_parallel(abs, list(range(50)), "count", enough))
     assert not list(recwarn)
 
 
@@ -62,17 +62,17 @@ def test_many_areas_are_priced_in_processes_to_the_same_bits(
     monkeypatch.setattr(pricing, "MANY", 2)
     monkeypatch.setattr(pricing, "BATCH", 2)
     asked: list[bool] = []
-    each = pricing.each
+    in_parallel = pricing.in_parallel
 
     def threads(*given: Any, processes: bool) -> Any:
         asked.append(processes)
-        return each(*given, processes=False)
+        return in_parallel(*given, processes=False)
 
     def priced(by: Callable[..., Any]) -> tuple[xr.Dataset, xr.Dataset]:
-        monkeypatch.setattr(pricing, "each", by)
-        return pricing.price_areas(desk, areas=areas, tell=life_course.lives)
+        monkeypatch.setattr(pricing, "in_parallel", by)
+        return pricing.price_areas(desk, areas=areas, summarise=life_course.lives)
 
-    for beside, alone in zip(priced(each), priced(threads), strict=True):
+    for beside, alone in zip(priced(in_parallel), priced(threads), strict=True):
         xr.testing.assert_identical(beside, alone)
     assert asked == [True]
     np.testing.assert_array_equal(pricing.price_areas(desk, areas=areas)[0]["area"], areas)

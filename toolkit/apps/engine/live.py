@@ -311,10 +311,10 @@ class Live:
         path = self.cache / "priced" / f"{self._fingerprint(desk.scenario, list(shares))}.nc"
         if len(shares) > 1 and (kept := open_cached(path)) is not None:
             return kept
-        told, progress = partial(_saved, shares), PROGRESS.get()
-        total, stood, local = added_up(desk, areas=list(shares), tell=told, progress=progress)
+        progress = PROGRESS.get()
+        total, saved, local = added_up(desk, areas=list(shares), summarise=partial(_saved, shares), progress=progress)
         curve = total[["curve_avoided", "curve_spend"]]
-        priced = xr.DataTree.from_dict({"stood": stood, "local": local, "total": curve})
+        priced = xr.DataTree.from_dict({"stood": saved, "local": local, "total": curve})
         if len(shares) > 1:
             write_netcdf(priced, path)
             prune(path.parent, FILES_KEPT)
