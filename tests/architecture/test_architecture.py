@@ -32,7 +32,7 @@ LONGEST_MODULE = 400
 # error in spending, power-scaling and calibration that goes on where it stopped, 250; what reviews of both found, 360;
 # calibration of the pathway, and charts and sentences that explain themselves, 160.
 LONGEST_PACKAGE = 17_800
-LONGEST_ARCHITECTURE_PAGE = 120
+LONGEST_ARCHITECTURE_PAGE = 140
 LARGEST_FILE = 5_000_000
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:root|home|work|tmp|opt|Users)/\w[^\s\"'`)]*")
 
