@@ -335,8 +335,8 @@ def proxied(fit_cache):
     upstream, outside = free_port(), free_port()
     given = {"port": upstream, "prefix": "/outcomes", "allow_origin": [f"127.0.0.1:{outside}"]}
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
-    told = json.dumps([str(fit_cache), DOZEN, given])
-    process = subprocess.Popen([sys.executable, "-c", SMALL_SITE, told], env=environment)
+    arguments = json.dumps([str(fit_cache), DOZEN, given])
+    process = subprocess.Popen([sys.executable, "-c", SMALL_SITE, arguments], env=environment)
     until = time.monotonic() + 300
     while time.monotonic() < until and process.poll() is None:
         try:

@@ -23,7 +23,7 @@ HEADINGS = {
     "What drives it": "What drives the answer?",
     "Compare": "Which is better?",
     "Evidence": "What does it all rest on?",
-    "Model health": "Can the model be trusted?",
+    "Model checks": "Can the model be trusted?",
     "Take away": "Take it to committee",
 }
 AXE = "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
@@ -206,18 +206,18 @@ def test_own_figures_are_typed_by_keyboard_and_flagged_everywhere(leeds, visit):
 @pytest.mark.long
 def test_a_changed_prior_is_weighed_in_or_a_new_fit_is_offered_and_cancelled(leeds):
     one = leeds
-    one.go("Model health", HEADINGS["Model health"])
+    one.go("Model checks", HEADINGS["Model checks"])
     one.page.get_by_label("Prior", exact=True).click()
     one.page.get_by_role("listbox", name="Prior").get_by_text("Persistence of an area").first.click()
     one.page.get_by_label("Why this prior").fill("a closer look")
     one.page.get_by_label("First shape").fill("3")
     one.page.get_by_role("button", name="Use this prior").click()
-    one.page.get_by_text("weighed by the ratio of the priors").wait_for()
+    one.page.get_by_text("reweighted by the ratio of the priors").wait_for()
     for label, number in (("First shape", "900"), ("Second shape", "1")):
         one.page.get_by_label(label).fill(number)
     one.page.get_by_role("button", name="Use this prior").click()
     one.page.get_by_text("too far for its draws").wait_for()
-    one.page.get_by_role("button", name="Fit the model anew").click()
+    one.page.get_by_role("button", name="Refit the model").click()
     one.page.get_by_text("Fitting: getting ready").wait_for()
     one.page.get_by_role("button", name="Cancel the fit").click()
     one.page.get_by_text("The fit was cancelled").wait_for()
@@ -313,7 +313,7 @@ def test_a_browser_that_asks_for_nonsense_is_told_so(leeds):
     one.page.evaluate("""() => {
       const asked = Bokeh.documents[0].get_model_by_name("asked");
       window.said = [];
-      addEventListener("explained", (event) => said.push(event.detail.said));
+      addEventListener("explained", (event) => said.push(event.detail.html));
       asked.data = {key: ["figure|<img src=x onerror=alert(1)>"]};
     }""")
     one.until("() => said.some((words) => words.includes('cannot be explained') && words.includes('&lt;img'))")

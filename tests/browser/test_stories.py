@@ -151,7 +151,7 @@ def test_a_cost_in_one_year_goes_back_to_a_life_by_the_browsers_back(leeds):
     one.page.get_by_role("button", name="Undo").click()
     one.page.get_by_text("beyond what children of the same age").wait_for()
     one.page.get_by_role("button", name="Compare with statistical neighbours").click()
-    picture(one, "Expected excess lifetime cost of a child, dearest first").wait_for()
+    picture(one, "Expected excess lifetime cost of a child, most expensive first").wait_for()
     one.page.get_by_role("checkbox", name="Table: the cost of a child").check()
     table = one.page.get_by_role("table", name="This area and its statistical neighbours")
     table.get_by_role("rowheader", name="Leeds ← this area").wait_for()
@@ -161,7 +161,7 @@ def test_what_drives_it_is_read_in_another_account_and_the_link_holds_it(leeds):
     one = leeds
     one.go(*DRIVERS)
     picture(one, "Expected value").wait_for()
-    one.page.get_by_role("checkbox", name="Table: what moves the answer").check()
+    one.page.get_by_role("checkbox", name="Table: sensitivity analysis: what moves the answer").check()
     of = f"(account) => ({EVERY})(`.explain[data-key^='end|${{account}}|']`) > 0"
     one.until(of, "social")
     one.page.get_by_label("Account", exact=True).click()

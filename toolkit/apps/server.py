@@ -1,4 +1,4 @@
-"""Serving the site: one process, loopback unless told otherwise, nothing fetched from elsewhere.
+"""Serving the site: one process, loopback unless set otherwise, nothing fetched from elsewhere.
 
 The server never runs or unpickles what a visitor sends: an address and a scenario file are read as text,
 key by key. Uploads and messages have a largest size, idle sessions end, and there are only so many at once.
@@ -33,11 +33,12 @@ from bokeh.util.asyncio import _run_in_executor
 
 from toolkit.apps import guard
 from toolkit.apps.engine.live import Live
-from toolkit.apps.parts import entry, look
+from toolkit.apps.parts import look
 from toolkit.apps.session import wire
 from toolkit.apps.session.state import State
 from toolkit.apps.shell import site
 from toolkit.schema import InputError
+from toolkit.tabular import excerpt
 
 STATIC = Path(__file__).resolve().parent / "static"
 SIGN_IN = STATIC.with_name("templates") / "sign_in.html"
@@ -60,7 +61,7 @@ def settings(
     prefix: str = "",
     auth: Path | None = None,
 ) -> dict[str, Any]:
-    """Return what the server is started with.
+    """Return the server's options.
 
     Parameters
     ----------
@@ -137,7 +138,7 @@ def origin(text: str) -> str:
     more = parts.path not in ("", "/") or parts.username or parts.query or parts.fragment
     if more or parts.scheme not in usual or not (HOST.fullmatch(host) or _numeric(host)):
         raise InputError(
-            f"allow-origin '{entry.shown(text)}': not a host, with a port where it has one.",
+            f"allow-origin '{excerpt(text)}': not a host, with a port where it has one.",
             fix="write it as in outcomes.example.gov.uk or 10.0.0.5:5006; a path goes into --prefix.",
         )
     name = f"[{host}]" if ":" in host else host
@@ -155,7 +156,7 @@ def _numeric(host: str) -> bool:
 def _path(prefix: str) -> str:
     path = "/" + prefix.strip().strip("/")
     if not PREFIX.fullmatch(path.rstrip("/")) or {".", ".."} & set(path.split("/")):
-        raise InputError(f"prefix '{entry.shown(prefix)}': not a plain path.", fix="write one such as /outcomes.")
+        raise InputError(f"prefix '{excerpt(prefix)}': not a plain path.", fix="write one such as /outcomes.")
     return path.rstrip("/")
 
 
@@ -172,7 +173,7 @@ def free(address: str, port: int) -> None:
             pass
     except OSError as problem:
         raise InputError(
-            f"address {entry.shown(address)}, port {port}: cannot be listened on ({problem.strerror or problem}).",
+            f"address {excerpt(address)}, port {port}: cannot be listened on ({problem.strerror or problem}).",
             fix="choose another with --port, or an address of this machine.",
         ) from None
 
@@ -200,9 +201,9 @@ def _secret() -> str:
     return secret
 
 
-def serve(live: Live, *, threaded: bool = False, most: int = MOST_SESSIONS, **given: Any) -> Any:
-    """Serve the site to so many at most, until stopped or beside the caller; ``given`` as for :func:`settings`."""
-    chosen = settings(**given)
+def serve(live: Live, *, threaded: bool = False, most: int = MOST_SESSIONS, **options: Any) -> Any:
+    """Serve the site to so many at most, until stopped or beside the caller; ``options`` as for :func:`settings`."""
+    chosen = settings(**options)
     sys.setswitchinterval(SWITCH)  # a page is not kept waiting by another's pricing
     pn.extension(js_files={"outcomes": "assets/access.js"})
     lighten()
@@ -215,7 +216,7 @@ def serve(live: Live, *, threaded: bool = False, most: int = MOST_SESSIONS, **gi
 def lighten() -> None:
     """Leave out what Panel and Bokeh do at every event that nothing here needs; a test pins the names.
 
-    Whether anything at all is busy is kept for the whole process, told to every page and costs a quarter of a move;
+    Whether anything at all is busy is kept for the whole process, sent to every page and costs a quarter of a move;
     pages here show their own visitor's work alone.
     """
     whole = partial(Serializer, deferred=False)  # arrays inside the message, not two more for each
@@ -231,16 +232,16 @@ def lighten() -> None:
         setattr(pn.state, name, lambda *_: None)
 
 
-async def at_once(_session: Any, called: Callable[..., Any], *given: Any) -> Any:
-    """Put a message together here and now: a thread for it costs several times as much as the work."""
-    return wire.timed(called, *given)
+async def at_once(_session: Any, called: Callable[..., Any], *arguments: Any) -> Any:
+    """Assemble a message at once: a thread for it costs several times as much as the work."""
+    return wire.timed(called, *arguments)
 
 
-async def run(called: Callable[..., Any], *given: Any) -> Any:
+async def run(called: Callable[..., Any], *arguments: Any) -> Any:
     """Take a visitor's change at once, for it only asks for work; do all else in a thread, as Bokeh does."""
     if getattr(called, "__name__", "") == "apply_to_document":
-        return wire.timed(called, *given)
-    return await _run_in_executor(called, *given)
+        return wire.timed(called, *arguments)
+    return await _run_in_executor(called, *arguments)
 
 
 def one_message(pending: Sequence[Any]) -> list[tuple[Any, Any]]:
@@ -248,18 +249,18 @@ def one_message(pending: Sequence[Any]) -> list[tuple[Any, Any]]:
 
     In place of Bokeh's own, which writes a message for each; a test pins its name and what it is given.
     """
-    found = []
+    messages = []
     for connections, group in groupby(pending, key=attrgetter("connections")):
         patches = list(group)
         with patch_curdoc(patches[0].event.document):
             message = patches[0].protocol.create("PATCH-DOC", [patch.event for patch in patches])
             message.prepare()
-        found.append((message, connections))
-    return found
+        messages.append((message, connections))
+    return messages
 
 
 def _warm(live: Live) -> None:
-    """Work out the first page before anyone asks for it."""
+    """Compute the first page before anyone asks for it."""
     state = State(live)
     live.run(state.scenario, state.areas)
     gc.freeze()  # to search what all pages share for garbage again would stop them for a quarter of a second

@@ -1,4 +1,4 @@
-"""The site's frame: header, controls, pages, messages; one visitor's session, built anew for each."""
+"""The site's frame: header, controls, pages, messages; one visitor's session, built for each visitor."""
 
 from html import escape
 from typing import Any, Protocol
@@ -18,8 +18,8 @@ from toolkit.apps.pages.costs import Costs
 from toolkit.apps.pages.drivers import Drivers
 from toolkit.apps.pages.evidence import Evidence
 from toolkit.apps.pages.invest import Invest
-from toolkit.apps.pages.model_checks import Health
-from toolkit.apps.pages.take_away import Files
+from toolkit.apps.pages.model_checks import ModelChecks
+from toolkit.apps.pages.take_away import TakeAway
 from toolkit.apps.parts import look
 from toolkit.apps.parts.controls import Panel
 from toolkit.apps.parts.toolbar import Toolbar
@@ -49,7 +49,7 @@ class View(Protocol):
         """Return the page."""
 
 
-Found = tuple[str, LiveRun, Any, Exception | None]
+PageResult = tuple[str, LiveRun, Any, Exception | None]
 ASK = (
     "An underlined number explains itself when pressed, and so does what a chart shows. In a table, the arrow keys go "
     "from one number to the next."
@@ -60,8 +60,8 @@ PAGES: dict[str, Any] = {
     "What drives it": Drivers,
     "Compare": Compare,
     "Evidence": Evidence,
-    "Model health": Health,
-    "Take away": Files,
+    "Model checks": ModelChecks,
+    "Take away": TakeAway,
 }
 
 
@@ -74,9 +74,9 @@ class Site:
         self.panel = Panel(self.state)
         self.latest: Run | None = None
         self.asking = Asking(lambda: self.refresher.soon())
-        self._turn = 0  # of what the page shows
-        self._held: tuple[int, Any] = (-1, None)
-        self._shown: Found | None = None
+        self._turn = 0  # counts the changes of what the page shows
+        self._result: tuple[int, Any] = (-1, None)
+        self._shown: PageResult | None = None
         self.shown: dict[str, bool] = {}
         self.pages: dict[str, View] = {}
         self.holders = {name: pmui.Column(sizing_mode="stretch_width") for name in PAGES}
@@ -87,7 +87,7 @@ class Site:
         self.halt.on_click(lambda _: self.refresher.stop())
         self.toolbar = Toolbar(self.state)
         self.tabs = pmui.Tabs(*self.holders.items(), sizing_mode="stretch_width")
-        self.refit = Refit(self.state, self.state.tell)
+        self.refit = Refit(self.state, self.state.notify)
         self.refresher = Refresher(
             self._price, self._show, self._rest, self._show_busy, self._failed, lambda: self.state.address, self._long
         )
@@ -96,20 +96,20 @@ class Site:
         self.state.watch(self._changed)
         self.tabs.active = list(PAGES).index(self.state.page) if self.state.page in PAGES else 0
         self.tabs.param.watch(lambda _: self._open(), "active")
-        self._tell()
+        self._show_messages()
         self.refresher.soon()
 
     # Work ----------------------------------------------------------------------------------------
 
-    def _price(self) -> tuple[Found, str]:
+    def _price(self) -> tuple[PageResult, str]:
         turn, name = self._turn, self.current
-        pressed = self._held[0] == turn and name in self.pages  # a number alone, and all on the page stands
-        if not pressed:
-            self._held = turn, self._found(name)
-        _, run, _, problem = found = self._held[1]
-        return found, "" if problem else self.asking.prepare(run, self.pages[name])
+        same_page = self._result[0] == turn and name in self.pages  # only a number was pressed: the page is unchanged
+        if not same_page:
+            self._result = turn, self._page_result(name)
+        _, run, _, problem = result = self._result[1]
+        return result, "" if problem else self.asking.prepare(run, self.pages[name])
 
-    def _found(self, name: str) -> Found:
+    def _page_result(self, name: str) -> PageResult:
         run = self.live.run(self.state.scenario, self.state.areas)
         try:
             if name not in self.pages:
@@ -126,20 +126,20 @@ class Site:
         asked = getattr(self.pages.get(self.current), "asked", "")
         return bool(asked) or (len(areas) > 1 and not self.live.ready(scenario, areas))
 
-    def _show(self, priced: tuple[Found, str]) -> None:
-        """Put a run on the open page, and what is said of a number."""
-        found, said = priced
-        if found is not self._shown:
-            self._shown = found
-            self._put(*found)
+    def _show(self, priced: tuple[PageResult, str]) -> None:
+        """Put a run on the open page, and the explanation of a number."""
+        result, explanation = priced
+        if result is not self._shown:
+            self._shown = result
+            self._put(*result)
         self.tab.write()
         self.asking.attach(pn.state.curdoc)
-        self.asking.show(said)
+        self.asking.show(explanation)
 
     def _put(self, name: str, run: LiveRun, prepared: Any, problem: Exception | None) -> None:
         """Put a run on the open page; a page that fails says so and leaves the others alone."""
         self.latest = run
-        self._tell()
+        self._show_messages()
         _say(self.stale, "")
         self.refit.offer(False)
         try:
@@ -154,7 +154,7 @@ class Site:
             self._broken(name, failure)
 
     def _rest(self) -> None:
-        """Write what is read rather than watched, which would hold up the charts at every move of a drag."""
+        """Write what would delay the charts at every move of a drag: text and tables."""
         if self.latest is None or self._shown is None:
             return
         name, run, *_ = self._shown
@@ -190,12 +190,12 @@ class Site:
 
     def _changed(self) -> None:
         self._turn += 1
-        self._tell()
+        self._show_messages()
         if self.state.page != (self.current if self.tabs.active else ""):  # as by the browser's Back
             self.tabs.active = list(PAGES).index(self.state.page or next(iter(PAGES)))
         self.refresher.soon()
 
-    def _tell(self) -> None:
+    def _show_messages(self) -> None:
         state = self.state
         _say(self.messages, look.box("Some of this could not be used", state.messages, "bad", "alert"))
         _say(self.notes, look.box("Evidence of your own is in use", own(self.state.scenario), "warn"))
@@ -213,17 +213,17 @@ class Site:
         self.refit.offer(isinstance(problem, NeedsFit))
         _say(self.messages, box)
         _say(self.notes, look.box("Evidence of your own, not yet in any number here", own(self.state.scenario), "warn"))
-        until = "the model is fitted anew" if isinstance(problem, NeedsFit) else "it can be worked out"
-        held = f"The numbers below are those of the scenario before this change, until {until}."
-        none = f"There are no numbers for this page until {until}."
+        until = "the model is refitted" if isinstance(problem, NeedsFit) else "it can be worked out"
+        earlier = f"The numbers below are those of the scenario before this change, until {until}."
+        missing = f"There are no numbers for this page until {until}."
         _say(
             self.stale,
-            look.box("Not this scenario’s numbers", [held if self.shown.get(self.current) else none], "warn"),
+            look.box("Not this scenario’s numbers", [earlier if self.shown.get(self.current) else missing], "warn"),
         )
 
     def _show_busy(self, stage: str | None) -> None:
-        said = "" if stage is None else f"Working out the numbers… {stage}"
-        self.busy.object = f'<p role="status">{said}</p>'
+        text = "" if stage is None else f"Working out the numbers… {stage}"
+        self.busy.object = f'<p role="status">{text}</p>'
         self.halt.visible = stage is not None
 
     def lead(self) -> str:
@@ -231,8 +231,8 @@ class Site:
         scenario, areas = self.state.scenario, self.state.areas
         if self.state.page or not self.live.ready(scenario, areas):
             return look.lead(f"Working out the numbers for {self.state.place}…", [])
-        found = read(self.live.run(scenario, areas))
-        return look.lead(found.sentence, [look.tile(t.name, t.value, str(t.beside), t.sign) for t in found.tiles])
+        reading = read(self.live.run(scenario, areas))
+        return look.lead(reading.sentence, [look.tile(t.name, t.value, str(t.beside), t.sign) for t in reading.tiles])
 
     # Frame ---------------------------------------------------------------------------------------
 
@@ -273,14 +273,14 @@ def _say(pane: Any, content: str) -> None:
 
 
 def site(live: Live) -> Any:
-    """Return a visitor's page; what goes wrong while it is made is said on it."""
+    """Return a visitor's page, or a page with a message if it cannot be made."""
     query = pn.state.location.search if pn.state.location else ""
     try:
-        made = Site(live, query=query or "")
-        page = made.view()
+        visitor_site = Site(live, query=query or "")
+        page = visitor_site.view()
         if pn.state.curdoc:
             # Without an icon of its own a page asks for one where there is none under a prefix.
-            pn.state.curdoc.template_variables.update(lead=made.lead(), app_favicon="data:,")
+            pn.state.curdoc.template_variables.update(lead=visitor_site.lead(), app_favicon="data:,")
         return page
     except Exception as problem:
         text = f"The page could not be made. Give this number when you report it: {incident(problem, 'the site')}."

@@ -166,13 +166,13 @@ def test_another_session_is_unaffected_and_markup_is_text(live):
         "Statistic\tValue\nChildren in need at 31 March, those looked after among them\t7,000\nreferrals\t12000"
     )
     page.take.clicks += 1
-    assert "Say in a few words" in page.told.object
+    assert "Say in a few words" in page.problems.object
     page.reason.value = "our <script>alert(1)</script> ledger"
     page.take.clicks += 1
     assert one.state.scenario.own_figures["children_in_need"].value == 7000
     assert "7,000" in page.table.object and "the council’s own" in one.notes.object
     assert "<script" not in one.notes.object + one.pages["Evidence"].used.object + page.table.object
-    two.state.tell()
+    two.state.notify()
     assert not two.state.scenario.own_figures and not two.notes.visible
     np.testing.assert_array_equal(npsv(two.latest), before)
     assert (npsv(one.latest) != before).any()
@@ -231,7 +231,7 @@ def test_two_columns_are_read_with_and_without_tabs():
 
 
 @pytest.mark.long
-def test_a_study_left_out_or_added_is_pooled_anew_as_the_command_does(live, small_scenario, fit_cache, dozen):
+def test_a_study_left_out_or_added_is_pooled_again_as_the_command_does(live, small_scenario, fit_cache, dozen):
     site = Site(live, query="?page=Evidence")
     page = site.pages["Evidence"].studies
     before, key = npsv(site.latest), page.known.value
@@ -320,14 +320,14 @@ def test_studies_and_priors_that_cannot_be_are_refused(live, small_scenario, cha
 
 @pytest.mark.long
 def test_a_changed_prior_is_weighed_in_and_said(live, fit_cache, dozen):
-    site = Site(live, query="?page=Model health")
+    site = Site(live, query="?page=Model checks")
     before = site.latest.tree["effects"]["mean_effect"].sel(source="panel").mean(["chain", "draw"])
-    page = site.pages["Model health"].priors
+    page = site.pages["Model checks"].priors
     page.which.value = "outcomes.spend_within"
     assert (page.first.value, page.second.value) == ("0", "0.2")
     page.first.value, page.reason.value = "-0.1", "help is known to work"
     page.use.clicks += 1
-    assert "weighed by the ratio" in page.verdict.object and "effective draws" in page.verdict.object
+    assert "reweighted by the ratio" in page.verdict.object and "effective draws" in page.verdict.object
     after = site.latest.tree["effects"]["mean_effect"].sel(source="panel").mean(["chain", "draw"])
     assert (after.sel(outcome="care") < before.sel(outcome="care")).all()
     expected = workflow.run(site.state.scenario, areas=[LEEDS], cache=fit_cache, statistics=dozen)
@@ -353,19 +353,19 @@ def test_a_prior_too_far_offers_a_new_fit_which_can_be_cancelled(live):
     site, other = Site(live), Site(live)
     before = npsv(site.latest)
     site.state.put(priors=far)
-    assert site.refit.view.visible and "fit the model anew" in site.messages.object
+    assert site.refit.view.visible and "refit the model" in site.messages.object
     np.testing.assert_array_equal(npsv(site.latest), before)
     site.refit.begin()
     fitting = site.refit.fitting
     assert fitting.running and site.refit.cancel.visible
     other.refit.begin()
-    assert other.refit.fitting is None and "Another fit is running" in other.refit.said.object
+    assert other.refit.fitting is None and "Another fit is running" in other.refit.status.object
     other.panel.named("Pounds a year for each child aged 0–17").value = 31  # nobody waits for it
     site.refit.cancel.clicks += 1
     fitting._thread.join(120)  # it ends once it has started
     with pytest.raises(ValueError, match="closed"):
         fitting._process.is_alive()
-    assert "cancelled" in site.refit.said.object and not list(live.refits.glob("*.nc"))
+    assert "cancelled" in site.refit.status.object and not list(live.refits.glob("*.nc"))
     site.state.undo()
     assert not site.refit.view.visible
 
@@ -373,21 +373,21 @@ def test_a_prior_too_far_offers_a_new_fit_which_can_be_cancelled(live):
 @pytest.mark.long
 def test_a_new_fit_runs_to_its_end_and_the_page_shows_it_under_its_stamp(fit_cache, dozen, small_scenario, tmp_path):
     cache = shutil.copytree(fit_cache, tmp_path / "cache", ignore=shutil.ignore_patterns("refits"))
-    site = Site(Live(cache, statistics=dozen, base=small_scenario), query="?page=Model health")
+    site = Site(Live(cache, statistics=dozen, base=small_scenario), query="?page=Model checks")
     before, old = npsv(site.latest), site.state.scenario.hash
     site.state.put(priors={"outcomes.spend_within": {"first": -0.9, "second": 0.01, **WHY}})
     assert site.latest.scenario.hash == old, "nothing new is shown before it is fitted"
     site.refit.begin()
-    told = set()
+    lines = set()
     while site.refit.fitting is not None:
         site.refit.look()
-        told.add(site.refit.said.object)
+        lines.add(site.refit.status.object)
         time.sleep(0.2)
-    assert any("of the draws" in said for said in told) and not site.refit.view.visible
+    assert any("of the draws" in said for said in lines) and not site.refit.view.visible
     assert site.latest.scenario == site.state.scenario and (npsv(site.latest) != before).any()
-    page = site.pages["Model health"]
+    page = site.pages["Model checks"]
     assert site.state.scenario.hash in page.record.object and old not in page.record.object
-    assert "fitted anew with these priors" in page.priors.verdict.object
+    assert "refitted with these priors" in page.priors.verdict.object
     fitted = site.live.fitted_for(site.state.scenario)["posterior"]["spend_within"].mean(["chain", "draw"])
     assert float((abs(fitted + 0.9) < 0.1).mean()) > 0.5  # of rates; points are on a scale of their own
     other = Site(site.live, query=site.state.address)  # who comes by link finds the same fit

@@ -62,7 +62,7 @@ def test_a_bridge_over_nothing_is_left_out(live):
 
 
 def test_model_health_shows_the_committed_checks_of_the_report(live):
-    held = html.unescape(Site(live, query="?page=Model health").pages["Model health"].reference.object)
+    held = html.unescape(Site(live, query="?page=Model checks").pages["Model checks"].reference.object)
     assert all(said in held for said in [*reliability.sentences(), reliability.spending_words()])
     for table in reliability.reliability().values():
         assert table.title in held

@@ -199,7 +199,7 @@ def test_numbers_of_a_scenario_before_are_said_to_be(live, name):
     far = {"first": 900.0, "second": 1.0, "reason": "a test"}
     site.state.put(priors={"outcomes.persistence": far})
     assert site.stale.visible and "those of the scenario before this change" in site.stale.object
-    assert "until the model is fitted anew" in site.stale.object
+    assert "until the model is refitted" in site.stale.object
     assert "not yet in any number" in site.notes.object
     if name != "Compare":
         site.tabs.active = (site.tabs.active + 1) % len(shell.PAGES)
@@ -219,12 +219,12 @@ def here(monkeypatch):
     session = SimpleNamespace(connection_count=1)
     doc, pending = SimpleNamespace(session_context=SimpleNamespace(destroyed=False, session=session), roots=[]), set()
 
-    def soon(told):
-        result = told()
+    def soon(callback):
+        result = callback()
         if inspect.iscoroutine(result):
             pending.add(asyncio.ensure_future(result))
 
-    doc.add_next_tick_callback = lambda told: asyncio.get_running_loop().call_soon(soon, told)
+    doc.add_next_tick_callback = lambda callback: asyncio.get_running_loop().call_soon(soon, callback)
     state = SimpleNamespace(curdoc=doc)
     monkeypatch.setattr(refresh, "pn", SimpleNamespace(state=state, io=SimpleNamespace(unlocked=nullcontext)))
     return doc, pending
@@ -244,10 +244,10 @@ async def until(true, most=5.0):
 
 def test_what_is_read_follows_the_last_move_alone(monkeypatch):
     monkeypatch.setattr(refresh, "UNSEEN_AFTER", 0.05)
-    wanted, told = [3], []
+    wanted, steps = [3], []
 
     def done(found):
-        told.append(found)
+        steps.append(found)
         wanted[0] -= 1
         if wanted[0]:
             refresher.soon()  # moved on before the browser has painted
@@ -255,35 +255,35 @@ def test_what_is_read_follows_the_last_move_alone(monkeypatch):
     async def visit():
         _, pending = here(monkeypatch)
         refresher.soon()
-        await until(lambda: "rest" in told)
+        await until(lambda: "rest" in steps)
         await asyncio.gather(*pending)
 
-    refresher = refresher_of(lambda: "shown", done, rest=lambda: told.append("rest"))
+    refresher = refresher_of(lambda: "shown", done, rest=lambda: steps.append("rest"))
     asyncio.run(visit())
-    assert told == ["shown", "shown", "shown", "rest"]
+    assert steps == ["shown", "shown", "shown", "rest"]
 
 
 @pytest.mark.parametrize("late", [0.0, 0.05])
 def test_what_is_read_waits_while_the_server_is_late_but_not_for_ever(monkeypatch, late):
     for name, value in {"UNSEEN_AFTER": 0.05, "PATIENCE": 1.0}.items():
         monkeypatch.setattr(refresh, name, value)
-    told = {}
+    times = {}
 
     async def visit():
         _, pending = here(monkeypatch)
         refresher.soon()
-        while "rest" not in told and time.monotonic() - told.get("shown", time.monotonic()) < 5:
+        while "rest" not in times and time.monotonic() - times.get("shown", time.monotonic()) < 5:
             time.sleep(late)  # what others have asked for, on the loop that all share
             await asyncio.sleep(0.001)
         await asyncio.gather(*pending)
 
     refresher = refresher_of(
         lambda: None,
-        lambda found: told.setdefault("shown", time.monotonic()),
-        rest=lambda: told.setdefault("rest", time.monotonic()),
+        lambda found: times.setdefault("shown", time.monotonic()),
+        rest=lambda: times.setdefault("rest", time.monotonic()),
     )
     asyncio.run(visit())
-    waited = told["rest"] - told["shown"]
+    waited = times["rest"] - times["shown"]
     assert (waited >= 1.0) == (late > 0)
 
 
@@ -301,20 +301,20 @@ def slow(monkeypatch):
     for name in ("UNSEEN_AFTER", "BUSY_AFTER"):
         monkeypatch.setattr(refresh, name, 0.02)
     monkeypatch.setattr(refresh, "GONE_AFTER", 0.1)
-    memory, told = Memory({"unit": 1}), SimpleNamespace(begun=0, at_work=0, let=threading.Event())
+    memory, slow = Memory({"unit": 1}), SimpleNamespace(begun=0, at_work=0, let=threading.Event())
 
     def make():
-        told.begun, told.at_work = told.begun + 1, told.at_work + 1
+        slow.begun, slow.at_work = slow.begun + 1, slow.at_work + 1
         try:
-            while not told.let.wait(0.01):
+            while not slow.let.wait(0.01):
                 PROGRESS.get()("price areas", 0.5)
         finally:
-            told.at_work -= 1
-        return told.begun
+            slow.at_work -= 1
+        return slow.begun
 
-    told.work = lambda: memory.get("unit", "England", make)
-    yield told
-    told.let.set()
+    slow.work = lambda: memory.get("unit", "England", make)
+    yield slow
+    slow.let.set()
 
 
 def test_slow_work_of_visitors_who_left_stops_nobody(slow, monkeypatch):
@@ -351,13 +351,13 @@ def test_slow_work_of_visitors_who_left_stops_nobody(slow, monkeypatch):
     asyncio.run(visits())
 
 
-def test_who_waits_for_the_same_work_is_told_and_can_be_overtaken(slow, monkeypatch):
+def test_who_waits_for_the_same_work_sees_why_and_can_be_overtaken(slow, monkeypatch):
     async def visits():
         said, shown = [], []
         refreshers, pendings = [], []
-        for told in (lambda stage: None, said.append):
+        for busy in (lambda stage: None, said.append):
             _, pending = here(monkeypatch)
-            refreshers.append(refresher_of(slow.work, shown.append, busy=told))
+            refreshers.append(refresher_of(slow.work, shown.append, busy=busy))
             refreshers[-1].soon()
             pendings.append(pending)
             await until(lambda: slow.begun == 1)
@@ -390,7 +390,7 @@ def test_stopped_work_of_a_page_is_no_fault_of_the_page(site, monkeypatch):
 
     monkeypatch.setattr(site.pages["Invest to save"], "prepare", stopped)
     with pytest.raises(refresh.Overtaken):
-        site._found("Invest to save")
+        site._page_result("Invest to save")
 
 
 class SlowProcess:
@@ -441,7 +441,7 @@ def begun(live, done=lambda: None):
     offer.begin()
     assert time.monotonic() - began < 1.0
     offer.look()
-    assert "getting ready" in offer.said.object and offer.cancel.visible
+    assert "getting ready" in offer.status.object and offer.cancel.visible
     return offer
 
 
@@ -451,7 +451,7 @@ def test_a_new_fit_starts_without_keeping_the_pages_waiting(live, slowly):
     slowly.starts.set()
     offer.fitting._share.value = 0.25
     offer.look()
-    assert "25%" in offer.said.object and not done
+    assert "25%" in offer.status.object and not done
     slowly.let.set()
     offer.fitting._thread.join(5)
     offer.look()
@@ -465,7 +465,7 @@ def test_a_new_fit_is_cancelled_at_any_time(live, slowly, at):
     if at == "running":
         slowly.starts.set()
     offer.end("The fit was cancelled.")
-    assert "cancelled" in offer.said.object and offer.start.visible
+    assert "cancelled" in offer.status.object and offer.start.visible
     slowly.starts.set()
     fitting._thread.join(5)
     assert fitting._process.exitcode == -15 and not fitting.good
@@ -478,9 +478,9 @@ def test_a_new_fit_ends_with_its_session(live, slowly):
         offer = begun(live)
     fitting = offer.fitting
     offer._poll = SimpleNamespace(stop=pytest.fail)  # as of a page that is no longer there
-    for told in doc.session_destroyed_callbacks:
+    for callback in doc.session_destroyed_callbacks:
         with suppress(pytest.fail.Exception):
-            told(None)
+            callback(None)
     fitting._thread.join(5)
     assert fitting._process.exitcode == -15
 
@@ -514,8 +514,8 @@ def test_only_who_is_connected_or_has_just_asked_takes_a_place(live, monkeypatch
     assert [doc.session_context.session.ended for doc in docs[:2]] == [False, True]
     docs[-1].session_context.session.connection_count = 1
     assert full()
-    for told in docs[0].gone:
-        told(None)
+    for callback in docs[0].gone:
+        callback(None)
     assert not full()
 
 

@@ -1,11 +1,11 @@
 """Live answers: every change prices the whole posterior again, and nothing is computed twice.
 
-Stages, each remembered while what it depends on is unchanged, so that a change repeats only what follows it:
+Each stage is remembered while its inputs are unchanged, so that a change repeats only the stages after it:
 
 1. ``drawn``: figures and effects, when the evidence changes;
 2. ``unit``: a place's lives and costs at a reference sum, when the effect, the group or the horizon changes;
-3. ``run``: everything that is in proportion to the children reached, at every change: the main page's numbers at
-   once (:mod:`toolkit.apps.engine.sums`), the tree that other pages and tables read only when one asks for it.
+3. ``run``: everything in proportion to the children reached, at every change: the main page's numbers at once
+   (:mod:`toolkit.apps.engine.sums`), and the tree behind other pages and tables only when one of them reads it.
 
 The economics are the toolkit's own: stage 2 is ``pricing``, and stage 3 only scales its draws
 (:mod:`toolkit.apps.engine.scaled_run`).
@@ -49,49 +49,49 @@ REFERENCE = {
     "option": {"spend_per_child": 20.0, "cut": False},
     "adjustments": {"optimism_bias": 0.0, "deadweight": 0.0, "displacement": 0.0, "attribution": 1.0},
 }
-KEPT = {"drawn": 4, "unit": 12, "run": 24, "preset": 20, "fit": 2, "probe": 4}  # at most, of each stage
-LARGEST_KEPT = 1_000_000_000  # bytes of each stage: a region's costs take ten times a council's
-FILES_KEPT = 4  # of several areas priced, on disk: each is some hundred megabytes
+MOST_STORED = {"drawn": 4, "unit": 12, "run": 24, "preset": 20, "fit": 2, "probe": 4}  # results of each stage
+LARGEST_STORED = 1_000_000_000  # bytes of each stage: a region's costs take ten times a council's
+MOST_FILES = 4  # of several areas priced, on disk: each is some hundred megabytes
 LOOK_AGAIN = 0.2  # seconds
-# Of whoever waits for what this thread works out; it may raise, which ends the work.
+# Called with the progress of this thread's work; it may raise an exception, which ends the work.
 PROGRESS: ContextVar[Progress] = ContextVar("PROGRESS", default=silent)
 
 
 class NeedsFit(InputError):
-    """Changed priors move the posterior too far for its draws to be weighed: only a new fit can tell."""
+    """Changed priors move the posterior too far for its draws to be reweighted, so that a refit is needed."""
 
 
 class Memory:
-    """Remembers what was made, the latest used first to stay; one maker a key, others wait for it."""
+    """Remembers the most recently used results; only one thread computes each key, and others wait for it."""
 
-    def __init__(self, kept: dict[str, int] = KEPT) -> None:
-        self._kept, self._guard = kept, threading.Lock()
-        self._held: dict[str, OrderedDict[Hashable, Any]] = {stage: OrderedDict() for stage in kept}
+    def __init__(self, most: dict[str, int] = MOST_STORED) -> None:
+        self._most, self._guard = most, threading.Lock()
+        self._stored: dict[str, OrderedDict[Hashable, Any]] = {stage: OrderedDict() for stage in most}
         self._locks: dict[tuple[str, Hashable], threading.Lock] = {}
 
     def holds(self, stage: str, key: Hashable) -> bool:
-        """Return whether something is remembered."""
+        """Return whether a result is remembered."""
         with self._guard:
-            return key in self._held[stage]
+            return key in self._stored[stage]
 
     def get[T](self, stage: str, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what ``make`` gives, made once; who waits for another's work can leave (``PROGRESS``)."""
+        """Return the result of ``make``, computed once; who waits for another thread can be stopped (``PROGRESS``)."""
         with self._guard:
             lock = self._locks.setdefault((stage, key), threading.Lock())
         while not lock.acquire(timeout=LOOK_AGAIN):
             PROGRESS.get()("another page asked for the same first", 0.0)
         try:
-            held = self._held[stage]
-            made: T = held[key] if key in held else make()
+            stored = self._stored[stage]
+            value: T = stored[key] if key in stored else make()
             with self._guard:
-                held[key] = made
-                held.move_to_end(key)
-                while len(held) > self._kept[stage] or (len(held) > 1 and _bytes(held.values()) > LARGEST_KEPT):
-                    self._locks.pop((stage, held.popitem(last=False)[0]), None)
-            return made
+                stored[key] = value
+                stored.move_to_end(key)
+                while len(stored) > self._most[stage] or (len(stored) > 1 and _bytes(stored.values()) > LARGEST_STORED):
+                    self._locks.pop((stage, stored.popitem(last=False)[0]), None)
+            return value
         finally:
             with self._guard:
-                if key not in self._held[stage]:  # nothing came of it
+                if key not in self._stored[stage]:  # the computation failed
                     self._locks.pop((stage, key), None)
             lock.release()
 
@@ -123,14 +123,14 @@ class Live:
     def places(self) -> dict[str, list[str]]:
         """Every place that can be chosen and its areas: England, the regions, the authorities by name."""
         reference = self.reference
-        found = {"England": evidence.resolve_areas(reference, england=True)}
+        places = {"England": evidence.resolve_areas(reference, england=True)}
         for region in sorted(reference["region"].unique()):
-            found[str(region)] = evidence.resolve_areas(reference, region=region)
+            places[str(region)] = evidence.resolve_areas(reference, region=region)
         current = reference[reference["status"] == "current"].sort_values("la_name")
-        found |= {str(row.la_name): [str(row.area)] for row in current.itertuples()}
+        places |= {str(row.la_name): [str(row.area)] for row in current.itertuples()}
         known = set(self.statistics["area"].values.tolist())
-        held = {name: [area for area in areas if area in known] for name, areas in found.items()}
-        return {name: areas for name, areas in held.items() if areas}
+        fitted = {name: [area for area in areas if area in known] for name, areas in places.items()}
+        return {name: areas for name, areas in fitted.items() if areas}
 
     def preset(self, name: str) -> Scenario:
         """Return a shipped scenario at the seed and the number of draws of the fit."""
@@ -142,7 +142,7 @@ class Live:
         return self._memory.get("preset", name, load)
 
     def fitted_for(self, scenario: Scenario) -> xr.DataTree:
-        """Return the fit under the scenario's priors: weighed draws where they will do, else a fit made before.
+        """Return the fit under the scenario's priors: reweighted draws where they suffice, else an earlier refit.
 
         Raises
         ------
@@ -155,15 +155,16 @@ class Live:
         return self._memory.get("fit", key, lambda: self._changed_fit(scenario, key))
 
     def _changed_fit(self, scenario: Scenario, path: Path) -> xr.DataTree:
-        found = changes.weighed(self.fitted, scenario, self.register)
-        if isinstance(found, xr.DataTree):
-            return found
-        if (kept := open_cached(path)) is not None:
-            return kept
+        reweighted = changes.weighed(self.fitted, scenario, self.register)
+        if isinstance(reweighted, xr.DataTree):
+            return reweighted
+        if (cached := open_cached(path)) is not None:
+            return cached
         raise NeedsFit(
-            f"priors: the change moves the fit too far for its draws to be weighed (Pareto k-hat {found.shape:.2f}, "
-            f"{found.effective:,.0f} effective draws; below 0.7 and {found.least:,.0f} or more are needed). "
-            "Fix: fit the model anew, or change the priors less."
+            f"priors: the change moves the fit too far for its draws to be reweighted (Pareto k-hat "
+            f"{reweighted.shape:.2f}, {reweighted.effective:,.0f} effective draws; below 0.7 and "
+            f"{reweighted.least:,.0f} or more are needed). "
+            "Fix: refit the model, or change the priors less."
         )
 
     def drawn(self, scenario: Scenario) -> Drawn:
@@ -188,7 +189,7 @@ class Live:
             raise InputError("seed, draws and chains are those of the fit.", fix="run the command for others.")
         if scenario.covariates != self.base.covariates:
             raise InputError("covariates: the dashboard's fit has its own.", fix="run the command for others.")
-        if scenario.cash_step:  # its cash is not in proportion to the children reached, which every page relies on
+        if scenario.cash_step:  # then cash is not in proportion to the children reached, as every page assumes
             raise InputError("cash_step: the dashboard takes the cited share.", fix="run the command for whole steps.")
         changes.check_studies(scenario, self.register)
         evidence.own_figures(self.base_year, scenario.own_figures, self.register.deflators)
@@ -210,11 +211,11 @@ class Live:
         return self._memory.get("run", (scenario.hash, areas), lambda: self._run(scenario, areas))
 
     def ready(self, scenario: Scenario, areas: tuple[str, ...]) -> bool:
-        """Return whether a scenario's numbers take no time to speak of."""
+        """Return whether a scenario's numbers take almost no time."""
         return self._memory.holds("unit", (_at_reference(scenario).hash, areas))
 
     def full_run(self, scenario: Scenario, areas: tuple[str, ...]) -> workflow.Run:
-        """Return the command's own run, with everything that its files hold."""
+        """Return the run that the command itself makes, with everything that its files need."""
         return workflow.run(
             scenario,
             areas=areas,
@@ -249,7 +250,7 @@ class Live:
         return evidence.with_own(self.base_year, own).sel(area=list(areas))
 
     def unit(self, scenario: Scenario, areas: tuple[str, ...]) -> Unit:
-        """Return the areas' costs at the reference sum."""
+        """Return the costs of areas at the reference sum."""
         at = _at_reference(scenario)
         return self._memory.get("unit", (at.hash, areas), lambda: self._unit(at, areas))
 
@@ -284,7 +285,7 @@ class Live:
         tree.attrs["deflators"] = self.register.deflators.to_json()
         tree.attrs["discount_schedules"] = self.register.tables["discount_schedules"].to_json(orient="records")
         terms, saved = Terms.of(desk), desk.labelled(stood["saved"])
-        found = [linear(one, terms) for one in saved]
+        by_node = [linear(node, terms) for node in saved]
         plain = workflow.Run(tree, scenario, pd.DataFrame(), pd.DataFrame({"passed": []}), pd.DataFrame(), {})
         return Unit(
             here,
@@ -295,11 +296,11 @@ class Live:
             saved,
             stood.get("saved_before"),
             terms,
-            Lines.of_nodes(found),
+            Lines.of_nodes(by_node),
             _curve(plain),
             tree,
             reached.transpose("area", *SAMPLE_DIMS),
-            found[0]["payer"].values.tolist(),
+            by_node[0]["payer"].values.tolist(),
             headline.place(plain),
             q.spend_range(plain),
             own,
@@ -307,17 +308,17 @@ class Live:
         )
 
     def _added_up(self, desk: Desk, shares: dict[str, np.ndarray]) -> xr.DataTree:
-        """Price areas; several as a file has them from before, while all that they rest on is the same."""
+        """Price areas; several are read from a file of an earlier pricing if nothing that it depends on has changed."""
         path = self.cache / "priced" / f"{self._fingerprint(desk.scenario, list(shares))}.nc"
-        if len(shares) > 1 and (kept := open_cached(path)) is not None:
-            return kept
+        if len(shares) > 1 and (cached := open_cached(path)) is not None:
+            return cached
         progress = PROGRESS.get()
         total, saved, local = added_up(desk, areas=list(shares), summarise=partial(_saved, shares), progress=progress)
         curve = total[["curve_avoided", "curve_spend"]]
         priced = xr.DataTree.from_dict({"stood": saved, "local": local, "total": curve})
         if len(shares) > 1:
             write_netcdf(priced, path)
-            prune(path.parent, FILES_KEPT)
+            prune(path.parent, MOST_FILES)
         return priced
 
     def _fingerprint(self, scenario: Scenario, areas: list[str]) -> str:
@@ -348,11 +349,11 @@ def _curve(run: q.Run) -> dict[str, np.ndarray]:
     spend, source = q.costs(run)["curve_spend"], run.scenario.effect.source
     saved = q.priced(run, "curve_avoided").sel(source=source, drop=True)
     left = q.lifetime(run).sel(reading="excess", drop=True)
-    level, avoided = (q.by_account(one).sel(account="social") for one in (left, saved))
+    level, avoided = (q.by_account(array).sel(account="social") for array in (left, saved))
     both = {"level": level + spend, "avoided": avoided}
-    flat = {name: one.transpose("multiple", *SAMPLE_DIMS).values for name, one in both.items()}
-    found = {name: one.reshape(len(one), -1).astype(np.float32) for name, one in flat.items()}
-    return found | {"spend": spend.values, "multiple": spend["multiple"].values}
+    flat = {name: array.transpose("multiple", *SAMPLE_DIMS).values for name, array in both.items()}
+    curves = {name: array.reshape(len(array), -1).astype(np.float32) for name, array in flat.items()}
+    return curves | {"spend": spend.values, "multiple": spend["multiple"].values}
 
 
 def __dir__() -> list[str]:

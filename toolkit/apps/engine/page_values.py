@@ -1,4 +1,4 @@
-"""What the main page shows of a run: numbers and words, ready to draw, made apart from any browser."""
+"""What the main page shows of a run: numbers and words, ready to draw, independent of any browser."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +9,7 @@ import xarray as xr
 from toolkit.apps.engine.scaled_run import LiveRun
 from toolkit.apps.engine.sums import LEVEL, ends
 from toolkit.apps.parts.charts import bar_data
-from toolkit.apps.parts.look import Number, Told
+from toolkit.apps.parts.look import ExplainedText, Number
 from toolkit.measures import headline
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
@@ -23,7 +23,7 @@ FISCAL, SOCIAL = ACCOUNTS.index("fiscal"), ACCOUNTS.index("social")
 
 @dataclass(frozen=True)
 class Tile:
-    """A headline number, how sure it is, and the key of its explanation."""
+    """A headline number, its interval or chances, and the key of its explanation."""
 
     key: str
     name: str
@@ -61,7 +61,7 @@ def _sentence(run: LiveRun) -> str:
     numbers, cost = run.numbers, float(run.numbers.cost[-1])
     worth, ever = estimate(numbers.avoided[SOCIAL]), float(numbers.back[FISCAL, -1])
     shown, turned = (worth, "") if worth.expected >= 0 else (-worth, ", turned round")  # as the sentence does
-    return Told(
+    return ExplainedText(
         headline.sentence(run, run.unit.where, cost, worth, ever, LEVEL),
         Number(w.money(abs(cost)), "programme", "spending taken away" if cost < 0 else "spent"),
         Number(str(shown), "payer_avoided|All", f"cost avoided over children’s lives{turned}"),
@@ -84,7 +84,7 @@ def tiles(run: LiveRun) -> list[Tile]:
     """Return the headline tiles."""
     numbers, cut = run.numbers, run.scenario.option.cut
     cost = float(numbers.cost[-1])
-    benefit = [estimate(one) for one in numbers.avoided]
+    benefit = [estimate(draws) for draws in numbers.avoided]
     social = benefit[SOCIAL]
     worth = Estimate(social.expected - cost, social.lower - cost, social.upper - cost)
     low, high = sorted((social.lower / cost, social.upper / cost))
@@ -116,13 +116,13 @@ def tiles(run: LiveRun) -> list[Tile]:
     ]
 
 
-def _sure(found: Estimate, key: str, more: str = "", *numbers: Number) -> str:
-    sure = f"90% interval {found.interval}" if found.interval else "the same in every draw"
-    return Told(f"{sure}{more}", Number(found.interval, key, "90% interval"), *numbers)
+def _sure(estimate: Estimate, key: str, more: str = "", *numbers: Number) -> str:
+    sure = f"90% interval {estimate.interval}" if estimate.interval else "the same in every draw"
+    return ExplainedText(f"{sure}{more}", Number(estimate.interval, key, "90% interval"), *numbers)
 
 
 def payback_tile(run: LiveRun) -> Tile:
-    """Say when the public purse has its money back; for a cut, whether it stays ahead."""
+    """Return the tile of payback to the public purse; for a cut, of whether it stays ahead."""
     chance = run.numbers.back[FISCAL]
     last = float(chance[-1])
     if run.scenario.option.cut:
@@ -131,28 +131,32 @@ def payback_tile(run: LiveRun) -> Tile:
     by = [Number(w.percent(float(chance[at])), f"paid_back|fiscal|{at}", w.within(n)) for n, at in years.items()]
     likely = np.flatnonzero(chance >= 0.5)
     when = f"Year {likely[0]}" if likely.size else "Not expected"
-    said = Told(f"chance {', '.join(f'{one.of} {one}' for one in by)}", *by)
-    return Tile("payback", "Pays the public purse back", when, said)
+    chances = ExplainedText(f"chance {', '.join(f'{number.of} {number}' for number in by)}", *by)
+    return Tile("payback", "Pays the public purse back", when, chances)
 
 
 def statements(run: LiveRun) -> list[str]:
     """Return the probability statements, whole sentences."""
-    numbers, cut = run.numbers, run.scenario.option.cut
-    social, cash = numbers.avoided[SOCIAL], numbers.cash.sum(0)
-    chance = (numbers.net_payers > 0).mean(-1)
+    values, cut = run.values, run.scenario.option.cut
+    social, cash = values.avoided[SOCIAL], values.cash.sum(0)
+    chance = (values.net_payers > 0).mean(-1)
     better = [payer for payer, value in zip(run.unit.payers, chance, strict=True) if value >= 0.5]
     verb = "the cut leaves society better off" if cut else "it is worth more to society than it costs"
     harm = float(((-social if cut else social) < 0).mean())
     ahead = float((cash >= 0).mean())
-    worth = float((social > numbers.cost[-1]).mean())
+    worth = float((social > values.cost[-1]).mean())
     chances = {
         "worth": (verb, worth),
         "harm": (w.HARM, harm),
         "cash": ("the council’s own cash is ahead after five years", ahead),
     }
-    found = [Number(w.percent(x), f"chance_{key}", f"The chance that {of}") for key, (of, x) in chances.items()]
-    said: list[str] = [Told(f"{one.of} is {one}.", one) for one in found]
-    return [*said, f"More likely than not to gain: {w.listed([w.inside(p) for p in better])}."] if better else said
+    numbers = [Number(w.percent(x), f"chance_{key}", f"The chance that {of}") for key, (of, x) in chances.items()]
+    sentences: list[str] = [ExplainedText(f"{number.of} is {number}.", number) for number in numbers]
+    return (
+        [*sentences, f"More likely than not to gain: {w.listed([w.inside(p) for p in better])}."]
+        if better
+        else sentences
+    )
 
 
 def _sign(value: float) -> int:
@@ -196,8 +200,8 @@ def _payback(run: LiveRun) -> Part:
     years = np.arange(chance.shape[1])
     data = {account: {"year": years, "chance": row} for account, row in zip(ACCOUNTS, chance, strict=True)}
     what = "still being ahead at the end" if run.scenario.option.cut else "having paid back by the end"
-    said = ", ".join(f"{account} {w.percent(float(row[-1]))}" for account, row in zip(ACCOUNTS, chance, strict=True))
-    return data, f"Chance of {what}, by account: {said}.", (0.0, float(years[-1]))
+    chances = ", ".join(f"{account} {w.percent(float(row[-1]))}" for account, row in zip(ACCOUNTS, chance, strict=True))
+    return data, f"Chance of {what}, by account: {chances}.", (0.0, float(years[-1]))
 
 
 def curve(run: LiveRun) -> Part:

@@ -1,4 +1,4 @@
-"""A new fit in a process of its own: its progress is shown, it can be cancelled, and nobody waits for it."""
+"""A refit in a process of its own: it shows its progress, can be cancelled, and keeps nobody waiting."""
 
 import multiprocessing
 import os
@@ -23,8 +23,8 @@ LONGEST = 3600  # seconds: another's fit may be waiting
 ONE_AT_A_TIME = threading.Lock()  # on the whole server: a fit takes two processors for minutes
 
 
-def work(share: Any, parent: int, *, cache: Path, **given: Any) -> None:
-    """Fit, in the process; end with the server."""
+def work(share: Any, parent: int, *, cache: Path, **options: Any) -> None:
+    """Fit the model in this process, and end if the server ends."""
     if hasattr(os, "nice"):  # not on Windows
         os.nice(NICE)
 
@@ -33,30 +33,30 @@ def work(share: Any, parent: int, *, cache: Path, **given: Any) -> None:
         if os.getppid() != parent:
             os._exit(1)
 
-    workflow.fit(**given, cache=cache, refit=True, progress=progress)
+    workflow.fit(**options, cache=cache, refit=True, progress=progress)
 
 
 class Fitting:
-    """A fit in its process. To start one takes seconds, and to end one may: a thread of its own waits for both."""
+    """A fit in its own process. Starting it takes seconds, and ending it may, so a separate thread waits for both."""
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **options: Any) -> None:
         self._share, self._cancelled, self.good = START.Value("d", 0.0), threading.Event(), False
-        self._process = START.Process(target=work, args=(self._share, os.getpid()), kwargs=given, daemon=True)
+        self._process = START.Process(target=work, args=(self._share, os.getpid()), kwargs=options, daemon=True)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     @property
     def share(self) -> float:
-        """How much of it is done, 0 to 1."""
+        """The share of the fit that is done, 0 to 1."""
         return float(self._share.value)
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the fit is still running."""
         return self._thread.is_alive()
 
     def cancel(self) -> None:
-        """End it, without waiting for that."""
+        """Ask the fit to end, without waiting until it has."""
         self._cancelled.set()
 
     def _run(self) -> None:
@@ -77,26 +77,28 @@ class Fitting:
 
 
 class Refit:
-    """The offer of a new fit, for one visitor."""
+    """The offer of a refit to one visitor."""
 
     def __init__(self, state: State, done: Callable[[], None]) -> None:
         self.state, self._done = state, done
         self.fitting: Fitting | None = None
         self._poll: Any = None
-        self.said = look.html()
-        self.start = button("Fit the model anew", self.begin, main=True)
+        self.status = look.html()
+        self.start = button("Refit the model", self.begin, main=True)
         self.cancel = button("Cancel the fit", lambda: self.end("The fit was cancelled."))
         self.cancel.visible = False
-        self.view = pmui.Column(self.said, beside(self.start, self.cancel), visible=False, sizing_mode="stretch_width")
+        self.view = pmui.Column(
+            self.status, beside(self.start, self.cancel), visible=False, sizing_mode="stretch_width"
+        )
         if pn.state.curdoc is not None:
             pn.state.on_session_destroyed(lambda _: self.end(""))
 
-    def offer(self, wanted: bool) -> None:
-        """Show or hide the offer; a fit that is running stays in sight."""
+    def offer(self, needed: bool) -> None:
+        """Show or hide the offer; a running fit stays visible."""
         running = self.fitting is not None
-        self.view.visible = wanted or running
+        self.view.visible = needed or running
         self.start.visible = not running
-        if wanted and not running:
+        if needed and not running:
             self._say("It takes some minutes. The pages go on working, for you and for others.")
 
     def begin(self) -> None:
@@ -105,20 +107,20 @@ class Refit:
             self._say("Another fit is running on this server. Try again in a few minutes.")
             return
         live = self.state.live
-        given = {
+        options = {
             "statistics": live.statistics,
             "scenario": self.state.scenario,
             "register": live.register,
             "cache": live.refits,
         }
-        self.fitting = Fitting(**given)
+        self.fitting = Fitting(**options)
         self.start.visible, self.cancel.visible = False, True
         self._say("Fitting: getting ready…")
         if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
             self._poll = pn.state.add_periodic_callback(self.look, LOOK_EVERY)
 
     def look(self) -> None:
-        """Show how far it is, and take the result when it is there."""
+        """Show how far the fit is, and take its result when it is ready."""
         if self.fitting is None:
             return
         if self.fitting.running:
@@ -131,8 +133,8 @@ class Refit:
             self.view.visible = False
             self._done()
 
-    def end(self, said: str) -> None:
-        """End the fit, if there is one, and say so."""
+    def end(self, status: str) -> None:
+        """End the fit, if there is one, and show a message."""
         fitting, self.fitting = self.fitting, None
         if fitting is not None:
             fitting.cancel()
@@ -140,7 +142,7 @@ class Refit:
             self._poll.stop()
             self._poll = None
         self.start.visible, self.cancel.visible = True, False
-        self._say(said)
+        self._say(status)
 
     def _say(self, line: str) -> None:
-        self.said.object = f'<p role="status">{line}</p>'
+        self.status.object = f'<p role="status">{line}</p>'

@@ -1,4 +1,4 @@
-"""A scenario at any sum, scaled from what its place saves and costs at one: the run that the pages read.
+"""A scenario at any sum, scaled from what its place saves and costs at a reference sum: the run that the pages read.
 
 Scaling is exact for one area, because avoided cost is proportional to the children reached, draw by draw, and for
 several within the tolerance of :mod:`toolkit.pricing.representative_areas`.
@@ -110,7 +110,7 @@ class LiveRun:
 
     @property
     def timings(self) -> dict[str, tuple[float, float]]:
-        """None were taken."""
+        """No stage is timed."""
         return {}
 
     @property
@@ -120,7 +120,7 @@ class LiveRun:
 
     @property
     def _kept(self) -> float:
-        """Return the share of a change that counts in the year of entry; ``pathways.additional`` says it by year."""
+        """Return the share of a change that counts in the year of entry; ``pathways.additional`` has it by year."""
         return float(pathways.additional(self.scenario.adjustments)[0])
 
     @cached_property
@@ -141,7 +141,7 @@ class LiveRun:
 
     @cached_property
     def numbers(self) -> Numbers:
-        """What the main page shows."""
+        """The numbers of the main page."""
         kept, unit, curve = np.float32(self._kept), self.unit, self.unit.curve
         changed, cost = self._reach * kept, np.cumsum(self._programme * unit.terms.worth)
         return Numbers(
@@ -190,28 +190,28 @@ class Probe:
     run: LiveRun
 
 
-def _appraisal(found: xr.Dataset, paid: np.ndarray, terms: Terms, *, cut: bool) -> xr.Dataset:
+def _appraisal(avoided_values: xr.Dataset, paid: np.ndarray, terms: Terms, *, cut: bool) -> xr.Dataset:
     """Return what ``appraise`` would, from what is avoided (``sums.linear``) and the programme."""
-    money = {"units": "GBP", "price_base": found.attrs["price_base"]}
-    spent = xr.DataArray(paid, coords={"year": found["year"]}, attrs=money)
+    money = {"units": "GBP", "price_base": avoided_values.attrs["price_base"]}
+    spent = xr.DataArray(paid, coords={"year": avoided_values["year"]}, attrs=money)
     worth = spent * terms.worth
     single = worth.astype(np.float32)
-    payer = (found["payer"] == terms.funder).astype(np.float32)
-    avoided = found["benefit"].sum(["outcome", "payer"])
+    payer = (avoided_values["payer"] == terms.funder).astype(np.float32)
+    avoided = avoided_values["benefit"].sum(["outcome", "payer"])
     cost = xr.full_like(avoided.isel(account=0, drop=True), float(worth.sum())).assign_attrs(money)
     ratio = appraisal.benefit_cost_ratio(avoided, cost)
-    net = found["worth"] - single
+    net = avoided_values["worth"] - single
     back = appraisal.payback_year(net)
-    cash = found["cashable_net_position"] - spent.astype(np.float32) * payer
-    kept = cash.sel(payer=q.COUNCIL, drop=True)
-    council = appraisal.discounted(kept, schedule=terms.schedule, schedules=terms.schedules)
+    cash = avoided_values["cashable_net_position"] - spent.astype(np.float32) * payer
+    council_flows = cash.sel(payer=q.COUNCIL, drop=True)
+    council = appraisal.discounted(council_flows, schedule=terms.schedule, schedules=terms.schedules)
     council_back = appraisal.payback_year(council)
     if cut:  # which saves first and costs later, so that "paid back" says nothing of it
         ahead = net.cumsum("year").assign_coords(year=net["year"]) >= 0
-        found["ahead"], found["probability_ahead"] = ahead, ahead.mean(SAMPLE_DIMS)
-    return found.drop_vars("worth").assign(
-        net_position=found["net_position"] - spent.astype(np.float32) * payer,
-        net_position_discounted=found["net_position_discounted"] - single * payer,
+        avoided_values["ahead"], avoided_values["probability_ahead"] = ahead, ahead.mean(SAMPLE_DIMS)
+    return avoided_values.drop_vars("worth").assign(
+        net_position=avoided_values["net_position"] - spent.astype(np.float32) * payer,
+        net_position_discounted=avoided_values["net_position_discounted"] - single * payer,
         cashable_net_position=cash,
         npsv=avoided - cost,
         programme_cost=cost,

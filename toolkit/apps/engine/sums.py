@@ -1,4 +1,4 @@
-"""What the main page shows of a scenario at any sum: everything that moves with the children reached, and nothing else.
+"""What the main page shows of a scenario at any sum: everything that depends on the children reached, and nothing else.
 
 Arrays are single precision with the draws last, so that a move is a few passes over a few megabytes. Each holds what
 would be avoided if every child of a place's stand-ins (:mod:`toolkit.pricing.representative_areas`) were reached.
@@ -44,15 +44,15 @@ class Lines:
     cash: np.ndarray
 
     @classmethod
-    def of_nodes(cls, found: Iterable[xr.Dataset]) -> "Lines":
-        """Take the lines from what :func:`linear` gives of each stand-in."""
-        nodes = [_lines(one) for one in found]
-        return cls(*(np.stack(lines) for lines in zip(*nodes, strict=True)))
+    def of_nodes(cls, nodes: Iterable[xr.Dataset]) -> "Lines":
+        """Take the lines from what :func:`linear` returns for each stand-in."""
+        lines = [_lines(node) for node in nodes]
+        return cls(*(np.stack(parts) for parts in zip(*lines, strict=True)))
 
     def at(self, reach: np.ndarray) -> "Lines":
         """Return the sum over stand-ins that reach so many children (node, draw); ``running`` at the end alone."""
         end = self.running[:, :, -1:]
-        return Lines(*(weighed(one, reach) for one in (self.by_year, end, self.payer, self.cash)))
+        return Lines(*(weighed(lines, reach) for lines in (self.by_year, end, self.payer, self.cash)))
 
     def back(self, reach: np.ndarray, cost: np.ndarray, *, cut: bool) -> np.ndarray:
         """Return the chance of having paid back by each year; for a cut, of being ahead then (account, year).
@@ -72,14 +72,14 @@ class Lines:
         return np.asarray(np.bitwise_count(ahead).sum(-1) / reach.shape[-1])
 
 
-def _lines(found: xr.Dataset) -> list[np.ndarray]:
+def _lines(avoided: xr.Dataset) -> list[np.ndarray]:
     parts = (
-        found["net_position"].isel(year=slice(0, YEARS_SHOWN)).sum("payer"),
-        found["worth"].astype(float).cumsum("year"),
-        found["net_position_discounted"].sum("year"),
-        found["cashable_net_position"].sel(payer=q.COUNCIL).isel(year=slice(0, BUDGET_YEARS)),
+        avoided["net_position"].isel(year=slice(0, YEARS_SHOWN)).sum("payer"),
+        avoided["worth"].astype(float).cumsum("year"),
+        avoided["net_position_discounted"].sum("year"),
+        avoided["cashable_net_position"].sel(payer=q.COUNCIL).isel(year=slice(0, BUDGET_YEARS)),
     )
-    return [one.values.reshape(*one.shape[:-2], -1).astype(np.float32) for one in parts]
+    return [part.values.reshape(*part.shape[:-2], -1).astype(np.float32) for part in parts]
 
 
 def weighed(lines: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -92,7 +92,7 @@ def weighed(lines: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Terms:
-    """When events are paid and what that is worth: as a ``places.Desk`` has them, without all else that it holds."""
+    """When events are paid and what that is worth: as a ``Desk`` has them, without everything else in it."""
 
     schedule: str | float
     schedules: pd.DataFrame
@@ -137,7 +137,7 @@ def linear(saved: xr.DataArray, terms: Terms) -> xr.Dataset:
     outcome = _members(avoided, "outcome", q.VOCABULARY["outcome"])
     narrowest = np.array([ACCOUNTS.index(name) for name in avoided["account"].values])
     account = {"account": (list(ACCOUNTS), narrowest <= np.arange(len(ACCOUNTS))[:, None])}
-    found = {
+    sums = {
         "benefit": _grouped(worth.sum("year"), account | outcome | payer),
         "net_position": _grouped(avoided, payer),
         "net_position_discounted": _grouped(worth, payer),
@@ -146,31 +146,33 @@ def linear(saved: xr.DataArray, terms: Terms) -> xr.Dataset:
     }
     money = {"units": "GBP", "price_base": saved.attrs["price_base"]}
     stated = {key: factors.attrs[key] for key in ("schedule", "health_schedule", "timing", "base_year")}
-    made = {name: one.assign_attrs(money) for name, one in found.items()}
-    return xr.Dataset(made, attrs={**stated, "level": LEVEL, "price_base": money["price_base"]})
+    labelled = {name: values.assign_attrs(money) for name, values in sums.items()}
+    return xr.Dataset(labelled, attrs={**stated, "level": LEVEL, "price_base": money["price_base"]})
 
 
 Members = dict[str, tuple[list[str], np.ndarray]]
 
 
 def _members(values: xr.DataArray, name: str, known: Sequence[str], also: Sequence[str] = ()) -> Members:
-    present = [one for one in known if one in values[name].values or one in also]  # also who pays for the programme
+    present = [
+        label for label in known if label in values[name].values or label in also
+    ]  # also who pays for the programme
     return {name: (present, np.equal.outer(np.array(present), values[name].values.astype(str)))}
 
 
 def _grouped(values: xr.DataArray, groups: Members) -> xr.DataArray:
     """Sum components into groups, each with its members (group, component), in one matrix product."""
-    held = np.ones((1, values.sizes["component"]), bool)
+    member = np.ones((1, values.sizes["component"]), bool)
     for _, members in groups.values():
-        held = (held[:, None] & members).reshape(-1, held.shape[1])
+        member = (member[:, None] & members).reshape(-1, member.shape[1])
     flows = values.transpose("component", ...)
-    summed = held.astype(np.float32) @ flows.values.reshape(len(flows), -1)
+    summed = member.astype(np.float32) @ flows.values.reshape(len(flows), -1)
     axes = {name: names for name, (names, _) in groups.items()} | {dim: flows[dim].values for dim in flows.dims[1:]}
     return xr.DataArray(summed.reshape([len(labels) for labels in axes.values()]), coords=axes)
 
 
 def _cashable(avoided: xr.DataArray, partly: np.ndarray) -> xr.DataArray:
-    """Return what can leave a budget, in the year in which it does; nought where nothing can."""
+    """Return what can leave a budget, in the year in which it does; 0 where nothing can."""
     shares, cash = {"cashable": np.float32(1.0), "partly_cashable": partly}, xr.zeros_like(avoided)
     for place, (grade, lag) in enumerate(zip(avoided["cashability"].values, avoided["lag_years"].values, strict=True)):
         if grade in shares:

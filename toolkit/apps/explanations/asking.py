@@ -1,7 +1,7 @@
-"""Which number a visitor has pressed, and what is said of it: a key comes from the browser, words go back to it.
+"""Which number a visitor has pressed, and its explanation: a key comes from the browser, HTML goes back to it.
 
-The browser's part is in ``static/access.js``. Nothing is worked out unless an explanation is open; one that is open
-follows the scenario. A key is looked up and never run, and one that means nothing is refused in words.
+The browser's part is in ``static/access.js``. Nothing is computed unless an explanation is open; an open one follows
+the scenario. A key is looked up and never run; an unknown one is answered with an error message.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from toolkit.apps.explanations import numbers
 from toolkit.measures.quantities import Run
 from toolkit.schema import InputError
 
-TELL = 'dispatchEvent(new CustomEvent("explained", {detail: {key: told.data.key[0], said: told.data.said[0]}}))'
+SHOW = 'dispatchEvent(new CustomEvent("explained", {detail: {key: answer.data.key[0], html: answer.data.html[0]}}))'
 
 CLOSED = "-"
 
@@ -23,56 +23,56 @@ CLOSED = "-"
 class Asking:
     """The number that is explained, if any."""
 
-    def __init__(self, tell: Callable[[], None]) -> None:
-        self.key, self._tell = "", tell
+    def __init__(self, on_ask: Callable[[], None]) -> None:
+        self.key, self._on_ask = "", on_ask
         self.asked = ColumnDataSource({"key": [""]}, name="asked")
-        self.told = ColumnDataSource({"key": [""], "said": [""]})
-        self.told.js_on_change("data", CustomJS(args={"told": self.told}, code=TELL))
+        self.answer = ColumnDataSource({"key": [""], "html": [""]})
+        self.answer.js_on_change("data", CustomJS(args={"answer": self.answer}, code=SHOW))
         self.asked.on_change("data", self._came)
 
     def attach(self, doc: Any) -> None:
-        """Put it on the page, where it is not seen."""
+        """Attach the sources to the page, where they are invisible."""
         if doc is not None and doc.roots and self.asked.document is None:
-            doc.roots[0].tags = [*doc.roots[0].tags, self.asked, self.told]
+            doc.roots[0].tags = [*doc.roots[0].tags, self.asked, self.answer]
 
     def _came(self, _name: str, _old: Any, new: Any) -> None:
-        held = new.get("key")
-        key = str(held[0]) if isinstance(held, list) and held else ""
+        keys = new.get("key")
+        key = str(keys[0]) if isinstance(keys, list) and keys else ""
         if key == self.key:
             return
         self.key = key
         if key:
-            self._tell()
+            self._on_ask()
         else:
             self.show("")
 
     def close(self) -> None:
-        """Explain nothing any more, and have the browser close what is open when it is next sent something."""
+        """Stop explaining, and have the browser close the explanation when it is next sent something."""
         if self.key:
             self.key = CLOSED
 
     def prepare(self, run: Run, page: Any) -> str:
-        """Return what is to be said of the number, as HTML; away from the page's thread."""
+        """Return the explanation of the number as HTML; runs outside the page's thread."""
         if (key := self.key) in ("", CLOSED):
             return ""
         try:
-            if key.startswith("@"):  # of another run that the page shows
+            if key.startswith("@"):  # a number of another run on the page
                 place, _, key = key[1:].partition("|")
                 run = _other(run, page, place)
             return numbers.explanation(run, key)
         except Overtaken:
             raise
         except InputError as problem:
-            said = str(problem)
+            reason = str(problem)
         except Exception as problem:
-            said = f"Give this number when you report it: {incident(problem, 'an explanation')}."
-        return f'<h2 id="explained-title">This number cannot be explained</h2><p>{escape(said)}</p>'
+            reason = f"Give this number when you report it: {incident(problem, 'an explanation')}."
+        return f'<h2 id="explained-title">This number cannot be explained</h2><p>{escape(reason)}</p>'
 
-    def show(self, said: str) -> None:
-        """Send it to the browser."""
-        data: dict[str, Any] = {"key": [self.key], "said": [said]}
-        if self.told.data != data:
-            self.told.data = data
+    def show(self, html: str) -> None:
+        """Send an explanation to the browser."""
+        data: dict[str, Any] = {"key": [self.key], "html": [html]}
+        if self.answer.data != data:
+            self.answer.data = data
         if self.key == CLOSED:
             self.key = ""
 
@@ -81,5 +81,5 @@ def _other(run: Run, page: Any, place: str) -> Run:
     runs = page.others(run) if hasattr(page, "others") else []
     if not (place.isascii() and place.isdecimal() and int(place) < len(runs)):
         raise InputError("This number is no longer on the page.", fix="close this and press another.")
-    found: Run = runs[int(place)]
-    return found
+    other: Run = runs[int(place)]
+    return other

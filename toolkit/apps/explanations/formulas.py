@@ -1,4 +1,4 @@
-"""Where a number comes from: the formula in words, its inputs with their cited rows, and how far each moves it.
+"""Where a number comes from: its formula in words, its inputs with their sources, and how far each moves it.
 
 The headline's own formulas are here; those of every other number are in :mod:`toolkit.apps.explanations.numbers`.
 """
@@ -36,15 +36,15 @@ class Formula:
     Attributes
     ----------
     title, words
-        What it is called, and the formula.
+        Its title, and the formula.
     sum_up
         The same with the run's own numbers.
     draws
-        What the inputs move (chain, draw), said by ``say``; None where a definition is all there is to say.
+        What the inputs move (chain, draw), written by ``say``; None where there is only a definition.
     of
-        The inputs it is about, where it is about some alone.
+        The inputs that it is about, if only some.
     moved
-        What the draws are of, where they are not of the number itself.
+        What the draws are of, if not of the number itself.
     """
 
     title: str
@@ -64,10 +64,10 @@ def _mean(array: xr.DataArray) -> float:
     return float(array.mean())
 
 
-def _spoken(run: Run, spent: float, gained: float, gain: str, loss: str) -> str:
-    """Return a sum in words: spending, less or more what it gains; a cut is told as spending taken away."""
+def _sum_in_words(run: Run, spent: float, gained: float, gain: str, loss: str) -> str:
+    """Return a sum in words: what is gained less what is spent; a cut is put as spending taken away."""
     money = f"{w.money(abs(spent))} {'of spending taken away' if run.scenario.option.cut else 'spent'}"
-    gained = 0.0 if abs(gained) < 1e-6 * abs(spent) else gained  # below what the draws' single precision can tell
+    gained = 0.0 if abs(gained) < 1e-6 * abs(spent) else gained  # below what the draws' single precision can show
     if run.scenario.option.cut:
         return f"{money} {f'+ {w.money(gained)} {gain}' if gained > 0 else f'{w.MINUS} {w.money(-gained)} {loss}'}"
     return f"{w.money(gained)} {gain} {w.MINUS} {money}"
@@ -79,11 +79,11 @@ def _totals(run: Run, account: str = "social") -> tuple[float, float]:
 
 def _worth(run: Run) -> str:
     cost, avoided = _totals(run)
-    return f"{_spoken(run, cost, avoided, 'of cost avoided', 'of cost caused')} = {w.money(avoided - cost)}"
+    return f"{_sum_in_words(run, cost, avoided, 'of cost avoided', 'of cost caused')} = {w.money(avoided - cost)}"
 
 
 def ratio(run: Run, account: str = "social") -> str:
-    """Say what each pound of the programme avoids in an account."""
+    """Return in words what each pound of the programme avoids in an account."""
     cost, avoided = _totals(run, account)
     done, by = ("caused", "taken away") if run.scenario.option.cut else ("avoided", "spent")
     top, bottom = q.direction(run) * avoided, abs(cost)
@@ -105,7 +105,9 @@ def _cash(run: Run) -> str:
     net = _mean(_five(run))
     if not q.council_pays(run):
         return f"{w.money(net)} of cash released; a grant pays for the programme"
-    return f"{_spoken(run, spent, net + spent, 'of cash released', 'of cash no longer released')} = {w.money(net)}"
+    return (
+        f"{_sum_in_words(run, spent, net + spent, 'of cash released', 'of cash no longer released')} = {w.money(net)}"
+    )
 
 
 def _reached(run: Run) -> str:
@@ -203,7 +205,7 @@ def explanation(
 
 
 def _acting(run: Run, formula: Formula, again: Callable[[Run], Formula] | None, area: str | None) -> list[str] | None:
-    """Return the inputs that a number is computed from; a chance may change in no draw of the few that are tried."""
+    """Return the inputs that a number depends on; a chance may change in none of the few draws that are tried."""
 
     def own(other: Run) -> xr.DataArray:
         draws = (again(other) if again else formula).draws
@@ -217,10 +219,10 @@ def _acting(run: Run, formula: Formula, again: Callable[[Run], Formula] | None, 
 def _moved(run: Run, formula: Formula, again: Callable[[Run], Formula] | None, area: str | None) -> str:
     assert formula.draws is not None  # else there is nothing to move
     among = None if formula.of else _acting(run, formula, again, area)
-    found, left_out = swings(run, formula.draws(run), INPUTS, formula.say, formula.of, among)
+    moves, left_out = swings(run, formula.draws(run), INPUTS, formula.say, formula.of, among)
     if formula.say is w.percent:  # which a regression may overstep
-        found = found.assign({name: found[name].clip(0, 1) for name in ("at_lower", "at_upper")})
-    columns = (found[name].values for name in ("parameter", "at_lower", "at_upper"))
+        moves = moves.assign({name: moves[name].clip(0, 1) for name in ("at_lower", "at_upper")})
+    columns = (moves[name].values for name in ("parameter", "at_lower", "at_upper"))
     body = "".join(
         f'<tr><th scope="row">{escape(named(run, name))}</th><td>{_cited(run, str(name))}</td>'
         + "".join(f"<td class=number>{escape(w.tied(formula.say(float(end))))}</td>" for end in (low, high))
@@ -235,7 +237,7 @@ def _moved(run: Run, formula: Formula, again: Callable[[Run], Formula] | None, a
 
 
 def _title(run: Run, formula: Formula, key: str) -> str:
-    """Return what a number is called; for a cut as the main page calls it."""
+    """Return the title of a number; for a cut, as on the main page."""
     return CUTS.get(key, formula.title) if run.scenario.option.cut else formula.title
 
 

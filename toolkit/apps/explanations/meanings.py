@@ -1,4 +1,4 @@
-"""What the page *Model health* shows, in words: each check of a fit, and each column of the committed tables."""
+"""What the page *Model checks* shows, in words: each check of a fit, and each column of the committed tables."""
 
 from toolkit.measures import words as w
 
@@ -13,13 +13,13 @@ CHECKS = {
         "threshold intervals are too rough. The worst quantity is named.",
         "monte_carlo_error": "How far a quantity’s mean may lie from the one that endless draws would give: its "
         "standard error over the quantity’s own standard deviation. The worst quantity is named.",
-        "divergences": "Steps of the sampler that went astray where the posterior bends sharply. Any at all may mean "
+        "divergences": "Steps of the sampler that diverged where the posterior bends sharply. Any at all may mean "
         "that a part of it was left out.",
         "energy": "How freely the sampler moved between levels of the posterior (E-BFMI). Below the threshold it "
         "explored the tails slowly.",
-        "changed_priors_pareto_k": "How heavy the tail of the weights is by which the changed priors weigh the fit’s "
-        "draws (Pareto k-hat). Above the threshold a few draws decide, and the model has to be fitted anew.",
-        "changed_priors_effective_draws": "How many evenly weighed draws the weighed ones are worth. Below the "
+        "changed_priors_pareto_k": "How heavy the tail of the weights is by which changed priors reweight the fit’s "
+        "draws (Pareto k-hat). Above the threshold a few draws decide, and the model has to be refitted.",
+        "changed_priors_effective_draws": "How many evenly weighted draws the reweighted ones are worth. Below the "
         "threshold they are too few.",
     }.items()
 }
@@ -32,10 +32,10 @@ COLUMNS = {
     "Found": "The check’s statistic, worked out from the published counts.",
     "From": "The low end of where the statistic lies if the model is right.",
     "To": "The high end of where the statistic lies if the model is right.",
-    "Parameters checked": "How many of the model’s parameters were sought in data of its own making.",
-    "Passed": "How many were found as often as the model’s own uncertainty says.",
-    "Cannot be told": "How many are so near the threshold of the test that chance in the simulations decides.",
-    "Replications each": "How often data were made from the model’s own prior and the model was fitted to them.",
+    "Parameters checked": "How many of the model’s parameters were checked in data simulated from it.",
+    "Passed": "How many were recovered as often as the model’s own uncertainty implies.",
+    "Cannot be determined": "How many are so near the threshold of the test that chance in the simulations decides.",
+    "Replications each": "How often data were simulated from the model’s prior and the model was fitted to them.",
     "Share within 50% intervals": "How often the truth lay in the posterior’s 50% interval: a half if it is right.",
     "Share within 90% intervals": "How often the truth lay in the posterior’s 90% interval: nine in ten if so.",
     "Prior": "How far the posterior of the quantity moves as its priors are given a little more or less weight "

@@ -85,7 +85,7 @@ KINDS: dict[str, Kind | Callable[..., Formula]] = {
     "chance_worth": Kind(
         "Chance that it is worth its cost",
         ("How often net present social value is above nil.", AVOIDED),
-        lambda run: sums.ones(sums.gain(run, "social") > 0),
+        lambda run: sums.as_numbers(sums.gain(run, "social") > 0),
         say=w.percent,
     ),
     "chance_harm": Kind(
@@ -94,7 +94,7 @@ KINDS: dict[str, Kind | Callable[..., Formula]] = {
     "chance_cash": Kind(
         "Chance that the council’s cash is ahead",
         ("How often net cash over the years is nil or more.", CASH),
-        lambda run: sums.ones(sums.cash(run).sum(["part", "year"]) >= 0),
+        lambda run: sums.as_numbers(sums.cash(run).sum(["part", "year"]) >= 0),
         say=w.percent,
     ),
     "curve_spend": Kind(
@@ -149,7 +149,7 @@ KINDS: dict[str, Kind | Callable[..., Formula]] = {
     "effect": single_numbers.effect,
     "end": single_numbers.at_end,
     "switch": single_numbers.switch,
-    "knowing": single_numbers.worth_of_knowing,
+    "knowing": single_numbers.value_of_information,
     "figure": single_numbers.figure,
     "check": single_numbers.check,
     "column": single_numbers.column,
@@ -176,7 +176,7 @@ def formula(run: Run, key: str) -> Formula:
 
 
 def explanation(run: Run, key: str) -> str:
-    """Return the explanation of the number that a key is of, as HTML; as :func:`formula`, it may refuse."""
+    """Return the explanation of the number that a key is of, as HTML; raises as :func:`formula` does."""
     parts, areas = key[:LONGEST_KEY].split("|"), q.costs(run)["area"].values.astype(str)
     named = (code for code, name in zip(areas, q.area_names(run), strict=True) if {code, name} & set(parts))
     return formulas.explanation(run, formula(run, key), key, lambda other: formula(other, key), next(named, None))

@@ -1,4 +1,4 @@
-"""Numbers that are sums of a run's draws: what is added up, in words and in the run's own numbers, and its draws."""
+"""Numbers that are sums of a run's draws: what is added up, in words and in the run's own numbers, and the draws."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,9 +46,9 @@ class Kind:
     draws
         Of all of them (dims, "part" where several are added up, chain, draw).
     dims
-        What a key says after the kind, in order; "All" adds up.
+        The parts of a key after the kind, in order; "All" adds up.
     say
-        How the number reads; ``w.percent`` is of draws that are one or nought.
+        How the number reads; ``w.percent`` is of draws that are one or zero.
     """
 
     title: str
@@ -64,30 +64,30 @@ class Kind:
             if name != ALL:
                 drawn, chosen[dim] = at(run, drawn, dim, name)
         whole = drawn.sum([dim for dim in drawn.dims if dim not in SAMPLE_DIMS], skipna=False)
-        said = counted if self.say is w.percent else added
+        in_numbers = counted if self.say is w.percent else added
         return Formula(
             self.title.format(**chosen),
             self.words,
-            lambda run: said(run, drawn, whole, self.say),
+            lambda run: in_numbers(run, drawn, whole, self.say),
             lambda _: whole,
             self.say,
         )
 
 
 def unknown(name: str) -> InputError:
-    """Return the refusal of a key that no number has."""
+    """Return the error for a key that no number has."""
     return InputError(f"{name[:60]!r}: no number of this page.", fix="press one of the underlined numbers.")
 
 
 def at(run: Run, array: xr.DataArray, dim: str, name: str) -> tuple[xr.DataArray, str]:
-    """Return the part of an array that a reader's or the code's name is of, and what a reader calls it."""
-    for value, said in zip(array[dim].values, _spoken(run, dim, array[dim].values), strict=True):
-        if name in (str(value), said):
-            return array.sel({dim: value}), said
+    """Return the part of an array with a label, as a reader or the code spells it, and the reader's label."""
+    for value, label in zip(array[dim].values, _labels(run, dim, array[dim].values), strict=True):
+        if name in (str(value), label):
+            return array.sel({dim: value}), label
     raise unknown(name)
 
 
-def _spoken(run: Run, dim: str, values: Any) -> list[str]:
+def _labels(run: Run, dim: str, values: Any) -> list[str]:
     if dim == "area":
         return q.area_names(run)
     if dim == "year":
@@ -99,24 +99,26 @@ def _spoken(run: Run, dim: str, values: Any) -> list[str]:
 
 
 def added(run: Run, drawn: xr.DataArray, whole: xr.DataArray, say: Callable[[float], str]) -> str:
-    """Say what is added up, the largest first, and to what."""
+    """Return in words what is added up, the largest first, and the sum."""
     total = headline.estimate(run, whole)
-    sure = f", 90% interval {w.interval(total.lower, total.upper, say)}" if total.interval else ", in every draw"
-    over = [str(dim) for dim in drawn.dims if dim not in SAMPLE_DIMS]
-    if not over:
-        return f"{say(total.expected)}{sure}"
-    kept = "part" if "part" in over else over[0]
-    means = drawn.sum([dim for dim in over if dim != kept]).mean(SAMPLE_DIMS)
-    parts = sorted(zip(map(str, means[kept].values), means.values.tolist(), strict=True), key=lambda one: -abs(one[1]))
-    parts = [one for one in parts if one[1]]
+    interval = f", 90% interval {w.interval(total.lower, total.upper, say)}" if total.interval else ", in every draw"
+    dims = [str(dim) for dim in drawn.dims if dim not in SAMPLE_DIMS]
+    if not dims:
+        return f"{say(total.expected)}{interval}"
+    shown = "part" if "part" in dims else dims[0]
+    means = drawn.sum([dim for dim in dims if dim != shown]).mean(SAMPLE_DIMS)
+    parts = sorted(
+        zip(map(str, means[shown].values), means.values.tolist(), strict=True), key=lambda part: -abs(part[1])
+    )
+    parts = [part for part in parts if part[1]]
     if len(parts) < 2:
-        whose = "" if kept == "part" or not parts else f", all of it {_part(*parts[0])}"
-        return f"{say(total.expected)}{whose}{sure}"
+        whose = "" if shown == "part" or not parts else f", all of it {_part(*parts[0])}"
+        return f"{say(total.expected)}{whose}{interval}"
     if len(parts) > ADDENDS + 1:
         parts = [*parts[:ADDENDS], ("all else", sum(mean for _, mean in parts[ADDENDS:]))]
-    parts.sort(key=lambda one: one[1] < 0)
-    said = "".join(f" {w.MINUS if mean < 0 else '+'} {say(abs(mean))} {_part(name, mean)}" for name, mean in parts)
-    return f"{said.removeprefix(' + ').strip()} = {say(total.expected)}{sure}"
+    parts.sort(key=lambda part: part[1] < 0)
+    text = "".join(f" {w.MINUS if mean < 0 else '+'} {say(abs(mean))} {_part(name, mean)}" for name, mean in parts)
+    return f"{text.removeprefix(' + ').strip()} = {say(total.expected)}{interval}"
 
 
 def _part(name: str, mean: float) -> str:
@@ -124,7 +126,7 @@ def _part(name: str, mean: float) -> str:
 
 
 def counted(_run: Run, _drawn: xr.DataArray, whole: xr.DataArray, say: Callable[[float], str]) -> str:
-    """Say in how many draws something is so."""
+    """Return in words in how many draws something is true."""
     return f"{int(whole.sum()):,} of {whole.size:,} draws = {say(float(whole.mean()))}"
 
 
@@ -159,15 +161,15 @@ def worth(run: Run) -> xr.DataArray:
 
 def payer_net(run: Run) -> xr.DataArray:
     """Return the same by payer."""
-    found = q.position(run)
-    return _parts(avoided=found["avoided"], programme=-found["programme"])
+    position = q.position(run)
+    return _parts(avoided=position["avoided"], programme=-position["programme"])
 
 
 def yearly(run: Run) -> xr.DataArray:
     """Return real cost avoided of all accounts (payer, year, chain, draw)."""
     net = q.result(run)["net_position"]
-    found: xr.DataArray = net + spent(run) * xr.where(net["payer"] == run.scenario.option.funder, 1.0, 0.0)
-    return found
+    avoided: xr.DataArray = net + spent(run) * xr.where(net["payer"] == run.scenario.option.funder, 1.0, 0.0)
+    return avoided
 
 
 def cash(run: Run) -> xr.DataArray:
@@ -191,14 +193,14 @@ def curve(run: Run) -> xr.DataArray:
 
 def change(run: Run) -> xr.DataArray:
     """Return how the curve differs from today’s spend."""
-    found = curve(run).sel(part=["spend", "saved"])
-    return found - found.sel(multiple=1.0, drop=True)
+    both = curve(run).sel(part=["spend", "saved"])
+    return both - both.sel(multiple=1.0, drop=True)
 
 
-def here(run: Run, found: xr.DataArray) -> xr.DataArray:
+def here(run: Run, cost: xr.DataArray) -> xr.DataArray:
     """Return a curve of the scenario's source at its own sum, between the spends it was priced at."""
-    found = found.sel(source=run.scenario.effect.source, drop=True).astype(float)
-    return found.interp(multiple=np.clip(spend_multiple(run), *found["multiple"].values[[0, -1]]))  # type: ignore[arg-type]
+    cost = cost.sel(source=run.scenario.effect.source, drop=True).astype(float)
+    return cost.interp(multiple=np.clip(spend_multiple(run), *cost["multiple"].values[[0, -1]]))  # type: ignore[arg-type]
 
 
 def grid(cost: xr.DataArray) -> xr.DataArray:
@@ -210,22 +212,22 @@ def grid(cost: xr.DataArray) -> xr.DataArray:
 
 def bridge(run: Run) -> xr.DataArray:
     """Return the net value with each adjustment, and before it (part, step, account, chain, draw)."""
-    found = q.bridge(run)
-    before = (found["result"] - found["contribution"]).fillna(0.0)
-    return _parts(with_it=found["result"], before=-before)
+    steps = q.bridge(run)
+    before = (steps["result"] - steps["contribution"]).fillna(0.0)
+    return _parts(with_it=steps["result"], before=-before)
 
 
-def ones(truth: xr.DataArray) -> xr.DataArray:
-    """Return truths as ones and noughts."""
+def as_numbers(truth: xr.DataArray) -> xr.DataArray:
+    """Return truth values as ones and zeros."""
     return truth.astype(float).reset_coords(drop=True)
 
 
 def harm(run: Run) -> xr.DataArray:
     """Return the draws in which help adds to cost."""
-    return ones(q.direction(run) * q.avoided(run).sel(account="social") < 0)
+    return as_numbers(q.direction(run) * q.avoided(run).sel(account="social") < 0)
 
 
 def gain(run: Run, account: str) -> xr.DataArray:
     """Return the net present value of an account (chain, draw)."""
-    found = at(run, q.result(run)["npsv"], "account", account)[0]
-    return found.transpose(*SAMPLE_DIMS).astype(float).reset_coords(drop=True)
+    value = at(run, q.result(run)["npsv"], "account", account)[0]
+    return value.transpose(*SAMPLE_DIMS).astype(float).reset_coords(drop=True)

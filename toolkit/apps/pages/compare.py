@@ -7,10 +7,9 @@ import numpy as np
 import panel_material_ui as pmui
 import xarray as xr
 
-from toolkit import appraisal
+from toolkit import appraisal, tabular
 from toolkit.appraisal.portfolio import Objective
 from toolkit.apps.parts import look
-from toolkit.apps.parts.entry import shown
 from toolkit.apps.parts.fields import beside, button, choice, field
 from toolkit.apps.session import views
 from toolkit.apps.session.scenario_keys import LONGEST_NAME, MOST_SAVED, Saved
@@ -23,12 +22,12 @@ from toolkit.schema import SAMPLE_DIMS, InputError
 
 NOTE = "For each £1: expected cost avoided, all accounts, over expected spending; its interval is the former’s alone."
 LUCK = (
-    "The scenarios are compared draw by draw, with what is not known drawn alike for all: figures, lives, and the mean "
+    "The scenarios are compared draw by draw, with the same draws of what is uncertain: figures, lives and the mean "
     "effect. So is the luck of a site (how much better or worse than the mean help works there), as far as each "
     "scenario says: where it is shared wholly, programmes do well or badly together, in all areas. "
 )
 NONE_YET = "<p>None saved yet. Save the one that is open, change it, save again.</p>"
-KINDS = {  # of the rows that are numbers, what each is
+KINDS = {  # what the numbers of each row are
     "Programme spending": "programme",
     "Net present social value": "worth|social",
     "90% interval of it": "worth|social",
@@ -51,12 +50,12 @@ class Compare:
     def __init__(self, state: State) -> None:
         self.state = state
         self.name = field("Name", most=LONGEST_NAME, width=280)
-        self.keep = button("Save this scenario here", self._keep, main=True)
+        self.save = button("Save this scenario here", self._save, main=True)
         self.which = choice("Saved scenario", [], width=280)
         self.use, self.drop = button("Open it", self._use), button("Remove it", self._drop)
         self.budget = field("Budget, £ million", most=12, width=280, value=views.BEGIN["budget"])
         self.aim = choice("Choose for", OBJECTIVES, width=280)
-        self.told, self.table, self.portfolio = look.html(visible=False), look.html(), look.html()
+        self.problems, self.table, self.portfolio = look.html(visible=False), look.html(), look.html()
         self.budget.param.watch(lambda event: self._budget(event.new), "value")
         self.aim.param.watch(lambda event: state.look(aim=event.new), "value")
 
@@ -66,8 +65,11 @@ class Compare:
         except InputError as problem:
             self.state.say([str(problem)])
 
-    def _keep(self) -> None:
-        name = shown(str(self.name.value or "").strip(), LONGEST_NAME - 1) or f"Scenario {len(self.state.saved) + 1}"
+    def _save(self) -> None:
+        name = (
+            tabular.excerpt(str(self.name.value or "").strip(), LONGEST_NAME - 1)
+            or f"Scenario {len(self.state.saved) + 1}"
+        )
         full = len(self.state.saved) >= MOST_SAVED
         if full or name in self._names():
             many = f"{MOST_SAVED} scenarios are saved: remove one first."
@@ -77,9 +79,9 @@ class Compare:
         self._changed((*self.state.saved, one))
 
     def _use(self) -> None:
-        for one in self.state.saved:
-            if one.name == self.which.value:
-                self.state.replace(one.scenario, one.place)
+        for saved in self.state.saved:
+            if saved.name == self.which.value:
+                self.state.replace(saved.scenario, saved.place)
 
     def _drop(self) -> None:
         self._changed(tuple(one for one in self.state.saved if one.name != self.which.value))
@@ -87,40 +89,40 @@ class Compare:
     def _changed(self, saved: tuple[Saved, ...]) -> None:
         self.state.saved = saved
         self._say("")
-        self.state.tell()
+        self.state.notify()
 
     def _names(self) -> list[str]:
-        return [one.name for one in self.state.saved]
+        return [saved.name for saved in self.state.saved]
 
     def _say(self, line: str) -> None:
-        said = look.box("Not saved", [line] if line else [], "bad", "alert")
-        self.told.param.update(object=said, visible=bool(line))
+        box = look.box("Not saved", [line] if line else [], "bad", "alert")
+        self.problems.param.update(object=box, visible=bool(line))
 
     def prepare(self, run: Run) -> tuple[Sequence[tuple[Saved, Run]], str]:
         """Price every saved scenario on the same draws, and choose a portfolio."""
-        found = [(one, self.state.live.run(one.scenario, one.areas)) for one in self.state.saved]
-        return found, self._chosen(found)
+        runs = [(saved, self.state.live.run(saved.scenario, saved.areas)) for saved in self.state.saved]
+        return runs, self._chosen(runs)
 
     def others(self, run: Run) -> list[Run]:
         """Return the runs whose numbers the page shows."""
-        return [self.state.live.run(one.scenario, one.areas) for one in self.state.saved]
+        return [self.state.live.run(saved.scenario, saved.areas) for saved in self.state.saved]
 
     def show(self, run: Run, prepared: tuple[Sequence[tuple[Saved, Run]], str]) -> None:
         """Put the saved scenarios side by side."""
-        found, portfolio = prepared
+        runs, portfolio = prepared
         self.budget.value, self.aim.value = (self.state.views[name] for name in ("budget", "aim"))
         if self.which.options != (names := self._names()):
             self.which.param.update(options=names, value=names[-1] if names else None)
-        self.table.object = _table(found) if found else NONE_YET
+        self.table.object = _table(runs) if runs else NONE_YET
         self.portfolio.object = portfolio
 
-    def _chosen(self, found: Sequence[tuple[Saved, Run]]) -> str:
-        able = [(one, run) for one, run in found if not one.scenario.option.cut]
+    def _chosen(self, runs: Sequence[tuple[Saved, Run]]) -> str:
+        able = [(saved, run) for saved, run in runs if not saved.scenario.option.cut]
         if len(able) < 2:
             return "<p>Save two or more investments to choose among them.</p>"
-        names = [one.name for one, _ in able]
+        names = [saved.name for saved, _ in able]
         npsv = [q.result(run)["npsv"].sel(account="social", drop=True).transpose(*SAMPLE_DIMS) for _, run in able]
-        gain = xr.concat([one.astype(float) for one in npsv], xr.Variable("programme", names)).assign_attrs(
+        gain = xr.concat([saved.astype(float) for saved in npsv], xr.Variable("programme", names)).assign_attrs(
             npsv[0].attrs
         )
         cost = xr.DataArray(
@@ -145,8 +147,8 @@ class Compare:
         """Return the page."""
         return pmui.Column(
             look.html("<h1>Which is better?</h1>"),
-            beside(self.name, self.keep),
-            self.told,
+            beside(self.name, self.save),
+            self.problems,
             self.table,
             beside(self.which, self.use, self.drop),
             look.html(
@@ -159,20 +161,20 @@ class Compare:
         )
 
 
-def _table(found: Sequence[tuple[Saved, Run]]) -> str:
+def _table(runs: Sequence[tuple[Saved, Run]]) -> str:
     rows: dict[str, list[str]] = {}
-    for place, (one, run) in enumerate(found):
+    for place, (saved, run) in enumerate(runs):
         kinds = KINDS | {"Chance for the public purse": f"paid_back|fiscal|{run.scenario.horizon - 1}"}
-        for name, cell in (_settings(one, run) | _results(run)).items():
+        for name, cell in (_settings(saved, run) | _results(run)).items():
             kind = kinds.get(name, "")
             rows.setdefault(name, []).append(look.Number(cell, f"@{place}|{kind}") if kind else cell)
-    headings = ["Measure", *(one.name for one, _ in found)]
-    return look.plain_table("Saved scenarios", headings, list(rows.items()), f"{NOTE} {LUCK}{_together(found)}".strip())
+    headings = ["Measure", *(saved.name for saved, _ in runs)]
+    return look.plain_table("Saved scenarios", headings, list(rows.items()), f"{NOTE} {LUCK}{_together(runs)}".strip())
 
 
-def _together(found: Sequence[tuple[Saved, Run]]) -> str:
-    """Say how far the net values of the scenarios move together over the draws."""
-    gains = [q.result(run)["npsv"].sel(account="social").transpose(*SAMPLE_DIMS).values.ravel() for _, run in found]
+def _together(runs: Sequence[tuple[Saved, Run]]) -> str:
+    """Return in words how far the net values of the scenarios move together over the draws."""
+    gains = [q.result(run)["npsv"].sel(account="social").transpose(*SAMPLE_DIMS).values.ravel() for _, run in runs]
     varying = [gain for gain in gains if np.ptp(gain) > 0]
     if len(varying) < 2:
         return ""
@@ -181,15 +183,15 @@ def _together(found: Sequence[tuple[Saved, Run]]) -> str:
     return f"Net social values of two of them correlate by {low if low == high else f'{low} to {high}'}."
 
 
-def _settings(one: Saved, run: Run) -> dict[str, str]:
-    option = one.scenario.option
+def _settings(saved: Saved, run: Run) -> dict[str, str]:
+    option = saved.scenario.option
     cost = w.money(abs(float(q.result(run)["programme_cost"].mean())))
     return {
-        "Place": one.place,
+        "Place": saved.place,
         "Sum": f"{w.MINUS if option.cut else ''}£{option.spend_per_child:g} a child, {option.years} years",
-        "Effect": f"{w.label(one.scenario.effect.source)}, {one.scenario.effect.replication:.0%} replicates",
-        "Luck of the sites": w.luck(one.scenario.effect.shared_luck),
-        "Evidence of your own": str(len(own(one.scenario)) or "none"),
+        "Effect": f"{w.label(saved.scenario.effect.source)}, {saved.scenario.effect.replication:.0%} replicates",
+        "Luck of the sites": w.luck(saved.scenario.effect.shared_luck),
+        "Evidence of your own": str(len(own(saved.scenario)) or "none"),
         "Programme spending": f"{cost} taken away" if option.cut else cost,
     }
 
@@ -216,14 +218,14 @@ def _results(run: Run) -> dict[str, str]:
 def _portfolio(chosen: xr.Dataset, saved: list[str]) -> str:
     rows = []
     for name in map(str, chosen["item"].values):
-        one, place = chosen.sel(item=name), saved.index(name)
-        sums, bought = [w.money(float(one[part])) for part in ("spend", "expected_gain")], float(one["share"]) > 0.5
+        item, place = chosen.sel(item=name), saved.index(name)
+        sums, bought = [w.money(float(item[part])) for part in ("spend", "expected_gain")], float(item["share"]) > 0.5
         if bought:
             of = (f"@{place}|programme", f"@{place}|worth|social")
             sums = [look.Number(text, key) for text, key in zip(sums, of, strict=True)]
-        rows.append((name, ["chosen" if bought else "not chosen", *sums, str(one["reason"].item())]))
+        rows.append((name, ["chosen" if bought else "not chosen", *sums, str(item["reason"].item())]))
     value, left = (w.money(float(chosen[name])) for name in ("value", "budget_left"))
-    said = (
+    note = (
         f"Value of what is chosen, added up and by the aim: {value}. Left of the budget after its cost: {left}. {LUCK}"
     )
-    return look.plain_table("The portfolio", ["Scenario", "Decision", "Cost", "Expected value", "Why"], rows, said)
+    return look.plain_table("The portfolio", ["Scenario", "Decision", "Cost", "Expected value", "Why"], rows, note)

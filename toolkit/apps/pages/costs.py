@@ -24,7 +24,7 @@ from toolkit.report.html import shown
 from toolkit.schema import SAMPLE_DIMS
 
 VIEWS = {"Over a life: excess": "excess", "Over a life: gross": "gross", "In one year": "annual"}
-SAID = {
+MEANINGS = {
     "excess": "Lifetime cost of the children who start a first episode of need in the base year, beyond what children "
     "of the same age and area cost, shrunk to the part that would vanish with the outcome. It is not a saving.",
     "gross": "Lifetime cost of everything the outcomes use among the children who start a first episode of need in the "
@@ -62,8 +62,10 @@ class Costs:
         about = "Expected excess lifetime cost of a child who starts an episode of need, with its 90% interval."
         self.beside = Card("beside", chart, ("The cost of a child", about), lambda _: self.neighbours_table)
         self.neighbours_table, self._beside = "", self.beside.view()
-        self._held: tuple[Unit, str, str] | None = None  # what was summed up last, which no sum moves
-        self._found: dict[str, Any] = {}
+        self._summed_for: tuple[Unit, str, str] | None = (
+            None  # for which the sums hold: they do not depend on the spending
+        )
+        self._sums: dict[str, Any] = {}
         self.compare = pmui.Button(label="Compare with statistical neighbours", variant="outlined", size="small")
         self.compare.on_click(lambda _: self._ask())
         self.choice.param.watch(lambda event: state.look(cost=event.new), "value")
@@ -72,7 +74,7 @@ class Costs:
 
     def _ask(self) -> None:
         self.asked = self.state.place
-        self.state.tell()
+        self.state.notify()
 
     def _table(self, dim: str) -> Any:
         def rows(run: Run) -> str:
@@ -86,12 +88,12 @@ class Costs:
         """Sum the costs by outcome and payer, and price the neighbours if they were asked for."""
         view = self.state.views["cost"]
         asked = self.asked if self.asked == self.state.place and len(self.state.areas) == 1 else ""
-        if self._held is None or self._held[0] is not run.unit or self._held[1:] != (view, asked):
-            found = self._summed(run, view)
+        if self._summed_for is None or self._summed_for[0] is not run.unit or self._summed_for[1:] != (view, asked):
+            sums = self._summed(run, view)
             if asked:
-                found["neighbours"] = self._priced_neighbours(run)
-            self._held, self._found = (run.unit, view, asked), found
-        return self._found
+                sums["neighbours"] = self._priced_neighbours(run)
+            self._summed_for, self._sums = (run.unit, view, asked), sums
+        return self._sums
 
     def _summed(self, run: Run, view: str) -> dict[str, Any]:
         cost = (
@@ -99,10 +101,10 @@ class Costs:
             if view == "annual"
             else q.lifetime(run).sel(reading=view, drop=True)
         )
-        found: dict[str, Any] = {dim: _bars(run, q.by(cost, dim), dim, view) for dim in ("outcome", "payer")}
-        found["total"] = headline.estimate(run, cost.sum("component"))
-        found["each"] = headline.estimate(run, cost.sum("component") / q.children(run)["entering"])
-        return found | {"view": view}
+        sums: dict[str, Any] = {dim: _bars(run, q.by(cost, dim), dim, view) for dim in ("outcome", "payer")}
+        sums["total"] = headline.estimate(run, cost.sum("component"))
+        sums["each"] = headline.estimate(run, cost.sum("component") / q.children(run)["entering"])
+        return sums | {"view": view}
 
     def _priced_neighbours(self, run: Run) -> tuple[str, dict[str, Any], str]:
         near = evidence.neighbours(None, self.state.areas[0])
@@ -116,8 +118,8 @@ class Costs:
         data = charts.bar_data(list(each.index), *(each[part].to_numpy() for part in ("expected", "lower", "upper")))
         data["key"] = [f"@0|each|excess|{name.removesuffix(CHOSEN)}" for name in each.index]
         data["colour"] = [charts.INK if CHOSEN in name else charts.PALE for name in each.index]
-        said = "; ".join(f"{name} {w.money(value)}" for name, value in each["expected"].iloc[::-1].items())
-        words = f"Expected excess lifetime cost of a child, dearest first: {said}."
+        costs = "; ".join(f"{name} {w.money(value)}" for name, value in each["expected"].iloc[::-1].items())
+        words = f"Expected excess lifetime cost of a child, most expensive first: {costs}."
         plain = replace(table, frame=frame.drop(columns="Code", level=0))
         keys, caption = look.keyed(NEAR), "This area and its statistical neighbours"
         rows = look.table(
@@ -139,17 +141,19 @@ class Costs:
         single, life = f"each|{view}|All", view != "annual"
         per = f", or {each} for each child who starts a first episode of need" * life
         sure = f"; for each child {each.interval}" * life
-        lead = look.Told(
+        lead = look.ExplainedText(
             f"{headline.place(run)}: {total}{per}.",
             look.Number(str(total), whole, "cost of poor outcomes"),
             look.Number(str(each), single, "cost of each child"),
         )
-        hint = look.Told(
-            f"90% interval {total.interval}{sure}. {SAID[view]}",
+        hint = look.ExplainedText(
+            f"90% interval {total.interval}{sure}. {MEANINGS[view]}",
             look.Number(total.interval, whole, "90% interval of the cost"),
             look.Number(each.interval, single, "90% interval for each child"),
         )
-        self.head.object = f'<p class="lead" role="status">{look.told(lead)}</p><p class="hint">{look.told(hint)}</p>'
+        self.head.object = (
+            f'<p class="lead" role="status">{look.explained(lead)}</p><p class="hint">{look.explained(hint)}</p>'
+        )
         for dim, card in self.cards.items():
             data, words = prepared[dim]
             charts.set_bars(card.chart, data)
@@ -203,8 +207,8 @@ def _bars(run: Run, cost: xr.DataArray, dim: str, view: str) -> tuple[dict[str, 
     mean, low, high = ends_of(run, cost)
     order = np.argsort(mean)
     names = [w.label(cost[dim].values[k]) for k in order]
-    said = "; ".join(f"{w.label(cost[dim].values[k])} {w.money(float(mean[k]))}" for k in order[::-1])
+    costs = "; ".join(f"{w.label(cost[dim].values[k])} {w.money(float(mean[k]))}" for k in order[::-1])
     key = _keys("annual", dim) if view == "annual" else _keys("life", dim)
     data = charts.bar_data(names, mean[order], low[order], high[order])
     data["key"] = [key(name, "gross" if view == "annual" else view) for name in names]
-    return data, f"Expected cost by {dim}: {said}."
+    return data, f"Expected cost by {dim}: {costs}."

@@ -1,4 +1,4 @@
-"""The page *What drives it*: what moves the answer, what would flip it, and what finding out would be worth."""
+"""The page *What drives it*: sensitivity analysis, switching values and the value of information."""
 
 from html import escape
 from typing import Any
@@ -48,7 +48,7 @@ class Drivers:
         self.card = Card(
             "tornado",
             charts.ranges("How far each input moves the answer", "Net present value"),
-            ("What moves the answer", hint),
+            ("Sensitivity analysis: what moves the answer", hint),
             lambda _: self._rows,
         )
         about = "From the value with every adjustment at rest to the one on these pages, in this order."
@@ -61,34 +61,34 @@ class Drivers:
             ),
         )
         self._rows, self._steps = "", self.bridge.view()
-        said = "With these settings nothing of the result is left, so the adjustments have nothing to act on."
-        self._no_steps = look.html(f"<p>{said}</p>", visible=False)
+        text = "With these settings nothing of the result is left, so the adjustments have nothing to act on."
+        self._no_steps = look.html(f"<p>{text}</p>", visible=False)
         self.switching, self.effects, self.knowing, self.left_out = (look.html() for _ in range(4))
-        self.ask = pmui.Button(label="Work out what knowing is worth", variant="outlined", size="small")
+        self.ask = pmui.Button(label="Work out the value of information", variant="outlined", size="small")
         self.ask.on_click(lambda _: self._ask())
         self.asked = ""
 
     def _ask(self) -> None:
         self.asked = self.state.scenario.hash + self.state.place
-        self.state.tell()
+        self.state.notify()
 
     def prepare(self, run: Run) -> dict[str, Any]:
-        """Find what moves the answer; the value of knowing only when asked, for it takes seconds."""
+        """Find what moves the answer; the value of information only on request, as it takes seconds."""
         account = self.state.views["account"]
         gain = q.result(run)["npsv"].sel(account=account, drop=True).transpose(*SAMPLE_DIMS)
         gain = gain.astype(float).reset_coords(drop=True)
         able = acting(run, lambda other: q.result(other)["npsv"].sel(account=account, drop=True))
-        found: dict[str, Any] = {
+        moves: dict[str, Any] = {
             "account": account,
             "tornado": swings(run, gain, among=able),
             "switching": appraisal.switching_values(gain, knowing.parameters(run, acting=able)),
         }
         own = run.scenario.adjustments
         if own.attribution * (1 - own.deadweight) * (1 - own.displacement):  # else nothing is left to take apart
-            found["bridge"] = q.bridge(run).sel(account=account, drop=True).mean(SAMPLE_DIMS)
+            moves["bridge"] = q.bridge(run).sel(account=account, drop=True).mean(SAMPLE_DIMS)
         if self.asked == self.state.scenario.hash + self.state.place:
-            found["knowing"] = knowing.value_of_knowing(run, account=account, acting=able)
-        return found
+            moves["knowing"] = knowing.value_of_knowing(run, account=account, acting=able)
+        return moves
 
     def show(self, run: Run, prepared: dict[str, Any]) -> None:
         """Put a run on the page."""
@@ -126,10 +126,10 @@ class Drivers:
         self.switching.object = _switching(run, prepared["switching"], account)
         effects = look.table(shown(tables.effects(run), level=q.level(run)), look.keyed(EFFECTS))
         self.effects.object = effects + _priors(self.state)
-        self.knowing.object = _knowing(prepared["knowing"], account) if "knowing" in prepared else ""
+        self.knowing.object = _information(prepared["knowing"], account) if "knowing" in prepared else ""
 
-    def _step(self, run: Run, found: xr.Dataset, account: str) -> None:
-        acting = found.isel(step=np.flatnonzero(np.abs(found["contribution"].values) > 0))
+    def _step(self, run: Run, bridge: xr.Dataset, account: str) -> None:
+        acting = bridge.isel(step=np.flatnonzero(np.abs(bridge["contribution"].values) > 0))
         names = [w.label(name) for name in acting["step"].values]
         after, change = (acting[name].values.tolist() for name in ("result", "contribution"))
         start = [0.0, *after[:-2], 0.0]
@@ -147,9 +147,9 @@ class Drivers:
             self.left_out,
             self._steps,
             self._no_steps,
-            look.html("<h2>What would flip the decision</h2>"),
+            look.html("<h2>Switching values: what would flip the decision</h2>"),
             self.switching,
-            look.html("<h2>What finding out is worth</h2>"),
+            look.html("<h2>Value of information: what finding out is worth</h2>"),
             self.ask,
             self.knowing,
             look.html("<h2>The effect: what was believed before, and what the studies say</h2>"),
@@ -162,31 +162,33 @@ def _ends(tornado: xr.Dataset) -> list[tuple[float, float]]:
     return [(float(a), float(b)) for a, b in zip(tornado["lower_value"], tornado["upper_value"], strict=True)]
 
 
-def _switching(run: Run, found: xr.Dataset, account: str) -> str:
-    flips = found.isel(parameter=np.flatnonzero(np.isfinite(found["switching_value"].values)))
+def _switching(run: Run, switching: xr.Dataset, account: str) -> str:
+    flips = switching.isel(parameter=np.flatnonzero(np.isfinite(switching["switching_value"].values)))
     if not flips.sizes["parameter"]:
         return "<p>No single input, moved over all it could be, changes the sign of the expected net present value.</p>"
     flips = flips.isel(parameter=np.argsort(-flips["probability"].values)[:SHOWN])
     columns = (flips[name].values for name in ("expected_value", "switching_value", "probability"))
     rows = []
     for name, now, value, chance in zip(flips["parameter"].values, *columns, strict=True):
-        said = (valued(run, name, float(now)), valued(run, name, float(value)), w.percent(float(chance)))
-        rows.append((named(run, name), [look.Number(text, f"switch|{account}|{name}") for text in said]))
+        texts = (valued(run, name, float(now)), valued(run, name, float(value)), w.percent(float(chance)))
+        rows.append((named(run, name), [look.Number(text, f"switch|{account}|{name}") for text in texts]))
     return look.plain_table("Switching values", ["Input", "Expected", "Flips at", "Chance of being beyond"], rows)
 
 
-def _knowing(found: knowing.Knowing, account: str) -> str:
-    value = found.information["evppi"]
+def _information(value_of: knowing.Knowing, account: str) -> str:
+    value = value_of.information["evppi"]
     order = np.argsort(-value.values)[:SHOWN]
     worth = [(str(value["set"].values[k]), w.money(float(value.values[k]))) for k in order]
-    rows = [(w.label(found.names[name]), [look.Number(text, f"knowing|{account}|{name}")]) for name, text in worth]
-    all_of_it = look.Number(w.money(float(found.information["evpi"])), f"knowing|{account}|All", "knowing everything")
-    note = look.Told(
+    rows = [(w.label(value_of.names[name]), [look.Number(text, f"knowing|{account}|{name}")]) for name, text in worth]
+    all_of_it = look.Number(
+        w.money(float(value_of.information["evpi"])), f"knowing|{account}|All", "knowing everything"
+    )
+    note = look.ExplainedText(
         "What knowing an input for certain would be worth, on average, to the choice between this option and doing "
         f"nothing. Knowing everything: {all_of_it}.",
         all_of_it,
     )
-    return look.plain_table("Value of knowing", ["Input", "Worth"], rows, note)
+    return look.plain_table("Value of information", ["Input", "Value"], rows, note)
 
 
 def _priors(state: State) -> str:

@@ -1,4 +1,4 @@
-"""The page *Evidence*: every figure this run uses, where it comes from, and a way to put one's own in its place."""
+"""The page *Evidence*: every figure this run uses, where it comes from, and a form to replace it."""
 
 from collections.abc import Callable
 from html import escape
@@ -27,7 +27,7 @@ class Evidence:
     def __init__(self, state: State) -> None:
         self.state = state
         self.own, self.studies = OwnFigures(state), Studies(state)
-        self.used, self.register, self.told = look.html(), look.html(), look.html(visible=False)
+        self.used, self.register, self.problems = look.html(), look.html(), look.html(visible=False)
         self.role = choice("Figure to replace", {}, width=520)
         self.value, self.year = field("Your value"), field("Price year, if money", value=PRICE_BASE)
         self.low, self.high = field("Low end (optional)"), field("High end (optional)")
@@ -49,45 +49,45 @@ class Evidence:
         self.role.param.watch(lambda _: self._cite(), "value")
         self._find()
 
-    def _put(self, given: Callable[[], dict[str, Any]]) -> None:
-        attempt(self.told, "This figure was not used", lambda: self.state.override_all(given()))
+    def _put(self, rows: Callable[[], dict[str, Any]]) -> None:
+        attempt(self.problems, "This figure was not used", lambda: self.state.override_all(rows()))
 
     def _typed(self) -> dict[str, Any]:
         named = {"value": self.value, "low": self.low, "high": self.high, "price_year": self.year}
-        given = {name: str(widget.value or "") for name, widget in (named | {"reason": self.reason}).items()}
+        texts = {name: str(widget.value or "") for name, widget in (named | {"reason": self.reason}).items()}
         role = str(self.role.value)
-        return {role: entry.override(given, self._units().get(role, ""))}
+        return {role: entry.override(texts, self._units().get(role, ""))}
 
     def _units(self) -> dict[str, str]:
         roles = self.state.live.register.tables["roles"]
         return dict(zip(roles["role"].astype(str), roles["unit"].astype(str), strict=True))
 
     def _pasted(self) -> dict[str, Any]:
-        found = self._rows(str(self.paste.value or ""), "The pasted rows")
+        rows = self._rows(str(self.paste.value or ""), "The pasted rows")
         self.paste.value = ""
-        return found
+        return rows
 
-    def _rows(self, given: str | bytes, where: str) -> dict[str, Any]:
-        return entry.used(entry.read(given, self._units(), where))
+    def _rows(self, content: str | bytes, where: str) -> dict[str, Any]:
+        return entry.used(entry.read(content, self._units(), where))
 
     def _upload(self, content: bytes) -> None:
         if content:
             self._put(lambda: self._rows(content, "The file"))
 
     def _cite(self) -> None:
-        """Say what is cited of the figure to replace."""
+        """Show the cited value of the figure to replace."""
         plain = self.state.scenario.model_copy(update={"overrides": {}})
         row = dict(scenarios.resolve(plain, self.state.live.register).loc[str(self.role.value)])
-        said = ", ".join(filter(None, [w.figure(float(row["value"])), row["unit"], look.text(row["price_year"])]))
-        self.cited.object = f'<p class="hint">Cited: {escape(said)}.</p>'
+        text = ", ".join(filter(None, [w.figure(float(row["value"])), row["unit"], look.text(row["price_year"])]))
+        self.cited.object = f'<p class="hint">Cited: {escape(text)}.</p>'
 
     def _find(self) -> None:
         words = str(self.search.value or "").casefold().split()
         figures = self.state.live.register.figures
         text = (figures.index.astype(str) + " " + figures["description"].astype(str)).str.casefold()
-        kept = figures[[all(word in one for word in words) for one in text]]
-        rows = [(str(key), _cells(row)) for key, row in kept.head(MOST_ROWS).iterrows()]
-        note = f"{min(len(kept), MOST_ROWS)} of {len(kept):,} figures that match, of {len(figures):,} in the register."
+        hits = figures[[all(word in line for word in words) for line in text]]
+        rows = [(str(key), _cells(row)) for key, row in hits.head(MOST_ROWS).iterrows()]
+        note = f"{min(len(hits), MOST_ROWS)} of {len(hits):,} figures that match, of {len(figures):,} in the register."
         self.register.object = _table("Register of cited figures", rows, note)
 
     def prepare(self, run: Run) -> tuple[str, str, pd.DataFrame]:
@@ -125,7 +125,7 @@ class Evidence:
             beside(self.apply, self.remove),
             self.paste,
             beside(self.take, self.upload),
-            self.told,
+            self.problems,
             look.html("<h2>The figures of this run</h2>"),
             self.used,
             self.studies.view(),

@@ -54,8 +54,8 @@ class Invest:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        made = {"by_year": charts.by_year, "payers": charts.payers, "payback": charts.payback}
-        self.cards = {name: Card(name, make(), ABOUT[name], _table_of(name)) for name, make in made.items()}
+        makers = {"by_year": charts.by_year, "payers": charts.payers, "payback": charts.payback}
+        self.cards = {name: Card(name, make(), ABOUT[name], _table_of(name)) for name, make in makers.items()}
         self.sentence, self.statements, self.accounts, self.budget = (look.html() for _ in range(4))
         self.tiles = [look.html() for _ in range(5)]
         self.onward = button("Move this sum along the curve", lambda: state.open("Cost of poor outcomes"))
@@ -66,16 +66,19 @@ class Invest:
 
     def show(self, run: LiveRun, reading: Reading) -> None:
         """Put a run on the page."""
-        _set(self.sentence, f'<p class="lead" role="status">{look.told(reading.sentence)}</p>')
+        _set(self.sentence, f'<p class="lead" role="status">{look.explained(reading.sentence)}</p>')
         for pane, tile in zip(self.tiles, reading.tiles, strict=True):
             _set(pane, look.tile(tile.name, look.Number(tile.value, tile.key), tile.beside, tile.sign))
         for name, card in self.cards.items():
             card.show(run, reading.charts[name], reading.words[name])
         self._axes(reading)
-        _set(self.statements, "<ul>" + "".join(f"<li>{look.told(said)}</li>" for said in reading.statements) + "</ul>")
+        _set(
+            self.statements,
+            "<ul>" + "".join(f"<li>{look.explained(statement)}</li>" for statement in reading.statements) + "</ul>",
+        )
 
     def rest(self, run: LiveRun) -> None:
-        """Write the tables, once the charts have come to rest."""
+        """Write the tables, once the charts are at rest."""
         _set(self.accounts, _accounts(run))
         _set(self.budget, _budget(run))
 
@@ -155,12 +158,12 @@ def _accounts(run: LiveRun) -> str:
     cost, rows = float(numbers.cost[-1]), []
     for account, avoided, back in zip(ACCOUNTS, numbers.avoided, numbers.back, strict=True):
         net = estimate(avoided - cost)
-        said = {
+        texts = {
             f"worth|{account}": str(net),
             f"ratio|{account}": w.pence(float(avoided.mean()) / cost),
             f"paid_back|{account}|{last}": w.percent(float(back[-1])),
         }
-        cells = [look.Number(text, key) for key, text in said.items()]
+        cells = [look.Number(text, key) for key, text in texts.items()]
         cells.insert(1, look.Number(net.interval or "none", f"worth|{account}"))
         rows.append((f"{w.label(account)} account", cells))
     cut = run.scenario.option.cut
@@ -177,7 +180,7 @@ def _accounts(run: LiveRun) -> str:
 def _budget(run: LiveRun) -> str:
     years, rows = budget_rows(run)
     scale, unit, decimals = w.money_scale([value for _, values in rows for value in values])
-    said = [
+    cells = [
         (
             name,
             [
@@ -191,4 +194,4 @@ def _budget(run: LiveRun) -> str:
         f"{run.scenario.price_base} prices, not discounted. Only savings that can leave "
         "a budget count here; negative is money out. Cost avoided is not the same as money saved."
     )
-    return look.plain_table(f"The council’s cash position, {unit}", ["Line", *years], said, note)
+    return look.plain_table(f"The council’s cash position, {unit}", ["Line", *years], cells, note)

@@ -1,4 +1,4 @@
-"""The page *Model health*: whether the fit passed its checks, how it forecast, and what exactly this run is."""
+"""The page *Model checks*: whether the fit passed its checks, how it forecast, and what exactly this run is."""
 
 import json
 from functools import cache
@@ -20,7 +20,7 @@ from toolkit.report.shortfalls import checked
 MEASURES = ("Value", "Threshold")
 
 
-class Health:
+class ModelChecks:
     """The page."""
 
     def __init__(self, state: State) -> None:
@@ -30,12 +30,12 @@ class Health:
         self.reference = look.html(_committed())
 
     def prepare(self, run: Run) -> None:
-        """Need nothing besides the run."""
+        """Prepare nothing: the run is enough."""
 
     def show(self, run: Run, prepared: None) -> None:
         """Put a run on the page."""
-        said = checked(run.report_card)
-        self.status.object = look.box("The fitted model", [said], "" if run.passed else "bad")
+        summary = checked(run.report_card)
+        self.status.object = look.box("The fitted model", [summary], "" if run.passed else "bad")
         level = q.level(run)
         self.card.object = look.table(
             shown(provenance.checks(run), level=level), lambda row, head: f"check|{row}" if head in MEASURES else ""
@@ -78,12 +78,12 @@ class Health:
 @cache
 def _committed() -> str:
     """Return the checks that are kept with the data: the sentences and tables of the report's own page."""
-    said = [*reliability.sentences(), reliability.spending_words()]
+    sentences = [*reliability.sentences(), reliability.spending_words()]
     tables = (look.table(shown(table, level=0.9), _meaning) for table in reliability.reliability().values())
-    return look.box("Can the models be believed?", said) + "".join(tables)
+    return look.box("Can the models be believed?", sentences) + "".join(tables)
 
 
 def _meaning(_row: str, heading: str) -> str:
-    """Return the key of what a column means, if that is told."""
+    """Return the key of a column's meaning, if it has one."""
     name = heading.partition(", £")[0]
     return f"column|{name}" if name in COLUMNS else ""

@@ -15,7 +15,7 @@ from toolkit.measures import words as w
 from toolkit.prices import price_year_label
 from toolkit.schema import PRICE_BASE, InputError
 
-FAMILY = "cost_per_family"  # a cited figure, put in its place as one
+FAMILY = "cost_per_family"  # a cited figure, so it is replaced as one
 NAMES = {key: row[0] for key, row in evidence.OWN.items()} | {FAMILY: "Cost of helping one family"}
 READ = {name.casefold(): key for key, label in NAMES.items() for name in (key, key.replace("_", " "), label)}
 
@@ -25,7 +25,7 @@ class OwnFigures:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.table, self.told = look.html(), look.html(visible=False)
+        self.table, self.problems = look.html(), look.html(visible=False)
         self.which = choice("Statistic", {label: key for key, label in NAMES.items()}, width=520)
         self.value = field("Your council’s value")
         self.year = field("Price year of money", value=PRICE_BASE)
@@ -48,8 +48,8 @@ class OwnFigures:
     def _pasted(self) -> dict[str, float]:
         return entry.used(entry.pairs(str(self.paste.value or ""), READ))
 
-    def _put(self, given: Callable[[], dict[str, float]]) -> None:
-        attempt(self.told, "These figures were not used", lambda: self._use(given()))
+    def _put(self, values: Callable[[], dict[str, float]]) -> None:
+        attempt(self.problems, "These figures were not used", lambda: self._use(values()))
 
     def _use(self, values: dict[str, float]) -> None:
         reason, year = str(self.reason.value or "").strip(), price_year_label(str(self.year.value or "")) or PRICE_BASE
@@ -66,7 +66,9 @@ class OwnFigures:
 
     def _drop(self, keys: list[str]) -> None:
         family = {FAMILY: None} if FAMILY in keys else {}
-        attempt(self.told, "Nothing changed", lambda: self.state.put(own_figures=dict.fromkeys(keys), overrides=family))
+        attempt(
+            self.problems, "Nothing changed", lambda: self.state.put(own_figures=dict.fromkeys(keys), overrides=family)
+        )
 
     def prepare(self) -> str:
         """Return the area's published figures beside its own as a table; nothing for more than one area."""
@@ -77,10 +79,10 @@ class OwnFigures:
         for key, row in evidence.published(self.state.live.base_year, area).iterrows():
             mine, money = own.get(str(key)), row["unit"].startswith("GBP")
             known = "–" if pd.isna(row["published"]) else w.number(row["published"], 2 * money)
-            said = "" if mine is None else w.number(mine.value, 2 * money)
-            said += f" ({mine.price_year} prices)" if mine is not None and money else ""
+            yours = "" if mine is None else w.number(mine.value, 2 * money)
+            yours += f" ({mine.price_year} prices)" if mine is not None and money else ""
             unit = row["unit"] + (f", {PRICE_BASE} prices" if money else "")
-            rows.append((row["description"], [known, said, unit, f"{row['source']}, {row['year']:.0f}"]))
+            rows.append((row["description"], [known, yours, unit, f"{row['source']}, {row['year']:.0f}"]))
         name = w.area(str(self.state.live.statistics["area_name"].sel(area=area).item()))
         note = "Own values are the council’s own, used for this session and kept in its saved scenario and link only."
         heads = ["Statistic", "Published", "Yours", "Unit", "Published in, year to"]
@@ -108,6 +110,6 @@ class OwnFigures:
             beside(self.use, self.back, self.clear),
             self.paste,
             self.take,
-            self.told,
+            self.problems,
             sizing_mode="stretch_width",
         )

@@ -1,4 +1,4 @@
-"""Priors on the page *Model health*: other numbers for one, and whether the fit's draws can still tell."""
+"""Priors on the page *Model checks*: change one, and see whether reweighted draws of the fit suffice."""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,8 +41,8 @@ NAMES = {
 }
 
 
-def said(key: str) -> str:
-    """Return what a reader calls a prior: "outcomes.area_sd[care_starts]" is "Spread of areas (care starts)"."""
+def reader_name(key: str) -> str:
+    """Return the reader's name of a prior: "outcomes.area_sd[care_starts]" is "Spread of areas (care starts)"."""
     name, _, which = key.partition(".")[2].rstrip("]").partition("[")
     if name.startswith("tau_"):
         name, which = "tau", name.removeprefix("tau_")
@@ -55,8 +55,8 @@ class Priors:
     def __init__(self, state: State) -> None:
         self.state = state
         self.known = evidence.changeable_priors(state.live.register.tables["priors"])
-        self.verdict, self.table, self.told = look.html(), look.html(), look.html(visible=False)
-        self.which = choice("Prior", {said(str(key)): str(key) for key in self.known.index}, width=520)
+        self.verdict, self.table, self.problems = look.html(), look.html(), look.html(visible=False)
+        self.which = choice("Prior", {reader_name(str(key)): str(key) for key in self.known.index}, width=520)
         self.first, self.second = field("", width=240), field("", width=240)
         self.reason = field("Why this prior", most=200, width=520)
         self.use = button("Use this prior", lambda: self._put(self._changed), main=True)
@@ -85,16 +85,16 @@ class Priors:
         return {str(self.which.value): row}
 
     def _put(self, change: Callable[[], Any]) -> None:
-        attempt(self.told, "The priors are as they were", lambda: self.state.put(priors=change()))
+        attempt(self.problems, "The priors are as they were", lambda: self.state.put(priors=change()))
 
     def show(self, run: Run) -> None:
-        """Show the priors in use, and what the run's card says of changed ones."""
+        """Show the priors in use, and the checks of changed ones."""
         mine = self.state.scenario.priors
         rows = []
         for key, row in self.known.iterrows():
             own, shipped = mine.get(str(key)), _numbers(row["arg1"], row["arg2"])
             yours = "" if own is None else f"{_numbers(own.first, own.second)}: {own.reason}"
-            rows.append((said(str(key)), [str(row["distribution"]).replace("_", " "), shipped, yours]))
+            rows.append((reader_name(str(key)), [str(row["distribution"]).replace("_", " "), shipped, yours]))
         heads = ["Parameter", "Distribution", "Ours", "Yours"]
         self.table.object = look.plain_table("Priors", heads, rows, numbers=())
         card = run.report_card.set_index("check")
@@ -102,27 +102,27 @@ class Priors:
         if "changed_priors_pareto_k" in card.index:
             shape, draws = (card.loc[f"changed_priors_{name}"] for name in ("pareto_k", "effective_draws"))
             line = (
-                f"The fit’s draws were weighed by the ratio of the priors, not fitted anew: Pareto k-hat "
+                f"The fit’s draws were reweighted by the ratio of the priors, without a refit: Pareto k-hat "
                 f"{shape['value']:.2f} (below {shape['threshold']:g}), {draws['value']:,.0f} effective draws "
                 f"({draws['threshold']:,.0f} are enough)."
             )
             self.verdict.object = look.box("Changed priors", [line])
         elif any(key.startswith("outcomes.") for key in mine):
-            self.verdict.object = look.box("Changed priors", ["The model was fitted anew with these priors."])
+            self.verdict.object = look.box("Changed priors", ["The model was refitted with these priors."])
 
     def view(self) -> Any:
         """Return the part of the page."""
         return pmui.Column(
             look.html(
-                "<h2>Change a prior</h2><p class=hint>What was believed before the data. A change is weighed into the "
-                "fit where that can be trusted; otherwise the page offers a new fit.</p>"
+                "<h2>Change a prior</h2><p class=hint>What was believed before the data. The fit’s draws are "
+                "reweighted where that can be trusted; otherwise the page offers a refit.</p>"
             ),
             self.verdict,
             self.which,
             beside(self.first, self.second),
             self.reason,
             beside(self.use, self.back),
-            self.told,
+            self.problems,
             self.table,
             sizing_mode="stretch_width",
         )

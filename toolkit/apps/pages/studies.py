@@ -1,4 +1,4 @@
-"""Studies of an effect on the page *Evidence*: which are pooled, one left out, one added; pooled anew at once."""
+"""Studies of an effect on the page *Evidence*: which are pooled, leaving one out, adding one; pooled again at once."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ class Studies:
         tables = state.live.register.tables
         bias, outcomes = tables["design_bias"], list(tables["outcome_scales"]["outcome"])
         designs = {w.label(name): name for name in bias.loc[bias["admitted_by_default"] == 1, "design"].unique()}
-        self.pooled, self.told = look.html(), look.html(visible=False)
+        self.pooled, self.problems = look.html(), look.html(visible=False)
         self.known = choice("Study", [], width=320)
         self.leave = button("Leave it out", lambda: self._put(self._without))
         self.again = button("Back to the evidence’s own studies", lambda: self._put(self._none))
@@ -65,7 +65,7 @@ class Studies:
         self.state.put(studies={key: row})
 
     def _put(self, change: Callable[[], None]) -> None:
-        attempt(self.told, "The studies are as they were", change)
+        attempt(self.problems, "The studies are as they were", change)
 
     def prepare(self) -> pd.DataFrame:
         """Return the studies that are pooled."""
@@ -74,7 +74,7 @@ class Studies:
         return models.study_table(self.state.live.register.tables, mixed=mixed, **changes.pooling(scenario))
 
     def show(self, pooled: pd.DataFrame) -> None:
-        """Show them."""
+        """Show the pooled studies."""
         rows = [
             (
                 f"{row.study}{' (yours)' if row.study in self.state.scenario.studies else ''}",
@@ -85,8 +85,8 @@ class Studies:
         left = ", ".join(f"{key} ({why})" for key, why in pooled.attrs["left_out"].items())
         heads = ["Study", "Outcome", "Design", "Effect", "Standard error"]
         note = (
-            "Effect: log risk ratio, benefit below nought; for attainment a standardised difference, benefit above "
-            f"nought. Without a number, only its direction is pooled. Left out: {left or 'none'}."
+            "Effect: log risk ratio, benefit below 0; for attainment a standardised difference, benefit above "
+            f"0. Without a number, only its direction is pooled. Left out: {left or 'none'}."
         )
         self.pooled.object = look.plain_table("Studies that are pooled", heads, rows, note, numbers=(2, 3))
         names = sorted(set(pooled["study"]))
@@ -96,17 +96,17 @@ class Studies:
     def view(self) -> Any:
         """Return the part of the page."""
         return pmui.Column(
-            look.html("<h2>The studies of the effect</h2><p class=hint>Pooled anew, exactly, after every change.</p>"),
+            look.html("<h2>The studies of the effect</h2><p class=hint>Pooled again, exactly, after every change.</p>"),
             self.pooled,
             beside(self.known, self.leave, self.again),
             beside(self.name, self.outcome, self.design, self.scale, self.estimate, self.error),
             beside(self.programme, self.reason),
             self.add,
-            self.told,
+            self.problems,
             sizing_mode="stretch_width",
         )
 
 
 def _number(value: Any, what: str) -> str:
-    said = "no number" if pd.isna(value) else f"{value:.3g}".replace("-", w.MINUS)
-    return look.Number(said, f"column|{what} of a study")
+    number = "no number" if pd.isna(value) else f"{value:.3g}".replace("-", w.MINUS)
+    return look.Number(number, f"column|{what} of a study")

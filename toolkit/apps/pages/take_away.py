@@ -36,14 +36,14 @@ LINES = {
 RESOLUTION = 160  # dots an inch
 
 
-class Files:
+class TakeAway:
     """The page."""
 
     def __init__(self, state: State) -> None:
         self.state = state
         self.ask = pmui.Button(label="Make the files for this scenario", variant="contained", size="small")
         self.ask.on_click(lambda _: self._ask())
-        self.asked, self._made_for, self._made = "", "", dict[str, bytes]()
+        self.asked, self._files_for, self._files = "", "", dict[str, bytes]()
         self.status, self._pictures = look.html(), dict[str, bytes]()
         self.which = choice("One figure", [], width=400)
         self.single = {
@@ -83,7 +83,7 @@ class Files:
         return look.table(shown(table, level=q.level(run)), look.keyed(LINES))
 
     def _content(self, name: str) -> Any:
-        return lambda: io.BytesIO(self._made[name])
+        return lambda: io.BytesIO(self._files[name])
 
     def _picture(self, kind: str) -> Any:
         def content() -> io.BytesIO:
@@ -98,45 +98,45 @@ class Files:
 
     def _ask(self) -> None:
         self.asked = self._key()
-        self.state.tell()
+        self.state.notify()
 
     def prepare(self, run: Run) -> tuple[str, dict[str, bytes]]:
-        """Make the files if they were asked for; away from the page's thread."""
+        """Make the files on request; runs outside the page's thread."""
         key = self._key()
-        if self.asked != key or self._made_for == key:
-            return self._made_for, self._made
-        asked, self.asked = self.asked, ""  # not again by itself if it is stopped
-        found = made(self.state.live.full_run(self.state.scenario, self.state.areas))
+        if self.asked != key or self._files_for == key:
+            return self._files_for, self._files
+        asked, self.asked = self.asked, ""  # so that it does not start again by itself if stopped
+        files = files_of(self.state.live.full_run(self.state.scenario, self.state.areas))
         self.asked = self.asked or asked
-        return key, found
+        return key, files
 
     def show(self, run: Run, prepared: tuple[str, dict[str, bytes]]) -> None:
         """Show what can be downloaded."""
-        self._made_for, self._made = prepared
+        self._files_for, self._files = prepared
         view = budget.medium_term(run)
         names = [*view["financial_year"].values.tolist(), f"All {view.sizes['year']} years"]
         mean, low, high = (np.append(part[2], part[3, -1]) for part in ends_of(run, view))
         data = charts.bar_data(names[::-1], mean[::-1], low[::-1], high[::-1])
         data["key"] = [f"term|cumulative|{names[-2]}", *(f"term|net|{name}" for name in names[-2::-1])]
         charts.set_bars(self.cash.chart, data)
-        said = "; ".join(f"{name} {w.money(float(value))}" for name, value in zip(names, mean, strict=True))
-        self.cash.show(run, {}, f"Expected net effect on the council’s budget: {said}.")
+        text = "; ".join(f"{name} {w.money(float(value))}" for name, value in zip(names, mean, strict=True))
+        self.cash.show(run, {}, f"Expected net effect on the council’s budget: {text}.")
         self._unpack()
-        fresh = self.figures.visible = bool(self._made) and self._made_for == self._key()
+        fresh = self.figures.visible = bool(self._files) and self._files_for == self._key()
         for name, button in self.downloads.items():
             button.visible = fresh
             button.filename = f"{self.state.scenario.name} {self.state.place} {name}".replace(" ", "_").lower()
-        said = "The files below hold the scenario on the page." if fresh else "It takes some seconds."
-        self.status.object = f'<p class="hint" role="status">{said}</p>'
+        text = "The files below hold the scenario on the page." if fresh else "It takes some seconds."
+        self.status.object = f'<p class="hint" role="status">{text}</p>'
 
     def _unpack(self) -> None:
-        """Offer each figure of the archive by itself."""
-        if not self._made:
+        """Offer each figure of the archive as a separate file."""
+        if not self._files:
             return
-        with zipfile.ZipFile(io.BytesIO(self._made["figures.zip"])) as archive:
+        with zipfile.ZipFile(io.BytesIO(self._files["figures.zip"])) as archive:
             self._pictures = {name: archive.read(name) for name in archive.namelist()}
-        held = [name.removesuffix(".png") for name in self._pictures if name.endswith(".png")]
-        names = {w.label(name): name for name in held}
+        images = [name.removesuffix(".png") for name in self._pictures if name.endswith(".png")]
+        names = {w.label(name): name for name in images}
         if self.which.options != names:
             self.which.param.update(options=names, value=next(iter(names.values())))
 
@@ -156,21 +156,21 @@ class Files:
         )
 
 
-def made(run: Any) -> dict[str, bytes]:
+def files_of(run: Any) -> dict[str, bytes]:
     """Return the files of a finished run by name."""
     with tempfile.TemporaryDirectory() as folder:
         paths = report.write_all(run, Path(folder))
-        found = {path.name: path.read_bytes() for path in paths if path.name in NAMES}
-    return found | {"figures.zip": pictures(run)}
+        files = {path.name: path.read_bytes() for path in paths if path.name in NAMES}
+    return files | {"figures.zip": pictures(run)}
 
 
 def pictures(run: Run) -> bytes:
     """Return every figure as PNG and SVG in one archive."""
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+    archive_bytes = io.BytesIO()
+    with zipfile.ZipFile(archive_bytes, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, plot in drawn(run).items():
             figure, image = plot(run), io.BytesIO()
             archive.writestr(f"{name}.svg", drawing.svg(figure))
             figure.savefig(image, format="png", dpi=RESOLUTION)
             archive.writestr(f"{name}.png", image.getvalue())
-    return held.getvalue()
+    return archive_bytes.getvalue()

@@ -1,4 +1,4 @@
-"""The charts: Bokeh figures made once, whose data alone change; axes keep their ends while they can.
+"""The charts: Bokeh figures made once, of which only the data change; axes keep their ends while they can.
 
 No meaning is carried by colour alone: lines differ in dash, bars have labels, and each chart has its table. What is
 drawn is named by the key of its numbers (``explanations.numbers``), columns of its data in braces: pressed, it
@@ -22,7 +22,7 @@ from bokeh.plotting import figure as bokeh_figure
 INK, GRID, BLUE, PALE, ORANGE = "#0b0c0c", "#dbdee0", "#1d70b8", "#a9cbe6", "#b0520f"
 TAPPED = 'dispatchEvent(new CustomEvent("tapped", {detail: cb_obj}))'
 POINTED = ".bk-events { cursor: pointer !important; }"
-SHORT = 10  # rows: fewer are sent as they are, more as four bytes each, which no screen can tell from eight
+SHORT = 10  # rows: fewer are sent as they are, more as four bytes each, which no screen can show to differ from eight
 FONT, HEIGHT, WIDEST = "Arial, Helvetica, sans-serif", 290, 1000  # pixels; wider than that no sheet of paper is
 NARROW = 28  # letters in a line beside a bar, so that a phone has room for the bar
 DASHES = {"fiscal": "solid", "economic": [8, 4], "social": [2, 3]}
@@ -48,14 +48,14 @@ class Chart:
         """Put numbers on the figure: those that changed, long columns packed."""
         for name, columns in data.items():
             packed = {key: _packed(np.asarray(column)) for key, column in columns.items()}
-            held = self.sources[name].data
-            if any(not np.array_equal(held[key], column) for key, column in packed.items()):
+            current = self.sources[name].data
+            if any(not np.array_equal(current[key], column) for key, column in packed.items()):
                 self.sources[name].data = packed
 
     def describe(self, text: str) -> None:
         """Say in words what the picture shows, for those who cannot see it."""
-        held = self.figure.html_attributes.get("aria-label")
-        if held != text:
+        label = self.figure.html_attributes.get("aria-label")
+        if label != text:
             self.figure.html_attributes = {"role": "img", "aria-label": text}
 
 
@@ -79,8 +79,8 @@ def set_ends(axis: Range1d, low: float, high: float) -> None:
         axis.update(start=low, end=high)
 
 
-def _figure(label: str, height: int = HEIGHT, **given: Any) -> Any:
-    made = bokeh_figure(
+def _figure(label: str, height: int = HEIGHT, **options: Any) -> Any:
+    plot = bokeh_figure(
         height=height,
         sizing_mode="stretch_width",
         max_width=WIDEST,
@@ -89,9 +89,9 @@ def _figure(label: str, height: int = HEIGHT, **given: Any) -> Any:
         outline_line_color=None,
         html_attributes={"role": "img", "aria-label": label},
         min_border_right=12,
-        **given,
+        **options,
     )
-    for axis in made.axis:
+    for axis in plot.axis:
         axis.update(
             axis_line_color=None,
             major_tick_line_color=None,
@@ -104,11 +104,11 @@ def _figure(label: str, height: int = HEIGHT, **given: Any) -> Any:
             axis_label_text_color=INK,
             axis_label_text_font_size="13px",
         )
-    made.grid.grid_line_color = GRID
-    made.js_on_event("tap", CustomJS(code=TAPPED))
-    made.stylesheets = [POINTED]
-    made.background_fill_color = made.border_fill_color = "#ffffff"
-    return made
+    plot.grid.grid_line_color = GRID
+    plot.js_on_event("tap", CustomJS(code=TAPPED))
+    plot.stylesheets = [POINTED]
+    plot.background_fill_color = plot.border_fill_color = "#ffffff"
+    return plot
 
 
 def _money(axis: Any, ticks: int = 5) -> None:
@@ -123,13 +123,13 @@ def _zero(figure: Any, dimension: Literal["width", "height"]) -> None:
 
 def by_year() -> Chart:
     """Cost avoided each year with its interval, and the money spent."""
-    made = _figure(
+    plot = _figure(
         "Cost avoided and money spent by year", x_range=Range1d(start=-0.6, end=30), y_range=Range1d(start=0, end=1)
     )
     avoided = ColumnDataSource({"year": [], "mean": [], "lower": [], "upper": []})
     spent = ColumnDataSource({"year": [], "spend": []})
-    made.varea("year", "lower", "upper", source=avoided, fill_color=PALE, fill_alpha=0.7)
-    made.vbar(
+    plot.varea("year", "lower", "upper", source=avoided, fill_color=PALE, fill_alpha=0.7)
+    plot.vbar(
         "year",
         top="spend",
         width=0.7,
@@ -143,18 +143,18 @@ def by_year() -> Chart:
         hatch_weight=1,
         hatch_scale=7,
     )
-    made.line("year", "mean", source=avoided, line_color=BLUE, line_width=3, name="year_avoided|{year}")
-    _money(made.yaxis[0])
-    _zero(made, "width")
-    made.xaxis.axis_label = "Years since the start"
-    return Chart(made, {"avoided": avoided, "spent": spent})
+    plot.line("year", "mean", source=avoided, line_color=BLUE, line_width=3, name="year_avoided|{year}")
+    _money(plot.yaxis[0])
+    _zero(plot, "width")
+    plot.xaxis.axis_label = "Years since the start"
+    return Chart(plot, {"avoided": avoided, "spent": spent})
 
 
 def bars(label: str, axis: str, height: int = HEIGHT, key: str = "{key}") -> Chart:
-    """Horizontal bars with intervals; a bar to the left of nought is hatched as well as of another colour."""
-    made = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange(), height=height)
+    """Horizontal bars with intervals; a bar to the left of 0 is hatched as well as of another colour."""
+    plot = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange(), height=height)
     source = ColumnDataSource({"key": [], "name": [], "mean": [], "lower": [], "upper": [], "colour": [], "hatch": []})
-    made.hbar(
+    plot.hbar(
         "name",
         right="mean",
         height=0.55,
@@ -170,12 +170,12 @@ def bars(label: str, axis: str, height: int = HEIGHT, key: str = "{key}") -> Cha
     whisker = Whisker(base="name", lower="lower", upper="upper", source=source, dimension="width", line_color=INK)
     for head in (whisker.upper_head, whisker.lower_head):
         setattr(head, "size", 9)  # noqa: B010 - declared as perhaps absent
-    made.add_layout(whisker)
-    _money(made.xaxis[0], 3)  # beside names a phone has room for no more
-    _zero(made, "height")
-    made.ygrid.grid_line_color = None
-    made.xaxis.axis_label = axis
-    return Chart(made, {"bars": source})
+    plot.add_layout(whisker)
+    _money(plot.xaxis[0], 3)  # beside names a phone has room for no more
+    _zero(plot, "height")
+    plot.ygrid.grid_line_color = None
+    plot.xaxis.axis_label = axis
+    return Chart(plot, {"bars": source})
 
 
 def bar_data(names: list[str], mean: Any, lower: Any, upper: Any) -> dict[str, Any]:
@@ -205,25 +205,25 @@ def narrow(name: str) -> str:
 
 def ranges(label: str, axis: str, height: int = 400) -> Chart:
     """Horizontal bars from the answer at an input's low end to that at its high end, round the expected answer."""
-    made = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange(), height=height)
+    plot = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange(), height=height)
     source = ColumnDataSource({"name": [], "low": [], "high": [], "lower": [], "upper": []})
     middle = ColumnDataSource({"name": [], "expected": []})
-    made.hbar(
+    plot.hbar(
         "name", left="low", right="high", height=0.55, source=source, fill_color=PALE, line_color=INK, line_width=0.7
     )
-    made.scatter("low", "name", source=source, name="{lower}", size=8, fill_color="#ffffff", line_color=INK)
-    made.scatter("high", "name", source=source, name="{upper}", size=8, fill_color=INK, line_color=INK)
-    made.line("expected", "name", source=middle, line_color=INK, line_width=1.5, line_dash=[4, 4])
-    _money(made.xaxis[0], 3)  # beside names a phone has room for no more
-    made.ygrid.grid_line_color = None
-    made.xaxis.axis_label = axis
-    return Chart(made, {"ranges": source, "expected": middle})
+    plot.scatter("low", "name", source=source, name="{lower}", size=8, fill_color="#ffffff", line_color=INK)
+    plot.scatter("high", "name", source=source, name="{upper}", size=8, fill_color=INK, line_color=INK)
+    plot.line("expected", "name", source=middle, line_color=INK, line_width=1.5, line_dash=[4, 4])
+    _money(plot.xaxis[0], 3)  # beside names a phone has room for no more
+    plot.ygrid.grid_line_color = None
+    plot.xaxis.axis_label = axis
+    return Chart(plot, {"ranges": source, "expected": middle})
 
 
 def set_ranges(
     chart: Chart, names: list[str], ends: list[tuple[float, float]], expected: float, keys: dict[str, list[str]]
 ) -> None:
-    """Put ranges on their chart and fit its axes to them, whether or not nought is near; few bars stay slim."""
+    """Put ranges on their chart and fit its axes to them, whether or not 0 is near; few bars stay slim."""
     chart.figure.height = 110 + 30 * max(len(names), 4)
     names = list(map(narrow, names))
     low, high = [a for a, _ in ends], [b for _, b in ends]
@@ -238,9 +238,9 @@ def set_ranges(
 
 def waterfall(label: str, axis: str) -> Chart:
     """Horizontal bars from where each step starts to where it leads; a step down is hatched as well."""
-    made = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange())
+    plot = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange())
     source = ColumnDataSource({"key": [], "name": [], "start": [], "end": [], "colour": [], "hatch": []})
-    made.hbar(
+    plot.hbar(
         "name",
         left="start",
         right="end",
@@ -254,11 +254,11 @@ def waterfall(label: str, axis: str) -> Chart:
         hatch_color="#ffffff",
         hatch_alpha=0.6,
     )
-    _money(made.xaxis[0], 3)  # beside names a phone has room for no more
-    _zero(made, "height")
-    made.ygrid.grid_line_color = None
-    made.xaxis.axis_label = axis
-    return Chart(made, {"steps": source})
+    _money(plot.xaxis[0], 3)  # beside names a phone has room for no more
+    _zero(plot, "height")
+    plot.ygrid.grid_line_color = None
+    plot.xaxis.axis_label = axis
+    return Chart(plot, {"steps": source})
 
 
 def set_waterfall(chart: Chart, names: list[str], start: list[float], end: list[float], keys: list[str]) -> None:
@@ -278,11 +278,11 @@ def payers() -> Chart:
 
 def payback() -> Chart:
     """Chance of having paid back by each year, by account."""
-    made = _figure("Chance of having paid back", x_range=Range1d(start=0, end=70), y_range=Range1d(start=0, end=1))
+    plot = _figure("Chance of having paid back", x_range=Range1d(start=0, end=70), y_range=Range1d(start=0, end=1))
     sources = {}
     for account, dash in DASHES.items():
         sources[account] = ColumnDataSource({"year": [], "chance": []})
-        made.line(
+        plot.line(
             "year",
             "chance",
             source=sources[account],
@@ -292,22 +292,22 @@ def payback() -> Chart:
             legend_label=account.capitalize(),
             name=f"paid_back|{account}|{{year}}",
         )
-    _tidy_legend(made)
-    made.yaxis.formatter = CustomJSTickFormatter(code='return Math.round(100 * tick) + "%"')
-    made.yaxis.ticker.desired_num_ticks = 5
-    made.xaxis.axis_label = "Years since the start"
-    return Chart(made, sources)
+    _tidy_legend(plot)
+    plot.yaxis.formatter = CustomJSTickFormatter(code='return Math.round(100 * tick) + "%"')
+    plot.yaxis.ticker.desired_num_ticks = 5
+    plot.xaxis.axis_label = "Years since the start"
+    return Chart(plot, sources)
 
 
 def curve() -> Chart:
     """Spend and lifetime cost as early-help spend changes, with the scenario's own point, which can be dragged."""
     ranges: dict[str, Any] = {"x_range": Range1d(start=0.45, end=2.05), "y_range": Range1d(start=0, end=1)}
-    made = _figure("Spend-cost curve", **ranges)
+    plot = _figure("Spend-cost curve", **ranges)
     line = ColumnDataSource({"multiple": [], "mean": [], "lower": [], "upper": []})
     seen, today = (ColumnDataSource({"multiple": [], "mean": []}) for _ in range(2))
     handle = ColumnDataSource({"multiple": [], "mean": [], "name": []})
-    made.varea("multiple", "lower", "upper", source=line, fill_color=PALE, fill_alpha=0.7)
-    made.line(
+    plot.varea("multiple", "lower", "upper", source=line, fill_color=PALE, fill_alpha=0.7)
+    plot.line(
         "multiple",
         "mean",
         source=line,
@@ -316,9 +316,9 @@ def curve() -> Chart:
         line_dash=[2, 4],
         name="curve|{source}|{multiple}",
     )
-    made.line("multiple", "mean", source=seen, line_color=BLUE, line_width=4)
-    made.scatter("multiple", "mean", source=today, size=9, fill_color=INK, line_color=INK)
-    grip = made.scatter(
+    plot.line("multiple", "mean", source=seen, line_color=BLUE, line_width=4)
+    plot.scatter("multiple", "mean", source=today, size=9, fill_color=INK, line_color=INK)
+    grip = plot.scatter(
         "multiple",
         "mean",
         source=handle,
@@ -329,7 +329,7 @@ def curve() -> Chart:
         line_color=INK,
         line_width=2.5,
     )
-    made.add_layout(
+    plot.add_layout(
         LabelSet(
             x="multiple",
             y="mean",
@@ -343,17 +343,17 @@ def curve() -> Chart:
         )
     )
     tool = PointDrawTool(renderers=[grip], add=False, drag=True)
-    made.add_tools(tool)
-    made.toolbar.active_tap = tool
-    _money(made.yaxis[0])
-    made.xaxis.ticker = FixedTicker(ticks=[0.5, 1.0, 1.5, 2.0])
-    made.xaxis.formatter = CustomJSTickFormatter(code='return tick + " × today"')
-    made.xaxis.axis_label = "Early-help spend a year"
-    return Chart(made, {"line": line, "seen": seen, "today": today, "handle": handle})
+    plot.add_tools(tool)
+    plot.toolbar.active_tap = tool
+    _money(plot.yaxis[0])
+    plot.xaxis.ticker = FixedTicker(ticks=[0.5, 1.0, 1.5, 2.0])
+    plot.xaxis.formatter = CustomJSTickFormatter(code='return tick + " × today"')
+    plot.xaxis.axis_label = "Early-help spend a year"
+    return Chart(plot, {"line": line, "seen": seen, "today": today, "handle": handle})
 
 
-def _tidy_legend(made: Any) -> None:
-    made.legend.update(
+def _tidy_legend(plot: Any) -> None:
+    plot.legend.update(
         location="top_left",
         border_line_color=None,
         background_fill_alpha=0.8,

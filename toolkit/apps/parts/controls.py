@@ -54,13 +54,13 @@ class Control:
     change: Callable[[State, Any], None]
 
 
-def slider(name: str, low: float, high: float, step: float, form: str = "0.[00]", **given: Any) -> Any:
-    """Return a slider that does not wait before it tells of a move."""
+def slider(name: str, low: float, high: float, step: float, form: str = "0.[00]", **more: Any) -> Any:
+    """Return a slider that reports every move at once."""
     kind = pmui.IntSlider if isinstance(step, int) else pmui.FloatSlider
     options = {} if isinstance(step, int) else {"format": form}
-    made = kind(label=name, start=low, end=high, step=step, value=low, sizing_mode="stretch_width", **options, **given)
-    setattr(made, "_debounce", 5)  # noqa: B010 - Panel waits 50 ms on every move otherwise; a test pins the name
-    return made
+    widget = kind(label=name, start=low, end=high, step=step, value=low, sizing_mode="stretch_width", **options, **more)
+    setattr(widget, "_debounce", 5)  # noqa: B010 - Panel waits 50 ms on every move otherwise; a test pins the name
+    return widget
 
 
 def _key(section: str, name: str, widget: Any) -> Control:
@@ -209,7 +209,7 @@ class Panel:
         return next(control.widget for control in self.controls if control.widget.label == label)
 
     def _typed(self, place: Any, text: str) -> None:
-        """Say of a name half typed whose the numbers are, and whether any place has it in its name."""
+        """While a name is half typed, say whose the numbers are and whether any place matches."""
         known = self.state.place
         none = not any(text.casefold() in name.casefold() for name in place.options)
         lacking = f"No area or region has “{text[:40]}” in its name. " if none else ""

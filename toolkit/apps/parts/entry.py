@@ -1,11 +1,10 @@
-"""Numbers and rows as people type or paste them, and what is wrong with each row."""
+"""Numbers and rows as people type or paste them, with the problems of each row."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
-from unicodedata import category
 
 from toolkit import tabular
 from toolkit.prices import price_year_label
@@ -29,19 +28,6 @@ class Pasted:
 def whole(text: str) -> str:
     """Return text with whole characters only: half of a pair, which cannot be written, becomes a replacement mark."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def shown(text: object, most: int = 60) -> str:
-    """Return what someone gave, as a message repeats it: no longer than so, and what cannot be seen marked."""
-    cut = str(text)[: most + 1]
-    seen = "".join(map(_visible, cut))
-    return seen if len(seen) <= most else f"{seen[:most]}…"
-
-
-def _visible(sign: str) -> str:
-    if sign.isspace():
-        return sign if category(sign) == "Zs" else " "
-    return "\N{REPLACEMENT CHARACTER}" if category(sign).startswith("C") else sign
 
 
 def used(pasted: Pasted) -> dict[str, Any]:
@@ -68,12 +54,12 @@ def number(text: object, what: str) -> float:
     return tabular.number(text, what, signs=True)
 
 
-def override(given: Mapping[Any, str], unit: str) -> dict[str, Any]:
+def override(texts: Mapping[Any, str], unit: str) -> dict[str, Any]:
     """Return one figure of a person's own as a scenario's override.
 
     Parameters
     ----------
-    given
+    texts
         ``value``, and if stated ``low``, ``high``, ``price_year`` and ``reason``, as typed.
     unit
         Of the cited figure; money takes a price year.
@@ -83,12 +69,12 @@ def override(given: Mapping[Any, str], unit: str) -> dict[str, Any]:
     InputError
         What is wrong with it.
     """
-    row: dict[str, Any] = {"value": number(given.get("value"), "value"), "reason": given.get("reason", "").strip()}
-    if given.get("low") or given.get("high"):
-        ends = {end: number(given.get(end), end) for end in ("low", "high")}
+    row: dict[str, Any] = {"value": number(texts.get("value"), "value"), "reason": texts.get("reason", "").strip()}
+    if texts.get("low") or texts.get("high"):
+        ends = {end: number(texts.get(end), end) for end in ("low", "high")}
         row |= ends | {"interval_level": LEVEL}
     if unit.startswith("GBP"):
-        row["price_year"] = price_year_label(given.get("price_year", "")) or PRICE_BASE
+        row["price_year"] = price_year_label(texts.get("price_year", "")) or PRICE_BASE
     if not 5 <= len(row["reason"]) <= LONGEST_REASON:
         short = "too short" if len(row["reason"]) < 5 else f"over {LONGEST_REASON} characters"
         raise InputError(f"reason: {short}.", fix="say in a few words where the figure comes from.")
@@ -112,7 +98,7 @@ def pairs(text: str, names: dict[str, str]) -> Pasted:
         rows = [line.strip() for line in tabular.decoded(text, "The pasted rows").splitlines() if line.strip(" \t,;")]
     except InputError as problem:
         return Pasted({}, [str(problem)])
-    values: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     problems: list[str] = [] if rows else ["Nothing was pasted. Fix: paste names and numbers, a row each."]
     for place, line in enumerate(rows[:MOST_ROWS], start=1):
         name, value = _pair(line.replace('"', ""), names)
@@ -127,7 +113,7 @@ def pairs(text: str, names: dict[str, str]) -> Pasted:
                 )
                 raise InputError(f"'{excerpt(start)}': nothing of that name can be given.", fix=f"{hint}")
             key = names[name]
-            if key in values:
+            if key in numbers:
                 raise InputError(f"{excerpt(name)}: given twice.", fix="keep one row.")
             if re.search(r"[\t;]", value):
                 raise InputError(f"{excerpt(name)}: needs one number beside it.", fix="paste two columns.")
@@ -135,12 +121,12 @@ def pairs(text: str, names: dict[str, str]) -> Pasted:
                 raise InputError(
                     f"{excerpt(name)}: '{excerpt(value)}' between semicolons.", fix="write it without commas."
                 )
-            values[key] = number(value, excerpt(name))
+            numbers[key] = number(value, excerpt(name))
         except InputError as problem:
             problems.append(f"Row {place}: {problem}")
     if len(rows) > MOST_ROWS:
         problems.append(f"More than {MOST_ROWS} rows. Fix: paste fewer.")
-    return Pasted(values, problems)
+    return Pasted(numbers, problems)
 
 
 def _pair(line: str, names: dict[str, str]) -> tuple[str, str]:
@@ -152,22 +138,22 @@ def _pair(line: str, names: dict[str, str]) -> tuple[str, str]:
     return "", ""
 
 
-def read(given: str | bytes, units: dict[str, str], where: str = "The pasted rows") -> Pasted:
+def read(content: str | bytes, units: dict[str, str], where: str = "The pasted rows") -> Pasted:
     """Read rows as pasted from a spreadsheet or uploaded as a CSV file, under a line of headings.
 
     Parameters
     ----------
-    given
+    content
         Headings ``figure, value, low, high, price_year, reason`` (the first two and the last are needed).
     units
         Unit of each figure that a row may name.
     where
         Named in what is wrong.
     """
-    if len(given) > MOST_CHARACTERS:
+    if len(content) > MOST_CHARACTERS:
         return Pasted({}, [f"{where}: more than {MOST_CHARACTERS:,} characters. Fix: give fewer rows."])
     try:
-        table = tabular.table(given, where, needs=NEEDED, allows=COLUMNS, gaps=True)
+        table = tabular.table(content, where, needs=NEEDED, allows=COLUMNS, gaps=True)
     except InputError as problem:
         return Pasted({}, [str(problem)])
     if len(table) > MOST_ROWS:

@@ -1,12 +1,13 @@
-"""Fields, lists and buttons of the forms, never wider than a phone, and what is said when one cannot be used."""
+"""Fields, lists and buttons of the forms, never wider than a phone, and the message when one cannot be used."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import panel_material_ui as pmui
 
-from toolkit.apps.parts import entry, look
+from toolkit.apps.parts import look
 from toolkit.schema import InputError
+from toolkit.tabular import excerpt
 
 LARGEST_SENT = 500_000  # bytes: a browser sends no larger file, and access.js says so
 LEAST = 150  # pixels, in which a field's name can be read: on a phone two stand beside each other
@@ -39,7 +40,7 @@ def button(label: str, pressed: Callable[[], Any], *, main: bool = False) -> Any
     return pmui.Button(label=label, variant=kind, size="small", on_click=lambda _: pressed())
 
 
-def upload(label: str, kind: str, take: Callable[[bytes], Any], **given: Any) -> Any:
+def upload(label: str, kind: str, take: Callable[[bytes], Any], **options: Any) -> Any:
     """Return a button that reads one file of a kind, such as ".csv", and hands its content on, keeping none of it."""
     widget: Any = pmui.FileInput(
         label=label,
@@ -48,14 +49,14 @@ def upload(label: str, kind: str, take: Callable[[bytes], Any], **given: Any) ->
         chunk_size=LARGEST_SENT,
         variant="outlined",
         size="small",
-        **given,
+        **options,
     )
 
     def arrived(message: dict[str, Any]) -> None:
         # In one piece, as a browser sends what is no larger; Panel's own would gather any number of any size.
         content = message.get("data")
         if isinstance(content, bytes | bytearray | memoryview) and 0 < len(content) <= LARGEST_SENT:
-            name, mime = (entry.shown(message.get(key)) for key in ("name", "mime_type"))
+            name, mime = (excerpt(message.get(key)) for key in ("name", "mime_type"))
             widget._buffer[:] = [{"value": bytes(content), "filename": name, "mime_type": mime}]
 
     def use(event: Any) -> None:
@@ -73,11 +74,11 @@ def beside(*parts: Any) -> Any:
     return pmui.FlexBox(*parts, gap="4px", align_items="center", sizing_mode="stretch_width")
 
 
-def attempt(told: Any, title: str, act: Callable[[], Any]) -> None:
-    """Do what a button asks; what is wrong with it is said under ``title``, where there is room for it."""
+def attempt(problems: Any, title: str, act: Callable[[], Any]) -> None:
+    """Do what a button asks; show problems under ``title`` in the pane ``problems``."""
     lines: list[str] = []
     try:
         act()
     except InputError as problem:
         lines = str(problem).splitlines()
-    told.param.update(object=look.box(title, lines, "bad", "alert"), visible=bool(lines))
+    problems.param.update(object=look.box(title, lines, "bad", "alert"), visible=bool(lines))

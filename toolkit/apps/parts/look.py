@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import panel as pn
 
-from toolkit.apps.parts import entry
 from toolkit.measures.words import tied
 from toolkit.report.html import Shown
+from toolkit.tabular import excerpt
 
 MOST_LINES, LONGEST_LINE = 20, 400  # of a message
 FORCED = {"@media (forced-colors: active)": {"outline": "3px solid Highlight", "outlineOffset": "-4px"}}
@@ -138,20 +138,20 @@ class Html(pn.pane.HTML):
     """HTML made here, of which nothing but the text changes; a test pins the name of what is replaced."""
 
     def _update(self, ref: str, model: Any) -> None:
-        model.text = escape(self.object)  # Panel's own works out every other property anew: a third of a move
+        model.text = escape(self.object)  # Panel's own computes every other property again: a third of a move
 
 
-def html(content: str = "", **given: Any) -> Any:
+def html(content: str = "", **more: Any) -> Any:
     """Return a pane of HTML in the house style; what comes from outside must be escaped before."""
-    options = {"sizing_mode": "stretch_width", "margin": (2, 0)} | given
-    made: Any = Html
-    return made(content, stylesheets=[STYLE], sanitize_html=False, **options)
+    options = {"sizing_mode": "stretch_width", "margin": (2, 0)} | more
+    pane: Any = Html
+    return pane(content, stylesheets=[STYLE], sanitize_html=False, **options)
 
 
 class Number(str):
     """A number's text that explains itself when pressed, under a key of :mod:`toolkit.apps.explanations.numbers`.
 
-    ``of`` says what it is of, where what stands about it does not.
+    ``of`` says what it is of, where the text around it does not.
     """
 
     key: str
@@ -159,21 +159,21 @@ class Number(str):
 
     def __new__(cls, text: str, key: str, of: str = "") -> "Number":
         """Keep the key beside the text."""
-        made = super().__new__(cls, text)
-        made.key, made.of = key, of
-        return made
+        number = super().__new__(cls, text)
+        number.key, number.of = key, of
+        return number
 
 
-class Told(str):
-    """A sentence, some of whose numbers explain themselves: those, in the order in which they stand in it."""
+class ExplainedText(str):
+    """A sentence with numbers that explain themselves when pressed, in the order in which they appear."""
 
     numbers: tuple[Number, ...]
 
-    def __new__(cls, text: str, *numbers: Number) -> "Told":
+    def __new__(cls, text: str, *numbers: Number) -> "ExplainedText":
         """Keep the numbers beside the text."""
-        made = super().__new__(cls, text)
-        made.numbers = tuple(filter(None, numbers))
-        return made
+        sentence = super().__new__(cls, text)
+        sentence.numbers = tuple(filter(None, numbers))
+        return sentence
 
 
 def keyed(kinds: Mapping[str, str]) -> Callable[[str, str], str]:
@@ -187,33 +187,33 @@ def keyed(kinds: Mapping[str, str]) -> Callable[[str, str], str]:
 
 
 def pressed(text: str, about: str, *, stop: int = 0) -> str:
-    """Return text as HTML, a number with a key as a button; ``about`` says of what it is to those who cannot see."""
+    """Return text as HTML, a number with a key as a button; ``about`` describes it to screen readers."""
     if not isinstance(text, Number):
         return escape(tied(text))
-    said, key = escape(f"{', '.join(filter(None, (text, text.of, about)))}: explain"), escape(text.key)
+    label, key = escape(f"{', '.join(filter(None, (text, text.of, about)))}: explain"), escape(text.key)
     return (
-        f'<button type="button" class="explain" data-key="{key}" aria-label="{said}" tabindex="{stop}">'
+        f'<button type="button" class="explain" data-key="{key}" aria-label="{label}" tabindex="{stop}">'
         f"{escape(tied(text))}</button>"
     )
 
 
-def told(text: str, about: str = "") -> str:
-    """Return a sentence as HTML, those of its numbers that explain themselves as buttons."""
+def explained(text: str, about: str = "") -> str:
+    """Return a sentence as HTML, with its numbers that explain themselves as buttons."""
     parts, rest = [], str(text)
-    for number in text.numbers if isinstance(text, Told) else ():
-        before, found, rest = rest.partition(number)
+    for number in text.numbers if isinstance(text, ExplainedText) else ():
+        before, present, rest = rest.partition(number)
         end, space, rest = rest.partition(" ")  # such as a full stop, which stays beside its number
-        whole = f'<span class="whole">{pressed(number, about)}{escape(end)}</span>' if found else ""
+        whole = f'<span class="whole">{pressed(number, about)}{escape(end)}</span>' if present else ""
         parts.append(f"{escape(tied(before))}{whole}{space}")
     return "".join(parts) + escape(tied(rest))
 
 
 def tile(name: str, value: str, beside: str, sign: int = 0) -> str:
-    """Return a headline number, its name above and its sureness below."""
+    """Return a headline number, with its name above and its uncertainty below."""
     kind = " minus" if sign < 0 else ""
     return (
         f'<div class="tile{kind}"><div class="name">{escape(name)}</div><div class="value">{pressed(value, name)}</div>'
-        f'<div class="beside">{told(beside, name)}</div></div>'
+        f'<div class="beside">{explained(beside, name)}</div></div>'
     )
 
 
@@ -221,11 +221,11 @@ def box(title: str, lines: Sequence[str], kind: str = "", role: str = "") -> str
     """Return a framed message; ``role`` "alert" has it read out. Of many or long lines, as much as can be read."""
     if not lines:
         return ""
-    said = f" role={role}" if role else ""
-    shown = [entry.shown(line, LONGEST_LINE) for line in lines[:MOST_LINES]]
+    attribute = f" role={role}" if role else ""
+    shown = [excerpt(line, LONGEST_LINE) for line in lines[:MOST_LINES]]
     more = [f"And {len(lines) - MOST_LINES:,} more."] if len(lines) > MOST_LINES else []
     items = "".join(f"<li>{escape(line)}</li>" for line in [*shown, *more])
-    return f'<div class="box {kind}"{said}><h2>{escape(title)}</h2><ul>{items}</ul></div>'
+    return f'<div class="box {kind}"{attribute}><h2>{escape(title)}</h2><ul>{items}</ul></div>'
 
 
 def table(shown: Shown, keys: Callable[[str, str], str] | None = None, *, caption: str | None = None) -> str:
@@ -276,7 +276,7 @@ def _table(
         + "</tr>"
         for name, cells in rows
     )
-    foot = f'<p class="hint">{told(note)}</p>' if note else ""
+    foot = f'<p class="hint">{explained(note)}</p>' if note else ""
     return f"{scrolling(caption, head, body)}{foot}"
 
 

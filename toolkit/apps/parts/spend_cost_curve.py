@@ -53,12 +53,12 @@ class SpendCurve:
         before = self.state.scenario
         self.state.change(option={"cut": cut, "spend_per_child": float(np.clip(pounds, POUNDS[0], most))})
         if self.state.scenario == before:  # the handle lies where it was dropped
-            self.state.tell()
+            self.state.notify()
 
     def show(self, run: LiveRun) -> None:
         """Put a run on the curve."""
-        held = run.unit.curve
-        self._today = float(held["spend"][held["multiple"] == 1.0][0]) / run.unit.children  # a child
+        points = run.unit.curve
+        self._today = float(points["spend"][points["multiple"] == 1.0][0]) / run.unit.children  # a child
         self._here, self._own = spend_multiple(run), True
         try:
             data, words, limits = curve(run)
@@ -69,7 +69,7 @@ class SpendCurve:
             meant = float(np.clip(1.0 + self.state.scenario.option.pounds / self._today, *ENDS))
             if abs(meant - self.slider.value) > STEP / 2:
                 self.slider.value = round(meant, 2)
-            self.words.object = f'<p role="status">{said(run)}</p>'
+            self.words.object = f'<p role="status">{summary(run)}</p>'
         finally:
             self._own = False
 
@@ -78,8 +78,8 @@ class SpendCurve:
         return pmui.Column(self.card.view(), self.slider, self.words, sizing_mode="stretch_width")
 
 
-def said(run: LiveRun) -> str:
-    """Say as HTML where the sum is on the curve, and what it does to spend and cost together."""
+def summary(run: LiveRun) -> str:
+    """Return as HTML where the sum is on the curve, and its effect on spend and cost together."""
     here, multiples = spend_multiple(run), run.unit.curve["multiple"]
     where = f"This sum makes early-help spend {here:.2f} times today’s"
     if not multiples[0] <= here <= multiples[-1]:
@@ -88,15 +88,17 @@ def said(run: LiveRun) -> str:
     there, today = (_at(rows, multiples, at) for at in (here, 1.0))
     level, change = estimate(there), estimate(there - today)
     more = "more" if change.expected >= 0 else "less"
-    size, sure = w.money(abs(change.expected)), change.interval or str(change)
-    return look.told(
-        look.Told(
+    size, interval = w.money(abs(change.expected)), change.interval or str(change)
+    return look.explained(
+        look.ExplainedText(
             f"{where}: spend and cost together come to {level} (90% interval {level.interval}), {size} {more} than at "
-            f"today’s spend (change: {sure}).",
+            f"today’s spend (change: {interval}).",
             look.Number(str(level), "curve_here", "spend and cost together"),
             look.Number(level.interval, "curve_here", "its 90% interval"),
             look.Number(size, "curve_here_change", f"{more} than at today’s spend"),
-            look.Number(sure, "curve_here_change", "90% interval of the change" if change.interval else "the change"),
+            look.Number(
+                interval, "curve_here_change", "90% interval of the change" if change.interval else "the change"
+            ),
         )
     )
 

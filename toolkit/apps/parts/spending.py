@@ -1,4 +1,4 @@
-"""The sum of a programme told three ways: pounds for each child, the sum a year, families reached a year.
+"""The sum of a programme in three forms: pounds for each child, the sum a year, families reached a year.
 
 The first is the scenario's figure; either of the others, when typed, sets it, and both follow it.
 """
@@ -32,23 +32,23 @@ class Sums:
             pmui.TextInput(label=name, value="", max_length=20, size="small", sizing_mode="stretch_width")
             for name in ("Sum a year, £", "Families reached a year")
         )
-        for widget, meant in ((self.total, for_total), (self.families, for_families)):
-            widget.param.watch(self._typed(meant), "value")
+        for widget, pounds_for in ((self.total, for_total), (self.families, for_families)):
+            widget.param.watch(self._typed(pounds_for), "value")
 
-    def _typed(self, meant: Callable[[Live, Scenario, Sequence[str], float], float]) -> Callable[[Any], None]:
+    def _typed(self, pounds_for: Callable[[Live, Scenario, Sequence[str], float], float]) -> Callable[[Any], None]:
         def typed(event: Any) -> None:
             if self._writing:
                 return
             state = self.state
             try:
-                wanted = entry.number(event.new, event.obj.label)
-                pounds = round(meant(state.live, state.scenario, state.areas, wanted), DIGITS)
+                size = entry.number(event.new, event.obj.label)
+                pounds = round(pounds_for(state.live, state.scenario, state.areas, size), DIGITS)
             except InputError as problem:
                 state.say([str(problem)])
             else:
                 state.change(option={"spend_per_child": pounds})
                 if not state.messages and state.scenario.option.spend_per_child == pounds:
-                    state.tell()  # the same sum, otherwise written
+                    state.notify()  # the same sum, written differently
 
         return typed
 
@@ -65,14 +65,14 @@ class Sums:
             for widget, name, value in zip(
                 (self.total, self.families), names, (option.spend_per_child * run.unit.children, families), strict=True
             ):
-                said = w.number(value, 0)
-                if (widget.label, widget.value) != (name, said):
-                    widget.param.update(label=name, value=said)
+                text = w.number(value, 0)
+                if (widget.label, widget.value) != (name, text):
+                    widget.param.update(label=name, value=text)
         finally:
             self._writing = False
 
 
-def for_total(live: Live, scenario: Scenario, areas: Sequence[str], wanted: float) -> float:
+def for_total(live: Live, scenario: Scenario, areas: Sequence[str], total: float) -> float:
     """Return the pounds for each child that make a sum a year, GBP, over areas.
 
     Raises
@@ -81,17 +81,17 @@ def for_total(live: Live, scenario: Scenario, areas: Sequence[str], wanted: floa
         A sum of nothing or less, or of more than £1,000 for each child.
     """
     children = float(live.here(scenario, areas)["population_0_17"].sum())
-    if not 0 < wanted <= MOST_POUNDS * children:
+    if not 0 < total <= MOST_POUNDS * children:
         raise InputError(
-            f"sum a year: {w.money(wanted)} cannot be used, being £{wanted / children:,.2f} for each child.",
+            f"sum a year: {w.money(total)} cannot be used, being £{total / children:,.2f} for each child.",
             fix="give "
             f"more than nothing and at most {w.money(MOST_POUNDS * children)} (£{MOST_POUNDS:,.0f} for each child); "
             "a cut is ticked.",
         )
-    return wanted / children
+    return total / children
 
 
-def for_families(live: Live, scenario: Scenario, areas: Sequence[str], wanted: float) -> float:
+def for_families(live: Live, scenario: Scenario, areas: Sequence[str], families: float) -> float:
     """Return the pounds for each child by which so many families a year are expected to be reached over areas.
 
     Raises
@@ -104,12 +104,12 @@ def for_families(live: Live, scenario: Scenario, areas: Sequence[str], wanted: f
     reach, weights = stands.reach(draws, option), stands.shares.sum(0)
 
     def beyond(pounds: float) -> float:
-        return float((weighed(reach.at(pounds), weights) / reach.each).mean()) - wanted
+        return float((weighed(reach.at(pounds), weights) / reach.each).mean()) - families
 
-    most = beyond(MOST_POUNDS) + wanted
-    if not 0 < wanted < most:
+    most = beyond(MOST_POUNDS) + families
+    if not 0 < families < most:
         raise InputError(
-            f"families a year: {w.number(wanted, 0)} cannot be used.",
+            f"families a year: {w.number(families, 0)} cannot be used.",
             fix="give more than nothing and fewer than "
             f"{w.number(most, 0)}, whom £{MOST_POUNDS:,.0f} for each child would reach; a cut is ticked.",
         )

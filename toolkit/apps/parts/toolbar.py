@@ -28,23 +28,23 @@ class Toolbar:
             margin=0,
         )
         self.open = upload("Load scenario", ".yaml,.yml", self._load, margin=0)
-        self.told = look.html(visible=False)
+        self.problems = look.html(visible=False)
 
     def _file(self) -> io.BytesIO:
         self.save.filename = f"{self.state.scenario.name}.yaml"
         return io.BytesIO(self.state.file().encode())
 
     def _load(self, content: bytes) -> None:
-        said = ""
+        box = ""
         try:
             self.state.load(content)
         except InputError as problem:
-            said = look.box("The scenario file was not used", str(problem).splitlines(), "bad", "alert")
-        self.told.param.update(object=said, visible=bool(said))
+            box = look.box("The scenario file was not used", str(problem).splitlines(), "bad", "alert")
+        self.problems.param.update(object=box, visible=bool(box))
 
     def show(self) -> None:
         """Show which buttons can be pressed; what was wrong with a file is over once anything else is done."""
-        self.told.visible = False
+        self.problems.visible = False
         self.undo.disabled, self.redo.disabled = not self.state.can_undo, not self.state.can_redo
         self.reset.disabled = not self.state.changed
 
@@ -52,7 +52,7 @@ class Toolbar:
         """Return the buttons, and what stands beside them."""
         buttons = (self.undo, self.redo, self.reset, self.save, self.open, *beside)
         bar = pmui.FlexBox(*buttons, gap="6px", align_items="center")
-        return pmui.Column(bar, self.told, sizing_mode="stretch_width", margin=(10, 0, 0, 0))
+        return pmui.Column(bar, self.problems, sizing_mode="stretch_width", margin=(10, 0, 0, 0))
 
 
 def _button(name: str, pressed: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A scenario as dotted keys, and the title that what was changed of it gives."""
+"""A scenario as dotted keys, and the title that names what was changed."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ SECTIONS = ("option", "effect", "adjustments", *OPEN)
 SINGLE = ("discount_schedule", "horizon", "outcomes", "extra_layers", "left_out")
 LONGEST_TITLE = 120
 MOST_SAVED, LONGEST_NAME = 6, 60
-SAID = {"option.spend_per_child": "{:g} pounds per child a year", "option.years": "{} years", "horizon": "{} years on"}
+WORDS = {"option.spend_per_child": "{:g} pounds per child a year", "option.years": "{} years", "horizon": "{} years on"}
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Saved:
 
 
 def flat(scenario: Scenario) -> dict[str, Any]:
-    """Return what can move a result as dotted keys."""
+    """Return the settings that can move a result, as dotted keys."""
     content = scenario.model_dump(mode="json", exclude_none=True)
-    found = {key: content[key] for key in SINGLE}
-    return found | {f"{section}.{key}": value for section in SECTIONS for key, value in content[section].items()}
+    settings = {key: content[key] for key in SINGLE}
+    return settings | {f"{section}.{key}": value for section in SECTIONS for key, value in content[section].items()}
 
 
 def differences(start: Scenario, scenario: Scenario) -> dict[str, tuple[Any, Any]]:
@@ -40,32 +40,36 @@ def differences(start: Scenario, scenario: Scenario) -> dict[str, tuple[Any, Any
 
 
 def titled(scenario: Scenario, start: Scenario) -> Scenario:
-    """Return a scenario under a title and a description that say what was changed of the one it started from."""
+    """Return a scenario with a title and a description of what was changed from the one it started from."""
     # The sum first, the rest by name, whatever came first: so that a link gives the same title.
-    found = sorted(differences(start, scenario).items(), key=lambda row: (not row[0].startswith("option."), row[0]))
-    changed = dict(found)
+    changed_keys = sorted(
+        differences(start, scenario).items(), key=lambda row: (not row[0].startswith("option."), row[0])
+    )
+    changed = dict(changed_keys)
     longer = "effect.ramp" in changed and changed["effect.ramp"][1][: len(start.effect.ramp)] == [*start.effect.ramp]
-    said = [_said(key, now) for key, (_, now) in changed.items() if key != "effect.ramp" or not longer]
-    title, words = f"{w.label(start.name)}, changed: ", ", ".join(said)
+    changes = [_in_words(key, now) for key, (_, now) in changed.items() if key != "effect.ramp" or not longer]
+    title, words = f"{w.label(start.name)}, changed: ", ", ".join(changes)
     if len(title + words) > LONGEST_TITLE:
-        held = [n for n in range(len(said)) if len(title + _counted(said, n)) <= LONGEST_TITLE]
-        words = _counted(said, held[-1])
+        fitting = [n for n in range(len(changes)) if len(title + _counted(changes, n)) <= LONGEST_TITLE]
+        words = _counted(changes, fitting[-1])
     steps = "; ".join(f"{key} {spelled(now)} (was {spelled(was)})" for key, (was, now) in changed.items())
     about = f"Changed from the scenario “{start.title}”: {steps}. {start.description}"
-    told = (
-        {"title": title + words, "description": about} if said else start.model_dump(include={"title", "description"})
+    wording = (
+        {"title": title + words, "description": about}
+        if changes
+        else start.model_dump(include={"title", "description"})
     )
-    return scenario.model_copy(update=told)
+    return scenario.model_copy(update=wording)
 
 
-def _counted(said: list[str], shown: int) -> str:
-    return ", ".join([*said[:shown], f"{len(said) - shown} {'more' if shown else 'settings'}"])
+def _counted(changes: list[str], shown: int) -> str:
+    return ", ".join([*changes[:shown], f"{len(changes) - shown} {'more' if shown else 'settings'}"])
 
 
-def _said(key: str, value: Any) -> str:
+def _in_words(key: str, value: Any) -> str:
     section, _, name = key.partition(".")
-    if key in SAID:
-        return SAID[key].format(value)
+    if key in WORDS:
+        return WORDS[key].format(value)
     if section in OPEN:
         return f"{w.inside(name)} {'as in the evidence' if value is None else 'of one’s own'}"
     shares = isinstance(value, float) and 0 <= value <= 1

@@ -1,7 +1,7 @@
 """What a visitor has chosen: a scenario and a place, its history, its address and its file.
 
-The scenario itself is the only state: a control changes it, a page shows it, the address and the file spell
-it out. It is always valid; what is not is named, and the evidence's value stands in its place.
+The scenario itself is the only state: a control changes it, a page shows it, the address and the file hold it. It is
+always valid: an unusable setting is named, and the evidence's value is used instead.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -12,13 +12,13 @@ from urllib.parse import parse_qsl, urlencode
 
 from toolkit import changes, evidence, pathways, scenarios, tabular, yaml_files
 from toolkit.apps.engine.live import Live
-from toolkit.apps.parts.entry import shown
 from toolkit.apps.session.scenario_keys import SECTIONS, Saved, differences, spelled, titled
 from toolkit.apps.session.usable import changed_by, with_keys, written
 from toolkit.apps.session.views import BEGIN, taken
 from toolkit.measures.provenance import own as own  # what it says stands on every page
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
+from toolkit.tabular import excerpt
 
 PRESETS = {
     "family_help": "Family help (the evidence's own)",
@@ -37,7 +37,7 @@ Step = tuple[str, str, Scenario, dict[str, str]]
 
 
 class State:
-    """One visitor's scenario, place and history; those who watch are told of every change."""
+    """One visitor's scenario, place and history; watchers are called after every change."""
 
     def __init__(self, live: Live) -> None:
         self.live = live
@@ -56,9 +56,9 @@ class State:
         """The areas of the place."""
         return tuple(self.live.places[self.place])
 
-    def watch(self, told: Callable[[], None]) -> None:
-        """Call ``told`` after every change."""
-        self._watchers.append(told)
+    def watch(self, watcher: Callable[[], None]) -> None:
+        """Call ``watcher`` after every change."""
+        self._watchers.append(watcher)
 
     def change(self, **values: Any) -> None:
         """Change the scenario, nested as ``scenarios.change`` takes it; a bad value is named and left out."""
@@ -71,10 +71,10 @@ class State:
     def open(self, page: str) -> None:
         """Open another page."""
         self.page = page
-        self.tell()
+        self.notify()
 
     def look(self, **chosen: str) -> None:
-        """Read the scenario otherwise: one of ``views.BEGIN``, which is a step of the history as a change is."""
+        """Change the view of the scenario, one of ``views.BEGIN``; a step of the history like any change."""
         self._move(self.preset, self.place, self.scenario, views=self.views | chosen)
 
     def override(self, key: str, row: Mapping[str, Any] | None) -> None:
@@ -100,9 +100,9 @@ class State:
             If the evidence cannot be changed so; nothing is changed then.
         """
         content = self.scenario.model_dump(mode="json", exclude_none=True)
-        for section, given in rows.items():
-            held = {key: row for key, row in content[section].items() if key not in given}
-            content[section] = held | {key: dict(row) for key, row in given.items() if row is not None}
+        for section, new_rows in rows.items():
+            others = {key: row for key, row in content[section].items() if key not in new_rows}
+            content[section] = others | {key: dict(row) for key, row in new_rows.items() if row is not None}
         if left_out is not None:
             content["left_out"] = list(left_out)
         changed = written(scenarios.validate(content, "this page"))
@@ -121,21 +121,23 @@ class State:
         )
 
     def start_from(self, name: str) -> None:
-        """Begin again from a preset; what was the visitor's own is left behind, and that is said."""
+        """Begin again from a preset; the visitor's own figures are left out, and a message names them."""
         lost = [f"Left out of this start: {line}" for line in own(self.scenario)]
-        told = [*lost, "Undo brings it back."] if lost else []
-        self._move(name, self.place, preset(name, self.live), told)
+        messages = [*lost, "Undo brings it back."] if lost else []
+        self._move(name, self.place, preset(name, self.live), messages)
 
     def go_to(self, place: str) -> None:
-        """Choose another place; a council's own figures stay behind, for they are no other's."""
+        """Choose another place; a council's own figures are left out, as they hold for no other."""
         if place not in self.live.places:
-            self.say([f"place: '{shown(place)}' is not an area, a region or England, so it is still {self.place}."])
+            self.say([f"place: '{excerpt(place)}' is not an area, a region or England, so it is still {self.place}."])
         else:
             scenario = self.scenario
             moved = bool(scenario.own_area) and tuple(self.live.places[place]) != (scenario.own_area,)
             plain = scenario.model_copy(update={"own_figures": {}}) if moved else scenario
-            said = f"The own figures of {self.place} do not hold for {place} and were left out. Undo brings them back."
-            self._move(self.preset, place, self._titled(plain) if moved else plain, [said] if moved else [])
+            message = (
+                f"The own figures of {self.place} do not hold for {place} and were left out. Undo brings them back."
+            )
+            self._move(self.preset, place, self._titled(plain) if moved else plain, [message] if moved else [])
 
     def replace(self, scenario: Scenario, place: str | None = None, messages: Sequence[str] = ()) -> None:
         """Take a whole scenario, as from a file or the list of saved ones, under a title of its own if it has one."""
@@ -208,26 +210,26 @@ class State:
         self.say(list(messages))
 
     def _keep(self) -> None:
-        """Add what is now to the history, and let go of what is oldest in one too long."""
+        """Add the present step to the history, and drop the oldest of a history that is too long."""
         steps, room = [self._now, *self._past[: -STEPS_KEPT - 1 : -1]], LARGEST_HISTORY
         sizes = accumulate(len(step[2].model_dump_json()) for step in steps)
         self._past = [step for step, size in zip(steps, sizes, strict=True) if size <= room][::-1]
 
-    def tell(self) -> None:
-        """Have everything shown again, as when a page asks for more of the same scenario."""
-        for told in self._watchers:
-            told()
+    def notify(self) -> None:
+        """Call every watcher, as when a page asks for more of the same scenario."""
+        for watcher in self._watchers:
+            watcher()
 
     def say(self, messages: list[str]) -> None:
-        """Say what could not be used."""
+        """Show messages, such as what could not be used."""
         self.messages = messages
-        self.tell()
+        self.notify()
 
     # Changes against the evidence, the address, the file ------------------------------------------
 
     @property
     def changed(self) -> dict[str, tuple[Any, Any]]:
-        """What differs from the start: dotted key to (the start's value, this one's)."""
+        """What differs from the start: dotted key to (the start's value, this scenario's value)."""
         return differences(preset(self.preset, self.live), self.scenario)
 
     @property
@@ -264,7 +266,7 @@ class State:
             self._keep()
             self._future = []
             return self.read_address(query, pages)
-        return self.tell()
+        return self.notify()
 
     def read_address(self, query: str, pages: Collection[str] = ()) -> None:
         """Take the scenario from a query string, key by key: what cannot be used is named and left as it was.
@@ -283,11 +285,11 @@ class State:
         self.page = given.pop("page", "")
         messages: list[str] = []
         if pages and self.page and self.page not in pages:
-            messages.append(f"page: '{shown(self.page)}' is none of {', '.join(pages)}, so the first is open.")
+            messages.append(f"page: '{excerpt(self.page)}' is none of {', '.join(pages)}, so the first is open.")
             self.page = ""
         start = given.pop("start", DEFAULT_PRESET)
         if start not in PRESETS:
-            messages.append(f"start: '{shown(start)}' is no preset, so {PRESETS[DEFAULT_PRESET]} was used.")
+            messages.append(f"start: '{excerpt(start)}' is no preset, so {PRESETS[DEFAULT_PRESET]} was used.")
             start = DEFAULT_PRESET
         place = named(given.pop("place", DEFAULT_PLACE), self.live)
         if place is None:
@@ -336,14 +338,14 @@ class State:
 
     def _usable(self, content: bytes, problem: InputError) -> tuple[Scenario, list[str]]:
         """Return what can be used of a file, key by key, and what cannot; if nothing can, ``problem`` stands."""
-        found = yaml_files.parsed(content, "the file")
+        settings = yaml_files.parsed(content, "the file")
         start = preset(DEFAULT_PRESET, self.live)
-        if (base := found.pop("based_on", None)) is not None:
+        if (base := settings.pop("based_on", None)) is not None:
             if not isinstance(base, str) or base not in PRESETS:
                 raise problem
             start = preset(str(base), self.live)
-        held = start.model_dump(mode="json")
-        rows = {key: row for key, row in found.items() if row != held.get(key, self) and key not in NAMES}
+        original = start.model_dump(mode="json")
+        rows = {key: row for key, row in settings.items() if row != original.get(key, self) and key not in NAMES}
         given = {key: row for key, row in rows.items() if not isinstance(row, Mapping) or key not in SECTIONS}
         for section in set(rows) - set(given):
             given |= {f"{section}.{key}": row for key, row in rows[section].items()}
@@ -367,4 +369,4 @@ def named(place: str, live: Live) -> str | None:
         areas = evidence.resolve_areas(live.reference, [place])
     except InputError:
         return None
-    return next((name for name, held in live.places.items() if held == areas), None)
+    return next((name for name, members in live.places.items() if members == areas), None)

@@ -9,11 +9,12 @@ from typing import Any
 
 from bokeh.models import ColumnDataSource
 
-from toolkit.apps.parts.entry import shown, whole
+from toolkit.apps.parts.entry import whole
 from toolkit.apps.parts.look import LONGEST_LINE
 from toolkit.apps.session.scenario_keys import LONGEST_NAME, MOST_SAVED, Saved
 from toolkit.apps.session.state import State, named
 from toolkit.schema import InputError
+from toolkit.tabular import excerpt
 
 
 class Tab:
@@ -63,21 +64,21 @@ def restored(text: str, state: State) -> tuple[tuple[Saved, ...], list[str]]:
         rows = [[whole(str(row[key])) for key in ("name", "place", "scenario")] for row in json.loads(text)]
     except (ValueError, TypeError, KeyError, RecursionError):
         return (), ["Compare: what this browser held of saved scenarios cannot be read, so it was left out."]
-    found: dict[str, Saved] = {}
+    saved: dict[str, Saved] = {}
     problems: list[str] = []
-    for given, place, content in rows[:MOST_SAVED]:
-        name = shown(given, LONGEST_NAME - 1)
-        other, told = State(state.live), f"Compare: {name}"
+    for saved_name, place, content in rows[:MOST_SAVED]:
+        name = excerpt(saved_name, LONGEST_NAME - 1)
+        other, label = State(state.live), f"Compare: {name}"
         before = other.scenario
         try:
             if (known := named(place, state.live)) is None:
-                raise InputError(f"'{shown(place)}' is no place.", fix="save it again.")
+                raise InputError(f"'{excerpt(place)}' is no place.", fix="save it again.")
             other.place = known
             other.load(content.encode())
             if other.messages and other.scenario is before:
                 raise InputError(other.messages[0])
-            problems += [f"{told}: {shown(line, LONGEST_LINE)}" for line in other.messages]
-            found[name] = Saved(name, other.place, other.areas, other.scenario)
+            problems += [f"{label}: {excerpt(line, LONGEST_LINE)}" for line in other.messages]
+            saved[name] = Saved(name, other.place, other.areas, other.scenario)
         except InputError as problem:
-            problems.append(f"{told} was left out. {shown(problem, LONGEST_LINE)}")
-    return tuple(found.values()), problems
+            problems.append(f"{label} was left out. {excerpt(problem, LONGEST_LINE)}")
+    return tuple(saved.values()), problems

@@ -1,4 +1,4 @@
-"""What can be used of a link or a file: a scenario's settings, key by key, those that cannot be used named."""
+"""The usable settings of a link or a file, key by key; those that cannot be used are named."""
 
 import difflib
 import json
@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from toolkit import scenarios
-from toolkit.apps.parts.entry import shown
 from toolkit.apps.session.scenario_keys import OPEN, SECTIONS, SINGLE, flat, whole
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
+from toolkit.tabular import excerpt
 
 CHECKED = (  # against the evidence
     "discount_schedule",
@@ -35,7 +35,7 @@ def with_keys(
         if not (key in SINGLE or (section in SECTIONS and name and (section in OPEN or key in known))):
             close = difflib.get_close_matches(key[:80], known, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
-            problems.append(f"{shown(key)}: no setting of this page, so it was left out.{hint}")
+            problems.append(f"{excerpt(key)}: no setting of this page, so it was left out.{hint}")
             continue
         try:
             value = json.loads(given[key])
@@ -69,7 +69,7 @@ def _with_checked(
     while waiting:
         keys = waiting.pop(0)
         if not left:
-            problems += [f"{shown(key)}: left out, for too much of this cannot be used." for key in keys]
+            problems += [f"{excerpt(key)}: left out, for too much of this cannot be used." for key in keys]
             continue
         left -= 1
         try:
@@ -115,8 +115,8 @@ def written(scenario: Scenario) -> Scenario:
 
 def _unused(key: str, text: str, problem: InputError) -> str:
     why = f"cannot be used, so the evidence's value stands. ({_short(problem)})"
-    return f"{shown(key)}: '{shown(text)}' {why}"
+    return f"{excerpt(key)}: '{excerpt(text)}' {why}"
 
 
 def _short(problem: Exception) -> str:
-    return str(problem).splitlines()[0].split(". Fix")[0].split(". Fix")[0].split(": ", 1)[-1]
+    return str(problem).splitlines()[0].split(". Fix")[0].split(": ", 1)[-1]

@@ -1,7 +1,8 @@
-"""What is read of a scenario, beside what it is: each view with its choices, the first to begin with, and a budget."""
+"""How a scenario is viewed: each view with its choices, of which the first is the default, and a budget."""
 
 from toolkit.apps.parts import entry
 from toolkit.schema import ACCOUNTS, InputError
+from toolkit.tabular import excerpt
 
 VIEWS = {
     "account": tuple(reversed(ACCOUNTS)),
@@ -21,21 +22,21 @@ def budget(text: object) -> str:
         If it is no number, nothing or less, or more than a million million.
     """
     plain = str(text).casefold().removesuffix("million").rstrip()
-    found = entry.number(plain, "budget")
-    if "%" in plain or not 0 < found <= MOST:
+    millions = entry.number(plain, "budget")
+    if "%" in plain or not 0 < millions <= MOST:
         raise InputError(
-            f"budget: '{entry.shown(plain, 20)}' is not within £0 and £{MOST:,.0f} million.", fix="write millions."
+            f"budget: '{excerpt(plain, 20)}' is not within £0 and £{MOST:,.0f} million.", fix="write millions."
         )
-    return f"{found:.10g}"
+    return f"{millions:.10g}"
 
 
-def taken(given: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+def taken(keys: dict[str, str]) -> tuple[dict[str, str], list[str]]:
     """Take the views out of an address's keys: which there are, and a line for each that cannot be used."""
-    found = {view: given.pop(view, first) for view, first in BEGIN.items()}
-    wrong = {view: f"none of {', '.join(VIEWS[view])}" for view in VIEWS if found[view] not in VIEWS[view]}
+    views = {view: keys.pop(view, first) for view, first in BEGIN.items()}
+    problems = {view: f"none of {', '.join(VIEWS[view])}" for view in VIEWS if views[view] not in VIEWS[view]}
     try:
-        found["budget"] = budget(found["budget"])
+        views["budget"] = budget(views["budget"])
     except InputError:
-        wrong["budget"] = f"no sum of more than nothing and at most {MOST:,.0f}, £ million"
-    said = [f"{view}: '{entry.shown(found[view])}' is {why}, so it is {BEGIN[view]}." for view, why in wrong.items()]
-    return found | {view: BEGIN[view] for view in wrong}, said
+        problems["budget"] = f"no sum of more than nothing and at most {MOST:,.0f}, £ million"
+    messages = [f"{view}: '{excerpt(views[view])}' is {why}, so it is {BEGIN[view]}." for view, why in problems.items()]
+    return views | {view: BEGIN[view] for view in problems}, messages

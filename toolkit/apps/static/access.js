@@ -1,11 +1,11 @@
 // What the page library leaves unnamed for those who cannot see it, and a phone's first view.
 (() => {
   const sheet = (rules) => {
-    const made = new CSSStyleSheet();
-    made.replaceSync(rules);
-    return made;
+    const style = new CSSStyleSheet();
+    style.replaceSync(rules);
+    return style;
   };
-  // On paper the page is as long as it is, without what can only be pressed; every root of the page library is told.
+  // On paper the page is as long as it is, without what can only be pressed; every root of the page library gets the rules.
   const sheets = [sheet(`@media print {
     *, :host { overflow: visible !important; max-height: none !important; }
     html, body, main, div:has(> main), div:has(> div > main) { display: block !important; height: auto !important;
@@ -18,7 +18,7 @@
     h1, h2, h3, caption { break-after: avoid; }
     * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   }`)];
-  // A slider that glides to its value is laid out and painted anew at every frame in which the charts could be.
+  // A slider that glides to its value is laid out and painted again at every frame in which the charts could be.
   sheets.push(sheet(".MuiSlider-root, .MuiSlider-root * { transition: none !important; }"));
   if (matchMedia("(prefers-reduced-motion: reduce)").matches)
     sheets.push(sheet("*, *::before, *::after { transition: none !important; animation: none !important; }"));
@@ -26,10 +26,10 @@
     const lacking = sheets.filter((one) => !root.adoptedStyleSheets.includes(one));
     if (lacking.length) root.adoptedStyleSheets = [...root.adoptedStyleSheets, ...lacking];
   };
-  const each = (root, selector, told, depth = 0) => {
+  const each = (root, selector, visit, depth = 0) => {
     if (root.adoptedStyleSheets) calm(root);
-    root.querySelectorAll(selector).forEach(told);
-    if (depth < 12) for (const node of root.querySelectorAll("*")) if (node.shadowRoot) each(node.shadowRoot, selector, told, depth + 1);
+    root.querySelectorAll(selector).forEach(visit);
+    if (depth < 12) for (const node of root.querySelectorAll("*")) if (node.shadowRoot) each(node.shadowRoot, selector, visit, depth + 1);
   };
   let closed = window.innerWidth >= 900; // on a phone the answer comes first, and the controls on request
   const watch = setInterval(() => { // the live page has its answer: what was read before it makes room
@@ -37,7 +37,7 @@
     if (lead) each(document.body, lead.dataset.until, (live) => { if (!lead.contains(live)) lead.remove(); });
     else if (document.readyState === "complete") clearInterval(watch);
   }, 100);
-  const mend = () => {
+  const repair = () => {
     document.documentElement.lang = "en-GB";
     each(document, '[role="progressbar"]:not([aria-label])', (bar) => bar.setAttribute("aria-label", "Working"));
     each(document, "h5", (spacer) => { if (!spacer.textContent.trim()) spacer.setAttribute("aria-hidden", "true"); });
@@ -57,13 +57,13 @@
   addEventListener("afterprint", () => each(document, "img.printed", (image) => image.remove()));
   const alarm = (id, text) => {
     document.getElementById(id)?.remove();
-    const said = document.createElement("div");
-    said.id = id;
-    said.setAttribute("role", "alert");
-    said.style.cssText = "position:fixed;inset:0 0 auto 0;z-index:3000;padding:16px 24px;background:#fff;color:#0b0c0c;"
+    const banner = document.createElement("div");
+    banner.id = id;
+    banner.setAttribute("role", "alert");
+    banner.style.cssText = "position:fixed;inset:0 0 auto 0;z-index:3000;padding:16px 24px;background:#fff;color:#0b0c0c;"
       + "border:5px solid #d4351c;font:700 18px/1.4 Arial,Helvetica,sans-serif";
-    document.body.prepend(said);
-    said.textContent = text;
+    document.body.prepend(banner);
+    banner.textContent = text;
   };
   const lost = () => alarm("lost", "These numbers no longer follow the controls: the connection was lost. Reload the page.");
   const LARGEST = 500000; // bytes: fields.py has the same, and a test compares them
@@ -93,13 +93,13 @@
   let open = "";
   const number = (event) => event.composedPath().find((node) => node.classList?.contains("explain"));
   const ask = (key) => {
-    const asked = window.Bokeh?.documents[0]?.get_model_by_name("asked");
-    if (asked) asked.data = { key: [open = key] };
+    const source = window.Bokeh?.documents[0]?.get_model_by_name("asked");
+    if (source) source.data = { key: [open = key] };
   };
   const at = (key) => {
-    let found;
-    each(document, ".explain", (node) => { if (node.dataset.key === key && node.getClientRects().length) found ??= node; });
-    return found;
+    let visible;
+    each(document, ".explain", (node) => { if (node.dataset.key === key && node.getClientRects().length) visible ??= node; });
+    return visible;
   };
   const beside = (node) => { // above or below, where there is more room, so that the number stays in sight
     const { top, bottom } = node.getBoundingClientRect(), under = innerHeight - bottom >= top;
@@ -129,8 +129,8 @@
   // So does what is drawn: of that which has a key (charts.py), the nearest in its row of bars, or year, then the rest.
   const pressed = ({ origin, sx, sy }) => {
     const { bbox, x_scale, y_scale } = [...Bokeh.index.find_by_id(origin.id)][0].frame;
-    let [near, found] = [Infinity, ""];
-    if (sy < bbox.top || sy > bbox.bottom) return found;
+    let [near, nearest] = [Infinity, ""];
+    if (sy < bbox.top || sy > bbox.bottom) return nearest;
     for (const { name, glyph, data_source: { data } } of origin.renderers) {
       const up = data[(glyph.y ?? glyph.top)?.field], along = data[glyph.x?.field];
       if (!name || !up) continue;
@@ -139,11 +139,11 @@
         const top = y_scale.compute(height), within = sy >= Math.min(top, foot) && sy <= Math.max(top, foot);
         const y = !glyph.top ? Math.abs(top - sy) : within ? 15 : Infinity; // a line before the bar that it runs over
         const far = typeof height === "string" ? 1000 * y + x : 1000 * x + y;
-        const said = (value) => typeof value === "number" ? +value.toPrecision(4) : value.replaceAll("\n", " ");
-        if (far <= near) [near, found] = [far, name.replace(/{(\w+)}/g, (_, column) => said(data[column][k]))];
+        const spelled = (value) => typeof value === "number" ? +value.toPrecision(4) : value.replaceAll("\n", " ");
+        if (far <= near) [near, nearest] = [far, name.replace(/{(\w+)}/g, (_, column) => spelled(data[column][k]))];
       });
     }
-    return found;
+    return nearest;
   };
   let spot;
   addEventListener("pointerup", (event) => { spot = event; }, true);
@@ -153,9 +153,9 @@
   });
   addEventListener("explained", ({ detail }) => {
     if (detail.key === "-") { box.close(); ask(""); } // another page
-    if (detail.key !== open || !detail.said) return;
+    if (detail.key !== open || !detail.html) return;
     const first = words.querySelector("[role=status]") || words.contains(document.activeElement);
-    words.innerHTML = detail.said;
+    words.innerHTML = detail.html;
     if (first) box.focus();
   });
   addEventListener("keydown", (event) => {
@@ -191,23 +191,23 @@
       if (event.state) back.data = { text: [event.state], times: [++times] }; // else nothing, were it the same again
     });
     try { // a browser may forbid it: then nothing is kept
-      const held = sessionStorage.getItem(SAVED);
-      if (held && !kept.data.text[0]) kept.data = { text: [held] };
+      const saved = sessionStorage.getItem(SAVED);
+      if (saved && !kept.data.text[0]) kept.data = { text: [saved] };
       kept.properties.data.change.connect(() => sessionStorage.setItem(SAVED, kept.data.text[0]));
     } catch { /* kept while the page is open */ }
   }, 250);
   matchMedia("(max-width: 899.95px)").addEventListener("change", (now) => { // as when the page is enlarged
     closed = !now.matches;
-    setTimeout(mend, 400);
+    setTimeout(repair, 400);
     setTimeout(() => { closed = true; }, 1500); // what is opened later stays open
   });
   let waiting = false;
   new MutationObserver(() => {
     if (waiting) return;
     waiting = true;
-    setTimeout(() => { waiting = false; mend(); }, 300);
+    setTimeout(() => { waiting = false; repair(); }, 300);
   }).observe(document.documentElement, { childList: true, subtree: true });
   let looks = 0;
-  const timer = setInterval(() => { mend(); if (++looks > 40) clearInterval(timer); }, 250);
-  addEventListener("click", () => setTimeout(mend, 600));
+  const timer = setInterval(() => { repair(); if (++looks > 40) clearInterval(timer); }, 250);
+  addEventListener("click", () => setTimeout(repair, 600));
 })();

@@ -142,7 +142,7 @@ def test_costs_in_whole_steps_and_further_covariates_are_left_to_the_command(liv
 
 
 @pytest.mark.long
-def test_areas_priced_once_are_read_again_by_a_server_started_anew(
+def test_areas_priced_once_are_read_again_by_a_server_started_again(
     fit_cache, dozen, small_scenario, tmp_path, monkeypatch
 ):
     cache = shutil.copytree(fit_cache, tmp_path / "cache", ignore=shutil.ignore_patterns("priced", "refits"))
@@ -162,7 +162,7 @@ def test_areas_priced_once_are_read_again_by_a_server_started_anew(
     (path,) = (cache / "priced").iterdir()
     monkeypatch.setattr(live_module, "added_up", None)
     same(priced(), first)
-    with pytest.raises(TypeError):  # an effect of another size is priced anew
+    with pytest.raises(TypeError):  # an effect of another size is priced again
         priced(scenarios.change(small_scenario, effect={"take_up": 0.5}))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     monkeypatch.setattr(live_module, "added_up", work)

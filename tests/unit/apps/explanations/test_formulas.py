@@ -1,4 +1,4 @@
-"""Explanations of headline numbers: of a cut, of a take-up of nought, of an association, each in its own words."""
+"""Explanations of headline numbers: of a cut, of a take-up of 0, of an association, each in its own words."""
 
 import html
 
@@ -36,11 +36,13 @@ def test_a_cut_is_told_as_one(run, key):
 def test_the_words_of_a_cut_add_up(run):
     cut = run(**CUT)
     cost, avoided = formulas._totals(cut)
-    told = f"+ {w.money(avoided)} of cost avoided" if avoided > 0 else f"− {w.money(-avoided)} of cost caused"
-    assert formulas._worth(cut) == f"{w.money(-cost)} of spending taken away {told} = {w.money(avoided - cost)}"
+    gain = f"+ {w.money(avoided)} of cost avoided" if avoided > 0 else f"− {w.money(-avoided)} of cost caused"
+    assert formulas._worth(cut) == f"{w.money(-cost)} of spending taken away {gain} = {w.money(avoided - cost)}"
     assert formulas.ratio(cut).startswith(f"{w.money(-avoided)} caused ÷ {w.money(-cost)} taken away")
     for gained, ending in ((2e6, "+ £2.0 million won"), (-2e6, "− £2.0 million lost"), (0.1, "− £0 lost")):
-        assert formulas._spoken(cut, -5e6, gained, "won", "lost") == f"£5.0 million of spending taken away {ending}"
+        assert (
+            formulas._sum_in_words(cut, -5e6, gained, "won", "lost") == f"£5.0 million of spending taken away {ending}"
+        )
 
 
 def test_an_investment_is_told_as_before(run):

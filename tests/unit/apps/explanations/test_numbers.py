@@ -117,7 +117,7 @@ def check(run, found, fewest):
         ("?place=Leeds&page=Cost of poor outcomes", 2, 30),
         ("?place=Leeds&page=What drives it&adjustments.deadweight=0.2&adjustments.optimism_bias=0.1", 4, 15),
         ("?place=Leeds&page=Evidence", 7, 8),
-        ("?place=Leeds&page=Model health", 3, 100),
+        ("?place=Leeds&page=Model checks", 3, 100),
         ("?place=Leeds&page=Take away", 1, 20),
     ],
 )
@@ -137,9 +137,13 @@ def test_the_numbers_of_a_cut_do_too(live):
     found = list(numbers(opened(site, site.current)))
     check(site.latest, found, 170)
     assert sum(key.startswith("paid_back") for key, _, _ in found) > 10
-    told = kinds.explanation(site.latest, "paid_back|social|20")  # of the chance, and what moves that
-    assert "Still ahead at the end of 2045/46" in told and re.search(r"[\d,]+ of [\d,]+ draws = [^£]*\d%", told)
-    assert "net value" not in told and "£" not in told.partition("At its high end")[2].partition("Left out")[0]
+    explained = kinds.explanation(site.latest, "paid_back|social|20")  # of the chance, and what moves that
+    assert "Still ahead at the end of 2045/46" in explained and re.search(
+        r"[\d,]+ of [\d,]+ draws = [^£]*\d%", explained
+    )
+    assert (
+        "net value" not in explained and "£" not in explained.partition("At its high end")[2].partition("Left out")[0]
+    )
 
 
 def drawn(chart):
@@ -217,7 +221,7 @@ def test_saved_scenarios_and_neighbours_are_explained_by_their_own_runs(live):
     page = site.pages["Compare"]
     for pounds in (22, 44):
         site.state.change(option={"spend_per_child": pounds})
-        page.keep.clicks += 1
+        page.save.clicks += 1
     text = opened(site, "Compare")
     keys = {key for key, _, _ in numbers(text)}
     assert {key[:2] for key in keys} == {"@0", "@1"} and len(keys) >= 14
@@ -242,7 +246,7 @@ def test_saved_scenarios_and_neighbours_are_explained_by_their_own_runs(live):
 def test_a_key_of_nonsense_is_refused_in_words(live, key):
     site = Site(live, query="?place=Leeds")
     site.asking._came("data", None, {"key": [key]})
-    said = site.asking.told.data["said"][0]
+    said = site.asking.answer.data["html"][0]
     assert "cannot be explained" in said and "Fix: " in said and "<img" not in said and len(said) < 1000
     assert "went wrong" not in str(site.holders[site.current][0])
     if key[0] != "@":  # which names another run
@@ -254,28 +258,28 @@ def test_a_key_of_nonsense_is_refused_in_words(live, key):
 def test_what_is_no_key_at_all_does_nothing_worse(live, sent):
     site = Site(live, query="?place=Leeds")
     site.asking._came("data", None, sent)
-    said = site.asking.told.data["said"][0]
+    said = site.asking.answer.data["html"][0]
     assert said == "" or "cannot be explained" in said
 
 
 def test_nothing_is_explained_unless_asked_and_what_is_open_follows_the_scenario(live, monkeypatch):
     site, made, priced = Site(live, query="?place=Leeds"), [], []
-    told, page = kinds.explanation, site.pages["Invest to save"]
-    monkeypatch.setattr(kinds, "explanation", lambda run, key: made.append(key) or told(run, key))
+    explained, page = kinds.explanation, site.pages["Invest to save"]
+    monkeypatch.setattr(kinds, "explanation", lambda run, key: made.append(key) or explained(run, key))
     monkeypatch.setattr(page, "prepare", lambda run, prepare=page.prepare: priced.append(run) or prepare(run))
     site.state.change(option={"spend_per_child": 30})
     assert made == [] and len(priced) == 1
     site.asking._came("data", None, {"key": ["year_spent|2025/26"]})
-    before = site.asking.told.data["said"][0]
+    before = site.asking.answer.data["html"][0]
     assert made == ["year_spent|2025/26"] and len(priced) == 1  # what the page shows is not worked out again
     site.state.change(option={"spend_per_child": 60})
-    assert site.asking.told.data["said"][0] != before and len(priced) == 2
+    assert site.asking.answer.data["html"][0] != before and len(priced) == 2
     site.asking._came("data", None, {"key": [""]})
     site.state.change(option={"spend_per_child": 40})
-    assert len(made) == 2 and site.asking.told.data["said"] == [""]
+    assert len(made) == 2 and site.asking.answer.data["html"] == [""]
     site.asking._came("data", None, {"key": ["npsv"]})
     site.tabs.active = 1
-    assert site.asking.key == "" and site.asking.told.data["said"] == [""]
+    assert site.asking.key == "" and site.asking.answer.data["html"] == [""]
 
 
 def test_a_fault_of_an_explanation_has_a_number_and_leaves_the_page(live, monkeypatch):
@@ -285,7 +289,7 @@ def test_a_fault_of_an_explanation_has_a_number_and_leaves_the_page(live, monkey
     site = Site(live, query="?place=Leeds")
     monkeypatch.setattr(kinds, "explanation", broken)
     site.asking._came("data", None, {"key": ["npsv"]})
-    said = site.asking.told.data["said"][0]
+    said = site.asking.answer.data["html"][0]
     assert re.search(r"[0-9a-f]{8}\.", said) and "secret" not in said
     assert "£" in site.pages["Invest to save"].sentence.object
 
@@ -301,8 +305,10 @@ def test_an_input_says_how_far_it_moves_the_headline_even_if_chance_could(live, 
     run = live.run(small_scenario, (LEEDS,))
     found, said = swings(run, q.result(run)["npsv"].sel(account="social"), of=("price_rereferral",))
     assert found["parameter"].values.tolist() == ["price_rereferral"] and "chance" in said
-    told = kinds.explanation(run, "figure|price_rereferral")
-    assert "Unit Cost Database" in told and "2008/09 prices" in told and told.count('<th scope="row">') == 1
+    explained = kinds.explanation(run, "figure|price_rereferral")
+    assert (
+        "Unit Cost Database" in explained and "2008/09 prices" in explained and explained.count('<th scope="row">') == 1
+    )
 
 
 def test_asking_needs_no_page():
@@ -312,8 +318,8 @@ def test_asking_needs_no_page():
 def test_a_changed_scenario_is_not_explained_by_the_one_before(live, small_scenario):
     site = Site(live, query="?place=Leeds")
     site.asking._came("data", None, {"key": ["programme"]})
-    first = site.asking.told.data["said"][0]
+    first = site.asking.answer.data["html"][0]
     site.state.change(option={"spend_per_child": 44})
-    second = site.asking.told.data["said"][0]
+    second = site.asking.answer.data["html"][0]
     run = live.run(scenarios.change(small_scenario, option={"spend_per_child": 44}), (LEEDS,))
     assert first != second == kinds.explanation(run, "programme")

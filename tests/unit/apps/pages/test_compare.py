@@ -42,9 +42,9 @@ def test_every_sum_has_its_interval(cells):
 def test_a_budget_too_small_is_told_in_plain_words(live):
     site = Site(live, query="?page=Compare")
     page = site.pages["Compare"]
-    page._keep()
+    page._save()
     site.state.change(option={"spend_per_child": 40.0})
-    page._keep()
+    page._save()
     page.budget.value = "0.001"
     said = html.unescape(page.portfolio.object)
     assert "divisible" not in said and "Fix" not in said
@@ -82,9 +82,9 @@ def test_the_page_says_how_far_programmes_share_their_sites_luck(live):
     def correlation(shared):
         site = Site(live, query=f"?page=Compare&effect.shared_luck={shared}")
         page = site.pages["Compare"]
-        page._keep()
+        page._save()
         site.state.change(option={"group": "care_edge"})
-        page._keep()
+        page._save()
         said = html.unescape(re.sub("<[^>]+>", " ", page.table.object))
         portfolio = html.unescape(page.portfolio.object)
         assert "the luck of a site" in said and "the luck of a site" in portfolio

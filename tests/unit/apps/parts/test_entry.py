@@ -87,7 +87,7 @@ def test_pasted_figures_are_used_all_or_none_and_flagged(live):
     page = site.pages["Evidence"]
     page.paste.value = HEADS + "cost_per_family,9000,,,,our ledger\nnobody,1,,,,our ledger"
     page.take.clicks += 1
-    assert "Line 3" in page.told.object and site.state.scenario.overrides == {}
+    assert "Line 3" in page.problems.object and site.state.scenario.overrides == {}
     page.paste.value = HEADS + "cost_per_family,9000,,,,our <b>ledger</b>"
     page.take.clicks += 1
     assert site.state.scenario.overrides["cost_per_family"].value == 9000
@@ -101,4 +101,4 @@ def test_the_cited_value_stands_beside_the_field_even_when_it_is_replaced(live):
     assert page.role.value == "cost_per_family" and "Cited: 5,214, GBP per family" in page.cited.object
     page.value.value, page.reason.value = "0.001", "our own ledger"
     page.apply.clicks += 1
-    assert "cited 5,214" in page.told.object and "10 times" in page.told.object
+    assert "cited 5,214" in page.problems.object and "10 times" in page.problems.object

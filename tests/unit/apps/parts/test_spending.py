@@ -1,4 +1,4 @@
-"""One sum told three ways, the handle of the curve, and what a link, the history and a tab keep."""
+"""One sum in three forms, the handle of the curve, and what a link, the history and a tab keep."""
 
 import json
 import re
@@ -102,7 +102,7 @@ def test_the_words_beside_the_curve_are_its_numbers(live, small_scenario):
     mean = float(spend_cost_curve._at(run.numbers.curve, multiples, here).mean())
     assert mean == pytest.approx(np.interp(here, multiples, run.numbers.curve.mean(-1)), rel=1e-5)
     far = scenarios.change(small_scenario, option={"spend_per_child": 990.0})
-    assert "beyond the curve" in spend_cost_curve.said(live.run(far, (LEEDS,)))
+    assert "beyond the curve" in spend_cost_curve.summary(live.run(far, (LEEDS,)))
 
 
 @pytest.mark.long
@@ -146,7 +146,7 @@ def test_back_and_forward_are_steps_of_the_history(site):
 
 def test_saved_scenarios_survive_a_refresh(live):
     site = Site(live, query="?place=Kent&page=Compare&option.spend_per_child=31")
-    site.pages["Compare"]._keep()
+    site.pages["Compare"]._save()
     text = site.tab.kept.data["text"][0]
     again = Site(live, query="?page=Compare")
     again.tab.kept.data = {"text": [text]}

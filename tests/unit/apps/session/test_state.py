@@ -400,12 +400,12 @@ def test_a_file_too_large_is_said_to_be_and_no_longer_after_the_next_change(site
     bar = site.toolbar
     assert bar.open.max_file_size > LARGEST_FILE
     bar.open.value = b"x" * (LARGEST_FILE + 1)
-    assert bar.told.visible and "larger than 100 kB" in bar.told.object
+    assert bar.problems.visible and "larger than 100 kB" in bar.problems.object
     site.state.change(option={"spend_per_child": 30.0})
-    assert not bar.told.visible
+    assert not bar.problems.visible
     page = Site(site.live, query="?page=Evidence").pages["Evidence"]
     page.upload.value = b"x" * (MOST_CHARACTERS + 1)
-    assert page.upload.max_file_size > MOST_CHARACTERS and "more than 50,000 characters" in page.told.object
+    assert page.upload.max_file_size > MOST_CHARACTERS and "more than 50,000 characters" in page.problems.object
 
 
 @pytest.mark.parametrize(("dropped", "kept"), [(1.25, 1.25), (0.75, 0.75), (0.3, 0.5), (2.6, 2.0)])
