@@ -552,7 +552,7 @@ def test_what_failed_leaves_no_lock_behind():
 
 
 def test_what_is_remembered_has_a_largest_size(monkeypatch, live):
-    monkeypatch.setattr(live_module, "LARGEST_KEPT", 250)
+    monkeypatch.setattr(live_module, "LARGEST_STORED", 250)
     memory = Memory({"unit": 9})
     for key in range(5):
         memory.get("unit", key, lambda: np.zeros(100, np.int8))
