@@ -236,10 +236,12 @@ def evidence_show(key: Annotated[str, typer.Argument(help="The figure's id.")], 
     import pandas as pd
 
     from toolkit import evidence, scenarios
+    from toolkit.resolved import resolve
 
     register = evidence.load_register()
     shown = evidence.show(register, key)
-    for role, row in scenarios.resolve(scenarios.load("family_help"), register).loc[shown["roles"]].iterrows():
+    figures = resolve(scenarios.load("family_help"), register).figures
+    for role, row in figures.loc[shown["roles"]].iterrows():
         shown[f"drawn as {role}"] = evidence.described(row, role=str(role))
     if as_json:
         typer.echo(json.dumps(shown, indent=2, default=str))
@@ -273,7 +275,7 @@ def evidence_study(
     as_json: Json = False,
 ) -> None:
     """Show what a new study, one left out or a changed prior does to the pooled effects and to the headline."""
-    from toolkit import changes, evidence, models, scenarios, workflow
+    from toolkit import evidence, models, scenarios, workflow
     from toolkit.schema import InputError
 
     if file is None and priors is None and not exclude:
@@ -283,8 +285,6 @@ def evidence_study(
     if file is not None:
         pooling["extra"] = models.read_studies(file)
     chosen = scenarios.load(scenario)
-    models.study_table(register.tables, **pooling)  # bad studies are refused before anything is fitted
-    changes.check_programmes(changes.pooling(chosen, **pooling)["extra"], register)
     changed = None if priors is None else models.changed_priors(register.tables["priors"], priors)
     areas = _areas(area or (), england=england, quiet=quiet)
     with progress_bars(quiet or as_json) as progress:

@@ -34,6 +34,8 @@ PACKAGES = ("cost-of-outcomes", "pymc", "nutpie", "arviz", "xarray", "numpy")
 MARK = b"\nsha256:"  # before the checksum at the end of a file: HDF5 reads no further than its own last byte
 TRAILER = len(MARK) + 64 + 1
 CHUNK = 1 << 20  # bytes
+SCHEMA_VERSION = 2  # of the groups of a run's file
+RENAMED = {"told": "life_course", "reading": "effect_evidence"}  # groups of version 1
 LOG = logging.getLogger("toolkit")
 
 
@@ -74,6 +76,7 @@ def assemble(
         }
     )
     tree.attrs = {
+        "schema_version": SCHEMA_VERSION,
         "title": scenario.title,
         "scenario": scenario.model_dump_json(),
         "scenario_hash": scenario.hash,
@@ -148,7 +151,9 @@ def write_netcdf(tree: xr.DataTree, path: Path) -> None:
 
 
 def open_netcdf(path: Path) -> xr.DataTree:
-    """Read a whole tree into memory, after checking that the file is as it was written, and let go of it.
+    """Read a whole tree into memory, after checking that the file is as it was written, and close the file.
+
+    Groups of a run's file of an older version have their present names in the tree.
 
     Raises
     ------
@@ -159,10 +164,18 @@ def open_netcdf(path: Path) -> xr.DataTree:
     try:
         _verify_checksum(path)
         with xr.open_datatree(path, engine="netcdf4") as tree:
-            return tree.load()
+            return _with_present_names(tree.load())
     except OSError as problem:
         what = problem.strerror or "not readable as netCDF"
         raise InputError(f"{path}: {what}.", fix="give a file that a run has written, or run again.") from None
+
+
+def _with_present_names(tree: xr.DataTree) -> xr.DataTree:
+    """Return a tree whose groups are named as in the present version of a run's file."""
+    if not RENAMED.keys() & tree.children.keys():
+        return tree
+    groups = {RENAMED.get(name, name): child for name, child in tree.children.items()}
+    return xr.DataTree(tree.to_dataset(), groups).assign_attrs(schema_version=SCHEMA_VERSION)
 
 
 def open_cached(path: Path) -> xr.DataTree | None:
@@ -172,7 +185,7 @@ def open_cached(path: Path) -> xr.DataTree | None:
     try:
         return open_netcdf(path)
     except InputError as problem:
-        LOG.warning("%s It is a cache: what it held is computed again.", str(problem).partition(" Fix: ")[0])
+        LOG.warning("%s It is a cache: its content is computed again.", str(problem).partition(" Fix: ")[0])
         return None
 
 

@@ -245,7 +245,7 @@ def _published_words() -> str:
 
 def reading(run: Run) -> Table:
     """Return, for each outcome, what trials, the panel and both say, and how far the last rests on its prior."""
-    found = run.tree["reading"].to_dataset().to_dataframe()
+    found = run.tree["effect_evidence"].to_dataset().to_dataframe()
     columns: dict[tuple[str, str], pd.Series[float]] = {}
     for heading, name in READINGS.items():
         parts = {"expected": name, "lower": f"{name}_low", "upper": f"{name}_high"}
@@ -267,7 +267,7 @@ def reading(run: Run) -> Table:
 
 def reading_words(run: Run) -> dict[str, str]:
     """Return the honest reading in words, by outcome."""
-    found = run.tree["reading"]["reading"].to_series()
+    found = run.tree["effect_evidence"]["reading"].to_series()
     return {label(name): str(said)[:1].upper() + str(said)[1:] for name, said in found.items()}
 
 

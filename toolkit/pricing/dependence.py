@@ -14,7 +14,7 @@ import xarray as xr
 from toolkit import evidence
 from toolkit.pricing.areas import price_areas
 from toolkit.pricing.place import Desk
-from toolkit.scenarios import Scenario
+from toolkit.resolved import ResolvedScenario
 from toolkit.schema import SAMPLE_DIMS
 
 type Place = tuple[str, str, dict[str, Any]]
@@ -111,10 +111,9 @@ def steadied(desk: Desk) -> Desk:
 def by_account(
     fitted: xr.DataTree,
     statistics: xr.Dataset,
-    scenario: Scenario,
+    resolved: ResolvedScenario,
     draws: xr.Dataset,
     effects: xr.Dataset,
-    register: evidence.Register,
     *,
     area: str,
     appraise: Callable[..., xr.Dataset],
@@ -123,7 +122,7 @@ def by_account(
 
     Parameters
     ----------
-    fitted, statistics, scenario, draws, effects, register
+    fitted, statistics, resolved, draws, effects
         As for ``places.Desk``.
     area
         One of the run's: all are computed alike, but for what a council's own figures stand in for.
@@ -137,8 +136,8 @@ def by_account(
     """
     found = design(draws, effects, fitted["posterior"].to_dataset())
     tree = xr.DataTree.from_dict({"posterior": found.posterior})
-    desk = steadied(Desk(tree, statistics, scenario, found.draws, found.effects, register))
-    npsv = appraise(price_areas(desk, areas=[area])[0], scenario, found.draws, register)["npsv"]
+    desk = steadied(Desk(tree, statistics, resolved, found.draws, found.effects))
+    npsv = appraise(price_areas(desk, areas=[area])[0], resolved.scenario, found.draws, resolved.register)["npsv"]
     accounts = npsv["account"].values.astype(str)
     acts = [np.isin(found.inputs, found.moved(npsv.sel(account=account, drop=True))) for account in accounts]
     coords = {"account": accounts, "input": list(found.inputs)}
