@@ -159,7 +159,7 @@ def real_rate(nominal: float, period_from: str, period_to: str, *, deflators: pd
 def real_growth(annual: float | xr.DataArray, *, years: int, fade_years: float) -> xr.DataArray:
     """Cumulate real price growth that fades in a straight line to none.
 
-    Growth is in full in the first year after the price base and nought once ``fade_years`` have passed.
+    Growth is in full in the first year after the price base and none once ``fade_years`` have passed.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def real_growth(annual: float | xr.DataArray, *, years: int, fade_years: float) 
     years
         Number of years, the first at the price base itself.
     fade_years
-        Years over which growth fades to nought.
+        Years over which growth fades to none.
 
     Returns
     -------

@@ -214,7 +214,7 @@ def _rows(text: str, where: str) -> tuple[Row, list[Row], str]:
             line = skipped + reader.line_num + 1
     except csv.Error as problem:
         raise InputError(
-            f"{where}, line {line}: not readable as cells parted by {SEPARATORS[separator]} ({excerpt(problem)}).",
+            f"{where}, line {line}: not readable as cells separated by {SEPARATORS[separator]} ({excerpt(problem)}).",
             fix="check the quotation marks, or save it again as CSV UTF-8.",
         ) from None
     while rows and not rows[-1][1]:

@@ -104,15 +104,15 @@ def parsed(content: bytes, where: str) -> dict[str, Any]:
         raise InputError(f"{where}: more than {MOST_BRACKETS} lists and mappings. {_COMPARE}")
     text = decoded(content, where)
     try:
-        found = yaml.load(text, Loader=_Loader)
+        mapping = yaml.load(text, Loader=_Loader)
     except (yaml.YAMLError, ValueError, RecursionError) as problem:
         mark = getattr(problem, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         why = excerpt(getattr(problem, "problem", None) or str(problem).partition("\n")[0], 100)
         raise InputError(f"{where}{line}: not readable as YAML ({why}). {_COMPARE}") from None
-    if not isinstance(found, dict):
+    if not isinstance(mapping, dict):
         raise InputError(f"{where}: a scenario is a mapping of keys to values. {_COMPARE}")
-    return found
+    return mapping
 
 
 def written(content: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ LEEDS = "E08000035"
 CHANGES = {
     "overrides": {"cost_per_family": {"value": 5000.0, "price_year": "2025/26", "reason": "our price"}},
     "own_figures": {"children_in_need": {"area": LEEDS, "value": 5000, "reason": "our count"}},
-    "priors": {"effects.mu_care": {"first": 0.0, "second": 0.1, "reason": "sceptical"}},
+    "priors": {"effects.tau_care": {"first": 0.1, "reason": "sceptical"}},
     "studies": {
         "OURS": {
             "outcome": "care",

@@ -86,7 +86,7 @@ def read_counts(
     rows = _chosen(rows, only or {}, where)
     cells = _used(rows, events, exposure, where)
     codes, published = _codes(reference), cells.attrs["year"] == YEAR[1]
-    found: dict[tuple[str, int], tuple[Any, tuple[float, float, float] | None]] = {}
+    cells_by_year: dict[tuple[str, int], tuple[Any, tuple[float, float, float] | None]] = {}
     left_out, hidden = Counter[str](), 0
     for line, row in zip(cells.index, cells.to_dict("records"), strict=True):
         place = f"{where}, line {line}"
@@ -98,12 +98,12 @@ def read_counts(
             )
         if year not in years and not published:
             raise InputError(f"{place}: {year} is a year that the statistics lack.", fix="take out the row.")
-        if (code, year) in found:
-            differing = _differing(rows, found[code, year][0], line)
+        if (code, year) in cells_by_year:
+            differing = _differing(rows, cells_by_year[code, year][0], line)
             raise InputError(f"{place}: repeats {code} in {year}. {differing}")
         mark = _marker(row)
         counted = None if mark or year not in years else _interval(row, hidden_up_to, place)
-        found[code, year] = line, counted
+        cells_by_year[code, year] = line, counted
         if counted is None:
             of_year = "of years that the statistics lack" if year not in years else "that count among nobody"
             left_out[f"marked {mark}" if mark else of_year] += 1
@@ -112,12 +112,12 @@ def read_counts(
     if left_out:
         listed = ", ".join(f"{count} {what}" for what, count in sorted(left_out.items()))
         warnings.warn(f"{where}: rows left out as not known: {listed}.", stacklevel=3)
-    known = {key: (line, *counted) for key, (line, counted) in found.items() if counted is not None}
+    known = {key: (line, *counted) for key, (line, counted) in cells_by_year.items() if counted is not None}
     if not known:
         raise InputError(
             f"{where}: no row has a count that can be used.", fix="check the columns that hold the counts."
         )
-    check_whole(known, found, reference, where)
+    check_whole(known, cells_by_year, reference, where)
     columns = ["line", "events_lower", "events_upper", "exposure"]
     index = pd.MultiIndex.from_tuples(known, names=["la_code", "data_year"])
     table = pd.DataFrame(known.values(), index, columns).reset_index().set_index("line")
@@ -141,8 +141,8 @@ def _text(table: pd.DataFrame, where: str) -> pd.DataFrame:
             return "a number too long to write"
 
     columns = {place: [cell(value) for value in table.iloc[:, place]] for place in range(table.shape[1])}
-    found = pd.DataFrame(columns, index=pd.RangeIndex(2, len(table) + 2), dtype=object)
-    return found.set_axis(table.columns, axis=1)
+    text = pd.DataFrame(columns, index=pd.RangeIndex(2, len(table) + 2), dtype=object)
+    return text.set_axis(table.columns, axis=1)
 
 
 def _chosen(rows: pd.DataFrame, only: Mapping[str, str], where: str) -> pd.DataFrame:
@@ -169,14 +169,14 @@ def _chosen(rows: pd.DataFrame, only: Mapping[str, str], where: str) -> pd.DataF
 def _used(rows: pd.DataFrame, events: str, exposure: str, where: str) -> pd.DataFrame:
     """Return the columns that are read, under our names; which one held the year is an attribute."""
     names = {"la_code": AUTHORITY, "data_year": YEAR, "events": (_plain(events),), "exposure": (_plain(exposure),)}
-    found = {ours: next((name for name in theirs if name in rows), "") for ours, theirs in names.items()}
-    missing = [" or ".join(names[ours][:2]) for ours, name in found.items() if not name]
+    columns = {ours: next((name for name in theirs if name in rows), "") for ours, theirs in names.items()}
+    missing = [" or ".join(names[ours][:2]) for ours, name in columns.items() if not name]
     if missing:
         seen = ", ".join(excerpt(name, 20) for name in list(rows)[:8])
         raise InputError(f"{where}: no column {', '.join(missing)} (it has {seen}).", fix="name the columns so.")
-    cells = pd.DataFrame({ours: rows[name] for ours, name in found.items()})
+    cells = pd.DataFrame({ours: rows[name] for ours, name in columns.items()})
     cells = cells.assign(events_upper=rows.get("events_upper", ""))
-    cells.attrs["year"] = found["data_year"]
+    cells.attrs["year"] = columns["data_year"]
     return cells
 
 

@@ -38,13 +38,13 @@ def one_area(place: str) -> str:
     Raises
     ------
     InputError
-        An unknown place, several areas, or one authority of an area whose statistics cannot be parted.
+        An unknown place, several areas, or one authority of an area whose statistics cannot be separated.
     """
     reference = reference_areas()
-    found = resolve_areas(reference, [place])
-    if len(found) > 1:
-        raise InputError(f"{place!r} is {len(found)} areas.", fix="name the one council whose figures these are.")
-    area = found[0]
+    areas = resolve_areas(reference, [place])
+    if len(areas) > 1:
+        raise InputError(f"{place!r} is {len(areas)} areas.", fix="name the one council whose figures these are.")
+    area = areas[0]
     if area.startswith(MERGED) and place.strip().casefold() in _parts(reference, area):
         raise InputError(
             f"statistics are of {' and '.join(members(reference, area))} together, not of {place.strip()}.",
@@ -181,8 +181,8 @@ def with_own(base: xr.Dataset, own: pd.DataFrame) -> xr.Dataset:
 def with_own_prices(local: xr.Dataset, shares: xr.Dataset, own: pd.DataFrame) -> tuple[xr.Dataset, xr.Dataset]:
     """Return price ratios and shares of placements that follow a council's own placement prices.
 
-    Placements are shares of one average price, so a dearer one raises the average by its share and what other
-    placements cost stays; how sure the average is stays as well.
+    Placements are shares of one average price, so a more expensive one raises the average by its share and what other
+    placements cost stays; the uncertainty of the average stays as well.
 
     Parameters
     ----------

@@ -117,5 +117,5 @@ def placement_shares(folder: Path | None = None) -> xr.Dataset:
         )
     taken = ("area", np.where(own, "area", "region"))
     coords = {"area": table.index.to_list()}
-    held = {name: ("area", column.to_numpy(float), {"units": "1"}) for name, column in shares.items()}
-    return xr.Dataset({**held, "taken_from": taken}, coords=coords)
+    columns = {name: ("area", column.to_numpy(float), {"units": "1"}) for name, column in shares.items()}
+    return xr.Dataset({**columns, "taken_from": taken}, coords=coords)

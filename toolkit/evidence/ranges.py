@@ -92,11 +92,11 @@ def plainly_written(column: pd.Series) -> bool:
 
 def _by(labels: pd.Series, known: dict[str, Range], otherwise: Range) -> pd.DataFrame:
     """Return the range of each row by the pattern that its label matches."""
-    found = {
+    ranges = {
         label: next((span for pattern, span in known.items() if re.fullmatch(pattern, str(label))), otherwise)
         for label in labels.unique()
     }
-    return pd.DataFrame(labels.map(found).tolist(), index=labels.index, columns=["low", "high"])
+    return pd.DataFrame(labels.map(ranges).tolist(), index=labels.index, columns=["low", "high"])
 
 
 def of_unit(table: pd.DataFrame, column: str) -> "pd.Series[bool]":

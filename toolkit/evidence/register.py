@@ -83,8 +83,8 @@ def load_register(
     # A table that the manifest has lost is refused by load_table, by name.
     needed = [Path(name).name for name in TABLES if name.startswith("evidence/")]
     tables = {name: load_table(name, folder) for name in dict.fromkeys([*names, *needed])}
-    held = [_figures(tables[name], name) for name in FIGURE_TABLES if name in tables or name in CITED_TABLES]
-    figures = pd.concat(held).set_index("id")
+    figure_tables = [_figures(tables[name], name) for name in FIGURE_TABLES if name in tables or name in CITED_TABLES]
+    figures = pd.concat(figure_tables).set_index("id")
     shared = figures.index[figures.index.duplicated()]
     if len(shared):
         raise InputError(
