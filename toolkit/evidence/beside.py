@@ -83,7 +83,7 @@ class Comparison:
 
 
 def compare_reference(name: str, again: pd.DataFrame, committed: pd.DataFrame) -> Comparison:
-    """Compare a table with the committed new, each number by both Monte Carlo errors.
+    """Compare a table with the committed one, each number by both Monte Carlo errors.
 
     Parameters
     ----------
@@ -141,9 +141,9 @@ def _standardised(new: pd.DataFrame, old: pd.DataFrame, column: str) -> list[flo
     error = np.sqrt(np.nan_to_num(known[0]) ** 2 + np.nan_to_num(known[1]) ** 2)
     gap, exact = np.abs(now - before), error == 0
     standard = gap / np.where(exact, 1.0, np.hypot(error, digit / np.sqrt(6)))
-    errors_apart = np.where(exact, np.where(gap <= (1.001 * digit if decimals else 0.0), 0.0, np.inf), standard)
+    in_errors = np.where(exact, np.where(gap <= (1.001 * digit if decimals else 0.0), 0.0, np.inf), standard)
     blank = np.isnan(now), np.isnan(before)
-    return list(map(float, np.select([blank[0] & blank[1], blank[0] | blank[1]], [0.0, np.inf], errors_apart)))
+    return list(map(float, np.select([blank[0] & blank[1], blank[0] | blank[1]], [0.0, np.inf], in_errors)))
 
 
 def _decimals(values: np.ndarray) -> int:

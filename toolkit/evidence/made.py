@@ -49,8 +49,8 @@ def outdated(folder: Path | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a table that is not known to be of this version: ``made`` (its name), ``command`` (computes it again) and
-        ``differs``: "code", "data", "code and data", or "not recorded" where nobody noted what it was made from.
+        One row a table that is not known to be of this version: ``made`` (its name), ``command`` (computes it again)
+        and ``differs``: "code", "data", "code and data", or "not recorded".
     """
     record = _with_hashes(load_table(RECORD, folder), folder)
     code, data = (record[f"{part}_hash"] != record[f"{part}_now"] for part in ("code", "data"))
@@ -92,7 +92,7 @@ def _source(module: str) -> str:
 
 def _data(names: list[str], folder: Path | None) -> str:
     """Hash tables, by path; "statistics" is all of its folder, "priors:pathway" the priors of one model."""
-    hashes_by_path = checksums(folder)
+    declared = checksums(folder)
     parts = []
     for name in names:
         table, _, model = name.partition(":")
@@ -100,9 +100,7 @@ def _data(names: list[str], folder: Path | None) -> str:
             rows = load_table(table, folder).query("model == @model")
             parts.append(rows[["parameter", "distribution", "arg1", "arg2"]].to_csv(index=False))
         else:
-            parts += [
-                hashes_by_path[path] for path in sorted(hashes_by_path) if path.startswith((f"{name}/", f"{name}.csv"))
-            ]
+            parts += [declared[path] for path in sorted(declared) if path.startswith((f"{name}/", f"{name}.csv"))]
     return _hash(*parts)
 
 

@@ -273,9 +273,7 @@ def _messages(failures: pd.DataFrame, file: Path) -> list[str]:
     for case in failures.to_dict("records"):
         check, column, cell = str(case["check"]), str(case["column"]), case["failure_case"]
         cell = excerpt(cell) if isinstance(cell, str) else cell
-        if str(cell).startswith(
-            "TypeError("
-        ):  # of a check on a column that holds no numbers, which has a message of its own
+        if str(cell).startswith("TypeError("):  # of a column of text, which has a message
             continue
         where = f"{file}, row {int(case['index']) + 2}" if pd.notna(case["index"]) else f"{file}, row 1"
         if check == "column_in_dataframe":
