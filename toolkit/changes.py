@@ -34,7 +34,7 @@ def own_figures(
     Parameters
     ----------
     scenario, register, areas
-        Whose figures, from where, and what is to be run.
+        The scenario, where its figures are cited, and the areas to run.
     base
         From ``evidence.base_year``.
 
@@ -149,7 +149,7 @@ def check_studies(scenario: Scenario, register: evidence.Register, studies: Mapp
 
 
 def check_programmes(extra: pd.DataFrame | None, register: evidence.Register) -> None:
-    """Refuse new studies, as of `pooling`, that share a programme which no other study of the outcome evaluates."""
+    """Refuse new studies, from `pooling`, that share a programme which no other study of the outcome evaluates."""
     if extra is None or "shared_programme" not in extra:
         return
     rows = extra[["outcome", "effect_id", "shared_programme"]].fillna("").to_dict("records")
@@ -169,7 +169,7 @@ def check_programmes(extra: pd.DataFrame | None, register: evidence.Register) ->
 
 
 def pooling(scenario: Scenario, exclude: Iterable[str] = (), extra: Any = None, **more: Any) -> dict[str, Any]:
-    """Return which studies are pooled: the scenario's own choice, and what is asked for besides."""
+    """Return which studies are pooled: the scenario's own choice and any further one."""
     rows = [
         {"effect_id": key, "programme_family": "own", **study.model_dump(exclude={"reason"})}
         for key, study in scenario.studies.items()

@@ -10,7 +10,7 @@ from toolkit import changes, evidence, scenarios
 from toolkit.resolved import ResolvedScenario, resolve
 from toolkit.scenarios import Scenario
 
-APART = ("overrides", "own_figures", "priors", "studies", "left_out", "description")  # with tables of their own
+APART = ("overrides", "own_figures", "priors", "studies", "left_out", "description")  # shown in tables of their own
 
 
 def used(name: str, *, areas: Sequence[str] = (), folder: Path | None = None) -> dict[str, pd.DataFrame]:

@@ -150,7 +150,7 @@ def evidence_calibrate(
 def evidence_reconcile(
     build: Beside = BUILD, cache: Cache = CACHE, accept: Accept = None, quiet: Quiet = False
 ) -> None:
-    """Set England's collective cost beside published totals again; compare with the committed table (minutes)."""
+    """Compare England's collective cost with published totals again, and with the committed table (minutes)."""
     with progress_bars(quiet) as progress:
         _recomputed(lambda: committed.reconcile(cache=cache, progress=progress), build, accept)
 

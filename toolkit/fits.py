@@ -16,8 +16,8 @@ from toolkit.scenarios import Scenario
 
 __all__ = ["card_of", "fit", "fit_path", "fit_resolved", "outcome_priors"]
 
-FITS_KEPT = 8  # in the cache
-FIT_BYTES = 450  # of a kept fit, for each draw and area
+FITS_KEPT = 8  # fits that stay in the cache
+FIT_BYTES = 450  # bytes of a cached fit for each draw and area
 FITTING = (  # modules of its code
     "fitting/diagnose fitting/fit fitting/priors outcomes/density outcomes/design outcomes/levels outcomes/likelihoods "
     "outcomes/model outcomes/persistence outcomes/rates"

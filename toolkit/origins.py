@@ -1,6 +1,6 @@
 """What a run is made of: the figures, tables and statistics that it used, the code, the day, and who ran it.
 
-Everything is hashed as it was used, so that a register or statistics changed in memory do not pass for the shipped.
+Everything is hashed as it was used, so that a register or statistics changed in memory do not pass for the shipped ones.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ def flagged(assumptions: pd.DataFrame, register: evidence.Register) -> pd.DataFr
 
 
 def checksums_used(register: evidence.Register, statistics: xr.Dataset, folder: Path | None = None) -> dict[str, str]:
-    """Return a checksum of every data file, or of what stood in its place if that is not what the file holds.
+    """Return a checksum of every data file, or of what was used instead of it.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ __all__ = ["ResolvedScenario", "resolve"]
 
 @dataclass(frozen=True, eq=False)
 class ResolvedScenario:
-    """What a scenario uses of the evidence: nothing that computes looks any of it up again."""
+    """What a scenario uses of the evidence, so that no later stage looks it up again."""
 
     scenario: Scenario
     register: evidence.Register

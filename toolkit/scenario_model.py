@@ -21,7 +21,7 @@ from toolkit.tabular import excerpt
 
 __all__ = ["LONGEST_HORIZON", "Scenario"]
 
-HIGHEST_RATE = 0.2  # a year, of a constant discount rate: beyond it a per cent is likelier
+HIGHEST_RATE = 0.2  # constant discount rate: a higher one is more likely a per cent
 LONGEST_HORIZON = 70  # a child born in the third spending year turns 67 in year 69: no evidence goes further
 
 
@@ -127,17 +127,17 @@ class Scenario(Part):
 
     @property
     def own_area(self) -> str:
-        """Whose own figures these are; nothing where there are none."""
+        """The area of the scenario's own figures; "" if it has none."""
         return next((row.area for row in self.own_figures.values()), "")
 
     @property
     def optimism(self) -> float:
-        """Optimism about what spending will cost; a cut saves what is in the budget, no more."""
+        """Optimism bias of the cost of spending; a cut saves what is in the budget and no more."""
         return 0.0 if self.option.cut else self.adjustments.optimism_bias
 
     @property
     def luck(self) -> tuple[float, str]:
-        """How far the luck of its sites is shared with other programmes, and whose own the rest is.
+        """How far variation between sites is shared with other programmes, and which programme the rest belongs to.
 
         Scenarios with the same group, cost of a family and kind of offer are one programme, and share all of it.
         """

@@ -46,7 +46,7 @@ __all__ = [
 
 SUFFIXES = (".yaml", ".yml")
 MOST_LAYERS = 10  # files based on one another
-MOST_LINES = 5  # of what is wrong
+MOST_LINES = 5  # of problems in one message
 
 
 def available(folder: Path | None = None) -> list[str]:
@@ -82,7 +82,9 @@ def read(content: bytes | str, *, folder: Path | None = None, where: str = "the 
     """
     values = parsed(content.encode() if isinstance(content, str) else content, where)
     base = values.pop("based_on", None)
-    if base is not None and base not in available(folder):  # which may name any file here, or be endless
+    if base is not None and base not in available(
+        folder
+    ):  # another file could be any file of the server, or an endless chain
         raise InputError(
             f"{where}: based_on is no shipped scenario.", fix=f"name one of {', '.join(available(folder))}."
         )
@@ -90,7 +92,7 @@ def read(content: bytes | str, *, folder: Path | None = None, where: str = "the 
 
 
 def validate(content: Mapping[str, Any], where: str) -> Scenario:
-    """Return the scenario that a mapping of every key spells out; ``where`` is named in what is wrong with it.
+    """Return the scenario that a mapping of every key gives; ``where`` is named in errors.
 
     Raises
     ------
@@ -113,7 +115,7 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
 
 
 def layers(name: str, *, folder: Path | None = None, seen: tuple[str, ...] = ()) -> list[tuple[str, dict[str, Any]]]:
-    """Return the files that a scenario is made of, each with what it gives: what it is based on first.
+    """Return the files that a scenario consists of, each with its content, from the base file on.
 
     Raises
     ------
@@ -133,9 +135,11 @@ def layers(name: str, *, folder: Path | None = None, seen: tuple[str, ...] = ())
     base = content.pop("based_on", None)
     if base is None:
         return [(name, content)]
-    # A file beside this one is meant, wherever the command is run from.
+    # A file name is relative to this file, wherever the command is run.
     beside = str(path.parent / str(base)) if str(base).endswith(SUFFIXES) else str(base)
-    own = re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_")[:60]  # not the other's, whose files it would replace
+    own = re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_")[
+        :60
+    ]  # not the base's name, whose outputs it would replace
     content = ({"name": own} if own else {}) | content
     return [*layers(beside, folder=folder, seen=(*seen, name)), (name, content)]
 

@@ -77,7 +77,7 @@ def rehearse(folder: Path | None = None) -> None:
 
 
 def _without_a_fit(statistics: xr.Dataset, few: xr.Dataset) -> tuple[xr.DataTree, xr.Dataset]:
-    """Stand in for posterior and effects: England's observed rates in every area, and no effect."""
+    """Return stand-ins for posterior and effects: England's observed rates in every area, and no effect."""
     seen = statistics[["events_upper", "exposure"]].where(statistics["observed"]).sum(["area", "data_year"])
     rate = (seen["events_upper"] / seen["exposure"]) * xr.ones_like(few["chain"] + few["draw"], float)
     parts = {"baseline_rate": rate * xr.ones_like(statistics["area"], float), "baseline_national": rate}

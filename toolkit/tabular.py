@@ -226,7 +226,7 @@ def _rows(text: str, where: str) -> tuple[Row, list[Row], str]:
 
 
 def _fit(body: str, separator: str) -> tuple[bool, int]:
-    """Return how well a separator parts the first two lines: whether into as many cells each, and the first's."""
+    """Return how well a separator splits the first two lines: whether into equally many cells, and how many."""
     try:
         reader = csv.reader(io.StringIO(body[:1_000_000], newline=""), delimiter=separator)
         counts = [len(row) for row in islice((row for row in reader if row), 2)]

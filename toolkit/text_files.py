@@ -122,7 +122,7 @@ def _text(content: bytes, where: str) -> str:
 
 
 def _kind(content: bytes) -> str:
-    """Return what a file is that is no plain text; nothing, if it may be one."""
+    """Return the kind of a file that is not plain text; "" if it may be text."""
     if content.startswith(b"PK\x03\x04"):
         try:
             names = zipfile.ZipFile(io.BytesIO(content)).namelist()

@@ -1,4 +1,4 @@
-"""The one composition: a scenario and some areas in, a priced and appraised run out.
+"""The whole analysis: from a scenario and some areas to a priced and appraised run.
 
 The command, the notebooks, the apps and the tests all come through here. Samplers are imported only
 where something is fitted, so that pricing a saved posterior needs none of them.
@@ -114,7 +114,7 @@ def run(
     tree["effect_evidence"] = xr.DataTree(summary.to_xarray())
     tree["posterior"]["expected_rate"] = models.expected_rates(fitted).sel(area=chosen)
     tree["studies"] = xr.DataTree(_studies(resolved))
-    # A council's own figures stand in for some: where there are several areas, what the others rest on counts.
+    # A council's own figures replace some inputs, so one of the other areas is taken where there are several.
     plain = next((area for area in chosen if area != scenario.own_area), chosen[0])
     acts = dependence.by_account(fitted, statistics, resolved, draws, effects, area=plain, appraise=appraise)
     tree["dependence"] = xr.DataTree(acts)
@@ -226,7 +226,7 @@ def read_evidence(
 
 
 def _studies(resolved: ResolvedScenario) -> xr.Dataset:
-    """Return every study of the evidence and what becomes of it in a run, from ``models.study_list``."""
+    """Return every study of the evidence and how the run uses it, from ``models.study_list``."""
     from toolkit import models
 
     mixed = resolved.scenario.effect.family_group_conferencing
@@ -260,7 +260,7 @@ def compare_evidence(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return what new studies, or other priors of the effects, do to the pooled effects and to the headline.
 
-    Everything else stays as it is, random numbers included, so that a difference is the evidence's own.
+    Everything else stays as it is, random numbers included, so that only the evidence makes a difference.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""An outcome of one's own: a table of counts becomes a further indicator, which the outcome model then fits too."""
+"""A further outcome: a user's table of counts becomes an indicator, which the outcome model then fits too."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ CELLS = ("events_lower", "events_upper", "exposure", "observed")
 def with_indicator(
     statistics: xr.Dataset, table: pd.DataFrame | Path | str, *, name: str, **columns: Any
 ) -> xr.Dataset:
-    """Return the statistics with a further indicator, counted in a table of one's own or of the Department's.
+    """Return the statistics with a further indicator, counted in a user's table or one of the Department's.
 
     The outcome model fits it once the table of priors says its family, ``likelihood[<name>]``, and where it lies,
     ``intercept[<name>]``. If a layer of life is moved by a local level of the same name (``layer_rates.csv``), the

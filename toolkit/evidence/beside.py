@@ -1,7 +1,7 @@
-"""Committed tables made again: put beside the committed ones, compared with them, and taken in only for a reason.
+"""Committed tables computed again: compared with the committed ones, which they replace only for a stated reason.
 
 Two Monte Carlo results of one model differ by chance. Each number has its standard error in a column beside it, so a
-difference is judged by both; what was worked out exactly must agree to the last digit that is written.
+difference is judged by both; what was computed exactly must agree to the last digit that is written.
 """
 
 import re
@@ -29,7 +29,7 @@ SHOWN = 10  # differences listed for each table
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs between a table made again and the committed one.
+    """What differs between a table computed again and the committed one.
 
     Attributes
     ----------
@@ -181,12 +181,12 @@ def _read(name: str, beside: Path, folder: Path | None) -> pd.DataFrame:
 
 
 def _note(name: str, beside: Path, folder: Path | None) -> str:
-    """Return what tells that a table beside is as it was made, from the code and data that are here."""
+    """Return the record that shows a table to be as it was written, from the present code and data."""
     return " ".join((*hashes(name, folder), checksum(beside / f"{name}.csv")))
 
 
 def check_reason(reason: str) -> None:
-    """Refuse a reason that says nothing.
+    """Refuse an empty reason.
 
     Raises
     ------
@@ -198,7 +198,7 @@ def check_reason(reason: str) -> None:
 
 
 def accept_reference(names: list[str], beside: Path, *, reason: str, folder: Path | None = None) -> list[Path]:
-    """Replace committed tables by those beside them, and note why.
+    """Replace committed tables by those computed again, and note why.
 
     Parameters
     ----------

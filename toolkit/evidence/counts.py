@@ -167,7 +167,7 @@ def _chosen(rows: pd.DataFrame, only: Mapping[str, str], where: str) -> pd.DataF
 
 
 def _used(rows: pd.DataFrame, events: str, exposure: str, where: str) -> pd.DataFrame:
-    """Return the columns that are read, under our names; which one held the year is an attribute."""
+    """Return the columns that are read, under our names; an attribute names the column of the year."""
     names = {"la_code": AUTHORITY, "data_year": YEAR, "events": (_plain(events),), "exposure": (_plain(exposure),)}
     columns = {ours: next((name for name in theirs if name in rows), "") for ours, theirs in names.items()}
     missing = [" or ".join(names[ours][:2]) for ours, name in columns.items() if not name]
@@ -181,7 +181,7 @@ def _used(rows: pd.DataFrame, events: str, exposure: str, where: str) -> pd.Data
 
 
 def _codes(reference: pd.DataFrame) -> dict[str, str]:
-    """Return the present code by every code and number that an authority has or had."""
+    """Return the present code of an authority by every code and number that it has or had."""
     known: dict[str, str] = {}
     for column in ("dfe_la_number", "earlier_or_other_codes", "la_code"):
         known |= dict(zip(reference[column].astype(str), reference["la_code"], strict=True))
@@ -206,7 +206,7 @@ def _marker(row: Mapping[Any, str]) -> str:
 
 
 def _interval(row: Mapping[Any, str], hidden_up_to: float, place: str) -> tuple[float, float, float] | None:
-    """Return a row's least and greatest count and its exposure; None of nobody, which tells nothing."""
+    """Return a row's least and greatest count and its exposure; None if it counts among nobody."""
     size = number(row["exposure"], f"{place}, exposure", low=0, high=MOST_CHILDREN)
     withheld = row["events"].casefold() == HIDDEN
     lower = 0.0 if withheld else number(row["events"], f"{place}, events", low=0, high=MOST_CHILDREN)

@@ -24,7 +24,7 @@ def user() -> str:
 def with_entry(
     history: Collection[Mapping[str, Any]], changed: Collection[str], reason: str
 ) -> list[Mapping[str, Any]]:
-    """Return the history of a data folder with one more change, or as it is where nothing changed.
+    """Return the history of a data folder with one more change, or unchanged if nothing changed.
 
     Parameters
     ----------

@@ -104,7 +104,7 @@ TABLES = _layouts(
     statistics/sources: source_id title publisher year_edition licence url retrieved_via remark
     """
 )
-UNIQUE = {  # what tells the rows of a table apart, where it is not its id
+UNIQUE = {  # the columns that identify a row, where that is not its id
     "evidence/outcome_scales": "outcome",
     "evidence/graded_uncertainty": "grade",
     "evidence/design_bias": "design scale",
@@ -226,7 +226,7 @@ MEANINGS = {  # of columns whose name does not say it
     "in_fit": "0: predicted from its region, spend and deprivation only (few children, extreme spend)",
     "retrieved_via": "the public copy in which the source was read",
 }
-BESIDE = "|"  # parts column from message in the error of a rule over whole rows
+BESIDE = "|"  # separates column and message in the error of a rule over whole rows
 
 Rule = tuple[str, set[str], Callable[[pd.DataFrame], Any], str]
 
@@ -302,7 +302,7 @@ def _within(name: str) -> pa.Check:
 
 
 def key(name: str) -> list[str]:
-    """Return the columns whose values tell the rows of a table apart."""
+    """Return the columns that identify the rows of a table."""
     return PANEL_KEY if name.startswith(PANELS) else UNIQUE.get(name, "id").split()
 
 

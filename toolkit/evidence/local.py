@@ -107,7 +107,7 @@ def local_price_ratio(statistics: xr.Dataset, *, like: xr.Dataset, seed: int, fo
 
 
 def local_levels(folder: Path | None = None) -> xr.Dataset:
-    """Return each area's own level of what its layers of life are moved by, beside England's.
+    """Return the local levels that move each area's layers of life, with England's.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the committed tables of checks and fits were made from, so that a reader of another version is warned."""
+"""What the committed tables of checks and fits were made from, so that users of another version are warned."""
 
 import hashlib
 import re
@@ -73,7 +73,7 @@ def _with_hashes(record: pd.DataFrame, folder: Path | None) -> pd.DataFrame:
 
 @lru_cache
 def _reached(roots: tuple[str, ...]) -> frozenset[str]:
-    """Return modules by path and all they import of the package, and so on, but for those of ``APART``."""
+    """Return modules, by path, and all they import from the package in turn, except those of ``APART``."""
     modules, left = set[str](), list(roots)
     while left:
         if (module := left.pop()) in modules or module.startswith(APART):

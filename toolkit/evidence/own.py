@@ -29,7 +29,7 @@ OWN = {  # statistic: what it is, unit, published in
 }
 PRICES = {"residential_week": "residential", "fostering_week": "fostering"}
 WITHIN = (("children_looked_after", "children_in_need"), ("children_in_need", "population_0_17"))  # less than
-MOST_TIMES = 10.0  # of the published one: beyond is a slip of the decimal point or of the unit
+MOST_TIMES = 10.0  # the published one: beyond this the decimal point or the unit is wrong
 
 
 def one_area(place: str) -> str:
@@ -59,7 +59,7 @@ def _parts(reference: pd.DataFrame, area: str) -> set[str]:
 
 
 class OwnFigure(BaseModel):
-    """A council's own statistic in place of the published one of its base year; ``area`` says whose it is.
+    """A council's own statistic in place of the published one of its base year; ``area`` is the council.
 
     ``area`` is a name or code, kept as the label of its area in the statistics.
     """
@@ -172,7 +172,7 @@ def own_figures(base: xr.Dataset, given: Mapping[str, OwnFigure], deflators: pd.
 def with_own(base: xr.Dataset, own: pd.DataFrame) -> xr.Dataset:
     """Return base-year statistics in which a council's own figures, from :func:`own_figures`, stand for published ones.
 
-    Meant for what is priced of that council; what is known of England rests on what every council published.
+    For what is priced of that council; what is known of England rests on what every council published.
     """
     rows = {str(name): row for name, row in own.iterrows() if name not in PRICES}
     return base.assign({name: base[name].where(base["area"] != row["area"], row["real"]) for name, row in rows.items()})

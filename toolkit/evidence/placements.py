@@ -69,7 +69,7 @@ HOMES, FOSTERING = "cla_placement_childrens_homes_secure", "cla_placement_foster
 
 
 def placement_shares(folder: Path | None = None) -> xr.Dataset:
-    """Return what part of an area's spending on looked-after children each type of placement takes.
+    """Return the share of an area's spending on looked-after children that each type of placement takes.
 
     Children placed at 31 March times the area's weekly price of the type, over all its looked-after children
     times its average price: shares of one average, so that pricing by type adds up to it. The stock in children's

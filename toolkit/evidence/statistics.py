@@ -1,9 +1,9 @@
 """The published statistics of local authorities as one Dataset of areas by years.
 
-Settled here, once, so that no model has to: boundaries (an area is the smallest unit that every year
+Settled here once, so that no model need do so: boundaries (an area is the smallest unit that every year
 adds up to), suppression (a hidden count is an interval: never 0, never dropped) and prices
-(spending is real, per child). ``data/statistics/indicators.csv`` says of each indicator which counts are hidden and
-which years are used; ``measures.csv`` lists what each source lacks.
+(spending is real, per child). ``data/statistics/indicators.csv`` gives the hidden counts and the years used of each
+indicator; ``measures.csv`` lists what each source lacks.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from toolkit.schema import INDICATORS, PRICE_BASE, InputError
 
 Frame = pd.DataFrame  # an observation a row, or authorities (later areas) by years
 YEARS = list(range(2010, 2026))
-OF_CHILDREN = ("care_starts", "protection_plan_starts")  # out of all children, of whom we have the latest estimates
+OF_CHILDREN = ("care_starts", "protection_plan_starts")  # out of all children, whose latest estimates we have
 YEARS_OF_CHILDHOOD = 18
 COUNTS = {
     "children_in_need": "cin_at_31_march",

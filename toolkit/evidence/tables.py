@@ -112,7 +112,7 @@ def read_unsealed(file: Path, name: str, folder: Path | None = None) -> pd.DataF
 
 
 def unsealed(folder: Path | None = None) -> list[str]:
-    """Return the paths of the tables that were changed, added or taken away since the data folder was sealed."""
+    """Return the paths of the tables that were changed, added or removed since the data folder was sealed."""
     folder = folder or data_folder()
     return _differ({file.relative_to(folder).as_posix(): checksum(file) for file in _files(folder)}, folder)
 
@@ -268,7 +268,7 @@ def _validated(file: Path, name: str, outcomes: Collection[str]) -> pd.DataFrame
 
 
 def _messages(failures: pd.DataFrame, file: Path) -> list[str]:
-    """Put pandera's failure cases in words, one for each row and fault."""
+    """Describe pandera's failure cases, one for each row and fault."""
     lines: dict[str, None] = {}
     for case in failures.to_dict("records"):
         check, column, cell = str(case["check"]), str(case["column"]), case["failure_case"]
