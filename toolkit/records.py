@@ -213,8 +213,8 @@ def _verify_checksum(path: Path) -> None:
 
 def prune(cache: Path, most: int) -> None:
     """Keep only the latest files of a cache: each is tens or hundreds of megabytes."""
-    kept = sorted(cache.glob("*.nc"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in kept[most:]:
+    newest_first = sorted(cache.glob("*.nc"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in newest_first[most:]:
         path.unlink()
 
 

@@ -82,9 +82,7 @@ def read(content: bytes | str, *, folder: Path | None = None, where: str = "the 
     """
     values = parsed(content.encode() if isinstance(content, str) else content, where)
     base = values.pop("based_on", None)
-    if base is not None and base not in available(
-        folder
-    ):  # another file could be any file of the server, or an endless chain
+    if base is not None and base not in available(folder):  # as any file of the server might be
         raise InputError(
             f"{where}: based_on is no shipped scenario.", fix=f"name one of {', '.join(available(folder))}."
         )
@@ -137,9 +135,7 @@ def layers(name: str, *, folder: Path | None = None, seen: tuple[str, ...] = ())
         return [(name, content)]
     # A file name is relative to this file, wherever the command is run.
     beside = str(path.parent / str(base)) if str(base).endswith(SUFFIXES) else str(base)
-    own = re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_")[
-        :60
-    ]  # not the base's name, whose outputs it would replace
+    own = re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_")[:60]  # not the base's name
     content = ({"name": own} if own else {}) | content
     return [*layers(beside, folder=folder, seen=(*seen, name)), (name, content)]
 

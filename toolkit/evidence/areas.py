@@ -102,13 +102,13 @@ def resolve_areas(
     regions = sorted(reference["region"].unique())
     if region is not None and region.strip().casefold() not in [name.casefold() for name in regions]:
         raise InputError(f"region {region!r}: unknown.", fix=f"use one of {', '.join(regions)}.")
-    wanted = [*names, *([] if region is None else [region]), *(["England"] if england else [])]
-    if not wanted:
+    places = [*names, *([] if region is None else [region]), *(["England"] if england else [])]
+    if not places:
         raise InputError("areas: none chosen.", fix="give a name or code, a region, or England.")
-    if england and len(wanted) > 1:
-        raise InputError(f"areas: England holds {wanted[0]} already.", fix="choose England, or only the places within.")
+    if england and len(places) > 1:
+        raise InputError(f"areas: England holds {places[0]} already.", fix="choose England, or only the places within.")
     known = _known_places(reference)
-    return list(dict.fromkeys(area for place in wanted for area in _find(place, known, reference)))
+    return list(dict.fromkeys(area for place in places for area in _find(place, known, reference)))
 
 
 def neighbours(folder: Path | None, area: str) -> pd.DataFrame:

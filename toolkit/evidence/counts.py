@@ -151,18 +151,18 @@ def _chosen(rows: pd.DataFrame, only: Mapping[str, str], where: str) -> pd.DataF
     for name, value in (levels | dict(only)).items():
         column = _plain(name)
         if column not in rows:
-            seen = ", ".join(excerpt(one, 20) for one in list(rows)[:8])
+            seen = ", ".join(excerpt(cell, 20) for cell in list(rows)[:8])
             raise InputError(
                 f"{where}: no column '{excerpt(name)}' to choose by (it has {seen}).", fix="check the name."
             )
-        kept = rows[rows[column].str.casefold() == str(value).casefold()]
-        if kept.empty:
-            seen = ", ".join(f"'{excerpt(one, 20)}'" for one in rows[column].unique()[:8])
+        matching = rows[rows[column].str.casefold() == str(value).casefold()]
+        if matching.empty:
+            seen = ", ".join(f"'{excerpt(cell, 20)}'" for cell in rows[column].unique()[:8])
             raise InputError(
                 f"{where}: no row where {excerpt(name)} is '{excerpt(value)}'.",
                 fix=f"use one of its values, as {seen}.",
             )
-        rows = kept
+        rows = matching
     return rows
 
 

@@ -198,9 +198,11 @@ def with_own_prices(local: xr.Dataset, shares: xr.Dataset, own: pd.DataFrame) ->
     here = shares["area"] == area
     factor = {name: row["real"] / row["published"] for name, row in times.items()}
     total = 1.0 + sum(float(shares[name].sel(area=area)) * (times - 1.0) for name, times in factor.items())
-    kept = {name: shares[name] * factor.get(name, 1.0) / total for name in ("residential_share", "fostering_share")}
-    kept["other_share"] = 1.0 - (kept["residential_share"] + kept["fostering_share"])
-    moved = {name: values.where(here, shares[name]) for name, values in kept.items()}
+    shares_now = {
+        name: shares[name] * factor.get(name, 1.0) / total for name in ("residential_share", "fostering_share")
+    }
+    shares_now["other_share"] = 1.0 - (shares_now["residential_share"] + shares_now["fostering_share"])
+    moved = {name: values.where(here, shares[name]) for name, values in shares_now.items()}
     care = local["care"] * xr.where(local["area"] == area, total, 1.0)
     return local.assign(care=care.transpose(*local["care"].dims)), shares.assign(moved)
 

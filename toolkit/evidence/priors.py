@@ -74,8 +74,8 @@ def changeable_priors(priors: pd.DataFrame) -> pd.DataFrame:
     parameter = priors["parameter"].astype(str)
     used = (priors["model"] == "effects") & parameter.str.startswith(("mu_", "tau_", "programme_", "panel_"))
     used |= (priors["model"] == "outcomes") & ~parameter.str.startswith("covariate_")
-    kept = priors[used & priors["distribution"].isin([*LOCATED, *SCALED, *SHAPED])]
-    return kept.set_index(kept["model"] + "." + kept["parameter"])
+    changeable = priors[used & priors["distribution"].isin([*LOCATED, *SCALED, *SHAPED])]
+    return changeable.set_index(changeable["model"] + "." + changeable["parameter"])
 
 
 def with_priors(priors: pd.DataFrame, changed: Mapping[str, Prior], models: Collection[str] = MODELS) -> pd.DataFrame:
