@@ -211,7 +211,7 @@ MEANINGS = {  # of columns whose name does not say it
     "local_share": "the area's share of the price, of those that divide it between components",
     "rule": "of an overlap: how the components that hold the tag are kept apart; never: none may",
     "reliability": "share of the movements of returned spending within areas that is not passing error",
-    "verdict": "cannot be determined: within two Monte Carlo errors of its threshold (one, of a calibration)",
+    "verdict": f"{CANNOT_BE_DETERMINED}: within two Monte Carlo errors of its threshold (one, of a calibration)",
     "distance": "largest gap between the ranks' distribution and an even one (Kolmogorov and Smirnov's)",
     "crps": "continuous ranked probability score of the rate, per cent of the mean rate; less is better",
     "model_ratio": "the outcome model's crps over this forecast's; above 1 the model is worse",

@@ -219,7 +219,7 @@ def test_a_model_at_two_standard_errors_is_neither_better_nor_uncertain():
     ]
     table = pd.DataFrame([*rows, ("model", 1.0, 0.0)], columns=["forecast", "model_ratio", "model_ratio_mcse"])
     table = table.assign(model_ratio_se=0.04, model_ratio_se_mcse=0.0)
-    assert list(module._verdict(table, "model")) == ["better", "cannot be determined", "uncertain", "worse", ""]
+    assert list(module._verdict(table, "model")) == ["better", "cannot be told", "uncertain", "worse", ""]
 
 
 def test_the_error_of_a_score_is_that_of_its_draws_and_a_rival_without_chance_has_none():

@@ -12,7 +12,7 @@ from toolkit.schema import InputError
 def test_a_verdict_within_two_errors_of_its_threshold_cannot_be_told() -> None:
     margins = np.array([0.5, 0.21, 0.19, 0.0, -0.19, -0.21, 0.0, -1e-9])
     found = verdicts(margins, np.array([0.1] * 6 + [0.0] * 2))
-    unsure = ["cannot be determined"] * 3
+    unsure = ["cannot be told"] * 3
     assert found.tolist() == ["passed", "passed", *unsure, "failed", "passed", "failed"]
 
 
@@ -20,7 +20,7 @@ def test_opposite_verdicts_of_two_results_are_rarer_than_one_in_two_hundred() ->
     """The least stable case: the truth is at the threshold itself."""
     margins = np.random.default_rng(1).normal(0, 1, (2, 100_000))
     one, two = (verdicts(part, np.ones(part.shape)) for part in margins)
-    opposite = (one != two) & (one != "cannot be determined") & (two != "cannot be determined")
+    opposite = (one != two) & (one != "cannot be told") & (two != "cannot be told")
     assert opposite.mean() < 0.005
 
 
