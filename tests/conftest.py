@@ -17,6 +17,7 @@ from filelock import FileLock
 from hypothesis import settings
 
 from toolkit import evidence, scenarios, workflow
+from toolkit.resolved import resolve
 
 # The default finds the same examples on every machine; `HYPOTHESIS_PROFILE=thorough` searches afresh.
 settings.register_profile("fast", max_examples=25, deadline=None, derandomize=True, database=None)
@@ -99,7 +100,7 @@ def fit_cache(
     alone = os.environ.get("PYTEST_XDIST_WORKER") is None
     cache = (tmp_path_factory.getbasetemp() if alone else tmp_path_factory.getbasetemp().parent) / "cache"
     kept = pytestconfig.cache.mkdir("fits")
-    path = workflow.fit_path(dozen, small_scenario, register, cache=kept)
+    path = workflow.fit_path(dozen, resolve(small_scenario, register, dozen), cache=kept)
     with FileLock(cache.with_suffix(".lock")):
         workflow.fit(dozen, small_scenario, register, cache=kept)
         cache.mkdir(exist_ok=True)

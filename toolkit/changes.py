@@ -1,7 +1,7 @@
 """What a scenario changes of the evidence itself: a council's own statistics, priors, studies."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,11 @@ from toolkit.schema import InputError
 
 __all__ = [
     "check_cut",
+    "check_evidence",
     "check_programmes",
     "check_studies",
-    "moved",
     "own_figures",
     "pooling",
-    "tables",
     "weighed",
 ]
 
@@ -30,12 +29,12 @@ if TYPE_CHECKING:  # samplers are imported only where something is fitted
 def own_figures(
     scenario: Scenario, base: xr.Dataset, register: evidence.Register, *, areas: Sequence[str]
 ) -> pd.DataFrame:
-    """Return ``evidence.own_figures`` of a scenario, which must be run for the council whose they are, and no other.
+    """Return ``evidence.own_figures`` of a scenario, which must be run for the council that they describe and no other.
 
     Parameters
     ----------
     scenario, register, areas
-        Whose figures, from where, and what is to be run.
+        The scenario, where its figures are cited, and the areas to run.
     base
         From ``evidence.base_year``.
 
@@ -77,19 +76,17 @@ def check_cut(scenario: Scenario, base: xr.Dataset, areas: Sequence[str]) -> Non
         )
 
 
-def moved(scenario: Scenario, register: evidence.Register) -> bool:
-    """Whether the scenario changes a prior of the outcome model."""
-    shipped = register.tables["priors"]
-    return not evidence.with_priors(shipped, scenario.priors, ["outcomes"]).equals(shipped)
-
-
-def weighed(fitted: xr.DataTree, scenario: Scenario, register: evidence.Register) -> "xr.DataTree | Weighed":
-    """Return a fit under the scenario's priors by weighing its draws, or, where they cannot tell, why not.
+def weighed(
+    fitted: xr.DataTree, scenario: Scenario, before: pd.DataFrame, after: pd.DataFrame
+) -> "xr.DataTree | Weighed":
+    """Return a fit under the scenario's priors by weighting its draws, or why they cannot be weighted so far.
 
     Parameters
     ----------
     fitted
         With the shipped priors, which the scenario changes.
+    before, after
+        Tables of priors: those shipped, and those with the scenario's changes to the outcome model.
 
     Returns
     -------
@@ -98,16 +95,14 @@ def weighed(fitted: xr.DataTree, scenario: Scenario, register: evidence.Register
     from toolkit import models
     from toolkit.models.fitting.reweight import TRUSTED_SHAPE
 
-    before = register.tables["priors"]
-    after = evidence.with_priors(before, scenario.priors, ["outcomes"])
-    found = models.weigh(fitted["posterior"].to_dataset(), before, after)
-    if not found.usable:
-        return found
-    tree = models.resampled(fitted, found, seed=scenario.seed)
+    weights = models.weigh(fitted["posterior"].to_dataset(), before, after)
+    if not weights.usable:
+        return weights
+    tree = models.resampled(fitted, weights, seed=scenario.seed)
     named = ", ".join(key for key in scenario.priors if key.startswith("outcomes."))
     rows = [
-        ("changed_priors_pareto_k", named, found.shape, TRUSTED_SHAPE, True, ""),
-        ("changed_priors_effective_draws", named, found.effective, found.least, True, ""),
+        ("changed_priors_pareto_k", named, weights.shape, TRUSTED_SHAPE, True, ""),
+        ("changed_priors_effective_draws", named, weights.effective, weights.least, True, ""),
     ]
     card = pd.DataFrame(json.loads(str(fitted.attrs["report_card"])))
     card = pd.concat([card, pd.DataFrame(rows, columns=card.columns)], ignore_index=True)
@@ -116,13 +111,12 @@ def weighed(fitted: xr.DataTree, scenario: Scenario, register: evidence.Register
 
 
 def check_evidence(scenario: Scenario, register: evidence.Register) -> None:
-    """Refuse, before minutes are spent on a fit, what a scenario asks of the evidence that it does not have.
+    """Refuse, before minutes are spent on a fit, a discount schedule or layer of life that the evidence does not have.
 
     Raises
     ------
     InputError
-        A discount schedule with a gap or too soon an end, an unknown layer of life, and what :func:`check_studies`
-        refuses.
+        A discount schedule with a gap or one that ends too soon; an unknown layer of life.
     """
     kinds = xr.DataArray(["standard", "health"], dims="component")
     tables = register.tables
@@ -130,36 +124,41 @@ def check_evidence(scenario: Scenario, register: evidence.Register) -> None:
         kinds, scenario.discount_schedule, range(scenario.horizon), schedules=tables["discount_schedules"]
     )
     pathways.chosen(tables["layers"], tables["layer_rates"], outcomes=scenario.outcomes, extra=scenario.extra_layers)
-    check_studies(scenario, register)
 
 
-def check_studies(scenario: Scenario, register: evidence.Register) -> None:
+def check_studies(scenario: Scenario, register: evidence.Register, studies: Mapping[str, Any]) -> None:
     """Refuse studies that cannot be pooled, before minutes are spent on a fit.
+
+    Parameters
+    ----------
+    studies
+        From :func:`pooling`.
 
     Raises
     ------
     InputError
         Whatever ``models.study_table`` refuses; a shared programme that no other study of the outcome evaluates.
     """
-    if scenario.studies or scenario.left_out:
+    if studies["extra"] is not None or studies["exclude"]:
         from toolkit import models
 
         mixed = scenario.effect.family_group_conferencing
-        models.study_table(register.tables, mixed=mixed, **pooling(scenario))
-    check_programmes(pooling(scenario)["extra"], register)
+        chosen = {name: studies[name] for name in ("exclude", "extra", "admit", "own_rates") if name in studies}
+        models.study_table(register.tables, mixed=mixed, **chosen)
+    check_programmes(studies["extra"], register)
 
 
 def check_programmes(extra: pd.DataFrame | None, register: evidence.Register) -> None:
-    """Refuse new studies, as of `pooling`, that share a programme which no other study of the outcome evaluates."""
+    """Refuse new studies, from `pooling`, that share a programme which no other study of the outcome evaluates."""
     if extra is None or "shared_programme" not in extra:
         return
     rows = extra[["outcome", "effect_id", "shared_programme"]].fillna("").to_dict("records")
     for row in rows:
-        others = [one for one in rows if one is not row and one["outcome"] == row["outcome"]]
-        known = {one["shared_programme"] or one["effect_id"] for one in others}
+        others = [other for other in rows if other is not row and other["outcome"] == row["outcome"]]
+        known = {other["shared_programme"] or other["effect_id"] for other in others}
         for name in ("meta_ready", "null_studies"):
-            held = register.tables[name].query("outcome == @row['outcome'] and include == 1")
-            known |= set(held["shared_programme"].mask(held["shared_programme"] == "", held["effect_id"]))
+            cited = register.tables[name].query("outcome == @row['outcome'] and include == 1")
+            known |= set(cited["shared_programme"].mask(cited["shared_programme"] == "", cited["effect_id"]))
         if (shared := row["shared_programme"]) and shared not in known:
             near = get_close_matches(shared, known, n=3) or sorted(known)
             raise InputError(
@@ -170,7 +169,7 @@ def check_programmes(extra: pd.DataFrame | None, register: evidence.Register) ->
 
 
 def pooling(scenario: Scenario, exclude: Iterable[str] = (), extra: Any = None, **more: Any) -> dict[str, Any]:
-    """Return which studies are pooled: the scenario's own choice, and what is asked for besides."""
+    """Return which studies are pooled: the scenario's own choice and any further one."""
     rows = [
         {"effect_id": key, "programme_family": "own", **study.model_dump(exclude={"reason"})}
         for key, study in scenario.studies.items()
@@ -179,11 +178,6 @@ def pooling(scenario: Scenario, exclude: Iterable[str] = (), extra: Any = None, 
         own = pd.DataFrame(rows).rename(columns={"estimate": "est", "standard_error": "se"})
         extra = own if extra is None else pd.concat([extra, own], ignore_index=True)
     return {"exclude": [*scenario.left_out, *exclude], "extra": extra, **more}
-
-
-def tables(scenario: Scenario, register: evidence.Register) -> dict[str, pd.DataFrame]:
-    """Return the register's tables with the priors that the scenario changes."""
-    return {**register.tables, "priors": evidence.with_priors(register.tables["priors"], scenario.priors)}
 
 
 def __dir__() -> list[str]:

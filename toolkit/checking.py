@@ -7,20 +7,21 @@ from typing import Any
 import pandas as pd
 
 from toolkit import changes, evidence, scenarios
+from toolkit.resolved import ResolvedScenario, resolve
 from toolkit.scenarios import Scenario
 
-APART = ("overrides", "own_figures", "priors", "studies", "left_out", "description")  # with tables of their own
+APART = ("overrides", "own_figures", "priors", "studies", "left_out", "description")  # shown in tables of their own
 
 
 def used(name: str, *, areas: Sequence[str] = (), folder: Path | None = None) -> dict[str, pd.DataFrame]:
-    """Check a scenario as a run would, as far as nothing need be fitted, and return what it would use.
+    """Check a scenario as a run would, without fitting anything, and return what it would use.
 
     Parameters
     ----------
     name
         A scenario file or the name of a shipped one.
     areas
-        Labels of the areas that it shall be run for; if none are given, those of its own figures.
+        Codes of the areas to run; if none are given, the area of its own figures.
     folder
         A data folder; the shipped one if not given.
 
@@ -37,23 +38,19 @@ def used(name: str, *, areas: Sequence[str] = (), folder: Path | None = None) ->
         Whatever a run would refuse of the scenario.
     """
     scenario, register = scenarios.load(name, folder=folder), evidence.load_register(folder=folder)
-    figures = scenarios.resolve(scenario, register)
-    changes.check_evidence(scenario, register)
     chosen = list(areas) or ([scenario.own_area] if scenario.own_area else [])
-    own = pd.DataFrame()
-    if chosen:
-        base = evidence.base_year(evidence.load_statistics(folder))
-        own = changes.own_figures(scenario, base, register, areas=chosen)
-    own = (
-        own.reindex(columns=["published", "value", "unit", "price_year", "reason"]).rename_axis("figure").reset_index()
-    )
+    statistics = evidence.load_statistics(folder) if chosen else None
+    resolved = resolve(scenario, register, statistics, areas=chosen)
+    changes.check_evidence(scenario, register)
+    columns = ["published", "value", "unit", "price_year", "reason"]
+    own = resolved.own_figures.reindex(columns=columns).rename_axis("figure").reset_index()
     tables = {
         "Settings": settings(scenario, scenarios.layers(name, folder=folder)),
-        "Overrides": _overrides(scenario, figures, register),
+        "Overrides": _overrides(resolved),
         "Own figures": own,
         "Priors": _priors(scenario),
-        "Studies": _studies(scenario, register),
-        "Figures": _figures(figures),
+        "Studies": _studies(resolved),
+        "Figures": _figures(resolved.figures),
         "Areas": pd.DataFrame({"areas": [_named(area) for area in chosen] or ["any: choose them with --area"]}),
     }
     return {title: table for title, table in tables.items() if len(table)}
@@ -61,9 +58,9 @@ def used(name: str, *, areas: Sequence[str] = (), folder: Path | None = None) ->
 
 def settings(scenario: Scenario, layers: Sequence[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:
     """Return every setting with its value and the file, of ``scenarios.layers``, that gives it."""
-    given = [(name, _flat(content)) for name, content in layers]
+    files = [(name, _flat(content)) for name, content in layers]
     rows = [
-        (key, _said(value), next((file for file, keys in reversed(given) if key in keys), "default"))
+        (key, _shown(value), next((file for file, keys in reversed(files) if key in keys), "default"))
         for key, value in _flat(scenario.model_dump(exclude=set(APART))).items()
     ]
     return pd.DataFrame(rows, columns=["setting", "value", "given by"])
@@ -75,10 +72,10 @@ def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
     return plain | {f"{section}.{key}": value for section, rows in nested.items() for key, value in rows.items()}
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return (", ".join(map(_said, value)) or "none") if isinstance(value, tuple) else str(value)
+    return (", ".join(map(_shown, value)) or "none") if isinstance(value, tuple) else str(value)
 
 
 def _figures(figures: pd.DataFrame) -> pd.DataFrame:
@@ -87,10 +84,11 @@ def _figures(figures: pd.DataFrame) -> pd.DataFrame:
     return table.rename_axis("figure").reset_index()
 
 
-def _overrides(scenario: Scenario, figures: pd.DataFrame, register: evidence.Register) -> pd.DataFrame:
-    cited = scenarios.resolve(scenario.model_copy(update={"overrides": {}}), register)["value"]
-    changed = figures.loc[figures["overridden"].astype(bool), ["value", "low", "high", "unit", "price_year", "reason"]]
-    return changed.assign(cited=cited.reindex(changed.index)).rename_axis("figure").reset_index()
+def _overrides(resolved: ResolvedScenario) -> pd.DataFrame:
+    changed = resolved.figures[resolved.figures["overridden"].astype(bool)]
+    cited = resolved.register.figures["value"].reindex(changed["id"]).to_numpy()
+    columns = ["value", "low", "high", "unit", "price_year", "reason"]
+    return changed[columns].assign(cited=cited).rename_axis("figure").reset_index()
 
 
 def _priors(scenario: Scenario) -> pd.DataFrame:
@@ -98,15 +96,16 @@ def _priors(scenario: Scenario) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["prior", "first", "second", "reason"])
 
 
-def _studies(scenario: Scenario, register: evidence.Register) -> pd.DataFrame:
+def _studies(resolved: ResolvedScenario) -> pd.DataFrame:
     """Return the studies that are pooled, the scenario's own among them, and those that it leaves out."""
     from toolkit import models
 
+    scenario = resolved.scenario
     mixed = scenario.effect.family_group_conferencing
-    pooled = models.study_table(register.tables, mixed=mixed, **changes.pooling(scenario))
-    said = pooled["study"].isin(list(scenario.studies)).map({True: "your own", False: "pooled"})
+    pooled = models.study_table(resolved.register.tables, mixed=mixed, **resolved.studies)
+    use = pooled["study"].isin(list(scenario.studies)).map({True: "your own", False: "pooled"})
     left = pd.DataFrame({"study": list(scenario.left_out), "use": "left out by the scenario"})
-    table = pooled.assign(use=said)[["study", "outcome", "design", "effect", "se", "use"]].round(3)
+    table = pooled.assign(use=use)[["study", "outcome", "design", "effect", "se", "use"]].round(3)
     return pd.concat([table, left], ignore_index=True) if len(left) else table
 
 

@@ -1,20 +1,19 @@
 """The command ``outcomes``: run a scenario, look up a figure, check a scenario file, list areas.
 
 Exit codes: 0 fine; 2 bad input, nothing written; 3 the model failed its checks, and every output says so; 4 a committed
-table made again differs by more than Monte Carlo error.
+table, computed again, differs by more than Monte Carlo error.
 """
 
 import json
-import sys
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit import __version__, committed
+from toolkit import __version__, evidence_commands
 from toolkit.console import call, progress_bars, show
+from toolkit.options import BUILD, CACHE, Build, Cache, Json, Quiet, chosen_areas
 
 if TYPE_CHECKING:
     from toolkit import workflow
@@ -24,26 +23,15 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-evidence_app = typer.Typer(help="Look up the cited figures every result rests on.", no_args_is_help=True)
 scenario_app = typer.Typer(help="Check scenario files, and list what they may set.", no_args_is_help=True)
-app.add_typer(evidence_app, name="evidence")
+app.add_typer(evidence_commands.app, name="evidence")
 app.add_typer(scenario_app, name="scenario")
 
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
-Build = Annotated[Path, typer.Option(help="Folder for the outputs.")]
-Cache = Annotated[Path, typer.Option(help="Folder of fitted models, which every build shares.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON instead of tables.")]
-
-CHECKS_FAILED, MOVED, INTERRUPTED = 3, 4, 130
-BUILD, CACHE = Path("build"), Path("build/cache")
-Seed = Annotated[int, typer.Option(help="Seed of the draws.")]
-Draws = Annotated[int, typer.Option(min=100, help="Of each chain; more, if a fit fails its checks.")]
-Beside = Annotated[Path, typer.Option("--build", help="Folder of the tables made again (in reference/).")]
-Accept = Annotated[str | None, typer.Option(metavar="REASON", help="Replace the committed tables as well; say why.")]
+CHECKS_FAILED, INTERRUPTED = 3, 130
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(asked_for: bool) -> None:
+    if asked_for:
         typer.echo(f"outcomes {__version__}")
         raise typer.Exit()
 
@@ -84,7 +72,7 @@ def run(
         chosen = scenarios.change(chosen, seed=seed)
     if covariates is not None:
         chosen = scenarios.change(chosen, covariates=[name.strip() for name in covariates.split(",") if name.strip()])
-    areas = _areas(area or (), region=region, england=england, quiet=quiet)
+    areas = chosen_areas(area or (), region=region, england=england, quiet=quiet)
     records.check_writable(build, option="--build")
     try:
         with progress_bars(quiet or as_json) as progress:
@@ -118,12 +106,12 @@ def areas(region: Annotated[str | None, typer.Option(help="Only this region.")] 
     chosen = evidence.resolve_areas(reference, region=region, england=region is None)
     table = reference[reference["area"].isin(chosen) & (reference["status"] == "current")]
     title = f"{len(table)} authorities in {len(chosen)} areas"
-    of = {area: evidence.members(reference, area) for area in table["area"]}
-    beside = [
-        " and ".join(other for other in of[area] if other != name)
+    members = {area: evidence.members(reference, area) for area in table["area"]}
+    together = [
+        " and ".join(other for other in members[area] if other != name)
         for area, name in zip(table["area"], table["la_name"], strict=True)
     ]
-    table = table.assign(answered_together_with=beside)
+    table = table.assign(answered_together_with=together)
     show(table[["area", "la_name", "la_code", "region", "answered_together_with"]], as_json, title=title)
 
 
@@ -155,15 +143,15 @@ def decide(
             cautions = (*cautions, *more)
         groups = draw_files.groups_named(group or [], drawn)
         progress("read files", 1.0)
-        found = decision.decide(
+        decided = decision.decide(
             cost, effect, drawn, threshold=threshold, highest=highest, groups=groups, unit=unit, progress=progress
         )
-        found = replace(found, cautions=(*cautions, *found.cautions))
+        decided = replace(decided, cautions=(*cautions, *decided.cautions))
         progress("write report", 0.0)
-        paths = decision.write(found, build)
+        paths = decision.write(decided, build)
         progress("write report", 1.0)
     if not quiet:
-        typer.echo("\n".join([*found.cautions, *decision.sentences(found), *(f"wrote {path}" for path in paths)]))
+        typer.echo("\n".join([*decided.cautions, *decision.sentences(decided), *(f"wrote {path}" for path in paths)]))
 
 
 @app.command()
@@ -179,7 +167,7 @@ def dashboard(
     auth: Annotated[Path | None, typer.Option(help="JSON file of user names and passwords.")] = None,
     cache: Cache = CACHE,
 ) -> None:
-    """Serve the dashboard: change assumptions in a browser and see at once what follows."""
+    """Serve the dashboard: change assumptions in a browser and see the results at once."""
     from toolkit.schema import InputError
 
     try:
@@ -203,172 +191,7 @@ def dashboard(
     serve(live, **chosen)
 
 
-@evidence_app.command("list")
-def evidence_list(
-    outcome: Annotated[str | None, typer.Option(help="Only figures of this outcome.")] = None,
-    excluded: Annotated[bool, typer.Option("--excluded", help="Figures that cannot be used, and why.")] = False,
-    studies: Annotated[bool, typer.Option("--studies", help="Studies: pooled as, or why they stay out.")] = False,
-    as_json: Json = False,
-) -> None:
-    """List the cited figures."""
-    from toolkit import evidence
-    from toolkit.schema import InputError
-
-    register = evidence.load_register()
-    table = register.excluded if excluded else register.figures
-    if studies:
-        from toolkit import models
-
-        table = models.study_list(register.tables).set_index("study").round({"effect": 3, "se": 3})
-    if outcome is not None:
-        table = table[table["outcome"] == outcome]
-        if table.empty:
-            known = sorted(register.figures["outcome"].dropna().unique())
-            raise InputError(f"outcome '{outcome}': no figures.", fix=f"choose one of {known}.")
-    wanted = ("outcome", "description", "value", "unit", "price_year", "confidence", "reason")
-    columns = [column for column in (*wanted, "design", "effect", "se", "stays_out") if column in table]
-    show(table[columns].reset_index(), as_json, title=f"{len(table)} figures")
-
-
-@evidence_app.command("show")
-def evidence_show(key: Annotated[str, typer.Argument(help="The figure's id.")], as_json: Json = False) -> None:
-    """Show everything about one figure: value, interval and its level, unit, source, what uses it, how it is drawn."""
-    import pandas as pd
-
-    from toolkit import evidence, scenarios
-
-    register = evidence.load_register()
-    shown = evidence.show(register, key)
-    for role, row in scenarios.resolve(scenarios.load("family_help"), register).loc[shown["roles"]].iterrows():
-        shown[f"drawn as {role}"] = evidence.described(row, role=str(role))
-    if as_json:
-        typer.echo(json.dumps(shown, indent=2, default=str))
-        return
-    show(pd.DataFrame({"": list(shown), key: [str(value) for value in shown.values()]}), False, title=key)
-
-
-@evidence_app.command("seal")
-def evidence_seal(
-    reason: Annotated[str, typer.Option(help="What changed and why, in a line; kept with the checksums.")] = "",
-) -> None:
-    """Check every data file, price each scenario in small and write checksums down, after a meant change."""
-    from toolkit import evidence, sealing
-
-    changed = evidence.unsealed()
-    if changed and not reason and sys.stdin.isatty():
-        reason = typer.prompt(f"What changed in {', '.join(changed)}, and why?")
-    typer.echo(f"Checked every table, priced every scenario and wrote {sealing.seal(reason=reason)}.")
-
-
-@evidence_app.command("study")
-def evidence_study(
-    file: Annotated[Path | None, typer.Argument(help="CSV of new studies, columns as in meta_ready.csv.")] = None,
-    scenario: Annotated[str, typer.Option(help="A shipped scenario's name or a scenario file.")] = "family_help",
-    area: Annotated[list[str] | None, typer.Option(help="Area name or ONS code; repeat for several.")] = None,
-    england: Annotated[bool, typer.Option("--england", help="All areas of England.")] = False,
-    priors: Annotated[Path | None, typer.Option(help="CSV of changed priors, columns as in priors.csv.")] = None,
-    exclude: Annotated[list[str] | None, typer.Option(help="Study to leave out; repeat for several.")] = None,
-    cache: Cache = CACHE,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Show what a new study, one left out or a changed prior does to the pooled effects and to the headline."""
-    from toolkit import changes, evidence, models, scenarios, workflow
-    from toolkit.schema import InputError
-
-    if file is None and priors is None and not exclude:
-        raise InputError("evidence study: nothing changes.", fix="give a file of studies, --priors or --exclude.")
-    register = evidence.load_register()
-    pooling: dict[str, Any] = {"exclude": exclude or ()}
-    if file is not None:
-        pooling["extra"] = models.read_studies(file)
-    chosen = scenarios.load(scenario)
-    models.study_table(register.tables, **pooling)  # bad studies are refused before anything is fitted
-    changes.check_programmes(changes.pooling(chosen, **pooling)["extra"], register)
-    changed = None if priors is None else models.changed_priors(register.tables["priors"], priors)
-    areas = _areas(area or (), england=england, quiet=quiet)
-    with progress_bars(quiet or as_json) as progress:
-        pooled, worth = workflow.compare_evidence(
-            chosen, areas=areas, cache=cache, priors=changed, progress=progress, **pooling
-        )
-    for title, table, digits in (("Pooled effect of help, mean and 90% interval", pooled, 3), ("Headline", worth, 2)):
-        flat = table.round(digits).set_axis([" ".join(reversed(column)) for column in table.columns], axis=1)
-        show(flat.reset_index(), as_json, title=title)
-
-
-@evidence_app.command("pool")
-def evidence_pool(
-    seed: Seed = committed.SEED, draws: Draws = 1000, build: Beside = BUILD, accept: Accept = None
-) -> None:
-    """Pool unit costs, growth rates and placement prices again and compare with the committed tables (minutes)."""
-    _made_again(lambda: committed.pool(seed=seed, draws=draws), build, accept)
-
-
-@evidence_app.command("pathway")
-def evidence_pathway(
-    seed: Seed = committed.SEED, draws: Draws = 1500, build: Beside = BUILD, accept: Accept = None
-) -> None:
-    """Fit the pathway through social care again, check it and compare with the committed tables (minutes)."""
-    _made_again(lambda: committed.pathway(seed=seed, draws=draws), build, accept)
-
-
-@evidence_app.command("calibrate")
-def evidence_calibrate(
-    model: Annotated[committed.Calibrated, typer.Argument(help="small: effects and pooled unit costs.")] = "small",
-    replications: Annotated[int, typer.Option(min=20, help="outcomes, spend_error, pathway: 200 do.")] = 1000,
-    build: Beside = BUILD,
-    seed: Seed = committed.SEED,
-    accept: Accept = None,
-) -> None:
-    """Calibrate a model by simulation again and compare with the committed table (small: minutes; others: to hours)."""
-    with progress_bars(model == "small") as progress:
-        fixed: dict[str, Any] = {"replications": replications, "seed": seed, "build": build, "progress": progress}
-        _made_again(lambda: committed.calibrate(model, **fixed), build, accept)
-
-
-@evidence_app.command("reconcile")
-def evidence_reconcile(
-    build: Beside = BUILD, cache: Cache = CACHE, accept: Accept = None, quiet: Quiet = False
-) -> None:
-    """Set England's collective cost beside published totals again; compare with the committed table (minutes)."""
-    with progress_bars(quiet) as progress:
-        _made_again(lambda: committed.reconcile(cache=cache, progress=progress), build, accept)
-
-
-@evidence_app.command("accept")
-def evidence_accept(
-    tables: Annotated[list[str], typer.Argument(help="Tables that were made again, such as placement_prices.")],
-    reason: Annotated[str, typer.Option(help="Why the committed ones are replaced.")],
-    build: Beside = BUILD,
-) -> None:
-    """Replace committed tables by those made again in the build folder, and note the reason."""
-    from toolkit import evidence
-
-    for path in evidence.accept_reference(tables, build / "reference", reason=reason):
-        typer.echo(f"wrote {path}")
-
-
-@app.command()
-def check(seed: Seed = committed.SEED, build: Beside = BUILD, accept: Accept = None) -> None:
-    """Check and backtest the outcome model again and compare with the committed tables (many minutes)."""
-    _made_again(lambda: committed.check(seed=seed), build, accept)
-
-
-def _made_again(make: Callable[[], committed.Tables], build: Path, reason: str | None) -> None:
-    """Make committed tables again, say what differs, and replace the committed ones only for a reason."""
-    from toolkit import evidence
-
-    if reason is not None:
-        evidence.check_reason(reason)  # refused before minutes are spent
-    beside, tables = build / "reference", make()
-    compared = evidence.put_beside(tables, beside)
-    for comparison in compared:
-        typer.echo("\n".join([*comparison.sentences(), f"  wrote {beside / comparison.name}.csv"]))
-    if reason is not None:
-        evidence_accept(list(tables), reason, build)
-    elif moved := [comparison.name for comparison in compared if not comparison.same]:
-        typer.echo(f'Nothing was replaced. To do so: outcomes evidence accept {" ".join(moved)} --reason "..."')
-        raise typer.Exit(MOVED)
+app.command()(evidence_commands.check)
 
 
 @scenario_app.command("check")
@@ -380,7 +203,7 @@ def scenario_check(
     """Check a scenario file as a run would, and print all that it would use: settings, figures, studies, areas."""
     from toolkit import checking, scenarios
 
-    tables = checking.used(file, areas=_areas(area) if area else ())
+    tables = checking.used(file, areas=chosen_areas(area) if area else ())
     scenario = scenarios.load(file)
     if as_json:
         typer.echo(json.dumps({title: json.loads(rows.to_json(orient="records")) for title, rows in tables.items()}))
@@ -389,19 +212,6 @@ def scenario_check(
         show(rows, False, title=title)
     own = sum(map(len, (scenario.overrides, scenario.own_figures, scenario.priors, scenario.studies)))
     typer.echo(f"{scenario.name}: fine ({len(tables['Figures'])} figures, {own} of your own; hash {scenario.hash}).")
-
-
-def _areas(names: Sequence[str], *, region: str | None = None, england: bool = False, quiet: bool = False) -> list[str]:
-    """Return the areas that were asked for, and say of each authority that is answered together with another."""
-    from toolkit import evidence
-
-    reference = evidence.reference_areas()
-    chosen = evidence.resolve_areas(reference, names, region=region, england=england)
-    asked = [evidence.resolve_areas(reference, [name]) for name in names]
-    for line in evidence.answered_together(reference, dict.fromkeys(one[0] for one in asked if len(one) == 1)):
-        if not quiet:
-            typer.echo(f"Note: {line}", err=True)
-    return chosen
 
 
 @scenario_app.command("fields")

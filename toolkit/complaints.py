@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with a scenario, in plain words."""
+"""What pydantic reports as wrong with a scenario, in plain words."""
 
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches

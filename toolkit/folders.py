@@ -27,7 +27,7 @@ def standing(folder: Path) -> Path:
 
 
 def writable(folder: Path) -> bool:
-    """Return whether files can be written in a folder, which is made where its parents allow it."""
+    """Return whether files can be written in a folder, which is created if its parents allow it."""
     there = standing(folder)
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
@@ -36,7 +36,7 @@ def writable(folder: Path) -> bool:
 def drafts(folder: Path) -> Iterator[Path]:
     """Give a hidden folder inside ``folder`` to write drafts in, which is removed at the end.
 
-    Those that killed processes left are removed first. The lock in each, which ends with its process, says which.
+    Those left by killed processes are removed first: the lock in each ends with its process.
 
     Raises
     ------
@@ -79,13 +79,13 @@ def use_writable() -> None:
     """
     try:
         _use_writable()
-    except OSError as problem:  # nowhere at all: what needs no compiled code still works
+    except OSError as problem:  # nowhere is writable: what needs no compiled code still works
         LOG.warning("no folder for compiled code: %s. Fix: set TMPDIR to one that can be written to.", problem)
 
 
 def _use_writable() -> None:
     home = Path(os.path.expanduser("~"))
-    if not home.is_absolute():  # the system knows of none, and PyTensor stops without one
+    if not home.is_absolute():  # the system has none, and PyTensor stops without one
         home = _own_temporary()
         os.environ["HOME"] = str(home)
         _log("no home folder", home)

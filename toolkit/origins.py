@@ -1,6 +1,6 @@
 """What a run is made of: the figures, tables and statistics that it used, the code, the day, and who ran it.
 
-Everything is hashed as it was used, so that a register or statistics changed in memory do not pass for the shipped.
+All is hashed as it was used, so that a register or statistics changed in memory cannot pass for the shipped ones.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ def flagged(assumptions: pd.DataFrame, register: evidence.Register) -> pd.DataFr
         The same with a column ``shipped``: what a changed figure stands in place of, else "".
     """
     shipped = evidence.load_register(confidence=GRADES)
-    roles, shipped_roles = (one.tables["roles"].set_index("role").T for one in (register, shipped))
+    roles, shipped_roles = (source.tables["roles"].set_index("role").T for source in (register, shipped))
     figures, shipped_figures = register.figures.T, shipped.figures.T
     table = assumptions.assign(shipped="")
     for role in table.index[~table["overridden"]]:
@@ -57,7 +57,7 @@ def flagged(assumptions: pd.DataFrame, register: evidence.Register) -> pd.DataFr
 
 
 def checksums_used(register: evidence.Register, statistics: xr.Dataset, folder: Path | None = None) -> dict[str, str]:
-    """Return a checksum of every data file, or of what stood in its place if that is not what the file holds.
+    """Return a checksum of every data file, or of what was used instead of it.
 
     Parameters
     ----------

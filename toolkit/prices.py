@@ -133,7 +133,7 @@ def rebase[T: float | np.ndarray | xr.DataArray](
 
 
 def real_rate(nominal: float, period_from: str, period_to: str, *, deflators: pd.Series) -> float:
-    """Take inflation between two price years out of a nominal annual growth rate.
+    """Return the real annual growth rate: a nominal one net of inflation between two price years.
 
     Parameters
     ----------
@@ -157,9 +157,9 @@ def real_rate(nominal: float, period_from: str, period_to: str, *, deflators: pd
 
 
 def real_growth(annual: float | xr.DataArray, *, years: int, fade_years: float) -> xr.DataArray:
-    """Cumulate real price growth that fades in a straight line to none.
+    """Cumulate real price growth that fades linearly to none.
 
-    Growth is in full in the first year after the price base and nought once ``fade_years`` have passed.
+    Growth is in full in the first year after the price base and none once ``fade_years`` have passed.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def real_growth(annual: float | xr.DataArray, *, years: int, fade_years: float) 
     years
         Number of years, the first at the price base itself.
     fade_years
-        Years over which growth fades to nought.
+        Years over which growth fades to none.
 
     Returns
     -------
@@ -183,7 +183,7 @@ def real_growth(annual: float | xr.DataArray, *, years: int, fade_years: float) 
     if years < 1 or not fade_years > 0:
         raise InputError(f"real growth over {years} years fading over {fade_years}: both must be above zero.")
     left = np.clip(1.0 - (np.arange(years) - 1.0) / fade_years, 0.0, None)
-    left[0] = 0.0  # prices of the base year have not grown yet
+    left[0] = 0.0  # there is no growth yet in the base year
     weights = xr.DataArray(left, dims="year", coords={"year": np.arange(years)})
     factor = (1.0 + weights * annual).cumprod("year").assign_coords(year=weights["year"])
     return factor.assign_attrs(units="1", long_name="price relative to the price base")

@@ -34,6 +34,8 @@ PACKAGES = ("cost-of-outcomes", "pymc", "nutpie", "arviz", "xarray", "numpy")
 MARK = b"\nsha256:"  # before the checksum at the end of a file: HDF5 reads no further than its own last byte
 TRAILER = len(MARK) + 64 + 1
 CHUNK = 1 << 20  # bytes
+SCHEMA_VERSION = 2  # of the groups of a run's file
+RENAMED = {"told": "life_course", "reading": "effect_evidence"}  # groups of version 1
 LOG = logging.getLogger("toolkit")
 
 
@@ -49,10 +51,10 @@ def assemble(
     areas: list[str],
     statistics: xr.Dataset,
 ) -> xr.DataTree:
-    """Put everything a run computed into one tree, with what names the run in its attributes.
+    """Put everything a run computed into one tree, with attributes that identify the run.
 
     Groups: ``assumptions/figures`` and ``assumptions/draws``, ``posterior`` (the chosen areas),
-    ``effects``, ``lives``, ``costs``, ``appraisal``, ``checks``. Arguments are what the stages return.
+    ``effects``, ``lives``, ``costs``, ``appraisal``, ``checks``. The arguments are what the stages return.
     """
     posterior = fitted["posterior"].to_dataset().sel(area=areas)
     if len(areas) > KEPT_IN_FULL:  # England's rates of every year are a hundred megabytes; the base year stays
@@ -74,6 +76,7 @@ def assemble(
         }
     )
     tree.attrs = {
+        "schema_version": SCHEMA_VERSION,
         "title": scenario.title,
         "scenario": scenario.model_dump_json(),
         "scenario_hash": scenario.hash,
@@ -93,7 +96,7 @@ def assemble(
 
 
 def _place(areas: list[str], statistics: xr.Dataset) -> str:
-    """Name England or a whole region if that is what the areas are; else nothing, and they are named one by one."""
+    """Return "England" or a region if the areas are all of it; otherwise "", and they are named one by one."""
     whole = {"England": statistics["area"].values} if statistics.sizes["area"] > 1 else {}
     for region in sorted(set(statistics["region"].values.astype(str))):
         whole[region] = statistics["area"].values[statistics["region"].values == region]
@@ -101,7 +104,7 @@ def _place(areas: list[str], statistics: xr.Dataset) -> str:
 
 
 def _predicted(chosen: xr.Dataset, design: xr.Dataset) -> dict[str, list[str]]:
-    """Return the indicators of which no count of an area entered the fit, by the area's name."""
+    """Return, by area name, the indicators of which no count of that area entered the fit."""
     used = (design["family"] > 0).any("data_year").sel(area=chosen["area"])
     seen = (used & design["fitted"].sel(area=chosen["area"])).transpose("area", "indicator").values
     rows = zip(chosen["area_name"].values.astype(str), ~seen, strict=True)
@@ -109,24 +112,23 @@ def _predicted(chosen: xr.Dataset, design: xr.Dataset) -> dict[str, list[str]]:
 
 
 def _without(name: str, statistics: xr.Dataset) -> list[str]:
-    """Name the fitted areas that a covariate has no value of in any year."""
+    """Return the names of fitted areas without a value of a covariate in any year."""
     gaps = statistics[name].isnull().all("data_year") & statistics["fitted"]
     return [str(area) for area in statistics["area_name"].values[gaps.values]]
 
 
 def _spend_range(chosen: xr.Dataset) -> list[float]:
-    """Return how far areas' own spend per child has moved since 2013, over their latest: 5th and 95th percentile."""
+    """Return areas' spend per child since 2013 over their latest: the 5th and 95th percentiles."""
     now = evidence.base_year(chosen)["early_help_spend"]
     seen = (chosen["early_help_spend"] / now).sel(data_year=slice(2013, None)).values
     return [float(bound) for bound in np.nanquantile(seen, [0.05, 0.95])]
 
 
 def write_netcdf(tree: xr.DataTree, path: Path) -> None:
-    """Write a tree beside ``path`` and move it into place, so that no half-written file ever stands there.
+    """Write a tree beside ``path`` and move it into place, so that no half-written file is ever there.
 
     The file ends with its own SHA-256, so that it can be copied about and still be checked; any program that reads
-    netCDF reads it. Not compressed: draws hold little that repeats, so that a third of the size would take eight times
-    as long.
+    netCDF reads it. Not compressed: draws repeat little, so that a third of the size would take eight times as long.
     """
     encoding = {
         group.path: {
@@ -140,7 +142,7 @@ def write_netcdf(tree: xr.DataTree, path: Path) -> None:
         temporary = folder / path.name
         try:
             tree.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
-        except RuntimeError as problem:  # of the netCDF library, which does not say what the disk answered
+        except RuntimeError as problem:  # the netCDF library does not pass on the error of the disk
             full = shutil.disk_usage(folder).free < SPARE
             raise OSError(errno.ENOSPC if full else errno.EIO, f"{'disk full' if full else problem}") from problem
         _append_checksum(temporary)
@@ -148,7 +150,9 @@ def write_netcdf(tree: xr.DataTree, path: Path) -> None:
 
 
 def open_netcdf(path: Path) -> xr.DataTree:
-    """Read a whole tree into memory, after checking that the file is as it was written, and let go of it.
+    """Read a whole tree into memory, after checking that the file is as it was written, and close the file.
+
+    Groups of a run's file of an older version have their present names in the tree.
 
     Raises
     ------
@@ -159,10 +163,18 @@ def open_netcdf(path: Path) -> xr.DataTree:
     try:
         _verify_checksum(path)
         with xr.open_datatree(path, engine="netcdf4") as tree:
-            return tree.load()
+            return _with_present_names(tree.load())
     except OSError as problem:
         what = problem.strerror or "not readable as netCDF"
         raise InputError(f"{path}: {what}.", fix="give a file that a run has written, or run again.") from None
+
+
+def _with_present_names(tree: xr.DataTree) -> xr.DataTree:
+    """Return a tree whose groups are named as in the present version of a run's file."""
+    if not RENAMED.keys() & tree.children.keys():
+        return tree
+    groups = {RENAMED.get(name, name): child for name, child in tree.children.items()}
+    return xr.DataTree(tree.to_dataset(), groups).assign_attrs(schema_version=SCHEMA_VERSION)
 
 
 def open_cached(path: Path) -> xr.DataTree | None:
@@ -172,7 +184,7 @@ def open_cached(path: Path) -> xr.DataTree | None:
     try:
         return open_netcdf(path)
     except InputError as problem:
-        LOG.warning("%s It is a cache: what it held is computed again.", str(problem).partition(" Fix: ")[0])
+        LOG.warning("%s It is a cache: its content is computed again.", str(problem).partition(" Fix: ")[0])
         return None
 
 
@@ -200,9 +212,9 @@ def _verify_checksum(path: Path) -> None:
 
 
 def prune(cache: Path, most: int) -> None:
-    """Keep so many of the latest files of a cache: each is some tens of megabytes, or hundreds."""
-    kept = sorted(cache.glob("*.nc"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in kept[most:]:
+    """Keep only the latest files of a cache: each is tens or hundreds of megabytes."""
+    newest_first = sorted(cache.glob("*.nc"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in newest_first[most:]:
         path.unlink()
 
 
@@ -212,9 +224,9 @@ def check_writable(folder: Path, *, option: str, room: float = 0.0) -> None:
     Parameters
     ----------
     folder
-        Made later, where it is not there yet.
+        Created later, if it does not exist yet.
     option
-        Of the command, which gives another.
+        The option of the command that names another folder.
     room
         Bytes that are needed.
 

@@ -1,4 +1,4 @@
-"""A finished run, as a notebook holds and shows it."""
+"""A finished run, with the tables and the headline that a notebook shows."""
 
 from dataclasses import dataclass
 from html import escape
@@ -50,7 +50,7 @@ class Clock:
         self._last = (perf_counter(), process_time())
 
     def lap(self, stage: str) -> None:
-        """Note what has passed since the last one."""
+        """Note the time since the last lap."""
         now = (perf_counter(), process_time())
         self.laps[stage] = (now[0] - self._last[0], now[1] - self._last[1])
         self._last = now

@@ -59,7 +59,7 @@ PAYERS = (
 ACCOUNTS = ("fiscal", "economic", "social")
 SAMPLE_DIMS = ("chain", "draw")
 MCSE = "_mcse"  # ends the name of the column that holds another's Monte Carlo standard error
-CANNOT_BE_TOLD = "cannot be told"  # verdict of a check whose statistic is within its error of the threshold
+CANNOT_BE_DETERMINED = "cannot be told"  # as committed tables say of a statistic within its error of the threshold
 
 Labelled = xr.DataArray | xr.Dataset
 

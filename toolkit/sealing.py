@@ -1,4 +1,4 @@
-"""Sealing the data: every table is checked and every shipped scenario priced in small before the manifest stands."""
+"""Sealing the data: its tables are checked, and each shipped scenario priced in small, before the manifest is kept."""
 
 from pathlib import Path
 
@@ -6,8 +6,9 @@ import xarray as xr
 
 from toolkit import evidence, scenarios, workflow
 from toolkit.evidence.tables import MANIFEST
-from toolkit.pricing.areas import price
-from toolkit.pricing.place import SOURCES
+from toolkit.pricing.areas import price_areas
+from toolkit.pricing.place import SOURCES, Desk
+from toolkit.resolved import resolve
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, data_folder
 
 __all__ = [
@@ -17,7 +18,7 @@ __all__ = [
 
 
 def seal(folder: Path | None = None, *, reason: str = "") -> Path:
-    """Write the manifest of the data folder anew, unless a shipped scenario could then not be run.
+    """Write a new manifest of the data folder, unless a shipped scenario could then not be run.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ def seal(folder: Path | None = None, *, reason: str = "") -> Path:
     ------
     InputError
         A table that breaks its rules, or one that a shipped scenario cannot be priced with, or a change without a
-        reason; the manifest is then the one before.
+        reason; the manifest then stays as it was.
     """
     manifest = (folder or data_folder()) / MANIFEST
     before = manifest.read_bytes() if manifest.is_file() else None
@@ -48,7 +49,7 @@ def seal(folder: Path | None = None, *, reason: str = "") -> Path:
 
 
 def rehearse(folder: Path | None = None) -> None:
-    """Price every shipped scenario for one area with a few draws and no fit: whatever a run would refuse is refused.
+    """Price every shipped scenario for one area with a few draws and no fit, to refuse whatever a run would refuse.
 
     Raises
     ------
@@ -61,10 +62,11 @@ def rehearse(folder: Path | None = None) -> None:
     area, rise = str(statistics["area"].values[0]), float(register.figures["value"]["combined_reference_rise"])
     for name in scenarios.available(folder):
         scenario = scenarios.load(name, folder=folder)
-        draws = workflow.draw_figures(scenario, scenarios.resolve(scenario, register), register, like=few)
+        resolved = resolve(scenario, register, statistics)
+        draws = workflow.draw_figures(scenario, resolved.figures, register, like=few)
         try:
             workflow.reached_share(statistics, scenario, draws, rise=rise)
-            priced = price(likely, statistics, scenario, draws, effects, register, areas=[area])
+            priced, _ = price_areas(Desk(likely, statistics, resolved, draws, effects), areas=[area])
             workflow.appraise(priced, scenario, draws, register)
         except KeyError as error:
             needed = str(error).split("'")[1]
@@ -75,7 +77,7 @@ def rehearse(folder: Path | None = None) -> None:
 
 
 def _without_a_fit(statistics: xr.Dataset, few: xr.Dataset) -> tuple[xr.DataTree, xr.Dataset]:
-    """Stand in for posterior and effects: England's observed rates in every area, and no effect."""
+    """Return stand-ins for posterior and effects: England's observed rates in every area, and no effect."""
     seen = statistics[["events_upper", "exposure"]].where(statistics["observed"]).sum(["area", "data_year"])
     rate = (seen["events_upper"] / seen["exposure"]) * xr.ones_like(few["chain"] + few["draw"], float)
     parts = {"baseline_rate": rate * xr.ones_like(statistics["area"], float), "baseline_national": rate}

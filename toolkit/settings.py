@@ -21,7 +21,7 @@ BOUNDS = {
 
 
 def unit(name: str, **shown: Any) -> dict[str, Any]:
-    """Return the argument of ``Field`` that gives a unit, and what else of the JSON schema is to be shown."""
+    """Return the argument of ``Field`` that gives a unit and other parts of the JSON schema."""
     return {"json_schema_extra": {"unit": name, **shown}}
 
 

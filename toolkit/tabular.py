@@ -1,14 +1,13 @@
-"""One door for the tables that users give: from a file to checked cells, or one line that says what is wrong.
+"""The one reader of tables that users give: from a file to checked cells, or one line that says what is wrong.
 
-In this order: size, what kind of file it is, encoding, characters, separator, headings, rows, columns; then numbers,
-by `number`. What the cells mean is for each reader to judge.
+In this order: size, kind of file, encoding and characters (:mod:`toolkit.text_files`), separator, headings, rows,
+columns; then numbers, by `number`. What the cells mean is for each caller to judge.
 """
 
 import csv
 import io
 import math
 import re
-import zipfile
 from collections.abc import Collection
 from difflib import get_close_matches
 from itertools import islice
@@ -18,37 +17,26 @@ import numpy as np
 import pandas as pd
 
 from toolkit.schema import InputError
+from toolkit.text_files import LARGEST, brief, contents, decoded, excerpt, path_shown
 
-LARGEST = 50_000_000  # bytes of a file
+__all__ = [
+    "LONGEST_NUMBER",
+    "MOST",
+    "brief",
+    "contents",
+    "decoded",
+    "excerpt",
+    "is_number",
+    "number",
+    "numbers",
+    "path_shown",
+    "table",
+]
+
 MOST_ROWS, MOST_COLUMNS = 1_000_000, 5_000
-MOST, LONGEST_NUMBER = 1e15, 60  # largest number that can be meant; characters of one
-LONGEST_NAME, LONGEST_PATH = 200, 100  # characters of a heading; of a path in a message
-LONGEST_LINE, MOST_PROBLEMS = 300, 10  # of a message: characters of a line, and lines
+MOST, LONGEST_NUMBER = 1e15, 60  # largest number that is accepted; characters of one
+LONGEST_NAME = 200  # characters of a heading
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-KINDS = {  # of files that are no text, by their first bytes
-    b"\x1f\x8b": "a gzip archive",
-    b"\x28\xb5\x2f\xfd": "a Zstandard archive",
-    b"\xfd7zXZ\0": "an xz archive",
-    b"7z\xbc\xaf": "a 7-Zip archive",
-    b"Rar!\x1a": "a RAR archive",
-    b"\x04\x22\x4d\x18": "an LZ4 archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook or Office file",
-    b"%PDF": "a PDF document",
-    b"PAR1\x15": "a Parquet file",
-    b"\x89HDF": "an HDF5 or netCDF file",
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"SQLite format 3": "an SQLite database",
-}
-MARKS = {
-    b"\xef\xbb\xbf": "utf-8-sig",
-    b"\xff\xfe\0\0": "utf-32",
-    b"\0\0\xfe\xff": "utf-32",
-    b"\xff\xfe": "utf-16",
-    b"\xfe\xff": "utf-16",
-}
-# Control characters besides tab and line ends, direction overrides, line separators, surrogates, noncharacters.
-_UNSEEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 _EXPONENT = r"(?:[eE][+-]?[0-9]{1,3})?"
 _NUMBER = re.compile(rf"[+-]?(?:(?:[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+){_EXPONENT}")
 _SHORT = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,2})?")  # of numbers, the usual ones
@@ -57,38 +45,18 @@ _WITH_POINT = re.compile(rf"£?[+-]?(?:[0-9]{{1,3}}(?:,[0-9]{{3}})+|[0-9]*)\.[0-
 _EITHER = re.compile(r"£?[+-]?[1-9][0-9]{0,2}(?:(?:,[0-9]{3})+|(?:\.[0-9]{3})+)%?")  # 1,250: a thousand or one and more
 
 
-def excerpt(text: object, most: int = 40) -> str:
-    """Return the beginning of a text that a user gave, safe to print on any one line."""
-    given = str(text)
-    shown = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in given[:most])
-    return shown if len(given) <= most and len(shown) <= most else f"{shown[:most]}…"
-
-
-def brief(message: str, *, most: int = MOST_PROBLEMS) -> str:
-    """Return a message of several lines cut to its first, each printable and not long."""
-    lines = message.splitlines()
-    more = [f"and {len(lines) - most} more"] if len(lines) > most else []
-    return "\n".join([excerpt(line, LONGEST_LINE - 1) for line in lines[:most]] + more)
-
-
-def path_shown(path: Path) -> str:
-    """Return a path for messages: on one line, and the end of it where it is long."""
-    shown = excerpt(path, 10_000)
-    return shown if len(shown) <= LONGEST_PATH else f"…{shown[1 - LONGEST_PATH :]}"
-
-
 def is_number(text: str) -> bool:
     """Return whether a cell is written as a number, whatever its size."""
     return _NUMBER.fullmatch(text) is not None
 
 
-def number(given: object, what: str, *, low: float = -MOST, high: float = MOST, signs: bool = False) -> float:
+def number(cell: object, what: str, *, low: float = -MOST, high: float = MOST, signs: bool = False) -> float:
     """Return a number that a user wrote: ASCII digits, a decimal point, commas only between groups of three.
 
     Parameters
     ----------
-    given
-        A cell, as text; a number already read is checked for its bounds alone.
+    cell
+        Its text; a number already read is checked for its bounds alone.
     what
         Named in the message, such as "costs.csv, line 3, column 'a'".
     low, high
@@ -99,16 +67,16 @@ def number(given: object, what: str, *, low: float = -MOST, high: float = MOST, 
     Raises
     ------
     InputError
-        If it is no such number, not finite or out of bounds.
+        If it is not such a number, not finite or out of bounds.
     """
-    if isinstance(given, (int, float, np.integer, np.floating)) and not isinstance(given, bool) and given == given:
+    if isinstance(cell, (int, float, np.integer, np.floating)) and not isinstance(cell, bool) and cell == cell:
         try:
-            value = float(given)
+            value = float(cell)
         except OverflowError:
             value = math.inf
         text = f"{value:g}"
     else:
-        text = "" if given is None or isinstance(given, (float, np.floating)) else str(given).strip()
+        text = "" if cell is None or isinstance(cell, (float, np.floating)) else str(cell).strip()
         value = _parsed(text, what, signs)
     if not low <= value <= high:
         least, most = (f"{bound:,.10g}" for bound in (low, high))
@@ -140,99 +108,17 @@ def numbers(column: pd.Series, where: str, *, low: float = -MOST, high: float = 
     Raises
     ------
     InputError
-        Of the first cell that is none: the file ``where``, the line and the column.
+        The first cell that is not a number: the file ``where``, the line and the column.
     """
-    if all(map(_SHORT.fullmatch, column)):  # a quarter of the time
-        value = np.array(column, dtype=float)
-        if ((low <= value) & (value <= high)).all():
-            return value
+    if all(map(_SHORT.fullmatch, column)):  # in a quarter of the time
+        values = np.array(column, dtype=float)
+        if ((low <= values) & (values <= high)).all():
+            return values
     name = excerpt(column.name)
     cells = column.items()
     return np.array(
         [number(cell, f"{where}, line {line}, column '{name}'", low=low, high=high) for line, cell in cells]
     )
-
-
-def contents(path: Path, *, largest: int = LARGEST) -> bytes:
-    """Return the bytes of a file that a user named.
-
-    Raises
-    ------
-    InputError
-        If it is missing, unreadable or larger than ``largest`` bytes.
-    """
-    where = path_shown(path)
-    try:
-        with path.open("rb") as file:
-            content = file.read(largest + 1)
-    except FileNotFoundError:
-        raise InputError(f"{where}: no such file.", fix="check the name and the folder.") from None
-    except (OSError, ValueError) as problem:
-        why = getattr(problem, "strerror", None) or problem
-        raise InputError(f"{where}: cannot be read ({excerpt(why)}).", fix="check what it is and its rights.") from None
-    if len(content) > largest:
-        raise InputError(f"{where}: larger than {largest / 1e6:g} MB.", fix="keep only the rows and columns needed.")
-    return content
-
-
-def decoded(content: bytes | str, where: str) -> str:
-    """Return a file as text: UTF-8, UTF-16 or UTF-32 with a byte-order mark, or Windows-1252.
-
-    Parameters
-    ----------
-    content
-        Bytes, or text whose characters alone are checked.
-    where
-        Name of the file, for messages.
-
-    Raises
-    ------
-    InputError
-        If it is another kind of file, in no such encoding, or holds control characters.
-    """
-    text = content.removeprefix("\ufeff") if isinstance(content, str) else _text(content, where)
-    if unseen := _UNSEEN.search(text):
-        line = text.count("\n", 0, unseen.start()) + 1
-        raise InputError(
-            f"{where}: line {line} holds the control character U+{ord(unseen[0]):04X}.", fix="save it again as UTF-8."
-        )
-    return text
-
-
-def _text(content: bytes, where: str) -> str:
-    kind = _kind(content)
-    if kind:
-        fix = "unpack it" if kind.endswith("archive") else "save or export the table itself as CSV UTF-8"
-        raise InputError(f"{where}: {kind}, not a text file.", fix=f"{fix}.")
-    marked = next((encoding for mark, encoding in MARKS.items() if content.startswith(mark)), None)
-    if marked is None and b"\0" in content:
-        halves = {"utf-16-be": content[:200:2], "utf-16-le": content[1:200:2]}
-        marked = next((name for name, half in halves.items() if half.count(0) > 0.8 * len(half)), None)
-    for encoding in (marked,) if marked else ("utf-8", "cp1252"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise InputError(f"{where}: not a text file in UTF-8 or another usual encoding.", fix="save it as UTF-8.")
-
-
-def _kind(content: bytes) -> str:
-    """Return what a file is that is no plain text; nothing, if it may be one."""
-    if content.startswith(b"PK\x03\x04"):
-        try:
-            names = zipfile.ZipFile(io.BytesIO(content)).namelist()
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError):
-            names = []
-        if any(name.startswith("xl/") for name in names):
-            return "an Excel workbook"
-        return "an OpenDocument file" if "content.xml" in names else "a zip archive"
-    if content[257:262] == b"ustar":
-        return "a tar archive"
-    if re.match(rb"BZh[1-9]1AY&SY", content):
-        return "a bzip2 archive"
-    if content[:64].lstrip().lower().startswith((b"<!doctype", b"<html")):
-        return "a web page"
-    return next((kind for first, kind in KINDS.items() if content.startswith(first)), "")
 
 
 def table(
@@ -246,8 +132,8 @@ def table(
 ) -> pd.DataFrame:
     """Return a user's table as text, by the number of each row's line.
 
-    Cells are parted by commas, tabs or semicolons; beside semicolons, decimal commas are turned into points. Blank
-    rows and columns at the end, as spreadsheets leave them, are passed by.
+    Cells are separated by commas, tabs or semicolons; with semicolons, decimal commas are turned into points. Blank
+    rows and columns at the end, as spreadsheets leave them, are ignored.
 
     Parameters
     ----------
@@ -261,7 +147,7 @@ def table(
     allows
         The only other columns that may be there; any, if not given.
     gaps
-        Whether blank lines between rows are passed by. Where rows are paired by position they must not be.
+        Whether blank lines between rows are ignored. Where rows are paired by position they must not be.
     largest
         Bytes.
 
@@ -273,7 +159,7 @@ def table(
     Raises
     ------
     InputError
-        Names the file, and the line and column, that cannot be used, and how to put it right.
+        Names the file, the line and the column that cannot be used, and how to put it right.
     """
     if isinstance(source, Path):
         where = where or path_shown(source)
@@ -328,7 +214,7 @@ def _rows(text: str, where: str) -> tuple[Row, list[Row], str]:
             line = skipped + reader.line_num + 1
     except csv.Error as problem:
         raise InputError(
-            f"{where}, line {line}: not readable as cells parted by {SEPARATORS[separator]} ({excerpt(problem)}).",
+            f"{where}, line {line}: not readable as cells separated by {SEPARATORS[separator]} ({excerpt(problem)}).",
             fix="check the quotation marks, or save it again as CSV UTF-8.",
         ) from None
     while rows and not rows[-1][1]:
@@ -340,7 +226,7 @@ def _rows(text: str, where: str) -> tuple[Row, list[Row], str]:
 
 
 def _fit(body: str, separator: str) -> tuple[bool, int]:
-    """Return how well a separator parts the first two lines: whether into as many cells each, and the first's."""
+    """Return how well a separator splits the first two lines: whether into equally many cells, and how many."""
     try:
         reader = csv.reader(io.StringIO(body[:1_000_000], newline=""), delimiter=separator)
         counts = [len(row) for row in islice((row for row in reader if row), 2)]
@@ -381,31 +267,35 @@ def _check_heads(heads: list[str], where: str, needs: Collection[str], allows: C
 
 def _with_points(rows: list[Row], where: str) -> list[list[str]]:
     """Return the cells with decimal commas turned into points, if that is what they are."""
-    seen: dict[str, tuple[int, str]] = {}
+    examples: dict[str, tuple[int, str]] = {}
     for line, row in rows:
         for cell in row:
             if len(cell) < LONGEST_NUMBER and ("," in cell or "." in cell):
                 if _EITHER.fullmatch(cell):
-                    seen.setdefault("either", (line, cell))
+                    examples.setdefault("either", (line, cell))
                 elif _WITH_POINT.fullmatch(cell):
-                    seen.setdefault("point", (line, cell))
+                    examples.setdefault("point", (line, cell))
                 elif "," in cell and _WITH_COMMA.fullmatch(cell):
-                    seen.setdefault("comma", (line, cell))
-    if "comma" in seen and "point" in seen:
-        (one, comma), (other, point) = seen["comma"], seen["point"]
+                    examples.setdefault("comma", (line, cell))
+    if "comma" in examples and "point" in examples:
+        (first, comma), (other, point) = examples["comma"], examples["point"]
         raise InputError(
-            f"{where}: decimals with a comma ('{comma}', line {one}) and with a point ('{point}', line {other}).",
+            f"{where}: decimals with a comma ('{comma}', line {first}) and with a point ('{point}', line {other}).",
             fix="write all with a point.",
         )
-    if "either" in seen and not {"comma", "point"} & set(seen):
-        line, cell = seen["either"]
+    if "either" in examples and not {"comma", "point"} & set(examples):
+        line, cell = examples["either"]
         raise InputError(
             f"{where}, line {line}: '{cell}' between semicolons may be thousands or decimals.",
             fix="write thousands without a mark, and decimals with a point.",
         )
-    return [[_pointed(cell) if "comma" in seen else cell for cell in row] for _, row in rows]
+    return [[_pointed(cell) if "comma" in examples else cell for cell in row] for _, row in rows]
 
 
 def _pointed(cell: str) -> str:
     match = _WITH_COMMA.fullmatch(cell) if len(cell) < LONGEST_NUMBER and ("," in cell or "." in cell) else None
     return f"{match[1]}{match[2].replace('.', '').replace(',', '.')}{match[3]}" if match else cell
+
+
+def __dir__() -> list[str]:
+    return __all__

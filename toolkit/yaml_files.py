@@ -1,4 +1,4 @@
-"""Scenario files as text: YAML 1.2 of plain values, with what is wrong in one line.
+"""Scenario files as text: YAML 1.2 of plain values; errors take one line.
 
 PyYAML reads YAML 1.1, in which 010 is 8, 1:30 is 90, 2_5 is 25 and yes is true. Here a number is one of YAML 1.2,
 true and false are the only booleans, and everything else is text.
@@ -18,7 +18,7 @@ _COMPARE = "Fix: compare it with a shipped scenario, such as data/scenarios/fami
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2 values only; a key given twice, of which plain YAML keeps the last in silence, is refused."""
+    """YAML 1.2 values only; a key given twice, of which plain YAML silently keeps the last, is refused."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 - none of YAML 1.1; PyYAML itself declares it so
 
@@ -43,7 +43,7 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
-        """Refuse characters that no page can show, and numbers too long to be meant."""
+        """Refuse characters that no page can show, and overlong numbers."""
         value = super().construct_scalar(node)
         if unseen := next((sign for sign in value if not (sign.isprintable() or sign in "\n\t\xa0")), ""):
             what = f"the character U+{ord(unseen):04X} cannot be shown"
@@ -87,7 +87,7 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _decimal)
 
 
 def parsed(content: bytes, where: str) -> dict[str, Any]:
-    """Return the keys of a scenario file as they are given; ``where`` is named in what is wrong.
+    """Return the keys of a scenario file as given; ``where`` is named in errors.
 
     Raises
     ------
@@ -104,15 +104,15 @@ def parsed(content: bytes, where: str) -> dict[str, Any]:
         raise InputError(f"{where}: more than {MOST_BRACKETS} lists and mappings. {_COMPARE}")
     text = decoded(content, where)
     try:
-        found = yaml.load(text, Loader=_Loader)
+        mapping = yaml.load(text, Loader=_Loader)
     except (yaml.YAMLError, ValueError, RecursionError) as problem:
         mark = getattr(problem, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         why = excerpt(getattr(problem, "problem", None) or str(problem).partition("\n")[0], 100)
         raise InputError(f"{where}{line}: not readable as YAML ({why}). {_COMPARE}") from None
-    if not isinstance(found, dict):
+    if not isinstance(mapping, dict):
         raise InputError(f"{where}: a scenario is a mapping of keys to values. {_COMPARE}")
-    return found
+    return mapping
 
 
 def written(content: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 from toolkit.cli import app as cli_app
 from toolkit.evidence import made
-from toolkit.workflow import FITTING
+from toolkit.fits import FITTING
 
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())

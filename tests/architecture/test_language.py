@@ -11,6 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # As names these say nothing of what they hold, or mean something else to a reader of today.
 NAMES = {"told", "tell", "said", "held", "made", "found", "nought", "anew", "mend", "spoken", "heeded"}
+# A group of run.nc files of version 1; a verdict of the committed tables.
+OLD = re.compile('"told": "life_course"|"cannot be told"')
 WORDS = re.compile(r"\b(nought|anew|mend|mends|mended|told|whereof|thereof|hitherto|reckoned|dearer)\b", re.IGNORECASE)
 TEXTS = (
     "README.md",
@@ -43,7 +45,11 @@ def assigned(tree: ast.AST) -> Iterator[tuple[str, int]]:
 def test_code_is_in_plain_english(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     names = [f"{line}: {name}" for name, line in assigned(ast.parse(source)) if NAMES & set(name.lower().split("_"))]
-    words = [f"{number}: {line.strip()}" for number, line in enumerate(source.splitlines(), 1) if WORDS.search(line)]
+    words = [
+        f"{number}: {line.strip()}"
+        for number, line in enumerate(source.splitlines(), 1)
+        if WORDS.search(OLD.sub("", line))
+    ]
     assert not names + words
 
 

@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 import xarray as xr
 
-from toolkit import __version__, cli, evidence, models, report, scenarios, workflow
+from toolkit import __version__, cli, evidence, models, options, report, scenarios, workflow
 from toolkit.schema import InputError
 
 Outcomes = Callable[..., tuple[int, str, str]]
@@ -169,10 +169,10 @@ def test_areas_of_a_region(outcomes: Outcomes) -> None:
 
 @pytest.mark.parametrize("name", ["Cumberland", "E06000064"])
 def test_one_council_of_a_merged_pair_is_answered_aloud(capsys: pytest.CaptureFixture[str], name: str) -> None:
-    assert cli._areas([name], quiet=False) == ["stable:Cumbria area"]
+    assert options.chosen_areas([name], quiet=False) == ["stable:Cumbria area"]
     assert "Cumberland and Westmorland and Furness are answered together" in capsys.readouterr().err
-    cli._areas(["Leeds"], england=False)
-    cli._areas([name], quiet=True)
+    options.chosen_areas(["Leeds"], england=False)
+    options.chosen_areas([name], quiet=True)
     assert capsys.readouterr().err == ""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from toolkit import cli, committed, evidence
+from toolkit import cli, committed, evidence, evidence_commands
 from toolkit.evidence import made, tables
 from toolkit.schema import data_folder
 
@@ -54,7 +54,7 @@ def test_every_command_says_what_moved_and_replaces_nothing_unasked(
     assert code == 0 and "spend_error: the same within Monte Carlo error (" in said
     gives(held.assign(mean=held["mean"] + 1, converged=1 - held["converged"]))
     code, said = call(capsys, monkeypatch, *COMMANDS[command], *build)
-    assert code == cli.MOVED
+    assert code == evidence_commands.MOVED
     assert "spend_error: NOT the same" in said and "converged was '1', is '0'" in said
     assert "outcomes evidence accept spend_error --reason" in said
     assert (tmp_path / "build" / "reference" / f"{NAME}.csv").is_file()
@@ -72,7 +72,7 @@ def test_a_table_is_replaced_with_a_reason_at_once_or_afterwards(
     code, _ = call(capsys, monkeypatch, "check", *build, "--accept", "spending was corrected")
     assert code == 0 and (evidence.load_table(f"reference/{NAME}")["mean"] == 5.0).all()
     monkeypatch.setattr(committed, "check", lambda **_: {NAME: held})
-    assert call(capsys, monkeypatch, "check", *build)[0] == cli.MOVED
+    assert call(capsys, monkeypatch, "check", *build)[0] == evidence_commands.MOVED
     code, _ = call(capsys, monkeypatch, "evidence", "accept", NAME, "--reason", "it was right before", *build)
     assert code == 0 and evidence.load_table(f"reference/{NAME}").equals(held)
     record = evidence.load_table(made.RECORD).set_index("made")["reason"]

@@ -76,7 +76,7 @@ def test_new_studies_of_a_file_may_share_a_programme_that_is_new(tmp_path):
 def test_the_command_refuses_before_it_fits(tmp_path, monkeypatch):
     file = tmp_path / "new.csv"
     pd.DataFrame([NEW | {"scale": "odds_ratio", "est": 70}]).to_csv(file, index=False)
-    monkeypatch.setattr(workflow, "fit", lambda *args, **kwargs: pytest.fail("fitted"))
+    monkeypatch.setattr(workflow, "fit_resolved", lambda *args, **kwargs: pytest.fail("fitted"))
     found = CliRunner().invoke(cli.app, ["evidence", "study", str(file), "--area", "Leeds"])
     assert isinstance(found.exception, InputError)
     assert "looks like a percentage" in str(found.exception)

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from toolkit import changes, evidence, scenarios
+from toolkit import evidence, scenarios
 from toolkit.models.effects.studies import study_table
+from toolkit.resolved import resolve
 from toolkit.schema import InputError
 
 
@@ -243,8 +244,8 @@ TRIAL = {"outcome": "care", "design": "rct", "scale": "risk_ratio", "estimate": 
 def pooled_with(register, **given):
     added = {key: TRIAL | {"reason": "our own trial"} | row for key, row in given.items()}
     scenario = scenarios.change(scenarios.load("family_help"), studies=added)
-    changes.check_studies(scenario, register)
-    return study_table(register.tables, **changes.pooling(scenario)).set_index(["outcome", "study"])["programme"]
+    studies = resolve(scenario, register).studies
+    return study_table(register.tables, **studies).set_index(["outcome", "study"])["programme"]
 
 
 @pytest.mark.parametrize(

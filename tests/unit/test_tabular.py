@@ -309,8 +309,8 @@ BAD = {
     "a,,b\n1,2,3\n": "column 2 has no name",
     "a,b,a\n1,2,3\n": "column 'a' is there twice",
     "1,0.5\n2,0.6\n": "numbers where the names",
-    'a,b\n"1,2\n': "not readable as cells parted by commas",
-    'a,b\n"1"x,2\n': "not readable as cells parted by commas",
+    'a,b\n"1,2\n': "not readable as cells separated by commas",
+    'a,b\n"1"x,2\n': "not readable as cells separated by commas",
     "a,b\n" + "x" * 200_000 + ",1\n": "not readable as cells",
     ",".join(f"a{place}" for place in range(5_001)) + "\n1\n": "more than",
 }

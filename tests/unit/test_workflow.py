@@ -11,7 +11,8 @@ import pytest
 import xarray as xr
 
 from tests.conftest import DOZEN, LEEDS
-from toolkit import evidence, records, scenarios, workflow
+from toolkit import evidence, fits, records, scenarios, workflow
+from toolkit.resolved import resolve
 from toolkit.schema import EFFECT_OUTCOMES, InputError
 
 pytestmark = pytest.mark.fit
@@ -24,7 +25,8 @@ def rerun(fit_cache: Path, dozen: xr.Dataset, scenario: scenarios.Scenario, area
 
 def test_a_run_holds_every_group_and_says_what_it_is(small_run: workflow.Run) -> None:
     tree = small_run.tree
-    groups = {"assumptions", "posterior", "effects", "lives", "costs", "appraisal", "checks", "reading", "studies"}
+    groups = {"assumptions", "posterior", "effects", "lives", "costs", "appraisal", "checks", "studies"}
+    groups |= {"effect_evidence", "life_course"}
     assert groups <= set(tree.children)
     assert tree.attrs["scenario_hash"] == small_run.scenario.hash
     assert json.loads(tree.attrs["data_checksums"]) == evidence.checksums()
@@ -140,10 +142,10 @@ def test_a_fit_is_reused_while_its_inputs_are_unchanged(
     stamp = kept[0].stat().st_mtime_ns
     workflow.fit(dozen, small_scenario, register, cache=fit_cache)
     assert kept[0].stat().st_mtime_ns == stamp
-    key = workflow._key(dozen, register.tables["priors"], 1, 200, 2)
+    key = fits._key(dozen, register.tables["priors"], 1, 200, 2)
     moved = dozen.copy(deep=True)
     moved["early_help_spend"][0, -1] += 1.0
-    assert workflow._key(moved, register.tables["priors"], 1, 200, 2) != key
+    assert fits._key(moved, register.tables["priors"], 1, 200, 2) != key
 
 
 def test_a_damaged_fit_is_named_and_fitted_again(
@@ -155,7 +157,7 @@ def test_a_damaged_fit_is_named_and_fitted_again(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    path = workflow.fit_path(dozen, small_scenario, register, cache=tmp_path)
+    path = workflow.fit_path(dozen, resolve(small_scenario, register, dozen), cache=tmp_path)
     shutil.copy(fit_cache / path.name, path)
     assert workflow.fit(dozen, small_scenario, register, cache=tmp_path).children
     content = bytearray(path.read_bytes())
@@ -169,7 +171,7 @@ def test_a_damaged_fit_is_named_and_fitted_again(
         raise Fitted
 
     monkeypatch.setattr("toolkit.models.outcomes.model", outcomes)
-    monkeypatch.setattr(workflow, "compile_beside", nullcontext)
+    monkeypatch.setattr(fits, "compile_beside", nullcontext)
     with pytest.raises(Fitted):
         workflow.fit(dozen, small_scenario, register, cache=tmp_path)
     assert len(caplog.messages) == 1 and path.name in caplog.messages[0] and "damaged" in caplog.messages[0]
@@ -239,7 +241,7 @@ def test_the_dozen_covers_every_region_and_kind_of_cell(dozen: xr.Dataset, stati
 
 
 def test_a_run_keeps_the_honest_reading_of_its_evidence(small_run: workflow.Run) -> None:
-    reading = small_run.tree["reading"].to_dataset()
+    reading = small_run.tree["effect_evidence"].to_dataset()
     assert list(reading["outcome"].values) == [*EFFECT_OUTCOMES, "protection_plan_starts", "attainment_8"]
     alone = reading.sel(outcome=["protection_plan_starts", "attainment_8"])
     assert bool(alone["combined"].isnull().all())
@@ -259,7 +261,7 @@ def test_covariates_reach_the_outcome_model_and_its_cache_and_are_off_by_default
     register, plain = evidence.load_register(), scenarios.load("family_help")
     asked = scenarios.change(plain, covariates=["caseload", "ofsted_judgement"])
     assert plain.covariates == () and plain.hash != asked.hash
-    paths = {workflow.fit_path(dozen, one, register, cache=tmp_path) for one in (plain, asked)}
+    paths = {workflow.fit_path(dozen, resolve(one, register, dozen), cache=tmp_path) for one in (plain, asked)}
     assert len(paths) == 2
 
     class Asked(Exception):
@@ -269,7 +271,7 @@ def test_covariates_reach_the_outcome_model_and_its_cache_and_are_off_by_default
         raise Asked(given["covariates"])
 
     monkeypatch.setattr("toolkit.models.outcomes.model", outcomes)
-    monkeypatch.setattr(workflow, "compile_beside", nullcontext)  # nothing is fitted
+    monkeypatch.setattr(fits, "compile_beside", nullcontext)  # nothing is fitted
     with pytest.raises(Asked, match=r"caseload.*ofsted_judgement"):
         workflow.fit(dozen, asked, register, cache=tmp_path)
 
@@ -282,9 +284,9 @@ def test_areas_without_a_covariate_are_named() -> None:
 
 def test_a_prior_of_another_model_asks_for_no_new_fit(dozen: xr.Dataset, tmp_path: Path) -> None:
     register, scenario = evidence.load_register(), scenarios.load("family_help")
-    here = workflow.fit_path(dozen, scenario, register, cache=tmp_path)
+    here = workflow.fit_path(dozen, resolve(scenario, register, dozen), cache=tmp_path)
     for model, same in (("effects", True), ("outcomes", False)):
         priors = register.tables["priors"].copy()
         priors.loc[priors["model"] == model, "arg2"] += 1.0
         other = dataclasses.replace(register, tables={**register.tables, "priors": priors})
-        assert (workflow.fit_path(dozen, scenario, other, cache=tmp_path) == here) is same
+        assert (workflow.fit_path(dozen, resolve(scenario, other, dozen), cache=tmp_path) == here) is same

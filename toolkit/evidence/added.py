@@ -1,4 +1,4 @@
-"""An outcome of one's own: a table of counts becomes a further indicator, which the outcome model then fits too."""
+"""A further outcome: a user's table of counts becomes an indicator, which the outcome model then fits too."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ CELLS = ("events_lower", "events_upper", "exposure", "observed")
 def with_indicator(
     statistics: xr.Dataset, table: pd.DataFrame | Path | str, *, name: str, **columns: Any
 ) -> xr.Dataset:
-    """Return the statistics with a further indicator, counted in a table of one's own or of the Department's.
+    """Return the statistics with a further indicator, counted in a user's table or one of the Department's.
 
     The outcome model fits it once the table of priors says its family, ``likelihood[<name>]``, and where it lies,
     ``intercept[<name>]``. If a layer of life is moved by a local level of the same name (``layer_rates.csv``), the
@@ -58,15 +58,15 @@ def with_indicator(
         part: _merge(rows.pivot(index="la_code", columns="data_year", values=part), reference) for part in CELLS[:3]
     }
     dims, like = ("area", "data_year"), statistics["exposure"].isel(indicator=0, drop=True)
-    found = xr.Dataset(
+    added = xr.Dataset(
         {part: (dims, frame.to_numpy(float)) for part, frame in cells.items()},
         {"area": cells["exposure"].index.to_numpy(object), "data_year": cells["exposure"].columns.to_numpy()},
     ).reindex(area=like["area"].values, data_year=like["data_year"].values)
-    found = found.assign(observed=found["exposure"].notnull()).expand_dims(indicator=[name])
+    added = added.assign(observed=added["exposure"].notnull()).expand_dims(indicator=[name])
     known = statistics[list(CELLS)]
-    found = found.drop_vars(dims).assign_coords({key: known[key] for key in known.coords if key != "indicator"})
-    joined = xr.concat([known, found], "indicator", coords="minimal", compat="override", join="exact")
+    added = added.drop_vars(dims).assign_coords({key: known[key] for key in known.coords if key != "indicator"})
+    joined = xr.concat([known, added], "indicator", coords="minimal", compat="override", join="exact")
     joined = joined.assign_coords(indicator=joined["indicator"].values.astype(str))
-    found = statistics.drop_vars(CELLS).drop_dims("indicator", errors="ignore").assign(joined)
-    fates = {f"{name}_hidden_as_interval": rows.attrs["hidden"], f"{name}_hidden_unobserved": rows.attrs["unknown"]}
-    return found.assign_attrs(fates)
+    extended = statistics.drop_vars(CELLS).drop_dims("indicator", errors="ignore").assign(joined)
+    hidden = {f"{name}_hidden_as_interval": rows.attrs["hidden"], f"{name}_hidden_unobserved": rows.attrs["unknown"]}
+    return extended.assign_attrs(hidden)

@@ -38,7 +38,7 @@ def members(reference: pd.DataFrame, area: str) -> list[str]:
 def check_whole(
     known: Collection[tuple[str, int]], given: Collection[tuple[str, int]], reference: pd.DataFrame, where: str
 ) -> None:
-    """Refuse counts of a part of an area that boundary changes merged: of the area they would be lost.
+    """Refuse counts of only a part of an area that boundary changes merged: they would be lost.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def answered_together(reference: pd.DataFrame, areas: Iterable[str]) -> list[str
 def resolve_areas(
     reference: pd.DataFrame, names: Iterable[str] = (), *, region: str | None = None, england: bool = False
 ) -> list[str]:
-    """Turn what people call places into area labels, in the order given, without repeats.
+    """Turn the names that people use for places into area labels, in the order given, without repeats.
 
     Parameters
     ----------
@@ -102,13 +102,13 @@ def resolve_areas(
     regions = sorted(reference["region"].unique())
     if region is not None and region.strip().casefold() not in [name.casefold() for name in regions]:
         raise InputError(f"region {region!r}: unknown.", fix=f"use one of {', '.join(regions)}.")
-    wanted = [*names, *([] if region is None else [region]), *(["England"] if england else [])]
-    if not wanted:
+    places = [*names, *([] if region is None else [region]), *(["England"] if england else [])]
+    if not places:
         raise InputError("areas: none chosen.", fix="give a name or code, a region, or England.")
-    if england and len(wanted) > 1:
-        raise InputError(f"areas: England holds {wanted[0]} already.", fix="choose England, or only the places within.")
+    if england and len(places) > 1:
+        raise InputError(f"areas: England holds {places[0]} already.", fix="choose England, or only the places within.")
     known = _known_places(reference)
-    return list(dict.fromkeys(area for place in wanted for area in _find(place, known, reference)))
+    return list(dict.fromkeys(area for place in places for area in _find(place, known, reference)))
 
 
 def neighbours(folder: Path | None, area: str) -> pd.DataFrame:
@@ -135,7 +135,7 @@ def neighbours(folder: Path | None, area: str) -> pd.DataFrame:
 
 
 def _known_places(reference: pd.DataFrame) -> dict[str, list[str]]:
-    """Return every accepted spelling, folded, with its areas; of two claims the later column's wins."""
+    """Return every accepted spelling, in lower case, with its areas; the later column wins if two claim one."""
     known = {"england": sorted(reference["area"].unique())}
     for region, rows in reference.groupby("region"):
         known[str(region).casefold()] = sorted(rows["area"].unique())

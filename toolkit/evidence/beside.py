@@ -1,7 +1,7 @@
-"""Committed tables made again: put beside the committed ones, compared with them, and taken in only for a reason.
+"""Committed tables computed again: compared with the committed ones, which they replace only for a stated reason.
 
 Two Monte Carlo results of one model differ by chance. Each number has its standard error in a column beside it, so a
-difference is judged by both; what was worked out exactly must agree to the last digit that is written.
+difference is judged by both; what was computed exactly must agree to the last digit that is written.
 """
 
 import re
@@ -16,7 +16,7 @@ from scipy import stats
 from toolkit.evidence.layouts import key
 from toolkit.evidence.made import RECORD, hashes, write_reference
 from toolkit.evidence.tables import checksum, load_table, read_unsealed
-from toolkit.schema import CANNOT_BE_TOLD, MCSE, InputError
+from toolkit.schema import CANNOT_BE_DETERMINED, MCSE, InputError
 
 VERDICTS = ("verdict", "diagnosis", "model_is", "events_model_is", "converged")
 # How a table was made, and what restates another column: the distance, or a verdict and the share it counts.
@@ -29,7 +29,7 @@ SHOWN = 10  # differences listed for each table
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs between a table made again and the committed one.
+    """What differs between a table computed again and the committed one.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Comparison:
     largest, allowed
         The largest difference in standard errors, and what chance allows among so many numbers.
     moved, flipped, borderline
-        In words: numbers beyond that; verdicts that are another now; and those of which one cannot be told, which
+        In words: numbers beyond that; verdicts that differ now; and those of which one cannot be determined, which
         chance explains.
     other
         In words: rows, columns or texts that differ.
@@ -69,7 +69,7 @@ class Comparison:
         else:
             lead = f"{self.name}: NOT the same ({counted}"
         lead += f"; largest difference {self.largest:.1f} standard errors, {self.allowed:.1f} allowed)."
-        said = [lead]
+        lines = [lead]
         for what, rows in (
             ("moved beyond Monte Carlo error", self.moved),
             ("verdicts that flip", self.flipped),
@@ -78,8 +78,8 @@ class Comparison:
         ):
             if rows:
                 more = [f"and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
-                said += [f"  {what}: {len(rows)}", *(f"    {row}" for row in [*rows[:SHOWN], *more])]
-        return said
+                lines += [f"  {what}: {len(rows)}", *(f"    {row}" for row in [*rows[:SHOWN], *more])]
+        return lines
 
 
 def compare_reference(name: str, again: pd.DataFrame, committed: pd.DataFrame) -> Comparison:
@@ -99,41 +99,41 @@ def compare_reference(name: str, again: pd.DataFrame, committed: pd.DataFrame) -
         A number without an error may differ by one in its last written decimal.
     """
     keys = key(f"reference/{name}")
-    one, two = (table.set_index(keys).sort_index() for table in (again, committed))
-    sides = {"the new one": one.index.difference(two.index), "the committed one": two.index.difference(one.index)}
+    new, old = (table.set_index(keys).sort_index() for table in (again, committed))
+    sides = {"the new one": new.index.difference(old.index), "the committed one": old.index.difference(new.index)}
     other = [f"row {_at(row)} is only in {where}" for where, rows in sides.items() for row in rows]
-    other += [f"column {column} is only in one of them" for column in set(one) ^ set(two)]
-    shared = list(one.index.intersection(two.index))
-    one, two = one.loc[shared], two.loc[shared]
-    columns = [str(column) for column in two if column in one and column not in NOT_COMPARED]
+    other += [f"column {column} is only in one of them" for column in set(new) ^ set(old)]
+    shared = list(new.index.intersection(old.index))
+    new, old = new.loc[shared], old.loc[shared]
+    columns = [str(column) for column in old if column in new and column not in NOT_COMPARED]
     judged = [column for column in columns if column in VERDICTS]
-    numeric = [column for column in columns if pd.api.types.is_numeric_dtype(two[column]) and column not in judged]
+    numeric = [column for column in columns if pd.api.types.is_numeric_dtype(old[column]) and column not in judged]
     texts = [column for column in columns if column not in (*judged, *numeric)]
     numeric = [column for column in numeric if not column.endswith(MCSE)]
     count = len(numeric) * len(shared)
     allowed = float(stats.t.isf((1 - SURE) / 2 / max(1, count), FREEDOM.get(name, np.inf)))
     moved, flipped, borderline, largest = list[str](), list[str](), list[str](), 0.0
     for column in numeric:
-        found = _standardised(one, two, column)
-        largest = max(largest, *found)
-        for row, gap, before, now in zip(shared, found, two[column], one[column], strict=True):
+        gaps = _standardised(new, old, column)
+        largest = max(largest, *gaps)
+        for row, gap, before, now in zip(shared, gaps, old[column], new[column], strict=True):
             if gap > allowed:
                 moved.append(f"{_at(row)}: {column} {before:g} is now {now:g}")
     for column in (*judged, *texts):
-        for row, before, now in zip(shared, two[column], one[column], strict=True):
+        for row, before, now in zip(shared, old[column], new[column], strict=True):
             if before != now and column in judged:
-                near = CANNOT_BE_TOLD in (before, now)
+                near = CANNOT_BE_DETERMINED in (before, now)
                 (borderline if near else flipped).append(f"{_at(row)}: {column} was '{before}', is '{now}'")
             elif before != now:
                 other.append(f"{_at(row)}: {column} reads otherwise")
     return Comparison(name, count, len(judged) * len(shared), largest, allowed, moved, flipped, borderline, other)
 
 
-def _standardised(one: pd.DataFrame, two: pd.DataFrame, column: str) -> list[float]:
+def _standardised(new: pd.DataFrame, old: pd.DataFrame, column: str) -> list[float]:
     """Return differences in standard errors; infinite where only one is blank or an exact number differs."""
-    unknown = pd.Series(np.nan, one.index)
-    errors = [table.get(f"{column}{MCSE}", unknown).to_numpy(float) for table in (one, two)]
-    now, before = one[column].to_numpy(float), two[column].to_numpy(float)
+    unknown = pd.Series(np.nan, new.index)
+    errors = [table.get(f"{column}{MCSE}", unknown).to_numpy(float) for table in (new, old)]
+    now, before = new[column].to_numpy(float), old[column].to_numpy(float)
     decimals = max(_decimals(now), _decimals(before))
     digit = 10.0**-decimals
     # An error that is blank is taken to be that of the other; rounding adds a twelfth of its step's square to each.
@@ -141,9 +141,9 @@ def _standardised(one: pd.DataFrame, two: pd.DataFrame, column: str) -> list[flo
     error = np.sqrt(np.nan_to_num(known[0]) ** 2 + np.nan_to_num(known[1]) ** 2)
     gap, exact = np.abs(now - before), error == 0
     standard = gap / np.where(exact, 1.0, np.hypot(error, digit / np.sqrt(6)))
-    found = np.where(exact, np.where(gap <= (1.001 * digit if decimals else 0.0), 0.0, np.inf), standard)
+    in_errors = np.where(exact, np.where(gap <= (1.001 * digit if decimals else 0.0), 0.0, np.inf), standard)
     blank = np.isnan(now), np.isnan(before)
-    return list(map(float, np.select([blank[0] & blank[1], blank[0] | blank[1]], [0.0, np.inf], found)))
+    return list(map(float, np.select([blank[0] & blank[1], blank[0] | blank[1]], [0.0, np.inf], in_errors)))
 
 
 def _decimals(values: np.ndarray) -> int:
@@ -181,12 +181,12 @@ def _read(name: str, beside: Path, folder: Path | None) -> pd.DataFrame:
 
 
 def _note(name: str, beside: Path, folder: Path | None) -> str:
-    """Return what tells that a table beside is as it was made, from the code and data that are here."""
+    """Return the record that shows a table to be as it was written, from the present code and data."""
     return " ".join((*hashes(name, folder), checksum(beside / f"{name}.csv")))
 
 
 def check_reason(reason: str) -> None:
-    """Refuse a reason that says nothing.
+    """Refuse an empty reason.
 
     Raises
     ------
@@ -198,7 +198,7 @@ def check_reason(reason: str) -> None:
 
 
 def accept_reference(names: list[str], beside: Path, *, reason: str, folder: Path | None = None) -> list[Path]:
-    """Replace committed tables by those beside them, and note why.
+    """Replace committed tables by those computed again, and note why.
 
     Parameters
     ----------

@@ -86,7 +86,7 @@ def read_counts(
     rows = _chosen(rows, only or {}, where)
     cells = _used(rows, events, exposure, where)
     codes, published = _codes(reference), cells.attrs["year"] == YEAR[1]
-    counts: dict[tuple[str, int], tuple[Any, tuple[float, float, float] | None]] = {}
+    cells_by_year: dict[tuple[str, int], tuple[Any, tuple[float, float, float] | None]] = {}
     left_out, hidden = Counter[str](), 0
     for line, row in zip(cells.index, cells.to_dict("records"), strict=True):
         place = f"{where}, line {line}"
@@ -98,12 +98,12 @@ def read_counts(
             )
         if year not in years and not published:
             raise InputError(f"{place}: {year} is a year that the statistics lack.", fix="take out the row.")
-        if (code, year) in counts:
-            differing = _differing(rows, counts[code, year][0], line)
+        if (code, year) in cells_by_year:
+            differing = _differing(rows, cells_by_year[code, year][0], line)
             raise InputError(f"{place}: repeats {code} in {year}. {differing}")
         mark = _marker(row)
         counted = None if mark or year not in years else _interval(row, hidden_up_to, place)
-        counts[code, year] = line, counted
+        cells_by_year[code, year] = line, counted
         if counted is None:
             of_year = "of years that the statistics lack" if year not in years else "that count among nobody"
             left_out[f"marked {mark}" if mark else of_year] += 1
@@ -112,12 +112,12 @@ def read_counts(
     if left_out:
         listed = ", ".join(f"{count} {what}" for what, count in sorted(left_out.items()))
         warnings.warn(f"{where}: rows left out as not known: {listed}.", stacklevel=3)
-    known = {key: (line, *counted) for key, (line, counted) in counts.items() if counted is not None}
+    known = {key: (line, *counted) for key, (line, counted) in cells_by_year.items() if counted is not None}
     if not known:
         raise InputError(
             f"{where}: no row has a count that can be used.", fix="check the columns that hold the counts."
         )
-    check_whole(known, counts, reference, where)
+    check_whole(known, cells_by_year, reference, where)
     columns = ["line", "events_lower", "events_upper", "exposure"]
     index = pd.MultiIndex.from_tuples(known, names=["la_code", "data_year"])
     table = pd.DataFrame(known.values(), index, columns).reset_index().set_index("line")
@@ -151,23 +151,23 @@ def _chosen(rows: pd.DataFrame, only: Mapping[str, str], where: str) -> pd.DataF
     for name, value in (levels | dict(only)).items():
         column = _plain(name)
         if column not in rows:
-            seen = ", ".join(excerpt(one, 20) for one in list(rows)[:8])
+            seen = ", ".join(excerpt(cell, 20) for cell in list(rows)[:8])
             raise InputError(
                 f"{where}: no column '{excerpt(name)}' to choose by (it has {seen}).", fix="check the name."
             )
-        kept = rows[rows[column].str.casefold() == str(value).casefold()]
-        if kept.empty:
-            seen = ", ".join(f"'{excerpt(one, 20)}'" for one in rows[column].unique()[:8])
+        matching = rows[rows[column].str.casefold() == str(value).casefold()]
+        if matching.empty:
+            seen = ", ".join(f"'{excerpt(cell, 20)}'" for cell in rows[column].unique()[:8])
             raise InputError(
                 f"{where}: no row where {excerpt(name)} is '{excerpt(value)}'.",
                 fix=f"use one of its values, as {seen}.",
             )
-        rows = kept
+        rows = matching
     return rows
 
 
 def _used(rows: pd.DataFrame, events: str, exposure: str, where: str) -> pd.DataFrame:
-    """Return the columns that are read, under our names; which one has the year is an attribute."""
+    """Return the columns that are read, under our names; an attribute names the column of the year."""
     names = {"la_code": AUTHORITY, "data_year": YEAR, "events": (_plain(events),), "exposure": (_plain(exposure),)}
     columns = {ours: next((name for name in theirs if name in rows), "") for ours, theirs in names.items()}
     missing = [" or ".join(names[ours][:2]) for ours, name in columns.items() if not name]
@@ -181,7 +181,7 @@ def _used(rows: pd.DataFrame, events: str, exposure: str, where: str) -> pd.Data
 
 
 def _codes(reference: pd.DataFrame) -> dict[str, str]:
-    """Return the present code by every code and number that an authority has or had."""
+    """Return the present code of an authority by every code and number that it has or had."""
     known: dict[str, str] = {}
     for column in ("dfe_la_number", "earlier_or_other_codes", "la_code"):
         known |= dict(zip(reference[column].astype(str), reference["la_code"], strict=True))
@@ -206,7 +206,7 @@ def _marker(row: Mapping[Any, str]) -> str:
 
 
 def _interval(row: Mapping[Any, str], hidden_up_to: float, place: str) -> tuple[float, float, float] | None:
-    """Return a row's least and greatest count and its exposure; None of nobody, which tells nothing."""
+    """Return a row's least and greatest count and its exposure; None if it counts among nobody."""
     size = number(row["exposure"], f"{place}, exposure", low=0, high=MOST_CHILDREN)
     withheld = row["events"].casefold() == HIDDEN
     lower = 0.0 if withheld else number(row["events"], f"{place}, events", low=0, high=MOST_CHILDREN)

@@ -24,7 +24,7 @@ def user() -> str:
 def with_entry(
     history: Collection[Mapping[str, Any]], changed: Collection[str], reason: str
 ) -> list[Mapping[str, Any]]:
-    """Return the history of a data folder with one more change, or as it is where nothing changed.
+    """Return the history of a data folder with one more change, or unchanged if nothing changed.
 
     Parameters
     ----------
@@ -42,11 +42,11 @@ def with_entry(
     """
     if not changed:
         return list(history)
-    said, most = _line(reason), LONGEST["reason"]
-    if not 0 < len(said) <= most:
-        what = f"the reason has {len(said)} characters, not up to {most}" if said else "changed, and no reason given"
+    line, most = _line(reason), LONGEST["reason"]
+    if not 0 < len(line) <= most:
+        what = f"the reason has {len(line)} characters, not up to {most}" if line else "changed, and no reason given"
         raise InputError(f"{_few(changed)}: {what}.", fix="outcomes evidence seal --reason 'what changed, and why'.")
-    entry = {"date": datetime.now(UTC).date().isoformat(), "by": user(), "reason": said, "changed": sorted(changed)}
+    entry = {"date": datetime.now(UTC).date().isoformat(), "by": user(), "reason": line, "changed": sorted(changed)}
     return [*history, entry]
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from toolkit.evidence.ranges import RANGES, of_unit
-from toolkit.schema import ACCOUNTS, CANNOT_BE_TOLD, MCSE, PAYERS, InputError
+from toolkit.schema import ACCOUNTS, CANNOT_BE_DETERMINED, MCSE, PAYERS, InputError
 
 
 def _words(text: str) -> frozenset[str]:
@@ -104,7 +104,7 @@ TABLES = _layouts(
     statistics/sources: source_id title publisher year_edition licence url retrieved_via remark
     """
 )
-UNIQUE = {  # what tells the rows of a table apart, where it is not its id
+UNIQUE = {  # the columns that identify a row, where that is not its id
     "evidence/outcome_scales": "outcome",
     "evidence/graded_uncertainty": "grade",
     "evidence/design_bias": "design scale",
@@ -184,7 +184,7 @@ CHOICES: dict[str, Collection[str]] = {
     "given": ("", "grade", "justice"),
     "rule": ("once", "apart", "given_grade", "given_justice", "never"),
     "spread_basis": ("sum", "present_value", "ages"),
-    "verdict": ("passed", "failed", CANNOT_BE_TOLD),
+    "verdict": ("passed", "failed", CANNOT_BE_DETERMINED),
 }
 PATTERNS = {
     "price_year": (r"|\d{4}(/\d\d)?", "2013/14 or 2015"),
@@ -207,11 +207,11 @@ MEANINGS = {  # of columns whose name does not say it
     "rate_is": "per_year: a share in each year of the ages; ever: reached at some time within them",
     "given": "grade: net of what the grade at 16 explains; justice: of those who never entered youth justice",
     "times_role": "role of a figure that multiplies, such as years for each event",
-    "transfer_to": "who receives a transfer: it leaves the economic account at nought",
+    "transfer_to": "who receives a transfer: it leaves the economic account at 0",
     "local_share": "the area's share of the price, of those that divide it between components",
     "rule": "of an overlap: how the components that hold the tag are kept apart; never: none may",
     "reliability": "share of the movements of returned spending within areas that is not passing error",
-    "verdict": "cannot be told: within two Monte Carlo errors of its threshold (one, of a calibration)",
+    "verdict": f"{CANNOT_BE_DETERMINED}: within two Monte Carlo errors of its threshold (one, of a calibration)",
     "distance": "largest gap between the ranks' distribution and an even one (Kolmogorov and Smirnov's)",
     "crps": "continuous ranked probability score of the rate, per cent of the mean rate; less is better",
     "model_ratio": "the outcome model's crps over this forecast's; above 1 the model is worse",
@@ -220,13 +220,13 @@ MEANINGS = {  # of columns whose name does not say it
     "data": "tables that it is made from; statistics: all of that folder; priors:pathway: the priors of one model",
     "code_hash": "SHA-256, the first 16 digits, of that code when the table was made; blank: not recorded",
     "data_hash": "the same of that data",
-    "hidden_up_to": "largest count that is withheld: a withheld one lies between nought and it",
+    "hidden_up_to": "largest count that is withheld: a withheld one lies between 0 and it",
     "missing_from": "expected count from which a blank is a missing return, not a hidden count",
     "most_each": "most that one of those counted out of can add",
     "in_fit": "0: predicted from its region, spend and deprivation only (few children, extreme spend)",
     "retrieved_via": "the public copy in which the source was read",
 }
-BESIDE = "|"  # parts column from message in the error of a rule over whole rows
+BESIDE = "|"  # separates column and message in the error of a rule over whole rows
 
 Rule = tuple[str, set[str], Callable[[pd.DataFrame], Any], str]
 
@@ -302,7 +302,7 @@ def _within(name: str) -> pa.Check:
 
 
 def key(name: str) -> list[str]:
-    """Return the columns whose values tell the rows of a table apart."""
+    """Return the columns that identify the rows of a table."""
     return PANEL_KEY if name.startswith(PANELS) else UNIQUE.get(name, "id").split()
 
 

@@ -61,9 +61,9 @@ def base_year(statistics: xr.Dataset) -> xr.Dataset:
 def local_price_ratio(statistics: xr.Dataset, *, like: xr.Dataset, seed: int, folder: Path | None = None) -> xr.Dataset:
     """Draw each area's price of a placement over England's in the latest year, by placement type.
 
-    The log ratios come from the fitted model of placement prices (``models.placements``, made anew by
-    ``outcomes evidence pool``): area effects with memory, so that the latest years speak, and errors that
-    allow for wild returns. Drawing from its table keeps samplers out of a run.
+    The log ratios come from the fitted model of placement prices (``models.placements``, fitted again by
+    ``outcomes evidence pool``): area effects with memory, so that the latest years count most, and errors that
+    allow for erratic returns. Drawing from its table keeps samplers out of a run.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def local_price_ratio(statistics: xr.Dataset, *, like: xr.Dataset, seed: int, fo
 
 
 def local_levels(folder: Path | None = None) -> xr.Dataset:
-    """Return each area's own level of what its layers of life are moved by, beside England's.
+    """Return the local levels that move each area's layers of life, with England's.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def local_levels(folder: Path | None = None) -> xr.Dataset:
     -------
     Dataset
         By name: ``level`` (name, area) and ``england`` (name), proportions of the latest years; ``taken_from``
-        (name, area), "area" or, where an area has no value or nought (too few to show), "region": the region's
+        (name, area), "area" or, where an area has no value or 0 (too few to show), "region": the region's
         published value, which holds its hidden areas.
     """
     panel, reference = _load_panel(folder), reference_areas(folder)

@@ -1,4 +1,4 @@
-"""What the committed tables of checks and fits were made from, so that a reader of another version is told."""
+"""What the committed tables of checks and fits were made from, so that users of another version are warned."""
 
 import hashlib
 import re
@@ -27,14 +27,14 @@ def write_reference(tables: Mapping[str, pd.DataFrame], folder: Path | None = No
     """
     target = (folder or data_folder()) / "reference"
     record = _with_hashes(load_table(RECORD, folder), folder)
-    anew = record["made"].isin(list(tables))
+    rewritten = record["made"].isin(list(tables))
     for part in ("code", "data"):
-        record.loc[anew, f"{part}_hash"] = record.loc[anew, f"{part}_now"]
-    record.loc[anew, "reason"] = reason
+        record.loc[rewritten, f"{part}_hash"] = record.loc[rewritten, f"{part}_now"]
+    record.loc[rewritten, "reason"] = reason
     for name, table in tables.items():
         table.to_csv(target / f"{name}.csv", index=False)
     record.drop(columns=["code_now", "data_now"]).to_csv(target / "made_from.csv", index=False)
-    commands = ", ".join(sorted(set(record.loc[anew, "command"])))
+    commands = ", ".join(sorted(set(record.loc[rewritten, "command"])))
     return [*(target / f"{name}.csv" for name in tables), seal(folder, reason=f"results computed again: {commands}")]
 
 
@@ -49,8 +49,8 @@ def outdated(folder: Path | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a table that is not known to be of this version: ``made`` (its name), ``command`` (makes it anew) and
-        ``differs``: "code", "data", "code and data", or "not recorded" where nobody noted what it was made from.
+        One row a table that is not known to be of this version: ``made`` (its name), ``command`` (computes it again)
+        and ``differs``: "code", "data", "code and data", or "not recorded".
     """
     record = _with_hashes(load_table(RECORD, folder), folder)
     code, data = (record[f"{part}_hash"] != record[f"{part}_now"] for part in ("code", "data"))
@@ -73,17 +73,17 @@ def _with_hashes(record: pd.DataFrame, folder: Path | None) -> pd.DataFrame:
 
 @lru_cache
 def _reached(roots: tuple[str, ...]) -> frozenset[str]:
-    """Return modules by path and all they import of the package, and so on, but for those of ``APART``."""
-    found, left = set[str](), list(roots)
+    """Return modules, by path, and all they import from the package in turn, except those of ``APART``."""
+    modules, left = set[str](), list(roots)
     while left:
-        if (module := left.pop()) in found or module.startswith(APART):
+        if (module := left.pop()) in modules or module.startswith(APART):
             continue
-        found.add(module)
+        modules.add(module)
         for name, parts in IMPORTED.findall(_source(module)):
             path = name.replace(".", "/")
             named = [f"{path}/{part.split()[0]}" for part in parts.strip("() \n").split(",") if part.strip()]
-            left += [one for one in (path, *named) if (PACKAGE / f"{one}.py").is_file()]
-    return frozenset(found)
+            left += [name for name in (path, *named) if (PACKAGE / f"{name}.py").is_file()]
+    return frozenset(modules)
 
 
 def _source(module: str) -> str:
@@ -92,7 +92,7 @@ def _source(module: str) -> str:
 
 def _data(names: list[str], folder: Path | None) -> str:
     """Hash tables, by path; "statistics" is all of its folder, "priors:pathway" the priors of one model."""
-    held = checksums(folder)
+    declared = checksums(folder)
     parts = []
     for name in names:
         table, _, model = name.partition(":")
@@ -100,7 +100,7 @@ def _data(names: list[str], folder: Path | None) -> str:
             rows = load_table(table, folder).query("model == @model")
             parts.append(rows[["parameter", "distribution", "arg1", "arg2"]].to_csv(index=False))
         else:
-            parts += [held[path] for path in sorted(held) if path.startswith((f"{name}/", f"{name}.csv"))]
+            parts += [declared[path] for path in sorted(declared) if path.startswith((f"{name}/", f"{name}.csv"))]
     return _hash(*parts)
 
 

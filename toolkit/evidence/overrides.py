@@ -1,4 +1,4 @@
-"""A figure of the user's own in place of a cited one, within what can be meant."""
+"""A figure of the user's own in place of a cited one, within plausible bounds."""
 
 import difflib
 from typing import Annotated
@@ -11,7 +11,7 @@ from toolkit.prices import PriceYear, rebase
 from toolkit.schema import InputError
 from toolkit.tabular import excerpt
 
-FASTEST_GROWTH = 0.2  # a year, either way: about thrice the fastest that is cited
+FASTEST_GROWTH = 0.2  # a year, either way: about three times the fastest that is cited
 SHARES = ("proportion", "at point in time")
 
 Number = Annotated[float, Field(strict=True)]  # strict: neither yes nor "12" is a number
@@ -64,7 +64,7 @@ def apply_override(table: pd.DataFrame, key: str, override: Override, deflators:
     Raises
     ------
     InputError
-        No such figure, money without a price year, or a value or an end of its interval that cannot be meant: a share
+        No such figure, money without a price year, or an implausible value or end of its interval: a share
         outside 0 to 1, growth past ``FASTEST_GROWTH``, anything beyond ``MOST_TIMES`` times the cited value or under
         that part of it (a share may be less).
     """

@@ -29,7 +29,7 @@ OWN = {  # statistic: what it is, unit, published in
 }
 PRICES = {"residential_week": "residential", "fostering_week": "fostering"}
 WITHIN = (("children_looked_after", "children_in_need"), ("children_in_need", "population_0_17"))  # less than
-MOST_TIMES = 10.0  # of the published one: beyond is a slip of the decimal point or of the unit
+MOST_TIMES = 10.0  # the published one: beyond this the decimal point or the unit is wrong
 
 
 def one_area(place: str) -> str:
@@ -38,13 +38,13 @@ def one_area(place: str) -> str:
     Raises
     ------
     InputError
-        An unknown place, several areas, or one authority of an area whose statistics cannot be parted.
+        An unknown place, several areas, or one authority of an area whose statistics cannot be separated.
     """
     reference = reference_areas()
-    found = resolve_areas(reference, [place])
-    if len(found) > 1:
-        raise InputError(f"{place!r} is {len(found)} areas.", fix="name the one council whose figures these are.")
-    area = found[0]
+    areas = resolve_areas(reference, [place])
+    if len(areas) > 1:
+        raise InputError(f"{place!r} is {len(areas)} areas.", fix="name the one council whose figures these are.")
+    area = areas[0]
     if area.startswith(MERGED) and place.strip().casefold() in _parts(reference, area):
         raise InputError(
             f"statistics are of {' and '.join(members(reference, area))} together, not of {place.strip()}.",
@@ -59,7 +59,7 @@ def _parts(reference: pd.DataFrame, area: str) -> set[str]:
 
 
 class OwnFigure(BaseModel):
-    """A council's own statistic in place of the published one of its base year; ``area`` says whose it is.
+    """A council's own statistic in place of the published one of its base year; ``area`` is the council.
 
     ``area`` is a name or code, kept as the label of its area in the statistics.
     """
@@ -172,7 +172,7 @@ def own_figures(base: xr.Dataset, given: Mapping[str, OwnFigure], deflators: pd.
 def with_own(base: xr.Dataset, own: pd.DataFrame) -> xr.Dataset:
     """Return base-year statistics in which a council's own figures, from :func:`own_figures`, stand for published ones.
 
-    Meant for what is priced of that council; what is known of England rests on what every council published.
+    For what is priced of that council; what is known of England rests on what every council published.
     """
     rows = {str(name): row for name, row in own.iterrows() if name not in PRICES}
     return base.assign({name: base[name].where(base["area"] != row["area"], row["real"]) for name, row in rows.items()})
@@ -181,8 +181,8 @@ def with_own(base: xr.Dataset, own: pd.DataFrame) -> xr.Dataset:
 def with_own_prices(local: xr.Dataset, shares: xr.Dataset, own: pd.DataFrame) -> tuple[xr.Dataset, xr.Dataset]:
     """Return price ratios and shares of placements that follow a council's own placement prices.
 
-    Placements are shares of one average price, so a dearer one raises the average by its share and what other
-    placements cost stays; how sure the average is stays as well.
+    Placements are shares of one average price, so a more expensive one raises the average by its share and what other
+    placements cost stays; the uncertainty of the average stays as well.
 
     Parameters
     ----------
@@ -198,9 +198,11 @@ def with_own_prices(local: xr.Dataset, shares: xr.Dataset, own: pd.DataFrame) ->
     here = shares["area"] == area
     factor = {name: row["real"] / row["published"] for name, row in times.items()}
     total = 1.0 + sum(float(shares[name].sel(area=area)) * (times - 1.0) for name, times in factor.items())
-    kept = {name: shares[name] * factor.get(name, 1.0) / total for name in ("residential_share", "fostering_share")}
-    kept["other_share"] = 1.0 - (kept["residential_share"] + kept["fostering_share"])
-    moved = {name: values.where(here, shares[name]) for name, values in kept.items()}
+    shares_now = {
+        name: shares[name] * factor.get(name, 1.0) / total for name in ("residential_share", "fostering_share")
+    }
+    shares_now["other_share"] = 1.0 - (shares_now["residential_share"] + shares_now["fostering_share"])
+    moved = {name: values.where(here, shares[name]) for name, values in shares_now.items()}
     care = local["care"] * xr.where(local["area"] == area, total, 1.0)
     return local.assign(care=care.transpose(*local["care"].dims)), shares.assign(moved)
 

@@ -69,7 +69,7 @@ HOMES, FOSTERING = "cla_placement_childrens_homes_secure", "cla_placement_foster
 
 
 def placement_shares(folder: Path | None = None) -> xr.Dataset:
-    """Return what part of an area's spending on looked-after children each type of placement takes.
+    """Return the share of an area's spending on looked-after children that each type of placement takes.
 
     Children placed at 31 March times the area's weekly price of the type, over all its looked-after children
     times its average price: shares of one average, so that pricing by type adds up to it. The stock in children's
@@ -117,5 +117,5 @@ def placement_shares(folder: Path | None = None) -> xr.Dataset:
         )
     taken = ("area", np.where(own, "area", "region"))
     coords = {"area": table.index.to_list()}
-    held = {name: ("area", column.to_numpy(float), {"units": "1"}) for name, column in shares.items()}
-    return xr.Dataset({**held, "taken_from": taken}, coords=coords)
+    columns = {name: ("area", column.to_numpy(float), {"units": "1"}) for name, column in shares.items()}
+    return xr.Dataset({**columns, "taken_from": taken}, coords=coords)

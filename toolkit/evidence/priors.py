@@ -1,4 +1,4 @@
-"""Priors and studies that a scenario changes: other numbers in a row of the table, never another distribution."""
+"""Priors and studies that a scenario changes: a prior gets other numbers, never another distribution."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -35,8 +35,8 @@ class Prior(BaseModel):
 class Study(BaseModel):
     """A study of an effect besides those of the evidence, as a row of ``meta_ready.csv``.
 
-    ``shared_programme`` is what it evaluates, if another study evaluates the same: a name from that column, or the
-    other study's. Studies of one programme say less than as many of different ones.
+    ``shared_programme`` names what it evaluates, if another study evaluates the same: a name from that column, or the
+    other study's. Studies of one programme carry less information than as many of different ones.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
@@ -74,8 +74,8 @@ def changeable_priors(priors: pd.DataFrame) -> pd.DataFrame:
     parameter = priors["parameter"].astype(str)
     used = (priors["model"] == "effects") & parameter.str.startswith(("mu_", "tau_", "programme_", "panel_"))
     used |= (priors["model"] == "outcomes") & ~parameter.str.startswith("covariate_")
-    kept = priors[used & priors["distribution"].isin([*LOCATED, *SCALED, *SHAPED])]
-    return kept.set_index(kept["model"] + "." + kept["parameter"])
+    changeable = priors[used & priors["distribution"].isin([*LOCATED, *SCALED, *SHAPED])]
+    return changeable.set_index(changeable["model"] + "." + changeable["parameter"])
 
 
 def with_priors(priors: pd.DataFrame, changed: Mapping[str, Prior], models: Collection[str] = MODELS) -> pd.DataFrame:

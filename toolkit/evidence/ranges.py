@@ -85,18 +85,18 @@ _WRITTEN = re.compile(r"[0-9.eE+\n-]*")  # numbers of ASCII digits, a line each
 
 
 def plainly_written(column: pd.Series) -> bool:
-    """Whether a column of text holds no sign but ASCII digits, points, signs and exponents, and no endless number."""
+    """Whether a column of text has only ASCII digits, points, signs and exponents, and no overlong number."""
     cells = column.fillna("").tolist()
     return _WRITTEN.fullmatch("\n".join(cells)) is not None and max(map(len, cells), default=0) < LONGEST_NUMBER
 
 
 def _by(labels: pd.Series, known: dict[str, Range], otherwise: Range) -> pd.DataFrame:
     """Return the range of each row by the pattern that its label matches."""
-    found = {
+    ranges = {
         label: next((span for pattern, span in known.items() if re.fullmatch(pattern, str(label))), otherwise)
         for label in labels.unique()
     }
-    return pd.DataFrame(labels.map(found).tolist(), index=labels.index, columns=["low", "high"])
+    return pd.DataFrame(labels.map(ranges).tolist(), index=labels.index, columns=["low", "high"])
 
 
 def of_unit(table: pd.DataFrame, column: str) -> "pd.Series[bool]":
@@ -119,7 +119,7 @@ def check_errors(effects: pd.DataFrame, file: Path) -> None:
     for index, row in rows.iterrows():
         ratio = row["unit"] in RATIOS
         if row["low"] >= row["high"] or (ratio and row["low"] <= 0):
-            continue  # other rules say so
+            continue  # other rules report these
         implied = implied_error(row["low"], row["high"], level=min(row["interval_level"], 0.999), ratio=ratio)
         if not abs(row["se"] - implied) <= TOLERANCE * implied:
             where = f"{file}, row {int(str(index)) + 2}, column 'se'"

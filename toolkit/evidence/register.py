@@ -80,11 +80,11 @@ def load_register(
         id that is unknown or has no usable number.
     """
     names = [Path(path).stem for path in checksums(folder) if not path.startswith("statistics/")]
-    # A table that the manifest has lost is refused by load_table, by name.
+    # load_table refuses, by name, a table that the manifest lacks.
     needed = [Path(name).name for name in TABLES if name.startswith("evidence/")]
     tables = {name: load_table(name, folder) for name in dict.fromkeys([*names, *needed])}
-    held = [_figures(tables[name], name) for name in FIGURE_TABLES if name in tables or name in CITED_TABLES]
-    figures = pd.concat(held).set_index("id")
+    figure_tables = [_figures(tables[name], name) for name in FIGURE_TABLES if name in tables or name in CITED_TABLES]
+    figures = pd.concat(figure_tables).set_index("id")
     shared = figures.index[figures.index.duplicated()]
     if len(shared):
         raise InputError(
@@ -171,7 +171,7 @@ def _check_roles(roles: pd.DataFrame, figures: pd.DataFrame) -> None:
 
 
 def _faults(figures: pd.DataFrame, confidence: Collection[str], asked: set[str]) -> "pd.Series[str]":
-    """Say of each figure why it may not be used; blank if it may."""
+    """Return why each figure may not be used; blank if it may."""
     lacking = pd.Series("", index=figures.index)
     money = figures["unit"].str.startswith("GBP") & (figures["price_year"] == "")
     lacking[money] += "money without a price year; "

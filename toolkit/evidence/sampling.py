@@ -35,7 +35,7 @@ DISTRIBUTIONS = ("fixed", *LINKS)
 NODES = np.linspace(-8.0, 8.0, 401)  # over which a mean is taken, in standard normal quantiles
 WEIGHTS = np.exp(-0.5 * NODES**2) / np.exp(-0.5 * NODES**2).sum()
 NARROWEST = 1e-4  # of an interval, between its median and an end
-ALIKE = 1e-9  # how far apart the halves of an interval are counted alike
+ALIKE = 1e-9  # difference up to which the halves of an interval count as equal
 
 
 def sample(assumptions: pd.DataFrame, *, like: xr.DataArray | xr.Dataset, seed: int, price_base: str) -> xr.Dataset:
@@ -151,7 +151,7 @@ def quantile(row: pd.Series, probability: np.ndarray, *, role: str) -> np.ndarra
 
 
 def described(row: pd.Series, *, role: str) -> str:
-    """Say what a figure's draws are, beside what is cited of it, or why the cited numbers cannot be met together.
+    """Describe a figure's draws beside its cited numbers, or say why these cannot all be met.
 
     Parameters
     ----------

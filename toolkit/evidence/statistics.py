@@ -1,9 +1,9 @@
 """The published statistics of local authorities as one Dataset of areas by years.
 
-Settled here, once, so that no model has to: boundaries (an area is the smallest unit that every year
-adds up to), suppression (a hidden count is an interval: never nought, never dropped) and prices
-(spending is real, per child). ``data/statistics/indicators.csv`` says of each indicator which counts are hidden and
-which years are used; ``measures.csv`` lists what each source lacks.
+Settled here once, so that no model need do so: boundaries (an area is the smallest unit that every year
+adds up to), suppression (a hidden count is an interval: never 0, never dropped) and prices
+(spending is real, per child). ``data/statistics/indicators.csv`` gives the hidden counts and the years used of each
+indicator; ``measures.csv`` lists what each source lacks.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from toolkit.schema import INDICATORS, PRICE_BASE, InputError
 
 Frame = pd.DataFrame  # an observation a row, or authorities (later areas) by years
 YEARS = list(range(2010, 2026))
-OF_CHILDREN = ("care_starts", "protection_plan_starts")  # out of all children, of whom we have the latest estimates
+OF_CHILDREN = ("care_starts", "protection_plan_starts")  # out of all children, whose latest estimates we have
 YEARS_OF_CHILDHOOD = 18
 COUNTS = {
     "children_in_need": "cin_at_31_march",
@@ -229,7 +229,7 @@ def _covariates(panel: Frame, reference: Frame, population: Frame, folder: Path 
     spend = _merge(_wide(panel, "s251_early_help_gross"), reference)
     series = deflators(load_table("evidence/economic_parameters", folder))
     real = [rebase(1.0, f"{year - 1}/{year % 100:02d}", to=PRICE_BASE, deflators=series) for year in YEARS]
-    # A share of nought (Leicestershire 2015) is an error of the source: the next lowest is 4.5 per cent.
+    # A share of 0 (Leicestershire 2015) is an error of the source: the next lowest is 4.5 per cent.
     low_income = _wide(panel, "child_relative_low_income_u16_pct").replace(0.0, np.nan) / 100
     weekly = _wide(panel, "unit_cost_cla_weekly")
     children = _wide(panel, "population_0_17")

@@ -59,7 +59,7 @@ def load_table(name: str, folder: Path | None = None) -> pd.DataFrame:
     ------
     InputError
         A missing or altered file, or cells against the rules: file, row (the header is row 1), column,
-        what is wrong and how to mend it.
+        what is wrong and how to fix it.
     """
     folder = folder or data_folder()
     declared = checksums(folder)
@@ -73,8 +73,8 @@ def load_table(name: str, folder: Path | None = None) -> pd.DataFrame:
             f"{file}: altered since {MANIFEST} was made (checksum).",
             fix="restore it, or if the change is meant, run: outcomes evidence seal",
         )
-    found = _sealed(file, declared[paths[0]], paths[0].removesuffix(".csv"), tuple(_outcomes(folder)))
-    return found.copy(deep=False)  # pandas copies on write
+    table = _sealed(file, declared[paths[0]], paths[0].removesuffix(".csv"), tuple(_outcomes(folder)))
+    return table.copy(deep=False)  # pandas copies on write
 
 
 @lru_cache(maxsize=128)
@@ -100,8 +100,8 @@ def checksums(folder: Path | None = None) -> dict[str, str]:
 def _manifest(folder: Path) -> dict[str, Any]:
     file = folder / MANIFEST
     try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return found
+        manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return manifest
     except (OSError, ValueError) as error:
         raise InputError(f"{file}: unreadable ({error}).", fix="restore the data folder.") from None
 
@@ -112,7 +112,7 @@ def read_unsealed(file: Path, name: str, folder: Path | None = None) -> pd.DataF
 
 
 def unsealed(folder: Path | None = None) -> list[str]:
-    """Return the paths of the tables that were changed, added or taken away since the data folder was sealed."""
+    """Return the paths of the tables that were changed, added or removed since the data folder was sealed."""
     folder = folder or data_folder()
     return _differ({file.relative_to(folder).as_posix(): checksum(file) for file in _files(folder)}, folder)
 
@@ -129,7 +129,7 @@ def _differ(now: dict[str, str], folder: Path) -> list[str]:
 
 
 def seal(folder: Path | None = None, *, reason: str = "") -> Path:
-    """Check every table of a data folder and write the manifest anew.
+    """Check every table of a data folder and write a new manifest.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def _resource(file: Path, folder: Path, outcomes: Collection[str]) -> dict[str, 
     path = file.relative_to(folder).as_posix()
     name = path.removesuffix(".csv")
     table = _validated(file, name, outcomes)
-    made = schema(name, outcomes=outcomes)
+    rules = schema(name, outcomes=outcomes)
     cited = "source_title" in table
     sources = [{"title": "Each row names its source" if cited else "This project"}]
     licences = [OPEN_GOVERNMENT, PROJECT] if cited else [PROJECT]
@@ -196,7 +196,7 @@ def _resource(file: Path, folder: Path, outcomes: Collection[str]) -> dict[str, 
         "sources": sources,
         "licenses": licences,
         "schema": {
-            "fields": [_field(column, made.columns[column]) for column in table.columns],
+            "fields": [_field(column, rules.columns[column]) for column in table.columns],
             "missingValues": [""],
             "primaryKey": key(name),
         },
@@ -206,9 +206,11 @@ def _resource(file: Path, folder: Path, outcomes: Collection[str]) -> dict[str, 
 def _field(name: str, column: pa.Column) -> dict[str, Any]:
     kind = {"float64": "number", "int64": "integer"}.get(str(column.dtype), "string")
     constraints = {"required": True} if kind == "integer" or name in NEEDED_NUMBERS else {}
-    said = MEANINGS.get(name, f"Monte Carlo standard error of {name.removesuffix(MCSE)}" if name.endswith(MCSE) else "")
-    meaning = {"description": said} if said else {}
-    return {"name": name, "type": kind, **meaning, **({"constraints": constraints} if constraints else {})}
+    meaning = MEANINGS.get(
+        name, f"Monte Carlo standard error of {name.removesuffix(MCSE)}" if name.endswith(MCSE) else ""
+    )
+    description = {"description": meaning} if meaning else {}
+    return {"name": name, "type": kind, **description, **({"constraints": constraints} if constraints else {})}
 
 
 def _statistics_sources(table: pd.DataFrame, folder: Path) -> list[dict[str, str]]:
@@ -243,7 +245,7 @@ def _read(file: Path) -> pd.DataFrame:
 
 
 def _validated(file: Path, name: str, outcomes: Collection[str]) -> pd.DataFrame:
-    table, made = _read(file), schema(name, outcomes=outcomes)
+    table, rules = _read(file), schema(name, outcomes=outcomes)
     numbers = [column for column in table.columns if column in NUMBERS | NEEDED_NUMBERS or column.endswith(MCSE)]
     whole = WHOLE | {"year"} if name.startswith("statistics/") else WHOLE
     for column in [*numbers, *(column for column in table.columns if column in whole)]:
@@ -255,34 +257,34 @@ def _validated(file: Path, name: str, outcomes: Collection[str]) -> pd.DataFrame
             )
     table[numbers] = table[numbers].replace("", None)
     try:
-        validated = made.validate(table, lazy=True)
+        validated = rules.validate(table, lazy=True)
         if name == "evidence/effects":
             check_errors(validated, file)
         return validated
     except pa.errors.SchemaErrors as errors:
-        found = _messages(errors.failure_cases, file)
-    more = f"\nand {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    raise InputError("\n".join(found[:SHOWN]) + more)
+        messages = _messages(errors.failure_cases, file)
+    more = f"\nand {len(messages) - SHOWN} more" if len(messages) > SHOWN else ""
+    raise InputError("\n".join(messages[:SHOWN]) + more)
 
 
 def _messages(failures: pd.DataFrame, file: Path) -> list[str]:
-    """Put pandera's failure cases in words, one for each row and fault."""
-    said: dict[str, None] = {}
+    """Describe pandera's failure cases, one for each row and fault."""
+    lines: dict[str, None] = {}
     for case in failures.to_dict("records"):
-        check, column, found = str(case["check"]), str(case["column"]), case["failure_case"]
-        found = excerpt(found) if isinstance(found, str) else found
-        if str(found).startswith("TypeError("):  # of a check on a column that holds no numbers, which is said apart
+        check, column, cell = str(case["check"]), str(case["column"]), case["failure_case"]
+        cell = excerpt(cell) if isinstance(cell, str) else cell
+        if str(cell).startswith("TypeError("):  # of a column of text, which has a message
             continue
         where = f"{file}, row {int(case['index']) + 2}" if pd.notna(case["index"]) else f"{file}, row 1"
         if check == "column_in_dataframe":
-            said[f"{where}: column '{found}' is missing. Fix: restore it."] = None
+            lines[f"{where}: column '{cell}' is missing. Fix: restore it."] = None
         elif check == "column_in_schema":
-            said[f"{where}: column '{found}' is not known here. Fix: take it out."] = None
+            lines[f"{where}: column '{cell}' is not known here. Fix: take it out."] = None
         elif BESIDE in check:
             column, message = check.split(BESIDE, 1)
-            said[f"{where}, column '{column}': {message}."] = None
+            lines[f"{where}, column '{column}': {message}."] = None
         elif check.startswith(("coerce_dtype", "dtype", "not_nullable")):
-            said[f"{where}, column '{column}': {found!r} is no number, or the row is short. Fix: correct it."] = None
+            lines[f"{where}, column '{column}': {cell!r} is no number, or the row is short. Fix: correct it."] = None
         else:
-            said[f"{where}, column '{column}': {found!r} {check}."] = None
-    return list(said)
+            lines[f"{where}, column '{column}': {cell!r} {check}."] = None
+    return list(lines)

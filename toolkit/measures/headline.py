@@ -13,7 +13,7 @@ from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import Table, headed, verb
-from toolkit.scenarios import LONGEST_HORIZON
+from toolkit.scenario_model import LONGEST_HORIZON
 from toolkit.schema import ACCOUNTS
 
 PAYBACK_YEARS = (5, 10, 20)

@@ -16,7 +16,7 @@ from toolkit.evidence import load_table, outdated
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import Table, plain
 from toolkit.measures.words import inside, label, listed, number, percent
-from toolkit.schema import CANNOT_BE_TOLD
+from toolkit.schema import CANNOT_BE_DETERMINED
 
 FORECASTS = {
     "last_value": "the last value",
@@ -66,12 +66,12 @@ DATA_ALONE = "rests on the data"
 VERDICTS = {
     "worse": "worse",
     "uncertain": "no better as far as can be told",
-    CANNOT_BE_TOLD: "on the edge of what can be told",
+    CANNOT_BE_DETERMINED: "on the edge of what can be told",
     "better": "better",
 }
 RANGE = {"From": "expected_low number", "To": "expected_high number"}
 MONEY = {"Published": "published", "Ours": "ours", "From": "low", "To": "high"}
-PASSED = {"passed": "passed", "failed": "FAILED", CANNOT_BE_TOLD: CANNOT_BE_TOLD}
+PASSED = {"passed": "passed", "failed": "FAILED", CANNOT_BE_DETERMINED: CANNOT_BE_DETERMINED}
 EDGE = "Cannot be told: within two Monte Carlo errors of an end."
 SURE = 0.99  # of the range in which the share of counts within their intervals is taken for chance
 STANDARDISED = "gcse_attainment"  # its effect is in standard deviations, that of others a change in risk
@@ -149,7 +149,7 @@ def _coverage_words() -> tuple[str, bool]:
 def _fit_words() -> tuple[str, bool]:
     found = load_table("reference/predictive_checks").query("size == 'all'")
     found = found[found["check"].isin(CHECKS)]
-    failed, near = (found[found["verdict"] == verdict] for verdict in ("failed", CANNOT_BE_TOLD))
+    failed, near = (found[found["verdict"] == verdict] for verdict in ("failed", CANNOT_BE_DETERMINED))
     lead = f"Beside its own data the model passes {int((found['verdict'] == 'passed').sum())} of {len(found)} checks."
     missed, unsure = (
         [
@@ -173,8 +173,8 @@ def _fit_words() -> tuple[str, bool]:
 
 def _scaling_words() -> str:
     found = load_table("reference/power_scaling")
-    still, near = (int((found["diagnosis"] == one).sum()) for one in (DATA_ALONE, CANNOT_BE_TOLD))
-    moved = found[~found["diagnosis"].isin((DATA_ALONE, CANNOT_BE_TOLD))]
+    still, near = (int((found["diagnosis"] == one).sum()) for one in (DATA_ALONE, CANNOT_BE_DETERMINED))
+    moved = found[~found["diagnosis"].isin((DATA_ALONE, CANNOT_BE_DETERMINED))]
     named = [f"{inside(name)} ({len(rows)})" for name, rows in moved.groupby("parameter", sort=False)]
     spend = found[found["parameter"].isin(("spend_within", "spend_between"))]
     return (
@@ -206,7 +206,7 @@ def _pathway_words() -> tuple[str, bool]:
     found = load_table("reference/pathway_checks")
     told = [
         f"{int((rows['verdict'] == 'passed').sum())} of {len(rows)}"
-        + (f" ({near} cannot be told)" if (near := int((rows["verdict"] == CANNOT_BE_TOLD).sum())) else "")
+        + (f" ({near} cannot be told)" if (near := int((rows["verdict"] == CANNOT_BE_DETERMINED).sum())) else "")
         for rows in (found.query("fitted == 1"), found.query("fitted == 0"))
     ]
     return (
@@ -222,7 +222,7 @@ def _calibration_words() -> tuple[str, bool]:
         times = int(found["replications"].min())
         missed, unsure = (
             [f"{inside(row.parameter)} of {inside(row.pool)}" for row in found[found["verdict"] == one].itertuples()]
-            for one in ("failed", CANNOT_BE_TOLD)
+            for one in ("failed", CANNOT_BE_DETERMINED)
         )
         failed |= bool(missed)
         more = f"; not: {listed(missed)}" if missed else ""
@@ -245,7 +245,7 @@ def _published_words() -> str:
 
 def reading(run: Run) -> Table:
     """Return, for each outcome, what trials, the panel and both say, and how far the last rests on its prior."""
-    found = run.tree["reading"].to_dataset().to_dataframe()
+    found = run.tree["effect_evidence"].to_dataset().to_dataframe()
     columns: dict[tuple[str, str], pd.Series[float]] = {}
     for heading, name in READINGS.items():
         parts = {"expected": name, "lower": f"{name}_low", "upper": f"{name}_high"}
@@ -267,7 +267,7 @@ def reading(run: Run) -> Table:
 
 def reading_words(run: Run) -> dict[str, str]:
     """Return the honest reading in words, by outcome."""
-    found = run.tree["reading"]["reading"].to_series()
+    found = run.tree["effect_evidence"]["reading"].to_series()
     return {label(name): str(said)[:1].upper() + str(said)[1:] for name, said in found.items()}
 
 
@@ -316,7 +316,7 @@ def _predictive() -> Table:
 
 def _calibration() -> Table:
     found = pd.concat([load_table(name) for name in CALIBRATED]).assign(checked=1)
-    found = found.assign(passed=found["verdict"] == "passed", near=found["verdict"] == CANNOT_BE_TOLD)
+    found = found.assign(passed=found["verdict"] == "passed", near=found["verdict"] == CANNOT_BE_DETERMINED)
     how = {
         "checked": "sum",
         "passed": "sum",

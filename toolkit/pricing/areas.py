@@ -15,6 +15,7 @@ import xarray as xr
 
 from toolkit import costing, evidence, pathways
 from toolkit.pricing.place import Desk, Place
+from toolkit.resolved import resolve
 from toolkit.scenarios import Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
 
@@ -64,7 +65,8 @@ def price(
         adjustment that is not a plain factor is applied, if there is one (``place.before_adjustments``);
         ``curve_avoided`` (source, multiple, component, chain, draw) and ``curve_spend`` (multiple).
     """
-    return price_areas(Desk(fitted, statistics, scenario, draws, effects, register), areas=areas, progress=progress)[0]
+    resolved = resolve(scenario, register, statistics)
+    return price_areas(Desk(fitted, statistics, resolved, draws, effects), areas=areas, progress=progress)[0]
 
 
 def price_areas(

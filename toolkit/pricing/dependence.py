@@ -14,7 +14,7 @@ import xarray as xr
 from toolkit import evidence
 from toolkit.pricing.areas import price_areas
 from toolkit.pricing.place import Desk
-from toolkit.scenarios import Scenario
+from toolkit.resolved import ResolvedScenario
 from toolkit.schema import SAMPLE_DIMS
 
 type Location = tuple[str, str, dict[str, Any]]  # part, variable and labels within it
@@ -113,10 +113,9 @@ def steadied(desk: Desk) -> Desk:
 def by_account(
     fitted: xr.DataTree,
     statistics: xr.Dataset,
-    scenario: Scenario,
+    resolved: ResolvedScenario,
     draws: xr.Dataset,
     effects: xr.Dataset,
-    register: evidence.Register,
     *,
     area: str,
     appraise: Callable[..., xr.Dataset],
@@ -125,7 +124,7 @@ def by_account(
 
     Parameters
     ----------
-    fitted, statistics, scenario, draws, effects, register
+    fitted, statistics, resolved, draws, effects
         As for ``place.Desk``.
     area
         One of the run's: all are computed in the same way, except where a council's own figures replace others.
@@ -139,8 +138,8 @@ def by_account(
     """
     points = design(draws, effects, fitted["posterior"].to_dataset())
     tree = xr.DataTree.from_dict({"posterior": points.posterior})
-    desk = steadied(Desk(tree, statistics, scenario, points.draws, points.effects, register))
-    npsv = appraise(price_areas(desk, areas=[area])[0], scenario, points.draws, register)["npsv"]
+    desk = steadied(Desk(tree, statistics, resolved, points.draws, points.effects))
+    npsv = appraise(price_areas(desk, areas=[area])[0], resolved.scenario, points.draws, resolved.register)["npsv"]
     accounts = npsv["account"].values.astype(str)
     acts = [np.isin(points.inputs, points.moved(npsv.sel(account=account, drop=True))) for account in accounts]
     coords = {"account": accounts, "input": list(points.inputs)}

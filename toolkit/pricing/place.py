@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from toolkit import appraisal, costing, evidence, pathways
+from toolkit.resolved import ResolvedScenario
 from toolkit.scenarios import Adjustments, Scenario, change
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, aligned
 
@@ -63,11 +64,11 @@ class Desk:
         self,
         fitted: xr.DataTree,
         statistics: xr.Dataset,
-        scenario: Scenario,
+        resolved: ResolvedScenario,
         draws: xr.Dataset,
         effects: xr.Dataset,
-        register: evidence.Register,
     ) -> None:
+        scenario, own = resolved.scenario, resolved.own_figures
         self.scenario, self.draws = scenario, draws
         self.in_need = change(scenario, option={"group": "in_need"})
         # Labels that nothing here uses would be carried through every operation of every area.
@@ -76,12 +77,11 @@ class Desk:
         aligned(self.baseline, draws, effects)
         self.effects = effects["new_site_effect"].reset_coords(drop=True)
         self.base = evidence.base_year(statistics).reset_coords(drop=True)
-        own = evidence.own_figures(self.base, scenario.own_figures, register.deflators)
         self.here = evidence.with_own(self.base, own)  # what is known of England uses published figures only
         local = evidence.local_price_ratio(statistics, like=draws, seed=scenario.seed)
         self.local, self.placements = evidence.with_own_prices(local, evidence.placement_shares(), own)
         self.levels = evidence.with_fitted(evidence.local_levels(), self.baseline, self.national)
-        tables = register.tables
+        tables = resolved.register.tables
         self.schedules = tables["discount_schedules"]
         self.layer_rates = tables["layer_rates"]
         self.layers = pathways.chosen(

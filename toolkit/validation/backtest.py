@@ -19,7 +19,7 @@ from toolkit.models.outcomes.forecast import predictor
 from toolkit.models.outcomes.likelihoods import MEAN, simulate
 from toolkit.models.outcomes.model import outcomes
 from toolkit.models.outcomes.spend_error import spend_error_table
-from toolkit.schema import CANNOT_BE_TOLD, INDICATORS, MCSE, InputError, random_stream
+from toolkit.schema import CANNOT_BE_DETERMINED, INDICATORS, MCSE, InputError, random_stream
 from toolkit.validation.predictive import SIZES, Array, cells_of, check, covered, hidden_up_to, sizes_of, thinned
 from toolkit.validation.prior_influence import outcome_power_scaling
 
@@ -302,7 +302,7 @@ def _verdict(table: pd.DataFrame, prefix: str) -> Array:
     ratio, spread = table[f"{prefix}_ratio"], 2 * table[f"{prefix}_ratio_se"]
     error = np.hypot(table[f"{prefix}_ratio{MCSE}"], 2 * table[f"{prefix}_ratio_se{MCSE}"])
     margin = abs(ratio - 1) - spread
-    choices = ["", CANNOT_BE_TOLD, "uncertain", "worse"]
+    choices = ["", CANNOT_BE_DETERMINED, "uncertain", "worse"]
     return np.select([table["forecast"] == "model", near(margin, error), margin <= 0, ratio > 1], choices, "better")
 
 

@@ -20,7 +20,7 @@ from toolkit.models.effects.evidence_summary import SENSITIVE, diagnosis
 from toolkit.models.fitting.monte_carlo import batch_errors, batches, near
 from toolkit.models.fitting.priors import load_priors, log_prior, row_of, unnamed_prior
 from toolkit.models.outcomes.rates import REPORTED, SCALES
-from toolkit.schema import CANNOT_BE_TOLD, MCSE, random_stream
+from toolkit.schema import CANNOT_BE_DETERMINED, MCSE, random_stream
 
 Array = NDArray[np.float64]
 SCALED = (*REPORTED, *SCALES, "area_sd")
@@ -97,7 +97,7 @@ def _sensitivities(
 def _diagnosed(row: dict[Any, Any]) -> str:
     close = {part: near(row[part] - SENSITIVE, row[f"{part}{MCSE}"]) for part in ("prior", "likelihood")}
     if close["prior"] or (row["prior"] >= SENSITIVE and close["likelihood"]):
-        return CANNOT_BE_TOLD
+        return CANNOT_BE_DETERMINED
     return diagnosis(row["prior"], row["likelihood"])
 
 

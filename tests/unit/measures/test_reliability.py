@@ -10,7 +10,7 @@ from toolkit.measures.analysis import analyse
 from toolkit.report.contents import every_table
 from toolkit.report.html import render
 from toolkit.report.workbook import write_workbook
-from toolkit.schema import CANNOT_BE_TOLD, EFFECT_OUTCOMES
+from toolkit.schema import CANNOT_BE_DETERMINED, EFFECT_OUTCOMES
 
 TABLES = {
     "backtest": "reference/backtest",
@@ -85,13 +85,13 @@ def test_a_check_at_its_threshold_is_no_pass_and_no_failure(committed) -> None:
     for table in (predictive, pathway, *(committed[name] for name in reliability.CALIBRATED)):
         table["verdict"] = "passed"
     one = predictive[(predictive["indicator"] == "care_starts") & (predictive["size"] == "all")]
-    predictive.loc[one.index[one["check"] == "pit_mean"], "verdict"] = CANNOT_BE_TOLD
-    pathway.loc[pathway.index[pathway["fitted"] == 1][0], "verdict"] = CANNOT_BE_TOLD
+    predictive.loc[one.index[one["check"] == "pit_mean"], "verdict"] = CANNOT_BE_DETERMINED
+    pathway.loc[pathway.index[pathway["fitted"] == 1][0], "verdict"] = CANNOT_BE_DETERMINED
     calibration = committed["reference/calibration_pathway"]
-    calibration.loc[0, ["verdict", "parameter", "pool"]] = CANNOT_BE_TOLD, "rate", "referral"
+    calibration.loc[0, ["verdict", "parameter", "pool"]] = CANNOT_BE_DETERMINED, "rate", "referral"
     scaling = committed["reference/power_scaling"]
     scaling["diagnosis"] = "rests on the data"
-    scaling.loc[0, "diagnosis"] = CANNOT_BE_TOLD
+    scaling.loc[0, "diagnosis"] = CANNOT_BE_DETERMINED
     backtest = committed["reference/backtest"]
     model = (backtest["part"] == "all") & (backtest["forecast"] == "model")
     backtest.loc[model, "coverage_90"], backtest.loc[model, "coverage_90_mcse"] = 0.9, 0.0001
@@ -111,7 +111,10 @@ def test_a_check_at_its_threshold_is_no_pass_and_no_failure(committed) -> None:
     )
     assert "allows: none. On the edge of that: care starts 90%." in said
     tables = reliability.reliability()
-    assert [tables[name].frame["Result", ""].eq(CANNOT_BE_TOLD).sum() for name in ("predictive", "pathway")] == [1, 1]
+    assert [tables[name].frame["Result", ""].eq(CANNOT_BE_DETERMINED).sum() for name in ("predictive", "pathway")] == [
+        1,
+        1,
+    ]
     assert tables["calibration"].frame["Cannot be told", ""].sum() == 1
 
 

@@ -12,6 +12,7 @@ from tests.conftest import LEEDS
 from toolkit import evidence, pricing, scenarios, workflow
 from toolkit.pricing import life_course
 from toolkit.pricing.place import Desk
+from toolkit.resolved import resolve
 from toolkit.schema import InputError
 
 
@@ -54,10 +55,10 @@ def test_many_areas_are_priced_in_processes_to_the_same_bits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fitted = workflow.fit(dozen, small_scenario, register, cache=fit_cache)
-    assumptions = scenarios.resolve(small_scenario, register)
-    draws = workflow.draw_figures(small_scenario, assumptions, register, like=fitted["posterior"].to_dataset())
-    effects = workflow.draw_effects(fitted, dozen, small_scenario, draws, register)
-    desk = Desk(fitted, dozen, small_scenario, draws, effects, register)
+    resolved = resolve(small_scenario, register, dozen)
+    draws = workflow.draw_figures(small_scenario, resolved.figures, register, like=fitted["posterior"].to_dataset())
+    effects = workflow.draw_effects(fitted, dozen, resolved, draws)
+    desk = Desk(fitted, dozen, resolved, draws, effects)
     areas = [LEEDS, "E06000017", "E10000016"]
     monkeypatch.setattr(pricing, "MANY", 2)
     monkeypatch.setattr(pricing, "BATCH", 2)

@@ -9,6 +9,7 @@ from toolkit import evidence, scenarios, workflow
 from toolkit.measures import quantities as q
 from toolkit.measures import value_of_information as knowing
 from toolkit.pricing import dependence
+from toolkit.resolved import resolve
 
 DIMS, COORDS = ("chain", "draw"), {"chain": [0, 1], "draw": range(50)}
 
@@ -87,9 +88,9 @@ def test_what_acts_follows_the_scenario(fit_cache, dozen, register, small_scenar
         scenario = scenarios.change(small_scenario, **changes)
         assumptions = scenarios.resolve(scenario, register)
         draws = workflow.draw_figures(scenario, assumptions, register, like=fitted["posterior"].to_dataset())
-        effects = workflow.draw_effects(fitted, dozen, scenario, draws, register)
+        effects = workflow.draw_effects(fitted, dozen, resolve(scenario, register, dozen), draws)
         how = {"area": LEEDS, "appraise": workflow.appraise}
-        acts = dependence.by_account(fitted, dozen, scenario, draws, effects, register, **how)["acts"]
+        acts = dependence.by_account(fitted, dozen, resolve(scenario, register, dozen), draws, effects, **how)["acts"]
         return set(acts["input"].values[acts.sel(account="social").values == 1])
 
     assert acting(effect={"replication": 0.0}) == set()

@@ -176,7 +176,7 @@ def make_run(register):
             reading = reading.assign(**ends)
         tree = xr.DataTree.from_dict(
             {
-                "reading": reading.to_xarray(),
+                "effect_evidence": reading.to_xarray(),
                 "studies": models.study_list(register.tables).rename_axis("study_row").to_xarray(),
                 "assumptions/figures": assumptions.astype(str).to_xarray(),
                 "assumptions/draws": evidence.with_pathway(
@@ -214,7 +214,7 @@ def make_run(register):
             "areas": json.dumps(list(areas)),
             "checks_passed": int(passed),
             "data_checksums": json.dumps({"evidence/unit_costs.csv": "sha256:00ff"}),
-            "versions": json.dumps({"cost-of-outcomes": "0.1.0", "xarray": xr.__version__}),
+            "versions": json.dumps({"cost-of-outcomes": "0.2.0", "xarray": xr.__version__}),
             "price_base": scenario.price_base,
             "first_year": scenario.first_year,
             "deflators": register.deflators.to_json(),
@@ -254,7 +254,7 @@ def _told(random, lifetime, entering):
         "children": made(2e3, period=["lifetime", "annual"], area=list(near)),
     }
     names = {"area_name": ("area", list(near.values()))}
-    return {"told": xr.Dataset(told), "neighbours": xr.Dataset(beside).assign_coords(names)}
+    return {"life_course": xr.Dataset(told), "neighbours": xr.Dataset(beside).assign_coords(names)}
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ from toolkit.pricing.areas import Progress, added_up, programme, silent
 from toolkit.pricing.place import Desk, Place, yearly_sum
 from toolkit.pricing.representative_areas import pool
 from toolkit.records import assemble, fingerprint, open_cached, prune, versions, write_netcdf
+from toolkit.resolved import ResolvedScenario, resolve
 from toolkit.scenarios import Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError, data_folder
 
@@ -49,7 +50,15 @@ REFERENCE = {
     "option": {"spend_per_child": 20.0, "cut": False},
     "adjustments": {"optimism_bias": 0.0, "deadweight": 0.0, "displacement": 0.0, "attribution": 1.0},
 }
-MOST_STORED = {"drawn": 4, "unit": 12, "run": 24, "preset": 20, "fit": 2, "probe": 4}  # results of each stage
+MOST_STORED = {
+    "resolved": 24,
+    "drawn": 4,
+    "unit": 12,
+    "run": 24,
+    "preset": 20,
+    "fit": 2,
+    "probe": 4,
+}  # results of each stage
 LARGEST_STORED = 1_000_000_000  # bytes of each stage: a region's costs take ten times a council's
 MOST_FILES = 4  # of several areas priced, on disk: each is some hundred megabytes
 LOOK_AGAIN = 0.2  # seconds
@@ -141,6 +150,14 @@ class Live:
 
         return self._memory.get("preset", name, load)
 
+    def resolved(self, scenario: Scenario) -> ResolvedScenario:
+        """Return the scenario with the evidence that it uses, for any areas."""
+
+        def look_up() -> ResolvedScenario:
+            return resolve(scenario, self.register, self.statistics, base=self.base_year)
+
+        return self._memory.get("resolved", scenario.hash, look_up)
+
     def fitted_for(self, scenario: Scenario) -> xr.DataTree:
         """Return the fit under the scenario's priors: reweighted draws where they suffice, else an earlier refit.
 
@@ -149,13 +166,14 @@ class Live:
         NeedsFit
             Where there is neither.
         """
-        if not changes.moved(scenario, self.register):
+        if not scenario.priors or not self.resolved(scenario).changes_outcome_priors:
             return self.fitted
-        key = workflow.fit_path(self.statistics, scenario, self.register, cache=self.refits)
+        key = workflow.fit_path(self.statistics, self.resolved(scenario), cache=self.refits)
         return self._memory.get("fit", key, lambda: self._changed_fit(scenario, key))
 
     def _changed_fit(self, scenario: Scenario, path: Path) -> xr.DataTree:
-        reweighted = changes.weighed(self.fitted, scenario, self.register)
+        before, after = self.register.tables["priors"], self.resolved(scenario).outcome_priors
+        reweighted = changes.weighed(self.fitted, scenario, before, after)
         if isinstance(reweighted, xr.DataTree):
             return reweighted
         if (cached := open_cached(path)) is not None:
@@ -191,20 +209,17 @@ class Live:
             raise InputError("covariates: the dashboard's fit has its own.", fix="run the command for others.")
         if scenario.cash_step:  # then cash is not in proportion to the children reached, as every page assumes
             raise InputError("cash_step: the dashboard takes the cited share.", fix="run the command for whole steps.")
-        changes.check_studies(scenario, self.register)
-        evidence.own_figures(self.base_year, scenario.own_figures, self.register.deflators)
         few = xr.Dataset(coords={"chain": [0], "draw": [0, 1]})
-        assumptions = scenarios.resolve(scenario, self.register)
+        assumptions = self.resolved(scenario).figures
         moved = assumptions[assumptions["overridden"] | (assumptions.index == "cost_per_family")]
         evidence.sample(moved, like=few, seed=scenario.seed, price_base=scenario.price_base)
 
     def _draw(self, scenario: Scenario) -> Drawn:
-        assumptions = scenarios.resolve(scenario, self.register)
-        fitted = self.fitted_for(scenario)
+        resolved, fitted = self.resolved(scenario), self.fitted_for(scenario)
         like = fitted["posterior"].to_dataset()
-        draws = workflow.draw_figures(scenario, assumptions, self.register, like=like)
-        effects = workflow.draw_effects(fitted, self.statistics, scenario, draws, self.register)
-        return Drawn(assumptions, draws, effects)
+        draws = workflow.draw_figures(scenario, resolved.figures, self.register, like=like)
+        effects = workflow.draw_effects(fitted, self.statistics, resolved, draws)
+        return Drawn(resolved.figures, draws, effects)
 
     def run(self, scenario: Scenario, areas: tuple[str, ...]) -> "LiveRun":
         """Return the scenario priced and appraised for areas, draw by draw, as ``workflow.run`` would."""
@@ -241,13 +256,12 @@ class Live:
         design = dependence.design(drawn.draws, drawn.effects, fitted["posterior"].to_dataset())
         moved, tree = Drawn(drawn.assumptions, design.draws, design.effects), fitted.copy()
         tree["posterior"] = xr.DataTree(design.posterior)
-        desk = Desk(tree, self.statistics, scenario, moved.draws, moved.effects, self.register)
+        desk = Desk(tree, self.statistics, self.resolved(scenario), moved.draws, moved.effects)
         return design, moved, self._unit_of(dependence.steadied(desk), moved, tree, (area,))
 
     def here(self, scenario: Scenario, areas: Sequence[str]) -> xr.Dataset:
         """Return base-year statistics of areas, a council's own in place of published ones."""
-        own = evidence.own_figures(self.base_year, scenario.own_figures, self.register.deflators)
-        return evidence.with_own(self.base_year, own).sel(area=list(areas))
+        return evidence.with_own(self.base_year, self.resolved(scenario).own_figures).sel(area=list(areas))
 
     def unit(self, scenario: Scenario, areas: tuple[str, ...]) -> Unit:
         """Return the costs of areas at the reference sum."""
@@ -256,12 +270,11 @@ class Live:
 
     def _unit(self, scenario: Scenario, areas: tuple[str, ...]) -> Unit:
         drawn, fitted = self.drawn(scenario), self.fitted_for(scenario)
-        desk = Desk(fitted, self.statistics, scenario, drawn.draws, drawn.effects, self.register)
+        desk = Desk(fitted, self.statistics, self.resolved(scenario), drawn.draws, drawn.effects)
         return self._unit_of(desk, drawn, fitted, areas)
 
     def _unit_of(self, desk: Desk, drawn: Drawn, fitted: xr.DataTree, areas: tuple[str, ...]) -> Unit:
         scenario = desk.scenario
-        own = evidence.own_figures(self.base_year, scenario.own_figures, self.register.deflators)
         here = self.here(scenario, areas)
         reached = pathways.children_reached(yearly_sum(scenario, here), drawn.draws, here, scenario.option)
         stands = pool(here, scenario.option)
@@ -303,7 +316,7 @@ class Live:
             by_node[0]["payer"].values.tolist(),
             headline.place(plain),
             q.spend_range(plain),
-            own,
+            self.resolved(scenario).own_figures,
             card,
         )
 
@@ -323,7 +336,7 @@ class Live:
 
     def _fingerprint(self, scenario: Scenario, areas: list[str]) -> str:
         """Return a hash of what the pricing of areas rests on: scenario, fit, data, code and libraries."""
-        fit = workflow.fit_path(self.statistics, scenario, self.register, cache=self.cache).name
+        fit = workflow.fit_path(self.statistics, self.resolved(scenario), cache=self.cache).name
         data = (data_folder() / "datapackage.json").read_bytes()
         libraries = versions("numpy", "scipy", "xarray", "numba")
         return fingerprint(libraries, data, package_hash(), [scenario.hash, areas, fit])

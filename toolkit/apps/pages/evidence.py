@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import panel_material_ui as pmui
 
-from toolkit import evidence, scenarios
+from toolkit import evidence
 from toolkit.apps.pages.own_figures import OwnFigures
 from toolkit.apps.pages.studies import Studies
 from toolkit.apps.parts import entry, look
@@ -77,7 +77,7 @@ class Evidence:
     def _cite(self) -> None:
         """Show the cited value of the figure to replace."""
         plain = self.state.scenario.model_copy(update={"overrides": {}})
-        row = dict(scenarios.resolve(plain, self.state.live.register).loc[str(self.role.value)])
+        row = dict(self.state.live.resolved(plain).figures.loc[str(self.role.value)])
         text = ", ".join(filter(None, [w.figure(float(row["value"])), row["unit"], look.text(row["price_year"])]))
         self.cited.object = f'<p class="hint">Cited: {escape(text)}.</p>'
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import panel_material_ui as pmui
 
-from toolkit import changes, models
+from toolkit import models
 from toolkit.apps.parts import entry, look
 from toolkit.apps.parts.fields import attempt, beside, button, choice, field
 from toolkit.apps.session.state import State
@@ -70,8 +70,8 @@ class Studies:
     def prepare(self) -> pd.DataFrame:
         """Return the studies that are pooled."""
         scenario = self.state.scenario
-        mixed = scenario.effect.family_group_conferencing
-        return models.study_table(self.state.live.register.tables, mixed=mixed, **changes.pooling(scenario))
+        mixed, pooled = scenario.effect.family_group_conferencing, self.state.live.resolved(scenario).studies
+        return models.study_table(self.state.live.register.tables, mixed=mixed, **pooled)
 
     def show(self, pooled: pd.DataFrame) -> None:
         """Show the pooled studies."""

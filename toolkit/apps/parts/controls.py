@@ -14,7 +14,7 @@ from toolkit import appraisal
 from toolkit.apps.parts.spending import Sums
 from toolkit.apps.session.state import PRESETS, State
 from toolkit.measures import words as w
-from toolkit.scenarios import LONGEST_HORIZON
+from toolkit.scenario_model import LONGEST_HORIZON
 from toolkit.schema import FUNDERS
 
 RAMPS = {

@@ -19,7 +19,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from toolkit.schema import CANNOT_BE_TOLD, MCSE, SAMPLE_DIMS, InputError
+from toolkit.schema import CANNOT_BE_DETERMINED, MCSE, SAMPLE_DIMS, InputError
 
 BATCHES, LEAST_DRAWS = 8, 1000  # at most 8 batches, of at least 1,000 draws each if there are enough for two
 NEAR = 2.0  # standard errors within which a threshold may lie on either side
@@ -44,7 +44,9 @@ def verdicts(margin: Any, error: Any, within: float = NEAR) -> Array:
     within
         Number of errors from the threshold within which the verdict cannot be determined.
     """
-    return np.where(near(margin, error, within), CANNOT_BE_TOLD, np.where(np.asarray(margin) >= 0, "passed", "failed"))
+    return np.where(
+        near(margin, error, within), CANNOT_BE_DETERMINED, np.where(np.asarray(margin) >= 0, "passed", "failed")
+    )
 
 
 def refuse_failed(card: pd.DataFrame, model: str, *, draws: int) -> None:

@@ -1,0 +1,59 @@
+"""A scenario is resolved once, to what its parts were looked up as before."""
+
+import pandas as pd
+import pytest
+
+from toolkit import changes, evidence, scenarios
+from toolkit.resolved import resolve
+from toolkit.schema import InputError
+
+LEEDS = "E08000035"
+CHANGES = {
+    "overrides": {"cost_per_family": {"value": 5000.0, "price_year": "2025/26", "reason": "our price"}},
+    "own_figures": {"children_in_need": {"area": LEEDS, "value": 5000, "reason": "our count"}},
+    "priors": {"effects.tau_care": {"first": 0.1, "reason": "sceptical"}},
+    "studies": {
+        "OURS": {
+            "outcome": "care",
+            "design": "rct",
+            "scale": "risk_ratio",
+            "estimate": 0.9,
+            "standard_error": 0.1,
+            "reason": "our own trial",
+        }
+    },
+    "left_out": ["START_OOHP"],
+}
+
+
+@pytest.fixture(scope="module")
+def register() -> evidence.Register:
+    return evidence.load_register()
+
+
+@pytest.mark.parametrize("changed", [{}, CHANGES], ids=["as shipped", "changed"])
+def test_each_part_is_what_it_was_looked_up_as(register: evidence.Register, changed: dict[str, object]) -> None:
+    scenario, statistics = scenarios.change(scenarios.load("family_help"), **changed), evidence.load_statistics()
+    base, shipped = evidence.base_year(statistics), register.tables["priors"]
+    resolved = resolve(scenario, register, statistics, areas=[LEEDS])
+    same = pd.testing.assert_frame_equal
+    same(resolved.figures, scenarios.resolve(scenario, register), check_exact=True)
+    same(resolved.priors, evidence.with_priors(shipped, scenario.priors), check_exact=True)
+    same(resolved.tables["priors"], resolved.priors)
+    same(resolved.outcome_priors, evidence.with_priors(shipped, scenario.priors, ["outcomes"]), check_exact=True)
+    same(resolved.own_figures, evidence.own_figures(base, scenario.own_figures, register.deflators), check_exact=True)
+    studies = changes.pooling(scenario)
+    assert resolved.studies["exclude"] == studies["exclude"]
+    assert (studies["extra"] is None) == (resolved.studies["extra"] is None)
+    if changed:
+        same(resolved.studies["extra"], studies["extra"], check_exact=True)
+        assert not resolved.changes_outcome_priors
+        assert resolved.with_shipped_priors().scenario.priors == {}
+
+
+def test_own_figures_of_another_area_and_unknown_studies_are_refused(register: evidence.Register) -> None:
+    scenario = scenarios.change(scenarios.load("family_help"), own_figures=CHANGES["own_figures"])
+    with pytest.raises(InputError, match="they are those of Leeds"):
+        resolve(scenario, register, areas=["E06000017"])
+    with pytest.raises(InputError, match="no pool holds the study"):
+        resolve(scenarios.change(scenario, left_out=["NO_SUCH_STUDY"]), register)

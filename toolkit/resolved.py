@@ -1,0 +1,105 @@
+"""A scenario with all the evidence that it uses, looked up and checked once and passed on to whatever computes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from toolkit import changes, evidence, scenarios
+from toolkit.scenarios import Scenario
+
+__all__ = ["ResolvedScenario", "resolve"]
+
+
+@dataclass(frozen=True, eq=False)
+class ResolvedScenario:
+    """What a scenario uses of the evidence, so that no later stage looks it up again."""
+
+    scenario: Scenario
+    register: evidence.Register
+    areas: tuple[str, ...]
+    """Areas to be run, if they are known by now."""
+    figures: pd.DataFrame
+    """Cited figures by role, with the scenario's overrides, from ``scenarios.resolve``."""
+    priors: pd.DataFrame
+    """Priors of every model, with the scenario's changes."""
+    outcome_priors: pd.DataFrame
+    """The same table with its changes to the outcome model alone, which name a fit."""
+    studies: dict[str, Any]
+    """Which studies are pooled, as ``models.study_table`` takes it."""
+    own_figures: pd.DataFrame
+    """A council's own statistics beside the published ones, from ``evidence.own_figures``."""
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The register's tables, with the priors that the scenario changes."""
+        return {**self.register.tables, "priors": self.priors}
+
+    @property
+    def changes_outcome_priors(self) -> bool:
+        """Whether the outcome model is fitted with other priors than the shipped ones."""
+        return not self.outcome_priors.equals(self.register.tables["priors"])
+
+    def with_shipped_priors(self) -> "ResolvedScenario":
+        """Return the same scenario with every prior as shipped."""
+        shipped, scenario = self.register.tables["priors"], self.scenario.model_copy(update={"priors": {}})
+        return replace(self, scenario=scenario, priors=shipped, outcome_priors=shipped)
+
+
+def resolve(
+    scenario: Scenario,
+    register: evidence.Register,
+    statistics: xr.Dataset | None = None,
+    *,
+    areas: Sequence[str] = (),
+    base: xr.Dataset | None = None,
+    **pooling: Any,
+) -> ResolvedScenario:
+    """Look up everything that a scenario uses of the evidence, and check it before minutes are spent on a fit.
+
+    Parameters
+    ----------
+    scenario, register
+        What to look up, and where.
+    statistics
+        From ``evidence.load_statistics``; those shipped if not given. Only own figures and cuts need them.
+    areas
+        To be run. Own figures of another area, or a cut of more than one of these spends, are then refused.
+    base
+        From ``evidence.base_year``, if it is at hand.
+    **pooling
+        Further choices of studies: ``extra``, ``exclude``, ``admit``, ``selection``.
+
+    Raises
+    ------
+    InputError
+        A figure, prior, study or figure of one's own that cannot be used.
+    """
+    figures, shipped = scenarios.resolve(scenario, register), register.tables["priors"]
+    if base is None and (scenario.own_figures or (areas and scenario.option.cut)):
+        base = evidence.base_year(evidence.load_statistics() if statistics is None else statistics)
+    own = pd.DataFrame()
+    if base is not None:
+        own = (
+            changes.own_figures(scenario, base, register, areas=areas)
+            if areas
+            else evidence.own_figures(base, scenario.own_figures, register.deflators)
+        )
+    studies = changes.pooling(scenario, **pooling)
+    changes.check_studies(scenario, register, studies)
+    return ResolvedScenario(
+        scenario,
+        register,
+        tuple(areas),
+        figures,
+        evidence.with_priors(shipped, scenario.priors),
+        evidence.with_priors(shipped, scenario.priors, ["outcomes"]),
+        studies,
+        own,
+    )
+
+
+def __dir__() -> list[str]:
+    return __all__

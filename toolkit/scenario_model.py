@@ -1,0 +1,156 @@
+"""A scenario: what is spent, on whom, for how long, with which effect, and how it is appraised.
+
+Its hash names the run.
+"""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from toolkit.evidence.overrides import Override
+from toolkit.evidence.own import OWN, OwnFigure
+from toolkit.evidence.priors import Prior, Study
+from toolkit.prices import PriceYear
+from toolkit.schema import COVARIATES, OUTCOMES, PRICE_BASE
+from toolkit.settings import Adjustments, Effect, Option, Part, unit
+from toolkit.tabular import excerpt
+
+__all__ = ["LONGEST_HORIZON", "Scenario"]
+
+HIGHEST_RATE = 0.2  # constant discount rate: a higher one is more likely a per cent
+LONGEST_HORIZON = 70  # a child born in the third spending year turns 67 in year 69: no evidence goes further
+
+
+def _schedule(value: Any) -> Any:
+    """Return a schedule's name, or a constant rate within the bounds that are allowed."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if not 0 <= value <= HIGHEST_RATE:
+            raise ValueError(
+                f"a constant rate is a proportion from 0 to {HIGHEST_RATE:g}. Fix: write 3.5 per cent as 0.035."
+            )
+        return float(value)
+    if not isinstance(value, str):
+        raise ValueError("is the name of a schedule or a constant rate, such as 0.035")
+    return value
+
+
+class Scenario(Part):
+    """Everything a run depends on besides the evidence and the statistics."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=60)]
+    """What the run is called, in file names too: small letters, digits and underscores."""
+    title: Annotated[str, Field(max_length=120)]
+    """What readers call it."""
+    description: str = ""
+    """What it is about, in a sentence or two."""
+    first_year: Annotated[int, Field(strict=True, **unit("year"))] = 2025
+    """Year in which the first spending year begins: that of the statistics."""
+    horizon: Annotated[int, Field(strict=True, ge=5, **unit("years", maximum=LONGEST_HORIZON))] = LONGEST_HORIZON
+    """How many years of costs count."""
+    price_base: PriceYear = PRICE_BASE
+    """Financial year whose prices all money is in: that of the statistics."""
+    discount_schedule: Annotated[str | float, BeforeValidator(_schedule)] = "green_book_2026_standard"
+    """Rates of discount by year: a schedule of discount_schedules.csv, or one constant rate such as 0.035."""
+    outcomes: Annotated[tuple[str, ...], Field(**unit("", items={"enum": OUTCOMES}))] = OUTCOMES
+    """Outcomes whose costs count."""
+    extra_layers: tuple[str, ...] = ()
+    """Layers of life that are off by default: next_generation_care_years."""
+    covariates: Annotated[tuple[str, ...], Field(**unit("", items={"enum": COVARIATES}))] = ()
+    """Of the outcome model, besides spending and low income."""
+    option: Option
+    effect: Effect = Effect()
+    adjustments: Adjustments = Adjustments()
+    cash_step: Annotated[float, Field(strict=True, ge=0, le=1e9, **unit("GBP a year"))] = 0.0
+    """Whole posts, teams or homes in which partly cashable costs move; 0 for the cited share."""
+    overrides: Mapping[str, Override] = {}
+    """Figures of your own in place of cited ones, by id or role."""
+    own_figures: Mapping[str, OwnFigure] = {}
+    """A council's own statistics in place of published ones, by name."""
+    priors: Mapping[str, Prior] = {}
+    """Other numbers for priors, by "model.parameter"."""
+    studies: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{3,40}$")], Study] = {}
+    """Studies of effects besides those of the evidence, by an id of your own."""
+    left_out: tuple[str, ...] = ()
+    """Studies of the evidence that do not count, by id."""
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 20261122
+    """Seed of every random stream."""
+    draws: Annotated[int, Field(strict=True, ge=25, le=5000)] = 1000
+    """Draws of each chain."""
+    chains: Annotated[int, Field(strict=True, ge=2, le=8)] = 4
+    """Chains of the sampler."""
+
+    @model_validator(mode="after")
+    def _stands_on_evidence(self) -> "Scenario":
+        if self.horizon > LONGEST_HORIZON:
+            raise ValueError(f"horizon is past the evidence, which ends at age 67: use {LONGEST_HORIZON} or less")
+        if not self.outcomes or not set(self.outcomes) <= set(OUTCOMES) or len(set(self.outcomes)) < len(self.outcomes):
+            listed = excerpt(", ".join(self.outcomes), 60)
+            raise ValueError(f"outcomes: choose each once from {', '.join(OUTCOMES)} (given: {listed})")
+        if not set(self.covariates) <= set(COVARIATES) or len(set(self.covariates)) < len(self.covariates):
+            unknown = [name for name in self.covariates if name not in COVARIATES]
+            close = [match for name in unknown for match in difflib.get_close_matches(name[:60], COVARIATES, n=1)]
+            hint = "".join(f"; did you mean {name}?" for name in close)
+            raise ValueError(
+                f"covariates {excerpt(list(self.covariates), 60)}: choose each once from {list(COVARIATES)}{hint}"
+            )
+        if self.first_year != int(PRICE_BASE[:4]):
+            raise ValueError(
+                f"first_year is always {PRICE_BASE[:4]}, the year of the statistics and prices: children, spending and "
+                "what things cost are not projected to another. Fix: leave first_year out."
+            )
+        if self.price_base != PRICE_BASE:
+            raise ValueError(
+                f"price_base is always {PRICE_BASE}, in which all results are given. Fix: leave price_base out; "
+                "figures of your own may be in other prices, which their price_year says."
+            )
+        if self.option.years > self.horizon:
+            raise ValueError("option.years is longer than horizon")
+        if len(self.effect.ramp) < self.option.years:
+            raise ValueError("effect.ramp needs one share for each spending year")
+        return self
+
+    @model_validator(mode="after")
+    def _own_figures_are_one_areas(self) -> "Scenario":
+        for key, row in self.own_figures.items():
+            if key not in OWN:
+                close = difflib.get_close_matches(key[:60], OWN, n=1) or list(OWN)
+                raise ValueError(f"own_figures.{excerpt(key)}: no such statistic. Fix: use {' or '.join(close)}.")
+            if OWN[key][1].startswith("GBP") != (row.price_year is not None):
+                raise ValueError(f"own_figures.{key}: price_year goes with money and only with it, as '2025/26'")
+        if len({row.area for row in self.own_figures.values()}) > 1:
+            raise ValueError("own_figures: of more than one area: keep those of one")
+        return self
+
+    @property
+    def own_area(self) -> str:
+        """The area of the scenario's own figures; "" if it has none."""
+        return next((row.area for row in self.own_figures.values()), "")
+
+    @property
+    def optimism(self) -> float:
+        """Optimism bias of the cost of spending; a cut saves what is in the budget and no more."""
+        return 0.0 if self.option.cut else self.adjustments.optimism_bias
+
+    @property
+    def luck(self) -> tuple[float, str]:
+        """How far variation between sites is shared with other programmes, and which programme the rest belongs to.
+
+        Scenarios with the same group, cost of a family and kind of offer are one programme, and share all of it.
+        """
+        option, shared = self.option, self.effect.shared_luck
+        own = (option.group, option.cost_per_family, f"conferencing {self.effect.family_group_conferencing}")
+        return shared, "" if shared == 1 else ", ".join(own)
+
+    @property
+    def hash(self) -> str:
+        """Short SHA-256 of everything that can move a result (titles and descriptions cannot)."""
+        content = self.model_dump(mode="json", exclude={"name", "title", "description"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def __dir__() -> list[str]:
+    return __all__
