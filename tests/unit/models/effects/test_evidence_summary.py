@@ -220,7 +220,10 @@ GOOD = {
         ),
         ({"low": "-0.3", "high": "0.1", "interval_level": "0.9"}, r"line 2: .* at 90% implies 0.122\."),
         ({"low": "-0.3"}, r"line 2: the interval has only one end"),
-        ({"scale": "odds_ratio", "est": "0.1", "low": "-0.3", "high": "0.4"}, r"line 2: -0.3 to 0.4 is not an interval"),
+        (
+            {"scale": "odds_ratio", "est": "0.1", "low": "-0.3", "high": "0.4"},
+            r"line 2: -0.3 to 0.4 is not an interval",
+        ),
         ({"se": "1e308"}, r"line 2, column 'se': '1e308' is not between 0.001 and 10"),
         ({"se": "1e-12"}, r"line 2, column 'se': '1e-12' is not between 0.001 and 10"),
         ({"include": ""}, r"line 2, column 'include': blank where"),
