@@ -1,4 +1,4 @@
-"""Seconds to refit the meta-analysis after adding a study, without compiling anew, and on the exact grid.
+"""Seconds to refit the meta-analysis after adding a study, without compiling again, and on the exact grid.
 
 Run from the repository: python benchmarks/effects.py. The first line includes compilation (the cost of a new
 process); each further line adds one study by `with_data` and samples four chains of 1,000 draws. The ratio is
@@ -22,10 +22,10 @@ ADDED = 3
 
 def timed(name, action):
     wall, cpu = perf_counter(), process_time()
-    made = action()
+    result = action()
     spent = perf_counter() - wall
     print(f"{name:<52}{spent:8.2f} s wall {process_time() - cpu:8.2f} s CPU")
-    return made, spent
+    return result, spent
 
 
 def new_study(number):

@@ -108,38 +108,38 @@ def quantities(tree):
     return tree["posterior"].to_dataset()[[*REPORTED, *SCALES, "area_cholesky"]]
 
 
-def flat(found):
-    return np.concatenate([np.ravel(values) for values in found.data_vars.values()])
+def flat(dataset):
+    return np.concatenate([np.ravel(values) for values in dataset.data_vars.values()])
 
 
 def summed_up(tree):
     """Return the least effective size, and means with their errors."""
-    kept = quantities(tree)
-    least = float(np.nanmin(flat(az.ess(kept, method="bulk"))))
-    return least, flat(kept.mean(("chain", "draw"))), flat(az.mcse(kept, method="mean"))
+    sampled = quantities(tree)
+    least = float(np.nanmin(flat(az.ess(sampled, method="bulk"))))
+    return least, flat(sampled.mean(("chain", "draw"))), flat(az.mcse(sampled, method="mean"))
 
 
 def tried(name, make, model, seeds, draws, tune):
     """Print one line a seed; return rates and summaries, none of either where the sampler cannot run."""
-    rates, held = [], []
+    rates, summaries = [], []
     try:
         sample = make(model)
     except NotImplementedError as refused:
         print(f"{name:<16}not run: {refused}", flush=True)
-        return rates, held
+        return rates, summaries
     for seed in seeds:
         tree, once, spent = sample(draws, tune, seed)
         least, *means = summed_up(tree)
         steps = float(tree["sample_stats"]["n_steps"].mean())
         rates.append(least / spent[1])
-        held.append(means)
+        summaries.append(means)
         print(
             f"{name:<16}seed {seed:>3}  compile {once[0]:6.1f} ({once[1]:6.1f})  sample {spent[0]:6.1f} "
             f"({spent[1]:6.1f}) steps a draw {steps:5.1f} divergences {int(tree['sample_stats']['diverging'].sum()):2d}"
             f"  least bulk ESS {least:5.0f}, {rates[-1]:6.2f} a CPU second of sampling",
             flush=True,
         )
-    return rates, held
+    return rates, summaries
 
 
 def main():
@@ -149,13 +149,13 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--way", choices=[*WAYS], default="levels centred", help="of sampling levels and deviations")
     parser.add_argument("--only", default="", help="samplers, by a part of their names")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     warnings.simplefilter("ignore")
     statistics = evidence.load_statistics()
     fitted = statistics["area"].values[statistics["fitted"].values]
-    chosen = fitted[np.linspace(0, len(fitted) - 1, min(asked.areas, len(fitted))).astype(int)]
+    chosen = fitted[np.linspace(0, len(fitted) - 1, min(options.areas, len(fitted))).astype(int)]
     ours = outcomes(statistics.sel(area=chosen))
-    plain = written_out(ours.design, way=asked.way)
+    plain = written_out(ours.design, way=options.way)
     samplers = {
         "ours, nutpie": (by_nutpie, ours),
         "ours, PyMC": (by_pymc, ours),
@@ -163,24 +163,24 @@ def main():
         "plain, PyMC": (by_pymc, plain),
         "plain, numpyro": (by_numpyro, plain),
     }
-    print(f"{len(chosen)} areas, {CHAINS} chains of {asked.draws} draws after {asked.tune}; seconds wall (CPU)")
-    found = {
-        name: tried(name, make, model, asked.seeds, asked.draws, asked.tune)
+    print(f"{len(chosen)} areas, {CHAINS} chains of {options.draws} draws after {options.tune}; seconds wall (CPU)")
+    results = {
+        name: tried(name, make, model, options.seeds, options.draws, options.tune)
         for name, (make, model) in samplers.items()
-        if asked.only in name
+        if options.only in name
     }
-    compared(found)
+    compared(results)
 
 
-def compared(found):
+def compared(results):
     """Print the ratio of our rate to each other's, over seeds, and how far means lie apart."""
-    ours, held = found.get("ours, nutpie", ([], []))
-    for name, (rates, others) in found.items():
+    ours, means = results.get("ours, nutpie", ([], []))
+    for name, (rates, others) in results.items():
         if rates and ours and name != "ours, nutpie":
             ratio = np.mean(ours) / np.mean(rates)
             apart = np.log(np.outer(ours, 1 / np.array(rates)))
             ends = np.exp([apart.min(), apart.max()])
-            z = np.array([(a - b) / np.hypot(e, f) for (a, e), (b, f) in zip(held, others, strict=False)])
+            z = np.array([(a - b) / np.hypot(e, f) for (a, e), (b, f) in zip(means, others, strict=False)])
             print(
                 f"ours over {name}: {ratio:.1f} (seed against seed {ends[0]:.1f} to {ends[1]:.1f}); means differ by "
                 f"{(z**2).mean() ** 0.5:.2f} of their Monte Carlo errors on average, {abs(z).max():.1f} at most"

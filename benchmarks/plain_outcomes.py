@@ -22,12 +22,14 @@ def written_out(design, *, way="non-centred"):
     levels_centred, deviations_centred = WAYS[way]
     coords = {name: cells[name].values for name in ("indicator", "area", "data_year", "region_name")}
     with pm.Model(coords=coords | {"other": names}) as model:
-        given = {name: prior(name, table, names) for name in (*REPORTED, *SCALES)}
-        one, two = ({name: value[(...,) + (None,) * more] for name, value in given.items()} for more in (1, 2))
-        region = one["region_sd"] * pm.ZeroSumNormal("region", dims=("indicator", "region_name"))
-        mean = one["intercept"] + region[:, cells["region_index"].values]
-        mean += one["spend_between"] * cells["spend_between"].values
-        mean += one["low_income"] * cells["low_income_between"].values
+        parameters = {name: prior(name, table, names) for name in (*REPORTED, *SCALES)}
+        by_area, by_cell = (
+            {name: value[(...,) + (None,) * more] for name, value in parameters.items()} for more in (1, 2)
+        )
+        region = by_area["region_sd"] * pm.ZeroSumNormal("region", dims=("indicator", "region_name"))
+        mean = by_area["intercept"] + region[:, cells["region_index"].values]
+        mean += by_area["spend_between"] * cells["spend_between"].values
+        mean += by_area["low_income"] * cells["low_income_between"].values
         cholesky, _, _ = pm.LKJCholeskyCov(
             "area_cholesky",
             n=len(names),
@@ -38,13 +40,13 @@ def written_out(design, *, way="non-centred"):
             level = pm.MvNormal("level", mean.T, chol=cholesky, dims=("area", "indicator")).T
         else:
             level = mean + cholesky @ pm.Normal("level", dims=("indicator", "area"))
-        year = pt.stack([_years(k, name, given["year_sd"][k], design) for k, name in enumerate(names)])
+        year = pt.stack([_years(k, name, parameters["year_sd"][k], design) for k, name in enumerate(names)])
         covariates = {name: _whole(cells, name) for name in ("spend", "low_income")}
-        eta = level[:, :, None] + year[:, None, :] + two["spend_within"] * covariates["spend"]
-        eta += two["low_income_within"] * covariates["low_income"]
-        eta += _deviations(one, cells, deviations_centred)
+        eta = level[:, :, None] + year[:, None, :] + by_cell["spend_within"] * covariates["spend"]
+        eta += by_cell["low_income_within"] * covariates["low_income"]
+        eta += _deviations(by_area, cells, deviations_centred)
         for k, name in enumerate(names):
-            _counts(name, eta[k], given["dispersion"][k] ** -2.0, cells.isel(indicator=k))
+            _counts(name, eta[k], parameters["dispersion"][k] ** -2.0, cells.isel(indicator=k))
     return model
 
 
@@ -71,19 +73,24 @@ def _whole(cells, name):
     return (cells[f"{name}_within"] + yearly).transpose("indicator", "area", "data_year").values
 
 
-def _deviations(given, cells, centred):
+def _deviations(parameters, cells, centred):
     dims = ("indicator", "area", "data_year")
-    size = pt.exp(given["drift_size"] * cells["log_size"].values)
-    spread = given["drift"] * (1 - given["persistence"] ** DRIFT_YEARS) ** -0.5 * size
-    fresh = (1 - given["persistence"] ** 2) ** 0.5
+    size = pt.exp(parameters["drift_size"] * cells["log_size"].values)
+    spread = parameters["drift"] * (1 - parameters["persistence"] ** DRIFT_YEARS) ** -0.5 * size
+    fresh = (1 - parameters["persistence"] ** 2) ** 0.5
     if centred:
         first = pm.Normal.dist(0.0, spread[..., None])
         return pm.AR(
-            "deviation", given["persistence"][..., None], spread * fresh, constant=False, init_dist=first, dims=dims
+            "deviation",
+            parameters["persistence"][..., None],
+            spread * fresh,
+            constant=False,
+            init_dist=first,
+            dims=dims,
         )
     lag = np.subtract.outer(np.arange(cells.sizes["data_year"]), np.arange(cells.sizes["data_year"]))
     scale = pt.concatenate([pt.ones_like(fresh), pt.repeat(fresh, len(lag) - 1, axis=1)], axis=1)
-    factor = (lag >= 0) * given["persistence"][..., None] ** abs(lag) * scale[:, None, :]
+    factor = (lag >= 0) * parameters["persistence"][..., None] ** abs(lag) * scale[:, None, :]
     return spread[..., None] * (pm.Normal("deviation", dims=dims)[:, :, None, :] * factor[:, None]).sum(axis=3)
 
 

@@ -42,8 +42,8 @@ def without_sampler(priors: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> It
     def drawn(compiled, flat, *, seed, runs):
         shape = (2, 30, len(rows))
         values = np.random.default_rng(seed).normal(rows["arg1"], rows["arg2"], shape)
-        found = flat(xr.Dataset({"rates": (("chain", "draw", "parameter"), values)}, coords))
-        return found, np.full(found.sizes["quantity"], 60.0), {"again": False, "unmixed": False}
+        quantities = flat(xr.Dataset({"rates": (("chain", "draw", "parameter"), values)}, coords))
+        return quantities, np.full(quantities.sizes["quantity"], 60.0), {"again": False, "unmixed": False}
 
     monkeypatch.setattr(calibrate_pathway, "compile_model", lambda model: Compiled())
     monkeypatch.setattr(calibrate_pathway, "sampled", drawn)

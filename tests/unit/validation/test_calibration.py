@@ -27,7 +27,7 @@ def test_calibration_passes_the_right_model_and_fails_a_wrong_one():
     assert wrong["verdict"] == "failed"
 
 
-def test_a_distance_within_its_error_of_the_threshold_cannot_be_told():
+def test_a_distance_within_its_error_of_the_threshold_cannot_be_determined():
     """A thousand ranks: the distance of p 0.001 is 0.0615, the standard deviation of chance 0.0082 (0.2603 / 31.6)."""
     rows = [("m", "mean", str(distance), 1000, 0.5, 0.9, distance) for distance in (0.052, 0.055, 0.0624, 0.069, 0.071)]
     columns = ["model", "parameter", "pool", "replications", "coverage_50", "coverage_90", "distance"]

@@ -26,18 +26,18 @@ def posterior() -> xr.Dataset:
 
 @pytest.mark.long
 def test_what_the_data_say_nothing_of_rests_on_its_prior(posterior: xr.Dataset) -> None:
-    found = outcome_power_scaling(posterior, seed=1).set_index("parameter")
-    assert found.loc["spend_within", "diagnosis"] == "rests on the prior"
-    assert found.loc["spend_within", "prior_ratio"] == pytest.approx(1, abs=0.03)
-    assert found.loc["low_income", "diagnosis"] == "rests on the data"
-    assert found.loc["low_income", "prior_ratio"] == pytest.approx(0.02, abs=0.002)
-    assert (found["noise"] < 0.05).all()
+    scaling = outcome_power_scaling(posterior, seed=1).set_index("parameter")
+    assert scaling.loc["spend_within", "diagnosis"] == "rests on the prior"
+    assert scaling.loc["spend_within", "prior_ratio"] == pytest.approx(1, abs=0.03)
+    assert scaling.loc["low_income", "diagnosis"] == "rests on the data"
+    assert scaling.loc["low_income", "prior_ratio"] == pytest.approx(0.02, abs=0.002)
+    assert (scaling["noise"] < 0.05).all()
 
 
 @pytest.mark.long
 def test_it_agrees_with_scaling_the_likelihood_itself(posterior: xr.Dataset) -> None:
     """Posterior N(0.4, 0.15) under a prior N(0, 0.3): the likelihood is normal and known."""
-    found = outcome_power_scaling(posterior, seed=1).set_index("parameter").loc["spend_between"]
+    scaling = outcome_power_scaling(posterior, seed=1).set_index("parameter").loc["spend_between"]
     draws = posterior["spend_between"].sel(indicator=NAME).values
     log_prior = stats.norm(0, SPREAD["spend_between"]).logpdf(draws)
     likelihood = stats.norm(0.4, 0.15).logpdf(draws) - log_prior
@@ -49,7 +49,7 @@ def test_it_agrees_with_scaling_the_likelihood_itself(posterior: xr.Dataset) -> 
         }
     )
     for group in ("prior", "likelihood"):
-        assert float(az.psense(tree, group=group)["x"]) == pytest.approx(found[group], abs=0.02)
+        assert float(az.psense(tree, group=group)["x"]) == pytest.approx(scaling[group], abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,6 @@ def test_it_agrees_with_scaling_the_likelihood_itself(posterior: xr.Dataset) -> 
         (0.20, 0.20, "depends on prior and data alike"),
     ],
 )
-def test_a_diagnosis_that_an_error_of_a_hundredth_could_tip_cannot_be_told(prior, likelihood, said) -> None:
+def test_a_diagnosis_that_an_error_of_a_hundredth_could_tip_cannot_be_determined(prior, likelihood, said) -> None:
     errors = {"prior_mcse": 0.005, "likelihood_mcse": 0.005}
     assert _diagnosed({"prior": prior, "likelihood": likelihood, **errors}) == said

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toolkit.models.effects.new_studies import check_cited, check_inside, check_studies
+from toolkit.models.effects.new_studies import LOG_SCALES, check_cited, check_inside, check_studies
 from toolkit.models.effects.scales import LOG_RISK_RATIO, SIGNIFICANT, to_common_scale
 from toolkit.schema import InputError
 from toolkit.tabular import excerpt
@@ -296,7 +296,7 @@ def _error_prior(meta_ready: pd.DataFrame, scale: str) -> ErrorPrior:
 
     One design has too few studies to estimate its own spread; a design without any takes the median of all.
     """
-    kinds = ["log_risk", "log_rate", "log_odds"] if scale == LOG_RISK_RATIO else ["hedges_g"]
+    kinds = LOG_SCALES if scale == LOG_RISK_RATIO else ("hedges_g",)
     programmes = meta_ready["programme_family"] != PANEL_ONLY
     rows = meta_ready[meta_ready["scale"].isin(kinds) & (meta_ready["se"] > 0) & programmes]
     logs = np.log(rows.drop_duplicates("effect_id").set_index("design")["se"])

@@ -21,7 +21,7 @@ from toolkit.evidence import Register
 from toolkit.models.fitting.diagnose import diagnose
 from toolkit.models.fitting.fit import fit
 from toolkit.models.fitting.monte_carlo import batch_errors, batches, refuse_failed, rounded, summary, verdicts
-from toolkit.models.pathway.model import AGES, ARRIVAL, care_within_years, long_stays, outputs, population
+from toolkit.models.pathway.model import AGES, ARRIVAL, START, care_within_years, long_stays, outputs, population
 from toolkit.schema import MCSE, SAMPLE_DIMS, InputError, random_stream
 
 DRAWS, TUNE, CHAINS, TARGET_ACCEPT = 1500, 1500, 4, 0.95
@@ -144,8 +144,6 @@ def natural_rates(free: np.ndarray, priors: pd.DataFrame) -> dict[str, np.ndarra
 def check_rows(rates: dict[str, np.ndarray]) -> None:
     """Refuse rates for which a chance of a yearly step is outside 0-1, or a row does not sum to one."""
     walked = population(rates)
-    from toolkit.models.pathway.model import START
-
     step = walked["step"]
     for chances, what in ((step, "a chance outside 0-1"), (step.sum(-1, keepdims=True), "not summing to one")):
         bad = ~((chances >= -ROW_SUM) & (chances <= 1 + ROW_SUM))

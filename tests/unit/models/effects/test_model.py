@@ -348,7 +348,7 @@ def moments(mean, spread, density):
     return found
 
 
-def reckoned(likelihood, *, mean_sd=0.2, spread_sd=0.25, first=2, second=2):
+def integrated(likelihood, *, mean_sd=0.2, spread_sd=0.25, first=2, second=2):
     """Moments of the posterior, the share integrated as well; ``likelihood`` of mean, spread and share."""
     mean, spread, share = np.linspace(-1, 1, 121), np.linspace(1e-4, 1.2, 81), np.linspace(0.005, 0.995, 61)
     cells = [[likelihood(m, t, share) for t in spread] for m in mean]
@@ -379,7 +379,7 @@ def test_two_studies_of_a_programme_are_a_bivariate_normal(register):
     ratio = likelihood(0.1, 0.2, 0.5) / one.pdf(effect) / (2 * math.pi)
     assert ratio == pytest.approx(1)
     table = table_of(effect, se, bias=PAIR["bias"], programme="P")
-    compared(quadrature(table, priors=register["priors"]).sel(outcome="care"), reckoned(likelihood))
+    compared(quadrature(table, priors=register["priors"]).sel(outcome="care"), integrated(likelihood))
 
 
 @pytest.mark.long
@@ -400,7 +400,7 @@ def test_intervals_of_a_programme_share_its_deviation(register, known):
         first = stats.norm.pdf(-0.3, site, own[0]) if known else stats.norm.cdf((0 - site) / own[0])
         return weight @ (first * second)
 
-    compared(quadrature(table, priors=register["priors"]).sel(outcome="care"), reckoned(likelihood))
+    compared(quadrature(table, priors=register["priors"]).sel(outcome="care"), integrated(likelihood))
 
 
 def test_two_evaluations_of_one_programme_say_less_than_two_programmes(register):
@@ -442,7 +442,7 @@ def test_selection_acts_on_each_study_of_a_programme(register):
         in_pool = kept + (1 - kept) * stats.norm.cdf((-0.196 - site) / own)
         return weight @ (stats.norm.pdf(-0.3, site, own) * stats.norm.pdf(0.1, site, own) * kept / in_pool**2)
 
-    compared(quadrature(table, priors=register["priors"], selection=kept).sel(outcome="care"), reckoned(likelihood))
+    compared(quadrature(table, priors=register["priors"], selection=kept).sel(outcome="care"), integrated(likelihood))
 
 
 @pytest.mark.long

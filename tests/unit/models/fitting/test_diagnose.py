@@ -64,9 +64,9 @@ def test_a_chain_elsewhere_fails_rhat_and_is_named():
 def test_sticky_draws_fail_effective_size():
     # 2,000 draws of an AR(1) with 0.9 carry 2,000 (1 - 0.9) / (1 + 0.9) = 105 (Geyer 1992, section 3.1).
     card = diagnose(tree(autoregressive(0.9, (4, 500, 3))))
-    found = row(card, "ess_bulk")
-    assert not found["passed"]
-    assert 50 < found["value"] < 200
+    ess = row(card, "ess_bulk")
+    assert not ess["passed"]
+    assert 50 < ess["value"] < 200
 
 
 def test_effective_size_of_the_tails_is_that_of_the_ends_of_a_90_per_cent_interval():
@@ -77,9 +77,9 @@ def test_effective_size_of_the_tails_is_that_of_the_ends_of_a_90_per_cent_interv
     ]
     right = 80_000 / (1 + 2 * np.sum((np.array(both) - 0.05**2) / (0.05 * 0.95)))
     values = autoregressive(0.9, (8, 10_000, 1))
-    found = row(diagnose(tree(values)), "ess_tail")["value"]
-    assert found == pytest.approx(right, rel=0.08)
-    assert found == min(az.ess(values[..., 0], method="quantile", prob=prob) for prob in (0.05, 0.95))
+    ess = row(diagnose(tree(values)), "ess_tail")["value"]
+    assert ess == pytest.approx(right, rel=0.08)
+    assert ess == min(az.ess(values[..., 0], method="quantile", prob=prob) for prob in (0.05, 0.95))
 
 
 def test_a_setting_of_arviz_does_not_move_the_tails():
@@ -102,9 +102,9 @@ def test_monte_carlo_error_is_that_of_the_mean_in_standard_deviations():
 def test_a_scalar_quantity_and_any_names_of_dimensions_are_checked(dims):
     values = independent(quantities=2 ** len(dims)).reshape(4, 500, *(2 for _ in dims))
     values[2, :, *(-1 for _ in dims)] += 1.0
-    made = tree(independent())
-    made["posterior"] = made["posterior"].to_dataset().assign(scale=(("chain", "draw", *dims), values))
-    assert row(diagnose(made), "rhat")["quantity"] == f"scale{[1 for _ in dims] or ''}"
+    posterior = tree(independent())
+    posterior["posterior"] = posterior["posterior"].to_dataset().assign(scale=(("chain", "draw", *dims), values))
+    assert row(diagnose(posterior), "rhat")["quantity"] == f"scale{[1 for _ in dims] or ''}"
 
 
 @pytest.mark.parametrize(("values", "named"), [(np.nan, "spend_within"), (0.3, "nothing varies")])
@@ -123,9 +123,9 @@ def test_one_divergence_fails():
 def test_slow_energy_fails():
     # E-BFMI of an AR(1) is 2 (1 - correlation): 0.1 here.
     card = diagnose(tree(independent(), energy=autoregressive(0.95, (4, 500))))
-    found = row(card, "energy")
-    assert not found["passed"]
-    assert found["value"] < 0.2
+    energy = row(card, "energy")
+    assert not energy["passed"]
+    assert energy["value"] < 0.2
 
 
 def test_constants_and_years_without_data_are_left_out():

@@ -9,7 +9,7 @@ from toolkit.models.fitting.monte_carlo import batch_errors, batches, refuse_fai
 from toolkit.schema import InputError
 
 
-def test_a_verdict_within_two_errors_of_its_threshold_cannot_be_told() -> None:
+def test_a_verdict_within_two_errors_of_its_threshold_cannot_be_determined() -> None:
     margins = np.array([0.5, 0.21, 0.19, 0.0, -0.19, -0.21, 0.0, -1e-9])
     found = verdicts(margins, np.array([0.1] * 6 + [0.0] * 2))
     unsure = ["cannot be told"] * 3
@@ -30,9 +30,9 @@ def test_errors_of_a_summary_are_the_scatter_of_its_numbers() -> None:
     draws = random.normal(size=(200, 4, 400))
     for step in range(1, 400):
         draws[:, :, step] = 0.6 * draws[:, :, step - 1] + 0.8 * draws[:, :, step]
-    found = summary(xr.DataArray(draws, dims=("sample", "chain", "draw")))
+    table = summary(xr.DataArray(draws, dims=("sample", "chain", "draw")))
     for name in ("mean", "sd", "low", "high"):
-        scatter, error = float(found[name].std()), float(found[f"{name}_mcse"].mean())
+        scatter, error = float(table[name].std()), float(table[f"{name}_mcse"].mean())
         assert error == pytest.approx(scatter, rel=0.2), name
 
 
@@ -57,6 +57,6 @@ def test_a_fit_that_failed_says_in_one_line_how_to_go_on() -> None:
     rows = [("rhat", "growth['care']", 1.0107, False), ("ess_bulk", "growth['care']", 431.0, True)]
     with pytest.raises(InputError) as refused:
         refuse_failed(pd.DataFrame(rows, columns=columns), "placement prices", draws=1000)
-    said = "placement prices: the fit failed its checks (rhat of growth['care'] 1.0107). Fix: run with --draws 2000."
-    assert str(refused.value) == said
+    message = "placement prices: the fit failed its checks (rhat of growth['care'] 1.0107). Fix: run with --draws 2000."
+    assert str(refused.value) == message
     refuse_failed(pd.DataFrame(rows[1:], columns=columns), "placement prices", draws=1000)

@@ -33,9 +33,9 @@ def posterior():
 
 @pytest.mark.parametrize(("first", "second"), [(0.1, 0.2), (-0.1, 0.2), (0.0, 0.1), (0.0, 0.15)])
 def test_weighed_draws_are_those_of_the_new_posterior(posterior, priors, first, second):
-    found = models.weigh(posterior, priors, changed(priors, spend_within=(first, second)))
-    assert found.usable
-    tree = models.resampled(xr.DataTree.from_dict({"posterior": posterior}), found, seed=1)
+    weights = models.weigh(posterior, priors, changed(priors, spend_within=(first, second)))
+    assert weights.usable
+    tree = models.resampled(xr.DataTree.from_dict({"posterior": posterior}), weights, seed=1)
     drawn = tree["posterior"]["spend_within"]
     precision = 1 / second**2 + 1 / 0.1**2
     expected = (first / second**2 + 0.1 / 0.1**2) / precision
@@ -45,8 +45,8 @@ def test_weighed_draws_are_those_of_the_new_posterior(posterior, priors, first, 
 
 
 def test_a_prior_far_off_is_not_trusted(posterior, priors):
-    found = models.weigh(posterior, priors, changed(priors, spend_within=(-0.9, 0.02)))
-    assert not found.usable and found.effective < 100
+    weights = models.weigh(posterior, priors, changed(priors, spend_within=(-0.9, 0.02)))
+    assert not weights.usable and weights.effective < 100
 
 
 def test_only_the_indicators_of_a_row_are_moved(posterior, priors):

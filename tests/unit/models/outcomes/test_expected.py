@@ -46,7 +46,7 @@ def fit() -> xr.DataTree:
 
 def test_a_typical_areas_rate_is_region_deprivation_and_year_and_nothing_else() -> None:
     tree = fit()
-    found = expected_rates(tree)
+    rates = expected_rates(tree)
     draws, design = tree["posterior"].to_dataset(), tree["constant_data"].to_dataset()
     for name, year, link in (("share", 2024, expit), ("rate", 2023, np.exp)):
         for area, region in (("one", "South"), ("other", "North")):
@@ -55,7 +55,7 @@ def test_a_typical_areas_rate_is_region_deprivation_and_year_and_nothing_else() 
             eta = one["intercept"] + one["region_effect"].sel(region_name=region)
             eta = eta + one["low_income"] * cell["low_income_between"] + one["year_effect"].sel(data_year=year)
             eta = eta + one["low_income_within"] * cell["low_income_within"].sel(data_year=year)
-            assert float(found.sel({**at, "area": area})) == pytest.approx(float(link(eta)), rel=1e-6)
+            assert float(rates.sel({**at, "area": area})) == pytest.approx(float(link(eta)), rel=1e-6)
 
 
 def test_a_fit_without_its_base_rates_is_refused() -> None:
@@ -71,12 +71,12 @@ def test_areas_of_a_real_fit_lie_about_what_is_predicted_of_them(
     small_run: workflow.Run, fit_cache: Path, dozen: xr.Dataset
 ) -> None:
     fitted = workflow.fit(dozen, small_run.scenario, evidence.load_register(), cache=fit_cache)
-    found = expected_rates(fitted)
+    rates = expected_rates(fitted)
     own = fitted["posterior"]["baseline_rate"]
     np.testing.assert_array_equal(
-        found.sel(area=[LEEDS]), small_run.tree["posterior"]["expected_rate"].sel(area=[LEEDS])
+        rates.sel(area=[LEEDS]), small_run.tree["posterior"]["expected_rate"].sel(area=[LEEDS])
     )
-    apart = np.log(own / found).mean(("chain", "draw")).sel(area=dozen["fitted"].values)
+    apart = np.log(own / rates).mean(("chain", "draw")).sel(area=dozen["fitted"].values)
     # Levels of areas are drawn about what is predicted, so over areas the mean distance is small beside its spread.
     spread = apart.std("area")
     assert (abs(apart.mean("area")) < 3 * spread / apart.sizes["area"] ** 0.5 + 0.1).all()

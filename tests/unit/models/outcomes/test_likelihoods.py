@@ -71,11 +71,11 @@ def test_slopes_are_derivatives(cell, lower, upper):
 def test_an_unobserved_cell_adds_nothing():
     shape, cells = (2, 1, 2), np.full((2, 1, 2), 4.0)
     family = np.array([[[1, 0]], [[2, 0]]])
-    found = likelihoods.cell_log_probabilities(
+    log_p = likelihoods.cell_log_probabilities(
         np.full(shape, -1.0), np.zeros((2, 1, 1)), cells, cells, 10 * cells, family
     )
-    assert (found[..., 1] == 0).all()
-    assert (found[..., 0] != 0).all()
+    assert (log_p[..., 1] == 0).all()
+    assert (log_p[..., 0] != 0).all()
 
 
 @pytest.mark.parametrize("number", [40.0, 2e3])

@@ -1,4 +1,4 @@
-"""Error in returned spending: told from what lasts, taken out, and as parameters of the outcome model."""
+"""Error in returned spending: separated from what lasts, removed, and as parameters of the outcome model."""
 
 import numpy as np
 import pymc as pm
@@ -20,36 +20,36 @@ def returns(statistics: xr.Dataset, error: float, seed: int = 5) -> tuple[xr.Dat
         moves[:, t] = TRUE["persistence"] * moves[:, t - 1] + (1 - TRUE["persistence"] ** 2) ** 0.5 * moves[:, t]
     true = 5 + TRUE["level"] * random.standard_normal((shape[0], 1)) + TRUE["deviation"] * moves
     spend = statistics["early_help_spend"]
-    made = spend.copy(data=np.exp(true + error * random.standard_normal(shape))).where(spend.notnull())
-    return statistics.assign(early_help_spend=made), spend.copy(data=true)
+    observed = spend.copy(data=np.exp(true + error * random.standard_normal(shape))).where(spend.notnull())
+    return statistics.assign(early_help_spend=observed), spend.copy(data=true)
 
 
-def test_error_is_told_from_what_lasts(statistics: xr.Dataset) -> None:
-    found = spend_parts(returns(statistics, TRUE["error"])[0])
-    assert found == {name: pytest.approx(value, abs=0.04) for name, value in TRUE.items()}
+def test_error_is_separated_from_what_lasts(statistics: xr.Dataset) -> None:
+    parts = spend_parts(returns(statistics, TRUE["error"])[0])
+    assert parts == {name: pytest.approx(value, abs=0.04) for name, value in TRUE.items()}
 
 
 def test_calibrated_spending_is_nearer_the_truth_and_says_how_near(statistics: xr.Dataset) -> None:
     given, true = returns(statistics, TRUE["error"])
-    found, doubt, reliability = calibrated(given)
-    before, after = (np.log(one["early_help_spend"]) - true for one in (given, found))
+    corrected, doubt, reliability = calibrated(given)
+    before, after = (np.log(one["early_help_spend"]) - true for one in (given, corrected))
     assert float(after.std()) < 0.8 * float(before.std())
-    assert found["early_help_spend"].notnull().equals(given["early_help_spend"].notnull())
-    assert found["early_help_spend"].attrs == given["early_help_spend"].attrs
-    lagged = [models.design.lagged_log_spend(one) for one in (found, given)]
+    assert corrected["early_help_spend"].notnull().equals(given["early_help_spend"].notnull())
+    assert corrected["early_help_spend"].attrs == given["early_help_spend"].attrs
+    lagged = [models.design.lagged_log_spend(one) for one in (corrected, given)]
     truth = models.design.lagged_log_spend(
         given.assign(early_help_spend=np.exp(true).where(given["early_help_spend"] > 0))
     )
     left = (lagged[0] - truth).where(given["fitted"]).std()
-    said = ((doubt**2).sum("factor") ** 0.5).where(lagged[0].notnull() & given["fitted"]).mean()
-    assert float(left) == pytest.approx(float(said), rel=0.15)
+    stated = ((doubt**2).sum("factor") ** 0.5).where(lagged[0].notnull() & given["fitted"]).mean()
+    assert float(left) == pytest.approx(float(stated), rel=0.15)
     assert 0.6 < reliability < 0.95
 
 
 def test_spending_without_error_is_left_as_it_is(statistics: xr.Dataset) -> None:
     given, _ = returns(statistics, 0.0)
-    found, _, reliability = calibrated(given)
-    np.testing.assert_allclose(np.log(found["early_help_spend"]), np.log(given["early_help_spend"]), atol=0.02)
+    corrected, _, reliability = calibrated(given)
+    np.testing.assert_allclose(np.log(corrected["early_help_spend"]), np.log(given["early_help_spend"]), atol=0.02)
     assert reliability == pytest.approx(1, abs=0.01)
 
 

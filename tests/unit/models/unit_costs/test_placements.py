@@ -38,13 +38,13 @@ def test_the_filter_is_the_exact_conditional_normal(gaps):
     random = np.random.default_rng(4)
     known = ~np.isin(np.arange(10), gaps)
     gap, size = random.normal(0, 0.3, 10), 0.7
-    found = _filter(gap[None], known[None], np.array([size]), log=np.log, exp=np.exp, **PARAMETERS)
+    filtered = _filter(gap[None], known[None], np.array([size]), log=np.log, exp=np.exp, **PARAMETERS)
     cover, cross = dense(known, size)
     weights = np.linalg.solve(cover, cross) if known.any() else np.zeros(0)
-    assert found["mean"][0] == pytest.approx(weights @ gap[known])
-    assert found["variance"][0] == pytest.approx(PARAMETERS["area_sd"] ** 2 - weights @ cross)
+    assert filtered["mean"][0] == pytest.approx(weights @ gap[known])
+    assert filtered["variance"][0] == pytest.approx(PARAMETERS["area_sd"] ** 2 - weights @ cross)
     tail = 5.0
-    density = float(_log_density(found, tail).eval()[0])
+    density = float(_log_density(filtered, tail).eval()[0])
     expected = stats.multivariate_t(np.zeros(known.sum()), cover, df=tail).logpdf(gap[known]) if known.any() else 0.0
     assert density == pytest.approx(expected, abs=1e-8)
 
@@ -79,8 +79,8 @@ def test_areas_add_up_to_england(prices):
 def test_an_area_without_prices_is_as_unsure_as_its_region_is_wide():
     table = evidence.load_table("reference/placement_prices").set_index(["placement", "area"])["log_ratio_sd"]
     for placement in ("care", "fostering", "residential"):
-        held = table.loc[placement]
-        assert held["E06000053"] > 3 * held.median()  # Isles of Scilly never made a return
+        rows = table.loc[placement]
+        assert rows["E06000053"] > 3 * rows.median()  # Isles of Scilly never made a return
 
 
 def test_a_price_that_no_neighbour_bears_out_is_set_aside(prices, priors):
@@ -114,9 +114,9 @@ def test_regions_are_known_of_fostering_and_of_all_care_but_not_of_homes(prices)
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore:Loop fusion failed")
 def test_the_model_finds_the_prices_it_was_made_from(prices, priors):
-    """A made panel of forty areas: England's price and the ratios come back, gaps or not. Each year compiles anew."""
+    """A made panel of forty areas: England's price and the ratios come back, gaps or not. Each year compiles again."""
     years = 5
-    made = prices.isel(area=slice(0, 40), placement=slice(0, 1), data_year=slice(-years, None)).copy(deep=True)
+    simulated = prices.isel(area=slice(0, 40), placement=slice(0, 1), data_year=slice(-years, None)).copy(deep=True)
     random = np.random.default_rng(8)
     own = np.empty((40, years))
     own[:, 0] = random.normal(0, 0.3, 40)
@@ -125,11 +125,11 @@ def test_the_model_finds_the_prices_it_was_made_from(prices, priors):
     trend = np.log(4000) + 0.05 * np.arange(years)
     log_price = trend + own + random.normal(0, 0.05, own.shape)
     log_price[5, -3:] = np.nan
-    made["price"] = (made["price"].dims, np.exp(log_price)[None])
-    made["england"] = (made["england"].dims, np.exp(trend)[None])
-    tree = fit(placements(made, priors=priors), seed=5, draws=300, tune=400, chains=2, progress=False)
+    simulated["price"] = (simulated["price"].dims, np.exp(log_price)[None])
+    simulated["england"] = (simulated["england"].dims, np.exp(trend)[None])
+    tree = fit(placements(simulated, priors=priors), seed=5, draws=300, tune=400, chains=2, progress=False)
     posterior = tree["posterior"].to_dataset()
-    ratio = price_ratio(posterior, made, seed=1).isel(placement=0)
+    ratio = price_ratio(posterior, simulated, seed=1).isel(placement=0)
     z = (ratio.mean("draw") - own[:, -1]) / ratio.std("draw")
     assert float((z**2).mean()) == pytest.approx(1, abs=0.9)  # 40 squared normals: 1 with standard error 0.22
     assert float(ratio.std("draw")[5]) > 1.5 * float(ratio.std("draw").median())

@@ -33,7 +33,7 @@ def register() -> evidence.Register:
 
 
 def rows_of(pools: dict[str, list[tuple[float, float]]]) -> pd.DataFrame:
-    rows = [(pool, estimate, se) for pool, held in pools.items() for estimate, se in held]
+    rows = [(pool, estimate, se) for pool, estimates in pools.items() for estimate, se in estimates]
     return pd.DataFrame(rows, columns=["pool", "estimate", "se"])
 
 
@@ -125,10 +125,12 @@ def test_pools_lend_each_other_their_spread(priors):
 
 
 def test_probabilities_below_the_median_and_the_ends_are_what_they_say(priors, register):
-    found = pooled(rival_estimates(register), priors=priors)
-    table = pooled_summary(found, level=0.9)
+    posterior = pooled(rival_estimates(register), priors=priors)
+    table = pooled_summary(posterior, level=0.9)
     for column, chance in (("low", 0.05), ("median", 0.5), ("high", 0.95)):
-        below = pooled_cdf(found, xr.DataArray(table[column].to_numpy(), dims="pool", coords={"pool": found["pool"]}))
+        below = pooled_cdf(
+            posterior, xr.DataArray(table[column].to_numpy(), dims="pool", coords={"pool": posterior["pool"]})
+        )
         np.testing.assert_allclose(below, chance, atol=1e-3)
 
 
