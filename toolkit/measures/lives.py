@@ -42,7 +42,7 @@ EVERYONE = "all"
 
 def told(run: Run) -> xr.Dataset:
     """Return the entering cohort's lives as ``collective.tell`` gives them."""
-    return run.tree["told"].to_dataset()
+    return run.tree["life_course"].to_dataset()
 
 
 def cohort(run: Run) -> xr.DataArray:

@@ -40,7 +40,7 @@ def groups(
     Returns
     -------
     dict of Dataset
-        ``told``, summed over the areas: ``occupancy`` (state, child_age, chain, draw), years that the cohort lives at
+        ``life_course``, summed over the areas: ``occupancy`` (state, child_age, chain, draw), years that the cohort lives at
         each age in each group of states; ``by_age`` (reading, payer, age, chain, draw), GBP a year of age at today's
         prices, neither discounted nor with real growth; ``by_history`` (reading, history, component, chain, draw), a
         present value that adds up to the cohort's lifetime cost; ``children`` (history, chain, draw); ``peers_gap``
@@ -50,7 +50,7 @@ def groups(
         statistical neighbours, each priced on its own posterior draws; without the effects of help, which is a fifth of
         the work.
     """
-    tables = {"told": _paid_by_age(desk, summed)}
+    tables = {"life_course": _paid_by_age(desk, summed)}
     if len(areas) == 1:
         near = evidence.neighbours(None, areas[0])
         known = [area for area in near["area"] if area in statistics["area"].values][:NEIGHBOURS]

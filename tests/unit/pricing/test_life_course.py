@@ -1,4 +1,4 @@
-"""The collective cost told as lives, on real data: it adds up to the run's own, by age, history and area."""
+"""The collective cost along the life course, on real data: it adds up to the run's own, by age, history and area."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.fit
 
 @pytest.mark.long
 def test_histories_add_up_to_the_cohorts_lifetime_cost_and_children(small_run: workflow.Run) -> None:
-    told, costs = small_run.tree["told"].to_dataset(), small_run.tree["costs"].to_dataset()
+    told, costs = small_run.tree["life_course"].to_dataset(), small_run.tree["costs"].to_dataset()
     whole = costs["lifetime"].sum("area").sel(component=told["component"])
     np.testing.assert_allclose(
         told["by_history"].sum("history").transpose(*whole.dims), whole, rtol=1e-4, atol=1e-5 * float(abs(whole).max())
@@ -26,7 +26,7 @@ def test_histories_add_up_to_the_cohorts_lifetime_cost_and_children(small_run: w
 
 
 def test_all_care_falls_to_children_looked_after_who_cost_more(small_run: workflow.Run) -> None:
-    told = small_run.tree["told"].to_dataset()
+    told = small_run.tree["life_course"].to_dataset()
     never = told["by_history"].sel(history=HISTORIES[0], reading="gross")
     care = [name for name in never["component"].values if name.startswith(("care_", "proceedings"))]
     assert care
@@ -38,7 +38,7 @@ def test_all_care_falls_to_children_looked_after_who_cost_more(small_run: workfl
 
 
 def test_occupancy_counts_every_child_that_has_come_by_each_age(small_run: workflow.Run) -> None:
-    told = small_run.tree["told"].to_dataset()
+    told = small_run.tree["life_course"].to_dataset()
     known = (told["occupancy"].sum("state") / told["children"].sum("history")).mean(SAMPLE_DIMS)
     assert bool((known.diff("child_age") > 0).all())
     assert 0.95 < float(known[-1]) < 1.0  # who comes at seventeen lives half of that year
@@ -46,7 +46,7 @@ def test_occupancy_counts_every_child_that_has_come_by_each_age(small_run: workf
 
 def test_what_is_paid_by_age_is_the_undiscounted_cost_of_the_same_lives(small_run: workflow.Run) -> None:
     """Councils' cost falls in childhood, lost earnings from eighteen on; all of it is above its present value."""
-    told = small_run.tree["told"].to_dataset()
+    told = small_run.tree["life_course"].to_dataset()
     paid = told["by_age"].mean(SAMPLE_DIMS).sel(reading="gross")
     assert paid.sizes["age"] == 68
     council = paid.sel(payer="local_authority")
