@@ -254,7 +254,7 @@ def _told(random, lifetime, entering):
         "children": made(2e3, period=["lifetime", "annual"], area=list(near)),
     }
     names = {"area_name": ("area", list(near.values()))}
-    return {"told": xr.Dataset(told), "neighbours": xr.Dataset(beside).assign_coords(names)}
+    return {"life_course": xr.Dataset(told), "neighbours": xr.Dataset(beside).assign_coords(names)}
 
 
 @pytest.fixture

@@ -184,38 +184,26 @@ class Probe:
     run: LiveRun
 
 
-def _appraisal(found: xr.Dataset, paid: np.ndarray, terms: Terms, *, cut: bool) -> xr.Dataset:
+def _appraisal(avoided_values: xr.Dataset, paid: np.ndarray, terms: Terms, *, cut: bool) -> xr.Dataset:
     """Return what ``appraise`` would, from what is avoided (``sums.linear``) and the programme."""
-    money = {"units": "GBP", "price_base": found.attrs["price_base"]}
-    spent = xr.DataArray(paid, coords={"year": found["year"]}, attrs=money)
+    money = {"units": "GBP", "price_base": avoided_values.attrs["price_base"]}
+    spent = xr.DataArray(paid, coords={"year": avoided_values["year"]}, attrs=money)
     worth = spent * terms.worth
     single = worth.astype(np.float32)
-    payer = (found["payer"] == terms.funder).astype(np.float32)
-    avoided = found["benefit"].sum(["outcome", "payer"])
+    payer = (avoided_values["payer"] == terms.funder).astype(np.float32)
+    avoided = avoided_values["benefit"].sum(["outcome", "payer"])
     cost = xr.full_like(avoided.isel(account=0, drop=True), float(worth.sum())).assign_attrs(money)
-    ratio = appraisal.benefit_cost_ratio(avoided, cost)
-    net = found["worth"] - single
-    back = appraisal.payback_year(net)
-    cash = found["cashable_net_position"] - spent.astype(np.float32) * payer
-    kept = cash.sel(payer=q.COUNCIL, drop=True)
-    council = appraisal.discounted(kept, schedule=terms.schedule, schedules=terms.schedules)
-    council_back = appraisal.payback_year(council)
+    net = avoided_values["worth"] - single
+    cash = avoided_values["cashable_net_position"] - spent.astype(np.float32) * payer
+    council_flows = cash.sel(payer=q.COUNCIL, drop=True)
+    council = appraisal.discounted(council_flows, schedule=terms.schedule, schedules=terms.schedules)
     if cut:  # which saves first and costs later, so that "paid back" says nothing of it
         ahead = net.cumsum("year").assign_coords(year=net["year"]) >= 0
-        found["ahead"], found["probability_ahead"] = ahead, ahead.mean(SAMPLE_DIMS)
-    return found.drop_vars("worth").assign(
-        net_position=found["net_position"] - spent.astype(np.float32) * payer,
-        net_position_discounted=found["net_position_discounted"] - single * payer,
+        avoided_values["ahead"], avoided_values["probability_ahead"] = ahead, ahead.mean(SAMPLE_DIMS)
+    return avoided_values.drop_vars("worth").assign(
+        net_position=avoided_values["net_position"] - spent.astype(np.float32) * payer,
+        net_position_discounted=avoided_values["net_position_discounted"] - single * payer,
         cashable_net_position=cash,
-        npsv=avoided - cost,
-        programme_cost=cost,
         programme_by_year=spent,
-        bcr=ratio["ratio"],
-        bcr_lower=ratio["lower"],
-        bcr_upper=ratio["upper"],
-        bcr_probability_above_one=ratio["probability_above_one"],
-        payback_year=back,
-        probability_paid_back=appraisal.probability_paid_back(back, net["year"]),
-        council_payback_year=council_back,
-        council_probability_paid_back=appraisal.probability_paid_back(council_back, council["year"]),
+        **appraisal.value_and_payback(avoided, cost, net, council),
     )
