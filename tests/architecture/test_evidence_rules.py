@@ -31,8 +31,8 @@ DEFINITIONS = {
     "pathways/cohort.py": {},
     "pathways/layers.py": {18: "childhood in years", 4: "of the solution of a quadratic"},
     "pathways/comparison.py": {},
-    "places.py": {60: "years of discounting past the horizon"},
-    "pricing.py": {4: "workers at most", 25: "areas from which processes are started", 15: "areas at a time"},
+    "pricing/place.py": {60: "years of discounting past the horizon"},
+    "pricing/areas.py": {4: "workers at most", 25: "areas from which processes are started", 15: "areas at a time"},
 }
 PATHWAYS = ("cohort", "kernel", "lives", "layers", "comparison", "reach")
 NAMING_ROLES = {
@@ -99,7 +99,7 @@ def test_priors_and_components_give_their_reason() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["costing.py", "places.py", "pricing.py", *(f"pathways/{name}.py" for name in PATHWAYS)],
+    ["costing.py", "pricing/place.py", "pricing/areas.py", *(f"pathways/{name}.py" for name in PATHWAYS)],
 )
 def test_no_constant_that_moves_a_result_stands_in_the_code(module: str) -> None:
     tree = ast.parse((ROOT / "toolkit" / module).read_text(encoding="utf-8"))

@@ -1,6 +1,6 @@
 """From costs and effects to a decision: plain functions on labelled arrays, usable with any draws."""
 
-from toolkit.appraisal.accounts import account_total, appraise, cashable_savings
+from toolkit.appraisal.accounts import account_total, appraise, cashable_savings, value_and_payback
 from toolkit.appraisal.bridge import bridge
 from toolkit.appraisal.decision import (
     acceptability_curve,
@@ -82,6 +82,7 @@ __all__ = [
     "switching_values",
     "tornado",
     "two_way",
+    "value_and_payback",
     "weighted",
 ]
 

@@ -114,15 +114,17 @@ def appraise(
     cashable = cashable_savings(costs, option=option, cashable_shares=cashable_shares, cash_step=cash_step)
     cashable = _summed(cashable, payer)
     council = discount(_payer(cashable))
+    net = _summed(worth, _account_members(worth))
+    benefit, cost = _benefit_and_cost(worth)
     result = xr.Dataset(
-        _values(worth, level)
-        | _payback(worth)
+        value_and_payback(benefit.sum(["outcome", "payer"], skipna=False), cost, net, council, level=level)
         | {
+            "benefit": benefit,
+            "payback_year_stays": payback_year(net, stays=True),
+            "probability_ahead": running_total_back(net).mean(sample_dims(net)),
             "net_position": _summed(avoided, payer),
             "net_position_discounted": _summed(worth, payer),
             "cashable_net_position": cashable,
-            "council_payback_year": payback_year(council),
-            "council_probability_paid_back": probability_paid_back(payback_year(council), council["year"]),
         }
     )
     return _labelled(result, costs, worth, level=level, horizon=horizon, option=option)
@@ -195,36 +197,47 @@ def _in_steps(cash: xr.DataArray, step: float) -> xr.DataArray:
     return rounded
 
 
-def _values(worth: xr.DataArray, level: float) -> dict[str, xr.DataArray]:
-    present = worth.sum("year", skipna=False)
-    spending = present["outcome"] == PROGRAMME
-    cost = -present.isel(component=np.flatnonzero(spending)).sum("component", skipna=False)
-    other = np.flatnonzero(~spending)
-    avoided, payer = present.isel(component=other), _members(present, "payer").isel(component=other)  # the funder's too
-    benefit = _summed(avoided, _account_members(avoided), _members(avoided, "outcome"), payer)
-    total = benefit.sum(["outcome", "payer"], skipna=False)
-    ratio = benefit_cost_ratio(total, cost, level=level)
+def value_and_payback(
+    benefit: xr.DataArray, cost: xr.DataArray, net: xr.DataArray, council: xr.DataArray, *, level: float = DEFAULT_LEVEL
+) -> dict[str, xr.DataArray]:
+    """Return the part of ``appraise`` that follows from flows already grouped by account.
+
+    Parameters
+    ----------
+    benefit, cost
+        Present values of the benefit (account, draws) and of the programme (draws).
+    net
+        Discounted net benefit (account, year, draws).
+    council
+        Discounted cashable position of the council (year, draws).
+    level
+        Of the interval of the benefit-cost ratios.
+    """
+    ratio = benefit_cost_ratio(benefit, cost, level=level)
+    back, council_back = payback_year(net), payback_year(council)
     return {
-        "npsv": total - cost,
+        "npsv": benefit - cost,
         "programme_cost": cost,
-        "benefit": benefit,
         "bcr": ratio["ratio"],
         "bcr_lower": ratio["lower"],
         "bcr_upper": ratio["upper"],
         "bcr_probability_above_one": ratio["probability_above_one"],
         "bcr_reading": ratio["reading"],
+        "payback_year": back,
+        "probability_paid_back": probability_paid_back(back, net["year"]),
+        "council_payback_year": council_back,
+        "council_probability_paid_back": probability_paid_back(council_back, council["year"]),
     }
 
 
-def _payback(worth: xr.DataArray) -> dict[str, xr.DataArray]:
-    net = _summed(worth, _account_members(worth))
-    payback = payback_year(net)
-    return {
-        "payback_year": payback,
-        "payback_year_stays": payback_year(net, stays=True),
-        "probability_paid_back": probability_paid_back(payback, net["year"]),
-        "probability_ahead": running_total_back(net).mean(sample_dims(net)),
-    }
+def _benefit_and_cost(worth: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return the present value of what is avoided, by account, outcome and payer, and of the programme's spending."""
+    present = worth.sum("year", skipna=False)
+    spending = present["outcome"] == PROGRAMME
+    cost = -present.isel(component=np.flatnonzero(spending)).sum("component", skipna=False)
+    other = np.flatnonzero(~spending)
+    avoided, payer = present.isel(component=other), _members(present, "payer").isel(component=other)  # the funder's too
+    return _summed(avoided, _account_members(avoided), _members(avoided, "outcome"), payer), cost
 
 
 def _summed(costs: xr.DataArray, *groups: xr.DataArray) -> xr.DataArray:

@@ -43,12 +43,12 @@ def groups(
         ``life_course``, summed over the areas: ``occupancy`` (state, child_age, chain, draw), years that the cohort
         lives at each age in each group of states; ``by_age`` (reading, payer, age, chain, draw), GBP a year of age at
         today's prices, neither discounted nor with real growth; ``by_history`` (reading, history, component, chain,
-        draw), present value, which over histories is the cohort's lifetime cost; ``children`` (history, chain, draw); ``peers_gap``
-        (chain, draw), care leavers without grade 4 beyond those at the rate of in-need pupils. For one area also
-        ``neighbours``: ``cost`` (period, reading, area, chain, draw), the lifetime cost of the entering cohort and the
-        year's, ``children`` (period, area, chain, draw) entering and of 0 to 17, the area first, then its nearest
-        statistical neighbours, each priced on its own posterior draws; without the effects of help, which is a fifth of
-        the work.
+        draw), a present value that adds up to the cohort's lifetime cost; ``children`` (history, chain, draw);
+        ``peers_gap`` (chain, draw), care leavers without grade 4 beyond those at the rate of in-need pupils. For one
+        area also ``neighbours``: ``cost`` (period, reading, area, chain, draw), the lifetime cost of the entering
+        cohort and the year's, ``children`` (period, area, chain, draw) entering and of 0 to 17, the area first, then
+        its nearest statistical neighbours, each priced on its own posterior draws; without the effects of help, which
+        is a fifth of the work.
     """
     tables = {"life_course": _paid_by_age(desk, summed)}
     if len(areas) == 1:

@@ -9,7 +9,8 @@ import pytest
 import xarray as xr
 
 from tests.conftest import LEEDS
-from toolkit import evidence, pricing, scenarios, workflow
+from toolkit import evidence, scenarios, workflow
+from toolkit.pricing import areas as pricing
 from toolkit.pricing import life_course
 from toolkit.pricing.place import Desk
 from toolkit.resolved import resolve

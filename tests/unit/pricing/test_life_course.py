@@ -1,4 +1,4 @@
-"""The collective cost told as lives, on real data: it adds up to the run's own, by age, history and area."""
+"""The collective cost along the life course, on real data: it adds up to the run's own, by age, history and area."""
 
 from pathlib import Path
 

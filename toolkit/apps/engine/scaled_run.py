@@ -199,13 +199,10 @@ def _appraisal(avoided_values: xr.Dataset, paid: np.ndarray, terms: Terms, *, cu
     payer = (avoided_values["payer"] == terms.funder).astype(np.float32)
     avoided = avoided_values["benefit"].sum(["outcome", "payer"])
     cost = xr.full_like(avoided.isel(account=0, drop=True), float(worth.sum())).assign_attrs(money)
-    ratio = appraisal.benefit_cost_ratio(avoided, cost)
     net = avoided_values["worth"] - single
-    back = appraisal.payback_year(net)
     cash = avoided_values["cashable_net_position"] - spent.astype(np.float32) * payer
     council_flows = cash.sel(payer=q.COUNCIL, drop=True)
     council = appraisal.discounted(council_flows, schedule=terms.schedule, schedules=terms.schedules)
-    council_back = appraisal.payback_year(council)
     if cut:  # which saves first and costs later, so that "paid back" says nothing of it
         ahead = net.cumsum("year").assign_coords(year=net["year"]) >= 0
         avoided_values["ahead"], avoided_values["probability_ahead"] = ahead, ahead.mean(SAMPLE_DIMS)
@@ -213,15 +210,6 @@ def _appraisal(avoided_values: xr.Dataset, paid: np.ndarray, terms: Terms, *, cu
         net_position=avoided_values["net_position"] - spent.astype(np.float32) * payer,
         net_position_discounted=avoided_values["net_position_discounted"] - single * payer,
         cashable_net_position=cash,
-        npsv=avoided - cost,
-        programme_cost=cost,
         programme_by_year=spent,
-        bcr=ratio["ratio"],
-        bcr_lower=ratio["lower"],
-        bcr_upper=ratio["upper"],
-        bcr_probability_above_one=ratio["probability_above_one"],
-        payback_year=back,
-        probability_paid_back=appraisal.probability_paid_back(back, net["year"]),
-        council_payback_year=council_back,
-        council_probability_paid_back=appraisal.probability_paid_back(council_back, council["year"]),
+        **appraisal.value_and_payback(avoided, cost, net, council),
     )
