@@ -49,7 +49,7 @@ def groups(
         year's, ``children`` (period, area, chain, draw) entering and of 0 to 17, the area first, then its nearest
         statistical neighbours, each priced on its own posterior draws: without what help changes, a fifth of the work.
     """
-    found = {"told": _paid_by_age(desk, told)}
+    found = {"life_course": _paid_by_age(desk, told)}
     if len(areas) == 1:
         near = evidence.neighbours(None, areas[0])
         known = [area for area in near["area"] if area in statistics["area"].values][:NEIGHBOURS]

@@ -86,7 +86,7 @@ def test_payers_children_accounts_and_ratios_are_selected(england, register) -> 
     assert found["tf_bcr_fiscal"] == pytest.approx(float(q.result(england)["bcr"].sel(account="fiscal")))
     assert found["gcse_5good_em_lifetime"] == pytest.approx(80_000, rel=0.1)
     assert np.isnan(found["alma_per_child_annual"])
-    told = england.tree["told"].to_dataset().sel(history="looked after by 18")
+    told = england.tree["life_course"].to_dataset().sel(history="looked after by 18")
     each = told["by_history"].sel(reading="excess").sum("component") / told["children"]
     in_2019 = rebase(each, "2025/26", to="2019/20", deflators=register.deflators)
     assert found["alma_lifetime_care"] == pytest.approx(float(in_2019.mean()))

@@ -154,7 +154,7 @@ def worth_of_knowing(run: Run, account: str, name: str) -> Formula:
         return Formula("Worth of knowing everything", (KNOWING,), lambda _: said, lambda _: net.clip(min=0.0))
     held = _varying(run, name)
     sets = [*held, held] if len(held) > 1 else [*held]
-    found, _ = knowing.heeded(lambda: appraisal.evppi(choice, knowing.parameters(run), of=sets))
+    found, _ = knowing.with_warnings(lambda: appraisal.evppi(choice, knowing.parameters(run), of=sets))
     worth, share, whole = (
         float(found[one].isel(set=-1)) if "set" in found[one].dims else float(found[one])
         for one in ("evppi", "share_of_evpi", "evpi")
