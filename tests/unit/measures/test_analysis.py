@@ -67,7 +67,7 @@ def test_other_conventions_change_what_they_say(run):
     own = found["As it stands"]
     np.testing.assert_allclose(own.transpose(*q.result(run)["npsv"].dims), q.result(run)["npsv"], rtol=1e-6)
     by = {name.split(":")[0].split(",")[0]: value for name, value in found.items()}
-    np.testing.assert_allclose(by["Programme 41% dearer"], benefit - 1.41 * cost)
+    np.testing.assert_allclose(by["Programme 41% more expensive"], benefit - 1.41 * cost)
     np.testing.assert_allclose(by["A tenth less is due to the programme"], 0.9 * benefit - cost)
     np.testing.assert_allclose(by["Nothing replicates"].sel(account="social"), -cost)
     full = by["All of the studies' effect replicates"].transpose(*benefit.dims)
