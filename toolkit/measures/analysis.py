@@ -1,11 +1,9 @@
 """The decision analysis of a run: its budget view, adjustments, how sure the choice is, and what would change it."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal
@@ -13,6 +11,7 @@ from toolkit.appraisal.ties import TIE
 from toolkit.measures import decision_words
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
+from toolkit.measures.budget import medium_term_by_component
 from toolkit.measures.quantities import Run
 from toolkit.measures.value_of_information import Knowing, value_of_knowing, worth_of_studies
 from toolkit.schema import ACCOUNTS, BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS
@@ -28,7 +27,7 @@ class Analysis:
     Attributes
     ----------
     medium_term
-        From ``appraisal.medium_term_view``, the council's.
+        From ``budget.medium_term_by_component``.
     bridge
         From ``quantities.bridge``.
     curves
@@ -48,19 +47,7 @@ class Analysis:
 def analyse(run: Run) -> Analysis:
     """Compute the decision analysis of a finished run from its own draws, without fitting or pricing again."""
     knowing = value_of_knowing(run)
-    return Analysis(medium_term(run), q.bridge(run), curves(run), knowing, worth_of_studies(run, knowing))
-
-
-def medium_term(run: Run, *, years: int = 5) -> xr.DataArray:
-    """Return the council's budget lines in cash prices (line, year, chain, draw)."""
-    return appraisal.medium_term_view(
-        q.costs(run)["cost"],
-        deflators=pd.Series(json.loads(str(run.tree.attrs["deflators"]))),
-        first_year=run.scenario.first_year,
-        years=min(years, run.scenario.horizon),
-        cashable_shares={"partly_cashable": q.drawn(run)["cashable_share_partly"]},
-        cash_step=run.scenario.cash_step,
-    )
+    return Analysis(medium_term_by_component(run), q.bridge(run), curves(run), knowing, worth_of_studies(run, knowing))
 
 
 def curves(run: Run) -> xr.Dataset:

@@ -6,26 +6,25 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit import appraisal
 from toolkit.measures import analysis as a
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.analysis import Analysis
+from toolkit.measures.budget import medium_term_table
 from toolkit.measures.quantities import Run
-from toolkit.measures.tables import Table, basis, headed, plain, spread
+from toolkit.measures.tables import PARTS, Table, basis, headed, plain, spread
 from toolkit.measures.value_of_information import knowing_table, parameters, standing_out
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 RUNNING_YEARS = (5, 10, 30)
 SHOWN_POINTS, LONGEST = 11, 15
-PARTS = ("expected", "lower", "upper")
 
 
 def decision_tables(run: Run, analysis: Analysis) -> dict[str, Table]:
     """Return the tables of the decision pages by name."""
     at = "for the choice between the option and leaving things as they are, social account"
     tables = {
-        "medium_term": medium_term(run, analysis.medium_term),
+        "medium_term": medium_term_table(run, analysis.medium_term),
         "by_year": by_year(run),
         "choice": choice(run, analysis),
         "along": along(analysis),
@@ -40,22 +39,6 @@ def decision_tables(run: Run, analysis: Analysis) -> dict[str, Table]:
     if analysis.studies is not None:
         tables["studies"] = studies(analysis.studies)
     return tables
-
-
-def medium_term(run: Run, view: xr.DataArray) -> Table:
-    """Return the council's budget lines, the net and its running total, in the cash of each year."""
-    lines = {str(line): view.sel(line=line, drop=True) for line in view["line"].values}
-    named = {"net": "Net in the year", "cumulative": "Running total"}
-    order = [*named, *(line for line in lines if line not in named)]
-    frame = spread(run, {named.get(line, w.label(line)): lines[line] for line in order}, "year")
-    single = [(w.label(line), part) for line in lines if line not in named for part in ("lower", "upper")]
-    frame = frame.drop(columns=single).set_axis(view["financial_year"].values.astype(str))
-    note = (
-        f"Cash of each year: {run.scenario.price_base} prices raised by the Treasury's GDP deflator forecast, not "
-        f"discounted; {q.level(run):.0%} intervals. Spending is negative. A saving counts only as far as it can be "
-        "taken out of a budget, in the year in which it can; what leaves no budget is not shown."
-    )
-    return Table("The council's medium-term view, in cash", "Year", frame, "money", note=note)
 
 
 def by_year(run: Run) -> Table:
@@ -112,8 +95,8 @@ def measures(run: Run) -> Table:
     for name, (value, kind) in a.measures(run).items():
         rows[name], kinds[name] = [value, np.nan, np.nan], kind
         if isinstance(value, xr.DataArray):
-            part = appraisal.summarise(value.reset_coords(drop=True), level=q.level(run))
-            rows[name] = [float(part[statistic]) for statistic in ("mean", "lower", "upper")]
+            interval = q.interval(run, value)
+            rows[name] = [float(interval[statistic]) for statistic in PARTS.values()]
     columns = [("Estimate", part) for part in PARTS]
     frame = headed(pd.DataFrame(rows, index=pd.MultiIndex.from_tuples(columns), dtype=object).T)
     years = run.scenario.horizon
@@ -153,9 +136,10 @@ def otherwise(run: Run) -> Table:
     for value in variants.values():
         for account in ("social", "fiscal"):
             included = account in value["account"].values
-            part = appraisal.summarise(value.sel(account=account).reset_coords(drop=True)) if included else None
-            for name, statistic in zip(PARTS, ("mean", "lower", "upper"), strict=True):
-                columns[f"{w.label(account)} account", name].append(np.nan if part is None else float(part[statistic]))
+            interval = q.interval(run, value.sel(account=account)) if included else None
+            for name, statistic in PARTS.items():
+                end = np.nan if interval is None else float(interval[statistic])
+                columns[f"{w.label(account)} account", name].append(end)
     frame = headed(pd.DataFrame(columns, index=list(variants)))
     note = (
         f"Net present value, {basis(run)}. One assumption is changed at a time. The corrections are shown, not used: "

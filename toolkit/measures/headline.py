@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from toolkit import appraisal
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
@@ -59,7 +58,7 @@ class Estimate:
 
 def estimate(run: Run, draws: xr.DataArray, kind: str = "money") -> Estimate:
     """Reduce draws (chain, draw) to their mean and interval at the run's level."""
-    interval = appraisal.summarise(draws, level=q.level(run))
+    interval = q.interval(run, draws)
     return Estimate(float(interval["mean"]), float(interval["lower"]), float(interval["upper"]), kind)
 
 

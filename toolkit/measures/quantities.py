@@ -38,6 +38,7 @@ __all__ = [
     "drawn",
     "effects",
     "harm",
+    "interval",
     "level",
     "lifetime",
     "marginal",
@@ -94,6 +95,11 @@ def drawn(run: Run) -> xr.Dataset:
 def level(run: Run) -> float:
     """Return the level of the intervals, such as 0.9."""
     return float(run.tree["appraisal"].attrs["level"])
+
+
+def interval(run: Run, draws: xr.DataArray) -> xr.Dataset:
+    """Return ``mean``, ``lower`` and ``upper`` of draws at the run's level, as every table and figure shows them."""
+    return appraisal.summarise(draws.reset_coords(drop=True), level=level(run))
 
 
 def direction(run: Run) -> int:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit import appraisal
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
 from toolkit.measures.words import financial_year, inside, label, listed
@@ -68,7 +67,7 @@ def spread(run: Run, arrays: Mapping[str, xr.DataArray], dim: str) -> pd.DataFra
     """Reduce draws to expected value, lower and upper end: rows of ``dim``, columns (heading, part)."""
     columns: dict[tuple[str, str], pd.Series] = {}
     for heading, array in arrays.items():
-        interval = appraisal.summarise(array.reset_coords(drop=True), level=q.level(run))
+        interval = q.interval(run, array)
         columns |= {(heading, part): interval[name].to_series() for part, name in PARTS.items()}
     return headed(pd.DataFrame(columns).rename_axis(dim)).rename(index=label)
 

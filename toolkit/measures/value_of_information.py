@@ -90,7 +90,7 @@ class Knowing:
     unexplained
         Why there are no Sobol indices, if too little is explained.
     names
-        What a reader calls each parameter and group.
+        Readable name of each parameter and group.
     cautions
         What a reader must know first, such as too few draws.
     """
@@ -306,7 +306,7 @@ def knowing_table(information: xr.Dataset, *, at: str, names: Mapping[str, str] 
     at
         For which choice, in words.
     names
-        What a reader calls each set.
+        Readable name of each set.
     """
     sets = information.isel(set=np.argsort(-information["evppi"].values, kind="stable"))
     shown = max(FEWEST, int((sets["evppi"] > 0).sum()))
@@ -343,7 +343,7 @@ def _some(names: list[str]) -> str:
 
 
 def parameter_name(name: str, source: str = "") -> str:
-    """Return what a reader calls a parameter: "effect: care" is "the effect on care", unless it is an association."""
+    """Return the readable name of a parameter: "effect: care" is "the effect on care", unless it is an association."""
     kind, _, thing = name.partition(": ")
     if kind == PATHWAY and thing:
         what, _, ages = thing.rstrip("]").partition("[")

@@ -45,7 +45,7 @@ SOURCES = {
 
 
 def label(name: object) -> str:
-    """Return what a reader calls ``name``: "police_and_justice" is "Police and justice"."""
+    """Return the readable form of ``name``: "police_and_justice" is "Police and justice"."""
     text = str(name).replace("_", " ").replace("rereferral", "re-referral")
     text = re.sub(r"\b(gcse|neet)\b", lambda acronym: acronym[0].upper(), text)
     return LABELS.get(str(name), text[:1].upper() + text[1:])

@@ -322,7 +322,7 @@ def _workbook(decision: Decision, path: Path) -> None:
         row = write_table(summary, by_name["at"], len(lines) + 1, styles, 0.9)
         write_table(summary, by_name["options"], row, styles, 0.9)
         page(summary, [by_name["at"], by_name["options"]])
-        for name, key in (("Along the worth", "curves"), ("Finding out", "knowing")):
+        for name, key in (("Along the worth", "curves"), ("Value of information", "knowing")):
             if key in by_name:
                 sheet = book.add_worksheet(name)
                 write_table(sheet, by_name[key], 0, styles, 0.9)

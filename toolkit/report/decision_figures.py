@@ -111,7 +111,7 @@ def plot_knowing(information: xr.Dataset, *, names: Mapping[str, str] | None = N
     information
         From ``appraisal.evppi`` or ``value_of_knowing``, one number a set.
     names
-        What a reader calls each set.
+        Readable name of each set.
     """
     worth = information["evppi"].values
     order = np.argsort(worth, kind="stable")[-BARS:]
@@ -141,7 +141,7 @@ def plot_tornado(table: xr.Dataset, *, title: str, names: Mapping[str, str] | No
     title
         What the answer is, without its unit of money.
     names
-        What a reader calls each parameter.
+        Readable name of each parameter.
     """
     distinct = int((table["swing"] > table["noise_floor"]).sum()) if "noise_floor" in table else BARS
     shown = table.isel(parameter=slice(0, min(distinct, BARS))).isel(parameter=slice(None, None, -1))
@@ -311,7 +311,7 @@ def plot_sobol(indices: xr.Dataset, *, names: Mapping[str, str] | None = None) -
     indices
         From ``appraisal.sobol``.
     names
-        What a reader calls each parameter.
+        Readable name of each parameter.
     """
     table = indices.isel(parameter=np.argsort(indices["total"].values, kind="stable"))
     drawn, axes = canvas(1.5 + 0.5 * table.sizes["parameter"])
@@ -344,7 +344,7 @@ def plot_two_way(surface: xr.DataArray, *, title: str, names: Mapping[str, str] 
     title
         What the answer is, without its unit of money.
     names
-        What a reader calls each parameter.
+        Readable name of each parameter.
     """
     drawn, axes = canvas(4.6)
     across, up = (str(dim) for dim in surface.dims)

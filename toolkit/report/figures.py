@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from toolkit import appraisal
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import CASH_YEARS, year_names
@@ -89,7 +88,7 @@ def plot_payback(run: Run) -> Figure:
 def plot_council_cash(run: Run) -> Figure:
     """Draw the council's cashable position in each of the first ten years."""
     cash = q.council_cash(run).isel(year=slice(0, CASH_YEARS))
-    years, interval = cash["year"].values, appraisal.summarise(cash, level=q.level(run))
+    years, interval = cash["year"].values, q.interval(run, cash)
     figure, axes = canvas(3.6)
     axes.bar(years, interval["mean"], width=0.62, color=DARK)
     whiskers(axes, years, interval, upright=True)
@@ -113,7 +112,7 @@ def plot_spend_cost_curve(run: Run) -> Figure:
     others = [source for source in curve["source"].values.astype(str) if source not in ("judgement", own)]
     for axes, drawn, sources in ((upper, curve["net"], []), (lower, avoided, others)):
         tidy(axes)
-        band = appraisal.summarise(drawn.sel(source=own, drop=True), level=q.level(run))
+        band = q.interval(run, drawn.sel(source=own, drop=True))
         axes.fill_between(curve["multiple"], band["lower"], band["upper"], color=LIGHT, alpha=0.55, linewidth=0)
         for source in (own, *sources):
             _curve_line(axes, run, drawn.sel(source=source).mean(SAMPLE_DIMS), source, thick=source == own)
@@ -192,7 +191,7 @@ def _forest(axes: Axes, run: Run, effects: xr.Dataset) -> None:
     sources = effects["source"].values.astype(str)[::-1]
     for row, source in enumerate(sources):
         chosen = effects.sel(source=source, drop=True)
-        band = appraisal.summarise(chosen["new_site_effect"], level=q.level(run))
+        band = q.interval(run, chosen["new_site_effect"])
         colour, width = (DARK, 3.2) if source == used else ("#6b6b6b", 1.6)
         axes.plot([band["lower"], band["upper"]], [row, row], color=colour, linewidth=width)
         axes.plot(float(chosen["mean_effect"].mean()), row, "o", color=colour, markersize=6)
@@ -206,7 +205,7 @@ def _forest(axes: Axes, run: Run, effects: xr.Dataset) -> None:
 
 def bars(axes: Axes, run: Run, draws: xr.DataArray, dim: str, *, offset: float, colour: str, name: str) -> None:
     """Draw expected values as bars along, with their intervals."""
-    interval = appraisal.summarise(draws.reset_coords(drop=True), level=q.level(run))
+    interval = q.interval(run, draws)
     rows = np.arange(draws.sizes[dim])
     height = 0.36 if offset else 0.56
     axes.barh(rows + offset, interval["mean"], height=height, color=colour, edgecolor=DARK, linewidth=0.8, label=name)

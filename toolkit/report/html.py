@@ -13,6 +13,7 @@ from toolkit.measures import headline, provenance, reliability, studies
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.analysis import Analysis, sentences
+from toolkit.measures.budget import BUDGET_YEARS
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import Table, accounts, shortened
 from toolkit.report import figures, lives_figures, pictures, shortfalls
@@ -114,8 +115,8 @@ def context(run: Run, tables: Mapping[str, Table], analysis: Analysis) -> dict[s
     """Return everything the template prints."""
     level, option, facts = q.level(run), run.scenario.option, headline.facts(run)
     areas = shortened(tables["areas"], keep=("Excess", "Cost"))
-    years = [w.financial_year(run.scenario.first_year, year) for year in (0, option.years - 1, 4)]
-    cash = q.council_cash(run).isel(year=slice(0, 5)).sum("year")
+    years = [w.financial_year(run.scenario.first_year, year) for year in (0, option.years - 1, BUDGET_YEARS - 1)]
+    cash = q.council_cash(run).isel(year=slice(0, BUDGET_YEARS)).sum("year")
     return {
         "run": run,
         "own": provenance.own(run.scenario) + provenance.changed(run),

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter
 
-from toolkit import appraisal
 from toolkit.measures import lives
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
@@ -74,7 +73,7 @@ def plot_cost_by_age(run: Run) -> Figure:
     """Draw what a child costs at each age by payer, gross and stacked, and the excess of all payers as a line."""
     cost = lives.cost_by_age(run)
     gross = cost.sel(reading="gross", drop=True).mean(SAMPLE_DIMS)
-    excess = appraisal.summarise(cost.sel(reading="excess", drop=True).sum("payer"), level=q.level(run))
+    excess = q.interval(run, cost.sel(reading="excess", drop=True).sum("payer"))
     figure, axes = canvas(5.2)
     names = gross["payer"].values.astype(str)
     _stack(axes, gross, "payer", dict(zip(names, COLOURS, strict=False)))
@@ -106,7 +105,7 @@ def plot_by_history(run: Run) -> Figure:
         of_history = cost.sel(history=history, drop=True)
         for place, (reading, colour) in enumerate((("gross", LIGHT), ("excess", DARK)), start=1):
             drawn = of_history.sel(reading=reading, drop=True)
-            interval = appraisal.summarise(drawn, level=q.level(run))
+            interval = q.interval(run, drawn)
             heights = axes.hist(drawn.values.ravel(), bins=BINS, color=colour, alpha=0.85, label=label(reading))[0]
             below = -0.07 * place * float(np.max(heights))
             axes.plot([interval["lower"], interval["upper"]], [below, below], color=colour, linewidth=4)
@@ -153,7 +152,7 @@ def plot_curve_by_payer(run: Run) -> Figure:
     panels = np.atleast_2d(figure.subplots((len(names) + 1) // 2, 2, sharex=True)).ravel()
     for axes, name in zip(panels, names, strict=False):
         tidy(axes)
-        interval = appraisal.summarise(part.sel(payer=name, drop=True), level=q.level(run))
+        interval = q.interval(run, part.sel(payer=name, drop=True))
         axes.fill_between(
             interval["multiple"], interval["lower"], interval["upper"], color=LIGHT, alpha=0.55, linewidth=0
         )

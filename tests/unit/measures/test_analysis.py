@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from toolkit import appraisal
-from toolkit.measures import analysis, decision_tables
+from toolkit.measures import analysis, budget, decision_tables
 from toolkit.measures import quantities as q
 from toolkit.report import decision_figures
 from toolkit.report.drawing import svg
@@ -38,7 +38,7 @@ def test_the_budget_view_is_the_councils_cash_raised_by_the_deflator(run, found,
     np.testing.assert_allclose(view.sel(line="net").transpose(*real.dims), real * rise, rtol=1e-6, atol=1.0)
     assert "programme" not in found.medium_term["line"].values  # a grant pays for it
     own = make_run(changes={"option": {"funder": "local_authority"}})
-    paid = analysis.medium_term(own).sel(line="programme").isel(year=1)
+    paid = budget.medium_term_by_component(own).sel(line="programme").isel(year=1)
     assert paid.values == pytest.approx(-4e6 * level[1])
 
 
