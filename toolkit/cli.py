@@ -128,7 +128,7 @@ def decide(
     quiet: Quiet = False,
 ) -> None:
     """Decide between options from anyone's draws; write decide.html and decide.xlsx."""
-    from toolkit.measures.value_of_information import heeded
+    from toolkit.measures.value_of_information import with_warnings
     from toolkit.records import check_writable
     from toolkit.report import decide as decision
     from toolkit.report import draw_files
@@ -136,10 +136,10 @@ def decide(
     check_writable(build, option="--build")
     with progress_bars(quiet) as progress:
         progress("read files", 0.0)
-        (cost, effect), cautions = heeded(lambda: draw_files.read_options(costs, effects))
+        (cost, effect), cautions = with_warnings(lambda: draw_files.read_options(costs, effects))
         drawn = None
         if parameters is not None:
-            drawn, more = heeded(lambda: draw_files.read_parameters(parameters, like=cost, beside=costs))
+            drawn, more = with_warnings(lambda: draw_files.read_parameters(parameters, like=cost, beside=costs))
             cautions = (*cautions, *more)
         groups = draw_files.groups_named(group or [], drawn)
         progress("read files", 1.0)

@@ -1,38 +1,37 @@
-"""The decision pages of a run: its budget view, adjustments, how sure the choice is, and what would change it."""
+"""The decision analysis of a run: its budget view, adjustments, how sure the choice is, and what would change it."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal
 from toolkit.appraisal.ties import TIE
-from toolkit.measures import decision_words as said
+from toolkit.measures import decision_words
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
+from toolkit.measures.budget import medium_term_by_component
 from toolkit.measures.quantities import Run
 from toolkit.measures.value_of_information import Knowing, value_of_knowing, worth_of_studies
 from toolkit.schema import ACCOUNTS, BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS
 
-GAINERS = ("individuals", "victims", "wider_society")  # whose gains are nobody's budget
-POINTS, LEAST, MOST = 201, 2.5, 50.0  # of the worth of a pound avoided, GBP: shown at least and at most so far
+GAINERS = ("individuals", "victims", "wider_society")  # their gains are in no public budget
+POINTS, LEAST, MOST = 201, 2.5, 50.0  # worth of a pound avoided, GBP: grid points, and the least and most upper end
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What the decision pages rest on, worked out once.
+    """The results behind the decision pages, computed once.
 
     Attributes
     ----------
     medium_term
-        From ``appraisal.medium_term_view``, the council's.
+        From ``budget.medium_term_by_component``.
     bridge
         From ``quantities.bridge``.
     curves
-        ``chance`` and ``evpi`` (account, threshold) as a pound of avoided cost is worth more or less;
+        ``chance`` and ``evpi`` (account, threshold) by the worth of a pound of avoided cost;
         ``break_even`` (account), NaN where nothing is avoided.
     knowing, studies
         From ``value_of_knowing``, social account.
@@ -46,25 +45,13 @@ class Analysis:
 
 
 def analyse(run: Run) -> Analysis:
-    """Work out the decision pages of a finished run, from its own draws; nothing is fitted or priced again."""
+    """Compute the decision analysis of a finished run from its own draws, without fitting or pricing again."""
     knowing = value_of_knowing(run)
-    return Analysis(medium_term(run), q.bridge(run), curves(run), knowing, worth_of_studies(run, knowing))
-
-
-def medium_term(run: Run, *, years: int = 5) -> xr.DataArray:
-    """Return the council's budget lines in cash prices (line, year, chain, draw)."""
-    return appraisal.medium_term_view(
-        q.costs(run)["cost"],
-        deflators=pd.Series(json.loads(str(run.tree.attrs["deflators"]))),
-        first_year=run.scenario.first_year,
-        years=min(years, run.scenario.horizon),
-        cashable_shares={"partly_cashable": q.drawn(run)["cashable_share_partly"]},
-        cash_step=run.scenario.cash_step,
-    )
+    return Analysis(medium_term_by_component(run), q.bridge(run), curves(run), knowing, worth_of_studies(run, knowing))
 
 
 def curves(run: Run) -> xr.Dataset:
-    """Return how sure the choice is, and what certainty is worth, over the worth of a pound of avoided cost."""
+    """Return the probability that the option is better, and the EVPI, by the worth of a pound of avoided cost."""
     avoided, cost = q.avoided(run).reset_coords(drop=True), q.result(run)["programme_cost"].reset_coords(drop=True)
     expected = avoided.mean(SAMPLE_DIMS)
     even = (float(cost.mean()) / expected).where(expected * float(cost.mean()) > 0)
@@ -76,47 +63,49 @@ def curves(run: Run) -> xr.Dataset:
     for account in ACCOUNTS:
         worked = avoided.sel(account=account, drop=True)
         effect = xr.concat([xr.zeros_like(worked), worked], options)
-        found = appraisal.decision_curves(spent.assign_attrs(cost.attrs), effect, worth)
-        chance = found["probability_best"].sel(option=INVESTMENT, drop=True)
-        parts.append(xr.Dataset({"chance": chance, "evpi": found["evpi"]}))
+        curves = appraisal.decision_curves(spent.assign_attrs(cost.attrs), effect, worth)
+        chance = curves["probability_best"].sel(option=INVESTMENT, drop=True)
+        parts.append(xr.Dataset({"chance": chance, "evpi": curves["evpi"]}))
     joined = xr.concat(parts, xr.Variable("account", list(ACCOUNTS)))
     return joined.assign(break_even=even)
 
 
-# The same answer, otherwise ----------------------------------------------------------------------
+# The same answer under other conventions ---------------------------------------------------------
 
 
 def otherwise(run: Run) -> dict[str, xr.DataArray]:
     """Return net present values (account, chain, draw) under other adjustments and conventions, the run's own first.
 
-    An account that a row has nothing to say of is missing from it.
+    A row leaves out the accounts that it is not defined for.
     """
     result, figures = q.result(run), run.assumptions["value"].astype(float)
     benefit, cost = q.avoided(run), result["programme_cost"]
     bias = figures["optimism_bias_sensitivity"]
-    found = {"As it stands": benefit - cost}
+    values = {"As it stands": benefit - cost}
     if not run.scenario.option.cut:
-        found[f"Programme {bias:.0%} dearer: the published upper bound of optimism about outsourced operating cost"] = (
+        values[f"Programme {bias:.0%} more expensive: the published upper bound of optimism about outsourced cost"] = (
             benefit - cost / (1.0 + run.scenario.optimism) * (1.0 + bias)
         )
-    found["A tenth less is due to the programme: deadweight, displacement or attribution"] = 0.9 * benefit - cost
-    found["Benefits a tenth lower and costs a tenth higher, a correction for weak evidence"] = (
+    values["A tenth less is due to the programme: deadweight, displacement or attribution"] = 0.9 * benefit - cost
+    values["Benefits a tenth lower and costs a tenth higher, a correction for weak evidence"] = (
         0.9 * benefit - 1.1 * cost
     )
-    found["Nothing replicates"] = 0.0 * benefit - cost
+    values["Nothing replicates"] = 0.0 * benefit - cost
     if (full := q.replicated(run)) is not None:
-        found["All of the studies' effect replicates"] = full - cost
+        values["All of the studies' effect replicates"] = full - cost
     saved = q.saved(run)
     schedule, timing = run.scenario.discount_schedule, str(result.attrs["timing"])
     other = {"start_of_year": "mid_year", "mid_year": "start_of_year"}[timing]
     moves = {"start_of_year": "Money moves at the start of each year", "mid_year": "Money moves in mid-year"}[other]
-    known = {"schedules": q.schedules(run)}
-    found[moves] = _worth(saved, schedule=schedule, timing=other, **known)
-    found["Lower discount rates: the Green Book's additional sensitivity"] = _worth(
-        saved, schedule="green_book_2026_sensitivity", timing=timing, **known
+    settings = {"schedules": q.schedules(run)}
+    values[moves] = _worth(saved, schedule=schedule, timing=other, **settings)
+    values["Lower discount rates: the Green Book's additional sensitivity"] = _worth(
+        saved, schedule="green_book_2026_sensitivity", timing=timing, **settings
     )
-    plain = saved.drop_vars("discounting", errors="ignore")
-    found["Health discounted like everything else"] = _worth(plain, schedule=schedule, timing=timing, **known)
+    undiscounted_health = saved.drop_vars("discounting", errors="ignore")
+    values["Health discounted like everything else"] = _worth(
+        undiscounted_health, schedule=schedule, timing=timing, **settings
+    )
     income = float(figures["relative_income_individuals"])
     position = q.position(run)["net"]
     if "individuals" in position["payer"].values:
@@ -125,8 +114,8 @@ def otherwise(run: Run) -> dict[str, xr.DataArray]:
         )
         name = f"Gains of the young people weighted {float(weights[0]):.2f}: income {income:.2f} of the median"
         weighed = appraisal.weighted(position.assign_attrs(cost.attrs), weights)["weighted"]
-        found[name] = weighed.expand_dims(account=["social"])
-    return found
+        values[name] = weighed.expand_dims(account=["social"])
+    return values
 
 
 def _worth(saved: xr.DataArray, **how: Any) -> xr.DataArray:
@@ -134,42 +123,42 @@ def _worth(saved: xr.DataArray, **how: Any) -> xr.DataArray:
 
 
 def measures(run: Run) -> dict[str, tuple[Any, str]]:
-    """Return further measures by name: draws (chain, draw), a number or words, and how each reads."""
+    """Return further measures by name: draws (chain, draw), a number or words, and how each is formatted."""
     result, scenario = q.result(run), run.scenario
     npsv, avoided, cost = result["npsv"], q.avoided(run), result["programme_cost"]
     position, child = q.position(run)["avoided"], q.children(run)["reached"] * scenario.option.years
     families = q.drawn(run)["children_per_family"]
-    found: dict[str, tuple[Any, str]] = {}
-    told = {
+    rows: dict[str, tuple[Any, str]] = {}
+    conventions = {
         "schedule": scenario.discount_schedule,
         "timing": str(result.attrs["timing"]),
         "schedules": q.schedules(run),
     }
     for account in ("social", "fiscal"):
         value = npsv.sel(account=account, drop=True)
-        yearly = appraisal.equivalent_annual_value(value, years=range(scenario.horizon), **told)  # type: ignore[arg-type]
-        found[f"Net present value as an equal sum every year, {account} account"] = yearly, "money"
+        yearly = appraisal.equivalent_annual_value(value, years=range(scenario.horizon), **conventions)  # type: ignore[arg-type]
+        rows[f"Net present value as an equal sum every year, {account} account"] = yearly, "money"
     rates = appraisal.internal_rate_of_return(q.by_account(q.saved(run).mean(SAMPLE_DIMS, keep_attrs=True)))
     for account in ACCOUNTS:
-        one = rates.sel(account=account)
-        rate = float(one["rate"])
-        shown = (rate, "rate") if np.isfinite(rate) else (f"none: {one['reason'].item()}", "text")
-        found[f"Internal rate of return of the expected flows, {account} account"] = shown
+        by_flows = rates.sel(account=account)
+        rate = float(by_flows["rate"])
+        shown = (rate, "rate") if np.isfinite(rate) else (f"none: {by_flows['reason'].item()}", "text")
+        rows[f"Internal rate of return of the expected flows, {account} account"] = shown
     gains = position.sel(payer=[payer for payer in position["payer"].values if payer in GAINERS]).sum("payer")
     net = cost - (position.sum("payer") - gains)
     ratio = float(appraisal.marginal_value_of_public_funds(gains.mean(), net.mean()))
     words = ("infinite: the public purse gains as well", "text")
     name = "Marginal value of public funds: gain of those affected for each £1 of net public cost"
-    found[name] = (gains / float(net.mean()), "ratio") if np.isfinite(ratio) else words
+    rows[name] = (gains / float(net.mean()), "ratio") if np.isfinite(ratio) else words
     for label, value in (
         ("Programme cost", cost),
         ("Cost avoided, social account", avoided.sel(account="social", drop=True)),
         ("Net present social value", npsv.sel(account="social", drop=True)),
     ):
         each = appraisal.per_child_and_family(value, children=child, children_per_family=families)
-        found[f"{label}, each child"] = each["per_child"], "money"
-        found[f"{label}, each family"] = each["per_family"], "money"
-    return found
+        rows[f"{label}, each child"] = each["per_child"], "money"
+        rows[f"{label}, each family"] = each["per_family"], "money"
+    return rows
 
 
 def running_position(run: Run) -> xr.DataArray:
@@ -181,25 +170,25 @@ def running_position(run: Run) -> xr.DataArray:
 # In words and pictures ---------------------------------------------------------------------------
 
 
-def sentences(run: Run, found: Analysis) -> list[str]:
+def sentences(run: Run, analysis: Analysis) -> list[str]:
     """Return the decision in plain English, the answer first."""
     npsv, scenario = q.result(run)["npsv"], run.scenario
-    evpi = float(found.knowing.information["evpi"])
+    evpi = float(analysis.knowing.information["evpi"])
     social = npsv.sel(account="social")
     best = "the option" if float(social.mean()) > 0 else "to leave things as they are"
     if abs(float(social.mean())) <= TIE * float(abs(social).mean()):
         best = "either: the option and leaving things as they are come out level"
     lines = [
-        said.worthwhile(npsv.sel(account="social")),
-        said.worthwhile(npsv.sel(account="fiscal"), to="the public purse"),
+        decision_words.worthwhile(npsv.sel(account="social")),
+        decision_words.worthwhile(npsv.sel(account="fiscal"), to="the public purse"),
     ]
     if not q.council_pays(run):
         ends = "The grant that paid for it ends" if scenario.option.cut else "A grant pays for it"
         lines.append(f"{ends}, so no money of the council's own has to come back.")
     elif not scenario.option.cut:
         payback = q.result(run)["council_payback_year"]
-        lines.append(said.pays_back(payback, first_year=scenario.first_year, horizon=scenario.horizon))
-    even = float(found.curves["break_even"].sel(account="social"))
+        lines.append(decision_words.pays_back(payback, first_year=scenario.first_year, horizon=scenario.horizon))
+    even = float(analysis.curves["break_even"].sel(account="social"))
     if scenario.option.cut and np.isfinite(even):
         lines.append(
             f"The cut is better for society only while a pound of cost it causes counts as under {w.pence(even)}."
@@ -210,10 +199,10 @@ def sentences(run: Run, found: Analysis) -> list[str]:
             f"families helped, if what costs £1 today cost {w.pence(1 / even)}."
         )
     lines.append(f"On what is known now the better choice for society is {best}.")
-    lines.append(said.worth_of_certainty(evpi, best="that"))
-    lines.append(said.most_useful(found.knowing.information, names=found.knowing.names))
-    if found.studies is not None and evpi > 0:
-        top = found.studies.isel(study=int(found.studies["evsi"].values.argmax()))
+    lines.append(decision_words.worth_of_certainty(evpi, best="that"))
+    lines.append(decision_words.most_useful(analysis.knowing.information, names=analysis.knowing.names))
+    if analysis.studies is not None and evpi > 0:
+        top = analysis.studies.isel(study=int(analysis.studies["evsi"].values.argmax()))
         error = w.money(float(top["standard_error"]))
         worth = f"{w.money(float(top['evsi']))} before its own cost (standard error {error})"
         if float(top["evsi"]) > float(top["noise_floor"] + 2 * top["standard_error"]):

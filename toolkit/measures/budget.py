@@ -1,32 +1,34 @@
-"""The council's budget in the years of a budget paper."""
+"""The medium-term view: the council's budget in the cash of each year of a budget paper, and its table."""
 
 import json
 
 import pandas as pd
 import xarray as xr
 
+from toolkit import appraisal
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
+from toolkit.measures.tables import Table, spread
 from toolkit.prices import rebase
 from toolkit.schema import SAMPLE_DIMS
 
-__all__ = ["BUDGET_YEARS", "medium_term"]
+__all__ = ["BUDGET_YEARS", "medium_term", "medium_term_by_component", "medium_term_table"]
 
 BUDGET_YEARS = 5
 
 
 def medium_term(run: Run) -> xr.DataArray:
-    """Return what the option does to the council's budget in the cash of each of the first years.
+    """Return what the option does to the council's budget in the cash of each of the first years, from payers' totals.
 
     Returns
     -------
-    DataArray, dims (line, year, chain, draw), GBP: as ``appraisal.medium_term_view``, which names the components, with
-    the savings of all of them as one line.
+    DataArray, dims (line, year, chain, draw), GBP: as :func:`medium_term_by_component`, with the savings of all
+    components as one line, so that it needs no priced components.
     """
     real = q.council_cash(run).isel(year=slice(0, BUDGET_YEARS)).transpose("year", *SAMPLE_DIMS)
     years = [w.financial_year(run.scenario.first_year, int(year)) for year in real["year"].values]
-    deflators = pd.Series(json.loads(run.tree.attrs["deflators"]))
+    deflators = _deflators(run)
     index = [rebase(1.0, run.scenario.price_base, to=year, deflators=deflators) for year in years]
     cash = xr.DataArray(index, coords={"year": real["year"]})
     net, spent = real * cash, q.result(run)["programme_by_year"].sel(year=real["year"]) * cash * q.council_pays(run)
@@ -38,6 +40,38 @@ def medium_term(run: Run) -> xr.DataArray:
     }
     joined = xr.concat(list(lines.values()), xr.Variable("line", list(lines)), coords="minimal", compat="override")
     return joined.assign_coords(financial_year=("year", years))
+
+
+def medium_term_by_component(run: Run) -> xr.DataArray:
+    """Return the council's budget lines in cash prices (line, year, chain, draw), a line for each component."""
+    return appraisal.medium_term_view(
+        q.costs(run)["cost"],
+        deflators=_deflators(run),
+        first_year=run.scenario.first_year,
+        years=min(BUDGET_YEARS, run.scenario.horizon),
+        cashable_shares={"partly_cashable": q.drawn(run)["cashable_share_partly"]},
+        cash_step=run.scenario.cash_step,
+    )
+
+
+def medium_term_table(run: Run, view: xr.DataArray) -> Table:
+    """Return the council's budget lines, the net and its running total, in the cash of each year."""
+    lines = {str(line): view.sel(line=line, drop=True) for line in view["line"].values}
+    named = {"net": "Net in the year", "cumulative": "Running total"}
+    order = [*named, *(line for line in lines if line not in named)]
+    frame = spread(run, {named.get(line, w.label(line)): lines[line] for line in order}, "year")
+    single = [(w.label(line), part) for line in lines if line not in named for part in ("lower", "upper")]
+    frame = frame.drop(columns=single).set_axis(view["financial_year"].values.astype(str))
+    note = (
+        f"Cash of each year: {run.scenario.price_base} prices raised by the Treasury's GDP deflator forecast, not "
+        f"discounted; {q.level(run):.0%} intervals. Spending is negative. A saving counts only as far as it can be "
+        "taken out of a budget, in the year in which it can; what leaves no budget is not shown."
+    )
+    return Table("The council's medium-term view, in cash", "Year", frame, "money", note=note)
+
+
+def _deflators(run: Run) -> pd.Series:
+    return pd.Series(json.loads(str(run.tree.attrs["deflators"])))
 
 
 def __dir__() -> list[str]:

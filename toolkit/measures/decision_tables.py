@@ -6,56 +6,39 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit import appraisal
 from toolkit.measures import analysis as a
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.analysis import Analysis
+from toolkit.measures.budget import medium_term_table
 from toolkit.measures.quantities import Run
-from toolkit.measures.tables import Table, basis, headed, plain, spread
+from toolkit.measures.tables import PARTS, Table, basis, headed, plain, spread
 from toolkit.measures.value_of_information import knowing_table, parameters, standing_out
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 RUNNING_YEARS = (5, 10, 30)
 SHOWN_POINTS, LONGEST = 11, 15
-PARTS = ("expected", "lower", "upper")
 
 
-def decision_tables(run: Run, found: Analysis) -> dict[str, Table]:
+def decision_tables(run: Run, analysis: Analysis) -> dict[str, Table]:
     """Return the tables of the decision pages by name."""
     at = "for the choice between the option and leaving things as they are, social account"
-    made = {
-        "medium_term": medium_term(run, found.medium_term),
+    tables = {
+        "medium_term": medium_term_table(run, analysis.medium_term),
         "by_year": by_year(run),
-        "choice": choice(run, found),
-        "along": along(found),
+        "choice": choice(run, analysis),
+        "along": along(analysis),
         "measures": measures(run),
-        "bridge": bridge(run, found.bridge),
+        "bridge": bridge(run, analysis.bridge),
         "otherwise": otherwise(run),
-        "moves": moves(run, found),
-        "knowing": knowing_table(found.knowing.information, at=at, names=_bare(found.knowing.names)),
+        "moves": moves(run, analysis),
+        "knowing": knowing_table(analysis.knowing.information, at=at, names=_bare(analysis.knowing.names)),
     }
-    if found.knowing.sobol is not None:
-        made["sobol"] = sobol(found.knowing.sobol)
-    if found.studies is not None:
-        made["studies"] = studies(found.studies)
-    return made
-
-
-def medium_term(run: Run, view: xr.DataArray) -> Table:
-    """Return the council's budget lines, the net and its running total, in the cash of each year."""
-    lines = {str(line): view.sel(line=line, drop=True) for line in view["line"].values}
-    named = {"net": "Net in the year", "cumulative": "Running total"}
-    order = [*named, *(line for line in lines if line not in named)]
-    frame = spread(run, {named.get(line, w.label(line)): lines[line] for line in order}, "year")
-    single = [(w.label(line), part) for line in lines if line not in named for part in ("lower", "upper")]
-    frame = frame.drop(columns=single).set_axis(view["financial_year"].values.astype(str))
-    note = (
-        f"Cash of each year: {run.scenario.price_base} prices raised by the Treasury's GDP deflator forecast, not "
-        f"discounted; {q.level(run):.0%} intervals. Spending is below nought. A saving counts only as far as it can be "
-        "taken out of a budget, in the year in which it can; what leaves nobody's budget is no line here."
-    )
-    return Table("The council's medium-term view, in cash", "Year", frame, "money", note=note)
+    if analysis.knowing.sobol is not None:
+        tables["sobol"] = sobol(analysis.knowing.sobol)
+    if analysis.studies is not None:
+        tables["studies"] = studies(analysis.studies)
+    return tables
 
 
 def by_year(run: Run) -> Table:
@@ -71,13 +54,13 @@ def by_year(run: Run) -> Table:
     return Table("Who has paid and who has gained, as the years go by", "Payer", frame, "money", note=note)
 
 
-def choice(run: Run, found: Analysis) -> Table:
+def choice(run: Run, analysis: Analysis) -> Table:
     """Return how sure the choice is in each account, what certainty is worth and where it breaks even."""
     npsv = q.result(run)["npsv"]
     frame = spread(run, {"Net present value": npsv}, "account")
-    frame["Chance it is above nought", ""] = (npsv > 0).mean(SAMPLE_DIMS).to_series().to_numpy()
-    frame["Knowing everything is worth", ""] = found.curves["evpi"].sel(threshold=1.0).to_series().to_numpy()
-    frame["Breaks even if £1 avoided counts as", ""] = found.curves["break_even"].to_series().to_numpy()
+    frame["Chance it is above 0", ""] = (npsv > 0).mean(SAMPLE_DIMS).to_series().to_numpy()
+    frame["Knowing everything is worth", ""] = analysis.curves["evpi"].sel(threshold=1.0).to_series().to_numpy()
+    frame["Breaks even if £1 avoided counts as", ""] = analysis.curves["break_even"].to_series().to_numpy()
     frame = frame.rename(index=lambda account: f"{account} account")
     kinds = dict(zip([c[0] for c in frame.columns], ["money"] * 3 + ["share", "pounds", "ratio"], strict=True))
     note = (
@@ -88,9 +71,9 @@ def choice(run: Run, found: Analysis) -> Table:
     return Table("How sure the choice is", "Account", frame, kinds, note=note)
 
 
-def along(found: Analysis) -> Table:
+def along(analysis: Analysis) -> Table:
     """Return the chance that the option is better as a pound of avoided cost counts for more or less."""
-    curves = found.curves
+    curves = analysis.curves
     places = np.linspace(0, curves.sizes["threshold"] - 1, SHOWN_POINTS).round().astype(int)
     places = np.union1d(places, np.flatnonzero(curves["threshold"] == 1.0))
     chosen = curves.isel(threshold=places)
@@ -112,8 +95,8 @@ def measures(run: Run) -> Table:
     for name, (value, kind) in a.measures(run).items():
         rows[name], kinds[name] = [value, np.nan, np.nan], kind
         if isinstance(value, xr.DataArray):
-            part = appraisal.summarise(value.reset_coords(drop=True), level=q.level(run))
-            rows[name] = [float(part[one]) for one in ("mean", "lower", "upper")]
+            interval = q.interval(run, value)
+            rows[name] = [float(interval[statistic]) for statistic in PARTS.values()]
     columns = [("Estimate", part) for part in PARTS]
     frame = headed(pd.DataFrame(rows, index=pd.MultiIndex.from_tuples(columns), dtype=object).T)
     years = run.scenario.horizon
@@ -149,53 +132,56 @@ def otherwise(run: Run) -> Table:
     columns: dict[tuple[str, str], list[float]] = {
         (f"{w.label(account)} account", part): [] for account in ("social", "fiscal") for part in PARTS
     }
-    found = a.otherwise(run)
-    for value in found.values():
+    variants = a.otherwise(run)
+    for value in variants.values():
         for account in ("social", "fiscal"):
-            held = account in value["account"].values
-            part = appraisal.summarise(value.sel(account=account).reset_coords(drop=True)) if held else None
-            for name, one in zip(PARTS, ("mean", "lower", "upper"), strict=True):
-                columns[f"{w.label(account)} account", name].append(np.nan if part is None else float(part[one]))
-    frame = headed(pd.DataFrame(columns, index=list(found)))
+            included = account in value["account"].values
+            interval = q.interval(run, value.sel(account=account)) if included else None
+            for name, statistic in PARTS.items():
+                end = np.nan if interval is None else float(interval[statistic])
+                columns[f"{w.label(account)} account", name].append(end)
+    frame = headed(pd.DataFrame(columns, index=list(variants)))
     note = (
-        f"Net present value, {basis(run)}. One thing is changed at a time. The corrections are shown, not used: the "
-        "scenario's own adjustments are in the first row."
+        f"Net present value, {basis(run)}. One assumption is changed at a time. The corrections are shown, not used: "
+        "the scenario's own adjustments are in the first row."
     )
-    return Table("The same answer, worked out otherwise", "", frame, "money", note=note)
+    return Table("Sensitivity analysis: the same answer under other conventions", "", frame, "money", note=note)
 
 
-def moves(run: Run, found: Analysis) -> Table:
-    """Return what each uncertain thing does to the answer at its ends, and where it would flip it."""
-    whole = found.knowing.tornado
+def moves(run: Run, analysis: Analysis) -> Table:
+    """Return the answer at both ends of each uncertain input, and the input's switching value."""
+    whole = analysis.knowing.tornado
     bars, left_out = standing_out(whole, LONGEST)
-    flips = found.knowing.switching.sel(parameter=bars["parameter"])
-    names = _bare(found.knowing.names)
+    switching = analysis.knowing.switching.sel(parameter=bars["parameter"])
+    names = _bare(analysis.knowing.names)
     columns: dict[str, tuple[Any, str]] = {
         "Its low end": (bars["lower_value"].values, "figure"),
         "Its high end": (bars["upper_value"].values, "figure"),
         "Answer at its low end": (bars["at_lower"].values, "money"),
         "Answer at its high end": (bars["at_upper"].values, "money"),
-        "Flips the answer at": (flips["switching_value"].values, "figure"),
-        "Chance it lies beyond": (flips["probability"].where(flips["probability"] > 0).values, "share"),
+        "Switching value": (switching["switching_value"].values, "figure"),
+        "Chance it lies beyond": (switching["probability"].where(switching["probability"] > 0).values, "share"),
     }
-    for heading in ("Its low end", "Its high end", "Flips the answer at"):
+    for heading in ("Its low end", "Its high end", "Switching value"):
         columns[heading] = (np.array([float(f"{x:.3g}") for x in columns[heading][0]]), "figure")
     others = len(parameters(run)) - whole.sizes["parameter"]
     idle = f"{others} more are uncertain, but this value is not computed from them. " if others else ""
     note = (
-        f"Expected net present social value, {run.scenario.price_base} prices, if one thing alone were known to lie at "
+        f"Expected net present social value, {run.scenario.price_base} prices, if one input alone were known to lie at "
         f"an end of its {float(bars.attrs['level']):.0%} interval; the widest first, of {whole.sizes['parameter']}. "
         f"{left_out} {idle}Effects are log risk ratios "
-        "(attainment: standard deviations) at a new site, before replication. Flips: where the expected value would be "
-        "nil; a dash means nowhere within the draws, whatever else holds. "
-        f"{found.knowing.unexplained}"
+        "(attainment: standard deviations) at a new site, before replication. Switching value: where the expected "
+        "value would be nil; a dash means nowhere within the draws, whatever else holds. "
+        f"{analysis.knowing.unexplained}"
     ).strip()
-    index = [names[str(one)] for one in bars["parameter"].values]
-    return plain("What moves the answer, and what would flip it", "Uncertain thing", columns, index, note)
+    index = [names[str(parameter)] for parameter in bars["parameter"].values]
+    return plain(
+        "Sensitivity analysis: what moves the answer, and its switching values", "Uncertain input", columns, index, note
+    )
 
 
 def sobol(indices: xr.Dataset) -> Table:
-    """Return the share of the answer's variance that each group of uncertain things explains."""
+    """Return the share of the answer's variance that each group of uncertain inputs explains."""
     order = indices.isel(parameter=np.argsort(-indices["total"].values, kind="stable"))
     columns = {
         "Alone": (order["first"].values, "share"),
@@ -207,25 +193,25 @@ def sobol(indices: xr.Dataset) -> Table:
         f"{w.percent(float(indices['explained']))}; the rest is interactions the regression cannot see. Figures and "
         "rates are drawn independently; effects on several outcomes are not, and count together."
     )
-    index = [w.label(one) for one in order["parameter"].values]
-    return plain("Where the uncertainty comes from", "Group", columns, index, note)
+    index = [w.label(group) for group in order["parameter"].values]
+    return plain("Sensitivity analysis: where the uncertainty comes from", "Group", columns, index, note)
 
 
-def studies(found: xr.Dataset) -> Table:
-    """Return what each study that could be run is worth to the choice."""
+def studies(worth: xr.Dataset) -> Table:
+    """Return the expected value of sample information of each study that could be run."""
     columns = {
-        "Worth of the study": (found["evsi"].values, "pounds"),
-        "Standard error": (found["standard_error"].values, "pounds"),
-        "Floor of the noise": (found["noise_floor"].values, "pounds"),
-        "Worth of knowing what it measures": (found["evppi"].values, "pounds"),
+        "Worth of the study": (worth["evsi"].values, "pounds"),
+        "Standard error": (worth["standard_error"].values, "pounds"),
+        "Floor of the noise": (worth["noise_floor"].values, "pounds"),
+        "Worth of knowing what it measures": (worth["evppi"].values, "pounds"),
     }
     note = (
         "Expected value of sample information for this one choice, social account, before the study's own cost: what "
         "deciding after its report is worth over deciding now. The trials count re-referrals and entries into care, at "
         "the rates expected without help; sizes are our own judgement, and can be overridden like any figure."
     )
-    index = [w.label(one) for one in found["study"].values]
-    return plain("What a study would be worth", "Study", columns, index, note)
+    index = [w.label(study) for study in worth["study"].values]
+    return plain("Value of information: what a study would be worth", "Study", columns, index, note)
 
 
 def _bare(names: dict[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A decision in plain English: which option, how sure, what a mistake costs and what is worth finding out."""
+"""A decision in plain English: which option, how sure, what a mistake costs, and the value of information."""
 
 from collections.abc import Mapping
 
@@ -35,7 +35,7 @@ def chance(share: float) -> str:
 
 
 def best_choice(curves: xr.Dataset, *, unit: str) -> str:
-    """Say which option has the highest expected net benefit, by how much, and the chance that it is best.
+    """Return which option has the highest expected net benefit, by how much, and the chance that it is best.
 
     Parameters
     ----------
@@ -56,20 +56,20 @@ def best_choice(curves: xr.Dataset, *, unit: str) -> str:
         )
     value = curves["expected_net_benefit"].to_series().sort_values(ascending=False, kind="stable")
     best, second = level[0], str(value.index[1])
-    found = (
+    sentence = (
         f"{worth}, {best} is the best choice on average, ahead of {second} by an expected "
         f"{money(float(value.iloc[0] - value.iloc[1]))}; there is {chance(float(chances[best]))} that it is the best "
         "of all."
     )
     if (tied := float(curves["probability_tied"])) >= 0.005:
-        found += f" In {percent(tied)} of the draws several are best; each counts for all of them in equal parts."
+        sentence += f" In {percent(tied)} of the draws several are best; each counts for all of them in equal parts."
     likely = chances[chances > chances[best] + 1e-9]
     if len(likely):
-        found += (
+        sentence += (
             f" {likely.idxmax()} is best more often ({percent(float(likely.max()))} of the draws), but "
             "gains less when it is than it loses when it is not."
         )
-    return found
+    return sentence
 
 
 def best_names(curves: xr.Dataset) -> list[str]:
@@ -80,7 +80,7 @@ def best_names(curves: xr.Dataset) -> list[str]:
 
 
 def ladder(options: xr.Dataset, *, unit: str) -> str:
-    """Say above what worth of a unit of effect each option on the frontier becomes the best on average.
+    """Return above what worth of a unit of effect each option on the frontier becomes the best on average.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def ladder(options: xr.Dataset, *, unit: str) -> str:
 
 
 def ruled_out(options: xr.Dataset) -> str:
-    """Say which options are dominated, on their own or by a mix of others; empty if none is."""
+    """Return which options are dominated, on their own or by a mix of others; empty if none is."""
     parts = []
     for status, why in (
         ("dominated", "another option costs no more and does as much"),
@@ -118,9 +118,9 @@ def ruled_out(options: xr.Dataset) -> str:
 
 
 def worth_of_certainty(evpi: float, *, best: str) -> str:
-    """Say what choosing now is expected to lose against knowing everything first; ``best`` may name several."""
+    """Return what choosing now is expected to lose against knowing everything first; ``best`` may name several."""
     if evpi <= 0:
-        return f"No draw has a better choice than {best}, so nothing that could be learnt would change it."
+        return f"No draw has a better choice than {best}, so no further information would change it."
     return (
         f"Choosing {best} now is expected to lose {money(evpi)} against knowing everything first. No study of this "
         "decision is worth more than that, each time the decision is taken."
@@ -135,7 +135,7 @@ def most_useful(information: xr.Dataset, *, names: Mapping[str, str] | None = No
     information
         From ``appraisal.evppi``, one number a set; sets that are groups, if it says so (kind), are left out.
     names
-        What a reader calls each set.
+        Readable name of each set.
     """
     alone = information
     if "kind" in information.coords:
@@ -146,7 +146,7 @@ def most_useful(information: xr.Dataset, *, names: Mapping[str, str] | None = No
     if ceiling <= 0:
         return "Nothing is worth finding out: no draw would change the choice."
     first = alone["set"].values[alone["evppi"].values >= (1 - TIE) * float(top["evppi"])]
-    name = " or ".join((names or {}).get(str(one), str(one)) for one in first)
+    name = " or ".join((names or {}).get(str(parameter), str(parameter)) for parameter in first)
     if float(top["evppi"]) <= floor:
         nearest = f"; nearest comes {name}, at {money(float(top['evppi']))} with a standard error of "
         nearest += money(float(top["standard_error"]))
@@ -161,7 +161,7 @@ def most_useful(information: xr.Dataset, *, names: Mapping[str, str] | None = No
 
 
 def worthwhile(npsv: xr.DataArray, *, to: str = "society") -> str:
-    """Say the chance that an option is worth more than it costs, and what it is expected to be worth."""
+    """Return the chance that an option is worth more than it costs, and what it is expected to be worth."""
     share, expected = float((npsv > 0).mean()), float(npsv.mean())
     average = f"{'gains' if expected > 0 else 'loses'} {money(abs(expected))}"
     if abs(expected) <= TIE * float(abs(npsv).mean()):
@@ -170,7 +170,7 @@ def worthwhile(npsv: xr.DataArray, *, to: str = "society") -> str:
 
 
 def pays_back(payback: xr.DataArray, *, first_year: int, horizon: int, whose: str = "the council's own money") -> str:
-    """Say when somebody's money is back, never being one of the answers.
+    """Return when money is paid back; "never" is one of the answers.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What moves an answer: the inputs that it is computed from, how far each moves it, and what each is called."""
+"""Sensitivity analysis of any answer: the inputs that it is computed from, and how far each moves it."""
 
 from collections.abc import Callable, Sequence
 
@@ -30,22 +30,22 @@ NOTHING = xr.Dataset(
 
 
 def acting(run: Run, *answers: Callable[[Run], xr.DataArray], area: str | None = None) -> list[str] | None:
-    """Return the inputs that any of some answers is computed from; None of a run that cannot be priced elsewhere.
+    """Return the inputs that at least one of the answers is computed from; None of a run that cannot be priced again.
 
     Parameters
     ----------
     run
-        A run of the dashboard's.
+        A run of the dashboard.
     answers
-        Each gives its draws (chain, draw) of any run.
+        Functions that return the draws (chain, draw) of an answer for any run.
     area
-        Which of the run's areas the answers are of, where they are of one.
+        The area that the answers are of, if they are of a single one.
     """
     if (probe := getattr(run, "probe", None)) is None:
         return None
-    found = probe(area)
-    moved = [found.design.moved(answer(found.run)) for answer in answers]
-    return [name for name in found.design.inputs if any(name in one for one in moved)]
+    probed = probe(area)
+    moved = [probed.design.moved(answer(probed.run)) for answer in answers]
+    return [name for name in probed.design.inputs if any(name in inputs for inputs in moved)]
 
 
 def swings(
@@ -58,25 +58,25 @@ def swings(
 ) -> tuple[xr.Dataset, str]:
     """Return how far each uncertain input moves an answer (chain, draw), the widest first, and what is left out.
 
-    Only inputs ``among`` those that the answer is computed from (``acting``) can be named; of these, what chance could
-    make is left out, unless the inputs are named in ``of``: then it is said of how wide a swing.
+    Only inputs ``among`` those that the answer is computed from (``acting``) are considered. Swings within the noise
+    floor are left out, unless the inputs are named in ``of``: then the sentence gives the noise floor.
     """
     answer = answer.transpose(*SAMPLE_DIMS).astype(float).reset_coords(drop=True)
     inputs = knowing.parameters(run)
     if of:
-        found = appraisal.tornado(answer, inputs[list(of)])
-        said = f"A swing of up to {say(float(found['noise_floor']))} chance among the draws could make."
-        return found.isel(parameter=slice(0, most)), said
+        swing = appraisal.tornado(answer, inputs[list(of)])
+        left_out = f"A swing of up to {say(float(swing['noise_floor']))} chance among the draws could make."
+        return swing.isel(parameter=slice(0, most)), left_out
     able = inputs if among is None else inputs[[name for name in inputs.data_vars if name in among]]
     if not able and float(np.ptp(answer.values)):
         return NOTHING, f"It is computed from none of {len(inputs)} uncertain inputs."
-    found, said = knowing.standing_out(appraisal.tornado(answer, able or inputs), most, say)
+    swing, left_out = knowing.standing_out(appraisal.tornado(answer, able or inputs), most, say)
     idle = len(inputs) - len(able) if able else 0
-    return found, f"{said} It is not computed from the other {idle} uncertain inputs.".strip() if idle else said
+    return swing, f"{left_out} It is not computed from the other {idle} uncertain inputs.".strip() if idle else left_out
 
 
 def named(run: Run, parameter: object) -> str:
-    """Return what a reader calls an input of a run, with a capital."""
+    """Return the readable name of an input of a run, with a capital."""
     name = knowing.parameter_name(str(parameter), run.scenario.effect.source)
     return name[:1].upper() + name[1:]
 

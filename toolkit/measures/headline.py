@@ -1,4 +1,4 @@
-"""The answer in a sentence, a table and a mapping: what it costs, what it avoids, and how sure anyone can be."""
+"""The headline in a sentence, a table and a mapping: what the option costs and avoids, and how sure that is."""
 
 import math
 from collections.abc import Callable
@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from toolkit import appraisal
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
@@ -59,13 +58,13 @@ class Estimate:
 
 def estimate(run: Run, draws: xr.DataArray, kind: str = "money") -> Estimate:
     """Reduce draws (chain, draw) to their mean and interval at the run's level."""
-    found = appraisal.summarise(draws, level=q.level(run))
-    return Estimate(float(found["mean"]), float(found["lower"]), float(found["upper"]), kind)
+    interval = q.interval(run, draws)
+    return Estimate(float(interval["mean"]), float(interval["lower"]), float(interval["upper"]), kind)
 
 
 def facts(run: Run) -> dict[str, Any]:
     """Return the headline estimates, nested by account, year, payer or reading where they vary by one."""
-    found, chances, children = q.result(run), q.paid_back(run), q.children(run)
+    result, chances, children = q.result(run), q.paid_back(run), q.children(run)
     net, avoided, cash = q.position(run)["net"], q.avoided(run), q.cash_released(run)
     lifetime, last = q.lifetime(run).sum("component"), int(chances["year"].max())
     total = float(avoided.sel(account="social").mean())
@@ -76,16 +75,16 @@ def facts(run: Run) -> dict[str, Any]:
         return Estimate(float(value), kind="share")
 
     def ratio(account: str) -> Estimate:
-        ends = found[["bcr", "bcr_lower", "bcr_upper"]].sel(account=account)
+        ends = result[["bcr", "bcr_lower", "bcr_upper"]].sel(account=account)
         return Estimate(float(ends["bcr"]), float(ends["bcr_lower"]), float(ends["bcr_upper"]), "ratio")
 
     return {
         "children_reached_a_year": estimate(run, children["reached"], "count"),
-        "programme_cost": estimate(run, found["programme_cost"]),
+        "programme_cost": estimate(run, result["programme_cost"]),
         "cost_avoided": {a: estimate(run, avoided.sel(account=a)) for a in ACCOUNTS},
-        "npsv": {a: estimate(run, found["npsv"].sel(account=a)) for a in ACCOUNTS},
+        "npsv": {a: estimate(run, result["npsv"].sel(account=a)) for a in ACCOUNTS},
         "benefit_cost_ratio": {a: ratio(a) for a in ACCOUNTS},
-        "chance_ratio_above_one": {a: chance(found["bcr_probability_above_one"].sel(account=a)) for a in ACCOUNTS},
+        "chance_ratio_above_one": {a: chance(result["bcr_probability_above_one"].sel(account=a)) for a in ACCOUNTS},
         "chance_paid_back": {
             a: {y: chance(chances.sel(account=a, year=y)) for y in sorted({*PAYBACK_YEARS, last}) if y <= last}
             for a in ACCOUNTS
@@ -132,58 +131,58 @@ def _plain(value: Any) -> Any:
 
 
 def estimates(run: Run) -> dict[str, Estimate]:
-    """Return the headline estimates by label, in the order they are shown; what a cut does is turned round."""
-    cut, known, did = run.scenario.option.cut, facts(run), verb(run)
+    """Return the headline estimates by label, in the order they are shown, with signs reversed for a cut."""
+    cut, headline_facts, did = run.scenario.option.cut, facts(run), verb(run)
     ahead = "Chance of being ahead" if cut else "Chance of having paid back"
 
-    def turned(found: Estimate) -> Estimate:
-        return -found if cut else found
+    def turned(figure: Estimate) -> Estimate:
+        return -figure if cut else figure
 
     rows = {
-        f"Children {'who lose help' if cut else 'reached'}, a year": known["children_reached_a_year"],
-        "Spending taken away" if cut else "Programme cost": turned(known["programme_cost"]),
+        f"Children {'who lose help' if cut else 'reached'}, a year": headline_facts["children_reached_a_year"],
+        "Spending taken away" if cut else "Programme cost": turned(headline_facts["programme_cost"]),
     }
-    for account, found in known["cost_avoided"].items():
-        rows[f"Cost {did} over life, {account} account"] = turned(found)
-    for account, found in known["npsv"].items():
+    for account, figure in headline_facts["cost_avoided"].items():
+        rows[f"Cost {did} over life, {account} account"] = turned(figure)
+    for account, figure in headline_facts["npsv"].items():
         name = "Net present social value" if account == "social" else f"Net present value, {account} account"
-        rows[name] = found
-    for account, found in known["benefit_cost_ratio"].items():
-        rows[f"Cost {did} for each £1, {account} account"] = found
-    for account, chances in known["chance_paid_back"].items():
+        rows[name] = figure
+    for account, figure in headline_facts["benefit_cost_ratio"].items():
+        rows[f"Cost {did} for each £1, {account} account"] = figure
+    for account, chances in headline_facts["chance_paid_back"].items():
         for year in chances if account == "fiscal" else [max(chances)]:
             by = f"by {w.financial_year(run.scenario.first_year, year)} (year {year})"
             by = by if year != max(chances) else "at the end" if cut else w.within(run.scenario.horizon)
             rows[f"{ahead} {by}, {account} account"] = chances[year]
-    rows[f"Cost {did} in the council's own cash"] = turned(known["cash_to_council"])
-    rows[f"Chance that {w.HARM}"] = known["chance_of_harm"]
+    rows[f"Cost {did} in the council's own cash"] = turned(headline_facts["cash_to_council"])
+    rows[f"Chance that {w.HARM}"] = headline_facts["chance_of_harm"]
     life = "lifetime" if run.scenario.horizon == LONGEST_HORIZON else f"{run.scenario.horizon}-year"
     for reading in q.READINGS:
         name = f"{w.label(reading)} {life} cost"
-        rows[f"{name} of the entering cohort"] = known["lifetime_cost"][reading]
-        rows[f"{name}, each child"] = known["lifetime_cost_each_child"][reading]
+        rows[f"{name} of the entering cohort"] = headline_facts["lifetime_cost"][reading]
+        rows[f"{name}, each child"] = headline_facts["lifetime_cost_each_child"][reading]
     return rows
 
 
 def headline_rows(run: Run) -> list[tuple[str, str, str]]:
     """Return the headline estimates as text: label, expected value and interval."""
-    return [(name, str(found), found.interval) for name, found in estimates(run).items()]
+    return [(name, str(figure), figure.interval) for name, figure in estimates(run).items()]
 
 
 def summary(run: Run) -> pd.DataFrame:
     """Return the headline estimates as numbers: expected, lower, upper and unit, by label."""
-    found = estimates(run)
-    table = pd.DataFrame([e.numbers() for e in found.values()], index=list(found))
+    figures = estimates(run)
+    table = pd.DataFrame([e.numbers() for e in figures.values()], index=list(figures))
     money = f"GBP, {run.scenario.price_base} prices"
     units = {"money": money, "share": "probability", "ratio": "GBP per GBP", "count": "children"}
-    return table.assign(unit=[units[e.kind] for e in found.values()])
+    return table.assign(unit=[units[e.kind] for e in figures.values()])
 
 
 def headline_table(run: Run) -> Table:
     """Return the headline estimates as a table."""
     numbers = summary(run).drop(columns="unit")
     frame = headed(numbers.set_axis([("Estimate", part) for part in numbers.columns], axis=1))
-    kinds = {name: found.kind for name, found in estimates(run).items()}
+    kinds = {name: figure.kind for name, figure in estimates(run).items()}
     return Table("The answer in figures", "", frame, "by row", kinds, basis_sentence(run))
 
 
@@ -225,7 +224,7 @@ def sentence(run: Run, where: str, spent: float, worth: Estimate, ever: float, l
 
 
 def changes(run: Run, account: str) -> str:
-    """Say what the option does to cost over life, in the direction its expected value has."""
+    """Return what the option does to cost over life, in the direction of its expected value."""
     worth = estimate(run, q.avoided(run).sel(account=account))
     return _does(worth, cut=run.scenario.option.cut, level=q.level(run), horizon=run.scenario.horizon)
 
@@ -239,14 +238,17 @@ def _does(worth: Estimate, *, cut: bool, level: float, horizon: int) -> str:
 
 
 def _span(horizon: int) -> str:
-    """Name the years that are counted: a life, or fewer."""
+    """Return the years that are counted: a life, or fewer."""
     return "children's lifetimes" if horizon == LONGEST_HORIZON else f"{horizon} years"
 
 
-def cash_sentence(run: Run, known: dict[str, Any]) -> str:
-    """Say what share of the cost avoided is the council's own cash, from ``facts``, or why it is none."""
-    share, did, sign = known["cash_share_of_cost_avoided"], verb(run), q.direction(run)
-    total, cash = sign * known["cost_avoided"]["social"].expected, sign * known["cash_to_council"].expected
+def cash_sentence(run: Run, headline_facts: dict[str, Any]) -> str:
+    """Return the council's cash as a share of the cost avoided, from ``facts``, or why there is no such share."""
+    share, did, sign = headline_facts["cash_share_of_cost_avoided"], verb(run), q.direction(run)
+    total, cash = (
+        sign * headline_facts["cost_avoided"]["social"].expected,
+        sign * headline_facts["cash_to_council"].expected,
+    )
     if math.isfinite(share.expected):
         return (
             f"Of the cost {did}, {share} would be cash in the council's own budget; the rest is other bodies', other "
@@ -261,7 +263,7 @@ def cash_sentence(run: Run, known: dict[str, Any]) -> str:
 
 
 def basis_sentence(run: Run) -> str:
-    """Say on what the answer rests: effect source, replication, price base, discounting and timing."""
+    """Return what the answer rests on: effect source, replication, price base, discounting and timing."""
     scenario, timing = run.scenario, str(q.result(run).attrs["timing"])
     years = scenario.horizon
     short = f"Lifetime cost is counted for its first {years} years only. " if years < LONGEST_HORIZON else ""

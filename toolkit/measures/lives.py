@@ -1,4 +1,4 @@
-"""What lives cost, in numbers: where children are at each age, who bears what, by history, beside neighbours."""
+"""What lives cost: where children are at each age, who bears what, by history, and beside neighbours."""
 
 import numpy as np
 import xarray as xr
@@ -24,7 +24,6 @@ __all__ = [
     "neighbours_table",
     "occupancy",
     "occupancy_table",
-    "told",
     "waterfall",
     "waterfall_table",
 ]
@@ -40,34 +39,34 @@ PERIODS = {"lifetime": ("Life", "each child entering"), "annual": ("Year", "each
 EVERYONE = "all"
 
 
-def told(run: Run) -> xr.Dataset:
-    """Return the entering cohort's lives as ``collective.tell`` gives them."""
+def life_course(run: Run) -> xr.Dataset:
+    """Return the entering cohort's lives by age and history, from ``pricing.life_course``."""
     return run.tree["life_course"].to_dataset()
 
 
 def cohort(run: Run) -> xr.DataArray:
     """Return the children of the entering cohort (chain, draw)."""
-    return told(run)["children"].sum("history")
+    return life_course(run)["children"].sum("history")
 
 
 def occupancy(run: Run) -> xr.DataArray:
     """Return the share of the cohort in each of ``STATES`` at each age (state, child_age, chain, draw)."""
-    known = told(run)["occupancy"] / cohort(run)
-    not_yet = (1.0 - known.sum("state")).expand_dims(state=["not_yet"])
-    return xr.concat([known, not_yet], "state").sel(state=list(STATES))
+    in_need = life_course(run)["occupancy"] / cohort(run)
+    not_yet = (1.0 - in_need.sum("state")).expand_dims(state=["not_yet"])
+    return xr.concat([in_need, not_yet], "state").sel(state=list(STATES))
 
 
 def cost_by_age(run: Run) -> xr.DataArray:
     """Return the cost of a child of the cohort at each age (reading, payer, age, chain, draw), not discounted."""
-    paid = told(run)["by_age"]
+    paid = life_course(run)["by_age"]
     return paid.sel(payer=[payer for payer in PAYERS if payer in paid["payer"].values]) / cohort(run)
 
 
 def cost_by_history(run: Run) -> xr.DataArray:
     """Return the lifetime cost of a child by whether it is looked after by eighteen (history, reading, chain, draw)."""
-    found = told(run)
-    cost = q.with_all(found["by_history"].sum("component"), "history")
-    return cost / q.with_all(found["children"], "history")
+    lives = life_course(run)
+    cost = q.with_all(lives["by_history"].sum("component"), "history")
+    return cost / q.with_all(lives["children"], "history")
 
 
 def waterfall(run: Run) -> xr.Dataset:
@@ -90,7 +89,7 @@ def waterfall(run: Run) -> xr.Dataset:
 
 
 def beside(run: Run) -> xr.Dataset | None:
-    """Return the cost of the run's one area and its neighbours, if the run holds it.
+    """Return the cost of the run's single area and its neighbours, or None if the run has none.
 
     Returns
     -------
@@ -99,8 +98,8 @@ def beside(run: Run) -> xr.Dataset | None:
     """
     if "neighbours" not in run.tree.children:
         return None
-    found = run.tree["neighbours"].to_dataset()
-    return xr.Dataset({"total": found["cost"], "each": found["cost"] / found["children"]})
+    neighbours = run.tree["neighbours"].to_dataset()
+    return xr.Dataset({"total": neighbours["cost"], "each": neighbours["cost"] / neighbours["children"]})
 
 
 # Tables ------------------------------------------------------------------------------------------
@@ -108,13 +107,13 @@ def beside(run: Run) -> xr.Dataset | None:
 
 def lives_tables(run: Run) -> dict[str, Table]:
     """Return the tables of what lives cost, by name."""
-    made = {
+    tables = {
         "occupancy": occupancy_table(run),
         "cost_by_age": cost_by_age_table(run),
         "by_history": history_table(run),
         "waterfall": waterfall_table(run),
     }
-    return made if beside(run) is None else made | {"neighbours": neighbours_table(run)}
+    return tables if beside(run) is None else tables | {"neighbours": neighbours_table(run)}
 
 
 def occupancy_table(run: Run) -> Table:
@@ -137,21 +136,21 @@ def cost_by_age_table(run: Run) -> Table:
     frame = spread(run, arrays | {"Excess: All": cost.sel(reading="excess").sum("payer")}, "age")
     note = (
         f"A year of age, for each child of the entering cohort, at today's prices and not discounted, {basis(run)}. "
-        "Below nought: benefits that people receive, which the DWP pays."
+        "Below 0: benefits that people receive, which the DWP pays."
     )
     return Table("Cost of a child by age and payer", "Age", frame, "pounds", note=note)
 
 
 def history_table(run: Run) -> Table:
     """Return the lifetime cost of a child by history."""
-    found, cost = told(run), cost_by_history(run)
-    children = q.with_all(found["children"], "history")
+    lives, cost = life_course(run), cost_by_history(run)
+    children = q.with_all(lives["children"], "history")
     arrays = {f"{label(name)}, each child": cost.sel(reading=name) for name in q.READINGS}
     frame = spread(run, {"Children": children, **arrays}, "history")
-    gap = float((found["peers_gap"] / found["children"].sel(history="looked after by 18")).mean())
+    gap = float((lives["peers_gap"] / lives["children"].sel(history="looked after by 18")).mean())
     note = (
         f"Present value, social account, {basis(run)}. The interval is of the mean child: children differ far more. "
-        "Care, what follows it and life after eighteen are told apart exactly; years in need are shared out by their "
+        "Care, what follows it and life after eighteen are separated exactly; years in need are shared out by their "
         "hazard of care, an approximation within a third. Set against in-need pupils instead of all pupils, of 100 "
         f"children looked after {100 * abs(gap):.1f} {'more' if gap > 0 else 'fewer'} miss grade 4 in both subjects."
     )
@@ -161,8 +160,8 @@ def history_table(run: Run) -> Table:
 
 def waterfall_table(run: Run) -> Table:
     """Return the steps from gross to excess cost."""
-    found = waterfall(run)
-    frame = spread(run, {"Step": found["contribution"], "Running total": found["result"]}, "step")
+    steps = waterfall(run)
+    frame = spread(run, {"Step": steps["contribution"], "Running total": steps["result"]}, "step")
     note = (
         f"Lifetime cost of the entering cohort, present value, {basis(run)}. Each outcome takes off what other "
         "children of the age and area have too, and what would remain of the gap without the outcome."
@@ -172,28 +171,28 @@ def waterfall_table(run: Run) -> Table:
 
 def neighbours_table(run: Run) -> Table:
     """Return the area's cost beside that of its statistical neighbours, the area first."""
-    found = beside(run)
-    assert found is not None
+    costs = beside(run)
+    assert costs is not None
     arrays, kinds = {}, {}
     for period, (name, each) in PERIODS.items():
         for reading in q.READINGS:
-            one = found.sel(period=period, reading=reading, drop=True)
+            cost = costs.sel(period=period, reading=reading, drop=True)
             for part, heading, kind in (("total", "all", "money"), ("each", each, "pounds")):
-                arrays[f"{name}, {reading}, {heading}"] = one[part]
+                arrays[f"{name}, {reading}, {heading}"] = cost[part]
                 kinds[f"{name}, {reading}, {heading}"] = kind
-    frame = spread(run, arrays, "area").set_axis(neighbour_names(found))
+    frame = spread(run, arrays, "area").set_axis(neighbour_names(costs))
     note = (
         f"Social account, {basis(run)}; nearest neighbour first (statistical neighbours of the Department for "
         "Education). Life: present value over the lives of a year's children newly in need. Year: one year's outcomes "
         "and the present value of what they lead to. Areas share figures and prices of England, so their differences "
-        "are surer than the intervals suggest."
+        "are more certain than the intervals suggest."
     )
     return Table("Beside the area's statistical neighbours", "Area", frame, kinds, note=note)
 
 
-def neighbour_names(found: xr.Dataset) -> list[str]:
+def neighbour_names(neighbours: xr.Dataset) -> list[str]:
     """Return the names of the areas, in their order."""
-    return [area(str(name)) for name in np.asarray(found["area_name"].values)]
+    return [area(str(name)) for name in np.asarray(neighbours["area_name"].values)]
 
 
 def __dir__() -> list[str]:

@@ -23,7 +23,7 @@ FIGURES_NOTE = (
     "Grade A: seen in the source itself; B: quoted or derived; J: our own judgement. Money is rebased by HM "
     "Treasury's GDP deflator; nominal growth rates are made real."
 )
-MADE_OF = {
+RECORDED = {
     "Run at": "run_at",
     "Run by": "run_by",
     "Run hash": "run_hash",
@@ -38,7 +38,7 @@ GROUPS = {"in_need": "children newly in need", "care_edge": "families in pre-pro
 
 
 def own(scenario: Scenario) -> list[str]:
-    """Return a line for everything of the evidence that a scenario has changed, to be shown wherever it is used."""
+    """Return a line for each piece of evidence that a scenario has changed, to be shown wherever it is used."""
     lines = [f"{label(key)}: {figure(row.value)}. Reason: {row.reason}" for key, row in scenario.overrides.items()]
     for key, mine in scenario.own_figures.items():
         unit = OWN[key][1] + (f", {mine.price_year} prices" if mine.price_year else "")
@@ -52,7 +52,7 @@ def own(scenario: Scenario) -> list[str]:
 
 
 def changed(run: Run) -> list[str]:
-    """Return a line for everything that a run used in place of what is shipped, other than by its scenario."""
+    """Return a line for each shipped figure or file that a run replaced, other than by its scenario."""
     table = run.assumptions.assign(shipped=_shipped(run.assumptions))
     lines = [
         f"{label(role)}: {figure(row['value'])}, changed in the register given to this run ({row['shipped']})"
@@ -128,14 +128,18 @@ def _quantity(name: str) -> str:
 
 
 def predicted(run: Run) -> str:
-    """Say which areas' rates are predicted for want of their own counts, if any are, and which covariates have gaps."""
-    found = json.loads(run.tree.attrs.get("predicted", "{}"))  # files of older runs do not say it
-    named = [f"{area} ({listed([inside(name) for name in names])})" for area, names in found.items()]
-    said = [f"Without counts of their own, so predicted from region, deprivation and spending: {'; '.join(named)}."]
+    """Return which areas' rates are predicted because they have no counts, and which covariates have gaps."""
+    indicators = json.loads(run.tree.attrs.get("predicted", "{}"))  # absent from the files of older runs
+    named = [f"{area} ({listed([inside(name) for name in names])})" for area, names in indicators.items()]
+    sentences = [
+        f"Without counts of their own, so predicted from region, deprivation and spending: {'; '.join(named)}."
+    ]
     for name, areas in json.loads(run.tree.attrs.get("without_covariate", "{}")).items():
         gaps = f"no figure of {listed(areas)}, for which the mean of the others stands" if areas else "of every area"
-        said.append(f"Conditioned on {inside(name)} too: {gaps}; the nearest year stands for one without a figure.")
-    return " ".join(said[0 if named else 1 :])
+        sentences.append(
+            f"Conditioned on {inside(name)} too: {gaps}; the nearest year stands for one without a figure."
+        )
+    return " ".join(sentences[0 if named else 1 :])
 
 
 def failures(run: Run) -> Table:
@@ -160,10 +164,10 @@ def excluded(run: Run) -> Table:
 
 
 def record(run: Run) -> Table:
-    """Return what identifies the run: when and by whom, hashes of what it used, seed, versions, data checksums."""
+    """Return what identifies the run: time and author, hashes of its inputs, seed, versions, data checksums."""
     attrs = run.tree.attrs
     rows = {"Scenario": run.scenario.name, "Scenario hash": attrs["scenario_hash"], "Seed": attrs["seed"]}
-    rows |= {name: attrs.get(key) or "not known" for name, key in MADE_OF.items()}
+    rows |= {name: attrs.get(key) or "not known" for name, key in RECORDED.items()}
     rows |= {f"Version of {name}": version for name, version in json.loads(attrs["versions"]).items()}
     rows |= {f"Checksum of {path}": value for path, value in json.loads(attrs["data_checksums"]).items()}
     frame = single({"Value": [str(value) for value in rows.values()]}, list(rows))
@@ -171,7 +175,7 @@ def record(run: Run) -> Table:
 
 
 def how_sure(row: pd.Series) -> str:
-    """Say how a figure's spread is known: its interval's level, its grade, or that it is fixed."""
+    """Return how a figure's spread is known: its interval's level, its grade, or that it is fixed."""
     if row["distribution"] == "fixed" or row["graded"]:
         return "fixed" if row["distribution"] == "fixed" else f"graded ±{row['coefficient_of_variation']:.0%}"
     kind = {"confidence": "confidence interval"}.get(str(row["interval_kind"]), str(row["interval_kind"]))

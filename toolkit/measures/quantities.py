@@ -1,8 +1,8 @@
-"""What the outputs say, in numbers: a run's draws summed by outcome, payer, account, area and year.
+"""The quantities behind every output: a run's draws summed by outcome, payer, account, area and year.
 
-Draws are kept: reducing them is the tables' work. These are sums, discounting and one linear scaling.
+They stay draws, which the tables reduce. All are sums, discounting and one linear scaling.
 """
-# ruff: noqa: D102 - the class says what each of its members is
+# ruff: noqa: D102 - the docstring of the class describes its members
 
 import json
 from collections.abc import Mapping
@@ -38,6 +38,7 @@ __all__ = [
     "drawn",
     "effects",
     "harm",
+    "interval",
     "level",
     "lifetime",
     "marginal",
@@ -58,7 +59,7 @@ READINGS = ("excess", "gross")
 
 
 class Run(Protocol):
-    """What a report is made of, such as a ``workflow.Run``: the tree of arrays and the tables that explain it."""
+    """What a report is written from, such as a ``workflow.Run``: the tree of arrays and the tables that explain it."""
 
     @property
     def tree(self) -> xr.DataTree: ...
@@ -92,12 +93,17 @@ def drawn(run: Run) -> xr.Dataset:
 
 
 def level(run: Run) -> float:
-    """Return the probability that the intervals hold."""
+    """Return the level of the intervals, such as 0.9."""
     return float(run.tree["appraisal"].attrs["level"])
 
 
+def interval(run: Run, draws: xr.DataArray) -> xr.Dataset:
+    """Return ``mean``, ``lower`` and ``upper`` of draws at the run's level, as every table and figure shows them."""
+    return appraisal.summarise(draws.reset_coords(drop=True), level=level(run))
+
+
 def direction(run: Run) -> int:
-    """Return 1 for an investment and -1 for a cut, whose sums all change sign."""
+    """Return 1 for an investment and -1 for a cut, which reverses the sign of every sum."""
     return -1 if run.scenario.option.cut else 1
 
 
@@ -167,8 +173,8 @@ def position(run: Run) -> xr.Dataset:
     """Present value by payer (payer, chain, draw): ``avoided``, ``programme`` and their difference ``net``."""
     net = result(run)["net_position_discounted"].sum("year", skipna=False)
     programme = result(run)["programme_cost"] * xr.where(net["payer"] == run.scenario.option.funder, 1.0, 0.0)
-    found = xr.Dataset({"avoided": net + programme, "programme": programme, "net": net})
-    return found.sel(payer=[payer for payer in PAYERS if payer in net["payer"].values])
+    by_payer = xr.Dataset({"avoided": net + programme, "programme": programme, "net": net})
+    return by_payer.sel(payer=[payer for payer in PAYERS if payer in net["payer"].values])
 
 
 def council_cash(run: Run) -> xr.DataArray:
@@ -196,7 +202,7 @@ def schedules(run: Run) -> pd.DataFrame | None:
 
 
 def acting(run: Run, account: str) -> list[str] | None:
-    """Return the inputs that the net present value of an account is computed from; None if the run does not say."""
+    """Return the inputs that the net present value of an account is computed from; None if not recorded."""
     if "dependence" not in run.tree.children:
         return None
     acts = run.tree["dependence"].to_dataset()["acts"].sel(account=account)
@@ -206,7 +212,7 @@ def acting(run: Run, account: str) -> list[str] | None:
 def paid_back(run: Run) -> xr.DataArray:
     """Chance of having paid back by each year (account, year); for a cut, of still being ahead in that year.
 
-    A cut saves first and costs later, so that "paid back" says nothing of it.
+    A cut saves first and costs later, so "paid back" has no meaning for it.
     """
     if not run.scenario.option.cut:
         return result(run)["probability_paid_back"]
@@ -250,7 +256,7 @@ def curve(run: Run) -> xr.Dataset:
     part = by(today, "payer") - by(saved.sel(source=run.scenario.effect.source, drop=True), "payer")
     funder, now = run.scenario.option.funder, spend.sel(multiple=1.0, drop=True)
     part = part.reindex(
-        payer=[one for one in PAYERS if one in {COUNCIL, funder, *part["payer"].values}], fill_value=0.0
+        payer=[payer for payer in PAYERS if payer in {COUNCIL, funder, *part["payer"].values}], fill_value=0.0
     )
     part = part + now * xr.where(part["payer"] == COUNCIL, 1.0, 0.0)
     part = part + (spend - now) * xr.where(part["payer"] == funder, 1.0, 0.0)
@@ -270,15 +276,15 @@ def marginal(run: Run) -> xr.Dataset:
     saved = by_account(priced(run, "curve_avoided").sel(source=run.scenario.effect.source, drop=True))
     steps = saved.diff("multiple").rename(multiple="step")
     pounds = costs(run)["curve_spend"].diff("multiple").rename(multiple="step")
-    found = xr.Dataset({"avoided": steps.mean(SAMPLE_DIMS) / pounds, "chance": (steps > pounds).mean(SAMPLE_DIMS)})
+    by_step = xr.Dataset({"avoided": steps.mean(SAMPLE_DIMS) / pounds, "chance": (steps > pounds).mean(SAMPLE_DIMS)})
     ends = saved["multiple"].values
-    return found.assign_coords(from_multiple=("step", ends[:-1]), to_multiple=("step", ends[1:]))
+    return by_step.assign_coords(from_multiple=("step", ends[:-1]), to_multiple=("step", ends[1:]))
 
 
 def spend_range(run: Run) -> tuple[float, float] | None:
-    """Return the multiples of today's spend that areas have seen within their own history, if the run says."""
-    found = run.tree.attrs.get("spend_range")
-    return None if found is None else (float(found[0]), float(found[1]))
+    """Return the multiples of today's spend that areas have seen within their own history, if the run records them."""
+    multiples = run.tree.attrs.get("spend_range")
+    return None if multiples is None else (float(multiples[0]), float(multiples[1]))
 
 
 def switching(run: Run) -> pd.DataFrame:
@@ -330,7 +336,7 @@ def bridge(run: Run) -> xr.Dataset:
     Returns
     -------
     xr.Dataset, dims step, account, chain, draw
-        As ``appraisal.bridge``; steps that leave their adjustment at rest contribute nought.
+        As ``appraisal.bridge``; steps that leave their adjustment at rest contribute 0.
     """
     effect, own = run.scenario.effect, run.scenario.adjustments
     factors = {
@@ -342,8 +348,8 @@ def bridge(run: Run) -> xr.Dataset:
     whole, cost = avoided(run).reset_coords(drop=True), result(run)["programme_cost"]
     before: dict[str, xr.DataArray] = {}
     if "benefit_before" in costs(run):
-        held = by_account(priced(run, "benefit_before"))
-        before = {str(name): held.sel(before=name, drop=True) for name in held["before"].values}
+        priced_before = by_account(priced(run, "benefit_before"))
+        before = {str(name): priced_before.sel(before=name, drop=True) for name in priced_before["before"].values}
     benefit = before["attribution"] if net == 0 else whole / net
     after = {"drop_off": benefit}
     for later, name in (("drop_off", "take_up"), ("take_up", "replication"), ("replication", START)):
@@ -355,7 +361,7 @@ def bridge(run: Run) -> xr.Dataset:
     results = {name: (after[name] - plain).transpose("account", *SAMPLE_DIMS) for name in order}
     results["optimism_bias"] = (whole - cost).transpose("account", *SAMPLE_DIMS)
     money = {key: cost.attrs[key] for key in ("units", "price_base")}
-    stepped = steps({name: one.assign_attrs(money) for name, one in results.items()})
+    stepped = steps({name: value.assign_attrs(money) for name, value in results.items()})
     values = [np.nan, effect.replication, effect.take_up, own.drop_off, *(getattr(own, name) for name in factors)]
     return stepped.assign(value=("step", [*values, optimism, np.nan]))
 

@@ -7,7 +7,7 @@ from toolkit.measures.quantities import Run
 from toolkit.measures.tables import Table, spread
 from toolkit.measures.words import area, inside, label, listed
 
-PER = {  # indicator: of what a rate is said, and how many of them
+PER = {  # indicator: the unit of its rate, and the factor that scales it
     "rereferrals": ("per 100 referrals", 100.0),
     "first_time_entrants": ("per 100,000 aged 10 to 17", 100_000.0),
     "gcse_grade_4": ("per 100 pupils in need", 100.0),
@@ -19,7 +19,7 @@ OTHER = ("per 100", 100.0)
 NOTE = (
     "In the latest year with figures ({years}), noise taken off. Predicted: a typical area of the same region and "
     "child low income, at the mean area's spending on early help. The difference is of all causes together (practice, "
-    "recording, need that low income does not tell, spending): it is no measure of how well an area does. "
+    "recording, need that low income does not show, spending): it does not measure how well an area does. "
     "{level:.0%} intervals."
 )
 
@@ -28,9 +28,9 @@ def rates_table(run: Run) -> Table:
     """Return each area's rates beside what region and deprivation predict."""
     posterior = run.tree["posterior"].to_dataset()
     own, usual = posterior["baseline_rate"], posterior["expected_rate"]
-    said = [PER.get(str(name), OTHER) for name in own["indicator"].values]
-    size = xr.DataArray([many for _, many in said], dims="indicator")
-    names = [f"{label(name)}, {of}" for name, (of, _) in zip(own["indicator"].values, said, strict=True)]
+    scales = [PER.get(str(name), OTHER) for name in own["indicator"].values]
+    size = xr.DataArray([many for _, many in scales], dims="indicator")
+    names = [f"{label(name)}, {of}" for name, (of, _) in zip(own["indicator"].values, scales, strict=True)]
     parts = {"Rate": own * size, "Predicted": usual * size, "Difference": own / usual - 1.0, "Above": own > usual}
     places = q.area_names(run)
     rows = [f"{area(place)}: {name}" if len(places) > 1 else name for place in places for name in names]

@@ -53,15 +53,15 @@ def reconcile(run: q.Run, register: evidence.Register) -> pd.DataFrame:
         figure = register.figures.loc[[row["id"]]].iloc[0]
         published = float(figure["value"])
         ours = _ours(run, row, register, str(figure["price_year"]))
-        found = {f"{name}{which}": float("nan") for name in OURS for which in ("", MCSE)}
+        numbers = {f"{name}{which}": float("nan") for name in OURS for which in ("", MCSE)}
         if ours is not None:
             spread = summary(ours)
-            found = {
+            numbers = {
                 f"{name}{which}": float(spread[f"{of}{which}"]) for name, of in OURS.items() for which in ("", MCSE)
             }
         about = {"metric": figure["description"], "unit": figure["unit"], "price_year": figure["price_year"]}
-        ratio = {f"ratio{which}": found[f"ours{which}"] / published for which in ("", MCSE)}
-        rows.append({**row, **about, "published": published, **found, **ratio})
+        ratio = {f"ratio{which}": numbers[f"ours{which}"] / published for which in ("", MCSE)}
+        rows.append({**row, **about, "published": published, **numbers, **ratio})
     return pd.DataFrame(rows)[COLUMNS]
 
 
@@ -97,25 +97,25 @@ def _cost(run: q.Run, row: dict[str, str]) -> xr.DataArray:
     if row["ours_is"] == "by_history":
         return _of_history(run, row)
     cost = q.priced(run, row["ours_is"]).sel(reading=row["reading"], drop=True).sum("area")
-    wanted = row["selected"].split(";")
+    selected = row["selected"].split(";")
     if row["select_by"]:
-        held = cost[row["select_by"]].values.astype(str)
-        missing = sorted(set(wanted) - set(held))
+        labels = cost[row["select_by"]].values.astype(str)
+        missing = sorted(set(selected) - set(labels))
         if missing:
             raise InputError(f"totals_compared.csv, {row['id']}: the run has no {missing}.", fix="price that outcome.")
-        cost = cost.isel(component=np.flatnonzero(np.isin(held, wanted)))
+        cost = cost.isel(component=np.flatnonzero(np.isin(labels, selected)))
     total = appraisal.account_total(cost, row["account"])
     return total / q.children(run)["entering"] if row["per"] == "child" else total
 
 
 def _of_history(run: q.Run, row: dict[str, str]) -> xr.DataArray:
     """Lifetime cost of a child of one history."""
-    found = lives.told(run)
-    if row["selected"] not in found["history"].values:
+    lives_of_cohort = lives.life_course(run)
+    if row["selected"] not in lives_of_cohort["history"].values:
         raise InputError(f"totals_compared.csv, {row['id']}: no history '{row['selected']}'.", fix="see the report.")
-    found = found.sel(history=row["selected"], drop=True)
-    cost = appraisal.account_total(found["by_history"].sel(reading=row["reading"], drop=True), row["account"])
-    return cost / found["children"]
+    lives_of_cohort = lives_of_cohort.sel(history=row["selected"], drop=True)
+    cost = appraisal.account_total(lives_of_cohort["by_history"].sel(reading=row["reading"], drop=True), row["account"])
+    return cost / lives_of_cohort["children"]
 
 
 def _ratio(run: q.Run, account: str) -> xr.DataArray:

@@ -1,8 +1,8 @@
 """How far the models can be trusted: the committed checks, as tables of the report and the workbook.
 
-The checks take minutes to hours, so a run does not make them; ``outcomes check`` and ``outcomes evidence
-calibrate`` do, and write what they find into ``data/reference``, failures and all. What a run makes itself is
-the honest reading of its effects.
+The checks take minutes to hours, so they are not part of a run: ``outcomes check`` and ``outcomes evidence
+calibrate`` write their results, failures included, into ``data/reference``. A run only adds the reading of its
+own effects.
 """
 
 from collections.abc import Mapping
@@ -62,17 +62,18 @@ READING_NOTE = (
 )
 UNKNOWN = "not recorded"
 DATA_ALONE = "rests on the data"
-# Uncertain: areas differ too much. Cannot be told: more draws could make it another of these.
+# Uncertain: areas differ too much. Cannot be determined: more draws could change the verdict.
 VERDICTS = {
     "worse": "worse",
-    "uncertain": "no better as far as can be told",
-    CANNOT_BE_DETERMINED: "on the edge of what can be told",
+    "uncertain": "no better as far as can be determined",
+    CANNOT_BE_DETERMINED: "on the edge of what can be determined",
     "better": "better",
 }
 RANGE = {"From": "expected_low number", "To": "expected_high number"}
 MONEY = {"Published": "published", "Ours": "ours", "From": "low", "To": "high"}
-PASSED = {"passed": "passed", "failed": "FAILED", CANNOT_BE_DETERMINED: CANNOT_BE_DETERMINED}
-EDGE = "Cannot be told: within two Monte Carlo errors of an end."
+UNDETERMINED = "cannot be determined"
+PASSED = {"passed": "passed", "failed": "FAILED", CANNOT_BE_DETERMINED: UNDETERMINED}
+EDGE = "Cannot be determined: within two Monte Carlo errors of an end."
 SURE = 0.99  # of the range in which the share of counts within their intervals is taken for chance
 STANDARDISED = "gcse_attainment"  # its effect is in standard deviations, that of others a change in risk
 
@@ -85,75 +86,76 @@ def reliability() -> dict[str, Table]:
     InputError
         If a table of ``data/reference`` is missing or altered.
     """
-    made = {"backtest": _backtest, "predictive": _predictive, "calibration": _calibration}
-    made |= {"scaling": _scaling, "pathway": _pathway, "published": _published}
-    return {name: make() for name, make in made.items()}
+    builders = {"backtest": _backtest, "predictive": _predictive, "calibration": _calibration}
+    builders |= {"scaling": _scaling, "pathway": _pathway, "published": _published}
+    return {name: build() for name, build in builders.items()}
 
 
 def sentences() -> list[str]:
-    """Return what the committed checks come to in plain words, the worst first."""
+    """Return the results of the committed checks in words, failures first."""
     failures = {"forecast": _forecast_words(), "coverage": _coverage_words(), "fit": _fit_words()}
     failures |= {"pathway": _pathway_words(), "calibration": _calibration_words()}
     rest = [_version_words(), _scaling_words(), _published_words()]
-    lost = [words for words, lost in failures.values() if lost]
-    held = [words for words, lost in failures.values() if not lost]
-    lead = "Not everywhere; where they fail is said first." if lost else "As far as these checks go, yes."
-    return [lead, *lost, *held, *rest]
+    failing = [words for words, failing in failures.values() if failing]
+    sound = [words for words, failing in failures.values() if not failing]
+    lead = "Not everywhere; the failures come first." if failing else "As far as these checks go, yes."
+    return [lead, *failing, *sound, *rest]
 
 
 def _version_words() -> str:
-    """Say which committed checks and fits are not of this version of code and data, and how to make them anew."""
-    said = []
+    """Return which committed checks and fits are from an earlier version of code or data, and how to run them again."""
+    sentences = []
     for differs, rows in outdated().groupby("differs"):
         by = [
             f"{listed([inside(name) for name in part['made']])} (run: {command})"
             for command, part in rows.groupby("command")
         ]
         lead = (
-            "Of which version these are was not noted"
+            "The version of these was not recorded"
             if differs == UNKNOWN
             else f"Made on an earlier version of {differs}"
         )
-        said.append(f"{lead}: {'; '.join(by)}.")
-    return " ".join(said) or "All of them were made with the code and on the data of this run."
+        sentences.append(f"{lead}: {'; '.join(by)}.")
+    return " ".join(sentences) or "All of them were made with the code and on the data of this run."
 
 
 def _forecast_words() -> tuple[str, bool]:
-    found = load_table("reference/backtest").query("part == 'all' and forecast != 'model'")
-    said = [
-        f"Asked for the years after {int(found['last_year'].iloc[0])}, which it had not seen, the outcome model "
-        "forecasts so, beside rules that need no model."
+    scores = load_table("reference/backtest").query("part == 'all' and forecast != 'model'")
+    sentences = [
+        f"For the years after {int(scores['last_year'].iloc[0])}, which it had not seen, the outcome model's "
+        "forecasts compare as follows with rules that need no model."
     ]
-    for rival, rows in found.groupby("forecast", sort=False):
+    for rival, rows in scores.groupby("forecast", sort=False):
         by = {verdict: [inside(name) for name in part["indicator"]] for verdict, part in rows.groupby("model_is")}
-        told = [f"{VERDICTS[verdict]} for {listed(by[verdict])}" for verdict in VERDICTS if verdict in by]
-        said.append(f"Against {FORECASTS[str(rival)]}: {'; '.join(told)}.")
-    return " ".join(said), bool((found["model_is"] != "better").any())
+        verdicts = [f"{VERDICTS[verdict]} for {listed(by[verdict])}" for verdict in VERDICTS if verdict in by]
+        sentences.append(f"Against {FORECASTS[str(rival)]}: {'; '.join(verdicts)}.")
+    return " ".join(sentences), bool((scores["model_is"] != "better").any())
 
 
 def _coverage_words() -> tuple[str, bool]:
-    found = load_table("reference/backtest").query("part == 'all' and forecast == 'model'")
+    scores = load_table("reference/backtest").query("part == 'all' and forecast == 'model'")
     tail = (1 - SURE) / 2
-    low, high = (stats.binom.ppf(end, found["cells"], 0.9) / found["cells"] for end in (tail, 1 - tail))
-    held = [f"{inside(row.indicator)} {percent(float(str(row.coverage_90)))}" for row in found.itertuples()]
-    margin = np.minimum(found["coverage_90"] - low, high - found["coverage_90"])
-    near = margin.abs() <= 2 * found["coverage_90_mcse"]  # two Monte Carlo errors: more draws could tip it
+    low, high = (stats.binom.ppf(end, scores["cells"], 0.9) / scores["cells"] for end in (tail, 1 - tail))
+    covered = [f"{inside(row.indicator)} {percent(float(str(row.coverage_90)))}" for row in scores.itertuples()]
+    margin = np.minimum(scores["coverage_90"] - low, high - scores["coverage_90"])
+    near = margin.abs() <= 2 * scores["coverage_90_mcse"]  # two Monte Carlo errors: more draws could tip it
     off, edge = (
-        [text for text, one in zip(held, chosen, strict=True) if one] for chosen in ((margin < 0) & ~near, near)
+        [text for text, is_chosen in zip(covered, chosen, strict=True) if is_chosen]
+        for chosen in ((margin < 0) & ~near, near)
     )
-    lead = f"Of those years' counts nine in ten should lie within its 90% intervals. Held: {listed(held)}"
+    lead = f"Of those years' counts nine in ten should lie within its 90% intervals. Held: {listed(covered)}"
     unsure = f" On the edge of that: {listed(edge)}." if edge else ""
     return f"{lead}. Further off than chance allows: {listed(off) if off else 'none'}.{unsure}", bool(off)
 
 
 def _fit_words() -> tuple[str, bool]:
-    found = load_table("reference/predictive_checks").query("size == 'all'")
-    found = found[found["check"].isin(CHECKS)]
-    failed, near = (found[found["verdict"] == verdict] for verdict in ("failed", CANNOT_BE_DETERMINED))
-    lead = f"Beside its own data the model passes {int((found['verdict'] == 'passed').sum())} of {len(found)} checks."
+    checks = load_table("reference/predictive_checks").query("size == 'all'")
+    checks = checks[checks["check"].isin(CHECKS)]
+    failed, near = (checks[checks["verdict"] == verdict] for verdict in ("failed", CANNOT_BE_DETERMINED))
+    lead = f"Beside its own data the model passes {int((checks['verdict'] == 'passed').sum())} of {len(checks)} checks."
     missed, unsure = (
         [
-            f"{CHECKS[str(name)]} ({listed([inside(one) for one in rows['indicator']])})"
+            f"{CHECKS[str(name)]} ({listed([inside(indicator) for indicator in rows['indicator']])})"
             for name, rows in part.groupby("check", sort=False)
         ]
         for part in (failed, near)
@@ -166,20 +168,20 @@ def _fit_words() -> tuple[str, bool]:
             "in most areas and years and large in a few, as when recording changes, and one normal spread for all "
             "makes most intervals too wide rather than too narrow"
         )
-    said = f" These do not hold: {'; '.join(missed)}." if missed else ""
-    said += f" So near its threshold that more draws could tip it: {'; '.join(unsure)}." if unsure else ""
-    return lead + said, bool(missed)
+    sentence = f" Failed: {'; '.join(missed)}." if missed else ""
+    sentence += f" Too near the threshold to be determined: {'; '.join(unsure)}." if unsure else ""
+    return lead + sentence, bool(missed)
 
 
 def _scaling_words() -> str:
-    found = load_table("reference/power_scaling")
-    still, near = (int((found["diagnosis"] == one).sum()) for one in (DATA_ALONE, CANNOT_BE_DETERMINED))
-    moved = found[~found["diagnosis"].isin((DATA_ALONE, CANNOT_BE_DETERMINED))]
+    scaled = load_table("reference/power_scaling")
+    still, near = (int((scaled["diagnosis"] == diagnosis).sum()) for diagnosis in (DATA_ALONE, CANNOT_BE_DETERMINED))
+    moved = scaled[~scaled["diagnosis"].isin((DATA_ALONE, CANNOT_BE_DETERMINED))]
     named = [f"{inside(name)} ({len(rows)})" for name, rows in moved.groupby("parameter", sort=False)]
-    spend = found[found["parameter"].isin(("spend_within", "spend_between"))]
+    spend = scaled[scaled["parameter"].isin(("spend_within", "spend_between"))]
     return (
-        f"Were its priors a little sharper or blunter, {still} of {len(found)} quantities of the outcome model would "
-        f"hardly move{f'; of {near} it cannot be told' if near else ''}; the others, with how many indicators: "
+        f"Were its priors a little stronger or weaker, {still} of {len(scaled)} quantities of the outcome model would "
+        f"hardly move{f'; for {near} it cannot be determined' if near else ''}; the others, with how many indicators: "
         f"{listed(named) if named else 'none'}. "
         f"Associations with spending rest on the data in {int((spend['diagnosis'] == DATA_ALONE).sum())} of "
         f"{len(spend)} cases."
@@ -188,14 +190,14 @@ def _scaling_words() -> str:
 
 def spending_words() -> str:
     """Return how much the error in returned spending matters for the association within areas."""
-    found = load_table("reference/spend_error")
-    mean, spread = (found.pivot(index="indicator", columns="spending", values=name) for name in ("mean", "sd"))
+    fits = load_table("reference/spend_error")
+    mean, spread = (fits.pivot(index="indicator", columns="spending", values=name) for name in ("mean", "sd"))
     shifts = mean.drop(columns="returned").sub(mean["returned"], axis=0).div(spread["returned"], axis=0).abs().stack()
     at, worst = shifts.index[int(np.argmax(shifts.to_numpy()))]
     ends = [number(mean[name].to_dict()[at], 3) for name in ("returned", worst)]
-    short = "" if found["converged"].all() else " The fits compared fell short of a check of convergence."
+    short = "" if fits["converged"].all() else " The fits compared fell short of a check of convergence."
     return (
-        f"Of the movements of returned spending within an area {percent(1 - float(found['reliability'].iloc[0]))} are "
+        f"Of the movements of returned spending within an area {percent(1 - float(fits['reliability'].iloc[0]))} are "
         f"taken for error that passes. Allowing for it moves the association with outcomes by "
         f"{number(shifts.to_numpy().max(), 2)} of its standard deviation at most ({inside(at)}: an elasticity of "
         f"{ends[1]} instead of {ends[0]}). Error that lasts cannot be seen in these data.{short}"
@@ -203,60 +205,65 @@ def spending_words() -> str:
 
 
 def _pathway_words() -> tuple[str, bool]:
-    found = load_table("reference/pathway_checks")
-    told = [
+    figures = load_table("reference/pathway_checks")
+    passed = [
         f"{int((rows['verdict'] == 'passed').sum())} of {len(rows)}"
-        + (f" ({near} cannot be told)" if (near := int((rows["verdict"] == CANNOT_BE_DETERMINED).sum())) else "")
-        for rows in (found.query("fitted == 1"), found.query("fitted == 0"))
+        + (f" ({near} cannot be determined)" if (near := int((rows["verdict"] == CANNOT_BE_DETERMINED).sum())) else "")
+        for rows in (figures.query("fitted == 1"), figures.query("fitted == 0"))
     ]
     return (
-        f"The pathway through social care, from birth to eighteen, meets {told[0]} published figures that it is fitted "
-        f"to, and {told[1]} that were held out."
-    ), bool((found["verdict"] == "failed").any())
+        f"The pathway through social care, from birth to eighteen, meets {passed[0]} published figures that it is "
+        f"fitted to, and {passed[1]} that were held out."
+    ), bool((figures["verdict"] == "failed").any())
 
 
 def _calibration_words() -> tuple[str, bool]:
-    said, failed = [], False
+    sentences, failed = [], False
     for name, which in CALIBRATED.items():
-        found = load_table(name)
-        times = int(found["replications"].min())
+        parameters = load_table(name)
+        times = int(parameters["replications"].min())
         missed, unsure = (
-            [f"{inside(row.parameter)} of {inside(row.pool)}" for row in found[found["verdict"] == one].itertuples()]
-            for one in ("failed", CANNOT_BE_DETERMINED)
+            [
+                f"{inside(row.parameter)} of {inside(row.pool)}"
+                for row in parameters[parameters["verdict"] == verdict].itertuples()
+            ]
+            for verdict in ("failed", CANNOT_BE_DETERMINED)
         )
         failed |= bool(missed)
         more = f"; not: {listed(missed)}" if missed else ""
-        more += f"; cannot be told: {listed(unsure)}" if unsure else ""
-        passed = len(found) - len(missed) - len(unsure)
-        said.append(f"{passed} of {len(found)} for {which} ({times:,} simulations each{more})")
-    lead = "Given data of its own making, a model should find the truth as often as it says. Passed"
-    return f"{lead}: {listed(said)}.", failed
+        more += f"; cannot be determined: {listed(unsure)}" if unsure else ""
+        passed = len(parameters) - len(missed) - len(unsure)
+        sentences.append(f"{passed} of {len(parameters)} for {which} ({times:,} simulations each{more})")
+    lead = (
+        "Fitted to data simulated from itself, a model should cover the truth as often as its intervals claim. Passed"
+    )
+    return f"{lead}: {listed(sentences)}.", failed
 
 
 def _published_words() -> str:
-    found = load_table("reference/reconciliation").dropna(subset=["ratio"])
-    whole = found[found["alike"] == "full"]
+    totals = load_table("reference/reconciliation").dropna(subset=["ratio"])
+    whole = totals[totals["alike"] == "full"]
     ends = f"{number(whole['ratio'].min(), 2)} to {number(whole['ratio'].max(), 2)}"
     return (
-        f"{len(found)} published totals can be set beside ours, {len(whole)} of them of the same scope, to which ours "
+        f"{len(totals)} published totals can be set beside ours, {len(whole)} of them of the same scope, to which ours "
         f"stand as {ends} to 1. Why they differ is in the table."
     )
 
 
 def reading(run: Run) -> Table:
-    """Return, for each outcome, what trials, the panel and both say, and how far the last rests on its prior."""
-    found = run.tree["effect_evidence"].to_dataset().to_dataframe()
+    """Return the effects from trials, the panel and both by outcome, and how far the last rests on its prior."""
+    effects = run.tree["effect_evidence"].to_dataset().to_dataframe()
     columns: dict[tuple[str, str], pd.Series[float]] = {}
     for heading, name in READINGS.items():
         parts = {"expected": name, "lower": f"{name}_low", "upper": f"{name}_high"}
-        columns |= {(heading, part): found[column] for part, column in parts.items()}
-    columns |= {(ADJUSTED, ""): found["adjusted"], (OWN, ""): found["own_rates"]}
-    columns |= {(LEFT, ""): found["combined_prior_ratio"].fillna(found["panel_prior_ratio"])}
-    columns |= {(SPREAD, ""): found["between_prior_ratio"]}
+        columns |= {(heading, part): effects[column] for part, column in parts.items()}
+    columns |= {(ADJUSTED, ""): effects["adjusted"], (OWN, ""): effects["own_rates"]}
+    columns |= {(LEFT, ""): effects["combined_prior_ratio"].fillna(effects["panel_prior_ratio"])}
+    columns |= {(SPREAD, ""): effects["between_prior_ratio"]}
     frame = pd.DataFrame(columns).rename(index=label)
-    rows = {label(name): "number" if name == STANDARDISED else "change" for name in found.index}
+    rows = {label(name): "number" if name == STANDARDISED else "change" for name in effects.index}
     return Table(
-        "What trials, the panel and both say of each outcome",
+        "The effect on each outcome from trials, the panel and both",
         "Outcome",
         frame,
         dict.fromkeys([*READINGS, ADJUSTED, OWN], "by row") | {PANEL: "change", LEFT: "share", SPREAD: "share"},
@@ -266,23 +273,23 @@ def reading(run: Run) -> Table:
 
 
 def reading_words(run: Run) -> dict[str, str]:
-    """Return the honest reading in words, by outcome."""
-    found = run.tree["effect_evidence"]["reading"].to_series()
-    return {label(name): str(said)[:1].upper() + str(said)[1:] for name, said in found.items()}
+    """Return the reading of each outcome in words."""
+    readings = run.tree["effect_evidence"]["reading"].to_series()
+    return {label(name): str(text)[:1].upper() + str(text)[1:] for name, text in readings.items()}
 
 
-def _table(title: str, rows: str, found: pd.DataFrame, columns: Mapping[str, str], names: list[str]) -> Table:
+def _table(title: str, rows: str, source: pd.DataFrame, columns: Mapping[str, str], names: list[str]) -> Table:
     """Return columns of a committed table, each given as "<column> <kind>" under its heading."""
-    parts = {heading: given.split() for heading, given in columns.items()}
+    parts = {heading: how.split() for heading, how in columns.items()}
     return plain(
-        title, rows, {heading: (found[name].to_numpy(), kind) for heading, (name, kind) in parts.items()}, names
+        title, rows, {heading: (source[name].to_numpy(), kind) for heading, (name, kind) in parts.items()}, names
     )
 
 
 def _backtest() -> Table:
-    found = load_table("reference/backtest").query("part == 'all'")
-    covered = found[found["forecast"] == "model"].set_index("indicator")["coverage_90"]
-    rivals = found[found["forecast"].isin(FORECASTS)]
+    scores = load_table("reference/backtest").query("part == 'all'")
+    covered = scores[scores["forecast"] == "model"].set_index("indicator")["coverage_90"]
+    rivals = scores[scores["forecast"].isin(FORECASTS)]
     columns = {
         "Error of the model over that of the rival": "model_ratio number",
         "Standard error": "model_ratio_se number",
@@ -291,32 +298,32 @@ def _backtest() -> Table:
     }
     names = [f"{label(row.indicator)}, against {FORECASTS[str(row.forecast)]}" for row in rivals.itertuples()]
     rivals = rivals.assign(covered=rivals["indicator"].map(covered))
-    made = _table(
+    table = _table(
         "Forecasts of years the outcome model had not seen", "Indicator and rival forecast", rivals, columns, names
     )
-    last = int(found["last_year"].iloc[0])
+    last = int(scores["last_year"].iloc[0])
     note = (
         f"Fitted to the years to {last}, scored on {last + 1} on by continuous ranked probability score: below 1 the "
     )
-    return replace(made, note=note + "model forecasts better than the rival, above 1 worse.")
+    return replace(table, note=note + "model forecasts better than the rival, above 1 worse.")
 
 
 def _predictive() -> Table:
-    found = load_table("reference/predictive_checks")
-    found = found[(found["size"] == "all") & found["check"].isin(CHECKS)]
-    found = found.assign(verdict=found["verdict"].map(PASSED))
-    names = [f"{label(row.indicator)}: {CHECKS[str(row.check)]}" for row in found.itertuples()]
-    columns = {"Found": "value number", **RANGE, "Result": "verdict text"}
-    made = _table(
-        "Counts against what the fitted model would have said of each without it", "Check", found, columns, names
-    )
-    note = "From and to: where a right model's value lies in 99 of 100 cases if counts are independent."
-    return replace(made, note=f"{note} {EDGE}")
+    checks = load_table("reference/predictive_checks")
+    checks = checks[(checks["size"] == "all") & checks["check"].isin(CHECKS)]
+    checks = checks.assign(verdict=checks["verdict"].map(PASSED))
+    names = [f"{label(row.indicator)}: {CHECKS[str(row.check)]}" for row in checks.itertuples()]
+    columns = {"Value": "value number", **RANGE, "Result": "verdict text"}
+    table = _table("Counts against the fitted model's prediction of each without it", "Check", checks, columns, names)
+    note = "From and to: where the value of a correct model lies in 99 of 100 cases if counts are independent."
+    return replace(table, note=f"{note} {EDGE}")
 
 
 def _calibration() -> Table:
-    found = pd.concat([load_table(name) for name in CALIBRATED]).assign(checked=1)
-    found = found.assign(passed=found["verdict"] == "passed", near=found["verdict"] == CANNOT_BE_DETERMINED)
+    parameters = pd.concat([load_table(name) for name in CALIBRATED]).assign(checked=1)
+    parameters = parameters.assign(
+        passed=parameters["verdict"] == "passed", near=parameters["verdict"] == CANNOT_BE_DETERMINED
+    )
     how = {
         "checked": "sum",
         "passed": "sum",
@@ -325,49 +332,51 @@ def _calibration() -> Table:
         "coverage_50": "mean",
         "coverage_90": "mean",
     }
-    grouped = found.groupby("model", sort=False).agg(how)
+    grouped = parameters.groupby("model", sort=False).agg(how)
     columns = {
         "Parameters checked": "checked count",
         "Passed": "passed count",
-        "Cannot be told": "near count",
+        "Cannot be determined": "near count",
         "Replications each": "replications count",
         "Share within 50% intervals": "coverage_50 share",
         "Share within 90% intervals": "coverage_90 share",
     }
-    title = "Calibration by simulation: does a model find what it was made from as often as it says?"
-    made = _table(title, "Model", grouped, columns, [label(name) for name in grouped.index])
-    notes = [f"{label(model)}: {rows['settings'].iloc[0]}." for model, rows in found.groupby("model", sort=False)]
-    return replace(made, note=" ".join(notes))
+    title = "Calibration by simulation: do intervals cover the simulated truth as often as they claim?"
+    table = _table(title, "Model", grouped, columns, [label(name) for name in grouped.index])
+    notes = [f"{label(model)}: {rows['settings'].iloc[0]}." for model, rows in parameters.groupby("model", sort=False)]
+    return replace(table, note=" ".join(notes))
 
 
 def _scaling() -> Table:
-    found = load_table("reference/power_scaling")
-    found = found[found["parameter"].isin(SCALED)]
-    names = [f"{label(row.indicator)}: {inside(row.parameter)}" for row in found.itertuples()]
+    scaled = load_table("reference/power_scaling")
+    scaled = scaled[scaled["parameter"].isin(SCALED)]
+    names = [f"{label(row.indicator)}: {inside(row.parameter)}" for row in scaled.itertuples()]
     columns = {"Prior": "prior number", "Data": "likelihood number", "Noise": "noise number"}
     columns |= {"Spread over the prior's": "prior_ratio number", "So it": "diagnosis text"}
-    made = _table("How far the outcome model rests on its priors", "Quantity", found, columns, names)
+    table = _table("How far the outcome model rests on its priors", "Quantity", scaled, columns, names)
     note = "How far the quantity moves as its indicator's priors, or data, are given more weight; above 0.05 counts."
-    return replace(made, note=note)
+    return replace(table, note=note)
 
 
 def _pathway() -> Table:
-    found = load_table("reference/pathway_checks")
-    found = found.assign(fitted=found["fitted"].map({1: "yes", 0: "held out"}), verdict=found["verdict"].map(PASSED))
+    figures = load_table("reference/pathway_checks")
+    figures = figures.assign(
+        fitted=figures["fitted"].map({1: "yes", 0: "held out"}), verdict=figures["verdict"].map(PASSED)
+    )
     columns = {"Published": "published figure", "Model": "mean figure", "From": "expected_low figure"}
     columns |= {"To": "expected_high figure", "Fitted to": "fitted text", "Result": "verdict text"}
-    names = [f"{label(row.output)} ({row.figure})" for row in found.itertuples()]
-    made = _table("The pathway through social care beside published figures", "Figure", found, columns, names)
+    names = [f"{label(row.output)} ({row.figure})" for row in figures.itertuples()]
+    table = _table("The pathway through social care beside published figures", "Figure", figures, columns, names)
     note = "From and to: where the model, with its error, puts nine in ten of such figures."
-    return replace(made, note=f"{note} {EDGE}")
+    return replace(table, note=f"{note} {EDGE}")
 
 
 def _published() -> Table:
-    found = load_table("reference/reconciliation").dropna(subset=["ratio"])
-    names = [f"{row.metric} ({row.id})" for row in found.itertuples()]
+    totals = load_table("reference/reconciliation").dropna(subset=["ratio"])
+    names = [f"{row.metric} ({row.id})" for row in totals.itertuples()]
     columns = {heading: f"{name} money" for heading, name in MONEY.items()} | {"Ours over it": "ratio number"}
     columns |= {"Prices of": "price_year text", "Same scope": "alike text", "Why they differ": "reason text"}
-    made = _table("Our figures beside published totals", "Total", found, columns, names)
-    kinds = ["money" if unit.startswith("GBP") else "number" for unit in found["unit"]]
+    table = _table("Our figures beside published totals", "Total", totals, columns, names)
+    kinds = ["money" if unit.startswith("GBP") else "number" for unit in totals["unit"]]
     by_row = {heading: "by row" if heading in MONEY else columns[heading].split()[1] for heading in columns}
-    return replace(made, kinds=by_row, row_kinds=dict(zip(names, kinds, strict=True)), note=PUBLISHED_NOTE)
+    return replace(table, kinds=by_row, row_kinds=dict(zip(names, kinds, strict=True)), note=PUBLISHED_NOTE)

@@ -1,4 +1,4 @@
-"""The studies of effect in a run: every one and what becomes of it, forest and funnel of those that are pooled."""
+"""The studies of effect in a run: how each is used, and forest and funnel of those that are pooled."""
 
 import numpy as np
 import pandas as pd
@@ -18,47 +18,49 @@ NOTE = (
 
 
 def studies(run: Run) -> Table:
-    """Return every study of the evidence: its estimate where it is pooled, else why it stays out."""
-    found = _studies(run)
-    said = [_said(row) for _, row in found.iterrows()]
-    programmes = np.where(_nested(found), found["programme"].map(label), "")
-    becomes = np.where(found["stays_out"] == "", "pooled", "stays out: " + found["stays_out"].astype(str))
+    """Return every study of the evidence: its estimate if it is pooled, otherwise why it is left out."""
+    table = _studies(run)
+    estimates = [_estimate_words(row) for _, row in table.iterrows()]
+    programmes = np.where(_nested(table), table["programme"].map(label), "")
+    uses = np.where(table["stays_out"] == "", "pooled", "left out: " + table["stays_out"].astype(str))
     columns = {
-        "Outcome": (found["outcome"].map(label).to_numpy(), "text"),
-        "Design": (found["design"].map(inside).to_numpy(), "text"),
+        "Outcome": (table["outcome"].map(label).to_numpy(), "text"),
+        "Design": (table["design"].map(inside).to_numpy(), "text"),
         "Programme": (programmes, "text"),
-        "Estimate": (said, "text"),
-        "What becomes of it": (becomes, "text"),
+        "Estimate": (estimates, "text"),
+        "How it is used": (uses, "text"),
     }
-    return plain("Every study of the evidence, and what becomes of it", "Study", columns, found["study"], NOTE)
+    return plain("Every study of the evidence, and how it is used", "Study", columns, table["study"], NOTE)
 
 
 def idle(run: Run) -> list[str]:
-    """Return the studies that were to act and whose outcome no model has, each with its outcome and reason."""
-    found = _studies(run)
-    held = found[found["stays_out"].str.startswith("no effect on ")]
-    return [f"{row['study']} ({inside(row['outcome'])})" for _, row in held.iterrows()]
+    """Return the admitted studies whose outcome no model has, each with that outcome."""
+    table = _studies(run)
+    unused = table[table["stays_out"].str.startswith("no effect on ")]
+    return [f"{row['study']} ({inside(row['outcome'])})" for _, row in unused.iterrows()]
 
 
 def outcomes(run: Run) -> list[str]:
     """Return the outcomes with pooled studies, in the order of the effects."""
-    held = set(pooled(run)["outcome"])
-    return [str(name) for name in run.tree["effects"].to_dataset()["outcome"].values if name in held]
+    with_studies = set(pooled(run)["outcome"])
+    return [str(name) for name in run.tree["effects"].to_dataset()["outcome"].values if name in with_studies]
 
 
-def spoken(run: Run) -> dict[str, str]:
-    """Return in words what forest and funnel of each outcome show, for those who cannot see them."""
+def in_words(run: Run) -> dict[str, str]:
+    """Return the forest and funnel of each outcome in words, for readers who cannot see them."""
     rows, effects = pooled(run), grid(run)
-    told = {}
+    words = {}
     for outcome in outcomes(run):
-        held = effects.sel(outcome=outcome)
-        mean, site = float(held["mean_effect_mean"]), float(held["new_site_sd"])
+        effect = effects.sel(outcome=outcome)
+        mean, site = float(effect["mean_effect_mean"]), float(effect["new_site_sd"])
         ends = [_natural(outcome, mean + side * SIGNIFICANT * site) for side in (-1, 1)]
-        listed = [f"{row['study']}: {_said(row)}" for _, row in rows[rows["outcome"] == outcome].iterrows()]
-        told[outcome] = (
-            f"{'; '.join(listed)}. Pooled mean: {_natural(outcome, mean)}. A new site: {ends[0]} to {ends[1]}."
+        estimates = [
+            f"{row['study']}: {_estimate_words(row)}" for _, row in rows[rows["outcome"] == outcome].iterrows()
+        ]
+        words[outcome] = (
+            f"{'; '.join(estimates)}. Pooled mean: {_natural(outcome, mean)}. A new site: {ends[0]} to {ends[1]}."
         )
-    return told
+    return words
 
 
 def _studies(run: Run) -> pd.DataFrame:
@@ -67,8 +69,8 @@ def _studies(run: Run) -> pd.DataFrame:
 
 def pooled(run: Run) -> pd.DataFrame:
     """Return the studies that are pooled."""
-    found = _studies(run)
-    return found[found["stays_out"] == ""]
+    table = _studies(run)
+    return table[table["stays_out"] == ""]
 
 
 def grid(run: Run) -> xr.Dataset:
@@ -84,16 +86,16 @@ def grid(run: Run) -> xr.Dataset:
     )
 
 
-def _nested(found: pd.DataFrame) -> pd.Series:
-    return (found["stays_out"] == "") & found.duplicated(["outcome", "programme", "stays_out"], keep=False)
+def _nested(studies: pd.DataFrame) -> pd.Series:
+    return (studies["stays_out"] == "") & studies.duplicated(["outcome", "programme", "stays_out"], keep=False)
 
 
 def _natural(outcome: str, effect: float) -> str:
     return number(effect, 2) if outcome == STANDARDISED else change(float(np.expm1(effect)))
 
 
-def _said(row: pd.Series) -> str:
-    """Say an estimate with its 95 per cent interval, or what a finding without a number allows."""
+def _estimate_words(row: pd.Series) -> str:
+    """Return an estimate with its 95 per cent interval, or the direction of a finding without a number."""
     if row["stays_out"]:
         return ""
     if np.isfinite(row["effect"]):

@@ -1,4 +1,4 @@
-"""The tables of the report and the workbook: one record each, read by both, so that they cannot differ."""
+"""The tables of the report and the workbook. Both read the same record, so they cannot differ."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit import appraisal
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
 from toolkit.measures.words import financial_year, inside, label, listed
@@ -26,12 +25,12 @@ ENTERING = (
 
 @dataclass(frozen=True)
 class Table:
-    """One table: numbers, and how each column reads.
+    """One table: numbers, and how each column is formatted.
 
     Attributes
     ----------
     title
-        Caption; says what it is of and which cohort.
+        Caption, which names the quantity and the cohort.
     rows
         Name of the first column, the row labels.
     frame
@@ -59,7 +58,7 @@ class Table:
         return [(str(pair[0]), str(pair[1])) for pair in self.frame.columns]
 
     def kind(self, heading: str, row: object = None) -> str:
-        """Return how the cells of a heading read, or one cell of it."""
+        """Return how the cells of a heading, or one cell of it, are formatted."""
         kind = self.kinds if isinstance(self.kinds, str) else self.kinds[heading]
         return self.row_kinds[str(row)] if kind == "by row" and row is not None else kind
 
@@ -68,8 +67,8 @@ def spread(run: Run, arrays: Mapping[str, xr.DataArray], dim: str) -> pd.DataFra
     """Reduce draws to expected value, lower and upper end: rows of ``dim``, columns (heading, part)."""
     columns: dict[tuple[str, str], pd.Series] = {}
     for heading, array in arrays.items():
-        found = appraisal.summarise(array.reset_coords(drop=True), level=q.level(run))
-        columns |= {(heading, part): found[name].to_series() for part, name in PARTS.items()}
+        interval = q.interval(run, array)
+        columns |= {(heading, part): interval[name].to_series() for part, name in PARTS.items()}
     return headed(pd.DataFrame(columns).rename_axis(dim)).rename(index=label)
 
 
@@ -85,26 +84,26 @@ def single(columns: Mapping[str, Any], index: Sequence[Any]) -> pd.DataFrame:
 
 
 def plain(title: str, rows: str, columns: Mapping[str, tuple[Any, str]], index: Any, note: str = "") -> Table:
-    """Return a table of single columns, each given with how it reads: values and kind by heading."""
+    """Return a table of single columns: values and kind by heading."""
     frame = pd.DataFrame({name: values for name, (values, _) in columns.items()}, index=pd.Index(np.asarray(index)))
     frame.columns = pd.MultiIndex.from_tuples([(name, "") for name in columns])
     return Table(title, rows, frame, {name: kind for name, (_, kind) in columns.items()}, note=note)
 
 
 def matrix(array: xr.DataArray, rows: str, columns: str) -> pd.DataFrame:
-    """Return a two-dimensional array as a frame, its labels as a reader calls them."""
+    """Return a two-dimensional array as a frame with readable labels."""
     array = array.transpose(rows, columns)
     frame = pd.DataFrame(array.to_numpy(), index=array[rows].to_numpy(), columns=array[columns].to_numpy())
     return frame.rename(index=label)
 
 
 def basis(run: Run) -> str:
-    """Say the price base and level that every sum of money here shares."""
+    """Return the price base and interval level, which every sum of money here shares."""
     return f"{run.scenario.price_base} prices; {q.level(run):.0%} intervals"
 
 
 def accounts(components: xr.DataArray) -> str:
-    """Say what each account counts, from the payer and the account of the components that are priced."""
+    """Return what each account counts, from the payer and the account of the components that are priced."""
     counted = set(zip(components["account"].values, components["payer"].values, strict=True))
     economic, social = (
         listed([inside(payer) for payer in PAYERS if (account, payer) in counted]) for account in ACCOUNTS[1:]
@@ -118,7 +117,7 @@ def accounts(components: xr.DataArray) -> str:
 
 
 def verb(run: Run) -> str:
-    """Say what the option does to cost if it works as help does."""
+    """Return the verb for what the option is meant to do to cost."""
     return "caused" if run.scenario.option.cut else "avoided"
 
 
@@ -211,9 +210,9 @@ def avoided_by_outcome_and_payer(run: Run) -> Table:
 
 def who_pays(run: Run) -> Table:
     """Who pays and who gains over the appraisal, by payer."""
-    found = q.with_all(q.position(run).to_dataarray("part"), "payer").to_dataset("part")
+    position = q.with_all(q.position(run).to_dataarray("part"), "payer").to_dataset("part")
     names = {"avoided": "Cost avoided", "programme": "Programme", "net": "Net position"}
-    frame = spread(run, {name: found[part] for part, name in names.items()}, "payer")
+    frame = spread(run, {name: position[part] for part, name in names.items()}, "payer")
     frame = frame.drop(columns=[("Programme", "lower"), ("Programme", "upper")])
     order = frame["Net position", "expected"].drop("All").sort_values().index
     note = (
@@ -252,9 +251,9 @@ def council_cash(run: Run) -> Table:
         chance = q.result(run)["council_probability_paid_back"].isel(year=slice(0, CASH_YEARS))
         frame["Chance paid back", ""] = chance.values
     kinds = {"In the year": "money", "Running total": "money", "Chance paid back": "share"}
-    what = " less programme spending" if q.council_pays(run) else "; a grant pays for the programme"
+    spending = " less programme spending" if q.council_pays(run) else "; a grant pays for the programme"
     note = (
-        f"Cashable part of the cost avoided{what}, {basis(run)}, not discounted (the chance of "
+        f"Cashable part of the cost avoided{spending}, {basis(run)}, not discounted (the chance of "
         "payback is). Only what could be taken out of a budget counts here."
     )
     return Table("The council's cash position, first ten years", "Year", frame, kinds, note=note)
@@ -270,7 +269,7 @@ def cash_by_payer(run: Run) -> Table:
     title = "Expected cashable net position by payer and year, first ten years"
     note = (
         f"{basis(run)}, not discounted; the interval is of the sum of the years. A payer whose avoided cost cannot be "
-        "cashed shows nought."
+        "cashed shows 0."
     )
     return Table(title, "Payer", frame, "money", note=note)
 
@@ -295,20 +294,20 @@ def yearly(run: Run) -> Table:
 
 def spend_cost_curve(run: Run, account: str = "social") -> Table:
     """Return one account's spend-cost curve: its level for the scenario's source, and its change for each."""
-    found, own = q.curve(run).sel(account=account), run.scenario.effect.source
-    sources = [own, *(s for s in found["source"].values.astype(str) if s not in (own, "judgement"))]
-    arrays = {"Spend and cost": found["net"].sel(source=own)}
-    arrays |= {f"Change: {inside(source)}": found["change"].sel(source=source) for source in sources}
+    curve, own = q.curve(run).sel(account=account), run.scenario.effect.source
+    sources = [own, *(s for s in curve["source"].values.astype(str) if s not in (own, "judgement"))]
+    arrays = {"Spend and cost": curve["net"].sel(source=own)}
+    arrays |= {f"Change: {inside(source)}": curve["change"].sel(source=source) for source in sources}
     frame = spread(run, arrays, "multiple")
-    frame.insert(0, ("Spend a year", ""), found["spend"].values)
+    frame.insert(0, ("Spend a year", ""), curve["spend"].values)
     low, high = q.spend_range(run) or (1.0, 1.0)
-    multiples = found["multiple"].values
+    multiples = curve["multiple"].values
     frame["Seen within areas", ""] = ["yes" if low <= m <= high else "extrapolation" for m in multiples]
     frame = frame.set_axis([f"{multiple:.4g}" for multiple in multiples])
     kinds = dict.fromkeys(["Spend a year", *arrays], "money") | {"Seen within areas": "text"}
     note = (
         f"One year's early-help spend plus the excess lifetime cost of the entering cohort that is left, {basis(run)}. "
-        "Change is against today's spend; below nought is better."
+        "Change is against today's spend; below 0 is better."
     )
     return Table(f"Spend-cost curve, {account} account", "Spend, times today's", frame, kinds, note=note)
 
@@ -324,15 +323,15 @@ def curve_by_payer(run: Run) -> Table:
 
 def marginal(run: Run) -> Table:
     """Return what the next pound avoids between successive spends, by account."""
-    found, columns, kinds = q.marginal(run), {}, {}
+    steps, columns, kinds = q.marginal(run), {}, {}
     for account in ACCOUNTS:
         for name, words, kind in (
             ("avoided", "avoided by a pound", "ratio"),
             ("chance", "chance above a pound", "share"),
         ):
             heading = f"{label(account)}: {words}"
-            columns[heading], kinds[heading] = found[name].sel(account=account).values, kind
-    ends = zip(found["from_multiple"].values, found["to_multiple"].values, strict=True)
+            columns[heading], kinds[heading] = steps[name].sel(account=account).values, kind
+    ends = zip(steps["from_multiple"].values, steps["to_multiple"].values, strict=True)
     frame = single(columns, [f"{low:.4g} to {high:.4g}" for low, high in ends])
     note = (
         "Pounds of lifetime cost avoided by one more pound a year, with the scenario's effect; accounts are cumulative."
@@ -361,12 +360,12 @@ def switching(run: Run) -> Table:
 
 def effects(run: Run) -> Table:
     """Return effects by outcome and source: pooled mean and what a new site can expect."""
-    found, used = q.effects(run).stack(row=("outcome", "source"), create_index=False), run.scenario.effect.source
-    pairs = list(zip(found["outcome"].values.astype(str), found["source"].values.astype(str), strict=True))
+    by_row, used = q.effects(run).stack(row=("outcome", "source"), create_index=False), run.scenario.effect.source
+    pairs = list(zip(by_row["outcome"].values.astype(str), by_row["source"].values.astype(str), strict=True))
     names = [f"{label(outcome)}: {inside(source)}{', used' * (source == used)}" for outcome, source in pairs]
-    found = found.drop_vars(["outcome", "source"]).assign_coords(row=names)
-    frame = spread(run, {"Pooled mean": found["mean_effect"], "New site": found["new_site_effect"]}, "row")
-    frame["Chance of harm", ""] = found["harmful"].mean(SAMPLE_DIMS).values
+    by_row = by_row.drop_vars(["outcome", "source"]).assign_coords(row=names)
+    frame = spread(run, {"Pooled mean": by_row["mean_effect"], "New site": by_row["new_site_effect"]}, "row")
+    frame["Chance of harm", ""] = by_row["harmful"].mean(SAMPLE_DIMS).values
     kinds = {"Pooled mean": "by row", "New site": "by row", "Chance of harm": "share"}
     scales = ["number" if outcome == "gcse_attainment" else "change" for outcome, _ in pairs]
     note = (

@@ -1,4 +1,4 @@
-"""What is worth finding out about a run of our own: single figures, effects and rates, groups of them, studies."""
+"""Value of information of a run: of single figures, effects and rates, of groups of them, and of studies."""
 
 import re
 import warnings
@@ -23,7 +23,6 @@ __all__ = [
     "Knowing",
     "choice",
     "groups",
-    "heeded",
     "knowing_table",
     "parameter_name",
     "parameters",
@@ -70,13 +69,13 @@ WHOSE = {
     "all_pupils": "all pupils",
     "ever_need": "pupils ever in need",
 }
-FEWEST = 5  # sets listed even if they are worth nothing
+FEWEST = 5  # sets listed even if knowing them is worth nothing
 GROUPS = ("all effects", "all unit costs", "all local rates", "all other figures")
 
 
 @dataclass(frozen=True)
 class Knowing:
-    """What finding out is worth, and what moves the answer.
+    """Value of information and sensitivity analysis of a run.
 
     Attributes
     ----------
@@ -85,13 +84,13 @@ class Knowing:
     tornado, switching
         Of every single parameter, widest swing first.
     parameters
-        The draws behind them.
+        Their draws.
     sobol
         ``appraisal.sobol`` of the groups; None where the answer never varies or too little of it is explained.
     unexplained
         Why there are no Sobol indices, if too little is explained.
     names
-        What a reader calls each parameter and group.
+        Readable name of each parameter and group.
     cautions
         What a reader must know first, such as too few draws.
     """
@@ -114,8 +113,8 @@ def parameters(run: Run, *, acting: Collection[str] | None = None) -> xr.Dataset
     run
         A finished run.
     acting
-        Those that a number is computed from (``dependence``), which alone can move it; all by default, and where
-        there are none: then every draw has the same number.
+        Inputs that a number is computed from (``dependence``), the only ones that can move it. All by default, and
+        where there are none, as every draw then has the same number.
 
     Returns
     -------
@@ -127,29 +126,31 @@ def parameters(run: Run, *, acting: Collection[str] | None = None) -> xr.Dataset
     figures = q.drawn(run)
     effects = run.tree["effects"].to_dataset()["new_site_effect"].sel(source=run.scenario.effect.source, drop=True)
     rates = run.tree["posterior"].to_dataset()["baseline_rate"].mean("area").reset_coords(drop=True)
-    drawn = {str(name): one for name, one in figures.data_vars.items() if set(one.dims) == set(SAMPLE_DIMS)}
+    drawn = {str(name): array for name, array in figures.data_vars.items() if set(array.dims) == set(SAMPLE_DIMS)}
     if PATHWAY in figures:
         fitted = figures[PATHWAY]
-        drawn |= {f"{PATHWAY}: {one}": fitted.sel(parameter=one, drop=True) for one in fitted["parameter"].values}
-    drawn |= {f"{EFFECT}: {one}": effects.sel(outcome=one, drop=True) for one in effects["outcome"].values}
-    drawn |= {f"{RATE}: {one}": rates.sel(indicator=one, drop=True) for one in rates["indicator"].values}
-    kept = drawn if not acting else {name: one for name, one in drawn.items() if name in acting}
-    return varying(xr.Dataset({name: one.transpose(*SAMPLE_DIMS).astype(float) for name, one in kept.items()}))
+        drawn |= {f"{PATHWAY}: {array}": fitted.sel(parameter=array, drop=True) for array in fitted["parameter"].values}
+    drawn |= {f"{EFFECT}: {array}": effects.sel(outcome=array, drop=True) for array in effects["outcome"].values}
+    drawn |= {f"{RATE}: {array}": rates.sel(indicator=array, drop=True) for array in rates["indicator"].values}
+    acting_draws = drawn if not acting else {name: array for name, array in drawn.items() if name in acting}
+    return varying(
+        xr.Dataset({name: array.transpose(*SAMPLE_DIMS).astype(float) for name, array in acting_draws.items()})
+    )
 
 
 def varying(drawn: xr.Dataset) -> xr.Dataset:
-    """Return the variables whose draws differ by more than rounding, of which something can be learnt."""
+    """Return the variables whose draws differ by more than rounding."""
 
-    def moves(one: xr.DataArray) -> bool:
-        return float(one.max() - one.min()) > 1e-9 * float(abs(one).max())
+    def moves(draws: xr.DataArray) -> bool:
+        return float(draws.max() - draws.min()) > 1e-9 * float(abs(draws).max())
 
-    return drawn[[name for name, one in drawn.data_vars.items() if moves(numeric(one))]]
+    return drawn[[name for name, draws in drawn.data_vars.items() if moves(numeric(draws))]]
 
 
 def value_of_knowing(
     run: Run, *, account: str = "social", seed: int = 0, acting: Collection[str] | None = None
 ) -> Knowing:
-    """Return what knowing each uncertain thing is worth to the choice between the option and doing nothing.
+    """Return what knowing each uncertain input is worth to the choice between the option and doing nothing.
 
     Parameters
     ----------
@@ -176,13 +177,17 @@ def value_of_knowing(
     drawn = parameters(run, acting=q.acting(run, account) if acting is None else acting)
     grouped = {name: members for name, members in groups(drawn).items() if members}
     singles = [str(name) for name in drawn.data_vars]
-    found, cautions = heeded(lambda: appraisal.evppi(choice(gain), drawn, of=[*singles, *grouped.values()], seed=seed))
+    information, cautions = with_warnings(
+        lambda: appraisal.evppi(choice(gain), drawn, of=[*singles, *grouped.values()], seed=seed)
+    )
     kinds = ["single"] * len(singles) + ["group"] * len(grouped)
-    found = found.assign_coords(set=np.array([*singles, *grouped], dtype=object), kind=("set", kinds))
-    together = {name: xr.concat([drawn[one] for one in held], f"of {name}") for name, held in grouped.items()}
+    information = information.assign_coords(set=np.array([*singles, *grouped], dtype=object), kind=("set", kinds))
+    together = {
+        name: xr.concat([drawn[member] for member in members], f"of {name}") for name, members in grouped.items()
+    }
     shares, unexplained = _shares(gain, xr.Dataset(together)) if float(gain.std()) > 0 else (None, "")
     return Knowing(
-        found,
+        information,
         appraisal.tornado(gain, drawn),
         appraisal.switching_values(gain, drawn),
         drawn,
@@ -195,26 +200,26 @@ def value_of_knowing(
 
 def _shares(gain: xr.DataArray, together: xr.Dataset) -> tuple[xr.Dataset | None, str]:
     """Return the Sobol indices, or why they would mislead."""
-    found = appraisal.sobol(gain, together, least_explained=0.0)
-    explained = float(found["explained"])
+    indices = appraisal.sobol(gain, together, least_explained=0.0)
+    explained = float(indices["explained"])
     if explained >= LEAST_EXPLAINED:
-        return found, ""
+        return indices, ""
     return None, (
         f"Shares of the variance (Sobol indices) are not given: a regression explains {percent(explained)} of it, "
-        "and what uncertain things do together would be missed."
+        "and interactions between inputs would be missed."
     )
 
 
 def standing_out(tornado: xr.Dataset, most: int, say: Callable[[float], str] = money) -> tuple[xr.Dataset, str]:
-    """Return the widest swings of ``appraisal.tornado`` that tell from chance, and what is left out in a sentence."""
-    told, whole = int((tornado["swing"] > tornado["noise_floor"]).sum()), tornado.sizes["parameter"]
+    """Return the widest swings of ``appraisal.tornado`` that exceed the noise, and a sentence on what is left out."""
+    distinct, whole = int((tornado["swing"] > tornado["noise_floor"]).sum()), tornado.sizes["parameter"]
     if not (tornado["swing"] > 0).any():
         return tornado.isel(parameter=slice(0)), f"None of {whole} uncertain inputs moves it: every draw has the same."
-    said = f"The {most} widest of {told} are shown. " if told > most else ""
-    if told < whole:
-        said += f"Left out: {whole - told} of {whole} inputs, whose swings chance among the draws could make "
-        said += f"(up to {say(float(tornado['noise_floor']))})."
-    return tornado.isel(parameter=slice(0, min(told, most))), said.strip()
+    note = f"The {most} widest of {distinct} are shown. " if distinct > most else ""
+    if distinct < whole:
+        note += f"Left out: {whole - distinct} of {whole} inputs, whose swings chance among the draws could make "
+        note += f"(up to {say(float(tornado['noise_floor']))})."
+    return tornado.isel(parameter=slice(0, min(distinct, most))), note.strip()
 
 
 def choice(gain: xr.DataArray) -> xr.DataArray:
@@ -223,16 +228,16 @@ def choice(gain: xr.DataArray) -> xr.DataArray:
     return xr.concat([xr.zeros_like(gain), gain], options).assign_attrs(gain.attrs)
 
 
-def heeded[T](call: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
-    """Return what ``call`` returns and what it warned of, for the page to say."""
+def with_warnings[T](call: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
+    """Return what ``call`` returns and the warnings that it raised, to be shown on the page."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        found = call()
-    return found, tuple(dict.fromkeys(str(one.message) for one in caught))
+        result = call()
+    return result, tuple(dict.fromkeys(str(warning.message) for warning in caught))
 
 
 def worth_of_studies(run: Run, knowing: Knowing, *, account: str = "social", seed: int = 0) -> xr.Dataset | None:
-    """Return what studies that could be run would be worth to the choice, before their own cost.
+    """Return the expected value of sample information of studies that could be run, before their own cost.
 
     A randomised trial counts re-referrals and entries into care within a year, a larger one the same, and an audit
     costs case files for the unit cost that moves the answer most. Sizes are figures of the run (``study_...``).
@@ -254,7 +259,7 @@ def worth_of_studies(run: Run, knowing: Knowing, *, account: str = "social", see
             seen = knowing.parameters[measured] * delivered
             designs[name] = seen, _trial(run, measured, int(size[role]))
     priced = groups(knowing.parameters)[GROUPS[1]]
-    prices = [one for one in knowing.tornado["parameter"].values if one in priced]
+    prices = [design for design in knowing.tornado["parameter"].values if design in priced]
     if prices:
         files = number(size["study_audit_files"], 0)
         audited = study_designs.audit(
@@ -266,7 +271,9 @@ def worth_of_studies(run: Run, knowing: Knowing, *, account: str = "social", see
     both = choice(gain.assign_attrs(q.result(run)["npsv"].attrs))
     if not designs:
         return None
-    parts = [heeded(lambda one=one: appraisal.evsi(both, *one, seed=seed))[0] for one in designs.values()]  # type: ignore[misc]
+    parts = [
+        with_warnings(lambda design=design: appraisal.evsi(both, *design, seed=seed))[0] for design in designs.values()
+    ]  # type: ignore[misc]
     return xr.concat(parts, xr.Variable("study", list(designs)), coords="minimal", compat="override")
 
 
@@ -284,13 +291,13 @@ def _trial(run: Run, measured: list[str], per_arm: int) -> study_designs.Design:
     }
 
     def simulate(parameters: xr.Dataset, generator: np.random.Generator) -> xr.Dataset:
-        return xr.Dataset({name: one(parameters, generator)["log_risk_ratio"] for name, one in designs.items()})
+        return xr.Dataset({name: design(parameters, generator)["log_risk_ratio"] for name, design in designs.items()})
 
     return simulate
 
 
 def knowing_table(information: xr.Dataset, *, at: str, names: Mapping[str, str] | None = None) -> Table:
-    """Return what each set is worth knowing, most first, with its error and the floor of the noise.
+    """Return the value of information of each set, highest first, with its error and the noise floor.
 
     Parameters
     ----------
@@ -299,31 +306,31 @@ def knowing_table(information: xr.Dataset, *, at: str, names: Mapping[str, str] 
     at
         For which choice, in words.
     names
-        What a reader calls each set.
+        Readable name of each set.
     """
-    found = information.isel(set=np.argsort(-information["evppi"].values, kind="stable"))
-    told = max(FEWEST, int((found["evppi"] > 0).sum()))
-    rest = found.sizes["set"] - told
-    found = found.isel(set=slice(0, told))
+    sets = information.isel(set=np.argsort(-information["evppi"].values, kind="stable"))
+    shown = max(FEWEST, int((sets["evppi"] > 0).sum()))
+    rest = sets.sizes["set"] - shown
+    sets = sets.isel(set=slice(0, shown))
     columns = {
-        "Worth of knowing it": (found["evppi"].values, "pounds"),
-        "Standard error": (found["standard_error"].values, "pounds"),
-        "Floor of the noise": (found["noise_floor"].values, "pounds"),
-        "Share of knowing everything": (found["share_of_evpi"].values, "share"),
-        "Kind": (list(map(str, found["kind"].values.tolist())), "text"),
+        "Worth of knowing it": (sets["evppi"].values, "pounds"),
+        "Standard error": (sets["standard_error"].values, "pounds"),
+        "Floor of the noise": (sets["noise_floor"].values, "pounds"),
+        "Share of knowing everything": (sets["share_of_evpi"].values, "share"),
+        "Kind": (list(map(str, sets["kind"].values.tolist())), "text"),
     }
     note = (
         f"Expected value of partial perfect information {at}, by regression on {_fitted(information, names or {})}. "
         "The floor of the noise is what the same regression finds in parameters shuffled to mean nothing: a worth "
-        f"near it is nothing. Knowing everything is worth {money(float(found['evpi']))}."
+        f"near it is nothing. Knowing everything is worth {money(float(sets['evpi']))}."
         f"{f' The other {rest} are worth nothing.' * (rest > 0)}"
     )
-    index = [(names or {}).get(str(name), str(name)) for name in found["set"].values]
-    return plain("What is worth finding out", "Parameter", columns, index, note)
+    index = [(names or {}).get(str(name), str(name)) for name in sets["set"].values]
+    return plain("Value of information: what is worth finding out", "Parameter", columns, index, note)
 
 
 def _fitted(information: xr.Dataset, names: Mapping[str, str]) -> str:
-    """Say what the regressions fitted: the usual first, then which sets have another."""
+    """Return which regressions were used: the usual one first, then the sets that have another."""
     sets: dict[str, list[str]] = {}
     for name, form in zip(information["set"].values, information["regression"].values, strict=True):
         sets.setdefault(str(form), []).append(names.get(str(name), str(name)))
@@ -336,7 +343,7 @@ def _some(names: list[str]) -> str:
 
 
 def parameter_name(name: str, source: str = "") -> str:
-    """Return what a reader calls a parameter: "effect: care" is "the effect on care", unless it is an association."""
+    """Return the readable name of a parameter: "effect: care" is "the effect on care", unless it is an association."""
     kind, _, thing = name.partition(": ")
     if kind == PATHWAY and thing:
         what, _, ages = thing.rstrip("]").partition("[")
@@ -351,7 +358,7 @@ def parameter_name(name: str, source: str = "") -> str:
 
 
 def _at_ages(ages: str) -> str:
-    """Say a group of ages: "1_4" is " at ages 1 to 4"."""
+    """Return a group of ages in words: "1_4" is " at ages 1 to 4"."""
     if not ages:
         return ""
     if ages.startswith("under"):
@@ -360,12 +367,12 @@ def _at_ages(ages: str) -> str:
 
 
 def _of_whom(name: str) -> str:
-    """Say what a figure is and whose: "justice_ratio_care" is of looked-after children against all."""
-    found = re.fullmatch(rf"({'|'.join(WHAT)})(_ratio)?_({'|'.join(WHOSE)})(_16)?", name)
-    if found is None:
+    """Return what a figure is and of whom: "justice_ratio_care" is of looked-after children against all."""
+    match = re.fullmatch(rf"({'|'.join(WHAT)})(_ratio)?_({'|'.join(WHOSE)})(_16)?", name)
+    if match is None:
         shared = name.removeprefix("adjustment_")
         return inside(name) if shared == name else f"the share of the gap in {inside(shared)} that is the outcome's own"
-    what, ratio, whose, late = found.groups()
+    what, ratio, whose, late = match.groups()
     at = " at 16 and 17" if late else ""
     return f"{WHAT[what]}{at}: {WHOSE[whose]}{' against all' if ratio else ''}"
 

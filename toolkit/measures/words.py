@@ -18,7 +18,7 @@ LABELS = {
     "hmrc": "HMRC (tax)",
     "individuals": "The young people themselves",
     "central_government": "Central government (grant)",
-    # Each two councils answered as one, for their boundaries moved.
+    # Councils whose boundaries changed are modelled together and answer together.
     "BCP+Dorset": "Bournemouth, Christchurch and Poole together with Dorset",
     "Cumbria area": "Cumberland together with Westmorland and Furness",
     "Northamptonshire area": "North Northamptonshire together with West Northamptonshire",
@@ -45,7 +45,7 @@ SOURCES = {
 
 
 def label(name: object) -> str:
-    """Return what a reader calls ``name``: "police_and_justice" is "Police and justice"."""
+    """Return the readable form of ``name``: "police_and_justice" is "Police and justice"."""
     text = str(name).replace("_", " ").replace("rereferral", "re-referral")
     text = re.sub(r"\b(gcse|neet)\b", lambda acronym: acronym[0].upper(), text)
     return LABELS.get(str(name), text[:1].upper() + text[1:])
@@ -63,7 +63,7 @@ def inside(name: object) -> str:
 
 
 def money(pounds: float) -> str:
-    """Return pounds as a reader says them, to about three figures: £1.2 million, \N{MINUS SIGN}£3,400, £22."""
+    """Return pounds in words, to about three figures: £1.2 million, \N{MINUS SIGN}£3,400, £22."""
     if not math.isfinite(pounds):
         return UNDEFINED
     size = abs(float(pounds))
@@ -85,7 +85,7 @@ def number(value: float, decimals: int = 1) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a chance or share as whole per cent; what rounds to none or all of it says so."""
+    """Return a chance or share as whole per cent; what rounds to 0 or 100 per cent reads "under 1%" or "over 99%"."""
     if not 0 <= share <= 1:
         return number(100 * share, 0) + "%" if math.isfinite(share) else UNDEFINED
     return "under 1%" if share < 0.01 else "over 99%" if share > 0.99 else f"{share:.0%}"
@@ -103,7 +103,7 @@ def figure(value: float) -> str:
 
 
 def interval(lower: float, upper: float, say: Callable[[float], str] = money) -> str:
-    """Return "lower to upper", each said by ``say``."""
+    """Return "lower to upper", each formatted by ``say``."""
     return f"{say(lower)} to {say(upper)}"
 
 
@@ -134,12 +134,12 @@ def listed(names: Sequence[str]) -> str:
 
 
 def within(years: int) -> str:
-    """Say by when, of a chance over all years counted."""
+    """Return the period of a chance over all years counted."""
     return f"within {years} years"
 
 
 def luck(shared: float) -> str:
-    """Say how far a programme shares its sites' luck with others."""
+    """Return how far a programme shares the luck of its sites with others."""
     return {1.0: "shared wholly", 0.0: "not shared"}.get(
         shared, f"{shared:.0%} shared"
     ) + " with other programmes there"
@@ -153,5 +153,5 @@ def schedule_name(schedule: str | float) -> str:
 
 
 def _signed(value: float, size: str) -> str:
-    """Put a minus sign before a size, unless it rounded to nought."""
+    """Put a minus sign before a size, unless the size rounded to 0."""
     return MINUS + size if value < 0 and re.search("[1-9]", size) else size

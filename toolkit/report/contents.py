@@ -1,4 +1,4 @@
-"""Every table of a run, made once for the report and the workbook alike."""
+"""Every table of a run, computed once for both the report and the workbook."""
 
 from toolkit.measures import headline, provenance, reliability, studies, tables
 from toolkit.measures.analysis import Analysis
@@ -12,7 +12,7 @@ from toolkit.schema import ACCOUNTS
 
 def every_table(run: Run, analysis: Analysis) -> dict[str, Table]:
     """Return the tables by the names that the report's template and the workbook's sheets call them."""
-    made = {
+    by_name = {
         "answer": headline.headline_table(run),
         "settings": provenance.settings(run),
         "areas": tables.areas(run),
@@ -42,7 +42,7 @@ def every_table(run: Run, analysis: Analysis) -> dict[str, Table]:
         **decision_tables(run, analysis),
     }
     for dim in ("outcome", "payer"):
-        made[f"lifetime_by_{dim}"] = tables.lifetime_cost(run, dim)
-        made[f"each_child_by_{dim}"] = tables.lifetime_cost(run, dim, each_child=True)
-        made[f"annual_by_{dim}"] = tables.annual_cost(run, dim)
-    return made | {f"curve_{account}": tables.spend_cost_curve(run, account) for account in ACCOUNTS}
+        by_name[f"lifetime_by_{dim}"] = tables.lifetime_cost(run, dim)
+        by_name[f"each_child_by_{dim}"] = tables.lifetime_cost(run, dim, each_child=True)
+        by_name[f"annual_by_{dim}"] = tables.annual_cost(run, dim)
+    return by_name | {f"curve_{account}": tables.spend_cost_curve(run, account) for account in ACCOUNTS}

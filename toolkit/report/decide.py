@@ -1,4 +1,4 @@
-"""A report on anyone's decision, from draws of the costs and effects of its options."""
+"""A report on any decision, from draws of the costs and effects of its options."""
 
 import base64
 from collections.abc import Callable, Mapping
@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 
 from toolkit import appraisal
 from toolkit.folders import drafts
-from toolkit.measures import decision_words as said
+from toolkit.measures import decision_words
 from toolkit.measures import words as w
 from toolkit.measures.tables import Table, plain
-from toolkit.measures.value_of_information import heeded, knowing_table, varying
+from toolkit.measures.value_of_information import knowing_table, varying, with_warnings
 from toolkit.pricing.areas import Progress, silent
 from toolkit.report import decision_figures as drawn
 from toolkit.report.drawing import svg
@@ -40,7 +40,7 @@ NAMES = ("decide.html", "decide.xlsx")
 
 @dataclass(frozen=True)
 class Decision:
-    """A decision worked out.
+    """The results of a decision analysis.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Decision:
     @property
     def best(self) -> str:
         """The option best on average at the threshold; "a or b" where several are level."""
-        return said.best_names(self.curves.sel(threshold=[self.threshold]))[0]
+        return decision_words.best_names(self.curves.sel(threshold=[self.threshold]))[0]
 
 
 def decide(
@@ -92,7 +92,7 @@ def decide(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Decision:
-    """Work out a decision from draws: which option, how sure, and what is worth finding out.
+    """Analyse a decision from draws: which option, how sure, and the value of information.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def decide(
     highest
         Upper end of the curves, two and a half times the threshold by default.
     groups
-        Parameters to be learnt together, by the group's name.
+        Parameters whose value is taken together, by the group's name.
     unit
         Name of a unit of effect, with its article.
     seed
@@ -149,19 +149,19 @@ def _information(
         raise InputError(f"group {clash[0]!r}: has the name of a parameter.", fix="call the group something else.")
     drawn = varying(parameters)
     still = [str(name) for name in parameters.data_vars if name not in drawn]
-    cautions = tuple(f"{name} never varies, so nothing can be learnt of it: it is set aside." for name in still)
+    cautions = tuple(f"{name} never varies, so it has no value of information: it is set aside." for name in still)
     singles = [str(name) for name in drawn.data_vars]
     if not singles:
         return None, cautions
-    left = {name: tuple(one for one in members if one not in still) for name, members in groups.items()}
+    left = {name: tuple(member for member in members if member not in still) for name, members in groups.items()}
     left = {name: members for name, members in left.items() if members}
     sets, stage = [*singles, *left.values()], "value what could be learnt"
-    found, heard = heeded(
+    information, warned = with_warnings(
         lambda: appraisal.evppi(worth, drawn, of=sets, seed=seed, progress=lambda share: progress(stage, share))
     )
     kinds = ["single"] * len(singles) + ["group"] * len(left)
-    found = found.assign_coords(set=np.array([*singles, *left], dtype=object), kind=("set", kinds))
-    return found, (*cautions, *heard)
+    information = information.assign_coords(set=np.array([*singles, *left], dtype=object), kind=("set", kinds))
+    return information, (*cautions, *warned)
 
 
 # Tables ------------------------------------------------------------------------------------------
@@ -169,11 +169,11 @@ def _information(
 
 def tables(decision: Decision) -> dict[str, Table]:
     """Return the decision's tables, for the page and the workbook alike."""
-    found = {"options": _options(decision), "curves": _along(decision), "at": _at(decision)}
+    by_name = {"options": _options(decision), "curves": _along(decision), "at": _at(decision)}
     if decision.information is not None:
         at = f"if {decision.unit} is worth {w.money(decision.threshold)}"
-        found["knowing"] = knowing_table(decision.information, at=at)
-    return found
+        by_name["knowing"] = knowing_table(decision.information, at=at)
+    return by_name
 
 
 def _options(decision: Decision) -> Table:
@@ -188,7 +188,8 @@ def _options(decision: Decision) -> Table:
         f"ICER against {reference}": (table["icer_against_reference"].values, "pounds"),
     }
     note = (
-        "From cheapest to dearest, by expected values. ICER: more pounds for each further unit of effect, on the "
+        "From the least to the most expensive, by expected values. ICER: more pounds for each further unit of effect, "
+        "on the "
         "frontier against the option before it there. Dominated: another option costs no more and does as much; "
         "extendedly dominated: a mix of two others does more for the same money; tied: costs and does the same as the "
         "one before it. An ICER against the reference where "
@@ -217,7 +218,7 @@ def _along(decision: Decision) -> Table:
     places = np.linspace(0, decision.curves.sizes["threshold"] - 1, SHOWN_POINTS).round().astype(int)
     places = np.union1d(places, np.flatnonzero(decision.curves["threshold"] == decision.threshold))
     chosen = decision.curves.isel(threshold=places)
-    columns: dict[str, tuple[Any, str]] = {"Best on average": (said.best_names(chosen), "text")}
+    columns: dict[str, tuple[Any, str]] = {"Best on average": (decision_words.best_names(chosen), "text")}
     for name in chosen["option"].values:
         columns[f"Chance {name} is best"] = (chosen["probability_best"].sel(option=name).values, "share")
     columns["EVPI"] = (chosen["evpi"].values, "pounds")
@@ -232,19 +233,22 @@ def _along(decision: Decision) -> Table:
 def sentences(decision: Decision) -> list[str]:
     """Return the decision in plain English, the answer first."""
     here = decision.here
-    found = [said.best_choice(here, unit=decision.unit), said.ladder(decision.options, unit=decision.unit)]
-    found.append(said.ruled_out(decision.options))
-    found.append(said.worth_of_certainty(float(here["evpi"]), best=decision.best))
+    lines = [
+        decision_words.best_choice(here, unit=decision.unit),
+        decision_words.ladder(decision.options, unit=decision.unit),
+    ]
+    lines.append(decision_words.ruled_out(decision.options))
+    lines.append(decision_words.worth_of_certainty(float(here["evpi"]), best=decision.best))
     if decision.information is not None:
-        found.append(said.most_useful(decision.information))
-    found.append(said.TOGETHER)
-    return [sentence for sentence in found if sentence]
+        lines.append(decision_words.most_useful(decision.information))
+    lines.append(decision_words.TOGETHER)
+    return [sentence for sentence in lines if sentence]
 
 
 def figures(decision: Decision) -> dict[str, Figure]:
     """Return the decision's figures by name."""
     curves, unit = decision.curves, decision.unit
-    found = {
+    by_name = {
         "plane": drawn.plot_plane(
             decision.cost,
             decision.effect,
@@ -257,8 +261,8 @@ def figures(decision: Decision) -> dict[str, Figure]:
         "evpi": drawn.plot_evpi(curves, unit=unit, threshold=decision.threshold),
     }
     if decision.information is not None:
-        found["knowing"] = drawn.plot_knowing(decision.information)
-    return found
+        by_name["knowing"] = drawn.plot_knowing(decision.information)
+    return by_name
 
 
 def render(decision: Decision) -> str:
@@ -309,27 +313,27 @@ def write(decision: Decision, build: Path) -> list[Path]:
 
 
 def _workbook(decision: Decision, path: Path) -> None:
-    made = tables(decision)
+    by_name = tables(decision)
     with opened(path) as (book, styles):
         summary = book.add_worksheet("Answer")
         lines = [*decision.cautions, *sentences(decision)]
         for row, line in enumerate(lines):
             summary.write_string(row, 0, inert(line), styles["plain"])
-        row = write_table(summary, made["at"], len(lines) + 1, styles, 0.9)
-        write_table(summary, made["options"], row, styles, 0.9)
-        page(summary, [made["at"], made["options"]])
-        for name, key in (("Along the worth", "curves"), ("Finding out", "knowing")):
-            if key in made:
+        row = write_table(summary, by_name["at"], len(lines) + 1, styles, 0.9)
+        write_table(summary, by_name["options"], row, styles, 0.9)
+        page(summary, [by_name["at"], by_name["options"]])
+        for name, key in (("Along the worth", "curves"), ("Value of information", "knowing")):
+            if key in by_name:
                 sheet = book.add_worksheet(name)
-                write_table(sheet, made[key], 0, styles, 0.9)
-                page(sheet, [made[key]])
+                write_table(sheet, by_name[key], 0, styles, 0.9)
+                page(sheet, [by_name[key]])
         _every_threshold(decision, book, styles)
 
 
 def _every_threshold(decision: Decision, book: Any, styles: Mapping[str, Any]) -> None:
     """Put every point of the curves on a sheet of its own, for those who draw them again."""
     curves = decision.curves
-    columns: dict[str, tuple[Any, str]] = {"Best on average": (said.best_names(curves), "text")}
+    columns: dict[str, tuple[Any, str]] = {"Best on average": (decision_words.best_names(curves), "text")}
     for variable, kind in (
         ("probability_best", "share"),
         ("expected_net_benefit", "pounds"),

@@ -1,4 +1,4 @@
-"""Figures of a decision, for anyone's draws: the plane, the curves, what knowing is worth, tornado and bridge."""
+"""Figures of a decision from any draws: plane, curves, value of information, sensitivity analysis and bridge."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +32,7 @@ __all__ = [
     "plot_worth_of_a_pound",
 ]
 
-# Eight that differ in grey and in dash as well; a ninth option takes the first again and is told by its name.
+# Eight that differ in grey and in dash as well; a ninth option takes the first again and is known by its name.
 COLOURS = ("#12436d", "#d4580f", "#28a197", "#801650", "#6b6b6b", "#a285d1", "#3d3d3d", "#f46a25")
 DASHES: tuple[Any, ...] = ("-", (0, (7, 2)), (0, (2, 1)), (0, (4, 1, 1, 1)), (0, (1, 2)), (0, (9, 1)), "--", "-.")
 MARKERS = "osD^vPX*"
@@ -111,7 +111,7 @@ def plot_knowing(information: xr.Dataset, *, names: Mapping[str, str] | None = N
     information
         From ``appraisal.evppi`` or ``value_of_knowing``, one number a set.
     names
-        What a reader calls each set.
+        Readable name of each set.
     """
     worth = information["evppi"].values
     order = np.argsort(worth, kind="stable")[-BARS:]
@@ -123,12 +123,12 @@ def plot_knowing(information: xr.Dataset, *, names: Mapping[str, str] | None = N
     axes.hlines(rows, np.maximum(worth - error, 0), worth + error, color=INK, linewidth=1.3)
     axes.scatter(table["noise_floor"], rows, marker="|", s=170, color="#d4351c", linewidths=2.2, zorder=4)
     axes.axvline(float(table["evpi"]), color=INK, linewidth=1.2, linestyle=(0, (5, 3)))
-    axes.set_yticks(rows, [_tick(one, names) for one in table["set"].values])
+    axes.set_yticks(rows, [_tick(parameter, names) for parameter in table["set"].values])
     axes.grid(visible=False, axis="y")
     axes.set_xlim(0, 1.08 * max(float(table["evpi"]), float((worth + error).max()), 1e-12))
     money_axis(axes.xaxis, np.append(worth, float(table["evpi"])), "Value of knowing it exactly")
-    said = "Whiskers: one standard error; red: floor of the noise; dashed: knowing everything"
-    return noted(drawn, said + ("; dark: groups" if group.any() else ""))
+    note = "Whiskers: one standard error; red: floor of the noise; dashed: knowing everything"
+    return noted(drawn, note + ("; dark: groups" if group.any() else ""))
 
 
 def plot_tornado(table: xr.Dataset, *, title: str, names: Mapping[str, str] | None = None) -> Figure:
@@ -141,10 +141,10 @@ def plot_tornado(table: xr.Dataset, *, title: str, names: Mapping[str, str] | No
     title
         What the answer is, without its unit of money.
     names
-        What a reader calls each parameter.
+        Readable name of each parameter.
     """
-    told = int((table["swing"] > table["noise_floor"]).sum()) if "noise_floor" in table else BARS
-    shown = table.isel(parameter=slice(0, min(told, BARS))).isel(parameter=slice(None, None, -1))
+    distinct = int((table["swing"] > table["noise_floor"]).sum()) if "noise_floor" in table else BARS
+    shown = table.isel(parameter=slice(0, min(distinct, BARS))).isel(parameter=slice(None, None, -1))
     drawn, axes = canvas(1.5 + 0.36 * shown.sizes["parameter"])
     rows, centre = np.arange(shown.sizes["parameter"]), float(shown["expected"])
     for side, colour in (("at_lower", LIGHT), ("at_upper", DARK)):
@@ -160,7 +160,7 @@ def plot_tornado(table: xr.Dataset, *, title: str, names: Mapping[str, str] | No
             label=f"Parameter at its {side.removeprefix('at_')} end",
         )
     axes.axvline(centre, color=INK, linewidth=1)
-    axes.set_yticks(rows, [_tick(one, names) for one in shown["parameter"].values])
+    axes.set_yticks(rows, [_tick(parameter, names) for parameter in shown["parameter"].values])
     axes.grid(visible=False, axis="y")
     money_axis(axes.xaxis, np.append(shown["at_lower"].values, shown["at_upper"].values), title)
     noted(drawn, f"Ends: {float(table.attrs['level']):.0%} interval of each")
@@ -237,8 +237,8 @@ def plot_medium_term(view: xr.DataArray, *, level: float = 0.90) -> Figure:
 
 def _tick(name: object, names: Mapping[str, str] | None) -> str:
     """Name a bar: what a sentence calls "the effect on care" is "Effect on care" here."""
-    said = (names or {}).get(str(name))
-    return str(name) if said is None else label(said.removeprefix("the ").removeprefix("figure "))
+    name_in_words = (names or {}).get(str(name))
+    return str(name) if name_in_words is None else label(name_in_words.removeprefix("the ").removeprefix("figure "))
 
 
 def _curves(values: xr.DataArray, curves: xr.Dataset, *, unit: str) -> tuple[Figure, Axes]:
@@ -311,13 +311,13 @@ def plot_sobol(indices: xr.Dataset, *, names: Mapping[str, str] | None = None) -
     indices
         From ``appraisal.sobol``.
     names
-        What a reader calls each parameter.
+        Readable name of each parameter.
     """
     table = indices.isel(parameter=np.argsort(indices["total"].values, kind="stable"))
     drawn, axes = canvas(1.5 + 0.5 * table.sizes["parameter"])
     rows = np.arange(table.sizes["parameter"])
-    for offset, part, colour, said in ((0.19, "first", DARK, "Alone"), (-0.19, "total", LIGHT, "With the others")):
-        axes.barh(rows + offset, table[part], height=0.36, color=colour, edgecolor=DARK, linewidth=0.8, label=said)
+    for offset, part, colour, heading in ((0.19, "first", DARK, "Alone"), (-0.19, "total", LIGHT, "With the others")):
+        axes.barh(rows + offset, table[part], height=0.36, color=colour, edgecolor=DARK, linewidth=0.8, label=heading)
     axes.hlines(
         rows + 0.19,
         table["first"] - table["standard_error"],
@@ -325,7 +325,7 @@ def plot_sobol(indices: xr.Dataset, *, names: Mapping[str, str] | None = None) -
         color="#d4580f",
         linewidth=2,
     )
-    axes.set_yticks(rows, [_tick(one, names) for one in table["parameter"].values])
+    axes.set_yticks(rows, [_tick(parameter, names) for parameter in table["parameter"].values])
     axes.grid(visible=False, axis="y")
     axes.set_xlim(left=0)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.0%}"))
@@ -344,7 +344,7 @@ def plot_two_way(surface: xr.DataArray, *, title: str, names: Mapping[str, str] 
     title
         What the answer is, without its unit of money.
     names
-        What a reader calls each parameter.
+        Readable name of each parameter.
     """
     drawn, axes = canvas(4.6)
     across, up = (str(dim) for dim in surface.dims)
@@ -373,17 +373,17 @@ def plot_portfolio(plan: xr.Dataset) -> Figure:
     chosen = chosen.isel(item=np.argsort(chosen["expected_gain"].values, kind="stable")[-BARS:])
     drawn, axes = canvas(1.6 + 0.42 * chosen.sizes["item"])
     rows = np.arange(chosen.sizes["item"])
-    for offset, part, colour, said in (
+    for offset, part, colour, heading in (
         (0.19, "spend", LIGHT, "Spent"),
         (-0.19, "expected_gain", DARK, "Expected gain"),
     ):
-        axes.barh(rows + offset, chosen[part], height=0.36, color=colour, edgecolor=DARK, linewidth=0.8, label=said)
+        axes.barh(rows + offset, chosen[part], height=0.36, color=colour, edgecolor=DARK, linewidth=0.8, label=heading)
     axes.axvline(0, color=INK, linewidth=1)
-    axes.set_yticks(rows, [label(one) for one in chosen["item"].values])
+    axes.set_yticks(rows, [label(item) for item in chosen["item"].values])
     axes.grid(visible=False, axis="y")
     money_axis(axes.xaxis, np.append(chosen["spend"].values, chosen["expected_gain"].values), "Present value")
-    said = f"Budget {money(float(plan.attrs['budget']))}; not spent {money(float(plan['budget_left']))}"
-    noted(drawn, f"{said}; items share the luck that their draws share")
+    heading = f"Budget {money(float(plan.attrs['budget']))}; not spent {money(float(plan['budget_left']))}"
+    noted(drawn, f"{heading}; items share the luck that their draws share")
     return legend(drawn, axes)
 
 

@@ -1,8 +1,8 @@
-"""Anyone's draws from CSV files: a row a draw, a column an option or a parameter.
+"""Reads draws from CSV files with a row for each draw and a column for each option or parameter.
 
 A column named ``draw``, if there is one, numbers the rows, which are paired by it. Columns that number draws under
-another name (chain, iteration, simulation, id and the like) do so too, and like those that a sampler adds (``lp__``)
-they are no options: they are set aside with a warning. Everything else must be a number.
+another name (chain, iteration, simulation, id and the like) do the same, but are set aside with a warning, as are
+columns that a sampler adds (``lp__``). Everything else must be a number.
 """
 
 import re
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 LONGEST_NAME = 80  # characters that the figures have room for
-DRAW = "draw"  # set aside without a word: the name that we ask for
+DRAW = "draw"  # set aside without a warning, as it is the name that we ask for
 # Names of columns that number draws, without signs and in small letters, such as ".draw", "Sim No" or "chain_id".
 LABEL = re.compile(
     "(?:psa|mcmc)?(chain|draw|sample|iter|iteration|sim|simulation|rep|replicate|replication|run|id|index|row|obs)"
@@ -116,20 +116,20 @@ def read_parameters(parameters: Path, *, like: xr.DataArray, beside: Path) -> xr
     UserWarning
         As ``read_options``.
     """
-    given = _read(parameters)
-    table, lines = given.values, pd.RangeIndex(2, like.sizes["sample"] + 2)
+    draws = _read(parameters)
+    table, lines = draws.values, pd.RangeIndex(2, like.sizes["sample"] + 2)
     labels = {str(name): like[name].values for name in like.coords if like[name].dims == ("sample",)}
-    _warn_of(given)
-    places = _paired(_Draws(tabular.path_shown(beside), pd.DataFrame(), pd.DataFrame(labels, index=lines)), given)
+    _warn_of(draws)
+    places = _paired(_Draws(tabular.path_shown(beside), pd.DataFrame(), pd.DataFrame(labels, index=lines)), draws)
     if table.shape[1] >= len(table):
         raise InputError(
-            f"{given.file}: {table.shape[1]} parameters but only {len(table)} draws.",
+            f"{draws.file}: {table.shape[1]} parameters but only {len(table)} draws.",
             fix="take more draws, or keep fewer parameters.",
         )
     return xr.Dataset({name: ("sample", table[name].to_numpy()[places]) for name in table.columns})
 
 
-def groups_named(given: list[str], parameters: xr.Dataset | None) -> Mapping[str, tuple[str, ...]]:
+def groups_named(texts: list[str], parameters: xr.Dataset | None) -> Mapping[str, tuple[str, ...]]:
     """Return groups written as "unit costs=price_a,price_b" by name.
 
     Raises
@@ -137,17 +137,17 @@ def groups_named(given: list[str], parameters: xr.Dataset | None) -> Mapping[str
     InputError
         If a group is not written so, or names a parameter that is not there.
     """
-    found: dict[str, tuple[str, ...]] = {}
-    known = [] if parameters is None else [str(name) for name in parameters.data_vars]
-    for text in given:
+    groups: dict[str, tuple[str, ...]] = {}
+    names_of_parameters = [] if parameters is None else [str(name) for name in parameters.data_vars]
+    for text in texts:
         name, equals, members = text.partition("=")
         names = tuple(part.strip() for part in members.split(",") if part.strip())
-        unknown = [part for part in names if part not in known]
+        unknown = [part for part in names if part not in names_of_parameters]
         if not equals or not name.strip() or not names or unknown:
-            fault = f"{unknown} is not among {known}" if unknown else "is not name=parameter,parameter"
+            fault = f"{unknown} is not among {names_of_parameters}" if unknown else "is not name=parameter,parameter"
             raise InputError(f"group {text!r}: {fault}.", fix='write it as "unit costs=price_a,price_b".')
-        found[name.strip()] = names
-    return found
+        groups[name.strip()] = names
+    return groups
 
 
 def _read(path: Path) -> _Draws:
@@ -199,7 +199,7 @@ def _labels(column: pd.Series, file: str) -> pd.Series:
 
 
 def _counts(column: np.ndarray) -> bool:
-    """Return whether a column is 0, 1, 2, ... or 1, 2, 3, ..., perhaps again in each chain."""
+    """Return whether a column is 0, 1, 2, ... or 1, 2, 3, ..., perhaps again for each chain."""
     if len(column) < 3 or column[0] not in (0, 1) or column[1] != column[0] + 1:
         return False
     again = column == column[0]
@@ -207,53 +207,57 @@ def _counts(column: np.ndarray) -> bool:
 
 
 def _warn_of(*files: _Draws) -> None:
-    aside = list(dict.fromkeys(name for one in files for name in one.set_aside))
+    aside = list(dict.fromkeys(name for draws in files for name in draws.set_aside))
     if aside:
         listed = ", ".join(excerpt(name) for name in aside[:8])
         warnings.warn(
-            f"{' and '.join(one.file for one in files)}: {listed} set aside, as columns that number "
+            f"{' and '.join(draws.file for draws in files)}: {listed} set aside, as columns that number "
             "the draws or that a sampler adds; they are not options or parameters.",
             stacklevel=3,
         )
 
 
-def _paired(one: _Draws, two: _Draws) -> np.ndarray:
+def _paired(first: _Draws, second: _Draws) -> np.ndarray:
     """Return the rows of the second file in the order of the draws of the first."""
-    shared = [str(name) for name in one.labels if name in two.labels]
-    if not shared and len(one.labels.columns) and len(two.labels.columns):
+    shared = [str(name) for name in first.labels if name in second.labels]
+    if not shared and len(first.labels.columns) and len(second.labels.columns):
         raise InputError(
-            f"{one.file} numbers its draws by {one.labels.columns[0]}, {two.file} by {two.labels.columns[0]}.",
+            f"{first.file} numbers its draws by {first.labels.columns[0]}, "
+            f"{second.file} by {second.labels.columns[0]}.",
             fix="give that column the same name in both.",
         )
     if shared:
-        first, second = (pd.MultiIndex.from_frame(file.labels[shared]) for file in (one, two))
-        if first.is_unique and second.is_unique:
-            _same(one, first, two, second)
-            _same(two, second, one, first)
-            return second.get_indexer(first)
-    if len(one.labels) != len(two.labels):
+        first_labels, second_labels = (pd.MultiIndex.from_frame(file.labels[shared]) for file in (first, second))
+        if first_labels.is_unique and second_labels.is_unique:
+            _same(first, first_labels, second, second_labels)
+            _same(second, second_labels, first, first_labels)
+            return second_labels.get_indexer(first_labels)
+    if len(first.labels) != len(second.labels):
         raise InputError(
-            f"{one.file} has {len(one.labels)} draws and {two.file} has {len(two.labels)}.",
+            f"{first.file} has {len(first.labels)} draws and {second.file} has {len(second.labels)}.",
             fix="every file needs the same draws, one a line, in the same order.",
         )
-    if shared and len(apart := np.flatnonzero(first != second)):
-        (line, other), what = (file.labels.index[apart[0]] for file in (one, two)), ", ".join(shared)
+    if shared and len(apart := np.flatnonzero(first_labels != second_labels)):
+        (line, other), columns = (file.labels.index[apart[0]] for file in (first, second)), ", ".join(shared)
         raise InputError(
-            f"{one.file}, line {line}, and {two.file}, line {other}: out of step, as {what} differs.",
+            f"{first.file}, line {line}, and {second.file}, line {other}: out of step, as {columns} differs.",
             fix="put the draws of both in the same order.",
         )
-    if not shared and len(one.labels.columns) + len(two.labels.columns):
-        bare = one.file if two.labels.columns.size else two.file
+    if not shared and len(first.labels.columns) + len(second.labels.columns):
+        bare = first.file if second.labels.columns.size else second.file
         warnings.warn(f"{bare}: no column numbers its draws, so they were paired in their order.", stacklevel=3)
-    return np.arange(len(one.labels))
+    return np.arange(len(first.labels))
 
 
-def _same(one: _Draws, first: pd.MultiIndex, two: _Draws, second: pd.MultiIndex) -> None:
-    lost = np.flatnonzero(~first.isin(second))
+def _same(first: _Draws, first_labels: pd.MultiIndex, second: _Draws, second_labels: pd.MultiIndex) -> None:
+    lost = np.flatnonzero(~first_labels.isin(second_labels))
     if len(lost):
-        key = ", ".join(f"{name} {excerpt(label, 20)}" for name, label in zip(first.names, first[lost[0]], strict=True))
+        key = ", ".join(
+            f"{name} {excerpt(label, 20)}"
+            for name, label in zip(first_labels.names, first_labels[lost[0]], strict=True)
+        )
         raise InputError(
-            f"{one.file}, line {one.labels.index[lost[0]]}: {key} is not in {two.file}.",
+            f"{first.file}, line {first.labels.index[lost[0]]}: {key} is not in {second.file}.",
             fix="give every file the same draws.",
         )
 

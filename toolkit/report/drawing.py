@@ -1,7 +1,7 @@
 """The house style of every figure: palette, canvas, axes of money, notes, legends, SVG.
 
-Lines differ in dash as well as colour and are named where they end, bars are told apart by position, so
-that nothing rests on colour alone.
+Lines differ in dash as well as colour and are named where they end, and bars differ in position, so that nothing
+rests on colour alone.
 """
 
 import io
@@ -20,7 +20,7 @@ from toolkit.measures.words import MINUS, money_scale
 from toolkit.schema import SAMPLE_DIMS
 
 # After the UK Government Analysis Function's palette; each stands out from white by at least 4.5 to 1, so that names
-# may share their line's colour. Dashes tell lines apart in grey.
+# may share their line's colour. Dashes distinguish lines in grey.
 INK, GRID, DARK, LIGHT = "#0b0c0c", "#d9dcde", "#12436d", "#9fc3de"
 PALETTE = {"fiscal": "#12436d", "economic": "#b8480b", "social": "#801650"}
 SOURCE_PALETTE = {"combined": "#12436d", "trials": "#b8480b", "panel": "#801650", "judgement": "#6b6b6b"}
@@ -62,12 +62,12 @@ def tidy(axes: Axes, grid: str = "both") -> None:
     axes.set_axisbelow(True)
 
 
-def whiskers(axes: Axes, at: np.ndarray, found: xr.Dataset, *, upright: bool) -> None:
+def whiskers(axes: Axes, at: np.ndarray, interval: xr.Dataset, *, upright: bool) -> None:
     """Draw intervals at ``at``, along or across."""
     lines, ends = (axes.vlines, axes.hlines) if upright else (axes.hlines, axes.vlines)
-    lines(at, found["lower"], found["upper"], color=INK, linewidth=1.3)
+    lines(at, interval["lower"], interval["upper"], color=INK, linewidth=1.3)
     for side in ("lower", "upper"):
-        ends(found[side], at - 0.09, at + 0.09, color=INK, linewidth=1.3)
+        ends(interval[side], at - 0.09, at + 0.09, color=INK, linewidth=1.3)
 
 
 def money_axis(axis: mpl.axis.Axis, values: object, title: str) -> None:
@@ -79,9 +79,9 @@ def money_axis(axis: mpl.axis.Axis, values: object, title: str) -> None:
     axis.set_label_text(f"{title}, {unit}", fontsize=FONT, color=INK)
 
 
-def noted(figure: Figure, said: str) -> Figure:
+def noted(figure: Figure, note: str) -> Figure:
     """Write what whiskers, bands and colours mean above the drawing."""
-    figure.text(0.995, 0.995, said, ha="right", va="top", fontsize=FONT - 1.5, color=INK)
+    figure.text(0.995, 0.995, note, ha="right", va="top", fontsize=FONT - 1.5, color=INK)
     figure.set_layout_engine("constrained", rect=(0, 0, 1, 0.95))
     return figure
 

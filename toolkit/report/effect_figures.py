@@ -38,22 +38,22 @@ def plot_forest(studies: pd.DataFrame, grid: xr.Dataset, outcome: str) -> Figure
         Which.
     """
     rows = studies[studies["outcome"] == outcome].sort_values("effect", na_position="first")
-    held = grid.sel(outcome=outcome)
+    effect = grid.sel(outcome=outcome)
     figure, axes = canvas(1.5 + 0.36 * (len(rows) + 2))
     tidy(axes, grid="x")
     shared = rows["programme"].map(label).where(rows.duplicated("programme", keep=False), "")
-    told = rows["design"].str.replace("_", " ") + shared.mask(shared != "", "; " + shared)
-    names = (rows["study"] + " (" + told + ")").to_list()
+    design = rows["design"].str.replace("_", " ") + shared.mask(shared != "", "; " + shared)
+    names = (rows["study"] + " (" + design + ")").to_list()
     for at, (_, row) in enumerate(rows.iterrows(), start=2):
         _study(axes, at, row)
-    mean, sd = float(held["mean_effect_mean"]), float(held["mean_effect_sd"])
-    for at, spread, colour in ((1, sd, DARK), (0, float(held["new_site_sd"]), PALETTE["economic"])):
+    mean, sd = float(effect["mean_effect_mean"]), float(effect["mean_effect_sd"])
+    for at, spread, colour in ((1, sd, DARK), (0, float(effect["new_site_sd"]), PALETTE["economic"])):
         axes.plot(mean + SIGNIFICANT * spread * np.array([-1, 1]), [at, at], color=colour, linewidth=3.2)
         axes.plot(mean, at, "D", color=colour, markersize=7)
     axes.axvline(0, color=INK, linewidth=1)
     axes.set_yticks(range(len(rows) + 2), ["A new site", "Pooled mean", *names])
     axes.set_ylim(-0.6, len(rows) + 1.6)
-    _effect_axis(axes, outcome, held)
+    _effect_axis(axes, outcome, effect)
     axes.set_title(f"{label(outcome)} (dotted: no number given)", loc="left", fontsize=FONT)
     return figure
 
@@ -70,13 +70,13 @@ def _study(axes: Axes, at: int, row: pd.Series) -> None:
             axes.plot(end, at, "|", color=GREY, markersize=8)
 
 
-def _effect_axis(axes: Axes, outcome: str, held: xr.Dataset) -> None:
+def _effect_axis(axes: Axes, outcome: str, effect: xr.Dataset) -> None:
     smd = outcome == "gcse_attainment"
     axes.xaxis.set_major_locator(MaxNLocator(7))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: number(x, 2) if smd else change(np.expm1(x))))
     side = "Shift in standard deviations, right is better" if smd else "Change in risk, left is better"
     axes.set_xlabel(f"{side} (95% intervals)", fontsize=FONT, color=INK)
-    reach = max(*(abs(end) for end in axes.get_xlim()), 3 * float(held["new_site_sd"]))
+    reach = max(*(abs(end) for end in axes.get_xlim()), 3 * float(effect["new_site_sd"]))
     axes.set_xlim(-reach, reach)
 
 
@@ -91,9 +91,9 @@ def plot_funnel(studies: pd.DataFrame, grid: xr.Dataset, outcome: str) -> Figure
     studies, grid, outcome
         As for :func:`plot_forest`.
     """
-    rows, held = studies[studies["outcome"] == outcome], grid.sel(outcome=outcome)
-    known = rows["effect"].notna()
-    mean, between = float(held["mean_effect_mean"]), float(held["between_sites_mean"])
+    rows, effect = studies[studies["outcome"] == outcome], grid.sel(outcome=outcome)
+    numbered = rows["effect"].notna()
+    mean, between = float(effect["mean_effect_mean"]), float(effect["between_sites_mean"])
     figure, axes = canvas(4.0)
     deepest = 1.15 * float(rows["se"].max())
     error = np.linspace(0, deepest, 60)
@@ -104,12 +104,21 @@ def plot_funnel(studies: pd.DataFrame, grid: xr.Dataset, outcome: str) -> Figure
     axes.axvline(mean, color=DARK, linewidth=1.4)
     biased = rows["bias_sd"] > 0
     for chosen, marker, name in ((~biased, "o", "random allocation"), (biased, "s", "other design, wider")):
-        held_rows = rows[known & chosen]
-        axes.plot(held_rows["effect"], held_rows["se"], marker, color=PALETTE["economic"], markersize=6, label=name)
-    axes.plot(np.zeros(int((~known).sum())), rows.loc[~known, "se"], "_", color=GREY, markersize=16, label="no number")
+        studies_of_design = rows[numbered & chosen]
+        axes.plot(
+            studies_of_design["effect"],
+            studies_of_design["se"],
+            marker,
+            color=PALETTE["economic"],
+            markersize=6,
+            label=name,
+        )
+    axes.plot(
+        np.zeros(int((~numbered).sum())), rows.loc[~numbered, "se"], "_", color=GREY, markersize=16, label="no number"
+    )
     axes.set_ylim(deepest, 0)
     axes.set_ylabel("Standard error", fontsize=FONT, color=INK)
-    _effect_axis(axes, outcome, held)
+    _effect_axis(axes, outcome, effect)
     figure.legend(frameon=False, fontsize=FONT - 1, loc="outside lower center", ncols=3)
     axes.set_title(f"{label(outcome)} (shaded: not significant)", loc="left", fontsize=FONT)
     return figure
@@ -162,11 +171,11 @@ def plot_placement_price(prices: xr.Dataset, placement: str, *, england: str = "
     england
         What to call England's line.
     """
-    held = prices.sel(placement=placement)
-    nominal, years = held["price"] * held["to_nominal"], held["data_year"].values
+    price = prices.sel(placement=placement)
+    nominal, years = price["price"] * price["to_nominal"], price["data_year"].values
     figure, axes = canvas(4.2, right=0.72)
     axes.plot(years, nominal.transpose("data_year", "area").values, color=GRID, linewidth=0.7)
-    lines = {"mean of authorities": nominal.mean("area"), england: held["england"] * held["to_nominal"]}
+    lines = {"mean of authorities": nominal.mean("area"), england: price["england"] * price["to_nominal"]}
     for (name, line), colour in zip(lines.items(), (DARK, PALETTE["economic"]), strict=True):
         axes.plot(years, line.values, color=colour, linewidth=2.4, linestyle="-" if colour == DARK else (0, (6, 2)))
         near = 1.06 if colour == DARK else 0.94

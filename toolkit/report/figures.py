@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from toolkit import appraisal
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import CASH_YEARS, year_names
@@ -89,42 +88,42 @@ def plot_payback(run: Run) -> Figure:
 def plot_council_cash(run: Run) -> Figure:
     """Draw the council's cashable position in each of the first ten years."""
     cash = q.council_cash(run).isel(year=slice(0, CASH_YEARS))
-    years, found = cash["year"].values, appraisal.summarise(cash, level=q.level(run))
+    years, interval = cash["year"].values, q.interval(run, cash)
     figure, axes = canvas(3.6)
-    axes.bar(years, found["mean"], width=0.62, color=DARK)
-    whiskers(axes, years, found, upright=True)
+    axes.bar(years, interval["mean"], width=0.62, color=DARK)
+    whiskers(axes, years, interval, upright=True)
     axes.axhline(0, color=INK, linewidth=1)
     axes.set_xticks(years, year_names(run, years), rotation=40, ha="right")
-    money_axis(axes.yaxis, found["mean"], f"Council's cash position a year,\n{run.scenario.price_base} prices")
+    money_axis(axes.yaxis, interval["mean"], f"Council's cash position a year,\n{run.scenario.price_base} prices")
     return with_level(figure, run)
 
 
 def plot_spend_cost_curve(run: Run) -> Figure:
     """Draw spend and lifetime cost as early-help spend changes, and the cost avoided by each effect source."""
-    found, own, base = (
+    curve, own, base = (
         q.curve(run).sel(account="social", drop=True),
         run.scenario.effect.source,
         run.scenario.price_base,
     )
-    more = found["spend"] - found["spend"].sel(multiple=1.0, drop=True)
-    avoided = more - found["change"]
+    more = curve["spend"] - curve["spend"].sel(multiple=1.0, drop=True)
+    avoided = more - curve["change"]
     figure = empty(7.0)
     upper, lower = figure.subplots(2, 1, sharex=True)
-    others = [source for source in found["source"].values.astype(str) if source not in ("judgement", own)]
-    for axes, drawn, sources in ((upper, found["net"], []), (lower, avoided, others)):
+    others = [source for source in curve["source"].values.astype(str) if source not in ("judgement", own)]
+    for axes, drawn, sources in ((upper, curve["net"], []), (lower, avoided, others)):
         tidy(axes)
-        band = appraisal.summarise(drawn.sel(source=own, drop=True), level=q.level(run))
-        axes.fill_between(found["multiple"], band["lower"], band["upper"], color=LIGHT, alpha=0.55, linewidth=0)
+        band = q.interval(run, drawn.sel(source=own, drop=True))
+        axes.fill_between(curve["multiple"], band["lower"], band["upper"], color=LIGHT, alpha=0.55, linewidth=0)
         for source in (own, *sources):
             _curve_line(axes, run, drawn.sel(source=source).mean(SAMPLE_DIMS), source, thick=source == own)
     limits = lower.get_ylim()
-    lower.plot(found["multiple"], more, color=INK, linewidth=1.2, label="A pound for each pound")
+    lower.plot(curve["multiple"], more, color=INK, linewidth=1.2, label="A pound for each pound")
     lower.set_ylim(*limits)
-    scale, unit, decimals = money_scale(found["spend"])
-    today, ticks = float(found["spend"].sel(multiple=1.0)) / scale, (0.5, 1.0, 1.5, 2.0)
+    scale, unit, decimals = money_scale(curve["spend"])
+    today, ticks = float(curve["spend"].sel(multiple=1.0)) / scale, (0.5, 1.0, 1.5, 2.0)
     lower.set_xticks(ticks, [f"{multiple:g} × today\n{number(multiple * today, decimals)}" for multiple in ticks])
     lower.set_xlabel(f"Early-help spend a year, {unit}", fontsize=FONT)
-    money_axis(upper.yaxis, found["net"].sel(source=own), f"Spend and excess lifetime\ncost, {base} prices")
+    money_axis(upper.yaxis, curve["net"].sel(source=own), f"Spend and excess lifetime\ncost, {base} prices")
     money_axis(lower.yaxis, np.array(limits), f"Lifetime cost avoided,\n{base} prices")
     handles = lower.get_legend_handles_labels()[0]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=FONT, handlelength=3.2)
@@ -147,9 +146,9 @@ def _curve_line(axes: Axes, run: Run, line: xr.DataArray, source: str, *, thick:
 
 def plot_break_even(run: Run) -> Figure:
     """Draw the expected net present value by account as more or less of the effect replicates."""
-    found, assumed = q.switching(run), run.scenario.effect.replication
+    by_account, assumed = q.switching(run), run.scenario.effect.replication
     figure, axes = canvas(3.8, right=0.80)
-    for account, row in found.iterrows():
+    for account, row in by_account.iterrows():
         ends = [row["npsv_0"], row["npsv"], row["npsv_1"] if assumed else row["npsv_0"]]
         axes.plot([0, assumed, 1], ends, color=PALETTE[str(account)], linestyle=DASHES[str(account)], linewidth=2.2)
     axes.axhline(0, color=INK, linewidth=1)
@@ -158,7 +157,7 @@ def plot_break_even(run: Run) -> Figure:
     axes.set_xlim(0, 1)
     axes.set_xlabel("Replication: share of the studies' effect that a new site gets", fontsize=FONT)
     money_axis(
-        axes.yaxis, found[["npsv_0", "npsv_1"]], f"Expected net present value,\n{run.scenario.price_base} prices"
+        axes.yaxis, by_account[["npsv_0", "npsv_1"]], f"Expected net present value,\n{run.scenario.price_base} prices"
     )
     _name_lines(axes, {account: label(account) for account in ACCOUNTS})
     return figure
@@ -166,13 +165,13 @@ def plot_break_even(run: Run) -> Figure:
 
 def plot_effects(run: Run) -> Figure:
     """Draw the effect of help on each child reached at a new site, by outcome and source; risks share one scale."""
-    found = q.effects(run)
-    outcomes = found["outcome"].values.astype(str)
+    effects = q.effects(run)
+    outcomes = effects["outcome"].values.astype(str)
     figure = empty(0.9 + 1.25 * len(outcomes))
     panels = np.atleast_1d(figure.subplots(len(outcomes), 1))
     reach = 0.0
     for axes, outcome in zip(panels, outcomes, strict=True):
-        _forest(axes, run, found.sel(outcome=outcome, drop=True))
+        _forest(axes, run, effects.sel(outcome=outcome, drop=True))
         smd = outcome == "gcse_attainment"
         scale = "shift in standard deviations, right is better" if smd else "change in risk, left is better"
         axes.set_title(f"{label(outcome)}: {scale}", loc="left", fontsize=FONT, color=INK)
@@ -185,14 +184,14 @@ def plot_effects(run: Run) -> Figure:
     return with_level(figure, run, "Lines", " for a new site; dots: pooled mean")
 
 
-def _forest(axes: Axes, run: Run, found: xr.Dataset) -> None:
+def _forest(axes: Axes, run: Run, effects: xr.Dataset) -> None:
     """Draw one outcome's sources as lines and dots."""
     tidy(axes, grid="x")
     used = run.scenario.effect.source
-    sources = found["source"].values.astype(str)[::-1]
+    sources = effects["source"].values.astype(str)[::-1]
     for row, source in enumerate(sources):
-        chosen = found.sel(source=source, drop=True)
-        band = appraisal.summarise(chosen["new_site_effect"], level=q.level(run))
+        chosen = effects.sel(source=source, drop=True)
+        band = q.interval(run, chosen["new_site_effect"])
         colour, width = (DARK, 3.2) if source == used else ("#6b6b6b", 1.6)
         axes.plot([band["lower"], band["upper"]], [row, row], color=colour, linewidth=width)
         axes.plot(float(chosen["mean_effect"].mean()), row, "o", color=colour, markersize=6)
@@ -206,11 +205,11 @@ def _forest(axes: Axes, run: Run, found: xr.Dataset) -> None:
 
 def bars(axes: Axes, run: Run, draws: xr.DataArray, dim: str, *, offset: float, colour: str, name: str) -> None:
     """Draw expected values as bars along, with their intervals."""
-    found = appraisal.summarise(draws.reset_coords(drop=True), level=q.level(run))
+    interval = q.interval(run, draws)
     rows = np.arange(draws.sizes[dim])
     height = 0.36 if offset else 0.56
-    axes.barh(rows + offset, found["mean"], height=height, color=colour, edgecolor=DARK, linewidth=0.8, label=name)
-    whiskers(axes, rows + offset, found, upright=False)
+    axes.barh(rows + offset, interval["mean"], height=height, color=colour, edgecolor=DARK, linewidth=0.8, label=name)
+    whiskers(axes, rows + offset, interval, upright=False)
     axes.set_yticks(rows, [label(value) for value in draws[dim].values])
     axes.grid(visible=False, axis="y")
 

@@ -1,4 +1,4 @@
-"""The report: one self-contained page, no network, readable on paper and by a screen reader."""
+"""The report: one self-contained page that needs no network and can be printed or read by a screen reader."""
 
 import base64
 from collections.abc import Callable, Mapping
@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from toolkit.measures import analysis, headline, provenance, reliability, studies
+from toolkit.measures import headline, provenance, reliability, studies
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
+from toolkit.measures.analysis import Analysis, sentences
+from toolkit.measures.budget import BUDGET_YEARS
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import Table, accounts, shortened
 from toolkit.report import figures, lives_figures, pictures, shortfalls
@@ -53,7 +55,7 @@ class Shown:
     def words(self) -> str:
         """The first numbers of up to nine rows as a sentence, for those who cannot see its figure."""
         parts = [(name, *[cell.text for cell in cells[:2]]) for name, cells in self.rows[:9]]
-        return "; ".join(f"{name}: {' ('.join(filter(None, said))}{')' if said[1] else ''}" for name, *said in parts)
+        return "; ".join(f"{name}: {' ('.join(filter(None, cells))}{')' if cells[1] else ''}" for name, *cells in parts)
 
 
 def shown(table: Table, *, level: float) -> Shown:
@@ -73,13 +75,13 @@ def shown(table: Table, *, level: float) -> Shown:
         "change": w.change,
         "figure": w.figure,
     }
-    if table.row_kinds:  # rows of several kinds: each sum says its own unit
+    if table.row_kinds:  # rows of several kinds: each sum shows its own unit
         say["money"] = w.money
     units = {"money": f", {unit}", "pounds": ", £"}
     headings, columns = [Cell(table.rows, False)], []
     for heading, part in table.columns:
         kind, cells = table.kind(heading), table.frame[heading, part]
-        if part == "upper":  # said with its lower end
+        if part == "upper":  # shown with its lower end
             continue
         if part == "lower":
             headings.append(Cell(f"{level:.0%} interval"))
@@ -89,7 +91,7 @@ def shown(table: Table, *, level: float) -> Shown:
         headings.append(Cell(f"{heading}{units.get(kind, '')}", kind != "text"))
         columns.append(
             [
-                Cell(_text(cell) if kind == "text" else _said(cell, say[table.kind(heading, row)]), kind != "text")
+                Cell(_text(cell) if kind == "text" else _cell_text(cell, say[table.kind(heading, row)]), kind != "text")
                 for row, cell in cells.items()
             ]
         )
@@ -105,28 +107,28 @@ def _text(value: Any) -> str:
     return "" if pd.isna(value) else str(value)
 
 
-def _said(value: Any, say: Callable[[float], str]) -> str:
+def _cell_text(value: Any, say: Callable[[float], str]) -> str:
     return value if isinstance(value, str) else "–" if pd.isna(value) else say(float(value))
 
 
-def context(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> dict[str, Any]:
+def context(run: Run, tables: Mapping[str, Table], analysis: Analysis) -> dict[str, Any]:
     """Return everything the template prints."""
-    level, option, known = q.level(run), run.scenario.option, headline.facts(run)
-    areas = shortened(made["areas"], keep=("Excess", "Cost"))
-    years = [w.financial_year(run.scenario.first_year, year) for year in (0, option.years - 1, 4)]
-    cash = q.council_cash(run).isel(year=slice(0, 5)).sum("year")
+    level, option, facts = q.level(run), run.scenario.option, headline.facts(run)
+    areas = shortened(tables["areas"], keep=("Excess", "Cost"))
+    years = [w.financial_year(run.scenario.first_year, year) for year in (0, option.years - 1, BUDGET_YEARS - 1)]
+    cash = q.council_cash(run).isel(year=slice(0, BUDGET_YEARS)).sum("year")
     return {
         "run": run,
         "own": provenance.own(run.scenario) + provenance.changed(run),
-        "tables": {name: shown(table, level=level) for name, table in (dict(made) | {"areas": areas}).items()},
-        "pictures": {name: _picture(plot, run) for name, plot in _plots(run, found).items()},
-        "decision": analysis.sentences(run, found),
-        "cautions": found.knowing.cautions,
+        "tables": {name: shown(table, level=level) for name, table in (dict(tables) | {"areas": areas}).items()},
+        "pictures": {name: _picture(plot, run) for name, plot in _plots(run, analysis).items()},
+        "decision": sentences(run, analysis),
+        "cautions": analysis.knowing.cautions,
         "sentence": headline.headline_sentence(run),
         "fiscal": headline.changes(run, "fiscal"),
-        "facts": known,
-        "cash_said": headline.cash_sentence(run, known),
-        "payers": sorted(known["net_position_by_payer"].items(), key=lambda item: item[1].expected),
+        "facts": facts,
+        "cash_sentence": headline.cash_sentence(run, facts),
+        "payers": sorted(facts["net_position_by_payer"].items(), key=lambda item: item[1].expected),
         "cut": option.cut,
         "option": option,
         "accounts": accounts(q.costs(run)["cost"]),
@@ -142,20 +144,20 @@ def context(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> di
         "switching": q.switching(run).to_dict("index"),
         "family": headline.estimate(run, q.drawn(run)["cost_per_family"]),
         "spend_range": q.spend_range(run),
-        "assumptions": _assumptions(run, made["assumptions"]),
+        "assumptions": _assumptions(run, tables["assumptions"]),
         "believed": reliability.sentences(),
         "shortfalls": shortfalls.shortfalls(),
         "checked": shortfalls.checked(run.report_card),
         "reading": reliability.reading_words(run),
-        "spoken": studies.spoken(run),
+        "study_words": studies.in_words(run),
         "idle": studies.idle(run),
         "licences": provenance.LICENCES,
         "excluded_count": len(run.excluded),
     }
 
 
-def _plots(run: Run, found: analysis.Analysis) -> dict[str, Callable[[Run], Any]]:
-    return drawn(run) | pictures.study_pictures(run) | pictures.decision_pictures(run, found)
+def _plots(run: Run, analysis: Analysis) -> dict[str, Callable[[Run], Any]]:
+    return drawn(run) | pictures.study_pictures(run) | pictures.decision_pictures(run, analysis)
 
 
 def drawn(run: Run) -> dict[str, Callable[[Run], Any]]:
@@ -170,11 +172,11 @@ def _picture(plot: Callable[[Run], Any], run: Run) -> str:
 
 def _where_it_stops(run: Run, account: str) -> dict[str, float]:
     """Return where, going up from today's spend, a pound stops avoiding a pound; empty if nowhere."""
-    found = q.marginal(run).sel(account=account)
-    short = np.flatnonzero((found["from_multiple"].values >= 1) & (found["avoided"].values < 1))
+    steps = q.marginal(run).sel(account=account)
+    short = np.flatnonzero((steps["from_multiple"].values >= 1) & (steps["avoided"].values < 1))
     if not short.size:
         return {}
-    step, spend = found.isel(step=short[0]), q.costs(run)["curve_spend"]
+    step, spend = steps.isel(step=short[0]), q.costs(run)["curve_spend"]
     multiple = float(step["from_multiple"])
     return {"multiple": multiple, "spend": float(spend.sel(multiple=multiple)), "avoided": float(step["avoided"])}
 
@@ -184,14 +186,14 @@ def _assumptions(run: Run, table: Table) -> list[dict[str, Any]]:
     rows = []
     for role, row in table.frame.droplevel(1, axis=1).iterrows():
         real, link = row[f"In {run.scenario.price_base} prices, or real"], str(row["Link"])
-        told = {
+        extra = {
             "role": role,
-            "said": _said(row["Value"], w.figure),
+            "published": _cell_text(row["Value"], w.figure),
             "range": _range(row["From"], row["To"], w.figure),
             "real": "" if pd.isna(real) or real == row["Value"] else w.figure(float(f"{real:.4g}")),
             "link": link if link.startswith(("https://", "http://")) else "",
         }
-        rows.append({str(name): _text(value) for name, value in row.items()} | told)
+        rows.append({str(name): _text(value) for name, value in row.items()} | extra)
     return rows
 
 
@@ -207,8 +209,8 @@ def templates() -> Environment:
     )
 
 
-def render(run: Run, made: Mapping[str, Table], found: analysis.Analysis) -> str:
+def render(run: Run, tables: Mapping[str, Table], analysis: Analysis) -> str:
     """Return the report as one HTML page."""
     environment = templates()
     environment.globals |= {name: getattr(w, name) for name in WORDS}
-    return environment.get_template("report.html.j2").render(context(run, made, found))
+    return environment.get_template("report.html.j2").render(context(run, tables, analysis))

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter
 
-from toolkit import appraisal
 from toolkit.measures import lives
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
@@ -20,7 +19,7 @@ from toolkit.report.drawing import DARK, FONT, INK, LIGHT, canvas, empty, legend
 from toolkit.report.figures import bars, with_level
 from toolkit.schema import SAMPLE_DIMS
 
-# Neighbours in the stack differ in lightness, so that they are told apart in grey too.
+# Neighbours in the stack differ in lightness, so that they can be distinguished in grey too.
 STATE_COLOURS = ("#801650", "#f4a582", "#12436d", "#9fc3de", "#eef2f5")
 BINS = 40
 
@@ -43,20 +42,20 @@ def plot_occupancy(run: Run) -> Figure:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.0%}"))
     axes.set_xlabel("Age, years", fontsize=FONT)
     axes.set_ylabel("Share of the entering cohort", fontsize=FONT)
-    said = f"Expected; the table has the {q.level(run):.0%} intervals"
-    axes.set_title(said, loc="right", fontsize=FONT - 1.5, color=INK)
+    note = f"Expected; the table has the {q.level(run):.0%} intervals"
+    axes.set_title(note, loc="right", fontsize=FONT - 1.5, color=INK)
     return figure
 
 
 def _stack(axes: Axes, values: xr.DataArray, dim: str, colours: Mapping[str, str]) -> dict[str, tuple[float, float]]:
-    """Stack steps over ages, what is below nought downwards; return where each ends at the last age."""
+    """Stack steps over ages, negative values downwards; return where each ends at the last age."""
     ages = np.append(values[values.dims[-1]].values, values[values.dims[-1]].values[-1] + 1)
     floors, ends = {1: np.zeros(ages.size), -1: np.zeros(ages.size)}, {}
     for name, colour in colours.items():
-        one = values.sel({dim: name}).values
-        one = np.append(one, one[-1])
+        heights = values.sel({dim: name}).values
+        heights = np.append(heights, heights[-1])
         for sign, floor in floors.items():
-            top = floor + sign * np.clip(sign * one, 0.0, None)
+            top = floor + sign * np.clip(sign * heights, 0.0, None)
             if sign > 0 or (top != floor).any():
                 look: dict[str, Any] = {"step": "post", "color": colour, "edgecolor": "white", "linewidth": 0.4}
                 axes.fill_between(ages, floor, top, label=_named(name) if sign > 0 else None, **look)
@@ -74,7 +73,7 @@ def plot_cost_by_age(run: Run) -> Figure:
     """Draw what a child costs at each age by payer, gross and stacked, and the excess of all payers as a line."""
     cost = lives.cost_by_age(run)
     gross = cost.sel(reading="gross", drop=True).mean(SAMPLE_DIMS)
-    excess = appraisal.summarise(cost.sel(reading="excess", drop=True).sum("payer"), level=q.level(run))
+    excess = q.interval(run, cost.sel(reading="excess", drop=True).sum("payer"))
     figure, axes = canvas(5.2)
     names = gross["payer"].values.astype(str)
     _stack(axes, gross, "payer", dict(zip(names, COLOURS, strict=False)))
@@ -103,18 +102,18 @@ def plot_by_history(run: Run) -> Figure:
     panels = figure.subplots(cost.sizes["history"], 1)
     for axes, history in zip(panels, cost["history"].values[::-1].astype(str), strict=True):
         tidy(axes, grid="x")
-        one = cost.sel(history=history, drop=True)
+        of_history = cost.sel(history=history, drop=True)
         for place, (reading, colour) in enumerate((("gross", LIGHT), ("excess", DARK)), start=1):
-            drawn = one.sel(reading=reading, drop=True)
-            found = appraisal.summarise(drawn, level=q.level(run))
+            drawn = of_history.sel(reading=reading, drop=True)
+            interval = q.interval(run, drawn)
             heights = axes.hist(drawn.values.ravel(), bins=BINS, color=colour, alpha=0.85, label=label(reading))[0]
             below = -0.07 * place * float(np.max(heights))
-            axes.plot([found["lower"], found["upper"]], [below, below], color=colour, linewidth=4)
-            axes.plot(float(found["mean"]), below, "o", color=colour, markeredgecolor=INK, markersize=7)
+            axes.plot([interval["lower"], interval["upper"]], [below, below], color=colour, linewidth=4)
+            axes.plot(float(interval["mean"]), below, "o", color=colour, markeredgecolor=INK, markersize=7)
         axes.set_yticks([])
         name = "All children of the cohort" if history == lives.EVERYONE else label(history)
         axes.set_title(name, loc="left", fontsize=FONT, color=INK)
-        money_axis(axes.xaxis, one, f"Lifetime cost of a child, {run.scenario.price_base} prices")
+        money_axis(axes.xaxis, of_history, f"Lifetime cost of a child, {run.scenario.price_base} prices")
     panels[0].legend(loc="upper right", frameon=False, fontsize=FONT)
     return with_level(figure, run, "Heights: how likely; dots: expected; lines below")
 
@@ -127,20 +126,20 @@ def plot_waterfall(run: Run) -> Figure:
 
 def plot_neighbours(run: Run) -> Figure:
     """Draw the cost of a child in the area and its statistical neighbours, over life and in a year."""
-    found = lives.beside(run)
-    assert found is not None
-    found = found.isel(area=slice(None, None, -1))
-    figure = empty(1.6 + 0.5 * found.sizes["area"])
+    costs = lives.beside(run)
+    assert costs is not None
+    costs = costs.isel(area=slice(None, None, -1))
+    figure = empty(1.6 + 0.5 * costs.sizes["area"])
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (period, (name, each)) in zip(panels, lives.PERIODS.items(), strict=True):
         tidy(axes, grid="x")
-        cost = found["each"].sel(period=period, drop=True)
+        cost = costs["each"].sel(period=period, drop=True)
         for offset, reading, colour in ((0.19, "excess", DARK), (-0.19, "gross", LIGHT)):
-            one = cost.sel(reading=reading, drop=True)
-            bars(axes, run, one, "area", offset=offset, colour=colour, name=label(reading))
+            of_reading = cost.sel(reading=reading, drop=True)
+            bars(axes, run, of_reading, "area", offset=offset, colour=colour, name=label(reading))
         money_axis(axes.xaxis, cost, f"{name}, {each}")
         axes.tick_params(axis="x", rotation=40)
-    panels[0].set_yticks(range(found.sizes["area"]), lives.neighbour_names(found))
+    panels[0].set_yticks(range(costs.sizes["area"]), lives.neighbour_names(costs))
     panels[0].get_yticklabels()[-1].set_fontweight("bold")
     return with_level(legend(figure, panels[1]), run)
 
@@ -153,25 +152,27 @@ def plot_curve_by_payer(run: Run) -> Figure:
     panels = np.atleast_2d(figure.subplots((len(names) + 1) // 2, 2, sharex=True)).ravel()
     for axes, name in zip(panels, names, strict=False):
         tidy(axes)
-        found = appraisal.summarise(part.sel(payer=name, drop=True), level=q.level(run))
-        axes.fill_between(found["multiple"], found["lower"], found["upper"], color=LIGHT, alpha=0.55, linewidth=0)
-        axes.plot(found["multiple"], found["mean"], color=DARK, linewidth=2.2)
+        interval = q.interval(run, part.sel(payer=name, drop=True))
+        axes.fill_between(
+            interval["multiple"], interval["lower"], interval["upper"], color=LIGHT, alpha=0.55, linewidth=0
+        )
+        axes.plot(interval["multiple"], interval["mean"], color=DARK, linewidth=2.2)
         axes.set_title(label(name), loc="left", fontsize=FONT, color=INK)
-        money_axis(axes.yaxis, found["mean"], "Cost left")
+        money_axis(axes.yaxis, interval["mean"], "Cost left")
     for axes in panels[len(names) :]:
         axes.set_visible(False)
     figure.supxlabel("Early-help spend, times today's", fontsize=FONT)
-    said = f"; excess lifetime cost, the council's with its spend, {run.scenario.price_base} prices"
-    return with_level(figure, run, "Band", said)
+    note = f"; excess lifetime cost, the council's with its spend, {run.scenario.price_base} prices"
+    return with_level(figure, run, "Band", note)
 
 
 def pictures(run: Run) -> dict[str, Callable[[Run], Any]]:
     """Return the figures that the run can draw, by the name of the table that holds their numbers."""
-    made: dict[str, Callable[[Run], Any]] = {
+    plots: dict[str, Callable[[Run], Any]] = {
         "occupancy": plot_occupancy,
         "cost_by_age": plot_cost_by_age,
         "by_history": plot_by_history,
         "waterfall": plot_waterfall,
         "curve_by_payer": plot_curve_by_payer,
     }
-    return made if lives.beside(run) is None else made | {"neighbours": plot_neighbours}
+    return plots if lives.beside(run) is None else plots | {"neighbours": plot_neighbours}

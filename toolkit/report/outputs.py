@@ -1,4 +1,4 @@
-"""Writing a run's three files: all of them, or none."""
+"""Writes a run's three files: all of them, or none."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def write_all(run: Run, build: Path, *, progress: Progress = silent) -> list[Pat
     run
         A finished run.
     build
-        Folder to write to; made if it is not there.
+        Folder to write to; created if it does not exist.
     progress
         Called with the stage's name and the share of it that is done.
 
@@ -45,7 +45,7 @@ def write_all(run: Run, build: Path, *, progress: Progress = silent) -> list[Pat
     -------
     list of Path
         The report, the workbook and the run's netCDF. Whatever stops the writing, a failure or the user,
-        leaves the files of the run before as they were.
+        leaves the files of the previous run as they were.
 
     Raises
     ------
@@ -55,33 +55,33 @@ def write_all(run: Run, build: Path, *, progress: Progress = silent) -> list[Pat
         If the disk is full or the folder cannot be written to.
     """
     with drafts(build) as folder:
-        new, kept = folder / "new", folder / "old"
+        new, old = folder / "new", folder / "old"
         new.mkdir()
-        kept.mkdir()
+        old.mkdir()
         progress("weigh the decision", 0.0)
         analysis = analyse(run)
         progress("weigh the decision", 1.0)
         progress("write report", 0.0)
-        made = every_table(run, analysis)
-        (new / NAMES[0]).write_text(render(run, made, analysis), encoding="utf-8")
-        write_workbook(run, made, new / NAMES[1])
+        tables = every_table(run, analysis)
+        (new / NAMES[0]).write_text(render(run, tables, analysis), encoding="utf-8")
+        write_workbook(run, tables, new / NAMES[1])
         write_netcdf(run.tree, new / NAMES[2])
-        _swap(new, kept, build)
+        _swap(new, old, build)
         progress("write report", 1.0)
     return [build / name for name in NAMES]
 
 
-def _swap(drafts: Path, kept: Path, build: Path) -> None:
+def _swap(drafts: Path, old: Path, build: Path) -> None:
     """Move the new files into place, putting the old ones back if any of it fails."""
     try:
         for name in NAMES:
             if (build / name).exists():
-                (build / name).replace(kept / name)
+                (build / name).replace(old / name)
             (drafts / name).replace(build / name)
     except BaseException as problem:
         for name in NAMES:
-            if (kept / name).exists():
-                (kept / name).replace(build / name)
+            if (old / name).exists():
+                (old / name).replace(build / name)
             elif not (drafts / name).exists():
                 (build / name).unlink(missing_ok=True)
         if isinstance(problem, OSError):

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.measures import analysis, studies
 from toolkit.measures import quantities as q
-from toolkit.measures.analysis import Analysis
+from toolkit.measures import studies
+from toolkit.measures.analysis import Analysis, running_position
 from toolkit.measures.quantities import Run
 from toolkit.report import decision_figures, effect_figures
 from toolkit.schema import SAMPLE_DIMS
@@ -30,26 +30,24 @@ def _plot(plot: Callable[..., Any], outcome: str, run: Run) -> Any:
     return plot(studies.pooled(run), studies.grid(run), outcome)
 
 
-def decision_pictures(run: Run, found: Analysis) -> dict[str, Callable[[Run], Any]]:
+def decision_pictures(run: Run, analysis: Analysis) -> dict[str, Callable[[Run], Any]]:
     """Return the pages' figures by the name of the table that holds their numbers."""
-    acting = abs(found.bridge["contribution"]).max(["account", *SAMPLE_DIMS]).values > 0
-    social = found.bridge.sel(account="social", drop=True).isel(step=np.flatnonzero(acting))
-    made: dict[str, Callable[[], Any]] = {
-        "medium_term": partial(decision_figures.plot_medium_term, found.medium_term, level=q.level(run)),
-        "by_year": partial(
-            decision_figures.plot_running, analysis.running_position(run), first_year=run.scenario.first_year
-        ),
-        "along": partial(decision_figures.plot_worth_of_a_pound, found.curves),
+    acting = abs(analysis.bridge["contribution"]).max(["account", *SAMPLE_DIMS]).values > 0
+    social = analysis.bridge.sel(account="social", drop=True).isel(step=np.flatnonzero(acting))
+    plots: dict[str, Callable[[], Any]] = {
+        "medium_term": partial(decision_figures.plot_medium_term, analysis.medium_term, level=q.level(run)),
+        "by_year": partial(decision_figures.plot_running, running_position(run), first_year=run.scenario.first_year),
+        "along": partial(decision_figures.plot_worth_of_a_pound, analysis.curves),
         "bridge": partial(decision_figures.plot_bridge, social),
         "moves": partial(
             decision_figures.plot_tornado,
-            found.knowing.tornado,
+            analysis.knowing.tornado,
             title="Net present social value",
-            names=found.knowing.names,
+            names=analysis.knowing.names,
         ),
-        "knowing": partial(decision_figures.plot_knowing, found.knowing.information, names=found.knowing.names),
+        "knowing": partial(decision_figures.plot_knowing, analysis.knowing.information, names=analysis.knowing.names),
     }
-    return {name: lambda _, plot=plot: plot() for name, plot in made.items()}  # type: ignore[misc]
+    return {name: lambda _, plot=plot: plot() for name, plot in plots.items()}  # type: ignore[misc]
 
 
 def __dir__() -> list[str]:

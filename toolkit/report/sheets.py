@@ -1,4 +1,4 @@
-"""Writing tables to a workbook: numbers as numbers in their format, all text inert, pages ready to print."""
+"""Writes tables to a workbook: formatted numbers, inert text, pages ready to print."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -93,16 +93,16 @@ def _cell(sheet: Worksheet, row: int, column: int, value: object, style: Format)
         sheet.write_blank(row, column, None, style)
 
 
-def page(sheet: Worksheet, made: Sequence[Table]) -> None:
+def page(sheet: Worksheet, tables: Sequence[Table]) -> None:
     """Set column widths from what is in them, and print landscape, one page wide."""
-    texts: dict[int, list[str]] = {0: [str(name) for table in made for name in table.frame.index]}
-    for table in made:
+    texts: dict[int, list[str]] = {0: [str(name) for table in tables for name in table.frame.index]}
+    for table in tables:
         for column in range(table.frame.shape[1]):
             cells = table.frame.iloc[:, column]
             texts.setdefault(column + 1, []).extend(cell for cell in cells if isinstance(cell, str))
-    for column, found in texts.items():
+    for column, cell_texts in texts.items():
         widest = WIDEST if column else LABEL_WIDEST
-        sheet.set_column(column, column, min(widest, max([NARROWEST, *map(len, found)]) + 2))
+        sheet.set_column(column, column, min(widest, max([NARROWEST, *map(len, cell_texts)]) + 2))
     sheet.hide_gridlines(2)
     sheet.set_landscape()
     sheet.set_paper(9)

@@ -1,4 +1,4 @@
-"""Where the models fall short, in words for a first page, so that nobody meets the failures on the last."""
+"""Where the models fall short, in words for the first page, so that failures are not left to the last."""
 
 import numpy as np
 import pandas as pd
@@ -22,16 +22,16 @@ PATHWAY = {  # outputs of the pathway in words
 
 
 def shortfalls() -> str:
-    """Return in a few sentences where the checks that are kept with the data fail; "" if nowhere."""
+    """Return in a few sentences where the committed checks fail; "" if nowhere."""
     fit = _predictive()["passed"] == 0
-    said = [_pathway()]
+    sentences = [_pathway()]
     if fit.any():
-        said.append(f"The outcome model fails {fit.sum()} of {len(fit)} checks beside its own data.")
-    return " ".join(filter(None, said))
+        sentences.append(f"The outcome model fails {fit.sum()} of {len(fit)} checks beside its own data.")
+    return " ".join(filter(None, sentences))
 
 
 def checked(card: pd.DataFrame) -> str:
-    """Say how many checks of a run's fit passed, and that these are not the checks of the models themselves.
+    """Return how many checks of a run's fit passed, and that these do not test the models themselves.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def checked(card: pd.DataFrame) -> str:
     failed, every = int((~card["passed"].astype(bool)).sum()), len(card)
     if failed:
         return f"{failed} of {every} checks of this fit failed: its numbers cannot be trusted."
-    kept = [_predictive(), *(load_table(name) for name in ("reference/pathway_checks", *CALIBRATED))]
-    passed = pd.concat([table["passed"] for table in kept])
+    committed = [_predictive(), *(load_table(name) for name in ("reference/pathway_checks", *CALIBRATED))]
+    passed = pd.concat([table["passed"] for table in committed])
     return (
         f"All {every} checks of this fit passed: the sampler did its work. Whether the models are right is another "
         f"question: of {len(passed):,} checks kept with the data, {(passed == 0).sum()} failed."
@@ -56,7 +56,7 @@ def _predictive() -> pd.DataFrame:
 
 
 def _pathway() -> str:
-    """Say how many published figures the pathway misses, and those that it misses by the largest factor."""
+    """Return how many published figures the pathway misses, and which it misses by the largest factor."""
     table = load_table("reference/pathway_checks").set_index("output")
     failed = table["passed"] == 0
     if not failed.any():

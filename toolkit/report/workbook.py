@@ -28,8 +28,8 @@ SHEETS = {
     "Medium term": ["medium_term", "by_year"],
     "Decision": ["choice", "along", "measures"],
     "Adjustments": ["bridge", "otherwise"],
-    "What moves it": ["moves", "sobol"],
-    "Finding out": ["knowing", "studies"],
+    "Sensitivity analysis": ["moves", "sobol"],
+    "Value of information": ["knowing", "studies"],
     "Areas": ["areas"],
     "Rates": ["rates"],
     "Spend-cost curve": [
@@ -49,29 +49,31 @@ SHEETS = {
 FAILED = "THIS RUN FAILED ITS CHECKS: do not use its figures. See the sheet Checks."
 
 
-def write_workbook(run: Run, made: Mapping[str, Table], path: Path) -> None:
+def write_workbook(run: Run, tables: Mapping[str, Table], path: Path) -> None:
     """Write the workbook to ``path``; see ``write_all`` for writing it whole or not at all."""
     with opened(path) as (book, styles):
         for name, keys in SHEETS.items():
             sheet = book.add_worksheet(name)
             row = _banner(sheet, run, styles)
             sheet.freeze_panes(row + 3 if len(keys) == 1 else 0, 1)
-            held = [made[key] for key in keys if key in made]  # what never varies has no table of its parts
-            for table in held:
+            shown = [
+                tables[key] for key in keys if key in tables
+            ]  # a result that never varies has no table of its parts
+            for table in shown:
                 row = write_table(sheet, table, row, styles, q.level(run))
             if name == "About":
                 prose(sheet, row, provenance.LICENCES, styles["note"], 2)
-            page(sheet, held)
+            page(sheet, shown)
 
 
 def _banner(sheet: Worksheet, run: Run, styles: Styles) -> int:
-    """Write first of all that the checks failed if they did, then the title; return the next free row."""
+    """Write a warning if the checks failed, then the title; return the next free row."""
     lines = [] if run.passed else [(FAILED, "failed")]
     if sheet.get_name() == "Summary":
         lines += [(run.scenario.title, "title"), (headline.headline_sentence(run), "plain")]
         own = provenance.own(run.scenario) + provenance.changed(run)
         lines += [(f"Evidence of your own: {line}", "caption") for line in own]
-        lines += [(said, "caption")] if (said := shortfalls()) else []
+        lines += [(failing, "caption")] if (failing := shortfalls()) else []
     for row, (text, style) in enumerate(lines):
         prose(sheet, row, text, styles[style], 4)
     return len(lines) + bool(lines)

@@ -120,7 +120,7 @@ def compare(
         ``forecast``: ``cells``; mean ``crps`` of the rate (per cent of the mean rate); ``coverage_90`` of the central
         interval; ``model_ratio``, the model's CRPS over this forecast's, with its standard error over areas (which
         excludes shocks that are common to all areas); and ``model_is`` "better", "worse" or, within two standard
-        errors, "uncertain"; ``CANNOT_BE_TOLD`` if Monte Carlo error (``*_mcse``) could change it.
+        errors, "uncertain"; ``CANNOT_BE_DETERMINED`` if Monte Carlo error (``*_mcse``) could change it.
         ``events_model_*`` score events instead of rates, so that large areas have more weight.
     """
     table, design = load_priors("outcomes", priors), posterior["constant_data"].to_dataset()

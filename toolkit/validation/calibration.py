@@ -96,7 +96,7 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         With ``*_mcse``, the standard errors for this number of replications of a calibrated model; ``p_value`` of the
-        distance; and ``verdict``: "failed" below 0.001, ``CANNOT_BE_TOLD`` if the distance is within one error of
+        distance; and ``verdict``: "failed" below 0.001, ``CANNOT_BE_DETERMINED`` if the distance is within one error of
         that of 0.001 (which already allows for most of its chance variation), else "passed".
     """
     number = table["replications"].to_numpy()

@@ -56,7 +56,7 @@ def check(posterior: xr.DataTree, statistics: xr.Dataset, *, seed: int) -> pd.Da
         ``largest_residual`` and ``hidden_cells`` (how many counts are small enough to be hidden).
         ``unreliable_weights`` counts the cells whose weights are too uneven to trust. ``*_mcse`` are Monte Carlo
         standard errors; ``verdict`` is "passed", "failed" or, if the value is within two of them of an end of the
-        range, ``CANNOT_BE_TOLD``.
+        range, ``CANNOT_BE_DETERMINED``.
 
     Raises
     ------

@@ -45,7 +45,7 @@ def outcome_power_scaling(posterior: xr.Dataset, *, seed: int, priors: pd.DataFr
         One row per indicator and parameter: ``prior`` and ``likelihood``, distances per doubling of the power
         (sensitive from 0.05); ``noise``, the larger of both for numbers unrelated to either;
         ``prior_ratio``, posterior over prior standard deviation; ``*_mcse``, their Monte Carlo standard errors;
-        ``diagnosis`` in words, ``CANNOT_BE_TOLD`` if a distance that decides it is within two errors of 0.05.
+        ``diagnosis`` in words, ``CANNOT_BE_DETERMINED`` if a distance that decides it is within two errors of 0.05.
 
     References
     ----------

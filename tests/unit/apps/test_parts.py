@@ -7,9 +7,8 @@ import pytest
 
 from tests.conftest import LEEDS
 from toolkit import scenarios, workflow
-from toolkit.apps.pages.take_away import medium_term
 from toolkit.apps.shell import Site
-from toolkit.measures import analysis, reliability
+from toolkit.measures import budget, reliability
 from toolkit.measures import quantities as q
 
 pytestmark = pytest.mark.fit
@@ -33,7 +32,7 @@ def test_the_live_bridge_is_the_commands(both):
 
 
 def test_the_live_medium_term_view_is_the_commands(both):
-    ours, theirs = medium_term(both[0]), analysis.medium_term(both[1])
+    ours, theirs = budget.medium_term(both[0]), budget.medium_term_by_component(both[1])
     assert ours["financial_year"].values.tolist() == theirs["financial_year"].values.tolist()
     for line in ("net", "cumulative", "programme"):
         a, b = ours.sel(line=line).values, theirs.sel(line=line).transpose("year", "chain", "draw").values

@@ -9,7 +9,7 @@ import pytest
 
 from toolkit import evidence
 from toolkit.evidence.made import RECORD
-from toolkit.schema import CANNOT_BE_TOLD, InputError, data_folder
+from toolkit.schema import CANNOT_BE_DETERMINED, InputError, data_folder
 
 NAME = "predictive_checks"
 
@@ -66,7 +66,7 @@ def test_a_number_without_an_error_may_differ_in_its_last_decimal_only(
 
 def test_a_verdict_that_flips_is_named_and_one_at_its_threshold_is_no_flip(table: pd.DataFrame) -> None:
     other = table.copy()
-    other.loc[5, "verdict"] = CANNOT_BE_TOLD
+    other.loc[5, "verdict"] = CANNOT_BE_DETERMINED
     found = evidence.compare_reference(NAME, table, other)
     assert found.same and not found.flipped
     assert found.borderline == ["care_starts, all, check_5: verdict was 'cannot be told', is 'passed'"]

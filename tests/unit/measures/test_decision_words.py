@@ -154,5 +154,5 @@ def test_a_group_is_no_single_thing():
 
 
 def test_certainty_is_worth_nothing_where_nothing_changes():
-    assert "nothing that could be learnt" in said.worth_of_certainty(0.0, best="a")
+    assert "no further information" in said.worth_of_certainty(0.0, best="a")
     assert "£770" in said.worth_of_certainty(770.0, best="a")

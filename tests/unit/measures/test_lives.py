@@ -30,7 +30,7 @@ def test_the_waterfall_adds_up_exactly_from_gross_to_excess(run):
 
 
 def test_histories_average_to_every_child(run):
-    cost, children = lives.cost_by_history(run), lives.told(run)["children"]
+    cost, children = lives.cost_by_history(run), lives.life_course(run)["children"]
     within = (cost.sel(history=children["history"]) * children).sum("history") / children.sum("history")
     np.testing.assert_allclose(within, cost.sel(history="all"))
 

@@ -80,7 +80,7 @@ def test_a_calibration_that_failed_is_named(committed) -> None:
 
 
 def test_a_check_at_its_threshold_is_no_pass_and_no_failure(committed) -> None:
-    """Each table with one verdict that cannot be told: counted apart in words, and named in the table."""
+    """Each table with one verdict that cannot be determined: counted apart in words, and named in the table."""
     predictive, pathway = committed["reference/predictive_checks"], committed["reference/pathway_checks"]
     for table in (predictive, pathway, *(committed[name] for name in reliability.CALIBRATED)):
         table["verdict"] = "passed"
@@ -97,25 +97,20 @@ def test_a_check_at_its_threshold_is_no_pass_and_no_failure(committed) -> None:
     backtest.loc[model, "coverage_90"], backtest.loc[model, "coverage_90_mcse"] = 0.9, 0.0001
     backtest.loc[model & (backtest["indicator"] == "care_starts"), "coverage_90_mcse"] = 0.1
     said, checks = " ".join(reliability.sentences()), (predictive["size"] == "all").sum()
-    assert (
-        f"passes {checks - 1} of {checks} checks. So near its threshold that more draws could tip it: counts are"
-        in said
-    )
-    assert "These do not hold" not in said and "on the whole (care starts)." in said
+    assert f"passes {checks - 1} of {checks} checks. Too near the threshold to be determined: counts are" in said
+    assert "Failed:" not in said and "on the whole (care starts)." in said
     fitted = (pathway["fitted"] == 1).sum()
-    assert f"meets {fitted - 1} of {fitted} (1 cannot be told) published" in said
-    assert "simulations each; cannot be told: rate of referral)" in said
+    assert f"meets {fitted - 1} of {fitted} (1 cannot be determined) published" in said
+    assert "simulations each; cannot be determined: rate of referral)" in said
     assert (
-        f"{len(scaling) - 1} of {len(scaling)} quantities of the outcome model would hardly move; of 1 it cannot"
+        f"{len(scaling) - 1} of {len(scaling)} quantities of the outcome model would hardly move; for 1 it cannot"
         in said
     )
     assert "allows: none. On the edge of that: care starts 90%." in said
     tables = reliability.reliability()
-    assert [tables[name].frame["Result", ""].eq(CANNOT_BE_DETERMINED).sum() for name in ("predictive", "pathway")] == [
-        1,
-        1,
-    ]
-    assert tables["calibration"].frame["Cannot be told", ""].sum() == 1
+    for name in ("predictive", "pathway"):
+        assert tables[name].frame["Result", ""].eq("cannot be determined").sum() == 1
+    assert tables["calibration"].frame["Cannot be determined", ""].sum() == 1
 
 
 def test_what_rests_on_a_prior_is_counted(committed) -> None:
@@ -154,15 +149,15 @@ def test_one_failure_of_any_kind_is_a_failure(committed, name) -> None:
     test_without_a_failure_it_says_that(committed)
     committed[name].loc[0, "passed"] = 0
     lead, first, *_ = reliability.sentences()
-    assert lead.startswith("Not everywhere") and ("pathway" in first or "data of its own making" in first)
+    assert lead.startswith("Not everywhere") and ("pathway" in first or "data simulated from itself" in first)
 
 
-def test_checks_of_another_version_are_named_with_what_makes_them_anew(monkeypatch) -> None:
+def test_checks_of_another_version_are_named_with_the_command_that_makes_them_again(monkeypatch) -> None:
     rows = [("backtest", "outcomes check", "code"), ("pathway_checks", "outcomes evidence pathway", "not recorded")]
     monkeypatch.setattr(reliability, "outdated", lambda: pd.DataFrame(rows, columns=["made", "command", "differs"]))
     said = " ".join(reliability.sentences())
     assert "Made on an earlier version of code: backtest (run: outcomes check)." in said
-    assert "Of which version these are was not noted: pathway checks (run: outcomes evidence pathway)." in said
+    assert "The version of these was not recorded: pathway checks (run: outcomes evidence pathway)." in said
     monkeypatch.setattr(reliability, "outdated", lambda: pd.DataFrame(rows[:0], columns=["made", "command", "differs"]))
     assert "made with the code and on the data of this run" in " ".join(reliability.sentences())
 
@@ -183,7 +178,7 @@ def test_the_page_and_the_workbook_hold_them(undrawn, run, tmp_path) -> None:
     made = every_table(run, found)
     page = render(run, made, found)
     assert 'id="believed"' in page
-    assert "An honest reading" in page
+    assert "How far the evidence goes" in page
     for said in reliability.sentences():
         assert said.split(".")[0].replace("'", "&#39;") in page
     write_workbook(run, made, tmp_path / "book.xlsx")

@@ -197,7 +197,7 @@ def make_run(register):
                 ),
                 "lives": xr.Dataset({"children_entering": kids * 4, "children_reached": kids * sign, "lives": lives}),
                 "costs": costs,
-                **_told(random, costs["lifetime"].isel(component=slice(0, components)), kids.sum("area") * 4),
+                **_lives_by_age(random, costs["lifetime"].isel(component=slice(0, components)), kids.sum("area") * 4),
                 "appraisal": appraisal.appraise(
                     cost,
                     schedule=scenario.discount_schedule,
@@ -227,7 +227,7 @@ def make_run(register):
     return build
 
 
-def _told(random, lifetime, entering):
+def _lives_by_age(random, lifetime, entering):
     """Lives of the entering cohort, and an area with its neighbours, as ``collective.tell`` gives them."""
     lifetime = lifetime.sum("area")
     draws = {dim: lifetime[dim] for dim in ("chain", "draw")}

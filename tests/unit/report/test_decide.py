@@ -128,10 +128,10 @@ def test_the_workbook_holds_the_same_numbers_and_no_formula(files, tmp_path):
     paths = decision.write(found, tmp_path)
     assert [path.name for path in paths] == ["decide.html", "decide.xlsx"] == sorted(p.name for p in tmp_path.iterdir())
     book = openpyxl.load_workbook(paths[1])
-    assert {"Answer", "Along the worth", "Finding out", "Curves"} == set(book.sheetnames)
+    assert {"Answer", "Along the worth", "Value of information", "Curves"} == set(book.sheetnames)
     cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row if cell.value is not None]
     assert not [cell for cell in cells if cell.data_type == "f"]
-    rows = {row[0].value: [cell.value for cell in row] for row in book["Finding out"].iter_rows()}
+    rows = {row[0].value: [cell.value for cell in row] for row in book["Value of information"].iter_rows()}
     worth = found.information["evppi"].values[list(found.information["set"].values).index("entries_avoided")]
     assert rows["entries_avoided"][1] == pytest.approx(float(worth))
     assert book["Curves"].max_row >= decision.POINTS

@@ -29,7 +29,7 @@ COLUMNS = {
     "Standard error": "By how much chance in which areas and years were scored may move the ratio beside it.",
     "Model: share within its 90% interval": "Counts of years kept from the model that lie in its 90% interval ÷ all "
     "such counts. About nine in ten if it is right.",
-    "Found": "The check’s statistic, worked out from the published counts.",
+    "Value": "The check’s statistic, worked out from the published counts.",
     "From": "The low end of where the statistic lies if the model is right.",
     "To": "The high end of where the statistic lies if the model is right.",
     "Parameters checked": "How many of the model’s parameters were checked in data simulated from it.",

@@ -154,7 +154,7 @@ def value_of_information(run: Run, account: str, name: str) -> Formula:
         return Formula("Value of perfect information", (KNOWING,), lambda _: in_numbers, lambda _: net.clip(min=0.0))
     inputs = _varying(run, name)
     sets = [*inputs, inputs] if len(inputs) > 1 else [*inputs]
-    information, _ = knowing.heeded(lambda: appraisal.evppi(choice, knowing.parameters(run), of=sets))
+    information, _ = knowing.with_warnings(lambda: appraisal.evppi(choice, knowing.parameters(run), of=sets))
     worth, share, whole = (
         float(information[part].isel(set=-1)) if "set" in information[part].dims else float(information[part])
         for part in ("evppi", "share_of_evpi", "evpi")

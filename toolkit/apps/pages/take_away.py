@@ -15,7 +15,7 @@ from toolkit.apps.parts import charts, look
 from toolkit.apps.parts.card import Card
 from toolkit.apps.parts.fields import beside, choice
 from toolkit.apps.session.state import State
-from toolkit.measures import budget, decision_tables
+from toolkit.measures import budget
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
@@ -79,7 +79,7 @@ class TakeAway:
         }
 
     def _table(self, run: Run) -> str:
-        table = decision_tables.budget.medium_term(run, budget.medium_term(run))
+        table = budget.medium_term_table(run, budget.medium_term(run))
         return look.table(shown(table, level=q.level(run)), look.keyed(LINES))
 
     def _content(self, name: str) -> Any:

@@ -33,7 +33,7 @@ def near(margin: Any, error: Any, within: float = NEAR) -> Any:
 
 
 def verdicts(margin: Any, error: Any, within: float = NEAR) -> Array:
-    """Return "passed", "failed" or ``CANNOT_BE_TOLD``.
+    """Return "passed", "failed" or ``CANNOT_BE_DETERMINED``.
 
     Parameters
     ----------

@@ -195,7 +195,7 @@ def predictive_checks(figures: pd.DataFrame, rates: dict[str, np.ndarray], *, se
     DataFrame
         ``figure``, ``output``, ``fitted``, ``published``, ``mean``, ``expected_low``, ``expected_high`` (90 per
         cent), ``p_value`` (twice the smaller tail), Monte Carlo errors (``*_mcse``) and ``verdict``: "passed" within
-        the interval, "failed" outside, ``CANNOT_BE_TOLD`` if Monte Carlo error could change that.
+        the interval, "failed" outside, ``CANNOT_BE_DETERMINED`` if Monte Carlo error could change that.
     """
     predicted = outputs(rates) | {
         "care_starts_per_10k": outputs(rates)["care_starts"] * 1e4,
