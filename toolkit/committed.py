@@ -31,9 +31,9 @@ def pathway(*, seed: int, draws: int) -> Tables:
 
 def check(*, seed: int) -> Tables:
     """Check and backtest the outcome model (many minutes)."""
-    from toolkit.validation import backtest
+    from toolkit.validation.backtest import check_tables
 
-    return backtest.check_tables(seed=seed)
+    return check_tables(seed=seed)
 
 
 def calibrate(model: Calibrated, *, replications: int, seed: int, build: Path, progress: "Progress") -> Tables:
