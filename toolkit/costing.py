@@ -112,8 +112,7 @@ def _check_overlaps(rows: pd.DataFrame, overlaps: pd.DataFrame, given: Mapping[s
 def _apart(rule: str, quantities: list[str], given: Mapping[str, str]) -> bool:
     """Return whether components on these quantities, which share one tag, keep its rule.
 
-    Apart from those net of the rule's condition only one may have the tag: with ``once``, which is no condition, only
-    one at all.
+    Only one may have the tag, apart from those net of the rule's condition; ``once`` has no condition.
     """
     if rule == "never":
         return not quantities

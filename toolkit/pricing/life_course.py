@@ -47,8 +47,8 @@ def groups(
         ``peers_gap`` (chain, draw), care leavers without grade 4 beyond those at the rate of in-need pupils. For one
         area also ``neighbours``: ``cost`` (period, reading, area, chain, draw), the lifetime cost of the entering
         cohort and the year's, ``children`` (period, area, chain, draw) entering and of 0 to 17, the area first, then
-        its nearest statistical neighbours, each priced on its own posterior draws; without the effects of help, which
-        is a fifth of the work.
+        its nearest statistical neighbours, each priced on its own posterior draws; without the effects of help, at a
+        fifth of the work.
     """
     tables = {"life_course": _paid_by_age(desk, summed)}
     if len(areas) == 1:

@@ -169,7 +169,7 @@ def test_an_effect_that_would_turn_a_hazard_negative_is_refused(draws: xr.Datase
     ones = xr.ones_like(draws["cost_per_family"].drop_attrs())
     with np.errstate(invalid="ignore"):
         effect = xr.DataArray([0.0, np.log(-0.2), 0.0, 0.0], {"outcome": outcomes}, "outcome") * ones
-    with pytest.raises(InputError, match=r"effect on 'care'.*turn negative"):
+    with pytest.raises(InputError, match=r"effect on 'care'.*would be negative"):
         pathways.with_effects(hazards, effect)
 
 
