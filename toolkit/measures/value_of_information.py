@@ -4,6 +4,7 @@ import re
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -272,8 +273,9 @@ def worth_of_studies(run: Run, knowing: Knowing, *, account: str = "social", see
     if not designs:
         return None
     parts = [
-        with_warnings(lambda design=design: appraisal.evsi(both, *design, seed=seed))[0] for design in designs.values()
-    ]  # type: ignore[misc]
+        with_warnings(partial(appraisal.evsi, both, measured_draws, design, seed=seed))[0]
+        for measured_draws, design in designs.values()
+    ]
     return xr.concat(parts, xr.Variable("study", list(designs)), coords="minimal", compat="override")
 
 

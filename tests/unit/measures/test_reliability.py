@@ -147,7 +147,7 @@ def test_without_a_failure_it_says_that(committed) -> None:
 @pytest.mark.parametrize("name", ["reference/pathway_checks", "reference/calibration_outcomes"])
 def test_one_failure_of_any_kind_is_a_failure(committed, name) -> None:
     test_without_a_failure_it_says_that(committed)
-    committed[name].loc[0, "passed"] = 0
+    committed[name].loc[0, "verdict"] = "failed"
     lead, first, *_ = reliability.sentences()
     assert lead.startswith("Not everywhere") and ("pathway" in first or "data simulated from itself" in first)
 
