@@ -7,10 +7,10 @@ import pytest
 
 from tests.conftest import LEEDS
 from toolkit import scenarios, workflow
-from toolkit.apps.pages.take_away import medium_term
 from toolkit.apps.shell import Site
 from toolkit.measures import analysis, reliability
 from toolkit.measures import quantities as q
+from toolkit.measures.budget import medium_term
 
 pytestmark = pytest.mark.fit
 CHANGES = {

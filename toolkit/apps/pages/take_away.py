@@ -79,7 +79,7 @@ class TakeAway:
         }
 
     def _table(self, run: Run) -> str:
-        table = decision_tables.budget.medium_term(run, budget.medium_term(run))
+        table = decision_tables.medium_term(run, budget.medium_term(run))
         return look.table(shown(table, level=q.level(run)), look.keyed(LINES))
 
     def _content(self, name: str) -> Any:
