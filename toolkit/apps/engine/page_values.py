@@ -137,7 +137,7 @@ def payback_tile(run: LiveRun) -> Tile:
 
 def statements(run: LiveRun) -> list[str]:
     """Return the probability statements, whole sentences."""
-    values, cut = run.values, run.scenario.option.cut
+    values, cut = run.numbers, run.scenario.option.cut
     social, cash = values.avoided[SOCIAL], values.cash.sum(0)
     chance = (values.net_payers > 0).mean(-1)
     better = [payer for payer, value in zip(run.unit.payers, chance, strict=True) if value >= 0.5]
