@@ -10,7 +10,6 @@ from toolkit import scenarios, workflow
 from toolkit.apps.shell import Site
 from toolkit.measures import budget, reliability
 from toolkit.measures import quantities as q
-from toolkit.measures.budget import medium_term
 
 pytestmark = pytest.mark.fit
 CHANGES = {
