@@ -10,6 +10,8 @@ from toolkit import changes, evidence, scenarios
 from toolkit.resolved import ResolvedScenario, resolve
 from toolkit.scenarios import Scenario
 
+__all__ = ["settings", "used"]
+
 APART = ("overrides", "own_figures", "priors", "studies", "left_out", "description")  # shown in tables of their own
 
 
@@ -111,3 +113,7 @@ def _studies(resolved: ResolvedScenario) -> pd.DataFrame:
 
 def _named(area: str) -> str:
     return f"{' and '.join(evidence.members(evidence.reference_areas(), area)) or area} ({area})"
+
+
+def __dir__() -> list[str]:
+    return __all__

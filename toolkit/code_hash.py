@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+__all__ = ["PACKAGE", "code_hash", "package_hash", "parsed_code"]
+
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -61,3 +63,7 @@ def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
 
 def _is_text(value: ast.expr) -> bool:
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+def __dir__() -> list[str]:
+    return __all__

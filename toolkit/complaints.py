@@ -6,6 +6,8 @@ from typing import Any
 
 from toolkit.tabular import excerpt
 
+__all__ = ["explained"]
+
 NESTED = "must hold settings of its own, each on a line 'name: value'"
 MEANINGS = {  # kind of error: what is wrong, with what pydantic knows of it
     "missing": "is missing",
@@ -65,3 +67,7 @@ def _what(error: Mapping[str, Any]) -> str:
     if kind == "string_pattern_mismatch":
         return FORMS[context["pattern"]]
     return MEANINGS[kind].format(**context) if kind in MEANINGS else "cannot be used"
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -18,6 +18,8 @@ from toolkit import evidence
 from toolkit.records import fingerprint
 from toolkit.scenarios import Scenario
 
+__all__ = ["checksums_used", "commit", "flagged", "origins"]
+
 PACKAGE = Path(__file__).resolve().parent
 GRADES = ("A", "B", "C", "J")
 
@@ -148,3 +150,7 @@ def commit(root: Path = PACKAGE.parent) -> str:
 
 def _sha256(content: bytes) -> str:
     return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def __dir__() -> list[str]:
+    return __all__

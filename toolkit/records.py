@@ -174,7 +174,9 @@ def _with_present_names(tree: xr.DataTree) -> xr.DataTree:
     if not RENAMED.keys() & tree.children.keys():
         return tree
     groups = {RENAMED.get(name, name): child for name, child in tree.children.items()}
-    return xr.DataTree(tree.to_dataset(), groups).assign_attrs(schema_version=SCHEMA_VERSION)
+    renamed = xr.DataTree(tree.to_dataset(), groups)
+    renamed.attrs["schema_version"] = SCHEMA_VERSION
+    return renamed
 
 
 def open_cached(path: Path) -> xr.DataTree | None:

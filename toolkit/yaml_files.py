@@ -12,6 +12,8 @@ import yaml
 from toolkit.schema import InputError
 from toolkit.tabular import LONGEST_NUMBER, decoded, excerpt
 
+__all__ = ["parsed", "written"]
+
 LARGEST = 100_000  # bytes
 MOST_BRACKETS = 500  # in a file: nesting costs the reader its square
 _COMPARE = "Fix: compare it with a shipped scenario, such as data/scenarios/family_help.yaml."
@@ -118,3 +120,7 @@ def parsed(content: bytes, where: str) -> dict[str, Any]:
 def written(content: dict[str, Any]) -> str:
     """Return a mapping as the YAML file from which `parsed` returns it."""
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -93,7 +93,8 @@ def test_a_fingerprint_sees_type_shape_and_the_last_digit() -> None:
 
 def test_a_run_of_an_older_version_has_its_groups_under_their_present_names(tmp_path: Path) -> None:
     old = {name: xr.Dataset({"value": ("draw", [1.0, 2.0])}) for name in ("told", "reading", "costs")}
-    tree = xr.DataTree.from_dict(old).assign_attrs(scenario_hash="abc")
+    tree = xr.DataTree.from_dict(old)
+    tree.attrs["scenario_hash"] = "abc"
     records.write_netcdf(tree, tmp_path / "run.nc")
     opened = records.open_netcdf(tmp_path / "run.nc")
     assert list(opened.children) == ["life_course", "effect_evidence", "costs"]

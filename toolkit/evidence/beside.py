@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from toolkit.evidence.layouts import key
 from toolkit.evidence.made import RECORD, hashes, write_reference
@@ -98,6 +97,8 @@ def compare_reference(name: str, again: pd.DataFrame, committed: pd.DataFrame) -
     Comparison
         A number without an error may differ by one in its last written decimal.
     """
+    from scipy import stats  # slow to import, and only needed here
+
     keys = key(f"reference/{name}")
     new, old = (table.set_index(keys).sort_index() for table in (again, committed))
     sides = {"the new one": new.index.difference(old.index), "the committed one": old.index.difference(new.index)}
