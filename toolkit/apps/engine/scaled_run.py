@@ -206,10 +206,10 @@ def _appraisal(avoided_values: xr.Dataset, paid: np.ndarray, terms: Terms, *, cu
     if cut:  # which saves first and costs later, so that "paid back" says nothing of it
         ahead = net.cumsum("year").assign_coords(year=net["year"]) >= 0
         avoided_values["ahead"], avoided_values["probability_ahead"] = ahead, ahead.mean(SAMPLE_DIMS)
-    return avoided_values.drop_vars("worth").assign(
-        net_position=avoided_values["net_position"] - spent.astype(np.float32) * payer,
-        net_position_discounted=avoided_values["net_position_discounted"] - single * payer,
-        cashable_net_position=cash,
-        programme_by_year=spent,
-        **appraisal.value_and_payback(avoided, cost, net, council),
-    )
+    changed = {
+        "net_position": avoided_values["net_position"] - spent.astype(np.float32) * payer,
+        "net_position_discounted": avoided_values["net_position_discounted"] - single * payer,
+        "cashable_net_position": cash,
+        "programme_by_year": spent,
+    }
+    return avoided_values.drop_vars("worth").assign(changed | appraisal.value_and_payback(avoided, cost, net, council))
