@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from toolkit.workflow import Progress
 
+__all__ = ["SEED", "Calibrated", "Tables", "calibrate", "check", "pathway", "pool", "reconcile"]
+
 type Tables = dict[str, "pd.DataFrame"]
 Calibrated = Literal["small", "outcomes", "spend_error", "placements", "pathway"]
 SEED = 20261122  # of the committed tables that come from models
@@ -64,3 +66,7 @@ def reconcile(*, cache: Path, progress: "Progress") -> Tables:
     areas = evidence.resolve_areas(evidence.reference_areas(), england=True)
     run = workflow.run(scenarios.load("family_help"), areas=areas, cache=cache, progress=progress)
     return reconciliation.reconciliation_tables(run)
+
+
+def __dir__() -> list[str]:
+    return __all__

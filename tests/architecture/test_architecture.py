@@ -27,11 +27,12 @@ MODULES = sorted((ROOT / "toolkit").rglob("*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 LONGEST_MODULE = 400
-# Lines of code: docstrings, comments and blank lines apart. The dashboard is 3,300 of them: a council's own figures,
-# studies and priors that can be changed, a new fit that can be cancelled, and moves without waiting, took the last 900;
-# error in spending, power-scaling and calibration that goes on where it stopped, 250; what reviews of both found, 360;
-# calibration of the pathway, and charts and sentences that explain themselves, 160.
-LONGEST_PACKAGE = 17_800
+# Lines of code: docstrings, comments and blank lines apart. The aim is 8,500 for the heart and 7,000 for what people see;
+# formatter markers that packed lines are gone (900 lines), and one door for every file that a user gives, limits of the
+# dashboard's server, ties, dependence of numbers on inputs, provenance, and committed tables compared before they are
+# replaced took the rest. Lower these after each step.
+PRESENTATION, VALIDATION = ("apps", "cli", "measures", "report"), ("validation",)
+LARGEST = {"heart": 11_750, "presentation": 9_880, "validation": 930}
 LONGEST_ARCHITECTURE_PAGE = 140
 LARGEST_FILE = 5_000_000
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:root|home|work|tmp|opt|Users)/\w[^\s\"'`)]*")
@@ -96,8 +97,14 @@ def test_a_cached_fit_depends_on_every_module_that_makes_it():
     assert {f"models/{name}" for name in FITTING.split()} == {name for name in reached if name.startswith("models/")}
 
 
-def test_package_stays_small():
-    assert sum(map(code_lines, MODULES)) < LONGEST_PACKAGE
+def part_of(path):
+    name = path.relative_to(ROOT / "toolkit").parts[0].removesuffix(".py")
+    return "presentation" if name in PRESENTATION else "validation" if name in VALIDATION else "heart"
+
+
+@pytest.mark.parametrize("part", LARGEST)
+def test_package_stays_small(part):
+    assert sum(code_lines(path) for path in MODULES if part_of(path) == part) < LARGEST[part]
 
 
 def code_lines(path):
