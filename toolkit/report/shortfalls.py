@@ -23,7 +23,7 @@ PATHWAY = {  # outputs of the pathway in words
 
 def shortfalls() -> str:
     """Return in a few sentences where the committed checks fail; "" if nowhere."""
-    fit = _predictive()["passed"] == 0
+    fit = _predictive()["verdict"] == "failed"
     sentences = [_pathway()]
     if fit.any():
         sentences.append(f"The outcome model fails {fit.sum()} of {len(fit)} checks beside its own data.")
@@ -42,10 +42,10 @@ def checked(card: pd.DataFrame) -> str:
     if failed:
         return f"{failed} of {every} checks of this fit failed: its numbers cannot be trusted."
     committed = [_predictive(), *(load_table(name) for name in ("reference/pathway_checks", *CALIBRATED))]
-    passed = pd.concat([table["passed"] for table in committed])
+    verdicts = pd.concat([table["verdict"] for table in committed])
     return (
         f"All {every} checks of this fit passed: the sampler did its work. Whether the models are right is another "
-        f"question: of {len(passed):,} checks kept with the data, {(passed == 0).sum()} failed."
+        f"question: of {len(verdicts):,} checks kept with the data, {(verdicts == 'failed').sum()} failed."
     )
 
 
@@ -58,7 +58,7 @@ def _predictive() -> pd.DataFrame:
 def _pathway() -> str:
     """Return how many published figures the pathway misses, and which it misses by the largest factor."""
     table = load_table("reference/pathway_checks").set_index("output")
-    failed = table["passed"] == 0
+    failed = table["verdict"] == "failed"
     if not failed.any():
         return ""
     table["factor"] = (table["mean"] / table["published"]).apply(np.log).abs()
@@ -67,7 +67,7 @@ def _pathway() -> str:
         f"{PATHWAY.get(str(output), inside(output))} ({_beside(float(row['mean']), float(row['published']))})"
         for output, row in missed.iterrows()
     ]
-    of = [f"{(rows['passed'] == 0).sum()} of {len(rows)}" for _, rows in table.groupby("fitted")]
+    of = [f"{(rows['verdict'] == 'failed').sum()} of {len(rows)}" for _, rows in table.groupby("fitted")]
     return (
         f"The pathway through social care misses {of[1]} published figures that it is fitted to and {of[0]} that were "
         f"held out; furthest off: {listed(furthest)}."

@@ -75,7 +75,8 @@ def test_every_committed_table_is_in_the_record_and_its_code_and_data_exist() ->
 
 
 def test_imports_are_followed_through_the_package() -> None:
-    reached = made._reached(("models/check_placements",))
-    assert {"models/placements", "models/calibration", "models/fit", "models/persistence"} <= reached
-    assert "models/placements" in made._reached(("models/modelled",))  # from toolkit.models import placements as ...
+    reached = made._reached(("validation/calibrate_placements",))
+    wanted = {"models/unit_costs/placements", "validation/calibration", "models/fitting/fit"}
+    assert wanted <= reached
+    assert "models/unit_costs/placements" in made._reached(("models/unit_costs/modelled_figures",))
     assert not any(name.startswith("evidence") for name in reached)

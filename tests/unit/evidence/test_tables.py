@@ -191,7 +191,7 @@ BAD = [  # table, text, what is put in its place, what the error says
         "unit_costs",
         "moj_police,police_and_justice",
         "moj_police,police",
-        "column 'payer': 'police' is not one of dwp",
+        "column 'payer': 'police' is not one of central_government",
     ),
     (
         "unit_costs",
