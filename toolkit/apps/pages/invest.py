@@ -112,7 +112,14 @@ class Invest:
             look.html("<h1>What would this investment do?</h1>"),
             self.sentence,
             tiles,
-            look.html(look.box("Where the models fall short", [_shortfalls()] if _shortfalls() else [], "warn")),
+            look.html(
+                look.box(
+                    "Where the models fall short",
+                    [_shortfalls()] if _shortfalls() else [],
+                    "warn",
+                    longest=look.OWN_WORDS,
+                )
+            ),
             cards,
             look.html("<h2>How sure is it?</h2>"),
             self.statements,

@@ -35,7 +35,9 @@ class ModelChecks:
     def show(self, run: Run, prepared: None) -> None:
         """Put a run on the page."""
         summary = checked(run.report_card)
-        self.status.object = look.box("The fitted model", [summary], "" if run.passed else "bad")
+        self.status.object = look.box(
+            "The fitted model", [summary], "" if run.passed else "bad", longest=look.OWN_WORDS
+        )
         level = q.level(run)
         self.card.object = look.table(
             shown(provenance.checks(run), level=level), lambda row, head: f"check|{row}" if head in MEASURES else ""
@@ -80,7 +82,7 @@ def _committed() -> str:
     """Return the checks that are kept with the data: the sentences and tables of the report's own page."""
     sentences = [*reliability.sentences(), reliability.spending_words()]
     tables = (look.table(shown(table, level=0.9), _meaning) for table in reliability.reliability().values())
-    return look.box("Can the models be believed?", sentences) + "".join(tables)
+    return look.box("Can the models be believed?", sentences, longest=look.OWN_WORDS) + "".join(tables)
 
 
 def _meaning(_row: str, heading: str) -> str:

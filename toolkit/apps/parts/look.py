@@ -12,6 +12,7 @@ from toolkit.report.html import Shown
 from toolkit.tabular import excerpt
 
 MOST_LINES, LONGEST_LINE = 20, 400  # of a message
+OWN_WORDS = 10_000  # characters of a line that no visitor wrote
 FORCED = {"@media (forced-colors: active)": {"outline": "3px solid Highlight", "outlineOffset": "-4px"}}
 SEEN = {"styleOverrides": {"root": {"&.Mui-selected": FORCED}}}
 THEME = {
@@ -217,12 +218,12 @@ def tile(name: str, value: str, beside: str, sign: int = 0) -> str:
     )
 
 
-def box(title: str, lines: Sequence[str], kind: str = "", role: str = "") -> str:
+def box(title: str, lines: Sequence[str], kind: str = "", role: str = "", *, longest: int = LONGEST_LINE) -> str:
     """Return a framed message; ``role`` "alert" has it read out. Of many or long lines, as much as can be read."""
     if not lines:
         return ""
     attribute = f" role={role}" if role else ""
-    shown = [excerpt(line, LONGEST_LINE) for line in lines[:MOST_LINES]]
+    shown = [excerpt(line, longest) for line in lines[:MOST_LINES]]
     more = [f"And {len(lines) - MOST_LINES:,} more."] if len(lines) > MOST_LINES else []
     items = "".join(f"<li>{escape(line)}</li>" for line in [*shown, *more])
     return f'<div class="box {kind}"{attribute}><h2>{escape(title)}</h2><ul>{items}</ul></div>'

@@ -282,7 +282,7 @@ def test_optional_covariates_are_split_and_standardised(dozen):
         ({"covariates": ["weather"]}, "weather"),
         ({"covariates": ["caseload", "caseload"]}, "repeated"),
         ({"indicators": ["neet"]}, "neet"),
-        ({"indicators": []}, "none"),
+        ({"indicators": []}, "empty"),
         ({"indicators": ["care_starts", "care_starts"]}, "repeated"),
     ],
 )

@@ -5,7 +5,7 @@ import pymc as pm
 import pytest
 import xarray as xr
 
-from toolkit import models
+from toolkit import evidence, models
 from toolkit.models.outcomes.model import _spend
 from toolkit.models.outcomes.spend_error import calibrated, spend_parts
 
@@ -36,10 +36,8 @@ def test_calibrated_spending_is_nearer_the_truth_and_says_how_near(statistics: x
     assert float(after.std()) < 0.8 * float(before.std())
     assert corrected["early_help_spend"].notnull().equals(given["early_help_spend"].notnull())
     assert corrected["early_help_spend"].attrs == given["early_help_spend"].attrs
-    lagged = [models.design.lagged_log_spend(one) for one in (corrected, given)]
-    truth = models.design.lagged_log_spend(
-        given.assign(early_help_spend=np.exp(true).where(given["early_help_spend"] > 0))
-    )
+    lagged = [evidence.lagged_log_spend(one) for one in (corrected, given)]
+    truth = evidence.lagged_log_spend(given.assign(early_help_spend=np.exp(true).where(given["early_help_spend"] > 0)))
     left = (lagged[0] - truth).where(given["fitted"]).std()
     stated = ((doubt**2).sum("factor") ** 0.5).where(lagged[0].notnull() & given["fitted"]).mean()
     assert float(left) == pytest.approx(float(stated), rel=0.15)
