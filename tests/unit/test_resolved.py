@@ -55,5 +55,5 @@ def test_own_figures_of_another_area_and_unknown_studies_are_refused(register: e
     scenario = scenarios.change(scenarios.load("family_help"), own_figures=CHANGES["own_figures"])
     with pytest.raises(InputError, match="they are those of Leeds"):
         resolve(scenario, register, areas=["E06000017"])
-    with pytest.raises(InputError, match="no pool holds the study"):
+    with pytest.raises(InputError, match="is in no pool"):
         resolve(scenarios.change(scenario, left_out=["NO_SUCH_STUDY"]), register)
