@@ -65,7 +65,10 @@ def test_a_sceptical_prior_moves_the_effects_and_another_models_prior_is_refused
 def test_new_studies_of_a_file_may_share_a_programme_that_is_new(tmp_path):
     register, scenario = evidence.load_register(), scenarios.load("family_help")
     file = tmp_path / "new.csv"  # one without ends, one without a programme
-    rows = [NEW | {"effect_id": "ONE"}, NEW | {"effect_id": "TWO", "low": -0.5, "high": 0.5, "shared_programme": "ONE"}]
+    rows = [
+        NEW | {"effect_id": "ONE"},
+        NEW | {"effect_id": "TWO", "low": -0.498, "high": -0.302, "shared_programme": "ONE"},
+    ]
     pd.DataFrame(rows).to_csv(file, index=False)
     extra = models.read_studies(file)
     changes.check_programmes(changes.pooling(scenario, extra=extra)["extra"], register)

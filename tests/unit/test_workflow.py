@@ -170,7 +170,7 @@ def test_a_damaged_fit_is_named_and_fitted_again(
     def outcomes(*_: object, **__: object) -> None:
         raise Fitted
 
-    monkeypatch.setattr("toolkit.models.outcomes.model", outcomes)
+    monkeypatch.setattr("toolkit.models.outcomes", outcomes)
     monkeypatch.setattr(fits, "compile_beside", nullcontext)
     with pytest.raises(Fitted):
         workflow.fit(dozen, small_scenario, register, cache=tmp_path)
@@ -270,7 +270,7 @@ def test_covariates_reach_the_outcome_model_and_its_cache_and_are_off_by_default
     def outcomes(statistics: xr.Dataset, **given: object) -> None:
         raise Asked(given["covariates"])
 
-    monkeypatch.setattr("toolkit.models.outcomes.model", outcomes)
+    monkeypatch.setattr("toolkit.models.outcomes", outcomes)
     monkeypatch.setattr(fits, "compile_beside", nullcontext)  # nothing is fitted
     with pytest.raises(Asked, match=r"caseload.*ofsted_judgement"):
         workflow.fit(dozen, asked, register, cache=tmp_path)

@@ -104,8 +104,8 @@ def test_an_explanation_names_the_councils_own_figures_that_move_the_number(live
 @pytest.mark.parametrize(
     ("figures", "said"),
     [
-        ({"referals": {"area": LEEDS, "value": 1.0, **WHY}}, "did you mean referrals"),
-        (own(referrals=-1.0), "greater than 0"),
+        ({"referals": {"area": LEEDS, "value": 1.0, **WHY}}, "Fix: use referrals"),
+        (own(referrals=-1.0), "must be above 0"),
         (own(referrals=float("inf")), "finite"),
         (own(referrals=True), "referrals"),
         ({"early_help_spend": {"area": LEEDS, "value": 200.0, **WHY}}, "price_year"),
@@ -123,7 +123,7 @@ def test_what_no_council_can_have_is_refused(small_scenario, figures, said):
         (own(referrals=1e6), "within 10 times"),
         (own(early_help_spend=2.0), "within 10 times"),
         (own(children_looked_after=6000.0), "not below children_in_need"),
-        (own("E99999999", referrals=9000.0), "not in the statistics"),
+        (own("E06000050", referrals=9000.0), "not in the statistics"),
     ],
 )
 def test_what_cannot_be_this_council_is_refused_by_page_and_command(live, small_scenario, dozen, figures, said):
@@ -184,7 +184,7 @@ def test_another_session_is_unaffected_and_markup_is_text(live):
     ("text", "said"),
     [
         ("", "Nothing"),
-        ("referals\t9", "did you mean referrals"),
+        ("referals\t9", "Fix: use referrals"),
         ("referrals\t9\nreferrals\t8", "given twice"),
         ("referrals\tlots\nchildren in need\t5", "not a number"),
         ("referrals;9,000", "between semicolons"),
@@ -274,7 +274,7 @@ def test_a_study_left_out_or_added_is_pooled_again_as_the_command_does(live, sma
                     }
                 }
             },
-            "less than or equal to 10",
+            "must be 10 or less",
         ),
         (
             {
@@ -304,9 +304,12 @@ def test_a_study_left_out_or_added_is_pooled_again_as_the_command_does(live, sma
                     }
                 }
             },
-            "pattern",
+            "3 to 40 letters",
         ),
-        ({"priors": {"outcomes.spend_witin": {"first": 0.0, "second": 0.1, **WHY}}}, "did you mean"),
+        (
+            {"priors": {"outcomes.spend_witin": {"first": 0.0, "second": 0.1, **WHY}}},
+            "name one, as outcomes.spend_within",
+        ),
         ({"priors": {"outcomes.spend_within": {"first": 0.0, "second": -0.1, **WHY}}}, "above 0"),
         ({"priors": {"outcomes.spend_within": {"first": 0.0, **WHY}}}, "two numbers"),
         ({"priors": {"effects.tau_care": {"first": 0.1, "second": 1.0, **WHY}}}, "one number"),

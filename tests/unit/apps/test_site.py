@@ -18,13 +18,15 @@ from bokeh.protocol import Protocol
 from bokeh.protocol.messages.patch_doc import patch_doc
 from bokeh.server import session
 from panel.io.state import set_curdoc
-from toolkit.apps.refit import Refit
-from toolkit.apps.refresh import UNSEEN_AFTER, Receipt
 
 from tests.conftest import LEEDS
-from toolkit.apps import guard, look, refit, refresh, server, shell
-from toolkit.apps import live as live_module
+from toolkit.apps import guard, server, shell
+from toolkit.apps.engine import live as live_module
+from toolkit.apps.engine import refit, refresh
 from toolkit.apps.engine.live import PROGRESS, Memory
+from toolkit.apps.engine.refit import Refit
+from toolkit.apps.engine.refresh import UNSEEN_AFTER, Receipt
+from toolkit.apps.parts import look
 from toolkit.apps.shell import Site
 from toolkit.schema import InputError
 

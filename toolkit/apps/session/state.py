@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from toolkit import changes, evidence, pathways, scenarios, tabular, yaml_files
 from toolkit.apps.engine.live import Live
+from toolkit.apps.parts.entry import whole
 from toolkit.apps.session.scenario_keys import SECTIONS, Saved, differences, spelled, titled
 from toolkit.apps.session.usable import changed_by, with_keys, written
 from toolkit.apps.session.views import BEGIN, taken
@@ -362,6 +363,7 @@ def preset(name: str, live: Live) -> Scenario:
 
 def named(place: str, live: Live) -> str | None:
     """Return the place that a name or an area's code means, if any."""
+    place = whole(place)
     folded = {name.casefold(): name for name in live.places}
     if (key := place.strip().casefold()) in folded:
         return folded[key]
@@ -369,4 +371,5 @@ def named(place: str, live: Live) -> str | None:
         areas = evidence.resolve_areas(live.reference, [place])
     except InputError:
         return None
-    return next((name for name, members in live.places.items() if members == areas), None)
+    # A region of which only one area is here has the same areas, and comes first.
+    return next((name for name, members in reversed(live.places.items()) if members == areas), None)

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from tests.conftest import LEEDS
+from toolkit import measures
 from toolkit.apps.explanations import formulas, numbers
 from toolkit.apps.pages import drivers
 from toolkit.apps.shell import Site
@@ -88,7 +89,7 @@ def test_inputs_have_their_units_and_plain_names(live, small_scenario):
     assert drivers.valued(run, "rate: care_starts", 0.004) == "0.004 per person and year"
     assert drivers.valued(run, "rate: attainment_8", 40.0) == "40 points per pupil"
     rates = {f"rate: {one}" for one in run.tree["posterior"]["baseline_rate"]["indicator"].values}
-    assert rates <= set(drivers.UNITS)
+    assert rates <= set(measures.drivers.UNITS)
     assert drivers.named(run, "justice_ratio_care") == "Youth justice entries: looked-after children against all"
     flip = xr.Dataset(
         {
