@@ -30,7 +30,8 @@ pytestmark = pytest.mark.long
 SMALL = """
 import json, sys
 import panel_material_ui as pmui
-from toolkit.apps import fields, server
+from toolkit.apps import server
+from toolkit.apps.parts import fields
 server._warm = lambda live: None
 server.site = lambda live: pmui.Column(
     pmui.TextInput(label="Words", name="words"), fields.upload("A file", ".csv", len), name="all"
