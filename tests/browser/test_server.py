@@ -28,7 +28,8 @@ from toolkit.schema import InputError
 SCRIPT = """
 import json, sys
 import panel as pn
-from toolkit.apps import guard, wire
+from toolkit.apps import guard
+from toolkit.apps.session import wire
 from toolkit.apps.server import settings
 guard.install(wire.Socket)
 given = json.loads(sys.argv[1])
