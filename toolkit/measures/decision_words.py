@@ -46,7 +46,8 @@ def best_choice(curves: xr.Dataset, *, unit: str) -> str:
     """
     worth = f"If {unit} is worth {money(float(curves['threshold']))}"
     chances = curves["probability_best"].to_series()
-    level = curves["option"].values[curves["is_best"].values].astype(str).tolist()
+    # Labels of options may be of pandas' own type of text, which numpy cannot cast.
+    level = [str(name) for name in curves["option"].values[curves["is_best"].values]]
     if len(level) > 1:
         if float(curves["probability_tied"]) == 1:
             return f"{worth}, {listed(level)} are level in every draw: nothing is lost by choosing any of them."
