@@ -138,7 +138,7 @@ def test_the_model_recovers_the_prices_it_was_simulated_from(prices, priors):
         posterior = tree["posterior"].to_dataset()
         ratio = price_ratio(posterior, simulated, seed=1).isel(placement=0)
         squares.append(float((((ratio.mean("draw") - own) / ratio.std("draw")) ** 2).mean()))
-        assert float(ratio.std("draw")[5]) > 1.5 * float(ratio.std("draw").median())  # prices of three years are missing
+        assert float(ratio.std("draw")[5]) > 1.5 * float(ratio.std("draw").median())  # has gaps
         assert float(abs(posterior["growth"].mean() - 0.05)) < 3 * float(posterior["growth"].std())
         assert 0.75 < float(posterior["persistence"].mean()) < 0.98
     assert np.mean(squares) == pytest.approx(1, abs=0.52)  # 120 squared normals: 1 with standard error 0.13
