@@ -184,7 +184,7 @@ def test_another_session_is_unaffected_and_markup_is_text(live):
     ("text", "said"),
     [
         ("", "Nothing"),
-        ("referals\t9", "Fix: use referrals"),
+        ("referals\t9", "did you mean referrals?"),
         ("referrals\t9\nreferrals\t8", "given twice"),
         ("referrals\tlots\nchildren in need\t5", "not a number"),
         ("referrals;9,000", "between semicolons"),
