@@ -5,7 +5,7 @@ import xarray as xr
 
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
-from toolkit.measures.tables import Table, basis, spread
+from toolkit.measures.tables import Table, basis, span_cost, spread
 from toolkit.measures.words import area, counted, label
 from toolkit.schema import PAYERS
 
@@ -141,11 +141,6 @@ def cost_by_age_table(run: Run) -> Table:
     return Table("Cost of a child by age and payer", "Age", frame, "pounds", note=note)
 
 
-def span_cost(run: Run) -> str:
-    """Return what the cost of a cohort is called: lifetime cost, if a life is counted."""
-    return counted("lifetime cost", run.scenario.horizon)
-
-
 def periods(run: Run) -> dict[str, tuple[str, str]]:
     """Return what each period is called, and of which children a mean of it is."""
     (life, entering), year = PERIODS["lifetime"], PERIODS["annual"]
@@ -153,7 +148,7 @@ def periods(run: Run) -> dict[str, tuple[str, str]]:
 
 
 def history_table(run: Run) -> Table:
-    """Return the lifetime cost of a child by history."""
+    """Return the cost of a child by history."""
     lives, cost = life_course(run), cost_by_history(run)
     children = q.with_all(lives["children"], "history")
     arrays = {f"{label(name)}, each child": cost.sel(reading=name) for name in q.READINGS}
@@ -174,8 +169,8 @@ def waterfall_table(run: Run) -> Table:
     steps = waterfall(run)
     frame = spread(run, {"Step": steps["contribution"], "Running total": steps["result"]}, "step")
     note = (
-        f"{label(span_cost(run))} of the entering cohort, present value, {basis(run)}. Each outcome takes off what other "
-        "children of the age and area have too, and what would remain of the gap without the outcome."
+        f"{label(span_cost(run))} of the entering cohort, present value, {basis(run)}. Each outcome takes off what "
+        "other children of the age and area have too, and what would remain of the gap without the outcome."
     )
     return Table(f"From gross to excess {span_cost(run)}, outcome by outcome", "Step", frame, "money", note=note)
 

@@ -97,6 +97,11 @@ def matrix(array: xr.DataArray, rows: str, columns: str) -> pd.DataFrame:
     return frame.rename(index=label)
 
 
+def span_cost(run: Run) -> str:
+    """Return what the cost of a cohort is called: lifetime cost, if a life is counted."""
+    return counted("lifetime cost", run.scenario.horizon)
+
+
 def basis(run: Run) -> str:
     """Return the price base and interval level, which every sum of money here shares."""
     return f"{run.scenario.price_base} prices; {q.level(run):.0%} intervals"
@@ -130,11 +135,11 @@ def year_names(run: Run, years: Iterable[Any]) -> list[str]:
 
 
 def lifetime_cost(run: Run, dim: str, *, each_child: bool = False) -> Table:
-    """Lifetime cost of the entering cohort by outcome or payer, both readings, in total or for each child."""
+    """Cost of the entering cohort by outcome or payer, both readings, in total or for each child."""
     cost = q.with_all(q.by(q.lifetime(run), dim), dim)
     cost = cost / q.children(run)["entering"] if each_child else cost
     frame = spread(run, {f"{label(reading)} cost": cost.sel(reading=reading) for reading in q.READINGS}, dim)
-    title = f"{label(counted('lifetime cost', run.scenario.horizon))} of {'each child of ' if each_child else ''}the entering cohort, by {dim}"
+    title = f"{label(span_cost(run))} of {'each child of ' if each_child else ''}the entering cohort, by {dim}"
     note = f"Present value, {basis(run)}. {'' if each_child or dim == 'payer' else ENTERING}".strip()
     return Table(title, label(dim), frame, "pounds" if each_child else "money", note=note)
 
@@ -145,8 +150,8 @@ def annual_cost(run: Run, dim: str) -> Table:
     frame = spread(run, {f"{label(reading)} cost": cost.sel(reading=reading) for reading in q.READINGS}, dim)
     note = (
         f"{basis(run)}. Everyone in one year, not one cohort over years: it must not be added to or compared with "
-        f"the {counted('lifetime cost', run.scenario.horizon)}. The present value of what this year's events lead to later (justice, earnings) is in it, "
-        "so it is more than budgets pay in the year."
+        f"the {span_cost(run)}. The present value of what this year's events lead to later (justice, earnings) is in "
+        "it, so it is more than budgets pay in the year."
     )
     title = f"Cost of one year's outcomes, the annual cross-section, by {dim}"
     return Table(title, label(dim), frame, "money", note=note)
@@ -155,7 +160,7 @@ def annual_cost(run: Run, dim: str) -> Table:
 def areas(run: Run) -> Table:
     """Cost, and cost avoided, of each area, by excess cost for each child."""
     costs, lifetime = q.costs(run), q.priced(run, "lifetime").sum("component")
-    name = counted("lifetime cost", run.scenario.horizon)
+    name = span_cost(run)
     excess, gross = lifetime.sel(reading="excess"), lifetime.sel(reading="gross")
     arrays = {
         f"Excess {name}": excess,
@@ -306,10 +311,9 @@ def spend_cost_curve(run: Run, account: str = "social") -> Table:
     frame["Seen within areas", ""] = ["yes" if low <= m <= high else "extrapolation" for m in multiples]
     frame = frame.set_axis([f"{multiple:.4g}" for multiple in multiples])
     kinds = dict.fromkeys(["Spend a year", *arrays], "money") | {"Seen within areas": "text"}
-    cost = counted("lifetime cost", run.scenario.horizon)
     note = (
-        f"One year's early-help spend plus the excess {cost} of the entering cohort that is left, {basis(run)}. "
-        "Change is against today's spend; below 0 is better."
+        f"One year's early-help spend plus the excess {span_cost(run)} of the entering cohort that is left, "
+        f"{basis(run)}. Change is against today's spend; below 0 is better."
     )
     return Table(f"Spend-cost curve, {account} account", "Spend, times today's", frame, kinds, note=note)
 
@@ -319,7 +323,7 @@ def curve_by_payer(run: Run) -> Table:
     part = q.with_all(q.curve(run)["payer_part"], "payer")
     frame = spread(run, {label(payer): part.sel(payer=payer) for payer in part["payer"].values}, "multiple")
     frame = frame.set_axis([f"{multiple:.4g}" for multiple in part["multiple"].values])
-    note = f"Excess {counted('lifetime cost', run.scenario.horizon)} left, {basis(run)}; the local authority's part holds the spend."
+    note = f"Excess {span_cost(run)} left, {basis(run)}; the local authority's part holds the spend."
     return Table("Spend-cost curve by payer", "Spend, times today's", frame, "money", note=note)
 
 
@@ -335,7 +339,10 @@ def marginal(run: Run) -> Table:
             columns[heading], kinds[heading] = steps[name].sel(account=account).values, kind
     ends = zip(steps["from_multiple"].values, steps["to_multiple"].values, strict=True)
     frame = single(columns, [f"{low:.4g} to {high:.4g}" for low, high in ends])
-    note = f"Pounds of {counted('lifetime cost', run.scenario.horizon)} avoided by one more pound a year, with the scenario's effect; accounts are cumulative."
+    note = (
+        f"Pounds of {span_cost(run)} avoided by one more pound a year, with the scenario's effect; accounts are "
+        "cumulative."
+    )
     return Table("What the next pound avoids", "Spend, times today's", frame, kinds, note=note)
 
 

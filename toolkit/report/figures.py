@@ -11,8 +11,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
-from toolkit.measures.tables import CASH_YEARS, year_names
-from toolkit.measures.words import change, counted, financial_year, label, money_scale, number, percent
+from toolkit.measures.tables import CASH_YEARS, span_cost, year_names
+from toolkit.measures.words import change, financial_year, label, money_scale, number, percent
 from toolkit.report.drawing import (
     DARK,
     DASHES,
@@ -105,7 +105,7 @@ def plot_spend_cost_curve(run: Run) -> Figure:
         run.scenario.effect.source,
         run.scenario.price_base,
     )
-    cost = counted("lifetime cost", run.scenario.horizon)
+    cost = span_cost(run)
     more = curve["spend"] - curve["spend"].sel(multiple=1.0, drop=True)
     avoided = more - curve["change"]
     figure = empty(7.0)

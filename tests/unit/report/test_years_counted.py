@@ -88,7 +88,7 @@ def test_figures_of_lives(short, tables, name):
 @pytest.mark.parametrize("key", ["life|excess|All|All", "area_life|gross|Leeds", "each|excess|All", "curve|combined|1"])
 def test_explanations(short, tables, key):
     formula = numbers.formula(short, key)
-    assert not of_life([formula.title, *formula.words, formula.sum_of(short)], tables)
+    assert not of_life([formula.title, *formula.words, formula.sum_up(short)], tables)
 
 
 def test_a_whole_life_is_called_one(run):

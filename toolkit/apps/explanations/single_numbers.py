@@ -80,7 +80,8 @@ def each(run: Run, reading: str, area: str) -> Formula:
     single = both[0] / both[1]
     name = w.counted("lifetime cost", run.scenario.horizon)
     words = (
-        f"{w.label(name)} ÷ the children who start a first episode of need in the base year, in each draw, then averaged.",
+        f"{w.label(name)} ÷ the children who start a first episode of need in the base year, in each draw, then "
+        "averaged.",
         EXCESS,
     )
     top, bottom = w.money(float(both[0].mean())), w.number(float(both[1].mean()), 0)
