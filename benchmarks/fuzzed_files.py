@@ -34,7 +34,7 @@ OTHER_SETTINGS: dict[str, Any] = {
     "horizon": 60,
     "option": {"spend_per_child": 22.5, "years": 2},
     "adjustments": {"optimism_bias": 0.15},
-    "overrides": {"cost_per_family": {"value": 5000.0, "low": 4000.5, "high": 6000.0, "reason": "our own ledger"}},
+    "overrides": {"cost_per_family": {"value": 5000.0, "low": 4000.5, "high": 6000.0, "interval_level": 0.9, "reason": "our own ledger"}},
 }
 
 
@@ -107,7 +107,7 @@ def read_run(content: bytes) -> np.ndarray:
 def changed_run(content: bytes, random: np.random.Generator, token: str) -> bytes:
     """Return a run's file, whole and with its checksum, of which a group, variable, type or attribute is not right."""
     tree = _run().copy(deep=True)
-    name = _pick(random, [group.path for group in tree.leaves])
+    name = _pick(random, [group.path.strip("/") for group in tree.leaves])
     data = tree[name].to_dataset()
     variable = _pick(random, [str(key) for key in data.data_vars])
     other: dict[str, Any] = {
@@ -116,13 +116,13 @@ def changed_run(content: bytes, random: np.random.Generator, token: str) -> byte
         "time": xr.full_like(data[variable], np.datetime64("2025-01-01", "ns"), dtype="datetime64[ns]"),
         "one": data[variable].isel({data[variable].dims[-1]: 0}, drop=True),
         "turned": data[variable].transpose(*data[variable].dims[::-1]),
-        "nan": data[variable].astype(object).where(False, "")
         if data[variable].dtype == object
         else data[variable] * np.nan,
     }
     match _pick(random, ["group", "variable", "rename", "attribute", "without", *other]):
         case "group":
-            del tree[name]
+            node = tree[name]
+            del node.parent[node.name]
         case "variable":
             tree[name] = xr.DataTree(data.drop_vars(variable))
         case "rename":

@@ -166,8 +166,11 @@ def open_netcdf(path: Path) -> xr.DataTree:
     try:
         _verify_checksum(path)
         with xr.open_datatree(path, engine="netcdf4") as opened:
-            tree = _with_present_names(opened.load())
-        if "schema_version" in tree.attrs:
+            for group in opened.subtree:  # DataTree.load of xarray leaves out a variable with the name of a group
+                for variable in group.variables.values():
+                    variable.load()
+            tree = _with_present_names(opened)
+        if {"schema_version", "scenario"} & opened.attrs.keys():
             _check_run(tree, path)
         return tree
     except OSError as problem:

@@ -102,6 +102,15 @@ def test_a_run_of_an_older_version_has_its_groups_under_their_present_names(tmp_
     assert opened.attrs == {"scenario_hash": "abc", "schema_version": 2}
 
 
+def test_a_variable_with_the_name_of_its_group_is_in_memory_too(tmp_path: Path) -> None:
+    """As ``lives`` of every run: what is read later would be read from a file that nobody checked."""
+    tree, path = xr.DataTree.from_dict({"lives": xr.Dataset({"lives": ("draw", [1.0, 2.0])})}), tmp_path / "run.nc"
+    records.write_netcdf(tree, path)
+    opened = records.open_netcdf(path)
+    path.unlink()
+    assert opened["lives/lives"].values.tolist() == [1.0, 2.0]
+
+
 def _whole_run() -> xr.DataTree:
     draws = xr.Dataset({"value": (("chain", "draw"), np.ones((2, 3)))})
     tree = xr.DataTree.from_dict({name: draws for name in records.GROUPS})

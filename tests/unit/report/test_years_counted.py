@@ -16,8 +16,10 @@ from toolkit.report.contents import every_table
 from toolkit.report.workbook import write_workbook
 from toolkit.scenario_model import LONGEST_HORIZON
 
-LIFE = re.compile(r"lifetime|(over|for) (its |a |their |children.s |the )?(whole )?li(fe|ves)\b", re.IGNORECASE)
-CITED = ("assumptions", "excluded", "pooled", "record")  # words of sources, which may count lives
+LIFE = re.compile(
+    r"(?<!GBP )lifetime|(over|for) (its |a |their |children.s |the )?(whole )?li(fe|ves)\b", re.IGNORECASE
+)
+CITED = ("assumptions", "excluded", "pooled", "published", "record")  # words of sources, which may count lives
 
 
 @pytest.fixture(scope="module")
