@@ -34,7 +34,15 @@ OTHER_SETTINGS: dict[str, Any] = {
     "horizon": 60,
     "option": {"spend_per_child": 22.5, "years": 2},
     "adjustments": {"optimism_bias": 0.15},
-    "overrides": {"cost_per_family": {"value": 5000.0, "low": 4000.5, "high": 6000.0, "interval_level": 0.9, "reason": "our own ledger"}},
+    "overrides": {
+        "cost_per_family": {
+            "value": 5000.0,
+            "low": 4000.5,
+            "high": 6000.0,
+            "interval_level": 0.9,
+            "reason": "our own ledger",
+        }
+    },
 }
 
 
@@ -116,8 +124,6 @@ def changed_run(content: bytes, random: np.random.Generator, token: str) -> byte
         "time": xr.full_like(data[variable], np.datetime64("2025-01-01", "ns"), dtype="datetime64[ns]"),
         "one": data[variable].isel({data[variable].dims[-1]: 0}, drop=True),
         "turned": data[variable].transpose(*data[variable].dims[::-1]),
-        if data[variable].dtype == object
-        else data[variable] * np.nan,
     }
     match _pick(random, ["group", "variable", "rename", "attribute", "without", *other]):
         case "group":
