@@ -245,8 +245,11 @@ def read_studies(content: bytes) -> np.ndarray:
 
 @lru_cache
 def table(name: str) -> tuple[bytes, ...]:
-    shipped = pd.read_csv(data_folder() / "evidence" / f"{name}.csv", dtype=str, keep_default_na=False).head(25)
-    return (shipped.to_csv(index=False).encode(),)
+    """Return the first rows that stand alone: one that is superseded needs the row that stands in its place."""
+    shipped = pd.read_csv(data_folder() / "evidence" / f"{name}.csv", dtype=str, keep_default_na=False)
+    if "superseded_by" in shipped:
+        shipped = shipped[shipped["superseded_by"] == ""]
+    return (shipped.head(25).to_csv(index=False).encode(),)
 
 
 @lru_cache
