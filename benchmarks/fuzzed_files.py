@@ -18,11 +18,13 @@ import xarray as xr
 
 from toolkit import evidence, models, records, scenarios
 from toolkit.apps.engine.live import Live, Memory
+from toolkit.apps.parts.look import LONGEST_LINE
 from toolkit.apps.session.scenario_keys import flat
 from toolkit.apps.session.state import State
 from toolkit.apps.session.tab import restored
 from toolkit.evidence import tables
 from toolkit.schema import SAMPLE_DIMS, InputError, data_folder
+from toolkit.text_files import excerpt
 
 TABLES = ("unit_costs", "meta_ready", "judgements", "cost_components", "priors")
 STUDY_HEADS = "outcome,effect_id,programme_family,design,scale,est,se,low,high,include,shared_programme"
@@ -114,7 +116,7 @@ def read_run(content: bytes) -> np.ndarray:
 
 def changed_run(content: bytes, random: np.random.Generator, token: str) -> bytes:
     """Return a run's file, whole and with its checksum, of which a group, variable, type or attribute is not right."""
-    tree = _run().copy(deep=True)
+    tree, token = _run().copy(deep=True), token.encode("utf-8", "replace").decode()
     name = _pick(random, [group.path.strip("/") for group in tree.leaves])
     data = tree[name].to_dataset()
     variable = _pick(random, [str(key) for key in data.data_vars])
@@ -184,12 +186,12 @@ def read_saved(content: bytes) -> np.ndarray:
     """Take what a browser held; what is left out is named, and refused here if nothing is left."""
     found, problems = restored(content.decode("utf-8", "replace"), State(_live()))
     for line in problems:
-        assert line.isprintable() and 0 < len(line) <= 300, ascii(line)
+        assert line.isprintable() and 0 < len(line) <= LONGEST_LINE, ascii(line)
     for one in found:
         assert one.name.isprintable() and one.areas == tuple(_live().places[one.place])
         json.dumps(one.scenario.model_dump(mode="json"), ensure_ascii=False).encode()
     if problems and not found:
-        raise InputError(problems[0])
+        raise InputError(excerpt(problems[0], 299))
     return np.array(_numbers_in([flat(one.scenario) for one in found]), float)
 
 
