@@ -103,7 +103,7 @@ def read_run(content: bytes) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         tree = records.open_netcdf(_on_disk(content, folder, "run.nc"))
     if "schema_version" in tree.attrs:  # what reads a run counts on these
-        assert tree.attrs["schema_version"] == 2 and set(_run().children) <= set(tree.children)
+        assert tree.attrs["schema_version"] in (1, 2) and set(_run().children) <= set(tree.children)
         assert isinstance(json.loads(tree.attrs["scenario"]), dict)
     values = [
         variable.values.ravel()

@@ -181,7 +181,7 @@ def open_netcdf(path: Path) -> xr.DataTree:
 def _check_run(tree: xr.DataTree, path: Path) -> None:
     """Refuse a run's file in which something that every run has is not there, or is of another kind."""
     again = "run again, with this version of the toolkit."
-    given = tree.attrs["schema_version"]
+    given = tree.attrs.get("schema_version", 1)  # which the first version did not note
     if not isinstance(given, int | np.integer) or not 1 <= given <= SCHEMA_VERSION:
         raise InputError(f"{path}: version '{excerpt(given)}' of a run's file is not known here.", fix=again)
     if missing := [name for name in GROUPS if name not in tree.children]:

@@ -142,6 +142,10 @@ def test_a_run_that_lacks_what_every_run_has_is_refused(change, message: str, tm
     tree, path = _whole_run(), tmp_path / "run.nc"
     records.write_netcdf(tree, path)
     xr.testing.assert_identical(records.open_netcdf(path), tree)
+    first = tree.copy()
+    del first.attrs["schema_version"]  # as the first version wrote
+    records.write_netcdf(first, path)
+    assert set(records.open_netcdf(path).children) == set(records.GROUPS)
     change(tree)
     records.write_netcdf(tree, path)
     with pytest.raises(InputError, match=rf"run\.nc: .*{message}.*Fix: run again"):
