@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from benchmarks import fuzzed_files as files
 from toolkit import evidence, scenarios
 from toolkit.apps.pages.own_figures import READ as OWN_NAMES
 from toolkit.apps.parts import entry
@@ -118,12 +119,18 @@ class Reader:
     read
         From the bytes of a file to every number that was read; raises ``InputError``.
     table
-        Whether the files are tables of cells; others are changed in their bytes alone.
+        Whether the files are tables of cells; others are changed in their bytes alone, or as ``change`` says.
+    change
+        A change of its own to a good file, with a token to put somewhere.
+    sealed
+        Whether a file with any byte changed must be refused, or give the same numbers.
     """
 
     starts: Callable[[], tuple[bytes, ...]]
     read: Callable[[bytes], np.ndarray]
     table: bool = True
+    change: Callable[[bytes, np.random.Generator, str], bytes] | None = None
+    sealed: bool = False
 
 
 # Cases -------------------------------------------------------------------------------------------------
@@ -138,7 +145,10 @@ def case(reader: Reader, seed: int) -> tuple[bytes, bytes, str]:
     random = np.random.default_rng(seed)
     starts = reader.starts()
     start = starts[random.integers(len(starts))]
-    kind = _pick(random, [FORM] * 2 + [CELL] * 5 + [BYTES] * 3) if reader.table else BYTES
+    kinds = [FORM] * 2 + [CELL] * 5 + [BYTES] * 3 if reader.table else [CELL, BYTES] if reader.change else [BYTES]
+    kind = _pick(random, kinds)
+    if kind == CELL and reader.change:
+        return start, reader.change(start, random, str(_pick(random, list(TOKENS)))), CELL
     if kind == BYTES:
         content = start
         for _ in range(random.integers(1, 5)):
@@ -288,13 +298,16 @@ def judged(reader: Reader, start: bytes, content: bytes, kind: str) -> str:
 def _wrong(reader: Reader, values: np.ndarray, start: bytes, content: bytes, kind: str) -> str:
     if not np.isfinite(values).all():
         return "accepted: a number that is not finite"
-    if kind == BYTES:
+    if kind == BYTES and not reader.sealed:
         return ""
     given = _numbers(reader, start)
+    if kind == BYTES and not np.array_equal(np.sort(values), given):
+        return "accepted: a damaged file, with other numbers"
     if kind == FORM and not np.array_equal(np.sort(values), given):
         return "accepted: the same file in another form gives other numbers"
     meant = [value for value in TOKENS.values() if value is not None]
     commas = [0.435, 140] if b";" in content else []  # decimal commas are read beside semicolons
+    commas += [31] if b"0x1F" in content and not reader.table else []  # which YAML reads as a number
     cells = re.findall(rb"(?<![^,\n])-?[0-9.]+(?![^,\n])", start)
     odd = values[~np.isin(values, [*given, *meant, *map(float, cells), 5, *commas])]  # 5: end of a withheld count
     return f"accepted: {odd[:3]}, which stand nowhere in the file" if len(odd) else ""
@@ -409,6 +422,10 @@ READERS = {
     "with_indicator": Reader(_counts, _indicator),
     "uploaded figures": Reader(_figures, _upload),
     "pasted pairs": Reader(lambda: (b"referrals\t9000\nfostering week\t700.5\ncost per family,4000\n",), _pairs, False),
+    "run.nc": Reader(files.runs, files.read_run, table=False, change=files.changed_run, sealed=True),
+    "saved scenarios": Reader(files.saved, files.read_saved, table=False, change=files.changed_saved),
+    "new studies": Reader(files.studies, files.read_studies),
+    **{f"table {name}": Reader(partial(files.table, name), partial(files.read_table, name)) for name in files.TABLES},
 }
 
 

@@ -16,7 +16,8 @@ import xarray as xr
 from toolkit import evidence
 from toolkit.folders import drafts, standing, writable
 from toolkit.scenarios import Scenario
-from toolkit.schema import InputError
+from toolkit.schema import SAMPLE_DIMS, InputError
+from toolkit.text_files import excerpt
 
 __all__ = [
     "assemble",
@@ -35,6 +36,7 @@ MARK = b"\nsha256:"  # before the checksum at the end of a file: HDF5 reads no f
 TRAILER = len(MARK) + 64 + 1
 CHUNK = 1 << 20  # bytes
 SCHEMA_VERSION = 2  # of the groups of a run's file
+GROUPS = ("assumptions", "posterior", "effects", "lives", "costs", "appraisal", "checks")  # of every run
 RENAMED = {"told": "life_course", "reading": "effect_evidence"}  # groups of version 1
 LOG = logging.getLogger("toolkit")
 
@@ -158,15 +160,42 @@ def open_netcdf(path: Path) -> xr.DataTree:
     ------
     InputError
         A file that is missing, damaged, cut short, or not written by :func:`write_netcdf`. The library of netCDF reads
-        many a damaged file with other numbers, and never comes back from some, so it is not given one.
+        many a damaged file with other numbers, and never comes back from some, so it is not given one. A run's file
+        that lacks a group, holds no numbers where draws should be, or is of a later version.
     """
     try:
         _verify_checksum(path)
-        with xr.open_datatree(path, engine="netcdf4") as tree:
-            return _with_present_names(tree.load())
+        with xr.open_datatree(path, engine="netcdf4") as opened:
+            for group in opened.subtree:  # DataTree.load of xarray leaves out a variable with the name of a group
+                for variable in group.variables.values():
+                    variable.load()
+            tree = _with_present_names(opened)
+        if {"schema_version", "scenario"} & opened.attrs.keys():
+            _check_run(tree, path)
+        return tree
     except OSError as problem:
         what = problem.strerror or "not readable as netCDF"
         raise InputError(f"{path}: {what}.", fix="give a file that a run has written, or run again.") from None
+
+
+def _check_run(tree: xr.DataTree, path: Path) -> None:
+    """Refuse a run's file in which something that every run has is not there, or is of another kind."""
+    again = "run again, with this version of the toolkit."
+    given = tree.attrs.get("schema_version", 1)  # which the first version did not note
+    if not isinstance(given, int | np.integer) or not 1 <= given <= SCHEMA_VERSION:
+        raise InputError(f"{path}: version '{excerpt(given)}' of a run's file is not known here.", fix=again)
+    if missing := [name for name in GROUPS if name not in tree.children]:
+        raise InputError(f"{path}: no group {', '.join(missing)}, which every run has.", fix=again)
+    try:
+        scenario = json.loads(tree.attrs.get("scenario", ""))
+    except (ValueError, TypeError, RecursionError):
+        scenario = None
+    if not isinstance(scenario, dict):
+        raise InputError(f"{path}: its attribute 'scenario' holds none.", fix=again)
+    for group in tree.subtree:
+        for name, variable in group.dataset.data_vars.items():
+            if set(SAMPLE_DIMS) <= set(variable.dims) and variable.dtype.kind not in "biuf":
+                raise InputError(f"{path}: {group.path}/{excerpt(name)} holds no numbers, but draws.", fix=again)
 
 
 def _with_present_names(tree: xr.DataTree) -> xr.DataTree:

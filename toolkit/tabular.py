@@ -35,7 +35,7 @@ __all__ = [
 
 MOST_ROWS, MOST_COLUMNS = 1_000_000, 5_000
 MOST, LONGEST_NUMBER = 1e15, 60  # largest number that is accepted; characters of one
-LONGEST_NAME = 200  # characters of a heading
+LONGEST_NAME, LONGEST_CELL = 200, 32_767  # characters of a heading; of any cell, which is what a spreadsheet holds
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _EXPONENT = r"(?:[eE][+-]?[0-9]{1,3})?"
 _NUMBER = re.compile(rf"[+-]?(?:(?:[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+){_EXPONENT}")
@@ -205,6 +205,8 @@ def _rows(text: str, where: str) -> tuple[Row, list[Row], str]:
         for row in reader:
             while row and not row[-1].strip():
                 row.pop()
+            if any(len(cell) > LONGEST_CELL for cell in row):
+                raise _too_long(where, line)
             if row or rows:
                 rows.append((line, [cell.strip() for cell in row]))
             if len(rows) > MOST_ROWS or len(row) > MOST_COLUMNS:
@@ -213,6 +215,8 @@ def _rows(text: str, where: str) -> tuple[Row, list[Row], str]:
                 )
             line = skipped + reader.line_num + 1
     except csv.Error as problem:
+        if "field limit" in str(problem):  # of the whole process, which any library may move
+            raise _too_long(where, line) from None
         raise InputError(
             f"{where}, line {line}: not readable as cells separated by {SEPARATORS[separator]} ({excerpt(problem)}).",
             fix="check the quotation marks, or save it again as CSV UTF-8.",
@@ -223,6 +227,13 @@ def _rows(text: str, where: str) -> tuple[Row, list[Row], str]:
         what = "only a line of headings" if rows else "empty"
         raise InputError(f"{where}: {what}.", fix="give a line of column names, then a line for each row.")
     return rows[0], rows[1:], separator
+
+
+def _too_long(where: str, line: int) -> InputError:
+    return InputError(
+        f"{where}, line {line}: a cell longer than {LONGEST_CELL:,} characters.",
+        fix="shorten it, and check that every quotation mark has its pair.",
+    )
 
 
 def _fit(body: str, separator: str) -> tuple[bool, int]:

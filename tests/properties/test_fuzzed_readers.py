@@ -9,13 +9,19 @@ import pytest
 from benchmarks import fuzz_readers as fuzz
 from toolkit.schema import InputError
 
-CASES = {"uploaded figures": 60, "with_indicator": 80}  # of the readers that take longest
+CASES = {
+    "uploaded figures": 60,
+    "with_indicator": 80,
+    "saved scenarios": 40,
+    "new studies": 40,
+    "run.nc": 60,
+}  # of the readers that take longest
 SEED, GOOD = 7, b"a\n1\n2\n"
 
 
 @pytest.mark.parametrize("name", list(fuzz.READERS))
 def test_bad_files_are_read_rightly_or_refused_in_a_line(name):
-    found = fuzz.faults(name, CASES.get(name, 120), SEED)
+    found = fuzz.faults(name, CASES.get(name, 40 if name.startswith("table") else 120), SEED)
     assert not found, [(number, fault) for number, _, fault in found]
 
 
@@ -56,3 +62,16 @@ def test_cases_are_the_same_every_time_and_of_every_kind():
     kinds = {fuzz.case(reader, seed)[2] for seed in range(40)}
     assert kinds == {fuzz.FORM, fuzz.CELL, fuzz.BYTES}
     assert fuzz.case(reader, 5) == fuzz.case(reader, 5)
+
+
+def test_a_damaged_file_that_is_read_with_other_numbers_is_a_fault():
+    reader = fuzz.Reader(lambda: (GOOD,), lambda content: np.array([float(len(content))]), sealed=True)
+    assert fuzz.judged(reader, GOOD, GOOD, fuzz.BYTES) == ""
+    assert fuzz.judged(reader, GOOD, GOOD[:-1], fuzz.BYTES).startswith("accepted: a damaged file")
+
+
+def test_files_of_the_projects_own_kinds_have_changes_of_their_own():
+    for name in ("run.nc", "saved scenarios"):
+        made = [fuzz.case(fuzz.READERS[name], number) for number in range(12)]
+        assert {kind for _, _, kind in made} == {fuzz.CELL, fuzz.BYTES}
+        assert sum(content != start for start, content, _ in made) > 6

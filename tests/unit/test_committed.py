@@ -68,7 +68,7 @@ def test_a_table_is_replaced_with_a_reason_at_once_or_afterwards(
     held, build = evidence.load_table(f"reference/{NAME}"), ("--build", str(tmp_path / "build"))
     monkeypatch.setattr(committed, "check", lambda **_: {NAME: held.assign(mean=5.0)})
     code, said = call(capsys, monkeypatch, "check", *build, "--accept", "")
-    assert code == 2 and "no reason is given. Fix:" in said and not (tmp_path / "build").exists()
+    assert code == 2 and "the reason is blank. Fix:" in said and not (tmp_path / "build").exists()
     code, _ = call(capsys, monkeypatch, "check", *build, "--accept", "spending was corrected")
     assert code == 0 and (evidence.load_table(f"reference/{NAME}")["mean"] == 5.0).all()
     monkeypatch.setattr(committed, "check", lambda **_: {NAME: held})

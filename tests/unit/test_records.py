@@ -100,3 +100,53 @@ def test_a_run_of_an_older_version_has_its_groups_under_their_present_names(tmp_
     assert list(opened.children) == ["life_course", "effect_evidence", "costs"]
     xr.testing.assert_identical(opened["life_course"].to_dataset(), tree["told"].to_dataset())
     assert opened.attrs == {"scenario_hash": "abc", "schema_version": 2}
+
+
+def test_a_variable_with_the_name_of_its_group_is_in_memory_too(tmp_path: Path) -> None:
+    """As ``lives`` of every run: what is read later would be read from a file that nobody checked."""
+    tree, path = xr.DataTree.from_dict({"lives": xr.Dataset({"lives": ("draw", [1.0, 2.0])})}), tmp_path / "run.nc"
+    records.write_netcdf(tree, path)
+    opened = records.open_netcdf(path)
+    path.unlink()
+    assert opened["lives/lives"].values.tolist() == [1.0, 2.0]
+
+
+def _whole_run() -> xr.DataTree:
+    draws = xr.Dataset({"value": (("chain", "draw"), np.ones((2, 3)))})
+    tree = xr.DataTree.from_dict({name: draws for name in records.GROUPS})
+    tree.attrs = {"schema_version": 2, "scenario": '{"name": "family_help"}'}
+    return tree
+
+
+def _without_costs(tree: xr.DataTree) -> None:
+    del tree["costs"]
+
+
+def _words_for_draws(tree: xr.DataTree) -> None:
+    tree["lives"] = xr.DataTree(tree["lives"].to_dataset().astype(str).astype(object))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_without_costs, "no group costs, which every run has"),
+        (_words_for_draws, "/lives/value holds no numbers"),
+        (lambda tree: tree.attrs.update(schema_version=3), "version '3' of a run's file is not known here"),
+        (lambda tree: tree.attrs.update(schema_version="two"), "version 'two'"),
+        (lambda tree: tree.attrs.update(scenario="[]"), "'scenario' holds none"),
+        (lambda tree: tree.attrs.update(scenario=5), "'scenario' holds none"),
+        (lambda tree: tree.attrs.pop("scenario"), "'scenario' holds none"),
+    ],
+)
+def test_a_run_that_lacks_what_every_run_has_is_refused(change, message: str, tmp_path: Path) -> None:
+    tree, path = _whole_run(), tmp_path / "run.nc"
+    records.write_netcdf(tree, path)
+    xr.testing.assert_identical(records.open_netcdf(path), tree)
+    first = tree.copy()
+    del first.attrs["schema_version"]  # as the first version wrote
+    records.write_netcdf(first, path)
+    assert set(records.open_netcdf(path).children) == set(records.GROUPS)
+    change(tree)
+    records.write_netcdf(tree, path)
+    with pytest.raises(InputError, match=rf"run\.nc: .*{message}.*Fix: run again"):
+        records.open_netcdf(path)

@@ -1,6 +1,7 @@
 """The door for users' tables: what is read, and what is refused in one printable line."""
 
 import bz2
+import csv
 import gzip
 import io
 import lzma
@@ -311,9 +312,22 @@ BAD = {
     "1,0.5\n2,0.6\n": "numbers where the names",
     'a,b\n"1,2\n': "not readable as cells separated by commas",
     'a,b\n"1"x,2\n': "not readable as cells separated by commas",
-    "a,b\n" + "x" * 200_000 + ",1\n": "not readable as cells",
     ",".join(f"a{place}" for place in range(5_001)) + "\n1\n": "more than",
 }
+
+
+@pytest.mark.parametrize("limit", [131_072, 10_000_000])
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_cells_longer_than_a_spreadsheet_holds_are_refused_whatever_another_library_allows(limit, separator):
+    before = csv.field_size_limit(limit)
+    try:
+        longest = tabular.table(f"a{separator}b\n{'x' * 32_767}{separator}1\n", "t.csv")
+        assert longest.loc[2].tolist() == ["x" * 32_767, "1"]
+        for size in (32_768, 200_000):
+            text = f"a{separator}b\n1{separator}2\n{'x' * size}{separator}1\n"
+            assert "line 3: a cell longer than 32,767 characters. Fix: shorten it" in refused(text)
+    finally:
+        csv.field_size_limit(before)
 
 
 @pytest.mark.parametrize("text", list(BAD), ids=[text[:12] for text in BAD])

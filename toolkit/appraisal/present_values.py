@@ -122,8 +122,10 @@ def payback_year(net_by_year: xr.DataArray, *, stays: bool = False) -> xr.DataAr
 
 def running_total_back(net_by_year: xr.DataArray) -> xr.DataArray:
     """Return whether the running total of (..., year) is 0 or above; rounding does not turn exactly 0 into a debt."""
-    size = abs(net_by_year).sum("year")
-    back: xr.DataArray = net_by_year.cumsum("year").assign_coords(year=net_by_year["year"]) >= -1e-9 * size
+    least = max(1e-9, 4 * float(np.finfo(np.result_type(net_by_year.dtype, np.float16)).eps))  # live answers: float32
+    flows = net_by_year.astype(float)
+    size = abs(flows).sum("year")
+    back: xr.DataArray = flows.cumsum("year").assign_coords(year=net_by_year["year"]) >= -least * size
     return back.transpose(*net_by_year.dims)
 
 

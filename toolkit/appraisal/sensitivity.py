@@ -16,6 +16,7 @@ from scipy import stats
 from toolkit.appraisal.draws import flat, sample_dims
 from toolkit.appraisal.present_values import DEFAULT_LEVEL, summarise
 from toolkit.appraisal.regression import Method, conditional_mean, smoother
+from toolkit.appraisal.ties import level_with_best, split
 from toolkit.appraisal.value_of_information import parameter_columns
 from toolkit.schema import InputError, aligned, check, random_stream
 
@@ -316,15 +317,19 @@ def contrast(first: xr.DataArray, second: xr.DataArray, *, level: float = DEFAUL
     Returns
     -------
     xr.Dataset
-        As ``summarise``, with ``probability`` that first is the higher and ``correlation`` of the two; the attribute
-        ``dependence`` states what is assumed of how they move together.
+        As ``summarise``, with ``probability`` that first is the higher (a tie, to within rounding, counts a half) and
+        ``correlation`` of the two; the attribute ``dependence`` states what is assumed of how they move together.
     """
     check(first.rename(first.name or "first"))
     check(second.rename(second.name or "second"))
     aligned(first, second)
     gap = first - second
     dims = sample_dims(gap)
-    summary = summarise(gap.assign_attrs(first.attrs), level=level).assign(probability=(gap > 0).mean(dims))
+    both = xr.concat(xr.broadcast(first.drop_attrs(), second.drop_attrs()), "pair", coords="minimal", compat="override")
+    size = abs(both).mean(dims)  # of all draws: in a draw near nil, what is left may be rounding alone
+    wins = xr.apply_ufunc(lambda *given: split(level_with_best(*given)), *xr.broadcast(both, size))
+    summary = summarise(gap.assign_attrs(first.attrs), level=level)
+    summary = summary.assign(probability=wins.isel(pair=0).mean(dims))
     return summary.assign(correlation=xr.corr(first, second, dims)).assign_attrs(dependence=DEPENDENCE)
 
 

@@ -195,7 +195,10 @@ def check_reason(reason: str) -> None:
         It has fewer than two words.
     """
     if len(re.findall(r"\w+", reason)) < 2:
-        raise InputError("accept: no reason is given.", fix="say in a few words why the committed table is replaced.")
+        what = "shorter than two words" if reason.strip() else "blank"
+        raise InputError(
+            f"accept: the reason is {what}.", fix="say in a few words why the committed table is replaced."
+        )
 
 
 def accept_reference(names: list[str], beside: Path, *, reason: str, folder: Path | None = None) -> list[Path]:

@@ -166,6 +166,7 @@ NEEDED_TEXT = _words(
     """
 )
 BLANK_UNIT = {"evidence/adjustment", "evidence/cost_components"}  # a row without a usable value has no unit
+MOST_CHOICES = 8  # named in a message
 INTERVAL_KINDS = ("", "confidence", "range", "between_area")
 CHOICES: dict[str, Collection[str]] = {
     "confidence": ("A", "B", "C", "J"),
@@ -284,7 +285,9 @@ def _column(name: str, table: str, outcomes: Collection[str]) -> pa.Column:
     checks = []
     choices = outcomes if name == "outcome" else CHOICES.get(name)
     if choices is not None:
-        known = ", ".join(sorted(set(choices) - {""}))
+        names = sorted(set(choices) - {""})
+        known = ", ".join(names[:MOST_CHOICES])
+        known += f" and {len(names) - MOST_CHOICES} more" if len(names) > MOST_CHOICES else ""
         checks.append(pa.Check.isin(choices, error=f"is not one of {known}. Fix: use one of these"))
     if name in PATTERNS:
         pattern, looks = PATTERNS[name]

@@ -133,7 +133,7 @@ def _plain(value: Any) -> Any:
 def estimates(run: Run) -> dict[str, Estimate]:
     """Return the headline estimates by label, in the order they are shown, with signs reversed for a cut."""
     cut, headline_facts, did = run.scenario.option.cut, facts(run), verb(run)
-    ahead = "Chance of being ahead" if cut else "Chance of having paid back"
+    ahead, horizon = "Chance of being ahead" if cut else "Chance of having paid back", run.scenario.horizon
 
     def turned(figure: Estimate) -> Estimate:
         return -figure if cut else figure
@@ -143,7 +143,7 @@ def estimates(run: Run) -> dict[str, Estimate]:
         "Spending taken away" if cut else "Programme cost": turned(headline_facts["programme_cost"]),
     }
     for account, figure in headline_facts["cost_avoided"].items():
-        rows[f"Cost {did} over life, {account} account"] = turned(figure)
+        rows[f"Cost {did} {w.counted('over life', horizon)}, {account} account"] = turned(figure)
     for account, figure in headline_facts["npsv"].items():
         name = "Net present social value" if account == "social" else f"Net present value, {account} account"
         rows[name] = figure
@@ -152,13 +152,12 @@ def estimates(run: Run) -> dict[str, Estimate]:
     for account, chances in headline_facts["chance_paid_back"].items():
         for year in chances if account == "fiscal" else [max(chances)]:
             by = f"by {w.financial_year(run.scenario.first_year, year)} (year {year})"
-            by = by if year != max(chances) else "at the end" if cut else w.within(run.scenario.horizon)
+            by = by if year != max(chances) else "at the end" if cut else w.within(horizon)
             rows[f"{ahead} {by}, {account} account"] = chances[year]
     rows[f"Cost {did} in the council's own cash"] = turned(headline_facts["cash_to_council"])
     rows[f"Chance that {w.HARM}"] = headline_facts["chance_of_harm"]
-    life = "lifetime" if run.scenario.horizon == LONGEST_HORIZON else f"{run.scenario.horizon}-year"
     for reading in q.READINGS:
-        name = f"{w.label(reading)} {life} cost"
+        name = f"{w.label(reading)} {w.counted('lifetime cost', horizon)}"
         rows[f"{name} of the entering cohort"] = headline_facts["lifetime_cost"][reading]
         rows[f"{name}, each child"] = headline_facts["lifetime_cost_each_child"][reading]
     return rows
@@ -224,7 +223,7 @@ def sentence(run: Run, where: str, spent: float, worth: Estimate, ever: float, l
 
 
 def changes(run: Run, account: str) -> str:
-    """Return what the option does to cost over life, in the direction of its expected value."""
+    """Return what the option does to cost over the years counted, in the direction of its expected value."""
     worth = estimate(run, q.avoided(run).sel(account=account))
     return _does(worth, cut=run.scenario.option.cut, level=q.level(run), horizon=run.scenario.horizon)
 
@@ -234,12 +233,7 @@ def _does(worth: Estimate, *, cut: bool, level: float, horizon: int) -> str:
     does = {(False, True): "avoid", (False, False): "add", (True, True): "cause", (True, False): "avoid"}
     shown = worth if does[cut, works] == "avoid" else -worth
     sure = f"{level:.0%} interval {shown.interval}" if shown.interval else "the same in every draw"
-    return f"{does[cut, works]} {shown} of cost over {_span(horizon)} ({sure})"
-
-
-def _span(horizon: int) -> str:
-    """Return the years that are counted: a life, or fewer."""
-    return "children's lifetimes" if horizon == LONGEST_HORIZON else f"{horizon} years"
+    return f"{does[cut, works]} {shown} of cost over {w.counted("children's lifetimes", horizon)} ({sure})"
 
 
 def cash_sentence(run: Run, headline_facts: dict[str, Any]) -> str:
@@ -266,7 +260,7 @@ def basis_sentence(run: Run) -> str:
     """Return what the answer rests on: effect source, replication, price base, discounting and timing."""
     scenario, timing = run.scenario, str(q.result(run).attrs["timing"])
     years = scenario.horizon
-    short = f"Lifetime cost is counted for its first {years} years only. " if years < LONGEST_HORIZON else ""
+    short = f"Cost is counted for the first {years} years only. " if years < LONGEST_HORIZON else ""
     rate = w.schedule_name(scenario.discount_schedule)
     named = f"by the {rate} schedule" if isinstance(scenario.discount_schedule, str) else f"at {rate}"
     stated = q.result(run).attrs

@@ -5,8 +5,8 @@ import xarray as xr
 
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
-from toolkit.measures.tables import Table, basis, spread
-from toolkit.measures.words import area, label
+from toolkit.measures.tables import Table, basis, span_cost, spread
+from toolkit.measures.words import area, counted, label
 from toolkit.schema import PAYERS
 
 __all__ = [
@@ -141,8 +141,14 @@ def cost_by_age_table(run: Run) -> Table:
     return Table("Cost of a child by age and payer", "Age", frame, "pounds", note=note)
 
 
+def periods(run: Run) -> dict[str, tuple[str, str]]:
+    """Return what each period is called, and of which children a mean of it is."""
+    (life, entering), year = PERIODS["lifetime"], PERIODS["annual"]
+    return {"lifetime": (counted(life, run.scenario.horizon), entering), "annual": year}
+
+
 def history_table(run: Run) -> Table:
-    """Return the lifetime cost of a child by history."""
+    """Return the cost of a child by history."""
     lives, cost = life_course(run), cost_by_history(run)
     children = q.with_all(lives["children"], "history")
     arrays = {f"{label(name)}, each child": cost.sel(reading=name) for name in q.READINGS}
@@ -155,7 +161,7 @@ def history_table(run: Run) -> Table:
         f"children looked after {100 * abs(gap):.1f} {'more' if gap > 0 else 'fewer'} miss grade 4 in both subjects."
     )
     kinds = {"Children": "count"} | dict.fromkeys(arrays, "pounds")
-    return Table("Lifetime cost of a child, by history", "History", frame, kinds, note=note)
+    return Table(f"{label(span_cost(run))} of a child, by history", "History", frame, kinds, note=note)
 
 
 def waterfall_table(run: Run) -> Table:
@@ -163,18 +169,18 @@ def waterfall_table(run: Run) -> Table:
     steps = waterfall(run)
     frame = spread(run, {"Step": steps["contribution"], "Running total": steps["result"]}, "step")
     note = (
-        f"Lifetime cost of the entering cohort, present value, {basis(run)}. Each outcome takes off what other "
-        "children of the age and area have too, and what would remain of the gap without the outcome."
+        f"{label(span_cost(run))} of the entering cohort, present value, {basis(run)}. Each outcome takes off what "
+        "other children of the age and area have too, and what would remain of the gap without the outcome."
     )
-    return Table("From gross to excess lifetime cost, outcome by outcome", "Step", frame, "money", note=note)
+    return Table(f"From gross to excess {span_cost(run)}, outcome by outcome", "Step", frame, "money", note=note)
 
 
 def neighbours_table(run: Run) -> Table:
     """Return the area's cost beside that of its statistical neighbours, the area first."""
     costs = beside(run)
     assert costs is not None
-    arrays, kinds = {}, {}
-    for period, (name, each) in PERIODS.items():
+    arrays, kinds, life = {}, {}, periods(run)["lifetime"][0]
+    for period, (name, each) in periods(run).items():
         for reading in q.READINGS:
             cost = costs.sel(period=period, reading=reading, drop=True)
             for part, heading, kind in (("total", "all", "money"), ("each", each, "pounds")):
@@ -183,7 +189,7 @@ def neighbours_table(run: Run) -> Table:
     frame = spread(run, arrays, "area").set_axis(neighbour_names(costs))
     note = (
         f"Social account, {basis(run)}; nearest neighbour first (statistical neighbours of the Department for "
-        "Education). Life: present value over the lives of a year's children newly in need. Year: one year's outcomes "
+        f"Education). {life}: present value of a year's children newly in need. Year: one year's outcomes "
         "and the present value of what they lead to. Areas share figures and prices of England, so their differences "
         "are more certain than the intervals suggest."
     )

@@ -10,7 +10,7 @@ import xarray as xr
 
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
-from toolkit.measures.words import financial_year, inside, label, listed
+from toolkit.measures.words import counted, financial_year, inside, label, listed
 from toolkit.schema import ACCOUNTS, PAYERS, SAMPLE_DIMS
 
 PARTS = {"expected": "mean", "lower": "lower", "upper": "upper"}
@@ -97,6 +97,11 @@ def matrix(array: xr.DataArray, rows: str, columns: str) -> pd.DataFrame:
     return frame.rename(index=label)
 
 
+def span_cost(run: Run) -> str:
+    """Return what the cost of a cohort is called: lifetime cost, if a life is counted."""
+    return counted("lifetime cost", run.scenario.horizon)
+
+
 def basis(run: Run) -> str:
     """Return the price base and interval level, which every sum of money here shares."""
     return f"{run.scenario.price_base} prices; {q.level(run):.0%} intervals"
@@ -130,11 +135,11 @@ def year_names(run: Run, years: Iterable[Any]) -> list[str]:
 
 
 def lifetime_cost(run: Run, dim: str, *, each_child: bool = False) -> Table:
-    """Lifetime cost of the entering cohort by outcome or payer, both readings, in total or for each child."""
+    """Cost of the entering cohort by outcome or payer, both readings, in total or for each child."""
     cost = q.with_all(q.by(q.lifetime(run), dim), dim)
     cost = cost / q.children(run)["entering"] if each_child else cost
     frame = spread(run, {f"{label(reading)} cost": cost.sel(reading=reading) for reading in q.READINGS}, dim)
-    title = f"Lifetime cost of {'each child of ' if each_child else ''}the entering cohort, by {dim}"
+    title = f"{label(span_cost(run))} of {'each child of ' if each_child else ''}the entering cohort, by {dim}"
     note = f"Present value, {basis(run)}. {'' if each_child or dim == 'payer' else ENTERING}".strip()
     return Table(title, label(dim), frame, "pounds" if each_child else "money", note=note)
 
@@ -144,9 +149,9 @@ def annual_cost(run: Run, dim: str) -> Table:
     cost = q.with_all(q.by(q.annual(run), dim), dim)
     frame = spread(run, {f"{label(reading)} cost": cost.sel(reading=reading) for reading in q.READINGS}, dim)
     note = (
-        f"{basis(run)}. Everyone in one year, not one cohort over its life: it must not be added to or compared with "
-        "the lifetime cost. The present value of what this year's events lead to later (justice, earnings) is in it, "
-        "so it is more than budgets pay in the year."
+        f"{basis(run)}. Everyone in one year, not one cohort over years: it must not be added to or compared with "
+        f"the {span_cost(run)}. The present value of what this year's events lead to later (justice, earnings) is in "
+        "it, so it is more than budgets pay in the year."
     )
     title = f"Cost of one year's outcomes, the annual cross-section, by {dim}"
     return Table(title, label(dim), frame, "money", note=note)
@@ -155,11 +160,12 @@ def annual_cost(run: Run, dim: str) -> Table:
 def areas(run: Run) -> Table:
     """Cost, and cost avoided, of each area, by excess cost for each child."""
     costs, lifetime = q.costs(run), q.priced(run, "lifetime").sum("component")
+    name = span_cost(run)
     excess, gross = lifetime.sel(reading="excess"), lifetime.sel(reading="gross")
     arrays = {
-        "Excess lifetime cost": excess,
+        f"Excess {name}": excess,
         "Excess, each child": excess / run.tree["lives"].to_dataset()["children_entering"],
-        "Gross lifetime cost": gross,
+        f"Gross {name}": gross,
         "One year's outcomes": q.priced(run, "annual").sel(reading="gross").sum("component"),
         f"Cost {verb(run)} by the option": q.direction(run) * q.priced(run, "benefit_by_area").sum("component"),
     }
@@ -190,11 +196,11 @@ def shortened(table: Table, *, keep: Collection[str], ends: int = 10) -> Table:
 
 
 def avoided_by_outcome(run: Run) -> Table:
-    """Cost avoided (for a cut: caused) over life by outcome, in each account."""
+    """Cost avoided (for a cut: caused) over the years counted by outcome, in each account."""
     worth = q.with_all(q.result(run)["benefit"].sum("payer"), "outcome") * q.direction(run)
     frame = spread(run, {f"{label(account)} account": worth.sel(account=account) for account in ACCOUNTS}, "outcome")
     note = f"Present value, {basis(run)}. {accounts(q.costs(run)['cost'])}"
-    title = f"Cost {verb(run)} over the lives of the children reached, by outcome"
+    title = f"Cost {verb(run)} {counted('over the lives of', run.scenario.horizon)} the children reached, by outcome"
     return Table(title, "Outcome", frame, "money", note=note)
 
 
@@ -306,8 +312,8 @@ def spend_cost_curve(run: Run, account: str = "social") -> Table:
     frame = frame.set_axis([f"{multiple:.4g}" for multiple in multiples])
     kinds = dict.fromkeys(["Spend a year", *arrays], "money") | {"Seen within areas": "text"}
     note = (
-        f"One year's early-help spend plus the excess lifetime cost of the entering cohort that is left, {basis(run)}. "
-        "Change is against today's spend; below 0 is better."
+        f"One year's early-help spend plus the excess {span_cost(run)} of the entering cohort that is left, "
+        f"{basis(run)}. Change is against today's spend; below 0 is better."
     )
     return Table(f"Spend-cost curve, {account} account", "Spend, times today's", frame, kinds, note=note)
 
@@ -317,7 +323,7 @@ def curve_by_payer(run: Run) -> Table:
     part = q.with_all(q.curve(run)["payer_part"], "payer")
     frame = spread(run, {label(payer): part.sel(payer=payer) for payer in part["payer"].values}, "multiple")
     frame = frame.set_axis([f"{multiple:.4g}" for multiple in part["multiple"].values])
-    note = f"Excess lifetime cost left, {basis(run)}; the local authority's part holds the spend."
+    note = f"Excess {span_cost(run)} left, {basis(run)}; the local authority's part holds the spend."
     return Table("Spend-cost curve by payer", "Spend, times today's", frame, "money", note=note)
 
 
@@ -334,7 +340,8 @@ def marginal(run: Run) -> Table:
     ends = zip(steps["from_multiple"].values, steps["to_multiple"].values, strict=True)
     frame = single(columns, [f"{low:.4g} to {high:.4g}" for low, high in ends])
     note = (
-        "Pounds of lifetime cost avoided by one more pound a year, with the scenario's effect; accounts are cumulative."
+        f"Pounds of {span_cost(run)} avoided by one more pound a year, with the scenario's effect; accounts are "
+        "cumulative."
     )
     return Table("What the next pound avoids", "Spend, times today's", frame, kinds, note=note)
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from toolkit.scenario_model import LONGEST_HORIZON
+
 MINUS = "\N{MINUS SIGN}"
 UNDEFINED = "not defined"
 HARM = "the help adds to cost"
@@ -42,6 +44,24 @@ SOURCES = {
     "with outcomes within areas (which alone would not be an effect)",
     "judgement": "the evidence notes' own suggested effects, a judgement",
 }
+
+
+SPANS = {  # words for the years counted: where they are a whole life, and where they are fewer
+    "lifetime cost": "{}-year cost",
+    "over life": "over {} years",
+    "over its lifetime": "over {} years",
+    "over children’s lives": "over {} years",
+    "over the lives of": "over {} years among",
+    "children's lifetimes": "{} years",
+    "followed for life": "followed for {} years",
+    "Life": "{} years",
+    "Over a life": "Over {} years",
+}
+
+
+def counted(words: str, horizon: int) -> str:
+    """Return words that say for how long cost is counted: those of ``SPANS``, or of fewer years than a life."""
+    return words if horizon == LONGEST_HORIZON else SPANS[words].format(horizon)
 
 
 def label(name: object) -> str:

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
-from toolkit.measures.tables import CASH_YEARS, year_names
+from toolkit.measures.tables import CASH_YEARS, span_cost, year_names
 from toolkit.measures.words import change, financial_year, label, money_scale, number, percent
 from toolkit.report.drawing import (
     DARK,
@@ -105,6 +105,7 @@ def plot_spend_cost_curve(run: Run) -> Figure:
         run.scenario.effect.source,
         run.scenario.price_base,
     )
+    cost = span_cost(run)
     more = curve["spend"] - curve["spend"].sel(multiple=1.0, drop=True)
     avoided = more - curve["change"]
     figure = empty(7.0)
@@ -123,8 +124,8 @@ def plot_spend_cost_curve(run: Run) -> Figure:
     today, ticks = float(curve["spend"].sel(multiple=1.0)) / scale, (0.5, 1.0, 1.5, 2.0)
     lower.set_xticks(ticks, [f"{multiple:g} × today\n{number(multiple * today, decimals)}" for multiple in ticks])
     lower.set_xlabel(f"Early-help spend a year, {unit}", fontsize=FONT)
-    money_axis(upper.yaxis, curve["net"].sel(source=own), f"Spend and excess lifetime\ncost, {base} prices")
-    money_axis(lower.yaxis, np.array(limits), f"Lifetime cost avoided,\n{base} prices")
+    money_axis(upper.yaxis, curve["net"].sel(source=own), f"Spend and excess\n{cost}, {base} prices")
+    money_axis(lower.yaxis, np.array(limits), f"{label(cost)} avoided,\n{base} prices")
     handles = lower.get_legend_handles_labels()[0]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=FONT, handlelength=3.2)
     return with_level(figure, run, "Band", "; thin and dotted: extrapolation beyond what areas have seen")

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,7 @@ def context(run: Run, tables: Mapping[str, Table], analysis: Analysis) -> dict[s
     cash = q.council_cash(run).isel(year=slice(0, BUDGET_YEARS)).sum("year")
     return {
         "run": run,
+        "counted": partial(w.counted, horizon=run.scenario.horizon),
         "own": provenance.own(run.scenario) + provenance.changed(run),
         "tables": {name: shown(table, level=level) for name, table in (dict(tables) | {"areas": areas}).items()},
         "pictures": {name: _picture(plot, run) for name, plot in _plots(run, analysis).items()},

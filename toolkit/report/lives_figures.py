@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter
 from toolkit.measures import lives
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
+from toolkit.measures.tables import span_cost
 from toolkit.measures.words import label
 from toolkit.report.decision_figures import COLOURS, plot_bridge
 from toolkit.report.drawing import DARK, FONT, INK, LIGHT, canvas, empty, legend, money_axis, noted, tidy
@@ -113,14 +114,14 @@ def plot_by_history(run: Run) -> Figure:
         axes.set_yticks([])
         name = "All children of the cohort" if history == lives.EVERYONE else label(history)
         axes.set_title(name, loc="left", fontsize=FONT, color=INK)
-        money_axis(axes.xaxis, of_history, f"Lifetime cost of a child, {run.scenario.price_base} prices")
+        money_axis(axes.xaxis, of_history, f"{label(span_cost(run))} of a child, {run.scenario.price_base} prices")
     panels[0].legend(loc="upper right", frameon=False, fontsize=FONT)
     return with_level(figure, run, "Heights: how likely; dots: expected; lines below")
 
 
 def plot_waterfall(run: Run) -> Figure:
     """Draw the steps from gross to excess lifetime cost, outcome by outcome."""
-    figure = plot_bridge(lives.waterfall(run), what="Lifetime cost, present value")
+    figure = plot_bridge(lives.waterfall(run), what=f"{label(span_cost(run))}, present value")
     return noted(figure, f"Expected; the table has the {q.level(run):.0%} intervals")
 
 
@@ -131,7 +132,7 @@ def plot_neighbours(run: Run) -> Figure:
     costs = costs.isel(area=slice(None, None, -1))
     figure = empty(1.6 + 0.5 * costs.sizes["area"])
     panels = figure.subplots(1, 2, sharey=True)
-    for axes, (period, (name, each)) in zip(panels, lives.PERIODS.items(), strict=True):
+    for axes, (period, (name, each)) in zip(panels, lives.periods(run).items(), strict=True):
         tidy(axes, grid="x")
         cost = costs["each"].sel(period=period, drop=True)
         for offset, reading, colour in ((0.19, "excess", DARK), (-0.19, "gross", LIGHT)):
@@ -162,7 +163,7 @@ def plot_curve_by_payer(run: Run) -> Figure:
     for axes in panels[len(names) :]:
         axes.set_visible(False)
     figure.supxlabel("Early-help spend, times today's", fontsize=FONT)
-    note = f"; excess lifetime cost, the council's with its spend, {run.scenario.price_base} prices"
+    note = f"; excess {span_cost(run)}, the council's with its spend, {run.scenario.price_base} prices"
     return with_level(figure, run, "Band", note)
 
 

@@ -62,6 +62,14 @@ def test_payback_year(stream, first, stays):
     assert float(pv.payback_year(by_year(stream), stays=True)[0]) == stays
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_a_running_total_that_comes_back_to_nil_is_back_in_either_precision(kind):
+    flows = xr.DataArray(np.array([-0.3, 0.1, 0.1, 0.1], kind), {"year": range(4)}, ("year",))
+    assert pv.running_total_back(flows).values.tolist() == [False, False, False, True]
+    short = flows.copy(data=np.array([-0.3, 0.1, 0.1, 0.0999], kind))
+    assert not pv.running_total_back(short).any()
+
+
 def test_payback_does_not_depend_on_the_order_of_years():
     flows = xr.DataArray([50.0, -100.0, 50.0], dims="year", coords={"year": [1, 0, 2]})
     assert float(pv.payback_year(flows)) == float(pv.payback_year(flows, stays=True)) == 2

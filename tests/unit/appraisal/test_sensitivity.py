@@ -163,6 +163,17 @@ def test_a_contrast_cancels_what_both_share():
     assert np.isnan(appraisal.contrast(first, xr.zeros_like(first))["correlation"])
 
 
+def test_a_contrast_shares_ties_to_within_rounding():
+    # Higher, lower, level, and level but for rounding: (1 + 0 + 0.5 + 0.5) / 4, whichever of the two is named first.
+    first = xr.DataArray([2.0, 1.0, 3.0, 0.1 + 0.2], dims="sample")
+    second = xr.DataArray([1.0, 2.0, 3.0, 0.3], dims="sample")
+    assert float(appraisal.contrast(first, second)["probability"]) == 0.5
+    assert float(appraisal.contrast(second, first)["probability"]) == 0.5
+    clear = xr.DataArray([0.5, 0.5, 0.5, 0.2], dims="sample")
+    assert float(appraisal.contrast(first, clear)["probability"]) == 1
+    assert float(appraisal.contrast(first, first)["probability"]) == 0.5
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -104,8 +104,8 @@ def test_what_is_made_lies_beside_and_is_taken_in_only_for_a_reason(folder: Path
     before = committed.read_bytes()
     [found] = put(folder, beside, cells=5)
     assert not found.same and (beside / f"{NAME}.csv").is_file() and committed.read_bytes() == before
-    for reason in ("", " ", "because"):
-        with pytest.raises(InputError, match="no reason"):
+    for reason, wrong in (("", "blank"), (" ", "blank"), ("because", "shorter than two words")):
+        with pytest.raises(InputError, match=f"the reason is {wrong}"):
             evidence.accept_reference([NAME], beside, reason=reason, folder=folder)
     assert committed.read_bytes() == before
     evidence.accept_reference([NAME], beside, reason="counted in fives", folder=folder)

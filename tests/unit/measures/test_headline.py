@@ -103,7 +103,7 @@ def test_fewer_years_than_a_life_are_not_called_lifetimes(make_run, horizon):
     assert f"of cost over {horizon} years (" in report.headline_sentence(short)
     assert "of cost over children's lifetimes (" in report.headline_sentence(whole)
     assert not any("lifetime" in label for label, *_ in report.headline_rows(short))
-    assert f"Lifetime cost is counted for its first {horizon} years only." in basis_sentence(short)
+    assert f"Cost is counted for the first {horizon} years only." in basis_sentence(short)
     assert "only" not in basis_sentence(whole)
 
 

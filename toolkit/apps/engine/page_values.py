@@ -64,7 +64,11 @@ def _sentence(run: LiveRun) -> str:
     return ExplainedText(
         headline.sentence(run, run.unit.where, cost, worth, ever, LEVEL),
         Number(w.money(abs(cost)), "programme", "spending taken away" if cost < 0 else "spent"),
-        Number(str(shown), "payer_avoided|All", f"cost avoided over children’s lives{turned}"),
+        Number(
+            str(shown),
+            "payer_avoided|All",
+            f"cost avoided {w.counted('over children’s lives', run.scenario.horizon)}{turned}",
+        ),
         Number(shown.interval, "payer_avoided|All", f"its 90% interval{turned}"),
         Number(w.percent(ever), _last(run), "chance for the public purse"),
     )
@@ -224,8 +228,9 @@ def curve(run: LiveRun) -> Part:
             "name": [f"this sum: {at:.2f} × today" for at in spots],
         },
     }
+    cost = w.counted("lifetime cost", run.scenario.horizon)
     text = (
-        f"Early-help spend plus the excess lifetime cost that is left: {w.money(float(mean[0]))} at half of today’s "
+        f"Early-help spend plus the excess {cost} that is left: {w.money(float(mean[0]))} at half of today’s "
         f"spend, {w.money(level[1.0])} at today’s {w.money(today)} a year, "
         f"{w.money(float(mean[-1]))} at double."
     )

@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal, evidence, pathways
+from toolkit.appraisal.present_values import running_total_back
 from toolkit.apps.engine.sums import Lines, Numbers, Terms, linear, weighed
 from toolkit.measures import quantities as q
 from toolkit.pricing.dependence import Design
@@ -204,7 +205,7 @@ def _appraisal(avoided_values: xr.Dataset, paid: np.ndarray, terms: Terms, *, cu
     council_flows = cash.sel(payer=q.COUNCIL, drop=True)
     council = appraisal.discounted(council_flows, schedule=terms.schedule, schedules=terms.schedules)
     if cut:  # which saves first and costs later, so that "paid back" says nothing of it
-        ahead = net.cumsum("year").assign_coords(year=net["year"]) >= 0
+        ahead = running_total_back(net)
         avoided_values["ahead"], avoided_values["probability_ahead"] = ahead, ahead.mean(SAMPLE_DIMS)
     changed = {
         "net_position": avoided_values["net_position"] - spent.astype(np.float32) * payer,

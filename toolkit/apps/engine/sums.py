@@ -20,6 +20,7 @@ from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 YEARS_SHOWN = 31
 LEVEL = 0.9  # of every interval
+BACK_ROUNDING = 1e-6  # of the cost: an option that gains exactly what it cost is back, whatever single precision says
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ class Lines:
         cost
             The programme up to each year (year), GBP.
         """
-        lines = zip(np.moveaxis(self.running, 2, 0), cost.astype(np.float32), strict=True)
+        least = (cost - BACK_ROUNDING * abs(cost)).astype(np.float32)
+        lines = zip(np.moveaxis(self.running, 2, 0), least, strict=True)
         # A year at a time, which stays in the processor's cache, and eight draws a byte.
         ahead = np.stack([np.packbits(weighed(line, reach) >= paid, axis=-1) for line, paid in lines], axis=1)
         if not cut:  # once back, back

@@ -19,7 +19,7 @@ LONGEST_KEY = 200
 SPENT = "Yearly sum × children aged 0 to 17, with optimism bias, in each year of spending."
 CASH = "Cash released = cost avoided for the council × the share that can leave a budget, in the year in which it can."
 INFLATED = "Each year’s × the Treasury’s forecast of its prices over those of the price base; a total adds up years."
-CURVE = "A year’s early-help spend + the excess lifetime cost of the entering cohort that it leaves, all accounts."
+CURVE = "A year’s early-help spend + the excess cost of the entering cohort that it leaves, all accounts."
 LINE = "On a straight line between the two nearest spends priced."
 AREA = "All payers and accounts, of this area alone, present value."
 STEP = "Net present value with this adjustment and those before it − the value with those before it alone."
@@ -121,7 +121,7 @@ KINDS: dict[str, Kind | Callable[..., Formula]] = {
         lambda run: sums.here(run, sums.change(run)),
     ),
     "life": Kind(
-        "{reading} lifetime cost: {outcome}, {payer}",
+        "{reading} {cost}: {outcome}, {payer}",
         (EXCESS,),
         lambda run: sums.grid(q.lifetime(run)),
         ("reading", "outcome", "payer"),
@@ -134,7 +134,7 @@ KINDS: dict[str, Kind | Callable[..., Formula]] = {
     ),
     "each": single_numbers.each,
     "area_life": Kind(
-        "{reading} lifetime cost: {area}",
+        "{reading} {cost}: {area}",
         (AREA, EXCESS),
         lambda run: q.by(q.priced(run, "lifetime"), "outcome"),
         ("reading", "area"),

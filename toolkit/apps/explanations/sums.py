@@ -26,7 +26,7 @@ ADDED = {  # what is added up: as a gain, as a loss
     "programme": ("of spending taken away", "spent"),
     "released": ("of cash released", "of cash no longer released"),
     "spend": ("of spending", "of spending taken away"),
-    "left": ("of excess lifetime cost at today’s spend", "of excess lifetime cost at today’s spend"),
+    "left": ("of excess cost at today’s spend", "of excess cost at today’s spend"),
     "saved": ("of cost caused", "of cost avoided"),
     "with_it": ("with it", "of loss with it"),
     "before": ("of loss before it", "before it"),
@@ -40,7 +40,7 @@ class Kind:
     Attributes
     ----------
     title
-        Its dims' names in braces.
+        Its dims' names in braces, and {cost} for what the cost of a cohort is called.
     words
         The formula.
     draws
@@ -60,6 +60,7 @@ class Kind:
     def __call__(self, run: Run, *names: str) -> Formula:
         """Return the formula of one of them."""
         drawn, chosen = self.draws(run), {dim: f"all {dim}s" for dim in self.dims}
+        chosen["cost"] = w.counted("lifetime cost", run.scenario.horizon)
         for dim, name in zip(self.dims, names, strict=True):
             if name != ALL:
                 drawn, chosen[dim] = at(run, drawn, dim, name)

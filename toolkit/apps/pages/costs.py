@@ -21,24 +21,30 @@ from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
 from toolkit.report.html import shown
+from toolkit.scenario_model import LONGEST_HORIZON
 from toolkit.schema import SAMPLE_DIMS
 
-VIEWS = {"Over a life: excess": "excess", "Over a life: gross": "gross", "In one year": "annual"}
 MEANINGS = {
-    "excess": "Lifetime cost of the children who start a first episode of need in the base year, beyond what children "
+    "excess": "{cost} of the children who start a first episode of need in the base year, beyond what children "
     "of the same age and area cost, shrunk to the part that would vanish with the outcome. It is not a saving.",
-    "gross": "Lifetime cost of everything the outcomes use among the children who start a first episode of need in the "
+    "gross": "{cost} of everything the outcomes use among the children who start a first episode of need in the "
     "base year. It is not a saving.",
-    "annual": "Cost of one year’s outcomes among all children known to social care. Not one cohort over its life: it "
-    "must not be added to the lifetime cost.",
+    "annual": "Cost of one year’s outcomes among all children known to social care. Not one cohort over years: it "
+    "must not be added to the cost of one.",
 }
 NEIGHBOURS = 10
-NEAR = {
-    "Excess lifetime cost": "@0|area_life|excess",
+NEAR = {  # the longest that a heading begins with counts
+    "Excess": "@0|area_life|excess",
     "Excess, each child": "@0|each|excess",
     "One year": "@0|area_annual|gross",
 }
 CHOSEN = " \N{LEFTWARDS ARROW} this area"
+
+
+def views(horizon: int) -> dict[str, str]:
+    """Return which cost can be looked at, by what it is called where so many years are counted."""
+    over = w.counted("Over a life", horizon)
+    return {f"{over}: excess": "excess", f"{over}: gross": "gross", "In one year": "annual"}
 
 
 class Costs:
@@ -46,7 +52,9 @@ class Costs:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.choice = pmui.RadioButtonGroup(label="Which cost", options=VIEWS, value="excess", size="small")
+        self.choice = pmui.RadioButtonGroup(
+            label="Which cost", options=views(LONGEST_HORIZON), value="excess", size="small"
+        )
         self.curve = SpendCurve(state)
         self.cards = {
             dim: Card(
@@ -58,8 +66,8 @@ class Costs:
             for dim in ("outcome", "payer")
         }
         self.head = look.html()
-        chart = charts.bars("Cost beside statistical neighbours", "Excess lifetime cost of a child", height=430)
-        about = "Expected excess lifetime cost of a child who starts an episode of need, with its 90% interval."
+        chart = charts.bars("Cost beside statistical neighbours", "Excess cost of a child", height=430)
+        about = "Expected excess cost of a child who starts an episode of need, with its 90% interval."
         self.beside = Card("beside", chart, ("The cost of a child", about), lambda _: self.neighbours_table)
         self.neighbours_table, self._beside = "", self.beside.view()
         self._summed_for: tuple[Unit, str, str] | None = (
@@ -119,7 +127,8 @@ class Costs:
         data["key"] = [f"@0|each|excess|{name.removesuffix(CHOSEN)}" for name in each.index]
         data["colour"] = [charts.INK if CHOSEN in name else charts.PALE for name in each.index]
         costs = "; ".join(f"{name} {w.money(value)}" for name, value in each["expected"].iloc[::-1].items())
-        words = f"Expected excess lifetime cost of a child, most expensive first: {costs}."
+        cost = w.counted("lifetime cost", run.scenario.horizon)
+        words = f"Expected excess {cost} of a child, most expensive first: {costs}."
         plain = replace(table, frame=frame.drop(columns="Code", level=0))
         keys, caption = look.keyed(NEAR), "This area and its statistical neighbours"
         rows = look.table(
@@ -136,6 +145,9 @@ class Costs:
     def show(self, run: LiveRun, prepared: dict[str, Any]) -> None:
         """Put a run on the page."""
         view, total, each = prepared["view"], prepared["total"], prepared["each"]
+        horizon = run.scenario.horizon
+        if self.choice.options != views(horizon):
+            self.choice.options = views(horizon)
         self.choice.value = view
         whole = "annual|gross|All|All" if view == "annual" else f"life|{view}|All|All"
         single, life = f"each|{view}|All", view != "annual"
@@ -146,8 +158,9 @@ class Costs:
             look.Number(str(total), whole, "cost of poor outcomes"),
             look.Number(str(each), single, "cost of each child"),
         )
+        meaning = MEANINGS[view].format(cost=w.label(w.counted("lifetime cost", horizon)))
         hint = look.ExplainedText(
-            f"90% interval {total.interval}{sure}. {MEANINGS[view]}",
+            f"90% interval {total.interval}{sure}. {meaning}",
             look.Number(total.interval, whole, "90% interval of the cost"),
             look.Number(each.interval, single, "90% interval for each child"),
         )

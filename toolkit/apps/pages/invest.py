@@ -30,7 +30,7 @@ ABOUT = {
     "payback": ("When does it pay back?", "Chance of having the money back by each year, discounted, by account."),
 }
 ONWARD = (
-    "<h2>Spend and cost together</h2><p class=hint>What is spent in a year plus the lifetime cost that is left, at "
+    "<h2>Spend and cost together</h2><p class=hint>What is spent in a year plus the cost that is left, at "
     "half to double of today’s spend, with a handle to drag: on the page of what poor outcomes cost.</p>"
 )
 TABLES: dict[str, Callable[[Run], tables.Table]] = {"payers": tables.who_pays, "payback": tables.payback}

@@ -19,7 +19,7 @@ from toolkit.report.html import shown
 ENDS, STEP = (0.5, 2.0), 0.01  # of today's early-help spend, as far as the curve is drawn
 ABOUT = (
     "Spend and cost together",
-    "A year’s early-help spend plus the lifetime cost it leaves. Thick: spend that areas have seen; dotted: not. "
+    "A year’s early-help spend plus the cost it leaves. Thick: spend that areas have seen; dotted: not. "
     "Drag the diamond, or move the slider under it.",
 )
 

@@ -77,8 +77,8 @@ def restored(text: str, state: State) -> tuple[tuple[Saved, ...], list[str]]:
             other.load(content.encode())
             if other.messages and other.scenario is before:
                 raise InputError(other.messages[0])
-            problems += [f"{label}: {excerpt(line, LONGEST_LINE)}" for line in other.messages]
+            problems += [excerpt(f"{label}: {line}", LONGEST_LINE - 1) for line in other.messages]
             saved[name] = Saved(name, other.place, other.areas, other.scenario)
         except InputError as problem:
-            problems.append(f"{label} was left out. {excerpt(problem, LONGEST_LINE)}")
+            problems.append(excerpt(f"{label} was left out. {problem}", LONGEST_LINE - 1))
     return tuple(saved.values()), problems

@@ -262,11 +262,11 @@ def _simulate_events(
     spread: Any,
     dispersion: Any,
     *data: Any,
-    rng: np.random.Generator | None = None,
+    rng: np.random.Generator,
     size: Any = None,
 ) -> Any:
     """Draw levels, deviations and counts from the prior, without z, whose meaning depends on the counts."""
-    rng, cells = rng or np.random.default_rng(), dict(zip((*LEVELS, *CELLS), data, strict=True))
+    cells = dict(zip((*LEVELS, *CELLS), data, strict=True))
     area = level + cholesky @ rng.normal(size=level.shape)
     deviation = simulate_deviations(persistence[:, None], spread, moves.shape, rng=rng)
     log_size = -2.0 * np.log(dispersion)[:, None, None]

@@ -9,7 +9,7 @@ from scipy.special import expit
 from toolkit import kernels, models
 from toolkit.models.outcomes.levels import levels
 from toolkit.models.outcomes.likelihoods import simulate as simulate_counts
-from toolkit.models.outcomes.model import zero_sum_basis
+from toolkit.models.outcomes.model import _simulate_events, zero_sum_basis
 from toolkit.models.outcomes.persistence import deviations, simulate_deviations
 from toolkit.schema import InputError
 
@@ -339,3 +339,9 @@ def test_unusable_statistics_are_refused(dozen, how, message):
 def test_unusable_priors_are_refused(dozen, register, edit, message):
     with pytest.raises(InputError, match=message):
         models.outcomes(dozen, priors=edit(register.tables["priors"]))
+
+
+def test_counts_are_simulated_only_with_a_stream_that_is_given():
+    parts = [np.zeros((1, 2)), np.eye(2), np.zeros((1, 2)), np.zeros((1, 2, 3)), np.zeros((1, 2, 3))]
+    with pytest.raises(TypeError, match="rng"):
+        _simulate_events(*parts, np.full(1, 0.5), np.ones((1, 1)), np.ones(1))
