@@ -174,7 +174,7 @@ BAD = [  # table, text, what is put in its place, what the error says
         "effects",
         ",0.102,odds ratio,",
         ",0.0102,odds ratio,",
-        "0.0102 contradicts the interval 0.573 to 0.854, which implies",
+        "0.0102 contradicts the interval 0.573 to 0.854, which at 95% implies",
     ),
     ("judgements", 'contact ends",3,', 'contact ends",three,', "row 3, column 'value': 'three' is not a number"),
     (
