@@ -261,8 +261,8 @@ MEANINGS = {  # of columns whose name does not say it
     "se_factor": "what the standard error is multiplied by, where siblings were counted as independent",
     "finding": "what is known of a result without a number: its direction, or that it was not significant",
     "measured_at_age": "age at which the outcome was measured, where that was fixed",
-    "control_risk": "share with the outcome without the programme; blank: not seen, so a risk ratio is read as a hazard "
-    "ratio, its bound at low risk",
+    "control_risk": "share with the outcome without the programme; blank: not seen, so a risk ratio is read as a "
+    "hazard ratio, its bound at low risk",
     "evaluation": "studies of one evaluation share its controls and its bias",
     "retrieved_via": "the public copy in which the source was read",
 }

@@ -112,15 +112,10 @@ def _of_cost(row: Row, priced: set[str]) -> Faults:
 
 def _of_effect(row: Row, designs: set[str]) -> Faults:
     number, error, scale, finding = not pd.isna(row["est"]), not pd.isna(row["se"]), row["scale"], row["finding"]
-    for column, choices in (("scale", SCALES), ("design", designs)):
-        if row[column] not in choices:
-            yield f"unknown {column} '{row[column]}'", f"use one of {', '.join(sorted(choices))}"
-    for column, choices in (("se_basis", (*BASES, *WITHOUT_NUMBER)), ("finding", FINDINGS)):
-        if row[column] not in ("", *choices):
-            yield (
-                f"unknown {column} '{row[column]}'",
-                f"leave it blank, or use one of {', '.join(sorted(set(choices)))}",
-            )
+    choices = {"scale": SCALES, "design": sorted(designs), "se_basis": ("", *BASES), "finding": ("", *FINDINGS)}
+    for column, known in choices.items():
+        if row[column] not in known:
+            yield f"unknown {column} '{row[column]}'", f"use one of {', '.join(filter(None, known))}"
     if pd.isna(row["take_up_low"]) != pd.isna(row["take_up_high"]) or row["take_up_low"] > row["take_up_high"]:
         yield f"take-up from {row['take_up_low']:g} to {row['take_up_high']:g}", "give both, the lower first"
     if error and not number:

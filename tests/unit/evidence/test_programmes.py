@@ -63,7 +63,7 @@ REFUSED = [  # table, row, other cells, what the message says
         "programme_costs",
         "tf1_exemplar_5493",
         {"used": 1},
-        r"row \d+ \(tf1_exemplar_5214\) and row \d+ \(tf1_exemplar_5493\): both used for programme 'supporting_families'",
+        r"row \d+ \(tf1_exemplar_5214\) and row \d+ \(tf1_exemplar_5493\): both used for programme 'supp",
     ),
     ("programme_effects", "TF2_LAC", {"scale": "log_riks"}, "unknown scale 'log_riks'"),
     ("programme_effects", "TF2_LAC", {"design": "matched"}, "unknown design 'matched'"),
@@ -150,7 +150,7 @@ def test_what_is_not_known_is_never_blank(tables: Tables) -> None:
     rules = schema("evidence/programmes", outcomes=[])
     wrong = tables["programmes"].copy()
     wrong.loc[3, "not_known"] = ""
-    with pytest.raises(pa.errors.SchemaError, match="not_known.*is blank"):
+    with pytest.raises(pa.errors.SchemaError, match=r"not_known.*is blank"):
         rules.validate(wrong)
 
 
@@ -190,6 +190,6 @@ def test_a_study_that_was_pooled_is_used_or_says_why_not(tables: Tables) -> None
     pooled = evidence.load_table("meta_ready").query("include == 1 and outcome in @EFFECT_OUTCOMES")["effect_id"]
     nulls = evidence.load_table("null_studies").query("include == 1")["effect_id"]
     left_out = [study for study in {*pooled, *nulls} if effects.loc[study, "used"] == 0]
-    # A section 47 enquiry stood for a re-referral; the hazard ratio of the conferencing trial stands for its odds ratio.
+    # A section 47 enquiry stood for a re-referral; the conferencing trial now stands as a hazard ratio.
     assert set(left_out) == {"FGC_LAC", "SWIS_S47"}
     assert (effects.loc[left_out, "why_not"] != "").all()
