@@ -10,7 +10,7 @@ import pytest
 from toolkit import evidence
 from toolkit.evidence.layouts import schema
 from toolkit.evidence.programmes import ENGLAND, PER_CHILD, check_programmes
-from toolkit.schema import InputError
+from toolkit.schema import EFFECT_OUTCOMES, InputError
 
 KEYS = {
     "programmes": "programme",
@@ -187,7 +187,8 @@ def test_the_control_risk_of_start_hardly_matters(tables: Tables) -> None:
 
 def test_a_study_that_was_pooled_is_used_or_says_why_not(tables: Tables) -> None:
     effects = tables["programme_effects"].set_index("effect_id")
-    pooled = evidence.load_table("meta_ready").query("include == 1 and outcome in @EFFECT_OUTCOMES")["effect_id"]
+    pooled = evidence.load_table("meta_ready").query("include == 1")
+    pooled = pooled.loc[pooled["outcome"].isin(EFFECT_OUTCOMES), "effect_id"]
     nulls = evidence.load_table("null_studies").query("include == 1")["effect_id"]
     left_out = [study for study in {*pooled, *nulls} if effects.loc[study, "used"] == 0]
     # A section 47 enquiry stood for a re-referral; the conferencing trial now stands as a hazard ratio.
