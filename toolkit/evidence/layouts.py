@@ -53,7 +53,7 @@ TABLES = _layouts(
     evidence/programme_costs: programme cost_id used INTERVAL unit price_year full_or_grant SOURCE source_url
       confidence note
     evidence/programme_effects: programme effect_id outcome used why_not estimand take_up_low take_up_high scale
-      est se se_basis se_factor finding low high interval_level follow_up_months measured_at_age control_risk
+      est se se_basis se_factor own_bias_sd finding low high interval_level follow_up_months measured_at_age control_risk
       control_risk_horizon_months design country n_treated n_control developer_led evaluation
       shared_control_note SOURCE source_url confidence note
     evidence/baseline_risks: programme outcome used horizon_months risk low high population SOURCE source_url
@@ -151,7 +151,7 @@ UNIQUE = {  # the columns that identify a row, where that is not its id
 }
 NUMBERS = _words(
     """
-    value low high interval_level se est design_bias_sd follow_up_months n_treated n_control
+    value low high interval_level se est design_bias_sd own_bias_sd follow_up_months n_treated n_control
     treated_rate control_rate cost_per_case base_rate numerator denominator horizon_months
     n raw_gap adjusted_gap remaining_share arg1 arg2 to_year first_year_april ours ratio hidden_up_to missing_from
     children_per_unit take_up_low take_up_high measured_at_age control_risk control_risk_horizon_months risk
@@ -259,6 +259,7 @@ MEANINGS = {  # of columns whose name does not say it
     "take_up_low": "least share of the school or area that took part; blank: not published, or of those served",
     "take_up_high": "largest share that took part",
     "se_factor": "what the standard error is multiplied by, where siblings were counted as independent",
+    "own_bias_sd": "a wider standard deviation of bias than the design's, of a proxy measured years before",
     "finding": "what is known of a result without a number: its direction, or that it was not significant",
     "measured_at_age": "age at which the outcome was measured, where that was fixed",
     "control_risk": "share with the outcome without the programme; blank: not seen, so a risk ratio is read as a "

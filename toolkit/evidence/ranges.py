@@ -28,7 +28,7 @@ RANGES = _ranges(
     0     1     used control_risk take_up_low take_up_high risk
     -1    1     correlation
     -1    2     remaining_share
-    0     2     coefficient_of_variation design_bias_sd
+    0     2     coefficient_of_variation design_bias_sd own_bias_sd
     0     0.2   rate
     1     5     quality
     0     5     security

@@ -23,7 +23,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from toolkit.models.effects.model import prior_of, shape_of
+from toolkit.models.effects.model import prior_of
 from toolkit.models.effects.scales import STANDARDISED, scale_of
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, random_stream
 

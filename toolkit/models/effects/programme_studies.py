@@ -30,7 +30,9 @@ UNITED_KINGDOM = ("England", "Wales", "Scotland", "UK")
 SAME_PLACE = 16  # age at which attainment is measured: an effect at that age is applied there and never fades
 
 
-def programme_studies(register: Register, *, exclude: Collection[str] = ()) -> pd.DataFrame:
+def programme_studies(
+    register: Register, *, exclude: Collection[str] = (), admit: Collection[str] = ()
+) -> pd.DataFrame:
     """Return the studies that the model of programmes uses, one row each, on the scale of hazards.
 
     Parameters
@@ -39,6 +41,8 @@ def programme_studies(register: Register, *, exclude: Collection[str] = ()) -> p
         Tables by name: ``programmes``, ``programme_effects``, ``design_bias`` and ``priors``.
     exclude
         Studies to leave out, by ``effect_id``.
+    admit
+        Designs to admit as well as those admitted by default, as in ``("pre_post",)``.
 
     Returns
     -------
@@ -61,10 +65,14 @@ def programme_studies(register: Register, *, exclude: Collection[str] = ()) -> p
     unknown = sorted(set(exclude) - set(used["effect_id"]))
     if unknown:
         raise InputError(f"left out: {unknown[0]} is not a study in use.", fix="take it off the list.")
-    used = used[~used["effect_id"].isin(list(exclude))].merge(register["programmes"][["programme", "programme_type"]])
+    bias = register["design_bias"]
+    admitted = set(bias.loc[bias["admitted_by_default"] == 1, "design"]) | set(admit)
+    used = used[~used["effect_id"].isin(list(exclude)) & used["design"].isin(sorted(admitted))].merge(
+        register["programmes"][["programme", "programme_type"]]
+    )
     errors = _usual_errors(table)
     unseen = shape_of(register["priors"], "programmes", "take_up_unknown")
-    rows = [_study(row, register["design_bias"], errors, unseen) for row in used.to_dict("records")]
+    rows = [_study(row, bias, errors, unseen) for row in used.to_dict("records")]
     return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
 
 
@@ -88,7 +96,7 @@ def _study(row: Row, bias: pd.DataFrame, errors: pd.DataFrame, unseen: tuple[flo
         **{key: row[key] for key in ("programme", "programme_type", "outcome", "evaluation", "design")},
         **numbers,
         "bias_mean": float(designs["mean"].iloc[0]),
-        "bias_sd": float(designs["sd"].iloc[0]),
+        "bias_sd": float(np.fmax(designs["sd"].iloc[0], row["own_bias_sd"])),
         "take_up_first": first,
         "take_up_second": second,
         "follow_up": row["follow_up_months"] / 12,
