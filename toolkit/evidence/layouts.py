@@ -53,8 +53,8 @@ TABLES = _layouts(
     evidence/programme_costs: programme cost_id used INTERVAL unit price_year full_or_grant SOURCE source_url
       confidence note
     evidence/programme_effects: programme effect_id outcome used why_not estimand take_up_low take_up_high scale
-      est se se_basis se_factor own_bias_sd finding low high interval_level follow_up_months measured_at_age control_risk
-      control_risk_horizon_months design country n_treated n_control developer_led evaluation
+      est se se_basis se_factor own_bias_sd finding low high interval_level follow_up_months measured_at_age
+      control_risk control_risk_horizon_months design country n_treated n_control developer_led evaluation
       shared_control_note SOURCE source_url confidence note
     evidence/baseline_risks: programme outcome used horizon_months risk low high population SOURCE source_url
       confidence note

@@ -74,8 +74,8 @@ def priors_of(priors: pd.DataFrame) -> Priors:
         for level in LEVELS
     }
     orientation = np.array([-1.0 if kind == "attainment" else 1.0 for kind in kinds])
-    alone = [_single(priors, *row) for row in (("outcome_correlation", "lkj"), ("bias_correlation", "fixed"))]
-    return Priors(means[:, 0], means[:, 1], spread, *alone, orientation)
+    correlations = [_single(priors, *row) for row in (("outcome_correlation", "lkj"), ("bias_correlation", "fixed"))]
+    return Priors(means[:, 0], means[:, 1], spread, correlations[0], correlations[1], orientation)
 
 
 def _single(priors: pd.DataFrame, parameter: str, distribution: str) -> float:
@@ -306,27 +306,26 @@ def _condition(
     A draw from the prior plus the regression on what it got wrong is a draw from the posterior.
     """
     table = design.table
-    same = {
-        name: np.equal.outer(place, place)
-        for name, place in (
-            ("mean", design.outcome),
-            ("type", design.type),
-            ("programme", design.programme),
-            ("evaluation", design.evaluation),
-        )
+    places = {
+        "mean": design.outcome,
+        "type": design.type,
+        "programme": design.programme,
+        "evaluation": design.evaluation,
     }
     alone = loads["study"] ** 2 + loads["own_bias"] ** 2 + loads["error"] ** 2
-    cover = sum(_gram(loads[name]) * same[name] for name in same) + alone[:, :, None] * np.eye(len(table))
+    cover: Array = alone[:, :, None] * np.eye(len(table))
+    for name, place in places.items():
+        cover += _gram(loads[name]) * np.equal.outer(place, place)
     centre = share * prior.mean[design.outcome] + table["bias_mean"].to_numpy()
     sd = np.sqrt(np.diagonal(cover, axis1=1, axis2=2))
     gap, log_density = _numbers(table, centre, sd, loads["error"], random)
     pull = np.linalg.solve(cover, (gap - _deviation(design, normal, loads))[..., None])[..., 0]
     for name in ("study", "own_bias", "error"):
         normal[name] += loads[name] * pull
-    for name, place in (("mean", design.outcome), ("evaluation", design.evaluation)):
-        np.add.at(normal[name], (slice(None), place), loads[name] * pull)
-    for name, place in (("type", design.type), ("programme", design.programme)):
-        np.add.at(normal[name], (slice(None), place), loads[name] * pull[..., None])
+    for name, place in places.items():
+        members = np.eye(normal[name].shape[1])[place]  # (study, member)
+        each = loads[name] * (pull if loads[name].ndim == 2 else pull[..., None])
+        normal[name] += np.einsum("ns...,sm->nm...", each, members)
     factor = np.linalg.cholesky(cover)
     standard = np.linalg.solve(factor, gap[..., None])[..., 0]
     log_joint = -0.5 * (standard**2).sum(1) - np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)

@@ -69,7 +69,7 @@ def _shares(design: Design) -> Any:
         return share
     served = pm.Beta("served", rows["take_up_first"].to_numpy(), rows["take_up_second"].to_numpy())
     place = [list(rows["programme"]).index(name) for name in design.table["programme"][whole]]
-    return pt.set_subtensor(share[np.flatnonzero(whole)], served[place])
+    return pt.set_subtensor(share[np.flatnonzero(whole)], served[place])  # type: ignore[no-untyped-call]
 
 
 def _bias(design: Design, prior: Priors) -> Any:
@@ -92,7 +92,8 @@ def _errors(studies: pd.DataFrame) -> Any:
     with np.errstate(divide="ignore"):
         highest = np.minimum(np.log(most / median) / spread, 10.0)  # ten deviations are as good as no bound
     standard = pm.Truncated("error_standard", pm.Normal.dist(0, 1, shape=len(unknown)), upper=highest)
-    return pt.set_subtensor(errors[unknown], median * pt.exp(spread * standard))
+    unknown_errors = median * pt.exp(spread * standard)
+    return pt.set_subtensor(errors[unknown], unknown_errors)  # type: ignore[no-untyped-call]
 
 
 def _log_chance(studies: pd.DataFrame, centre: Any) -> Any:
