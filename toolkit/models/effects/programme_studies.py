@@ -88,8 +88,8 @@ def _study(row: Row, bias: pd.DataFrame, errors: pd.DataFrame, unseen: tuple[flo
     designs = bias[(bias["design"] == row["design"]) & (bias["scale"] == scale)]
     if len(designs) != 1:
         raise InputError(f"{name}: no bias is stated for the design {row['design']}.", fix="add a row to design_bias.")
-    of_row = _unmeasured if pd.isna(row["se"]) else _measured  # a direction may come with a number, but no error
-    numbers = of_row(row, scale, errors, name)
+    numbers: dict[str, float]  # a direction may come with a number, but without its error
+    numbers = (_unmeasured if pd.isna(row["se"]) else _measured)(row, scale, errors, name)
     first, second = _take_up(row, unseen)
     return {
         "study": row["effect_id"],
