@@ -1,5 +1,6 @@
 """The table of programmes: what each costs, avoids and risks, and how far that is known."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -56,15 +57,9 @@ def league_table(compared: xr.Dataset, programmes: pd.DataFrame, *, level: float
         their reasons; ``verdict``, a key of ``PAYS``, for the public purse; ``not_known``.
     """
     table = programmes.set_index("programme")
-    rows = {
-        str(name): _row(compared.sel(programme=name), table.loc[str(name)], level)
-        for name in compared["programme"].values
-    }
-    league = pd.DataFrame(rows).T.rename_axis("programme").infer_objects()
-    numbers = [
-        name for name in league if name.startswith(("cost_", "children_", "avoided_", "chance_", "council_", "care_"))
-    ]
-    league[numbers] = league[numbers].astype(float)
+    names = [str(name) for name in compared["programme"].values]
+    rows = [_row(compared.sel(programme=name), table.loc[name].to_dict(), level) for name in names]
+    league = pd.DataFrame(rows, index=pd.Index(names, name="programme"))
     order = league["evidence"].map({"own": 0, "type": 1, "not counted": 2})
     return (
         league.assign(order=order)
@@ -73,7 +68,7 @@ def league_table(compared: xr.Dataset, programmes: pd.DataFrame, *, level: float
     )
 
 
-def _row(one: xr.Dataset, about: pd.Series, level: float) -> dict[str, Any]:
+def _row(one: xr.Dataset, about: Mapping[Any, Any], level: float) -> dict[str, Any]:
     reasons = {str(name): str(why.item()) for name, why in zip(one["outcome"].values, one["not_counted"], strict=True)}
     counted = [name for name, why in reasons.items() if not why]
     whose = {str(one["evidence"].sel(outcome=name).item()) for name in counted}

@@ -45,8 +45,8 @@ class Hazards:
     the latter in the year of entry (higher at the edge of care); ``care_exit_first`` and ``care_exit_later`` (band,
     draw) for the first year in care and after; ``entry_weight`` (age, draw) sums to one over ages. Log ratios and the
     attainment shift are the full effect on a child reached; ``strength`` of :func:`walk` scales them all. An effect
-    acts from ``onset`` on (years after contact, up to 1), is whole for the years ``flat`` (effect, draw: in the order of
-    ``EFFECT_OUTCOMES``), and then halves every ``half_life`` years.
+    acts from ``onset`` on (years after contact, up to 1), is whole for the years ``flat`` (effect, draw: in the order
+    of ``EFFECT_OUTCOMES``), and then halves every ``half_life`` years.
     """
 
     need_exit_slow: Array

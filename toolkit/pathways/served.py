@@ -95,6 +95,6 @@ def _care_within(hazards: Hazards, years: float) -> float:
 
 
 def with_timing(hazards: Hazards, onset: np.ndarray, flat: np.ndarray) -> Hazards:
-    """Return the hazards with an effect that starts at ``onset`` (draw) and is whole for the years ``flat`` (effect)."""
+    """Return the hazards with an effect that starts at ``onset`` (draw) and is whole for ``flat`` years (effect)."""
     lasting = np.broadcast_to(flat[:, None], hazards.flat.shape)
     return replace(hazards, onset=np.asarray(onset, hazards.onset.dtype).ravel(), flat=np.array(lasting))

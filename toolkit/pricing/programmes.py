@@ -6,6 +6,7 @@ own ages and risks, and a pound more serves more of the same.
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,9 +65,8 @@ def programme_costs(register: Register, draws: xr.Dataset, scenario: Scenario) -
         parts[name] = drawn[name] / (draws["children_per_family"] if np.isnan(of_unit) else of_unit)
     names = xr.Variable("programme", list(parts))
     joined = xr.concat([part.reset_coords(drop=True) for part in parts.values()], names)
-    return joined.transpose(*SAMPLE_DIMS, "programme").assign_attrs(
-        units="GBP per child served", price_base=scenario.price_base
-    )
+    drawn_costs: xr.DataArray = joined.transpose(*SAMPLE_DIMS, "programme")
+    return drawn_costs.assign_attrs(units="GBP per child served", price_base=scenario.price_base)
 
 
 def price_programmes(
@@ -160,14 +160,14 @@ def _batch(
     for area in areas:
         place = Place(desk, area)
         entering = float(place.entering.mean())
-        parts = [_served(place, used, name, served.loc[name], risks[name]) for name in risks]
+        parts = [_served(place, used, name, served.loc[name].to_dict(), risks[name]) for name in risks]
         here = xr.concat(parts, xr.Variable("programme", list(risks)), coords="minimal", compat="override") * entering
         total, children = total + here if total else here, children + entering
     return total, children
 
 
 def _served(
-    place: Place, used: xr.Dataset, name: str, row: pd.Series, risks: Mapping[str, tuple[float, float]]
+    place: Place, used: xr.Dataset, name: str, row: Mapping[Any, Any], risks: Mapping[str, tuple[float, float]]
 ) -> xr.Dataset:
     """Return what a programme avoids for a child whom it serves in one area."""
     hazards = at_risk(of_ages(place.hazards, int(row["ages_from"]), int(row["ages_to"])), risks, name=name)

@@ -137,8 +137,8 @@ def sample_programmes(
         positive, for attainment a standardised mean difference where benefit is; ``spread`` (..., level, outcome),
         standard deviation between types, programmes of a type, and evaluations of a programme; ``take_up`` (...,
         programme), the share of those counted whom it serves, 1 where its studies count only these; ``evidence``
-        (programme, outcome): "own", "type" or "none", whose studies there are; ``type_of`` (programme). Attributes ``pareto_k`` and
-        ``effective`` (particles).
+        (programme, outcome): "own", "type" or "none", whose studies there are; ``type_of`` (programme). Attributes
+        ``pareto_k`` and ``effective`` (particles).
 
     Raises
     ------

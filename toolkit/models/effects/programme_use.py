@@ -44,9 +44,10 @@ def used_effects(
     Dataset
         ``effect`` (chain, draw, programme, outcome), per child counted as served, log hazard ratio or standardised mean
         difference, 0 where neither the programme nor its type has a study; ``area_sd`` (chain, draw, programme,
-        outcome) of each area's own part; ``scale_up`` (chain, draw, programme); ``onset`` (chain, draw, programme) years
-        after contact, 0 where a trial counted every event since allocation, so that its estimate is of all of them; ``flat`` (programme, outcome) years for which the effect is whole, infinite where it is measured at
-        16; ``evidence`` as in ``drawn``.
+        outcome) of each area's own part; ``scale_up`` (chain, draw, programme); ``onset`` (chain, draw, programme),
+        years after contact, 0 where a trial counted every event since allocation, so that its estimate is of all of
+        them; ``flat`` (programme, outcome), years for which the effect is whole, infinite where it is measured at 16;
+        ``evidence`` as in ``drawn``.
 
     Raises
     ------
@@ -65,13 +66,13 @@ def used_effects(
     luck = math.sqrt(shared_luck) * everyone[:, :, None] + math.sqrt(1 - shared_luck) * np.stack(own, axis=2)
     dims = (*SAMPLE_DIMS, "programme", "outcome")
     spread = drawn["spread"].sel(level="study", drop=True) * drawn["take_up"]
-    share = xr.DataArray(common_share, dims=SAMPLE_DIMS)
+    share = xr.DataArray(common_share, dims=SAMPLE_DIMS)  # of the variance
     counted = drawn["evidence"] != "none"
     effect = survives * drawn["programme_effect"] * drawn["take_up"]
-    effect = effect + np.sqrt(share) * spread * xr.DataArray(luck, dims=dims)
+    effect = effect + share**0.5 * spread * xr.DataArray(luck, dims=dims)
     values = {
         "effect": effect.where(counted, 0.0).transpose(*dims),
-        "area_sd": (np.sqrt(1 - share) * spread).where(counted, 0.0).transpose(*dims),
+        "area_sd": ((1 - share) ** 0.5 * spread).where(counted, 0.0).transpose(*dims),
         "scale_up": survives,
         "onset": _onset(names, studies, random.beta(*shape_of(priors, "programmes", "onset"), size=shape)),
         "flat": (("programme", "outcome"), _flat(names, studies)),
