@@ -48,6 +48,16 @@ TABLES = _layouts(
       design_bias_sd include do_not_pool confidence note superseded_by
     evidence/null_studies: id outcome effect_id shared_programme design finding n_treated n_control base_rate
       design_bias_sd include reason
+    evidence/programmes: programme label programme_type description target_group ages_from ages_to unit_served
+      children_per_unit evidence_summary security not_known source_note
+    evidence/programme_costs: programme cost_id used INTERVAL unit price_year full_or_grant SOURCE source_url
+      confidence note
+    evidence/programme_effects: programme effect_id outcome used why_not estimand take_up_low take_up_high scale
+      est se se_basis se_factor own_bias_sd finding low high interval_level follow_up_months measured_at_age
+      control_risk control_risk_horizon_months design country n_treated n_control developer_led evaluation
+      shared_control_note SOURCE source_url confidence note
+    evidence/baseline_risks: programme outcome used horizon_months risk low high population SOURCE source_url
+      confidence note
     evidence/outcome_scales: outcome scale base_rate indicator panel_link broad_offer_excludes source_id
       note
     evidence/prevalence: id outcome indicator group age_or_period year value unit numerator denominator
@@ -105,6 +115,10 @@ TABLES = _layouts(
     """
 )
 UNIQUE = {  # the columns that identify a row, where that is not its id
+    "evidence/programmes": "programme",
+    "evidence/programme_costs": "cost_id",
+    "evidence/programme_effects": "effect_id",
+    "evidence/baseline_risks": "programme outcome population",
     "evidence/outcome_scales": "outcome",
     "evidence/graded_uncertainty": "grade",
     "evidence/design_bias": "design scale",
@@ -137,9 +151,10 @@ UNIQUE = {  # the columns that identify a row, where that is not its id
 }
 NUMBERS = _words(
     """
-    value low high interval_level se est design_bias_sd follow_up_months n_treated n_control
+    value low high interval_level se est design_bias_sd own_bias_sd follow_up_months n_treated n_control
     treated_rate control_rate cost_per_case base_rate numerator denominator horizon_months
     n raw_gap adjusted_gap remaining_share arg1 arg2 to_year first_year_april ours ratio hidden_up_to missing_from
+    children_per_unit take_up_low take_up_high measured_at_age control_risk control_risk_horizon_months risk
     """
 )
 NEEDED_NUMBERS = _words(
@@ -147,7 +162,7 @@ NEEDED_NUMBERS = _words(
     mean sd coefficient_of_variation price_year_older_than rate log_ratio log_ratio_sd price coverage_50
     coverage_90 p_value expected_low expected_high crps model_ratio model_ratio_se
     events_model_ratio events_model_ratio_se error published correlation prior likelihood noise prior_ratio
-    reliability most_each distance
+    reliability most_each distance se_factor
     """
 )
 WHOLE = _words(
@@ -155,14 +170,15 @@ WHOLE = _words(
     include poolable admitted_by_default quality derived lag_years spread_from spread_to from_year
     first_year last_year n_las n_rows n_values n_suppressed has_numerator has_denominator dfe_la_number
     rank neighbour_dfe_la_number base_year seed replications cells converged from_age full_to_age to_age
-    in_use fitted in_fit
+    in_use fitted in_fit used security ages_from ages_to
     """
 )
 NEEDED_TEXT = _words(
     """
     id role component layer tag pool grade design scale schedule model parameter distribution description metric
     programme reason measure la_code la_name region status stable_area unit source_id our_name
-    source_name theme figure output made command code data indicator
+    source_name theme figure output made command code data indicator label evidence_summary not_known source_note
+    cost_id effect_id evaluation
     """
 )
 BLANK_UNIT = {"evidence/adjustment", "evidence/cost_components"}  # a row without a usable value has no unit
@@ -181,6 +197,14 @@ CHOICES: dict[str, Collection[str]] = {
     "ours_is": ("", "annual", "lifetime", "by_history", "bcr", "role"),
     "reading": ("", "gross", "excess"),
     "select_by": ("", "component", "outcome", "payer"),
+    "full_or_grant": ("full", "marginal", "grant", "saving"),
+    "unit_served": ("family", "child", "parent", "authority"),
+    "estimand": ("per_served", "school_itt", "area_itt", "per_spend"),
+    "developer_led": ("yes", "no"),
+    "programme_type": _words("""keyworker intensive_family system_practice care_support conference adolescent_therapy
+        early_years parenting school court universal_place youth_justice workforce"""),
+    "target_group": _words("""in_need care_edge pre_proceedings youth_justice pregnancy_early_years universal school_age
+        looked_after"""),
     "per": ("", "total", "child"),
     "given": ("", "grade", "justice"),
     "rule": ("once", "apart", "given_grade", "given_justice", "never"),
@@ -225,6 +249,23 @@ MEANINGS = {  # of columns whose name does not say it
     "missing_from": "expected count from which a blank is a missing return, not a hidden count",
     "most_each": "most that one of those counted out of can add",
     "in_fit": "0: predicted from its region, spend and deprivation only (few children, extreme spend)",
+    "programme": "id of a programme, one for all tables about programmes; in effects its name as the source gives it",
+    "children_per_unit": "children in a unit served; blank: not known; 0: the programme prevents births",
+    "security": "how secure the evidence is, a judgement: from 0 (no study of its effect) to 5 (a large trial)",
+    "not_known": "what is not known about the programme",
+    "used": "1: used unless a scenario says otherwise; never more than one for the same use",
+    "why_not": "why a row is not used; blank where it is",
+    "full_or_grant": "full: all public money; grant: one payer's part; marginal: above usual care; saving: a claim",
+    "estimand": "whom the effect is of: those served, all of a school or an area, or a unit of log spend",
+    "take_up_low": "least share of the school or area that took part; blank: not published, or of those served",
+    "take_up_high": "largest share that took part",
+    "se_factor": "what the standard error is multiplied by, where siblings were counted as independent",
+    "own_bias_sd": "a wider standard deviation of bias than the design's, of a proxy measured years before",
+    "finding": "what is known of a result without a number: its direction, or that it was not significant",
+    "measured_at_age": "age at which the outcome was measured, where that was fixed",
+    "control_risk": "share with the outcome without the programme; blank: not seen, so a risk ratio is read as a "
+    "hazard ratio, its bound at low risk",
+    "evaluation": "studies of one evaluation share its controls and its bias",
     "retrieved_via": "the public copy in which the source was read",
 }
 BESIDE = "|"  # separates column and message in the error of a rule over whole rows

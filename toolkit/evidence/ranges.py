@@ -25,16 +25,21 @@ RANGES = _ranges(
     """
     0     1     interval_level coverage_50 coverage_90 p_value reliability passed converged fitted in_fit in_use include
     0     1     distance poolable derived admitted_by_default treated_rate control_rate base_rate
+    0     1     used control_risk take_up_low take_up_high risk
     -1    1     correlation
     -1    2     remaining_share
-    0     2     coefficient_of_variation design_bias_sd
+    0     2     coefficient_of_variation design_bias_sd own_bias_sd
     0     0.2   rate
     1     5     quality
+    0     5     security
+    0     10    children_per_unit
+    1     3     se_factor
     1     50    rank
     1990  2040  first_year last_year base_year first_year_april
+    0     25    ages_from ages_to measured_at_age
     0     130   from_age full_to_age to_age lag_years spread_from spread_to price_year_older_than
     0     1000  from_year to_year hidden_up_to most_each
-    0     1200  horizon_months follow_up_months
+    0     1200  horizon_months follow_up_months control_risk_horizon_months
     100   999   dfe_la_number neighbour_dfe_la_number
     -10   10    est log_ratio
     1e-4  100   se
@@ -54,6 +59,8 @@ RANGES = _ranges(
 UNITS: dict[str, Range] = {  # pattern of a unit, the first that matches: what its values can be
     r"GBP bn.*": (0, 1e4),
     r"GBP (per year|per cohort|total|lifetime|nominal).*": (-1e13, 1e13),
+    r"(GBP|USD) per (child|family)": (-1e5, 1e6),  # above usual care, or a saving, it can be below 0
+    r"USD.*": (0, 1e9),
     r"GBP.*": (0, 1e9),
     r"(real )?annual rate.*": (-0.5, 0.5),
     r"proportion|percentage points / 100": (-1, 2),
@@ -80,7 +87,7 @@ MEASURES: dict[str, Range] = {  # pattern of a measure of the panels, whose rows
 }
 COUNTED: Range = (0, 1e9)
 RATIOS = ("odds ratio", "risk ratio", "rate ratio", "hazard ratio")
-TOLERANCE = 0.1  # of a standard error from the one that its interval implies
+TOLERANCE = 0.1  # of a standard error from the one that its interval implies: beyond it is a slip, not rounding
 _WRITTEN = re.compile(r"[0-9.eE+\n-]*")  # numbers of ASCII digits, a line each
 
 
@@ -120,11 +127,42 @@ def check_errors(effects: pd.DataFrame, file: Path) -> None:
         ratio = row["unit"] in RATIOS
         if row["low"] >= row["high"] or (ratio and row["low"] <= 0):
             continue  # other rules report these
-        implied = implied_error(row["low"], row["high"], level=min(row["interval_level"], 0.999), ratio=ratio)
-        if not abs(row["se"] - implied) <= TOLERANCE * implied:
-            where = f"{file}, row {int(str(index)) + 2}, column 'se'"
-            raise InputError(
-                f"{where}: {row['se']:g} contradicts the interval {row['low']:g} to {row['high']:g}, which implies "
-                f"{implied:.3g}{' (of the logarithm)' * ratio}.",
-                fix="correct the standard error or the interval.",
-            )
+        where = f"{file}, row {int(str(index)) + 2}, column 'se'"
+        check_error(
+            row["se"], row["low"], row["high"], level=min(row["interval_level"], 0.999), ratio=ratio, name=where
+        )
+
+
+def check_error(se: float, low: float, high: float, *, level: float, ratio: bool, name: str, over: float = 1.0) -> None:
+    """Refuse a standard error that differs by more than a tenth from the one that its interval implies.
+
+    Parameters
+    ----------
+    se
+        Standard error; of a ratio, that of its logarithm.
+    low, high, level
+        The interval and its probability; nothing is checked if an end is missing.
+    ratio
+        Whether the ends are those of a ratio.
+    name
+        Name of the study for the message.
+    over
+        Divisor that brings the implied error to the scale of ``se``.
+
+    Raises
+    ------
+    InputError
+        Names the standard error that the interval implies.
+    """
+    if pd.isna(low) or pd.isna(high):
+        return
+    if low >= high or (ratio and low <= 0):
+        raise InputError(f"{name}: {low:g} to {high:g} is not an interval.", fix="check both ends and the scale.")
+    implied = implied_error(low, high, level=level, ratio=ratio) / over
+    if not abs(se - implied) <= TOLERANCE * implied:
+        logs = " of the logarithm" if ratio else ""
+        raise InputError(
+            f"{name}: standard error {se:g} contradicts the interval {low:g} to {high:g}, which at {level:.0%} implies "
+            f"{implied:.3g}{logs}.",
+            fix="correct the standard error, the interval or interval_level.",
+        )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from toolkit import prices
 from toolkit.evidence.layouts import TABLES
+from toolkit.evidence.programmes import check_programmes
 from toolkit.evidence.tables import checksums, load_table
 from toolkit.schema import InputError
 
@@ -77,7 +78,7 @@ def load_register(
     ------
     InputError
         As ``load_table``; an id that two tables share; a role whose figure does not exist; an included
-        id that is unknown or has no usable number.
+        id that is unknown or has no usable number; and what ``check_programmes`` refuses.
     """
     names = [Path(path).stem for path in checksums(folder) if not path.startswith("statistics/")]
     # load_table refuses, by name, a table that the manifest lacks.
@@ -91,6 +92,7 @@ def load_register(
             f"figure '{shared[0]}': in {list(figures.loc[shared[0], 'table'])}.", fix="rename one of them."
         )
     _check_roles(tables["roles"], figures)
+    check_programmes(tables)
     faults = _faults(figures, confidence, {_known(key, figures.index) for key in include})
     usable = faults == ""
     excluded = figures.loc[~usable, ["table"]].assign(reason=faults[~usable])

@@ -176,7 +176,7 @@ def _resource(file: Path, folder: Path, outcomes: Collection[str]) -> dict[str, 
     name = path.removesuffix(".csv")
     table = _validated(file, name, outcomes)
     rules = schema(name, outcomes=outcomes)
-    cited = "source_title" in table
+    cited = not {"source_title", "source_note"}.isdisjoint(table)
     sources = [{"title": "Each row names its source" if cited else "This project"}]
     licences = [OPEN_GOVERNMENT, PROJECT] if cited else [PROJECT]
     if name in ("evidence/unit_costs", "evidence/economic_parameters"):

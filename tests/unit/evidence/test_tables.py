@@ -20,11 +20,17 @@ ROWS = {
     "prevalence": 165,
     "transitions": 153,
     "adjustment": 34,
+    "programmes": 41,
+    "programme_costs": 115,
+    "programme_effects": 159,
+    "baseline_risks": 72,
 }
 PANEL_ROWS = 157_606
 LARGEST_FILE = 5_000_000  # so that a person can open it
 
 COPIED = ("judgements", "unit_costs", "meta_ready", "priors", "effects", "transitions")
+
+PROGRAMMES = ("programmes", "programme_costs", "programme_effects", "baseline_risks")
 
 Edit = Callable[[str, str, str], Path]
 
@@ -123,7 +129,9 @@ def test_shipped_manifest_is_a_valid_package():
         assert resource["sources"], resource["name"]
 
 
-@pytest.mark.parametrize("name", ["judgements", "meta_ready", "priors", "adjustment", "vocabulary", "measures"])
+@pytest.mark.parametrize(
+    "name", ["judgements", "meta_ready", "priors", "adjustment", "vocabulary", "measures", *PROGRAMMES]
+)
 def test_frictionless_validates(name):
     descriptor = json.loads((data_folder() / tables.MANIFEST).read_text(encoding="utf-8"))
     (held,) = [resource for resource in descriptor["resources"] if resource["name"] == name]
@@ -174,7 +182,7 @@ BAD = [  # table, text, what is put in its place, what the error says
         "effects",
         ",0.102,odds ratio,",
         ",0.0102,odds ratio,",
-        "0.0102 contradicts the interval 0.573 to 0.854, which implies",
+        "0.0102 contradicts the interval 0.573 to 0.854, which at 95% implies",
     ),
     ("judgements", 'contact ends",3,', 'contact ends",three,', "row 3, column 'value': 'three' is not a number"),
     (

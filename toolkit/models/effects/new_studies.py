@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from toolkit.evidence import check_prior
-from toolkit.evidence.priors import LEAST_ERROR, implied_error
+from toolkit.evidence.priors import LEAST_ERROR
+from toolkit.evidence.ranges import check_error
 from toolkit.models.effects.scales import LOGISTIC_SD, NATURAL
 from toolkit.schema import InputError
 from toolkit.tabular import excerpt, number, numbers, table
@@ -24,9 +25,6 @@ RANGES = {  # of the numbers of a new study; a blank is allowed in those that ar
     "include": (0.0, 1.0),
 }
 USUAL_LEVEL = 0.95  # of a published interval without a stated level
-TOLERANCE = (
-    0.1  # relative distance of a standard error from the one its interval implies: a larger one is a slip, not rounding
-)
 LOG_SCALES = ("log_risk", "log_rate", "log_odds")
 RATIO_UNITS = ("odds ratio", "risk ratio", "rate ratio", "hazard ratio")
 
@@ -97,41 +95,6 @@ def check_inside(estimate: float, low: float, high: float, name: str) -> None:
     if low > estimate or estimate > high:
         raise InputError(
             f"{name}: estimate {estimate} lies outside its interval {low} to {high}.", fix="see the source."
-        )
-
-
-def check_error(se: float, low: float, high: float, *, level: float, ratio: bool, name: str, over: float = 1.0) -> None:
-    """Refuse a standard error that differs by more than a tenth from the one that its interval implies.
-
-    Parameters
-    ----------
-    se
-        Standard error; of a ratio, that of its logarithm.
-    low, high, level
-        The interval and its probability; nothing is checked if an end is missing.
-    ratio
-        Whether the ends are those of a ratio.
-    name
-        Name of the study for the message.
-    over
-        Divisor that brings the implied error to the scale of ``se``.
-
-    Raises
-    ------
-    InputError
-        Names the standard error that the interval implies.
-    """
-    if pd.isna(low) or pd.isna(high):
-        return
-    if low >= high or (ratio and low <= 0):
-        raise InputError(f"{name}: {low:g} to {high:g} is not an interval.", fix="check both ends and the scale.")
-    implied = implied_error(low, high, level=level, ratio=ratio) / over
-    if not abs(se - implied) <= TOLERANCE * implied:
-        logs = " of the logarithm" if ratio else ""
-        raise InputError(
-            f"{name}: standard error {se:g} contradicts the interval {low:g} to {high:g}, which at {level:.0%} implies "
-            f"{implied:.3g}{logs}.",
-            fix="correct the standard error, the interval or interval_level.",
         )
 
 

@@ -117,3 +117,65 @@ def _helped_risk(value: float, kind: str, base: float) -> tuple[float, float]:
     stretch = LOGISTIC_SD if kind == "hedges_g" else 1.0
     helped = float(expit(logit(base) + stretch * value))
     return helped, stretch * helped * (1 - helped)
+
+
+def to_hazard_scale(
+    estimate: float, se: float, scale: str, outcome: str, control_risk: float, *, row: str = "a study row"
+) -> tuple[float, float]:
+    """Convert a published estimate to a log hazard ratio, or for attainment to a standardised mean difference.
+
+    The pathway multiplies hazards, so an effect must not depend on how common an outcome was in the trial. A risk or
+    odds ratio does: 0.70 as an odds ratio is a risk ratio of 0.81 and a hazard ratio of 0.76 at a control risk of 44.8
+    per cent, but a hazard ratio of 0.70 at 2.5 per cent. Both arms' risks over the study's horizon are turned into
+    cumulative hazards, -log(1 - risk), whose ratio is the hazard ratio if hazards are proportional [1]_.
+
+    Parameters
+    ----------
+    estimate
+        Effect, on ``scale``; ratios on their own scale or as logarithms.
+    se
+        Standard error; of a ratio, that of its logarithm. It is carried over by the delta method.
+    scale
+        One of ``SCALES`` or ``log_hazard``; rates of events are read as hazards.
+    outcome
+        Name of the outcome.
+    control_risk
+        Risk of the study's own comparison group over its own horizon, 0 to 1; NaN if not published: then a risk ratio
+        is read as a hazard ratio, which is its limit at a low risk, and other scales are refused.
+    row
+        Name of the row for a message.
+
+    Returns
+    -------
+    tuple of float
+        Estimate and standard error.
+
+    Raises
+    ------
+    InputError
+        As `to_common_scale`; an odds ratio or difference of risks without a control risk; a difference of means for an
+        event.
+
+    References
+    ----------
+    .. [1] Higgins et al. (2023), Cochrane Handbook, version 6.4, section 6.8.2 (hazard ratios and risks).
+    """
+    if scale == "log_hazard":
+        return _checked(estimate, se, "log_rate", row)[:2]
+    if scale_of(outcome) == STANDARDISED:
+        return to_common_scale(estimate, se, scale, outcome, control_risk, row=row)
+    value, error, kind = _checked(float(estimate), float(se), scale, row)
+    if kind == "log_rate" or (kind == "log_risk" and math.isnan(control_risk)):
+        return value, error
+    if kind == "hedges_g":
+        raise InputError(f"{row}: a standardised mean difference of an event.", fix="give a ratio or counts.")
+    if not 0 < control_risk < 1:
+        raise InputError(f"{row}: control risk {control_risk} is not between 0 and 1.", fix="give a proportion.")
+    helped, slope = _helped_risk(value, kind, control_risk)
+    if not 0 < helped < 1:
+        raise InputError(
+            f"{row}: {scale} {estimate} takes a control risk of {control_risk} to {helped:.3g}, which is not a rate.",
+            fix="correct the estimate, its scale or the control risk.",
+        )
+    hazard, usual = -math.log1p(-helped), -math.log1p(-control_risk)
+    return math.log(hazard / usual), error * slope / ((1 - helped) * hazard)

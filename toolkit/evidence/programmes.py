@@ -1,0 +1,184 @@
+"""The evidence by programme: what must hold across its tables of programmes, costs, effects and baseline risks."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from toolkit.evidence.ranges import check_error
+from toolkit.schema import EFFECT_OUTCOMES, InputError
+
+__all__ = ["ENGLAND", "PER_CHILD", "SCALES", "check_programmes"]
+
+ENGLAND = "england"  # in baseline_risks: children in general, beside those that programmes serve
+PER_CHILD = ("GBP per child", "GBP per family", "GBP per parent", "GBP per conference")  # units with children in them
+SCALES = ("log_risk", "log_rate", "log_odds", "log_hazard", "risk_difference", "smd")
+# A risk ratio without a control risk can be read as a hazard ratio, which is its bound at low risk; these cannot.
+NEED_RISK = ("log_odds", "risk_difference")
+BASES = (
+    *("published_ci", "published_se", "derived_counts", "bound_significant"),
+    *("bound_not_significant", "direction_only"),  # without a number, as a rule
+)
+FINDINGS = ("not_significant", "benefit", "harm")
+AT_AN_AGE = ("gcse_attainment",)  # measured at an age: its risk needs no horizon
+
+Row = Mapping[str, Any]
+Faults = Iterator[tuple[str, str]]  # what is wrong, and the fix
+
+
+def check_programmes(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Refuse rows about programmes that contradict another row, another table, or their own use.
+
+    Parameters
+    ----------
+    tables
+        By name: ``programmes``, ``programme_costs``, ``programme_effects``, ``baseline_risks`` and ``design_bias``.
+
+    Raises
+    ------
+    InputError
+        Names the file, the row, what is wrong and the fix: a programme that ``programmes`` lacks; a row in use that
+        rests on memory (grade C), lacks what its use needs, or stands beside another of the same use; take-up, ages or
+        an interval the wrong way round; a standard error that its interval contradicts by more than a tenth.
+    """
+    costs, effects, risks = (tables[name] for name in ("programme_costs", "programme_effects", "baseline_risks"))
+    priced = _priced(costs)
+    designs = set(tables["design_bias"]["design"])
+    known = set(tables["programmes"]["programme"])
+    _check(tables["programmes"], "programmes", "programme", _of_programme)
+    for table, name, key, faults, among in (
+        (costs, "programme_costs", "cost_id", partial(_of_cost, priced=priced), known),
+        (effects, "programme_effects", "effect_id", partial(_of_effect, designs=designs), known),
+        (risks, "baseline_risks", "population", _of_risk, known | {ENGLAND}),
+    ):
+        _check(table, name, key, partial(_of_known, known=among))
+        _check(table, name, key, faults)
+    _check_intervals(effects)
+    _check_single(costs, "programme_costs", "cost_id", ["programme"])
+    _check_single(effects, "programme_effects", "effect_id", ["evaluation", "outcome"])
+    _check_single(risks, "baseline_risks", "population", ["programme", "outcome"])
+
+
+def _check(table: pd.DataFrame, name: str, key: str, faults: Callable[[Row], Faults]) -> None:
+    for place, row in enumerate(_rows(table)):
+        for fault, fix in faults(row):
+            raise InputError(f"{_where(name, place, row[key])}: {fault}.", fix=f"{fix}.")
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(column): cell for column, cell in row.items()} for row in table.to_dict("records")]
+
+
+def _where(name: str, place: int, key: str) -> str:
+    return f"{name}.csv, row {place + 2} ({key})"
+
+
+def _of_known(row: Row, known: set[str]) -> Faults:
+    if row["programme"] not in known:
+        yield f"no programme '{row['programme']}'", "name one of programmes.csv, or add it there"
+
+
+def _of_programme(row: Row) -> Faults:
+    if row["ages_from"] > row["ages_to"]:
+        yield f"ages from {row['ages_from']} to {row['ages_to']}", "give the younger age first"
+
+
+def _priced(costs: pd.DataFrame) -> set[str]:
+    """Return the programmes with a cost above a grant that could be used."""
+    usable = costs["unit"].isin(PER_CHILD) & (costs["confidence"] != "C") & costs["value"].notna()
+    return set(costs.loc[usable & costs["full_or_grant"].isin(["full", "marginal"]), "programme"])
+
+
+def _of_cost(row: Row, priced: set[str]) -> Faults:
+    kind = row["full_or_grant"]
+    if kind in ("full", "grant") and (row["value"] < 0 or row["low"] < 0):
+        yield f"a {kind} cost below 0", "check the sign, or call it marginal or a saving"
+    if row["used"] != 1:
+        return
+    yield from _not_from_memory(row)
+    if row["unit"] not in PER_CHILD:
+        yield (
+            f"used, but '{row['unit']}' cannot be converted to a child",
+            f"set used to 0, or use a cost in one of: {', '.join(PER_CHILD)}",
+        )
+    if pd.isna(row["value"]):
+        yield "used, but without a value", "set used to 0, or give the value"
+    if kind == "saving":
+        yield "used, but a saving is a claim, not a cost", "set used to 0"
+    if kind == "grant" and row["programme"] in priced:
+        yield "a grant is used where a full or marginal cost is known", "use that one"
+
+
+def _of_effect(row: Row, designs: set[str]) -> Faults:
+    number, error, scale, finding = not pd.isna(row["est"]), not pd.isna(row["se"]), row["scale"], row["finding"]
+    choices = {"scale": SCALES, "design": sorted(designs), "se_basis": ("", *BASES), "finding": ("", *FINDINGS)}
+    for column, known in choices.items():
+        if row[column] not in known:
+            yield f"unknown {column} '{row[column]}'", f"use one of {', '.join(filter(None, known))}"
+    if pd.isna(row["take_up_low"]) != pd.isna(row["take_up_high"]) or row["take_up_low"] > row["take_up_high"]:
+        yield f"take-up from {row['take_up_low']:g} to {row['take_up_high']:g}", "give both, the lower first"
+    if error and not number:
+        yield "a standard error without an estimate", "give the estimate, or leave both blank"
+    if number and row["se_basis"] == "":
+        yield "an estimate whose se_basis is blank", "say where its error comes from, or direction_only"
+    if number and finding:
+        yield "a finding beside a number", "leave finding blank: the number says it"
+    if (row["used"] == 1) != (row["why_not"] == ""):
+        yield "why_not goes with rows that are not used, and only with them", "give the reason, or leave it blank"
+    if row["used"] != 1:
+        return
+    yield from _not_from_memory(row)
+    yield from _of_outcome(row)
+    if number and not error:
+        yield "used, but its number has no standard error", "set used to 0, or give the error"
+    if not number and not finding:
+        yield "used, but has neither a number nor a finding", f"give a finding, one of {', '.join(FINDINGS)}"
+    if scale in NEED_RISK and pd.isna(row["control_risk"]):
+        yield f"used, but a {scale} means nothing without its control risk", "give control_risk, or set used to 0"
+
+
+def _of_risk(row: Row) -> Faults:
+    if row["low"] > row["risk"] or row["risk"] > row["high"]:
+        yield f"risk {row['risk']:g} lies outside {row['low']:g} to {row['high']:g}", "see the source"
+    if row["used"] != 1:
+        return
+    yield from _not_from_memory(row)
+    yield from _of_outcome(row)
+    if row["programme"] == ENGLAND:
+        yield "used, but England is not a programme", "set used to 0"
+    if pd.isna(row["risk"]):
+        yield "used, but without a risk", "set used to 0, or give the risk"
+    if pd.isna(row["horizon_months"]) and row["outcome"] not in AT_AN_AGE:
+        yield "used, but the risk of an event means nothing without its horizon", "give horizon_months"
+
+
+def _not_from_memory(row: Row) -> Faults:
+    if row["confidence"] == "C":
+        yield "used, but known from memory only (grade C)", "set used to 0, or find the source and grade it again"
+
+
+def _of_outcome(row: Row) -> Faults:
+    if row["outcome"] not in EFFECT_OUTCOMES:
+        yield (
+            f"used, but no effect on '{row['outcome']}' is modelled",
+            f"set used to 0; modelled are {', '.join(EFFECT_OUTCOMES)}",
+        )
+
+
+def _check_intervals(effects: pd.DataFrame) -> None:
+    for place, row in enumerate(_rows(effects)):
+        name = _where("programme_effects", place, row["effect_id"])
+        if pd.isna(row["low"]) != pd.isna(row["high"]):
+            raise InputError(f"{name}: the interval has only one end.", fix="give low and high, or neither.")
+        check_error(row["se"], row["low"], row["high"], level=row["interval_level"], ratio=False, name=name)
+
+
+def _check_single(table: pd.DataFrame, name: str, key: str, alike: list[str]) -> None:
+    """Refuse two rows in use that share the columns ``alike``, naming both."""
+    used = table.reset_index(drop=True).query("used == 1")
+    for shared, rows in used.groupby(alike):
+        if len(rows) > 1:
+            first, second = (f"row {int(str(place)) + 2} ({rows.loc[place, key]})" for place in rows.index[:2])
+            what = ", ".join(f"{column} '{value}'" for column, value in zip(alike, shared, strict=True))
+            raise InputError(f"{name}.csv, {first} and {second}: both used for {what}.", fix="set used to 0 in one.")
