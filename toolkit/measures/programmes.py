@@ -53,8 +53,8 @@ def league_table(compared: xr.Dataset, programmes: pd.DataFrame, *, level: float
         with ``_low``, ``_high`` (of the benefit) and ``_mcse``, its Monte Carlo standard error, and
         ``chance_pays_<account>``; ``council_avoided``, the part of the council's budgets; ``chance_of_harm``, that the
         public purse pays more; ``care_entries_per_100``, the change in entries to care of a hundred children served;
-        ``evidence``, "own" studies, of its "type" alone, or "not counted"; ``counted`` and ``not_counted``, outcomes with
-        their reasons; ``verdict``, a key of ``PAYS``, for the public purse; ``not_known``.
+        ``evidence``, "own" studies, of its "type" alone, or "not counted"; ``counted`` and ``not_counted``, outcomes
+        with their reasons; ``verdict``, a key of ``PAYS``, for the public purse; ``not_known``.
     """
     table = programmes.set_index("programme")
     names = [str(name) for name in compared["programme"].values]
