@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from toolkit.cli import app as cli_app
-from toolkit.evidence import made
+from toolkit.evidence import reference_versions
 from toolkit.fits import FITTING
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,7 +93,7 @@ def test_no_module_is_too_long(path):
 
 
 def test_a_cached_fit_depends_on_every_module_that_makes_it():
-    reached = made._reached(("models/outcomes/model", "models/fitting/fit", "models/fitting/diagnose"))
+    reached = reference_versions._reached(("models/outcomes/model", "models/fitting/fit", "models/fitting/diagnose"))
     assert {f"models/{name}" for name in FITTING.split()} == {name for name in reached if name.startswith("models/")}
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from toolkit import cli, committed, evidence, evidence_commands
-from toolkit.evidence import made, tables
+from toolkit.evidence import reference_versions, tables
 from toolkit.schema import data_folder
 
 COMMANDS = {
@@ -25,7 +25,7 @@ NAME = "spend_error"
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the commands read and write a copy of the data."""
     copied = Path(shutil.copytree(data_folder(), tmp_path / "data"))
-    for module in (tables, made):
+    for module in (tables, reference_versions):
         monkeypatch.setattr(module, "data_folder", lambda: copied)
     return copied
 
@@ -75,14 +75,14 @@ def test_a_table_is_replaced_with_a_reason_at_once_or_afterwards(
     assert call(capsys, monkeypatch, "check", *build)[0] == evidence_commands.MOVED
     code, _ = call(capsys, monkeypatch, "evidence", "accept", NAME, "--reason", "it was right before", *build)
     assert code == 0 and evidence.load_table(f"reference/{NAME}").equals(held)
-    record = evidence.load_table(made.RECORD).set_index("made")["reason"]
+    record = evidence.load_table(reference_versions.RECORD).set_index("made")["reason"]
     assert record[NAME] == "it was right before"
 
 
 def test_every_command_of_the_record_makes_the_tables_it_is_named_for() -> None:
     """The words of ``made_from`` are commands that exist."""
     known = {" ".join(words[:2] if words[0] == "evidence" else words[:1]) for words in COMMANDS.values()}
-    commands = evidence.load_table(made.RECORD)["command"]
+    commands = evidence.load_table(reference_versions.RECORD)["command"]
     assert {
         " ".join(command.split()[1:3]) if "evidence" in command else command.split()[1] for command in commands
     } == known

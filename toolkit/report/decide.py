@@ -15,7 +15,7 @@ from toolkit.folders import drafts
 from toolkit.measures import decision_words
 from toolkit.measures import words as w
 from toolkit.measures.tables import Table, plain
-from toolkit.measures.value_of_information import knowing_table, varying, with_warnings
+from toolkit.measures.value_of_information import information_table, varying, with_warnings
 from toolkit.pricing.areas import Progress, silent
 from toolkit.report import decision_figures as drawn
 from toolkit.report.drawing import svg
@@ -172,7 +172,7 @@ def tables(decision: Decision) -> dict[str, Table]:
     by_name = {"options": _options(decision), "curves": _along(decision), "at": _at(decision)}
     if decision.information is not None:
         at = f"if {decision.unit} is worth {w.money(decision.threshold)}"
-        by_name["knowing"] = knowing_table(decision.information, at=at)
+        by_name["information"] = information_table(decision.information, at=at)
     return by_name
 
 
@@ -261,7 +261,7 @@ def figures(decision: Decision) -> dict[str, Figure]:
         "evpi": drawn.plot_evpi(curves, unit=unit, threshold=decision.threshold),
     }
     if decision.information is not None:
-        by_name["knowing"] = drawn.plot_knowing(decision.information)
+        by_name["information"] = drawn.plot_information(decision.information)
     return by_name
 
 
@@ -322,7 +322,7 @@ def _workbook(decision: Decision, path: Path) -> None:
         row = write_table(summary, by_name["at"], len(lines) + 1, styles, 0.9)
         write_table(summary, by_name["options"], row, styles, 0.9)
         page(summary, [by_name["at"], by_name["options"]])
-        for name, key in (("Along the worth", "curves"), ("Value of information", "knowing")):
+        for name, key in (("Along the worth", "curves"), ("Value of information", "information")):
             if key in by_name:
                 sheet = book.add_worksheet(name)
                 write_table(sheet, by_name[key], 0, styles, 0.9)

@@ -21,7 +21,7 @@ __all__ = [
     "plot_bridge",
     "plot_evpi",
     "plot_expected_loss",
-    "plot_knowing",
+    "plot_information",
     "plot_medium_term",
     "plot_plane",
     "plot_portfolio",
@@ -103,13 +103,13 @@ def plot_evpi(curves: xr.Dataset, *, unit: str, threshold: float) -> Figure:
     return drawn
 
 
-def plot_knowing(information: xr.Dataset, *, names: Mapping[str, str] | None = None) -> Figure:
+def plot_information(information: xr.Dataset, *, names: Mapping[str, str] | None = None) -> Figure:
     """Draw what knowing each set exactly is worth, with its standard error and the floor of the noise.
 
     Parameters
     ----------
     information
-        From ``appraisal.evppi`` or ``value_of_knowing``, one number a set.
+        From ``appraisal.evppi`` or ``analyse_inputs``, one number a set.
     names
         Readable name of each set.
     """

@@ -123,7 +123,7 @@ def context(run: Run, tables: Mapping[str, Table], analysis: Analysis) -> dict[s
         "tables": {name: shown(table, level=level) for name, table in (dict(tables) | {"areas": areas}).items()},
         "pictures": {name: _picture(plot, run) for name, plot in _plots(run, analysis).items()},
         "decision": sentences(run, analysis),
-        "cautions": analysis.knowing.cautions,
+        "cautions": analysis.inputs.cautions,
         "sentence": headline.headline_sentence(run),
         "fiscal": headline.changes(run, "fiscal"),
         "facts": facts,

@@ -34,6 +34,7 @@ def decision_pictures(run: Run, analysis: Analysis) -> dict[str, Callable[[Run],
     """Return the pages' figures by the name of the table that holds their numbers."""
     acting = abs(analysis.bridge["contribution"]).max(["account", *SAMPLE_DIMS]).values > 0
     social = analysis.bridge.sel(account="social", drop=True).isel(step=np.flatnonzero(acting))
+    inputs = analysis.inputs
     plots: dict[str, Callable[[], Any]] = {
         "medium_term": partial(decision_figures.plot_medium_term, analysis.medium_term, level=q.level(run)),
         "by_year": partial(decision_figures.plot_running, running_position(run), first_year=run.scenario.first_year),
@@ -41,11 +42,11 @@ def decision_pictures(run: Run, analysis: Analysis) -> dict[str, Callable[[Run],
         "bridge": partial(decision_figures.plot_bridge, social),
         "moves": partial(
             decision_figures.plot_tornado,
-            analysis.knowing.tornado,
+            inputs.tornado,
             title="Net present social value",
-            names=analysis.knowing.names,
+            names=inputs.names,
         ),
-        "knowing": partial(decision_figures.plot_knowing, analysis.knowing.information, names=analysis.knowing.names),
+        "information": partial(decision_figures.plot_information, inputs.information, names=inputs.names),
     }
     return {name: lambda _, plot=plot: plot() for name, plot in plots.items()}  # type: ignore[misc]
 

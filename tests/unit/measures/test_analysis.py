@@ -136,9 +136,9 @@ def test_sentences_answer_in_order(run, found, make_run):
     assert any("breaks even for society if a pound of avoided cost counts as £" in one for one in said)
     studies = found.studies.assign(evsi=found.studies["evsi"] * 0 + 1e6, noise_floor=found.studies["noise_floor"] * 0)
     for error, words in ((1e3, "the one worth most is a trial of two arms of 1,000"), (9e5, "None of the studies")):
-        known = dataclasses.replace(found.knowing, information=found.knowing.information.assign(evpi=2e6))
+        known = dataclasses.replace(found.inputs, information=found.inputs.information.assign(evpi=2e6))
         noisy = studies.assign(standard_error=studies["standard_error"] * 0 + error)
-        told = analysis.sentences(run, dataclasses.replace(found, knowing=known, studies=noisy))
+        told = analysis.sentences(run, dataclasses.replace(found, inputs=known, studies=noisy))
         assert words in told[-1]
     cut = make_run(changes={"option": {"cut": True}})
     told = " ".join(analysis.sentences(cut, analysis.analyse(cut)))
@@ -149,7 +149,7 @@ def test_without_an_effect_nothing_is_worth_finding_out(make_run):
     none = make_run(effect=0.0, changes={"effect": {"replication": 0.0}})
     none.tree["appraisal"] = q.result(none).assign(npsv=q.result(none)["npsv"] * 0 - 1e6)
     found = analysis.analyse(none)
-    assert found.knowing.sobol is None and "sobol" not in decision_tables.decision_tables(none, found)
+    assert found.inputs.sobol is None and "sobol" not in decision_tables.decision_tables(none, found)
     assert not found.studies["evsi"].values.any()
 
 
@@ -166,7 +166,7 @@ def test_new_figures_show_their_numbers(found):
 
 
 def test_too_little_explained_is_said_in_place_of_shares(run, found, tables):
-    assert found.knowing.sobol is None and "sobol" not in tables
+    assert found.inputs.sobol is None and "sobol" not in tables
     assert "Sobol indices) are not given: a regression explains" in tables["moves"].note
 
 
@@ -189,15 +189,15 @@ def test_two_ways_and_a_portfolio_are_drawn():
 
 
 def test_what_chance_could_do_is_left_out_of_the_bars_and_said(run, found):
-    tornado = found.knowing.tornado
+    tornado = found.inputs.tornado
     table = decision_tables.moves(run, found)
     told = int((tornado["swing"] > tornado["noise_floor"]).sum())
     assert len(table.frame) == min(told, 15)
     assert f"Left out: {tornado.sizes['parameter'] - told} of {tornado.sizes['parameter']} inputs" in table.note
     nothing = dataclasses.replace(
-        found, knowing=dataclasses.replace(found.knowing, tornado=tornado.assign(swing=0.0 * tornado["swing"]))
+        found, inputs=dataclasses.replace(found.inputs, tornado=tornado.assign(swing=0.0 * tornado["swing"]))
     )
     empty = decision_tables.moves(run, nothing)
     assert not len(empty.frame) and not shown(empty, level=0.9).rows
-    drawn = decision_figures.plot_tornado(nothing.knowing.tornado, title="Net value", names=found.knowing.names)
+    drawn = decision_figures.plot_tornado(nothing.inputs.tornado, title="Net value", names=found.inputs.names)
     assert not drawn.axes[0].get_yticklabels()

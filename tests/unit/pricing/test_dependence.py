@@ -7,7 +7,7 @@ import xarray as xr
 from tests.conftest import LEEDS
 from toolkit import evidence, scenarios, workflow
 from toolkit.measures import quantities as q
-from toolkit.measures import value_of_information as knowing
+from toolkit.measures import value_of_information as voi
 from toolkit.pricing import dependence
 from toolkit.resolved import resolve
 
@@ -71,10 +71,10 @@ def test_a_run_names_what_its_accounts_are_computed_from(small_run):
 
 @pytest.mark.fit
 def test_no_input_that_cannot_act_is_listed_as_a_driver(small_run):
-    worked = knowing.value_of_knowing(small_run)
+    worked = voi.analyse_inputs(small_run)
     assert set(worked.parameters) <= set(q.acting(small_run, "social"))
     assert set(worked.tornado["parameter"].values) == set(worked.parameters)
-    everything = knowing.parameters(small_run)
+    everything = voi.parameters(small_run)
     assert {"price_neet_benefits", "adjustment_neet"} <= set(everything) - set(worked.parameters)
 
 

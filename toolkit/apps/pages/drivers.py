@@ -13,7 +13,7 @@ from toolkit.apps.parts.card import Card
 from toolkit.apps.session.state import State
 from toolkit.measures import decision_tables, tables
 from toolkit.measures import quantities as q
-from toolkit.measures import value_of_information as knowing
+from toolkit.measures import value_of_information as voi
 from toolkit.measures import words as w
 from toolkit.measures.drivers import SHOWN, acting, named, swings, valued
 from toolkit.measures.quantities import Run
@@ -63,7 +63,7 @@ class Drivers:
         self._rows, self._steps = "", self.bridge.view()
         text = "With these settings nothing of the result is left, so the adjustments have nothing to act on."
         self._no_steps = look.html(f"<p>{text}</p>", visible=False)
-        self.switching, self.effects, self.knowing, self.left_out = (look.html() for _ in range(4))
+        self.switching, self.effects, self.information, self.left_out = (look.html() for _ in range(4))
         self.ask = pmui.Button(label="Work out the value of information", variant="outlined", size="small")
         self.ask.on_click(lambda _: self._ask())
         self.asked = ""
@@ -81,13 +81,13 @@ class Drivers:
         moves: dict[str, Any] = {
             "account": account,
             "tornado": swings(run, gain, among=able),
-            "switching": appraisal.switching_values(gain, knowing.parameters(run, acting=able)),
+            "switching": appraisal.switching_values(gain, voi.parameters(run, acting=able)),
         }
         own = run.scenario.adjustments
         if own.attribution * (1 - own.deadweight) * (1 - own.displacement):  # else nothing is left to take apart
             moves["bridge"] = q.bridge(run).sel(account=account, drop=True).mean(SAMPLE_DIMS)
         if self.asked == self.state.scenario.hash + self.state.place:
-            moves["knowing"] = knowing.value_of_knowing(run, account=account, acting=able)
+            moves["information"] = voi.analyse_inputs(run, account=account, acting=able)
         return moves
 
     def show(self, run: Run, prepared: dict[str, Any]) -> None:
@@ -126,7 +126,7 @@ class Drivers:
         self.switching.object = _switching(run, prepared["switching"], account)
         effects = look.table(shown(tables.effects(run), level=q.level(run)), look.keyed(EFFECTS))
         self.effects.object = effects + _priors(self.state)
-        self.knowing.object = _information(prepared["knowing"], account) if "knowing" in prepared else ""
+        self.information.object = _information(prepared["information"], account) if "information" in prepared else ""
 
     def _step(self, run: Run, bridge: xr.Dataset, account: str) -> None:
         acting = bridge.isel(step=np.flatnonzero(np.abs(bridge["contribution"].values) > 0))
@@ -151,7 +151,7 @@ class Drivers:
             self.switching,
             look.html("<h2>Value of information: what finding out is worth</h2>"),
             self.ask,
-            self.knowing,
+            self.information,
             look.html("<h2>The effect: what was believed before, and what the studies say</h2>"),
             self.effects,
             sizing_mode="stretch_width",
@@ -175,14 +175,11 @@ def _switching(run: Run, switching: xr.Dataset, account: str) -> str:
     return look.plain_table("Switching values", ["Input", "Expected", "Flips at", "Chance of being beyond"], rows)
 
 
-def _information(value_of: knowing.Knowing, account: str) -> str:
-    value = value_of.information["evppi"]
-    order = np.argsort(-value.values)[:SHOWN]
-    worth = [(str(value["set"].values[k]), w.money(float(value.values[k]))) for k in order]
-    rows = [(w.label(value_of.names[name]), [look.Number(text, f"knowing|{account}|{name}")]) for name, text in worth]
-    all_of_it = look.Number(
-        w.money(float(value_of.information["evpi"])), f"knowing|{account}|All", "knowing everything"
-    )
+def _information(inputs: voi.InputAnalysis, account: str) -> str:
+    worth = inputs.information["evppi"].to_series().sort_values(ascending=False, kind="stable")[:SHOWN]
+    key = f"information|{account}"
+    rows = [(w.label(inputs.names[name]), [look.Number(w.money(x), f"{key}|{name}")]) for name, x in worth.items()]
+    all_of_it = look.Number(w.money(float(inputs.information["evpi"])), f"{key}|All", "knowing everything")
     note = look.ExplainedText(
         "What knowing an input for certain would be worth, on average, to the choice between this option and doing "
         f"nothing. Knowing everything: {all_of_it}.",

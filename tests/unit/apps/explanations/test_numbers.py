@@ -20,7 +20,7 @@ from toolkit.schema import SAMPLE_DIMS, InputError
 pytestmark = pytest.mark.fit
 BUTTON = re.compile(r'data-key="([^"]*)" aria-label="([^"]*)" tabindex="(-?\d)">([^<]*)</button>')
 SCALES = {"billion": 1e9, "million": 1e6, "thousand": 1e3}
-SAID = ("end", "figure", "knowing", "switch")  # the sum holds the very words of the cell
+SAID = ("end", "figure", "information", "switch")  # the sum holds the very words of the cell
 DEFINED = ("check", "column")
 NONSENSE = [
     "",
@@ -34,7 +34,7 @@ NONSENSE = [
     "end|social|middle|cost_per_family",
     "end|social|lower|all effects",
     "effect|mean|Care",
-    "knowing|social|<img src=x>",
+    "information|social|<img src=x>",
     "@9|npsv",
     "@x|npsv",
     "@\N{SUPERSCRIPT TWO}|npsv",

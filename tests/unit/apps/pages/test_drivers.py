@@ -11,7 +11,7 @@ from toolkit import measures
 from toolkit.apps.explanations import formulas, numbers
 from toolkit.apps.pages import drivers
 from toolkit.apps.shell import Site
-from toolkit.measures import value_of_information as knowing
+from toolkit.measures import value_of_information as voi
 
 pytestmark = pytest.mark.fit
 REACHING = {"cost_per_family", "children_per_family"}  # all of the uncertain inputs that reach rests on
@@ -23,7 +23,7 @@ def test_what_cannot_act_is_not_named(live, small_scenario):
     assert set(drivers.acting(run, reached)) == REACHING
     found, left_out = drivers.swings(run, reached(run), among=drivers.acting(run, reached))
     assert set(found["parameter"].values) == REACHING
-    idle = len(knowing.parameters(run)) - 2
+    idle = len(voi.parameters(run)) - 2
     assert left_out == f"It is not computed from the other {idle} uncertain inputs."
     said = numbers.explanation(run, "reached")
     assert left_out in said and said.count('<th scope="row">') == 2
@@ -59,7 +59,7 @@ def test_of_what_is_certain_it_is_said_that_nothing_moves_it(live, small_scenari
     run = live.run(small_scenario, (LEEDS,))
     found, said = drivers.swings(run, xr.full_like(formulas.FORMULAS["reached"].draws(run), 7.0))
     assert found.sizes["parameter"] == 0
-    assert said == f"None of {len(knowing.parameters(run))} uncertain inputs moves it: every draw has the same."
+    assert said == f"None of {len(voi.parameters(run))} uncertain inputs moves it: every draw has the same."
 
 
 def test_bars_and_table_say_what_was_left_out(live):

@@ -239,9 +239,9 @@ def test_an_input_is_called_in_words(name, said):
 
 
 def test_no_input_is_called_by_its_key(live, small_scenario):
-    from toolkit.measures import value_of_information as knowing
+    from toolkit.measures import value_of_information as voi
 
-    names = [parameter_name(str(one)) for one in knowing.parameters(live.run(small_scenario, (LEEDS,))).data_vars]
+    names = [parameter_name(str(one)) for one in voi.parameters(live.run(small_scenario, (LEEDS,))).data_vars]
     assert [name for name in names if any(sign in name for sign in "[]_")] == []
     assert len(set(names)) == len(names)
 

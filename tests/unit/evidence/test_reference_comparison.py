@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from toolkit import evidence
-from toolkit.evidence.made import RECORD
+from toolkit.evidence.reference_versions import RECORD
 from toolkit.schema import CANNOT_BE_DETERMINED, InputError, data_folder
 
 NAME = "predictive_checks"

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from toolkit import code_hash, evidence
-from toolkit.evidence import made
+from toolkit.evidence import reference_versions
 from toolkit.schema import data_folder
 
 
@@ -29,7 +29,7 @@ def remade(folder: Path, *names: str) -> None:
 def test_a_table_is_of_this_version_once_it_is_made_anew(folder: Path) -> None:
     remade(folder, "pathway_checks", "backtest")
     assert not {"pathway_checks", "backtest"} & set(differs(folder))
-    record = evidence.load_table(made.RECORD, folder).set_index("made")["reason"]
+    record = evidence.load_table(reference_versions.RECORD, folder).set_index("made")["reason"]
     assert set(record[["pathway_checks", "backtest"]]) == {"a test of it"} != set(record)
 
 
@@ -60,12 +60,12 @@ def test_a_table_nobody_noted_anything_of_says_so(folder: Path) -> None:
 
 
 def test_every_committed_table_is_in_the_record_and_its_code_and_data_exist() -> None:
-    record = evidence.load_table(made.RECORD)
+    record = evidence.load_table(reference_versions.RECORD)
     files = {path.stem for path in (data_folder() / "reference").glob("*.csv")} - {"made_from"}
     assert set(record["made"]) == files
     held = evidence.checksums()
     for row in record.itertuples():
-        assert made._reached(tuple(str(row.code).split()))  # reads every module: one that is missing raises
+        assert reference_versions._reached(tuple(str(row.code).split()))  # a module that is missing raises
         for name in str(row.data).split():
             table, _, model = name.partition(":")
             if model:
@@ -75,8 +75,8 @@ def test_every_committed_table_is_in_the_record_and_its_code_and_data_exist() ->
 
 
 def test_imports_are_followed_through_the_package() -> None:
-    reached = made._reached(("validation/calibrate_placements",))
+    reached = reference_versions._reached(("validation/calibrate_placements",))
     wanted = {"models/unit_costs/placements", "validation/calibration", "models/fitting/fit"}
     assert wanted <= reached
-    assert "models/unit_costs/placements" in made._reached(("models/unit_costs/modelled_figures",))
+    assert "models/unit_costs/placements" in reference_versions._reached(("models/unit_costs/modelled_figures",))
     assert not any(name.startswith("evidence") for name in reached)
