@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
-import panel_material_ui as pmui
 import xarray as xr
 
 from toolkit import appraisal, tabular
 from toolkit.appraisal.portfolio import Objective
 from toolkit.apps.parts import look
-from toolkit.apps.parts.fields import beside, button, choice, field
+from toolkit.apps.parts.fields import beside, button, choice, column, field
 from toolkit.apps.session import views
 from toolkit.apps.session.scenario_keys import LONGEST_NAME, MOST_SAVED, Saved
 from toolkit.apps.session.state import State, own
@@ -145,7 +144,7 @@ class Compare:
 
     def view(self) -> Any:
         """Return the page."""
-        return pmui.Column(
+        return column(
             look.html("<h1>Which is better?</h1>"),
             beside(self.name, self.save),
             self.problems,
@@ -157,7 +156,6 @@ class Compare:
             ),
             beside(self.budget, self.aim),
             self.portfolio,
-            sizing_mode="stretch_width",
         )
 
 

@@ -14,6 +14,7 @@ from toolkit.apps.engine.page_values import ends_of
 from toolkit.apps.engine.scaled_run import LiveRun, Unit
 from toolkit.apps.parts import charts, look
 from toolkit.apps.parts.card import Card
+from toolkit.apps.parts.fields import button, column, grid
 from toolkit.apps.parts.spend_cost_curve import SpendCurve
 from toolkit.apps.session.state import State
 from toolkit.measures import headline, tables
@@ -62,12 +63,10 @@ class Costs:
         about = "Expected excess lifetime cost of a child who starts an episode of need, with its 90% interval."
         self.beside = Card("beside", chart, ("The cost of a child", about), lambda _: self.neighbours_table)
         self.neighbours_table, self._beside = "", self.beside.view()
-        self._summed_for: tuple[Unit, str, str] | None = (
-            None  # for which the sums hold: they do not depend on the spending
-        )
+        # For which the sums hold: they do not depend on the spending.
+        self._summed_for: tuple[Unit, str, str] | None = None
         self._sums: dict[str, Any] = {}
-        self.compare = pmui.Button(label="Compare with statistical neighbours", variant="outlined", size="small")
-        self.compare.on_click(lambda _: self._ask())
+        self.compare = button("Compare with statistical neighbours", self._ask)
         self.choice.param.watch(lambda event: state.look(cost=event.new), "value")
         self.asked: str = ""
         self._near: Run | None = None
@@ -96,11 +95,8 @@ class Costs:
         return self._sums
 
     def _summed(self, run: Run, view: str) -> dict[str, Any]:
-        cost = (
-            q.annual(run).sel(reading="gross", drop=True)
-            if view == "annual"
-            else q.lifetime(run).sel(reading=view, drop=True)
-        )
+        priced = q.annual(run).sel(reading="gross") if view == "annual" else q.lifetime(run).sel(reading=view)
+        cost = priced.drop_vars("reading")
         sums: dict[str, Any] = {dim: _bars(run, q.by(cost, dim), dim, view) for dim in ("outcome", "payer")}
         sums["total"] = headline.estimate(run, cost.sum("component"))
         sums["each"] = headline.estimate(run, cost.sum("component") / q.children(run)["entering"])
@@ -168,23 +164,15 @@ class Costs:
 
     def view(self) -> Any:
         """Return the page."""
-        parts = [card.view() for card in self.cards.values()]
-        cards = pmui.Grid(
-            *(pmui.Grid(part, size={"xs": 12, "lg": 6}) for part in parts),
-            container=True,
-            spacing=3,
-            sizing_mode="stretch_width",
-        )
-        return pmui.Column(
+        return column(
             look.html("<h1>What do poor outcomes cost?</h1>"),
             self.choice,
             self.head,
-            cards,
+            grid([card.view() for card in self.cards.values()], 3, lg=6),
             self.curve.view(),
             look.html("<h2>Beside its neighbours</h2>"),
             self.compare,
             self._beside,
-            sizing_mode="stretch_width",
         )
 
 
@@ -208,7 +196,7 @@ def _bars(run: Run, cost: xr.DataArray, dim: str, view: str) -> tuple[dict[str, 
     order = np.argsort(mean)
     names = [w.label(cost[dim].values[k]) for k in order]
     costs = "; ".join(f"{w.label(cost[dim].values[k])} {w.money(float(mean[k]))}" for k in order[::-1])
-    key = _keys("annual", dim) if view == "annual" else _keys("life", dim)
+    kind, reading = ("annual", "gross") if view == "annual" else ("life", view)
     data = charts.bar_data(names, mean[order], low[order], high[order])
-    data["key"] = [key(name, "gross" if view == "annual" else view) for name in names]
+    data["key"] = [_keys(kind, dim)(name, reading) for name in names]
     return data, f"Expected cost by {dim}: {costs}."

@@ -10,6 +10,7 @@ import xarray as xr
 from toolkit import appraisal, evidence
 from toolkit.apps.parts import charts, look
 from toolkit.apps.parts.card import Card
+from toolkit.apps.parts.fields import button, column
 from toolkit.apps.session.state import State
 from toolkit.measures import decision_tables, tables
 from toolkit.measures import quantities as q
@@ -33,13 +34,8 @@ class Drivers:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.account = pmui.Select(
-            label="Account",
-            options={w.label(name): name for name in reversed(ACCOUNTS)},
-            value="social",
-            size="small",
-            width=260,
-        )
+        options = {w.label(name): name for name in reversed(ACCOUNTS)}
+        self.account = pmui.Select(label="Account", options=options, value="social", size="small", width=260)
         self.account.param.watch(lambda event: state.look(account=event.new), "value")
         hint = (
             "Expected net present value at the low end (white dot) and the high end (black dot) of each input’s own "
@@ -64,8 +60,7 @@ class Drivers:
         text = "With these settings nothing of the result is left, so the adjustments have nothing to act on."
         self._no_steps = look.html(f"<p>{text}</p>", visible=False)
         self.switching, self.effects, self.information, self.left_out = (look.html() for _ in range(4))
-        self.ask = pmui.Button(label="Work out the value of information", variant="outlined", size="small")
-        self.ask.on_click(lambda _: self._ask())
+        self.ask = button("Work out the value of information", self._ask)
         self.asked = ""
 
     def _ask(self) -> None:
@@ -96,18 +91,19 @@ class Drivers:
         self.account.value = self.state.views["account"]
         names = [named(run, name) for name in tornado["parameter"].values]
         expected = float(tornado["expected"])
-        ends = [(float(a), float(b)) for a, b in zip(tornado["at_lower"], tornado["at_upper"], strict=True)]
+        ends = list(zip(tornado["at_lower"].values.tolist(), tornado["at_upper"].values.tolist(), strict=True))
+        values = zip(tornado["lower_value"].values.tolist(), tornado["upper_value"].values.tolist(), strict=True)
         self._rows = look.plain_table(
             "Expected net present value at each end",
             ["Input", "Low end", "High end", "At the low end", "At the high end"],
             [
                 (
                     named(run, key),
-                    [look.Number(valued(run, key, x), f"figure|{key}") for x in values]
+                    [look.Number(valued(run, key, x), f"figure|{key}") for x in inputs]
                     + [look.Number(w.money(a), f"end|{account}|lower|{key}")]
                     + [look.Number(w.money(b), f"end|{account}|upper|{key}")],
                 )
-                for key, values, (a, b) in zip(tornado["parameter"].values, _ends(tornado), ends, strict=True)
+                for key, inputs, (a, b) in zip(tornado["parameter"].values, values, ends, strict=True)
             ],
             left_out,
         )
@@ -140,7 +136,7 @@ class Drivers:
 
     def view(self) -> Any:
         """Return the page."""
-        return pmui.Column(
+        return column(
             look.html("<h1>What drives the answer?</h1>"),
             self.account,
             self.card.view(),
@@ -154,12 +150,7 @@ class Drivers:
             self.information,
             look.html("<h2>The effect: what was believed before, and what the studies say</h2>"),
             self.effects,
-            sizing_mode="stretch_width",
         )
-
-
-def _ends(tornado: xr.Dataset) -> list[tuple[float, float]]:
-    return [(float(a), float(b)) for a, b in zip(tornado["lower_value"], tornado["upper_value"], strict=True)]
 
 
 def _switching(run: Run, switching: xr.Dataset, account: str) -> str:

@@ -10,7 +10,7 @@ from toolkit.apps.engine.page_values import Reading, budget_rows, estimate, read
 from toolkit.apps.engine.scaled_run import LiveRun
 from toolkit.apps.parts import charts, look
 from toolkit.apps.parts.card import Card
-from toolkit.apps.parts.fields import button
+from toolkit.apps.parts.fields import button, column, grid
 from toolkit.apps.session.state import State
 from toolkit.measures import quantities as q
 from toolkit.measures import tables
@@ -72,10 +72,8 @@ class Invest:
         for name, card in self.cards.items():
             card.show(run, reading.charts[name], reading.words[name])
         self._axes(reading)
-        _set(
-            self.statements,
-            "<ul>" + "".join(f"<li>{look.explained(statement)}</li>" for statement in reading.statements) + "</ul>",
-        )
+        items = "".join(f"<li>{look.explained(statement)}</li>" for statement in reading.statements)
+        _set(self.statements, f"<ul>{items}</ul>")
 
     def rest(self, run: LiveRun) -> None:
         """Write the tables, once the charts are at rest."""
@@ -90,43 +88,19 @@ class Invest:
 
     def view(self) -> Any:
         """Return the page."""
-        tiles = pmui.Grid(
-            *(pmui.Grid(pane, size={"xs": 12, "sm": 6, "lg": 4}) for pane in self.tiles),
-            container=True,
-            spacing=2,
-            sizing_mode="stretch_width",
-        )
-        cards = pmui.Grid(
-            *(
-                pmui.Grid(part, size={"xs": 12, "lg": 6})
-                for part in (
-                    *(card.view() for card in self.cards.values()),
-                    pmui.Column(look.html(ONWARD), self.onward),
-                )
-            ),
-            container=True,
-            spacing=3,
-            sizing_mode="stretch_width",
-        )
-        return pmui.Column(
+        cards = [card.view() for card in self.cards.values()]
+        short = [_shortfalls()] if _shortfalls() else []
+        return column(
             look.html("<h1>What would this investment do?</h1>"),
             self.sentence,
-            tiles,
-            look.html(
-                look.box(
-                    "Where the models fall short",
-                    [_shortfalls()] if _shortfalls() else [],
-                    "warn",
-                    longest=look.OWN_WORDS,
-                )
-            ),
-            cards,
+            grid(self.tiles, 2, sm=6, lg=4),
+            look.html(look.box("Where the models fall short", short, "warn", longest=look.OWN_WORDS)),
+            grid([*cards, pmui.Column(look.html(ONWARD), self.onward)], 3, lg=6),
             look.html("<h2>How sure is it?</h2>"),
             self.statements,
             self.accounts,
             look.html(f"<h2>The council’s cash over {BUDGET_YEARS} years</h2>"),
             self.budget,
-            sizing_mode="stretch_width",
         )
 
 

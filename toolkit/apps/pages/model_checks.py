@@ -4,11 +4,10 @@ import json
 from functools import cache
 from typing import Any
 
-import panel_material_ui as pmui
-
 from toolkit.apps.explanations.meanings import COLUMNS
 from toolkit.apps.pages.priors import Priors
 from toolkit.apps.parts import look
+from toolkit.apps.parts.fields import column
 from toolkit.apps.session.state import State, own
 from toolkit.measures import provenance, reliability
 from toolkit.measures import quantities as q
@@ -64,7 +63,7 @@ class ModelChecks:
 
     def view(self) -> Any:
         """Return the page."""
-        return pmui.Column(
+        return column(
             look.html("<h1>Can the model be trusted?</h1>"),
             self.status,
             look.html("<h2>Checks of the fit</h2>"),
@@ -73,7 +72,6 @@ class ModelChecks:
             self.reference,
             look.html("<h2>What run this is</h2>"),
             self.record,
-            sizing_mode="stretch_width",
         )
 
 

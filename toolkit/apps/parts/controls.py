@@ -11,6 +11,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from toolkit import appraisal
+from toolkit.apps.parts.fields import column
 from toolkit.apps.parts.spending import Sums
 from toolkit.apps.session.state import PRESETS, State
 from toolkit.measures import words as w
@@ -251,7 +252,7 @@ class Panel:
             if title == "Programme":
                 widgets[1:1] = [self.sums.total, self.sums.families]
             parts += widgets
-        return pmui.Column(*parts, margin=(0, 14, 24, 14), sizing_mode="stretch_width")
+        return column(*parts, margin=(0, 14, 24, 14))
 
 
 SIDE = "h2 { font: 700 19px Arial, Helvetica, sans-serif; color: #0b0c0c; margin: 0; }"

@@ -3,13 +3,13 @@
 from typing import Any
 
 import numpy as np
-import panel_material_ui as pmui
 
 from toolkit.apps.engine.page_values import curve, estimate, spend_multiple
 from toolkit.apps.engine.scaled_run import LiveRun
 from toolkit.apps.parts import charts, look
 from toolkit.apps.parts.card import Card
 from toolkit.apps.parts.controls import POUNDS, slider
+from toolkit.apps.parts.fields import column
 from toolkit.apps.session.state import State
 from toolkit.measures import quantities as q
 from toolkit.measures import tables
@@ -75,7 +75,7 @@ class SpendCurve:
 
     def view(self) -> Any:
         """Return the curve and what moves along it."""
-        return pmui.Column(self.card.view(), self.slider, self.words, sizing_mode="stretch_width")
+        return column(self.card.view(), self.slider, self.words)
 
 
 def summary(run: LiveRun) -> str:
