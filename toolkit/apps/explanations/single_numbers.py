@@ -155,20 +155,13 @@ def value_of_information(run: Run, account: str, name: str) -> Formula:
     inputs = _varying(run, name)
     sets = [*inputs, inputs] if len(inputs) > 1 else [*inputs]
     information, _ = voi.with_warnings(lambda: appraisal.evppi(choice, voi.parameters(run), of=sets))
-    worth, share, whole = (
-        float(information[part].isel(set=-1)) if "set" in information[part].dims else float(information[part])
-        for part in ("evppi", "share_of_evpi", "evpi")
-    )
+    last = information.isel(set=-1, missing_dims="ignore")
+    worth, share, whole = (float(last[part]) for part in ("evppi", "share_of_evpi", "evpi"))
     in_numbers = (
         f"{w.money(worth)}, which is {w.percent(share)} of the {w.money(whole)} that knowing everything is worth"
     )
-    return Formula(
-        f"{named(run, name)}: value of information",
-        (KNOWING, REGRESSION),
-        lambda _: in_numbers,
-        lambda _: net,
-        of=inputs,
-    )
+    title, words = f"{named(run, name)}: value of information", (KNOWING, REGRESSION)
+    return Formula(title, words, lambda _: in_numbers, lambda _: net, of=inputs)
 
 
 def figure(run: Run, name: str) -> Formula:

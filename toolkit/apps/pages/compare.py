@@ -9,7 +9,7 @@ import xarray as xr
 from toolkit import appraisal, tabular
 from toolkit.appraisal.portfolio import Objective
 from toolkit.apps.parts import look
-from toolkit.apps.parts.fields import beside, button, choice, column, field
+from toolkit.apps.parts.fields import attempt, beside, button, choice, column, field
 from toolkit.apps.session import views
 from toolkit.apps.session.scenario_keys import LONGEST_NAME, MOST_SAVED, Saved
 from toolkit.apps.session.state import State, own
@@ -49,7 +49,9 @@ class Compare:
     def __init__(self, state: State) -> None:
         self.state = state
         self.name = field("Name", most=LONGEST_NAME, width=280)
-        self.save = button("Save this scenario here", self._save, main=True)
+        self.save = button(
+            "Save this scenario here", lambda: attempt(self.problems, "Not saved", self._save), main=True
+        )
         self.which = choice("Saved scenario", [], width=280)
         self.use, self.drop = button("Open it", self._use), button("Remove it", self._drop)
         self.budget = field("Budget, £ million", most=12, width=280, value=views.BEGIN["budget"])
@@ -69,11 +71,10 @@ class Compare:
             tabular.excerpt(str(self.name.value or "").strip(), LONGEST_NAME - 1)
             or f"Scenario {len(self.state.saved) + 1}"
         )
-        full = len(self.state.saved) >= MOST_SAVED
-        if full or name in self._names():
-            many = f"{MOST_SAVED} scenarios are saved: remove one first."
-            self._say(many if full else f"There is one called {name} already: choose another name.")
-            return
+        if len(self.state.saved) >= MOST_SAVED:
+            raise InputError(f"{MOST_SAVED} scenarios are saved: remove one first.")
+        if name in self._names():
+            raise InputError(f"There is one called {name} already: choose another name.")
         one = Saved(name, self.state.place, self.state.areas, self.state.scenario)
         self._changed((*self.state.saved, one))
 
@@ -87,19 +88,15 @@ class Compare:
 
     def _changed(self, saved: tuple[Saved, ...]) -> None:
         self.state.saved = saved
-        self._say("")
+        self.problems.visible = False
         self.state.notify()
 
     def _names(self) -> list[str]:
         return [saved.name for saved in self.state.saved]
 
-    def _say(self, line: str) -> None:
-        box = look.box("Not saved", [line] if line else [], "bad", "alert")
-        self.problems.param.update(object=box, visible=bool(line))
-
     def prepare(self, run: Run) -> tuple[Sequence[tuple[Saved, Run]], str]:
         """Price every saved scenario on the same draws, and choose a portfolio."""
-        runs = [(saved, self.state.live.run(saved.scenario, saved.areas)) for saved in self.state.saved]
+        runs = list(zip(self.state.saved, self.others(run), strict=True))
         return runs, self._chosen(runs)
 
     def others(self, run: Run) -> list[Run]:

@@ -21,7 +21,6 @@ from toolkit.measures import headline, tables
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
-from toolkit.report.html import shown
 from toolkit.schema import SAMPLE_DIMS
 
 VIEWS = {"Over a life: excess": "excess", "Over a life: gross": "gross", "In one year": "annual"}
@@ -79,7 +78,7 @@ class Costs:
         def rows(run: Run) -> str:
             annual = self.state.views["cost"] == "annual"
             table = tables.annual_cost(run, dim) if annual else tables.lifetime_cost(run, dim)
-            return look.table(shown(table, level=q.level(run)), _keys("annual" if annual else "life", dim))
+            return look.table(table, q.level(run), _keys("annual" if annual else "life", dim))
 
         return rows
 
@@ -116,14 +115,9 @@ class Costs:
         data["colour"] = [charts.INK if CHOSEN in name else charts.PALE for name in each.index]
         costs = "; ".join(f"{name} {w.money(value)}" for name, value in each["expected"].iloc[::-1].items())
         words = f"Expected excess lifetime cost of a child, most expensive first: {costs}."
-        plain = replace(table, frame=frame.drop(columns="Code", level=0))
-        keys, caption = look.keyed(NEAR), "This area and its statistical neighbours"
-        rows = look.table(
-            shown(plain, level=q.level(priced)),
-            lambda row, heading: keys(row.removesuffix(CHOSEN), heading),
-            caption=caption,
-        )
-        return rows, data, words
+        title, keys = "This area and its statistical neighbours", look.keyed(NEAR)
+        plain = replace(table, title=title, frame=frame.drop(columns="Code", level=0))
+        return look.table(plain, q.level(priced), lambda row, head: keys(row.removesuffix(CHOSEN), head)), data, words
 
     def others(self, run: Run) -> list[Run]:
         """Return the runs besides the page's own whose numbers it shows."""

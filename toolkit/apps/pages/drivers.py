@@ -18,7 +18,6 @@ from toolkit.measures import value_of_information as voi
 from toolkit.measures import words as w
 from toolkit.measures.drivers import SHOWN, acting, named, swings, valued
 from toolkit.measures.quantities import Run
-from toolkit.report.html import shown
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 BRIDGE = {f"{w.label(account)} account": f"bridge|{account}" for account in ACCOUNTS}
@@ -52,9 +51,7 @@ class Drivers:
             "bridge",
             charts.waterfall("From the unadjusted to the adjusted value", "Net present value"),
             ("What each adjustment does", about),
-            lambda run: look.table(
-                shown(decision_tables.bridge(run, q.bridge(run)), level=q.level(run)), look.keyed(BRIDGE)
-            ),
+            lambda run: look.table(decision_tables.bridge(run, q.bridge(run)), q.level(run), look.keyed(BRIDGE)),
         )
         self._rows, self._steps = "", self.bridge.view()
         text = "With these settings nothing of the result is left, so the adjustments have nothing to act on."
@@ -120,7 +117,7 @@ class Drivers:
         if "bridge" in prepared:
             self._step(run, prepared["bridge"], account)
         self.switching.object = _switching(run, prepared["switching"], account)
-        effects = look.table(shown(tables.effects(run), level=q.level(run)), look.keyed(EFFECTS))
+        effects = look.table(tables.effects(run), q.level(run), look.keyed(EFFECTS))
         self.effects.object = effects + _priors(self.state)
         self.information.object = _information(prepared["information"], account) if "information" in prepared else ""
 

@@ -17,7 +17,6 @@ from toolkit.measures import tables
 from toolkit.measures import words as w
 from toolkit.measures.budget import BUDGET_YEARS
 from toolkit.measures.quantities import Run
-from toolkit.report.html import shown
 from toolkit.report.shortfalls import shortfalls
 from toolkit.schema import ACCOUNTS
 
@@ -117,7 +116,7 @@ def _set(pane: Any, content: str) -> None:
 def _table_of(name: str) -> Callable[[Run], str]:
     def rows(run: Run) -> str:
         table = _yearly(run) if name == "by_year" else TABLES[name](run)
-        return look.table(shown(table, level=q.level(run)), look.keyed(KINDS[name]))
+        return look.table(table, q.level(run), look.keyed(KINDS[name]))
 
     return rows
 

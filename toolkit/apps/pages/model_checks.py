@@ -13,10 +13,9 @@ from toolkit.measures import provenance, reliability
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
-from toolkit.report.html import shown
 from toolkit.report.shortfalls import checked
 
-MEASURES = ("Value", "Threshold")
+MEASURES = {"Value": "check", "Threshold": "check"}
 
 
 class ModelChecks:
@@ -37,10 +36,7 @@ class ModelChecks:
         self.status.object = look.box(
             "The fitted model", [summary], "" if run.passed else "bad", longest=look.OWN_WORDS
         )
-        level = q.level(run)
-        self.card.object = look.table(
-            shown(provenance.checks(run), level=level), lambda row, head: f"check|{row}" if head in MEASURES else ""
-        )
+        self.card.object = look.table(provenance.checks(run), q.level(run), look.keyed(MEASURES))
         self.record.object = self._record(run)
         self.priors.show(run)
 
@@ -79,7 +75,7 @@ class ModelChecks:
 def _committed() -> str:
     """Return the checks that are kept with the data: the sentences and tables of the report's own page."""
     sentences = [*reliability.sentences(), reliability.spending_words()]
-    tables = (look.table(shown(table, level=0.9), _meaning) for table in reliability.reliability().values())
+    tables = (look.table(table, 0.9, _meaning) for table in reliability.reliability().values())
     return look.box("Can the models be believed?", sentences, longest=look.OWN_WORDS) + "".join(tables)
 
 

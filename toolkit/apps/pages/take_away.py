@@ -19,7 +19,7 @@ from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
 from toolkit.report import drawing
-from toolkit.report.html import drawn, shown
+from toolkit.report.html import drawn
 
 NAMES = {
     "report.html": "Report, one page that needs no network (HTML)",
@@ -62,8 +62,7 @@ class TakeAway:
         }
 
     def _table(self, run: Run) -> str:
-        table = budget.medium_term_table(run, budget.medium_term(run))
-        return look.table(shown(table, level=q.level(run)), look.keyed(LINES))
+        return look.table(budget.medium_term_table(run, budget.medium_term(run)), q.level(run), look.keyed(LINES))
 
     def _content(self, name: str) -> Any:
         return lambda: io.BytesIO(self._files[name])

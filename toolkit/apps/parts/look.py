@@ -7,12 +7,14 @@ from typing import Any
 import pandas as pd
 import panel as pn
 
+from toolkit.measures.tables import Table
 from toolkit.measures.words import tied
-from toolkit.report.html import Shown
+from toolkit.report.html import shown
 from toolkit.tabular import excerpt
 
 MOST_LINES, LONGEST_LINE = 20, 400  # of a message
 OWN_WORDS = 10_000  # characters of a line that no visitor wrote
+FOCUS = {"&.Mui-focusVisible": {"outline": "3px solid #0b0c0c", "boxShadow": "0 0 0 6px #ffdd00"}}
 FORCED = {"@media (forced-colors: active)": {"outline": "3px solid Highlight", "outlineOffset": "-4px"}}
 SEEN = {"styleOverrides": {"root": {"&.Mui-selected": FORCED}}}
 THEME = {
@@ -29,15 +31,9 @@ THEME = {
     "components": {
         "MuiButtonBase": {
             "defaultProps": {"disableRipple": True},
-            "styleOverrides": {
-                "root": {"&.Mui-focusVisible": {"outline": "3px solid #0b0c0c", "boxShadow": "0 0 0 6px #ffdd00"}}
-            },
+            "styleOverrides": {"root": FOCUS},
         },
-        "MuiSlider": {
-            "styleOverrides": {
-                "thumb": {"&.Mui-focusVisible": {"outline": "3px solid #0b0c0c", "boxShadow": "0 0 0 6px #ffdd00"}}
-            }
-        },
+        "MuiSlider": {"styleOverrides": {"thumb": FOCUS}},
         # Where the system chooses the colours, only what is drawn as a line or as text is seen.
         "MuiTab": SEEN,
         "MuiToggleButton": SEEN,
@@ -229,20 +225,21 @@ def box(title: str, lines: Sequence[str], kind: str = "", role: str = "", *, lon
     return f'<div class="box {kind}"{attribute}><h2>{escape(title)}</h2><ul>{items}</ul></div>'
 
 
-def table(shown: Shown, keys: Callable[[str, str], str] | None = None, *, caption: str | None = None) -> str:
+def table(content: Table, level: float, keys: Callable[[str, str], str]) -> str:
     """Return a report's table as HTML; ``keys`` gives the key of the number in a row under a heading, or ""."""
-    heads = [(cell.text, cell.numeric) for cell in shown.headings]
+    report = shown(content, level=level)
+    heads = [(cell.text, cell.numeric) for cell in report.headings]
     columns = _columns(heads)
 
     def keyed(name: str, text: str, heading: str) -> str:
-        key = keys(name, heading) if keys and text not in ("", "–") else ""
+        key = keys(name, heading) if text not in ("", "–") else ""
         return Number(text, key) if key else text
 
     rows = (
         (name, [(keyed(name, cell.text, head), cell.numeric) for cell, head in zip(cells, columns, strict=True)])
-        for name, cells in shown.rows
+        for name, cells in report.rows
     )
-    return _table(caption or shown.title, heads, rows, shown.note)
+    return _table(report.title, heads, rows, report.note)
 
 
 def plain_table(

@@ -14,7 +14,6 @@ from toolkit.apps.session.state import State
 from toolkit.measures import quantities as q
 from toolkit.measures import tables
 from toolkit.measures import words as w
-from toolkit.report.html import shown
 
 ENDS, STEP = (0.5, 2.0), 0.01  # of today's early-help spend, as far as the curve is drawn
 ABOUT = (
@@ -114,4 +113,4 @@ def _table(run: q.Run) -> str:
     sources, own = q.costs(run)["source"].values.astype(str), run.scenario.effect.source
     kinds = {f"Change: {w.inside(source)}": f"curve_change|{source}" for source in sources}
     kinds |= {"Spend a year": "curve_spend", "Spend and cost": f"curve|{own}"}
-    return look.table(shown(tables.spend_cost_curve(run), level=q.level(run)), look.keyed(kinds))
+    return look.table(tables.spend_cost_curve(run), q.level(run), look.keyed(kinds))
