@@ -29,13 +29,6 @@ from toolkit.apps.session.tab import Tab
 from toolkit.measures.quantities import Run
 from toolkit.schema import InputError
 
-__all__ = [
-    "PAGES",
-    "Site",
-    "View",
-    "site",
-]
-
 
 class View(Protocol):
     """What a page offers the frame."""
@@ -284,7 +277,3 @@ def site(live: Live) -> Any:
     except Exception as problem:
         text = f"The page could not be made. Give this number when you report it: {incident(problem, 'the site')}."
         return look.html(look.box("Something went wrong", [text], "bad", "alert"))
-
-
-def __dir__() -> list[str]:
-    return __all__

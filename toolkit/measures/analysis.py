@@ -13,8 +13,8 @@ from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.budget import medium_term_by_component
 from toolkit.measures.quantities import Run
-from toolkit.measures.value_of_information import InputAnalysis, analyse_inputs, worth_of_studies
-from toolkit.schema import ACCOUNTS, BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS
+from toolkit.measures.value_of_information import InputAnalysis, analyse_inputs, choice, worth_of_studies
+from toolkit.schema import ACCOUNTS, INVESTMENT, SAMPLE_DIMS
 
 GAINERS = ("individuals", "victims", "wider_society")  # their gains are in no public budget
 POINTS, LEAST, MOST = 201, 2.5, 50.0  # worth of a pound avoided, GBP: grid points, and the least and most upper end
@@ -57,13 +57,10 @@ def curves(run: Run) -> xr.Dataset:
     even = (float(cost.mean()) / expected).where(expected * float(cost.mean()) > 0)
     highest = float(np.clip(1.25 * np.nanmax(even.values, initial=0.0), LEAST, MOST))
     worth = np.union1d(np.linspace(0.0, highest, POINTS), [1.0])
-    options = xr.Variable("option", [BUSINESS_AS_USUAL, INVESTMENT])
-    spent = xr.concat([xr.zeros_like(cost), cost], options)
     parts = []
     for account in ACCOUNTS:
-        worked = avoided.sel(account=account, drop=True)
-        effect = xr.concat([xr.zeros_like(worked), worked], options)
-        curves = appraisal.decision_curves(spent.assign_attrs(cost.attrs), effect, worth)
+        effect = choice(avoided.sel(account=account, drop=True))
+        curves = appraisal.decision_curves(choice(cost), effect, worth)
         chance = curves["probability_best"].sel(option=INVESTMENT, drop=True)
         parts.append(xr.Dataset({"chance": chance, "evpi": curves["evpi"]}))
     joined = xr.concat(parts, xr.Variable("account", list(ACCOUNTS)))

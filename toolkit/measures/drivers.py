@@ -12,8 +12,6 @@ from toolkit.measures.quantities import Run
 from toolkit.pricing.dependence import EFFECT
 from toolkit.schema import SAMPLE_DIMS
 
-__all__ = ["SHOWN", "acting", "named", "swings", "valued"]
-
 SHOWN = 12
 EVENTS = ("first_time_entrants", "care_starts", "protection_plan_starts")
 UNITS = {f"rate: {one}": "per person and year" for one in EVENTS} | {
@@ -88,7 +86,3 @@ def valued(run: Run, parameter: object, value: float) -> str:
         return f"{w.number(100 * float(np.expm1(value)), 1)}% in risk"
     unit = run.assumptions["unit"].get(name, UNITS.get(name, ""))
     return f"{w.figure(float(f'{value:.4g}'))} {unit}".strip()
-
-
-def __dir__() -> list[str]:
-    return __all__

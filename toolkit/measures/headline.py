@@ -234,21 +234,15 @@ def _does(worth: Estimate, *, cut: bool, level: float, horizon: int) -> str:
     does = {(False, True): "avoid", (False, False): "add", (True, True): "cause", (True, False): "avoid"}
     shown = worth if does[cut, works] == "avoid" else -worth
     sure = f"{level:.0%} interval {shown.interval}" if shown.interval else "the same in every draw"
-    return f"{does[cut, works]} {shown} of cost over {_span(horizon)} ({sure})"
-
-
-def _span(horizon: int) -> str:
-    """Return the years that are counted: a life, or fewer."""
-    return "children's lifetimes" if horizon == LONGEST_HORIZON else f"{horizon} years"
+    span = "children's lifetimes" if horizon == LONGEST_HORIZON else f"{horizon} years"
+    return f"{does[cut, works]} {shown} of cost over {span} ({sure})"
 
 
 def cash_sentence(run: Run, headline_facts: dict[str, Any]) -> str:
     """Return the council's cash as a share of the cost avoided, from ``facts``, or why there is no such share."""
     share, did, sign = headline_facts["cash_share_of_cost_avoided"], verb(run), q.direction(run)
-    total, cash = (
-        sign * headline_facts["cost_avoided"]["social"].expected,
-        sign * headline_facts["cash_to_council"].expected,
-    )
+    total = sign * headline_facts["cost_avoided"]["social"].expected
+    cash = sign * headline_facts["cash_to_council"].expected
     if math.isfinite(share.expected):
         return (
             f"Of the cost {did}, {share} would be cash in the council's own budget; the rest is other bodies', other "

@@ -19,19 +19,6 @@ from toolkit.measures.words import inside, listed, money, number, percent
 from toolkit.pricing.dependence import EFFECT, PATHWAY, RATE
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError, numeric
 
-__all__ = [
-    "GROUPS",
-    "InputAnalysis",
-    "analyse_inputs",
-    "choice",
-    "groups",
-    "information_table",
-    "parameter_name",
-    "parameters",
-    "standing_out",
-    "worth_of_studies",
-]
-
 STEPS = {
     "referral": "referrals",
     "care_entry": "entries into care from need",
@@ -388,7 +375,3 @@ def groups(drawn: xr.Dataset) -> dict[str, tuple[str, ...]]:
         place = 0 if kind == EFFECT else 2 if kind == RATE else 1 if money else 3
         sorted_into[GROUPS[place]].append(str(name))
     return {name: tuple(members) for name, members in sorted_into.items()}
-
-
-def __dir__() -> list[str]:
-    return __all__

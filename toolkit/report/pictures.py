@@ -13,8 +13,6 @@ from toolkit.measures.quantities import Run
 from toolkit.report import decision_figures, effect_figures
 from toolkit.schema import SAMPLE_DIMS
 
-__all__ = ["decision_pictures", "study_pictures"]
-
 
 def study_pictures(run: Run) -> dict[str, Callable[[Run], Any]]:
     """Return forest and funnel of each outcome with studies, by name."""
@@ -49,7 +47,3 @@ def decision_pictures(run: Run, analysis: Analysis) -> dict[str, Callable[[Run],
         "information": partial(decision_figures.plot_information, inputs.information, names=inputs.names),
     }
     return {name: lambda _, plot=plot: plot() for name, plot in plots.items()}  # type: ignore[misc]
-
-
-def __dir__() -> list[str]:
-    return __all__
