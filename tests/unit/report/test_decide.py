@@ -415,7 +415,7 @@ def test_semicolons_and_decimal_commas_are_read(folder):
     assert run(folder).equals(plain)
 
 
-@pytest.mark.parametrize("text", ["costs", "costs=", "=x", "costs=x,nought"])
+@pytest.mark.parametrize("text", ["costs", "costs=", "=x", "costs=x,missing"])
 def test_groups_must_name_parameters(folder, text):
     with pytest.raises(InputError, match="Fix: write it as"):
         draw_files.groups_named([text], run(folder))
