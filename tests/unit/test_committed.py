@@ -43,20 +43,20 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *w
 def test_every_command_says_what_moved_and_replaces_nothing_unasked(
     command: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held, build = evidence.load_table(f"reference/{NAME}"), ("--build", str(tmp_path / "build"))
+    table, build = evidence.load_table(f"reference/{NAME}"), ("--build", str(tmp_path / "build"))
     before = (folder / "reference" / f"{NAME}.csv").read_bytes()
 
     def gives(table: pd.DataFrame) -> None:
         monkeypatch.setattr(committed, command, lambda *_, **__: {NAME: table})
 
-    gives(held)
-    code, said = call(capsys, monkeypatch, *COMMANDS[command], *build)
-    assert code == 0 and "spend_error: the same within Monte Carlo error (" in said
-    gives(held.assign(mean=held["mean"] + 1, converged=1 - held["converged"]))
-    code, said = call(capsys, monkeypatch, *COMMANDS[command], *build)
+    gives(table)
+    code, printed = call(capsys, monkeypatch, *COMMANDS[command], *build)
+    assert code == 0 and "spend_error: the same within Monte Carlo error (" in printed
+    gives(table.assign(mean=table["mean"] + 1, converged=1 - table["converged"]))
+    code, printed = call(capsys, monkeypatch, *COMMANDS[command], *build)
     assert code == evidence_commands.MOVED
-    assert "spend_error: NOT the same" in said and "converged was '1', is '0'" in said
-    assert "outcomes evidence accept spend_error --reason" in said
+    assert "spend_error: NOT the same" in printed and "converged was '1', is '0'" in printed
+    assert "outcomes evidence accept spend_error --reason" in printed
     assert (tmp_path / "build" / "reference" / f"{NAME}.csv").is_file()
     assert (folder / "reference" / f"{NAME}.csv").read_bytes() == before
 
@@ -65,16 +65,16 @@ def test_every_command_says_what_moved_and_replaces_nothing_unasked(
 def test_a_table_is_replaced_with_a_reason_at_once_or_afterwards(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held, build = evidence.load_table(f"reference/{NAME}"), ("--build", str(tmp_path / "build"))
-    monkeypatch.setattr(committed, "check", lambda **_: {NAME: held.assign(mean=5.0)})
-    code, said = call(capsys, monkeypatch, "check", *build, "--accept", "")
-    assert code == 2 and "no reason is given. Fix:" in said and not (tmp_path / "build").exists()
+    table, build = evidence.load_table(f"reference/{NAME}"), ("--build", str(tmp_path / "build"))
+    monkeypatch.setattr(committed, "check", lambda **_: {NAME: table.assign(mean=5.0)})
+    code, printed = call(capsys, monkeypatch, "check", *build, "--accept", "")
+    assert code == 2 and "no reason is given. Fix:" in printed and not (tmp_path / "build").exists()
     code, _ = call(capsys, monkeypatch, "check", *build, "--accept", "spending was corrected")
     assert code == 0 and (evidence.load_table(f"reference/{NAME}")["mean"] == 5.0).all()
-    monkeypatch.setattr(committed, "check", lambda **_: {NAME: held})
+    monkeypatch.setattr(committed, "check", lambda **_: {NAME: table})
     assert call(capsys, monkeypatch, "check", *build)[0] == evidence_commands.MOVED
     code, _ = call(capsys, monkeypatch, "evidence", "accept", NAME, "--reason", "it was right before", *build)
-    assert code == 0 and evidence.load_table(f"reference/{NAME}").equals(held)
+    assert code == 0 and evidence.load_table(f"reference/{NAME}").equals(table)
     record = evidence.load_table(reference_versions.RECORD).set_index("made")["reason"]
     assert record[NAME] == "it was right before"
 

@@ -99,9 +99,9 @@ def test_tornado_and_switching_value(inputs):
 
 
 def test_a_choice_that_no_draw_changes_has_nothing_to_learn(run):
-    found = value_of_information.analyse_inputs(run, account="fiscal")
-    assert float(found.information["evpi"]) == 0
-    assert not found.information["evppi"].values.any()
+    fiscal = value_of_information.analyse_inputs(run, account="fiscal")
+    assert float(fiscal.information["evpi"]) == 0
+    assert not fiscal.information["evppi"].values.any()
 
 
 def test_an_unknown_account_is_refused(run):
@@ -110,7 +110,7 @@ def test_an_unknown_account_is_refused(run):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "words"),
     [
         ("effect: gcse_attainment", "the effect on GCSE attainment"),
         ("rate: care_starts", "the local rate of care starts"),
@@ -119,8 +119,8 @@ def test_an_unknown_account_is_refused(run):
         ("all effects", "all effects"),
     ],
 )
-def test_parameters_have_names_that_read(name, said):
-    assert value_of_information.parameter_name(name) == said
+def test_parameters_have_names_that_read(name, words):
+    assert value_of_information.parameter_name(name) == words
 
 
 def test_an_association_is_not_called_an_effect():

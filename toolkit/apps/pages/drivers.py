@@ -166,7 +166,7 @@ def _switching(run: Run, switching: xr.Dataset, account: str) -> str:
 def _information(inputs: voi.InputAnalysis, account: str) -> str:
     worth = inputs.information["evppi"].to_series().sort_values(ascending=False, kind="stable")[:SHOWN]
     key = f"information|{account}"
-    rows = [(w.label(inputs.names[name]), [look.Number(w.money(x), f"{key}|{name}")]) for name, x in worth.items()]
+    rows = [(w.label(inputs.names[str(name)]), [look.Number(w.money(x), f"{key}|{name}")]) for name, x in worth.items()]
     all_of_it = look.Number(w.money(float(inputs.information["evpi"])), f"{key}|All", "knowing everything")
     note = look.ExplainedText(
         "What knowing an input for certain would be worth, on average, to the choice between this option and doing "
