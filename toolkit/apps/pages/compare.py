@@ -26,17 +26,6 @@ LUCK = (
     "scenario says: where it is shared wholly, programmes do well or badly together, in all areas. "
 )
 NONE_YET = "<p>None saved yet. Save the one that is open, change it, save again.</p>"
-KINDS = {  # what the numbers of each row are
-    "Programme spending": "programme",
-    "Net present social value": "worth|social",
-    "90% interval of it": "worth|social",
-    "For each £1": "ratio|social",
-    "90% interval of that": "ratio|social",
-    "Chance it is worth its cost": "chance_worth",
-    "Council’s cash, five years": "cash",
-    "90% interval of the cash": "cash",
-    f"Chance that {w.HARM}": "chance_harm",
-}
 OBJECTIVES: dict[str, Objective] = {
     "Highest expected value": "expected_value",
     "Best of the worst tenth of outcomes": "conditional_value_at_risk",
@@ -159,10 +148,9 @@ class Compare:
 def _table(runs: Sequence[tuple[Saved, Run]]) -> str:
     rows: dict[str, list[str]] = {}
     for place, (saved, run) in enumerate(runs):
-        kinds = KINDS | {"Chance for the public purse": f"paid_back|fiscal|{run.scenario.horizon - 1}"}
-        for name, cell in (_settings(saved, run) | _results(run)).items():
-            kind = kinds.get(name, "")
-            rows.setdefault(name, []).append(look.Number(cell, f"@{place}|{kind}") if kind else cell)
+        numbers = {name: look.Number(cell, f"@{place}|{kind}") for name, (cell, kind) in _results(run).items()}
+        for name, cell in (_settings(saved) | numbers).items():
+            rows.setdefault(name, []).append(cell)
     headings = ["Measure", *(saved.name for saved, _ in runs)]
     return look.plain_table("Saved scenarios", headings, list(rows.items()), f"{NOTE} {LUCK}{_together(runs)}".strip())
 
@@ -178,35 +166,38 @@ def _together(runs: Sequence[tuple[Saved, Run]]) -> str:
     return f"Net social values of two of them correlate by {low if low == high else f'{low} to {high}'}."
 
 
-def _settings(saved: Saved, run: Run) -> dict[str, str]:
+def _settings(saved: Saved) -> dict[str, str]:
     option = saved.scenario.option
-    cost = w.money(abs(float(q.result(run)["programme_cost"].mean())))
     return {
         "Place": saved.place,
         "Sum": f"{w.MINUS if option.cut else ''}£{option.spend_per_child:g} a child, {option.years} years",
         "Effect": f"{w.label(saved.scenario.effect.source)}, {saved.scenario.effect.replication:.0%} replicates",
         "Luck of the sites": w.luck(saved.scenario.effect.shared_luck),
         "Evidence of your own": str(len(own(saved.scenario)) or "none"),
-        "Programme spending": f"{cost} taken away" if option.cut else cost,
     }
 
 
-def _results(run: Run) -> dict[str, str]:
+def _results(run: Run) -> dict[str, tuple[str, str]]:
+    """Return a run's numbers by row, each with the key that explains it."""
     result, cut = q.result(run), run.scenario.option.cut
     worth = headline.estimate(run, result["npsv"].sel(account="social"))
     cash = headline.estimate(run, q.council_cash(run).isel(year=slice(0, 5)).sum("year"))
     ratio, *ends = (float(result[name].sel(account="social")) for name in ("bcr", "bcr_lower", "bcr_upper"))
     last = w.percent(float(q.paid_back(run).sel(account="fiscal").isel(year=-1)))
+    cost = w.money(abs(float(result["programme_cost"].mean())))
+    chance = w.percent(float((result["npsv"].sel(account="social") > 0).mean()))
+    back = f"{last} {'still ahead at the end' if cut else 'paid back'}"
     return {
-        "Net present social value": str(worth),
-        "90% interval of it": worth.interval or "none",
-        "For each £1": f"{w.pence(ratio)} {'caused by each £1 cut' if cut else 'avoided'}",
-        "90% interval of that": w.interval(min(ends), max(ends), w.pence),
-        "Chance it is worth its cost": w.percent(float((result["npsv"].sel(account="social") > 0).mean())),
-        "Chance for the public purse": f"{last} {'still ahead at the end' if cut else 'paid back'}",
-        "Council’s cash, five years": str(cash),
-        "90% interval of the cash": cash.interval or "none",
-        f"Chance that {w.HARM}": w.percent(q.harm(run)),
+        "Programme spending": (f"{cost} taken away" if cut else cost, "programme"),
+        "Net present social value": (str(worth), "worth|social"),
+        "90% interval of it": (worth.interval or "none", "worth|social"),
+        "For each £1": (f"{w.pence(ratio)} {'caused by each £1 cut' if cut else 'avoided'}", "ratio|social"),
+        "90% interval of that": (w.interval(min(ends), max(ends), w.pence), "ratio|social"),
+        "Chance it is worth its cost": (chance, "chance_worth"),
+        "Chance for the public purse": (back, f"paid_back|fiscal|{run.scenario.horizon - 1}"),
+        "Council’s cash, five years": (str(cash), "cash"),
+        "90% interval of the cash": (cash.interval or "none", "cash"),
+        f"Chance that {w.HARM}": (w.percent(q.harm(run)), "chance_harm"),
     }
 
 

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import numpy as np
 import panel_material_ui as pmui
 
-from toolkit.apps.engine.page_values import Reading, budget_rows, estimate, read
+from toolkit.apps.engine.page_values import Reading, estimate, read
 from toolkit.apps.engine.scaled_run import LiveRun
+from toolkit.apps.engine.sums import ends
 from toolkit.apps.parts import charts, look
 from toolkit.apps.parts.card import Card
 from toolkit.apps.parts.fields import button, column, grid
@@ -37,14 +39,6 @@ KINDS = {  # what the numbers under each heading of each table are
     "by_year": {"Money spent": "year_spent", "Cost avoided": "year_avoided"},
     "payers": {"Cost avoided": "payer_avoided", "Programme": "payer_programme", "Net position": "payer_net"},
     "payback": {f"{w.label(account)} account": f"paid_back|{account}" for account in ACCOUNTS},
-}
-BUDGET = {
-    "Programme spending": "cash_spent",
-    "Cash released, expected": "cash_released",
-    "Net cash, expected": "cash_net",
-    "Net cash, low end of 90% interval": "cash_net",
-    "Net cash, high end of 90% interval": "cash_net",
-    "Net cash, running total, expected": "cash_running",
 }
 
 
@@ -158,17 +152,28 @@ def _accounts(run: LiveRun) -> str:
 
 
 def _budget(run: LiveRun) -> str:
-    years, rows = budget_rows(run)
-    scale, unit, decimals = w.money_scale([value for _, values in rows for value in values])
+    """Return the council's cash in the years of a budget paper, in pounds of real money."""
+    mean, low, high = ends(run.numbers.cash)
+    spend = run.numbers.council_spent[: len(mean)]
+    years = tables.year_names(run, range(len(mean)))
+    rows = {
+        "Programme spending": (-spend, "cash_spent"),
+        "Cash released, expected": (mean + spend, "cash_released"),
+        "Net cash, expected": (mean, "cash_net"),
+        "Net cash, low end of 90% interval": (low, "cash_net"),
+        "Net cash, high end of 90% interval": (high, "cash_net"),
+        "Net cash, running total, expected": (np.cumsum(mean), "cash_running"),
+    }
+    scale, unit, decimals = w.money_scale([values for values, _ in rows.values()])
     cells = [
         (
             name,
             [
-                look.Number(w.number(x / scale, decimals), f"{BUDGET[name]}|{year}")
-                for x, year in zip(values, years, strict=True)
+                look.Number(w.number(x / scale, decimals), f"{key}|{y}")
+                for x, y in zip(values.tolist(), years, strict=True)
             ],
         )
-        for name, values in rows
+        for name, (values, key) in rows.items()
     ]
     note = (
         f"{run.scenario.price_base} prices, not discounted. Only savings that can leave "
