@@ -24,6 +24,12 @@ PACKAGE = Path(__file__).resolve().parent
 GRADES = ("A", "B", "C", "J")
 
 
+@lru_cache(maxsize=1)
+def _shipped(_checksums: tuple[tuple[str, str], ...]) -> evidence.Register:
+    """Return the register of the package, read again when its data are sealed again."""
+    return evidence.load_register(confidence=GRADES)
+
+
 def flagged(assumptions: pd.DataFrame, register: evidence.Register) -> pd.DataFrame:
     """Mark as overridden every figure of a run that is not the shipped one, with what was shipped.
 
@@ -39,10 +45,12 @@ def flagged(assumptions: pd.DataFrame, register: evidence.Register) -> pd.DataFr
     DataFrame
         The same with a column ``shipped``: what a changed figure stands in place of, else "".
     """
-    shipped = evidence.load_register(confidence=GRADES)
+    shipped = _shipped(tuple(evidence.checksums().items()))
     roles, shipped_roles = (source.tables["roles"].set_index("role").T for source in (register, shipped))
     figures, shipped_figures = register.figures.T, shipped.figures.T
     table = assumptions.assign(shipped="")
+    if register.figures.equals(shipped.figures.reindex(register.figures.index)) and roles.equals(shipped_roles):
+        return table  # as nearly always, and many times faster
     for role in table.index[~table["overridden"]]:
         key = str(table.loc[role, "id"])
         same_role = role in shipped_roles and roles[role].equals(shipped_roles[role])

@@ -98,12 +98,14 @@ def test_a_bar_a_point_and_a_line_explain_themselves_when_pressed(leeds):
         box.wait_for(state="hidden")
         return said
 
-    said = press("Expected net position", 0.5, 0.06, "Net position: Central government (grant)")
+    paid = press("Expected net position", 0.5, 0.06, "Net position: Central government (grant)")
+    assert "in every draw" in paid and "None of" in paid  # a grant is what it is
+    said = press("Expected net position", 0.5, 0.18, "Net position: Local authority")
     assert "Now: " in said and "At its low end" in said
     table = one.page.get_by_role("checkbox", name="Table: who pays, who gains")
     table.check()
     cells = one.page.get_by_role("table", name="Who pays and who gains")
-    cells.locator("[data-key='payer_net|Central government (grant)']").first.click()
+    cells.locator("[data-key='payer_net|Local authority']").first.click()
     assert box.get_by_text("Now: ").inner_text() in said  # which is the number of its cell
     one.page.keyboard.press("Escape")
     table.uncheck()

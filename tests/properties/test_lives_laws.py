@@ -19,7 +19,7 @@ LOG_RATIO = st.floats(-1.0, 1.0)
 
 
 @given(
-    slow=RATE,
+    slow=st.floats(0.4, 3.0),  # fitted: 0.4 to 0.8; nearer to 0, first-year plans take more than the years there are
     fast=st.floats(3.0, 12.0),
     short=st.floats(0, 1),
     plan=st.floats(0, 0.8),

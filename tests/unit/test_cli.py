@@ -216,7 +216,7 @@ def test_a_broken_manifest_is_refused_by_name(tmp_path: Path, manifest: str) -> 
 
 @pytest.mark.long
 @pytest.mark.fit
-@pytest.mark.parametrize("moment", ["fit", "price_areas", "write_workbook"])
+@pytest.mark.parametrize("moment", ["fit_resolved", "price_areas", "write_workbook"])
 def test_interrupting_a_run_leaves_the_previous_build(
     outcomes: Outcomes, small: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:

@@ -104,7 +104,7 @@ def test_an_explanation_names_the_councils_own_figures_that_move_the_number(live
 @pytest.mark.parametrize(
     ("figures", "said"),
     [
-        ({"referals": {"area": LEEDS, "value": 1.0, **WHY}}, "Fix: use referrals"),
+        ({"referals": {"area": LEEDS, "value": 1.0, **WHY}}, "did you mean referrals?"),
         (own(referrals=-1.0), "must be above 0"),
         (own(referrals=float("inf")), "finite"),
         (own(referrals=True), "referrals"),
@@ -184,7 +184,7 @@ def test_another_session_is_unaffected_and_markup_is_text(live):
     ("text", "said"),
     [
         ("", "Nothing"),
-        ("referals\t9", "Fix: use referrals"),
+        ("referals\t9", "did you mean referrals?"),
         ("referrals\t9\nreferrals\t8", "given twice"),
         ("referrals\tlots\nchildren in need\t5", "not a number"),
         ("referrals;9,000", "between semicolons"),

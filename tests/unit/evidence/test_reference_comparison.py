@@ -121,7 +121,7 @@ def test_what_was_made_from_other_data_is_not_taken_in(folder: Path, tmp_path: P
     text = priors.read_text(encoding="utf-8")
     priors.write_text(text.replace("outcomes,persistence,beta,", "outcomes,persistence,beta,1"), encoding="utf-8")
     assert priors.read_text(encoding="utf-8") != text
-    evidence.seal(folder)
+    evidence.seal(folder, reason="another prior")
     with pytest.raises(InputError, match=r"made from other code or data .*make it again"):
         evidence.accept_reference([NAME], tmp_path, reason="a good reason", folder=folder)
 

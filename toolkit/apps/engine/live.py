@@ -30,6 +30,7 @@ from toolkit.apps.engine.sums import Lines, Terms, linear
 from toolkit.code_hash import package_hash
 from toolkit.measures import headline
 from toolkit.measures import quantities as q
+from toolkit.origins import flagged
 from toolkit.pricing import dependence
 from toolkit.pricing.areas import Progress, added_up, programme, silent
 from toolkit.pricing.place import Desk, Place, yearly_sum
@@ -212,7 +213,7 @@ class Live:
         like = fitted["posterior"].to_dataset()
         draws = workflow.draw_figures(scenario, resolved.figures, self.register, like=like)
         effects = workflow.draw_effects(fitted, self.statistics, resolved, draws)
-        return Drawn(resolved.figures, draws, effects)
+        return Drawn(flagged(resolved.figures, self.register), draws, effects)
 
     def run(self, scenario: Scenario, areas: tuple[str, ...]) -> "LiveRun":
         """Return the scenario priced and appraised for areas, draw by draw, as ``workflow.run`` would."""

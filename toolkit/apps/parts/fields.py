@@ -78,7 +78,14 @@ def upload(label: str, kind: str, take: Callable[[bytes], Any], **options: Any) 
             take(event.new)
             widget.clear()
 
-    widget._process_chunk = arrived
+    answer = widget._handle_msg
+
+    def arrived_or_failed(message: dict[str, Any]) -> None:
+        # The browser reports a file that it will not send; the page says so itself, and Panel would raise.
+        if message.get("status") != "error":
+            answer(message)
+
+    widget._process_chunk, widget._handle_msg = arrived, arrived_or_failed
     widget.param.watch(use, "value")
     return widget
 
