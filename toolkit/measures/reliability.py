@@ -78,6 +78,12 @@ SURE = 0.99  # of the range in which the share of counts within their intervals 
 STANDARDISED = "gcse_attainment"  # its effect is in standard deviations, that of others a change in risk
 
 
+def predictive_checks() -> pd.DataFrame:
+    """Return the outcome model's checks beside its own data, those of all areas together."""
+    table = load_table("reference/predictive_checks")
+    return table[(table["size"] == "all") & table["check"].isin(CHECKS)]
+
+
 def reliability() -> dict[str, Table]:
     """Return the tables of the committed checks, by name.
 
@@ -149,8 +155,7 @@ def _coverage_words() -> tuple[str, bool]:
 
 
 def _fit_words() -> tuple[str, bool]:
-    checks = load_table("reference/predictive_checks").query("size == 'all'")
-    checks = checks[checks["check"].isin(CHECKS)]
+    checks = predictive_checks()
     failed, near = (checks[checks["verdict"] == verdict] for verdict in ("failed", CANNOT_BE_DETERMINED))
     lead = f"Beside its own data the model passes {int((checks['verdict'] == 'passed').sum())} of {len(checks)} checks."
     missed, unsure = (
@@ -308,8 +313,7 @@ def _backtest() -> Table:
 
 
 def _predictive() -> Table:
-    checks = load_table("reference/predictive_checks")
-    checks = checks[(checks["size"] == "all") & checks["check"].isin(CHECKS)]
+    checks = predictive_checks()
     checks = checks.assign(verdict=checks["verdict"].map(PASSED))
     names = [f"{label(row.indicator)}: {CHECKS[str(row.check)]}" for row in checks.itertuples()]
     columns = {"Value": "value number", **RANGE, "Result": "verdict text"}
