@@ -32,7 +32,7 @@ LONGEST_MODULE = 400
 # the dashboard's server, ties, dependence of numbers on inputs, provenance, and committed tables that are compared
 # before they are replaced took the rest. Lower these after each step.
 PRESENTATION, VALIDATION = ("apps", "cli", "measures", "report"), ("validation",)
-LARGEST = {"heart": 11_750, "presentation": 9_880, "validation": 930}
+LARGEST = {"heart": 11_710, "presentation": 9_600, "validation": 920}
 LONGEST_ARCHITECTURE_PAGE = 140
 LARGEST_FILE = 5_000_000
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:root|home|work|tmp|opt|Users)/\w[^\s\"'`)]*")
