@@ -68,7 +68,7 @@ def test_the_budget_and_the_aim_are_in_the_link_and_in_the_history(live):
 def test_a_budget_of_nonsense_falls_back_and_is_named(live, text):
     site = Site(live, query=f"?page=Compare&aim=luck&budget={text}")
     messages = site.state.messages
-    assert [line.split(":")[0] for line in text] == ["aim", "budget"] and said[1].endswith("so it is 20.")
+    assert [line.split(":")[0] for line in messages] == ["aim", "budget"] and messages[1].endswith("so it is 20.")
     assert site.state.views["budget"] == "20" and site.pages["Compare"].budget.value == "20"
     site.state.look(budget="30")
     site.pages["Compare"].budget.value = text
