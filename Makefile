@@ -10,7 +10,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
 VENV_PYTHON := .venv/bin/python
 READY := .venv/.ready
 
-# Some containers tell Python to keep no bytecode; every process would then spend seconds on compiling its libraries anew.
+# Some containers tell Python to keep no bytecode; every process would then spend seconds on compiling its libraries.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help

@@ -261,7 +261,7 @@ def main():
         for name, value in in_browser(address, process, given.moves, given.england):
             print(f"| {name} | {value} |", flush=True)
     if given.sessions:
-        with serving(given.build) as (process, address):  # anew, for a server lets in only so many
+        with serving(given.build) as (process, address):  # a new one, for a server lets in only so many
             found = asyncio.run(crowd(address, process, given.sessions, given.seconds, given.pause))
         print("\n".join(f"| {name} | {value} |" for name, value in found.items()))
     print(f"load of the machine: {os.getloadavg()}")

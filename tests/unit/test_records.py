@@ -44,7 +44,7 @@ def test_no_damaged_copy_is_read(tree: xr.DataTree, tmp_path: Path) -> None:
     whole, refused = path.read_bytes(), 0
     for _ in range(COPIES):
         path.write_bytes(copy := damaged(whole, random))
-        if copy == whole:  # noughts over noughts
+        if copy == whole:  # zeros over zeros
             continue
         with pytest.raises(InputError, match=r"run\.nc: .*Fix: "):
             records.open_netcdf(path)

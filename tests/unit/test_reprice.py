@@ -58,7 +58,7 @@ def test_the_bridge_of_a_run_adds_up(small_run: workflow.Run, price) -> None:
 def test_the_reports_bridge_is_the_one_that_pricing_again_gives(
     small_run: workflow.Run, fit_cache, dozen: xr.Dataset, register: evidence.Register
 ) -> None:
-    """Every adjustment at work, and what the run kept of itself against pricing each step anew."""
+    """Every adjustment at work, and what the run kept of itself against pricing each step again."""
     values = {"take_up": 0.9, "drop_off": 0.1, "attribution": 0.9, "deadweight": 0.2, "displacement": 0.1}
     effect = {"take_up": values.pop("take_up")}
     scenario = scenarios.change(

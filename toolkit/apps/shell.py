@@ -22,18 +22,12 @@ from toolkit.apps.pages.model_checks import ModelChecks
 from toolkit.apps.pages.take_away import TakeAway
 from toolkit.apps.parts import look
 from toolkit.apps.parts.controls import Panel
+from toolkit.apps.parts.fields import button, column
 from toolkit.apps.parts.toolbar import Toolbar
 from toolkit.apps.session.state import State, own
 from toolkit.apps.session.tab import Tab
 from toolkit.measures.quantities import Run
 from toolkit.schema import InputError
-
-__all__ = [
-    "PAGES",
-    "Site",
-    "View",
-    "site",
-]
 
 
 class View(Protocol):
@@ -79,12 +73,11 @@ class Site:
         self._shown: PageResult | None = None
         self.shown: dict[str, bool] = {}
         self.pages: dict[str, View] = {}
-        self.holders = {name: pmui.Column(sizing_mode="stretch_width") for name in PAGES}
+        self.holders = {name: column() for name in PAGES}
         self.messages, self.notes, self.stale = (look.html(visible=False) for _ in range(3))
         self.paper = look.html()
         self.busy = look.html('<p role="status"></p>', sizing_mode=None)
-        self.halt = pmui.Button(label="Stop", size="small", variant="contained", visible=False, margin=0)
-        self.halt.on_click(lambda _: self.refresher.stop())
+        self.halt = button("Stop", lambda: self.refresher.stop(), main=True, visible=False, margin=0)
         self.toolbar = Toolbar(self.state)
         self.tabs = pmui.Tabs(*self.holders.items(), sizing_mode="stretch_width")
         self.refit = Refit(self.state, self.state.notify)
@@ -253,7 +246,7 @@ class Site:
 
     def main(self) -> Any:
         """Return the part beside the controls."""
-        return pmui.Column(
+        return column(
             self.paper,
             self.messages,
             self.refit.view,
@@ -262,7 +255,6 @@ class Site:
             self.stale,
             look.html(f'<p class="hint">{ASK}</p>'),
             self.tabs,
-            sizing_mode="stretch_width",
             margin=(0, 16),
         )
 
@@ -285,7 +277,3 @@ def site(live: Live) -> Any:
     except Exception as problem:
         text = f"The page could not be made. Give this number when you report it: {incident(problem, 'the site')}."
         return look.html(look.box("Something went wrong", [text], "bad", "alert"))
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -2,13 +2,19 @@
 
 from toolkit.evidence.added import with_indicator
 from toolkit.evidence.areas import answered_together, members, neighbours, reference_areas, resolve_areas
-from toolkit.evidence.beside import Comparison, accept_reference, check_reason, compare_reference, put_beside
 from toolkit.evidence.history import user
 from toolkit.evidence.local import base_year, local_levels, local_price_ratio, with_fitted
-from toolkit.evidence.made import outdated, write_reference
 from toolkit.evidence.own import OWN, own_figures, own_rows, published, with_own, with_own_prices
 from toolkit.evidence.placements import placement_prices, placement_shares
 from toolkit.evidence.priors import changeable_priors, check_prior, with_priors
+from toolkit.evidence.reference_comparison import (
+    Comparison,
+    accept_reference,
+    check_reason,
+    compare_reference,
+    put_beside,
+)
+from toolkit.evidence.reference_versions import outdated, write_reference
 from toolkit.evidence.register import Register, load_register, show
 from toolkit.evidence.sampling import ALSO_FIGURES, described, sample, with_pathway
 from toolkit.evidence.statistics import lagged_log_spend, load_statistics

@@ -13,8 +13,8 @@ from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.budget import medium_term_by_component
 from toolkit.measures.quantities import Run
-from toolkit.measures.value_of_information import Knowing, value_of_knowing, worth_of_studies
-from toolkit.schema import ACCOUNTS, BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS
+from toolkit.measures.value_of_information import InputAnalysis, analyse_inputs, choice, worth_of_studies
+from toolkit.schema import ACCOUNTS, INVESTMENT, SAMPLE_DIMS
 
 GAINERS = ("individuals", "victims", "wider_society")  # their gains are in no public budget
 POINTS, LEAST, MOST = 201, 2.5, 50.0  # worth of a pound avoided, GBP: grid points, and the least and most upper end
@@ -33,21 +33,21 @@ class Analysis:
     curves
         ``chance`` and ``evpi`` (account, threshold) by the worth of a pound of avoided cost;
         ``break_even`` (account), NaN where nothing is avoided.
-    knowing, studies
-        From ``value_of_knowing``, social account.
+    inputs, studies
+        From ``analyse_inputs``, social account.
     """
 
     medium_term: xr.DataArray
     bridge: xr.Dataset
     curves: xr.Dataset
-    knowing: Knowing
+    inputs: InputAnalysis
     studies: xr.Dataset | None
 
 
 def analyse(run: Run) -> Analysis:
     """Compute the decision analysis of a finished run from its own draws, without fitting or pricing again."""
-    knowing = value_of_knowing(run)
-    return Analysis(medium_term_by_component(run), q.bridge(run), curves(run), knowing, worth_of_studies(run, knowing))
+    inputs = analyse_inputs(run)
+    return Analysis(medium_term_by_component(run), q.bridge(run), curves(run), inputs, worth_of_studies(run, inputs))
 
 
 def curves(run: Run) -> xr.Dataset:
@@ -57,13 +57,10 @@ def curves(run: Run) -> xr.Dataset:
     even = (float(cost.mean()) / expected).where(expected * float(cost.mean()) > 0)
     highest = float(np.clip(1.25 * np.nanmax(even.values, initial=0.0), LEAST, MOST))
     worth = np.union1d(np.linspace(0.0, highest, POINTS), [1.0])
-    options = xr.Variable("option", [BUSINESS_AS_USUAL, INVESTMENT])
-    spent = xr.concat([xr.zeros_like(cost), cost], options)
     parts = []
     for account in ACCOUNTS:
-        worked = avoided.sel(account=account, drop=True)
-        effect = xr.concat([xr.zeros_like(worked), worked], options)
-        curves = appraisal.decision_curves(spent.assign_attrs(cost.attrs), effect, worth)
+        effect = choice(avoided.sel(account=account, drop=True))
+        curves = appraisal.decision_curves(choice(cost), effect, worth)
         chance = curves["probability_best"].sel(option=INVESTMENT, drop=True)
         parts.append(xr.Dataset({"chance": chance, "evpi": curves["evpi"]}))
     joined = xr.concat(parts, xr.Variable("account", list(ACCOUNTS)))
@@ -173,7 +170,7 @@ def running_position(run: Run) -> xr.DataArray:
 def sentences(run: Run, analysis: Analysis) -> list[str]:
     """Return the decision in plain English, the answer first."""
     npsv, scenario = q.result(run)["npsv"], run.scenario
-    evpi = float(analysis.knowing.information["evpi"])
+    evpi = float(analysis.inputs.information["evpi"])
     social = npsv.sel(account="social")
     best = "the option" if float(social.mean()) > 0 else "to leave things as they are"
     if abs(float(social.mean())) <= TIE * float(abs(social).mean()):
@@ -200,7 +197,7 @@ def sentences(run: Run, analysis: Analysis) -> list[str]:
         )
     lines.append(f"On what is known now the better choice for society is {best}.")
     lines.append(decision_words.worth_of_certainty(evpi, best="that"))
-    lines.append(decision_words.most_useful(analysis.knowing.information, names=analysis.knowing.names))
+    lines.append(decision_words.most_useful(analysis.inputs.information, names=analysis.inputs.names))
     if analysis.studies is not None and evpi > 0:
         top = analysis.studies.isel(study=int(analysis.studies["evsi"].values.argmax()))
         error = w.money(float(top["standard_error"]))

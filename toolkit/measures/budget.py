@@ -13,8 +13,6 @@ from toolkit.measures.tables import Table, spread
 from toolkit.prices import rebase
 from toolkit.schema import SAMPLE_DIMS
 
-__all__ = ["BUDGET_YEARS", "medium_term", "medium_term_by_component", "medium_term_table"]
-
 BUDGET_YEARS = 5
 
 
@@ -72,7 +70,3 @@ def medium_term_table(run: Run, view: xr.DataArray) -> Table:
 
 def _deflators(run: Run) -> pd.Series:
     return pd.Series(json.loads(str(run.tree.attrs["deflators"])))
-
-
-def __dir__() -> list[str]:
-    return __all__

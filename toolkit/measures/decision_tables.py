@@ -13,7 +13,7 @@ from toolkit.measures.analysis import Analysis
 from toolkit.measures.budget import medium_term_table
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import PARTS, Table, basis, headed, plain, spread
-from toolkit.measures.value_of_information import knowing_table, parameters, standing_out
+from toolkit.measures.value_of_information import information_table, parameters, standing_out
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 RUNNING_YEARS = (5, 10, 30)
@@ -32,10 +32,10 @@ def decision_tables(run: Run, analysis: Analysis) -> dict[str, Table]:
         "bridge": bridge(run, analysis.bridge),
         "otherwise": otherwise(run),
         "moves": moves(run, analysis),
-        "knowing": knowing_table(analysis.knowing.information, at=at, names=_bare(analysis.knowing.names)),
+        "information": information_table(analysis.inputs.information, at=at, names=_bare(analysis.inputs.names)),
     }
-    if analysis.knowing.sobol is not None:
-        tables["sobol"] = sobol(analysis.knowing.sobol)
+    if analysis.inputs.sobol is not None:
+        tables["sobol"] = sobol(analysis.inputs.sobol)
     if analysis.studies is not None:
         tables["studies"] = studies(analysis.studies)
     return tables
@@ -150,10 +150,10 @@ def otherwise(run: Run) -> Table:
 
 def moves(run: Run, analysis: Analysis) -> Table:
     """Return the answer at both ends of each uncertain input, and the input's switching value."""
-    whole = analysis.knowing.tornado
+    whole = analysis.inputs.tornado
     bars, left_out = standing_out(whole, LONGEST)
-    switching = analysis.knowing.switching.sel(parameter=bars["parameter"])
-    names = _bare(analysis.knowing.names)
+    switching = analysis.inputs.switching.sel(parameter=bars["parameter"])
+    names = _bare(analysis.inputs.names)
     columns: dict[str, tuple[Any, str]] = {
         "Its low end": (bars["lower_value"].values, "figure"),
         "Its high end": (bars["upper_value"].values, "figure"),
@@ -172,7 +172,7 @@ def moves(run: Run, analysis: Analysis) -> Table:
         f"{left_out} {idle}Effects are log risk ratios "
         "(attainment: standard deviations) at a new site, before replication. Switching value: where the expected "
         "value would be nil; a dash means nowhere within the draws, whatever else holds. "
-        f"{analysis.knowing.unexplained}"
+        f"{analysis.inputs.unexplained}"
     ).strip()
     index = [names[str(parameter)] for parameter in bars["parameter"].values]
     return plain(

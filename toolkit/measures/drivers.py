@@ -6,13 +6,11 @@ import numpy as np
 import xarray as xr
 
 from toolkit import appraisal
-from toolkit.measures import value_of_information as knowing
+from toolkit.measures import value_of_information as voi
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
 from toolkit.pricing.dependence import EFFECT
 from toolkit.schema import SAMPLE_DIMS
-
-__all__ = ["SHOWN", "acting", "named", "swings", "valued"]
 
 SHOWN = 12
 EVENTS = ("first_time_entrants", "care_starts", "protection_plan_starts")
@@ -62,7 +60,7 @@ def swings(
     floor are left out, unless the inputs are named in ``of``: then the sentence gives the noise floor.
     """
     answer = answer.transpose(*SAMPLE_DIMS).astype(float).reset_coords(drop=True)
-    inputs = knowing.parameters(run)
+    inputs = voi.parameters(run)
     if of:
         swing = appraisal.tornado(answer, inputs[list(of)])
         left_out = f"A swing of up to {say(float(swing['noise_floor']))} chance among the draws could make."
@@ -70,14 +68,14 @@ def swings(
     able = inputs if among is None else inputs[[name for name in inputs.data_vars if name in among]]
     if not able and float(np.ptp(answer.values)):
         return NOTHING, f"It is computed from none of {len(inputs)} uncertain inputs."
-    swing, left_out = knowing.standing_out(appraisal.tornado(answer, able or inputs), most, say)
+    swing, left_out = voi.standing_out(appraisal.tornado(answer, able or inputs), most, say)
     idle = len(inputs) - len(able) if able else 0
     return swing, f"{left_out} It is not computed from the other {idle} uncertain inputs.".strip() if idle else left_out
 
 
 def named(run: Run, parameter: object) -> str:
     """Return the readable name of an input of a run, with a capital."""
-    name = knowing.parameter_name(str(parameter), run.scenario.effect.source)
+    name = voi.parameter_name(str(parameter), run.scenario.effect.source)
     return name[:1].upper() + name[1:]
 
 
@@ -88,7 +86,3 @@ def valued(run: Run, parameter: object, value: float) -> str:
         return f"{w.number(100 * float(np.expm1(value)), 1)}% in risk"
     unit = run.assumptions["unit"].get(name, UNITS.get(name, ""))
     return f"{w.figure(float(f'{value:.4g}'))} {unit}".strip()
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -239,10 +239,8 @@ def _does(worth: Estimate, *, cut: bool, level: float, horizon: int) -> str:
 def cash_sentence(run: Run, headline_facts: dict[str, Any]) -> str:
     """Return the council's cash as a share of the cost avoided, from ``facts``, or why there is no such share."""
     share, did, sign = headline_facts["cash_share_of_cost_avoided"], verb(run), q.direction(run)
-    total, cash = (
-        sign * headline_facts["cost_avoided"]["social"].expected,
-        sign * headline_facts["cash_to_council"].expected,
-    )
+    total = sign * headline_facts["cost_avoided"]["social"].expected
+    cash = sign * headline_facts["cash_to_council"].expected
     if math.isfinite(share.expected):
         return (
             f"Of the cost {did}, {share} would be cash in the council's own budget; the rest is other bodies', other "

@@ -78,6 +78,12 @@ SURE = 0.99  # of the range in which the share of counts within their intervals 
 STANDARDISED = "gcse_attainment"  # its effect is in standard deviations, that of others a change in risk
 
 
+def predictive_checks() -> pd.DataFrame:
+    """Return the outcome model's checks beside its own data, those of all areas together."""
+    table = load_table("reference/predictive_checks")
+    return table[(table["size"] == "all") & table["check"].isin(CHECKS)]
+
+
 def reliability() -> dict[str, Table]:
     """Return the tables of the committed checks, by name.
 
@@ -149,8 +155,7 @@ def _coverage_words() -> tuple[str, bool]:
 
 
 def _fit_words() -> tuple[str, bool]:
-    checks = load_table("reference/predictive_checks").query("size == 'all'")
-    checks = checks[checks["check"].isin(CHECKS)]
+    checks = predictive_checks()
     failed, near = (checks[checks["verdict"] == verdict] for verdict in ("failed", CANNOT_BE_DETERMINED))
     lead = f"Beside its own data the model passes {int((checks['verdict'] == 'passed').sum())} of {len(checks)} checks."
     missed, unsure = (
@@ -278,12 +283,13 @@ def reading_words(run: Run) -> dict[str, str]:
     return {label(name): str(text)[:1].upper() + str(text)[1:] for name, text in readings.items()}
 
 
-def _table(title: str, rows: str, source: pd.DataFrame, columns: Mapping[str, str], names: list[str]) -> Table:
+def _table(
+    title: str, rows: str, source: pd.DataFrame, columns: Mapping[str, str], names: list[str], note: str
+) -> Table:
     """Return columns of a committed table, each given as "<column> <kind>" under its heading."""
     parts = {heading: how.split() for heading, how in columns.items()}
-    return plain(
-        title, rows, {heading: (source[name].to_numpy(), kind) for heading, (name, kind) in parts.items()}, names
-    )
+    values = {heading: (source[name].to_numpy(), kind) for heading, (name, kind) in parts.items()}
+    return plain(title, rows, values, names, note)
 
 
 def _backtest() -> Table:
@@ -298,25 +304,22 @@ def _backtest() -> Table:
     }
     names = [f"{label(row.indicator)}, against {FORECASTS[str(row.forecast)]}" for row in rivals.itertuples()]
     rivals = rivals.assign(covered=rivals["indicator"].map(covered))
-    table = _table(
-        "Forecasts of years the outcome model had not seen", "Indicator and rival forecast", rivals, columns, names
-    )
-    last = int(scores["last_year"].iloc[0])
+    title, last = "Forecasts of years the outcome model had not seen", int(scores["last_year"].iloc[0])
     note = (
         f"Fitted to the years to {last}, scored on {last + 1} on by continuous ranked probability score: below 1 the "
+        "model forecasts better than the rival, above 1 worse."
     )
-    return replace(table, note=note + "model forecasts better than the rival, above 1 worse.")
+    return _table(title, "Indicator and rival forecast", rivals, columns, names, note)
 
 
 def _predictive() -> Table:
-    checks = load_table("reference/predictive_checks")
-    checks = checks[(checks["size"] == "all") & checks["check"].isin(CHECKS)]
+    checks = predictive_checks()
     checks = checks.assign(verdict=checks["verdict"].map(PASSED))
     names = [f"{label(row.indicator)}: {CHECKS[str(row.check)]}" for row in checks.itertuples()]
     columns = {"Value": "value number", **RANGE, "Result": "verdict text"}
-    table = _table("Counts against the fitted model's prediction of each without it", "Check", checks, columns, names)
+    title = "Counts against the fitted model's prediction of each without it"
     note = "From and to: where the value of a correct model lies in 99 of 100 cases if counts are independent."
-    return replace(table, note=f"{note} {EDGE}")
+    return _table(title, "Check", checks, columns, names, f"{note} {EDGE}")
 
 
 def _calibration() -> Table:
@@ -324,14 +327,8 @@ def _calibration() -> Table:
     parameters = parameters.assign(
         passed=parameters["verdict"] == "passed", near=parameters["verdict"] == CANNOT_BE_DETERMINED
     )
-    how = {
-        "checked": "sum",
-        "passed": "sum",
-        "near": "sum",
-        "replications": "min",
-        "coverage_50": "mean",
-        "coverage_90": "mean",
-    }
+    how = {"checked": "sum", "passed": "sum", "near": "sum", "replications": "min"}
+    how |= {"coverage_50": "mean", "coverage_90": "mean"}
     grouped = parameters.groupby("model", sort=False).agg(how)
     columns = {
         "Parameters checked": "checked count",
@@ -342,9 +339,8 @@ def _calibration() -> Table:
         "Share within 90% intervals": "coverage_90 share",
     }
     title = "Calibration by simulation: do intervals cover the simulated truth as often as they claim?"
-    table = _table(title, "Model", grouped, columns, [label(name) for name in grouped.index])
     notes = [f"{label(model)}: {rows['settings'].iloc[0]}." for model, rows in parameters.groupby("model", sort=False)]
-    return replace(table, note=" ".join(notes))
+    return _table(title, "Model", grouped, columns, [label(name) for name in grouped.index], " ".join(notes))
 
 
 def _scaling() -> Table:
@@ -353,9 +349,8 @@ def _scaling() -> Table:
     names = [f"{label(row.indicator)}: {inside(row.parameter)}" for row in scaled.itertuples()]
     columns = {"Prior": "prior number", "Data": "likelihood number", "Noise": "noise number"}
     columns |= {"Spread over the prior's": "prior_ratio number", "So it": "diagnosis text"}
-    table = _table("How far the outcome model rests on its priors", "Quantity", scaled, columns, names)
     note = "How far the quantity moves as its indicator's priors, or data, are given more weight; above 0.05 counts."
-    return replace(table, note=note)
+    return _table("How far the outcome model rests on its priors", "Quantity", scaled, columns, names, note)
 
 
 def _pathway() -> Table:
@@ -366,9 +361,9 @@ def _pathway() -> Table:
     columns = {"Published": "published figure", "Model": "mean figure", "From": "expected_low figure"}
     columns |= {"To": "expected_high figure", "Fitted to": "fitted text", "Result": "verdict text"}
     names = [f"{label(row.output)} ({row.figure})" for row in figures.itertuples()]
-    table = _table("The pathway through social care beside published figures", "Figure", figures, columns, names)
+    title = "The pathway through social care beside published figures"
     note = "From and to: where the model, with its error, puts nine in ten of such figures."
-    return replace(table, note=f"{note} {EDGE}")
+    return _table(title, "Figure", figures, columns, names, f"{note} {EDGE}")
 
 
 def _published() -> Table:
@@ -376,7 +371,7 @@ def _published() -> Table:
     names = [f"{row.metric} ({row.id})" for row in totals.itertuples()]
     columns = {heading: f"{name} money" for heading, name in MONEY.items()} | {"Ours over it": "ratio number"}
     columns |= {"Prices of": "price_year text", "Same scope": "alike text", "Why they differ": "reason text"}
-    table = _table("Our figures beside published totals", "Total", totals, columns, names)
+    table = _table("Our figures beside published totals", "Total", totals, columns, names, PUBLISHED_NOTE)
     kinds = ["money" if unit.startswith("GBP") else "number" for unit in totals["unit"]]
     by_row = {heading: "by row" if heading in MONEY else columns[heading].split()[1] for heading in columns}
-    return replace(table, kinds=by_row, row_kinds=dict(zip(names, kinds, strict=True)), note=PUBLISHED_NOTE)
+    return replace(table, kinds=by_row, row_kinds=dict(zip(names, kinds, strict=True)))

@@ -19,19 +19,6 @@ from toolkit.measures.words import inside, listed, money, number, percent
 from toolkit.pricing.dependence import EFFECT, PATHWAY, RATE
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError, numeric
 
-__all__ = [
-    "GROUPS",
-    "Knowing",
-    "choice",
-    "groups",
-    "knowing_table",
-    "parameter_name",
-    "parameters",
-    "standing_out",
-    "value_of_knowing",
-    "worth_of_studies",
-]
-
 STEPS = {
     "referral": "referrals",
     "care_entry": "entries into care from need",
@@ -75,7 +62,7 @@ GROUPS = ("all effects", "all unit costs", "all local rates", "all other figures
 
 
 @dataclass(frozen=True)
-class Knowing:
+class InputAnalysis:
     """Value of information and sensitivity analysis of a run.
 
     Attributes
@@ -148,9 +135,9 @@ def varying(drawn: xr.Dataset) -> xr.Dataset:
     return drawn[[name for name, draws in drawn.data_vars.items() if moves(numeric(draws))]]
 
 
-def value_of_knowing(
+def analyse_inputs(
     run: Run, *, account: str = "social", seed: int = 0, acting: Collection[str] | None = None
-) -> Knowing:
+) -> InputAnalysis:
     """Return what knowing each uncertain input is worth to the choice between the option and doing nothing.
 
     Parameters
@@ -187,7 +174,7 @@ def value_of_knowing(
         name: xr.concat([drawn[member] for member in members], f"of {name}") for name, members in grouped.items()
     }
     shares, unexplained = _shares(gain, xr.Dataset(together)) if float(gain.std()) > 0 else (None, "")
-    return Knowing(
+    return InputAnalysis(
         information,
         appraisal.tornado(gain, drawn),
         appraisal.switching_values(gain, drawn),
@@ -237,7 +224,7 @@ def with_warnings[T](call: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
     return result, tuple(dict.fromkeys(str(warning.message) for warning in caught))
 
 
-def worth_of_studies(run: Run, knowing: Knowing, *, account: str = "social", seed: int = 0) -> xr.Dataset | None:
+def worth_of_studies(run: Run, inputs: InputAnalysis, *, account: str = "social", seed: int = 0) -> xr.Dataset | None:
     """Return the expected value of sample information of studies that could be run, before their own cost.
 
     A randomised trial counts re-referrals and entries into care within a year, a larger one the same, and an audit
@@ -252,15 +239,15 @@ def worth_of_studies(run: Run, knowing: Knowing, *, account: str = "social", see
     size = run.assumptions["value"].astype(float)
     designs: dict[str, tuple[xr.Dataset, study_designs.Design]] = {}
     delivered = run.scenario.effect.replication * run.scenario.effect.take_up
-    measured = [name for name in (f"{EFFECT}: repeat_referrals", f"{EFFECT}: care") if name in knowing.parameters]
+    measured = [name for name in (f"{EFFECT}: repeat_referrals", f"{EFFECT}: care") if name in inputs.parameters]
     for role in ("study_trial_per_arm", "study_large_trial_per_arm"):
         if delivered and measured:
             name = f"a trial of two arms of {number(size[role], 0)} children, followed for a year"
             # What a site delivers is what its trial sees.
-            seen = knowing.parameters[measured] * delivered
+            seen = inputs.parameters[measured] * delivered
             designs[name] = seen, _trial(run, measured, int(size[role]))
-    priced = groups(knowing.parameters)[GROUPS[1]]
-    prices = [design for design in knowing.tornado["parameter"].values if design in priced]
+    priced = groups(inputs.parameters)[GROUPS[1]]
+    prices = [design for design in inputs.tornado["parameter"].values if design in priced]
     if prices:
         files = number(size["study_audit_files"], 0)
         audited = study_designs.audit(
@@ -268,7 +255,7 @@ def worth_of_studies(run: Run, knowing: Knowing, *, account: str = "social", see
             cases=int(size["study_audit_files"]),
             coefficient_of_variation=float(size["study_audit_spread"]),
         )
-        designs[f"an audit of {files} files for {knowing.names[prices[0]]}"] = knowing.parameters[prices[:1]], audited
+        designs[f"an audit of {files} files for {inputs.names[prices[0]]}"] = inputs.parameters[prices[:1]], audited
     both = choice(gain.assign_attrs(q.result(run)["npsv"].attrs))
     if not designs:
         return None
@@ -298,7 +285,7 @@ def _trial(run: Run, measured: list[str], per_arm: int) -> study_designs.Design:
     return simulate
 
 
-def knowing_table(information: xr.Dataset, *, at: str, names: Mapping[str, str] | None = None) -> Table:
+def information_table(information: xr.Dataset, *, at: str, names: Mapping[str, str] | None = None) -> Table:
     """Return the value of information of each set, highest first, with its error and the noise floor.
 
     Parameters
@@ -388,7 +375,3 @@ def groups(drawn: xr.Dataset) -> dict[str, tuple[str, ...]]:
         place = 0 if kind == EFFECT else 2 if kind == RATE else 1 if money else 3
         sorted_into[GROUPS[place]].append(str(name))
     return {name: tuple(members) for name, members in sorted_into.items()}
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -19,17 +19,6 @@ from toolkit.resolved import resolve
 from toolkit.scenarios import Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
 
-__all__ = [
-    "Progress",
-    "added_up",
-    "in_parallel",
-    "price",
-    "price_areas",
-    "programme",
-    "reached_share",
-    "silent",
-]
-
 # From how many areas on processes are worth starting, and how many areas make a batch: England's batches share out
 # evenly among two processes or five. A batch never depends on the machine, or sums in single precision would differ.
 MANY, BATCH = 25, 15
@@ -194,7 +183,3 @@ def reached_share(statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset,
         "care": share * float(draws["care_from_need_share"].mean()),
         "youth_justice": share * min(1.0, float(entrants) * float(draws["justice_ratio_in_need"].mean())),
     }
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -12,12 +12,6 @@ from toolkit.pricing.areas import Progress, in_parallel, silent
 from toolkit.pricing.place import Desk, Place
 from toolkit.schema import SAMPLE_DIMS
 
-__all__ = [
-    "HISTORIES",
-    "groups",
-    "lives",
-]
-
 LAST_AGE = 67  # to which adult layers and lost earnings run
 HISTORIES = ("never looked after", "looked after by 18")
 NEIGHBOURS = 10
@@ -110,7 +104,3 @@ def _beside(place: Place) -> xr.Dataset:
     children = [entering, xr.full_like(entering, float(place.stats["population_0_17"]))]
     both = xr.Dataset({"cost": cost, "children": xr.concat(children, period)})
     return both.reset_coords(drop=True).assign_coords(period=period.values).astype(np.float32)
-
-
-def __dir__() -> list[str]:
-    return __all__

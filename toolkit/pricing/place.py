@@ -11,14 +11,6 @@ from toolkit.resolved import ResolvedScenario
 from toolkit.scenarios import Adjustments, Scenario, change
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, aligned
 
-__all__ = [
-    "SOURCES",
-    "Desk",
-    "Place",
-    "before_adjustments",
-    "yearly_sum",
-]
-
 SOURCES = ("trials", "panel", "combined", "judgement")
 SPEND_MULTIPLES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
 
@@ -290,7 +282,3 @@ class Place:
         # Eight million numbers an area, which are added up in single precision: so they are computed in it too.
         avoided = reached.astype(np.float32) * -worth.astype(np.float32)
         return avoided.transpose("source", "multiple", "component", *SAMPLE_DIMS), multiples * today
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -1,6 +1,5 @@
 """A report on any decision, from draws of the costs and effects of its options."""
 
-import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,10 @@ from toolkit.folders import drafts
 from toolkit.measures import decision_words
 from toolkit.measures import words as w
 from toolkit.measures.tables import Table, plain
-from toolkit.measures.value_of_information import knowing_table, varying, with_warnings
+from toolkit.measures.value_of_information import information_table, varying, with_warnings
 from toolkit.pricing.areas import Progress, silent
 from toolkit.report import decision_figures as drawn
-from toolkit.report.drawing import svg
+from toolkit.report.drawing import data_uri
 from toolkit.report.html import shown, templates
 from toolkit.report.sheets import inert, opened, page, write_table
 from toolkit.schema import InputError
@@ -172,7 +171,7 @@ def tables(decision: Decision) -> dict[str, Table]:
     by_name = {"options": _options(decision), "curves": _along(decision), "at": _at(decision)}
     if decision.information is not None:
         at = f"if {decision.unit} is worth {w.money(decision.threshold)}"
-        by_name["knowing"] = knowing_table(decision.information, at=at)
+        by_name["information"] = information_table(decision.information, at=at)
     return by_name
 
 
@@ -236,9 +235,9 @@ def sentences(decision: Decision) -> list[str]:
     lines = [
         decision_words.best_choice(here, unit=decision.unit),
         decision_words.ladder(decision.options, unit=decision.unit),
+        decision_words.ruled_out(decision.options),
+        decision_words.worth_of_certainty(float(here["evpi"]), best=decision.best),
     ]
-    lines.append(decision_words.ruled_out(decision.options))
-    lines.append(decision_words.worth_of_certainty(float(here["evpi"]), best=decision.best))
     if decision.information is not None:
         lines.append(decision_words.most_useful(decision.information))
     lines.append(decision_words.TOGETHER)
@@ -261,16 +260,12 @@ def figures(decision: Decision) -> dict[str, Figure]:
         "evpi": drawn.plot_evpi(curves, unit=unit, threshold=decision.threshold),
     }
     if decision.information is not None:
-        by_name["knowing"] = drawn.plot_knowing(decision.information)
+        by_name["information"] = drawn.plot_information(decision.information)
     return by_name
 
 
 def render(decision: Decision) -> str:
     """Return the decision as one self-contained HTML page."""
-    pictures = {
-        name: "data:image/svg+xml;base64," + base64.b64encode(svg(figure).encode()).decode()
-        for name, figure in figures(decision).items()
-    }
     return (
         templates()
         .get_template("decide.html.j2")
@@ -278,7 +273,7 @@ def render(decision: Decision) -> str:
             decision=decision,
             sentences=sentences(decision),
             tables={name: shown(table, level=0.9) for name, table in tables(decision).items()},
-            pictures=pictures,
+            pictures={name: data_uri(figure) for name, figure in figures(decision).items()},
             best=decision.best,
             level=int(decision.here["is_best"].sum()) > 1,
             worth=w.money(decision.threshold),
@@ -322,7 +317,7 @@ def _workbook(decision: Decision, path: Path) -> None:
         row = write_table(summary, by_name["at"], len(lines) + 1, styles, 0.9)
         write_table(summary, by_name["options"], row, styles, 0.9)
         page(summary, [by_name["at"], by_name["options"]])
-        for name, key in (("Along the worth", "curves"), ("Value of information", "knowing")):
+        for name, key in (("Along the worth", "curves"), ("Value of information", "information")):
             if key in by_name:
                 sheet = book.add_worksheet(name)
                 write_table(sheet, by_name[key], 0, styles, 0.9)

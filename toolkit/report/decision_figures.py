@@ -21,7 +21,7 @@ __all__ = [
     "plot_bridge",
     "plot_evpi",
     "plot_expected_loss",
-    "plot_knowing",
+    "plot_information",
     "plot_medium_term",
     "plot_plane",
     "plot_portfolio",
@@ -103,13 +103,13 @@ def plot_evpi(curves: xr.Dataset, *, unit: str, threshold: float) -> Figure:
     return drawn
 
 
-def plot_knowing(information: xr.Dataset, *, names: Mapping[str, str] | None = None) -> Figure:
+def plot_information(information: xr.Dataset, *, names: Mapping[str, str] | None = None) -> Figure:
     """Draw what knowing each set exactly is worth, with its standard error and the floor of the noise.
 
     Parameters
     ----------
     information
-        From ``appraisal.evppi`` or ``value_of_knowing``, one number a set.
+        From ``appraisal.evppi`` or ``analyse_inputs``, one number a set.
     names
         Readable name of each set.
     """
@@ -147,18 +147,10 @@ def plot_tornado(table: xr.Dataset, *, title: str, names: Mapping[str, str] | No
     shown = table.isel(parameter=slice(0, min(distinct, BARS))).isel(parameter=slice(None, None, -1))
     drawn, axes = canvas(1.5 + 0.36 * shown.sizes["parameter"])
     rows, centre = np.arange(shown.sizes["parameter"]), float(shown["expected"])
-    for side, colour in (("at_lower", LIGHT), ("at_upper", DARK)):
-        ends = shown[side].values - centre
-        axes.barh(
-            rows,
-            ends,
-            left=centre,
-            height=0.56,
-            color=colour,
-            edgecolor=DARK,
-            linewidth=0.8,
-            label=f"Parameter at its {side.removeprefix('at_')} end",
-        )
+    for side, colour in (("lower", LIGHT), ("upper", DARK)):
+        look: dict[str, Any] = {"height": 0.56, "color": colour, "edgecolor": DARK, "linewidth": 0.8}
+        ends = shown[f"at_{side}"].values - centre
+        axes.barh(rows, ends, left=centre, label=f"Parameter at its {side} end", **look)
     axes.axvline(centre, color=INK, linewidth=1)
     axes.set_yticks(rows, [_tick(parameter, names) for parameter in shown["parameter"].values])
     axes.grid(visible=False, axis="y")
@@ -243,12 +235,18 @@ def _tick(name: object, names: Mapping[str, str] | None) -> str:
 
 def _curves(values: xr.DataArray, curves: xr.Dataset, *, unit: str) -> tuple[Figure, Axes]:
     drawn, axes = canvas(4.2)
-    for order, name in enumerate(list(map(str, curves["option"].values.tolist()))):
-        look = {"color": COLOURS[order % len(COLOURS)], "linestyle": DASHES[order % len(DASHES)]}
-        axes.plot(curves["threshold"], values.sel(option=name), linewidth=2.2, label=name, zorder=3, **look)
+    _lines(
+        axes, curves["threshold"], {str(name): values.sel(option=name) for name in curves["option"].values}, zorder=3
+    )
     axes.set_xlim(float(curves["threshold"][0]), float(curves["threshold"][-1]))
     money_axis(axes.xaxis, curves["threshold"].values, f"Worth of {unit}")
     return drawn, axes
+
+
+def _lines(axes: Axes, across: xr.DataArray, lines: Mapping[str, xr.DataArray], zorder: float = 2) -> None:
+    for order, (name, line) in enumerate(lines.items()):
+        look = {"color": COLOURS[order % len(COLOURS)], "linestyle": DASHES[order % len(DASHES)]}
+        axes.plot(across, line, linewidth=2.2, label=name, zorder=zorder, **look)
 
 
 def plot_running(running: xr.DataArray, *, first_year: int) -> Figure:
@@ -263,9 +261,8 @@ def plot_running(running: xr.DataArray, *, first_year: int) -> Figure:
     """
     drawn, axes = canvas(4.6)
     expected = running.mean(sample_dims(running))
-    for order, payer in enumerate(expected["payer"].values.astype(str)):
-        look = {"color": COLOURS[order % len(COLOURS)], "linestyle": DASHES[order % len(DASHES)]}
-        axes.plot(expected["year"], expected.sel(payer=payer), linewidth=2.2, label=label(payer), **look)
+    payers = expected["payer"].values.astype(str)
+    _lines(axes, expected["year"], {label(payer): expected.sel(payer=payer) for payer in payers})
     axes.axhline(0, color=INK, linewidth=1)
     axes.set_xlim(0, float(expected["year"].max()))
     axes.set_xlabel(f"Years since {financial_year(first_year, 0)} (year 0)", fontsize=FONT)
@@ -316,22 +313,23 @@ def plot_sobol(indices: xr.Dataset, *, names: Mapping[str, str] | None = None) -
     table = indices.isel(parameter=np.argsort(indices["total"].values, kind="stable"))
     drawn, axes = canvas(1.5 + 0.5 * table.sizes["parameter"])
     rows = np.arange(table.sizes["parameter"])
-    for offset, part, colour, heading in ((0.19, "first", DARK, "Alone"), (-0.19, "total", LIGHT, "With the others")):
-        axes.barh(rows + offset, table[part], height=0.36, color=colour, edgecolor=DARK, linewidth=0.8, label=heading)
-    axes.hlines(
-        rows + 0.19,
-        table["first"] - table["standard_error"],
-        table["first"] + table["standard_error"],
-        color="#d4580f",
-        linewidth=2,
-    )
+    _pairs(axes, {"Alone": table["first"], "With the others": table["total"]}, (DARK, LIGHT))
+    first, error = table["first"], table["standard_error"]
+    axes.hlines(rows + 0.19, first - error, first + error, color="#d4580f", linewidth=2)
     axes.set_yticks(rows, [_tick(parameter, names) for parameter in table["parameter"].values])
-    axes.grid(visible=False, axis="y")
     axes.set_xlim(left=0)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.0%}"))
     axes.set_xlabel("Share of the answer's variance", fontsize=FONT)
     noted(drawn, f"Whiskers: one standard error; all together explain {float(indices['explained']):.0%}")
     return legend(drawn, axes)
+
+
+def _pairs(axes: Axes, bars: Mapping[str, xr.DataArray], colours: tuple[str, str]) -> None:
+    """Draw two bars a row, one above the other."""
+    for offset, (name, ends), colour in zip((0.19, -0.19), bars.items(), colours, strict=True):
+        rows = np.arange(ends.size) + offset
+        axes.barh(rows, ends, height=0.36, color=colour, edgecolor=DARK, linewidth=0.8, label=name)
+    axes.grid(visible=False, axis="y")
 
 
 def plot_two_way(surface: xr.DataArray, *, title: str, names: Mapping[str, str] | None = None) -> Figure:
@@ -372,15 +370,9 @@ def plot_portfolio(plan: xr.Dataset) -> Figure:
     chosen = plan.isel(item=np.flatnonzero(plan["spend"].values > 0))
     chosen = chosen.isel(item=np.argsort(chosen["expected_gain"].values, kind="stable")[-BARS:])
     drawn, axes = canvas(1.6 + 0.42 * chosen.sizes["item"])
-    rows = np.arange(chosen.sizes["item"])
-    for offset, part, colour, heading in (
-        (0.19, "spend", LIGHT, "Spent"),
-        (-0.19, "expected_gain", DARK, "Expected gain"),
-    ):
-        axes.barh(rows + offset, chosen[part], height=0.36, color=colour, edgecolor=DARK, linewidth=0.8, label=heading)
+    _pairs(axes, {"Spent": chosen["spend"], "Expected gain": chosen["expected_gain"]}, (LIGHT, DARK))
     axes.axvline(0, color=INK, linewidth=1)
-    axes.set_yticks(rows, [label(item) for item in chosen["item"].values])
-    axes.grid(visible=False, axis="y")
+    axes.set_yticks(range(chosen.sizes["item"]), [label(item) for item in chosen["item"].values])
     money_axis(axes.xaxis, np.append(chosen["spend"].values, chosen["expected_gain"].values), "Present value")
     heading = f"Budget {money(float(plan.attrs['budget']))}; not spent {money(float(plan['budget_left']))}"
     noted(drawn, f"{heading}; items share the luck that their draws share")

@@ -4,6 +4,7 @@ Lines differ in dash as well as colour and are named where they end, and bars di
 rests on colour alone.
 """
 
+import base64
 import io
 import re
 from functools import partial
@@ -100,6 +101,11 @@ def legend(drawn: Figure, axes: Axes) -> Figure:
         handlelength=2.6,
     )
     return drawn
+
+
+def data_uri(figure: Figure) -> str:
+    """Return a figure as an address that holds the SVG itself."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg(figure).encode()).decode()}"
 
 
 def svg(figure: Figure) -> str:

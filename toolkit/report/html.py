@@ -1,6 +1,5 @@
 """The report: one self-contained page that needs no network and can be printed or read by a screen reader."""
 
-import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +17,7 @@ from toolkit.measures.budget import BUDGET_YEARS
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import Table, accounts, shortened
 from toolkit.report import figures, lives_figures, pictures, shortfalls
-from toolkit.report.drawing import svg
+from toolkit.report.drawing import data_uri
 from toolkit.schema import ACCOUNTS
 
 WORDS = ("financial_year", "inside", "label", "listed", "money", "number", "pence", "percent")
@@ -115,6 +114,7 @@ def _cell_text(value: Any, say: Callable[[float], str]) -> str:
 def context(run: Run, tables: Mapping[str, Table], analysis: Analysis) -> dict[str, Any]:
     """Return everything the template prints."""
     level, option, facts = q.level(run), run.scenario.option, headline.facts(run)
+    plots = drawn(run) | pictures.study_pictures(run) | pictures.decision_pictures(run, analysis)
     areas = shortened(tables["areas"], keep=("Excess", "Cost"))
     years = [w.financial_year(run.scenario.first_year, year) for year in (0, option.years - 1, BUDGET_YEARS - 1)]
     cash = q.council_cash(run).isel(year=slice(0, BUDGET_YEARS)).sum("year")
@@ -123,9 +123,9 @@ def context(run: Run, tables: Mapping[str, Table], analysis: Analysis) -> dict[s
         "counted": partial(w.counted, horizon=run.scenario.horizon),
         "own": provenance.own(run.scenario) + provenance.changed(run),
         "tables": {name: shown(table, level=level) for name, table in (dict(tables) | {"areas": areas}).items()},
-        "pictures": {name: _picture(plot, run) for name, plot in _plots(run, analysis).items()},
+        "pictures": {name: _picture(plot, run) for name, plot in plots.items()},
         "decision": sentences(run, analysis),
-        "cautions": analysis.knowing.cautions,
+        "cautions": analysis.inputs.cautions,
         "sentence": headline.headline_sentence(run),
         "fiscal": headline.changes(run, "fiscal"),
         "facts": facts,
@@ -158,18 +158,13 @@ def context(run: Run, tables: Mapping[str, Table], analysis: Analysis) -> dict[s
     }
 
 
-def _plots(run: Run, analysis: Analysis) -> dict[str, Callable[[Run], Any]]:
-    return drawn(run) | pictures.study_pictures(run) | pictures.decision_pictures(run, analysis)
-
-
 def drawn(run: Run) -> dict[str, Callable[[Run], Any]]:
     """Return the figures of a run but those of its decision pages, by the name of the table with their numbers."""
     return PICTURES | lives_figures.pictures(run)
 
 
 def _picture(plot: Callable[[Run], Any], run: Run) -> str:
-    image = base64.b64encode(svg(plot(run)).encode()).decode()
-    return f"data:image/svg+xml;base64,{image}"
+    return data_uri(plot(run))
 
 
 def _where_it_stops(run: Run, account: str) -> dict[str, float]:

@@ -14,8 +14,6 @@ from toolkit.report.html import render
 from toolkit.report.workbook import write_workbook
 from toolkit.schema import InputError
 
-__all__ = ["NAMES", "folder_name", "write_all"]
-
 MOST_NAMED = 3  # areas in a folder's name
 NAMES = ("report.html", "workbook.xlsx", "run.nc")
 

@@ -13,8 +13,6 @@ from toolkit.measures.quantities import Run
 from toolkit.report import decision_figures, effect_figures
 from toolkit.schema import SAMPLE_DIMS
 
-__all__ = ["decision_pictures", "study_pictures"]
-
 
 def study_pictures(run: Run) -> dict[str, Callable[[Run], Any]]:
     """Return forest and funnel of each outcome with studies, by name."""
@@ -34,6 +32,7 @@ def decision_pictures(run: Run, analysis: Analysis) -> dict[str, Callable[[Run],
     """Return the pages' figures by the name of the table that holds their numbers."""
     acting = abs(analysis.bridge["contribution"]).max(["account", *SAMPLE_DIMS]).values > 0
     social = analysis.bridge.sel(account="social", drop=True).isel(step=np.flatnonzero(acting))
+    inputs = analysis.inputs
     plots: dict[str, Callable[[], Any]] = {
         "medium_term": partial(decision_figures.plot_medium_term, analysis.medium_term, level=q.level(run)),
         "by_year": partial(decision_figures.plot_running, running_position(run), first_year=run.scenario.first_year),
@@ -41,14 +40,10 @@ def decision_pictures(run: Run, analysis: Analysis) -> dict[str, Callable[[Run],
         "bridge": partial(decision_figures.plot_bridge, social),
         "moves": partial(
             decision_figures.plot_tornado,
-            analysis.knowing.tornado,
+            inputs.tornado,
             title="Net present social value",
-            names=analysis.knowing.names,
+            names=inputs.names,
         ),
-        "knowing": partial(decision_figures.plot_knowing, analysis.knowing.information, names=analysis.knowing.names),
+        "information": partial(decision_figures.plot_information, inputs.information, names=inputs.names),
     }
     return {name: lambda _, plot=plot: plot() for name, plot in plots.items()}  # type: ignore[misc]
-
-
-def __dir__() -> list[str]:
-    return __all__

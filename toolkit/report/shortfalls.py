@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.evidence import load_table
-from toolkit.measures.reliability import CALIBRATED, CHECKS
+from toolkit.measures.reliability import CALIBRATED, predictive_checks
 from toolkit.measures.words import figure, inside, listed, percent
 
 FURTHEST = 4  # figures that are missed, named on a first page
@@ -23,7 +23,7 @@ PATHWAY = {  # outputs of the pathway in words
 
 def shortfalls() -> str:
     """Return in a few sentences where the committed checks fail; "" if nowhere."""
-    fit = _predictive()["verdict"] == "failed"
+    fit = predictive_checks()["verdict"] == "failed"
     sentences = [_pathway()]
     if fit.any():
         sentences.append(f"The outcome model fails {fit.sum()} of {len(fit)} checks beside its own data.")
@@ -41,18 +41,12 @@ def checked(card: pd.DataFrame) -> str:
     failed, every = int((~card["passed"].astype(bool)).sum()), len(card)
     if failed:
         return f"{failed} of {every} checks of this fit failed: its numbers cannot be trusted."
-    committed = [_predictive(), *(load_table(name) for name in ("reference/pathway_checks", *CALIBRATED))]
+    committed = [predictive_checks(), *(load_table(name) for name in ("reference/pathway_checks", *CALIBRATED))]
     verdicts = pd.concat([table["verdict"] for table in committed])
     return (
         f"All {every} checks of this fit passed: the sampler did its work. Whether the models are right is another "
         f"question: of {len(verdicts):,} checks kept with the data, {(verdicts == 'failed').sum()} failed."
     )
-
-
-def _predictive() -> pd.DataFrame:
-    """Return the outcome model's checks beside its own data, those of all areas together."""
-    table = load_table("reference/predictive_checks")
-    return table[(table["size"] == "all") & table["check"].isin(CHECKS)]
 
 
 def _pathway() -> str:

@@ -29,7 +29,7 @@ SHEETS = {
     "Decision": ["choice", "along", "measures"],
     "Adjustments": ["bridge", "otherwise"],
     "Sensitivity analysis": ["moves", "sobol"],
-    "Value of information": ["knowing", "studies"],
+    "Value of information": ["information", "studies"],
     "Areas": ["areas"],
     "Rates": ["rates"],
     "Spend-cost curve": [

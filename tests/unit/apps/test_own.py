@@ -104,7 +104,7 @@ def test_an_explanation_names_the_councils_own_figures_that_move_the_number(live
 @pytest.mark.parametrize(
     ("figures", "said"),
     [
-        ({"referals": {"area": LEEDS, "value": 1.0, **WHY}}, "did you mean referrals?"),
+        ({"referals": {"area": LEEDS, "value": 1.0, **WHY}}, "Fix: use referrals"),
         (own(referrals=-1.0), "must be above 0"),
         (own(referrals=float("inf")), "finite"),
         (own(referrals=True), "referrals"),

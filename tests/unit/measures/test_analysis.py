@@ -17,16 +17,16 @@ SAMPLES = ("chain", "draw")
 
 
 @pytest.fixture(scope="module")
-def found(run):
+def results(run):
     return analysis.analyse(run)
 
 
 @pytest.fixture(scope="module")
-def tables(run, found):
-    return decision_tables.decision_tables(run, found)
+def tables(run, results):
+    return decision_tables.decision_tables(run, results)
 
 
-def test_the_budget_view_is_the_councils_cash_raised_by_the_deflator(run, found, register, make_run):
+def test_the_budget_view_is_the_councils_cash_raised_by_the_deflator(run, results, register, make_run):
     real = q.council_cash(run).isel(year=slice(0, 5)).drop_vars("year")
     # The run in miniature was appraised with a cashable share of a half throughout.
     shares = {"partly_cashable": 0.5}
@@ -36,24 +36,24 @@ def test_the_budget_view_is_the_councils_cash_raised_by_the_deflator(run, found,
     level = [register.deflators[f"{2025 + n}/{26 + n}"] / register.deflators["2025/26"] for n in range(5)]
     rise = xr.DataArray(level, dims="year")
     np.testing.assert_allclose(view.sel(line="net").transpose(*real.dims), real * rise, rtol=1e-6, atol=1.0)
-    assert "programme" not in found.medium_term["line"].values  # a grant pays for it
+    assert "programme" not in results.medium_term["line"].values  # a grant pays for it
     own = make_run(changes={"option": {"funder": "local_authority"}})
     paid = budget.medium_term_by_component(own).sel(line="programme").isel(year=1)
     assert paid.values == pytest.approx(-4e6 * level[1])
 
 
-def test_each_draw_of_the_cashable_share_meets_its_own_draw(run, found):
+def test_each_draw_of_the_cashable_share_meets_its_own_draw(run, results):
     share = q.drawn(run)["cashable_share_partly"]
     saved = q.saved(run).sel(component="repeat_need").isel(year=0)
-    line = found.medium_term.sel(line="repeat_need").isel(year=0)
+    line = results.medium_term.sel(line="repeat_need").isel(year=0)
     np.testing.assert_allclose(line.transpose(*SAMPLES), (saved * share).transpose(*SAMPLES), rtol=1e-6)
 
 
-def test_the_curves_cross_where_cost_is_met(run, found):
+def test_the_curves_cross_where_cost_is_met(run, results):
     cost, avoided = q.result(run)["programme_cost"], q.avoided(run)
-    even = found.curves["break_even"]
+    even = results.curves["break_even"]
     np.testing.assert_allclose(even, float(cost.mean()) / avoided.mean(SAMPLES))
-    at_one = found.curves.sel(threshold=1.0)
+    at_one = results.curves.sel(threshold=1.0)
     npsv = q.result(run)["npsv"]
     np.testing.assert_allclose(at_one["chance"], (npsv > 0).mean(SAMPLES))
     # What choosing now loses: the mean of what is left on the table.
@@ -62,11 +62,11 @@ def test_the_curves_cross_where_cost_is_met(run, found):
 
 
 def test_other_conventions_change_what_they_say(run):
-    found = analysis.otherwise(run)
+    results = analysis.otherwise(run)
     benefit, cost = q.avoided(run), q.result(run)["programme_cost"]
-    own = found["As it stands"]
+    own = results["As it stands"]
     np.testing.assert_allclose(own.transpose(*q.result(run)["npsv"].dims), q.result(run)["npsv"], rtol=1e-6)
-    by = {name.split(":")[0].split(",")[0]: value for name, value in found.items()}
+    by = {name.split(":")[0].split(",")[0]: value for name, value in results.items()}
     np.testing.assert_allclose(by["Programme 41% more expensive"], benefit - 1.41 * cost)
     np.testing.assert_allclose(by["A tenth less is due to the programme"], 0.9 * benefit - cost)
     np.testing.assert_allclose(by["Nothing replicates"].sel(account="social"), -cost)
@@ -78,7 +78,9 @@ def test_other_conventions_change_what_they_say(run):
     lower = by["Health discounted like everything else"] - own
     size = abs(lower).max(SAMPLES)
     assert float(size.sel(account=["fiscal", "economic"]).max()) < 0.01 < float(size.sel(account="social"))
-    weighed = next(value for name, value in found.items() if name.startswith("Gains of the young people weighted 1.45"))
+    weighed = next(
+        value for name, value in results.items() if name.startswith("Gains of the young people weighted 1.45")
+    )
     gains = q.position(run)["net"].sel(payer="individuals")
     np.testing.assert_allclose(
         (weighed - own).sel(account="social"), (0.75**-1.3 - 1) * gains.transpose(*SAMPLES), rtol=1e-5, atol=1.0
@@ -86,21 +88,21 @@ def test_other_conventions_change_what_they_say(run):
 
 
 def test_further_measures_are_what_they_are_called(run):
-    found = analysis.measures(run)
+    results = analysis.measures(run)
     factors = appraisal.discount_factors(run.scenario.discount_schedule, range(run.scenario.horizon))
     npsv, cost = q.result(run)["npsv"].sel(account="social"), q.result(run)["programme_cost"]
-    yearly = found["Net present value as an equal sum every year, social account"][0]
+    yearly = results["Net present value as an equal sum every year, social account"][0]
     np.testing.assert_allclose(yearly * float(factors.sum()), npsv)
     child = q.children(run)["reached"] * 3
-    np.testing.assert_allclose(found["Programme cost, each child"][0] * child, cost)
-    family = found["Net present social value, each family"][0] * child / q.drawn(run)["children_per_family"]
+    np.testing.assert_allclose(results["Programme cost, each child"][0] * child, cost)
+    family = results["Net present social value, each family"][0] * child / q.drawn(run)["children_per_family"]
     np.testing.assert_allclose(family, npsv)
     value = q.position(run)["avoided"]
     gains = value.sel(payer=["individuals", "victims"]).sum("payer")
     net = cost - (value.sum("payer") - gains)
-    ratio = next(v for name, (v, _) in found.items() if name.startswith("Marginal value"))
+    ratio = next(v for name, (v, _) in results.items() if name.startswith("Marginal value"))
     assert float(ratio.mean()) == pytest.approx(float(gains.mean() / net.mean()))
-    rate, kind = found["Internal rate of return of the expected flows, social account"]
+    rate, kind = results["Internal rate of return of the expected flows, social account"]
     flows = q.by_account(q.saved(run).mean(SAMPLES, keep_attrs=True)).sel(account="social")
     assert kind == "rate"
     assert float((flows / (1 + rate) ** flows["year"]).sum()) == pytest.approx(0.0, abs=1.0)
@@ -123,39 +125,41 @@ def test_the_bridge_stands_in_the_table_with_a_dash_for_what_rests(tables):
     assert np.isnan(social["Deadweight"]) and frame["Set at", ""]["Replication"] == "0.5"
 
 
-def test_studies_are_worth_no_more_than_what_they_measure(found):
-    studies = found.studies
+def test_studies_are_worth_no_more_than_what_they_measure(results):
+    studies = results.studies
     assert (studies["evsi"] <= studies["evppi"]).all() and (studies["evppi"] <= studies["evpi"]).all()
     names = studies["study"].values.tolist()
     assert "1,000 children" in names[0] and "5,000 children" in names[1] and "200 files" in names[2]
 
 
-def test_sentences_answer_in_order(run, found, make_run):
-    said = analysis.sentences(run, found)
-    assert "worth more to society" in said[0] and "the public purse" in said[1] and "pay" in said[2]
-    assert any("breaks even for society if a pound of avoided cost counts as £" in one for one in said)
-    studies = found.studies.assign(evsi=found.studies["evsi"] * 0 + 1e6, noise_floor=found.studies["noise_floor"] * 0)
+def test_sentences_answer_in_order(run, results, make_run):
+    sentences = analysis.sentences(run, results)
+    assert "worth more to society" in sentences[0] and "the public purse" in sentences[1] and "pay" in sentences[2]
+    assert any("breaks even for society if a pound of avoided cost counts as £" in one for one in sentences)
+    studies = results.studies.assign(
+        evsi=results.studies["evsi"] * 0 + 1e6, noise_floor=results.studies["noise_floor"] * 0
+    )
     for error, words in ((1e3, "the one worth most is a trial of two arms of 1,000"), (9e5, "None of the studies")):
-        known = dataclasses.replace(found.knowing, information=found.knowing.information.assign(evpi=2e6))
+        known = dataclasses.replace(results.inputs, information=results.inputs.information.assign(evpi=2e6))
         noisy = studies.assign(standard_error=studies["standard_error"] * 0 + error)
-        told = analysis.sentences(run, dataclasses.replace(found, knowing=known, studies=noisy))
-        assert words in told[-1]
+        lines = analysis.sentences(run, dataclasses.replace(results, inputs=known, studies=noisy))
+        assert words in lines[-1]
     cut = make_run(changes={"option": {"cut": True}})
-    told = " ".join(analysis.sentences(cut, analysis.analyse(cut)))
-    assert "The cut is better for society only while" in told and "pay back" not in told
+    lines = " ".join(analysis.sentences(cut, analysis.analyse(cut)))
+    assert "The cut is better for society only while" in lines and "pay back" not in lines
 
 
 def test_without_an_effect_nothing_is_worth_finding_out(make_run):
     none = make_run(effect=0.0, changes={"effect": {"replication": 0.0}})
     none.tree["appraisal"] = q.result(none).assign(npsv=q.result(none)["npsv"] * 0 - 1e6)
-    found = analysis.analyse(none)
-    assert found.knowing.sobol is None and "sobol" not in decision_tables.decision_tables(none, found)
-    assert not found.studies["evsi"].values.any()
+    results = analysis.analyse(none)
+    assert results.inputs.sobol is None and "sobol" not in decision_tables.decision_tables(none, results)
+    assert not results.studies["evsi"].values.any()
 
 
-def test_new_figures_show_their_numbers(found):
-    lines = decision_figures.plot_worth_of_a_pound(found.curves).axes[0].lines
-    np.testing.assert_array_equal(lines[0].get_ydata(), found.curves["chance"].sel(account="fiscal"))
+def test_new_figures_show_their_numbers(results):
+    lines = decision_figures.plot_worth_of_a_pound(results.curves).axes[0].lines
+    np.testing.assert_array_equal(lines[0].get_ydata(), results.curves["chance"].sel(account="fiscal"))
     parameters = xr.Dataset(
         {name: ("sample", np.random.default_rng(k).normal(size=500)) for k, name in enumerate("xy")}
     )
@@ -165,8 +169,8 @@ def test_new_figures_show_their_numbers(found):
     np.testing.assert_allclose([bar.get_width() for bar in bars], np.r_[sobol["first"][order], sobol["total"][order]])
 
 
-def test_too_little_explained_is_said_in_place_of_shares(run, found, tables):
-    assert found.knowing.sobol is None and "sobol" not in tables
+def test_too_little_explained_is_said_in_place_of_shares(run, results, tables):
+    assert results.inputs.sobol is None and "sobol" not in tables
     assert "Sobol indices) are not given: a regression explains" in tables["moves"].note
 
 
@@ -188,16 +192,16 @@ def test_two_ways_and_a_portfolio_are_drawn():
     assert sorted(bar.get_width() for bar in axes.patches) == [1e6, 2e6, 2e6, 3e6]
 
 
-def test_what_chance_could_do_is_left_out_of_the_bars_and_said(run, found):
-    tornado = found.knowing.tornado
-    table = decision_tables.moves(run, found)
-    told = int((tornado["swing"] > tornado["noise_floor"]).sum())
-    assert len(table.frame) == min(told, 15)
-    assert f"Left out: {tornado.sizes['parameter'] - told} of {tornado.sizes['parameter']} inputs" in table.note
+def test_what_chance_could_do_is_left_out_of_the_bars_and_said(run, results):
+    tornado = results.inputs.tornado
+    table = decision_tables.moves(run, results)
+    distinct = int((tornado["swing"] > tornado["noise_floor"]).sum())
+    assert len(table.frame) == min(distinct, 15)
+    assert f"Left out: {tornado.sizes['parameter'] - distinct} of {tornado.sizes['parameter']} inputs" in table.note
     nothing = dataclasses.replace(
-        found, knowing=dataclasses.replace(found.knowing, tornado=tornado.assign(swing=0.0 * tornado["swing"]))
+        results, inputs=dataclasses.replace(results.inputs, tornado=tornado.assign(swing=0.0 * tornado["swing"]))
     )
     empty = decision_tables.moves(run, nothing)
     assert not len(empty.frame) and not shown(empty, level=0.9).rows
-    drawn = decision_figures.plot_tornado(nothing.knowing.tornado, title="Net value", names=found.knowing.names)
+    drawn = decision_figures.plot_tornado(nothing.inputs.tornado, title="Net value", names=results.inputs.names)
     assert not drawn.axes[0].get_yticklabels()

@@ -56,61 +56,61 @@ def run():
 
 
 @pytest.fixture(scope="module")
-def knowing(run):
-    return value_of_information.value_of_knowing(run)
+def inputs(run):
+    return value_of_information.analyse_inputs(run)
 
 
-def test_single_values_are_the_exact_ones(knowing):
-    table = knowing.information.set_index(set="set")
+def test_single_values_are_the_exact_ones(inputs):
+    table = inputs.information.set_index(set="set")
     for name, spread in (("effect: care", BY_EFFECT), ("price_care_year", BY_PRICE)):
         assert float(table["evppi"].sel(set=name)) == pytest.approx(exact(spread), rel=0.03), name
     assert float(table["evppi"].sel(set="effect: gcse_attainment")) < 2
     assert float(table["evpi"]) == pytest.approx(exact(np.hypot(BY_EFFECT, BY_PRICE)), rel=0.02)
 
 
-def test_groups_hold_their_members_and_no_more(knowing):
-    table = knowing.information.set_index(set="set")["evppi"]
+def test_groups_hold_their_members_and_no_more(inputs):
+    table = inputs.information.set_index(set="set")["evppi"]
     assert float(table.sel(set="all effects")) == pytest.approx(exact(BY_EFFECT), rel=0.03)
     assert float(table.sel(set="all unit costs")) == pytest.approx(exact(BY_PRICE), rel=0.03)
     assert float(table.sel(set="all other figures")) < 2
-    kinds = dict(zip(knowing.information["set"].values, knowing.information["kind"].values, strict=True))
+    kinds = dict(zip(inputs.information["set"].values, inputs.information["kind"].values, strict=True))
     assert {name for name, kind in kinds.items() if kind == "group"} <= set(value_of_information.GROUPS)
 
 
-def test_what_never_varies_is_left_out(knowing):
+def test_what_never_varies_is_left_out(inputs):
     # A fixed figure, and a rate whose two areas cancel in the mean to within rounding.
-    assert not {"growth_fade_years", "rate: rereferrals"} & set(knowing.parameters)
-    assert {"effect: care", "effect: gcse_attainment", "price_care_year", "exchequer_share"} <= set(knowing.parameters)
+    assert not {"growth_fade_years", "rate: rereferrals"} & set(inputs.parameters)
+    assert {"effect: care", "effect: gcse_attainment", "price_care_year", "exchequer_share"} <= set(inputs.parameters)
 
 
-def test_the_effect_of_the_scenarios_own_source_counts(run, knowing):
+def test_the_effect_of_the_scenarios_own_source_counts(run, inputs):
     own = run.tree["effects"]["new_site_effect"].sel(source="combined", outcome="care")
-    np.testing.assert_array_equal(knowing.parameters["effect: care"], own)
+    np.testing.assert_array_equal(inputs.parameters["effect: care"], own)
 
 
-def test_tornado_and_switching_value(knowing):
+def test_tornado_and_switching_value(inputs):
     # The widest swing is 2 x 1.645 x 800; the expected gain is nil where the effect is -100 / 800.
-    first = knowing.tornado.isel(parameter=0)
+    first = inputs.tornado.isel(parameter=0)
     assert first["parameter"].item() == "effect: care"
     assert float(first["swing"]) == pytest.approx(2 * norm.ppf(0.95) * BY_EFFECT, rel=0.02)
-    switch = knowing.switching.sel(parameter="effect: care")
+    switch = inputs.switching.sel(parameter="effect: care")
     assert float(switch["switching_value"]) == pytest.approx(-MEAN / BY_EFFECT, abs=0.02)
     assert float(switch["probability"]) == pytest.approx(norm.cdf(-MEAN / BY_EFFECT), abs=0.01)
 
 
 def test_a_choice_that_no_draw_changes_has_nothing_to_learn(run):
-    found = value_of_information.value_of_knowing(run, account="fiscal")
-    assert float(found.information["evpi"]) == 0
-    assert not found.information["evppi"].values.any()
+    fiscal = value_of_information.analyse_inputs(run, account="fiscal")
+    assert float(fiscal.information["evpi"]) == 0
+    assert not fiscal.information["evppi"].values.any()
 
 
 def test_an_unknown_account_is_refused(run):
     with pytest.raises(InputError, match="private"):
-        value_of_information.value_of_knowing(run, account="private")
+        value_of_information.analyse_inputs(run, account="private")
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "words"),
     [
         ("effect: gcse_attainment", "the effect on GCSE attainment"),
         ("rate: care_starts", "the local rate of care starts"),
@@ -119,18 +119,18 @@ def test_an_unknown_account_is_refused(run):
         ("all effects", "all effects"),
     ],
 )
-def test_parameters_have_names_that_read(name, said):
-    assert value_of_information.parameter_name(name) == said
+def test_parameters_have_names_that_read(name, words):
+    assert value_of_information.parameter_name(name) == words
 
 
 def test_an_association_is_not_called_an_effect():
     assert value_of_information.parameter_name("effect: care", "panel") == "the association with care"
 
 
-def test_figures_name_their_bars_and_units(knowing):
-    bars = decision_figures.plot_knowing(knowing.information, names=knowing.names).axes[0]
+def test_figures_name_their_bars_and_units(inputs):
+    bars = decision_figures.plot_information(inputs.information, names=inputs.names).axes[0]
     assert bars.get_yticklabels()[-1].get_text() in ("All effects", "Effect on care")
     assert bars.get_xlabel() == "Value of knowing it exactly, £"
-    tornado = decision_figures.plot_tornado(knowing.tornado, title="Net present social value", names=knowing.names)
+    tornado = decision_figures.plot_tornado(inputs.tornado, title="Net present social value", names=inputs.names)
     assert tornado.axes[0].get_yticklabels()[-1].get_text() == "Effect on care"
     assert tornado.axes[0].get_xlabel().endswith(", £")

@@ -164,7 +164,7 @@ def test_hazards_that_are_none_are_refused_by_name(
 
 
 def test_an_effect_that_would_turn_a_hazard_negative_is_refused(draws: xr.Dataset, hazards: pathways.Hazards) -> None:
-    """A ratio below nought has no logarithm."""
+    """A ratio below 0 has no logarithm."""
     outcomes = ["repeat_referrals", "care", "youth_justice", "gcse_attainment"]
     ones = xr.ones_like(draws["cost_per_family"].drop_attrs())
     with np.errstate(invalid="ignore"):

@@ -7,7 +7,7 @@ import xarray as xr
 from tests.conftest import LEEDS
 from toolkit import evidence, scenarios, workflow
 from toolkit.measures import quantities as q
-from toolkit.measures import value_of_information as knowing
+from toolkit.measures import value_of_information as voi
 from toolkit.pricing import dependence
 from toolkit.resolved import resolve
 
@@ -59,22 +59,22 @@ def test_what_never_varies_or_is_multiplied_by_nil_does_not_act(design):
 
 @pytest.mark.fit
 def test_a_run_names_what_its_accounts_are_computed_from(small_run):
-    found = {account: set(q.acting(small_run, account)) for account in ("fiscal", "social")}
-    for acts in found.values():
+    acting = {account: set(q.acting(small_run, account)) for account in ("fiscal", "social")}
+    for acts in acting.values():
         assert {"cost_per_family", "effect: care", "rate: care_starts", "price_care_year", "growth_care"} <= acts
         # Sizes of studies, conventions, shares of another cohort's cost and rates that price nothing.
         assert not {"study_audit_files", "dist_weight_elasticity", "adjustment_neet", "rate: attainment_8"} & acts
     # Benefits that are not paid are a gain of the public purse and a loss of those who had them.
-    assert "price_neet_benefits" in found["fiscal"] - found["social"]
-    assert "price_crime_social" in found["social"] - found["fiscal"]
+    assert "price_neet_benefits" in acting["fiscal"] - acting["social"]
+    assert "price_crime_social" in acting["social"] - acting["fiscal"]
 
 
 @pytest.mark.fit
 def test_no_input_that_cannot_act_is_listed_as_a_driver(small_run):
-    worked = knowing.value_of_knowing(small_run)
+    worked = voi.analyse_inputs(small_run)
     assert set(worked.parameters) <= set(q.acting(small_run, "social"))
     assert set(worked.tornado["parameter"].values) == set(worked.parameters)
-    everything = knowing.parameters(small_run)
+    everything = voi.parameters(small_run)
     assert {"price_neet_benefits", "adjustment_neet"} <= set(everything) - set(worked.parameters)
 
 

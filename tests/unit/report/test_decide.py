@@ -42,7 +42,7 @@ def files():
 
 
 @pytest.fixture(scope="module")
-def found(files):
+def decided(files):
     groups = {"programme cost": ("staff_cost", "overheads")}
     return decision.decide(*files, threshold=THRESHOLD, groups=groups, unit="a care entry avoided")
 
@@ -57,23 +57,23 @@ def test_the_example_is_what_its_readme_says(files):
     np.testing.assert_allclose(effect.T, [0 * entries, entries, entries], atol=1e-6)
 
 
-def test_the_answer_is_the_exact_one(found):
-    here = found.here
+def test_the_answer_is_the_exact_one(decided):
+    here = decided.here
     assert here["best_option"].item() == "family_help"
     assert float(here["probability_best"].sel(option="family_help")) == pytest.approx(0.537, abs=0.01)
     assert float(here["evpi"]) == pytest.approx(exact(SPREAD["everything"]), rel=0.02)
-    information = found.information.set_index(set="set")
+    information = decided.information.set_index(set="set")
     for name in ("entries_avoided", "staff_cost", "overheads", "programme cost"):
         one = information.sel(set=name)
         assert abs(float(one["evppi"]) - exact(SPREAD[name])) < 1.5 * float(one["standard_error"]), name
     assert float(information["evppi"].sel(set="usual_cost")) <= 10
-    assert found.options["status"].sel(option="family_help_longer").item() == "dominated"
+    assert decided.options["status"].sel(option="family_help_longer").item() == "dominated"
     # 4,000 / 0.06; both means are those of 1,000 draws.
-    assert float(found.options["icer"].sel(option="family_help")) == pytest.approx(66_667, rel=2e-3)
+    assert float(decided.options["icer"].sel(option="family_help")) == pytest.approx(66_667, rel=2e-3)
 
 
-def test_the_sentences_say_it(found):
-    said = " ".join(decision.sentences(found))
+def test_the_sentences_say_it(decided):
+    text = " ".join(decision.sentences(decided))
     for part in (
         "family_help is the best choice on average",
         "a 5 in 10 chance",
@@ -81,13 +81,13 @@ def test_the_sentences_say_it(found):
         "family_help_longer is never best",
         "The single most useful thing to find out is entries_avoided",
     ):
-        assert part in said
+        assert part in text
 
 
 def test_without_parameters_nothing_is_said_of_them(files, tmp_path):
-    found = decision.decide(*files[:2], threshold=THRESHOLD)
-    assert found.information is None and "knowing" not in decision.tables(found)
-    page = decision.render(found)
+    decided = decision.decide(*files[:2], threshold=THRESHOLD)
+    assert decided.information is None and "information" not in decision.tables(decided)
+    page = decision.render(decided)
     assert "No parameters were given" in page and "most useful" not in page
 
 
@@ -95,9 +95,9 @@ def test_few_draws_are_warned_of_on_the_page(files):
     few = [part.isel(sample=slice(0, 60)) for part in files]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = decision.decide(*few, threshold=THRESHOLD)
-    assert len(found.cautions) == 1 and "only 60 draws" in found.cautions[0]
-    assert "only 60 draws" in decision.render(found)
+        decided = decision.decide(*few, threshold=THRESHOLD)
+    assert len(decided.cautions) == 1 and "only 60 draws" in decided.cautions[0]
+    assert "only 60 draws" in decision.render(decided)
 
 
 class Page(HTMLParser):
@@ -124,24 +124,24 @@ def test_the_page_stands_alone_and_names_are_escaped(files):
 
 def test_the_workbook_holds_the_same_numbers_and_no_formula(files, tmp_path):
     cost, effect = (part.assign_coords(option=["usual", "=1+1", "longer"]) for part in files[:2])
-    found = decision.decide(cost, effect, files[2], threshold=THRESHOLD)
-    paths = decision.write(found, tmp_path)
+    decided = decision.decide(cost, effect, files[2], threshold=THRESHOLD)
+    paths = decision.write(decided, tmp_path)
     assert [path.name for path in paths] == ["decide.html", "decide.xlsx"] == sorted(p.name for p in tmp_path.iterdir())
     book = openpyxl.load_workbook(paths[1])
     assert {"Answer", "Along the worth", "Value of information", "Curves"} == set(book.sheetnames)
     cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row if cell.value is not None]
     assert not [cell for cell in cells if cell.data_type == "f"]
     rows = {row[0].value: [cell.value for cell in row] for row in book["Value of information"].iter_rows()}
-    worth = found.information["evppi"].values[list(found.information["set"].values).index("entries_avoided")]
+    worth = decided.information["evppi"].values[list(decided.information["set"].values).index("entries_avoided")]
     assert rows["entries_avoided"][1] == pytest.approx(float(worth))
     assert book["Curves"].max_row >= decision.POINTS
 
 
-def test_a_failed_write_leaves_what_was_there(found, tmp_path, monkeypatch):
+def test_a_failed_write_leaves_what_was_there(decided, tmp_path, monkeypatch):
     (tmp_path / "decide.html").write_text("before")
     monkeypatch.setattr(decision, "_workbook", lambda *_: (_ for _ in ()).throw(RuntimeError("full disk")))
     with pytest.raises(RuntimeError):
-        decision.write(found, tmp_path)
+        decision.write(decided, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["decide.html"]
     assert (tmp_path / "decide.html").read_text() == "before"
 
@@ -167,14 +167,14 @@ def test_a_dead_heat_is_named_on_the_page_and_in_the_workbook(files, tmp_path):
     assert names in [cell.value for row in book["Curves"].iter_rows() for cell in row]
 
 
-def test_a_parameter_that_never_varies_is_set_aside_aloud(files, found):
+def test_a_parameter_that_never_varies_is_set_aside_aloud(files, decided):
     # It cannot move anything: every other number is as it is without it, alone and in a group.
     cost, effect, parameters = files
     rounding = 0.3 + 1e-16 * np.arange(cost.sizes["sample"])
     more = parameters.assign(flat=("sample", np.full_like(rounding, 3.0)), rounded=("sample", rounding))
     groups = {"programme cost": ("staff_cost", "overheads", "flat"), "nothing": ("flat", "rounded")}
     other = decision.decide(cost, effect, more, threshold=THRESHOLD, groups=groups, unit="a care entry avoided")
-    assert other.information.identical(found.information)
+    assert other.information.identical(decided.information)
     assert [line.split()[0] for line in other.cautions] == ["flat", "rounded"]
     assert all("never varies" in line for line in other.cautions)
     alone = decision.decide(cost, effect, more[["flat"]], threshold=THRESHOLD)
@@ -343,14 +343,14 @@ def test_columns_that_number_draws_are_set_aside_aloud_and_pair_the_files(folder
     for file, table in (("costs", costs), ("effects", effects.iloc[::-1]), ("parameters", parameters.iloc[::-1])):
         numbered = table.assign(**{name: table.index + 1, "lp__": -0.5})
         numbered.to_csv(folder / f"{file}.csv", index=False)
-    with pytest.warns(UserWarning, match="set aside") as said:
+    with pytest.warns(UserWarning, match="set aside") as caught:
         cost, effect = draw_files.read_options(folder / "costs.csv", folder / "effects.csv")
-        found = draw_files.read_parameters(folder / "parameters.csv", like=cost, beside=folder / "costs.csv")
-    assert cost["option"].values.tolist() == ["a", "b"] and list(found) == ["x", "y", "z"]
+        read = draw_files.read_parameters(folder / "parameters.csv", like=cost, beside=folder / "costs.csv")
+    assert cost["option"].values.tolist() == ["a", "b"] and list(read) == ["x", "y", "z"]
     np.testing.assert_array_equal(effect.sel(option="a"), expected)
-    np.testing.assert_array_equal(found["x"], plain["x"])
+    np.testing.assert_array_equal(read["x"], plain["x"])
     aside = "lp__" if name == "draw" else f"{name}, lp__"  # draw is the name that we ask for
-    assert f": {aside} set aside" in str(said[0].message) and len(said) == 2
+    assert f": {aside} set aside" in str(caught[0].message) and len(caught) == 2
 
 
 def test_chains_and_draws_pair_together_and_parameters_follow(folder):
@@ -415,7 +415,7 @@ def test_semicolons_and_decimal_commas_are_read(folder):
     assert run(folder).equals(plain)
 
 
-@pytest.mark.parametrize("text", ["costs", "costs=", "=x", "costs=x,nought"])
+@pytest.mark.parametrize("text", ["costs", "costs=", "=x", "costs=x,missing"])
 def test_groups_must_name_parameters(folder, text):
     with pytest.raises(InputError, match="Fix: write it as"):
         draw_files.groups_named([text], run(folder))
@@ -446,8 +446,8 @@ def test_the_command_says_what_it_set_aside_on_screen_and_page(folder):
     files = [str(folder / f"{name}.csv") for name in ("costs", "effects")]
     result = CliRunner().invoke(cli.app, ["decide", *files, "--threshold", "1", "--build", str(folder)])
     assert result.exit_code == 0, result.output
-    for said in (result.output, (folder / "decide.html").read_text()):
-        assert "chain, Iteration set aside" in said and "not options" in said
+    for text in (result.output, (folder / "decide.html").read_text()):
+        assert "chain, Iteration set aside" in text and "not options" in text
 
 
 def test_bad_input_ends_with_code_2_and_writes_nothing(folder, monkeypatch, capsys):

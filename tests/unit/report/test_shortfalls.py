@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from toolkit import evidence
+from toolkit.measures import reliability
 from toolkit.measures.analysis import analyse
 from toolkit.measures.reliability import CALIBRATED
 from toolkit.report import shortfalls
@@ -18,21 +19,22 @@ NAMES = ("reference/predictive_checks", "reference/pathway_checks", *CALIBRATED)
 def committed(monkeypatch):
     """Return the committed tables; what a test puts in their place is what is read."""
     tables = {name: evidence.load_table(name) for name in NAMES}
-    monkeypatch.setattr(shortfalls, "load_table", lambda name: tables[name].copy())
+    for module in (shortfalls, reliability):
+        monkeypatch.setattr(module, "load_table", lambda name: tables[name].copy())
     return tables
 
 
 def test_the_pathways_failures_are_counted_and_the_furthest_named() -> None:
     checks = evidence.load_table("reference/pathway_checks")
     missed = checks[checks["verdict"] == "failed"]
-    said = shortfalls.shortfalls()
+    words = shortfalls.shortfalls()
     for fitted, rows in checks.groupby("fitted"):
-        assert f"{(missed['fitted'] == fitted).sum()} of {len(rows)}" in said
-    assert "care that ends within a year (22% in the model, 46% published)" in said
+        assert f"{(missed['fitted'] == fitted).sum()} of {len(rows)}" in words
+    assert "care that ends within a year (22% in the model, 46% published)" in words
     factor = np.exp(abs(np.log(missed["mean"] / missed["published"]))).sort_values(ascending=False)
-    assert said.count(" in the model, ") == shortfalls.FURTHEST
+    assert words.count(" in the model, ") == shortfalls.FURTHEST
     worst = missed.loc[factor.index[0]]
-    assert f"{worst['mean']:.0%} in the model, {worst['published']:.0%} published" in said.partition(";")[2][:120]
+    assert f"{worst['mean']:.0%} in the model, {worst['published']:.0%} published" in words.partition(";")[2][:120]
 
 
 def test_rates_over_one_are_no_percentages(committed) -> None:

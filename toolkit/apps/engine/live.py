@@ -40,13 +40,6 @@ from toolkit.resolved import ResolvedScenario, resolve
 from toolkit.scenarios import Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError, data_folder
 
-__all__ = [
-    "PROGRESS",
-    "Live",
-    "Memory",
-    "NeedsFit",
-]
-
 REFERENCE = {
     "option": {"spend_per_child": 20.0, "cut": False},
     "adjustments": {"optimism_bias": 0.0, "deadweight": 0.0, "displacement": 0.0, "attribution": 1.0},
@@ -368,7 +361,3 @@ def _curve(run: q.Run) -> dict[str, np.ndarray]:
     flat = {name: array.transpose("multiple", *SAMPLE_DIMS).values for name, array in both.items()}
     curves = {name: array.reshape(len(array), -1).astype(np.float32) for name, array in flat.items()}
     return curves | {"spend": spend.values, "multiple": spend["multiple"].values}
-
-
-def __dir__() -> list[str]:
-    return __all__

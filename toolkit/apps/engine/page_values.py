@@ -241,19 +241,3 @@ def spend_multiple(run: LiveRun) -> float:
     """Return a spending year's early-help spend under the option over today's."""
     today = float(run.unit.curve["spend"][run.unit.curve["multiple"] == 1.0][0])
     return 1.0 + float(run.numbers.spent[0]) / (1.0 + run.scenario.optimism) / today
-
-
-def budget_rows(run: LiveRun) -> tuple[list[str], list[tuple[str, list[float]]]]:
-    """Return the five-year cash view of a budget paper: years, and the council's rows in pounds of real money."""
-    mean, low, high = ends(run.numbers.cash)
-    spend = run.numbers.council_spent[: len(mean)]
-    years = [w.financial_year(run.scenario.first_year, year) for year in range(len(mean))]
-    rows = [
-        ("Programme spending", (-spend).tolist()),
-        ("Cash released, expected", (mean + spend).tolist()),
-        ("Net cash, expected", mean.tolist()),
-        ("Net cash, low end of 90% interval", low.tolist()),
-        ("Net cash, high end of 90% interval", high.tolist()),
-        ("Net cash, running total, expected", np.cumsum(mean).tolist()),
-    ]
-    return years, rows

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import panel as pn
-import panel_material_ui as pmui
 
 from toolkit import workflow
 from toolkit.apps.parts import look
-from toolkit.apps.parts.fields import beside, button
+from toolkit.apps.parts.fields import beside, button, column
 from toolkit.apps.session.state import State
 
 START = multiprocessing.get_context("spawn")  # a fork would copy the server's threads mid-step
@@ -87,9 +86,7 @@ class Refit:
         self.start = button("Refit the model", self.begin, main=True)
         self.cancel = button("Cancel the fit", lambda: self.end("The fit was cancelled."))
         self.cancel.visible = False
-        self.view = pmui.Column(
-            self.status, beside(self.start, self.cancel), visible=False, sizing_mode="stretch_width"
-        )
+        self.view = column(self.status, beside(self.start, self.cancel), visible=False)
         if pn.state.curdoc is not None:
             pn.state.on_session_destroyed(lambda _: self.end(""))
 

@@ -56,10 +56,6 @@ class Formula:
     moved: str = "it"
 
 
-def _social(run: Run) -> xr.DataArray:
-    return q.result(run)["npsv"].sel(account="social", drop=True)
-
-
 def _mean(array: xr.DataArray) -> float:
     return float(array.mean())
 
@@ -127,7 +123,7 @@ FORMULAS = {
         "Net present social value",
         ("Net present social value = discounted cost avoided, all accounts − discounted programme cost.", AVOIDED),
         _worth,
-        _social,
+        lambda run: q.result(run)["npsv"].sel(account="social", drop=True),
     ),
     "bcr": Formula(
         "Cost avoided by each £1",
@@ -201,7 +197,8 @@ def explanation(
     now = f"<p><b>Now: {escape(w.tied(formula.sum_up(run)))}.</b></p>" if formula.sum_up else ""
     cited = "".join(f"<p>{escape(named(run, name))}: {_cited(run, name)}.</p>" for name in formula.of[:1])
     moved = "" if formula.draws is None else _own(run, key) + _moved(run, formula, again, area)
-    return f'<h2 id="explained-title">{escape(_title(run, formula, key))}</h2>{words}{now}{cited}{moved}'
+    title = CUTS.get(key, formula.title) if run.scenario.option.cut else formula.title  # as on the main page
+    return f'<h2 id="explained-title">{escape(title)}</h2>{words}{now}{cited}{moved}'
 
 
 def _acting(run: Run, formula: Formula, again: Callable[[Run], Formula] | None, area: str | None) -> list[str] | None:
@@ -236,16 +233,11 @@ def _moved(run: Run, formula: Formula, again: Callable[[Run], Formula] | None, a
     return f'{table}<p class="hint">{escape(left_out)}</p>'
 
 
-def _title(run: Run, formula: Formula, key: str) -> str:
-    """Return the title of a number; for a cut, as on the main page."""
-    return CUTS.get(key, formula.title) if run.scenario.option.cut else formula.title
-
-
 def _cited(run: Run, name: str) -> str:
     """Return an input's value and the row it comes from."""
-    kind = name.partition(": ")[0]
+    kind, source = name.partition(": ")[0], w.SOURCES[run.scenario.effect.source]
     if kind == "effect":
-        return escape(f"{w.SOURCES[run.scenario.effect.source][:1].upper()}{w.SOURCES[run.scenario.effect.source][1:]}")
+        return escape(source[:1].upper() + source[1:])
     if kind == "pathway":
         return "The pathway through social care, fitted to England’s published flows"
     if name not in run.assumptions.index:

@@ -149,7 +149,7 @@ KINDS: dict[str, Kind | Callable[..., Formula]] = {
     "effect": single_numbers.effect,
     "end": single_numbers.at_end,
     "switch": single_numbers.switch,
-    "knowing": single_numbers.value_of_information,
+    "information": single_numbers.value_of_information,
     "figure": single_numbers.figure,
     "check": single_numbers.check,
     "column": single_numbers.column,

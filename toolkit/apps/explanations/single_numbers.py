@@ -10,7 +10,7 @@ from toolkit.apps.explanations.meanings import CHECKS, COLUMNS
 from toolkit.apps.explanations.sums import ALL, EXCESS, added, as_numbers, at, counted, gain, unknown
 from toolkit.measures import provenance
 from toolkit.measures import quantities as q
-from toolkit.measures import value_of_information as knowing
+from toolkit.measures import value_of_information as voi
 from toolkit.measures import words as w
 from toolkit.measures.drivers import named, valued
 from toolkit.measures.quantities import Run
@@ -111,8 +111,8 @@ def effect(run: Run, what: str, row: str) -> Formula:
 
 def _varying(run: Run, name: str) -> tuple[str, ...]:
     """Return the inputs that a name stands for: one that varies, or the members of a group."""
-    drawn = knowing.parameters(run)
-    members = (name,) if name in drawn else knowing.groups(drawn).get(name, ())
+    drawn = voi.parameters(run)
+    members = (name,) if name in drawn else voi.groups(drawn).get(name, ())
     if not members:
         raise unknown(name)
     return members
@@ -123,7 +123,7 @@ def at_end(run: Run, account: str, end: str, name: str) -> Formula:
     net, inputs = gain(run, account), _varying(run, name)
     if end not in ("lower", "upper") or len(inputs) > 1:
         raise unknown(end)
-    swing = appraisal.tornado(net, knowing.parameters(run)[[name]]).squeeze("parameter")
+    swing = appraisal.tornado(net, voi.parameters(run)[[name]]).squeeze("parameter")
     there, expected = float(swing[f"at_{end}"]), float(swing["expected"])
     where = valued(run, name, float(swing[f"{end}_value"]))
     move = f"{w.MINUS if there < expected else '+'} {w.money(abs(there - expected))}"
@@ -135,7 +135,7 @@ def at_end(run: Run, account: str, end: str, name: str) -> Formula:
 def switch(run: Run, account: str, name: str) -> Formula:
     """Return the switching value of an input."""
     net, inputs = gain(run, account), _varying(run, name)
-    switching = appraisal.switching_values(net, knowing.parameters(run)[list(inputs)]).isel(parameter=0)
+    switching = appraisal.switching_values(net, voi.parameters(run)[list(inputs)]).isel(parameter=0)
     flip, now, beyond = (float(switching[part]) for part in ("switching_value", "expected_value", "probability"))
     where = f"nil at {valued(run, name, flip)}" if np.isfinite(flip) else "of the same sign over all it could be"
     in_numbers = (
@@ -149,33 +149,26 @@ def switch(run: Run, account: str, name: str) -> Formula:
 def value_of_information(run: Run, account: str, name: str) -> Formula:
     """Return the value of information of an input, or of a group of them, to the choice."""
     net = gain(run, account)
-    choice = knowing.choice(net)
+    choice = voi.choice(net)
     if name == ALL:
         best, now = (max(float(part.mean()), 0.0) for part in (net.clip(min=0.0), net))
         in_numbers = f"{w.money(best)} {w.MINUS} {w.money(now)} = {w.money(best - now)}"
         return Formula("Value of perfect information", (KNOWING,), lambda _: in_numbers, lambda _: net.clip(min=0.0))
     inputs = _varying(run, name)
     sets = [*inputs, inputs] if len(inputs) > 1 else [*inputs]
-    information, _ = knowing.with_warnings(lambda: appraisal.evppi(choice, knowing.parameters(run), of=sets))
-    worth, share, whole = (
-        float(information[part].isel(set=-1)) if "set" in information[part].dims else float(information[part])
-        for part in ("evppi", "share_of_evpi", "evpi")
-    )
+    information, _ = voi.with_warnings(lambda: appraisal.evppi(choice, voi.parameters(run), of=sets))
+    last = information.isel(set=-1, missing_dims="ignore")
+    worth, share, whole = (float(last[part]) for part in ("evppi", "share_of_evpi", "evpi"))
     in_numbers = (
         f"{w.money(worth)}, which is {w.percent(share)} of the {w.money(whole)} that knowing everything is worth"
     )
-    return Formula(
-        f"{named(run, name)}: value of information",
-        (KNOWING, REGRESSION),
-        lambda _: in_numbers,
-        lambda _: net,
-        of=inputs,
-    )
+    title, words = f"{named(run, name)}: value of information", (KNOWING, REGRESSION)
+    return Formula(title, words, lambda _: in_numbers, lambda _: net, of=inputs)
 
 
 def figure(run: Run, name: str) -> Formula:
     """Return an input: how it is drawn, its price base and row, and how far it moves the headline."""
-    drawn = knowing.parameters(run)
+    drawn = voi.parameters(run)
     if name not in drawn and name not in run.assumptions.index:
         raise unknown(name)
     words: tuple[str, ...] = ("As the fitted models estimate it, sampled for each of the draws.",)

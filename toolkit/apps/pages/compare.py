@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
-import panel_material_ui as pmui
 import xarray as xr
 
 from toolkit import appraisal, tabular
 from toolkit.appraisal.portfolio import Objective
 from toolkit.apps.parts import look
-from toolkit.apps.parts.fields import beside, button, choice, field
+from toolkit.apps.parts.fields import attempt, beside, button, choice, column, field
 from toolkit.apps.session import views
 from toolkit.apps.session.scenario_keys import LONGEST_NAME, MOST_SAVED, Saved
 from toolkit.apps.session.state import State, own
@@ -27,17 +26,6 @@ LUCK = (
     "scenario says: where it is shared wholly, programmes do well or badly together, in all areas. "
 )
 NONE_YET = "<p>None saved yet. Save the one that is open, change it, save again.</p>"
-KINDS = {  # what the numbers of each row are
-    "Programme spending": "programme",
-    "Net present social value": "worth|social",
-    "90% interval of it": "worth|social",
-    "For each £1": "ratio|social",
-    "90% interval of that": "ratio|social",
-    "Chance it is worth its cost": "chance_worth",
-    "Council’s cash, five years": "cash",
-    "90% interval of the cash": "cash",
-    f"Chance that {w.HARM}": "chance_harm",
-}
 OBJECTIVES: dict[str, Objective] = {
     "Highest expected value": "expected_value",
     "Best of the worst tenth of outcomes": "conditional_value_at_risk",
@@ -50,7 +38,9 @@ class Compare:
     def __init__(self, state: State) -> None:
         self.state = state
         self.name = field("Name", most=LONGEST_NAME, width=280)
-        self.save = button("Save this scenario here", self._save, main=True)
+        self.save = button(
+            "Save this scenario here", lambda: attempt(self.problems, "Not saved", self._save), main=True
+        )
         self.which = choice("Saved scenario", [], width=280)
         self.use, self.drop = button("Open it", self._use), button("Remove it", self._drop)
         self.budget = field("Budget, £ million", most=12, width=280, value=views.BEGIN["budget"])
@@ -70,11 +60,10 @@ class Compare:
             tabular.excerpt(str(self.name.value or "").strip(), LONGEST_NAME - 1)
             or f"Scenario {len(self.state.saved) + 1}"
         )
-        full = len(self.state.saved) >= MOST_SAVED
-        if full or name in self._names():
-            many = f"{MOST_SAVED} scenarios are saved: remove one first."
-            self._say(many if full else f"There is one called {name} already: choose another name.")
-            return
+        if len(self.state.saved) >= MOST_SAVED:
+            raise InputError(f"{MOST_SAVED} scenarios are saved: remove one first.")
+        if name in self._names():
+            raise InputError(f"There is one called {name} already: choose another name.")
         one = Saved(name, self.state.place, self.state.areas, self.state.scenario)
         self._changed((*self.state.saved, one))
 
@@ -88,19 +77,15 @@ class Compare:
 
     def _changed(self, saved: tuple[Saved, ...]) -> None:
         self.state.saved = saved
-        self._say("")
+        self.problems.visible = False
         self.state.notify()
 
     def _names(self) -> list[str]:
         return [saved.name for saved in self.state.saved]
 
-    def _say(self, line: str) -> None:
-        box = look.box("Not saved", [line] if line else [], "bad", "alert")
-        self.problems.param.update(object=box, visible=bool(line))
-
     def prepare(self, run: Run) -> tuple[Sequence[tuple[Saved, Run]], str]:
         """Price every saved scenario on the same draws, and choose a portfolio."""
-        runs = [(saved, self.state.live.run(saved.scenario, saved.areas)) for saved in self.state.saved]
+        runs = list(zip(self.state.saved, self.others(run), strict=True))
         return runs, self._chosen(runs)
 
     def others(self, run: Run) -> list[Run]:
@@ -145,7 +130,7 @@ class Compare:
 
     def view(self) -> Any:
         """Return the page."""
-        return pmui.Column(
+        return column(
             look.html("<h1>Which is better?</h1>"),
             beside(self.name, self.save),
             self.problems,
@@ -157,17 +142,15 @@ class Compare:
             ),
             beside(self.budget, self.aim),
             self.portfolio,
-            sizing_mode="stretch_width",
         )
 
 
 def _table(runs: Sequence[tuple[Saved, Run]]) -> str:
     rows: dict[str, list[str]] = {}
     for place, (saved, run) in enumerate(runs):
-        kinds = KINDS | {"Chance for the public purse": f"paid_back|fiscal|{run.scenario.horizon - 1}"}
-        for name, cell in (_settings(saved, run) | _results(run)).items():
-            kind = kinds.get(name, "")
-            rows.setdefault(name, []).append(look.Number(cell, f"@{place}|{kind}") if kind else cell)
+        numbers = {name: look.Number(cell, f"@{place}|{kind}") for name, (cell, kind) in _results(run).items()}
+        for name, cell in (_settings(saved) | numbers).items():
+            rows.setdefault(name, []).append(cell)
     headings = ["Measure", *(saved.name for saved, _ in runs)]
     return look.plain_table("Saved scenarios", headings, list(rows.items()), f"{NOTE} {LUCK}{_together(runs)}".strip())
 
@@ -183,35 +166,38 @@ def _together(runs: Sequence[tuple[Saved, Run]]) -> str:
     return f"Net social values of two of them correlate by {low if low == high else f'{low} to {high}'}."
 
 
-def _settings(saved: Saved, run: Run) -> dict[str, str]:
+def _settings(saved: Saved) -> dict[str, str]:
     option = saved.scenario.option
-    cost = w.money(abs(float(q.result(run)["programme_cost"].mean())))
     return {
         "Place": saved.place,
         "Sum": f"{w.MINUS if option.cut else ''}£{option.spend_per_child:g} a child, {option.years} years",
         "Effect": f"{w.label(saved.scenario.effect.source)}, {saved.scenario.effect.replication:.0%} replicates",
         "Luck of the sites": w.luck(saved.scenario.effect.shared_luck),
         "Evidence of your own": str(len(own(saved.scenario)) or "none"),
-        "Programme spending": f"{cost} taken away" if option.cut else cost,
     }
 
 
-def _results(run: Run) -> dict[str, str]:
+def _results(run: Run) -> dict[str, tuple[str, str]]:
+    """Return a run's numbers by row, each with the key that explains it."""
     result, cut = q.result(run), run.scenario.option.cut
     worth = headline.estimate(run, result["npsv"].sel(account="social"))
     cash = headline.estimate(run, q.council_cash(run).isel(year=slice(0, 5)).sum("year"))
     ratio, *ends = (float(result[name].sel(account="social")) for name in ("bcr", "bcr_lower", "bcr_upper"))
     last = w.percent(float(q.paid_back(run).sel(account="fiscal").isel(year=-1)))
+    cost = w.money(abs(float(result["programme_cost"].mean())))
+    chance = w.percent(float((result["npsv"].sel(account="social") > 0).mean()))
+    back = f"{last} {'still ahead at the end' if cut else 'paid back'}"
     return {
-        "Net present social value": str(worth),
-        "90% interval of it": worth.interval or "none",
-        "For each £1": f"{w.pence(ratio)} {'caused by each £1 cut' if cut else 'avoided'}",
-        "90% interval of that": w.interval(min(ends), max(ends), w.pence),
-        "Chance it is worth its cost": w.percent(float((result["npsv"].sel(account="social") > 0).mean())),
-        "Chance for the public purse": f"{last} {'still ahead at the end' if cut else 'paid back'}",
-        "Council’s cash, five years": str(cash),
-        "90% interval of the cash": cash.interval or "none",
-        f"Chance that {w.HARM}": w.percent(q.harm(run)),
+        "Programme spending": (f"{cost} taken away" if cut else cost, "programme"),
+        "Net present social value": (str(worth), "worth|social"),
+        "90% interval of it": (worth.interval or "none", "worth|social"),
+        "For each £1": (f"{w.pence(ratio)} {'caused by each £1 cut' if cut else 'avoided'}", "ratio|social"),
+        "90% interval of that": (w.interval(min(ends), max(ends), w.pence), "ratio|social"),
+        "Chance it is worth its cost": (chance, "chance_worth"),
+        "Chance for the public purse": (back, f"paid_back|fiscal|{run.scenario.horizon - 1}"),
+        "Council’s cash, five years": (str(cash), "cash"),
+        "90% interval of the cash": (cash.interval or "none", "cash"),
+        f"Chance that {w.HARM}": (w.percent(q.harm(run)), "chance_harm"),
     }
 
 

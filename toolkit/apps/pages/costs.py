@@ -14,13 +14,13 @@ from toolkit.apps.engine.page_values import ends_of
 from toolkit.apps.engine.scaled_run import LiveRun, Unit
 from toolkit.apps.parts import charts, look
 from toolkit.apps.parts.card import Card
+from toolkit.apps.parts.fields import button, column, grid
 from toolkit.apps.parts.spend_cost_curve import SpendCurve
 from toolkit.apps.session.state import State
 from toolkit.measures import headline, tables
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
-from toolkit.report.html import shown
 from toolkit.scenario_model import LONGEST_HORIZON
 from toolkit.schema import SAMPLE_DIMS
 
@@ -70,12 +70,10 @@ class Costs:
         about = "Expected excess cost of a child who starts an episode of need, with its 90% interval."
         self.beside = Card("beside", chart, ("The cost of a child", about), lambda _: self.neighbours_table)
         self.neighbours_table, self._beside = "", self.beside.view()
-        self._summed_for: tuple[Unit, str, str] | None = (
-            None  # for which the sums hold: they do not depend on the spending
-        )
+        # For which the sums hold: they do not depend on the spending.
+        self._summed_for: tuple[Unit, str, str] | None = None
         self._sums: dict[str, Any] = {}
-        self.compare = pmui.Button(label="Compare with statistical neighbours", variant="outlined", size="small")
-        self.compare.on_click(lambda _: self._ask())
+        self.compare = button("Compare with statistical neighbours", self._ask)
         self.choice.param.watch(lambda event: state.look(cost=event.new), "value")
         self.asked: str = ""
         self._near: Run | None = None
@@ -88,7 +86,7 @@ class Costs:
         def rows(run: Run) -> str:
             annual = self.state.views["cost"] == "annual"
             table = tables.annual_cost(run, dim) if annual else tables.lifetime_cost(run, dim)
-            return look.table(shown(table, level=q.level(run)), _keys("annual" if annual else "life", dim))
+            return look.table(table, q.level(run), _keys("annual" if annual else "life", dim))
 
         return rows
 
@@ -104,11 +102,8 @@ class Costs:
         return self._sums
 
     def _summed(self, run: Run, view: str) -> dict[str, Any]:
-        cost = (
-            q.annual(run).sel(reading="gross", drop=True)
-            if view == "annual"
-            else q.lifetime(run).sel(reading=view, drop=True)
-        )
+        priced = q.annual(run).sel(reading="gross") if view == "annual" else q.lifetime(run).sel(reading=view)
+        cost = priced.drop_vars("reading")
         sums: dict[str, Any] = {dim: _bars(run, q.by(cost, dim), dim, view) for dim in ("outcome", "payer")}
         sums["total"] = headline.estimate(run, cost.sum("component"))
         sums["each"] = headline.estimate(run, cost.sum("component") / q.children(run)["entering"])
@@ -129,14 +124,9 @@ class Costs:
         costs = "; ".join(f"{name} {w.money(value)}" for name, value in each["expected"].iloc[::-1].items())
         cost = w.counted("lifetime cost", run.scenario.horizon)
         words = f"Expected excess {cost} of a child, most expensive first: {costs}."
-        plain = replace(table, frame=frame.drop(columns="Code", level=0))
-        keys, caption = look.keyed(NEAR), "This area and its statistical neighbours"
-        rows = look.table(
-            shown(plain, level=q.level(priced)),
-            lambda row, heading: keys(row.removesuffix(CHOSEN), heading),
-            caption=caption,
-        )
-        return rows, data, words
+        title, keys = "This area and its statistical neighbours", look.keyed(NEAR)
+        plain = replace(table, title=title, frame=frame.drop(columns="Code", level=0))
+        return look.table(plain, q.level(priced), lambda row, head: keys(row.removesuffix(CHOSEN), head)), data, words
 
     def others(self, run: Run) -> list[Run]:
         """Return the runs besides the page's own whose numbers it shows."""
@@ -181,23 +171,15 @@ class Costs:
 
     def view(self) -> Any:
         """Return the page."""
-        parts = [card.view() for card in self.cards.values()]
-        cards = pmui.Grid(
-            *(pmui.Grid(part, size={"xs": 12, "lg": 6}) for part in parts),
-            container=True,
-            spacing=3,
-            sizing_mode="stretch_width",
-        )
-        return pmui.Column(
+        return column(
             look.html("<h1>What do poor outcomes cost?</h1>"),
             self.choice,
             self.head,
-            cards,
+            grid([card.view() for card in self.cards.values()], 3, lg=6),
             self.curve.view(),
             look.html("<h2>Beside its neighbours</h2>"),
             self.compare,
             self._beside,
-            sizing_mode="stretch_width",
         )
 
 
@@ -221,7 +203,7 @@ def _bars(run: Run, cost: xr.DataArray, dim: str, view: str) -> tuple[dict[str, 
     order = np.argsort(mean)
     names = [w.label(cost[dim].values[k]) for k in order]
     costs = "; ".join(f"{w.label(cost[dim].values[k])} {w.money(float(mean[k]))}" for k in order[::-1])
-    key = _keys("annual", dim) if view == "annual" else _keys("life", dim)
+    kind, reading = ("annual", "gross") if view == "annual" else ("life", view)
     data = charts.bar_data(names, mean[order], low[order], high[order])
-    data["key"] = [key(name, "gross" if view == "annual" else view) for name in names]
+    data["key"] = [_keys(kind, dim)(name, reading) for name in names]
     return data, f"Expected cost by {dim}: {costs}."

@@ -10,14 +10,14 @@ import xarray as xr
 from toolkit import appraisal, evidence
 from toolkit.apps.parts import charts, look
 from toolkit.apps.parts.card import Card
+from toolkit.apps.parts.fields import button, column
 from toolkit.apps.session.state import State
 from toolkit.measures import decision_tables, tables
 from toolkit.measures import quantities as q
-from toolkit.measures import value_of_information as knowing
+from toolkit.measures import value_of_information as voi
 from toolkit.measures import words as w
 from toolkit.measures.drivers import SHOWN, acting, named, swings, valued
 from toolkit.measures.quantities import Run
-from toolkit.report.html import shown
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 BRIDGE = {f"{w.label(account)} account": f"bridge|{account}" for account in ACCOUNTS}
@@ -33,13 +33,8 @@ class Drivers:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.account = pmui.Select(
-            label="Account",
-            options={w.label(name): name for name in reversed(ACCOUNTS)},
-            value="social",
-            size="small",
-            width=260,
-        )
+        options = {w.label(name): name for name in reversed(ACCOUNTS)}
+        self.account = pmui.Select(label="Account", options=options, value="social", size="small", width=260)
         self.account.param.watch(lambda event: state.look(account=event.new), "value")
         hint = (
             "Expected net present value at the low end (white dot) and the high end (black dot) of each input’s own "
@@ -56,16 +51,13 @@ class Drivers:
             "bridge",
             charts.waterfall("From the unadjusted to the adjusted value", "Net present value"),
             ("What each adjustment does", about),
-            lambda run: look.table(
-                shown(decision_tables.bridge(run, q.bridge(run)), level=q.level(run)), look.keyed(BRIDGE)
-            ),
+            lambda run: look.table(decision_tables.bridge(run, q.bridge(run)), q.level(run), look.keyed(BRIDGE)),
         )
         self._rows, self._steps = "", self.bridge.view()
         text = "With these settings nothing of the result is left, so the adjustments have nothing to act on."
         self._no_steps = look.html(f"<p>{text}</p>", visible=False)
-        self.switching, self.effects, self.knowing, self.left_out = (look.html() for _ in range(4))
-        self.ask = pmui.Button(label="Work out the value of information", variant="outlined", size="small")
-        self.ask.on_click(lambda _: self._ask())
+        self.switching, self.effects, self.information, self.left_out = (look.html() for _ in range(4))
+        self.ask = button("Work out the value of information", self._ask)
         self.asked = ""
 
     def _ask(self) -> None:
@@ -81,13 +73,13 @@ class Drivers:
         moves: dict[str, Any] = {
             "account": account,
             "tornado": swings(run, gain, among=able),
-            "switching": appraisal.switching_values(gain, knowing.parameters(run, acting=able)),
+            "switching": appraisal.switching_values(gain, voi.parameters(run, acting=able)),
         }
         own = run.scenario.adjustments
         if own.attribution * (1 - own.deadweight) * (1 - own.displacement):  # else nothing is left to take apart
             moves["bridge"] = q.bridge(run).sel(account=account, drop=True).mean(SAMPLE_DIMS)
         if self.asked == self.state.scenario.hash + self.state.place:
-            moves["knowing"] = knowing.value_of_knowing(run, account=account, acting=able)
+            moves["information"] = voi.analyse_inputs(run, account=account, acting=able)
         return moves
 
     def show(self, run: Run, prepared: dict[str, Any]) -> None:
@@ -96,18 +88,19 @@ class Drivers:
         self.account.value = self.state.views["account"]
         names = [named(run, name) for name in tornado["parameter"].values]
         expected = float(tornado["expected"])
-        ends = [(float(a), float(b)) for a, b in zip(tornado["at_lower"], tornado["at_upper"], strict=True)]
+        ends = list(zip(tornado["at_lower"].values.tolist(), tornado["at_upper"].values.tolist(), strict=True))
+        values = zip(tornado["lower_value"].values.tolist(), tornado["upper_value"].values.tolist(), strict=True)
         self._rows = look.plain_table(
             "Expected net present value at each end",
             ["Input", "Low end", "High end", "At the low end", "At the high end"],
             [
                 (
                     named(run, key),
-                    [look.Number(valued(run, key, x), f"figure|{key}") for x in values]
+                    [look.Number(valued(run, key, x), f"figure|{key}") for x in inputs]
                     + [look.Number(w.money(a), f"end|{account}|lower|{key}")]
                     + [look.Number(w.money(b), f"end|{account}|upper|{key}")],
                 )
-                for key, values, (a, b) in zip(tornado["parameter"].values, _ends(tornado), ends, strict=True)
+                for key, inputs, (a, b) in zip(tornado["parameter"].values, values, ends, strict=True)
             ],
             left_out,
         )
@@ -124,9 +117,9 @@ class Drivers:
         if "bridge" in prepared:
             self._step(run, prepared["bridge"], account)
         self.switching.object = _switching(run, prepared["switching"], account)
-        effects = look.table(shown(tables.effects(run), level=q.level(run)), look.keyed(EFFECTS))
+        effects = look.table(tables.effects(run), q.level(run), look.keyed(EFFECTS))
         self.effects.object = effects + _priors(self.state)
-        self.knowing.object = _information(prepared["knowing"], account) if "knowing" in prepared else ""
+        self.information.object = _information(prepared["information"], account) if "information" in prepared else ""
 
     def _step(self, run: Run, bridge: xr.Dataset, account: str) -> None:
         acting = bridge.isel(step=np.flatnonzero(np.abs(bridge["contribution"].values) > 0))
@@ -140,7 +133,7 @@ class Drivers:
 
     def view(self) -> Any:
         """Return the page."""
-        return pmui.Column(
+        return column(
             look.html("<h1>What drives the answer?</h1>"),
             self.account,
             self.card.view(),
@@ -151,15 +144,10 @@ class Drivers:
             self.switching,
             look.html("<h2>Value of information: what finding out is worth</h2>"),
             self.ask,
-            self.knowing,
+            self.information,
             look.html("<h2>The effect: what was believed before, and what the studies say</h2>"),
             self.effects,
-            sizing_mode="stretch_width",
         )
-
-
-def _ends(tornado: xr.Dataset) -> list[tuple[float, float]]:
-    return [(float(a), float(b)) for a, b in zip(tornado["lower_value"], tornado["upper_value"], strict=True)]
 
 
 def _switching(run: Run, switching: xr.Dataset, account: str) -> str:
@@ -175,14 +163,11 @@ def _switching(run: Run, switching: xr.Dataset, account: str) -> str:
     return look.plain_table("Switching values", ["Input", "Expected", "Flips at", "Chance of being beyond"], rows)
 
 
-def _information(value_of: knowing.Knowing, account: str) -> str:
-    value = value_of.information["evppi"]
-    order = np.argsort(-value.values)[:SHOWN]
-    worth = [(str(value["set"].values[k]), w.money(float(value.values[k]))) for k in order]
-    rows = [(w.label(value_of.names[name]), [look.Number(text, f"knowing|{account}|{name}")]) for name, text in worth]
-    all_of_it = look.Number(
-        w.money(float(value_of.information["evpi"])), f"knowing|{account}|All", "knowing everything"
-    )
+def _information(inputs: voi.InputAnalysis, account: str) -> str:
+    worth = inputs.information["evppi"].to_series().sort_values(ascending=False, kind="stable")[:SHOWN]
+    key = f"information|{account}"
+    rows = [(w.label(inputs.names[str(name)]), [look.Number(w.money(x), f"{key}|{name}")]) for name, x in worth.items()]
+    all_of_it = look.Number(w.money(float(inputs.information["evpi"])), f"{key}|All", "knowing everything")
     note = look.ExplainedText(
         "What knowing an input for certain would be worth, on average, to the choice between this option and doing "
         f"nothing. Knowing everything: {all_of_it}.",

@@ -5,13 +5,12 @@ from html import escape
 from typing import Any
 
 import pandas as pd
-import panel_material_ui as pmui
 
 from toolkit import evidence
 from toolkit.apps.pages.own_figures import OwnFigures
 from toolkit.apps.pages.studies import Studies
 from toolkit.apps.parts import entry, look
-from toolkit.apps.parts.fields import attempt, beside, button, choice, field, upload
+from toolkit.apps.parts.fields import attempt, beside, button, choice, column, field, pasted, upload
 from toolkit.apps.session.state import State
 from toolkit.measures import provenance
 from toolkit.measures import words as w
@@ -36,13 +35,8 @@ class Evidence:
         self.remove = button("Go back to the cited figure", lambda: self._put(lambda: {self.role.value: None}))
         self.search = field("Search the whole register", most=80, width=320)
         self.take = button("Use the pasted figures", lambda: self._put(self._pasted))
-        self.paste = pmui.TextAreaInput(
-            label="Paste several: figure, value, low, high, price_year, reason",
-            value="",
-            rows=4,
-            max_length=entry.MOST_CHARACTERS,
-            sizing_mode="stretch_width",
-        )
+        about = "Paste several: figure, value, low, high, price_year, reason"
+        self.paste = pasted(about, most=entry.MOST_CHARACTERS, rows=4)
         self.upload = upload("Or load them from a CSV file", ".csv", self._upload)
         self.search.param.watch(lambda _: self._find(), "value")
         self.cited = look.html()
@@ -114,7 +108,7 @@ class Evidence:
     def view(self) -> Any:
         """Return the page."""
         fields = beside(self.value, self.low, self.high, self.year)
-        return pmui.Column(
+        return column(
             look.html("<h1>What does it all rest on?</h1>"),
             self.own.view(),
             look.html("<h2>Replace a cited figure</h2><p class=hint>It is flagged wherever it is used.</p>"),
@@ -132,7 +126,6 @@ class Evidence:
             look.html("<h2>The whole register</h2>"),
             self.search,
             self.register,
-            sizing_mode="stretch_width",
         )
 
 

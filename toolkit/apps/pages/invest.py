@@ -4,20 +4,21 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import numpy as np
 import panel_material_ui as pmui
 
-from toolkit.apps.engine.page_values import Reading, budget_rows, estimate, read
+from toolkit.apps.engine.page_values import Reading, estimate, read
 from toolkit.apps.engine.scaled_run import LiveRun
+from toolkit.apps.engine.sums import ends
 from toolkit.apps.parts import charts, look
 from toolkit.apps.parts.card import Card
-from toolkit.apps.parts.fields import button
+from toolkit.apps.parts.fields import button, column, grid
 from toolkit.apps.session.state import State
 from toolkit.measures import quantities as q
 from toolkit.measures import tables
 from toolkit.measures import words as w
 from toolkit.measures.budget import BUDGET_YEARS
 from toolkit.measures.quantities import Run
-from toolkit.report.html import shown
 from toolkit.report.shortfalls import shortfalls
 from toolkit.schema import ACCOUNTS
 
@@ -38,14 +39,6 @@ KINDS = {  # what the numbers under each heading of each table are
     "by_year": {"Money spent": "year_spent", "Cost avoided": "year_avoided"},
     "payers": {"Cost avoided": "payer_avoided", "Programme": "payer_programme", "Net position": "payer_net"},
     "payback": {f"{w.label(account)} account": f"paid_back|{account}" for account in ACCOUNTS},
-}
-BUDGET = {
-    "Programme spending": "cash_spent",
-    "Cash released, expected": "cash_released",
-    "Net cash, expected": "cash_net",
-    "Net cash, low end of 90% interval": "cash_net",
-    "Net cash, high end of 90% interval": "cash_net",
-    "Net cash, running total, expected": "cash_running",
 }
 
 
@@ -72,10 +65,8 @@ class Invest:
         for name, card in self.cards.items():
             card.show(run, reading.charts[name], reading.words[name])
         self._axes(reading)
-        _set(
-            self.statements,
-            "<ul>" + "".join(f"<li>{look.explained(statement)}</li>" for statement in reading.statements) + "</ul>",
-        )
+        items = "".join(f"<li>{look.explained(statement)}</li>" for statement in reading.statements)
+        _set(self.statements, f"<ul>{items}</ul>")
 
     def rest(self, run: LiveRun) -> None:
         """Write the tables, once the charts are at rest."""
@@ -90,43 +81,19 @@ class Invest:
 
     def view(self) -> Any:
         """Return the page."""
-        tiles = pmui.Grid(
-            *(pmui.Grid(pane, size={"xs": 12, "sm": 6, "lg": 4}) for pane in self.tiles),
-            container=True,
-            spacing=2,
-            sizing_mode="stretch_width",
-        )
-        cards = pmui.Grid(
-            *(
-                pmui.Grid(part, size={"xs": 12, "lg": 6})
-                for part in (
-                    *(card.view() for card in self.cards.values()),
-                    pmui.Column(look.html(ONWARD), self.onward),
-                )
-            ),
-            container=True,
-            spacing=3,
-            sizing_mode="stretch_width",
-        )
-        return pmui.Column(
+        cards = [card.view() for card in self.cards.values()]
+        short = [_shortfalls()] if _shortfalls() else []
+        return column(
             look.html("<h1>What would this investment do?</h1>"),
             self.sentence,
-            tiles,
-            look.html(
-                look.box(
-                    "Where the models fall short",
-                    [_shortfalls()] if _shortfalls() else [],
-                    "warn",
-                    longest=look.OWN_WORDS,
-                )
-            ),
-            cards,
+            grid(self.tiles, 2, sm=6, lg=4),
+            look.html(look.box("Where the models fall short", short, "warn", longest=look.OWN_WORDS)),
+            grid([*cards, pmui.Column(look.html(ONWARD), self.onward)], 3, lg=6),
             look.html("<h2>How sure is it?</h2>"),
             self.statements,
             self.accounts,
             look.html(f"<h2>The council’s cash over {BUDGET_YEARS} years</h2>"),
             self.budget,
-            sizing_mode="stretch_width",
         )
 
 
@@ -143,7 +110,7 @@ def _set(pane: Any, content: str) -> None:
 def _table_of(name: str) -> Callable[[Run], str]:
     def rows(run: Run) -> str:
         table = _yearly(run) if name == "by_year" else TABLES[name](run)
-        return look.table(shown(table, level=q.level(run)), look.keyed(KINDS[name]))
+        return look.table(table, q.level(run), look.keyed(KINDS[name]))
 
     return rows
 
@@ -185,17 +152,28 @@ def _accounts(run: LiveRun) -> str:
 
 
 def _budget(run: LiveRun) -> str:
-    years, rows = budget_rows(run)
-    scale, unit, decimals = w.money_scale([value for _, values in rows for value in values])
+    """Return the council's cash in the years of a budget paper, in pounds of real money."""
+    mean, low, high = ends(run.numbers.cash)
+    spend = run.numbers.council_spent[: len(mean)]
+    years = tables.year_names(run, range(len(mean)))
+    rows = {
+        "Programme spending": (-spend, "cash_spent"),
+        "Cash released, expected": (mean + spend, "cash_released"),
+        "Net cash, expected": (mean, "cash_net"),
+        "Net cash, low end of 90% interval": (low, "cash_net"),
+        "Net cash, high end of 90% interval": (high, "cash_net"),
+        "Net cash, running total, expected": (np.cumsum(mean), "cash_running"),
+    }
+    scale, unit, decimals = w.money_scale([values for values, _ in rows.values()])
     cells = [
         (
             name,
             [
-                look.Number(w.number(x / scale, decimals), f"{BUDGET[name]}|{year}")
-                for x, year in zip(values, years, strict=True)
+                look.Number(w.number(x / scale, decimals), f"{key}|{y}")
+                for x, y in zip(values.tolist(), years, strict=True)
             ],
         )
-        for name, values in rows
+        for name, (values, key) in rows.items()
     ]
     note = (
         f"{run.scenario.price_base} prices, not discounted. Only savings that can leave "

@@ -4,20 +4,18 @@ import json
 from functools import cache
 from typing import Any
 
-import panel_material_ui as pmui
-
 from toolkit.apps.explanations.meanings import COLUMNS
 from toolkit.apps.pages.priors import Priors
 from toolkit.apps.parts import look
+from toolkit.apps.parts.fields import column
 from toolkit.apps.session.state import State, own
 from toolkit.measures import provenance, reliability
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
-from toolkit.report.html import shown
 from toolkit.report.shortfalls import checked
 
-MEASURES = ("Value", "Threshold")
+MEASURES = {"Value": "check", "Threshold": "check"}
 
 
 class ModelChecks:
@@ -38,10 +36,7 @@ class ModelChecks:
         self.status.object = look.box(
             "The fitted model", [summary], "" if run.passed else "bad", longest=look.OWN_WORDS
         )
-        level = q.level(run)
-        self.card.object = look.table(
-            shown(provenance.checks(run), level=level), lambda row, head: f"check|{row}" if head in MEASURES else ""
-        )
+        self.card.object = look.table(provenance.checks(run), q.level(run), look.keyed(MEASURES))
         self.record.object = self._record(run)
         self.priors.show(run)
 
@@ -64,7 +59,7 @@ class ModelChecks:
 
     def view(self) -> Any:
         """Return the page."""
-        return pmui.Column(
+        return column(
             look.html("<h1>Can the model be trusted?</h1>"),
             self.status,
             look.html("<h2>Checks of the fit</h2>"),
@@ -73,7 +68,6 @@ class ModelChecks:
             self.reference,
             look.html("<h2>What run this is</h2>"),
             self.record,
-            sizing_mode="stretch_width",
         )
 
 
@@ -81,7 +75,7 @@ class ModelChecks:
 def _committed() -> str:
     """Return the checks that are kept with the data: the sentences and tables of the report's own page."""
     sentences = [*reliability.sentences(), reliability.spending_words()]
-    tables = (look.table(shown(table, level=0.9), _meaning) for table in reliability.reliability().values())
+    tables = (look.table(table, 0.9, _meaning) for table in reliability.reliability().values())
     return look.box("Can the models be believed?", sentences, longest=look.OWN_WORDS) + "".join(tables)
 
 

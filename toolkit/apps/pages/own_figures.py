@@ -5,11 +5,10 @@ from html import escape
 from typing import Any
 
 import pandas as pd
-import panel_material_ui as pmui
 
 from toolkit import evidence
 from toolkit.apps.parts import entry, look
-from toolkit.apps.parts.fields import attempt, beside, button, choice, field
+from toolkit.apps.parts.fields import attempt, beside, button, choice, column, field, pasted
 from toolkit.apps.session.state import State
 from toolkit.measures import words as w
 from toolkit.prices import price_year_label
@@ -30,13 +29,8 @@ class OwnFigures:
         self.value = field("Your council’s value")
         self.year = field("Price year of money", value=PRICE_BASE)
         self.reason = field("Where your council’s figures come from", most=200, width=520)
-        self.paste = pmui.TextAreaInput(
-            label="Or paste two columns from a spreadsheet: name, value",
-            value="",
-            rows=3,
-            max_length=entry.MOST_CHARACTERS,
-            sizing_mode="stretch_width",
-        )
+        about = "Or paste two columns from a spreadsheet: name, value"
+        self.paste = pasted(about, most=entry.MOST_CHARACTERS, rows=3)
         self.use = button("Use our value", lambda: self._put(self._typed), main=True)
         self.take = button("Use our pasted values", lambda: self._put(self._pasted))
         self.back = button("Go back to the published value", lambda: self._drop([self.which.value]))
@@ -101,7 +95,7 @@ class OwnFigures:
             "Used in place of the published ones wherever the council is priced, and flagged there. Rates of outcomes "
             "stay those of the fitted model, and what is known of England rests on what every council published."
         )
-        return pmui.Column(
+        return column(
             look.html(f"<h2>Your council’s own figures</h2><p class=hint>{escape(about)}</p>"),
             self.table,
             self.which,
@@ -111,5 +105,4 @@ class OwnFigures:
             self.paste,
             self.take,
             self.problems,
-            sizing_mode="stretch_width",
         )

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
-import panel_material_ui as pmui
 
 from toolkit import evidence
 from toolkit.apps.parts import entry, look
-from toolkit.apps.parts.fields import attempt, beside, button, choice, field
+from toolkit.apps.parts.fields import attempt, beside, button, choice, column, field
 from toolkit.apps.session.state import State
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
@@ -112,7 +111,7 @@ class Priors:
 
     def view(self) -> Any:
         """Return the part of the page."""
-        return pmui.Column(
+        return column(
             look.html(
                 "<h2>Change a prior</h2><p class=hint>What was believed before the data. The fit’s draws are "
                 "reweighted where that can be trusted; otherwise the page offers a refit.</p>"
@@ -124,7 +123,6 @@ class Priors:
             beside(self.use, self.back),
             self.problems,
             self.table,
-            sizing_mode="stretch_width",
         )
 
 

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
-import panel_material_ui as pmui
 
 from toolkit import models
 from toolkit.apps.parts import entry, look
-from toolkit.apps.parts.fields import attempt, beside, button, choice, field
+from toolkit.apps.parts.fields import attempt, beside, button, choice, column, field
 from toolkit.apps.session.state import State
 from toolkit.measures import words as w
 
@@ -95,7 +94,7 @@ class Studies:
 
     def view(self) -> Any:
         """Return the part of the page."""
-        return pmui.Column(
+        return column(
             look.html("<h2>The studies of the effect</h2><p class=hint>Pooled again, exactly, after every change.</p>"),
             self.pooled,
             beside(self.known, self.leave, self.again),
@@ -103,7 +102,6 @@ class Studies:
             beside(self.programme, self.reason),
             self.add,
             self.problems,
-            sizing_mode="stretch_width",
         )
 
 

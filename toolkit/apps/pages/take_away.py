@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import panel_material_ui as pmui
 
 from toolkit import report
 from toolkit.apps.engine.page_values import ends_of
 from toolkit.apps.parts import charts, look
 from toolkit.apps.parts.card import Card
-from toolkit.apps.parts.fields import beside, choice
+from toolkit.apps.parts.fields import beside, button, choice, column, download
 from toolkit.apps.session.state import State
 from toolkit.measures import budget
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
 from toolkit.report import drawing
-from toolkit.report.html import drawn, shown
+from toolkit.report.html import drawn
 
 NAMES = {
     "report.html": "Report, one page that needs no network (HTML)",
@@ -41,24 +40,16 @@ class TakeAway:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.ask = pmui.Button(label="Make the files for this scenario", variant="contained", size="small")
-        self.ask.on_click(lambda _: self._ask())
+        self.ask = button("Make the files for this scenario", self._ask, main=True)
         self.asked, self._files_for, self._files = "", "", dict[str, bytes]()
         self.status, self._pictures = look.html(), dict[str, bytes]()
         self.which = choice("One figure", [], width=400)
         self.single = {
-            kind: pmui.FileDownload(
-                callback=self._picture(kind),
-                filename=f"figure.{kind}",
-                label=f"This figure as {kind.upper()}",
-                variant="outlined",
-                size="small",
-                margin=(4, 0),
-            )
+            kind: download(f"This figure as {kind.upper()}", f"figure.{kind}", self._picture(kind), margin=(4, 0))
             for kind in ("png", "svg")
         }
         parts = (self.which, beside(*self.single.values()))
-        self.figures = pmui.Column(*parts, visible=False, sizing_mode="stretch_width")
+        self.figures = column(*parts, visible=False)
         self.cash = Card(
             "medium_term",
             charts.bars("The council’s medium-term view", "Budget effect, cash of each year"),
@@ -66,21 +57,12 @@ class TakeAway:
             self._table,
         )
         self.downloads = {
-            name: pmui.FileDownload(
-                callback=self._content(name),
-                filename=name,
-                label=title,
-                variant="outlined",
-                size="small",
-                visible=False,
-                margin=(4, 0),
-            )
+            name: download(title, name, self._content(name), visible=False, margin=(4, 0))
             for name, title in NAMES.items()
         }
 
     def _table(self, run: Run) -> str:
-        table = budget.medium_term_table(run, budget.medium_term(run))
-        return look.table(shown(table, level=q.level(run)), look.keyed(LINES))
+        return look.table(budget.medium_term_table(run, budget.medium_term(run)), q.level(run), look.keyed(LINES))
 
     def _content(self, name: str) -> Any:
         return lambda: io.BytesIO(self._files[name])
@@ -123,9 +105,9 @@ class TakeAway:
         self.cash.show(run, {}, f"Expected net effect on the council’s budget: {text}.")
         self._unpack()
         fresh = self.figures.visible = bool(self._files) and self._files_for == self._key()
-        for name, button in self.downloads.items():
-            button.visible = fresh
-            button.filename = f"{self.state.scenario.name} {self.state.place} {name}".replace(" ", "_").lower()
+        for name, file in self.downloads.items():
+            file.visible = fresh
+            file.filename = f"{self.state.scenario.name} {self.state.place} {name}".replace(" ", "_").lower()
         text = "The files below hold the scenario on the page." if fresh else "It takes some seconds."
         self.status.object = f'<p class="hint" role="status">{text}</p>'
 
@@ -142,7 +124,7 @@ class TakeAway:
 
     def view(self) -> Any:
         """Return the page."""
-        return pmui.Column(
+        return column(
             look.html(
                 "<h1>Take it to committee</h1><p>The files are made by the command’s own code, from the same draws "
                 "as the numbers on these pages. The address of this page is a link to the scenario.</p>"
@@ -152,7 +134,6 @@ class TakeAway:
             *self.downloads.values(),
             self.figures,
             self.cash.view(),
-            sizing_mode="stretch_width",
         )
 
 

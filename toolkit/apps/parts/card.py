@@ -8,6 +8,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from toolkit.apps.parts import charts, look
+from toolkit.apps.parts.fields import column
 from toolkit.measures.quantities import Run
 
 TABLE = "What is drawn explains itself when pressed; by keyboard, the numbers of the table below it do."
@@ -40,6 +41,4 @@ class Card:
     def view(self) -> Any:
         """Return the card."""
         plot = pn.pane.Bokeh(self.chart.figure, sizing_mode="stretch_width")
-        return pmui.Column(
-            self.head, plot, self.as_table, self.table, sizing_mode="stretch_width", css_classes=["card"]
-        )
+        return column(self.head, plot, self.as_table, self.table, css_classes=["card"])

@@ -121,6 +121,32 @@ def _zero(figure: Any, dimension: Literal["width", "height"]) -> None:
     figure.add_layout(Span(location=0, dimension=dimension, line_color=INK, line_width=1))
 
 
+def _across(label: str, axis: str, height: int = HEIGHT) -> Any:
+    """Return a figure of horizontal bars of money, a name beside each."""
+    plot = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange(), height=height)
+    _money(plot.xaxis[0], 3)  # beside names a phone has room for no more
+    plot.ygrid.grid_line_color = None
+    plot.xaxis.axis_label = axis
+    return plot
+
+
+def _hatched(plot: Any, source: ColumnDataSource, key: str, **ends: str) -> None:
+    """Draw bars that go either way from 0, which differ in hatch as well as in colour."""
+    plot.hbar(
+        "name",
+        **ends,
+        height=0.55,
+        source=source,
+        name=key,
+        fill_color="colour",
+        line_color=INK,
+        line_width=0.7,
+        hatch_pattern="hatch",
+        hatch_color="#ffffff",
+        hatch_alpha=0.6,
+    )
+
+
 def by_year() -> Chart:
     """Cost avoided each year with its interval, and the money spent."""
     plot = _figure(
@@ -152,29 +178,14 @@ def by_year() -> Chart:
 
 def bars(label: str, axis: str, height: int = HEIGHT, key: str = "{key}") -> Chart:
     """Horizontal bars with intervals; a bar to the left of 0 is hatched as well as of another colour."""
-    plot = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange(), height=height)
+    plot = _across(label, axis, height)
     source = ColumnDataSource({"key": [], "name": [], "mean": [], "lower": [], "upper": [], "colour": [], "hatch": []})
-    plot.hbar(
-        "name",
-        right="mean",
-        height=0.55,
-        source=source,
-        name=key,
-        fill_color="colour",
-        line_color=INK,
-        line_width=0.7,
-        hatch_pattern="hatch",
-        hatch_color="#ffffff",
-        hatch_alpha=0.6,
-    )
+    _hatched(plot, source, key, right="mean")
     whisker = Whisker(base="name", lower="lower", upper="upper", source=source, dimension="width", line_color=INK)
     for head in (whisker.upper_head, whisker.lower_head):
         setattr(head, "size", 9)  # noqa: B010 - declared as perhaps absent
     plot.add_layout(whisker)
-    _money(plot.xaxis[0], 3)  # beside names a phone has room for no more
     _zero(plot, "height")
-    plot.ygrid.grid_line_color = None
-    plot.xaxis.axis_label = axis
     return Chart(plot, {"bars": source})
 
 
@@ -193,9 +204,13 @@ def bar_data(names: list[str], mean: Any, lower: Any, upper: Any) -> dict[str, A
 def set_bars(chart: Chart, data: dict[str, Any]) -> None:
     """Put bars on their chart and fit its axes to them."""
     chart.show({"bars": data})
-    if list(chart.figure.y_range.factors) != data["name"]:
-        chart.figure.y_range.factors = data["name"]
+    _set_names(chart, data["name"])
     set_ends(chart.figure.x_range, *grid_ends(min(data["lower"], default=0.0), max(data["upper"], default=1.0)))
+
+
+def _set_names(chart: Chart, names: list[str]) -> None:
+    if list(chart.figure.y_range.factors) != names:
+        chart.figure.y_range.factors = names
 
 
 def narrow(name: str) -> str:
@@ -205,7 +220,7 @@ def narrow(name: str) -> str:
 
 def ranges(label: str, axis: str, height: int = 400) -> Chart:
     """Horizontal bars from the answer at an input's low end to that at its high end, round the expected answer."""
-    plot = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange(), height=height)
+    plot = _across(label, axis, height)
     source = ColumnDataSource({"name": [], "low": [], "high": [], "lower": [], "upper": []})
     middle = ColumnDataSource({"name": [], "expected": []})
     plot.hbar(
@@ -214,9 +229,6 @@ def ranges(label: str, axis: str, height: int = 400) -> Chart:
     plot.scatter("low", "name", source=source, name="{lower}", size=8, fill_color="#ffffff", line_color=INK)
     plot.scatter("high", "name", source=source, name="{upper}", size=8, fill_color=INK, line_color=INK)
     plot.line("expected", "name", source=middle, line_color=INK, line_width=1.5, line_dash=[4, 4])
-    _money(plot.xaxis[0], 3)  # beside names a phone has room for no more
-    plot.ygrid.grid_line_color = None
-    plot.xaxis.axis_label = axis
     return Chart(plot, {"ranges": source, "expected": middle})
 
 
@@ -227,8 +239,7 @@ def set_ranges(
     chart.figure.height = 110 + 30 * max(len(names), 4)
     names = list(map(narrow, names))
     low, high = [a for a, _ in ends], [b for _, b in ends]
-    if list(chart.figure.y_range.factors) != names:
-        chart.figure.y_range.factors = names
+    _set_names(chart, names)
     chart.sources["ranges"].data = {"name": names, "low": low, "high": high, **keys}
     chart.sources["expected"].data = {"name": names, "expected": [expected] * len(names)}
     least, most = min(low + high, default=0.0), max(low + high, default=1.0)
@@ -238,26 +249,10 @@ def set_ranges(
 
 def waterfall(label: str, axis: str) -> Chart:
     """Horizontal bars from where each step starts to where it leads; a step down is hatched as well."""
-    plot = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange())
+    plot = _across(label, axis)
     source = ColumnDataSource({"key": [], "name": [], "start": [], "end": [], "colour": [], "hatch": []})
-    plot.hbar(
-        "name",
-        left="start",
-        right="end",
-        height=0.55,
-        source=source,
-        name="{key}",
-        fill_color="colour",
-        line_color=INK,
-        line_width=0.7,
-        hatch_pattern="hatch",
-        hatch_color="#ffffff",
-        hatch_alpha=0.6,
-    )
-    _money(plot.xaxis[0], 3)  # beside names a phone has room for no more
+    _hatched(plot, source, "{key}", left="start", right="end")
     _zero(plot, "height")
-    plot.ygrid.grid_line_color = None
-    plot.xaxis.axis_label = axis
     return Chart(plot, {"steps": source})
 
 
@@ -265,7 +260,7 @@ def set_waterfall(chart: Chart, names: list[str], start: list[float], end: list[
     """Put steps on their chart, the first at the foot, and fit its axes to them."""
     colours = [BLUE if b >= a else ORANGE for a, b in zip(start, end, strict=True)]
     hatch = [" " if colour == BLUE else "right_diagonal_line" for colour in colours]
-    chart.figure.y_range.factors = names
+    _set_names(chart, names)
     data: dict[str, Any] = {"key": keys, "name": names, "start": start, "end": end, "colour": colours, "hatch": hatch}
     chart.sources["steps"].data = data
     set_ends(chart.figure.x_range, *grid_ends(min(start + end), max(start + end)))
@@ -292,7 +287,16 @@ def payback() -> Chart:
             legend_label=account.capitalize(),
             name=f"paid_back|{account}|{{year}}",
         )
-    _tidy_legend(plot)
+    plot.legend.update(
+        location="top_left",
+        border_line_color=None,
+        background_fill_alpha=0.8,
+        label_text_font=FONT,
+        label_text_font_size="13px",
+        glyph_width=34,
+        padding=2,
+        label_text_color=INK,
+    )
     plot.yaxis.formatter = CustomJSTickFormatter(code='return Math.round(100 * tick) + "%"')
     plot.yaxis.ticker.desired_num_ticks = 5
     plot.xaxis.axis_label = "Years since the start"
@@ -350,16 +354,3 @@ def curve() -> Chart:
     plot.xaxis.formatter = CustomJSTickFormatter(code='return tick + " × today"')
     plot.xaxis.axis_label = "Early-help spend a year"
     return Chart(plot, {"line": line, "seen": seen, "today": today, "handle": handle})
-
-
-def _tidy_legend(plot: Any) -> None:
-    plot.legend.update(
-        location="top_left",
-        border_line_color=None,
-        background_fill_alpha=0.8,
-        label_text_font=FONT,
-        label_text_font_size="13px",
-        glyph_width=34,
-        padding=2,
-        label_text_color=INK,
-    )

@@ -11,6 +11,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from toolkit import appraisal
+from toolkit.apps.parts.fields import column
 from toolkit.apps.parts.spending import Sums
 from toolkit.apps.session.state import PRESETS, State
 from toolkit.measures import words as w
@@ -120,9 +121,21 @@ def adjustments() -> list[Control]:
         _key("adjustments", "displacement", slider("Displacement: moved elsewhere", 0, 1, 0.05, "0%")),
         _key("adjustments", "attribution", slider("Attribution to this programme", 0, 1, 0.05, "0%")),
         _key("adjustments", "drop_off", slider("Drop-off of the benefit each year", 0, 0.5, 0.05, "0%")),
-        Control(_tick("Care and social work prices rise faster than inflation"), _grows, _set_growth),
-        Control(_select("Discounting", schedules), lambda s: s.scenario.discount_schedule, _set_schedule),
-        Control(slider("Years counted", 5, LONGEST_HORIZON, 1), lambda s: s.scenario.horizon, _set_horizon),
+        Control(
+            _tick("Care and social work prices rise faster than inflation"),
+            lambda state: not set(GROWTH) <= set(state.scenario.overrides),
+            lambda state, grows: state.override_all({key: None if grows else NO_GROWTH for key in GROWTH}),
+        ),
+        Control(
+            _select("Discounting", schedules),
+            lambda state: state.scenario.discount_schedule,
+            lambda state, name: state.change(discount_schedule=name),
+        ),
+        Control(
+            slider("Years counted", 5, LONGEST_HORIZON, 1),
+            lambda state: state.scenario.horizon,
+            lambda state, years: state.change(horizon=max(years, state.scenario.option.years)),
+        ),
     ]
 
 
@@ -162,33 +175,12 @@ def _set_ramp(state: State, name: str) -> None:
         state.change(effect={"ramp": _stretched(RAMPS[name], years)})
 
 
-def _grows(state: State) -> bool:
-    return not set(GROWTH) <= set(state.scenario.overrides)
-
-
-def _set_growth(state: State, grows: bool) -> None:
-    state.override_all({key: None if grows else NO_GROWTH for key in GROWTH})
-
-
-def _set_schedule(state: State, name: str) -> None:
-    state.change(discount_schedule=name)
-
-
-def _set_horizon(state: State, years: int) -> None:
-    state.change(horizon=max(years, state.scenario.option.years))
-
-
 class Panel:
     """All controls, kept in step with the state."""
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.groups = {
-            "Where": start(),
-            "Programme": programme(),
-            "Effect": effect(),
-            "Appraisal": adjustments(),
-        }
+        self.groups = {"Where": start(), "Programme": programme(), "Effect": effect(), "Appraisal": adjustments()}
         self.sums = Sums(state)
         self.groups["Where"][0].widget.options = list(state.live.places)
         self._writing = False
@@ -251,7 +243,7 @@ class Panel:
             if title == "Programme":
                 widgets[1:1] = [self.sums.total, self.sums.families]
             parts += widgets
-        return pmui.Column(*parts, margin=(0, 14, 24, 14), sizing_mode="stretch_width")
+        return column(*parts, margin=(0, 14, 24, 14))
 
 
 SIDE = "h2 { font: 700 19px Arial, Helvetica, sans-serif; color: #0b0c0c; margin: 0; }"

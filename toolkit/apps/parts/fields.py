@@ -1,6 +1,8 @@
 """Fields, lists and buttons of the forms, never wider than a phone, and the message when one cannot be used."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from io import BytesIO
 from typing import Any
 
 import panel_material_ui as pmui
@@ -11,6 +13,7 @@ from toolkit.tabular import excerpt
 
 LARGEST_SENT = 500_000  # bytes: a browser sends no larger file, and access.js says so
 LEAST = 150  # pixels, in which a field's name can be read: on a phone two stand beside each other
+column: Any = partial(pmui.Column, sizing_mode="stretch_width")  # parts below each other
 
 
 def field(label: str, *, most: int = 20, width: int = 190, value: str = "") -> Any:
@@ -26,6 +29,12 @@ def field(label: str, *, most: int = 20, width: int = 190, value: str = "") -> A
     )
 
 
+def pasted(label: str, *, most: int, rows: int) -> Any:
+    """Return a field for many lines of text."""
+    options = {"max_length": most, "sizing_mode": "stretch_width"}
+    return pmui.TextAreaInput(label=label, value="", rows=rows, **options)
+
+
 def choice(label: str, options: dict[str, Any] | Sequence[str], *, width: int = 190) -> Any:
     """Return a list to choose from, at its first."""
     first = next(iter(options.values() if isinstance(options, dict) else options), None)
@@ -34,10 +43,15 @@ def choice(label: str, options: dict[str, Any] | Sequence[str], *, width: int = 
     )
 
 
-def button(label: str, pressed: Callable[[], Any], *, main: bool = False) -> Any:
+def button(label: str, pressed: Callable[[], Any], *, main: bool = False, **more: Any) -> Any:
     """Return a button; ``main`` is the one that most will press."""
     kind = "contained" if main else "outlined"
-    return pmui.Button(label=label, variant=kind, size="small", on_click=lambda _: pressed())
+    return pmui.Button(label=label, variant=kind, size="small", on_click=lambda _: pressed(), **more)
+
+
+def download(label: str, name: str, content: Callable[[], BytesIO], **more: Any) -> Any:
+    """Return a button that sends a file."""
+    return pmui.FileDownload(callback=content, filename=name, label=label, variant="outlined", size="small", **more)
 
 
 def upload(label: str, kind: str, take: Callable[[bytes], Any], **options: Any) -> Any:
@@ -79,6 +93,12 @@ def upload(label: str, kind: str, take: Callable[[bytes], Any], **options: Any) 
 def beside(*parts: Any) -> Any:
     """Return parts beside each other, as far as there is room."""
     return pmui.FlexBox(*parts, gap="4px", align_items="center", sizing_mode="stretch_width")
+
+
+def grid(parts: Iterable[Any], spacing: int, **size: int) -> Any:
+    """Return parts in a grid of twelve columns, of which each takes as many as ``size`` says for a width of screen."""
+    cells = [pmui.Grid(part, size={"xs": 12, **size}) for part in parts]
+    return pmui.Grid(*cells, container=True, spacing=spacing, sizing_mode="stretch_width")
 
 
 def attempt(problems: Any, title: str, act: Callable[[], Any]) -> None:

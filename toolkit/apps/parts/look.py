@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import panel as pn
 
+from toolkit.measures.tables import Table
 from toolkit.measures.words import tied
-from toolkit.report.html import Shown
+from toolkit.report.html import shown
 from toolkit.tabular import excerpt
 
 MOST_LINES, LONGEST_LINE = 20, 400  # of a message
 OWN_WORDS = 10_000  # characters of a line that no visitor wrote
+FOCUS = {"&.Mui-focusVisible": {"outline": "3px solid #0b0c0c", "boxShadow": "0 0 0 6px #ffdd00"}}
 FORCED = {"@media (forced-colors: active)": {"outline": "3px solid Highlight", "outlineOffset": "-4px"}}
 SEEN = {"styleOverrides": {"root": {"&.Mui-selected": FORCED}}}
 THEME = {
@@ -29,15 +32,9 @@ THEME = {
     "components": {
         "MuiButtonBase": {
             "defaultProps": {"disableRipple": True},
-            "styleOverrides": {
-                "root": {"&.Mui-focusVisible": {"outline": "3px solid #0b0c0c", "boxShadow": "0 0 0 6px #ffdd00"}}
-            },
+            "styleOverrides": {"root": FOCUS},
         },
-        "MuiSlider": {
-            "styleOverrides": {
-                "thumb": {"&.Mui-focusVisible": {"outline": "3px solid #0b0c0c", "boxShadow": "0 0 0 6px #ffdd00"}}
-            }
-        },
+        "MuiSlider": {"styleOverrides": {"thumb": FOCUS}},
         # Where the system chooses the colours, only what is drawn as a line or as text is seen.
         "MuiTab": SEEN,
         "MuiToggleButton": SEEN,
@@ -53,75 +50,13 @@ THEME = {
         },
     },
 }
-STYLE = """
-:host { font: 400 16px/1.45 Arial, Helvetica, sans-serif; color: #0b0c0c; }
-h1 { font-size: 32px; line-height: 1.15; margin: 4px 0 10px; }
-h2, #explained h2 { font-size: 21px; line-height: 1.25; margin: 4px 0; }
-h3 { font-size: 17px; margin: 10px 0 4px; }
-p { margin: 4px 0 8px; max-width: 46em; }
-.lead { font-size: 21px; line-height: 1.4; max-width: 44em; }
-.hint { color: #3d4347; font-size: 15px; }
-.tile { border-left: 5px solid #1d70b8; padding: 2px 0 2px 12px; }
-.tile.minus { border-color: #b0520f; }
-.tile .name { font-size: 15px; }
-.tile .value { font-size: 27px; font-weight: 700; line-height: 1.25; }
-.tile .beside { font-size: 14px; color: #3d4347; }
-.box { border: 3px solid #1d70b8; padding: 10px 14px; margin: 6px 0; max-width: 60em; }
-.box.warn { border-color: #b0520f; } .box.bad { border-color: #d4351c; }
-.box h2 { margin-top: 0; }
-.paper { display: none; } @media print { .paper { display: block; } }
-ul { margin: 4px 0; padding-left: 20px; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 15px; margin: 4px 0 8px; min-width: 60%; }
-caption { text-align: left; font-weight: 700; padding: 4px 0; }
-th, td { border-bottom: 1px solid #b1b4b6; padding: 5px 14px 5px 0; text-align: left; vertical-align: top; }
-th { font-weight: 700; } tbody th { font-weight: 400; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-.whole { white-space: nowrap; } .whole .explain { white-space: normal; }
-.source { display: inline-block; min-width: 9em; overflow-wrap: anywhere; }
-.tag { border: 1px solid #b0520f; color: #7a3a0a; padding: 0 6px; font-size: 13px; font-weight: 700; }
-.explain { font: inherit; color: inherit; background: none; border: 0; padding: 0 2px; min-height: 24px;
-  min-width: 24px; text-align: inherit; cursor: pointer; text-decoration: underline dotted;
-  text-underline-offset: 4px; }
-.explain:hover { text-decoration-style: solid; }
-.explain:focus-visible { outline: 3px solid #0b0c0c; background: #ffdd00; }
-a { color: #1d70b8; } a:focus-visible { outline: 3px solid #0b0c0c; background: #ffdd00; }
-"""
-
-
+APPS = Path(__file__).resolve().parents[1]
+STYLE = (APPS / "static" / "style.css").read_text(encoding="utf-8")
 # What a visitor reads while the page's scripts load: the answer itself, which the live page replaces.
 PAGE = (
-    """{% extends base %}
-{% block loader_css %}
-#loader { display: none !important; }
-@page { margin: 14mm; }
-#lead { position: fixed; inset: 0; z-index: 2000; overflow: auto; background: #fff; color: #0b0c0c;
-  font: 400 16px/1.45 Arial, Helvetica, sans-serif; }
-#lead h1 { font: 700 32px/1.15 Arial, Helvetica, sans-serif; }
-#lead header { background: #0b0c0c; color: #fff; border-bottom: 8px solid #1d70b8; padding: 18px 24px;
-  font-size: 20px; }
-#lead main { padding: 16px 24px; }
-@media (min-width: 900px) { #lead main { margin-left: 330px; } }
-#explained { position: fixed; z-index: 1500; inset: auto 16px auto auto; margin: 0; box-sizing: border-box;
-  width: min(760px, calc(100vw - 32px)); max-height: calc(100vh - 16px); overflow: auto; background: #fff;
-  border: 3px solid #1d70b8; padding: 10px 14px; }
-#explained button { float: right; font: inherit; min-height: 32px; margin: 0 0 4px 12px; background: #fff;
-  border: 1px solid #0b0c0c; cursor: pointer; }
-#explained button:focus-visible, #explained .scroll:focus-visible, #explained:focus-visible {
-  outline: 3px solid #0b0c0c; box-shadow: 0 0 0 6px #ffdd00; }
-@media print {
-  body:has(#explained[open]) > :not(#explained) { display: none !important; }
-  #explained { position: static; width: auto; max-height: none; overflow: visible; border: 0; }
-  #explained button { display: none; }
-}
-#lead .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); gap: 16px; }
-"""
-    + STYLE.replace(":host", "#lead, #explained").replace("\nh1", "\n#lead h1")
-    + """
-{% endblock %}
-{% block js_resources %}{% endblock %}
-{% block loader %}{{ lead }}{{ bokeh_js }}{% endblock %}
-"""
+    (APPS / "templates" / "page.html")
+    .read_text(encoding="utf-8")
+    .replace("/* style.css */", STYLE.replace(":host", "#lead, #explained").replace("\nh1", "\n#lead h1"))
 )
 
 
@@ -229,20 +164,21 @@ def box(title: str, lines: Sequence[str], kind: str = "", role: str = "", *, lon
     return f'<div class="box {kind}"{attribute}><h2>{escape(title)}</h2><ul>{items}</ul></div>'
 
 
-def table(shown: Shown, keys: Callable[[str, str], str] | None = None, *, caption: str | None = None) -> str:
+def table(content: Table, level: float, keys: Callable[[str, str], str]) -> str:
     """Return a report's table as HTML; ``keys`` gives the key of the number in a row under a heading, or ""."""
-    heads = [(cell.text, cell.numeric) for cell in shown.headings]
+    report = shown(content, level=level)
+    heads = [(cell.text, cell.numeric) for cell in report.headings]
     columns = _columns(heads)
 
     def keyed(name: str, text: str, heading: str) -> str:
-        key = keys(name, heading) if keys and text not in ("", "–") else ""
+        key = keys(name, heading) if text not in ("", "–") else ""
         return Number(text, key) if key else text
 
     rows = (
         (name, [(keyed(name, cell.text, head), cell.numeric) for cell, head in zip(cells, columns, strict=True)])
-        for name, cells in shown.rows
+        for name, cells in report.rows
     )
-    return _table(caption or shown.title, heads, rows, shown.note)
+    return _table(report.title, heads, rows, report.note)
 
 
 def plain_table(

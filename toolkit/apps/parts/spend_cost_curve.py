@@ -3,18 +3,17 @@
 from typing import Any
 
 import numpy as np
-import panel_material_ui as pmui
 
 from toolkit.apps.engine.page_values import curve, estimate, spend_multiple
 from toolkit.apps.engine.scaled_run import LiveRun
 from toolkit.apps.parts import charts, look
 from toolkit.apps.parts.card import Card
 from toolkit.apps.parts.controls import POUNDS, slider
+from toolkit.apps.parts.fields import column
 from toolkit.apps.session.state import State
 from toolkit.measures import quantities as q
 from toolkit.measures import tables
 from toolkit.measures import words as w
-from toolkit.report.html import shown
 
 ENDS, STEP = (0.5, 2.0), 0.01  # of today's early-help spend, as far as the curve is drawn
 ABOUT = (
@@ -75,7 +74,7 @@ class SpendCurve:
 
     def view(self) -> Any:
         """Return the curve and what moves along it."""
-        return pmui.Column(self.card.view(), self.slider, self.words, sizing_mode="stretch_width")
+        return column(self.card.view(), self.slider, self.words)
 
 
 def summary(run: LiveRun) -> str:
@@ -114,4 +113,4 @@ def _table(run: q.Run) -> str:
     sources, own = q.costs(run)["source"].values.astype(str), run.scenario.effect.source
     kinds = {f"Change: {w.inside(source)}": f"curve_change|{source}" for source in sources}
     kinds |= {"Spend a year": "curve_spend", "Spend and cost": f"curve|{own}"}
-    return look.table(shown(tables.spend_cost_curve(run), level=q.level(run)), look.keyed(kinds))
+    return look.table(tables.spend_cost_curve(run), q.level(run), look.keyed(kinds))

@@ -20,6 +20,10 @@ from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
 from toolkit.settings import MOST_POUNDS
 
+NAMES = {  # of the fields, for an investment and for a cut
+    False: ("Sum a year, £", "Families reached a year"),
+    True: ("Sum taken away a year, £", "Families who lose help a year"),
+}
 DIGITS = 8  # of pounds for each child, so that a sum for all England comes back to the pound
 
 
@@ -30,7 +34,7 @@ class Sums:
         self.state, self._writing = state, False
         self.total, self.families = (
             pmui.TextInput(label=name, value="", max_length=20, size="small", sizing_mode="stretch_width")
-            for name in ("Sum a year, £", "Families reached a year")
+            for name in NAMES[False]
         )
         for widget, pounds_for in ((self.total, for_total), (self.families, for_families)):
             widget.param.watch(self._typed(pounds_for), "value")
@@ -56,15 +60,9 @@ class Sums:
         """Write what the sum of a run comes to."""
         option, self._writing = run.scenario.option, True
         families = float((run.numbers.reached / run.unit.reach.each).mean())
-        names = (
-            ("Sum taken away a year, £", "Families who lose help a year")
-            if option.cut
-            else ("Sum a year, £", "Families reached a year")
-        )
+        sizes = (option.spend_per_child * run.unit.children, families)
         try:
-            for widget, name, value in zip(
-                (self.total, self.families), names, (option.spend_per_child * run.unit.children, families), strict=True
-            ):
+            for widget, name, value in zip((self.total, self.families), NAMES[option.cut], sizes, strict=True):
                 text = w.number(value, 0)
                 if (widget.label, widget.value) != (name, text):
                     widget.param.update(label=name, value=text)

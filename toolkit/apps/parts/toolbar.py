@@ -6,9 +6,8 @@ from typing import Any
 import panel_material_ui as pmui
 
 from toolkit.apps.parts import look
-from toolkit.apps.parts.fields import upload
+from toolkit.apps.parts.fields import attempt, button, column, download, upload
 from toolkit.apps.session.state import State
-from toolkit.schema import InputError
 
 
 class Toolbar:
@@ -16,17 +15,10 @@ class Toolbar:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.undo = _button("Undo", lambda: state.undo())
-        self.redo = _button("Redo", lambda: state.redo())
-        self.reset = _button("Reset to the evidence", lambda: state.reset())
-        self.save = pmui.FileDownload(
-            callback=self._file,
-            filename="scenario.yaml",
-            label="Save scenario",
-            variant="outlined",
-            size="small",
-            margin=0,
-        )
+        self.undo = button("Undo", state.undo, margin=0)
+        self.redo = button("Redo", state.redo, margin=0)
+        self.reset = button("Reset to the evidence", state.reset, margin=0)
+        self.save = download("Save scenario", "scenario.yaml", self._file, margin=0)
         self.open = upload("Load scenario", ".yaml,.yml", self._load, margin=0)
         self.problems = look.html(visible=False)
 
@@ -35,12 +27,7 @@ class Toolbar:
         return io.BytesIO(self.state.file().encode())
 
     def _load(self, content: bytes) -> None:
-        box = ""
-        try:
-            self.state.load(content)
-        except InputError as problem:
-            box = look.box("The scenario file was not used", str(problem).splitlines(), "bad", "alert")
-        self.problems.param.update(object=box, visible=bool(box))
+        attempt(self.problems, "The scenario file was not used", lambda: self.state.load(content))
 
     def show(self) -> None:
         """Show which buttons can be pressed; what was wrong with a file is over once anything else is done."""
@@ -52,8 +39,4 @@ class Toolbar:
         """Return the buttons, and what stands beside them."""
         buttons = (self.undo, self.redo, self.reset, self.save, self.open, *beside)
         bar = pmui.FlexBox(*buttons, gap="6px", align_items="center")
-        return pmui.Column(bar, self.problems, sizing_mode="stretch_width", margin=(10, 0, 0, 0))
-
-
-def _button(name: str, pressed: Any) -> Any:
-    return pmui.Button(label=name, variant="outlined", size="small", margin=0, on_click=lambda _: pressed())
+        return column(bar, self.problems, margin=(10, 0, 0, 0))

@@ -43,7 +43,7 @@ class State:
     def __init__(self, live: Live) -> None:
         self.live = live
         self.preset, self.place = DEFAULT_PRESET, DEFAULT_PLACE
-        self.scenario, self.views = preset(DEFAULT_PRESET, live), BEGIN
+        self.scenario, self.views = live.preset(DEFAULT_PRESET), BEGIN
         self.page = ""
         self.messages: list[str] = []
         self.saved: tuple[Saved, ...] = ()
@@ -111,7 +111,7 @@ class State:
         self._move(self.preset, self.place, self._titled(changed))
 
     def _titled(self, scenario: Scenario) -> Scenario:
-        return titled(scenario, preset(self.preset, self.live))
+        return titled(scenario, self.live.preset(self.preset))
 
     def _check(self, scenario: Scenario, areas: tuple[str, ...]) -> None:
         changes.own_figures(scenario, self.live.base_year, self.live.register, areas=areas)
@@ -125,7 +125,7 @@ class State:
         """Begin again from a preset; the visitor's own figures are left out, and a message names them."""
         lost = [f"Left out of this start: {line}" for line in own(self.scenario)]
         messages = [*lost, "Undo brings it back."] if lost else []
-        self._move(name, self.place, preset(name, self.live), messages)
+        self._move(name, self.place, self.live.preset(name), messages)
 
     def go_to(self, place: str) -> None:
         """Choose another place; a council's own figures are left out, as they hold for no other."""
@@ -142,12 +142,12 @@ class State:
 
     def replace(self, scenario: Scenario, place: str | None = None, messages: Sequence[str] = ()) -> None:
         """Take a whole scenario, as from a file or the list of saved ones, under a title of its own if it has one."""
-        shipped = scenario.title == preset(self.preset, self.live).title
+        shipped = scenario.title == self.live.preset(self.preset).title
         self._move(self.preset, place or self.place, self._titled(scenario) if shipped else scenario, messages)
 
     def reset(self) -> None:
         """Go back to the evidence's own values."""
-        self._move(self.preset, self.place, preset(self.preset, self.live))
+        self._move(self.preset, self.place, self.live.preset(self.preset))
 
     def undo(self) -> None:
         """Take the last change back."""
@@ -231,7 +231,7 @@ class State:
     @property
     def changed(self) -> dict[str, tuple[Any, Any]]:
         """What differs from the start: dotted key to (the start's value, this scenario's value)."""
-        return differences(preset(self.preset, self.live), self.scenario)
+        return differences(self.live.preset(self.preset), self.scenario)
 
     @property
     def address(self) -> str:
@@ -244,7 +244,7 @@ class State:
         parts |= {view: chosen for view, chosen in views.items() if chosen != BEGIN[view]}
         if name != DEFAULT_PRESET:
             parts["start"] = name
-        for key, (_, mine) in sorted(differences(preset(name, self.live), scenario).items()):
+        for key, (_, mine) in sorted(differences(self.live.preset(name), scenario).items()):
             parts[key] = spelled(mine)
         return "?" + urlencode(parts)
 
@@ -295,7 +295,7 @@ class State:
         place = named(given.pop("place", DEFAULT_PLACE), self.live)
         if place is None:
             messages.append(f"place: not an area, a region or England, so {DEFAULT_PLACE} was used.")
-        scenario = preset(start, self.live)
+        scenario = self.live.preset(start)
         areas = tuple(self.live.places[place or DEFAULT_PLACE])
         self.views, wrong = taken(given)
         scenario, problems = with_keys(scenario, given, lambda changed: self._check(changed, areas))
@@ -340,11 +340,11 @@ class State:
     def _usable(self, content: bytes, problem: InputError) -> tuple[Scenario, list[str]]:
         """Return what can be used of a file, key by key, and what cannot; if nothing can, ``problem`` stands."""
         settings = yaml_files.parsed(content, "the file")
-        start = preset(DEFAULT_PRESET, self.live)
+        start = self.live.preset(DEFAULT_PRESET)
         if (base := settings.pop("based_on", None)) is not None:
             if not isinstance(base, str) or base not in PRESETS:
                 raise problem
-            start = preset(str(base), self.live)
+            start = self.live.preset(str(base))
         original = start.model_dump(mode="json")
         rows = {key: row for key, row in settings.items() if row != original.get(key, self) and key not in NAMES}
         given = {key: row for key, row in rows.items() if not isinstance(row, Mapping) or key not in SECTIONS}
@@ -354,11 +354,6 @@ class State:
         if len(problems) == len(given):
             raise problem
         return scenario, problems
-
-
-def preset(name: str, live: Live) -> Scenario:
-    """Return a shipped scenario at the seed and the number of draws of the fit."""
-    return live.preset(name)
 
 
 def named(place: str, live: Live) -> str | None:

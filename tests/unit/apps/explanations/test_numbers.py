@@ -20,7 +20,7 @@ from toolkit.schema import SAMPLE_DIMS, InputError
 pytestmark = pytest.mark.fit
 BUTTON = re.compile(r'data-key="([^"]*)" aria-label="([^"]*)" tabindex="(-?\d)">([^<]*)</button>')
 SCALES = {"billion": 1e9, "million": 1e6, "thousand": 1e3}
-SAID = ("end", "figure", "knowing", "switch")  # the sum holds the very words of the cell
+QUOTED = ("end", "figure", "information", "switch")  # the sum holds the very words of the cell
 DEFINED = ("check", "column")
 NONSENSE = [
     "",
@@ -34,7 +34,7 @@ NONSENSE = [
     "end|social|middle|cost_per_family",
     "end|social|lower|all effects",
     "effect|mean|Care",
-    "knowing|social|<img src=x>",
+    "information|social|<img src=x>",
     "@9|npsv",
     "@x|npsv",
     "@\N{SUPERSCRIPT TWO}|npsv",
@@ -63,14 +63,14 @@ def numbers(text):
     """Return each number on a page: its key, what it is of (its table's caption among it) and how it reads."""
     for part in text.split("<table>"):
         caption = re.search("<caption>(.*?)</caption>", part)
-        for key, label, _, said in BUTTON.findall(part):
-            yield tuple(map(html.unescape, (key, f"{label} {caption[1] if caption else ''}", said)))
+        for key, label, _, shown in BUTTON.findall(part):
+            yield tuple(map(html.unescape, (key, f"{label} {caption[1] if caption else ''}", shown)))
 
 
-def values(said, label):
+def values(shown, label):
     """Return the numbers that a cell's text holds, in pounds or shares, each with how far rounding can move it."""
     scale = next((size for name, size in SCALES.items() if f"£\N{NO-BREAK SPACE}{name}" in label), 1.0)
-    for part in said.replace("\u2060", "").replace("\N{MINUS SIGN}", "-").split(" to "):
+    for part in shown.replace("\u2060", "").replace("\N{MINUS SIGN}", "-").split(" to "):
         if "%" in part and ("under" in part or "over" in part):
             yield (0.0 if "under" in part else 1.0), 0.01
             continue
@@ -93,18 +93,18 @@ def expected(run, key, label):
     return [low, high] if "90% interval" in label else [flat.mean()]
 
 
-def check(run, found, fewest):
+def check(run, cells, fewest):
     seen = 0
-    for key, label, said in found:
+    for key, label, shown in cells:
         kind = key.split("|")[0]
         if kind == "payback":  # said as a year; what the table shows is its value
             assert kinds.explanation(run, key)
-        elif kind in (*SAID, *DEFINED):
+        elif kind in (*QUOTED, *DEFINED):
             sum_up = kinds.formula(run, key).sum_up
-            assert kind in DEFINED or said in w.tied(sum_up(run)), key
-        elif said not in ("none", "–"):
-            for (value, close), mean in zip(values(said, label), expected(run, key, label), strict=True):
-                assert mean == pytest.approx(value, abs=close), (key, label, said)
+            assert kind in DEFINED or shown in w.tied(sum_up(run)), key
+        elif shown not in ("none", "–"):
+            for (value, close), mean in zip(values(shown, label), expected(run, key, label), strict=True):
+                assert mean == pytest.approx(value, abs=close), (key, label, shown)
         seen += 1
     assert seen >= fewest
 
@@ -134,9 +134,9 @@ def test_every_number_comes_to_its_explanation(live, query, each, fewest):
 
 def test_the_numbers_of_a_cut_do_too(live):
     site = Site(live, query="?place=Leeds&start=family_help_cut")
-    found = list(numbers(opened(site, site.current)))
-    check(site.latest, found, 170)
-    assert sum(key.startswith("paid_back") for key, _, _ in found) > 10
+    seen = list(numbers(opened(site, site.current)))
+    check(site.latest, seen, 170)
+    assert sum(key.startswith("paid_back") for key, _, _ in seen) > 10
     explained = kinds.explanation(site.latest, "paid_back|social|20")  # of the chance, and what moves that
     assert "Still ahead at the end of 2045/46" in explained and re.search(
         r"[\d,]+ of [\d,]+ draws = [^£]*\d%", explained
@@ -151,10 +151,10 @@ def drawn(chart):
     for one in chart.figure.renderers:
         data = one.data_source.data
         for k in range(len(next(iter(data.values()))) if one.name else 0):
-            said = {
+            shown = {
                 name: value if isinstance(value := column[k], str) else f"{value:.4g}" for name, column in data.items()
             }
-            key = re.sub(r"{(\w+)}", lambda found, said=said: said[found[1]].replace("\n", " "), one.name)
+            key = re.sub(r"{(\w+)}", lambda match, shown=shown: shown[match[1]].replace("\n", " "), one.name)
             along = next(
                 getattr(one.glyph, side, None)
                 for side in ("right", "top", "y", "x")
@@ -184,9 +184,9 @@ def test_what_is_drawn_is_the_number_of_its_key(live, query, fewest):
     cards = [
         one for one in [*getattr(page, "cards", {}).values(), *vars(page).values(), *curve] if isinstance(one, Card)
     ]
-    found = [one for card in cards for one in drawn(card.chart)]
-    assert len(found) >= fewest
-    for key, along in found[:: 1 + len(found) // 60]:
+    seen = [one for card in cards for one in drawn(card.chart)]
+    assert len(seen) >= fewest
+    for key, along in seen[:: 1 + len(seen) // 60]:
         run = page.others(site.latest)[0] if key.startswith("@0|") else site.latest
         formula = kinds.formula(run, key.removeprefix("@0|"))
         if key.startswith(("end", "bridge")):  # whose draws are those of the answer, or of the step alone
@@ -205,8 +205,8 @@ def test_checks_of_changed_priors_are_explained(live, small_scenario):
 
 def test_the_sum_is_written_with_its_own_numbers(live, small_scenario):
     run = live.run(small_scenario, (LEEDS,))
-    said = kinds.formula(run, "payer_net|All").sum_up(run)
-    terms = re.findall(r"(^|\+ |\N{MINUS SIGN} )(£[\d.,]+(?: \w+illion)?)", said.partition(" = ")[0])
+    shown = kinds.formula(run, "payer_net|All").sum_up(run)
+    terms = re.findall(r"(^|\+ |\N{MINUS SIGN} )(£[\d.,]+(?: \w+illion)?)", shown.partition(" = ")[0])
     total = sum((-1 if "\N{MINUS SIGN}" in sign else 1) * next(values(text, ""))[0] for sign, text in terms)
     assert len(terms) == 2
     assert total == pytest.approx(float(q.result(run)["npsv"].sel(account="social").mean()), rel=0.02)
@@ -226,28 +226,30 @@ def test_saved_scenarios_and_neighbours_are_explained_by_their_own_runs(live):
     keys = {key for key, _, _ in numbers(text)}
     assert {key[:2] for key in keys} == {"@0", "@1"} and len(keys) >= 14
     for place, run in enumerate(page.others(site.latest)):
-        mine = [(key.partition("|")[2], label, said) for key, label, said in numbers(text) if key[:2] == f"@{place}"]
-        for key, label, said in mine:
+        mine = [(key.partition("|")[2], label, shown) for key, label, shown in numbers(text) if key[:2] == f"@{place}"]
+        for key, label, shown in mine:
             spread = label.replace("90% interval of", "90% interval") if "90% interval" in label else label
-            for (value, close), found in zip(values(said, label), expected(run, key, spread), strict=True):
-                assert found == pytest.approx(value, abs=close), (key, label, said)
+            for (value, close), printed in zip(values(shown, label), expected(run, key, spread), strict=True):
+                assert printed == pytest.approx(value, abs=close), (key, label, shown)
     site = Site(live, query="?place=Leeds&page=Cost of poor outcomes")
     page = site.pages["Cost of poor outcomes"]
     page._ask()
-    near = [(key, label, said) for key, label, said in numbers(page.neighbours_table)]
+    near = [(key, label, shown) for key, label, shown in numbers(page.neighbours_table)]
     assert len(near) >= 12
-    for key, label, said in near:
+    for key, label, shown in near:
         run = page.others(site.latest)[0]
-        for (value, close), found in zip(values(said, label), expected(run, key.partition("|")[2], label), strict=True):
-            assert found == pytest.approx(value, abs=close), (key, label, said)
+        for (value, close), printed in zip(
+            values(shown, label), expected(run, key.partition("|")[2], label), strict=True
+        ):
+            assert printed == pytest.approx(value, abs=close), (key, label, shown)
 
 
 @pytest.mark.parametrize("key", NONSENSE[1:])
 def test_a_key_of_nonsense_is_refused_in_words(live, key):
     site = Site(live, query="?place=Leeds")
     site.asking._came("data", None, {"key": [key]})
-    said = site.asking.answer.data["html"][0]
-    assert "cannot be explained" in said and "Fix: " in said and "<img" not in said and len(said) < 1000
+    shown = site.asking.answer.data["html"][0]
+    assert "cannot be explained" in shown and "Fix: " in shown and "<img" not in shown and len(shown) < 1000
     assert "went wrong" not in str(site.holders[site.current][0])
     if key[0] != "@":  # which names another run
         with pytest.raises(InputError, match="Fix"):
@@ -258,25 +260,25 @@ def test_a_key_of_nonsense_is_refused_in_words(live, key):
 def test_what_is_no_key_at_all_does_nothing_worse(live, sent):
     site = Site(live, query="?place=Leeds")
     site.asking._came("data", None, sent)
-    said = site.asking.answer.data["html"][0]
-    assert said == "" or "cannot be explained" in said
+    shown = site.asking.answer.data["html"][0]
+    assert shown == "" or "cannot be explained" in shown
 
 
 def test_nothing_is_explained_unless_asked_and_what_is_open_follows_the_scenario(live, monkeypatch):
-    site, made, priced = Site(live, query="?place=Leeds"), [], []
+    site, asked, priced = Site(live, query="?place=Leeds"), [], []
     explained, page = kinds.explanation, site.pages["Invest to save"]
-    monkeypatch.setattr(kinds, "explanation", lambda run, key: made.append(key) or explained(run, key))
+    monkeypatch.setattr(kinds, "explanation", lambda run, key: asked.append(key) or explained(run, key))
     monkeypatch.setattr(page, "prepare", lambda run, prepare=page.prepare: priced.append(run) or prepare(run))
     site.state.change(option={"spend_per_child": 30})
-    assert made == [] and len(priced) == 1
+    assert asked == [] and len(priced) == 1
     site.asking._came("data", None, {"key": ["year_spent|2025/26"]})
     before = site.asking.answer.data["html"][0]
-    assert made == ["year_spent|2025/26"] and len(priced) == 1  # what the page shows is not worked out again
+    assert asked == ["year_spent|2025/26"] and len(priced) == 1  # what the page shows is not worked out again
     site.state.change(option={"spend_per_child": 60})
     assert site.asking.answer.data["html"][0] != before and len(priced) == 2
     site.asking._came("data", None, {"key": [""]})
     site.state.change(option={"spend_per_child": 40})
-    assert len(made) == 2 and site.asking.answer.data["html"] == [""]
+    assert len(asked) == 2 and site.asking.answer.data["html"] == [""]
     site.asking._came("data", None, {"key": ["npsv"]})
     site.tabs.active = 1
     assert site.asking.key == "" and site.asking.answer.data["html"] == [""]
@@ -289,8 +291,8 @@ def test_a_fault_of_an_explanation_has_a_number_and_leaves_the_page(live, monkey
     site = Site(live, query="?place=Leeds")
     monkeypatch.setattr(kinds, "explanation", broken)
     site.asking._came("data", None, {"key": ["npsv"]})
-    said = site.asking.answer.data["html"][0]
-    assert re.search(r"[0-9a-f]{8}\.", said) and "secret" not in said
+    shown = site.asking.answer.data["html"][0]
+    assert re.search(r"[0-9a-f]{8}\.", shown) and "secret" not in shown
     assert "£" in site.pages["Invest to save"].sentence.object
 
 
@@ -303,8 +305,8 @@ def test_a_table_is_one_stop_of_the_tabulator(live):
 
 def test_an_input_says_how_far_it_moves_the_headline_even_if_chance_could(live, small_scenario):
     run = live.run(small_scenario, (LEEDS,))
-    found, said = swings(run, q.result(run)["npsv"].sel(account="social"), of=("price_rereferral",))
-    assert found["parameter"].values.tolist() == ["price_rereferral"] and "chance" in said
+    moves, shown = swings(run, q.result(run)["npsv"].sel(account="social"), of=("price_rereferral",))
+    assert moves["parameter"].values.tolist() == ["price_rereferral"] and "chance" in shown
     explained = kinds.explanation(run, "figure|price_rereferral")
     assert (
         "Unit Cost Database" in explained and "2008/09 prices" in explained and explained.count('<th scope="row">') == 1

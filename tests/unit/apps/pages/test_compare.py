@@ -8,7 +8,6 @@ import pytest
 from tests.conftest import LEEDS
 from toolkit import scenarios
 from toolkit.apps.pages import compare
-from toolkit.apps.pages.compare import Saved
 from toolkit.apps.shell import Site
 
 pytestmark = pytest.mark.fit
@@ -16,39 +15,38 @@ pytestmark = pytest.mark.fit
 
 @pytest.fixture
 def cells(live, small_scenario):
-    def made(**changes):
-        scenario = scenarios.change(small_scenario, **changes)
-        run = live.run(scenario, (LEEDS,))
-        return compare._settings(Saved("one", "Leeds", (LEEDS,), scenario), run) | compare._results(run)
+    def of(**changes):
+        run = live.run(scenarios.change(small_scenario, **changes), (LEEDS,))
+        return {name: text for name, (text, _) in compare._results(run).items()}
 
-    return made
+    return of
 
 
-def test_a_cut_is_not_said_to_cost_or_pay_back(cells):
-    found = cells(option={"cut": True, "spend_per_child": 9.0})
-    assert found["Programme spending"].startswith("£") and found["Programme spending"].endswith("taken away")
-    assert found["For each £1"].endswith("caused by each £1 cut")
-    assert found["Chance for the public purse"].endswith("still ahead at the end")
+def test_a_cut_does_not_cost_or_pay_back(cells):
+    cut = cells(option={"cut": True, "spend_per_child": 9.0})
+    assert cut["Programme spending"].startswith("£") and cut["Programme spending"].endswith("taken away")
+    assert cut["For each £1"].endswith("caused by each £1 cut")
+    assert cut["Chance for the public purse"].endswith("still ahead at the end")
     plain = cells()
     assert plain["For each £1"].endswith("avoided") and plain["Chance for the public purse"].endswith("paid back")
 
 
 def test_every_sum_has_its_interval(cells):
-    found = cells()
+    shown = cells()
     for name in ("90% interval of it", "90% interval of that", "90% interval of the cash"):
-        assert " to " in found[name]
+        assert " to " in shown[name]
 
 
-def test_a_budget_too_small_is_told_in_plain_words(live):
+def test_a_budget_too_small_is_refused_in_plain_words(live):
     site = Site(live, query="?page=Compare")
     page = site.pages["Compare"]
     page._save()
     site.state.change(option={"spend_per_child": 40.0})
     page._save()
     page.budget.value = "0.001"
-    said = html.unescape(page.portfolio.object)
-    assert "divisible" not in said and "Fix" not in said
-    assert "£1,000, buys none of them: Scenario 1 costs £" in said
+    text = html.unescape(page.portfolio.object)
+    assert "divisible" not in text and "Fix" not in text
+    assert "£1,000, buys none of them: Scenario 1 costs £" in text
 
 
 def test_the_budget_and_the_aim_are_in_the_link_and_in_the_history(live):
@@ -67,10 +65,10 @@ def test_the_budget_and_the_aim_are_in_the_link_and_in_the_history(live):
 
 
 @pytest.mark.parametrize("text", ["", "much", "-3", "0", "nan", "1e400", "1e9", "12%25", "<b>", "9" * 400])
-def test_a_budget_of_nonsense_falls_back_and_is_said(live, text):
+def test_a_budget_of_nonsense_falls_back_and_is_named(live, text):
     site = Site(live, query=f"?page=Compare&aim=luck&budget={text}")
-    said = site.state.messages
-    assert [line.split(":")[0] for line in said] == ["aim", "budget"] and said[1].endswith("so it is 20.")
+    messages = site.state.messages
+    assert [line.split(":")[0] for line in messages] == ["aim", "budget"] and messages[1].endswith("so it is 20.")
     assert site.state.views["budget"] == "20" and site.pages["Compare"].budget.value == "20"
     site.state.look(budget="30")
     site.pages["Compare"].budget.value = text
@@ -85,11 +83,11 @@ def test_the_page_says_how_far_programmes_share_their_sites_luck(live):
         page._save()
         site.state.change(option={"group": "care_edge"})
         page._save()
-        said = html.unescape(re.sub("<[^>]+>", " ", page.table.object))
+        text = html.unescape(re.sub("<[^>]+>", " ", page.table.object))
         portfolio = html.unescape(page.portfolio.object)
-        assert "the luck of a site" in said and "the luck of a site" in portfolio
-        assert {1.0: "shared wholly with", 0.0: "not shared with", 0.5: "50% shared with"}[shared] in said
-        return float(re.search(r"of two of them correlate by (-?[0-9.]+)\.", said.replace("\N{MINUS SIGN}", "-"))[1])
+        assert "the luck of a site" in text and "the luck of a site" in portfolio
+        assert {1.0: "shared wholly with", 0.0: "not shared with", 0.5: "50% shared with"}[shared] in text
+        return float(re.search(r"of two of them correlate by (-?[0-9.]+)\.", text.replace("\N{MINUS SIGN}", "-"))[1])
 
     wholly, half, own = (correlation(shared) for shared in (1.0, 0.5, 0.0))
     assert wholly > 0.9 and wholly > half + 0.05 > own + 0.1
@@ -98,7 +96,7 @@ def test_the_page_says_how_far_programmes_share_their_sites_luck(live):
 def test_the_cost_of_a_child_has_its_interval_and_says_which_child(live):
     page = Site(live, query="?page=Cost of poor outcomes").pages["Cost of poor outcomes"]
     assert "for each child who starts a first episode of need" in page.head.object
-    said = html.unescape(re.sub("<[^>]+>", "", page.head.object))
-    assert re.search(r"90% interval £[^;]+; for each child £", said)
+    text = html.unescape(re.sub("<[^>]+>", "", page.head.object))
+    assert re.search(r"90% interval £[^;]+; for each child £", text)
     page.choice.value = "annual"
     assert "for each child" not in page.head.object

@@ -11,7 +11,7 @@ from toolkit import measures
 from toolkit.apps.explanations import formulas, numbers
 from toolkit.apps.pages import drivers
 from toolkit.apps.shell import Site
-from toolkit.measures import value_of_information as knowing
+from toolkit.measures import value_of_information as voi
 
 pytestmark = pytest.mark.fit
 REACHING = {"cost_per_family", "children_per_family"}  # all of the uncertain inputs that reach rests on
@@ -21,12 +21,12 @@ def test_what_cannot_act_is_not_named(live, small_scenario):
     run = live.run(small_scenario, (LEEDS,))
     reached = formulas.FORMULAS["reached"].draws
     assert set(drivers.acting(run, reached)) == REACHING
-    found, left_out = drivers.swings(run, reached(run), among=drivers.acting(run, reached))
-    assert set(found["parameter"].values) == REACHING
-    idle = len(knowing.parameters(run)) - 2
+    moves, left_out = drivers.swings(run, reached(run), among=drivers.acting(run, reached))
+    assert set(moves["parameter"].values) == REACHING
+    idle = len(voi.parameters(run)) - 2
     assert left_out == f"It is not computed from the other {idle} uncertain inputs."
-    said = numbers.explanation(run, "reached")
-    assert left_out in said and said.count('<th scope="row">') == 2
+    text = numbers.explanation(run, "reached")
+    assert left_out in text and text.count('<th scope="row">') == 2
 
 
 def test_an_input_that_follows_the_answer_by_chance_is_no_driver(live, small_scenario):
@@ -36,8 +36,8 @@ def test_an_input_that_follows_the_answer_by_chance_is_no_driver(live, small_sce
     luck = run.drawn.draws.assign(price_rereferral=run.drawn.draws["price_rereferral"] + reached(run))
     lucky = dataclasses.replace(run, drawn=dataclasses.replace(run.drawn, draws=luck))
     assert "price_rereferral" in drivers.swings(lucky, reached(run))[0]["parameter"].values
-    found, _ = drivers.swings(lucky, reached(run), among=drivers.acting(lucky, reached))
-    assert set(found["parameter"].values) == REACHING
+    moves, _ = drivers.swings(lucky, reached(run), among=drivers.acting(lucky, reached))
+    assert set(moves["parameter"].values) == REACHING
     assert "price_rereferral" not in numbers.explanation(lucky, "reached")
 
 
@@ -50,22 +50,22 @@ def test_every_kind_of_number_names_what_it_is_computed_from(live, small_scenari
         ("area_life|gross|Rutland", "share_ever_in_need", "cost_per_family"),
     ):
         area = "E06000017" if "Rutland" in key else None
-        found = drivers.acting(run, lambda other, key=key: numbers.formula(other, key).draws(other), area=area)
-        assert acts in found and idle not in found, key
+        moves = drivers.acting(run, lambda other, key=key: numbers.formula(other, key).draws(other), area=area)
+        assert acts in moves and idle not in moves, key
         assert "It is not computed from the other" in numbers.explanation(run, key)
 
 
 def test_of_what_is_certain_it_is_said_that_nothing_moves_it(live, small_scenario):
     run = live.run(small_scenario, (LEEDS,))
-    found, said = drivers.swings(run, xr.full_like(formulas.FORMULAS["reached"].draws(run), 7.0))
-    assert found.sizes["parameter"] == 0
-    assert said == f"None of {len(knowing.parameters(run))} uncertain inputs moves it: every draw has the same."
+    moves, text = drivers.swings(run, xr.full_like(formulas.FORMULAS["reached"].draws(run), 7.0))
+    assert moves.sizes["parameter"] == 0
+    assert text == f"None of {len(voi.parameters(run))} uncertain inputs moves it: every draw has the same."
 
 
 def test_bars_and_table_say_what_was_left_out(live):
     page = Site(live, query="?page=What drives it").pages["What drives it"]
-    (found, left_out) = page.prepare(live.run(live.base, (LEEDS,)))["tornado"]
-    assert (found["swing"] > found["noise_floor"]).all()
+    (moves, left_out) = page.prepare(live.run(live.base, (LEEDS,)))["tornado"]
+    assert (moves["swing"] > moves["noise_floor"]).all()
     page.card.as_table.value = True
     assert left_out.split(" (")[0] in page.card.table.object
     assert left_out.split(" (")[0] in page.left_out.object

@@ -57,8 +57,8 @@ def test_a_sum_typed_either_way_moves_the_others_and_the_page(site):
     fields.families.value = "600"
     assert (fields.families.value, site.messages.visible) == ("600", False)
     assert float(fields.total.value.replace(",", "")) > 4e6 and few != "600"
-    held = site.state.scenario
-    for field, text, said in (
+    before = site.state.scenario
+    for field, text, words in (
         (fields.total, "9,000,000,000", "sum a year: £9.0 billion cannot"),
         (fields.total, "-5", "cannot be used"),
         (fields.families, "0", "families a year: 0 cannot"),
@@ -67,8 +67,8 @@ def test_a_sum_typed_either_way_moves_the_others_and_the_page(site):
     ):
         shown = field.value
         field.value = text
-        assert said in site.messages.object and re.search("Fix|Fix", site.messages.object)
-        assert site.state.scenario == held and field.value == shown
+        assert words in site.messages.object and re.search("Fix|Fix", site.messages.object)
+        assert site.state.scenario == before and field.value == shown
     site.state.change(option={"cut": True, "spend_per_child": 9.0})
     assert "taken away" in fields.total.label and "lose help" in fields.families.label
     site.state.undo()
@@ -165,8 +165,8 @@ def test_what_a_browser_held_is_read_as_a_strangers(live):
         good | {"name": "c", "place": "Atlantis"},
         good | {"name": "d", "scenario": state.file().replace("22.0", "-1.0")},
     ]
-    found, problems = tab.restored(json.dumps(rows), state)
-    assert [one.scenario for one in found] == [state.scenario] and all(len(one.name) <= 60 for one in found)
+    saved, problems = tab.restored(json.dumps(rows), state)
+    assert [one.scenario for one in saved] == [state.scenario] and all(len(one.name) <= 60 for one in saved)
     assert [any(f"Compare: {name}" in line for line in problems) for name in "bcd"] == [True] * 3
     for text in ("{", "[1]", "null", '[{"name": 1}]', "[" * 100_000):
         assert tab.restored(text, state)[0] == () and len(tab.restored(text, state)[1]) == 1
@@ -192,10 +192,10 @@ def test_what_a_browser_held_is_read_as_a_strangers(live):
     )
 )
 def test_half_a_character_that_a_tab_held_is_no_fault(live, rows):
-    found, problems = tab.restored(json.dumps(rows), State(live))
-    for text in (*problems, *(one.name for one in found), *(one.scenario.model_dump_json() for one in found)):
+    saved, problems = tab.restored(json.dumps(rows), State(live))
+    for text in (*problems, *(one.name for one in saved), *(one.scenario.model_dump_json() for one in saved)):
         text.encode()
-    assert len(found) <= MOST_SAVED and all(len(line) < 1000 for line in problems)
+    assert len(saved) <= MOST_SAVED and all(len(line) < 1000 for line in problems)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_the_page_says_of_the_same_size_what_the_browser_drops():
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "words"),
     [
         ("justice_ratio_care", "youth justice entries: looked-after children against all"),
         ("pathway: referral[1_4]", "the fitted pathway: referrals at ages 1 to 4"),
@@ -234,14 +234,14 @@ def test_the_page_says_of_the_same_size_what_the_browser_drops():
         ("price_care_year", "the unit cost: care year"),
     ],
 )
-def test_an_input_is_called_in_words(name, said):
-    assert parameter_name(name) == said
+def test_an_input_is_called_in_words(name, words):
+    assert parameter_name(name) == words
 
 
 def test_no_input_is_called_by_its_key(live, small_scenario):
-    from toolkit.measures import value_of_information as knowing
+    from toolkit.measures import value_of_information as voi
 
-    names = [parameter_name(str(one)) for one in knowing.parameters(live.run(small_scenario, (LEEDS,))).data_vars]
+    names = [parameter_name(str(one)) for one in voi.parameters(live.run(small_scenario, (LEEDS,))).data_vars]
     assert [name for name in names if any(sign in name for sign in "[]_")] == []
     assert len(set(names)) == len(names)
 

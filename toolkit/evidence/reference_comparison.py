@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.evidence.layouts import key
-from toolkit.evidence.made import RECORD, hashes, write_reference
+from toolkit.evidence.reference_versions import RECORD, hashes, write_reference
 from toolkit.evidence.tables import checksum, load_table, read_unsealed
 from toolkit.schema import CANNOT_BE_DETERMINED, MCSE, InputError
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from toolkit import evidence
-from toolkit.evidence.made import RECORD
+from toolkit.evidence.reference_versions import RECORD
 from toolkit.schema import CANNOT_BE_DETERMINED, InputError, data_folder
 
 NAME = "predictive_checks"
@@ -33,21 +33,21 @@ def test_two_results_of_one_model_are_the_same(table: pd.DataFrame) -> None:
     for seed in range(5):
         noise = np.random.default_rng(seed).normal(0, 0.01, (2, 40))
         one, two = (table.assign(value=table["value"] + part) for part in noise)
-        found = evidence.compare_reference(NAME, one, two)
-        assert found.same and found.numbers == 160 and found.verdicts == 40
-        assert "the same within Monte Carlo error (160 numbers, 40 verdicts; largest" in found.sentences()[0]
+        comparison = evidence.compare_reference(NAME, one, two)
+        assert comparison.same and comparison.numbers == 160 and comparison.verdicts == 40
+        assert "the same within Monte Carlo error (160 numbers, 40 verdicts; largest" in comparison.sentences()[0]
 
 
 def test_a_number_is_judged_by_both_errors(table: pd.DataFrame) -> None:
     """By hand: a difference of 0.06 over hypot(0.01, 0.02) is 2.68 errors; the step of rounding adds a little."""
     other = table.assign(value_mcse=0.02)
     other.loc[3, "value"] += 0.06
-    found = evidence.compare_reference(NAME, table, other)
-    assert found.same and found.largest == pytest.approx(0.06 / np.sqrt(0.0005 + 0.01**2 / 6), rel=1e-6)
+    comparison = evidence.compare_reference(NAME, table, other)
+    assert comparison.same and comparison.largest == pytest.approx(0.06 / np.sqrt(0.0005 + 0.01**2 / 6), rel=1e-6)
     other.loc[3, "value"] += 0.14
-    found = evidence.compare_reference(NAME, table, other)
-    assert found.moved == ["care_starts, all, check_3: value 0.73 is now 0.53"]
-    assert not found.same and "NOT the same" in found.sentences()[0]
+    comparison = evidence.compare_reference(NAME, table, other)
+    assert comparison.moved == ["care_starts, all, check_3: value 0.73 is now 0.53"]
+    assert not comparison.same and "NOT the same" in comparison.sentences()[0]
 
 
 def test_an_error_that_is_blank_is_taken_to_be_that_of_the_other(table: pd.DataFrame) -> None:
@@ -67,43 +67,43 @@ def test_a_number_without_an_error_may_differ_in_its_last_decimal_only(
 def test_a_verdict_that_flips_is_named_and_one_at_its_threshold_is_no_flip(table: pd.DataFrame) -> None:
     other = table.copy()
     other.loc[5, "verdict"] = CANNOT_BE_DETERMINED
-    found = evidence.compare_reference(NAME, table, other)
-    assert found.same and not found.flipped
-    assert found.borderline == ["care_starts, all, check_5: verdict was 'cannot be told', is 'passed'"]
+    comparison = evidence.compare_reference(NAME, table, other)
+    assert comparison.same and not comparison.flipped
+    assert comparison.borderline == ["care_starts, all, check_5: verdict was 'cannot be told', is 'passed'"]
     other.loc[7, "verdict"] = "failed"
-    found = evidence.compare_reference(NAME, table, other)
-    assert not found.same
-    assert found.flipped == ["care_starts, all, check_7: verdict was 'failed', is 'passed'"]
-    assert "  verdicts that flip: 1" in found.sentences()
+    comparison = evidence.compare_reference(NAME, table, other)
+    assert not comparison.same
+    assert comparison.flipped == ["care_starts, all, check_7: verdict was 'failed', is 'passed'"]
+    assert "  verdicts that flip: 1" in comparison.sentences()
 
 
 def test_rows_blanks_and_texts_that_differ_are_named(table: pd.DataFrame) -> None:
     other = table.assign(note="as it was")
     other.loc[0, "value"] = np.nan
-    found = evidence.compare_reference(NAME, table.assign(note="new").iloc[:-1], other)
-    assert "row care_starts, all, check_39 is only in the committed one" in found.other
-    assert "care_starts, all, check_1: note reads otherwise" in found.other
-    assert found.moved == ["care_starts, all, check_0: value nan is now 0.5"]
+    comparison = evidence.compare_reference(NAME, table.assign(note="new").iloc[:-1], other)
+    assert "row care_starts, all, check_39 is only in the committed one" in comparison.other
+    assert "care_starts, all, check_1: note reads otherwise" in comparison.other
+    assert comparison.moved == ["care_starts, all, check_0: value nan is now 0.5"]
 
 
 def test_each_committed_table_is_the_same_as_itself() -> None:
     for name in evidence.load_table(RECORD)["made"]:
-        held = evidence.load_table(f"reference/{name}")
-        found = evidence.compare_reference(name, held, held)
-        assert found.same and found.largest == 0 and not found.borderline
+        reference = evidence.load_table(f"reference/{name}")
+        comparison = evidence.compare_reference(name, reference, reference)
+        assert comparison.same and comparison.largest == 0 and not comparison.borderline
 
 
 def put(folder: Path, beside: Path, **changes: float) -> list[evidence.Comparison]:
-    held = evidence.load_table(f"reference/{NAME}", folder)
-    return evidence.put_beside({NAME: held.assign(**changes)}, beside, folder)
+    reference = evidence.load_table(f"reference/{NAME}", folder)
+    return evidence.put_beside({NAME: reference.assign(**changes)}, beside, folder)
 
 
 @pytest.mark.long
 def test_what_is_made_lies_beside_and_is_taken_in_only_for_a_reason(folder: Path, tmp_path: Path) -> None:
     committed, beside = folder / "reference" / f"{NAME}.csv", tmp_path / "build" / "reference"
     before = committed.read_bytes()
-    [found] = put(folder, beside, cells=5)
-    assert not found.same and (beside / f"{NAME}.csv").is_file() and committed.read_bytes() == before
+    [comparison] = put(folder, beside, cells=5)
+    assert not comparison.same and (beside / f"{NAME}.csv").is_file() and committed.read_bytes() == before
     for reason, wrong in (("", "blank"), (" ", "blank"), ("because", "shorter than two words")):
         with pytest.raises(InputError, match=f"the reason is {wrong}"):
             evidence.accept_reference([NAME], beside, reason=reason, folder=folder)
