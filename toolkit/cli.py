@@ -130,7 +130,7 @@ def programmes(
 ) -> None:
     """Compare programmes: what each costs a child, avoids for a pound, and how sure that is."""
     from toolkit import evidence, scenarios
-    from toolkit.measures.programmes import league_table, shown
+    from toolkit.measures.programmes import league_table, notes, shown
     from toolkit.programmes import compare
     from toolkit.records import check_writable
 
@@ -146,7 +146,8 @@ def programmes(
     if as_json:
         typer.echo(league.reset_index().to_json(orient="records", indent=2))
     elif not quiet:
-        show(shown(league), False, title=f"Programmes, pounds of {chosen.price_base}; see `--csv` for every column")
+        show(shown(league), False, title=f"Programmes, in {chosen.price_base} prices")
+        typer.echo("\n".join(notes(league)))
 
 
 @app.command()

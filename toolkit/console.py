@@ -22,6 +22,7 @@ __all__ = ["BAD_INPUT", "call", "progress_bars", "show"]
 BAD_INPUT = 2
 # What a disk can answer that is no fault of the program.
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+WIDTH = 120  # of a table that goes to a file or another program
 SPELT = dict(zip("−–—·×÷’“”\N{NO-BREAK SPACE}", '---.x/\'"" ', strict=True)) | {
     "£": "GBP ",
     "±": "+/-",
@@ -48,7 +49,7 @@ def show(table: "pd.DataFrame", as_json: bool, *, title: str) -> None:
         shown.add_column(str(column), overflow="fold")
     for row in table.astype(object).where(table.notna(), "").itertuples(index=False):
         shown.add_row(*(escape(str(value)) for value in row))
-    Console().print(shown)
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(shown)
 
 
 @contextmanager

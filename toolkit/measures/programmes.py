@@ -10,15 +10,15 @@ import xarray as xr
 from toolkit import appraisal
 from toolkit.appraisal.accounts import COUNCIL
 from toolkit.measures import words as w
-from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
+from toolkit.schema import ACCOUNTS, CANNOT_BE_DETERMINED, SAMPLE_DIMS
 
-__all__ = ["PAYS", "league_table", "shown", "verdict"]
+__all__ = ["PAYS", "league_table", "notes", "shown", "verdict"]
 
 LEVEL = 0.90
 MILLION = 1e6
 PAYS = {
     "pays": "likely to pay back",
-    "cannot be told": "cannot be distinguished from break-even",
+    CANNOT_BE_DETERMINED: "cannot be distinguished from break-even",
     "does not pay": "not likely to pay back",
     "no price": "no price is known",
     "nothing counted": "no effect is counted",
@@ -118,27 +118,40 @@ def verdict(chance: float, *, priced: bool = True, counted: bool = True) -> str:
         return "nothing counted"
     if not priced:
         return "no price"
-    return "pays" if chance >= SURE else "does not pay" if chance <= 1 - SURE else "cannot be told"
+    return "pays" if chance >= SURE else "does not pay" if chance <= 1 - SURE else CANNOT_BE_DETERMINED
 
 
 def shown(league: pd.DataFrame) -> pd.DataFrame:
-    """Return the league table in words, for a page or a terminal; programmes without a counted effect come last."""
+    """Return in words what the league table counts, for a terminal or a page: the programmes with a counted effect."""
     rows = []
-    for _, row in league.iterrows():
-        known, priced = row["evidence"] != "not counted", row["cost_per_child"] > 0
-        ends = row["avoided_fiscal_low"], row["avoided_fiscal_high"]
+    for _, row in league[league["evidence"] != "not counted"].iterrows():
+        priced, ends = row["cost_per_child"] > 0, (row["avoided_fiscal_low"], row["avoided_fiscal_high"])
         rows.append(
             {
                 "programme": row["label"],
-                "studies": row["evidence"],
-                "security (0 to 5)": row["security"],
+                "evidence": f"{row['evidence']}, {row['security']}",
                 "cost a child": w.money(row["cost_per_child"]) if priced else "not known",
-                "avoided for each pound": w.pence(row["avoided_fiscal"]) if known and priced else "",
-                f"{LEVEL:.0%} interval": w.interval(*ends, w.pence) if known and priced else "",
-                "chance that it pays back": w.percent(row["chance_pays_fiscal"]) if known and priced else "",
-                "chance that it adds to cost": w.percent(row["chance_of_harm"]) if known else "",
+                "avoided for a pound": f"{w.pence(row['avoided_fiscal'])} ({w.interval(*ends, w.pence)})" if priced else "",
+                "pays back": _chance(row["chance_pays_fiscal"]) if priced else "",
+                "adds cost": _chance(row["chance_of_harm"]),
                 "counted": row["counted"],
-                "verdict": PAYS[row["verdict"]],
             }
         )
     return pd.DataFrame(rows)
+
+
+def _chance(share: float) -> str:
+    """Return a chance in words, no surer than evidence of this kind can be: other structures of the model differ."""
+    return f"under {1 - SURE:.0%}" if share < 1 - SURE else f"over {SURE:.0%}" if share > SURE else w.percent(share)
+
+
+def notes(league: pd.DataFrame) -> list[str]:
+    """Return what a reader of `shown` must know: what its columns mean, and which programmes are not in it."""
+    missing = league.loc[league["evidence"] == "not counted", "label"].tolist()
+    return [
+        f"Avoided for a pound: cost to the public purse, expected, with its {LEVEL:.0%} interval. Evidence: whose studies "
+        "there are, the programme's own or only its type's, and how secure it is, 0 to 5. Pays back, adds cost: chances.",
+        "Ordered by whose studies there are, then by what a pound avoids. Where the chance that a programme pays back "
+        f"is between {1 - SURE:.0%} and {SURE:.0%}, it cannot be distinguished from break-even.",
+        f"No effect can be counted of {len(missing)}: {'; '.join(missing)}. The file of --csv says why.",
+    ]
