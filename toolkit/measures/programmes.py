@@ -131,7 +131,9 @@ def shown(league: pd.DataFrame) -> pd.DataFrame:
                 "programme": row["label"],
                 "evidence": f"{row['evidence']}, {row['security']}",
                 "cost a child": w.money(row["cost_per_child"]) if priced else "not known",
-                "avoided for a pound": f"{w.pence(row['avoided_fiscal'])} ({w.interval(*ends, w.pence)})" if priced else "",
+                "avoided for a pound": f"{w.pence(row['avoided_fiscal'])} ({w.interval(*ends, w.pence)})"
+                if priced
+                else "",
                 "pays back": _chance(row["chance_pays_fiscal"]) if priced else "",
                 "adds cost": _chance(row["chance_of_harm"]),
                 "counted": row["counted"],
