@@ -150,21 +150,8 @@ def sample_programmes(
     Vehtari, Simpson, Gelman, Yao and Gabry (2024), Pareto smoothed importance sampling, JMLR 25(72).
     Higgins, Thompson and Spiegelhalter (2009), A re-evaluation of random-effects meta-analysis, JRSS A 172: 137-159.
     """
-    design, prior = design_of(studies, programmes), priors_of(priors)
-    random = random_stream(seed, "models.programmes")
-    parts = [_particles(design, prior, random, min(CHUNK, particles - at)) for at in range(0, particles, CHUNK)]
-    values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    # ArviZ expects the log likelihoods that are left out and smooths their negative.
-    logs, shape = xr.DataArray(-values.pop("log_weight")[None], dims=SAMPLE_DIMS).azstats.psislw()
-    weights = np.exp(logs.values.ravel() - logs.values.max())
-    weights /= weights.sum()
-    effective, pareto_k = float(1 / (weights**2).sum()), float(shape)
-    if len(studies) and (pareto_k > TRUSTED_SHAPE or effective < LEAST_EFFECTIVE):
-        raise InputError(
-            f"effects of programmes: importance sampling is not reliable (k-hat {pareto_k:.2f}, {effective:.0f} "
-            "effective particles).",
-            fix="look for a study that contradicts the others, or give more particles.",
-        )
+    design, random = design_of(studies, programmes), random_stream(seed, "models.programmes")
+    values, weights, pareto_k = weighted_particles(design, priors_of(priors), random, particles)
     sizes = [like.sizes[dim] for dim in SAMPLE_DIMS]
     size = int(np.prod(sizes))
     places = (np.arange(size) + random.uniform()) / size
@@ -178,7 +165,7 @@ def sample_programmes(
         "take_up": ("programme",),
     }
     return xr.Dataset(
-        {name: ((*SAMPLE_DIMS, *dims[name]), value[taken]) for name, value in values.items()}
+        {name: ((*SAMPLE_DIMS, *axes), values[name][taken]) for name, axes in dims.items()}
         | {"evidence": (("programme", "outcome"), _evidence(design))},
         coords={dim: like[dim].to_numpy() for dim in SAMPLE_DIMS}
         | {
@@ -191,10 +178,42 @@ def sample_programmes(
             "units": "log hazard ratio per child served; standardised mean difference for attainment",
             "seed": seed,
             "pareto_k": pareto_k,
-            "effective": effective,
+            "effective": float(1 / (weights**2).sum()),
             "studies": list(studies["study"]),
         },
     )
+
+
+def weighted_particles(
+    design: Design, prior: Priors, random: np.random.Generator, particles: int
+) -> tuple[dict[str, Array], Array, float]:
+    """Draw particles of everything, given all studies, with their weights.
+
+    Returns
+    -------
+    tuple
+        Values by name: those of `sample_programmes`, and of each study ``number`` (drawn, for a finding without one),
+        standard ``error``, and how many of these lie between number and mean (``residual``); weights; k-hat.
+
+    Raises
+    ------
+    InputError
+        As `sample_programmes`.
+    """
+    parts = [_particles(design, prior, random, min(CHUNK, particles - at)) for at in range(0, particles, CHUNK)]
+    values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    # ArviZ expects the log likelihoods that are left out and smooths their negative.
+    logs, shape = xr.DataArray(-values.pop("log_weight")[None], dims=SAMPLE_DIMS).azstats.psislw()
+    weights = np.exp(logs.values.ravel() - logs.values.max())
+    weights /= weights.sum()
+    effective, pareto_k = float(1 / (weights**2).sum()), float(shape)
+    if len(design.table) and (pareto_k > TRUSTED_SHAPE or effective < LEAST_EFFECTIVE):
+        raise InputError(
+            f"effects of programmes: importance sampling is not reliable (k-hat {pareto_k:.2f}, {effective:.0f} "
+            "effective particles).",
+            fix="look for a study that contradicts the others, or give more particles.",
+        )
+    return values, weights, pareto_k
 
 
 def _evidence(design: Design) -> Array:
@@ -228,11 +247,14 @@ def _particles(design: Design, prior: Priors, random: np.random.Generator, size:
     }
     share = np.where(design.table["take_up_first"].notna(), take_up[:, design.programme], 1.0)
     loads = _loadings(design, prior, scale, load, share, errors)
-    log_weight = _condition(design, prior, normal, loads, share, random) if studies else np.zeros(size)
+    number, log_weight = _condition(design, prior, normal, loads, share, random)
     drawn = _effects(design, prior, load, normal)
     return drawn | {
         "spread": np.stack([scale[level] for level in LEVELS], axis=1),
         "take_up": take_up,
+        "number": number,
+        "error": errors,
+        "residual": normal["error"],
         "log_weight": log_weight,
     }
 
@@ -300,8 +322,8 @@ def _condition(
     loads: dict[str, Array],
     share: Array,
     random: np.random.Generator,
-) -> Array:
-    """Condition the standard normals on the findings, in place, and return the log of the particles' weights.
+) -> tuple[Array, Array]:
+    """Condition the standard normals on the findings, in place; return the numbers and the log of the weights.
 
     A draw from the prior plus the regression on what it got wrong is a draw from the posterior.
     """
@@ -329,8 +351,7 @@ def _condition(
     factor = np.linalg.cholesky(cover)
     standard = np.linalg.solve(factor, gap[..., None])[..., 0]
     log_joint = -0.5 * (standard**2).sum(1) - np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)
-    log_weight: Array = log_joint - log_density
-    return log_weight
+    return gap + centre, log_joint - log_density
 
 
 def _numbers(
