@@ -202,12 +202,15 @@ def weighted_particles(
     """
     parts = [_particles(design, prior, random, min(CHUNK, particles - at)) for at in range(0, particles, CHUNK)]
     values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    # ArviZ expects the log likelihoods that are left out and smooths their negative.
-    logs, shape = xr.DataArray(-values.pop("log_weight")[None], dims=SAMPLE_DIMS).azstats.psislw()
-    weights = np.exp(logs.values.ravel() - logs.values.max())
+    logs, pareto_k = values.pop("log_weight"), 0.0
+    if np.ptp(logs) > 0:  # without studies there is no tail to smooth
+        # ArviZ expects the log likelihoods that are left out and smooths their negative.
+        smoothed, shape = xr.DataArray(-logs[None], dims=SAMPLE_DIMS).azstats.psislw()
+        logs, pareto_k = smoothed.values.ravel(), float(shape)
+    weights = np.exp(logs - logs.max())
     weights /= weights.sum()
-    effective, pareto_k = float(1 / (weights**2).sum()), float(shape)
-    if len(design.table) and (pareto_k > TRUSTED_SHAPE or effective < LEAST_EFFECTIVE):
+    effective = float(1 / (weights**2).sum())
+    if pareto_k > TRUSTED_SHAPE or effective < LEAST_EFFECTIVE:
         raise InputError(
             f"effects of programmes: importance sampling is not reliable (k-hat {pareto_k:.2f}, {effective:.0f} "
             "effective particles).",
@@ -234,8 +237,7 @@ def _particles(design: Design, prior: Priors, random: np.random.Generator, size:
         level: scale[level][..., None] * prior.orientation[:, None] * _correlations(random, size, outcomes, prior)
         for level in ("type", "programme")
     }
-    take_up = _shares(design, random, size)
-    errors = _errors(design.table, random, size)
+    take_up, errors = _shares(design, random, size), _errors(design.table, random, size)
     normal = {
         "mean": random.standard_normal((size, outcomes)),
         "type": random.standard_normal((size, len(design.types), outcomes)),
@@ -248,8 +250,7 @@ def _particles(design: Design, prior: Priors, random: np.random.Generator, size:
     share = np.where(design.table["take_up_first"].notna(), take_up[:, design.programme], 1.0)
     loads = _loadings(design, prior, scale, load, share, errors)
     number, log_weight = _condition(design, prior, normal, loads, share, random)
-    drawn = _effects(design, prior, load, normal)
-    return drawn | {
+    return _effects(design, prior, load, normal) | {
         "spread": np.stack([scale[level] for level in LEVELS], axis=1),
         "take_up": take_up,
         "number": number,
@@ -302,8 +303,7 @@ def _loadings(
     design: Design, prior: Priors, scale: dict[str, Array], load: dict[str, Array], share: Array, errors: Array
 ) -> dict[str, Array]:
     """Return how each study's number depends on each standard normal (particle, study, ...)."""
-    orientation = prior.orientation[design.outcome]
-    bias = design.table["bias_sd"].to_numpy() * orientation
+    bias = design.table["bias_sd"].to_numpy() * prior.orientation[design.outcome]
     return {
         "mean": share * prior.mean_sd[design.outcome],
         "type": share[..., None] * load["type"][:, design.outcome],
@@ -349,8 +349,8 @@ def _condition(
         each = loads[name] * (pull if loads[name].ndim == 2 else pull[..., None])
         normal[name] += np.einsum("ns...,sm->nm...", each, members)
     factor = np.linalg.cholesky(cover)
-    standard = np.linalg.solve(factor, gap[..., None])[..., 0]
-    log_joint = -0.5 * (standard**2).sum(1) - np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)
+    standard = np.linalg.solve(factor, gap[..., None])
+    log_joint = -0.5 * (standard**2).sum((1, 2)) - np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)
     return gap + centre, log_joint - log_density
 
 
