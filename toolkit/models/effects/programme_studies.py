@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.models.effects.model import shape_of
-from toolkit.models.effects.scales import SIGNIFICANT, STANDARDISED, scale_of, to_hazard_scale
+from toolkit.models.effects.scales import LOG_RISK_RATIO, SIGNIFICANT, STANDARDISED, scale_of, to_hazard_scale
 from toolkit.schema import EFFECT_OUTCOMES, InputError
 
 Register = Mapping[str, pd.DataFrame]
@@ -105,15 +105,14 @@ def _study(row: Row, bias: pd.DataFrame, errors: pd.DataFrame, unseen: tuple[flo
     }
 
 
+def _converted(row: Row, outcome: str, name: str) -> tuple[float, float]:
+    """Return estimate and widened standard error on the scale of hazards, or that of attainment."""
+    scale = "hedges_g" if row["scale"] == "smd" else str(row["scale"])
+    return to_hazard_scale(row["est"], row["se"] * row["se_factor"], scale, outcome, row["control_risk"], row=name)
+
+
 def _measured(row: Row, scale: str, errors: pd.DataFrame, name: str) -> dict[str, float]:
-    effect, se = to_hazard_scale(
-        row["est"],
-        row["se"] * row["se_factor"],
-        "hedges_g" if row["scale"] == "smd" else str(row["scale"]),
-        row["outcome"],
-        row["control_risk"],
-        row=name,
-    )
+    effect, se = _converted(row, row["outcome"], name)
     known = {"effect": effect, "se": se, "se_log_sd": 0.0, "se_most": math.inf, "lower": math.nan, "upper": math.nan}
     if row["se_basis"] in PUBLISHED:
         return known
@@ -166,12 +165,20 @@ def _take_up(row: Row, unseen: tuple[float, float], name: str) -> tuple[float, f
 
 
 def _usual_errors(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the logarithms of all estimated standard errors: scale, design, log."""
+    """Return the logarithms of all estimated standard errors, on the scale of hazards: scale, design, log.
+
+    Odds ratios without a control risk, which have no place on that scale, and slopes of spending are left out.
+    """
     rows = table[table["se_basis"].isin(PUBLISHED) & (table["se"] > 0) & (table["confidence"] != "C")]
-    events = rows["scale"].isin(["log_risk", "log_rate", "log_odds", "log_hazard"])
-    rows = rows[events | (rows["scale"] == "smd")]
-    scale = np.where(events[rows.index], "log_risk_ratio", STANDARDISED)
-    return pd.DataFrame({"scale": scale, "design": rows["design"], "log": np.log(rows["se"])})
+    placed = rows["scale"].isin(["log_risk", "log_rate", "log_hazard"])
+    placed |= (rows["scale"] == "log_odds") & rows["control_risk"].notna()
+    rows = rows[(placed | (rows["scale"] == "smd")) & (rows["estimand"] != "per_spend")]
+    scales = [STANDARDISED if scale == "smd" else LOG_RISK_RATIO for scale in rows["scale"]]
+    errors = [
+        _converted(row, scale, f"programme_effects {row['effect_id']}")[1]
+        for row, scale in zip(rows.to_dict("records"), scales, strict=True)
+    ]
+    return pd.DataFrame({"scale": scales, "design": rows["design"], "log": np.log(errors)})
 
 
 def _usual(errors: pd.DataFrame, scale: str, design: str) -> tuple[float, float]:

@@ -216,6 +216,7 @@ class TestPrior:
             for column in range(row):
                 halves = (matrix[:, row, column] + 1) / 2
                 assert stats.kstest(halves, stats.beta(5, 5).cdf).pvalue > 1e-4
+                assert halves.var() == pytest.approx(1 / 44, rel=0.04)  # four Monte Carlo errors
 
     def test_missing_prior_rows_are_named(self):
         table = priors()
@@ -290,7 +291,7 @@ def test_the_twin_in_pymc_agrees_on_the_shipped_studies():
         programme_model(*arguments), seed=1, draws=1000, tune=600, chains=4, progress=False, target_accept=0.95
     )["posterior"]["programme_effect"]
     sd = particles.std(SAMPLE_DIMS)
-    # Two samples of some 2,500 and 4,000 effective draws: 0.025 of an sd is the Monte Carlo error of a difference, and
-    # the largest of 164 lies three or four such from none.
+    # Samples of at least 2,200 and of 4,000 effective draws: the Monte Carlo error of a difference is up to 0.026 sd,
+    # and the largest of 164 lies some three such from none. The bounds leave room for another machine's draws.
     assert float((abs(posterior.mean(SAMPLE_DIMS) - particles.mean(SAMPLE_DIMS)) / sd).max()) < 0.12
     assert float(abs(posterior.std(SAMPLE_DIMS) / sd - 1).max()) < 0.10

@@ -119,6 +119,24 @@ class TestPowerScaling:
         expected = np.mean([distance(grid, mass(1), mass(power)) / np.log2(1.25) for power in (0.8, 1.25)])
         assert table.loc[("beta", "youth_justice"), "likelihood"] == pytest.approx(expected, rel=0.1)
 
+    def test_without_studies_the_prior_is_all(self):
+        # A normal and half-normal spreads, raised to a power, keep their form: all effects shrink by its root.
+        nothing = table_of({}).iloc[:0]
+        table = power_scaling_of_programmes(nothing, PROGRAMMES, priors(0.2), seed=1, particles=20_000)
+        grid = np.linspace(-2.5, 2.5, 2_001)
+        size = stats.halfnorm.ppf((np.arange(20) + 0.5) / 20)
+        sd = 0.2 * np.sqrt(1 + size[:, None] ** 2 + size**2).ravel()
+
+        def mass(power):
+            weights = stats.norm.pdf(grid[:, None], 0, sd / math.sqrt(power)).mean(1)
+            return weights / weights.sum()
+
+        expected = np.mean([distance(grid, mass(1), mass(power)) / np.log2(1.25) for power in (0.8, 1.25)])
+        care = table.loc[("alpha", "care")]
+        assert care["prior"] == pytest.approx(expected, rel=0.15)
+        assert care["likelihood"] == pytest.approx(0, abs=1e-6)
+        assert care["prior_ratio"] == pytest.approx(1, rel=0.03)
+
     def test_spreads_are_part_of_the_prior(self):
         # Of the same scale as the mean: an unstudied outcome keeps its sd, 0.2 sqrt(3); a narrow null leaves less.
         studies = table_of({"effect": 0.0, "se": 0.05})

@@ -111,6 +111,14 @@ def test_a_bound_is_log_normal_around_like_studies_and_cut_there():
     assert alone["se"] == pytest.approx(0.032 ** (1 / 3))
 
 
+def test_like_studies_are_on_the_scale_of_hazards():
+    # At a risk of 0.5 the log hazard moves by 0.5 / ln 2 for each unit of the log odds.
+    like = [{"scale": "log_odds", "est": 0.0, "se": 0.2 * math.log(2) / 0.5, "control_risk": 0.5}, {"se": 0.1}]
+    like[1] |= {"se_factor": 2.0}
+    ignored = [{"scale": "log_odds", "se": 0.7, "used": 0}, {"estimand": "per_spend", "se": 0.01, "used": 0}]
+    assert study_of(BOUND, *like, *ignored)["se"] == pytest.approx(0.2)
+
+
 @pytest.mark.parametrize("basis", ["bound_not_significant", "direction_only"])
 def test_an_error_that_bounds_nothing_is_refused(basis):
     # "Not significant" bounds the error from below: to cut above it would take a weak study for a strong one.
