@@ -56,8 +56,8 @@ TABLES = _layouts(
       est se se_basis se_factor own_bias_sd finding low high interval_level follow_up_months measured_at_age
       control_risk control_risk_horizon_months design country n_treated n_control developer_led evaluation
       shared_control_note SOURCE source_url confidence note
-    evidence/baseline_risks: programme outcome used from_months horizon_months risk low high population SOURCE source_url
-      confidence note
+    evidence/baseline_risks: programme outcome used from_months horizon_months risk low high population SOURCE
+      source_url confidence note
     evidence/outcome_scales: outcome scale base_rate indicator panel_link broad_offer_excludes source_id
       note
     evidence/prevalence: id outcome indicator group age_or_period year value unit numerator denominator
