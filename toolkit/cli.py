@@ -124,6 +124,10 @@ def programmes(
     region: Annotated[str | None, typer.Option(help="All areas of a region.")] = None,
     england: Annotated[bool, typer.Option("--england", help="All areas of England.")] = False,
     cache: Cache = CACHE,
+    studies: Annotated[
+        str, typer.Option(help="all, randomised, served (no whole schools or areas), or a type such as keyworker.")
+    ] = "all",
+    leave_out: Annotated[list[str] | None, typer.Option(help="Study to leave out, by its id; repeat.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write every column of the table to this file.")] = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -139,7 +143,7 @@ def programmes(
     if csv is not None:
         check_writable(csv.parent, option="--csv")
     with progress_bars(quiet or as_json) as progress:
-        compared = compare(chosen, areas=areas, cache=cache, progress=progress)
+        compared = compare(chosen, areas=areas, cache=cache, scope=studies, exclude=leave_out or (), progress=progress)
     league = league_table(compared, evidence.load_table("programmes"))
     if csv is not None:
         league.to_csv(csv)

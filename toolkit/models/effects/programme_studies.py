@@ -14,6 +14,7 @@ import pandas as pd
 from toolkit.models.effects.model import shape_of
 from toolkit.models.effects.scales import LOG_RISK_RATIO, SIGNIFICANT, STANDARDISED, scale_of, to_hazard_scale
 from toolkit.schema import EFFECT_OUTCOMES, InputError
+from toolkit.tabular import excerpt
 
 Register = Mapping[str, pd.DataFrame]
 Row = Mapping[Any, Any]
@@ -25,13 +26,14 @@ FINDINGS = {  # of an event; mirrored for attainment, where benefit is positive
     "harm": (0.0, OPEN),
 }
 PUBLISHED = ("published_ci", "published_se", "derived_counts")  # errors that are estimates, not bounds
+RANDOMISED = ("rct", "cluster_rct")
 WHOLE = ("school_itt", "area_itt")  # everyone at a school or in an area counts, served or not
 UNITED_KINGDOM = ("England", "Wales", "Scotland", "UK")
 SAME_PLACE = 16  # age at which attainment is measured: an effect at that age is applied there and never fades
 
 
 def programme_studies(
-    register: Register, *, exclude: Collection[str] = (), admit: Collection[str] = ()
+    register: Register, *, exclude: Collection[str] = (), admit: Collection[str] = (), scope: str = "all"
 ) -> pd.DataFrame:
     """Return the studies that the model of programmes uses, one row each, on the scale of hazards.
 
@@ -43,6 +45,9 @@ def programme_studies(
         Studies to leave out, by ``effect_id``.
     admit
         Designs to admit as well as those admitted by default, as in ``("pre_post",)``.
+    scope
+        "all"; "randomised" trials alone; "served", without those that count everybody at a school or in an area; or the
+        name of a type of programme, such as "keyworker".
 
     Returns
     -------
@@ -57,8 +62,8 @@ def programme_studies(
     Raises
     ------
     InputError
-        An excluded study that is not in use, a design without a row in ``design_bias``, a take-up of 0, an error that
-        is neither an estimate nor an upper bound, and all that `to_hazard_scale` refuses.
+        An excluded study that is not in use, an unknown scope, a design without a row in ``design_bias``, a take-up of
+        0, an error that is neither an estimate nor an upper bound, and all that `to_hazard_scale` refuses.
     """
     table = register["programme_effects"]
     used = table[(table["used"] == 1) & table["outcome"].isin(EFFECT_OUTCOMES)]
@@ -70,6 +75,7 @@ def programme_studies(
     used = used[~used["effect_id"].isin(list(exclude)) & used["design"].isin(sorted(admitted))].merge(
         register["programmes"][["programme", "programme_type"]]
     )
+    used = used[_in_scope(used, scope)]
     errors = _usual_errors(table)
     unseen = shape_of(register["priors"], "programmes", "take_up_unknown")
     rows = [_study(row, bias, errors, unseen) for row in used.to_dict("records")]
@@ -81,6 +87,19 @@ _COLUMNS = dict.fromkeys(("study", "programme", "programme_type", "outcome", "ev
     | dict.fromkeys(("take_up_first", "take_up_second", "follow_up"), float)
     | {"at_16": bool, "independent": bool}
 )
+
+
+def _in_scope(used: pd.DataFrame, scope: str) -> pd.Series:
+    """Return which rows are in the scope of the evidence; the usual errors of studies still come from all."""
+    scopes: dict[str, pd.Series] = {
+        "all": pd.Series(True, used.index),
+        "randomised": used["design"].isin(RANDOMISED),
+        "served": ~used["estimand"].isin(WHOLE) | (used["take_up_low"] == 1),
+    }
+    scopes |= {str(kind): used["programme_type"] == kind for kind in sorted(set(used["programme_type"]))}
+    if scope not in scopes:
+        raise InputError(f"scope '{excerpt(scope)}': no such studies.", fix=f"use one of {', '.join(scopes)}.")
+    return scopes[scope]
 
 
 def _study(row: Row, bias: pd.DataFrame, errors: pd.DataFrame, unseen: tuple[float, float]) -> dict[str, Any]:
