@@ -111,6 +111,7 @@ def sample_programmes(
     like: xr.Dataset | xr.DataArray,
     seed: int,
     particles: int = PARTICLES,
+    refuse: bool = True,
 ) -> xr.Dataset:
     """Draw the mean effect of every programme on every outcome, given all studies, by importance sampling.
 
@@ -128,6 +129,8 @@ def sample_programmes(
         The same seed and studies give the same draws.
     particles
         Draws from the prior that are weighted; the result is resampled from them.
+    refuse
+        Whether to refuse a result that is not reliable; a calibration must rank it all the same.
 
     Returns
     -------
@@ -143,7 +146,7 @@ def sample_programmes(
     Raises
     ------
     InputError
-        Importance sampling is not reliable (k-hat over 0.7, or fewer than 400 effective particles).
+        Importance sampling is not reliable (k-hat over 0.7, or fewer than 400 effective particles), and ``refuse``.
 
     References
     ----------
@@ -159,7 +162,7 @@ def sample_programmes(
     weights = np.exp(logs.values.ravel() - logs.values.max())
     weights /= weights.sum()
     effective, pareto_k = float(1 / (weights**2).sum()), float(shape)
-    if len(studies) and (pareto_k > TRUSTED_SHAPE or effective < LEAST_EFFECTIVE):
+    if refuse and len(studies) and (pareto_k > TRUSTED_SHAPE or effective < LEAST_EFFECTIVE):
         raise InputError(
             f"effects of programmes: importance sampling is not reliable (k-hat {pareto_k:.2f}, {effective:.0f} "
             "effective particles).",
