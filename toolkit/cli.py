@@ -116,6 +116,40 @@ def areas(region: Annotated[str | None, typer.Option(help="Only this region.")] 
 
 
 @app.command()
+def programmes(
+    scenario: Annotated[
+        str, typer.Option(help="Prices, discounting and seed: a scenario's name or file.")
+    ] = "family_help",
+    area: Annotated[list[str] | None, typer.Option(help="Area name or ONS code; repeat for several.")] = None,
+    region: Annotated[str | None, typer.Option(help="All areas of a region.")] = None,
+    england: Annotated[bool, typer.Option("--england", help="All areas of England.")] = False,
+    cache: Cache = CACHE,
+    csv: Annotated[Path | None, typer.Option(help="Write every column of the table to this file.")] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Compare programmes: what each costs a child, avoids for a pound, and how sure that is."""
+    from toolkit import evidence, scenarios
+    from toolkit.measures.programmes import league_table, shown
+    from toolkit.programmes import compare
+    from toolkit.records import check_writable
+
+    chosen = scenarios.load(scenario)
+    areas = chosen_areas(area or (), region=region, england=england, quiet=quiet)
+    if csv is not None:
+        check_writable(csv.parent, option="--csv")
+    with progress_bars(quiet or as_json) as progress:
+        compared = compare(chosen, areas=areas, cache=cache, progress=progress)
+    league = league_table(compared, evidence.load_table("programmes"))
+    if csv is not None:
+        league.to_csv(csv)
+    if as_json:
+        typer.echo(league.reset_index().to_json(orient="records", indent=2))
+    elif not quiet:
+        show(shown(league), False, title=f"Programmes, pounds of {chosen.price_base}; see `--csv` for every column")
+
+
+@app.command()
 def decide(
     costs: Annotated[Path, typer.Argument(help="CSV of costs in GBP: a row a draw, a column an option.")],
     effects: Annotated[Path, typer.Argument(help="CSV of effects: the same draws and options.")],

@@ -225,11 +225,14 @@ def resolve(scenario: Scenario, register: Register) -> pd.DataFrame:
     for key, override in scenario.overrides.items():
         apply_override(table, key, override, register.deflators)
     with_priors(register.tables["priors"], scenario.priors)
-    return _in_real_terms(table, scenario, register)
+    return in_real_terms(table, scenario, register)
 
 
-def _in_real_terms(table: pd.DataFrame, scenario: Scenario, register: Register) -> pd.DataFrame:
-    """Add the figures in the scenario's price base, real rates, and the graded spread of each."""
+def in_real_terms(table: pd.DataFrame, scenario: Scenario, register: Register) -> pd.DataFrame:
+    """Return a table of figures with ``real_value``, ``real_low`` and ``real_high`` in the scenario's price base.
+
+    Also real rates in place of nominal ones, and the spread of the grade where no interval is published.
+    """
     deflators = register.deflators
     graded = register.tables["graded_uncertainty"].set_index("grade")
     grades, oldest = graded["coefficient_of_variation"], float(graded["price_year_older_than"].max())

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.pathways.kernel import AGES, walk_cohort
+from toolkit.schema import EFFECT_OUTCOMES
 
 Array = NDArray[Any]
 
@@ -43,7 +44,9 @@ class Hazards:
     Hazards are per year in the state. ``care_entry`` and ``care_entry_first`` (band of age, draw) hold for open cases,
     the latter in the year of entry (higher at the edge of care); ``care_exit_first`` and ``care_exit_later`` (band,
     draw) for the first year in care and after; ``entry_weight`` (age, draw) sums to one over ages. Log ratios and the
-    attainment shift are the full effect on a child reached; ``strength`` of :func:`walk` scales them all.
+    attainment shift are the full effect on a child reached; ``strength`` of :func:`walk` scales them all. An effect
+    acts from ``onset`` on (years after contact, up to 1), is whole for the years ``flat`` (effect, draw: in the order
+    of ``EFFECT_OUTCOMES``), and then halves every ``half_life`` years.
     """
 
     need_exit_slow: Array
@@ -74,6 +77,8 @@ class Hazards:
     detect_rereferral: Array
     detect_care: Array
     half_life: Array
+    onset: Array
+    flat: Array
     entry_weight: Array
 
 
@@ -207,9 +212,15 @@ def _walk_world(
     return walked
 
 
-def _fade(hazards: Hazards, strength: float) -> Array:
-    since = np.arange(AGES, dtype=hazards.half_life.dtype)[:, None]
-    faded: Array = hazards.half_life.dtype.type(strength) * np.exp2(-since / hazards.half_life)
+def _fade(hazards: Hazards, strength: float, outcome: str) -> Array:
+    """Return the strength of the effect on an outcome by year since entry (year, draw)."""
+    kind = hazards.half_life.dtype.type
+    since = np.arange(AGES, dtype=kind)[:, None]
+    flat = hazards.flat[EFFECT_OUTCOMES.index(outcome)]
+    faded: Array = kind(strength) * np.exp2(-np.maximum(since - flat, 0) / hazards.half_life)
+    # Children come evenly over year 0: the share of it, and of year 1, that is lived after the onset.
+    faded[0] *= (1 - hazards.onset) ** 2
+    faded[1] *= 1 - hazards.onset**2 / 2
     return faded
 
 
@@ -221,7 +232,9 @@ def _to_care(hazards: Hazards, strength: float, delivered: float, on: bool) -> t
     """Care-entry hazard of an open case by year since entry and band of age (year, band, draw), and the chances that
     an open case and a plan last the year. Without an effect all years after the first are alike, so two are enough."""  # noqa: D205, D209
     ratio = (
-        np.exp(hazards.log_ratio_care * _fade(hazards, strength)) if on else np.ones_like(hazards.need_again)[None, :]
+        np.exp(hazards.log_ratio_care * _fade(hazards, strength, "care"))
+        if on
+        else np.ones_like(hazards.need_again)[None, :]
     )
     to_care = np.concatenate(
         [(hazards.care_entry_first * ratio[0])[None], hazards.care_entry * ratio[-AGES + 1 :, None]]
@@ -234,14 +247,14 @@ def _to_care(hazards: Hazards, strength: float, delivered: float, on: bool) -> t
 
 def _timed(hazards: Hazards, world: _World, strength: float, delivered: float) -> Array:
     """Chances by year since entry (year, row, draw), with the effect's fading strength on them."""
-    fade = _fade(hazards, strength)
-    rereferral = np.exp(hazards.log_ratio_rereferral * fade * world.rereferral)
+    fade = {outcome: _fade(hazards, strength, outcome) for outcome in EFFECT_OUTCOMES}
+    rereferral = np.exp(hazards.log_ratio_rereferral * fade["repeat_referrals"] * world.rereferral)
     if world.rereferral:  # a case opened in year 0 can come back from year 1 on
         rereferral[1] *= hazards.detect_rereferral ** hazards.detect_rereferral.dtype.type(delivered)
-    back = np.exp(hazards.log_ratio_care * fade * world.care)
-    entry = hazards.first_entry * np.exp(hazards.log_ratio_justice * fade * world.others)
+    back = np.exp(hazards.log_ratio_care * fade["care"] * world.care)
+    entry = hazards.first_entry * np.exp(hazards.log_ratio_justice * fade["youth_justice"] * world.others)
     entry[0] /= 2  # those who enter in year 0 have half a year left on average
-    shift = hazards.logit_shift_grade * fade * world.others
+    shift = hazards.logit_shift_grade * fade["gcse_attainment"] * world.others
     rows = (
         _chance(hazards.rereferral_first * rereferral),
         _chance(hazards.rereferral_later * rereferral),
@@ -251,6 +264,6 @@ def _timed(hazards: Hazards, world: _World, strength: float, delivered: float) -
         _chance(entry * hazards.ratio_care),
         1 / (1 + np.exp(hazards.logit_grade_now + shift)),
         1 / (1 + np.exp(hazards.logit_grade_ever + shift)),
-        np.broadcast_to(1 / (1 + np.exp(hazards.logit_grade_ever)), fade.shape),
+        np.broadcast_to(1 / (1 + np.exp(hazards.logit_grade_ever)), shift.shape),
     )
     return np.stack(rows, axis=1)

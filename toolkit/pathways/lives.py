@@ -23,7 +23,7 @@ from toolkit.pathways.cohort import (
 )
 from toolkit.pathways.kernel import AGES
 from toolkit.scenarios import Adjustments, Effect, Scenario
-from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
+from toolkit.schema import BUSINESS_AS_USUAL, EFFECT_OUTCOMES, INVESTMENT, SAMPLE_DIMS, InputError
 
 ENTRY_BANDS = ("under_1", "1_4", "5_9", "10_15", "16_17")
 EXIT_BANDS = ("under_5", "5_9", "10_15", "16_17")
@@ -122,6 +122,8 @@ def localise(
         detect_rereferral=figure["detection_rereferral"] if scenario.effect.detection else ones,
         detect_care=figure["detection_care_under_5"] if scenario.effect.detection else ones,
         half_life=figure["fade_half_life"] if scenario.effect.fades else np.full_like(ones, np.inf),
+        onset=0.0 * ones,
+        flat=np.zeros((len(EFFECT_OUTCOMES), ones.size), ones.dtype),
         entry_weight=entry_ages(draws).values.reshape(AGES, -1),
     )
     if scenario.option.group == "care_edge":
@@ -194,7 +196,8 @@ def with_effects(hazards: Hazards, effects: xr.DataArray) -> Hazards:
     )
 
 
-SHARES = ("short_share", "short_share_first", "need_again", "entry_weight")
+SHARES = ("short_share", "short_share_first", "need_again", "onset", "entry_weight")
+LASTING = ("half_life", "flat")  # may be without end
 ANY_SIGN = ("logit_grade_now", "logit_grade_ever", "logit_shift_grade")
 
 
@@ -212,7 +215,7 @@ def sound(hazards: Hazards, area: str) -> Hazards:
         elif name in SHARES:
             wrong, what = ~((values >= 0) & (values <= 1)), "outside 0-1"
         else:
-            wrong, what = ~(values >= 0) | (np.isinf(values) & (name != "half_life")), "negative or not finite"
+            wrong, what = ~(values >= 0) | (np.isinf(values) & (name not in LASTING)), "negative or not finite"
         if wrong.any():
             raise InputError(f"{area}: '{name}' is {what} in a draw.", fix="check the figures it is computed from.")
     if not np.allclose(hazards.entry_weight.sum(axis=0), 1.0):

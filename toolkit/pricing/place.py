@@ -151,9 +151,10 @@ class Place:
     def unhelped(self, scenario: Scenario) -> tuple[pathways.Hazards, xr.Dataset]:
         """Return hazards without help, and the lives that follow from them."""
         hazards = pathways.localise(self.baseline, self.desk.national, self.stats, self.draws, scenario)
-        return hazards, self._walk(hazards)
+        return hazards, self.walk(hazards)
 
-    def _walk(self, hazards: pathways.Hazards, strength: float = 0.0, delivered: float | None = None) -> xr.Dataset:
+    def walk(self, hazards: pathways.Hazards, strength: float = 0.0, delivered: float | None = None) -> xr.Dataset:
+        """Return the expected events of a child's life to eighteen, from :func:`pathways.per_child`."""
         return pathways.per_child(
             hazards, strength=strength, delivered=delivered, rates=self.child_rates, like=self.draws
         )
@@ -171,7 +172,7 @@ class Place:
         key = source, strength, delivered if self.scenario.effect.detection else strength
         if key not in self._helped:
             moved = pathways.with_effects(self.hazards, self.desk.effects.sel(source=source, drop=True))
-            self._helped[key] = self._walk(moved, strength, delivered) - self.usual
+            self._helped[key] = self.walk(moved, strength, delivered) - self.usual
         lasting = tuple(pathways.additional(adjustments).values)
         if (*key, lasting) not in self._lived:
             self._lived[*key, lasting] = self.lived(pathways.additional_part(self._helped[key], adjustments))

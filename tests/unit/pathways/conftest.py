@@ -5,6 +5,7 @@ from toolkit.pathways.cohort import Hazards
 from toolkit.pathways.kernel import AGES, CARE_BANDS, LEAVE_BANDS
 
 BANDED = {
+    "flat": 4,
     "care_entry": len(CARE_BANDS),
     "care_entry_first": len(CARE_BANDS),
     "care_exit_first": len(LEAVE_BANDS),
@@ -43,6 +44,8 @@ def make_hazards(draws: int = 3, **changes: float | list[float]) -> Hazards:
         "detect_rereferral": 1.0,
         "detect_care": 1.0,
         "half_life": 3.0,
+        "onset": 0.0,
+        "flat": 0.0,
     }
     unknown = set(changes) - set(values)
     assert not unknown, unknown

@@ -6,7 +6,7 @@ import xarray as xr
 from numpy.random import default_rng
 
 from tests.unit.pathways.conftest import make_hazards
-from toolkit.pathways.cohort import CELLS, GROUPS, QUANTITIES, Hazards, Layers, walk
+from toolkit.pathways.cohort import CELLS, GROUPS, QUANTITIES, Hazards, Layers, _fade, walk
 from toolkit.pathways.histories import looked_after_part, occupancy_rates
 from toolkit.pathways.kernel import AGES
 from toolkit.pathways.lives import per_child
@@ -321,3 +321,24 @@ def _live(h: dict, entry: int, count: np.ndarray, rng: np.random.Generator) -> N
             since, time = 0, 1.0 if state in ("closed", "left") else rng.random()
     history = 2 if leaver else (1 if state == "left" else 0)
     count[9 + 4 * history + 2 * justice + (not graded)] += 1
+
+
+def test_an_effect_begins_at_its_onset_and_is_whole_while_flat() -> None:
+    hazards = make_hazards(half_life=2.0, onset=0.5, flat=np.array([0.0, 3.0, np.inf, 1.0]))
+    rereferral, justice, grade, care = (
+        _fade(hazards, 0.8, name)[:, 0] for name in ("repeat_referrals", "youth_justice", "gcse_attainment", "care")
+    )
+    halves = 0.5 ** (np.arange(AGES) / 2)
+    late = np.array([0.25, 0.875, *np.ones(AGES - 2)])  # a child who came in June is helped from January on
+    np.testing.assert_allclose(rereferral, 0.8 * late * halves)
+    np.testing.assert_allclose(justice, 0.8 * late * np.array([1, 1, 1, 1, *halves[1 : AGES - 3]]))
+    np.testing.assert_allclose(grade, 0.8 * late)
+    np.testing.assert_allclose(care, 0.8 * late * np.array([1, 1, *halves[1 : AGES - 1]]))
+
+
+def test_the_shares_of_an_onset_are_those_of_children_who_come_evenly_over_the_year() -> None:
+    onset, arrivals = 0.3, (np.arange(20_000) + 0.5) / 20_000
+    first = np.clip(1 - arrivals - onset, 0, None).mean() / (1 - arrivals).mean()
+    second = (1 - np.clip(arrivals + onset - 1, 0, None)).mean()
+    shares = _fade(make_hazards(half_life=np.inf, onset=onset), 1.0, "care")[:2, 0]
+    np.testing.assert_allclose(shares, [first, second], rtol=1e-6)

@@ -140,8 +140,8 @@ def sample_programmes(
         positive, for attainment a standardised mean difference where benefit is; ``spread`` (..., level, outcome),
         standard deviation between types, programmes of a type, and evaluations of a programme; ``take_up`` (...,
         programme), the share of those counted whom it serves, 1 where its studies count only these; ``evidence``
-        (programme, outcome): "own", "type" or "none", whose studies there are. Attributes ``pareto_k`` and
-        ``effective`` (particles).
+        (programme, outcome): "own", "type" or "none", whose studies there are; ``type_of`` (programme). Attributes
+        ``pareto_k`` and ``effective`` (particles).
 
     Raises
     ------
@@ -182,7 +182,10 @@ def sample_programmes(
     }
     return xr.Dataset(
         {name: ((*SAMPLE_DIMS, *dims[name]), value[taken]) for name, value in values.items()}
-        | {"evidence": (("programme", "outcome"), _evidence(design))},
+        | {
+            "evidence": (("programme", "outcome"), _evidence(design)),
+            "type_of": ("programme", [design.types[place] for place in design.type_of]),
+        },
         coords={dim: like[dim].to_numpy() for dim in SAMPLE_DIMS}
         | {
             "programme": design.programmes,

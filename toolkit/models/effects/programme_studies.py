@@ -47,10 +47,10 @@ def programme_studies(
     Returns
     -------
     DataFrame
-        ``study``, ``programme``, ``programme_type``, ``outcome``, ``evaluation``, ``design``; ``effect`` and ``se``, log
-        hazard ratio or standardised mean difference, ``effect`` blank for a finding without a number, which then lies
-        between ``lower`` and ``upper`` times its standard error; where ``se_log_sd`` is above 0 the error is log-normal
-        around ``se``, cut at ``se_most``; ``bias_mean`` and ``bias_sd`` of the design; ``take_up_first`` and
+        ``study``, ``programme``, ``programme_type``, ``outcome``, ``evaluation``, ``design``; ``effect`` and ``se``,
+        log hazard ratio or standardised mean difference. A finding without a number has a blank ``effect`` and lies
+        between ``lower`` and ``upper`` times its standard error. Where ``se_log_sd`` is above 0 the error is log-normal
+        around ``se``, cut at ``se_most``. ``bias_mean`` and ``bias_sd`` of the design; ``take_up_first`` and
         ``take_up_second``, shapes of the beta distribution of the share served, blank where all are;
         ``follow_up`` years; ``at_16`` and ``independent`` (in the UK, not led by its developer).
 

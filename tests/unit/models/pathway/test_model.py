@@ -47,6 +47,8 @@ def as_hazards(rates: dict[str, np.ndarray], weight: np.ndarray) -> Hazards:
         care_exit_first=leave * flat["care_exit_first_ratio"],
         care_exit_later=leave,
         **{name: np.full(draws, value) for name, value in (none | some).items()},
+        onset=np.zeros(draws),
+        flat=np.zeros((4, draws)),
         entry_weight=weight.T,
     )
 

@@ -1,0 +1,144 @@
+"""The table of programmes: what each costs, avoids and risks, and how far that is known."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from toolkit import appraisal
+from toolkit.appraisal.accounts import COUNCIL
+from toolkit.measures import words as w
+from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
+
+__all__ = ["PAYS", "league_table", "shown", "verdict"]
+
+LEVEL = 0.90
+MILLION = 1e6
+PAYS = {
+    "pays": "likely to pay back",
+    "cannot be told": "cannot be distinguished from break-even",
+    "does not pay": "not likely to pay back",
+    "no price": "no price is known",
+    "nothing counted": "no effect is counted",
+}
+SURE = 0.95  # chance from which one side of break-even is called likely
+OUTCOMES = {
+    "repeat_referrals": "repeat referrals",
+    "youth_justice": "youth justice",
+    "gcse_attainment": "GCSEs",
+    "care": "care",
+}
+
+
+def league_table(compared: xr.Dataset, programmes: pd.DataFrame, *, level: float = LEVEL) -> pd.DataFrame:
+    """Return one row a programme, those with studies of their own first, then by pounds avoided for a pound.
+
+    Parameters
+    ----------
+    compared
+        From `toolkit.programmes.compare`.
+    programmes
+        The table ``programmes``.
+    level
+        Of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        Index programme. ``label``, ``programme_type``, ``target_group``, ``ages``, ``security`` (0 to 5);
+        ``cost_per_child`` with ``_low`` and ``_high`` (GBP), ``children_per_million``; for each account, public purse
+        (fiscal), economy and society, ``avoided_<account>`` for a pound spent (expected benefit over expected cost)
+        with ``_low``, ``_high`` (of the benefit) and ``_mcse``, its Monte Carlo standard error, and
+        ``chance_pays_<account>``; ``council_avoided``, the part of the council's budgets; ``chance_of_harm``, that the
+        public purse pays more; ``care_entries_per_100``, the change in entries to care of a hundred children served;
+        ``evidence``, "own" studies, of its "type" alone, or "not counted"; ``counted`` and ``not_counted``, outcomes with
+        their reasons; ``verdict``, a key of ``PAYS``, for the public purse; ``not_known``.
+    """
+    table = programmes.set_index("programme")
+    names = [str(name) for name in compared["programme"].values]
+    rows = [_row(compared.sel(programme=name), table.loc[name].to_dict(), level) for name in names]
+    league = pd.DataFrame(rows, index=pd.Index(names, name="programme"))
+    order = league["evidence"].map({"own": 0, "type": 1, "not counted": 2})
+    return (
+        league.assign(order=order)
+        .sort_values(["order", "avoided_fiscal", "label"], ascending=[True, False, True], na_position="last")
+        .drop(columns="order")
+    )
+
+
+def _row(one: xr.Dataset, about: Mapping[Any, Any], level: float) -> dict[str, Any]:
+    reasons = {str(name): str(why.item()) for name, why in zip(one["outcome"].values, one["not_counted"], strict=True)}
+    counted = [name for name, why in reasons.items() if not why]
+    whose = {str(one["evidence"].sel(outcome=name).item()) for name in counted}
+    row: dict[str, Any] = {
+        "label": about["label"],
+        "programme_type": about["programme_type"],
+        "target_group": about["target_group"],
+        "ages": f"{about['ages_from']:.0f} to {about['ages_to']:.0f}",
+        "security": int(about["security"]),
+        "evidence": "own" if "own" in whose else "type" if whose else "not counted",
+        "counted": ", ".join(OUTCOMES[name] for name in counted),
+        "not_counted": "; ".join(f"{OUTCOMES[name]}: {why}" for name, why in reasons.items() if why),
+        "not_known": about["not_known"],
+    }
+    cost = one["cost"]
+    priced = bool(cost.notnull().all())
+    ends = cost.quantile([(1 - level) / 2, (1 + level) / 2]).values if priced else (np.nan, np.nan)
+    row |= {"cost_per_child": float(cost.mean()), "cost_per_child_low": ends[0], "cost_per_child_high": ends[1]}
+    row["children_per_million"] = MILLION / row["cost_per_child"]
+    for account in ACCOUNTS:
+        row |= _account(appraisal.account_total(one["avoided"], account), cost, account, level)
+    fiscal = appraisal.account_total(one["avoided"], "fiscal")
+    council = one["avoided"].isel(component=(one["payer"] == COUNCIL).values).sum("component")
+    row["council_avoided"] = float(council.mean()) / row["cost_per_child"] if counted else np.nan
+    row["chance_of_harm"] = float((fiscal < 0).mean()) if counted else np.nan
+    entries = one["events"].sel(quantity="care_entries")
+    row["care_entries_per_100"] = 100 * float(entries.mean()) if counted else np.nan
+    chance = row["chance_pays_fiscal"]
+    row["verdict"] = verdict(chance, priced=priced, counted=bool(counted))
+    return row
+
+
+def _account(avoided: xr.DataArray, cost: xr.DataArray, account: str, level: float) -> dict[str, float]:
+    names = (f"avoided_{account}", f"avoided_{account}_low", f"avoided_{account}_high", f"chance_pays_{account}")
+    if not bool(cost.notnull().all()) or not bool((avoided != 0).any()):
+        return dict.fromkeys((*names, f"avoided_{account}_mcse"), np.nan)
+    ratio = appraisal.benefit_cost_ratio(avoided, cost, level=level)
+    values = (ratio["ratio"], ratio["lower"], ratio["upper"], ratio["probability_above_one"])
+    # Of a ratio of means, to first order; the draws are nearly independent.
+    error = (avoided - ratio["ratio"] * cost).std(SAMPLE_DIMS) / (cost.mean(SAMPLE_DIMS) * np.sqrt(avoided.size))
+    return dict(zip(names, map(float, values), strict=True)) | {f"avoided_{account}_mcse": float(error)}
+
+
+def verdict(chance: float, *, priced: bool = True, counted: bool = True) -> str:
+    """Return whether a programme pays, a key of ``PAYS``, from its chance to pay back."""
+    if not counted:
+        return "nothing counted"
+    if not priced:
+        return "no price"
+    return "pays" if chance >= SURE else "does not pay" if chance <= 1 - SURE else "cannot be told"
+
+
+def shown(league: pd.DataFrame) -> pd.DataFrame:
+    """Return the league table in words, for a page or a terminal; programmes without a counted effect come last."""
+    rows = []
+    for _, row in league.iterrows():
+        known, priced = row["evidence"] != "not counted", row["cost_per_child"] > 0
+        ends = row["avoided_fiscal_low"], row["avoided_fiscal_high"]
+        rows.append(
+            {
+                "programme": row["label"],
+                "studies": row["evidence"],
+                "security (0 to 5)": row["security"],
+                "cost a child": w.money(row["cost_per_child"]) if priced else "not known",
+                "avoided for each pound": w.pence(row["avoided_fiscal"]) if known and priced else "",
+                f"{LEVEL:.0%} interval": w.interval(*ends, w.pence) if known and priced else "",
+                "chance that it pays back": w.percent(row["chance_pays_fiscal"]) if known and priced else "",
+                "chance that it adds to cost": w.percent(row["chance_of_harm"]) if known else "",
+                "counted": row["counted"],
+                "verdict": PAYS[row["verdict"]],
+            }
+        )
+    return pd.DataFrame(rows)

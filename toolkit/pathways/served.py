@@ -1,0 +1,100 @@
+"""The children whom a programme serves: their ages, their risks, and when an effect on them acts."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields, replace
+
+import numpy as np
+from scipy.optimize import brentq
+
+from toolkit.pathways.cohort import QUANTITIES, Hazards, walk
+from toolkit.pathways.kernel import AGES
+from toolkit.schema import InputError
+
+MOST = 1_000.0  # times a hazard
+ENTRIES = QUANTITIES.index("care_entries")
+
+
+def of_ages(hazards: Hazards, youngest: int, oldest: int) -> Hazards:
+    """Return the hazards of children who come into need at ``youngest`` to ``oldest``, in the proportions of all.
+
+    Raises
+    ------
+    InputError
+        No child under eighteen is of these ages.
+    """
+    inside = (np.arange(AGES) >= youngest) & (np.arange(AGES) <= oldest)
+    if not inside.any():
+        raise InputError(f"ages {youngest} to {oldest}: none is under {AGES}.", fix="give ages of childhood.")
+    weight = hazards.entry_weight * inside[:, None]
+    return replace(hazards, entry_weight=weight / weight.sum(axis=0))
+
+
+def at_risk(hazards: Hazards, risks: Mapping[str, tuple[float, float]], *, name: str = "programme") -> Hazards:
+    """Return the hazards of children whose risk of an outcome is a published one, instead of the average child's.
+
+    Parameters
+    ----------
+    hazards
+        Of the area, for children of the programme's ages.
+    risks
+        By outcome: risk without help (0 to 1), and the years over which it was counted. Of ``care`` in up to a year,
+        only the year of contact is more dangerous than usual, so that its risk is the published one; over more years
+        every year is. First entry to justice (``youth_justice``) has a constant hazard from ten on. The "risk" of
+        ``gcse_attainment`` is the share who reach a good grade, at sixteen. Other outcomes keep the area's rates.
+    name
+        Name of the programme for a message.
+
+    Raises
+    ------
+    InputError
+        A risk that no hazard reaches.
+    """
+    if "care" in risks:
+        hazards = _with_care(hazards, *risks["care"], name)
+    if "youth_justice" in risks:
+        risk, years = risks["youth_justice"]
+        usual = float((hazards.first_entry * hazards.ratio_need).mean())
+        hazards = replace(hazards, first_entry=hazards.first_entry * (-math.log1p(-risk) / (years * usual)))
+    if "gcse_attainment" in risks:
+        share, ones = risks["gcse_attainment"][0], np.ones_like(hazards.logit_grade_now)
+        grade = math.log(share / (1 - share)) * ones
+        hazards = replace(hazards, logit_grade_now=grade, logit_grade_ever=grade)
+    return hazards
+
+
+def _with_care(hazards: Hazards, risk: float, years: float, name: str) -> Hazards:
+    """Multiply the hazards of entry to care so that the mean child's risk over the years is the published one."""
+    mean = Hazards(**{part.name: getattr(hazards, part.name).mean(axis=-1, keepdims=True) for part in fields(Hazards)})
+    if not _care_within(_raised(mean, 1 / MOST, years), years) < risk < _care_within(_raised(mean, MOST, years), years):
+        raise InputError(f"{name}: a risk of care of {risk:g} in {years:g} years is out of reach.", fix="check it.")
+
+    def gap(log_factor: float) -> float:
+        return _care_within(_raised(mean, math.exp(log_factor), years), years) - risk
+
+    return _raised(hazards, math.exp(brentq(gap, -math.log(MOST), math.log(MOST), xtol=1e-6)), years)
+
+
+def _raised(hazards: Hazards, factor: float, years: float) -> Hazards:
+    if years > 1:
+        parts = {part: getattr(hazards, part) * factor for part in ("care_entry", "care_entry_first")}
+        return replace(hazards, **parts)
+    # At the edge of care nobody's case closes within weeks, and danger is now.
+    short = np.zeros_like(hazards.short_share_first)
+    return replace(hazards, care_entry_first=hazards.care_entry_first * factor, short_share_first=short)
+
+
+def _care_within(hazards: Hazards, years: float) -> float:
+    """Return the chance to enter care within some years of contact, where children come evenly over year 0."""
+    entries = walk(hazards, strength=0.0, dtype=float).quantities[ENTRIES, :, 0]
+    if years <= 1:
+        return float(entries[0])
+    whole = int(years)
+    after = years - whole
+    return float(entries[:whole].sum() + (0.5 + after) * entries[whole])
+
+
+def with_timing(hazards: Hazards, onset: np.ndarray, flat: np.ndarray) -> Hazards:
+    """Return the hazards with an effect that starts at ``onset`` (draw) and is whole for ``flat`` years (effect)."""
+    lasting = np.broadcast_to(flat[:, None], hazards.flat.shape)
+    return replace(hazards, onset=np.asarray(onset, hazards.onset.dtype).ravel(), flat=np.array(lasting))

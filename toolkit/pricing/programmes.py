@@ -1,0 +1,181 @@
+"""What each programme avoids for a child it serves, and what it costs: programme by programme, on the same draws.
+
+Nothing here depends on how much is spent: the children whom a programme serves are those it was made for, with their
+own ages and risks, and a pound more serves more of the same.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from toolkit import evidence, pathways
+from toolkit.evidence import Register
+from toolkit.models.effects.programme_use import of_area
+from toolkit.pathways.served import at_risk, of_ages, with_timing
+from toolkit.pricing.areas import BATCH, MANY, Progress, in_parallel, silent
+from toolkit.pricing.place import Desk, Place
+from toolkit.scenarios import Scenario, in_real_terms
+from toolkit.schema import SAMPLE_DIMS, InputError
+
+__all__ = ["price_programmes", "programme_costs"]
+
+MATCHED = ("care", "youth_justice", "gcse_attainment")  # outcomes whose risk can be that of those served
+IN_NEED = ("in_need", "care_edge", "pre_proceedings")  # groups to whom the average child in need is a fair guide
+COST_COLUMNS = [
+    *("value", "low", "high", "interval_kind", "interval_level", "unit", "price_year", "confidence"),
+    *("source_title", "source_url", "note"),
+]
+
+
+def programme_costs(register: Register, draws: xr.Dataset, scenario: Scenario) -> xr.DataArray:
+    """Draw what each programme costs for a child served.
+
+    Parameters
+    ----------
+    register
+        Tables ``programmes`` and ``programme_costs``: the row in use of each programme, which is log-normal with its
+        median at the value, through its interval or, where none lies about the value, with the spread of its grade.
+    draws
+        Sampled figures (chain, draw): ``children_per_family``, for a programme that serves families of an unknown
+        number of children.
+    scenario
+        States the price base and seed.
+
+    Returns
+    -------
+    DataArray (chain, draw, programme), GBP in the price base, of the programmes with a cost in use.
+    """
+    costs = register.tables["programme_costs"]
+    used = costs[costs["used"] == 1].set_index("programme")[COST_COLUMNS].assign(distribution="lognormal")
+    inside = (used["low"] < used["value"]) & (used["value"] < used["high"])
+    used["interval_kind"] = used["interval_kind"].where(inside, "")  # an end that is the value says nothing of spread
+    drawn = evidence.sample(
+        in_real_terms(used, scenario, register), like=draws, seed=scenario.seed, price_base=scenario.price_base
+    )
+    children = register.tables["programmes"].set_index("programme")["children_per_unit"]
+    parts = {}
+    for name in used.index:
+        of_unit = 1.0 if used.loc[name, "unit"] == "GBP per child" else children[name]
+        if of_unit == 0:
+            continue  # it serves adults who have no child in their care
+        parts[name] = drawn[name] / (draws["children_per_family"] if np.isnan(of_unit) else of_unit)
+    names = xr.Variable("programme", list(parts))
+    joined = xr.concat([part.reset_coords(drop=True) for part in parts.values()], names)
+    drawn_costs: xr.DataArray = joined.transpose(*SAMPLE_DIMS, "programme")
+    return drawn_costs.assign_attrs(units="GBP per child served", price_base=scenario.price_base)
+
+
+def price_programmes(
+    desk: Desk, register: Register, used: xr.Dataset, *, areas: list[str], progress: Progress = silent
+) -> xr.Dataset:
+    """Return what each programme avoids for a child served, averaged over areas by their children in need.
+
+    Parameters
+    ----------
+    desk
+        Of a scenario for children in need; its own effects and option are not used.
+    register
+        Tables ``programmes`` and ``baseline_risks``.
+    used
+        From `toolkit.models.effects.programme_use.used_effects`.
+    areas
+        Where it is delivered.
+    progress
+        Told the share of areas that are done.
+
+    Returns
+    -------
+    Dataset
+        ``avoided`` (programme, component, chain, draw), present value of a child's lifetime cost without the programme
+        less that with it, GBP; ``events`` (programme, quantity, chain, draw), the change in expected events of the
+        child's life; both 0 where nothing is counted. ``not_counted`` (programme, outcome): why the effect on an
+        outcome is not counted, "" where it is; ``evidence`` (programme, outcome): whose studies there are.
+
+    Raises
+    ------
+    InputError
+        No areas, or a programme for ages or risks that no child has.
+    """
+    if not areas:
+        raise InputError("no areas to price programmes for.", fix="choose at least one.")
+    served = register.tables["programmes"].set_index("programme")
+    risks = {str(name): _risks(register.tables["baseline_risks"], str(name)) for name in used["programme"].values}
+    counted = _counted(used, served, risks)
+    used = used.assign(
+        effect=used["effect"].where(counted == "", 0.0), area_sd=used["area_sd"].where(counted == "", 0.0)
+    )
+    names = [str(name) for name in used["programme"].values[(counted == "").any("outcome").values]]
+    risks = {name: risks[name] for name in names}
+    many = len(areas) >= MANY
+    size = BATCH if many else 1
+    batches = [areas[first : first + size] for first in range(0, len(areas), size)]
+    weight, total = 0.0, xr.Dataset()
+    work = partial(_batch, desk, used, served, risks)
+    for part, children in in_parallel(work, batches, "price programmes", progress, processes=many):
+        weight, total = weight + children, total + part if total else part
+    every = used[["evidence"]].assign(not_counted=counted)
+    priced = (total / weight).reindex(programme=used["programme"].values, fill_value=0.0)
+    return priced.merge(every).assign_attrs(price_base=desk.draws.attrs["price_base"])
+
+
+def _counted(
+    used: xr.Dataset, served: pd.DataFrame, risks: Mapping[str, Mapping[str, tuple[float, float]]]
+) -> xr.DataArray:
+    """Return why the effect on an outcome is not counted (programme, outcome), "" where it is."""
+    reasons = xr.full_like(used["evidence"], "", dtype=object)
+    for name in used["programme"].values:
+        group, oldest = served.loc[name, "target_group"], served.loc[name, "ages_from"]
+        for outcome in used["outcome"].values:
+            if used["evidence"].sel(programme=name, outcome=outcome) == "none":
+                why = "no study"
+            elif group == "looked_after" or oldest >= pathways.CHILDHOOD_YEARS:
+                why = "it serves young people who are or were in care, whose later lives are not modelled apart"
+            elif group not in IN_NEED and outcome not in risks[str(name)]:
+                why = "the risk of those whom it serves is not known, and they are not children in need"
+            else:
+                continue
+            reasons.loc[{"programme": name, "outcome": outcome}] = why
+    return reasons
+
+
+def _risks(table: pd.DataFrame, name: str) -> dict[str, tuple[float, float]]:
+    """Return the published risk of those whom a programme serves, and over how many years, by outcome."""
+    rows = table[(table["programme"] == name) & (table["used"] == 1) & table["outcome"].isin(MATCHED)]
+    return {row["outcome"]: (row["risk"], row["horizon_months"] / 12) for row in rows.to_dict("records")}
+
+
+def _batch(
+    desk: Desk,
+    used: xr.Dataset,
+    served: pd.DataFrame,
+    risks: Mapping[str, Mapping[str, tuple[float, float]]],
+    areas: list[str],
+) -> tuple[xr.Dataset, float]:
+    """Return the sum over some areas of what programmes avoid, times the children who come into need, and these."""
+    total, children = xr.Dataset(), 0.0
+    for area in areas:
+        place = Place(desk, area)
+        entering = float(place.entering.mean())
+        parts = [_served(place, used, name, served.loc[name].to_dict(), risks[name]) for name in risks]
+        here = xr.concat(parts, xr.Variable("programme", list(risks)), coords="minimal", compat="override") * entering
+        total, children = total + here if total else here, children + entering
+    return total, children
+
+
+def _served(
+    place: Place, used: xr.Dataset, name: str, row: Mapping[Any, Any], risks: Mapping[str, tuple[float, float]]
+) -> xr.Dataset:
+    """Return what a programme avoids for a child whom it serves in one area."""
+    hazards = at_risk(of_ages(place.hazards, int(row["ages_from"]), int(row["ages_to"])), risks, name=name)
+    of_programme = used.sel(programme=name)
+    effect = of_area(used, name, str(place.stats["area"].item()), seed=place.scenario.seed)
+    moved = with_timing(
+        pathways.with_effects(hazards, effect), of_programme["onset"].values, of_programme["flat"].values
+    )
+    change = place.walk(moved, 1.0) - place.walk(hazards)
+    lived = place.lived(change)
+    return xr.Dataset({"avoided": -place.worth(lived), "events": lived.sum("year")}).reset_coords(drop=True)

@@ -1,0 +1,83 @@
+"""Which programme: what each avoids for the money it costs, in some areas, on the same draws as a run's.
+
+`compare` puts the stages together; `toolkit.measures.programmes` says what its result shows.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import xarray as xr
+
+from toolkit import evidence, scenarios, workflow
+from toolkit.fits import fit_resolved
+from toolkit.pricing.areas import MANY, Progress, silent
+from toolkit.pricing.place import Desk
+from toolkit.pricing.programmes import price_programmes, programme_costs
+from toolkit.resolved import resolve
+from toolkit.scenarios import Scenario
+
+__all__ = ["compare"]
+
+FEWER = 4  # one draw in so many is priced for many areas: a thousand leave an error of 1 per cent of an interval
+
+
+def compare(
+    scenario: Scenario,
+    *,
+    areas: Iterable[str],
+    cache: Path,
+    statistics: xr.Dataset | None = None,
+    register: evidence.Register | None = None,
+    progress: Progress = silent,
+) -> xr.Dataset:
+    """Return what every programme of the evidence avoids and costs for a child served.
+
+    Parameters
+    ----------
+    scenario
+        States price base, discounting, horizon, outcomes, seed and draws; its option and effect are not used, but for
+        how far programmes share a site's luck.
+    areas
+        ONS codes of the areas in which each is delivered.
+    cache
+        Folder of fitted models.
+    statistics, register
+        Those shipped, if not given.
+    progress
+        Called with a stage and the share of it that is done.
+
+    Returns
+    -------
+    Dataset
+        ``avoided``, ``events``, ``not_counted`` and ``evidence`` of `price_programmes`; ``cost`` (chain, draw,
+        programme) for a child served, NaN where no price is known; ``effect`` (chain, draw, programme, outcome) that is
+        used. Component labels as in a run.
+
+    Raises
+    ------
+    InputError
+        Any bad input.
+    """
+    from toolkit.models.effects.hierarchy import sample_programmes
+    from toolkit.models.effects.programme_studies import programme_studies
+    from toolkit.models.effects.programme_use import used_effects
+
+    register = evidence.load_register() if register is None else register
+    statistics = evidence.load_statistics() if statistics is None else statistics
+    chosen = list(dict.fromkeys(areas))
+    # Children in need are walked with their own ages and risks, so the group of the scenario does not matter.
+    plain = scenarios.change(scenario, option={"group": "in_need"})
+    resolved = resolve(plain, register, statistics, areas=chosen)
+    fitted = fit_resolved(statistics, resolved, cache=cache, progress=progress)
+    if len(chosen) >= MANY:
+        fitted = fitted.copy()
+        fitted["posterior"] = xr.DataTree(fitted["posterior"].to_dataset().isel(draw=slice(None, None, FEWER)))
+    draws = workflow.draw_figures(plain, resolved.figures, register, like=fitted["posterior"].to_dataset())
+    priors, studies = register.tables["priors"], programme_studies(register.tables)
+    drawn = sample_programmes(studies, register.tables["programmes"], priors, like=draws, seed=plain.seed)
+    used = used_effects(drawn, studies, priors, seed=plain.seed, shared_luck=plain.effect.shared_luck)
+    effects = workflow.draw_effects(fitted, statistics, resolved, draws)
+    desk = Desk(fitted, statistics, resolved, draws, effects)
+    priced = price_programmes(desk, register, used, areas=chosen, progress=progress)
+    cost = programme_costs(register, draws, plain).reindex(programme=priced["programme"])
+    return priced.assign(avoided=desk.labelled(priced["avoided"]), cost=cost, effect=used["effect"])
