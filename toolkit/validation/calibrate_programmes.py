@@ -20,8 +20,8 @@ from scipy import stats
 
 from toolkit import evidence
 from toolkit.models.effects.hierarchy import TRUSTED_SHAPE, sample_programmes
-from toolkit.models.effects.model import shape_of
 from toolkit.models.effects.programme_studies import programme_studies
+from toolkit.models.effects.programme_use import of_area, used_effects
 from toolkit.models.effects.scales import SIGNIFICANT, STANDARDISED, scale_of
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS
 from toolkit.validation.calibration import RANKED, Marks, Progress, Ranks, calibrate_sampled, no_progress, ranks
@@ -30,6 +30,7 @@ from toolkit.validation.joint_test import joint_test
 Array = NDArray[Any]
 MODEL = "effects_by_programme"
 RUNS = ({"particles": 5_000}, {"particles": 25_000})  # the second for replications that sampled badly with the first
+AREA = "E08000035"  # any: only its random stream depends on it
 LEVELS = {"type": "types", "programme": "programmes", "study": "evaluations"}
 ONE = xr.DataArray(np.zeros((1, 1)), coords={"chain": [0], "draw": [0]}, dims=SAMPLE_DIMS)
 MANY = xr.DataArray(np.zeros((1, RANKED)), coords={"chain": [0], "draw": range(RANKED)}, dims=SAMPLE_DIMS)
@@ -56,9 +57,9 @@ def programmes_replication(
     Returns
     -------
     callable
-        Gives, for a replication's number and stream, the ranks of the mean effects, spreads, effects of types and
-        programmes with studies, and effects used at a site; and whether they were sampled ``again``, and in the last
-        run still ``heavy`` (k-hat above 0.7) or with ``few`` effective particles (fewer than are ranked).
+        Gives, for a replication's number and stream, the ranks of the mean effects, spreads, shares served, effects of
+        types and programmes with studies, and effects used in an area; and whether they were sampled ``again``, and in
+        the last run were still ``heavy`` (k-hat above 0.7) or had ``few`` effective particles (fewer than are ranked).
     """
 
     def replicate(at: int, random: np.random.Generator) -> tuple[Ranks, Marks]:
@@ -71,7 +72,8 @@ def programmes_replication(
             marks["few"] = drawn.attrs["effective"] < RANKED
             if not (marks["heavy"] or marks["few"]):
                 break
-        posterior, true = (_quantities(with_used(part, studies, priors, random), studies) for part in (drawn, truth))
+        drawn = drawn.assign(used_effect=_used(drawn, studies, priors, seed=int(random.integers(2**31))))
+        posterior, true = (_quantities(part, studies) for part in (drawn, truth))
         size = np.full(true.sizes["quantity"], drawn.attrs["effective"])
         return ranks(posterior, true.squeeze(SAMPLE_DIMS), size, random), marks
 
@@ -93,8 +95,9 @@ def simulated(
     Returns
     -------
     tuple
-        ``mean_effect``, ``type_effect``, ``programme_effect`` and ``spread``, one draw of each, with the units of
-        `sample_programmes`; and the studies with simulated findings.
+        ``mean_effect``, ``type_effect``, ``programme_effect``, ``spread`` and ``take_up``, one draw of each, with the
+        units of `sample_programmes`, and ``used_effect`` (programme, outcome), what a programme changes in an area; and
+        the studies with simulated findings.
     """
     rows = priors[priors["model"] == "programmes"]
     prior = dict(zip(rows["parameter"], rows[["arg1", "arg2"]].to_numpy(float), strict=True))
@@ -115,13 +118,23 @@ def simulated(
     by_type = deviations["type"] + mean
     by_programme = deviations["programme"] + by_type.loc[programmes["programme_type"]].to_numpy()
     own = dict(zip(EFFECT_OUTCOMES, spread["study"], strict=True))
-    found = _found(studies, by_programme, own, shared, random)
+    whole = studies[studies["take_up_first"].notna()].groupby("programme")[["take_up_first", "take_up_second"]].first()
+    take_up = pd.Series(1.0, programmes["programme"])
+    take_up[whole.index] = random.beta(whole["take_up_first"].to_numpy(), whole["take_up_second"].to_numpy())
+    found = _found(studies, by_programme, own, take_up, shared, random)
+    trusted = take_up.index.isin(studies.loc[studies["independent"], "programme"])
+    first, second = (np.where(trusted, prior["scale_up_independent"][at], prior["scale_up_other"][at]) for at in (0, 1))
+    survives = random.beta(first, second)
+    sites = random.normal(size=by_programme.shape) * spread["study"]
+    used = take_up.to_numpy()[:, None] * (survives[:, None] * by_programme.to_numpy() + sites)
     truth = xr.Dataset(
         {
             "mean_effect": ("outcome", mean),
             "type_effect": (("programme_type", "outcome"), by_type),
             "programme_effect": (("programme", "outcome"), by_programme),
             "spread": (("level", "outcome"), np.stack([spread[level] for level in LEVELS])),
+            "take_up": ("programme", take_up),
+            "used_effect": (("programme", "outcome"), used),
         },
         coords={
             "outcome": list(EFFECT_OUTCOMES),
@@ -152,11 +165,14 @@ def lkj(size: int, strength: float, random: np.random.Generator) -> Array:
 
 
 def _found(
-    studies: pd.DataFrame, effects: pd.DataFrame, own: dict[str, float], shared: float, random: np.random.Generator
+    studies: pd.DataFrame,
+    effects: pd.DataFrame,
+    own: dict[str, float],
+    take_up: "pd.Series[float]",
+    shared: float,
+    random: np.random.Generator,
 ) -> pd.DataFrame:
     """Draw a number for each study, and turn it into an interval where the study reports none."""
-    whole = studies[studies["take_up_first"].notna()].groupby("programme")[["take_up_first", "take_up_second"]].first()
-    take_up = {str(name): random.beta(*shapes) for name, shapes in zip(whole.index, whole.to_numpy(), strict=True)}
     bias = pd.Series(0.0, studies.index)
     for _, rows in studies.groupby("evaluation"):
         # The bias of an evaluation favours the same answer to all its questions: benefit, or harm.
@@ -181,39 +197,23 @@ def _found(
     return pd.DataFrame(found, columns=studies.columns).astype(studies.dtypes)
 
 
-def with_used(
-    drawn: xr.Dataset, studies: pd.DataFrame, priors: pd.DataFrame, random: np.random.Generator
-) -> xr.Dataset:
-    """Add ``used_effect``, the effect of a programme at a site: what survives scale-up, and the site's own part.
-
-    Parameters
-    ----------
-    drawn
-        ``programme_effect`` and ``spread``.
-    studies
-        A programme with an independent study in the UK keeps the share of the prior ``scale_up_independent``, others
-        that of ``scale_up_other``.
-    priors
-        The table of priors.
-    random
-        Stream.
-    """
-    trusted = set(studies.loc[studies["independent"], "programme"])
-    names = [f"scale_up_{'independent' if name in trusted else 'other'}" for name in drawn["programme"].values]
-    shapes = np.array([shape_of(priors, "programmes", name) for name in names])
-    effect = drawn["programme_effect"].transpose(*SAMPLE_DIMS, "programme", "outcome")
-    share = random.beta(shapes[:, 0], shapes[:, 1], size=effect.shape[:-1])
-    site = drawn["spread"].sel(level="study", drop=True) * effect.copy(data=random.normal(size=effect.shape))
-    return drawn.assign(used_effect=effect * share[..., None] + site)
+def _used(drawn: xr.Dataset, studies: pd.DataFrame, priors: pd.DataFrame, *, seed: int) -> xr.DataArray:
+    """Return the effects that a run uses in an area, of programmes with studies (chain, draw, programme, outcome)."""
+    used = used_effects(drawn, studies, priors, seed=seed)
+    names = list(studies["programme"].unique())
+    parts = [of_area(used, name, AREA, seed=seed).assign_coords(programme=name) for name in names]
+    return xr.concat(parts, "programme").reindex(programme=drawn["programme"])
 
 
 def _quantities(drawn: xr.Dataset, studies: pd.DataFrame) -> xr.DataArray:
     """Return what is ranked (quantity, chain, draw), by ``parameter`` and ``pool``."""
     levels = drawn["spread"].sel(outcome="care", drop=True)  # those of other outcomes are multiples of it
     outcomes = [name for name in EFFECT_OUTCOMES if name in set(studies["outcome"])]
+    whole = list(studies.loc[studies["take_up_first"].notna(), "programme"].unique())
     parts = [
         _labelled(drawn["mean_effect"].sel(outcome=outcomes).rename(outcome="quantity"), outcomes),
         _labelled(levels.sel(level=list(LEVELS)).rename(level="quantity"), list(LEVELS.values())),
+        _labelled(drawn["take_up"].sel(programme=whole).rename(programme="quantity"), whole),
     ]
     for name, dim in (
         ("type_effect", "programme_type"),
