@@ -63,11 +63,11 @@ def programmes_replication(
     """
 
     def replicate(at: int, random: np.random.Generator) -> tuple[Ranks, Marks]:
-        truth, found = simulated(studies, programmes, priors, random)
+        truth, reports = simulated(studies, programmes, priors, random)
         marks: Marks = {}
         for number, settings in enumerate(RUNS):
             seed = int(random.integers(2**31))
-            drawn = sampler(found, programmes, priors, like=MANY, seed=seed, refuse=False, **settings)
+            drawn = sampler(reports, programmes, priors, like=MANY, seed=seed, refuse=False, **settings)
             marks = {"again": number > 0, "heavy": drawn.attrs["pareto_k"] > TRUSTED_SHAPE}
             marks["few"] = drawn.attrs["effective"] < RANKED
             if not (marks["heavy"] or marks["few"]):
@@ -83,7 +83,7 @@ def programmes_replication(
 def simulated(
     studies: pd.DataFrame, programmes: pd.DataFrame, priors: pd.DataFrame, random: np.random.Generator
 ) -> tuple[xr.Dataset, pd.DataFrame]:
-    """Draw true effects from the prior, and what each study would then have found.
+    """Draw true effects from the prior, and what each study would then have reported.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def simulated(
     whole = studies[studies["take_up_first"].notna()].groupby("programme")[["take_up_first", "take_up_second"]].first()
     take_up = pd.Series(1.0, programmes["programme"])
     take_up[whole.index] = random.beta(whole["take_up_first"].to_numpy(), whole["take_up_second"].to_numpy())
-    found = _found(studies, by_programme, own, take_up, shared, random)
+    reports = _findings(studies, by_programme, own, take_up, shared, random)
     trusted = take_up.index.isin(studies.loc[studies["independent"], "programme"])
     first, second = (np.where(trusted, prior["scale_up_independent"][at], prior["scale_up_other"][at]) for at in (0, 1))
     survives = random.beta(first, second)
@@ -143,7 +143,7 @@ def simulated(
             "level": list(LEVELS),
         },
     )
-    return truth.expand_dims({dim: ONE[dim].to_numpy() for dim in SAMPLE_DIMS}), found
+    return truth.expand_dims({dim: ONE[dim].to_numpy() for dim in SAMPLE_DIMS}), reports
 
 
 def lkj(size: int, strength: float, random: np.random.Generator) -> Array:
@@ -164,7 +164,7 @@ def lkj(size: int, strength: float, random: np.random.Generator) -> Array:
     return matrix
 
 
-def _found(
+def _findings(
     studies: pd.DataFrame,
     effects: pd.DataFrame,
     own: dict[str, float],
@@ -179,7 +179,7 @@ def _found(
         scale = rows["bias_sd"] * np.where(rows["outcome"].map(scale_of) == STANDARDISED, -1.0, 1.0)
         cover = np.outer(scale, scale) * np.where(np.eye(len(rows)) > 0, 1.0, shared)
         bias[rows.index] = random.multivariate_normal(rows["bias_mean"].to_numpy(), cover)
-    found = []
+    reports = []
     for place, row in enumerate(studies.to_dict("records")):
         served = take_up[row["programme"]] if np.isfinite(row["take_up_first"]) else 1.0
         effect = random.normal(effects.loc[row["programme"], row["outcome"]], own[row["outcome"]])
@@ -189,12 +189,12 @@ def _found(
             error *= np.exp(row["se_log_sd"] * stats.truncnorm.rvs(-np.inf, most, random_state=random))
         number = random.normal(served * effect + bias.iloc[place], error)
         if np.isfinite(row["effect"]):
-            found.append({**row, "effect": number})
+            reports.append({**row, "effect": number})
             continue
         edges = [-np.inf, *([0.0] if 0 in (row["lower"], row["upper"]) else [-SIGNIFICANT, SIGNIFICANT]), np.inf]
         above = int(np.searchsorted(edges, number / error))
-        found.append({**row, "lower": edges[above - 1], "upper": edges[above]})
-    return pd.DataFrame(found, columns=studies.columns).astype(studies.dtypes)
+        reports.append({**row, "lower": edges[above - 1], "upper": edges[above]})
+    return pd.DataFrame(reports, columns=studies.columns).astype(studies.dtypes)
 
 
 def _used(drawn: xr.Dataset, studies: pd.DataFrame, priors: pd.DataFrame, *, seed: int) -> xr.DataArray:
