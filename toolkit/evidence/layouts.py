@@ -98,6 +98,7 @@ TABLES = _layouts(
     reference/pathway_correlations: parameter other correlation±
     reference/pathway_checks: figure output fitted published mean± expected_low± expected_high± p_value± verdict seed
     reference/calibration_small_models: CALIBRATION
+    reference/calibration_programmes: CALIBRATION
     reference/calibration_outcomes: CALIBRATION
     reference/calibration_spend_error: CALIBRATION
     reference/calibration_placement_prices: CALIBRATION

@@ -72,6 +72,7 @@ def sample_programmes(
     like: xr.Dataset | xr.DataArray,
     seed: int,
     particles: int = PARTICLES,
+    refuse: bool = True,
 ) -> xr.Dataset:
     """Draw the mean effect of every programme on every outcome, given all studies, by importance sampling.
 
@@ -89,6 +90,8 @@ def sample_programmes(
         The same seed and studies give the same draws.
     particles
         Draws from the prior that are weighted; the result is resampled from them.
+    refuse
+        Whether to refuse a result that is not reliable; a calibration must rank it all the same.
 
     Returns
     -------
@@ -104,7 +107,7 @@ def sample_programmes(
     Raises
     ------
     InputError
-        Importance sampling is not reliable (k-hat over 0.7, or fewer than 400 effective particles).
+        Importance sampling is not reliable (k-hat over 0.7, or fewer than 400 effective particles), and ``refuse``.
 
     References
     ----------
@@ -112,7 +115,7 @@ def sample_programmes(
     Higgins, Thompson and Spiegelhalter (2009), A re-evaluation of random-effects meta-analysis, JRSS A 172: 137-159.
     """
     design, random = design_of(studies, programmes), random_stream(seed, "models.programmes")
-    values, weights, pareto_k = weighted_particles(design, priors_of(priors), random, particles)
+    values, weights, pareto_k = weighted_particles(design, priors_of(priors), random, particles, refuse=refuse)
     sizes = [like.sizes[dim] for dim in SAMPLE_DIMS]
     size = int(np.prod(sizes))
     places = (np.arange(size) + random.uniform()) / size
@@ -149,7 +152,7 @@ def sample_programmes(
 
 
 def weighted_particles(
-    design: Design, prior: Priors, random: np.random.Generator, particles: int
+    design: Design, prior: Priors, random: np.random.Generator, particles: int, *, refuse: bool = True
 ) -> tuple[dict[str, Array], Array, float]:
     """Draw particles of everything, given all studies, with their weights.
 
@@ -174,7 +177,7 @@ def weighted_particles(
     weights = np.exp(logs - logs.max())
     weights /= weights.sum()
     effective = float(1 / (weights**2).sum())
-    if pareto_k > TRUSTED_SHAPE or effective < LEAST_EFFECTIVE:
+    if refuse and (pareto_k > TRUSTED_SHAPE or effective < LEAST_EFFECTIVE):
         raise InputError(
             f"effects of programmes: importance sampling is not reliable (k-hat {pareto_k:.2f}, {effective:.0f} "
             "effective particles).",
