@@ -50,6 +50,9 @@ def at_risk(hazards: Hazards, risks: Mapping[str, tuple[float, float]], *, name:
     InputError
         A risk that no hazard reaches.
     """
+    for outcome, (risk, _) in risks.items():
+        if not 0 < risk < 1:
+            raise InputError(f"{name}: a risk of {outcome} of {risk:g} is out of reach.", fix="check it.")
     if "care" in risks:
         hazards = _with_care(hazards, *risks["care"], name)
     if "youth_justice" in risks:
@@ -86,12 +89,12 @@ def _raised(hazards: Hazards, factor: float, years: float) -> Hazards:
 
 def _care_within(hazards: Hazards, years: float) -> float:
     """Return the chance to enter care within some years of contact, where children come evenly over year 0."""
-    entries = walk(hazards, strength=0.0, dtype=float).quantities[ENTRIES, :, 0]
+    never = np.zeros_like(hazards.reentry_first)  # a chance counts nobody twice
+    first = replace(hazards, reentry_first=never, reentry_later=never)
+    entries = walk(first, strength=0.0, dtype=float).quantities[ENTRIES, :, 0]
     if years <= 1:
         return float(entries[0])
-    whole = int(years)
-    after = years - whole
-    return float(entries[:whole].sum() + (0.5 + after) * entries[whole])
+    return float(np.interp(years, np.arange(AGES) + 0.5, np.cumsum(entries)))
 
 
 def with_timing(hazards: Hazards, onset: np.ndarray, flat: np.ndarray) -> Hazards:

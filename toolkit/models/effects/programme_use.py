@@ -63,7 +63,7 @@ def used_effects(
     common_share = random.beta(*shape_of(priors, "programmes", "site_common"), size=shape)
     everyone = random.standard_normal((*shape, len(EFFECT_OUTCOMES)))
     own = [random_stream(seed, f"programmes: site of {name}").standard_normal(everyone.shape) for name in names]
-    luck = math.sqrt(shared_luck) * everyone[:, :, None] + math.sqrt(1 - shared_luck) * np.stack(own, axis=2)
+    luck = _luck(everyone[:, :, None], np.stack(own, axis=2), shared_luck)
     dims = (*SAMPLE_DIMS, "programme", "outcome")
     spread = drawn["spread"].sel(level="study", drop=True) * drawn["take_up"]
     share = xr.DataArray(common_share, dims=SAMPLE_DIMS)  # of the variance
@@ -78,14 +78,20 @@ def used_effects(
         "flat": (("programme", "outcome"), _flat(names, studies)),
         "evidence": drawn["evidence"],
     }
-    return xr.Dataset(values).assign_attrs(units=drawn.attrs["units"], seed=seed)
+    return xr.Dataset(values).assign_attrs(units=drawn.attrs["units"], seed=seed, shared_luck=shared_luck)
 
 
 def of_area(used: xr.Dataset, programme: str, area: str, *, seed: int) -> xr.DataArray:
     """Return the effect of one programme in one area (chain, draw, outcome), the area's own deviation with it."""
     mean, spread = (used[name].sel(programme=programme, drop=True) for name in ("effect", "area_sd"))
-    own = random_stream(seed, f"programmes: {programme} in {area}").standard_normal(mean.shape)
-    return (mean + spread * own).transpose(*SAMPLE_DIMS, "outcome")
+    streams = (f"programmes: everyone in {area}", f"programmes: {programme} in {area}")
+    everyone, own = (random_stream(seed, name).standard_normal(mean.shape) for name in streams)
+    return (mean + spread * _luck(everyone, own, used.attrs["shared_luck"])).transpose(*SAMPLE_DIMS, "outcome")
+
+
+def _luck(everyone: np.ndarray, own: np.ndarray, shared: float) -> np.ndarray:
+    """Return standard deviations from the mean of which a share of the variance is every programme's."""
+    return math.sqrt(shared) * everyone + math.sqrt(1 - shared) * own
 
 
 def _scale_up(
