@@ -125,13 +125,14 @@ def shown(league: pd.DataFrame) -> pd.DataFrame:
     """Return in words what the league table counts, for a terminal or a page: the programmes with a counted effect."""
     rows = []
     for _, row in league[league["evidence"] != "not counted"].iterrows():
-        priced, ends = row["cost_per_child"] > 0, (row["avoided_fiscal_low"], row["avoided_fiscal_high"])
+        priced = row["cost_per_child"] > 0
+        ends = w.interval(row["avoided_fiscal_low"], row["avoided_fiscal_high"], w.pence)
         rows.append(
             {
                 "programme": row["label"],
                 "evidence": f"{row['evidence']}, {row['security']}",
                 "cost a child": w.money(row["cost_per_child"]) if priced else "not known",
-                "avoided for a pound": f"{w.pence(row['avoided_fiscal'])} ({w.interval(*ends, w.pence)})" if priced else "",
+                "avoided for a pound": f"{w.pence(row['avoided_fiscal'])} ({ends})" if priced else "",
                 "pays back": _chance(row["chance_pays_fiscal"]) if priced else "",
                 "adds cost": _chance(row["chance_of_harm"]),
                 "counted": row["counted"],

@@ -75,7 +75,7 @@ def test_a_constant_danger_has_the_hazard_of_its_closed_form(risk: float, months
     infants = of_ages(make_hazards(draws=1, **quiet), 0, 0)
     raised = at_risk(infants, {"care": (risk, months / 12)})
     hazard = -np.log1p(-risk) / (months / 12)
-    # Means over a year's arrivals, joined by straight lines, miss the curve by at most h^2 / 6 of the chance to be left.
+    # Means over a year's arrivals, joined by straight lines, miss the curve by at most h^2 / 6 of those still at risk.
     assert raised.care_entry[:, 0] == pytest.approx(hazard, rel=1.1 * hazard / (6 * months / 12))
     np.testing.assert_array_equal(raised.care_entry, raised.care_entry_first)
 
@@ -164,3 +164,13 @@ def test_an_effect_starts_at_its_onset_and_lasts_while_it_is_whole() -> None:
     assert entries[4:10] == pytest.approx(usual[4:10], rel=0.02)
     late = events(with_timing(hazards, np.ones(1), np.zeros(len(EFFECT_OUTCOMES))), "care_entries", 1.0)
     np.testing.assert_allclose(late[0], usual[0], rtol=1e-12)
+
+
+def test_help_for_eleven_to_seventeen_moves_nothing_before_eleven() -> None:
+    effects = {"log_ratio_care": -0.5, "log_ratio_rereferral": -0.5, "log_ratio_justice": -0.5}
+    teenagers = of_ages(make_hazards(draws=1, **effects), 11, 17)
+    helped, usual = (walk(teenagers, strength=strength, by_age=True, dtype=float) for strength in (1.0, 0.0))
+    assert not usual.quantities[:, :11].any()
+    assert not helped.quantities[:, :11].any()
+    for name in ("care_entries", "rereferrals", "first_time_entries"):
+        assert (helped.quantities[AT[name], 12:] < usual.quantities[AT[name], 12:]).all(), name
