@@ -98,7 +98,7 @@ def price_programmes(
     Raises
     ------
     InputError
-        No areas, or a programme for ages or risks that no child has.
+        No areas, no programme with an effect that is counted, or one for ages or risks that no child has.
     """
     if not areas:
         raise InputError("no areas to price programmes for.", fix="choose at least one.")
@@ -109,6 +109,8 @@ def price_programmes(
         effect=used["effect"].where(counted == "", 0.0), area_sd=used["area_sd"].where(counted == "", 0.0)
     )
     names = [str(name) for name in used["programme"].values[(counted == "").any("outcome").values]]
+    if not names:
+        raise InputError("no effect of any programme is counted.", fix="leave studies in, or add some.")
     risks = {name: risks[name] for name in names}
     many = len(areas) >= MANY
     size = BATCH if many else 1

@@ -1,4 +1,4 @@
-"""A desk without a fit: rates near the fitted ones, spread at random, for a few real areas."""
+"""A desk without a fit: rates near the fitted ones, spread at random, for two real areas."""
 
 import numpy as np
 import pytest
@@ -22,22 +22,31 @@ RATES = {
 CHAINS, DRAWS = 2, 20
 
 
-@pytest.fixture(scope="session")
-def desk(register: evidence.Register, dozen: xr.Dataset) -> Desk:
-    """What pricing needs for Leeds and Rutland, with rates drawn in place of a fit's."""
+def rates_without_a_fit() -> xr.DataTree:
+    """Stand in for a fit of the outcome model to Leeds and Rutland."""
     random = np.random.default_rng(11)
     coords = {"chain": range(CHAINS), "draw": range(DRAWS), "indicator": list(RATES), "area": [LEEDS, RUTLAND]}
     spread = np.exp(0.05 * random.standard_normal((CHAINS, DRAWS, len(RATES), 2)))
     rate = xr.DataArray(spread * np.array(list(RATES.values()))[:, None], coords, (*SAMPLE_DIMS, "indicator", "area"))
-    england = rate.mean(("area", *SAMPLE_DIMS)) * xr.ones_like(rate.isel(area=0, drop=True))
-    posterior = xr.Dataset({"baseline_rate": rate, "baseline_national": england})
+    one = xr.ones_like(rate.isel(area=0, drop=True))
+    values = {
+        "baseline_rate": rate,
+        "baseline_national": rate.mean(("area", *SAMPLE_DIMS)) * one,
+        "spend_within": one * 0.04 * random.standard_normal(one.shape),
+    }
+    return xr.DataTree.from_dict({"posterior": xr.Dataset(values)})
+
+
+@pytest.fixture(scope="session")
+def desk(register: evidence.Register, dozen: xr.Dataset) -> Desk:
+    """What pricing needs for Leeds and Rutland; the effects of the scenario itself are nil."""
+    fitted = rates_without_a_fit()
+    posterior = fitted["posterior"].to_dataset()
     scenario = scenarios.change(scenarios.load("family_help"), option={"group": "in_need"})
     resolved = resolve(scenario, register, dozen, areas=[LEEDS, RUTLAND])
     draws = workflow.draw_figures(scenario, resolved.figures, register, like=posterior)
-    shape = (CHAINS, DRAWS, len(SOURCES), len(EFFECT_OUTCOMES))
-    labels = {"source": list(SOURCES), "outcome": list(EFFECT_OUTCOMES)}
-    nothing = xr.DataArray(
-        np.zeros(shape), {**labels, **{dim: coords[dim] for dim in SAMPLE_DIMS}}, (*SAMPLE_DIMS, *labels)
+    nothing = 0.0 * xr.ones_like(posterior["spend_within"].isel(indicator=0, drop=True)).expand_dims(
+        source=list(SOURCES), outcome=list(EFFECT_OUTCOMES)
     )
-    tree = xr.DataTree.from_dict({"posterior": posterior})
-    return Desk(tree, dozen, resolved, draws, xr.Dataset({"new_site_effect": nothing}))
+    effects = nothing.transpose(*SAMPLE_DIMS, "source", "outcome")
+    return Desk(fitted, dozen, resolved, draws, xr.Dataset({"new_site_effect": effects}))

@@ -175,6 +175,11 @@ def test_no_areas_are_refused(desk: Desk, register: Register) -> None:
         price_programmes(desk, register, used(desk, {"incredible_years": CARE_ALONE}), areas=[])
 
 
+def test_a_comparison_of_nothing_is_refused(desk: Desk, register: Register) -> None:
+    with pytest.raises(InputError, match=r"no effect of any programme is counted.*Fix"):
+        price(desk, register, used(desk, {"incredible_years": {}, "mockingbird": CARE_ALONE}))
+
+
 def test_progress_goes_to_the_end_area_by_area(desk: Desk, register: Register) -> None:
     heard: list[tuple[str, float]] = []
     price_programmes(
