@@ -91,6 +91,20 @@ def test_only_children_of_a_programmes_ages_are_served(desk: Desk, register: Reg
     assert -0.08 < float(fewer.mean()) < -0.03
 
 
+def test_an_effect_that_starts_later_or_fades_sooner_avoids_less(desk: Desk, register: Register) -> None:
+    effects = used(desk, {"incredible_years": CARE_ALONE}, flat=2.0)
+
+    def entries(**changes: object) -> float:
+        events = price(desk, register, effects.assign(changes))["events"]
+        return float(-events.sel(quantity="care_entries").mean())
+
+    usual = entries()
+    assert usual > 1.05 * entries(onset=effects["onset"] + 0.5) > 0
+    assert usual < 0.98 * entries(flat=effects["flat"] + 5.0)
+    others = effects["flat"].where(effects["outcome"] == "care", np.inf)  # only the years of its own outcome matter
+    assert entries(flat=others) == usual
+
+
 def test_the_risk_of_those_served_scales_what_is_avoided(desk: Desk, register: Register) -> None:
     """First entries avoided grow with the published risk; without it they are those of the average child in need."""
     effects = used(desk, {"supporting_families": {"youth_justice": -0.2}})
@@ -257,6 +271,14 @@ def test_a_cost_without_an_interval_about_it_has_the_spread_of_its_grade(
     known = stats.lognorm(np.sqrt(np.log1p(spread**2)), scale=median)
     levels = [0.05, 0.5, 0.95]
     quantiles_are(costs.sel(programme=programme), levels, list(known.ppf(levels)))
+
+
+def test_a_cost_for_a_child_is_not_shared_by_the_children_of_a_family(
+    costs: xr.DataArray, register: Register, scenario: scenarios.Scenario
+) -> None:
+    each = with_cells(register, "programme_costs", "cost_id", "fgc_bottom_up_sw", unit="GBP per child")
+    ratio = (programme_costs(each, figures(), scenario) / costs).sel(programme="family_group_conference")
+    np.testing.assert_allclose(ratio, 1.73, rtol=1e-9)
 
 
 def test_a_family_of_unknown_size_has_the_children_of_the_run(
