@@ -85,7 +85,7 @@ def price_programmes(
     areas
         Where it is delivered.
     progress
-        Told the share of areas that are done.
+        Called with the share of areas that are done.
 
     Returns
     -------

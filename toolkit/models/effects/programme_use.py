@@ -47,7 +47,7 @@ def used_effects(
         outcome) of each area's own part; ``scale_up`` (chain, draw, programme); ``onset`` (chain, draw, programme),
         years after contact, 0 where a trial counted every event since allocation, so that its estimate is of all of
         them; ``flat`` (programme, outcome), years for which the effect is whole, infinite where it is measured at 16;
-        ``evidence`` as in ``drawn``.
+        ``evidence`` as in ``drawn``. Attribute ``shared_luck``, for each area's own part.
 
     Raises
     ------
