@@ -124,6 +124,10 @@ def programmes(
     region: Annotated[str | None, typer.Option(help="All areas of a region.")] = None,
     england: Annotated[bool, typer.Option("--england", help="All areas of England.")] = False,
     cache: Cache = CACHE,
+    studies: Annotated[
+        str, typer.Option(help="all, randomised, served (no whole schools or areas), or a type such as keyworker.")
+    ] = "all",
+    leave_out: Annotated[list[str] | None, typer.Option(help="Study to leave out, by its id; repeat.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write every column of the table to this file.")] = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -142,7 +146,7 @@ def programmes(
         if csv.is_dir():
             raise InputError(f"{csv}: a folder.", fix="give --csv the name of a file in it.")
     with progress_bars(quiet or as_json) as progress:
-        compared = compare(chosen, areas=areas, cache=cache, progress=progress)
+        compared = compare(chosen, areas=areas, cache=cache, scope=studies, exclude=leave_out or (), progress=progress)
     league = league_table(compared, evidence.load_table("programmes"))
     if csv is not None:
         csv.parent.mkdir(parents=True, exist_ok=True)

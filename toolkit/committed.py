@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["SEED", "Calibrated", "Tables", "calibrate", "check", "pathway", "pool", "reconcile"]
 
 type Tables = dict[str, "pd.DataFrame"]
-Calibrated = Literal["small", "outcomes", "spend_error", "placements", "pathway"]
+Calibrated = Literal["small", "programmes", "outcomes", "spend_error", "placements", "pathway"]
 SEED = 20261122  # of the committed tables that come from models
 
 
@@ -40,11 +40,18 @@ def check(*, seed: int) -> Tables:
 
 def calibrate(model: Calibrated, *, replications: int, seed: int, build: Path, progress: "Progress") -> Tables:
     """Calibrate a model by simulation (up to hours); an interrupted calibration resumes from a file in ``build``."""
-    from toolkit.validation import calibrate_outcomes, calibrate_pathway, calibrate_placements, calibrate_small_models
+    from toolkit.validation import (
+        calibrate_outcomes,
+        calibrate_pathway,
+        calibrate_placements,
+        calibrate_programmes,
+        calibrate_small_models,
+    )
 
     if model == "small":
         return calibrate_small_models.small_models_tables(replications=replications, seed=seed)
     make: dict[str, Callable[..., Tables]] = {
+        "programmes": calibrate_programmes.programmes_check_tables,
         "outcomes": calibrate_outcomes.outcomes_check_tables,
         "spend_error": partial(calibrate_outcomes.outcomes_check_tables, spend_error=True),
         "placements": calibrate_placements.placements_check_tables,

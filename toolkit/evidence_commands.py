@@ -140,7 +140,7 @@ def evidence_calibrate(
     seed: Seed = committed.SEED,
     accept: Accept = None,
 ) -> None:
-    """Calibrate a model by simulation again and compare with the committed table (small: minutes; others: to hours)."""
+    """Calibrate a model by simulation again and compare with the committed table (minutes to hours)."""
     with progress_bars(model == "small") as progress:
         settings: dict[str, Any] = {"replications": replications, "seed": seed, "build": build, "progress": progress}
         _recomputed(lambda: committed.calibrate(model, **settings), build, accept)

@@ -3,7 +3,7 @@
 `compare` puts the stages together; `toolkit.measures.programmes` says what its result shows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import xarray as xr
@@ -26,6 +26,8 @@ def compare(
     *,
     areas: Iterable[str],
     cache: Path,
+    scope: str = "all",
+    exclude: Collection[str] = (),
     statistics: xr.Dataset | None = None,
     register: evidence.Register | None = None,
     progress: Progress = silent,
@@ -41,6 +43,8 @@ def compare(
         ONS codes of the areas in which each is delivered.
     cache
         Folder of fitted models.
+    scope, exclude
+        Of the studies, as for `programme_studies`.
     statistics, register
         Those shipped, if not given.
     progress
@@ -73,7 +77,7 @@ def compare(
         fitted = fitted.copy()
         fitted["posterior"] = xr.DataTree(fitted["posterior"].to_dataset().isel(draw=slice(None, None, FEWER)))
     draws = workflow.draw_figures(plain, resolved.figures, register, like=fitted["posterior"].to_dataset())
-    priors, studies = register.tables["priors"], programme_studies(register.tables)
+    priors, studies = register.tables["priors"], programme_studies(register.tables, scope=scope, exclude=exclude)
     drawn = sample_programmes(studies, register.tables["programmes"], priors, like=draws, seed=plain.seed)
     used = used_effects(drawn, studies, priors, seed=plain.seed, shared_luck=plain.effect.shared_luck)
     effects = workflow.draw_effects(fitted, statistics, resolved, draws)

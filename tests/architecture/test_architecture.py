@@ -30,10 +30,10 @@ LONGEST_MODULE = 400
 # Lines of code: docstrings, comments and blank lines apart. The aim is 8,500 for the heart and 7,000 for what people
 # see. Formatter markers that packed lines are gone (900 lines); one door for every file that a user gives, limits of
 # the dashboard's server, ties, dependence of numbers on inputs, provenance, and committed tables that are compared
-# before they are replaced took the rest. The model of effects by programme (900 lines) stands beside the pooled one
-# until scenarios name programmes; then the pooled one goes. Lower these after each step.
+# before they are replaced took the rest. The model of effects by programme (900 lines) and its calibration (200)
+# stand beside the pooled ones until scenarios name programmes; then the pooled ones go. Lower these after each step.
 PRESENTATION, VALIDATION = ("apps", "cli", "measures", "report"), ("validation",)
-LARGEST = {"heart": 12_700, "presentation": 9_800, "validation": 920}
+LARGEST = {"heart": 12_850, "presentation": 9_800, "validation": 1_140}
 LONGEST_ARCHITECTURE_PAGE = 140
 LARGEST_FILE = 5_000_000
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:root|home|work|tmp|opt|Users)/\w[^\s\"'`)]*")

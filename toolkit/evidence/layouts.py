@@ -56,8 +56,8 @@ TABLES = _layouts(
       est se se_basis se_factor own_bias_sd finding low high interval_level follow_up_months measured_at_age
       control_risk control_risk_horizon_months design country n_treated n_control developer_led evaluation
       shared_control_note SOURCE source_url confidence note
-    evidence/baseline_risks: programme outcome used horizon_months risk low high population SOURCE source_url
-      confidence note
+    evidence/baseline_risks: programme outcome used from_months horizon_months risk low high population SOURCE
+      source_url confidence note
     evidence/outcome_scales: outcome scale base_rate indicator panel_link broad_offer_excludes source_id
       note
     evidence/prevalence: id outcome indicator group age_or_period year value unit numerator denominator
@@ -98,6 +98,7 @@ TABLES = _layouts(
     reference/pathway_correlations: parameter other correlation±
     reference/pathway_checks: figure output fitted published mean± expected_low± expected_high± p_value± verdict seed
     reference/calibration_small_models: CALIBRATION
+    reference/calibration_programmes: CALIBRATION
     reference/calibration_outcomes: CALIBRATION
     reference/calibration_spend_error: CALIBRATION
     reference/calibration_placement_prices: CALIBRATION
@@ -151,7 +152,7 @@ UNIQUE = {  # the columns that identify a row, where that is not its id
 }
 NUMBERS = _words(
     """
-    value low high interval_level se est design_bias_sd own_bias_sd follow_up_months n_treated n_control
+    value low high interval_level se est design_bias_sd own_bias_sd from_months follow_up_months n_treated n_control
     treated_rate control_rate cost_per_case base_rate numerator denominator horizon_months
     n raw_gap adjusted_gap remaining_share arg1 arg2 to_year first_year_april ours ratio hidden_up_to missing_from
     children_per_unit take_up_low take_up_high measured_at_age control_risk control_risk_horizon_months risk
@@ -260,6 +261,7 @@ MEANINGS = {  # of columns whose name does not say it
     "take_up_low": "least share of the school or area that took part; blank: not published, or of those served",
     "take_up_high": "largest share that took part",
     "se_factor": "what the standard error is multiplied by, where siblings were counted as independent",
+    "from_months": "months from which events count, where a risk is of a window and not of all since contact",
     "own_bias_sd": "a wider standard deviation of bias than the design's, of a proxy measured years before",
     "finding": "what is known of a result without a number: its direction, or that it was not significant",
     "measured_at_age": "age at which the outcome was measured, where that was fixed",

@@ -39,7 +39,7 @@ RANGES = _ranges(
     0     25    ages_from ages_to measured_at_age
     0     130   from_age full_to_age to_age lag_years spread_from spread_to price_year_older_than
     0     1000  from_year to_year hidden_up_to most_each
-    0     1200  horizon_months follow_up_months control_risk_horizon_months
+    0     1200  from_months horizon_months follow_up_months control_risk_horizon_months
     100   999   dfe_la_number neighbour_dfe_la_number
     -10   10    est log_ratio
     1e-4  100   se

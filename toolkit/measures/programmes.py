@@ -151,8 +151,8 @@ def notes(league: pd.DataFrame) -> list[str]:
     missing = league.loc[league["evidence"] == "not counted", "label"].tolist()
     lines = [
         f"Avoided for a pound: cost to the public purse, expected, with its {LEVEL:.0%} interval. Evidence: whose "
-        "studies there are, the programme's own or only its type's, and how secure it is, 0 to 5. Pays back, adds "
-        "cost: chances.",
+        "studies there are, the programme's own or only its type's, and how secure it is, 0 to 5. Pays back and adds "
+        "cost are chances.",
         "Ordered by whose studies there are, then by what a pound avoids. Where the chance that a programme pays back "
         f"is between {1 - SURE:.0%} and {SURE:.0%}, it cannot be distinguished from break-even.",
     ]

@@ -37,6 +37,7 @@ CHECKS = {
 
 CALIBRATED = {
     "reference/calibration_small_models": "effects and pooled prices",
+    "reference/calibration_programmes": "effects by programme",
     "reference/calibration_outcomes": "the outcome model",
     "reference/calibration_spend_error": "the outcome model with error in spending",
     "reference/calibration_placement_prices": "placement prices",

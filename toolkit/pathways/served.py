@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq
@@ -12,7 +13,19 @@ from toolkit.pathways.kernel import AGES
 from toolkit.schema import InputError
 
 MOST = 1_000.0  # times a hazard
-ENTRIES = QUANTITIES.index("care_entries")
+ENTRIES, CARE_YEARS = QUANTITIES.index("care_entries"), QUANTITIES.index("care_years")
+
+
+class Risk(NamedTuple):
+    """A published risk without help: of an event between ``start`` and ``years`` after contact.
+
+    Of care with a ``start`` above 0 it is the share looked after at some time in between, which is less than all who
+    have ever come in.
+    """
+
+    share: float
+    years: float
+    start: float = 0.0
 
 
 def of_ages(hazards: Hazards, youngest: int, oldest: int) -> Hazards:
@@ -30,7 +43,7 @@ def of_ages(hazards: Hazards, youngest: int, oldest: int) -> Hazards:
     return replace(hazards, entry_weight=weight / weight.sum(axis=0))
 
 
-def at_risk(hazards: Hazards, risks: Mapping[str, tuple[float, float]], *, name: str = "programme") -> Hazards:
+def at_risk(hazards: Hazards, risks: Mapping[str, Risk], *, name: str = "programme") -> Hazards:
     """Return the hazards of children whose risk of an outcome is a published one, instead of the average child's.
 
     Parameters
@@ -38,10 +51,10 @@ def at_risk(hazards: Hazards, risks: Mapping[str, tuple[float, float]], *, name:
     hazards
         Of the area, for children of the programme's ages.
     risks
-        By outcome: risk without help (0 to 1), and the years over which it was counted. Of ``care`` in up to a year,
-        only the year of contact is more dangerous than usual, so that its risk is the published one; over more years
-        every year is. First entry to justice (``youth_justice``) has a constant hazard from ten on. The "risk" of
-        ``gcse_attainment`` is the share who reach a good grade, at sixteen. Other outcomes keep the area's rates.
+        By outcome. Of ``care`` in up to a year, only the year of contact is more dangerous than usual, so that its risk
+        is the published one; over more years every year is. First entry to justice (``youth_justice``) has a constant
+        hazard from ten on. The "risk" of ``gcse_attainment`` is the share who reach a good grade, at sixteen. Other
+        outcomes keep the area's rates.
     name
         Name of the programme for a message.
 
@@ -50,13 +63,13 @@ def at_risk(hazards: Hazards, risks: Mapping[str, tuple[float, float]], *, name:
     InputError
         A risk that no hazard reaches.
     """
-    for outcome, (risk, _) in risks.items():
-        if not 0 < risk < 1:
-            raise InputError(f"{name}: a risk of {outcome} of {risk:g} is out of reach.", fix="check it.")
+    for outcome, (share, *_) in risks.items():
+        if not 0 < share < 1:
+            raise InputError(f"{name}: a risk of {outcome} of {share:g} is out of reach.", fix="check it.")
     if "care" in risks:
-        hazards = _with_care(hazards, *risks["care"], name)
+        hazards = _with_care(hazards, Risk(*risks["care"]), name)
     if "youth_justice" in risks:
-        risk, years = risks["youth_justice"]
+        risk, years, _ = Risk(*risks["youth_justice"])
         usual = float((hazards.first_entry * hazards.ratio_need).mean())
         hazards = replace(hazards, first_entry=hazards.first_entry * (-math.log1p(-risk) / (years * usual)))
     if "gcse_attainment" in risks:
@@ -66,16 +79,17 @@ def at_risk(hazards: Hazards, risks: Mapping[str, tuple[float, float]], *, name:
     return hazards
 
 
-def _with_care(hazards: Hazards, risk: float, years: float, name: str) -> Hazards:
+def _with_care(hazards: Hazards, risk: Risk, name: str) -> Hazards:
     """Multiply the hazards of entry to care so that the mean child's risk over the years is the published one."""
     mean = Hazards(**{part.name: getattr(hazards, part.name).mean(axis=-1, keepdims=True) for part in fields(Hazards)})
-    if not _care_within(_raised(mean, 1 / MOST, years), years) < risk < _care_within(_raised(mean, MOST, years), years):
-        raise InputError(f"{name}: a risk of care of {risk:g} in {years:g} years is out of reach.", fix="check it.")
 
     def gap(log_factor: float) -> float:
-        return _care_within(_raised(mean, math.exp(log_factor), years), years) - risk
+        return _care_within(_raised(mean, math.exp(log_factor), risk.years), risk) - risk.share
 
-    return _raised(hazards, math.exp(brentq(gap, -math.log(MOST), math.log(MOST), xtol=1e-6)), years)
+    ends = -math.log(MOST), math.log(MOST)
+    if not gap(ends[0]) < 0 < gap(ends[1]):
+        raise InputError(f"{name}: a risk of care of {risk.share:g} is out of reach.", fix="check it and its years.")
+    return _raised(hazards, math.exp(brentq(gap, *ends, xtol=1e-6)), risk.years)
 
 
 def _raised(hazards: Hazards, factor: float, years: float) -> Hazards:
@@ -87,14 +101,22 @@ def _raised(hazards: Hazards, factor: float, years: float) -> Hazards:
     return replace(hazards, care_entry_first=hazards.care_entry_first * factor, short_share_first=short)
 
 
-def _care_within(hazards: Hazards, years: float) -> float:
-    """Return the chance to enter care within some years of contact, where children come evenly over year 0."""
-    never = np.zeros_like(hazards.reentry_first)  # a chance counts nobody twice
-    first = replace(hazards, reentry_first=never, reentry_later=never)
-    entries = walk(first, strength=0.0, dtype=float).quantities[ENTRIES, :, 0]
-    if years <= 1:
-        return float(entries[0])
-    return float(np.interp(years, np.arange(AGES) + 0.5, np.cumsum(entries)))
+def _care_within(hazards: Hazards, risk: Risk) -> float:
+    """Return the chance of care between two times after contact, where children come evenly over year 0."""
+    if not risk.start:
+        never = np.zeros_like(hazards.reentry_first)  # a chance counts nobody twice
+        first = replace(hazards, reentry_first=never, reentry_later=never)
+        entries = walk(first, strength=0.0, dtype=float).quantities[ENTRIES, :, 0]
+        # A year after contact is half over, on average, when the calendar year is.
+        entered = np.interp(risk.years, np.arange(AGES) + 0.5, np.cumsum(entries))
+        return float(entries[0] if risk.years <= 1 else entered)
+    quantities = walk(hazards, strength=0.0, dtype=float).quantities[..., 0]
+    entries, lived = quantities[ENTRIES], quantities[CARE_YEARS]
+    year, late = divmod((risk.start + risk.years) / 2, 1)
+    now = np.array([1 - late, late])  # the middle of the window falls in one calendar year or the next
+    within = slice(int(year), int(year) + 2)
+    # Those in care in the middle, and half of those who come in during the window.
+    return float(now @ lived[within] + 0.5 * (risk.years - risk.start) * (now @ entries[within]))
 
 
 def with_timing(hazards: Hazards, onset: np.ndarray, flat: np.ndarray) -> Hazards:

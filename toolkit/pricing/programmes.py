@@ -15,7 +15,7 @@ import xarray as xr
 from toolkit import evidence, pathways
 from toolkit.evidence import Register
 from toolkit.models.effects.programme_use import of_area
-from toolkit.pathways.served import at_risk, of_ages, with_timing
+from toolkit.pathways.served import Risk, at_risk, of_ages, with_timing
 from toolkit.pricing.areas import BATCH, MANY, Progress, in_parallel, silent
 from toolkit.pricing.place import Desk, Place
 from toolkit.scenarios import Scenario, in_real_terms
@@ -85,7 +85,7 @@ def price_programmes(
     areas
         Where it is delivered.
     progress
-        Called with the share of areas that are done.
+        Called with the stage and the share of areas that are done.
 
     Returns
     -------
@@ -124,9 +124,7 @@ def price_programmes(
     return priced.merge(every).assign_attrs(price_base=desk.draws.attrs["price_base"])
 
 
-def _counted(
-    used: xr.Dataset, served: pd.DataFrame, risks: Mapping[str, Mapping[str, tuple[float, float]]]
-) -> xr.DataArray:
+def _counted(used: xr.Dataset, served: pd.DataFrame, risks: Mapping[str, Mapping[str, Risk]]) -> xr.DataArray:
     """Return why the effect on an outcome is not counted (programme, outcome), "" where it is."""
     reasons = xr.full_like(used["evidence"], "", dtype=object)
     for name in used["programme"].values:
@@ -144,17 +142,21 @@ def _counted(
     return reasons
 
 
-def _risks(table: pd.DataFrame, name: str) -> dict[str, tuple[float, float]]:
+def _risks(table: pd.DataFrame, name: str) -> dict[str, Risk]:
     """Return the published risk of those whom a programme serves, and over how many years, by outcome."""
     rows = table[(table["programme"] == name) & (table["used"] == 1) & table["outcome"].isin(MATCHED)]
-    return {row["outcome"]: (row["risk"], row["horizon_months"] / 12) for row in rows.to_dict("records")}
+    starts = rows["from_months"].fillna(0.0)
+    return {
+        row["outcome"]: Risk(row["risk"], row["horizon_months"] / 12, start / 12)
+        for row, start in zip(rows.to_dict("records"), starts, strict=True)
+    }
 
 
 def _batch(
     desk: Desk,
     used: xr.Dataset,
     served: pd.DataFrame,
-    risks: Mapping[str, Mapping[str, tuple[float, float]]],
+    risks: Mapping[str, Mapping[str, Risk]],
     areas: list[str],
 ) -> tuple[xr.Dataset, float]:
     """Return the sum over some areas of what programmes avoid, times the children who come into need, and these."""
@@ -168,9 +170,7 @@ def _batch(
     return total, children
 
 
-def _served(
-    place: Place, used: xr.Dataset, name: str, row: Mapping[Any, Any], risks: Mapping[str, tuple[float, float]]
-) -> xr.Dataset:
+def _served(place: Place, used: xr.Dataset, name: str, row: Mapping[Any, Any], risks: Mapping[str, Risk]) -> xr.Dataset:
     """Return what a programme avoids for a child whom it serves in one area."""
     hazards = at_risk(of_ages(place.hazards, int(row["ages_from"]), int(row["ages_to"])), risks, name=name)
     of_programme = used.sel(programme=name)

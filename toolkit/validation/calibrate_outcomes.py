@@ -170,7 +170,8 @@ def outcomes_check_tables(
     replication = outcomes_replication(
         few_areas(statistics), replications=replications, seed=seed, priors=priors, spend_doubt=doubt
     )
-    name, fixed = "spend_error" if spend_error else "outcomes", {"replications": replications, "seed": seed}
+    name = "spend_error" if spend_error else "outcomes"
+    fixed: dict[str, Any] = {"replications": replications, "seed": seed}
     table = calibrate_sampled(replication, model=name, runs=RUNS, file=file, progress=progress, **fixed)
     table["settings"] = f"{AREAS} areas, 2018 to 2023, " + table["settings"]
     return {f"calibration_{name}": table}

@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,7 +104,7 @@ def pathway_check_tables(
     """
     register = evidence.load_register(folder=folder)
     figures, priors = pathway_figures(register, folder=folder), register.tables["priors"]
-    fixed = {"replications": replications, "seed": seed}
+    fixed: dict[str, Any] = {"replications": replications, "seed": seed}
     replication = pathway_replication(figures, seed=seed, priors=priors)
     table = calibrate_sampled(replication, model="pathway", runs=RUNS, file=file, progress=progress, **fixed)
     table["settings"] = f"{int((figures['fitted'] == 1).sum())} figures, " + table["settings"]

@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -113,7 +114,7 @@ def placements_check_tables(
         As for `outcomes_check_tables`.
     """
     priors, prices = evidence.load_table("priors", folder), few_prices(evidence.placement_prices(folder))
-    fixed = {"replications": replications, "seed": seed}
+    fixed: dict[str, Any] = {"replications": replications, "seed": seed}
     replication = placements_replication(prices, priors=priors, **fixed)
     table = calibrate_sampled(replication, model="placements", runs=RUNS, file=file, progress=progress, **fixed)
     table["settings"] = f"{AREAS} areas, {YEARS} years, " + table["settings"]

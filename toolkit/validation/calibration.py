@@ -119,6 +119,7 @@ def calibrate_sampled(
     runs: Sequence[dict[str, Any]],
     file: Path,
     progress: Progress = no_progress,
+    describe: Callable[[Counter[str], Sequence[dict[str, Any]]], str] | None = None,
 ) -> pd.DataFrame:
     """Calibrate a model that must be sampled; an interrupted calibration resumes.
 
@@ -133,6 +134,8 @@ def calibrate_sampled(
     file
         Where each result is written as it arrives, one line of JSON; saved results are not computed again. The file
         is for one seed, number of replications and data set.
+    describe
+        Turns how often it sampled badly, and the settings, into words; by default, for a model sampled by nutpie.
 
     Returns
     -------
@@ -153,7 +156,7 @@ def calibrate_sampled(
         return {(parameter, pool): rank for parameter, pool, rank in results[at]["ranks"]}
 
     table = calibrate(next_replication, replications=replications, seed=seed, model=model, progress=progress)
-    return table.assign(settings=_how_sampled(badly, runs))
+    return table.assign(settings=(describe or _how_sampled)(badly, runs))
 
 
 def sampled(

@@ -58,7 +58,7 @@ def power_scaling(grid: xr.Dataset, *, variable: str = "mean_effect") -> pd.Data
         for part in ("prior", "likelihood"):
             logs = outcome_grid[f"log_{part}"] - outcome_grid[f"log_{part}"].max()
             moved = [outcome_grid["weight"] * np.exp((power - 1) * logs) for power in POWERS]
-            distances = [_distance(values, base, _marginal(weight, point)) for weight in moved]
+            distances = [distance(values, base, _marginal(weight, point)) for weight in moved]
             sense[part] = float(np.mean([d / abs(np.log2(p)) for d, p in zip(distances, POWERS, strict=True)]))
         rows[str(outcome)] = sense | {"diagnosis": diagnosis(**sense)}
     return pd.DataFrame(rows).T.rename_axis("outcome").astype({"prior": float, "likelihood": float})
@@ -69,8 +69,8 @@ def _marginal(weight: xr.DataArray, over: str) -> Array:
     return summed / summed.sum()
 
 
-def _distance(values: Array, first: Array, second: Array) -> float:
-    """Return the cumulative Jensen-Shannon distance of two distributions on one grid, the larger of both directions.
+def distance(values: Array, first: Array, second: Array) -> float:
+    """Return the cumulative Jensen-Shannon distance of two distributions on one rising grid, the larger direction's.
 
     The distance is relative to its range, and its usual threshold assumes the range of some thousand draws.
     """

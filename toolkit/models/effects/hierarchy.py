@@ -23,8 +23,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from toolkit.models.effects.model import prior_of
-from toolkit.models.effects.scales import STANDARDISED, scale_of
+from toolkit.models.effects.programme_priors import LEVELS, Priors, priors_of
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, random_stream
 
 Array = NDArray[Any]
@@ -32,18 +31,6 @@ PARTICLES = 24_000
 CHUNK = 2_000  # particles at a time, to bound memory
 TRUSTED_SHAPE = 0.7  # Pareto k-hat from which weighted means converge too slowly
 LEAST_EFFECTIVE = 400.0
-LEVELS = ("type", "programme", "study")
-
-
-class Priors(NamedTuple):
-    """Prior numbers of the model of programmes, by outcome where they differ by scale."""
-
-    mean: Array
-    mean_sd: Array
-    spread: dict[str, Array]
-    outcome_correlation: float
-    bias_correlation: float
-    orientation: Array  # 1 for events, where harm is positive; -1 for attainment
 
 
 class Design(NamedTuple):
@@ -57,32 +44,6 @@ class Design(NamedTuple):
     type: Array
     evaluation: Array
     table: pd.DataFrame
-
-
-def priors_of(priors: pd.DataFrame) -> Priors:
-    """Return the priors of the model ``programmes`` from the table of priors.
-
-    Raises
-    ------
-    InputError
-        A row is missing, or has another distribution than the model needs.
-    """
-    kinds = ["attainment" if scale_of(name) == STANDARDISED else "event" for name in EFFECT_OUTCOMES]
-    means = np.array([prior_of(priors, "programmes", f"mu_{kind}") for kind in kinds])
-    spread = {
-        level: np.array([prior_of(priors, "programmes", f"tau_{level}_{kind}")[1] for kind in kinds])
-        for level in LEVELS
-    }
-    orientation = np.array([-1.0 if kind == "attainment" else 1.0 for kind in kinds])
-    correlations = [_single(priors, *row) for row in (("outcome_correlation", "lkj"), ("bias_correlation", "fixed"))]
-    return Priors(means[:, 0], means[:, 1], spread, correlations[0], correlations[1], orientation)
-
-
-def _single(priors: pd.DataFrame, parameter: str, distribution: str) -> float:
-    row = priors[(priors["model"] == "programmes") & (priors["parameter"] == parameter)]
-    if list(row["distribution"]) != [distribution]:
-        raise InputError(f"priors: 'programmes' has no {distribution} row for {parameter}.", fix="add one.")
-    return float(row["arg1"].iloc[0])
 
 
 def design_of(studies: pd.DataFrame, programmes: pd.DataFrame) -> Design:
@@ -111,6 +72,7 @@ def sample_programmes(
     like: xr.Dataset | xr.DataArray,
     seed: int,
     particles: int = PARTICLES,
+    refuse: bool = True,
 ) -> xr.Dataset:
     """Draw the mean effect of every programme on every outcome, given all studies, by importance sampling.
 
@@ -128,6 +90,8 @@ def sample_programmes(
         The same seed and studies give the same draws.
     particles
         Draws from the prior that are weighted; the result is resampled from them.
+    refuse
+        Whether to refuse a result that is not reliable; a calibration must rank it all the same.
 
     Returns
     -------
@@ -143,28 +107,15 @@ def sample_programmes(
     Raises
     ------
     InputError
-        Importance sampling is not reliable (k-hat over 0.7, or fewer than 400 effective particles).
+        Importance sampling is not reliable (k-hat over 0.7, or fewer than 400 effective particles), and ``refuse``.
 
     References
     ----------
     Vehtari, Simpson, Gelman, Yao and Gabry (2024), Pareto smoothed importance sampling, JMLR 25(72).
     Higgins, Thompson and Spiegelhalter (2009), A re-evaluation of random-effects meta-analysis, JRSS A 172: 137-159.
     """
-    design, prior = design_of(studies, programmes), priors_of(priors)
-    random = random_stream(seed, "models.programmes")
-    parts = [_particles(design, prior, random, min(CHUNK, particles - at)) for at in range(0, particles, CHUNK)]
-    values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    # ArviZ expects the log likelihoods that are left out and smooths their negative.
-    logs, shape = xr.DataArray(-values.pop("log_weight")[None], dims=SAMPLE_DIMS).azstats.psislw()
-    weights = np.exp(logs.values.ravel() - logs.values.max())
-    weights /= weights.sum()
-    effective, pareto_k = float(1 / (weights**2).sum()), float(shape)
-    if len(studies) and (pareto_k > TRUSTED_SHAPE or effective < LEAST_EFFECTIVE):
-        raise InputError(
-            f"effects of programmes: importance sampling is not reliable (k-hat {pareto_k:.2f}, {effective:.0f} "
-            "effective particles).",
-            fix="look for a study that contradicts the others, or give more particles.",
-        )
+    design, random = design_of(studies, programmes), random_stream(seed, "models.programmes")
+    values, weights, pareto_k = weighted_particles(design, priors_of(priors), random, particles, refuse=refuse)
     sizes = [like.sizes[dim] for dim in SAMPLE_DIMS]
     size = int(np.prod(sizes))
     places = (np.arange(size) + random.uniform()) / size
@@ -178,7 +129,7 @@ def sample_programmes(
         "take_up": ("programme",),
     }
     return xr.Dataset(
-        {name: ((*SAMPLE_DIMS, *dims[name]), value[taken]) for name, value in values.items()}
+        {name: ((*SAMPLE_DIMS, *axes), values[name][taken]) for name, axes in dims.items()}
         | {
             "evidence": (("programme", "outcome"), _evidence(design)),
             "type_of": ("programme", [design.types[place] for place in design.type_of]),
@@ -194,10 +145,45 @@ def sample_programmes(
             "units": "log hazard ratio per child served; standardised mean difference for attainment",
             "seed": seed,
             "pareto_k": pareto_k,
-            "effective": effective,
+            "effective": float(1 / (weights**2).sum()),
             "studies": list(studies["study"]),
         },
     )
+
+
+def weighted_particles(
+    design: Design, prior: Priors, random: np.random.Generator, particles: int, *, refuse: bool = True
+) -> tuple[dict[str, Array], Array, float]:
+    """Draw particles of everything, given all studies, with their weights.
+
+    Returns
+    -------
+    tuple
+        Values by name: those of `sample_programmes`, and of each study ``number`` (drawn, for a finding without one),
+        standard ``error``, and how many of these lie between number and mean (``residual``); weights; k-hat.
+
+    Raises
+    ------
+    InputError
+        As `sample_programmes`.
+    """
+    parts = [_particles(design, prior, random, min(CHUNK, particles - at)) for at in range(0, particles, CHUNK)]
+    values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    logs, pareto_k = values.pop("log_weight"), 0.0
+    if np.ptp(logs) > 0:  # without studies there is no tail to smooth
+        # ArviZ expects the log likelihoods that are left out and smooths their negative.
+        smoothed, shape = xr.DataArray(-logs[None], dims=SAMPLE_DIMS).azstats.psislw()
+        logs, pareto_k = smoothed.values.ravel(), float(shape)
+    weights = np.exp(logs - logs.max())
+    weights /= weights.sum()
+    effective = float(1 / (weights**2).sum())
+    if refuse and (pareto_k > TRUSTED_SHAPE or effective < LEAST_EFFECTIVE):
+        raise InputError(
+            f"effects of programmes: importance sampling is not reliable (k-hat {pareto_k:.2f}, {effective:.0f} "
+            "effective particles).",
+            fix="look for a study that contradicts the others, or give more particles.",
+        )
+    return values, weights, pareto_k
 
 
 def _evidence(design: Design) -> Array:
@@ -218,8 +204,7 @@ def _particles(design: Design, prior: Priors, random: np.random.Generator, size:
         level: scale[level][..., None] * prior.orientation[:, None] * _correlations(random, size, outcomes, prior)
         for level in ("type", "programme")
     }
-    take_up = _shares(design, random, size)
-    errors = _errors(design.table, random, size)
+    take_up, errors = _shares(design, random, size), _errors(design.table, random, size)
     normal = {
         "mean": random.standard_normal((size, outcomes)),
         "type": random.standard_normal((size, len(design.types), outcomes)),
@@ -231,11 +216,13 @@ def _particles(design: Design, prior: Priors, random: np.random.Generator, size:
     }
     share = np.where(design.table["take_up_first"].notna(), take_up[:, design.programme], 1.0)
     loads = _loadings(design, prior, scale, load, share, errors)
-    log_weight = _condition(design, prior, normal, loads, share, random) if studies else np.zeros(size)
-    drawn = _effects(design, prior, load, normal)
-    return drawn | {
+    number, log_weight = _condition(design, prior, normal, loads, share, random)
+    return _effects(design, prior, load, normal) | {
         "spread": np.stack([scale[level] for level in LEVELS], axis=1),
         "take_up": take_up,
+        "number": number,
+        "error": errors,
+        "residual": normal["error"],
         "log_weight": log_weight,
     }
 
@@ -283,8 +270,7 @@ def _loadings(
     design: Design, prior: Priors, scale: dict[str, Array], load: dict[str, Array], share: Array, errors: Array
 ) -> dict[str, Array]:
     """Return how each study's number depends on each standard normal (particle, study, ...)."""
-    orientation = prior.orientation[design.outcome]
-    bias = design.table["bias_sd"].to_numpy() * orientation
+    bias = design.table["bias_sd"].to_numpy() * prior.orientation[design.outcome]
     return {
         "mean": share * prior.mean_sd[design.outcome],
         "type": share[..., None] * load["type"][:, design.outcome],
@@ -303,8 +289,8 @@ def _condition(
     loads: dict[str, Array],
     share: Array,
     random: np.random.Generator,
-) -> Array:
-    """Condition the standard normals on the findings, in place, and return the log of the particles' weights.
+) -> tuple[Array, Array]:
+    """Condition the standard normals on the findings, in place; return the numbers and the log of the weights.
 
     A draw from the prior plus the regression on what it got wrong is a draw from the posterior.
     """
@@ -330,10 +316,9 @@ def _condition(
         each = loads[name] * (pull if loads[name].ndim == 2 else pull[..., None])
         normal[name] += np.einsum("ns...,sm->nm...", each, members)
     factor = np.linalg.cholesky(cover)
-    standard = np.linalg.solve(factor, gap[..., None])[..., 0]
-    log_joint = -0.5 * (standard**2).sum(1) - np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)
-    log_weight: Array = log_joint - log_density
-    return log_weight
+    standard = np.linalg.solve(factor, gap[..., None])
+    log_joint = -0.5 * (standard**2).sum((1, 2)) - np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)
+    return gap + centre, log_joint - log_density
 
 
 def _numbers(

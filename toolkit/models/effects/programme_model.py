@@ -7,7 +7,8 @@ import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
 
-from toolkit.models.effects.hierarchy import Design, Priors, design_of, priors_of
+from toolkit.models.effects.hierarchy import Design, design_of
+from toolkit.models.effects.programme_priors import Priors, priors_of
 from toolkit.schema import EFFECT_OUTCOMES
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from toolkit.models.effects.model import shape_of
-from toolkit.models.effects.scales import SIGNIFICANT, STANDARDISED, scale_of, to_hazard_scale
+from toolkit.models.effects.scales import LOG_RISK_RATIO, SIGNIFICANT, STANDARDISED, scale_of, to_hazard_scale
 from toolkit.schema import EFFECT_OUTCOMES, InputError
+from toolkit.tabular import excerpt
 
 Register = Mapping[str, pd.DataFrame]
 Row = Mapping[Any, Any]
@@ -25,13 +26,14 @@ FINDINGS = {  # of an event; mirrored for attainment, where benefit is positive
     "harm": (0.0, OPEN),
 }
 PUBLISHED = ("published_ci", "published_se", "derived_counts")  # errors that are estimates, not bounds
+RANDOMISED = ("rct", "cluster_rct")
 WHOLE = ("school_itt", "area_itt")  # everyone at a school or in an area counts, served or not
 UNITED_KINGDOM = ("England", "Wales", "Scotland", "UK")
 SAME_PLACE = 16  # age at which attainment is measured: an effect at that age is applied there and never fades
 
 
 def programme_studies(
-    register: Register, *, exclude: Collection[str] = (), admit: Collection[str] = ()
+    register: Register, *, exclude: Collection[str] = (), admit: Collection[str] = (), scope: str = "all"
 ) -> pd.DataFrame:
     """Return the studies that the model of programmes uses, one row each, on the scale of hazards.
 
@@ -43,22 +45,25 @@ def programme_studies(
         Studies to leave out, by ``effect_id``.
     admit
         Designs to admit as well as those admitted by default, as in ``("pre_post",)``.
+    scope
+        "all"; "randomised" trials alone; "served", without those that count everybody at a school or in an area; or the
+        name of a type of programme, such as "keyworker".
 
     Returns
     -------
     DataFrame
         ``study``, ``programme``, ``programme_type``, ``outcome``, ``evaluation``, ``design``; ``effect`` and ``se``,
-        log hazard ratio or standardised mean difference. A finding without a number has a blank ``effect`` and lies
-        between ``lower`` and ``upper`` times its standard error. Where ``se_log_sd`` is above 0 the error is log-normal
-        around ``se``, cut at ``se_most``. ``bias_mean`` and ``bias_sd`` of the design; ``take_up_first`` and
+        log hazard ratio or standardised mean difference, ``effect`` blank for a finding without a number, which then
+        lies between ``lower`` and ``upper`` times its standard error; where ``se_log_sd`` is above 0 the error is
+        log-normal around ``se``, cut at ``se_most``; ``bias_mean`` and ``bias_sd`` of the design; ``take_up_first`` and
         ``take_up_second``, shapes of the beta distribution of the share served, blank where all are;
         ``follow_up`` years; ``at_16`` and ``independent`` (in the UK, not led by its developer).
 
     Raises
     ------
     InputError
-        An excluded study that is not in use, a design without a row in ``design_bias``, and all that `to_hazard_scale`
-        refuses.
+        An excluded study that is not in use, an unknown scope, a design without a row in ``design_bias``, a take-up of
+        0, an error that is neither an estimate nor an upper bound, and all that `to_hazard_scale` refuses.
     """
     table = register["programme_effects"]
     used = table[(table["used"] == 1) & table["outcome"].isin(EFFECT_OUTCOMES)]
@@ -70,6 +75,7 @@ def programme_studies(
     used = used[~used["effect_id"].isin(list(exclude)) & used["design"].isin(sorted(admitted))].merge(
         register["programmes"][["programme", "programme_type"]]
     )
+    used = used[_in_scope(used, scope)]
     errors = _usual_errors(table)
     unseen = shape_of(register["priors"], "programmes", "take_up_unknown")
     rows = [_study(row, bias, errors, unseen) for row in used.to_dict("records")]
@@ -83,6 +89,19 @@ _COLUMNS = dict.fromkeys(("study", "programme", "programme_type", "outcome", "ev
 )
 
 
+def _in_scope(used: pd.DataFrame, scope: str) -> pd.Series:
+    """Return which rows are in the scope of the evidence; the usual errors of studies still come from all."""
+    scopes: dict[str, pd.Series] = {
+        "all": pd.Series(True, used.index),
+        "randomised": used["design"].isin(RANDOMISED),
+        "served": ~used["estimand"].isin(WHOLE) | (used["take_up_low"] == 1),
+    }
+    scopes |= {str(kind): used["programme_type"] == kind for kind in sorted(set(used["programme_type"]))}
+    if scope not in scopes:
+        raise InputError(f"scope '{excerpt(scope)}': no such studies.", fix=f"use one of {', '.join(scopes)}.")
+    return scopes[scope]
+
+
 def _study(row: Row, bias: pd.DataFrame, errors: pd.DataFrame, unseen: tuple[float, float]) -> dict[str, Any]:
     name, scale = f"programme_effects {row['effect_id']}", scale_of(row["outcome"])
     designs = bias[(bias["design"] == row["design"]) & (bias["scale"] == scale)]
@@ -90,7 +109,7 @@ def _study(row: Row, bias: pd.DataFrame, errors: pd.DataFrame, unseen: tuple[flo
         raise InputError(f"{name}: no bias is stated for the design {row['design']}.", fix="add a row to design_bias.")
     numbers: dict[str, float]  # a direction may come with a number, but without its error
     numbers = (_unmeasured if pd.isna(row["se"]) else _measured)(row, scale, errors, name)
-    first, second = _take_up(row, unseen)
+    first, second = _take_up(row, unseen, name)
     return {
         "study": row["effect_id"],
         **{key: row[key] for key in ("programme", "programme_type", "outcome", "evaluation", "design")},
@@ -105,18 +124,22 @@ def _study(row: Row, bias: pd.DataFrame, errors: pd.DataFrame, unseen: tuple[flo
     }
 
 
+def _converted(row: Row, outcome: str, name: str) -> tuple[float, float]:
+    """Return estimate and widened standard error on the scale of hazards, or that of attainment."""
+    scale = "hedges_g" if row["scale"] == "smd" else str(row["scale"])
+    return to_hazard_scale(row["est"], row["se"] * row["se_factor"], scale, outcome, row["control_risk"], row=name)
+
+
 def _measured(row: Row, scale: str, errors: pd.DataFrame, name: str) -> dict[str, float]:
-    effect, se = to_hazard_scale(
-        row["est"],
-        row["se"] * row["se_factor"],
-        "hedges_g" if row["scale"] == "smd" else str(row["scale"]),
-        row["outcome"],
-        row["control_risk"],
-        row=name,
-    )
+    effect, se = _converted(row, row["outcome"], name)
     known = {"effect": effect, "se": se, "se_log_sd": 0.0, "se_most": math.inf, "lower": math.nan, "upper": math.nan}
     if row["se_basis"] in PUBLISHED:
         return known
+    if row["se_basis"] != "bound_significant":
+        raise InputError(
+            f"{name}: a standard error whose se_basis is {row['se_basis']} is no upper bound.",
+            fix="leave estimate and error blank and give the finding.",
+        )
     # Significance only bounds the error from above: take that of like studies, cut at the bound.
     median, spread = _usual(errors, scale, row["design"])
     return known | {"se": median, "se_log_sd": spread, "se_most": se}
@@ -126,7 +149,7 @@ def _unmeasured(row: Row, scale: str, errors: pd.DataFrame, name: str) -> dict[s
     lower, upper = FINDINGS[row["finding"]]
     if scale == STANDARDISED:
         lower, upper = -upper, -lower
-    se, spread = _error_of_arms(row, scale), 0.0
+    se, spread = _error_of_arms(row, scale) * row["se_factor"], 0.0
     if math.isnan(se):
         se, spread = _usual(errors, scale, row["design"])
     return {"effect": math.nan, "se": se, "se_log_sd": spread, "se_most": math.inf, "lower": lower, "upper": upper}
@@ -142,7 +165,7 @@ def _error_of_arms(row: Row, scale: str) -> float:
     return math.sqrt(size * risk / (1 - risk)) / -math.log1p(-risk) if 0 < risk < 1 else math.nan
 
 
-def _take_up(row: Row, unseen: tuple[float, float]) -> tuple[float, float]:
+def _take_up(row: Row, unseen: tuple[float, float], name: str) -> tuple[float, float]:
     """Return the shapes of the beta distribution of the share served; NaN where all are."""
     low, high = row["take_up_low"], row["take_up_high"]
     if row["estimand"] not in WHOLE or low == 1:
@@ -152,16 +175,29 @@ def _take_up(row: Row, unseen: tuple[float, float]) -> tuple[float, float]:
     mean = (low + high) / 2
     spread = max((high - low) / (2 * SIGNIFICANT), 0.02)  # a survey's rounding, if it states no more
     strength = mean * (1 - mean) / spread**2 - 1
+    if not strength > 0:
+        raise InputError(
+            f"{name}: a take-up of {low:g} to {high:g} is no share between 0 and 1.",
+            fix="give both ends, or 1 and 1 if everyone takes part.",
+        )
     return mean * strength, (1 - mean) * strength
 
 
 def _usual_errors(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the logarithms of all estimated standard errors: scale, design, log."""
+    """Return the logarithms of all estimated standard errors, on the scale of hazards: scale, design, log.
+
+    Odds ratios without a control risk, which have no place on that scale, and slopes of spending are left out.
+    """
     rows = table[table["se_basis"].isin(PUBLISHED) & (table["se"] > 0) & (table["confidence"] != "C")]
-    events = rows["scale"].isin(["log_risk", "log_rate", "log_odds", "log_hazard"])
-    rows = rows[events | (rows["scale"] == "smd")]
-    scale = np.where(events[rows.index], "log_risk_ratio", STANDARDISED)
-    return pd.DataFrame({"scale": scale, "design": rows["design"], "log": np.log(rows["se"])})
+    placed = rows["scale"].isin(["log_risk", "log_rate", "log_hazard"])
+    placed |= (rows["scale"] == "log_odds") & rows["control_risk"].notna()
+    rows = rows[(placed | (rows["scale"] == "smd")) & (rows["estimand"] != "per_spend")]
+    scales = [STANDARDISED if scale == "smd" else LOG_RISK_RATIO for scale in rows["scale"]]
+    errors = [
+        _converted(row, scale, f"programme_effects {row['effect_id']}")[1]
+        for row, scale in zip(rows.to_dict("records"), scales, strict=True)
+    ]
+    return pd.DataFrame({"scale": scales, "design": rows["design"], "log": np.log(errors)})
 
 
 def _usual(errors: pd.DataFrame, scale: str, design: str) -> tuple[float, float]:

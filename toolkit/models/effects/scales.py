@@ -134,7 +134,8 @@ def to_hazard_scale(
     estimate
         Effect, on ``scale``; ratios on their own scale or as logarithms.
     se
-        Standard error; of a ratio, that of its logarithm. It is carried over by the delta method.
+        Standard error; of a ratio, that of its logarithm. It is carried over by the delta method in both arms' risks,
+        as if the arms were of equal size.
     scale
         One of ``SCALES`` or ``log_hazard``; rates of events are read as hazards.
     outcome
@@ -162,20 +163,42 @@ def to_hazard_scale(
     """
     if scale == "log_hazard":
         return _checked(estimate, se, "log_rate", row)[:2]
-    if scale_of(outcome) == STANDARDISED:
-        return to_common_scale(estimate, se, scale, outcome, control_risk, row=row)
     value, error, kind = _checked(float(estimate), float(se), scale, row)
-    if kind == "log_rate" or (kind == "log_risk" and math.isnan(control_risk)):
-        return value, error
+    attainment = scale_of(outcome) == STANDARDISED
     if kind == "hedges_g":
+        if attainment:
+            return value, error
         raise InputError(f"{row}: a standardised mean difference of an event.", fix="give a ratio or counts.")
+    if not attainment and (kind == "log_rate" or (kind == "log_risk" and math.isnan(control_risk))):
+        return value, error
     if not 0 < control_risk < 1:
         raise InputError(f"{row}: control risk {control_risk} is not between 0 and 1.", fix="give a proportion.")
-    helped, slope = _helped_risk(value, kind, control_risk)
+    helped = _helped_risk(value, kind, control_risk)[0]
     if not 0 < helped < 1:
         raise InputError(
             f"{row}: {scale} {estimate} takes a control risk of {control_risk} to {helped:.3g}, which is not a rate.",
             fix="correct the estimate, its scale or the control risk.",
         )
+    if attainment:
+        change = float(logit(helped) - logit(control_risk))
+        return change / LOGISTIC_SD, error * _stretch(kind, "log_odds", control_risk, helped) / LOGISTIC_SD
     hazard, usual = -math.log1p(-helped), -math.log1p(-control_risk)
-    return math.log(hazard / usual), error * slope / ((1 - helped) * hazard)
+    return math.log(hazard / usual), error * _stretch(kind, "log_hazard", control_risk, helped)
+
+
+def _stretch(kind: str, target: str, *risks: float) -> float:
+    """Return the standard error on the scale ``target`` of what has one of 1 on ``kind``, from both arms' risks.
+
+    Each arm's risk is in error, by its binomial variance, so that the slope in the helped arm alone would not do.
+    """
+    before, after = (sum(_slope(scale, risk) ** 2 * risk * (1 - risk) for risk in risks) for scale in (kind, target))
+    return math.sqrt(after / before)
+
+
+def _slope(scale: str, risk: float) -> float:
+    """Return the slope in a risk of what a scale compares between arms."""
+    if scale == "log_hazard":
+        return 1 / ((1 - risk) * -math.log1p(-risk))
+    if scale == "log_odds":
+        return 1 / (risk * (1 - risk))
+    return 1.0 if scale == "risk_difference" else 1 / risk
