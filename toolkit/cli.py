@@ -137,15 +137,19 @@ def programmes(
     from toolkit.measures.programmes import league_table, notes, shown
     from toolkit.programmes import compare
     from toolkit.records import check_writable
+    from toolkit.schema import InputError
 
     chosen = scenarios.load(scenario)
     areas = chosen_areas(area or (), region=region, england=england, quiet=quiet)
     if csv is not None:
         check_writable(csv.parent, option="--csv")
+        if csv.is_dir():
+            raise InputError(f"{csv}: a folder.", fix="give --csv the name of a file in it.")
     with progress_bars(quiet or as_json) as progress:
         compared = compare(chosen, areas=areas, cache=cache, scope=studies, exclude=leave_out or (), progress=progress)
     league = league_table(compared, evidence.load_table("programmes"))
     if csv is not None:
+        csv.parent.mkdir(parents=True, exist_ok=True)
         league.to_csv(csv)
     if as_json:
         typer.echo(league.reset_index().to_json(orient="records", indent=2))

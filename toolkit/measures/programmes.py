@@ -125,15 +125,14 @@ def shown(league: pd.DataFrame) -> pd.DataFrame:
     """Return in words what the league table counts, for a terminal or a page: the programmes with a counted effect."""
     rows = []
     for _, row in league[league["evidence"] != "not counted"].iterrows():
-        priced, ends = row["cost_per_child"] > 0, (row["avoided_fiscal_low"], row["avoided_fiscal_high"])
+        priced = row["cost_per_child"] > 0
+        ends = w.interval(row["avoided_fiscal_low"], row["avoided_fiscal_high"], w.pence)
         rows.append(
             {
                 "programme": row["label"],
                 "evidence": f"{row['evidence']}, {row['security']}",
                 "cost a child": w.money(row["cost_per_child"]) if priced else "not known",
-                "avoided for a pound": f"{w.pence(row['avoided_fiscal'])} ({w.interval(*ends, w.pence)})"
-                if priced
-                else "",
+                "avoided for a pound": f"{w.pence(row['avoided_fiscal'])} ({ends})" if priced else "",
                 "pays back": _chance(row["chance_pays_fiscal"]) if priced else "",
                 "adds cost": _chance(row["chance_of_harm"]),
                 "counted": row["counted"],
@@ -150,11 +149,13 @@ def _chance(share: float) -> str:
 def notes(league: pd.DataFrame) -> list[str]:
     """Return what a reader of `shown` must know: what its columns mean, and which programmes are not in it."""
     missing = league.loc[league["evidence"] == "not counted", "label"].tolist()
-    return [
+    lines = [
         f"Avoided for a pound: cost to the public purse, expected, with its {LEVEL:.0%} interval. Evidence: whose "
         "studies there are, the programme's own or only its type's, and how secure it is, 0 to 5. Pays back and adds "
         "cost are chances.",
         "Ordered by whose studies there are, then by what a pound avoids. Where the chance that a programme pays back "
         f"is between {1 - SURE:.0%} and {SURE:.0%}, it cannot be distinguished from break-even.",
-        f"No effect can be counted of {len(missing)}: {'; '.join(missing)}. The file of --csv says why.",
     ]
+    if missing:
+        lines.append(f"No effect can be counted of {len(missing)}: {'; '.join(missing)}. The file of --csv says why.")
+    return lines

@@ -63,6 +63,9 @@ def at_risk(hazards: Hazards, risks: Mapping[str, Risk], *, name: str = "program
     InputError
         A risk that no hazard reaches.
     """
+    for outcome, (share, *_) in risks.items():
+        if not 0 < share < 1:
+            raise InputError(f"{name}: a risk of {outcome} of {share:g} is out of reach.", fix="check it.")
     if "care" in risks:
         hazards = _with_care(hazards, Risk(*risks["care"]), name)
     if "youth_justice" in risks:
@@ -100,14 +103,15 @@ def _raised(hazards: Hazards, factor: float, years: float) -> Hazards:
 
 def _care_within(hazards: Hazards, risk: Risk) -> float:
     """Return the chance of care between two times after contact, where children come evenly over year 0."""
+    if not risk.start:
+        never = np.zeros_like(hazards.reentry_first)  # a chance counts nobody twice
+        first = replace(hazards, reentry_first=never, reentry_later=never)
+        entries = walk(first, strength=0.0, dtype=float).quantities[ENTRIES, :, 0]
+        # A year after contact is half over, on average, when the calendar year is.
+        entered = np.interp(risk.years, np.arange(AGES) + 0.5, np.cumsum(entries))
+        return float(entries[0] if risk.years <= 1 else entered)
     quantities = walk(hazards, strength=0.0, dtype=float).quantities[..., 0]
     entries, lived = quantities[ENTRIES], quantities[CARE_YEARS]
-    whole, part = divmod(risk.years, 1)
-    if not risk.start:
-        # A year after contact is half over, on average, when the calendar year is.
-        return float(
-            entries[0] if risk.years <= 1 else entries[: int(whole)].sum() + (0.5 + part) * entries[int(whole)]
-        )
     year, late = divmod((risk.start + risk.years) / 2, 1)
     now = np.array([1 - late, late])  # the middle of the window falls in one calendar year or the next
     within = slice(int(year), int(year) + 2)

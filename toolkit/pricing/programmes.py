@@ -26,7 +26,7 @@ __all__ = ["price_programmes", "programme_costs"]
 MATCHED = ("care", "youth_justice", "gcse_attainment")  # outcomes whose risk can be that of those served
 IN_NEED = ("in_need", "care_edge", "pre_proceedings")  # groups to whom the average child in need is a fair guide
 COST_COLUMNS = [
-    *("value", "low", "high", "interval_kind", "interval_level", "unit", "price_year", "confidence"),
+    *("id", "value", "low", "high", "interval_kind", "interval_level", "unit", "price_year", "confidence"),
     *("source_title", "source_url", "note"),
 ]
 
@@ -49,7 +49,7 @@ def programme_costs(register: Register, draws: xr.Dataset, scenario: Scenario) -
     -------
     DataArray (chain, draw, programme), GBP in the price base, of the programmes with a cost in use.
     """
-    costs = register.tables["programme_costs"]
+    costs = register.tables["programme_costs"].rename(columns={"cost_id": "id"})
     used = costs[costs["used"] == 1].set_index("programme")[COST_COLUMNS].assign(distribution="lognormal")
     inside = (used["low"] < used["value"]) & (used["value"] < used["high"])
     used["interval_kind"] = used["interval_kind"].where(inside, "")  # an end that is the value says nothing of spread
@@ -98,7 +98,7 @@ def price_programmes(
     Raises
     ------
     InputError
-        No areas, or a programme for ages or risks that no child has.
+        No areas, no programme with an effect that is counted, or one for ages or risks that no child has.
     """
     if not areas:
         raise InputError("no areas to price programmes for.", fix="choose at least one.")
@@ -109,6 +109,8 @@ def price_programmes(
         effect=used["effect"].where(counted == "", 0.0), area_sd=used["area_sd"].where(counted == "", 0.0)
     )
     names = [str(name) for name in used["programme"].values[(counted == "").any("outcome").values]]
+    if not names:
+        raise InputError("no effect of any programme is counted.", fix="leave studies in, or add some.")
     risks = {name: risks[name] for name in names}
     many = len(areas) >= MANY
     size = BATCH if many else 1

@@ -47,7 +47,7 @@ def used_effects(
         outcome) of each area's own part; ``scale_up`` (chain, draw, programme); ``onset`` (chain, draw, programme),
         years after contact, 0 where a trial counted every event since allocation, so that its estimate is of all of
         them; ``flat`` (programme, outcome), years for which the effect is whole, infinite where it is measured at 16;
-        ``evidence`` as in ``drawn``.
+        ``evidence`` as in ``drawn``. Attribute ``shared_luck``, for each area's own part.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def used_effects(
     common_share = random.beta(*shape_of(priors, "programmes", "site_common"), size=shape)
     everyone = random.standard_normal((*shape, len(EFFECT_OUTCOMES)))
     own = [random_stream(seed, f"programmes: site of {name}").standard_normal(everyone.shape) for name in names]
-    luck = math.sqrt(shared_luck) * everyone[:, :, None] + math.sqrt(1 - shared_luck) * np.stack(own, axis=2)
+    luck = _luck(everyone[:, :, None], np.stack(own, axis=2), shared_luck)
     dims = (*SAMPLE_DIMS, "programme", "outcome")
     spread = drawn["spread"].sel(level="study", drop=True) * drawn["take_up"]
     share = xr.DataArray(common_share, dims=SAMPLE_DIMS)  # of the variance
@@ -78,14 +78,20 @@ def used_effects(
         "flat": (("programme", "outcome"), _flat(names, studies)),
         "evidence": drawn["evidence"],
     }
-    return xr.Dataset(values).assign_attrs(units=drawn.attrs["units"], seed=seed)
+    return xr.Dataset(values).assign_attrs(units=drawn.attrs["units"], seed=seed, shared_luck=shared_luck)
 
 
 def of_area(used: xr.Dataset, programme: str, area: str, *, seed: int) -> xr.DataArray:
     """Return the effect of one programme in one area (chain, draw, outcome), the area's own deviation with it."""
     mean, spread = (used[name].sel(programme=programme, drop=True) for name in ("effect", "area_sd"))
-    own = random_stream(seed, f"programmes: {programme} in {area}").standard_normal(mean.shape)
-    return (mean + spread * own).transpose(*SAMPLE_DIMS, "outcome")
+    streams = (f"programmes: everyone in {area}", f"programmes: {programme} in {area}")
+    everyone, own = (random_stream(seed, name).standard_normal(mean.shape) for name in streams)
+    return (mean + spread * _luck(everyone, own, used.attrs["shared_luck"])).transpose(*SAMPLE_DIMS, "outcome")
+
+
+def _luck(everyone: np.ndarray, own: np.ndarray, shared: float) -> np.ndarray:
+    """Return standard deviations from the mean of which a share of the variance is every programme's."""
+    return math.sqrt(shared) * everyone + math.sqrt(1 - shared) * own
 
 
 def _scale_up(

@@ -1,0 +1,247 @@
+"""The table of programmes, from draws made by hand: ratios, intervals, chances, order, and what stays blank."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from toolkit.measures.programmes import PAYS, SURE, league_table, notes, shown, verdict
+from toolkit.schema import ACCOUNTS, CANNOT_BE_DETERMINED, EFFECT_OUTCOMES, SAMPLE_DIMS
+
+CHAINS, DRAWS = 2, 500
+SIZE = CHAINS * DRAWS
+COMPONENTS = {  # account and payer of each
+    "care_other": ("fiscal", "local_authority"),
+    "earnings_tax": ("fiscal", "hmrc"),
+    "earnings_kept": ("economic", "individuals"),
+    "victims_harm": ("social", "victims"),
+}
+NO_STUDY = {outcome: "no study" for outcome in EFFECT_OUTCOMES}
+CARE = {**NO_STUDY, "care": ""}
+
+
+def evenly(low: float, high: float) -> np.ndarray:
+    """Draws that lie evenly between two ends, in an order that has nothing to do with their size."""
+    values = low + (high - low) * (np.arange(SIZE) + 0.5) / SIZE
+    return np.random.default_rng(3).permutation(values)
+
+
+def programme(
+    avoided: Mapping[str, object], cost: object, *, not_counted: Mapping[str, str] = CARE, own: bool = True
+) -> xr.Dataset:
+    """One programme's draws: pounds avoided by component, cost of a child, and an entry to care per pound avoided."""
+    shape = (CHAINS, DRAWS)
+    worth = np.stack([np.broadcast_to(avoided.get(name, 0.0), SIZE).reshape(shape) for name in COMPONENTS])
+    whose = ["none" if why == "no study" else "own" if own else "type" for why in not_counted.values()]
+    values = {
+        "avoided": (("component", *SAMPLE_DIMS), worth),
+        "events": (("quantity", *SAMPLE_DIMS), -worth[:1] / 1e4),
+        "not_counted": ("outcome", np.array([not_counted[outcome] for outcome in EFFECT_OUTCOMES], object)),
+        "evidence": ("outcome", whose),
+        "cost": (SAMPLE_DIMS, np.array(np.broadcast_to(cost, SIZE), float).reshape(shape)),
+    }
+    labels = {
+        name: ("component", [pair[at] for pair in COMPONENTS.values()]) for at, name in enumerate(("account", "payer"))
+    }
+    coords = {"component": list(COMPONENTS), "quantity": ["care_entries"], "outcome": list(EFFECT_OUTCOMES), **labels}
+    return xr.Dataset(values, {**coords, "chain": range(CHAINS), "draw": range(DRAWS)})
+
+
+def table_of(**parts: xr.Dataset) -> pd.DataFrame:
+    compared = xr.concat(list(parts.values()), xr.Variable("programme", list(parts)), join="exact")
+    about = {"programme_type": "keyworker", "target_group": "in_need", "ages_from": 0, "ages_to": 17, "security": 3}
+    rows = [{"programme": name, "label": f"The {name}", **about, "not_known": "much"} for name in parts]
+    return league_table(compared, pd.DataFrame(rows))
+
+
+SPREAD = {"care_other": evenly(0, 1000), "earnings_tax": 200.0, "earnings_kept": 300.0, "victims_harm": 400.0}
+
+
+def test_each_account_holds_those_before_it() -> None:
+    """Expected: fiscal 500 + 200, economic 300 more, social 400 more, each over a cost of 1,000."""
+    row = table_of(one=programme(SPREAD, 1000.0)).loc["one"]
+    assert [row[f"avoided_{account}"] for account in ACCOUNTS] == pytest.approx([0.7, 1.0, 1.4], rel=1e-12)
+    assert row["council_avoided"] == pytest.approx(0.5, rel=1e-12)
+    assert row["cost_per_child"] == 1000.0 and row["children_per_million"] == 1000.0
+
+
+def test_intervals_and_chances_are_those_of_the_draws() -> None:
+    """Evenly from 200 to 1,200: the middle nine tenths run from 250 to 1,150; 200 of 1,000 lie above 1,000."""
+    row = table_of(one=programme(SPREAD, 1000.0)).loc["one"]
+    assert row["avoided_fiscal_low"] == pytest.approx(0.25, abs=1e-3)
+    assert row["avoided_fiscal_high"] == pytest.approx(1.15, abs=1e-3)
+    assert row["chance_pays_fiscal"] == pytest.approx(0.2, abs=1e-12)
+    assert row["chance_pays_economic"] == pytest.approx(0.5, abs=1e-12)
+    assert row["chance_pays_social"] == pytest.approx(0.9, abs=1e-12)
+    assert row["chance_of_harm"] == 0.0
+    harm = table_of(one=programme({"care_other": evenly(-300, 700)}, 1000.0)).loc["one"]
+    assert harm["chance_of_harm"] == pytest.approx(0.3, abs=1e-12)
+    assert harm["care_entries_per_100"] == pytest.approx(-100 * 200 / 1e4, rel=1e-12)
+
+
+def test_the_ratio_is_of_expectations_with_the_benefits_own_interval() -> None:
+    """A cost evenly from 500 to 1,500 leaves ratio and interval as at its mean, but not the cost's own interval."""
+    fixed, varied = (table_of(one=programme(SPREAD, cost)).loc["one"] for cost in (1000.0, evenly(500, 1500)[::-1]))
+    for column in ("avoided_social", "avoided_social_low", "avoided_social_high", "children_per_million"):
+        assert varied[column] == pytest.approx(fixed[column], rel=1e-12), column
+    assert varied["cost_per_child_low"] == pytest.approx(550, abs=1)
+    assert varied["cost_per_child_high"] == pytest.approx(1450, abs=1)
+    assert fixed["cost_per_child_low"] == fixed["cost_per_child_high"] == 1000.0
+
+
+def test_twice_the_cost_halves_what_a_pound_avoids() -> None:
+    once, twice = (table_of(one=programme(SPREAD, cost * evenly(900, 1100))).loc["one"] for cost in (1.0, 2.0))
+    names = ("", "_low", "_high", "_mcse")
+    for account in ACCOUNTS:
+        for name in names:
+            column = f"avoided_{account}{name}"
+            assert twice[column] == pytest.approx(once[column] / 2, rel=1e-9), column
+    assert twice["council_avoided"] == pytest.approx(once["council_avoided"] / 2, rel=1e-9)
+    assert twice["children_per_million"] == pytest.approx(once["children_per_million"] / 2, rel=1e-9)
+
+
+def test_monte_carlo_error_is_that_of_a_bootstrap() -> None:
+    random = np.random.default_rng(8)
+    cost = np.exp(7 + 0.3 * random.standard_normal(SIZE))
+    worth = 0.4 * cost + 60 * random.standard_normal(SIZE)  # dearer places save more, so the ratio is surer
+    row = table_of(one=programme({"care_other": worth}, cost)).loc["one"]
+    picks = random.integers(SIZE, size=(4000, SIZE))
+    ratios = worth[picks].mean(1) / cost[picks].mean(1)
+    assert row["avoided_fiscal_mcse"] == pytest.approx(ratios.std(), rel=0.06)  # 1.1 per cent is the bootstrap's own
+
+
+def test_monte_carlo_error_of_a_known_cost_is_the_benefits_alone() -> None:
+    """Evenly over 1,000: sd 1,000 / sqrt(12), over a cost of 1,000 and the root of the draws."""
+    row = table_of(one=programme({"care_other": evenly(0, 1000)}, 1000.0)).loc["one"]
+    assert row["avoided_fiscal_mcse"] == pytest.approx(1 / np.sqrt(12 * SIZE), rel=1e-3)
+
+
+# order and blanks
+
+
+def test_own_studies_come_first_then_what_a_pound_avoids() -> None:
+    def saves(pounds: float, **how) -> xr.Dataset:
+        return programme({"care_other": pounds + evenly(-1, 1)}, how.pop("cost", 1000.0), **how)
+
+    league = table_of(
+        nothing=programme({}, 1000.0, not_counted=NO_STUDY),
+        alike=saves(900, own=False),
+        unpriced=saves(900, cost=np.nan),
+        little=saves(100),
+        much=saves(800),
+    )
+    assert league.index.tolist() == ["much", "little", "unpriced", "alike", "nothing"]
+    assert league["evidence"].tolist() == ["own", "own", "own", "type", "not counted"]
+    assert list(league["label"]) == [f"The {name}" for name in league.index]
+
+
+MONEY = [f"avoided_{account}{end}" for account in ACCOUNTS for end in ("", "_low", "_high", "_mcse")]
+MONEY += [f"chance_pays_{account}" for account in ACCOUNTS] + ["council_avoided"]
+
+
+def test_a_programme_without_a_price_is_blank_and_never_nothing() -> None:
+    row = table_of(one=programme(SPREAD, np.nan)).loc["one"]
+    blank = [*MONEY, "cost_per_child", "cost_per_child_low", "cost_per_child_high", "children_per_million"]
+    assert row[blank].isna().all()
+    assert row["verdict"] == "no price"
+    assert row["chance_of_harm"] == 0.0 and row["care_entries_per_100"] == pytest.approx(-5.0)  # known all the same
+
+
+def test_a_programme_of_which_nothing_is_counted_is_blank_and_keeps_its_price() -> None:
+    row = table_of(one=programme({}, 1000.0, not_counted=NO_STUDY)).loc["one"]
+    assert row[[*MONEY, "chance_of_harm", "care_entries_per_100"]].isna().all()
+    assert row["cost_per_child"] == 1000.0
+    assert (row["verdict"], row["evidence"], row["counted"]) == ("nothing counted", "not counted", "")
+    assert row["not_counted"].count("no study") == 4
+
+
+def test_what_is_counted_is_named_with_the_reasons_for_the_rest() -> None:
+    row = table_of(one=programme(SPREAD, 1000.0, not_counted={**CARE, "gcse_attainment": "too old"})).loc["one"]
+    assert row["counted"] == "care"
+    assert row["not_counted"] == "repeat referrals: no study; youth justice: no study; GCSEs: too old"
+    assert row["ages"] == "0 to 17" and row["security"] == 3 and row["not_known"] == "much"
+
+
+def test_evidence_of_an_outcome_that_is_not_counted_is_no_evidence_of_its_own() -> None:
+    """Its own study of grades is not counted; only its type's study of care is."""
+    one = programme(SPREAD, 1000.0, not_counted={**CARE, "gcse_attainment": "too old"}, own=False)
+    whose = one["evidence"].astype(object)
+    whose.loc[{"outcome": "gcse_attainment"}] = "own"
+    assert table_of(one=one.assign(evidence=whose)).loc["one", "evidence"] == "type"
+
+
+# words
+
+
+@pytest.mark.parametrize(
+    ("chance", "expected"),
+    [
+        (1.0, "pays"),
+        (0.95, "pays"),
+        (0.949, CANNOT_BE_DETERMINED),
+        (0.051, CANNOT_BE_DETERMINED),
+        (0.05, "does not pay"),
+        (0.0, "does not pay"),
+    ],
+)
+def test_a_side_of_break_even_is_named_from_nineteen_in_twenty(chance: float, expected: str) -> None:
+    assert verdict(chance) == expected
+    assert expected in PAYS
+    assert verdict(chance, priced=False) == "no price"
+    assert verdict(chance, priced=False, counted=False) == "nothing counted"
+
+
+def test_the_table_takes_its_verdict_from_the_public_purse() -> None:
+    """Costs of 100, 700 and 2,000 against 200 to 1,200 pounds of the public purse, though society's are 700 more."""
+    league = table_of(**{f"at_{cost:.0f}": programme(SPREAD, cost) for cost in (100.0, 700.0, 1600.0)})
+    assert league["verdict"].to_dict() == {
+        "at_100": "pays",
+        "at_700": CANNOT_BE_DETERMINED,
+        "at_1600": "does not pay",
+    }
+    assert league.loc["at_1600", "chance_pays_social"] > 0.05
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.02, 0.049, 0.05, 0.051, 0.3, 0.949, 0.95, 0.951, 0.99, 1.0])
+def test_no_chance_is_shown_surer_than_nineteen_in_twenty(share: float) -> None:
+    """Of a programme that pays back in so many draws, and adds cost in all others."""
+    pays = round(share * SIZE)
+    worth = np.where(np.arange(SIZE) < pays, 2000.0, -10.0)
+    row = shown(table_of(one=programme({"care_other": worth}, 1000.0))).iloc[0]
+    for column, chance in (("pays back", share), ("adds cost", 1 - share)):
+        if chance < 1 - SURE:
+            assert row[column] == "under 5%"
+        elif chance > SURE:
+            assert row[column] == "over 95%"
+        else:
+            assert row[column] in (f"{chance:.0%}", "under 5%") and 5 <= int(row[column].strip("under %")) <= 95
+
+
+def test_words_of_one_programme() -> None:
+    league = table_of(
+        one=programme(SPREAD, 1000.0),
+        unpriced=programme(SPREAD, np.nan),
+        nothing=programme({}, 1000.0, not_counted=NO_STUDY),
+    )
+    rows = shown(league).set_index("programme")
+    assert rows.index.tolist() == ["The one", "The unpriced"]
+    assert rows.loc["The one"].to_dict() == {
+        "evidence": "own, 3",
+        "cost a child": "£1,000",
+        "avoided for a pound": "£0.70 (£0.25 to £1.15)",
+        "pays back": "20%",
+        "adds cost": "under 5%",
+        "counted": "care",
+    }
+    unpriced = rows.loc["The unpriced"]
+    assert (unpriced["cost a child"], unpriced["avoided for a pound"], unpriced["pays back"]) == ("not known", "", "")
+
+
+def test_notes_name_the_programmes_that_are_not_shown_if_any() -> None:
+    nothing = programme({}, 1000.0, not_counted=NO_STUDY)
+    assert "No effect can be counted of 2: The club; The hub." in notes(table_of(hub=nothing, club=nothing))[-1]
+    every = notes(table_of(one=programme(SPREAD, 1000.0)))
+    assert len(every) == 2 and not any("No effect" in line for line in every)
+    assert "90% interval" in every[0] and "between 5% and 95%" in every[1]
