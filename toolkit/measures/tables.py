@@ -166,7 +166,7 @@ def areas(run: Run) -> Table:
         f"Excess {name}": excess,
         "Excess, each child": excess / run.tree["lives"].to_dataset()["children_entering"],
         f"Gross {name}": gross,
-        "One year's outcomes": q.priced(run, "annual").sel(reading="gross").sum("component"),
+        "One year's outcomes, gross": q.priced(run, "annual").sel(reading="gross").sum("component"),
         f"Cost {verb(run)} by the option": q.direction(run) * q.priced(run, "benefit_by_area").sum("component"),
     }
     frame = spread(run, arrays, "area")

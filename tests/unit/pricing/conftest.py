@@ -37,12 +37,11 @@ def rates_without_a_fit() -> xr.DataTree:
     return xr.DataTree.from_dict({"posterior": xr.Dataset(values)})
 
 
-@pytest.fixture(scope="session")
-def desk(register: evidence.Register, dozen: xr.Dataset) -> Desk:
-    """What pricing needs for Leeds and Rutland; the effects of the scenario itself are nil."""
+def desk_without_a_fit(register: evidence.Register, dozen: xr.Dataset, **changes: object) -> Desk:
+    """Return what pricing needs for Leeds and Rutland; the effects of the scenario itself are nil."""
     fitted = rates_without_a_fit()
     posterior = fitted["posterior"].to_dataset()
-    scenario = scenarios.change(scenarios.load("family_help"), option={"group": "in_need"})
+    scenario = scenarios.change(scenarios.load("family_help"), option={"group": "in_need"}, **changes)
     resolved = resolve(scenario, register, dozen, areas=[LEEDS, RUTLAND])
     draws = workflow.draw_figures(scenario, resolved.figures, register, like=posterior)
     nothing = 0.0 * xr.ones_like(posterior["spend_within"].isel(indicator=0, drop=True)).expand_dims(
@@ -50,3 +49,8 @@ def desk(register: evidence.Register, dozen: xr.Dataset) -> Desk:
     )
     effects = nothing.transpose(*SAMPLE_DIMS, "source", "outcome")
     return Desk(fitted, dozen, resolved, draws, xr.Dataset({"new_site_effect": effects}))
+
+
+@pytest.fixture(scope="session")
+def desk(register: evidence.Register, dozen: xr.Dataset) -> Desk:
+    return desk_without_a_fit(register, dozen)

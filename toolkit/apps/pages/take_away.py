@@ -108,7 +108,7 @@ class TakeAway:
         for name, file in self.downloads.items():
             file.visible = fresh
             file.filename = f"{self.state.scenario.name} {self.state.place} {name}".replace(" ", "_").lower()
-        text = "The files below hold the scenario on the page." if fresh else "It takes some seconds."
+        text = "The files below hold the scenario on the page." if fresh else "It takes a minute or two."
         self.status.object = f'<p class="hint" role="status">{text}</p>'
 
     def _unpack(self) -> None:
