@@ -48,8 +48,8 @@ def by_year(run: Run) -> Table:
     chosen = sorted({*(n for n in RUNNING_YEARS if n <= whole), whole})
     frame = spread(run, {f"After {n} years": running.sel(year=n - 1, drop=True) for n in chosen}, "payer")
     note = (
-        f"Present value, {basis(run)}; the first year is {w.financial_year(run.scenario.first_year, 0)}. Cost avoided less "
-        "programme spending, whether or not any of it can be taken out of a budget; positive is a gain."
+        f"Present value, {basis(run)}; the first year is {w.financial_year(run.scenario.first_year, 0)}. Cost avoided "
+        "less programme spending, whether or not any of it can be taken out of a budget; positive is a gain."
     )
     return Table("Who has paid and who has gained, as the years go by", "Payer", frame, "money", note=note)
 

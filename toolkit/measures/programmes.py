@@ -155,7 +155,7 @@ def notes(league: pd.DataFrame) -> list[str]:
         "cost are chances.",
         "Ordered by whose studies there are, then by what a pound avoids. Where the chance that a programme pays back "
         f"is between {1 - SURE:.0%} and {SURE:.0%}, it cannot be distinguished from break-even.",
-        "The shipped scenarios still use one pooled effect of all programmes, so their results differ: docs/programmes.md.",
+        "The shipped scenarios use one pooled effect of all programmes, so their results differ: docs/programmes.md.",
     ]
     if missing:
         lines.append(f"No effect can be counted of {len(missing)}: {'; '.join(missing)}. The file of --csv says why.")
