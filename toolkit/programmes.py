@@ -69,6 +69,7 @@ def compare(
     register = evidence.load_register() if register is None else register
     statistics = evidence.load_statistics() if statistics is None else statistics
     chosen = list(dict.fromkeys(areas))
+    priors, studies = register.tables["priors"], programme_studies(register.tables, scope=scope, exclude=exclude)
     # Children in need are walked with their own ages and risks, so the group of the scenario does not matter.
     plain = scenarios.change(scenario, option={"group": "in_need"})
     resolved = resolve(plain, register, statistics, areas=chosen)
@@ -77,7 +78,6 @@ def compare(
         fitted = fitted.copy()
         fitted["posterior"] = xr.DataTree(fitted["posterior"].to_dataset().isel(draw=slice(None, None, FEWER)))
     draws = workflow.draw_figures(plain, resolved.figures, register, like=fitted["posterior"].to_dataset())
-    priors, studies = register.tables["priors"], programme_studies(register.tables, scope=scope, exclude=exclude)
     drawn = sample_programmes(studies, register.tables["programmes"], priors, like=draws, seed=plain.seed)
     used = used_effects(drawn, studies, priors, seed=plain.seed, shared_luck=plain.effect.shared_luck)
     effects = workflow.draw_effects(fitted, statistics, resolved, draws)

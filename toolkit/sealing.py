@@ -8,6 +8,7 @@ from toolkit import evidence, scenarios, workflow
 from toolkit.evidence.tables import MANIFEST
 from toolkit.pricing.areas import price_areas
 from toolkit.pricing.place import SOURCES, Desk
+from toolkit.pricing.programmes import price_programmes, programme_costs
 from toolkit.resolved import resolve
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, data_folder
 
@@ -74,6 +75,20 @@ def rehearse(folder: Path | None = None) -> None:
                 f"roles.csv: scenario '{name}' needs a figure as '{needed}', which no row gives.",
                 fix=f"add a row with the role '{needed}' and the id of a figure.",
             ) from None
+    _rehearse_programmes(register, Desk(likely, statistics, resolved, draws, effects), area, few)
+
+
+def _rehearse_programmes(register: evidence.Register, desk: Desk, area: str, few: xr.Dataset) -> None:
+    """Compare the programmes of the evidence with a few draws."""
+    from toolkit.models.effects.hierarchy import sample_programmes
+    from toolkit.models.effects.programme_studies import programme_studies
+    from toolkit.models.effects.programme_use import used_effects
+
+    priors, studies = register.tables["priors"], programme_studies(register.tables)
+    table, draws = register.tables["programmes"], 1_000
+    drawn = sample_programmes(studies, table, priors, like=few, seed=1, particles=draws, refuse=False)
+    price_programmes(desk, register, used_effects(drawn, studies, priors, seed=1), areas=[area])
+    programme_costs(register, desk.draws, desk.scenario)
 
 
 def _without_a_fit(statistics: xr.Dataset, few: xr.Dataset) -> tuple[xr.DataTree, xr.Dataset]:

@@ -44,3 +44,13 @@ def test_a_figure_of_a_role_that_is_taken_away_cannot_be_sealed_away(folder: Pat
     figures[figures["id"] != "cin_contact_and_referral"].to_csv(path, index=False)
     with pytest.raises(InputError, match="cin_contact_and_referral"):
         sealing.seal(folder, reason="a test")
+
+
+def test_a_study_that_no_comparison_of_programmes_could_use_cannot_be_sealed(folder: Path) -> None:
+    path, before = folder / "evidence" / "programme_effects.csv", (folder / "datapackage.json").read_bytes()
+    effects = pd.read_csv(path, dtype=str, keep_default_na=False)
+    effects.loc[effects["effect_id"] == "TF2_LAC", "scale"] = "smd"
+    effects.to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"TF2_LAC: a standardised mean difference of an event.*Fix"):
+        sealing.seal(folder, reason="a test")
+    assert (folder / "datapackage.json").read_bytes() == before

@@ -21,6 +21,7 @@ BASES = (
     *("bound_not_significant", "direction_only"),  # without a number, as a rule
 )
 FINDINGS = ("not_significant", "benefit", "harm")
+LONGEST = 192  # months of a risk: childhood ends at eighteen
 AT_AN_AGE = ("gcse_attainment",)  # measured at an age: its risk needs no horizon
 
 Row = Mapping[str, Any]
@@ -55,6 +56,7 @@ def check_programmes(tables: Mapping[str, pd.DataFrame]) -> None:
         _check(table, name, key, partial(_of_known, known=among))
         _check(table, name, key, faults)
     _check_intervals(effects)
+    _check_alike(effects)
     _check_single(costs, "programme_costs", "cost_id", ["programme"])
     _check_single(effects, "programme_effects", "effect_id", ["evaluation", "outcome"])
     _check_single(risks, "baseline_risks", "population", ["programme", "outcome"])
@@ -82,6 +84,11 @@ def _of_known(row: Row, known: set[str]) -> Faults:
 def _of_programme(row: Row) -> Faults:
     if row["ages_from"] > row["ages_to"]:
         yield f"ages from {row['ages_from']} to {row['ages_to']}", "give the younger age first"
+    if 0 < row["children_per_unit"] < 1:
+        yield (
+            f"{row['children_per_unit']:g} children in what it serves",
+            "give 0 if it serves none, otherwise 1 or more",
+        )
 
 
 def _priced(costs: pd.DataFrame) -> set[str]:
@@ -94,6 +101,7 @@ def _of_cost(row: Row, priced: set[str]) -> Faults:
     kind = row["full_or_grant"]
     if kind in ("full", "grant") and (row["value"] < 0 or row["low"] < 0):
         yield f"a {kind} cost below 0", "check the sign, or call it marginal or a saving"
+    yield from _of_level(row)
     if row["used"] != 1:
         return
     yield from _not_from_memory(row)
@@ -104,6 +112,10 @@ def _of_cost(row: Row, priced: set[str]) -> Faults:
         )
     if pd.isna(row["value"]):
         yield "used, but without a value", "set used to 0, or give the value"
+    if row["value"] <= 0:
+        yield f"used, but its value is {row['value']:g}", "set used to 0, or give a value above 0"
+    if not row["price_year"]:
+        yield "used, but without a price year", "give price_year"
     if kind == "saving":
         yield "used, but a saving is a claim, not a cost", "set used to 0"
     if kind == "grant" and row["programme"] in priced:
@@ -118,6 +130,13 @@ def _of_effect(row: Row, designs: set[str]) -> Faults:
             yield f"unknown {column} '{row[column]}'", f"use one of {', '.join(filter(None, known))}"
     if pd.isna(row["take_up_low"]) != pd.isna(row["take_up_high"]) or row["take_up_low"] > row["take_up_high"]:
         yield f"take-up from {row['take_up_low']:g} to {row['take_up_high']:g}", "give both, the lower first"
+    if row["estimand"] == "per_served" and not pd.isna(row["take_up_low"]):
+        yield "a take-up, but the estimate is of those served", "leave take-up blank, or correct estimand"
+    yield from _of_level(row)
+    if row["low"] > row["est"] or row["est"] > row["high"]:
+        yield f"{row['est']:g} lies outside {row['low']:g} to {row['high']:g}", "see the source"
+    if row["n_treated"] == 0 or row["n_control"] == 0:
+        yield "an arm without anybody in it", "leave its size blank if it is not known"
     if error and not number:
         yield "a standard error without an estimate", "give the estimate, or leave both blank"
     if number and row["se_basis"] == "":
@@ -130,6 +149,18 @@ def _of_effect(row: Row, designs: set[str]) -> Faults:
         return
     yield from _not_from_memory(row)
     yield from _of_outcome(row)
+    if row["estimand"] == "per_spend":
+        yield "used, but it is an effect of spending and not of a programme", "set used to 0"
+    if pd.isna(row["follow_up_months"]):
+        yield (
+            "used, but how long it was followed is not given",
+            "give follow_up_months: the effect is whole for so long",
+        )
+    if row["control_risk"] in (0, 1):
+        yield (
+            f"used, but a control risk of {row['control_risk']:g} allows no ratio",
+            "see the source, or leave it blank",
+        )
     if number and not error:
         yield "used, but its number has no standard error", "set used to 0, or give the error"
     if not number and not finding:
@@ -149,8 +180,21 @@ def _of_risk(row: Row) -> Faults:
         yield "used, but England is not a programme", "set used to 0"
     if pd.isna(row["risk"]):
         yield "used, but without a risk", "set used to 0, or give the risk"
+    if row["risk"] in (0, 1):
+        yield f"used, but its risk is {row['risk']:g}", "set used to 0, or give a risk between 0 and 1"
+    if not pd.isna(row["from_months"]) and row["outcome"] != "care":
+        yield "a start of the window, which only the risk of care can have", "leave from_months blank"
+    if row["from_months"] >= row["horizon_months"]:
+        yield f"a window from {row['from_months']:g} to {row['horizon_months']:g} months", "give the earlier one first"
+    if row["horizon_months"] == 0 or row["horizon_months"] > LONGEST:
+        yield f"used over {row['horizon_months']:g} months", f"give horizon_months, above 0 and up to {LONGEST}"
     if pd.isna(row["horizon_months"]) and row["outcome"] not in AT_AN_AGE:
         yield "used, but the risk of an event means nothing without its horizon", "give horizon_months"
+
+
+def _of_level(row: Row) -> Faults:
+    if row["interval_level"] >= 1:
+        yield "an interval of level 1, which has no ends", "give the level that the source states, such as 0.95"
 
 
 def _not_from_memory(row: Row) -> Faults:
@@ -172,6 +216,20 @@ def _check_intervals(effects: pd.DataFrame) -> None:
         if pd.isna(row["low"]) != pd.isna(row["high"]):
             raise InputError(f"{name}: the interval has only one end.", fix="give low and high, or neither.")
         check_error(row["se"], row["low"], row["high"], level=row["interval_level"], ratio=False, name=name)
+
+
+def _check_alike(effects: pd.DataFrame) -> None:
+    """Refuse studies in use of one programme that count different children, or another share of them as served."""
+    used = effects.reset_index(drop=True).query("used == 1")
+    for programme, rows in used.groupby("programme"):
+        counts = rows[["take_up_low", "take_up_high"]].assign(whole=rows["estimand"] != "per_served")
+        counts.loc[rows["take_up_low"] == 1, "whole"] = False  # all are served
+        if len(counts.fillna(-1.0).drop_duplicates()) > 1:
+            first = _where("programme_effects", int(str(rows.index[0])), str(rows["effect_id"].iloc[0]))
+            raise InputError(
+                f"{first} and others of {programme}: they count different children, or other shares of them as served.",
+                fix="use those of one kind, with one take-up.",
+            )
 
 
 def _check_single(table: pd.DataFrame, name: str, key: str, alike: list[str]) -> None:

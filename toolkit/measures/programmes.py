@@ -49,12 +49,13 @@ def league_table(compared: xr.Dataset, programmes: pd.DataFrame, *, level: float
     DataFrame
         Index programme. ``label``, ``programme_type``, ``target_group``, ``ages``, ``security`` (0 to 5);
         ``cost_per_child`` with ``_low`` and ``_high`` (GBP), ``children_per_million``; for each account, public purse
-        (fiscal), economy and society, ``avoided_<account>`` for a pound spent (expected benefit over expected cost)
-        with ``_low``, ``_high`` (of the benefit) and ``_mcse``, its Monte Carlo standard error, and
-        ``chance_pays_<account>``; ``council_avoided``, the part of the council's budgets; ``chance_of_harm``, that the
-        public purse pays more; ``care_entries_per_100``, the change in entries to care of a hundred children served;
-        ``evidence``, "own" studies, of its "type" alone, or "not counted"; ``counted`` and ``not_counted``, outcomes
-        with their reasons; ``verdict``, a key of ``PAYS``, for the public purse; ``not_known``.
+        (fiscal), economy and society, ``avoided_per_child_<account>`` (GBP) and ``avoided_<account>`` for a pound spent
+        (expected benefit over expected cost) with ``_low``, ``_high`` (of the benefit) and ``_mcse``, its Monte Carlo
+        standard error, and ``chance_pays_<account>``; ``council_avoided``, the part of the council's budgets;
+        ``chance_of_harm``, that the public purse pays more; ``care_entries_per_100``, the change in entries to care of
+        a hundred children served; ``evidence``, "own" studies, of its "type" alone, or "not counted"; ``counted`` and
+        ``not_counted``, outcomes with their reasons; ``verdict``, a key of ``PAYS``, for the public purse;
+        ``not_known``.
     """
     table = programmes.set_index("programme")
     names = [str(name) for name in compared["programme"].values]
@@ -103,13 +104,15 @@ def _row(one: xr.Dataset, about: Mapping[Any, Any], level: float) -> dict[str, A
 
 def _account(avoided: xr.DataArray, cost: xr.DataArray, account: str, level: float) -> dict[str, float]:
     names = (f"avoided_{account}", f"avoided_{account}_low", f"avoided_{account}_high", f"chance_pays_{account}")
-    if not bool(cost.notnull().all()) or not bool((avoided != 0).any()):
-        return dict.fromkeys((*names, f"avoided_{account}_mcse"), np.nan)
+    counted = bool((avoided != 0).any())
+    each = {f"avoided_per_child_{account}": float(avoided.mean()) if counted else np.nan}
+    if not counted or not bool(cost.notnull().all()):
+        return each | dict.fromkeys((*names, f"avoided_{account}_mcse"), np.nan)
     ratio = appraisal.benefit_cost_ratio(avoided, cost, level=level)
     values = (ratio["ratio"], ratio["lower"], ratio["upper"], ratio["probability_above_one"])
     # Of a ratio of means, to first order; the draws are nearly independent.
     error = (avoided - ratio["ratio"] * cost).std(SAMPLE_DIMS) / (cost.mean(SAMPLE_DIMS) * np.sqrt(avoided.size))
-    return dict(zip(names, map(float, values), strict=True)) | {f"avoided_{account}_mcse": float(error)}
+    return each | dict(zip(names, map(float, values), strict=True)) | {f"avoided_{account}_mcse": float(error)}
 
 
 def verdict(chance: float, *, priced: bool = True, counted: bool = True) -> str:

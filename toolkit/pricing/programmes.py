@@ -128,12 +128,14 @@ def _counted(used: xr.Dataset, served: pd.DataFrame, risks: Mapping[str, Mapping
     """Return why the effect on an outcome is not counted (programme, outcome), "" where it is."""
     reasons = xr.full_like(used["evidence"], "", dtype=object)
     for name in used["programme"].values:
-        group, oldest = served.loc[name, "target_group"], served.loc[name, "ages_from"]
+        group, youngest = served.loc[name, "target_group"], served.loc[name, "ages_from"]
         for outcome in used["outcome"].values:
             if used["evidence"].sel(programme=name, outcome=outcome) == "none":
                 why = "no study"
-            elif group == "looked_after" or oldest >= pathways.CHILDHOOD_YEARS:
-                why = "it serves young people who are or were in care, whose later lives are not modelled apart"
+            elif youngest >= pathways.CHILDHOOD_YEARS:
+                why = "it serves young people over eighteen, whom effects are not modelled for"
+            elif group == "looked_after":
+                why = "it serves children who are in care already"
             elif group not in IN_NEED and outcome not in risks[str(name)]:
                 why = "the risk of those whom it serves is not known, and they are not children in need"
             else:

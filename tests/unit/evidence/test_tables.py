@@ -171,7 +171,12 @@ BAD = [  # table, text, what is put in its place, what the error says
         ",300,200,400,range,0.9,",
         "row 3, column 'value': is not a value that its unit",
     ),
-    ("judgements", ",3,2,4,range,0.9,", ",3,2,4,range,90,", "row 3, column 'interval_level': 90.0 is not from 0 to 1"),
+    (
+        "judgements",
+        ",3,2,4,range,0.9,",
+        ",3,2,4,range,90,",
+        "row 3, column 'interval_level': 90.0 is not from 0.5 to 1",
+    ),
     (
         "transitions",
         "per referral,,",
