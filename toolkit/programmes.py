@@ -85,3 +85,7 @@ def compare(
     priced = price_programmes(desk, register, used, areas=chosen, progress=progress)
     cost = programme_costs(register, draws, plain).reindex(programme=priced["programme"])
     return priced.assign(avoided=desk.labelled(priced["avoided"]), cost=cost, effect=used["effect"])
+
+
+def __dir__() -> list[str]:
+    return __all__

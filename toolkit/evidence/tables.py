@@ -37,6 +37,7 @@ UNIT_COST_DATABASE = {
     "title": "Unit Cost Database v1.4, New Economy / Greater Manchester Combined Authority, 2015",
     "path": "https://golab.bsg.ox.ac.uk/knowledge-bank/resources/unit-cost-database/",
 }
+MOST_COMMAS = 1_000  # in a line
 SHOWN = 10  # failures listed in one error
 
 
@@ -234,6 +235,10 @@ def _outcomes(folder: Path) -> list[str]:
 
 def _read(file: Path) -> pd.DataFrame:
     try:
+        with file.open("rb") as lines:
+            wide = next((row for row, line in enumerate(lines, 1) if line.count(b",") > MOST_COMMAS), None)
+        if wide is not None:  # pandas would take seconds over thousands of columns
+            raise InputError(f"{file}, row {wide}: more than {MOST_COMMAS} commas.", fix="restore the line.")
         table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8")
     except FileNotFoundError:
         raise InputError(MISSING.format(file)) from None

@@ -263,3 +263,13 @@ def test_over_long_row_and_wrong_encoding_are_refused(edit, folder):
 def test_a_table_without_a_schema_is_refused(folder):
     (folder / "evidence/new.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     assert "evidence/new.csv: no layout" in refusal(folder)
+
+
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_a_line_of_thousands_of_cells_is_refused_at_once(tmp_path: Path, place: int) -> None:
+    lines = (data_folder() / "evidence" / "judgements.csv").read_text(encoding="utf-8").splitlines()
+    lines[place] = ",".join("a" for _ in range(20_000))
+    file = tmp_path / "judgements.csv"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"judgements\.csv, row {place + 1}: more than 1000 commas.*Fix"):
+        tables.read_unsealed(file, "evidence/judgements")
