@@ -192,8 +192,8 @@ def sentences(run: Run, analysis: Analysis) -> list[str]:
         )
     elif np.isfinite(even):
         lines.append(
-            f"It breaks even for society if a pound of avoided cost counts as {w.pence(even)} or, with as many "
-            f"families helped, if what costs £1 today cost {w.pence(1 / even)}."
+            f"It breaks even for society if a pound of avoided cost counts as {w.pence(even)}, or if each pound of "
+            f"the programme's cost were {w.pence(1 / even)} with as many families helped."
         )
     lines.append(f"On what is known now the better choice for society is {best}.")
     lines.append(decision_words.worth_of_certainty(evpi, best="that"))

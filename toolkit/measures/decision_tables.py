@@ -118,10 +118,10 @@ def bridge(run: Run, stepped: xr.Dataset) -> Table:
     frame.insert(0, ("Set at", ""), ["" if np.isnan(v) else f"{v:g}" for v in stepped["value"].values])
     frame = frame.where(frame.ne(0) | frame["Set at", ""].eq("").to_numpy()[:, None])
     note = (
-        f"Net present value, {basis(run)}. The first row has every adjustment at rest, the last is the run's own; each "
-        "row between is what switching that adjustment on adds, a dash if it rests. Adjustments multiply, so each "
-        "part depends on the order. Attribution, deadweight and displacement rest by default because trial and panel "
-        "effects are already net of them, take-up because costs and effects are for families served."
+        f"Net present value, {basis(run)}. The first row has every adjustment off, the last is the run's own; each "
+        "row between is what switching that adjustment on adds, a dash if it is off. Adjustments multiply, so each "
+        "part depends on the order. Attribution, deadweight and displacement are off by default because trial and "
+        "panel effects are already net of them, take-up because costs and effects are for families served."
     )
     kinds = dict.fromkeys(arrays, "money") | {"Set at": "text"}
     return Table("From the unadjusted to the adjusted value", "Adjustment", frame, kinds, note=note)

@@ -53,10 +53,10 @@ PUBLISHED_NOTE = (
 )
 READING_NOTE = (
     "Trials and combined: mean effect on a child reached, as a change in risk; for GCSE attainment in standard "
-    "deviations. Adjusted: were findings without benefit likelier to go missing. At own rates: an odds ratio is taken "
-    "to be alike at any risk and is read at that of the families served; this is what the trials would say if risk "
-    "ratios were alike, each read at its study's own rate where that is published. Panel: what goes with a tenth more "
-    "spending within an area, of its rate (odds, for GCSEs): an association, not an effect. The prior's spread left "
+    "deviations. Adjusted: if findings without benefit were more likely to go unpublished. At own rates: otherwise an "
+    "odds ratio is assumed to hold at any risk and is converted at that of the families served; here a risk ratio is "
+    "assumed to hold, and each is converted at its study's own risk where that is published. Panel: what goes with "
+    "a tenth more spending within an area, of its rate (odds, for GCSEs): an association, not an effect. The prior's spread left "
     "is 100% where studies and panel taught nothing; without a study it is that of the association; between sites, it "
     "is that of how far effects differ from site to site, on which a new site's effect rests as well. No effect is "
     "modelled on an outcome that no study speaks of."

@@ -18,7 +18,7 @@ CASH_YEARS, YEARLY = 10, 30
 PAYBACK_YEARS = (5, 10, 15, 20, 30, 40, 50, 60)
 ENTERING = (
     "The entering cohort is the children who start a first episode of need in the base year. Gross counts all that the "
-    "outcomes use; excess, the headline, only what goes beyond children of the same age and area, shrunk to the part "
+    "outcomes use; excess, the headline, only what goes beyond children of the same age and area, reduced to the part "
     "that would vanish with the outcome. Neither is a saving."
 )
 

@@ -205,8 +205,8 @@ def standing_out(tornado: xr.Dataset, most: int, say: Callable[[float], str] = m
         return tornado.isel(parameter=slice(0)), f"None of {whole} uncertain inputs moves it: every draw has the same."
     note = f"The {most} widest of {distinct} are shown. " if distinct > most else ""
     if distinct < whole:
-        note += f"Left out: {whole - distinct} of {whole} inputs, whose swings chance among the draws could make "
-        note += f"(up to {say(float(tornado['noise_floor']))})."
+        note += f"Left out: {whole - distinct} of {whole} inputs, whose swings are no larger than chance alone gives "
+        note += f"with this many draws (up to {say(float(tornado['noise_floor']))})."
     return tornado.isel(parameter=slice(0, min(distinct, most))), note.strip()
 
 

@@ -157,7 +157,7 @@ FORMULAS = {
         "Children reached a year",
         (
             "Families bought = the yearly sum ÷ the cost of helping one family. Reached = K × (1 − exp(−bought ÷ K)), "
-            "K being the eligible families: each further place is likelier to go to a family already helped.",
+            "K being the eligible families: each further place is more likely to go to a family already helped.",
             "Children = families × children per family.",
         ),
         _reached,

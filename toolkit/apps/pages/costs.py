@@ -26,7 +26,7 @@ from toolkit.schema import SAMPLE_DIMS
 
 MEANINGS = {
     "excess": "{cost} of the children who start a first episode of need in the base year, beyond what children "
-    "of the same age and area cost, shrunk to the part that would vanish with the outcome. It is not a saving.",
+    "of the same age and area cost, reduced to the part that would vanish with the outcome. It is not a saving.",
     "gross": "{cost} of everything the outcomes use among the children who start a first episode of need in the "
     "base year. It is not a saving.",
     "annual": "Cost of one year’s outcomes among all children known to social care. Not one cohort over years: it "

@@ -46,7 +46,7 @@ class Drivers:
             ("Sensitivity analysis: what moves the answer", hint),
             lambda _: self._rows,
         )
-        about = "From the value with every adjustment at rest to the one on these pages, in this order."
+        about = "From the value with every adjustment off to the one on these pages, in this order."
         self.bridge = Card(
             "bridge",
             charts.waterfall("From the unadjusted to the adjusted value", "Net present value"),
