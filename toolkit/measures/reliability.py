@@ -56,9 +56,9 @@ READING_NOTE = (
     "deviations. Adjusted: if findings without benefit were more likely to go unpublished. At own rates: otherwise an "
     "odds ratio is assumed to hold at any risk and is converted at that of the families served; here a risk ratio is "
     "assumed to hold, and each is converted at its study's own risk where that is published. Panel: what goes with "
-    "a tenth more spending within an area, of its rate (odds, for GCSEs): an association, not an effect. The prior's spread "
-    "left "
-    "is 100% where studies and panel taught nothing; without a study it is that of the association; between sites, it "
+    "a tenth more spending within an area, of its rate (odds, for GCSEs): an association, not an effect. The prior's "
+    "spread left is 100% where studies and panel taught nothing; without a study it is that of the association; "
+    "between sites, it "
     "is that of how far effects differ from site to site, on which a new site's effect rests as well. No effect is "
     "modelled on an outcome that no study speaks of."
 )
