@@ -63,7 +63,7 @@ def swings(
     inputs = voi.parameters(run)
     if of:
         swing = appraisal.tornado(answer, inputs[list(of)])
-        left_out = f"Chance alone gives swings of up to {say(float(swing['noise_floor']))} with this many draws."
+        left_out = f"Swings of up to {say(float(swing['noise_floor']))} come from chance alone with this many draws."
         return swing.isel(parameter=slice(0, most)), left_out
     able = inputs if among is None else inputs[[name for name in inputs.data_vars if name in among]]
     if not able and float(np.ptp(answer.values)):
