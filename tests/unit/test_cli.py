@@ -3,32 +3,15 @@
 import json
 import re
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import openpyxl
 import pytest
 import xarray as xr
 
-from toolkit import __version__, cli, evidence, models, options, report, scenarios, workflow
+from tests.unit.conftest import Outcomes
+from toolkit import __version__, evidence, models, options, report, scenarios, workflow
 from toolkit.schema import InputError
-
-Outcomes = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def outcomes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Outcomes:
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["outcomes", *words])
-        monkeypatch.setenv("COLUMNS", "200")
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-            raise SystemExit(0)
-        printed = capsys.readouterr()
-        return int(stopped.value.code or 0), printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 import json
 import re
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +10,11 @@ import pytest
 import xarray as xr
 
 from tests.conftest import LEEDS
+from tests.unit.conftest import Outcomes
 from tests.unit.pricing.conftest import CHAINS, DRAWS, RUTLAND, rates_without_a_fit
-from toolkit import cli, evidence, programmes, scenarios
+from toolkit import evidence, programmes, scenarios
 from toolkit.measures.programmes import league_table
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS
-
-Outcomes = Callable[..., tuple[int, str, str]]
 
 
 def compare(patch: pytest.MonkeyPatch, dozen: xr.Dataset, *areas: str, **changes: object) -> xr.Dataset:
@@ -80,20 +77,6 @@ def test_many_areas_are_priced_on_one_draw_in_four(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def outcomes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Outcomes:
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["outcomes", "programmes", *words])
-        monkeypatch.setenv("COLUMNS", "200")
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-            raise SystemExit(0)
-        printed = capsys.readouterr()
-        return int(stopped.value.code or 0), printed.out, printed.err
-
-    return call
-
-
-@pytest.fixture
 def ready(monkeypatch: pytest.MonkeyPatch, compared: xr.Dataset) -> list[list[str]]:
     """Let the command have the comparison above, and note for which areas it asks."""
     asked: list[list[str]] = []
@@ -112,7 +95,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_help_says_what_it_does_and_takes(outcomes: Outcomes, idle: None) -> None:
-    code, out, _ = outcomes("--help")
+    code, out, _ = outcomes("programmes", "--help")
     assert code == 0
     for word in ("Compare programmes", "--area", "--region", "--england", "--csv", "--json"):
         assert word in out
@@ -132,7 +115,7 @@ def test_help_says_what_it_does_and_takes(outcomes: Outcomes, idle: None) -> Non
 def test_bad_words_exit_2_before_anything_is_compared(
     outcomes: Outcomes, idle: None, words: tuple[str, ...], message: str
 ) -> None:
-    code, out, err = outcomes(*words)
+    code, out, err = outcomes("programmes", *words)
     assert code == 2
     assert message in err.replace("\n", " ") and "Traceback" not in out + err
 
@@ -141,9 +124,9 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_compared(
     outcomes: Outcomes, idle: None, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    code, _, err = outcomes("--area", "Leeds", "--csv", str(tmp_path / "file" / "league.csv"))
+    code, _, err = outcomes("programmes", "--area", "Leeds", "--csv", str(tmp_path / "file" / "league.csv"))
     assert code == 2 and "cannot be written to" in err and "--csv" in err
-    code, _, err = outcomes("--area", "Leeds", "--csv", str(tmp_path))
+    code, _, err = outcomes("programmes", "--area", "Leeds", "--csv", str(tmp_path))
     assert code == 2 and "a folder" in err and "--csv" in err
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -151,7 +134,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_compared(
 def test_json_has_one_row_a_programme_and_blanks_where_nothing_is_known(
     outcomes: Outcomes, ready: list[list[str]], compared: xr.Dataset, table: pd.DataFrame
 ) -> None:
-    code, out, err = outcomes("--area", "Leeds", "--json")
+    code, out, err = outcomes("programmes", "--area", "Leeds", "--json")
     rows = {row["programme"]: row for row in json.loads(out)}
     assert code == 0 and err == "" and ready == [[LEEDS]]
     league = league_table(compared, table)
@@ -166,7 +149,7 @@ def test_the_file_holds_every_column_in_a_folder_that_is_created(
     outcomes: Outcomes, ready: list[list[str]], compared: xr.Dataset, table: pd.DataFrame, tmp_path: Path
 ) -> None:
     path = tmp_path / "new" / "league.csv"
-    code, out, err = outcomes("--area", "Leeds", "--csv", str(path), "--quiet")
+    code, out, err = outcomes("programmes", "--area", "Leeds", "--csv", str(path), "--quiet")
     assert (code, out, err) == (0, "", "")
     league = league_table(compared, table)
     written = pd.read_csv(path, index_col="programme")
@@ -175,7 +158,7 @@ def test_the_file_holds_every_column_in_a_folder_that_is_created(
 
 
 def test_the_table_is_printed_with_its_notes(outcomes: Outcomes, ready: list[list[str]]) -> None:
-    code, out, _ = outcomes("--area", "Leeds")
+    code, out, _ = outcomes("programmes", "--area", "Leeds")
     assert code == 0
     for words in ("Programmes, in 2025/26 prices", "Supporting", "not known", "No effect can be"):
         assert words in out

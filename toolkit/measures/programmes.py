@@ -10,19 +10,13 @@ import xarray as xr
 from toolkit import appraisal
 from toolkit.appraisal.accounts import COUNCIL
 from toolkit.measures import words as w
-from toolkit.schema import ACCOUNTS, CANNOT_BE_DETERMINED, SAMPLE_DIMS
+from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
-__all__ = ["PAYS", "league_table", "notes", "shown", "verdict"]
+__all__ = ["BREAK_EVEN", "league_table", "notes", "shown", "verdict"]
 
 LEVEL = 0.90
 MILLION = 1e6
-PAYS = {
-    "pays": "likely to pay back",
-    CANNOT_BE_DETERMINED: "cannot be distinguished from break-even",
-    "does not pay": "not likely to pay back",
-    "no price": "no price is known",
-    "nothing counted": "no effect is counted",
-}
+BREAK_EVEN = "cannot be distinguished from break-even"
 SURE = 0.95  # chance from which one side of break-even is called likely
 OUTCOMES = {
     "repeat_referrals": "repeat referrals",
@@ -54,7 +48,7 @@ def league_table(compared: xr.Dataset, programmes: pd.DataFrame, *, level: float
         standard error, and ``chance_pays_<account>``; ``council_avoided``, the part of the council's budgets;
         ``chance_of_harm``, that the public purse pays more; ``care_entries_per_100``, the change in entries to care of
         a hundred children served; ``evidence``, "own" studies, of its "type" alone, or "not counted"; ``counted`` and
-        ``not_counted``, outcomes with their reasons; ``verdict``, a key of ``PAYS``, for the public purse;
+        ``not_counted``, outcomes with their reasons; ``verdict`` for the public purse, from :func:`verdict`;
         ``not_known``.
     """
     table = programmes.set_index("programme")
@@ -116,12 +110,12 @@ def _account(avoided: xr.DataArray, cost: xr.DataArray, account: str, level: flo
 
 
 def verdict(chance: float, *, priced: bool = True, counted: bool = True) -> str:
-    """Return whether a programme pays, a key of ``PAYS``, from its chance to pay back."""
+    """Return in words whether a programme pays back, from its chance to."""
     if not counted:
-        return "nothing counted"
+        return "no effect is counted"
     if not priced:
-        return "no price"
-    return "pays" if chance >= SURE else "does not pay" if chance <= 1 - SURE else CANNOT_BE_DETERMINED
+        return "no price is known"
+    return "pays back" if chance >= SURE else "does not pay back" if chance <= 1 - SURE else BREAK_EVEN
 
 
 def shown(league: pd.DataFrame) -> pd.DataFrame:
@@ -157,7 +151,7 @@ def notes(league: pd.DataFrame) -> list[str]:
         "studies there are, the programme's own or only its type's, and how secure it is, 0 to 5. Pays back and adds "
         "cost are chances.",
         "Ordered by whose studies there are, then by what a pound avoids. Where the chance that a programme pays back "
-        f"is between {1 - SURE:.0%} and {SURE:.0%}, it cannot be distinguished from break-even.",
+        f"is between {1 - SURE:.0%} and {SURE:.0%}, it {BREAK_EVEN}.",
         "The shipped scenarios use one pooled effect of all programmes, so their results differ: docs/programmes.md.",
     ]
     if missing:

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from toolkit.measures.programmes import PAYS, SURE, league_table, notes, shown, verdict
-from toolkit.schema import ACCOUNTS, CANNOT_BE_DETERMINED, EFFECT_OUTCOMES, SAMPLE_DIMS
+from toolkit.measures.programmes import BREAK_EVEN, SURE, league_table, notes, shown, verdict
+from toolkit.schema import ACCOUNTS, EFFECT_OUTCOMES, SAMPLE_DIMS
 
 CHAINS, DRAWS = 2, 500
 SIZE = CHAINS * DRAWS
@@ -145,7 +145,7 @@ def test_a_programme_without_a_price_is_blank_and_never_nothing() -> None:
     row = table_of(one=programme(SPREAD, np.nan)).loc["one"]
     blank = [*MONEY, "cost_per_child", "cost_per_child_low", "cost_per_child_high", "children_per_million"]
     assert row[blank].isna().all()
-    assert row["verdict"] == "no price"
+    assert row["verdict"] == "no price is known"
     assert row["chance_of_harm"] == 0.0 and row["care_entries_per_100"] == pytest.approx(-5.0)  # known all the same
 
 
@@ -153,7 +153,7 @@ def test_a_programme_of_which_nothing_is_counted_is_blank_and_keeps_its_price() 
     row = table_of(one=programme({}, 1000.0, not_counted=NO_STUDY)).loc["one"]
     assert row[[*MONEY, "chance_of_harm", "care_entries_per_100"]].isna().all()
     assert row["cost_per_child"] == 1000.0
-    assert (row["verdict"], row["evidence"], row["counted"]) == ("nothing counted", "not counted", "")
+    assert (row["verdict"], row["evidence"], row["counted"]) == ("no effect is counted", "not counted", "")
     assert row["not_counted"].count("no study") == 4
 
 
@@ -178,28 +178,27 @@ def test_evidence_of_an_outcome_that_is_not_counted_is_no_evidence_of_its_own() 
 @pytest.mark.parametrize(
     ("chance", "expected"),
     [
-        (1.0, "pays"),
-        (0.95, "pays"),
-        (0.949, CANNOT_BE_DETERMINED),
-        (0.051, CANNOT_BE_DETERMINED),
-        (0.05, "does not pay"),
-        (0.0, "does not pay"),
+        (1.0, "pays back"),
+        (0.95, "pays back"),
+        (0.949, BREAK_EVEN),
+        (0.051, BREAK_EVEN),
+        (0.05, "does not pay back"),
+        (0.0, "does not pay back"),
     ],
 )
 def test_a_side_of_break_even_is_named_from_nineteen_in_twenty(chance: float, expected: str) -> None:
     assert verdict(chance) == expected
-    assert expected in PAYS
-    assert verdict(chance, priced=False) == "no price"
-    assert verdict(chance, priced=False, counted=False) == "nothing counted"
+    assert verdict(chance, priced=False) == "no price is known"
+    assert verdict(chance, priced=False, counted=False) == "no effect is counted"
 
 
 def test_the_table_takes_its_verdict_from_the_public_purse() -> None:
     """Costs of 100, 700 and 2,000 against 200 to 1,200 pounds of the public purse, though society's are 700 more."""
     league = table_of(**{f"at_{cost:.0f}": programme(SPREAD, cost) for cost in (100.0, 700.0, 1600.0)})
     assert league["verdict"].to_dict() == {
-        "at_100": "pays",
-        "at_700": CANNOT_BE_DETERMINED,
-        "at_1600": "does not pay",
+        "at_100": "pays back",
+        "at_700": BREAK_EVEN,
+        "at_1600": "does not pay back",
     }
     assert league.loc["at_1600", "chance_pays_social"] > 0.05
 

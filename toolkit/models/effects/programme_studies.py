@@ -29,7 +29,7 @@ PUBLISHED = ("published_ci", "published_se", "derived_counts")  # errors that ar
 RANDOMISED = ("rct", "cluster_rct")
 WHOLE = ("school_itt", "area_itt")  # everyone at a school or in an area counts, served or not
 UNITED_KINGDOM = ("England", "Wales", "Scotland", "UK")
-SAME_PLACE = 16  # age at which attainment is measured: an effect at that age is applied there and never fades
+EXAM_AGE = 16  # an effect on attainment that is measured at this age is applied there and never fades
 
 
 def programme_studies(
@@ -119,7 +119,7 @@ def _study(row: Row, bias: pd.DataFrame, errors: pd.DataFrame, unseen: tuple[flo
         "take_up_first": first,
         "take_up_second": second,
         "follow_up": row["follow_up_months"] / 12,
-        "at_16": row["measured_at_age"] == SAME_PLACE,
+        "at_16": row["measured_at_age"] == EXAM_AGE,
         "independent": row["developer_led"] == "no" and str(row["country"]).startswith(UNITED_KINGDOM),
     }
 
