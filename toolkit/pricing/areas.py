@@ -86,13 +86,10 @@ def added_up(
     """
     if not areas:
         raise InputError("no areas to price.", fix="choose at least one.")
-    many = len(areas) >= MANY
-    size = BATCH if many else 1
-    batches = [areas[first : first + size] for first in range(0, len(areas), size)]
     total, summaries = xr.Dataset(), xr.Dataset()
     by_area: list[xr.Dataset] = []
     work = partial(_batch, desk, summarise)
-    for part, summary, of_batch in in_parallel(work, batches, "price areas", progress, processes=many):
+    for part, summary, of_batch in in_batches(work, areas, "price areas", progress):
         total, summaries, by_area = _plus(total, part), _plus(summaries, summary), by_area + of_batch
     return total, summaries, xr.concat(by_area, xr.Variable("area", areas), coords="minimal", compat="override")
 
@@ -114,6 +111,14 @@ def _batch(
 def _plus(total: xr.Dataset, more: xr.Dataset) -> xr.Dataset:
     """Add to a total, which starts without variables."""
     return total + more if total else more
+
+
+def in_batches[R](work: Callable[[list[str]], R], areas: list[str], stage: str, progress: Progress) -> Iterator[R]:
+    """Apply ``work`` to areas, many of them a batch at a time in processes, and yield the results in order."""
+    many = len(areas) >= MANY
+    size = BATCH if many else 1
+    batches = [areas[first : first + size] for first in range(0, len(areas), size)]
+    return in_parallel(work, batches, stage, progress, processes=many)
 
 
 def in_parallel[T, R](

@@ -16,7 +16,7 @@ from toolkit import evidence, pathways
 from toolkit.evidence import Register
 from toolkit.models.effects.programme_use import of_area
 from toolkit.pathways.served import Risk, at_risk, of_ages, with_timing
-from toolkit.pricing.areas import BATCH, MANY, Progress, in_parallel, silent
+from toolkit.pricing.areas import Progress, in_batches, silent
 from toolkit.pricing.place import Desk, Place
 from toolkit.scenarios import Scenario, in_real_terms
 from toolkit.schema import SAMPLE_DIMS, InputError
@@ -112,12 +112,9 @@ def price_programmes(
     if not names:
         raise InputError("no effect of any programme is counted.", fix="leave studies in, or add some.")
     risks = {name: risks[name] for name in names}
-    many = len(areas) >= MANY
-    size = BATCH if many else 1
-    batches = [areas[first : first + size] for first in range(0, len(areas), size)]
     weight, total = 0.0, xr.Dataset()
     work = partial(_batch, desk, used, served, risks)
-    for part, children in in_parallel(work, batches, "price programmes", progress, processes=many):
+    for part, children in in_batches(work, areas, "price programmes", progress):
         weight, total = weight + children, total + part if total else part
     every = used[["evidence"]].assign(not_counted=counted)
     priced = (total / weight).reindex(programme=used["programme"].values, fill_value=0.0)
