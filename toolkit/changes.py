@@ -1,9 +1,9 @@
 """What a scenario changes of the evidence itself: a council's own statistics, priors, studies."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import xarray as xr
@@ -11,14 +11,12 @@ import xarray as xr
 from toolkit import appraisal, evidence, pathways
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
+from toolkit.tabular import excerpt
 
 __all__ = [
-    "check_cut",
     "check_evidence",
-    "check_programmes",
-    "check_studies",
+    "check_left_out",
     "own_figures",
-    "pooling",
     "weighed",
 ]
 
@@ -41,39 +39,33 @@ def own_figures(
     Raises
     ------
     InputError
-        Another area, and whatever ``evidence.own_figures`` and :func:`check_cut` refuse.
+        Another area, and whatever ``evidence.own_figures`` refuses.
     """
     if scenario.own_figures and list(areas) != [scenario.own_area]:
         whose = " and ".join(evidence.members(evidence.reference_areas(), scenario.own_area)) or scenario.own_area
         raise InputError(f"own_figures: they are those of {whose}.", fix="choose that area alone, or take them out.")
-    own = evidence.own_figures(base, scenario.own_figures, register.deflators)
-    check_cut(scenario, evidence.with_own(base, own), areas)
-    return own
+    return evidence.own_figures(base, scenario.own_figures, register.deflators)
 
 
-def check_cut(scenario: Scenario, base: xr.Dataset, areas: Sequence[str]) -> None:
-    """Refuse a cut of more than an area spends on early help.
+def check_left_out(scenario: Scenario, effects: pd.DataFrame) -> None:
+    """Refuse studies to leave out that are not in use.
 
     Parameters
     ----------
-    base
-        Base-year statistics, with a council's own in them (``evidence.with_own``).
+    effects
+        The table ``programme_effects``.
 
     Raises
     ------
     InputError
-        Naming the area that spends least.
+        Names the study, and the nearest that is in use.
     """
-    spent = base["early_help_spend"].sel(area=list(areas))
-    least = float(spent.min())
-    if scenario.option.cut and scenario.option.spend_per_child > least:
-        area = str(spent["area"].values[spent.values.argmin()])
-        name = " and ".join(evidence.members(evidence.reference_areas(), area)) or area
-        raise InputError(
-            f"option.cut: {name} spends £{least:,.0f} a year on early help for each child, so £"
-            f"{scenario.option.spend_per_child:,.0f} cannot be taken away.",
-            fix="lower option.spend_per_child.",
-        )
+    used = effects.loc[effects["used"] == 1, "effect_id"].tolist()
+    for study in scenario.left_out:
+        if study not in used:
+            close = get_close_matches(study[:40], used, n=3)
+            near = f"did you mean {', '.join(close)}?" if close else "take it off the list."
+            raise InputError(f"left_out: '{excerpt(study)}' is not a study in use.", fix=near)
 
 
 def weighed(
@@ -124,60 +116,6 @@ def check_evidence(scenario: Scenario, register: evidence.Register) -> None:
         kinds, scenario.discount_schedule, range(scenario.horizon), schedules=tables["discount_schedules"]
     )
     pathways.chosen(tables["layers"], tables["layer_rates"], outcomes=scenario.outcomes, extra=scenario.extra_layers)
-
-
-def check_studies(scenario: Scenario, register: evidence.Register, studies: Mapping[str, Any]) -> None:
-    """Refuse studies that cannot be pooled, before minutes are spent on a fit.
-
-    Parameters
-    ----------
-    studies
-        From :func:`pooling`.
-
-    Raises
-    ------
-    InputError
-        Whatever ``models.study_table`` refuses; a shared programme that no other study of the outcome evaluates.
-    """
-    if studies["extra"] is not None or studies["exclude"]:
-        from toolkit import models
-
-        mixed = scenario.effect.family_group_conferencing
-        chosen = {name: studies[name] for name in ("exclude", "extra", "admit", "own_rates") if name in studies}
-        models.study_table(register.tables, mixed=mixed, **chosen)
-    check_programmes(studies["extra"], register)
-
-
-def check_programmes(extra: pd.DataFrame | None, register: evidence.Register) -> None:
-    """Refuse new studies, from `pooling`, that share a programme which no other study of the outcome evaluates."""
-    if extra is None or "shared_programme" not in extra:
-        return
-    rows = extra[["outcome", "effect_id", "shared_programme"]].fillna("").to_dict("records")
-    for row in rows:
-        others = [other for other in rows if other is not row and other["outcome"] == row["outcome"]]
-        known = {other["shared_programme"] or other["effect_id"] for other in others}
-        for name in ("meta_ready", "null_studies"):
-            cited = register.tables[name].query("outcome == @row['outcome'] and include == 1")
-            known |= set(cited["shared_programme"].mask(cited["shared_programme"] == "", cited["effect_id"]))
-        if (shared := row["shared_programme"]) and shared not in known:
-            near = get_close_matches(shared, known, n=3) or sorted(known)
-            raise InputError(
-                f"studies.{row['effect_id']}: shared_programme: no other study on {row['outcome']} evaluates "
-                f"'{shared}'.",
-                fix=f"name one of {near}, or leave it out.",
-            )
-
-
-def pooling(scenario: Scenario, exclude: Iterable[str] = (), extra: Any = None, **more: Any) -> dict[str, Any]:
-    """Return which studies are pooled: the scenario's own choice and any further one."""
-    rows = [
-        {"effect_id": key, "programme_family": "own", **study.model_dump(exclude={"reason"})}
-        for key, study in scenario.studies.items()
-    ]
-    if rows:
-        own = pd.DataFrame(rows).rename(columns={"estimate": "est", "standard_error": "se"})
-        extra = own if extra is None else pd.concat([extra, own], ignore_index=True)
-    return {"exclude": [*scenario.left_out, *exclude], "extra": extra, **more}
 
 
 def __dir__() -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 from toolkit import changes, evidence, scenarios
 from toolkit.resolved import ResolvedScenario, resolve
 from toolkit.scenarios import Scenario
+from toolkit.workflow import studies_of
 
 __all__ = ["settings", "used"]
 
@@ -31,7 +32,7 @@ def used(name: str, *, areas: Sequence[str] = (), folder: Path | None = None) ->
     -------
     dict of DataFrame, one row each
         "Settings" (``setting``, ``value``, ``given by``: the file, or default), "Overrides", "Own figures", "Priors",
-        "Studies" (pooled, and left out by the scenario), "Figures" (``figure``, ``value``, ``unit``, ``price year``,
+        "Studies" (of the programmes and their types, and those left out), "Figures" (``figure``, ``value``, ``unit``, ``price year``,
         ``source``) and "Areas". Tables without rows are left out.
 
     Raises
@@ -69,9 +70,18 @@ def settings(scenario: Scenario, layers: Sequence[tuple[str, Mapping[str, Any]]]
 
 
 def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
+    content = {**content, **_plan(content.get("plan", ()))}
     nested = {key: value for key, value in content.items() if isinstance(value, Mapping) and key not in APART}
-    plain = {key: value for key, value in content.items() if key not in nested}
+    plain = {key: value for key, value in content.items() if key not in nested and key != "plan"}
     return plain | {f"{section}.{key}": value for section, rows in nested.items() for key, value in rows.items()}
+
+
+def _plan(parts: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the parts of a plan by name, without the settings that they leave out."""
+    return {
+        f"plan {place}": {key: tuple(value) if isinstance(value, list) else value for key, value in part.items() if value}
+        for place, part in enumerate(parts, start=1)
+    }
 
 
 def _shown(value: Any) -> str:
@@ -99,15 +109,14 @@ def _priors(scenario: Scenario) -> pd.DataFrame:
 
 
 def _studies(resolved: ResolvedScenario) -> pd.DataFrame:
-    """Return the studies that are pooled, the scenario's own among them, and those that it leaves out."""
-    from toolkit import models
-
-    scenario = resolved.scenario
-    mixed = scenario.effect.family_group_conferencing
-    pooled = models.study_table(resolved.register.tables, mixed=mixed, **resolved.studies)
-    use = pooled["study"].isin(list(scenario.studies)).map({True: "your own", False: "pooled"})
+    """Return the studies of the programmes bought and of their types, and those that the scenario leaves out."""
+    scenario, studies = resolved.scenario, studies_of(resolved)
+    types = resolved.register.tables["programmes"].set_index("programme")["programme_type"]
+    near = studies[studies["programme_type"].isin([types[name] for name in scenario.programmes])]
+    use = near["study"].isin(list(scenario.studies)).map({True: "your own", False: "used"})
     left = pd.DataFrame({"study": list(scenario.left_out), "use": "left out by the scenario"})
-    table = pooled.assign(use=use)[["study", "outcome", "design", "effect", "se", "use"]].round(3)
+    columns = ["study", "programme", "outcome", "design", "effect", "se", "use"]
+    table = near.assign(use=use)[columns].round(3)
     return pd.concat([table, left], ignore_index=True) if len(left) else table
 
 

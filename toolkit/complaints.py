@@ -48,7 +48,7 @@ def explained(error: Mapping[str, Any], *, where: str, known: Collection[str]) -
     key = ".".join(place) or "the scenario"
     if error["type"] == "extra_forbidden":
         close = get_close_matches(place[-1], known, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else "see data/scenarios/family_help.yaml for every setting."
+        hint = f"did you mean '{close[0]}'?" if close else "see data/scenarios/families_first.yaml for every setting."
         return f"scenario {where}: unknown setting '{key}'. Fix: {hint}"
     what, given = _what(error), error.get("input")
     if place or error["type"] != "value_error":  # a validator of our own names what it is about

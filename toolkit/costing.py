@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import DTypeLike
 
 from toolkit.prices import real_growth
-from toolkit.schema import ACCOUNTS, OUTCOMES, PAYERS, SAMPLE_DIMS, InputError, aligned
+from toolkit.schema import ACCOUNTS, INVESTMENT, OUTCOMES, PAYERS, SAMPLE_DIMS, InputError, aligned
 
 __all__ = [
     "COORDINATES",
@@ -318,31 +318,35 @@ def _labelled(values: np.ndarray, axes: Mapping[Hashable, np.ndarray], priced: x
 
 
 def with_programme(
-    costs: xr.DataArray, spend: xr.DataArray, *, payer: str = "local_authority", cashability: str = "cashable"
+    costs: xr.DataArray, pounds: Mapping[str, xr.DataArray], *, cashability: str = "cashable"
 ) -> xr.DataArray:
-    """Add the cost of the programme itself as one more component.
+    """Add what a plan itself costs, one component for each whose money it is: "programme_<payer>".
 
     Parameters
     ----------
     costs
         From :func:`cost`, with an ``option`` dim.
-    spend
-        GBP a year in the price base (option, year); negative for a cut.
-    payer
-        Whose budget it comes from.
+    pounds
+        By payer, what the investment spends, GBP a year in the price base (year), with draws or without; negative for
+        a cut. Business as usual spends nothing more.
     """
-    extra = (spend * xr.ones_like(costs.isel(component=0, drop=True))).expand_dims(component=["programme"])
-    labels = {
-        "outcome": "programme",
-        "payer": payer,
-        "account": "fiscal",
-        "cashability": cashability,
-        "lag_years": 0,
-        "discounting": "standard",
-    }
-    extra = extra.assign_coords({name: ("component", [value]) for name, value in labels.items()})
-    joined = xr.concat([costs, extra.transpose(*costs.dims)], "component")
-    return joined.assign_attrs(costs.attrs).rename("cost")
+    parts = [costs]
+    for payer, spend in pounds.items():
+        invested = (costs["option"] == INVESTMENT).astype(float) * spend
+        extra = (invested * xr.ones_like(costs.isel(component=0, drop=True))).expand_dims(
+            component=[f"programme_{payer}"]
+        )
+        labels = {
+            "outcome": "programme",
+            "payer": payer,
+            "account": "fiscal",
+            "cashability": cashability,
+            "lag_years": 0,
+            "discounting": "standard",
+        }
+        extra = extra.assign_coords({name: ("component", [value]) for name, value in labels.items()})
+        parts.append(extra.transpose(*costs.dims))
+    return xr.concat(parts, "component").assign_attrs(costs.attrs).rename("cost")
 
 
 def lifetime_weights(growth: xr.DataArray, spread: xr.DataArray, factors: xr.DataArray) -> xr.DataArray:

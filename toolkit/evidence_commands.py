@@ -60,7 +60,7 @@ def evidence_show(key: Annotated[str, typer.Argument(help="The figure's id.")], 
 
     register = evidence.load_register()
     shown = evidence.show(register, key)
-    figures = resolve(scenarios.load("family_help"), register).figures
+    figures = resolve(scenarios.load(scenarios.BASE), register).figures
     for role, row in figures.loc[shown["roles"]].iterrows():
         shown[f"drawn as {role}"] = evidence.described(row, role=str(role))
     if as_json:
@@ -84,34 +84,30 @@ def evidence_seal(
 
 @app.command("study")
 def evidence_study(
-    file: Annotated[Path | None, typer.Argument(help="CSV of new studies, columns as in meta_ready.csv.")] = None,
-    scenario: Annotated[str, typer.Option(help="A shipped scenario's name or a scenario file.")] = "family_help",
+    scenario: Annotated[str, typer.Argument(help="A scenario file with studies or priors of its own.")],
     area: Annotated[list[str] | None, typer.Option(help="Area name or ONS code; repeat for several.")] = None,
     england: Annotated[bool, typer.Option("--england", help="All areas of England.")] = False,
-    priors: Annotated[Path | None, typer.Option(help="CSV of changed priors, columns as in priors.csv.")] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="Study to leave out; repeat for several.")] = None,
     cache: Cache = CACHE,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Show what a new study, one left out or a changed prior does to the pooled effects and to the headline."""
-    from toolkit import evidence, models, scenarios, workflow
+    """Show what a scenario's own studies, those left out and its priors do to effects and to the headline."""
+    from toolkit import scenarios, workflow
     from toolkit.schema import InputError
 
-    if file is None and priors is None and not exclude:
-        raise InputError("evidence study: nothing changes.", fix="give a file of studies, --priors or --exclude.")
-    register = evidence.load_register()
-    pooling: dict[str, Any] = {"exclude": exclude or ()}
-    if file is not None:
-        pooling["extra"] = models.read_studies(file)
-    chosen = scenarios.load(scenario)
-    changed = None if priors is None else models.changed_priors(register.tables["priors"], priors)
+    after = scenarios.load(scenario)
+    after = scenarios.change(after, left_out=[*after.left_out, *(exclude or ())])
+    kept = {key: row for key, row in after.priors.items() if not key.startswith("programmes.")}
+    before = after.model_copy(update={"studies": {}, "left_out": (), "priors": kept})
+    if before == after:
+        raise InputError(
+            "evidence study: nothing changes.", fix="give the scenario studies, priors of programmes, or --exclude."
+        )
     areas = chosen_areas(area or (), england=england, quiet=quiet)
     with progress_bars(quiet or as_json) as progress:
-        pooled, worth = workflow.compare_evidence(
-            chosen, areas=areas, cache=cache, priors=changed, progress=progress, **pooling
-        )
-    for title, table, digits in (("Pooled effect of help, mean and 90% interval", pooled, 3), ("Headline", worth, 2)):
+        effects, worth = workflow.compare_evidence(before, after, areas=areas, cache=cache, progress=progress)
+    for title, table, digits in (("Effect that is used, mean and 90% interval", effects, 3), ("Headline", worth, 2)):
         flat = table.round(digits).set_axis([" ".join(reversed(column)) for column in table.columns], axis=1)
         show(flat.reset_index(), as_json, title=title)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from toolkit import evidence, scenarios, workflow
+from toolkit import evidence, workflow
 from toolkit.fits import fit_resolved
 from toolkit.pricing.areas import MANY, Progress, silent
 from toolkit.pricing.place import Desk
@@ -37,8 +37,7 @@ def compare(
     Parameters
     ----------
     scenario
-        States price base, discounting, horizon, outcomes, seed and draws; its option and effect are not used, but for
-        how far programmes share a site's luck.
+        States price base, discounting, horizon, outcomes, seed, draws and how effects are used; its plan is not used.
     areas
         ONS codes of the areas in which each is delivered.
     cache
@@ -62,29 +61,20 @@ def compare(
     InputError
         Any bad input.
     """
-    from toolkit.models.effects.hierarchy import sample_programmes
-    from toolkit.models.effects.programme_studies import programme_studies
-    from toolkit.models.effects.programme_use import used_effects
-
     register = evidence.load_register() if register is None else register
     statistics = evidence.load_statistics() if statistics is None else statistics
     chosen = list(dict.fromkeys(areas))
-    priors, studies = register.tables["priors"], programme_studies(register.tables, scope=scope, exclude=exclude)
-    # Children in need are walked with their own ages and risks, so the group of the scenario does not matter.
-    plain = scenarios.change(scenario, option={"group": "in_need"})
-    resolved = resolve(plain, register, statistics, areas=chosen)
+    resolved = resolve(scenario, register, statistics, areas=chosen)
     fitted = fit_resolved(statistics, resolved, cache=cache, progress=progress)
     if len(chosen) >= MANY:
         fitted = fitted.copy()
         fitted["posterior"] = xr.DataTree(fitted["posterior"].to_dataset().isel(draw=slice(None, None, FEWER)))
-    draws = workflow.draw_figures(plain, resolved.figures, register, like=fitted["posterior"].to_dataset())
-    drawn = sample_programmes(studies, register.tables["programmes"], priors, like=draws, seed=plain.seed)
-    used = used_effects(drawn, studies, priors, seed=plain.seed, shared_luck=plain.effect.shared_luck)
-    effects = workflow.draw_effects(fitted, statistics, resolved, draws)
+    draws = workflow.draw_figures(scenario, resolved.figures, register, like=fitted["posterior"].to_dataset())
+    effects = workflow.every_effect(resolved, draws, scope=scope, exclude=exclude)
     desk = Desk(fitted, statistics, resolved, draws, effects)
-    priced = price_programmes(desk, register, used, areas=chosen, progress=progress)
-    cost = programme_costs(register, draws, plain).reindex(programme=priced["programme"])
-    return priced.assign(avoided=desk.labelled(priced["avoided"]), cost=cost, effect=used["effect"])
+    priced = price_programmes(desk, areas=chosen, progress=progress)
+    cost = programme_costs(register, draws, scenario).reindex(programme=priced["programme"])
+    return priced.assign(avoided=desk.labelled(priced["avoided"]), cost=cost, effect=effects["effect"])
 
 
 def __dir__() -> list[str]:

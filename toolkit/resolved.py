@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pandas as pd
 import xarray as xr
 
 from toolkit import changes, evidence, scenarios
+from toolkit.evidence.programmes import with_studies
+from toolkit.plans import check_plan
 from toolkit.scenarios import Scenario
 
 __all__ = ["ResolvedScenario", "resolve"]
@@ -27,15 +28,15 @@ class ResolvedScenario:
     """Priors of every model, with the scenario's changes."""
     outcome_priors: pd.DataFrame
     """The same table with its changes to the outcome model alone, which name a fit."""
-    studies: dict[str, Any]
-    """Which studies are pooled, as ``models.study_table`` takes it."""
+    effects: pd.DataFrame
+    """Studies of programmes, the table ``programme_effects`` with the scenario's own."""
     own_figures: pd.DataFrame
     """A council's own statistics beside the published ones, from ``evidence.own_figures``."""
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The register's tables, with the priors that the scenario changes."""
-        return {**self.register.tables, "priors": self.priors}
+        """The register's tables, with the priors that the scenario changes and the studies that it adds."""
+        return {**self.register.tables, "priors": self.priors, "programme_effects": self.effects}
 
     @property
     def changes_outcome_priors(self) -> bool:
@@ -55,7 +56,6 @@ def resolve(
     *,
     areas: Sequence[str] = (),
     base: xr.Dataset | None = None,
-    **pooling: Any,
 ) -> ResolvedScenario:
     """Look up everything that a scenario uses of the evidence, and check it before minutes are spent on a fit.
 
@@ -64,21 +64,19 @@ def resolve(
     scenario, register
         What to look up, and where.
     statistics
-        From ``evidence.load_statistics``; those shipped if not given. Only own figures and cuts need them.
+        From ``evidence.load_statistics``; those shipped if not given. Used for own figures, and to check a plan.
     areas
         To be run. Own figures of another area, or a cut of more than one of these spends, are then refused.
     base
         From ``evidence.base_year``, if it is at hand.
-    **pooling
-        Further choices of studies: ``extra``, ``exclude``, ``admit``, ``selection``.
 
     Raises
     ------
     InputError
-        A figure, prior, study or figure of one's own that cannot be used.
+        A figure, prior, study, figure of one's own or plan that cannot be used.
     """
     figures, shipped = scenarios.resolve(scenario, register), register.tables["priors"]
-    if base is None and (scenario.own_figures or (areas and scenario.option.cut)):
+    if base is None and (scenario.own_figures or areas):
         base = evidence.base_year(evidence.load_statistics() if statistics is None else statistics)
     own = pd.DataFrame()
     if base is not None:
@@ -87,8 +85,10 @@ def resolve(
             if areas
             else evidence.own_figures(base, scenario.own_figures, register.deflators)
         )
-    studies = changes.pooling(scenario, **pooling)
-    changes.check_studies(scenario, register, studies)
+    if base is not None and areas:
+        check_plan(scenario, evidence.with_own(base, own), figures, register.tables["programmes"], areas)
+    effects = with_studies(register.tables, scenario.studies)["programme_effects"]
+    changes.check_left_out(scenario, effects)
     return ResolvedScenario(
         scenario,
         register,
@@ -96,7 +96,7 @@ def resolve(
         figures,
         evidence.with_priors(shipped, scenario.priors),
         evidence.with_priors(shipped, scenario.priors, ["outcomes"]),
-        studies,
+        effects,
         own,
     )
 

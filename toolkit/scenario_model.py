@@ -7,7 +7,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -16,12 +16,13 @@ from toolkit.evidence.own import OWN, OwnFigure
 from toolkit.evidence.priors import Prior, Study
 from toolkit.prices import PriceYear
 from toolkit.schema import COVARIATES, OUTCOMES, PRICE_BASE
-from toolkit.settings import Adjustments, Effect, Option, Part, unit
+from toolkit.settings import Adjustments, Effect, Part, PlanPart, unit
 from toolkit.tabular import excerpt
 
 __all__ = ["LONGEST_HORIZON", "Scenario"]
 
 HIGHEST_RATE = 0.2  # constant discount rate: a higher one is more likely a per cent
+FIRST = int(PRICE_BASE[:4])  # year of the statistics
 LONGEST_HORIZON = 70  # a child born in the third spending year turns 67 in year 69: no evidence goes further
 
 
@@ -47,12 +48,12 @@ class Scenario(Part):
     """What readers call it."""
     description: str = ""
     """What it is about, in a sentence or two."""
-    first_year: Annotated[int, Field(strict=True, **unit("year"))] = 2025
-    """Year in which the first spending year begins: that of the statistics."""
+    first_year: Annotated[int, Field(strict=True, ge=FIRST, le=FIRST + 10, **unit("year"))] = FIRST
+    """Year in which year 0 begins; children and rates stay those of the statistics, and prices grow to it."""
     horizon: Annotated[int, Field(strict=True, ge=5, **unit("years", maximum=LONGEST_HORIZON))] = LONGEST_HORIZON
     """How many years of costs count."""
     price_base: PriceYear = PRICE_BASE
-    """Financial year whose prices all money is in: that of the statistics."""
+    """Financial year whose prices all money is in, the sums of the plan too."""
     discount_schedule: Annotated[str | float, BeforeValidator(_schedule)] = "green_book_2026_standard"
     """Rates of discount by year: a schedule of discount_schedules.csv, or one constant rate such as 0.035."""
     outcomes: Annotated[tuple[str, ...], Field(**unit("", items={"enum": OUTCOMES}))] = OUTCOMES
@@ -61,7 +62,11 @@ class Scenario(Part):
     """Layers of life that are off by default: next_generation_care_years."""
     covariates: Annotated[tuple[str, ...], Field(**unit("", items={"enum": COVARIATES}))] = ()
     """Of the outcome model, besides spending and low income."""
-    option: Option
+    plan: Annotated[tuple[PlanPart, ...], Field(min_length=1, max_length=20)]
+    """What is bought: one or several programmes, each with its sums."""
+    overlap: Literal["", "apart", "nested"] = ""
+    """Whether parts for the same children serve different ones (apart), or those of the smaller are among the larger's
+    and gain from the part listed first alone (nested); needed where parts could meet."""
     effect: Effect = Effect()
     adjustments: Adjustments = Adjustments()
     cash_step: Annotated[float, Field(strict=True, ge=0, le=1e9, **unit("GBP a year"))] = 0.0
@@ -97,20 +102,24 @@ class Scenario(Part):
             raise ValueError(
                 f"covariates {excerpt(list(self.covariates), 60)}: choose each once from {list(COVARIATES)}{hint}"
             )
-        if self.first_year != int(PRICE_BASE[:4]):
+        return self
+
+    @model_validator(mode="after")
+    def _plan_fits(self) -> "Scenario":
+        for part in self.plan:
+            start = self.start_of(part)
+            if start < 0:
+                raise ValueError(
+                    f"plan: {part.programme} starts in {part.first_year}, before first_year ({self.first_year}). "
+                    "Fix: make first_year the earlier one."
+                )
+            if start + len(part.sums) > self.horizon:
+                raise ValueError(f"plan: {part.programme} is paid for longer than horizon. Fix: lengthen horizon.")
+        signs = {min(part.sums) < 0 for part in self.plan}
+        if len(signs) > 1:
             raise ValueError(
-                f"first_year is always {PRICE_BASE[:4]}, the year of the statistics and prices: children, spending and "
-                "what things cost are not projected to another. Fix: leave first_year out."
+                "plan: one part is a cut and another an increase. Fix: make them two scenarios, and compare these."
             )
-        if self.price_base != PRICE_BASE:
-            raise ValueError(
-                f"price_base is always {PRICE_BASE}, in which all results are given. Fix: leave price_base out; "
-                "figures of your own may be in other prices, which their price_year says."
-            )
-        if self.option.years > self.horizon:
-            raise ValueError("option.years is longer than horizon")
-        if len(self.effect.ramp) < self.option.years:
-            raise ValueError("effect.ramp needs one share for each spending year")
         return self
 
     @model_validator(mode="after")
@@ -131,19 +140,37 @@ class Scenario(Part):
         return next((row.area for row in self.own_figures.values()), "")
 
     @property
-    def optimism(self) -> float:
-        """Optimism bias of the cost of spending; a cut saves what is in the budget and no more."""
-        return 0.0 if self.option.cut else self.adjustments.optimism_bias
+    def cut(self) -> bool:
+        """Whether its sums are taken away."""
+        return min(self.plan[0].sums) < 0
 
     @property
-    def luck(self) -> tuple[float, str]:
-        """How far variation between sites is shared with other programmes, and which programme the rest belongs to.
+    def funders(self) -> tuple[str, ...]:
+        """Whose money is spent, each once."""
+        return tuple(dict.fromkeys(part.funder for part in self.plan))
 
-        Scenarios with the same group, cost of a family and kind of offer are one programme, and share all of it.
-        """
-        option, shared = self.option, self.effect.shared_luck
-        own = (option.group, option.cost_per_family, f"conferencing {self.effect.family_group_conferencing}")
-        return shared, "" if shared == 1 else ", ".join(own)
+    @property
+    def programmes(self) -> tuple[str, ...]:
+        """What is bought, each programme once."""
+        return tuple(dict.fromkeys(part.programme for part in self.plan))
+
+    @property
+    def years(self) -> int:
+        """Years from the first to the last in which anything is spent."""
+        return max(self.start_of(part) + len(part.sums) for part in self.plan)
+
+    def start_of(self, part: PlanPart) -> int:
+        """Return the year, from 0, in which a part's first sum is spent."""
+        return (part.first_year or self.first_year) - self.first_year
+
+    def times(self, factor: float) -> "Scenario":
+        """Return the same scenario with every sum multiplied by a factor."""
+        return self.model_copy(update={"plan": tuple(part.times(factor) for part in self.plan)})
+
+    @property
+    def optimism(self) -> float:
+        """Optimism bias of the cost of spending; a cut saves what is in the budget and no more."""
+        return 0.0 if self.cut else self.adjustments.optimism_bias
 
     @property
     def hash(self) -> str:

@@ -14,23 +14,25 @@ import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from toolkit.complaints import explained
-from toolkit.evidence import Register, with_priors
+from toolkit.evidence import Register, load_table, with_priors
 from toolkit.evidence.overrides import Override, apply_override
 from toolkit.evidence.own import OwnFigure
 from toolkit.evidence.priors import Prior, Study
+from toolkit.evidence.programmes import cost_rows
 from toolkit.prices import real_rate, rebase
 from toolkit.scenario_model import Scenario
 from toolkit.schema import InputError, data_folder
-from toolkit.settings import Adjustments, Effect, Option, described
+from toolkit.settings import Adjustments, Effect, PlanPart, described
 from toolkit.tabular import contents, excerpt
 from toolkit.yaml_files import LARGEST, parsed
 
 __all__ = [
+    "BASE",
     "Adjustments",
     "Effect",
-    "Option",
     "Override",
     "OwnFigure",
+    "PlanPart",
     "Prior",
     "Scenario",
     "Study",
@@ -39,6 +41,7 @@ __all__ = [
     "fields",
     "layers",
     "load",
+    "of_files",
     "read",
     "resolve",
     "validate",
@@ -47,11 +50,37 @@ __all__ = [
 SUFFIXES = (".yaml", ".yml")
 MOST_LAYERS = 10  # files based on one another
 MOST_LINES = 5  # of problems in one message
+BASE = "families_first"  # the default, on which the scenario of a single programme is based
 
 
 def available(folder: Path | None = None) -> list[str]:
-    """Return the names of the shipped scenarios."""
+    """Return the names of the shipped scenarios: those of files, then one for each programme with a cost in use."""
+    return [*of_files(folder), *_programmes(folder or data_folder())]
+
+
+def of_files(folder: Path | None = None) -> list[str]:
+    """Return the names of the scenarios that are files."""
     return sorted(path.stem for path in ((folder or data_folder()) / "scenarios").glob("*.yaml"))
+
+
+def _programmes(folder: Path) -> dict[str, str]:
+    """Return the label of each programme that can be bought: it has a cost in use, and serves children."""
+    programmes = load_table("evidence/programmes", folder)
+    costs = load_table("evidence/programme_costs", folder)
+    priced = set(costs.loc[costs["used"] == 1, "programme"])
+    bought = programmes[programmes["programme"].isin(priced) & (programmes["children_per_unit"] != 0)]
+    return dict(zip(bought["programme"], bought["label"], strict=True))
+
+
+def _single(name: str, label: str) -> dict[str, Any]:
+    """Return the scenario of one programme: a pound for each child a year, for three years, of the council's own money."""
+    return {
+        "based_on": BASE,
+        "name": name,
+        "title": f"{label}: 1 pound for each child a year"[:120],
+        "description": "One programme alone, for three years, with the council's own money.",
+        "plan": [{"programme": name, "pounds_per_child": [1.0, 1.0, 1.0]}],
+    }
 
 
 def fields() -> pd.DataFrame:
@@ -122,14 +151,19 @@ def layers(name: str, *, folder: Path | None = None, seen: tuple[str, ...] = ())
     """
     folder = folder or data_folder()
     path = Path(name) if name.endswith(SUFFIXES) else folder / "scenarios" / f"{name}.yaml"
-    if not path.is_file():
+    single = (
+        {} if path.is_file() or path.suffix != ".yaml" or path.parent != folder / "scenarios" else _programmes(folder)
+    )
+    if not path.is_file() and name not in single:
         known, short = available(folder), excerpt(name, 60)
         close = difflib.get_close_matches(short, known, n=3)
         hint = f"did you mean {', '.join(close)}?" if close else f"shipped ones are {', '.join(known)}."
         raise InputError(f"scenario '{short}': no such file or shipped scenario.", fix=f"{hint}")
     if name in seen or len(seen) == MOST_LAYERS:
         raise InputError(f"{excerpt(path, 100)}: based_on goes round in a circle or over {MOST_LAYERS} files.")
-    content = parsed(contents(path, largest=LARGEST), excerpt(path, 100))
+    content = (
+        parsed(contents(path, largest=LARGEST), excerpt(path, 100)) if path.is_file() else _single(name, single[name])
+    )
     base = content.pop("based_on", None)
     if base is None:
         return [(name, content)]
@@ -158,7 +192,7 @@ def _validate(content: dict[str, Any], where: str) -> Scenario:
 
 
 def _known_keys() -> list[str]:
-    parts: tuple[type[BaseModel], ...] = (Scenario, Option, Effect, Adjustments, Override, OwnFigure, Prior, Study)
+    parts: tuple[type[BaseModel], ...] = (Scenario, PlanPart, Effect, Adjustments, Override, OwnFigure, Prior, Study)
     return sorted({key for part in parts for key in part.model_fields})
 
 
@@ -185,7 +219,6 @@ def resolve(scenario: Scenario, register: Register) -> pd.DataFrame:
         value that cannot be right (:func:`toolkit.evidence.overrides.apply_override`).
     """
     roles = register.tables["roles"].set_index("role").copy()
-    roles.loc["cost_per_family", "id"] = scenario.option.cost_per_family
     missing = [key for key in roles["id"] if key not in register.figures.index]
     if missing:
         why = register.excluded.loc[register.excluded.index.isin(missing)].to_dict("index")
@@ -216,6 +249,8 @@ def resolve(scenario: Scenario, register: Register) -> pd.DataFrame:
         newer = row["superseded_by"]
         raise InputError(f"role '{stale[0]}' uses '{row['id']}', superseded by '{newer}'.", fix="use that.")
     _check_units(table, roles)
+    costs = cost_rows([(part.programme, part.cost) for part in scenario.plan], register.tables)
+    table = pd.concat([table, costs]).rename_axis("role")
     schedules = sorted(set(register.tables["discount_schedules"]["schedule"]))
     if isinstance(scenario.discount_schedule, str) and scenario.discount_schedule not in schedules:
         raise InputError(

@@ -7,8 +7,8 @@ import xarray as xr
 from toolkit import evidence, scenarios, workflow
 from toolkit.evidence.tables import MANIFEST
 from toolkit.pricing.areas import price_areas
-from toolkit.pricing.place import SOURCES, Desk
-from toolkit.pricing.programmes import price_programmes, programme_costs
+from toolkit.pricing.place import Desk
+from toolkit.pricing.programmes import counted_effects, price_programmes, programme_costs
 from toolkit.resolved import resolve
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, data_folder
 
@@ -59,14 +59,13 @@ def rehearse(folder: Path | None = None) -> None:
     """
     register, statistics = evidence.load_register(folder=folder), evidence.load_statistics(folder)
     few = xr.Dataset(coords={"chain": [0, 1], "draw": [0, 1]})
-    likely, effects = _without_a_fit(statistics, few)
-    area, rise = str(statistics["area"].values[0]), float(register.figures["value"]["combined_reference_rise"])
+    likely, area = _without_a_fit(statistics, few), str(statistics["area"].values[0])
+    effects = _effects(register, few)
     for name in scenarios.available(folder):
         scenario = scenarios.load(name, folder=folder)
-        resolved = resolve(scenario, register, statistics)
+        resolved = resolve(scenario, register, statistics, areas=[area])
         draws = workflow.draw_figures(scenario, resolved.figures, register, like=few)
         try:
-            workflow.reached_share(statistics, scenario, draws, rise=rise)
             priced, _ = price_areas(Desk(likely, statistics, resolved, draws, effects), areas=[area])
             workflow.appraise(priced, scenario, draws, register)
         except KeyError as error:
@@ -75,31 +74,29 @@ def rehearse(folder: Path | None = None) -> None:
                 f"roles.csv: scenario '{name}' needs a figure as '{needed}', which no row gives.",
                 fix=f"add a row with the role '{needed}' and the id of a figure.",
             ) from None
-    _rehearse_programmes(register, Desk(likely, statistics, resolved, draws, effects), area, few)
+    price_programmes(Desk(likely, statistics, resolved, draws, effects), areas=[area])
+    programme_costs(register, draws, scenario)
 
 
-def _rehearse_programmes(register: evidence.Register, desk: Desk, area: str, few: xr.Dataset) -> None:
-    """Compare the programmes of the evidence with a few draws."""
+def _effects(register: evidence.Register, few: xr.Dataset) -> xr.Dataset:
+    """Return the effects of programmes from few particles."""
     from toolkit.models.effects.hierarchy import sample_programmes
     from toolkit.models.effects.programme_studies import programme_studies
     from toolkit.models.effects.programme_use import used_effects
 
-    priors, studies = register.tables["priors"], programme_studies(register.tables)
-    table, draws = register.tables["programmes"], 1_000
-    drawn = sample_programmes(studies, table, priors, like=few, seed=1, particles=draws, refuse=False)
-    price_programmes(desk, register, used_effects(drawn, studies, priors, seed=1), areas=[area])
-    programme_costs(register, desk.draws, desk.scenario)
+    tables, studies = register.tables, programme_studies(register.tables)
+    drawn = sample_programmes(
+        studies, tables["programmes"], tables["priors"], like=few, seed=1, particles=1_000, refuse=False
+    )
+    return counted_effects(used_effects(drawn, studies, tables["priors"], seed=1), tables)
 
 
-def _without_a_fit(statistics: xr.Dataset, few: xr.Dataset) -> tuple[xr.DataTree, xr.Dataset]:
-    """Return stand-ins for posterior and effects: England's observed rates in every area, and no effect."""
+def _without_a_fit(statistics: xr.Dataset, few: xr.Dataset) -> xr.DataTree:
+    """Return a stand-in for a posterior: England's observed rates in every area."""
     seen = statistics[["events_upper", "exposure"]].where(statistics["observed"]).sum(["area", "data_year"])
     rate = (seen["events_upper"] / seen["exposure"]) * xr.ones_like(few["chain"] + few["draw"], float)
     parts = {"baseline_rate": rate * xr.ones_like(statistics["area"], float), "baseline_national": rate}
-    dims = {"source": list(SOURCES), "outcome": list(EFFECT_OUTCOMES)}
-    none = xr.DataArray(0.0, dims | {name: few[name] for name in SAMPLE_DIMS}, (*dims, *SAMPLE_DIMS))
-    posterior = xr.Dataset(parts).reset_coords(drop=True)
-    return xr.DataTree.from_dict({"posterior": posterior}), xr.Dataset({"new_site_effect": none})
+    return xr.DataTree.from_dict({"posterior": xr.Dataset(parts).reset_coords(drop=True)})
 
 
 def __dir__() -> list[str]:

@@ -1,15 +1,18 @@
 """What a scenario may set: the parts of it, each with its meaning, unit and range, and all of them as one table."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["Adjustments", "Effect", "Option", "Part", "Share", "Truth", "described", "unit"]
+__all__ = ["BASES", "Adjustments", "Effect", "Part", "PlanPart", "Share", "Truth", "described", "unit"]
 
 MOST_POUNDS = 1000.0  # for each child a year
+MOST_SUM = 1e11  # pounds a year
+MOST_YEARS = 10  # of spending
+BASES = ("pounds_per_child", "pounds", "england", "units")  # what a sum can be given in
 BOUNDS = {
     "minimum": "{:,.10g} or more",
     "exclusiveMinimum": "above {:,.10g}",
@@ -27,6 +30,10 @@ def unit(name: str, **shown: Any) -> dict[str, Any]:
 
 Truth = Annotated[bool, Field(strict=True)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1, **unit("share"))]
+Sum = Annotated[float, Field(strict=True, ge=-MOST_SUM, le=MOST_SUM)]
+Sums = Annotated[
+    tuple[Annotated[float, Field(strict=True, ge=-MOST_POUNDS, le=MOST_POUNDS)], ...], Field(**unit("GBP a year"))
+]
 
 
 class Part(BaseModel):
@@ -35,47 +42,75 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
-class Option(Part):
-    """What is bought: pounds per child a year, for whom, and at what cost per family."""
+class PlanPart(Part):
+    """One programme of a plan: the sum for it in each year, where, and whose money it is."""
 
-    spend_per_child: Annotated[float, Field(strict=True, gt=0, le=MOST_POUNDS, **unit("GBP a year"))]
-    """What is spent for each child aged 0 to 17, in the price base."""
-    years: Annotated[int, Field(strict=True, ge=1, le=10, **unit("years"))]
-    """How long it is spent."""
-    cut: Truth = False
-    """Whether the sum is taken away instead."""
-    cost_per_family: str = "troubled_family_intervention_cost"
-    """Id of the figure for the cost of a family reached: see `outcomes evidence list`."""
-    group: Literal["in_need", "care_edge"] = "in_need"
-    """Whom it reaches: families newly in need, or those on the edge of care."""
+    programme: Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=60)]
+    """Which programme is bought: see `outcomes programmes`."""
+    pounds_per_child: Sums = ()
+    """For each child aged 0 to 17 of an area, by year; below 0 the sum is taken away."""
+    pounds: Annotated[tuple[Sum, ...], Field(**unit("GBP a year"))] = ()
+    """For all areas of the run together, by year, shared out by the children eligible."""
+    england: Annotated[tuple[Sum, ...], Field(**unit("GBP a year"))] = ()
+    """For all of England, by year: areas get their share by the children eligible."""
+    units: Annotated[tuple[Sum, ...], Field(**unit("units a year"))] = ()
+    """Families or children served, by year, in all areas of the run together, at what one costs."""
+    first_year: Annotated[int, Field(strict=True, **unit("year"))] | None = None
+    """Year in which its first sum is spent; that of the scenario if left out."""
+    areas: tuple[str, ...] = ()
+    """Where it is bought, by name or code; all areas of the run if left out."""
     funder: Literal["local_authority", "central_government"] = "local_authority"
     """Whose money it is: the council's own, or a grant from central government."""
+    cost: str = ""
+    """Id of another cost of the programme than the one in use, such as its grant: see programme_costs.csv."""
+
+    @model_validator(mode="after")
+    def _one_sum(self) -> "PlanPart":
+        given = [name for name in BASES if getattr(self, name)]
+        if len(given) != 1:
+            what = f"only one of {' and '.join(given)}" if given else f"its sums: one of {', '.join(BASES)}"
+            raise ValueError(f"{self.programme} needs {what}. Fix: give that, a number for each year.")
+        sums = self.sums
+        if len(sums) > MOST_YEARS or not any(sums) or min(sums) < 0 < max(sums):
+            raise ValueError(
+                f"{self.programme}: {given[0]} must be 1 to {MOST_YEARS} yearly sums, not all 0, and all of one sign. "
+                "Fix: write an increase and a cut as two parts of two scenarios."
+            )
+        return self
 
     @property
-    def pounds(self) -> float:
-        """GBP a year for each child, negative for a cut."""
-        return -self.spend_per_child if self.cut else self.spend_per_child
+    def basis(self) -> str:
+        """Which of ``BASES`` its sums are given in."""
+        return next(name for name in BASES if getattr(self, name))
+
+    @property
+    def sums(self) -> tuple[float, ...]:
+        """Its sums by year, in its basis; negative for a cut."""
+        sums: tuple[float, ...] = getattr(self, self.basis)
+        return sums
+
+    def times(self, factor: float) -> "PlanPart":
+        """Return the same part with its sums multiplied by a factor."""
+        return self.model_copy(update={self.basis: tuple(factor * value for value in self.sums)})
 
 
 class Effect(Part):
-    """What the offer changes: the source of the effect and how it grows, fades and replicates."""
+    """What help changes where it is delivered: from which evidence, and how it grows, fades and survives."""
 
-    source: Literal["trials", "panel", "combined", "judgement"] = "combined"
-    """Evidence of the effect: trials, the panel of areas (an association), both, or a judgement."""
-    replication: Share = 0.5
-    """Part of the studied effect that is expected here."""
+    scale_up: Share | None = None
+    """Part of the mean effect that survives scale-up; drawn from the evidence's own distribution if left out."""
+    unevidenced: Literal["none", "borrow"] = "none"
+    """Effect on outcomes that neither the programme nor its type has a study of: none, or that of all."""
+    structure: Mapping[str, Mapping[str, Share]] = {}
+    """Weights of rival structures of the model, such as {fade: {none: 1}}, in place of structure_weights.csv."""
     take_up: Share = 1.0
-    """Part of the families reached who take the offer up."""
-    ramp: tuple[Share, ...] = (0.5, 1.0, 1.0)
-    """Part of the full effect for those reached in each spending year."""
-    fades: Truth = True
-    """Whether the effect fades, by the half-life of the figure `fade_half_life`."""
+    """Part of those served who take the offer up."""
+    ramp: Annotated[tuple[Share, ...], Field(min_length=1, max_length=MOST_YEARS)] = (0.5, 1.0)
+    """Part of the full effect for those served in the first year of a programme and so on; the last stays."""
     detection: Truth = False
     """Whether more help first brings more children to notice."""
-    family_group_conferencing: Truth = False
-    """Whether studies of family group conferencing count too."""
-    shared_luck: Share = 1.0
-    """Part of its sites' luck that the programme shares with others there: 1 wholly, 0 not at all."""
+    shared_luck: Share = 0.5
+    """Part of a site's luck that its programmes share, as they meet the same staff and families: 0 to 1."""
 
 
 class Adjustments(Part):

@@ -6,19 +6,18 @@ where something is fitted, so that pricing a saved posterior needs none of them.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal, changes, evidence, scenarios
-from toolkit.fits import card_of, fit, fit_path, fit_resolved, outcome_priors
+from toolkit.fits import card_of, fit, fit_path, fit_resolved
 from toolkit.origins import flagged, origins
 from toolkit.pricing import dependence, life_course
-from toolkit.pricing.areas import Progress, price, price_areas, reached_share, silent
+from toolkit.pricing.areas import Progress, price, price_areas, silent
 from toolkit.pricing.place import Desk
+from toolkit.pricing.programmes import counted_effects
 from toolkit.records import assemble, open_netcdf
 from toolkit.resolved import ResolvedScenario, resolve
 from toolkit.runs import Clock, Run
@@ -33,14 +32,14 @@ __all__ = [
     "compare_evidence",
     "draw_effects",
     "draw_figures",
+    "every_effect",
     "fit",
     "fit_path",
     "open_netcdf",
-    "reached_share",
-    "read_evidence",
     "reprice",
     "run",
     "silent",
+    "studies_of",
 ]
 
 
@@ -98,8 +97,7 @@ def run(
         fitted = fit_resolved(statistics, resolved, cache=cache, refit=refit, progress=progress)
     clock.lap("fit outcome model")
     draws = draw_figures(scenario, assumptions, register, like=fitted["posterior"].to_dataset())
-    effects = draw_effects(fitted, statistics, resolved, draws)
-    summary = read_evidence(fitted, statistics, resolved, draws)
+    effects = draw_effects(resolved, draws)
     clock.lap("effects")
     desk = Desk(fitted, statistics, resolved, draws, effects)
     priced, summaries = price_areas(desk, areas=chosen, summarise=life_course.lives, progress=progress)
@@ -111,9 +109,8 @@ def run(
     tree = assemble(scenario, assumptions, fitted, draws, effects, priced, result, card, chosen, statistics)
     for name, group in groups.items():
         tree[name] = xr.DataTree(group)
-    tree["effect_evidence"] = xr.DataTree(summary.to_xarray())
     tree["posterior"]["expected_rate"] = models.expected_rates(fitted).sel(area=chosen)
-    tree["studies"] = xr.DataTree(_studies(resolved))
+    tree["studies"] = xr.DataTree(studies_of(resolved).rename_axis("study_row").astype(object).to_xarray())
     # A council's own figures replace some inputs, so one of the other areas is taken where there are several.
     plain = next((area for area in chosen if area != scenario.own_area), chosen[0])
     acts = dependence.by_account(fitted, statistics, resolved, draws, effects, area=plain, appraise=appraise)
@@ -139,7 +136,7 @@ def reprice(
     finished
         From ``run``.
     adjustments
-        New values of the scenario's adjustments, of ``replication`` and ``take_up``, and of
+        New values of the scenario's adjustments, of ``take_up``, and of
         ``confidence_benefit`` and ``confidence_cost``, which correct all benefits and the programme's cost by
         a proportion; what is not named stays as the scenario has it.
     statistics, register
@@ -157,7 +154,7 @@ def reprice(
     """
     others = dict(adjustments)
     correct = {side: 1.0 + others.pop(f"confidence_{side}", 0.0) for side in ("benefit", "cost")}
-    effect = {name: others.pop(name) for name in ("replication", "take_up") if name in others}
+    effect = {name: others.pop(name) for name in ("take_up",) if name in others}
     scenario = scenarios.change(finished.scenario, effect=effect, adjustments=others)
     tree = finished.tree
     draws, effects = tree["assumptions/draws"].to_dataset(), tree["effects"].to_dataset()
@@ -199,117 +196,104 @@ def draw_figures(
     return evidence.with_pathway(draws, register, seed=scenario.seed)
 
 
-def draw_effects(
-    fitted: xr.DataTree,
-    statistics: xr.Dataset,
-    resolved: ResolvedScenario,
-    draws: xr.Dataset,
+def draw_effects(resolved: ResolvedScenario, draws: xr.Dataset) -> xr.Dataset:
+    """Return what each programme of the plan changes for a child served, from :func:`every_effect`."""
+    return every_effect(resolved, draws).sel(programme=list(resolved.scenario.programmes))
+
+
+def every_effect(
+    resolved: ResolvedScenario, draws: xr.Dataset, *, scope: str = "all", exclude: Iterable[str] = ()
 ) -> xr.Dataset:
-    """Return what help changes for a child reached (chain, draw, source, outcome), from every source at once."""
-    from toolkit import models
-
-    common, scenario = _on_one_scale(fitted, statistics, resolved, draws), resolved.scenario
-    like = common["outcome_posterior"]
-    return models.effect_draws(
-        resolved.tables, like=like, seed=scenario.seed, luck=scenario.luck, **common, **resolved.studies
-    )
-
-
-def read_evidence(
-    fitted: xr.DataTree, statistics: xr.Dataset, resolved: ResolvedScenario, draws: xr.Dataset
-) -> pd.DataFrame:
-    """Return the evidence of trials, panel and both for each outcome, from ``models.evidence_summary``."""
-    from toolkit import models
-
-    common = _on_one_scale(fitted, statistics, resolved, draws)
-    return models.evidence_summary(resolved.tables, **common, **resolved.studies)
-
-
-def _studies(resolved: ResolvedScenario) -> xr.Dataset:
-    """Return every study of the evidence and how the run uses it, from ``models.study_list``."""
-    from toolkit import models
-
-    mixed = resolved.scenario.effect.family_group_conferencing
-    table = models.study_list(resolved.tables, mixed=mixed, **resolved.studies)
-    return table.rename_axis("study_row").to_xarray()
-
-
-def _on_one_scale(
-    fitted: xr.DataTree, statistics: xr.Dataset, resolved: ResolvedScenario, draws: xr.Dataset
-) -> dict[str, Any]:
-    """Return what brings trials (effect per family served) and the panel (effect per pound spent) to one scale."""
-    scenario, rise = resolved.scenario, float(resolved.register.figures["value"]["combined_reference_rise"])
-    return {
-        "outcome_posterior": fitted["posterior"].to_dataset(),
-        "reached_share": reached_share(statistics, scenario, draws, rise=rise),
-        "spend_rise": rise,
-        "mixed": scenario.effect.family_group_conferencing,
-    }
-
-
-def compare_evidence(
-    scenario: Scenario,
-    *,
-    areas: Iterable[str],
-    cache: Path,
-    priors: pd.DataFrame | None = None,
-    folder: Path | None = None,
-    progress: Progress = silent,
-    statistics: xr.Dataset | None = None,
-    **pooling: Any,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return what new studies, or other priors of the effects, do to the pooled effects and to the headline.
-
-    Everything else stays as it is, random numbers included, so that only the evidence makes a difference.
+    """Return what every programme changes for a child served, on a run's draws.
 
     Parameters
     ----------
-    scenario, areas, cache, folder, progress, statistics
+    resolved
+        States the studies, priors and how effects are used.
+    draws
+        From :func:`draw_figures`.
+    scope, exclude
+        Of the studies, as for ``programme_studies``; the scenario's own choice is applied as well.
+
+    Returns
+    -------
+    Dataset
+        From ``pricing.programmes.counted_effects``.
+    """
+    from toolkit.models.effects.hierarchy import sample_programmes
+    from toolkit.models.effects.programme_studies import programme_studies
+    from toolkit.models.effects.programme_use import used_effects
+
+    scenario, tables = resolved.scenario, resolved.tables
+    studies = programme_studies(tables, scope=scope, exclude=[*scenario.left_out, *exclude])
+    drawn = sample_programmes(studies, tables["programmes"], tables["priors"], like=draws, seed=scenario.seed)
+    used = used_effects(drawn, studies, tables["priors"], seed=scenario.seed, shared_luck=scenario.effect.shared_luck)
+    return counted_effects(used, tables)
+
+
+def studies_of(resolved: ResolvedScenario) -> pd.DataFrame:
+    """Return the studies of a scenario on one scale, its own among them, from ``programme_studies``."""
+    from toolkit.models.effects.programme_studies import programme_studies
+
+    return programme_studies(resolved.tables, exclude=resolved.scenario.left_out)
+
+
+def compare_evidence(
+    before: Scenario,
+    after: Scenario,
+    *,
+    areas: Iterable[str],
+    cache: Path,
+    folder: Path | None = None,
+    progress: Progress = silent,
+    statistics: xr.Dataset | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what other evidence of effects does to them and to the headline, on the same random numbers.
+
+    Parameters
+    ----------
+    before, after
+        Scenarios that differ in studies, in those left out, in priors of the model of programmes or in how effects
+        are used, and in nothing else.
+    areas, cache, folder, progress, statistics
         As for :func:`run`.
-    priors
-        A whole table of priors to use after; those of the outcome model must be as shipped.
-    **pooling
-        Used after: ``extra`` (studies, as from ``models.read_studies``), ``exclude``, ``admit``, ``selection``.
 
     Returns
     -------
     tuple of DataFrame
-        Pooled mean effects by source and outcome (mean and 90 per cent interval before and after: log risk
-        ratio, or standard deviations for attainment), and by account expected net present value and
-        benefit-cost ratio before and after.
+        Effects used by programme and outcome (mean and 90 per cent interval before and after: log hazard ratio, or
+        standard deviations for attainment), and by account expected net present value and benefit-cost ratio before
+        and after.
 
     Raises
     ------
     InputError
-        Any bad input, and a changed prior of the outcome model, which needs a fit of its own.
+        Any bad input, and scenarios that differ in something else.
     """
+    same = ("name", "title", "description", "studies", "left_out", "effect")
+    differing = [name for name in type(before).model_fields if getattr(before, name) != getattr(after, name)]
+    of_programmes = all(key.startswith("programmes.") for key in {**before.priors, **after.priors})
+    if set(differing) - {*same, *(["priors"] if of_programmes else [])}:
+        raise InputError(f"the scenarios differ in {', '.join(differing)}.", fix="change only the evidence of effects.")
     register = evidence.load_register(folder=folder)
-    shipped = register.tables["priors"]
-    changed = shipped if priors is None else priors
-    if not outcome_priors(changed).equals(outcome_priors(shipped)):
-        raise InputError("priors: a prior of the outcome model changed.", fix="edit priors.csv, seal it and run again.")
     statistics = evidence.load_statistics(folder) if statistics is None else statistics
     chosen = _chosen(areas, statistics)
-    before = resolve(scenario, register, statistics)
-    other = replace(register, tables={**register.tables, "priors": changed})
-    after = resolve(scenario, other, statistics, **pooling)
-    fitted = fit_resolved(statistics, before, cache=cache, progress=progress)
-    draws = draw_figures(scenario, before.figures, register, like=fitted["posterior"].to_dataset())
-    pooled, worth = {}, {}
-    for when, resolved in (("before", before), ("after", after)):
-        effects = draw_effects(fitted, statistics, resolved, draws)
-        desk = Desk(fitted, statistics, before, draws, effects)
+    used, worth = {}, {}
+    for when, scenario in (("before", before), ("after", after)):
+        resolved = resolve(scenario, register, statistics, areas=chosen)
+        fitted = fit_resolved(statistics, resolved, cache=cache, progress=progress)
+        draws = draw_figures(scenario, resolved.figures, register, like=fitted["posterior"].to_dataset())
+        effects = draw_effects(resolved, draws)
+        desk = Desk(fitted, statistics, resolved, draws, effects)
         priced = price_areas(desk, areas=chosen, progress=progress)[0]
-        pooled[when], worth[when] = _pooled(effects), _worth(appraise(priced, scenario, draws, register))
-    return pd.concat(pooled, axis=1), pd.concat(worth, axis=1)
+        used[when], worth[when] = _summary(effects["effect"]), _worth(appraise(priced, scenario, draws, register))
+    return pd.concat(used, axis=1), pd.concat(worth, axis=1)
 
 
-def _pooled(effects: xr.Dataset) -> pd.DataFrame:
-    mean = effects["mean_effect"].sel(source=["trials", "combined"])
-    ends = mean.quantile([0.05, 0.95], SAMPLE_DIMS)
-    parts = {"mean": mean.mean(SAMPLE_DIMS), "low": ends.isel(quantile=0), "high": ends.isel(quantile=1)}
-    columns = {name: part.drop_vars("quantile", errors="ignore") for name, part in parts.items()}
-    return xr.Dataset(columns).to_dataframe()
+def _summary(effect: xr.DataArray) -> pd.DataFrame:
+    ends = effect.quantile([0.05, 0.95], SAMPLE_DIMS)
+    parts = {"mean": effect.mean(SAMPLE_DIMS), "low": ends.isel(quantile=0), "high": ends.isel(quantile=1)}
+    return xr.Dataset({name: part.drop_vars("quantile", errors="ignore") for name, part in parts.items()}).to_dataframe()
 
 
 def _worth(result: xr.Dataset) -> pd.DataFrame:

@@ -19,7 +19,6 @@ type Price = Callable[[dict[str, float]], xr.DataArray]
 # The value at which each adjustment does nothing. Corrections for confidence grades come from a table that was not
 # seen at its source, so they apply only if the user gives them: benefits -0.10 and costs +0.10, say.
 NEUTRAL = {
-    "replication": 1.0,
     "take_up": 1.0,
     "attribution": 1.0,
     "deadweight": 0.0,

@@ -15,7 +15,7 @@ from toolkit.tabular import excerpt
 LOCATED = ("normal", "log_normal")  # location and scale
 SCALED = ("half_normal", "halfnormal")  # one scale
 SHAPED = ("gamma", "beta")  # two shapes, or shape and rate
-MODELS = ("outcomes", "effects")
+MODELS = ("outcomes", "programmes")
 MOST = 1000.0  # of an argument
 LEAST_ERROR = 0.001  # a sixth of the least that is cited
 
@@ -33,25 +33,31 @@ class Prior(BaseModel):
 
 
 class Study(BaseModel):
-    """A study of an effect besides those of the evidence, as a row of ``meta_ready.csv``.
-
-    ``shared_programme`` names what it evaluates, if another study evaluates the same: a name from that column, or the
-    other study's. Studies of one programme carry less information than as many of different ones.
-    """
+    """A study of a programme's effect besides those of the evidence, as a row of ``programme_effects.csv``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    programme: Annotated[str, Field(max_length=60)]
+    """Programme that it evaluates, as in programmes.csv."""
     outcome: str
-    """Outcome that it measures, as in meta_ready.csv."""
+    """Outcome that it measures: repeat_referrals, youth_justice, gcse_attainment or care."""
     design: str
     """Design of the study, such as rct."""
     scale: str
-    """Scale of the estimate, such as log_odds."""
+    """Scale of the estimate, such as log_odds or log_hazard; smd for attainment."""
     estimate: Annotated[float, Field(strict=True, ge=-10, le=10)]
-    """Estimated effect on that scale; below 0 where the outcome falls."""
+    """Estimated effect on that scale for those served; below 0 where an event becomes rarer."""
     standard_error: Annotated[float, Field(strict=True, ge=LEAST_ERROR, le=10)]
     """Its standard error on that scale."""
-    shared_programme: Annotated[str, Field(max_length=60)] = ""
-    """Programme that it evaluates, if another study evaluates the same."""
+    control_risk: Annotated[float, Field(strict=True, gt=0, lt=1)] | None = None
+    """Share with the event among those without help; needed for odds ratios and risk differences."""
+    follow_up_months: Annotated[float, Field(strict=True, gt=0, le=240)]
+    """How long after contact it was measured: the effect is whole for so long."""
+    evaluation: Annotated[str, Field(max_length=60)] = ""
+    """Evaluation that it belongs to, if another row is of the same: they share its bias. Its own if left out."""
+    country: Annotated[str, Field(max_length=60)] = "England"
+    """Where it was made; evaluations in the UK that the developer did not lead survive scale-up better."""
+    developer_led: Annotated[bool, Field(strict=True)] = False
+    """Whether the programme's developer led it."""
     reason: Annotated[str, Field(min_length=5)]
     """Why it counts, in words that the report prints beside it."""
 
@@ -72,7 +78,7 @@ def implied_error(low: float, high: float, *, level: float, ratio: bool) -> floa
 def changeable_priors(priors: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that a scenario may change, by "model.parameter": those in use whose arguments are numbers."""
     parameter = priors["parameter"].astype(str)
-    used = (priors["model"] == "effects") & parameter.str.startswith(("mu_", "tau_", "programme_", "panel_"))
+    used = priors["model"] == "programmes"
     used |= (priors["model"] == "outcomes") & ~parameter.str.startswith("covariate_")
     changeable = priors[used & priors["distribution"].isin([*LOCATED, *SCALED, *SHAPED])]
     return changeable.set_index(changeable["model"] + "." + changeable["parameter"])

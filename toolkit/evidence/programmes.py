@@ -1,15 +1,18 @@
 """The evidence by programme: what must hold across its tables of programmes, costs, effects and baseline risks."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
 import pandas as pd
 
+from toolkit.evidence.priors import Study
 from toolkit.evidence.ranges import check_error
 from toolkit.schema import EFFECT_OUTCOMES, InputError
+from toolkit.tabular import excerpt
 
-__all__ = ["ENGLAND", "PER_CHILD", "SCALES", "check_programmes"]
+__all__ = ["ENGLAND", "PER_CHILD", "SCALES", "check_programmes", "cost_rows", "with_studies"]
 
 ENGLAND = "england"  # in baseline_risks: children in general, beside those that programmes serve
 PER_CHILD = ("GBP per child", "GBP per family", "GBP per parent", "GBP per conference")  # units with children in them
@@ -60,6 +63,122 @@ def check_programmes(tables: Mapping[str, pd.DataFrame]) -> None:
     _check_single(costs, "programme_costs", "cost_id", ["programme"])
     _check_single(effects, "programme_effects", "effect_id", ["evaluation", "outcome"])
     _check_single(risks, "baseline_risks", "population", ["programme", "outcome"])
+
+
+def cost_rows(wanted: Iterable[tuple[str, str]], tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return what a unit of programmes costs, as figures that a scenario uses.
+
+    Parameters
+    ----------
+    wanted
+        Programmes, each with the id of its cost; "" for the one in use.
+    tables
+        ``programmes`` and ``programme_costs``.
+
+    Returns
+    -------
+    DataFrame
+        Index "cost_<id, or the programme's name>", columns as those of ``scenarios.resolve``: log-normal with the
+        median at the value, through its interval or, where none lies about the value, with the spread of its grade.
+
+    Raises
+    ------
+    InputError
+        An unknown programme, one that serves no children or has no such cost, or a cost of something else than a unit.
+    """
+    programmes, rows = tables["programmes"].set_index("programme"), {}
+    for name, cost in wanted:
+        if name not in programmes.index:
+            close = get_close_matches(name, list(programmes.index), n=3)
+            near = f"did you mean {', '.join(close)}?" if close else "see `outcomes programmes`."
+            raise InputError(f"plan: no programme '{excerpt(name)}'.", fix=near)
+        if programmes.loc[name, "children_per_unit"] == 0:
+            raise InputError(f"plan: {name} serves nobody under eighteen.", fix="choose another programme.")
+        rows[f"cost_{cost or name}"] = _cost(name, cost, str(programmes.loc[name, "label"]), tables["programme_costs"])
+    numbers = {name: float for name in ("value", "low", "high", "interval_level")}
+    return pd.DataFrame(rows).T.astype(numbers).assign(overridden=False)
+
+
+def _cost(name: str, cost: str, label: str, costs: pd.DataFrame) -> Row:
+    own = costs[costs["programme"] == name]
+    chosen = own[own["cost_id"] == cost] if cost else own[own["used"] == 1]
+    if chosen.empty:
+        known = own.loc[own["unit"].isin(PER_CHILD) & (own["value"] > 0), "cost_id"].tolist()
+        what = f"no cost '{excerpt(cost)}'" if cost else "no cost in use"
+        fix = f"give cost, one of {', '.join(known)}." if known else "choose another programme."
+        raise InputError(f"plan: {name} has {what}, so it cannot be bought.", fix=fix)
+    row = _rows(chosen)[0]
+    if row["unit"] not in PER_CHILD or not row["value"] > 0 or not row["price_year"]:
+        raise InputError(
+            f"plan: cost {row['cost_id']} is '{row['unit']}', which cannot be converted to a child served.",
+            fix=f"choose one in {', '.join(PER_CHILD)}.",
+        )
+    inside = row["low"] < row["value"] < row["high"]  # an end that is the value says nothing of spread
+    kept = ("value", "low", "high", "interval_level", "unit", "price_year", "confidence", "note")
+    return {name: row[name] for name in kept} | {
+        "id": row["cost_id"],
+        "description": f"{label}: what one costs",
+        "distribution": "lognormal",
+        "reason": "Turns the sums of a plan into children served.",
+        "interval_kind": row["interval_kind"] if inside else "",
+        "source": f"{row['source_title']}, {row['source_publisher']}",
+        "locator": "",
+        "url": row["source_url"],
+        "superseded_by": "",
+    }
+
+
+def with_studies(tables: Mapping[str, pd.DataFrame], studies: Mapping[str, Study]) -> dict[str, pd.DataFrame]:
+    """Return the tables with a scenario's own studies among those of the programmes, checked like them.
+
+    Parameters
+    ----------
+    tables
+        As for :func:`check_programmes`.
+    studies
+        Of a scenario, by id.
+
+    Raises
+    ------
+    InputError
+        An id that the evidence has already, and all that :func:`check_programmes` refuses.
+    """
+    if not studies:
+        return dict(tables)
+    table = tables["programme_effects"]
+    taken = sorted(set(studies) & set(table["effect_id"]))
+    if taken:
+        raise InputError(f"studies.{taken[0]}: the evidence already has a study with this id.", fix="give another id.")
+    rows = [
+        {
+            **{name: getattr(study, name) for name in ("programme", "outcome", "design", "scale", "country")},
+            "effect_id": key,
+            "used": 1,
+            "estimand": "per_served",
+            "est": study.estimate,
+            "se": study.standard_error,
+            "se_basis": "published_se",
+            "se_factor": 1.0,
+            "control_risk": study.control_risk,
+            "follow_up_months": study.follow_up_months,
+            "developer_led": "yes" if study.developer_led else "no",
+            "evaluation": study.evaluation or key,
+            "confidence": "own",
+            "source_title": "A study of your own",
+            "note": study.reason,
+        }
+        for key, study in studies.items()
+    ]
+    own = pd.DataFrame(rows).reindex(columns=table.columns)
+    text = [name for name in table.columns if table[name].dtype.kind not in "biuf"]
+    own[text] = own[text].fillna("")
+    joined = pd.concat([table, own.astype(table.dtypes.to_dict())], ignore_index=True)
+    extended = {**tables, "programme_effects": joined}
+    try:
+        check_programmes(extended)
+    except InputError as problem:
+        raise InputError(f"studies: {problem}") from None
+    return extended
 
 
 def _check(table: pd.DataFrame, name: str, key: str, faults: Callable[[Row], Faults]) -> None:

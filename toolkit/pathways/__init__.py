@@ -13,16 +13,16 @@ from toolkit.pathways.histories import looked_after_part, occupancy_rates
 from toolkit.pathways.kernel import AGES, JUSTICE_AGE
 from toolkit.pathways.layers import adult_rates, age_spread, child_rates, chosen, everyone_rates, whole_lives
 from toolkit.pathways.lives import (
+    Cohort,
     additional,
     additional_part,
     entry_ages,
     localise,
     per_child,
     project,
-    strengths,
     with_effects,
 )
-from toolkit.pathways.reach import children_reached, families
+from toolkit.pathways.reach import eligible_children
 
 CHILDHOOD_YEARS = AGES
 JUSTICE_YEARS = AGES - JUSTICE_AGE
@@ -33,6 +33,7 @@ __all__ = [
     "GROUPS",
     "JUSTICE_YEARS",
     "QUANTITIES",
+    "Cohort",
     "Hazards",
     "Layers",
     "Walked",
@@ -42,14 +43,13 @@ __all__ = [
     "adult_rates",
     "age_spread",
     "child_rates",
-    "children_reached",
     "chosen",
     "comparator",
     "cross_section",
+    "eligible_children",
     "entry_ages",
     "everyone_rates",
     "excess",
-    "families",
     "in_need_peers",
     "lived_years",
     "localise",
@@ -57,7 +57,6 @@ __all__ = [
     "occupancy_rates",
     "per_child",
     "project",
-    "strengths",
     "walk",
     "whole_lives",
     "with_effects",

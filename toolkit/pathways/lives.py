@@ -8,6 +8,7 @@ everyone in one year.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -22,7 +23,7 @@ from toolkit.pathways.cohort import (
     walk,
 )
 from toolkit.pathways.kernel import AGES
-from toolkit.scenarios import Adjustments, Effect, Scenario
+from toolkit.scenarios import Adjustments, Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, EFFECT_OUTCOMES, INVESTMENT, SAMPLE_DIMS, InputError
 
 ENTRY_BANDS = ("under_1", "1_4", "5_9", "10_15", "16_17")
@@ -46,7 +47,6 @@ FIGURES = (
     "detection_rereferral",
     "detection_care_under_5",
     "fade_half_life",
-    "care_edge_entry",
 )
 
 
@@ -70,7 +70,7 @@ def localise(
     draws
         Sampled figures (chain, draw), with ``pathway`` (parameter, chain, draw).
     scenario
-        States whether effects fade, whether help detects need first, and who is reached.
+        States whether help detects need first.
 
     Raises
     ------
@@ -121,42 +121,16 @@ def localise(
         logit_shift_grade=0.0 * ones,
         detect_rereferral=figure["detection_rereferral"] if scenario.effect.detection else ones,
         detect_care=figure["detection_care_under_5"] if scenario.effect.detection else ones,
-        half_life=figure["fade_half_life"] if scenario.effect.fades else np.full_like(ones, np.inf),
+        half_life=figure["fade_half_life"],
         onset=0.0 * ones,
         flat=np.zeros((len(EFFECT_OUTCOMES), ones.size), ones.dtype),
         entry_weight=entry_ages(draws).values.reshape(AGES, -1),
     )
-    if scenario.option.group == "care_edge":
-        hazards = _at_the_edge(hazards, figure["care_edge_entry"])
     return sound(hazards, area)
 
 
 def _bands(fitted: dict[str, np.ndarray], name: str, bands: tuple[str, ...]) -> np.ndarray:
     return np.stack([fitted[f"{name}[{band}]"] for band in bands])
-
-
-def _at_the_edge(hazards: Hazards, chance: np.ndarray) -> Hazards:
-    """Start at the edge of care: no short episodes, and care within the year of entry at the published chance."""
-    first = np.broadcast_to(_entry_hazard(hazards, chance), hazards.care_entry.shape)
-    return replace(hazards, short_share_first=0.0 * chance, care_entry_first=first)
-
-
-def _entry_hazard(hazards: Hazards, chance: np.ndarray) -> np.ndarray:
-    """Find the hazard at which ``chance`` is that of care in the year of entry, with a plan first or without."""
-    low, high = np.zeros_like(chance), np.full_like(chance, 100.0)
-    for _ in range(60):  # bisection: the chance rises with the hazard
-        middle = 0.5 * (low + high)
-        to_care = middle * _late(middle + hazards.need_exit_slow + hazards.plan_start)
-        planned = hazards.plan_start * _late(middle + hazards.need_exit_slow + hazards.plan_start)
-        from_plan = middle * hazards.plan_care_ratio
-        below = to_care + planned * from_plan * _late(from_plan + hazards.plan_exit) < chance
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return np.asarray(0.5 * (low + high))
-
-
-def _late(hazard: np.ndarray) -> np.ndarray:
-    """Return the years lived in a state, in the year of entry, by those who enter evenly over it."""
-    return np.asarray((1.0 + np.expm1(-hazard) / hazard) / hazard)
 
 
 def with_effects(hazards: Hazards, effects: xr.DataArray) -> Hazards:
@@ -300,25 +274,28 @@ def _layers(rates: xr.DataArray | None) -> tuple[Layers | None, list[str]]:
     return Layers(values, rates["start"].values, rates["stop"].values), names
 
 
-def strengths(effect: Effect, years: int) -> list[tuple[float, float]]:
-    """Return, for those reached in each spending year, the share of the full effect and of the help delivered."""
-    delivered = [effect.take_up * share for share in effect.ramp[:years]]
-    return [(effect.replication * share, share) for share in delivered]
+class Cohort(NamedTuple):
+    """The children whom a programme serves in one year.
+
+    ``usual`` is the life of one of them without help (quantity, year, chain, draw), by year since entry; ``change``
+    what help makes of it; ``children`` how many they are (chain, draw), negative for a cut, whose cohort is those who
+    lose help; ``start`` the year of the appraisal in which they are served; ``gaining`` how many of them gain.
+    """
+
+    usual: xr.DataArray
+    change: xr.DataArray
+    children: xr.DataArray
+    start: int
+    gaining: xr.DataArray
 
 
-def project(
-    usual: xr.DataArray, changes: Sequence[xr.DataArray], reached: xr.DataArray, *, horizon: int
-) -> xr.DataArray:
-    """Return the expected quantities of the reached cohort under both options.
+def project(cohorts: Sequence[Cohort], *, horizon: int) -> xr.DataArray:
+    """Return the expected quantities of the children served under both options.
 
     Parameters
     ----------
-    usual
-        Quantities of a child's life without help (quantity, year, chain, draw), by year since entry.
-    changes
-        The change that help makes in them, for those reached in the first spending year, the second and so on.
-    reached
-        Children reached a year (chain, draw); negative for a cut, whose cohort is those who lose help.
+    cohorts
+        One for each programme and year.
     horizon
         Years of the appraisal; what happens later is left out.
 
@@ -327,28 +304,29 @@ def project(
     DataArray (option, quantity, year, chain, draw), years counted from the first spending year to the last in which
     any event can fall.
     """
-    profile, children = usual.transpose("quantity", "year", *SAMPLE_DIMS), reached.transpose(*SAMPLE_DIMS).values
-    years = min(horizon, profile.sizes["year"] + len(changes) - 1)
+    first = cohorts[0].usual.transpose("quantity", "year", *SAMPLE_DIMS)
+    length = first.sizes["year"]
+    years = min(horizon, length + max(cohort.start for cohort in cohorts))
     # In double precision, so that the options differ by the change alone and not by rounding of the rest.
-    lives = np.zeros((2, profile.sizes["quantity"], years, *children.shape))
-    for start, change in enumerate(changes):
-        take = min(profile.sizes["year"], years - start)
-        lives[0, :, start : start + take] += profile.values[:, :take]
-        lives[1, :, start : start + take] += change.transpose(*profile.dims).values[:, :take]
-    lives[0] *= abs(children)
-    lives[1] *= children
+    lives = np.zeros((2, first.sizes["quantity"], years, *first.shape[2:]))
+    for cohort in cohorts:
+        take = min(length, years - cohort.start)
+        at = slice(cohort.start, cohort.start + take)
+        children, gaining = (part.transpose(*SAMPLE_DIMS).values for part in (cohort.children, cohort.gaining))
+        lives[0, :, at] += cohort.usual.transpose(*first.dims).values[:, :take] * abs(children)
+        lives[1, :, at] += cohort.change.transpose(*first.dims).values[:, :take] * gaining
     lives[1] += lives[0]
     return xr.DataArray(
         lives,
-        dims=("option", *profile.dims),
+        dims=("option", *first.dims),
         coords={
             "option": [BUSINESS_AS_USUAL, INVESTMENT],
-            "quantity": profile["quantity"].values,
+            "quantity": first["quantity"].values,
             "year": np.arange(years),
-            **{dim: profile[dim] for dim in SAMPLE_DIMS},
+            **{dim: first[dim] for dim in SAMPLE_DIMS},
         },
         name="lives",
-        attrs=usual.attrs | {"cell_methods": "year: sum"},
+        attrs=cohorts[0].usual.attrs | {"cell_methods": "year: sum"},
     )
 
 

@@ -1,61 +1,34 @@
-"""From pounds to families to children reached."""
+"""How many children there are for a programme: those of the group that it serves."""
 
-import numpy as np
 import xarray as xr
 
-from toolkit.scenarios import Option
-from toolkit.schema import InputError
+__all__ = ["eligible_children"]
+
+IN_PROCEEDINGS = ("care_edge", "pre_proceedings")
 
 
-def families(bought: xr.DataArray, eligible: xr.DataArray) -> xr.DataArray:
-    """Return the families reached when ``bought`` families' worth of help meets ``eligible`` families.
-
-    Reached = K (1 - exp(-bought / K)): each further place is more likely to go to a family already
-    helped, so that reach never exceeds the number of eligible families. A cut (negative) mirrors this.
+def eligible_children(group: str, statistics: xr.Dataset, draws: xr.Dataset) -> xr.DataArray | None:
+    """Return the children whom a programme for a group could serve in a year, or None where that is not known.
 
     Parameters
     ----------
-    bought, eligible
-        Families a year, any shared dims.
-
-    Raises
-    ------
-    InputError
-        If there are no eligible families.
-    """
-    if bool((eligible <= 0).any()):
-        raise InputError("no eligible families in some area.", fix="leave that area out, or give its children in need.")
-    sign = xr.where(bought < 0, -1.0, 1.0)
-    # expm1 keeps the many-families, few-pounds limit exact.
-    reached: xr.DataArray = -sign * eligible * np.expm1(-abs(bought) / eligible)
-    return reached
-
-
-def children_reached(
-    spend: xr.DataArray | float, draws: xr.Dataset, statistics: xr.Dataset, option: Option
-) -> xr.DataArray:
-    """Return the children reached a year by a yearly spend in each area.
-
-    Parameters
-    ----------
-    spend
-        GBP a year in the price base (area, ...); negative for a cut.
-    draws
-        Sampled figures (chain, draw): ``cost_per_family``, ``children_per_family``, ``care_edge_entry``.
+    group
+        ``target_group`` of the programme.
     statistics
-        Base-year statistics (area): ``children_in_need``, ``children_looked_after``, ``care_starts``.
-    option
-        States who is eligible: children in need outside care, or (care edge) children in pre-proceedings,
-        counted as care starts over the share of pre-proceedings children who enter care.
+        Base-year statistics of areas, or of one: ``children_in_need``, ``children_in_need_starts``,
+        ``children_looked_after``, ``care_starts``.
+    draws
+        Sampled figures (chain, draw): the mean of ``care_edge_entry`` is used.
 
     Returns
     -------
-    DataArray (chain, draw, area, ...) children a year, negative for a cut.
+    DataArray (area), or a scalar: children in need outside care at some time of the year, who are those open on a day
+    and those who start within it; at the edge of care and in pre-proceedings, care starts over the share of children
+    in pre-proceedings who enter care.
     """
-    per_family = draws["children_per_family"]
-    if option.group == "care_edge":
-        eligible_children = statistics["care_starts"] / draws["care_edge_entry"]
-    else:
-        eligible_children = statistics["children_in_need"] - statistics["children_looked_after"]
-    bought = spend / draws["cost_per_family"]
-    return (families(bought, eligible_children / per_family) * per_family).assign_attrs(units="children a year")
+    if group == "in_need":
+        open_now = statistics["children_in_need"] - statistics["children_looked_after"]
+        return open_now + statistics["children_in_need_starts"]
+    if group in IN_PROCEEDINGS:
+        return statistics["care_starts"] / float(draws["care_edge_entry"].mean())
+    return None

@@ -1,7 +1,7 @@
 """From hazards to pounds: the pricing of one area, of many in parallel, and of lives by age and history."""
 
-from toolkit.pricing.areas import Progress, added_up, price, price_areas, programme, reached_share, silent
-from toolkit.pricing.place import Desk, Place, yearly_sum
+from toolkit.pricing.areas import Progress, added_up, price, price_areas, silent
+from toolkit.pricing.place import Desk, Place
 
 __all__ = [
     "Desk",
@@ -10,10 +10,7 @@ __all__ = [
     "added_up",
     "price",
     "price_areas",
-    "programme",
-    "reached_share",
     "silent",
-    "yearly_sum",
 ]
 
 

@@ -13,11 +13,11 @@ import joblib
 import numpy as np
 import xarray as xr
 
-from toolkit import costing, evidence, pathways
+from toolkit import costing, evidence
 from toolkit.pricing.place import Desk, Place
 from toolkit.resolved import resolve
 from toolkit.scenarios import Scenario
-from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError
+from toolkit.schema import InputError
 
 # From how many areas on processes are worth starting, and how many areas make a batch: England's batches share out
 # evenly among two processes or five. A batch never depends on the machine, or sums in single precision would differ.
@@ -49,12 +49,12 @@ def price(
         ``lives`` (quantity, option, year, chain, draw); ``benefit_by_area`` (area, component, chain, draw);
         ``lifetime`` (reading, area, component, chain, draw), the entering cohort's present value;
         ``annual`` (reading, area, component, chain, draw), the year's cross-section;
-        ``children_entering`` and ``children_reached`` (area, chain, draw);
+        ``children_entering`` and ``children_reached`` (area, chain, draw), the latter in all years together;
         ``benefit_before`` (before, component, chain, draw), the reached cohort's present value before each
         adjustment that is not a plain factor is applied, if there is one (``place.before_adjustments``);
-        ``curve_avoided`` (source, multiple, component, chain, draw) and ``curve_spend`` (multiple).
+        ``curve_avoided`` (multiple, component, chain, draw) and ``curve_spend`` (multiple).
     """
-    resolved = resolve(scenario, register, statistics)
+    resolved = resolve(scenario, register, statistics, areas=areas)
     return price_areas(Desk(fitted, statistics, resolved, draws, effects), areas=areas, progress=progress)[0]
 
 
@@ -65,8 +65,7 @@ def price_areas(
     total, summaries, local = added_up(desk, areas=areas, summarise=summarise, progress=progress)
     # Areas differ in prices but not in timing, so events are spread over the years once, for all areas together.
     paid = costing.over_years(desk.labelled(total["cost"]), desk.growth, desk.spread)
-    spend = programme(desk.scenario, float(total["spend"]))
-    cost = costing.with_programme(paid, spend, payer=desk.scenario.option.funder)
+    cost = costing.with_programme(paid, desk.pounds(areas))
     # The programme is not part of the collective cost: it is 0 there, so that components match.
     lives = total["lives"].rename(event_year="year").reindex(year=np.arange(desk.scenario.horizon), fill_value=0.0)
     rest = total[["curve_avoided", "curve_spend", *(["benefit_before"] if desk.before else [])]].assign(lives=lives)
@@ -139,52 +138,3 @@ def in_parallel[T, R](
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*have been successfully executed|.*still being processed", UserWarning)
             parts.close()
-
-
-def programme(scenario: Scenario, spend: float) -> xr.DataArray:
-    """Return what the programme costs under both options (option, year), GBP in the price base.
-
-    Parameters
-    ----------
-    scenario
-        States for how many years the programme runs, and the optimism bias of its cost.
-    spend
-        From ``place.yearly_sum``, of one area or summed over several.
-    """
-    yearly = np.zeros((2, scenario.horizon))
-    yearly[1, : scenario.option.years] = spend * (1.0 + scenario.optimism)
-    coords = {"option": [BUSINESS_AS_USUAL, INVESTMENT], "year": np.arange(scenario.horizon)}
-    return xr.DataArray(yearly, dims=("option", "year"), coords=coords)
-
-
-def reached_share(statistics: xr.Dataset, scenario: Scenario, draws: xr.Dataset, *, rise: float) -> dict[str, float]:
-    """Share of England's expected events, by outcome, among the children whom a rise in spend would reach.
-
-    Trials measure the effect per child reached, the panel per pound spent in an area; this share converts between them.
-
-    Parameters
-    ----------
-    statistics
-        From ``evidence.load_statistics``.
-    scenario
-        States who is eligible.
-    draws
-        Sampled figures (chain, draw); their means are used.
-    rise
-        The rise in early-help spend, as a proportion.
-    """
-    base = evidence.base_year(statistics)
-    spend = base["early_help_spend"] * base["population_0_17"] * rise
-    base = base.sel(area=base["fitted"].values)
-    spend = spend.sel(area=base["area"])
-    option = scenario.option.model_copy(update={"group": "in_need"})  # the panel's spend is on children in need
-    reached = pathways.children_reached(spend, draws, base, option).mean(SAMPLE_DIMS).sum("area")
-    eligible = (base["children_in_need"] - base["children_looked_after"]).sum("area")
-    share = float(reached / eligible)
-    entrants = pathways.JUSTICE_YEARS / pathways.CHILDHOOD_YEARS * eligible / base["population_10_17"].sum("area")
-    return {
-        "repeat_referrals": share,
-        "gcse_attainment": share,
-        "care": share * float(draws["care_from_need_share"].mean()),
-        "youth_justice": share * min(1.0, float(entrants) * float(draws["justice_ratio_in_need"].mean())),
-    }

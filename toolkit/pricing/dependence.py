@@ -56,11 +56,13 @@ def design(draws: xr.Dataset, effects: xr.Dataset, posterior: xr.Dataset) -> Des
     draws
         Figures of the run, the pathway's parameters among them.
     effects
-        Effects by source and outcome.
+        Effects by programme and outcome, as for ``place.Desk``.
     posterior
         Holds ``baseline_rate`` and ``baseline_national``.
     """
-    parts = {"draws": draws, "effects": effects[["new_site_effect"]]}
+    # An area's own deviation is chance here, not an input, and would move the answers.
+    sampled = effects[[name for name, values in effects.items() if set(SAMPLE_DIMS) <= set(values.dims)]]
+    parts = {"draws": draws, "effects": sampled.assign(area_sd=0.0 * sampled["area_sd"]).reset_coords(drop=True)}
     parts["posterior"] = posterior[["baseline_rate", "baseline_national"]].reset_coords(drop=True)
     flat = {name: part.stack(point=SAMPLE_DIMS).reset_index("point", drop=True) for name, part in parts.items()}
     inputs = dict(_inputs(**parts))
@@ -79,6 +81,8 @@ def design(draws: xr.Dataset, effects: xr.Dataset, posterior: xr.Dataset) -> Des
     ready = {
         name: part.rename(point="draw").expand_dims("chain").assign_coords(coords) for name, part in designed.items()
     }
+    whole = effects.drop_vars([*sampled.data_vars, *SAMPLE_DIMS], errors="ignore")
+    ready["effects"] = ready["effects"].merge(whole).assign_attrs(effects.attrs)
     return Design(**ready, inputs=tuple(inputs))
 
 
@@ -94,8 +98,11 @@ def _inputs(draws: xr.Dataset, effects: xr.Dataset, posterior: xr.Dataset) -> It
                 f"{PATHWAY}: {parameter}",
                 [("draws", PATHWAY, {"parameter": parameter}), *(("draws", name, {}) for name in copies)],
             )
-    for outcome in effects["outcome"].values:
-        yield f"{EFFECT}: {outcome}", [("effects", "new_site_effect", {"outcome": outcome})]
+    for programme in effects["programme"].values.astype(str):
+        for outcome in effects["outcome"].values.astype(str):
+            where = {"programme": programme, "outcome": outcome}
+            if bool((effects["effect"].sel(where) != 0).any()):  # 0 where no effect is counted
+                yield f"{EFFECT}: {programme}: {outcome}", [("effects", "effect", where)]
     for indicator in posterior["indicator"].values:
         yield f"{RATE}: {indicator}", [("posterior", "baseline_rate", {"indicator": indicator})]
 

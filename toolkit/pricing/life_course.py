@@ -58,15 +58,15 @@ def groups(
 
 def lives(place: Place) -> xr.Dataset:
     """Return one area's lives and what their events are worth, as sums over its entering cohort (:func:`groups`)."""
-    desk, entering, usual = place.desk, place.entering, place.everyone
+    desk, entering, usual = place.desk, place.entering, place.usual
     extra = pathways.occupancy_rates(place.child_rates)
     rates = xr.concat([place.child_rates, extra], "layer", coords="minimal", compat="override")
-    counted = pathways.per_child(place.all_hazards, strength=0.0, rates=rates, by_age=True, like=place.draws)
+    counted = pathways.per_child(place.hazards, strength=0.0, rates=rates, by_age=True, like=place.draws)
     aged = place.lived(counted.sel(quantity=usual["quantity"]))
     worth = costing.event_values(
         place.readings(aged, place.others(by_age=True)), desk.rows, place.prices, dtype=np.float32
     )
-    cared = pathways.looked_after_part(usual, counted, place.all_hazards, like=place.draws)
+    cared = pathways.looked_after_part(usual, counted, place.hazards, like=place.draws)
     share = cared["cells"].sum(["cell", "year_of_18"], skipna=False)
     inside = place.worth(place.readings(place.lived(cared), place.others() * share))
     history = xr.Variable("history", list(HISTORIES))

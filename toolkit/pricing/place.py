@@ -1,30 +1,36 @@
 """One area's hazards, lives and costs, and what the pricing of every area shares."""
 
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal, costing, evidence, pathways
+from toolkit.models.effects.programme_use import of_area
+from toolkit.pathways.served import Risk, at_risk, of_ages, with_timing
+from toolkit.plans import purchases
+from toolkit.prices import rebase
 from toolkit.resolved import ResolvedScenario
 from toolkit.scenarios import Adjustments, Scenario, change
-from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, aligned
+from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, PRICE_BASE, SAMPLE_DIMS, aligned
 
-SOURCES = ("trials", "panel", "combined", "judgement")
 SPEND_MULTIPLES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
+MATCHED = ("care", "youth_justice", "gcse_attainment")  # outcomes whose risk can be that of those served
 
 
 def before_adjustments(scenario: Scenario) -> dict[str, Scenario]:
     """Return, for each adjustment that changes the result by more than a factor, the scenario before it is applied.
 
-    Replication, take-up and drop-off come in this order, each with those after it left neutral; the plain factors
-    (attribution, deadweight, displacement) stay neutral throughout, because they can be taken out by division, unless
-    together they leave nothing, in which case the scenario before them is included as "attribution".
+    Take-up and drop-off come in this order, each with those after it left neutral; the plain factors (attribution,
+    deadweight, displacement) stay neutral throughout, because they can be taken out by division, unless together they
+    leave nothing, in which case the scenario before them is included as "attribution".
     """
-    effect, own = scenario.effect, scenario.adjustments
-    at = {"replication": effect.replication, "take_up": effect.take_up, "drop_off": own.drop_off}
-    rest = {"replication": 1.0, "take_up": 1.0, "drop_off": 0.0}
+    own = scenario.adjustments
+    at = {"take_up": scenario.effect.take_up, "drop_off": own.drop_off}
+    rest = {"take_up": 1.0, "drop_off": 0.0}
     stages = {name: list(at)[:place] for place, name in enumerate(at) if at[name] != rest[name]}
     if own.attribution * (1.0 - own.deadweight) * (1.0 - own.displacement) == 0.0:
         stages["attribution"] = list(at)
@@ -36,17 +42,22 @@ def before_adjustments(scenario: Scenario) -> dict[str, Scenario]:
     return before
 
 
-def yearly_sum(scenario: Scenario, statistics: xr.Dataset) -> xr.DataArray:
-    """Return what the option spends in a year in each area, GBP in the price base; negative for a cut.
+def published_risks(table: pd.DataFrame, programme: str) -> dict[str, Risk]:
+    """Return the published risk of those whom a programme serves, and over how many years, by outcome.
 
     Parameters
     ----------
-    scenario
-        States how much for each child.
-    statistics
-        Base-year statistics of areas, or of one: ``population_0_17``.
+    table
+        The table ``baseline_risks``.
+    programme
+        Its name.
     """
-    return scenario.option.pounds * statistics["population_0_17"]
+    rows = table[(table["programme"] == programme) & (table["used"] == 1) & table["outcome"].isin(MATCHED)]
+    starts = rows["from_months"].fillna(0.0)
+    return {
+        row["outcome"]: Risk(row["risk"], row["horizon_months"] / 12, start / 12)
+        for row, start in zip(rows.to_dict("records"), starts, strict=True)
+    }
 
 
 class Desk:
@@ -62,18 +73,26 @@ class Desk:
     ) -> None:
         scenario, own = resolved.scenario, resolved.own_figures
         self.scenario, self.draws = scenario, draws
-        self.in_need = change(scenario, option={"group": "in_need"})
         # Labels that nothing here uses would be carried through every operation of every area.
         posterior = fitted["posterior"].to_dataset().reset_coords(drop=True)
         self.baseline, self.national = posterior["baseline_rate"], posterior["baseline_national"]
         aligned(self.baseline, draws, effects)
-        self.effects = effects["new_site_effect"].reset_coords(drop=True)
-        self.base = evidence.base_year(statistics).reset_coords(drop=True)
+        self.effects = effects.reset_coords(drop=True)
+        base = evidence.base_year(statistics).reset_coords(drop=True)
+        money = rebase(1.0, PRICE_BASE, to=scenario.price_base, deflators=resolved.register.deflators)
+        self.base = base.assign(early_help_spend=base["early_help_spend"] * money)
+        if "early_help_spend" in own.index:
+            own = own.assign(real=own["real"].where(own.index != "early_help_spend", own["real"] * money))
         self.here = evidence.with_own(self.base, own)  # what is known of England uses published figures only
         local = evidence.local_price_ratio(statistics, like=draws, seed=scenario.seed)
         self.local, self.placements = evidence.with_own_prices(local, evidence.placement_shares(), own)
         self.levels = evidence.with_fitted(evidence.local_levels(), self.baseline, self.national)
         tables = resolved.register.tables
+        self.areas = list(resolved.areas)
+        self.programmes = tables["programmes"].set_index("programme")
+        names = effects["programme"].values.astype(str)
+        self.risks = {str(name): published_risks(tables["baseline_risks"], str(name)) for name in names}
+        self.purchases = purchases(scenario, self.here, draws, tables["programmes"], self.areas)
         self.schedules = tables["discount_schedules"]
         self.layer_rates = tables["layer_rates"]
         self.layers = pathways.chosen(
@@ -106,12 +125,31 @@ class Desk:
         }
         self.ages = pathways.age_spread(self.layers)
         self.spread = costing.spread_matrix(self.rows, scenario.horizon, self.published, self.ages)
-        self.growth = costing.growth_factors(self.rows, self.draws, scenario.horizon)
+        later = scenario.first_year - int(PRICE_BASE[:4])  # prices grow from the year of the statistics on
+        grown = costing.growth_factors(self.rows, self.draws, later + scenario.horizon)
+        self.growth = grown.isel(year=slice(later, None)).assign_coords(year=years)
         self.weights = costing.lifetime_weights(self.growth, self.spread, factors).astype(np.float32)
+
+    def pounds(self, areas: Sequence[str]) -> dict[str, xr.DataArray]:
+        """Return what the plan spends in some areas (year), with draws where sums are units, by whose money it is."""
+        spent = {funder: xr.zeros_like(self.growth["year"], float) for funder in self.scenario.funders}
+        for bought in self.purchases:
+            here = bought.pounds.sel(area=list(areas)).sum("area").drop_vars("year", errors="ignore")
+            when = here.assign_coords(year=bought.start + np.arange(here.sizes["year"]))
+            every = when.reindex(year=self.growth["year"].values, fill_value=0.0)
+            spent[bought.part.funder] = spent[bought.part.funder] + every * (1.0 + self.scenario.optimism)
+        return spent
 
     def labelled(self, values: xr.DataArray) -> xr.DataArray:
         """Put back the component labels that summing over areas drops."""
         return values.assign_coords(costing.labels(self.rows)).assign_attrs(price_base=self.draws.attrs["price_base"])
+
+
+class Served(NamedTuple):
+    """A child whom a programme serves: ``hazards`` with its full effect, and the ``usual`` life without it."""
+
+    hazards: pathways.Hazards
+    usual: xr.Dataset
 
 
 class Place:
@@ -127,29 +165,30 @@ class Place:
         )
         self.prices = prices.reset_coords(drop=True).astype(np.float32)  # labels are put back on the sums
         self.child_rates = pathways.child_rates(desk.layers, desk.layer_rates, desk.draws, self.levels)
-        self.hazards, self.usual = self.unhelped(desk.scenario)
-        # The entering cohort is not at the edge of care, even if the children reached are.
-        edge = desk.scenario.option.group != "in_need"
-        self.all_hazards, self.everyone = self.unhelped(desk.in_need) if edge else (self.hazards, self.usual)
+        self.hazards = pathways.localise(self.baseline, desk.national, self.stats, self.draws, desk.scenario)
+        self.usual = self.walk(self.hazards)
         self.adult_rates = pathways.adult_rates(
-            desk.layers, desk.layer_rates, desk.draws, self.everyone["cells"], self.levels
+            desk.layers, desk.layer_rates, desk.draws, self.usual["cells"], self.levels
         )
-        self.all_lives = pathways.whole_lives(self.everyone, self.adult_rates, desk.layers)
-        self.spend = float(yearly_sum(desk.scenario, self.stats))
-        self.reached = pathways.children_reached(self.spend, desk.draws, self.stats, desk.scenario.option)
-        self._helped: dict[tuple[Any, ...], xr.Dataset] = {}
+        self.all_lives = pathways.whole_lives(self.usual, self.adult_rates, desk.layers)
+        self._served: dict[str, Served] = {}
+        self._helped: dict[tuple[str, float], xr.Dataset] = {}
         self._lived: dict[tuple[Any, ...], xr.DataArray] = {}
 
-    def unhelped(self, scenario: Scenario) -> tuple[pathways.Hazards, xr.Dataset]:
-        """Return hazards without help, and the lives that follow from them."""
-        hazards = pathways.localise(self.baseline, self.desk.national, self.stats, self.draws, scenario)
-        return hazards, self.walk(hazards)
-
-    def walk(self, hazards: pathways.Hazards, strength: float = 0.0, delivered: float | None = None) -> xr.Dataset:
+    def walk(self, hazards: pathways.Hazards, strength: float = 0.0) -> xr.Dataset:
         """Return the expected events of a child's life to eighteen, from :func:`pathways.per_child`."""
-        return pathways.per_child(
-            hazards, strength=strength, delivered=delivered, rates=self.child_rates, like=self.draws
-        )
+        return pathways.per_child(hazards, strength=strength, rates=self.child_rates, like=self.draws)
+
+    def served(self, programme: str) -> "Served":
+        """Return the hazards of a child whom a programme serves, without and with its help, and the life without."""
+        if programme not in self._served:
+            desk, used = self.desk, self.desk.effects.sel(programme=programme)
+            youngest, oldest = (int(desk.programmes[end][programme]) for end in ("ages_from", "ages_to"))
+            before = at_risk(of_ages(self.hazards, youngest, oldest), desk.risks[programme], name=programme)
+            effect = of_area(desk.effects, programme, str(self.stats["area"].item()), seed=self.scenario.seed)
+            after = with_timing(pathways.with_effects(before, effect), used["onset"].values, used["flat"].values)
+            self._served[programme] = Served(after, self.walk(before))
+        return self._served[programme]
 
     def lived(self, walked: xr.Dataset) -> xr.DataArray:
         """Return the priced quantities of childhood and after."""
@@ -159,16 +198,25 @@ class Place:
         """Return the present value of quantities by component."""
         return costing.lifetime_cost(profile, self.desk.rows, self.prices, self.desk.weights)
 
-    def _change(self, source: str, strength: float, delivered: float, adjustments: Adjustments) -> xr.DataArray:
-        """Return the additional change that help makes in the life of a child reached (quantity, year, ...)."""
-        key = source, strength, delivered if self.scenario.effect.detection else strength
+    def change(self, programme: str, strength: float, adjustments: Adjustments) -> xr.DataArray:
+        """Return the additional change that help makes in the life of a child served (quantity, year, ...)."""
+        key, served = (programme, strength), self.served(programme)
         if key not in self._helped:
-            moved = pathways.with_effects(self.hazards, self.desk.effects.sel(source=source, drop=True))
-            self._helped[key] = self.walk(moved, strength, delivered) - self.usual
+            self._helped[key] = self.walk(served.hazards, strength) - served.usual
         lasting = tuple(pathways.additional(adjustments).values)
         if (*key, lasting) not in self._lived:
             self._lived[*key, lasting] = self.lived(pathways.additional_part(self._helped[key], adjustments))
         return self._lived[*key, lasting]
+
+    def bought(self) -> Iterator[tuple[str, int, int, xr.DataArray, xr.DataArray]]:
+        """Yield programme, year of the programme, year of the appraisal, children served, and those who gain."""
+        area = str(self.stats["area"].item())
+        for purchase in self.desk.purchases:
+            children, gaining = (part.sel(area=area, drop=True) for part in (purchase.children, purchase.gaining))
+            for year in range(children.sizes["year"]):
+                if purchase.part.sums[year]:
+                    now = children.isel(year=year, drop=True), gaining.isel(year=year, drop=True)
+                    yield purchase.part.programme, year, purchase.start + year, *now
 
     @cached_property
     def summed(self) -> xr.Dataset:
@@ -179,7 +227,6 @@ class Place:
             {
                 "cost": worth,
                 "lives": self.lives.rename(year="event_year"),
-                "spend": xr.DataArray(self.spend),
                 "curve_avoided": avoided,
                 "curve_spend": curve_spend,
             }
@@ -241,22 +288,35 @@ class Place:
         return xr.concat([quantity, excess], xr.Variable("reading", ["gross", "excess"]), join="exact")
 
     @cached_property
+    def reached(self) -> xr.DataArray:
+        """Children served in all years together (chain, draw), negative for a cut; 0 where nothing is bought."""
+        total = xr.zeros_like(self.draws["children_per_family"])
+        for *_, children, _ in self.bought():
+            total = total + children
+        return total.assign_attrs(units="children")
+
+    @cached_property
     def lives(self) -> xr.DataArray:
-        """Return the reached cohort's quantities (option, quantity, year, chain, draw) under both options."""
-        effect, option = self.scenario.effect, self.scenario.option
-        changes = [
-            self._change(effect.source, *part, self.scenario.adjustments)
-            for part in pathways.strengths(effect, option.years)
+        """Return the quantities of the children served (option, quantity, year, chain, draw) under both options."""
+        cohorts = [
+            pathways.Cohort(
+                self.lived(self.served(name).usual),
+                self.change(name, strength_in(self.scenario, year), self.scenario.adjustments),
+                children,
+                start,
+                gaining,
+            )
+            for name, year, start, children, gaining in self.bought()
         ]
-        return pathways.project(self.lived(self.usual), changes, self.reached, horizon=self.scenario.horizon)
+        return pathways.project(cohorts, horizon=self.scenario.horizon)
 
     def _avoided(self, scenario: Scenario) -> xr.DataArray:
-        """Return the present value that the children reached avoid under another scenario, without yearly costs."""
-        total = 0.0 * self.reached
-        for year, part in enumerate(pathways.strengths(scenario.effect, scenario.option.years)):
-            change = self._change(scenario.effect.source, *part, scenario.adjustments)
-            total = total - self.worth(change.assign_coords(year=change["year"].values + year))
-        return (total * self.reached).reset_coords(drop=True)
+        """Return the present value that the children served avoid under another scenario, without yearly costs."""
+        total = xr.zeros_like(self.reached)
+        for name, year, start, _, gaining in self.bought():
+            change = self.change(name, strength_in(scenario, year), scenario.adjustments)
+            total = total - self.worth(change.assign_coords(year=change["year"].values + start)) * gaining
+        return total.reset_coords(drop=True)
 
     @cached_property
     def entering(self) -> xr.DataArray:
@@ -271,14 +331,28 @@ class Place:
         return self.draws["share_ever_in_need"] * local / pathways.CHILDHOOD_YEARS
 
     def _curve(self) -> tuple[xr.DataArray, xr.DataArray]:
-        """Return the lifetime cost avoided (source, multiple, component) as a year's early-help spend changes."""
-        scenario, effect = self.scenario, self.scenario.effect
+        """Return the lifetime cost avoided (multiple, component) as a year's early-help spend changes.
+
+        What is spent above or below today's buys the programmes of the plan in the proportions of its sums.
+        """
+        scenario, area = self.scenario, str(self.stats["area"].item())
         today = float(self.stats["early_help_spend"] * self.stats["population_0_17"])
         multiples = xr.DataArray(np.array(SPEND_MULTIPLES), dims="multiple", coords={"multiple": list(SPEND_MULTIPLES)})
-        reached = pathways.children_reached((multiples - 1.0) * today, self.draws, self.stats, scenario.option)
-        full = effect.replication * effect.take_up, effect.take_up
-        parts = [self.worth(self._change(source, *full, scenario.adjustments)) for source in SOURCES]
-        worth = xr.concat(parts, xr.Variable("source", list(SOURCES)), coords="minimal", compat="override")
+        pounds = children = xr.zeros_like(self.reached)
+        worth = xr.zeros_like(self.reached)
+        full = scenario.effect.take_up * scenario.effect.ramp[-1]
+        for purchase in self.desk.purchases:
+            pounds = pounds + abs(purchase.pounds.sel(area=area).sum("year"))
+            children = abs(purchase.gaining.sel(area=area).sum("year"))
+            change = self.change(purchase.part.programme, full, scenario.adjustments)
+            worth = worth - self.worth(change) * children
         # Eight million numbers an area, which are added up in single precision: so they are computed in it too.
-        avoided = reached.astype(np.float32) * -worth.astype(np.float32)
-        return avoided.transpose("source", "multiple", "component", *SAMPLE_DIMS), multiples * today
+        each = (worth / pounds.where(pounds > 0, 1.0)).astype(np.float32)
+        avoided = ((multiples - 1.0) * today).astype(np.float32) * each
+        return avoided.reset_coords(drop=True).transpose("multiple", "component", *SAMPLE_DIMS), multiples * today
+
+
+def strength_in(scenario: Scenario, year: int) -> float:
+    """Return the share of the full effect on those served in a year of a programme, from 0."""
+    ramp = scenario.effect.ramp
+    return scenario.effect.take_up * ramp[min(year, len(ramp) - 1)]

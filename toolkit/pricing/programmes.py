@@ -6,7 +6,6 @@ own ages and risks, and a pound more serves more of the same.
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,21 +13,15 @@ import xarray as xr
 
 from toolkit import evidence, pathways
 from toolkit.evidence import Register
-from toolkit.models.effects.programme_use import of_area
-from toolkit.pathways.served import Risk, at_risk, of_ages, with_timing
+from toolkit.evidence.programmes import cost_rows
 from toolkit.pricing.areas import Progress, in_batches, silent
-from toolkit.pricing.place import Desk, Place
-from toolkit.scenarios import Scenario, in_real_terms
+from toolkit.pricing.place import Desk, Place, published_risks
+from toolkit.scenarios import Adjustments, Scenario, in_real_terms
 from toolkit.schema import SAMPLE_DIMS, InputError
 
-__all__ = ["price_programmes", "programme_costs"]
+__all__ = ["counted_effects", "price_programmes", "programme_costs"]
 
-MATCHED = ("care", "youth_justice", "gcse_attainment")  # outcomes whose risk can be that of those served
 IN_NEED = ("in_need", "care_edge", "pre_proceedings")  # groups to whom the average child in need is a fair guide
-COST_COLUMNS = [
-    *("id", "value", "low", "high", "interval_kind", "interval_level", "unit", "price_year", "confidence"),
-    *("source_title", "source_url", "note"),
-]
 
 
 def programme_costs(register: Register, draws: xr.Dataset, scenario: Scenario) -> xr.DataArray:
@@ -37,8 +30,8 @@ def programme_costs(register: Register, draws: xr.Dataset, scenario: Scenario) -
     Parameters
     ----------
     register
-        Tables ``programmes`` and ``programme_costs``: the row in use of each programme, which is log-normal with its
-        median at the value, through its interval or, where none lies about the value, with the spread of its grade.
+        Tables ``programmes`` and ``programme_costs``: the row in use of each programme, drawn as in a run that buys it
+        (`toolkit.scenarios.resolve`).
     draws
         Sampled figures (chain, draw): ``children_per_family``, for a programme that serves families of an unknown
         number of children.
@@ -49,39 +42,77 @@ def programme_costs(register: Register, draws: xr.Dataset, scenario: Scenario) -
     -------
     DataArray (chain, draw, programme), GBP in the price base, of the programmes with a cost in use.
     """
-    costs = register.tables["programme_costs"].rename(columns={"cost_id": "id"})
-    used = costs[costs["used"] == 1].set_index("programme")[COST_COLUMNS].assign(distribution="lognormal")
-    inside = (used["low"] < used["value"]) & (used["value"] < used["high"])
-    used["interval_kind"] = used["interval_kind"].where(inside, "")  # an end that is the value says nothing of spread
-    drawn = evidence.sample(
-        in_real_terms(used, scenario, register), like=draws, seed=scenario.seed, price_base=scenario.price_base
-    )
-    children = register.tables["programmes"].set_index("programme")["children_per_unit"]
-    parts = {}
-    for name in used.index:
-        of_unit = 1.0 if used.loc[name, "unit"] == "GBP per child" else children[name]
-        if of_unit == 0:
-            continue  # it serves adults who have no child in their care
-        parts[name] = drawn[name] / (draws["children_per_family"] if np.isnan(of_unit) else of_unit)
-    names = xr.Variable("programme", list(parts))
-    joined = xr.concat([part.reset_coords(drop=True) for part in parts.values()], names)
-    drawn_costs: xr.DataArray = joined.transpose(*SAMPLE_DIMS, "programme")
-    return drawn_costs.assign_attrs(units="GBP per child served", price_base=scenario.price_base)
+    priced = bought(register)
+    rows = cost_rows([(name, "") for name in priced], register.tables)
+    rows = in_real_terms(rows, scenario, register)
+    drawn = evidence.sample(rows, like=draws, seed=scenario.seed, price_base=scenario.price_base)
+    each = register.tables["programmes"].set_index("programme")["children_per_unit"]
+    parts = [
+        drawn[f"cost_{name}"] / (draws["children_per_family"] if np.isnan(each[name]) else each[name])
+        for name in priced
+    ]
+    names = xr.Variable("programme", priced)
+    costs: xr.DataArray = xr.concat([part.reset_coords(drop=True) for part in parts], names)
+    costs = costs.transpose(*SAMPLE_DIMS, "programme")
+    return costs.assign_attrs(units="GBP per child served", price_base=scenario.price_base)
 
 
-def price_programmes(
-    desk: Desk, register: Register, used: xr.Dataset, *, areas: list[str], progress: Progress = silent
-) -> xr.Dataset:
+def bought(register: Register) -> list[str]:
+    """Return the programmes that can be bought: those with a cost in use that serve children."""
+    costs, programmes = register.tables["programme_costs"], register.tables["programmes"]
+    priced = set(costs.loc[costs["used"] == 1, "programme"])
+    able = programmes[programmes["programme"].isin(priced) & (programmes["children_per_unit"] != 0)]
+    return able["programme"].tolist()
+
+
+def counted_effects(used: xr.Dataset, tables: Mapping[str, pd.DataFrame]) -> xr.Dataset:
+    """Return effects that are 0 where they cannot be counted, and why.
+
+    Parameters
+    ----------
+    used
+        From `toolkit.models.effects.programme_use.used_effects`.
+    tables
+        ``programmes`` and ``baseline_risks``.
+
+    Returns
+    -------
+    Dataset
+        As ``used``, with ``not_counted`` (programme, outcome): the reason, "" where the effect counts.
+    """
+    reasons = _not_counted(used, tables)
+    zero = {name: used[name].where(reasons == "", 0.0) for name in ("effect", "area_sd")}
+    return used.assign({**zero, "not_counted": reasons})
+
+
+def _not_counted(used: xr.Dataset, tables: Mapping[str, pd.DataFrame]) -> xr.DataArray:
+    served = tables["programmes"].set_index("programme")
+    reasons = xr.full_like(used["evidence"], "", dtype=object)
+    for name in used["programme"].values.astype(str):
+        group, youngest = served.loc[name, "target_group"], served.loc[name, "ages_from"]
+        risks = published_risks(tables["baseline_risks"], name)
+        for outcome in used["outcome"].values:
+            if used["evidence"].sel(programme=name, outcome=outcome) == "none":
+                why = "no study"
+            elif youngest >= pathways.CHILDHOOD_YEARS:
+                why = "it serves young people over eighteen, whom effects are not modelled for"
+            elif group == "looked_after":
+                why = "it serves children who are in care already"
+            elif group not in IN_NEED and outcome not in risks:
+                why = "the risk of those whom it serves is not known, and they are not children in need"
+            else:
+                continue
+            reasons.loc[{"programme": name, "outcome": outcome}] = why
+    return reasons.astype(str)
+
+
+def price_programmes(desk: Desk, *, areas: list[str], progress: Progress = silent) -> xr.Dataset:
     """Return what each programme avoids for a child served, averaged over areas by their children in need.
 
     Parameters
     ----------
     desk
-        Of a scenario for children in need; its own effects and option are not used.
-    register
-        Tables ``programmes`` and ``baseline_risks``.
-    used
-        From `toolkit.models.effects.programme_use.used_effects`.
+        With the effects of every programme, from :func:`counted_effects`; its plan is not used.
     areas
         Where it is delivered.
     progress
@@ -102,81 +133,30 @@ def price_programmes(
     """
     if not areas:
         raise InputError("no areas to price programmes for.", fix="choose at least one.")
-    served = register.tables["programmes"].set_index("programme")
-    risks = {str(name): _risks(register.tables["baseline_risks"], str(name)) for name in used["programme"].values}
-    counted = _counted(used, served, risks)
-    used = used.assign(
-        effect=used["effect"].where(counted == "", 0.0), area_sd=used["area_sd"].where(counted == "", 0.0)
-    )
-    names = [str(name) for name in used["programme"].values[(counted == "").any("outcome").values]]
+    used = desk.effects
+    names = [str(name) for name in used["programme"].values[(used["not_counted"] == "").any("outcome").values]]
     if not names:
         raise InputError("no effect of any programme is counted.", fix="leave studies in, or add some.")
-    risks = {name: risks[name] for name in names}
     weight, total = 0.0, xr.Dataset()
-    work = partial(_batch, desk, used, served, risks)
-    for part, children in in_batches(work, areas, "price programmes", progress):
+    for part, children in in_batches(partial(_batch, desk, names), areas, "price programmes", progress):
         weight, total = weight + children, total + part if total else part
-    every = used[["evidence"]].assign(not_counted=counted)
     priced = (total / weight).reindex(programme=used["programme"].values, fill_value=0.0)
+    every = used[["evidence", "not_counted"]].astype(object)
     return priced.merge(every).assign_attrs(price_base=desk.draws.attrs["price_base"])
 
 
-def _counted(used: xr.Dataset, served: pd.DataFrame, risks: Mapping[str, Mapping[str, Risk]]) -> xr.DataArray:
-    """Return why the effect on an outcome is not counted (programme, outcome), "" where it is."""
-    reasons = xr.full_like(used["evidence"], "", dtype=object)
-    for name in used["programme"].values:
-        group, youngest = served.loc[name, "target_group"], served.loc[name, "ages_from"]
-        for outcome in used["outcome"].values:
-            if used["evidence"].sel(programme=name, outcome=outcome) == "none":
-                why = "no study"
-            elif youngest >= pathways.CHILDHOOD_YEARS:
-                why = "it serves young people over eighteen, whom effects are not modelled for"
-            elif group == "looked_after":
-                why = "it serves children who are in care already"
-            elif group not in IN_NEED and outcome not in risks[str(name)]:
-                why = "the risk of those whom it serves is not known, and they are not children in need"
-            else:
-                continue
-            reasons.loc[{"programme": name, "outcome": outcome}] = why
-    return reasons
-
-
-def _risks(table: pd.DataFrame, name: str) -> dict[str, Risk]:
-    """Return the published risk of those whom a programme serves, and over how many years, by outcome."""
-    rows = table[(table["programme"] == name) & (table["used"] == 1) & table["outcome"].isin(MATCHED)]
-    starts = rows["from_months"].fillna(0.0)
-    return {
-        row["outcome"]: Risk(row["risk"], row["horizon_months"] / 12, start / 12)
-        for row, start in zip(rows.to_dict("records"), starts, strict=True)
-    }
-
-
-def _batch(
-    desk: Desk,
-    used: xr.Dataset,
-    served: pd.DataFrame,
-    risks: Mapping[str, Mapping[str, Risk]],
-    areas: list[str],
-) -> tuple[xr.Dataset, float]:
+def _batch(desk: Desk, names: list[str], areas: list[str]) -> tuple[xr.Dataset, float]:
     """Return the sum over some areas of what programmes avoid, times the children who come into need, and these."""
     total, children = xr.Dataset(), 0.0
     for area in areas:
         place = Place(desk, area)
         entering = float(place.entering.mean())
-        parts = [_served(place, used, name, served.loc[name].to_dict(), risks[name]) for name in risks]
-        here = xr.concat(parts, xr.Variable("programme", list(risks)), coords="minimal", compat="override") * entering
-        total, children = total + here if total else here, children + entering
+        here = xr.concat([_avoided(place, name) for name in names], xr.Variable("programme", names), coords="minimal")
+        total, children = total + here * entering if total else here * entering, children + entering
     return total, children
 
 
-def _served(place: Place, used: xr.Dataset, name: str, row: Mapping[Any, Any], risks: Mapping[str, Risk]) -> xr.Dataset:
+def _avoided(place: Place, name: str) -> xr.Dataset:
     """Return what a programme avoids for a child whom it serves in one area."""
-    hazards = at_risk(of_ages(place.hazards, int(row["ages_from"]), int(row["ages_to"])), risks, name=name)
-    of_programme = used.sel(programme=name)
-    effect = of_area(used, name, str(place.stats["area"].item()), seed=place.scenario.seed)
-    moved = with_timing(
-        pathways.with_effects(hazards, effect), of_programme["onset"].values, of_programme["flat"].values
-    )
-    change = place.walk(moved, 1.0) - place.walk(hazards)
-    lived = place.lived(change)
+    lived = place.change(name, 1.0, Adjustments())
     return xr.Dataset({"avoided": -place.worth(lived), "events": lived.sum("year")}).reset_coords(drop=True)

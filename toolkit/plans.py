@@ -1,0 +1,245 @@
+"""What a plan buys in each area and year: pounds, children served, and how many of them gain by it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from toolkit import evidence
+from toolkit.pathways import eligible_children
+from toolkit.scenarios import PlanPart, Scenario
+from toolkit.schema import SAMPLE_DIMS, InputError
+
+__all__ = ["Purchase", "check_plan", "most_times", "purchases"]
+
+SPARE = 1e-9  # of a limit, for rounding
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """One part of a plan in the areas of a run.
+
+    Attributes
+    ----------
+    part, start
+        The part, and the year of the appraisal in which its first sum is spent.
+    pounds
+        GBP in the price base (area, year), with draws where the sum is given in units; negative for a cut.
+    children
+        Children served (area, year, chain, draw), negative for a cut.
+    gaining
+        Those of them whom no part listed before helps already (area, year, chain, draw).
+    """
+
+    part: PlanPart
+    start: int
+    pounds: xr.DataArray
+    children: xr.DataArray
+    gaining: xr.DataArray
+
+
+def purchases(
+    scenario: Scenario, base: xr.Dataset, draws: xr.Dataset, programmes: pd.DataFrame, areas: Sequence[str]
+) -> list[Purchase]:
+    """Return what each part of a plan buys.
+
+    Parameters
+    ----------
+    scenario
+        States the plan and how its parts overlap.
+    base
+        Base-year statistics of all areas of England: shares of a sum are those of the children eligible, or aged 0 to
+        17 where these are not known.
+    draws
+        Sampled figures (chain, draw): ``cost_<id>`` of each part, GBP for a unit, ``children_per_family`` and
+        ``care_edge_entry``.
+    programmes
+        The table ``programmes``.
+    areas
+        Of the run; none for all of England.
+    """
+    rows = programmes.set_index("programme")
+    every = base["area"].values.tolist()
+    chosen = list(areas) or every
+    bought = []
+    for part in scenario.plan:
+        row = rows.loc[part.programme]
+        unit = row["children_per_unit"]
+        each: Any = draws["children_per_family"] if pd.isna(unit) else float(unit)
+        price = draws[cost_role(part, scenario)]
+        sums = xr.DataArray(list(part.sums), dims="year")
+        here = _where(part, chosen)
+        weight = _basis(part, str(row["target_group"]), base, draws)
+        share = (weight / weight.sel(area=every if part.basis == "england" else here).sum()).sel(area=chosen)
+        if part.basis == "pounds_per_child":
+            share = weight.sel(area=chosen)
+        share = share.where(share["area"].isin(here), 0.0).reset_coords(drop=True)
+        pounds = share * sums * (price if part.basis == "units" else 1.0)
+        children: xr.DataArray = (pounds / price * each).transpose("area", "year", *SAMPLE_DIMS)
+        bought.append(Purchase(part, scenario.start_of(part), pounds, children, children))
+    return _nested(bought, rows) if scenario.overlap == "nested" else bought
+
+
+def cost_role(part: PlanPart, scenario: Scenario) -> str:
+    """Return the name of the figure that a part's unit costs, among those of the scenario."""
+    return f"cost_{part.cost or part.programme}"
+
+
+def _where(part: PlanPart, chosen: Sequence[str]) -> list[str]:
+    """Return the areas of the run in which a part is bought."""
+    if not part.areas:
+        return list(chosen)
+    named = evidence.resolve_areas(evidence.reference_areas(), part.areas)
+    outside = [area for area in named if area not in chosen]
+    if outside:
+        place = " and ".join(evidence.members(evidence.reference_areas(), outside[0])) or outside[0]
+        raise InputError(
+            f"plan: {part.programme} is bought in {place}, which is not run.",
+            fix="add that area to those of the run, or take it off the part.",
+        )
+    return named
+
+
+def _basis(part: PlanPart, group: str, base: xr.Dataset, draws: xr.Dataset) -> xr.DataArray:
+    """Return by what a part's sum is shared out over areas (area): children eligible, or all where not known."""
+    eligible = None if part.basis == "pounds_per_child" else eligible_children(group, base, draws)
+    return base["population_0_17"] if eligible is None else eligible
+
+
+def _nested(bought: list[Purchase], rows: pd.DataFrame) -> list[Purchase]:
+    """Return the purchases with those whom an earlier part for the same children serves too gaining nothing more."""
+    result: list[Purchase] = []
+    for later in bought:
+        gaining = later.children
+        for earlier in result:
+            if not _meet(later.part, earlier.part, rows):
+                continue
+            shift = earlier.start - later.start
+            years = gaining["year"].values
+            served = earlier.children.assign_coords(year=earlier.children["year"] + shift)
+            served = abs(served.reindex(year=years, fill_value=0.0))
+            sign = xr.where(gaining < 0, -1.0, 1.0)
+            gaining = sign * xr.ufuncs.maximum(abs(gaining) - served, 0.0)
+        result.append(Purchase(later.part, later.start, later.pounds, later.children, gaining))
+    return result
+
+
+def _meet(one: PlanPart, other: PlanPart, rows: pd.DataFrame) -> bool:
+    """Return whether two parts could serve the same children: one group, and ages that overlap."""
+    first, second = rows.loc[one.programme], rows.loc[other.programme]
+    apart = first["ages_to"] < second["ages_from"] or second["ages_to"] < first["ages_from"]
+    return bool(first["target_group"] == second["target_group"] and not apart)
+
+
+def check_plan(
+    scenario: Scenario, base: xr.Dataset, figures: pd.DataFrame, programmes: pd.DataFrame, areas: Sequence[str]
+) -> None:
+    """Refuse a plan that serves more children than are eligible, or some twice without saying how.
+
+    Parameters
+    ----------
+    scenario, base, programmes, areas
+        As for :func:`purchases`.
+    figures
+        Of ``scenarios.resolve``: at their values, a unit's cost gives the children served.
+
+    Raises
+    ------
+    InputError
+        Parts that could serve the same children where ``overlap`` is not given; an area of a part that is not run; more
+        children than are eligible in some area, or a cut of more than it spends.
+    """
+    rows = programmes.set_index("programme")
+    for place, part in enumerate(scenario.plan):
+        for other in scenario.plan[:place]:
+            if not scenario.overlap and _meet(part, other, rows) and _together(part, other, scenario):
+                raise InputError(
+                    f"plan: {other.programme} and {part.programme} are for the same children.",
+                    fix="say overlap: apart if they serve different ones, or nested if those of the smaller part are "
+                    "among the larger's and gain from the one listed first alone.",
+                )
+    point = _at_values(figures)
+    bought = purchases(scenario, base, point, programmes, areas)
+    _check_cut(scenario, bought, base)
+    for names, served, eligible in _limits(scenario, bought, base, point, rows):
+        over = (served > eligible * (1 + SPARE)).any("year")
+        if bool(over.any()):
+            area = str(over["area"].values[over.values][0])
+            most, limit = float(served.sel(area=area).max()), float(eligible.sel(area=area))
+            name = " and ".join(evidence.members(evidence.reference_areas(), area)) or area
+            raise InputError(
+                f"plan: {' and '.join(names)} would serve {most:,.0f} children a year in {name}, where "
+                f"{limit:,.0f} are eligible.",
+                fix="lower the sums.",
+            )
+
+
+def _check_cut(scenario: Scenario, bought: list[Purchase], base: xr.Dataset) -> None:
+    """Refuse a cut of more than the areas of the run spend on early help together."""
+    if not scenario.cut:
+        return
+    here = base.sel(area=bought[0].pounds["area"])
+    spent = float((here["early_help_spend"] * here["population_0_17"]).sum())
+    yearly = [
+        part.pounds.sum("area").assign_coords(year=part.start + np.arange(len(part.part.sums))) for part in bought
+    ]
+    every = [part.reindex(year=range(scenario.years), fill_value=0.0) for part in yearly]
+    most = -float(xr.concat(every, "part").sum("part").min())
+    if most > spent:
+        raise InputError(
+            f"plan: £{spent:,.0f} a year is spent on early help in the areas of this run, so £{most:,.0f} cannot be "
+            "taken away.",
+            fix="take less away.",
+        )
+
+
+def most_times(
+    scenario: Scenario, base: xr.Dataset, figures: pd.DataFrame, programmes: pd.DataFrame, areas: Sequence[str]
+) -> float:
+    """Return by how much every sum of a plan could be multiplied before it runs out of eligible children."""
+    point, rows = _at_values(figures), programmes.set_index("programme")
+    bought = purchases(scenario, base, point, programmes, areas)
+    room = [
+        float((eligible / served.max("year")).min())
+        for _, served, eligible in _limits(scenario, bought, base, point, rows)
+    ]
+    return min(room, default=float("inf"))
+
+
+def _together(one: PlanPart, other: PlanPart, scenario: Scenario) -> bool:
+    """Return whether two parts serve anybody in the same area and year."""
+    first, second = scenario.start_of(one), scenario.start_of(other)
+    same_time = first < second + len(other.sums) and second < first + len(one.sums)
+    return same_time and (not one.areas or not other.areas or bool(set(one.areas) & set(other.areas)))
+
+
+def _limits(
+    scenario: Scenario, bought: list[Purchase], base: xr.Dataset, point: xr.Dataset, rows: pd.DataFrame
+) -> list[tuple[list[str], xr.DataArray, xr.DataArray]]:
+    """Return, for each group, its programmes, children served (area, year) and children eligible (area)."""
+    groups: dict[str, list[Purchase]] = {}
+    for purchase in bought:
+        groups.setdefault(str(rows.loc[purchase.part.programme, "target_group"]), []).append(purchase)
+    limits = []
+    for group, members in groups.items():
+        eligible = eligible_children(group, base, point)
+        if eligible is None:
+            continue
+        parts = [
+            abs(purchase.gaining).assign_coords(year=purchase.gaining["year"] + purchase.start) for purchase in members
+        ]
+        every = [part.isel(chain=0, draw=0, drop=True).reindex(year=range(scenario.years), fill_value=0.0) for part in parts]
+        served = xr.concat(every, "part").sum("part")
+        names = [purchase.part.programme for purchase in members]
+        limits.append((names, served, eligible.sel(area=served["area"]).reset_coords(drop=True)))
+    return limits
+
+
+def _at_values(figures: pd.DataFrame) -> xr.Dataset:
+    """Return the figures at their values, as draws of which there is one."""
+    values = figures["real_value"].astype(float)
+    dims = {dim: [0] for dim in SAMPLE_DIMS}
+    return xr.Dataset({str(role): (SAMPLE_DIMS, [[value]]) for role, value in values.items()}, coords=dims)
