@@ -60,10 +60,16 @@ def purchases(
         The table ``programmes``.
     areas
         Of the run; none for all of England.
+
+    Raises
+    ------
+    InputError
+        A part in an area that is not run, or England's sum without statistics of all its areas.
     """
     rows = programmes.set_index("programme")
     every = base["area"].values.tolist()
     chosen = list(areas) or every
+    _check_england(scenario, every)
     bought = []
     for part in scenario.plan:
         row = rows.loc[part.programme]
@@ -81,6 +87,17 @@ def purchases(
         children: xr.DataArray = (pounds / price * each).transpose("area", "year", *SAMPLE_DIMS)
         bought.append(Purchase(part, scenario.start_of(part), pounds, children, children))
     return _nested(bought, rows) if scenario.overlap == "nested" else bought
+
+
+def _check_england(scenario: Scenario, areas: Sequence[str]) -> None:
+    """Refuse a sum for England where the statistics are not of all its areas, whose shares would be too large."""
+    lacking = set(evidence.reference_areas()["area"]) - set(areas)
+    of_england = next((part.programme for part in scenario.plan if part.basis == "england"), None)
+    if of_england and lacking:
+        raise InputError(
+            f"plan: the sum for {of_england} is England's, but statistics of {len(lacking)} areas are not given.",
+            fix="give the statistics of all areas, or the sum as pounds_per_child.",
+        )
 
 
 def cost_role(part: PlanPart, scenario: Scenario) -> str:
