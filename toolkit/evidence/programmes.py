@@ -108,7 +108,7 @@ def _cost(name: str, cost: str, label: str, costs: pd.DataFrame) -> Row:
         fix = f"give cost, one of {', '.join(known)}." if known else "choose another programme."
         raise InputError(f"plan: {name} has {what}, so it cannot be bought.", fix=fix)
     row = _rows(chosen)[0]
-    if row["unit"] not in PER_CHILD or not row["value"] > 0 or not row["price_year"]:
+    if row["unit"] not in PER_CHILD or not row["value"] > 0:
         raise InputError(
             f"plan: cost {row['cost_id']} is '{row['unit']}', which cannot be converted to a child served.",
             fix=f"choose one in {', '.join(PER_CHILD)}.",
