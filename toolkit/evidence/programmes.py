@@ -169,10 +169,9 @@ def with_studies(tables: Mapping[str, pd.DataFrame], studies: Mapping[str, Study
         }
         for key, study in studies.items()
     ]
-    own = pd.DataFrame(rows).reindex(columns=table.columns)
-    text = [name for name in table.columns if table[name].dtype.kind not in "biuf"]
-    own[text] = own[text].fillna("")
-    joined = pd.concat([table, own.astype(table.dtypes.to_dict())], ignore_index=True)
+    blank = {name: float("nan") if kind.kind in "biuf" else "" for name, kind in table.dtypes.items()}
+    own = pd.DataFrame([blank | row for row in rows]).astype(table.dtypes.to_dict())
+    joined = pd.concat([table, own], ignore_index=True)
     extended = {**tables, "programme_effects": joined}
     try:
         check_programmes(extended)
