@@ -28,6 +28,7 @@ def compare(
     cache: Path,
     scope: str = "all",
     exclude: Collection[str] = (),
+    weights: evidence.Weights | None = None,
     statistics: xr.Dataset | None = None,
     register: evidence.Register | None = None,
     progress: Progress = silent,
@@ -45,6 +46,9 @@ def compare(
         Folder of fitted models.
     scope, exclude
         Of the studies, as for `programme_studies`.
+    weights
+        Of rival structures, as for `evidence.structure_weights`, such as ``{"scope": {"own": 1}}``; the shipped ones if
+        not given.
     statistics, register
         Those shipped, if not given.
     progress
@@ -55,21 +59,21 @@ def compare(
     Dataset
         ``avoided``, ``events``, ``not_counted`` and ``evidence`` of `price_programmes`; ``cost`` (chain, draw,
         programme) for a child served, NaN where no price is known; ``effect`` (chain, draw, programme, outcome) that is
-        used. Component labels as in a run.
+        used; ``scope``, ``origin``, ``fade`` and ``risk`` (chain, draw), the structure of each draw. Component labels
+        as in a run.
 
     Raises
     ------
     InputError
         Any bad input.
     """
-    from toolkit.models.effects.hierarchy import sample_programmes
     from toolkit.models.effects.programme_studies import programme_studies
     from toolkit.models.effects.programme_use import used_effects
 
     register = evidence.load_register() if register is None else register
     statistics = evidence.load_statistics() if statistics is None else statistics
     chosen = list(dict.fromkeys(areas))
-    priors, studies = register.tables["priors"], programme_studies(register.tables, scope=scope, exclude=exclude)
+    studies = programme_studies(register.tables, scope=scope, exclude=exclude)
     # Children in need are walked with their own ages and risks, so the group of the scenario does not matter.
     plain = scenarios.change(scenario, option={"group": "in_need"})
     resolved = resolve(plain, register, statistics, areas=chosen)
@@ -78,13 +82,14 @@ def compare(
         fitted = fitted.copy()
         fitted["posterior"] = xr.DataTree(fitted["posterior"].to_dataset().isel(draw=slice(None, None, FEWER)))
     draws = workflow.draw_figures(plain, resolved.figures, register, like=fitted["posterior"].to_dataset())
-    drawn = sample_programmes(studies, register.tables["programmes"], priors, like=draws, seed=plain.seed)
-    used = used_effects(drawn, studies, priors, seed=plain.seed, shared_luck=plain.effect.shared_luck)
+    luck = plain.effect.shared_luck
+    used = used_effects(studies, register.tables, like=draws, seed=plain.seed, weights=weights, shared_luck=luck)
     effects = workflow.draw_effects(fitted, statistics, resolved, draws)
     desk = Desk(fitted, statistics, resolved, draws, effects)
     priced = price_programmes(desk, register, used, areas=chosen, progress=progress)
     cost = programme_costs(register, draws, plain).reindex(programme=priced["programme"])
-    return priced.assign(avoided=desk.labelled(priced["avoided"]), cost=cost, effect=used["effect"])
+    structures = used[["effect", *evidence.STRUCTURES]].data_vars
+    return priced.assign(avoided=desk.labelled(priced["avoided"]), cost=cost).assign(structures)
 
 
 def __dir__() -> list[str]:
