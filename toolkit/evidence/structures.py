@@ -12,7 +12,7 @@ import pandas as pd
 from toolkit.schema import InputError
 from toolkit.tabular import excerpt
 
-__all__ = ["STRUCTURES", "Weights", "check_structures", "structure_weights"]
+__all__ = ["STRUCTURES", "Weights", "check_structures", "read_weights", "structure_weights"]
 
 STRUCTURES = {
     "scope": ("own", "type", "all"),
@@ -70,6 +70,54 @@ def structure_weights(table: pd.DataFrame, weights: Weights | None = None) -> di
         }
         for structure, choices in STRUCTURES.items()
     }
+
+
+def read_weights(text: str) -> dict[str, dict[str, float]]:
+    """Return the weights that words ask for, such as "scope=own,fade=none" or "scope=own:0.7+all:0.3".
+
+    Parameters
+    ----------
+    text
+        Structures with commas between them, each with its choices and "+" between these; a choice without a weight
+        shares what is left of 1 with the others without one.
+
+    Raises
+    ------
+    InputError
+        Another form, a structure or choice named twice, a weight that is no number, and all that
+        :func:`structure_weights` refuses.
+    """
+    weights: dict[str, dict[str, float]] = {}
+    for part in text.split(","):
+        name, equals, choices = (word.strip() for word in part.partition("="))
+        if not equals or not name or not choices or name in weights:
+            raise InputError(
+                f"structure '{excerpt(part.strip())}': not a structure with its choice, named once.",
+                fix=f"write, for example, scope=own,fade=none; structures are {', '.join(STRUCTURES)}.",
+            )
+        weights[name] = _shares(name, choices)
+    _check(weights, "")
+    return weights
+
+
+def _shares(structure: str, choices: str) -> dict[str, float]:
+    given: dict[str, float | None] = {}
+    for part in choices.split("+"):
+        choice, colon, number = (word.strip() for word in part.partition(":"))
+        try:
+            weight = float(number) if colon else None
+        except ValueError:
+            weight = math.nan
+        if choice in given or (weight is not None and not math.isfinite(weight)):
+            raise InputError(
+                f"structure {excerpt(structure)}: '{excerpt(part.strip())}' is not a choice with its weight, named "
+                "once.",
+                fix="write, for example, scope=own:0.7+all:0.3.",
+            )
+        given[choice] = weight
+    open_ones = [choice for choice, weight in given.items() if weight is None]
+    left = 1.0 - math.fsum(weight for weight in given.values() if weight is not None)
+    return {choice: left / len(open_ones) if weight is None else weight for choice, weight in given.items()}
 
 
 def _check(weights: Weights, where: str) -> None:
