@@ -52,7 +52,9 @@ def no_effect(like: xr.Dataset, programmes: Sequence[str]) -> xr.Dataset:
         "effect": (dims, np.zeros((*shape, *sizes))),
         "area_sd": (dims, np.zeros((*shape, *sizes))),
         "onset": (dims[:3], np.zeros((*shape, sizes[0]))),
-        "flat": (dims[2:], np.full(sizes, 3.0)),
+        "flat": (dims, np.full((*shape, *sizes), 3.0)),
+        "lasts": (SAMPLE_DIMS, np.zeros(shape, bool)),
+        "average_risk": (SAMPLE_DIMS, np.zeros(shape, bool)),
         "evidence": (dims[2:], np.full(sizes, "own")),
     }
     coords = {

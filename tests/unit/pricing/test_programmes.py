@@ -35,7 +35,9 @@ def used(
         "effect": (dims, whole * np.nan_to_num(given)),
         "area_sd": (dims, whole * area_sd * ~np.isnan(given)),
         "onset": (dims[:3], np.full((*shape, len(names)), 0.5)),
-        "flat": (dims[2:], np.full(given.shape, flat)),
+        "flat": (dims, whole * flat),
+        "lasts": (SAMPLE_DIMS, np.zeros(shape, bool)),
+        "average_risk": (SAMPLE_DIMS, np.zeros(shape, bool)),
         "evidence": (dims[2:], np.where(np.isnan(given), "none", "own")),
     }
     coords = {**{dim: like[dim].values for dim in SAMPLE_DIMS}, "programme": names, "outcome": list(EFFECT_OUTCOMES)}
