@@ -86,7 +86,7 @@ NASTY = [
         "Cumberland",
     ),
 ]
-SCENARIO = """based_on: family_help
+SCENARIO = """based_on: families_first
 name: mine
 title: Ours
 horizon: 60

@@ -110,7 +110,7 @@ def test_help_says_what_it_does_and_takes(outcomes: Outcomes, idle: None) -> Non
         (("--area", "E10000006"), "abolished"),
         (("--region", "Northeast"), "North East"),
         (("--area", "Leeds", "--england"), "England holds Leeds already"),
-        (("--area", "Leeds", "--scenario", "famly_help"), "did you mean family_help"),
+        (("--area", "Leeds", "--scenario", "familes_first"), "did you mean families_first"),
         (("--area", "Leeds", "--structure", "scope"), "not a structure with its choice"),
         (("--area", "Leeds", "--structure", "scope=mine"), "scope has no choice 'mine'"),
         (("--area", "Leeds", "--structure", "scope=own:0.4"), "the weights of scope sum to 0.4"),
