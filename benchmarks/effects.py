@@ -9,11 +9,11 @@ from time import perf_counter, process_time
 
 import nutpie
 import pandas as pd
-
-from toolkit import evidence
 from toolkit.models.effects.grid import quadrature
 from toolkit.models.effects.model import effect_data, effects
 from toolkit.models.effects.studies import study_table
+
+from toolkit import evidence
 from toolkit.models.fitting.fit import compile_model
 
 SETTINGS = {"draws": 1000, "tune": 800, "chains": 4, "cores": 2, "seed": 11, "progress_bar": False}

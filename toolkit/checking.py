@@ -79,7 +79,9 @@ def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
 def _plan(parts: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the parts of a plan by name, without the settings that they leave out."""
     return {
-        f"plan {place}": {key: tuple(value) if isinstance(value, list) else value for key, value in part.items() if value}
+        f"plan {place}": {
+            key: tuple(value) if isinstance(value, list) else value for key, value in part.items() if value
+        }
         for place, part in enumerate(parts, start=1)
     }
 

@@ -130,7 +130,7 @@ def evidence_pathway(
 
 @app.command("calibrate")
 def evidence_calibrate(
-    model: Annotated[committed.Calibrated, typer.Argument(help="small: effects and pooled unit costs.")] = "small",
+    model: Annotated[committed.Calibrated, typer.Argument(help="small: pooled unit costs.")] = "small",
     replications: Annotated[int, typer.Option(min=20, help="outcomes, spend_error, pathway: 200 do.")] = 1000,
     build: Beside = BUILD,
     seed: Seed = committed.SEED,

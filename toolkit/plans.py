@@ -248,7 +248,9 @@ def _limits(
         parts = [
             abs(purchase.gaining).assign_coords(year=purchase.gaining["year"] + purchase.start) for purchase in members
         ]
-        every = [part.isel(chain=0, draw=0, drop=True).reindex(year=range(scenario.years), fill_value=0.0) for part in parts]
+        every = [
+            part.isel(chain=0, draw=0, drop=True).reindex(year=range(scenario.years), fill_value=0.0) for part in parts
+        ]
         served = xr.concat(every, "part").sum("part")
         names = [purchase.part.programme for purchase in members]
         limits.append((names, served, eligible.sel(area=served["area"]).reset_coords(drop=True)))

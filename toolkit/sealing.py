@@ -10,7 +10,7 @@ from toolkit.pricing.areas import price_areas
 from toolkit.pricing.place import Desk
 from toolkit.pricing.programmes import counted_effects, price_programmes, programme_costs
 from toolkit.resolved import resolve
-from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, data_folder
+from toolkit.schema import InputError, data_folder
 
 __all__ = [
     "rehearse",

@@ -293,7 +293,9 @@ def compare_evidence(
 def _summary(effect: xr.DataArray) -> pd.DataFrame:
     ends = effect.quantile([0.05, 0.95], SAMPLE_DIMS)
     parts = {"mean": effect.mean(SAMPLE_DIMS), "low": ends.isel(quantile=0), "high": ends.isel(quantile=1)}
-    return xr.Dataset({name: part.drop_vars("quantile", errors="ignore") for name, part in parts.items()}).to_dataframe()
+    return xr.Dataset(
+        {name: part.drop_vars("quantile", errors="ignore") for name, part in parts.items()}
+    ).to_dataframe()
 
 
 def _worth(result: xr.Dataset) -> pd.DataFrame:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from toolkit.models.effects.new_studies import RANGES as OF_STUDIES
 
 from toolkit import changes, evidence, models, scenarios
 from toolkit.evidence import tables
 from toolkit.evidence.ranges import RANGES, of_unit
-from toolkit.models.effects.new_studies import RANGES as OF_STUDIES
 from toolkit.schema import InputError, data_folder
 
 CASES = int(os.environ.get("FUZZED_CASES", "120"))

@@ -2,9 +2,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from toolkit.models.effects.studies import study_table
 
 from toolkit import evidence, scenarios
-from toolkit.models.effects.studies import study_table
 from toolkit.resolved import resolve
 from toolkit.schema import InputError
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toolkit.models.effects.model import shape_of
 from toolkit.models.effects.scales import LOG_RISK_RATIO, SIGNIFICANT, STANDARDISED, scale_of, to_hazard_scale
+from toolkit.models.prior_rows import shape_of
 from toolkit.schema import EFFECT_OUTCOMES, InputError
 from toolkit.tabular import excerpt
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit.models.effects.model import shape_of
 from toolkit.models.effects.programme_studies import RANDOMISED
 from toolkit.models.effects.scales import STANDARDISED, scale_of
+from toolkit.models.prior_rows import shape_of
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, random_stream
 
 AT_16 = math.inf  # years for which an effect measured at the age of examinations lasts

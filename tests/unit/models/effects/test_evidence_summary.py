@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 from scipy import stats
-
-from toolkit import evidence, models
 from toolkit.models.effects.grid import quadrature
 from toolkit.models.effects.new_studies import changed_priors, read_studies
-from toolkit.models.effects.scales import to_common_scale
 from toolkit.models.effects.studies import study_table
+
+from toolkit import evidence, models
+from toolkit.models.effects.scales import to_common_scale
 from toolkit.models.unit_costs.pooled import rival_estimates
 from toolkit.schema import EFFECT_OUTCOMES, InputError
 from toolkit.validation.calibrate_small_models import effects_replication, pools_replication

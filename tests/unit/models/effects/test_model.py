@@ -9,12 +9,12 @@ import pymc as pm
 import pytest
 import xarray as xr
 from scipy import integrate, stats
-
 from toolkit.models.effects.grid import quadrature
 from toolkit.models.effects.model import effect_data, effects
-from toolkit.models.effects.scales import LOGISTIC_SD, to_common_scale
 from toolkit.models.effects.sources import effect_draws, panel_signal
 from toolkit.models.effects.studies import studies, study_list, study_table
+
+from toolkit.models.effects.scales import LOGISTIC_SD, to_common_scale
 from toolkit.schema import EFFECT_OUTCOMES, InputError, data_folder
 
 TABLES = ("meta_ready", "effects", "null_studies", "design_bias", "outcome_scales", "priors")

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 from scipy import stats
-
 from toolkit.models.effects.evidence_summary import distance
+
 from toolkit.models.effects.hierarchy import sample_programmes
 from toolkit.models.effects.programme_influence import leave_one_out, power_scaling_of_programmes
 from toolkit.models.effects.programme_priors import LEVELS
