@@ -32,7 +32,7 @@ def used(name: str, *, areas: Sequence[str] = (), folder: Path | None = None) ->
     -------
     dict of DataFrame, one row each
         "Settings" (``setting``, ``value``, ``given by``: the file, or default), "Overrides", "Own figures", "Priors",
-        "Studies" (of the programmes and their types, and those left out), "Figures" (``figure``, ``value``, ``unit``, ``price year``,
+        "Studies" (of the programmes and their types), "Figures" (``figure``, ``value``, ``unit``, ``price year``,
         ``source``) and "Areas". Tables without rows are left out.
 
     Raises
