@@ -14,7 +14,6 @@ without one; the normal part is conditioned on all numbers exactly, and the part
 `programme_model` is the same model in PyMC, to check it against.
 """
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import arviz  # noqa: F401 - gives arrays their statistics
@@ -25,7 +24,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from toolkit.models.effects.programme_priors import LEVELS, Priors, priors_of
-from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, random_stream
+from toolkit.models.effects.selection import log_selection
+from toolkit.models.effects.streams import PURPOSE, Streams
+from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError
 
 Array = NDArray[Any]
 PARTICLES = 24_000
@@ -33,35 +34,6 @@ CHUNK = 2_000  # particles at a time, to bound memory
 TRUSTED_SHAPE = 0.7  # Pareto k-hat from which weighted means converge too slowly
 LEAST_EFFECTIVE = 400.0
 EVEN = 0.9  # share of effective particles from which weights are all nearly alike, and have no tail to judge
-PURPOSE = "models.programmes"  # of its random numbers
-
-
-class Streams:
-    """Random numbers of each part of the model by its name, whichever others there are and in whatever order."""
-
-    def __init__(self, seed: int, purpose: str = PURPOSE) -> None:
-        self._seed, self._purpose = seed, purpose
-        self._streams: dict[str, np.random.Generator] = {}
-
-    def of(self, name: str) -> np.random.Generator:
-        """Return the stream of a name, which goes on where it was left."""
-        if name not in self._streams:
-            self._streams[name] = random_stream(self._seed, f"{self._purpose}: {name}")
-        return self._streams[name]
-
-    def normal(self, level: str, names: Sequence[str], size: int, *shape: int) -> Array:
-        """Draw standard normals (particle, name, ...)."""
-        drawn = np.empty((size, len(names), *shape))
-        for place, name in enumerate(names):
-            drawn[:, place] = self.of(f"{level} {name}").standard_normal((size, *shape))
-        return drawn
-
-    def uniform(self, purpose: str, names: Sequence[str], size: int) -> Array:
-        """Draw uniform numbers (particle, name)."""
-        drawn = np.empty((size, len(names)))
-        for place, name in enumerate(names):
-            drawn[:, place] = self.of(f"{purpose} {name}").uniform(size=size)
-        return drawn
 
 
 class Design(NamedTuple):
@@ -110,6 +82,7 @@ def sample_programmes(
     particles: int = PARTICLES,
     refuse: bool = True,
     purpose: str = PURPOSE,
+    selection: float = 1.0,
 ) -> xr.Dataset:
     """Draw the mean effect of every programme on every outcome, given all studies, by importance sampling.
 
@@ -131,6 +104,9 @@ def sample_programmes(
         Whether to refuse a result that is not reliable; a calibration must rank it all the same.
     purpose
         Of the random numbers: another one gives draws that are independent of these.
+    selection
+        Chance that a finding without a significant benefit is published, relative to one with: a sensitivity, as for
+        `log_selection`; 1 is no selection.
 
     Returns
     -------
@@ -146,7 +122,8 @@ def sample_programmes(
     Raises
     ------
     InputError
-        Importance sampling is not reliable (k-hat over 0.7, or fewer than 400 effective particles), and ``refuse``.
+        Importance sampling is not reliable (k-hat over 0.7, or fewer than 400 effective particles), and ``refuse``;
+        ``selection`` is not a chance.
 
     References
     ----------
@@ -154,7 +131,9 @@ def sample_programmes(
     Higgins, Thompson and Spiegelhalter (2009), A re-evaluation of random-effects meta-analysis, JRSS A 172: 137-159.
     """
     design, streams = design_of(studies, programmes), Streams(seed, purpose)
-    values, weights, pareto_k = weighted_particles(design, priors_of(priors), streams, particles, refuse=refuse)
+    values, weights, pareto_k = weighted_particles(
+        design, priors_of(priors), streams, particles, refuse=refuse, selection=selection
+    )
     random = streams.of("resampling")
     sizes = [like.sizes[dim] for dim in SAMPLE_DIMS]
     size = int(np.prod(sizes))
@@ -192,7 +171,13 @@ def sample_programmes(
 
 
 def weighted_particles(
-    design: Design, prior: Priors, streams: Streams, particles: int, *, refuse: bool = True
+    design: Design,
+    prior: Priors,
+    streams: Streams,
+    particles: int,
+    *,
+    refuse: bool = True,
+    selection: float = 1.0,
 ) -> tuple[dict[str, Array], Array, float]:
     """Draw particles of everything, given all studies, with their weights.
 
@@ -201,7 +186,7 @@ def weighted_particles(
     tuple
         Values by name: those of `sample_programmes`, and of each study of ``design.table`` ``number`` (drawn, for a
         finding without one), standard ``error``, and how many of these lie between number and mean (``residual``);
-        weights; k-hat.
+        the part of an ``evaluation``'s bias that its studies share; weights; k-hat.
 
     Raises
     ------
@@ -211,6 +196,8 @@ def weighted_particles(
     parts = [_particles(design, prior, streams, min(CHUNK, particles - at)) for at in range(0, particles, CHUNK)]
     values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     logs, pareto_k = values.pop("log_weight"), 0.0
+    if selection != 1:
+        logs = logs + log_selection(values, design, prior, selection)
     if np.ptp(logs) > 0:  # without studies there is no tail to smooth
         # ArviZ expects the log likelihoods that are left out and smooths their negative.
         smoothed, shape = xr.DataArray(-logs[None], dims=SAMPLE_DIMS).azstats.psislw()
@@ -265,6 +252,7 @@ def _particles(design: Design, prior: Priors, streams: Streams, size: int) -> di
         "number": number,
         "error": errors,
         "residual": normal["error"],
+        "evaluation": normal["evaluation"],
         "log_weight": log_weight,
     }
 

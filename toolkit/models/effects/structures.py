@@ -12,7 +12,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from toolkit.evidence import STRUCTURES
-from toolkit.models.effects.hierarchy import PARTICLES, PURPOSE, sample_programmes
+from toolkit.models.effects.hierarchy import PARTICLES, sample_programmes
+from toolkit.models.effects.streams import PURPOSE
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, random_stream
 from toolkit.tabular import excerpt
 
