@@ -10,11 +10,11 @@ import xarray as xr
 
 from toolkit.evidence import Weights, structure_weights
 from toolkit.models.effects.hierarchy import PARTICLES
-from toolkit.models.effects.model import shape_of
 from toolkit.models.effects.programme_priors import fixed_of
 from toolkit.models.effects.programme_studies import RANDOMISED
 from toolkit.models.effects.scales import STANDARDISED, scale_of
 from toolkit.models.effects.structures import draw_structures, is_choice, sample_structures
+from toolkit.models.prior_rows import shape_of
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, random_stream
 
 AT_16 = math.inf  # years for which an effect measured at the age of examinations lasts
