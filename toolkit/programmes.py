@@ -30,6 +30,7 @@ def compare(
     exclude: Collection[str] = (),
     statistics: xr.Dataset | None = None,
     register: evidence.Register | None = None,
+    by_area: bool = False,
     progress: Progress = silent,
 ) -> xr.Dataset:
     """Return what every programme of the evidence avoids and costs for a child served.
@@ -47,6 +48,8 @@ def compare(
         Of the studies, as for `programme_studies`.
     statistics, register
         Those shipped, if not given.
+    by_area
+        Whether to keep what is avoided in each area as well, which `best_buys` needs.
     progress
         Called with a stage and the share of it that is done.
 
@@ -55,7 +58,7 @@ def compare(
     Dataset
         ``avoided``, ``events``, ``not_counted`` and ``evidence`` of `price_programmes`; ``cost`` (chain, draw,
         programme) for a child served, NaN where no price is known; ``effect`` (chain, draw, programme, outcome) that is
-        used. Component labels as in a run.
+        used. Component labels as in a run. By area also ``avoided_by_area``, ``target_group`` and ``eligible``.
 
     Raises
     ------
@@ -82,7 +85,7 @@ def compare(
     used = used_effects(drawn, studies, priors, seed=plain.seed, shared_luck=plain.effect.shared_luck)
     effects = workflow.draw_effects(fitted, statistics, resolved, draws)
     desk = Desk(fitted, statistics, resolved, draws, effects)
-    priced = price_programmes(desk, register, used, areas=chosen, progress=progress)
+    priced = price_programmes(desk, register, used, areas=chosen, by_area=by_area, progress=progress)
     cost = programme_costs(register, draws, plain).reindex(programme=priced["programme"])
     return priced.assign(avoided=desk.labelled(priced["avoided"]), cost=cost, effect=used["effect"])
 
