@@ -12,6 +12,7 @@ from toolkit.schema import InputError, aligned, check
 
 type Pairs = Sequence[tuple[str, str]]
 type Bounds = tuple[np.ndarray, np.ndarray]  # of (bought, opened) slices
+type Limits = Sequence[tuple[xr.DataArray, float]]  # what each item weighs if bought whole, and the most of it
 type Rule = tuple[np.ndarray, float]  # weights over (bought, opened) slices, upper bound
 
 ITEM_DIMS = ("programme", "area")
@@ -26,6 +27,7 @@ class Slices:
     cost: np.ndarray
     gain: np.ndarray  # (draws, slices)
     divisible: bool
+    whole: bool = True  # whether a slice is opened or not: it is where slices have an order, or items exclude others
 
     @property
     def first(self) -> np.ndarray:
@@ -113,6 +115,22 @@ def minimum_shares(slices: Slices, items: xr.DataArray, minimum: Mapping[str, Ma
             if label not in labels or not 0 <= share <= 1:
                 raise InputError(f"minimum_share: {coordinate} {label!r} at {share} matches no item or is not a share.")
             rules.append((np.concatenate([-slices.cost * (labels == label), np.zeros(len(labels))]), -share))
+    return rules
+
+
+def shared_limits(slices: Slices, cost: xr.DataArray, limits: Limits) -> list[Rule]:
+    """Return limits that items share as rules: what is bought of each times its weight, added up, up to a bound."""
+    rules = []
+    for weights, bound in limits:
+        check(weights.rename(weights.name or "at_most"))
+        if set(weights.dims) != set(cost.dims) or not bound >= 0:
+            raise InputError(
+                f"at_most: weights over {list(weights.dims)}, up to {bound:g}.",
+                fix=f"give weights over {list(cost.dims)}, and a bound of 0 or more.",
+            )
+        aligned(cost, weights)
+        each = weights.stack(item=[dim for dim in ITEM_DIMS if dim in cost.dims]).transpose("item", ...)
+        rules.append((np.concatenate([each.values.reshape(-1).astype(float), np.zeros(len(slices.cost))]), bound))
     return rules
 
 
