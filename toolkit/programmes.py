@@ -1,6 +1,7 @@
 """Which programme: what each avoids for the money it costs, in some areas, on the same draws as a run's.
 
-`compare` puts the stages together; `toolkit.measures.programmes` says what its result shows.
+`compare` puts the stages together; `toolkit.measures.programmes` says what its result shows, and `best_buys` what a
+budget buys best.
 """
 
 from collections.abc import Collection, Iterable
@@ -9,6 +10,7 @@ from pathlib import Path
 import xarray as xr
 
 from toolkit import evidence, scenarios, workflow
+from toolkit.best_buys import best_buys
 from toolkit.fits import fit_resolved
 from toolkit.pricing.areas import MANY, Progress, silent
 from toolkit.pricing.place import Desk
@@ -16,7 +18,7 @@ from toolkit.pricing.programmes import price_programmes, programme_costs
 from toolkit.resolved import resolve
 from toolkit.scenarios import Scenario
 
-__all__ = ["compare"]
+__all__ = ["best_buys", "compare"]
 
 FEWER = 4  # one draw in so many is priced for many areas: a thousand leave an error of 1 per cent of an interval
 

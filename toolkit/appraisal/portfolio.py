@@ -30,6 +30,7 @@ from toolkit.appraisal.portfolio_items import (
     shared_limits,
     slices_of,
 )
+from toolkit.appraisal.tail_cuts import best_tail
 from toolkit.appraisal.ties import alike
 from toolkit.schema import InputError
 
@@ -41,7 +42,7 @@ DEPENDENCE = (
 )
 RELATIVE_GAP = 1e-4
 SCENARIOS = {"conditional_value_at_risk": 400, "probability_of_target": 100}
-CAUTION = (0.5, 0.9)  # levels of the tail means whose portfolios a search for a target also starts from
+CAUTION = (0.25, 0.5, 0.75, 0.9)  # levels of the tail means whose portfolios a search for a target may start from
 KNOWN = ("expected_value", "conditional_value_at_risk", "probability_of_target")
 
 
@@ -55,11 +56,16 @@ class _Goal:
 
     def value(self, gain: np.ndarray) -> float:
         """Return the objective of a portfolio's ``gain`` over all draws."""
-        if self.objective == "expected_value":
-            return float(gain.mean())
-        if self.objective == "probability_of_target":
-            return float((gain >= self.target - 1e-9 * abs(self.target)).mean())
-        return float(np.sort(gain)[: max(1, round((1 - self.level) * len(gain)))].mean())
+        return objective_of(gain, self.objective, target=self.target, level=self.level)
+
+
+def objective_of(gain: np.ndarray, objective: Objective, *, target: float = np.nan, level: float = 0.90) -> float:
+    """Return an objective of :func:`allocate` of a portfolio's ``gain`` (draws)."""
+    if objective == "expected_value":
+        return float(gain.mean())
+    if objective == "probability_of_target":
+        return float((gain >= target - 1e-9 * abs(target)).mean())
+    return float(np.sort(gain)[: max(1, round((1 - level) * len(gain)))].mean())
 
 
 def allocate(
@@ -108,7 +114,8 @@ def allocate(
         it is approached by local search alone, from the portfolios best by expected value and by their worst draws.
     scenarios
         Draws, evenly spaced, that the two risk objectives are solved on; every figure reported uses all.
-        400 for the tail mean, 100 for a target.
+        400 for the tail mean, 100 for a target. Where any part of any item can be bought and none waits for or excludes
+        another, the tail mean is exact on all draws.
     seconds
         After which the solver returns its best solution so far. A target is a hard search beyond some 15 items:
         its solution is then improved over all draws, item by item, and ``relative_gap`` is how far the solver's
@@ -134,6 +141,8 @@ def allocate(
     ----------
     Rockafellar, R. T. and Uryasev, S. (2000). Optimization of conditional value-at-risk. Journal of Risk
     2(3), 21-41. doi:10.21314/JOR.2000.038
+    Künzi-Bay, A. and Mayer, J. (2006). Computational aspects of minimizing conditional value-at-risk. Computational
+    Management Science 3(1), 3-27. doi:10.1007/s10287-005-0042-0
     Huangfu, Q. and Hall, J. A. J. (2018). Parallelizing the dual revised simplex method. Mathematical
     Programming Computation 10, 119-142. doi:10.1007/s12532-017-0130-5
     """
@@ -200,32 +209,40 @@ def _best(
     if plain[0] is None:
         return None, np.nan
     exact = (None, np.nan, np.nan) if quick else _solve(slices, goal, rules, budget, bounds)
-    starts = [exact[0], plain[0]]
+    starts = [start for start in (exact[0], plain[0]) if start is not None]
     if slices.divisible:
-        tail: Objective = "conditional_value_at_risk"
-        cautious = replace(goal, objective=tail, scenarios=SCENARIOS[tail])
-        starts += [_solve(slices, replace(cautious, level=level), rules, budget, bounds)[0] for level in CAUTION]
+        cautious = replace(goal, objective="conditional_value_at_risk")
+        tails = [_solve(slices, replace(cautious, level=level), rules, budget, bounds)[0] for level in CAUTION]
+        starts += [start for start in tails if start is not None]
+        starts = [max(starts, key=lambda start: goal.value(slices.gain @ start))]
+    limits = _by_slice(slices, rules, budget, bounds)
+    target = goal.target - 1e-9 * abs(goal.target)
+    search = improve_shares if slices.divisible else improve
+    ends = [search(start, slices.gain, target, **limits) for start in starts]
+    best = max(ends, key=lambda end: goal.value(slices.gain @ end))
+    reached = goal.value(slices.gain @ best)
+    return best, max(exact[2] / reached - 1.0, 0.0) if reached else np.inf
+
+
+def _by_slice(slices: Slices, rules: list[Rule], budget: float, bounds: Bounds) -> dict[str, np.ndarray]:
+    """Return the rules and bounds of what is bought alone, where all that is bought is opened."""
     count = len(slices.cost)
     known = [(rule[:count] + rule[count:], cap) for rule, cap in rules]
-    known = [(weights, cap) for weights, cap in known if weights.any()]  # an item may well be opened where it is bought
-    limits = {
+    known = [(weights, cap) for weights, cap in known if weights.any()]
+    return {
         "weights": np.vstack([slices.cost, *(weights for weights, _ in known)]),
         "caps": np.array([budget, *(cap for _, cap in known)]),
         "low": bounds[0][:count],
         "high": np.minimum(bounds[1][:count], bounds[1][count:]),
     }
-    target = goal.target - 1e-9 * abs(goal.target)
-    search = improve_shares if slices.divisible else improve
-    ends = [search(start, slices.gain, target, **limits) for start in starts if start is not None]
-    best = max(ends, key=lambda end: goal.value(slices.gain @ end))
-    reached = goal.value(slices.gain @ best)
-    return best, max(exact[2] / reached - 1.0, 0.0) if reached else np.inf
 
 
 def _solve(
     slices: Slices, goal: _Goal, rules: list[Rule], budget: float, bounds: Bounds
 ) -> tuple[np.ndarray | None, float, float]:
     """Return the shares bought, the solver's gap and its bound; no shares if no portfolio keeps the rules in time."""
+    if goal.objective == "conditional_value_at_risk" and not slices.whole:
+        return best_tail(slices.gain, goal.level, **_by_slice(slices, rules, budget, bounds))
     count = len(slices.cost)
     weights = np.vstack([np.concatenate([slices.cost, np.zeros(count)])] + [rule for rule, _ in rules])
     caps = np.array([budget] + [bound for _, bound in rules])
