@@ -87,12 +87,12 @@ def best_buys(
     -------
     Dataset
         By ``plan``, the best one, an ``even split`` between programmes (cut where a limit is met) and the ``single
-        best`` programme: ``pounds`` and ``children`` (plan, programme, area); ``gain`` (plan, chain, draw), GBP;
-        ``spent``, ``expected``, ``lower``, ``upper`` (90 per cent interval), ``chance`` (of the target),
-        ``worst_tenth`` and ``chance_pays`` (that what is avoided is at least what it costs; missing where nothing is
-        bought) (plan). ``frontier`` (budget, result): objective, expected gain and pounds spent by the best plan of
-        each of ten budgets. ``chosen`` and ``scored``: the objective of plans chosen on half of the draws, on that half
-        and on the other; the difference is what choosing and judging on the same draws overstates. ``whose``
+        best`` programme: ``pounds``, ``children`` and expected ``gain_by_item`` (plan, programme, area); ``gain``
+        (plan, chain, draw), GBP; ``spent``, ``expected``, ``lower``, ``upper`` (90 per cent interval), ``chance`` (of
+        the target), ``worst_tenth`` and ``chance_pays`` (that what is avoided is at least what it costs; missing where
+        nothing is bought) (plan). ``frontier`` (budget, result): objective, expected gain and pounds spent by the best
+        plan of each of ten budgets. ``chosen`` and ``scored``: the objective of plans chosen on half of the draws, on
+        that half and on the other; the difference is what choosing and judging on the same draws overstates. ``whose``
         (programme): whether it has studies of its "own" or only its "type". ``left_out`` (other): why a programme is
         not among those that can be bought. Attributes: objective, account, budget, target, net, single_best, method,
         dependence, price_base.
@@ -147,16 +147,16 @@ def best_buys(
         whose=("programme", [_whose(compared.sel(programme=name)) for name in names]),
         left_out=("other", list(left_out.values())),
     )
-    for name in ("pounds", "gain", "spent", "expected", "lower", "upper", "worst_tenth"):
+    for name in ("pounds", "gain_by_item", "gain", "spent", "expected", "lower", "upper", "worst_tenth"):
         result[name].attrs.update(money)
     coords = {"budget": budgets, "result": ["objective", "expected", "spent"], "other": list(left_out)}
     settings = {"objective": objective, "account": account, "budget": budget, "target": aim, "net": int(net)}
-    said = {
+    words = {
         "single_best": single if alone[single].any() else "",
         "method": METHODS[objective],
         "dependence": DEPENDENCE,
     }
-    return result.assign_coords(coords).assign_attrs(**settings, **said, price_base=money["price_base"])
+    return result.assign_coords(coords).assign_attrs(**settings, **words, price_base=money["price_base"])
 
 
 def check_question(
@@ -332,6 +332,7 @@ def _summary(shop: _Shop, pounds: xr.DataArray, target: float) -> xr.Dataset:
         {
             "pounds": pounds,
             "children": (pounds * shop.children).assign_attrs(units="children"),
+            "gain_by_item": pounds * shop.gain.mean(SAMPLE_DIMS),
             "gain": gain,
             "spent": spent,
             "expected": gain.mean(SAMPLE_DIMS),
