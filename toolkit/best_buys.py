@@ -297,7 +297,7 @@ def _luckiest(shop: _Shop, money: float, target: float) -> xr.DataArray:
         chain, draw = np.unravel_index(place, [shop.gain.sizes[dim] for dim in SAMPLE_DIMS])
         one = replace(shop, gain=shop.gain.isel(chain=[chain], draw=[draw]))
         pounds = _choose(one, money, objective="expected_value", target=target)
-        most = max(most, float(_gain(one, pounds)))
+        most = max(most, float(_gain(one, pounds).sum()))  # of one draw
         if most >= target:
             return pounds
     raise InputError(

@@ -211,7 +211,8 @@ def portfolio(
     if as_json:
         typer.echo(json.dumps(shows.as_json(best, labels), indent=2))
     elif not quiet:
-        places = evidence.reference_areas().set_index("area")["stable_area"].to_dict()
+        reference = evidence.reference_areas()
+        places = dict(zip(reference["area"], reference["stable_area"], strict=True))
         for title, rows in shows.shown(best, labels, places).items():
             show(rows, False, title=f"{title}, in {chosen.price_base} prices")
         typer.echo("\n".join([*shows.sentences(best, labels), *shows.notes(best, labels)]))

@@ -9,14 +9,15 @@ import pandas as pd
 import xarray as xr
 
 from toolkit.measures import words as w
+from toolkit.measures.programmes import chance_in_words
 
 __all__ = ["as_json", "bought", "frontier", "notes", "plans", "sentences", "shown"]
 
 FOR = {"fiscal": "the public purse", "economic": "the economy", "social": "society"}
 AIMS = {
-    "expected": "the highest expected value",
-    "chance": "the highest chance of the target that was reached",
-    "worst_tenth": "the best worst tenth of draws",
+    "expected": "expected value",
+    "chance": "chance of the target",
+    "worst_tenth": "mean over the worst tenth of draws",
 }
 PENNY = 0.005  # pounds; less is rounding of the solver
 
@@ -65,15 +66,15 @@ def sentences(best: xr.Dataset, labels: Mapping[str, str]) -> list[str]:
     spent, budget = float(top["spent"]), float(of["budget"])
     what = "avoids, less what it costs," if of["net"] else "avoids"
     if spent <= PENNY:
-        return [f"Nothing is bought: by {AIMS[of['objective']]}, no plan is better than keeping {w.money(budget)}."]
+        return [f"Nothing is bought: no plan has a better {AIMS[of['objective']]} than keeping {w.money(budget)}."]
     interval = w.interval(float(top["lower"]), float(top["upper"]))
     lines = [
-        f"Of {w.money(budget)}, the plan with {AIMS[of['objective']]} spends {w.money(spent)}. It {what} "
-        f"{w.money(float(top['expected']))} for {FOR[of['account']]} (90% interval {interval}), and pays back with a "
-        f"chance of {w.percent(float(top['chance_pays']))}."
+        f"Of {w.money(budget)}, the plan with the best {AIMS[of['objective']]} spends {w.money(spent)}. It {what} "
+        f"{w.money(float(top['expected']))} for {FOR[of['account']]} (90% interval {interval}); the chance that it pays "
+        f"back is {chance_in_words(float(top['chance_pays']))}."
     ]
     if not np.isnan(of["target"]):
-        lines.append(f"Its chance of reaching {w.money(of['target'])} is {w.percent(float(top['chance']))}.")
+        lines.append(f"Its chance of reaching {w.money(of['target'])} is {chance_in_words(float(top['chance']))}.")
     if budget - spent > 1:
         lines.append(f"{w.money(budget - spent)} are left: nothing that could still be bought makes the plan better.")
     elif of["objective"] == "expected":
@@ -101,7 +102,7 @@ def _next_pound(best: xr.Dataset) -> str:
 
 
 def _optimism(best: xr.Dataset) -> str:
-    say = w.percent if best.attrs["objective"] == "chance" else w.money
+    say = chance_in_words if best.attrs["objective"] == "chance" else w.money
     return (
         f"Chosen on half of the draws and judged on the other half, the plan reaches {say(float(best['scored']))}, and "
         f"{say(float(best['chosen']))} on the half it was chosen on; the difference is what choosing among draws "
@@ -139,22 +140,25 @@ def shown(best: xr.Dataset, labels: Mapping[str, str], places: Mapping[str, str]
             "expected": compared["expected"].map(w.money),
             "90% interval": [w.interval(*ends) for ends in zip(compared["lower"], compared["upper"], strict=True)],
             "worst tenth": compared["worst_tenth"].map(w.money),
-            "pays back": compared["chance_pays"].map(w.percent),
-            **({"target": compared["chance"].map(w.percent)} if target else {}),
+            "pays back": [chance_in_words(chance) if chance >= 0 else "" for chance in compared["chance_pays"]],
+            **({"target": compared["chance"].map(chance_in_words)} if target else {}),
         }
     )
     tried = frontier(best)
-    say = w.percent if best.attrs["objective"] == "chance" else w.money
+    say = chance_in_words if best.attrs["objective"] == "chance" else w.money
     along = pd.DataFrame(
         {
             "budget": [w.money(budget) for budget in tried.index],
             "spend": tried["spent"].map(w.money),
-            "objective": tried["objective"].map(say),
+            AIMS[best.attrs["objective"]]: tried["objective"].map(say),
             "expected": tried["expected"].map(w.money),
         }
     )
-    tables = {"What to buy": chosen} if len(chosen) else {}
-    return tables | {"Beside other plans": other, "With less or more": along}
+    if best.attrs["objective"] == "expected":
+        along = along.drop(columns=AIMS["expected"])
+    tables = {"What to buy": chosen, "Beside other plans": other, "With less or more": along}
+    empty = {"What to buy": chosen.empty, "With less or more": tried["spent"].max() <= PENNY}
+    return {title: table for title, table in tables.items() if not empty.get(title)}
 
 
 def as_json(best: xr.Dataset, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -190,7 +194,8 @@ def notes(best: xr.Dataset, labels: Mapping[str, str]) -> list[str]:
         "One cohort of children, each helped once. Limits: children in need outside care in each area; at the edge of "
         "care or in pre-proceedings, care starts over the share who enter. Programmes for the same children share "
         "them. A programme's ages are not a limit: --limit PROGRAMME=CHILDREN.",
-        "Studies: the programme's own, or only those of its type.",
+        "Studies: the programme's own, or only those of its type. Entries to care that are avoided are priced as average "
+        "ones, so care is the number to doubt first.",
     ]
     if unknown:
         lines.append(f"Not bought, because nobody knows how many children they could serve: {'; '.join(unknown)}.")

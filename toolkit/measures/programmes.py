@@ -12,7 +12,7 @@ from toolkit.appraisal.accounts import COUNCIL
 from toolkit.measures import words as w
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
-__all__ = ["BREAK_EVEN", "league_table", "notes", "shown", "verdict"]
+__all__ = ["BREAK_EVEN", "chance_in_words", "league_table", "notes", "shown", "verdict"]
 
 LEVEL = 0.90
 MILLION = 1e6
@@ -130,15 +130,15 @@ def shown(league: pd.DataFrame) -> pd.DataFrame:
                 "evidence": f"{row['evidence']}, {row['security']}",
                 "cost a child": w.money(row["cost_per_child"]) if priced else "not known",
                 "avoided for a pound": f"{w.pence(row['avoided_fiscal'])} ({ends})" if priced else "",
-                "pays back": _chance(row["chance_pays_fiscal"]) if priced else "",
-                "adds cost": _chance(row["chance_of_harm"]),
+                "pays back": chance_in_words(row["chance_pays_fiscal"]) if priced else "",
+                "adds cost": chance_in_words(row["chance_of_harm"]),
                 "counted": row["counted"],
             }
         )
     return pd.DataFrame(rows)
 
 
-def _chance(share: float) -> str:
+def chance_in_words(share: float) -> str:
     """Return a chance in words, no surer than evidence of this kind can be: other structures of the model differ."""
     return f"under {1 - SURE:.0%}" if share < 1 - SURE else f"over {SURE:.0%}" if share > SURE else w.percent(share)
 
