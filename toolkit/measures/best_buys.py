@@ -66,7 +66,7 @@ def sentences(best: xr.Dataset, labels: Mapping[str, str]) -> list[str]:
     spent, budget = float(top["spent"]), float(of["budget"])
     what = "avoids, less what it costs," if of["net"] else "avoids"
     if spent <= PENNY:
-        return [f"Nothing is bought: no plan has a better {AIMS[of['objective']]} than keeping {w.money(budget)}."]
+        return [f"Nothing is bought: no plan has a better {AIMS[of['objective']]} than no plan."]
     interval = w.interval(float(top["lower"]), float(top["upper"]))
     lines = [
         f"Of {w.money(budget)}, the plan with the best {AIMS[of['objective']]} spends {w.money(spent)}. It {what} "
@@ -194,8 +194,8 @@ def notes(best: xr.Dataset, labels: Mapping[str, str]) -> list[str]:
         "One cohort of children, each helped once. Limits: children in need outside care in each area; at the edge of "
         "care or in pre-proceedings, care starts over the share who enter. Programmes for the same children share "
         "them. A programme's ages are not a limit: --limit PROGRAMME=CHILDREN.",
-        "Studies: the programme's own, or only those of its type. Entries to care that are avoided are priced as average "
-        "ones, so care is the number to doubt first.",
+        "Studies: the programme's own, or only those of its type. Entries to care that are avoided are priced as "
+        "average ones, so care is the number to doubt first.",
     ]
     if unknown:
         lines.append(f"Not bought, because nobody knows how many children they could serve: {'; '.join(unknown)}.")
