@@ -40,7 +40,8 @@ class _Shop:
     gain: xr.DataArray  # (programme, area, chain, draw)
     cost: xr.DataArray  # (programme, chain, draw), about 1
     children: xr.DataArray  # (programme, area)
-    limits: list[tuple[xr.DataArray, float]]  # which items (programme, area) share a number of children
+    sharing: xr.DataArray  # (limit, programme, area), 1 for the items that share a number of children
+    most: xr.DataArray  # (limit), that number
     even: xr.DataArray  # (programme, area), shares of an even split
     net: bool
 
@@ -228,7 +229,7 @@ def _shop(compared: xr.Dataset, account: str, limits: Mapping[str, float], net: 
         gain.transpose("programme", "area", *SAMPLE_DIMS).drop_attrs(),
         (each / expected).transpose("programme", *SAMPLE_DIMS),
         plain / expected,
-        _limits(plain, [group[name] for name in names], compared["eligible"], limits),
+        *_limits(plain, [group[name] for name in names], compared["eligible"], limits),
         plain * people / people.sum() / len(names),
         net,
     )
@@ -240,19 +241,23 @@ ADVICE = "choose studies that leave an effect in, or give limits for groups whos
 
 def _limits(
     plain: xr.DataArray, groups: list[str], eligible: xr.DataArray, limits: Mapping[str, float]
-) -> list[tuple[xr.DataArray, float]]:
-    """Return which items share a number of children, and that number."""
-    of = xr.DataArray(np.array(groups, object), {"programme": plain["programme"]}, "programme")
-    at_edge, one = of.isin(AT_THE_EDGE), plain["area"]
-    shared = []
-    for area in plain["area"].values:
-        here = eligible.sel(area=area)
-        for members, name in ((at_edge, AT_THE_EDGE[0]), (at_edge | (of == "in_need"), "in_need")):
-            if bool(members.any()):
-                shared.append((plain * members * (one == area), float(here.sel(group=name))))
-    for name, most in limits.items():
-        shared.append((plain * ((of == name) | (of["programme"] == name)), float(most)))
-    return shared
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return which items share a number of children (limit, programme, area), and that number (limit)."""
+    of = np.array(groups, object)[:, None]
+    names, areas = plain["programme"].values[:, None], np.arange(plain.sizes["area"])
+    edge = np.isin(of, AT_THE_EDGE)
+    shared, most = [], []
+    for members, group in ((edge, AT_THE_EDGE[0]), (edge | (of == "in_need"), "in_need")):
+        if members.any():  # each area has its own
+            shared += [members & (areas == area) for area in areas]
+            most += eligible.sel(group=group).values.tolist()
+    for name, number in limits.items():
+        shared.append(((of == name) | (names == name)) & (areas >= 0))
+        most.append(number)
+    sharing = np.array(shared, float).reshape(-1, *plain.shape)
+    return xr.DataArray(sharing, plain.coords, ("limit", *plain.dims)), xr.DataArray(
+        np.array(most, float), dims="limit"
+    )
 
 
 def _whose(one: xr.Dataset) -> str:
@@ -274,7 +279,7 @@ def _choose(shop: _Shop, money: float, *, objective: Objective, target: float, o
         objective=objective,
         target=target,
         divisible=True,
-        at_most=[((who * shop.children * money).sel(programme=names), most) for who, most in shop.limits],
+        at_most=((shop.sharing * shop.children * money).sel(programme=names), shop.most),
         exact=False,
         explain=False,
     )
@@ -310,11 +315,9 @@ def _luckiest(shop: _Shop, money: float, target: float) -> xr.DataArray:
 def _even_split(shop: _Shop, money: float) -> xr.DataArray:
     """Return a plan of as much for each programme, in areas by their children in need, cut where a limit is met."""
     pounds = money * shop.even
-    cut = xr.ones_like(pounds)
-    for who, most in shop.limits:
-        children = float((pounds * shop.children * who).sum())
-        if children > most:
-            cut = cut.where(who == 0, np.minimum(cut, most / children))
+    children = (pounds * shop.children * shop.sharing).sum(["programme", "area"])
+    kept = (shop.most / children.where(children > 0, 1.0)).clip(max=1.0).where(children > 0, 1.0)
+    cut = kept.where(shop.sharing > 0, 1.0).min("limit")  # an item under several limits keeps to the narrowest
     return pounds * cut
 
 

@@ -128,7 +128,7 @@ def test_net_of_its_cost_a_pound_kept_is_worth_a_pound() -> None:
 
 
 def test_a_plan_is_priced_at_the_expected_cost_and_pays_back_at_the_cost_of_each_draw() -> None:
-    """It costs 500 or 1,500 as often: with 1,000 pounds one child, which avoids 1,000, so it pays back half the time."""
+    """It costs 500 or 1,500 as often: 1,000 pounds are one child and avoid 1,000, so it pays back half the time."""
     best = best_buys(compared({"one": 1000}, {"one": np.tile([500, 1500], SIZE // 2)}), 1000)
     assert children(best) == pytest.approx({"one": 1})
     assert float(best["chance_pays"].sel(plan="best")) == 0.5
@@ -202,8 +202,7 @@ def grid(of: xr.Dataset, budget: float) -> np.ndarray:
     return served @ of["avoided_by_area"].sel(account="fiscal", area=LEEDS).values.reshape(3, SIZE).astype(float)
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("budget", [40.0, 120.0])
+@pytest.mark.parametrize(("seed", "budget"), [(0, 40.0), (1, 120.0), (2, 60.0)])
 def test_no_plan_of_a_grid_is_better(seed: int, budget: float) -> None:
     of = noisy(seed)
     tried = grid(of, budget)

@@ -80,7 +80,7 @@ def allocate(
     excludes: Pairs = (),
     requires: Pairs = (),
     minimum_share: Mapping[str, Mapping[str, float]] | None = None,
-    at_most: Limits = (),
+    at_most: Limits | None = None,
     exact: bool = True,
     scenarios: int | None = None,
     seconds: float = 10.0,
@@ -108,7 +108,7 @@ def allocate(
         Least share of the budget by label of a coordinate: {"area": {"E06000001": 0.1}}.
     at_most
         Limits that items share, such as the families whom several programmes can help: what each item weighs if it is
-        bought whole, dims as ``cost``, and the most that what is bought may weigh together.
+        bought whole, dims (limit, and those of ``cost``), and the most that what is bought may weigh together (limit).
     exact
         Whether a target is also searched for by the mixed-integer programme, which takes up to ``seconds``. Otherwise
         it is approached by local search alone, from the portfolios best by expected value and by their worst draws.
@@ -241,8 +241,9 @@ def _solve(
     slices: Slices, goal: _Goal, rules: list[Rule], budget: float, bounds: Bounds
 ) -> tuple[np.ndarray | None, float, float]:
     """Return the shares bought, the solver's gap and its bound; no shares if no portfolio keeps the rules in time."""
-    if goal.objective == "conditional_value_at_risk" and not slices.whole:
-        return best_tail(slices.gain, goal.level, **_by_slice(slices, rules, budget, bounds))
+    if goal.objective != "probability_of_target" and not slices.whole:
+        level = goal.level if goal.objective == "conditional_value_at_risk" else 0.0  # the mean of all draws
+        return best_tail(slices.gain, level, **_by_slice(slices, rules, budget, bounds))
     count = len(slices.cost)
     weights = np.vstack([np.concatenate([slices.cost, np.zeros(count)])] + [rule for rule, _ in rules])
     caps = np.array([budget] + [bound for _, bound in rules])

@@ -12,7 +12,7 @@ from toolkit.schema import InputError, aligned, check
 
 type Pairs = Sequence[tuple[str, str]]
 type Bounds = tuple[np.ndarray, np.ndarray]  # of (bought, opened) slices
-type Limits = Sequence[tuple[xr.DataArray, float]]  # what each item weighs if bought whole, and the most of it
+type Limits = tuple[xr.DataArray, xr.DataArray]  # what items weigh if bought whole (limit, ...); the most (limit)
 type Rule = tuple[np.ndarray, float]  # weights over (bought, opened) slices, upper bound
 
 ITEM_DIMS = ("programme", "area")
@@ -118,20 +118,21 @@ def minimum_shares(slices: Slices, items: xr.DataArray, minimum: Mapping[str, Ma
     return rules
 
 
-def shared_limits(slices: Slices, cost: xr.DataArray, limits: Limits) -> list[Rule]:
+def shared_limits(slices: Slices, cost: xr.DataArray, limits: Limits | None) -> list[Rule]:
     """Return limits that items share as rules: what is bought of each times its weight, added up, up to a bound."""
-    rules = []
-    for weights, bound in limits:
-        check(weights.rename(weights.name or "at_most"))
-        if set(weights.dims) != set(cost.dims) or not bound >= 0:
-            raise InputError(
-                f"at_most: weights over {list(weights.dims)}, up to {bound:g}.",
-                fix=f"give weights over {list(cost.dims)}, and a bound of 0 or more.",
-            )
-        aligned(cost, weights)
-        each = weights.stack(item=[dim for dim in ITEM_DIMS if dim in cost.dims]).transpose("item", ...)
-        rules.append((np.concatenate([each.values.reshape(-1).astype(float), np.zeros(len(slices.cost))]), bound))
-    return rules
+    if limits is None:
+        return []
+    weights, most = (check(part.rename(part.name or "at_most"), dims=("limit",)) for part in limits)
+    if set(weights.dims) != {"limit", *cost.dims} or most.dims != ("limit",) or bool((most < 0).any()):
+        raise InputError(
+            f"at_most: weights over {list(weights.dims)}, up to {float(most.min()):g}.",
+            fix=f"give weights over {['limit', *cost.dims]}, and bounds (limit) of 0 or more.",
+        )
+    aligned(cost, weights, most)
+    each = weights.stack(item=[dim for dim in ITEM_DIMS if dim in cost.dims]).transpose("limit", "item", ...)
+    rows = each.values.reshape(each.sizes["limit"], -1).astype(float)
+    none = np.zeros(len(slices.cost))
+    return [(np.concatenate([row, none]), float(bound)) for row, bound in zip(rows, most.values, strict=True)]
 
 
 def bounds_of(slices: Slices, reverse: int | None, bought: np.ndarray | None) -> Bounds:

@@ -1,7 +1,7 @@
 """Portfolios of which any part can be bought, best by the mean of their worst draws: exact on every draw, by cuts."""
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, sparse
 
 MOST_CUTS = 2_000
 TOLERANCE = 1e-5
@@ -20,7 +20,7 @@ def best_tail(
     gain
         Gain of each item bought whole, in each draw (draws, items).
     level
-        The worst 1 - level of draws count.
+        The worst 1 - level of draws count; 0 for the mean of all, which takes one cut.
     weights, caps
         Rules (rule, item) and their upper bounds.
     low, high
@@ -43,7 +43,8 @@ def best_tail(
     worst = max(1, round((1 - level) * len(gain)))
     scale = float(np.abs(gain).mean()) or 1.0
     drive = np.append(np.zeros(gain.shape[1]), -1.0)
-    rules = optimize.LinearConstraint(np.hstack([weights, np.zeros((len(weights), 1))]), -np.inf, caps)
+    every = sparse.csr_array(np.hstack([weights, np.zeros((len(weights), 1))]))
+    rules = optimize.LinearConstraint(every, -np.inf, caps)
     cuts = np.zeros((0, gain.shape[1] + 1))
     # Until there are cuts enough, the tail is bounded by the largest gain that there is.
     bounds = optimize.Bounds(np.append(low, -np.inf), np.append(high, np.abs(gain).sum(1).max() / scale))

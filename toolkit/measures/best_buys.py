@@ -66,12 +66,13 @@ def sentences(best: xr.Dataset, labels: Mapping[str, str]) -> list[str]:
     spent, budget = float(top["spent"]), float(of["budget"])
     what = "avoids, less what it costs," if of["net"] else "avoids"
     if spent <= PENNY:
-        return [f"Nothing is bought: no plan has a better {AIMS[of['objective']]} than no plan."]
+        return [f"Nothing is bought: no plan has a better {AIMS[of['objective']]} than none."]
     interval = w.interval(float(top["lower"]), float(top["upper"]))
+    chance = chance_in_words(float(top["chance_pays"]))
     lines = [
         f"Of {w.money(budget)}, the plan with the best {AIMS[of['objective']]} spends {w.money(spent)}. It {what} "
-        f"{w.money(float(top['expected']))} for {FOR[of['account']]} (90% interval {interval}); the chance that it pays "
-        f"back is {chance_in_words(float(top['chance_pays']))}."
+        f"{w.money(float(top['expected']))} for {FOR[of['account']]} (90% interval {interval}); the chance that it "
+        f"pays back is {chance}."
     ]
     if not np.isnan(of["target"]):
         lines.append(f"Its chance of reaching {w.money(of['target'])} is {chance_in_words(float(top['chance']))}.")

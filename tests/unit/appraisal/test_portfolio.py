@@ -220,23 +220,27 @@ def test_a_programme_level_with_one_that_is_bought_is_called_so(objective, said)
     ]
 
 
+def most(weights, bound):
+    return weights.expand_dims("limit"), xr.DataArray([float(bound)], dims="limit")
+
+
 def test_items_share_a_limit_on_what_they_weigh():
     # Parenting and mentoring need two visits each if bought whole, family help one; no more than two visits in all.
     visits = items([2, 2, 0, 1])
-    result = appraisal.allocate(15, GAIN, COST, at_most=[(visits, 2)])
+    result = appraisal.allocate(15, GAIN, COST, at_most=most(visits, 2))
     assert bought(result) == {"tutoring", "family_help"}  # 80; with mentoring in place of family help 70
-    parts = appraisal.allocate(15, GAIN, COST, at_most=[(visits, 2)], divisible=True)
+    parts = appraisal.allocate(15, GAIN, COST, at_most=most(visits, 2), divisible=True)
     # Family help in full leaves one visit: half of mentoring for 20 more.
     assert parts["share"].values.tolist() == pytest.approx([0, 0.5, 1, 1])
 
 
 def test_limits_that_items_share_are_checked():
     with pytest.raises(InputError, match="at_most: weights over"):
-        appraisal.allocate(15, GAIN, COST, at_most=[(COST.expand_dims(area=["a"]), 2)])
-    with pytest.raises(InputError, match="a bound of 0 or more"):
-        appraisal.allocate(15, GAIN, COST, at_most=[(COST, -1)])
+        appraisal.allocate(15, GAIN, COST, at_most=most(COST.expand_dims(area=["a"]), 2))
+    with pytest.raises(InputError, match=r"bounds \(limit\) of 0 or more"):
+        appraisal.allocate(15, GAIN, COST, at_most=most(COST, -1))
     with pytest.raises(InputError, match="on one side only"):
-        appraisal.allocate(15, GAIN, COST, at_most=[(COST.isel(programme=slice(3)), 1)])
+        appraisal.allocate(15, GAIN, COST, at_most=most(COST.isel(programme=slice(3)), 1))
 
 
 def portfolios(step):
@@ -254,7 +258,7 @@ def test_parts_of_items_reach_a_target_as_often_as_the_best_of_a_grid(seed):
         coords={"programme": NAMES[:3]},
     )
     cost = xr.ones_like(gain.isel(sample=0, drop=True))
-    limits = [(cost * np.array([1.0, 1.0, 0.0]), 0.7)]
+    limits = most(cost * np.array([1.0, 1.0, 0.0]), 0.7)
     settings = {"objective": "probability_of_target", "target": 0.9, "divisible": True, "explain": False}
     result = appraisal.allocate(1, gain, cost, at_most=limits, exact=False, **settings)
     grid = portfolios(0.05)
