@@ -1,6 +1,7 @@
 """Which programme: what each avoids for the money it costs, in some areas, on the same draws as a run's.
 
-`compare` puts the stages together; `toolkit.measures.programmes` says what its result shows.
+`compare` puts the stages together; `toolkit.measures.programmes` says what its result shows, and `best_buys` what a
+budget buys best.
 """
 
 from collections.abc import Collection, Iterable
@@ -9,6 +10,7 @@ from pathlib import Path
 import xarray as xr
 
 from toolkit import evidence, workflow
+from toolkit.best_buys import best_buys
 from toolkit.fits import fit_resolved
 from toolkit.pricing.areas import MANY, Progress, silent
 from toolkit.pricing.place import Desk
@@ -16,7 +18,7 @@ from toolkit.pricing.programmes import price_programmes, programme_costs
 from toolkit.resolved import resolve
 from toolkit.scenarios import Scenario
 
-__all__ = ["compare"]
+__all__ = ["best_buys", "compare"]
 
 FEWER = 4  # one draw in so many is priced for many areas: a thousand leave an error of 1 per cent of an interval
 
@@ -31,6 +33,7 @@ def compare(
     weights: evidence.Weights | None = None,
     statistics: xr.Dataset | None = None,
     register: evidence.Register | None = None,
+    by_area: bool = False,
     progress: Progress = silent,
 ) -> xr.Dataset:
     """Return what every programme of the evidence avoids and costs for a child served.
@@ -50,6 +53,8 @@ def compare(
         not given.
     statistics, register
         Those shipped, if not given.
+    by_area
+        Whether to keep what is avoided in each area as well, which `best_buys` needs.
     progress
         Called with a stage and the share of it that is done.
 
@@ -59,7 +64,7 @@ def compare(
         ``avoided``, ``events``, ``not_counted`` and ``evidence`` of `price_programmes`; ``cost`` (chain, draw,
         programme) for a child served, NaN where no price is known; ``effect`` (chain, draw, programme, outcome) that is
         used; ``scope``, ``origin``, ``fade`` and ``risk`` (chain, draw), the structure of each draw. Component labels
-        as in a run.
+        as in a run. By area also ``avoided_by_area``, ``target_group`` and ``eligible``.
 
     Raises
     ------
@@ -77,7 +82,7 @@ def compare(
     draws = workflow.draw_figures(scenario, resolved.figures, register, like=fitted["posterior"].to_dataset())
     effects = workflow.effects_of(resolved, draws, scope=scope, exclude=exclude, weights=weights)
     desk = Desk(fitted, statistics, resolved, draws, effects)
-    priced = price_programmes(desk, areas=chosen, progress=progress)
+    priced = price_programmes(desk, areas=chosen, by_area=by_area, progress=progress)
     cost = programme_costs(register, draws, scenario).reindex(programme=priced["programme"])
     structures = effects[["effect", *evidence.STRUCTURES]].data_vars
     return priced.assign(avoided=desk.labelled(priced["avoided"]), cost=cost).assign(structures)

@@ -13,7 +13,17 @@ from toolkit.measures import words as w
 from toolkit.measures.programme_structures import LEVEL, by_structure, chances
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
-__all__ = ["BREAK_EVEN", "LEVEL", "by_structure", "league_table", "notes", "shown", "structure_table", "verdict"]
+__all__ = [
+    "BREAK_EVEN",
+    "LEVEL",
+    "by_structure",
+    "chance_in_words",
+    "league_table",
+    "notes",
+    "shown",
+    "structure_table",
+    "verdict",
+]
 
 MILLION = 1e6
 BREAK_EVEN = "cannot be distinguished from break-even"
@@ -164,6 +174,11 @@ def shown(league: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def chance_in_words(share: float) -> str:
+    """Return a chance in words, no surer than evidence of this kind can be: other structures of the model differ."""
+    return f"under {1 - SURE:.0%}" if share < 1 - SURE else f"over {SURE:.0%}" if share > SURE else w.percent(share)
 
 
 def _chance(row: "pd.Series[Any]", name: str, range_of: str) -> str:
