@@ -1,4 +1,4 @@
-"""The headline in a sentence, a table and a mapping: what the option costs and avoids, and how sure that is."""
+"""The headline in a sentence, a table and a mapping: what the plan costs and avoids, and how sure that is."""
 
 import math
 from collections.abc import Callable
@@ -248,7 +248,7 @@ def purse(scenario: Scenario, ever: float) -> str:
 
 
 def changes(run: Run, account: str) -> str:
-    """Return what the option does to cost over the years counted, in the direction of its expected value."""
+    """Return what the plan does to cost over the years counted, in the direction of its expected value."""
     worth = estimate(run, q.avoided(run).sel(account=account))
     return _does(worth, cut=run.scenario.cut, level=q.level(run), horizon=run.scenario.horizon)
 
@@ -291,8 +291,8 @@ def basis_sentence(run: Run) -> str:
     apart = "" if health in ("", stated.get("schedule")) else f" (harm to health by {w.schedule_name(health)})"
     moves = {"start_of_year": "at the start of each year", "mid_year": "in the middle of each year"}[timing]
     return (
-        "Each programme has its own cost and its own effect, from the studies of it and, less closely, of its type, less "
-        f"what is lost where others deliver it. Money is in {scenario.price_base} prices, discounted "
+        "Each programme has its own cost and its own effect, from the studies of it and, less closely, of its type, "
+        f"less what is lost where others deliver it. Money is in {scenario.price_base} prices, discounted "
         f"over {scenario.horizon} years to {w.financial_year(scenario.first_year, 0)} (year 0) "
         f"{named}{apart}, with money moving {moves}. "
         f"{short}Cost avoided is not the same as money saved. {_funded(scenario)}"
