@@ -1,6 +1,6 @@
 """Every table of a run, computed once for both the report and the workbook."""
 
-from toolkit.measures import headline, plan, provenance, reliability, studies, tables
+from toolkit.measures import headline, plan, provenance, reliability, structures, studies, tables
 from toolkit.measures.analysis import Analysis
 from toolkit.measures.decision_tables import decision_tables
 from toolkit.measures.lives import lives_tables
@@ -37,6 +37,7 @@ def every_table(run: Run, analysis: Analysis) -> dict[str, Table]:
         "excluded": provenance.excluded(run),
         "timings": provenance.timings(run),
         **lives_tables(run),
+        "structures": structures.structures_table(run),
         "pooled": studies.studies(run),
         **reliability.reliability(),
         **decision_tables(run, analysis),

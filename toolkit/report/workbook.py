@@ -26,7 +26,7 @@ SHEETS = {
     "Cost by age": ["cost_by_age"],
     "Yearly": ["yearly", "council_cash", "cash_by_payer", "payback_every_year"],
     "Medium term": ["medium_term", "by_year"],
-    "Decision": ["choice", "along", "measures"],
+    "Decision": ["choice", "along", "measures", "structures"],
     "Adjustments": ["bridge", "otherwise"],
     "Sensitivity analysis": ["moves", "sobol"],
     "Value of information": ["information", "studies"],
