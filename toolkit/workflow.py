@@ -199,8 +199,10 @@ def draw_figures(
 
 
 def draw_effects(resolved: ResolvedScenario, draws: xr.Dataset) -> xr.Dataset:
-    """Return what each programme of the plan changes for a child served, from :func:`effects_of`."""
-    return effects_of(resolved, draws, names=resolved.scenario.programmes)
+    """Return what each programme of the plan changes for a child served, from :func:`effects_of`, and its label."""
+    names = list(resolved.scenario.programmes)
+    labels = resolved.tables["programmes"].set_index("programme").loc[names, "label"].to_numpy(str)
+    return effects_of(resolved, draws, names=names).assign(label=("programme", labels))
 
 
 def effects_of(
