@@ -12,7 +12,7 @@ from toolkit.appraisal.accounts import COUNCIL
 from toolkit.measures import words as w
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
-__all__ = ["BREAK_EVEN", "league_table", "notes", "shown", "verdict"]
+__all__ = ["BREAK_EVEN", "council_by_year_five", "league_table", "notes", "shown", "verdict"]
 
 LEVEL = 0.90
 MILLION = 1e6
@@ -46,6 +46,7 @@ def league_table(compared: xr.Dataset, programmes: pd.DataFrame, *, level: float
         (fiscal), economy and society, ``avoided_per_child_<account>`` (GBP) and ``avoided_<account>`` for a pound spent
         (expected benefit over expected cost) with ``_low``, ``_high`` (of the benefit) and ``_mcse``, its Monte Carlo
         standard error, and ``chance_pays_<account>``; ``council_avoided``, the part of the council's budgets;
+        ``council_cash``, what of it is cash by year five, from :func:`council_by_year_five`;
         ``chance_of_harm``, that the public purse pays more; ``care_entries_per_100``, the change in entries to care of
         a hundred children served; ``evidence``, "own" studies, of its "type" alone, or "not counted"; ``counted`` and
         ``not_counted``, outcomes with their reasons; ``verdict`` for the public purse, from :func:`verdict`;
@@ -88,12 +89,42 @@ def _row(one: xr.Dataset, about: Mapping[Any, Any], level: float) -> dict[str, A
     fiscal = appraisal.account_total(one["avoided"], "fiscal")
     council = one["avoided"].isel(component=(one["payer"] == COUNCIL).values).sum("component")
     row["council_avoided"] = float(council.mean()) / row["cost_per_child"] if counted else np.nan
+    row["council_cash"] = float(council_by_year_five(one)["released"]) if counted and priced else np.nan
     row["chance_of_harm"] = float((fiscal < 0).mean()) if counted else np.nan
     entries = one["events"].sel(quantity="care_entries")
     row["care_entries_per_100"] = 100 * float(entries.mean()) if counted else np.nan
     chance = row["chance_pays_fiscal"]
     row["verdict"] = verdict(chance, priced=priced, counted=bool(counted))
     return row
+
+
+def council_by_year_five(compared: xr.Dataset, *, level: float = LEVEL) -> xr.Dataset:
+    """Return the council's cash within five years of contact for each pound that a programme costs.
+
+    Parameters
+    ----------
+    compared
+        From `toolkit.programmes.compare`, of all programmes or of one.
+    level
+        Of the interval.
+
+    Returns
+    -------
+    Dataset
+        ``released``, expected cash that leaves the council's budgets over expected cost, real and undiscounted, with
+        ``released_low`` and ``released_high`` (of the cash); ``position``, the same less the pound, which is the
+        council's if it pays for the programme itself; NaN where no price is known. Dims of ``compared`` but chain and
+        draw.
+    """
+    cost = compared["cost"].mean(SAMPLE_DIMS, skipna=False)
+    cash = compared["council_cash"]
+    ends = cash.quantile([(1 - level) / 2, (1 + level) / 2], SAMPLE_DIMS) / cost
+    released = cash.mean(SAMPLE_DIMS) / cost
+    parts = {"released": released, "position": released - 1.0}
+    parts |= {f"released_{end}": ends.isel(quantile=at, drop=True) for at, end in enumerate(("low", "high"))}
+    return xr.Dataset(parts).assign_attrs(
+        units="GBP for each GBP spent", price_base=compared.attrs.get("price_base", "")
+    )
 
 
 def _account(avoided: xr.DataArray, cost: xr.DataArray, account: str, level: float) -> dict[str, float]:

@@ -6,7 +6,7 @@ own ages and risks, and a pound more serves more of the same.
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,12 @@ from toolkit.evidence import Register
 from toolkit.models.effects.programme_use import of_area
 from toolkit.pathways.served import Risk, at_risk, of_ages, with_timing
 from toolkit.pricing.areas import Progress, in_batches, silent
+from toolkit.pricing.council_cash import council_cash
 from toolkit.pricing.place import Desk, Place
 from toolkit.scenarios import Scenario, in_real_terms
 from toolkit.schema import SAMPLE_DIMS, InputError
 
-__all__ = ["price_programmes", "programme_costs"]
+__all__ = ["Variant", "price_programmes", "price_variants", "programme_costs", "why_not_counted"]
 
 MATCHED = ("care", "youth_justice", "gcse_attainment")  # outcomes whose risk can be that of those served
 IN_NEED = ("in_need", "care_edge", "pre_proceedings")  # groups to whom the average child in need is a fair guide
@@ -70,7 +71,12 @@ def programme_costs(register: Register, draws: xr.Dataset, scenario: Scenario) -
 
 
 def price_programmes(
-    desk: Desk, register: Register, used: xr.Dataset, *, areas: list[str], progress: Progress = silent
+    desk: Desk,
+    register: Register,
+    used: xr.Dataset,
+    *,
+    areas: list[str],
+    progress: Progress = silent,
 ) -> xr.Dataset:
     """Return what each programme avoids for a child served, averaged over areas by their children in need.
 
@@ -92,8 +98,10 @@ def price_programmes(
     Dataset
         ``avoided`` (programme, component, chain, draw), present value of a child's lifetime cost without the programme
         less that with it, GBP; ``events`` (programme, quantity, chain, draw), the change in expected events of the
-        child's life; both 0 where nothing is counted. ``not_counted`` (programme, outcome): why the effect on an
-        outcome is not counted, "" where it is; ``evidence`` (programme, outcome): whose studies there are.
+        child's life; ``council_cash`` (programme, chain, draw), GBP, the cash that a child releases in the council's
+        budget within five years, from `council_cash`; all 0 where nothing is counted. ``not_counted`` (programme,
+        outcome): why the effect on an outcome is not counted, "" where it is; ``evidence`` (programme, outcome): whose
+        studies there are.
 
     Raises
     ------
@@ -104,7 +112,7 @@ def price_programmes(
         raise InputError("no areas to price programmes for.", fix="choose at least one.")
     served = register.tables["programmes"].set_index("programme")
     risks = {str(name): _risks(register.tables["baseline_risks"], str(name)) for name in used["programme"].values}
-    counted = _counted(used, served, risks)
+    counted = why_not_counted(register, used)
     used = used.assign(
         effect=used["effect"].where(counted == "", 0.0), area_sd=used["area_sd"].where(counted == "", 0.0)
     )
@@ -121,8 +129,81 @@ def price_programmes(
     return priced.merge(every).assign_attrs(price_base=desk.draws.attrs["price_base"])
 
 
-def _counted(used: xr.Dataset, served: pd.DataFrame, risks: Mapping[str, Mapping[str, Risk]]) -> xr.DataArray:
-    """Return why the effect on an outcome is not counted (programme, outcome), "" where it is."""
+class Variant(NamedTuple):
+    """One way to count a programme: what is used of its effect, and whether those served have the average risk."""
+
+    used: xr.Dataset
+    average_risk: bool = False
+
+
+def price_variants(
+    desk: Desk,
+    register: Register,
+    programme: str,
+    variants: Mapping[str, Variant],
+    *,
+    areas: list[str],
+    progress: Progress = silent,
+) -> xr.Dataset:
+    """Return what one programme avoids for a child served, counted in several ways on the same draws.
+
+    Parameters
+    ----------
+    desk, register, areas, progress
+        As for `price_programmes`.
+    programme
+        Its name.
+    variants
+        By name; an effect that is not to count must be 0.
+
+    Returns
+    -------
+    Dataset
+        ``avoided`` (variant, component, chain, draw), GBP, without the labels of components.
+    """
+    row = register.tables["programmes"].set_index("programme").loc[programme].to_dict()
+    risks = _risks(register.tables["baseline_risks"], programme)
+    weight, total = 0.0, xr.Dataset()
+    work = partial(_variants, desk, programme, row, risks, dict(variants))
+    for part, children in in_batches(work, areas, "price a programme step by step", progress):
+        weight, total = weight + children, total + part if total else part
+    return total / weight
+
+
+def _variants(
+    desk: Desk,
+    programme: str,
+    row: Mapping[Any, Any],
+    risks: Mapping[str, Risk],
+    variants: Mapping[str, Variant],
+    areas: list[str],
+) -> tuple[xr.Dataset, float]:
+    """Return the sum over some areas of what each variant avoids, times the children who come into need, and these."""
+    total, children = xr.Dataset(), 0.0
+    for area in areas:
+        place = Place(desk, area)
+        entering = float(place.entering.mean())
+        parts = [
+            _served(place, one.used, programme, row, {} if one.average_risk else risks)[["avoided"]]
+            for one in variants.values()
+        ]
+        here = xr.concat(parts, xr.Variable("variant", list(variants)), coords="minimal", compat="override") * entering
+        total, children = total + here if total else here, children + entering
+    return total, children
+
+
+def why_not_counted(register: Register, used: xr.Dataset) -> xr.DataArray:
+    """Return why the effect on an outcome is not counted (programme, outcome), "" where it is.
+
+    Parameters
+    ----------
+    register
+        Tables ``programmes`` and ``baseline_risks``.
+    used
+        From `toolkit.models.effects.programme_use.used_effects`, or whatever has its ``evidence``.
+    """
+    served = register.tables["programmes"].set_index("programme")
+    risks = {str(name): _risks(register.tables["baseline_risks"], str(name)) for name in used["programme"].values}
     reasons = xr.full_like(used["evidence"], "", dtype=object)
     for name in used["programme"].values:
         group, youngest = served.loc[name, "target_group"], served.loc[name, "ages_from"]
@@ -179,4 +260,5 @@ def _served(place: Place, used: xr.Dataset, name: str, row: Mapping[Any, Any], r
     )
     change = place.walk(moved, 1.0) - place.walk(hazards)
     lived = place.lived(change)
-    return xr.Dataset({"avoided": -place.worth(lived), "events": lived.sum("year")}).reset_coords(drop=True)
+    parts = {"avoided": -place.worth(lived), "events": lived.sum("year"), "council_cash": council_cash(place, lived)}
+    return xr.Dataset(parts).reset_coords(drop=True)
