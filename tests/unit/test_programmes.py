@@ -12,10 +12,11 @@ import xarray as xr
 from tests.conftest import LEEDS
 from tests.unit.conftest import Outcomes
 from tests.unit.pricing.conftest import CHAINS, DRAWS, RUTLAND, rates_without_a_fit
-from toolkit import evidence, programmes, scenarios, workflow
+from toolkit import evidence, programme_command, programmes, scenarios, workflow
 from toolkit.appraisal import account_total
 from toolkit.measures.programmes import league_table
 from toolkit.models.effects.programme_steps import STEPS
+from toolkit.programme_command import named
 from toolkit.resolved import resolve
 from toolkit.schema import ACCOUNTS, EFFECT_OUTCOMES, SAMPLE_DIMS, InputError
 
@@ -224,3 +225,67 @@ def test_the_table_is_printed_with_its_notes(outcomes: Outcomes, ready: list[lis
     for words in ("Programmes, in 2025/26 prices", "Supporting", "not known", "No effect can be"):
         assert words in out
     assert "under 1%" not in out and not re.search(r"\bnan\b", out)
+
+
+# the command for one
+
+
+@pytest.fixture
+def looked_into(monkeypatch: pytest.MonkeyPatch, bench: programmes.Bench, compared: xr.Dataset) -> None:
+    monkeypatch.setattr(programme_command, "bench", lambda *_, **__: bench)
+    monkeypatch.setattr(programme_command, "compared_on", lambda *_, **__: compared)
+
+
+def test_one_programme_is_printed_with_its_steps_studies_and_sources(outcomes: Outcomes, looked_into: None) -> None:
+    code, out, _ = outcomes("programmes", "supporting_families", "--area", "Leeds")
+    assert code == 0
+    for words in (
+        "Supporting / Troubled Families keyworker, in 2025/26 prices",
+        "As its own studies publish it",
+        "What must be believed",
+        "TF2_LAC",
+        "From published to used",
+        "Family Law Week",
+    ):
+        assert words in out, words
+    assert not re.search(r"\bnan\b|None", out)
+
+
+def test_a_programme_without_studies_says_what_is_not_known(outcomes: Outcomes, looked_into: None) -> None:
+    code, out, _ = outcomes("programmes", "caseload reduction", "--area", "Leeds")
+    assert code == 0 and "no effect is counted" in out and "As its own studies" not in out
+    assert "No study of it, or of programmes of its type, is in use." in out
+
+
+def test_json_of_one_programme_adds_up(outcomes: Outcomes, looked_into: None, compared: xr.Dataset) -> None:
+    code, out, err = outcomes("programmes", "Supporting / Troubled Families keyworker", "--area", "Leeds", "--json")
+    record = json.loads(out)
+    assert code == 0 and err == "" and record["programme"]["programme"] == "supporting_families"
+    for account in ACCOUNTS:
+        steps = record[f"from_published_{account}"]
+        total = record["programme"][f"avoided_{account}"]
+        assert sum(step["contribution"] for step in steps) == pytest.approx(total, rel=1e-4)
+    assert record["main_outcome"] == "care"
+    assert {study["study"] for study in record["studies"]} == {"TF2_LAC", "TF2_JUVCONV", "TF1_YOUTH_JUSTICE"}
+    without = [study for study in record["studies"] if study["effect"] is None]
+    assert [study["published"] for study in without] == ["no significant effect"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("supporting_familes",), "did you mean supporting_families"),
+        (("home",), "did you mean intensive_family_preservation, home_visiting_other"),
+        (("",), "use one of"),
+        (("mentoring", "--csv", "league.csv"), "--csv writes the table of all programmes"),
+    ],
+)
+def test_a_name_that_is_nobodys_exits_2(outcomes: Outcomes, idle: None, words: tuple[str, ...], message: str) -> None:
+    code, out, err = outcomes("programmes", *words, "--area", "Leeds")
+    assert code == 2 and message in err.replace("\n", " ") and "Traceback" not in out + err
+
+
+def test_a_name_a_label_and_part_of_one_find_a_programme(table: pd.DataFrame) -> None:
+    for text in ("triple_p", "Triple P", " triple-p ", "TRIPLE P"):
+        assert named(text, table) == "triple_p"
+    assert named("conference", table) == "family_group_conference"
