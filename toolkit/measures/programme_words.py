@@ -27,6 +27,16 @@ __all__ = [
 ]
 
 PAYERS = {"fiscal": "the public purse", "economic": "the economy", "social": "society"}
+HELPED = {
+    "in_need": "children in need",
+    "care_edge": "children at the edge of care",
+    "pre_proceedings": "children before care proceedings",
+    "looked_after": "children looked after",
+    "pregnancy_early_years": "pregnancy and early years",
+    "school_age": "school-age children",
+    "youth_justice": "young people in youth justice",
+    "universal": "all children",
+}
 FACE_VALUE = (
     "A study's estimate is of children served where it was made, before scale-up, so one that is enough here may not "
     "be enough elsewhere."
@@ -143,7 +153,7 @@ def facts(one: Panel) -> list[tuple[str, str]]:
     row = one.row
     priced, counted = row["cost_per_child"] > 0, row["evidence"] != "not counted"
     lines = [
-        ("who it serves", f"{w.inside(row['target_group'])}, ages {row['ages']}"),
+        ("who it serves", f"{HELPED[row['target_group']]}, ages {row['ages']}"),
         ("evidence", f"{_whose(row)}; security {row['security']} of 5"),
         ("cost a child", _with_interval(row, "cost_per_child", w.money) if priced else "not known"),
         ("children a million pounds serves", w.number(row["children_per_million"], 0) if priced else "not known"),

@@ -12,7 +12,17 @@ from toolkit.appraisal.accounts import COUNCIL
 from toolkit.measures import words as w
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
-__all__ = ["BREAK_EVEN", "council_by_year_five", "league_table", "notes", "shown", "verdict"]
+__all__ = [
+    "BREAK_EVEN",
+    "OUTCOMES",
+    "chance_words",
+    "council_by_year_five",
+    "league_table",
+    "notes",
+    "ranks",
+    "shown",
+    "verdict",
+]
 
 LEVEL = 0.90
 MILLION = 1e6
@@ -127,6 +137,33 @@ def council_by_year_five(compared: xr.Dataset, *, level: float = LEVEL) -> xr.Da
     )
 
 
+def ranks(compared: xr.Dataset, account: str, *, level: float = LEVEL) -> pd.DataFrame:
+    """Return between which places a programme lies among those with a price and a counted effect.
+
+    Parameters
+    ----------
+    compared
+        From `toolkit.programmes.compare`.
+    account
+        "fiscal", "economic" or "social".
+    level
+        Of the interval.
+
+    Returns
+    -------
+    DataFrame
+        Index programme, of those ranked; ``rank_low`` and ``rank_high``, the ends of the interval of its place over the
+        draws, 1 for what avoids most for a pound.
+    """
+    ratio = appraisal.account_total(compared["avoided"], account).reset_coords(drop=True) / compared["cost"]
+    able = compared["cost"].notnull().all(SAMPLE_DIMS) & (compared["not_counted"] == "").any("outcome")
+    values = ratio.isel(programme=able.values).transpose("programme", *SAMPLE_DIMS).values
+    places = 1 + np.argsort(np.argsort(-values, axis=0, kind="stable"), axis=0, kind="stable")
+    ends = np.quantile(places, [(1 - level) / 2, (1 + level) / 2], axis=(1, 2), method="inverted_cdf")
+    names = pd.Index([str(name) for name in compared["programme"].values[able.values]], name="programme")
+    return pd.DataFrame({"rank_low": ends[0].astype(int), "rank_high": ends[1].astype(int)}, index=names)
+
+
 def _account(avoided: xr.DataArray, cost: xr.DataArray, account: str, level: float) -> dict[str, float]:
     names = (f"avoided_{account}", f"avoided_{account}_low", f"avoided_{account}_high", f"chance_pays_{account}")
     counted = bool((avoided != 0).any())
@@ -161,15 +198,15 @@ def shown(league: pd.DataFrame) -> pd.DataFrame:
                 "evidence": f"{row['evidence']}, {row['security']}",
                 "cost a child": w.money(row["cost_per_child"]) if priced else "not known",
                 "avoided for a pound": f"{w.pence(row['avoided_fiscal'])} ({ends})" if priced else "",
-                "pays back": _chance(row["chance_pays_fiscal"]) if priced else "",
-                "adds cost": _chance(row["chance_of_harm"]),
+                "pays back": chance_words(row["chance_pays_fiscal"]) if priced else "",
+                "adds cost": chance_words(row["chance_of_harm"]),
                 "counted": row["counted"],
             }
         )
     return pd.DataFrame(rows)
 
 
-def _chance(share: float) -> str:
+def chance_words(share: float) -> str:
     """Return a chance in words, no surer than evidence of this kind can be: other structures of the model differ."""
     return f"under {1 - SURE:.0%}" if share < 1 - SURE else f"over {SURE:.0%}" if share > SURE else w.percent(share)
 

@@ -92,7 +92,10 @@ def test_studies_are_put_beside_what_must_be_believed() -> None:
 def test_facts_leave_out_what_is_not_known() -> None:
     lines = dict(facts(panel()))
     assert lines["avoided for a pound, the public purse"] == "£0.70 (£0.20 to £1.20)"
-    assert lines["cost a child"] == "£1,000 (£800 to £1,200)" and lines["who it serves"] == "in need, ages 0 to 17"
+    assert (
+        lines["cost a child"] == "£1,000 (£800 to £1,200)"
+        and lines["who it serves"] == "children in need, ages 0 to 17"
+    )
     unpriced = dict(facts(panel(cost_per_child=np.nan)))
     assert unpriced["cost a child"] == "not known" and "avoided for a pound, society" not in unpriced
     nothing = dict(facts(panel(evidence="not counted", counted="")))
