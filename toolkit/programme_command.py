@@ -8,6 +8,7 @@ import pandas as pd
 import typer
 
 from toolkit.console import show
+from toolkit.evidence import Weights
 from toolkit.measures import programme_words as words
 from toolkit.measures.programmes import league_table
 from toolkit.pricing.areas import Progress
@@ -54,15 +55,24 @@ def look_into(
     cache: Path,
     scope: str,
     exclude: Collection[str],
+    weights: Weights | None,
     progress: Progress,
 ) -> words.Panel:
     """Return what is known of one programme in some areas; arguments as for `toolkit.programmes.bench`."""
-    ready = bench(scenario, areas=areas, cache=cache, scope=scope, exclude=exclude, progress=progress)
+    ready = bench(scenario, areas=areas, cache=cache, scope=scope, exclude=exclude, weights=weights, progress=progress)
     compared = compared_on(ready, progress=progress)
     examined = examine(ready, programme, progress=progress)
     tables = ready.register.tables
     league = league_table(compared, tables["programmes"])
-    return words.panel(league, compared, examined, programme, studies=ready.studies, tables=tables, drawn=ready.drawn)
+    return words.panel(
+        league,
+        compared,
+        examined,
+        programme,
+        studies=ready.studies,
+        tables=tables,
+        shrunk=ready.used["before_scale_up"],
+    )
 
 
 def print_panel(one: words.Panel, *, price_base: str) -> None:

@@ -40,8 +40,8 @@ class Bench:
         Of a scenario for children in need.
     studies
         From `programme_studies`.
-    drawn, used
-        From `sample_programmes` and `used_effects`.
+    used
+        From `used_effects`: each draw has a structure of its own.
     areas
         Where each programme is delivered.
     """
@@ -49,7 +49,6 @@ class Bench:
     desk: Desk
     register: evidence.Register
     studies: pd.DataFrame
-    drawn: xr.Dataset
     used: xr.Dataset
     areas: list[str]
 
@@ -61,6 +60,7 @@ def compare(
     cache: Path,
     scope: str = "all",
     exclude: Collection[str] = (),
+    weights: evidence.Weights | None = None,
     statistics: xr.Dataset | None = None,
     register: evidence.Register | None = None,
     progress: Progress = silent,
@@ -69,7 +69,7 @@ def compare(
 
     Parameters
     ----------
-    scenario, areas, cache, scope, exclude, statistics, register, progress
+    scenario, areas, cache, scope, exclude, weights, statistics, register, progress
         As for :func:`bench`.
 
     Returns
@@ -88,6 +88,7 @@ def compare(
         cache=cache,
         scope=scope,
         exclude=exclude,
+        weights=weights,
         statistics=statistics,
         register=register,
         progress=progress,
@@ -121,6 +122,7 @@ def bench(
     cache: Path,
     scope: str = "all",
     exclude: Collection[str] = (),
+    weights: evidence.Weights | None = None,
     statistics: xr.Dataset | None = None,
     register: evidence.Register | None = None,
     progress: Progress = silent,
@@ -138,6 +140,9 @@ def bench(
         Folder of fitted models.
     scope, exclude
         Of the studies, as for `programme_studies`.
+    weights
+        Of rival structures, as for `evidence.structure_weights`, such as ``{"scope": {"own": 1}}``; the shipped ones if
+        not given.
     statistics, register
         Those shipped, if not given.
     progress
@@ -157,7 +162,7 @@ def bench(
     resolved = resolve(plain, register, statistics, areas=chosen)
     fitted = _thinned(fit_resolved(statistics, resolved, cache=cache, progress=progress), chosen)
     draws = workflow.draw_figures(plain, resolved.figures, register, like=fitted["posterior"].to_dataset())
-    return _bench(fitted, statistics, resolved, draws, chosen, studies)
+    return _bench(fitted, statistics, resolved, draws, chosen, studies, weights)
 
 
 def bench_with(
@@ -207,14 +212,14 @@ def _bench(
     draws: xr.Dataset,
     areas: list[str],
     studies: pd.DataFrame,
+    weights: evidence.Weights | None = None,
 ) -> Bench:
     scenario, register = resolved.scenario, resolved.register
-    priors = register.tables["priors"]
-    drawn = sample_programmes(studies, register.tables["programmes"], priors, like=draws, seed=scenario.seed)
-    used = used_effects(drawn, studies, priors, seed=scenario.seed, shared_luck=scenario.effect.shared_luck)
+    luck = scenario.effect.shared_luck
+    used = used_effects(studies, register.tables, like=draws, seed=scenario.seed, weights=weights, shared_luck=luck)
     effects = workflow.draw_effects(fitted, statistics, resolved, draws)
     desk = Desk(fitted, statistics, resolved, draws, effects)
-    return Bench(desk, register, studies, drawn, used, areas)
+    return Bench(desk, register, studies, used, areas)
 
 
 def compared_on(bench: Bench, *, progress: Progress = silent) -> xr.Dataset:
@@ -225,12 +230,14 @@ def compared_on(bench: Bench, *, progress: Progress = silent) -> xr.Dataset:
     Dataset
         ``avoided``, ``events``, ``council_cash``, ``not_counted`` and ``evidence`` of `price_programmes`; ``cost``
         (chain, draw, programme) for a child served, NaN where no price is known; ``effect`` (chain, draw, programme,
-        outcome) that is used. Component labels as in a run.
+        outcome) that is used; ``scope``, ``origin``, ``fade`` and ``risk`` (chain, draw), the structure of each draw.
+        Component labels as in a run.
     """
     desk, used = bench.desk, bench.used
     priced = price_programmes(desk, bench.register, used, areas=bench.areas, progress=progress)
     cost = programme_costs(bench.register, desk.draws, desk.scenario).reindex(programme=priced["programme"])
-    return priced.assign(avoided=desk.labelled(priced["avoided"]), cost=cost, effect=used["effect"])
+    structures = used[["effect", *evidence.STRUCTURES]].data_vars
+    return priced.assign(avoided=desk.labelled(priced["avoided"]), cost=cost).assign(structures)
 
 
 def examine(bench: Bench, programme: str, *, progress: Progress = silent) -> xr.Dataset:
@@ -266,7 +273,7 @@ def examine(bench: Bench, programme: str, *, progress: Progress = silent) -> xr.
         raise InputError(f"programme '{programme}': there is none of that name.", fix=f"use one of {', '.join(names)}.")
     used = bench.used.sel(programme=[programme])
     counted = why_not_counted(bench.register, used).isel(programme=0, drop=True) == ""
-    used = used.assign({name: used[name].where(counted, 0.0) for name in ("effect", "area_sd")})
+    used = used.assign({name: used[name].where(counted, 0.0) for name in ("effect", "area_sd", "before_scale_up")})
     cost = programme_costs(bench.register, bench.desk.draws, bench.desk.scenario).reindex(programme=[programme])
     result = xr.Dataset({"cost": cost.isel(programme=0, drop=True)})
     expected = used["effect"].mean(SAMPLE_DIMS).isel(programme=0, drop=True)
@@ -294,7 +301,7 @@ def _before_risk(bench: Bench, used: xr.Dataset, programme: str) -> dict[str, xr
     own = bench.studies[bench.studies["programme"] == programme]
     tables, scenario = bench.register.tables, bench.desk.scenario
     alone = sample_programmes(own, tables["programmes"], tables["priors"], like=bench.desk.draws, seed=scenario.seed)
-    return effect_steps(used, bench.drawn, alone, published_effect(own), programme)
+    return effect_steps(used, alone, published_effect(own), programme)
 
 
 def _certain(used: xr.Dataset, effect: xr.DataArray) -> xr.Dataset:

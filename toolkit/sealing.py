@@ -80,14 +80,12 @@ def rehearse(folder: Path | None = None) -> None:
 
 def _rehearse_programmes(register: evidence.Register, desk: Desk, area: str, few: xr.Dataset) -> None:
     """Compare the programmes of the evidence with a few draws."""
-    from toolkit.models.effects.hierarchy import sample_programmes
     from toolkit.models.effects.programme_studies import programme_studies
     from toolkit.models.effects.programme_use import used_effects
 
-    priors, studies = register.tables["priors"], programme_studies(register.tables)
-    table, draws = register.tables["programmes"], 1_000
-    drawn = sample_programmes(studies, table, priors, like=few, seed=1, particles=draws, refuse=False)
-    price_programmes(desk, register, used_effects(drawn, studies, priors, seed=1), areas=[area])
+    studies = programme_studies(register.tables)
+    used = used_effects(studies, register.tables, like=few, seed=1, particles=1_000, refuse=False)
+    price_programmes(desk, register, used, areas=[area])
     programme_costs(register, desk.draws, desk.scenario)
 
 

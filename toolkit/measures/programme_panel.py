@@ -28,11 +28,15 @@ STEP_WORDS = {
     ),
     "pooled": (
         "Pooled with its type and all programmes",
-        "What programmes like it, and all others, say beside its own studies.",
+        "What programmes like it, and all others, say beside its own studies, averaged over whose studies may count.",
     ),
     "scaled_up": ("After scale-up", "The share of the mean effect that survives delivery by others at other sites."),
     "timed": ("From when, and how long", "Nothing before the onset; whole while studies followed it; then it fades."),
-    "risk_of_served": ("Risk of those it serves", "The published risk of its children, where it is known."),
+    "risk_of_served": (
+        "Risk of those it serves",
+        "The published risk of its children, where it is known, as often as that counts rather than the average "
+        "child’s.",
+    ),
 }
 DESIGNS = {
     "rct": "randomised trial",
@@ -155,7 +159,7 @@ def forest(
     studies: pd.DataFrame,
     effects: pd.DataFrame,
     programmes: pd.DataFrame,
-    drawn: xr.Dataset,
+    shrunk: xr.DataArray,
     programme: str,
     *,
     level: float = LEVEL,
@@ -168,8 +172,8 @@ def forest(
         From `programme_studies`.
     effects, programmes
         The tables ``programme_effects`` and ``programmes``.
-    drawn
-        From `sample_programmes` of the same studies.
+    shrunk
+        ``before_scale_up`` of `used_effects`: effect where it was evaluated (chain, draw, programme, outcome).
     programme
         Its name.
     level
@@ -192,9 +196,8 @@ def forest(
     for study in alike.to_dict("records"):
         row = published.loc[study["study"]]
         error = min(study["se"], study["se_most"])
-        one = drawn.sel(programme=study["programme"])
-        shrunk = one["programme_effect"].sel(outcome=study["outcome"]) * one["take_up"]
-        ends = shrunk.quantile([(1 - level) / 2, (1 + level) / 2]).values
+        one = shrunk.sel(programme=study["programme"], outcome=study["outcome"])
+        ends = one.quantile([(1 - level) / 2, (1 + level) / 2]).values
         rows[study["study"]] = {
             "programme": table.loc[study["programme"], "label"],
             "own": study["programme"] == programme,
@@ -203,7 +206,7 @@ def forest(
             "effect": study["effect"],
             "low": study["effect"] - width * error,
             "high": study["effect"] + width * error,
-            "shrunk": float(shrunk.mean()),
+            "shrunk": float(one.mean()),
             "shrunk_low": float(ends[0]),
             "shrunk_high": float(ends[1]),
             "design": DESIGNS[study["design"]],

@@ -107,7 +107,7 @@ def panel(
     *,
     studies: pd.DataFrame,
     tables: dict[str, pd.DataFrame],
-    drawn: xr.Dataset,
+    shrunk: xr.DataArray,
     level: float = LEVEL,
 ) -> Panel:
     """Return what is known of one programme.
@@ -120,8 +120,10 @@ def panel(
         From `toolkit.programmes.examine`.
     programme
         Its name.
-    studies, drawn
-        From `programme_studies` and `sample_programmes`.
+    studies
+        From `programme_studies`.
+    shrunk
+        As for `forest`.
     tables
         ``programme_effects`` and ``programmes``.
     level
@@ -144,7 +146,7 @@ def panel(
         bool(examined["with_others"].item()) if main else False,
         needed,
         used,
-        forest(studies, tables["programme_effects"], tables["programmes"], drawn, programme, level=level),
+        forest(studies, tables["programme_effects"], tables["programmes"], shrunk, programme, level=level),
     )
 
 

@@ -15,14 +15,21 @@ import xarray as xr
 from toolkit import evidence, pathways
 from toolkit.evidence import Register
 from toolkit.models.effects.programme_use import of_area
-from toolkit.pathways.served import Risk, at_risk, of_ages, with_timing
+from toolkit.pathways.served import Risk, served_hazards
 from toolkit.pricing.areas import Progress, in_batches, silent
 from toolkit.pricing.council_cash import council_cash
 from toolkit.pricing.place import Desk, Place
 from toolkit.scenarios import Scenario, in_real_terms
 from toolkit.schema import SAMPLE_DIMS, InputError
 
-__all__ = ["Variant", "price_programmes", "price_variants", "programme_costs", "why_not_counted"]
+__all__ = [
+    "Variant",
+    "price_programmes",
+    "price_variants",
+    "programme_costs",
+    "published_risks",
+    "why_not_counted",
+]
 
 MATCHED = ("care", "youth_justice", "gcse_attainment")  # outcomes whose risk can be that of those served
 IN_NEED = ("in_need", "care_edge", "pre_proceedings")  # groups to whom the average child in need is a fair guide
@@ -111,7 +118,9 @@ def price_programmes(
     if not areas:
         raise InputError("no areas to price programmes for.", fix="choose at least one.")
     served = register.tables["programmes"].set_index("programme")
-    risks = {str(name): _risks(register.tables["baseline_risks"], str(name)) for name in used["programme"].values}
+    risks = {
+        str(name): published_risks(register.tables["baseline_risks"], str(name)) for name in used["programme"].values
+    }
     counted = why_not_counted(register, used)
     used = used.assign(
         effect=used["effect"].where(counted == "", 0.0), area_sd=used["area_sd"].where(counted == "", 0.0)
@@ -162,7 +171,7 @@ def price_variants(
         ``avoided`` (variant, component, chain, draw), GBP, without the labels of components.
     """
     row = register.tables["programmes"].set_index("programme").loc[programme].to_dict()
-    risks = _risks(register.tables["baseline_risks"], programme)
+    risks = published_risks(register.tables["baseline_risks"], programme)
     weight, total = 0.0, xr.Dataset()
     work = partial(_variants, desk, programme, row, risks, dict(variants))
     for part, children in in_batches(work, areas, "price a programme step by step", progress):
@@ -203,7 +212,9 @@ def why_not_counted(register: Register, used: xr.Dataset) -> xr.DataArray:
         From `toolkit.models.effects.programme_use.used_effects`, or whatever has its ``evidence``.
     """
     served = register.tables["programmes"].set_index("programme")
-    risks = {str(name): _risks(register.tables["baseline_risks"], str(name)) for name in used["programme"].values}
+    risks = {
+        str(name): published_risks(register.tables["baseline_risks"], str(name)) for name in used["programme"].values
+    }
     reasons = xr.full_like(used["evidence"], "", dtype=object)
     for name in used["programme"].values:
         group, youngest = served.loc[name, "target_group"], served.loc[name, "ages_from"]
@@ -222,8 +233,16 @@ def why_not_counted(register: Register, used: xr.Dataset) -> xr.DataArray:
     return reasons
 
 
-def _risks(table: pd.DataFrame, name: str) -> dict[str, Risk]:
-    """Return the published risk of those whom a programme serves, and over how many years, by outcome."""
+def published_risks(table: pd.DataFrame, name: str) -> dict[str, Risk]:
+    """Return the published risk of those whom a programme serves, and over how many years, by outcome.
+
+    Parameters
+    ----------
+    table
+        The table ``baseline_risks``.
+    name
+        The programme.
+    """
     rows = table[(table["programme"] == name) & (table["used"] == 1) & table["outcome"].isin(MATCHED)]
     starts = rows["from_months"].fillna(0.0)
     return {
@@ -252,13 +271,9 @@ def _batch(
 
 def _served(place: Place, used: xr.Dataset, name: str, row: Mapping[Any, Any], risks: Mapping[str, Risk]) -> xr.Dataset:
     """Return what a programme avoids for a child whom it serves in one area."""
-    hazards = at_risk(of_ages(place.hazards, int(row["ages_from"]), int(row["ages_to"])), risks, name=name)
-    of_programme = used.sel(programme=name)
+    hazards = served_hazards(place.hazards, used, name, row, risks)
     effect = of_area(used, name, str(place.stats["area"].item()), seed=place.scenario.seed)
-    moved = with_timing(
-        pathways.with_effects(hazards, effect), of_programme["onset"].values, of_programme["flat"].values
-    )
-    change = place.walk(moved, 1.0) - place.walk(hazards)
+    change = place.walk(pathways.with_effects(hazards, effect), 1.0) - place.walk(hazards)
     lived = place.lived(change)
     parts = {"avoided": -place.worth(lived), "events": lived.sum("year"), "council_cash": council_cash(place, lived)}
     return xr.Dataset(parts).reset_coords(drop=True)

@@ -101,16 +101,11 @@ def table(register) -> pd.DataFrame:
     tables = register.tables
     names = list(tables["programmes"]["programme"])
     shape = (CHAINS, DRAWS, len(names), len(EFFECT_OUTCOMES))
-    values = {
-        "programme_effect": (
-            (*SAMPLE_DIMS, "programme", "outcome"),
-            -0.2 + 0.1 * DEVIATES[..., None, None] + np.zeros(shape),
-        ),
-        "take_up": ((*SAMPLE_DIMS, "programme"), np.full(shape[:3], 0.5)),
-    }
-    drawn = xr.Dataset(values, {"programme": names, "outcome": list(EFFECT_OUTCOMES)})
+    values = -0.1 + 0.05 * DEVIATES[..., None, None] + np.zeros(shape)
+    coords = {"programme": names, "outcome": list(EFFECT_OUTCOMES)}
+    shrunk = xr.DataArray(values, coords, (*SAMPLE_DIMS, "programme", "outcome"))
     studies = programme_studies(tables)
-    return forest(studies, tables["programme_effects"], tables["programmes"], drawn, "multisystemic_therapy")
+    return forest(studies, tables["programme_effects"], tables["programmes"], shrunk, "multisystemic_therapy")
 
 
 def test_a_type_shows_its_studies_the_programmes_own_first(table: pd.DataFrame) -> None:
@@ -144,4 +139,4 @@ def test_the_shrunk_estimate_is_for_one_of_those_counted(table: pd.DataFrame) ->
 def test_a_type_without_studies_has_an_empty_forest(register) -> None:
     tables = register.tables
     empty = programme_studies(tables).iloc[:0]
-    assert forest(empty, tables["programme_effects"], tables["programmes"], xr.Dataset(), "mockingbird").empty
+    assert forest(empty, tables["programme_effects"], tables["programmes"], xr.DataArray(), "mockingbird").empty

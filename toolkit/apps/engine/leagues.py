@@ -164,7 +164,7 @@ class Leagues:
             programme,
             studies=ready.studies,
             tables=self.live.register.tables,
-            drawn=ready.drawn,
+            shrunk=ready.used["before_scale_up"],
         )
 
 

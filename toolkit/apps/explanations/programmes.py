@@ -16,7 +16,7 @@ from toolkit.evidence import Register
 from toolkit.measures import words as w
 from toolkit.measures.programme_panel import ATTAINMENT, effect_words
 from toolkit.measures.programme_words import FACE_VALUE, PAYERS, Panel
-from toolkit.measures.programmes import LEVEL, OUTCOMES, chance_words
+from toolkit.measures.programmes import LEVEL, OUTCOMES
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 LONGEST_KEY = 200
@@ -138,7 +138,7 @@ def _of_league(league: League, register: Register, programme: str, column: str) 
 
 def _count(true: xr.DataArray) -> str:
     share = float(true.mean())
-    return f"{int(true.sum()):,} of {true.size:,} draws = {chance_words(share)}"
+    return f"{int(true.sum()):,} of {true.size:,} draws = {w.percent(share)}"
 
 
 def _moved(league: League, programme: str, worth: xr.DataArray, cost: xr.DataArray) -> str:

@@ -34,8 +34,9 @@ CHART = (
 )
 PRESSED = "What is pressed is looked into; by keyboard, choose it from the list below. The table explains its numbers."
 ORDER = (
-    "Place: where it comes among all that are ranked, in nine tenths of the draws. Chances below 5% and above 95% "
-    "are not said closer, because other structures of the model would move them."
+    "Place: where it comes among all that are ranked, in nine tenths of the draws. All is averaged over rival "
+    "structures (whose studies count, how effects fade, whose risk); a chance near none or all is said as such only if "
+    "they agree."
 )
 
 
@@ -196,7 +197,7 @@ def _league(table: pd.DataFrame, account: str) -> str:
     """Return the rows that are drawn as a table, whose numbers explain themselves."""
     heads = ["Programme", "Who is helped", "Evidence, security", "Cost a child", "For each £1", f"{LEVEL:.0%} interval"]
     heads += ["Place", "Chance it pays", "Chance it adds cost", "Council’s cash by year five", "What is counted"]
-    rows = []
+    rows, under = [], "chance_pays" if account == "fiscal" else ""  # under each structure
     for name, row in table.to_dict("index").items():
 
         def number(text: str, column: str, name: Any = name) -> look.Number:
@@ -210,8 +211,8 @@ def _league(table: pd.DataFrame, account: str) -> str:
             number(w.pence(row[f"avoided_{account}"]), f"avoided_{account}"),
             number(_ends(row, account), f"avoided_{account}"),
             number(f"{low}" if low == high else f"{low} to {high}", f"rank_{account}"),
-            number(chance_words(row[f"chance_pays_{account}"]), f"chance_pays_{account}"),
-            number(chance_words(row["chance_of_harm"]), "chance_of_harm"),
+            number(chance_words(row, f"chance_pays_{account}", under), f"chance_pays_{account}"),
+            number(chance_words(row, "chance_of_harm", "chance_of_harm"), "chance_of_harm"),
             number(w.pence(row["council_cash"]), "council_cash"),
             row["counted"],
         ]

@@ -36,17 +36,15 @@ def published_effect(own: pd.DataFrame) -> xr.DataArray:
     return xr.DataArray(means, {"outcome": list(EFFECT_OUTCOMES)}, "outcome")
 
 
-def effect_steps(
-    used: xr.Dataset, pooled: xr.Dataset, alone: xr.Dataset, published: xr.DataArray, programme: str
-) -> dict[str, xr.Dataset]:
+def effect_steps(used: xr.Dataset, alone: xr.Dataset, published: xr.DataArray, programme: str) -> dict[str, xr.Dataset]:
     """Return what is used of a programme's effect after each step up to timing, with only that of the step changed.
 
     Parameters
     ----------
     used
         From `used_effects`: what the last step gives.
-    pooled, alone
-        From `sample_programmes`, of all studies and of the programme's own alone.
+    alone
+        From `sample_programmes`, of the programme's own studies.
     published
         From :func:`published_effect`.
     programme
@@ -55,9 +53,10 @@ def effect_steps(
     Returns
     -------
     dict
-        Of ``STEPS`` up to "timed", datasets as ``used``, of the one programme: "published", "own_studies" (after bias
-        of design and prior), "pooled" (with its type and all others) act from the first day, never fade and do not
-        differ between sites; "scaled_up" is delivered elsewhere, with each site's own deviation; "timed" is ``used``.
+        Of ``STEPS`` up to "timed", datasets as ``used``, of the one programme. "published", "own_studies" (after bias
+        of design and prior) and "pooled" (with its type and all others, as far as the structure of each draw lets them)
+        act from the first day, never fade and do not differ between sites; "scaled_up" is delivered elsewhere, with
+        each site's own deviation; "timed" is ``used``.
     """
     final = used.sel(programme=[programme])
     whole = {
@@ -71,15 +70,12 @@ def effect_steps(
         wide = effect.broadcast_like(like).where(counted, 0.0).transpose(*like.dims)
         return final.assign({**whole, "effect": wide.reset_coords(drop=True)})
 
-    def of(drawn: xr.Dataset) -> xr.DataArray:
-        one = drawn[["programme_effect", "take_up", "evidence"]].sel(programme=[programme])
-        return (one["programme_effect"] * one["take_up"]).where(one["evidence"] != "none", 0.0)
-
+    one = alone.sel(programme=[programme])
     return {
         "published": at(published),
         # Without a study of its own, an outcome has nothing to show before it borrows from its type.
-        "own_studies": at(of(alone).where(alone["evidence"].sel(programme=[programme]) == "own", 0.0)),
-        "pooled": at(of(pooled)),
+        "own_studies": at((one["programme_effect"] * one["take_up"]).where(one["evidence"] == "own", 0.0)),
+        "pooled": at(final["before_scale_up"]),
         "scaled_up": final.assign({name: whole[name] for name in ("onset", "flat")}),
         "timed": final,
     }

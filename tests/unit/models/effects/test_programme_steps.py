@@ -42,14 +42,15 @@ def used() -> xr.Dataset:
         "effect": (DIMS, filled(-0.1)),
         "area_sd": (DIMS, filled(0.05)),
         "onset": (DIMS[:3], np.full((CHAINS, DRAWS, 2), 0.5)),
-        "flat": (DIMS[2:], np.full((2, len(EFFECT_OUTCOMES)), 2.0)),
+        "flat": (DIMS, filled(2.0)),
+        "before_scale_up": (DIMS, filled(-0.1)),
     }
     return xr.Dataset(values, COORDS).assign(evidence=drawn(0.0, own=True)["evidence"])
 
 
 def steps(used: xr.Dataset, *, own: bool = True) -> dict[str, xr.Dataset]:
     published = xr.DataArray(np.full(4, -0.4), {"outcome": list(EFFECT_OUTCOMES)})
-    return effect_steps(used, drawn(-0.2, own=True, take_up=0.5), drawn(-0.3, own=own), published, "beta")
+    return effect_steps(used, drawn(-0.3, own=own, take_up=0.5), published, "beta")
 
 
 def care(one: xr.Dataset, name: str = "effect") -> np.ndarray:
@@ -57,11 +58,11 @@ def care(one: xr.Dataset, name: str = "effect") -> np.ndarray:
 
 
 def test_each_step_has_the_effect_it_is_named_for(used: xr.Dataset) -> None:
-    """A half of those counted are served, so what is pooled, per child counted, is half of -0.2."""
+    """A half of those counted are served, so what its own studies say, per child counted, is half of -0.3."""
     effects = {name: care(one).tolist() for name, one in steps(used).items()}
     assert effects == {
         "published": [-0.4],
-        "own_studies": [-0.3],
+        "own_studies": [-0.15],
         "pooled": [-0.1],
         "scaled_up": [-0.1],
         "timed": [-0.1],

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from toolkit.models.effects.programme_use import of_area, used_effects
+from toolkit.models.effects.programme_use import of_area, site_effects
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, data_folder
 
 CHAINS, DRAWS = 4, 5_000
@@ -68,7 +68,7 @@ def drawn(
 
 
 def use(priors: pd.DataFrame, studies: pd.DataFrame = STUDIES, *, seed=3, shared_luck=0.0, **changes) -> xr.Dataset:
-    return used_effects(drawn(studies, **changes), studies, priors, seed=seed, shared_luck=shared_luck)
+    return site_effects(drawn(studies, **changes), studies, priors, seed=seed, shared_luck=shared_luck)
 
 
 def mean_is(values: xr.DataArray, mean: float, sd: float) -> None:
@@ -112,6 +112,7 @@ def test_the_mean_effect_shrinks_and_what_differs_between_sites_is_added_whole(p
     """Without sites it is the share times the effect, draw by draw; with them it spreads about that by its own sd."""
     none = use(priors, spread=0.0).sel(programme="alpha", outcome="care")
     np.testing.assert_allclose(none["effect"], -0.2 * none["scale_up"], rtol=1e-12)
+    np.testing.assert_allclose(none["effect"], none["before_scale_up"] * none["scale_up"], rtol=1e-12)
     assert not none["area_sd"].any()
     used = use(priors, spread=0.1)
     site = of_area(used, "alpha", "Leeds", seed=3).sel(outcome="care") - none["effect"]
