@@ -1,7 +1,8 @@
 """Which programme: what each avoids for the money it costs, in some areas, on the same draws as a run's.
 
-`compare` and `compare_with` put the stages together for all programmes, `examine` counts one step by step;
-`toolkit.measures.programmes` and `toolkit.measures.programme_panel` say what their results show.
+`compare` and `compare_with` put the stages together for all programmes, `examine` counts one step by step and
+`best_buys` says what a budget buys best; `toolkit.measures.programmes` and `toolkit.measures.programme_panel` say what
+their results show.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -12,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal, evidence, scenarios, workflow
+from toolkit.best_buys import best_buys
 from toolkit.fits import fit_resolved
 from toolkit.models.effects.hierarchy import sample_programmes
 from toolkit.models.effects.programme_steps import STEPS, effect_steps, published_effect, sizes
@@ -24,7 +26,7 @@ from toolkit.resolved import ResolvedScenario, resolve
 from toolkit.scenarios import Scenario
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS, InputError
 
-__all__ = ["Bench", "bench", "bench_with", "compare", "compare_with", "compared_on", "examine"]
+__all__ = ["Bench", "bench", "bench_with", "best_buys", "compare", "compare_with", "compared_on", "examine"]
 
 FEWER = 4  # one draw in so many is priced for many areas: a thousand leave an error of 1 per cent of an interval
 MAIN = ("care", "youth_justice", "gcse_attainment", "repeat_referrals")  # what is named first if nothing else decides
@@ -63,6 +65,7 @@ def compare(
     weights: evidence.Weights | None = None,
     statistics: xr.Dataset | None = None,
     register: evidence.Register | None = None,
+    by_area: bool = False,
     progress: Progress = silent,
 ) -> xr.Dataset:
     """Return what every programme of the evidence avoids and costs for a child served.
@@ -71,6 +74,8 @@ def compare(
     ----------
     scenario, areas, cache, scope, exclude, weights, statistics, register, progress
         As for :func:`bench`.
+    by_area
+        As for :func:`compared_on`.
 
     Returns
     -------
@@ -93,7 +98,7 @@ def compare(
         register=register,
         progress=progress,
     )
-    return compared_on(ready, progress=progress)
+    return compared_on(ready, by_area=by_area, progress=progress)
 
 
 def compare_with(
@@ -222,8 +227,17 @@ def _bench(
     return Bench(desk, register, studies, used, areas)
 
 
-def compared_on(bench: Bench, *, progress: Progress = silent) -> xr.Dataset:
+def compared_on(bench: Bench, *, by_area: bool = False, progress: Progress = silent) -> xr.Dataset:
     """Return what every programme avoids and costs for a child served.
+
+    Parameters
+    ----------
+    bench
+        From :func:`bench` or :func:`bench_with`.
+    by_area
+        Whether to keep what is avoided in each area as well, which `best_buys` needs.
+    progress
+        Called with a stage and the share of it that is done.
 
     Returns
     -------
@@ -231,10 +245,10 @@ def compared_on(bench: Bench, *, progress: Progress = silent) -> xr.Dataset:
         ``avoided``, ``events``, ``council_cash``, ``not_counted`` and ``evidence`` of `price_programmes`; ``cost``
         (chain, draw, programme) for a child served, NaN where no price is known; ``effect`` (chain, draw, programme,
         outcome) that is used; ``scope``, ``origin``, ``fade`` and ``risk`` (chain, draw), the structure of each draw.
-        Component labels as in a run.
+        Component labels as in a run. By area also ``avoided_by_area``, ``target_group`` and ``eligible``.
     """
     desk, used = bench.desk, bench.used
-    priced = price_programmes(desk, bench.register, used, areas=bench.areas, progress=progress)
+    priced = price_programmes(desk, bench.register, used, areas=bench.areas, by_area=by_area, progress=progress)
     cost = programme_costs(bench.register, desk.draws, desk.scenario).reindex(programme=priced["programme"])
     structures = used[["effect", *evidence.STRUCTURES]].data_vars
     return priced.assign(avoided=desk.labelled(priced["avoided"]), cost=cost).assign(structures)

@@ -18,6 +18,7 @@ __all__ = [
     "LEVEL",
     "OUTCOMES",
     "by_structure",
+    "chance_in_words",
     "chance_words",
     "council_by_year_five",
     "league_table",
@@ -235,6 +236,11 @@ def shown(league: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def chance_in_words(share: float) -> str:
+    """Return a chance in words, no surer than evidence of this kind can be: other structures of the model differ."""
+    return f"under {1 - SURE:.0%}" if share < 1 - SURE else f"over {SURE:.0%}" if share > SURE else w.percent(share)
 
 
 def chance_words(row: "pd.Series[Any] | dict[Any, Any]", name: str, range_of: str = "") -> str:

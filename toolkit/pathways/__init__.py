@@ -22,12 +22,13 @@ from toolkit.pathways.lives import (
     strengths,
     with_effects,
 )
-from toolkit.pathways.reach import children_reached, families
+from toolkit.pathways.reach import AT_THE_EDGE, children_reached, eligible_children, families
 
 CHILDHOOD_YEARS = AGES
 JUSTICE_YEARS = AGES - JUSTICE_AGE
 
 __all__ = [
+    "AT_THE_EDGE",
     "CELLS",
     "CHILDHOOD_YEARS",
     "GROUPS",
@@ -46,6 +47,7 @@ __all__ = [
     "chosen",
     "comparator",
     "cross_section",
+    "eligible_children",
     "entry_ages",
     "everyone_rates",
     "excess",

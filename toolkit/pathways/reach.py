@@ -6,6 +6,8 @@ import xarray as xr
 from toolkit.scenarios import Option
 from toolkit.schema import InputError
 
+AT_THE_EDGE = ("care_edge", "pre_proceedings")  # two names of the same children
+
 
 def families(bought: xr.DataArray, eligible: xr.DataArray) -> xr.DataArray:
     """Return the families reached when ``bought`` families' worth of help meets ``eligible`` families.
@@ -31,6 +33,37 @@ def families(bought: xr.DataArray, eligible: xr.DataArray) -> xr.DataArray:
     return reached
 
 
+def eligible_children(draws: xr.Dataset, statistics: xr.Dataset, group: str) -> xr.DataArray:
+    """Return the children of a target group in each area: those whom a programme made for it could serve.
+
+    Parameters
+    ----------
+    draws
+        Sampled figures (chain, draw): ``care_edge_entry``.
+    statistics
+        Base-year statistics (area): ``children_in_need``, ``children_looked_after``, ``care_starts``.
+    group
+        "in_need": children in need outside care. "care_edge" or "pre_proceedings": children in pre-proceedings,
+        counted as care starts over the share of pre-proceedings children who enter care.
+
+    Returns
+    -------
+    DataArray (area), at the edge of care (chain, draw, area) children.
+
+    Raises
+    ------
+    InputError
+        A group whose number is not known.
+    """
+    if group in AT_THE_EDGE:
+        children = statistics["care_starts"] / draws["care_edge_entry"]
+    elif group == "in_need":
+        children = statistics["children_in_need"] - statistics["children_looked_after"]
+    else:
+        raise InputError(f"group '{group}': how many children belong to it is not known.", fix="give a limit.")
+    return children.assign_attrs(units="children")
+
+
 def children_reached(
     spend: xr.DataArray | float, draws: xr.Dataset, statistics: xr.Dataset, option: Option
 ) -> xr.DataArray:
@@ -45,17 +78,13 @@ def children_reached(
     statistics
         Base-year statistics (area): ``children_in_need``, ``children_looked_after``, ``care_starts``.
     option
-        States who is eligible: children in need outside care, or (care edge) children in pre-proceedings,
-        counted as care starts over the share of pre-proceedings children who enter care.
+        States who is eligible, as in :func:`eligible_children`.
 
     Returns
     -------
     DataArray (chain, draw, area, ...) children a year, negative for a cut.
     """
     per_family = draws["children_per_family"]
-    if option.group == "care_edge":
-        eligible_children = statistics["care_starts"] / draws["care_edge_entry"]
-    else:
-        eligible_children = statistics["children_in_need"] - statistics["children_looked_after"]
+    eligible = eligible_children(draws, statistics, option.group)
     bought = spend / draws["cost_per_family"]
-    return (families(bought, eligible_children / per_family) * per_family).assign_attrs(units="children a year")
+    return (families(bought, eligible / per_family) * per_family).assign_attrs(units="children a year")

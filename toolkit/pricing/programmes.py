@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import evidence, pathways
+from toolkit.appraisal import account_total
 from toolkit.evidence import Register
 from toolkit.models.effects.programme_use import of_area
 from toolkit.pathways.served import Risk, served_hazards
@@ -20,7 +21,7 @@ from toolkit.pricing.areas import Progress, in_batches, silent
 from toolkit.pricing.council_cash import council_cash
 from toolkit.pricing.place import Desk, Place
 from toolkit.scenarios import Scenario, in_real_terms
-from toolkit.schema import SAMPLE_DIMS, InputError
+from toolkit.schema import ACCOUNTS, SAMPLE_DIMS, InputError
 
 __all__ = [
     "Variant",
@@ -83,6 +84,7 @@ def price_programmes(
     used: xr.Dataset,
     *,
     areas: list[str],
+    by_area: bool = False,
     progress: Progress = silent,
 ) -> xr.Dataset:
     """Return what each programme avoids for a child served, averaged over areas by their children in need.
@@ -97,6 +99,8 @@ def price_programmes(
         From `toolkit.models.effects.programme_use.used_effects`.
     areas
         Where it is delivered.
+    by_area
+        Whether to keep what is avoided in each area as well.
     progress
         Called with the stage and the share of areas that are done.
 
@@ -108,7 +112,9 @@ def price_programmes(
         child's life; ``council_cash`` (programme, chain, draw), GBP, the cash that a child releases in the council's
         budget within five years, from `council_cash`; all 0 where nothing is counted. ``not_counted`` (programme,
         outcome): why the effect on an outcome is not counted, "" where it is; ``evidence`` (programme, outcome): whose
-        studies there are.
+        studies there are. By area also ``avoided_by_area`` (area, programme, account, chain, draw), GBP for a child in
+        single precision; ``target_group`` (programme), whom it was made for; ``eligible`` (area, group), the children
+        of each group, expected, NaN where their number is not known.
 
     Raises
     ------
@@ -130,12 +136,32 @@ def price_programmes(
         raise InputError("no effect of any programme is counted.", fix="leave studies in, or add some.")
     risks = {name: risks[name] for name in names}
     weight, total = 0.0, xr.Dataset()
-    work = partial(_batch, desk, used, served, risks)
-    for part, children in in_batches(work, areas, "price programmes", progress):
-        weight, total = weight + children, total + part if total else part
+    local: list[xr.DataArray] = []
+    work = partial(_batch, desk, used, served, risks, by_area)
+    for part, children, of_batch in in_batches(work, areas, "price programmes", progress):
+        weight, total, local = weight + children, total + part if total else part, local + of_batch
     every = used[["evidence"]].assign(not_counted=counted)
-    priced = (total / weight).reindex(programme=used["programme"].values, fill_value=0.0)
+    priced = total / weight
+    if by_area:
+        priced["avoided_by_area"] = xr.concat(local, xr.Variable("area", areas))
+    priced = priced.reindex(programme=used["programme"].values, fill_value=0.0)
+    if by_area:
+        groups = served.loc[used["programme"].values, "target_group"].to_numpy(object)
+        priced = priced.assign(target_group=("programme", groups), eligible=_eligible(desk, groups, areas))
     return priced.merge(every).assign_attrs(price_base=desk.draws.attrs["price_base"])
+
+
+def _eligible(desk: Desk, groups: np.ndarray, areas: list[str]) -> xr.DataArray:
+    """Return the expected children of each target group (area, group), NaN where their number is not known."""
+    names = sorted(set(groups))
+    stats = desk.base.sel(area=areas).reset_coords(drop=True)
+    unknown = xr.full_like(stats["children_in_need"], np.nan)
+    parts = [
+        pathways.eligible_children(desk.draws, stats, group).reset_coords(drop=True) if group in IN_NEED else unknown
+        for group in names
+    ]
+    means = [part.mean([dim for dim in SAMPLE_DIMS if dim in part.dims]) for part in parts]
+    return xr.concat(means, xr.Variable("group", names)).transpose("area", "group").assign_attrs(units="children")
 
 
 class Variant(NamedTuple):
@@ -256,17 +282,31 @@ def _batch(
     used: xr.Dataset,
     served: pd.DataFrame,
     risks: Mapping[str, Mapping[str, Risk]],
+    by_area: bool,
     areas: list[str],
-) -> tuple[xr.Dataset, float]:
-    """Return the sum over some areas of what programmes avoid, times the children who come into need, and these."""
-    total, children = xr.Dataset(), 0.0
+) -> tuple[xr.Dataset, float, list[xr.DataArray]]:
+    """Return the sum over some areas of what programmes avoid, times the children who come into need, and these.
+
+    By area also what a child avoids by account in each (programme, account, chain, draw).
+    """
+    total, children, local = xr.Dataset(), 0.0, []
     for area in areas:
         place = Place(desk, area)
         entering = float(place.entering.mean())
         parts = [_served(place, used, name, served.loc[name].to_dict(), risks[name]) for name in risks]
-        here = xr.concat(parts, xr.Variable("programme", list(risks)), coords="minimal", compat="override") * entering
+        here = xr.concat(parts, xr.Variable("programme", list(risks)), coords="minimal", compat="override")
+        if by_area:
+            local.append(_by_account(desk, here["avoided"]))
+        here = here * entering
         total, children = total + here if total else here, children + entering
-    return total, children
+    return total, children, local
+
+
+def _by_account(desk: Desk, avoided: xr.DataArray) -> xr.DataArray:
+    worth = desk.labelled(avoided)
+    parts = [account_total(worth, account).reset_coords(drop=True) for account in ACCOUNTS]
+    joined = xr.concat(parts, xr.Variable("account", list(ACCOUNTS)))
+    return joined.transpose("programme", "account", *SAMPLE_DIMS).astype(np.float32)
 
 
 def _served(place: Place, used: xr.Dataset, name: str, row: Mapping[Any, Any], risks: Mapping[str, Risk]) -> xr.Dataset:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from toolkit.pathways import children_reached, families
+from toolkit.pathways import AT_THE_EDGE, children_reached, eligible_children, families
 from toolkit.scenarios import Option
 from toolkit.schema import InputError
 
@@ -39,3 +39,14 @@ def test_pounds_become_children_by_hand() -> None:
         xr.DataArray(73_700.0), draws, statistics, Option(spend_per_child=1, years=1, group="care_edge")
     )
     assert float(edge) == pytest.approx(2 * 10 * (1 - np.exp(-10 / 10)))  # 8 starts over 0.4 are 20 children
+
+
+def test_the_children_of_a_group_are_those_that_could_be_served() -> None:
+    """Outside care 120 - 20; before proceedings 8 starts over a share of 0.4 or 0.5 are 20 or 16."""
+    draws = xr.Dataset({"care_edge_entry": ("draw", [0.4, 0.5])})
+    statistics = xr.Dataset({"children_in_need": 120.0, "children_looked_after": 20.0, "care_starts": 8.0})
+    assert float(eligible_children(draws, statistics, "in_need")) == 100.0
+    for group in AT_THE_EDGE:
+        assert eligible_children(draws, statistics, group).values.tolist() == [20.0, 16.0]
+    with pytest.raises(InputError, match=r"universal.*not known.*Fix"):
+        eligible_children(draws, statistics, "universal")

@@ -16,7 +16,7 @@ from toolkit.appraisal import account_total
 from toolkit.evidence import Register
 from toolkit.pricing.place import Desk, Place
 from toolkit.pricing.programmes import Variant, price_programmes, price_variants, programme_costs, why_not_counted
-from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError
+from toolkit.schema import ACCOUNTS, EFFECT_OUTCOMES, SAMPLE_DIMS, InputError
 
 CARE_ALONE = {"care": -0.3}
 
@@ -169,6 +169,34 @@ def test_over_two_areas_it_is_their_mean_by_children_who_come_into_need(desk: De
     for name in both["programme"].values:
         at = [float(part["avoided"].sel(programme=name).sum("component").mean()) for part in (leeds, both, rutland)]
         assert min(at[0], at[2]) < at[1] < max(at[0], at[2])
+
+
+def test_by_area_each_area_has_what_it_has_alone(desk: Desk, register: Register) -> None:
+    effects = used(desk, {"incredible_years": CARE_ALONE, "mockingbird": CARE_ALONE}, area_sd=0.1)
+    both = price_programmes(desk, register, effects, areas=[LEEDS, RUTLAND], by_area=True)
+    xr.testing.assert_identical(
+        both[["avoided", "events"]], price(desk, register, effects, LEEDS, RUTLAND)[["avoided", "events"]]
+    )
+    local = both["avoided_by_area"]
+    assert local.dtype == np.float32 and local["account"].values.tolist() == list(ACCOUNTS)
+    for area in (LEEDS, RUTLAND):
+        alone = desk.labelled(price(desk, register, effects, area)["avoided"]).sel(programme="incredible_years")
+        for account in ACCOUNTS:
+            here = local.sel(area=area, account=account, programme="incredible_years")
+            np.testing.assert_allclose(here, account_total(alone, account), rtol=1e-5)
+    assert not local.sel(programme="mockingbird").any()  # nothing is counted of it
+
+
+def test_by_area_the_children_of_groups_are_counted_or_missing(desk: Desk, register: Register) -> None:
+    effects = used(desk, {"incredible_years": CARE_ALONE, "mockingbird": {}, "family_group_conference": CARE_ALONE})
+    priced = price_programmes(desk, register, effects, areas=[LEEDS, RUTLAND], by_area=True)
+    assert priced["target_group"].values.tolist() == ["in_need", "looked_after", "pre_proceedings"]
+    eligible, stats = priced["eligible"], desk.base.sel(area=[LEEDS, RUTLAND])
+    outside = stats["children_in_need"] - stats["children_looked_after"]
+    np.testing.assert_allclose(eligible.sel(group="in_need"), outside)
+    edge = (stats["care_starts"] / desk.draws["care_edge_entry"]).mean(SAMPLE_DIMS)
+    np.testing.assert_allclose(eligible.sel(group="pre_proceedings"), edge)
+    assert bool(eligible.sel(group="looked_after").isnull().all())
 
 
 def test_each_area_has_its_own_part_of_a_sites_luck(desk: Desk, register: Register) -> None:
