@@ -117,6 +117,9 @@ def areas(region: Annotated[str | None, typer.Option(help="Only this region.")] 
 
 @app.command()
 def programmes(
+    name: Annotated[
+        str | None, typer.Argument(help="One programme to look into, by name or label; all are compared if none.")
+    ] = None,
     scenario: Annotated[
         str, typer.Option(help="Prices, discounting and seed: a scenario's name or file.")
     ] = "families_first",
@@ -137,17 +140,42 @@ def programmes(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Compare programmes: what each costs a child, avoids for a pound, and how sure that is."""
+    """Compare programmes: what each costs a child, avoids for a pound, and how sure that is.
+
+    Of one that is named: its row, the steps from its published effect to the one used, what must be believed for it to
+    pay, and the studies of its type.
+    """
     import pandas as pd
 
-    from toolkit import evidence, scenarios
+    from toolkit import evidence, programme_command, scenarios
     from toolkit.measures.programmes import league_table, notes, shown, structure_table
     from toolkit.programmes import compare
+    from toolkit.schema import InputError
 
     chosen = scenarios.load(scenario)
     weights = evidence.read_weights(structure) if structure else None
     areas = chosen_areas(area or (), region=region, england=england, quiet=quiet)
     _check_file(csv)
+    if name is not None:
+        if csv is not None:
+            raise InputError("--csv writes the table of all programmes.", fix="leave the name out, or use --json.")
+        one = programme_command.named(name, evidence.load_table("programmes"))
+        with progress_bars(quiet or as_json) as progress:
+            panel = programme_command.look_into(
+                chosen,
+                one,
+                areas=areas,
+                cache=cache,
+                scope=studies,
+                exclude=leave_out or (),
+                weights=weights,
+                progress=progress,
+            )
+        if as_json:
+            typer.echo(json.dumps(panel.record(), indent=2))
+        elif not quiet:
+            programme_command.print_panel(panel, price_base=chosen.price_base)
+        return
     with progress_bars(quiet or as_json) as progress:
         compared = compare(
             chosen,

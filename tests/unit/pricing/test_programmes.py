@@ -16,7 +16,14 @@ from toolkit import scenarios
 from toolkit.appraisal import account_total
 from toolkit.evidence import Register
 from toolkit.pricing.place import Desk, Place, published_risks
-from toolkit.pricing.programmes import counted_effects, price_programmes, programme_costs
+from toolkit.pricing.programmes import (
+    Variant,
+    counted_effects,
+    price_programmes,
+    price_variants,
+    programme_costs,
+    why_not_counted,
+)
 from toolkit.schema import ACCOUNTS, EFFECT_OUTCOMES, SAMPLE_DIMS, InputError
 
 CARE_ALONE = {"care": -0.3}
@@ -230,6 +237,35 @@ def test_programmes_do_not_depend_on_the_others_that_are_compared(desk: Desk, re
         xr.testing.assert_equal(beside[name].sel(programme="incredible_years"), alone[name].isel(programme=0))
 
 
+# in several ways
+
+
+def test_variants_are_priced_as_programmes_are_and_only_what_differs_moves(desk: Desk, register: Register) -> None:
+    """Supporting Families' young people are at many times the average risk of justice; with it they avoid more."""
+    effects = used(desk, {"supporting_families": {"youth_justice": -0.2}}, area_sd=0.1)
+    both = price(desk, register, effects, LEEDS, RUTLAND)["avoided"].isel(programme=0, drop=True)
+    halved = effects.assign(effect=effects["effect"] / 2)
+    variants = {"whole": Variant(effects), "half": Variant(halved), "average": Variant(effects, average_risk=True)}
+    priced = price_variants(
+        with_effects(desk, register, effects), "supporting_families", variants, areas=[LEEDS, RUTLAND]
+    )["avoided"]
+    assert priced["variant"].values.tolist() == list(variants)
+    xr.testing.assert_equal(priced.sel(variant="whole", drop=True), both)
+    worth = priced.sum("component").mean(SAMPLE_DIMS).to_series()
+    assert 0.4 < worth["half"] / worth["whole"] < 0.6
+    assert 0 < worth["average"] < worth["whole"] / 2
+
+
+def test_cash_of_a_child_is_the_councils_alone_and_less_than_it_avoids(desk: Desk, register: Register) -> None:
+    priced = price(desk, register, used(desk, {"incredible_years": {"care": -0.3, "gcse_attainment": 0.3}}))
+    worth = desk.labelled(priced["avoided"]).isel(programme=0)
+    council = worth.isel(component=(worth["payer"] == "local_authority").values).sum("component")
+    cash = priced["council_cash"].isel(programme=0)
+    assert bool((cash > 0).all()) and bool((cash < council).all())
+    grades = price(desk, register, used(desk, {"incredible_years": {"gcse_attainment": 0.3}}))
+    assert not grades["council_cash"].any() and grades["avoided"].any()
+
+
 # what is not counted
 
 
@@ -244,6 +280,7 @@ def test_each_effect_that_is_not_counted_says_why_and_moves_nothing(desk: Desk, 
     }
     priced = price(desk, register, used(desk, effects))
     why = priced["not_counted"]
+    xr.testing.assert_equal(why, why_not_counted(used(desk, effects), register.tables))
     assert why.sel(programme="incredible_years").values.tolist() == ["no study"] * 3 + [""]
     for name in ("mockingbird", "staying_close"):
         assert all(
