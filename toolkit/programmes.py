@@ -12,8 +12,9 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from toolkit import appraisal, evidence, workflow
+from toolkit import appraisal, evidence
 from toolkit.best_buys import best_buys
+from toolkit.draws import draw_figures, effects_of
 from toolkit.fits import fit_resolved
 from toolkit.models.effects.hierarchy import sample_programmes
 from toolkit.models.effects.programme_steps import STEPS, effect_steps, published_effect, sizes
@@ -163,7 +164,7 @@ def bench(
     chosen = list(dict.fromkeys(areas))
     resolved = resolve(scenario, register, statistics, areas=chosen)
     fitted = _thinned(fit_resolved(statistics, resolved, cache=cache, progress=progress), chosen)
-    draws = workflow.draw_figures(scenario, resolved.figures, register, like=fitted["posterior"].to_dataset())
+    draws = draw_figures(scenario, resolved.figures, register, like=fitted["posterior"].to_dataset())
     return _bench(fitted, statistics, resolved, draws, chosen, scope=scope, exclude=exclude, weights=weights)
 
 
@@ -215,7 +216,7 @@ def _bench(
     weights: evidence.Weights | None = None,
 ) -> Bench:
     studies = programme_studies(resolved.tables, scope=scope, exclude=[*resolved.scenario.left_out, *exclude])
-    effects = workflow.effects_of(resolved, draws, scope=scope, exclude=exclude, weights=weights)
+    effects = effects_of(resolved, draws, scope=scope, exclude=exclude, weights=weights)
     return Bench(Desk(fitted, statistics, resolved, draws, effects), resolved.register, studies, areas)
 
 

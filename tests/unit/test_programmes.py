@@ -85,14 +85,14 @@ def test_many_areas_are_priced_on_one_draw_in_four(monkeypatch: pytest.MonkeyPat
 def bench(dozen: xr.Dataset) -> programmes.Bench:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(programmes, "fit_resolved", lambda *_, **__: rates_without_a_fit())
-        scenario = scenarios.load("family_help")
+        scenario = scenarios.load("family_help_2025")
         return programmes.bench(scenario, areas=[LEEDS], cache=Path("none"), statistics=dozen)
 
 
 def test_a_run_and_a_comparison_alone_agree_on_the_same_fit_and_draws(
     dozen: xr.Dataset, register: evidence.Register, compared: xr.Dataset
 ) -> None:
-    scenario, fitted = scenarios.load("family_help"), rates_without_a_fit()
+    scenario, fitted = scenarios.load("family_help_2025"), rates_without_a_fit()
     resolved = resolve(scenario, register, dozen, areas=[LEEDS])
     draws = workflow.draw_figures(scenario, resolved.figures, register, like=fitted["posterior"].to_dataset())
     xr.testing.assert_identical(programmes.compare_with(fitted, dozen, resolved, draws, [LEEDS]), compared)
