@@ -74,7 +74,7 @@ def test_where_changes_come_in_jumps_it_says_what_that_means(committed) -> None:
 def test_a_calibration_that_failed_is_named(committed) -> None:
     name = "reference/calibration_small_models"
     committed[name]["verdict"] = "passed"
-    assert f"{len(committed[name])} of {len(committed[name])} for effects" in " ".join(reliability.sentences())
+    assert f"{len(committed[name])} of {len(committed[name])} for pooled prices" in " ".join(reliability.sentences())
     committed[name].loc[0, ["verdict", "parameter", "pool"]] = "failed", "mean_effect", "care"
     assert "; not: mean effect of care)" in " ".join(reliability.sentences())
 

@@ -9,11 +9,6 @@ from toolkit.models.unit_costs.pooled import pooled, pooled_summary, rival_estim
 from toolkit.report import effect_figures
 
 
-@pytest.fixture(scope="module")
-def register():
-    return evidence.load_register()
-
-
 @pytest.mark.parametrize("outcome", ["youth_justice", "care"])
 def test_a_forest_names_the_studies_of_the_plans_types_and_marks_estimates_and_effects_used(run, outcome):
     shown, used = studies.shown(run), studies.used(run, outcome)
