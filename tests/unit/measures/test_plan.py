@@ -34,7 +34,7 @@ def test_the_table_shows_the_sums_as_stated_and_what_is_spent_here_by_payer(make
     frame = table.frame.droplevel(1, axis=1)
     assert list(frame.columns[:3]) == ["2025/26", "2026/27", "2027/28"]
     assert frame["2026/27"].tolist() == ["£11.00", "£11.00", "£2.0 million", "£2.0 million"]
-    assert frame["Whose money"].tolist()[2:] == ["local authority", "central government (grant)"]
+    assert frame["Whose money"].tolist()[2:] == ["the council's own money", "a grant from central government"]
 
 
 def test_parts_that_start_later_have_no_sum_before(make_run):
