@@ -47,7 +47,9 @@ def main():
     for count in range(1, ADDED + 1):
         more = new_studies(studies, count)
         timed(f"with {count} more", lambda more=more: sample_programmes(more, *others, like=LIKE, seed=1))
-    twin = timed("the twin in PyMC, compiled and sampled", lambda: fit(programme_model(studies, *others), seed=1, **SETTINGS))
+    twin = timed(
+        "the twin in PyMC, compiled and sampled", lambda: fit(programme_model(studies, *others), seed=1, **SETTINGS)
+    )
     effect, other = drawn["programme_effect"], twin["posterior"]["programme_effect"]
     gap = abs(other.mean(SAMPLE_DIMS) - effect.mean(SAMPLE_DIMS)) / effect.std(SAMPLE_DIMS)
     print(f"  largest gap of a mean {float(gap.max()):.3f}, median {float(gap.median()):.3f} posterior sd")

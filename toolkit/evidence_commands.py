@@ -27,7 +27,9 @@ Accept = Annotated[str | None, typer.Option(metavar="REASON", help="Replace the 
 def evidence_list(
     outcome: Annotated[str | None, typer.Option(help="Only figures of this outcome.")] = None,
     excluded: Annotated[bool, typer.Option("--excluded", help="Figures that cannot be used, and why.")] = False,
-    studies: Annotated[bool, typer.Option("--studies", help="Studies of programmes: used as, or why they stay out.")] = False,
+    studies: Annotated[
+        bool, typer.Option("--studies", help="Studies of programmes: used as, or why they stay out.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """List the cited figures."""

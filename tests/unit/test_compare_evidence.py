@@ -63,7 +63,7 @@ def test_a_sceptical_prior_moves_the_effects_and_another_models_prior_is_refused
 
 
 def test_new_studies_of_a_file_may_share_a_programme_that_is_new(tmp_path):
-    register, scenario = evidence.load_register(), scenarios.load("family_help")
+    register, scenario = evidence.load_register(), scenarios.load("families_first")
     file = tmp_path / "new.csv"  # one without ends, one without a programme
     rows = [
         NEW | {"effect_id": "ONE"},
