@@ -220,5 +220,5 @@ def test_every_result_of_a_programme_is_listed_or_says_why_not(tables: Tables) -
     rest = tables["effects"][~tables["effects"]["id"].isin(listed["effect_id"])]
     families = {"family_safeguarding", "no_wrong_door", "sure_start", "supporting_families", "mentoring", "diversion"}
     families |= {"family_group_conference", "mst", "family_valued", "social_workers_in_schools", "differential_response"}
-    left = rest[rest["programme_family"].isin(families)].set_index("id")
+    left = rest[rest["programme_family"].isin(families)]
     assert set(left["outcome"]) <= {"benefit_cost_ratio", "social_care_cost"}
