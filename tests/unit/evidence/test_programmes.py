@@ -217,7 +217,8 @@ def test_every_result_of_a_programme_is_listed_or_says_why_not(tables: Tables) -
     """Of ``effects``, those that are not studies of a programme here: other interventions, spending, money."""
     listed = tables["programme_effects"]
     assert (listed.loc[listed["used"] == 0, "why_not"] != "").all()
-    rest = tables["effects"][~tables["effects"]["id"].isin(listed["effect_id"])]
+    cited = evidence.load_table("effects")
+    rest = cited[~cited["id"].isin(listed["effect_id"])]
     families = {"family_safeguarding", "no_wrong_door", "sure_start", "supporting_families", "mentoring", "diversion"}
     families |= {"family_group_conference", "mst", "family_valued", "social_workers_in_schools", "differential_response"}
     left = rest[rest["programme_family"].isin(families)]
