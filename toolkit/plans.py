@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import evidence
-from toolkit.pathways import eligible_children
+from toolkit.pathways import AT_THE_EDGE, eligible_children
 from toolkit.scenarios import PlanPart, Scenario
 from toolkit.schema import SAMPLE_DIMS, InputError
 
@@ -164,7 +164,12 @@ def _meet(one: PlanPart, other: PlanPart, rows: pd.DataFrame) -> bool:
     """Return whether two parts could serve the same children: one group, and ages that overlap."""
     first, second = rows.loc[one.programme], rows.loc[other.programme]
     apart = first["ages_to"] < second["ages_from"] or second["ages_to"] < first["ages_from"]
-    return bool(first["target_group"] == second["target_group"] and not apart)
+    return _group(first["target_group"]) == _group(second["target_group"]) and not bool(apart)
+
+
+def _group(name: str) -> str:
+    """Return a target group, of two names for the same children the first."""
+    return AT_THE_EDGE[0] if name in AT_THE_EDGE else name
 
 
 def check_plan(
@@ -255,7 +260,7 @@ def _limits(
     """Return, for each group, its programmes, children served (area, year) and children eligible (area)."""
     groups: dict[str, list[Purchase]] = {}
     for purchase in bought:
-        groups.setdefault(str(rows.loc[purchase.part.programme, "target_group"]), []).append(purchase)
+        groups.setdefault(_group(rows["target_group"][purchase.part.programme]), []).append(purchase)
     limits = []
     for group, members in groups.items():
         eligible = eligible_children(group, base, point)
