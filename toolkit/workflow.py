@@ -234,8 +234,10 @@ def compare_evidence(
     statistics = evidence.load_statistics(folder) if statistics is None else statistics
     chosen = _chosen(areas, statistics)
     used, worth = {}, {}
-    for when, scenario in (("before", before), ("after", after)):
-        resolved = resolve(scenario, register, statistics, areas=chosen)
+    stated = {"before": before, "after": after}
+    both = {when: resolve(scenario, register, statistics, areas=chosen) for when, scenario in stated.items()}
+    for when, resolved in both.items():  # both are checked by now, before minutes are spent on a fit
+        scenario = resolved.scenario
         fitted = fit_resolved(statistics, resolved, cache=cache, progress=progress)
         draws = draw_figures(scenario, resolved.figures, register, like=fitted["posterior"].to_dataset())
         effects = draw_effects(resolved, draws)
