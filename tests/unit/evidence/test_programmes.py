@@ -10,7 +10,7 @@ import pytest
 from toolkit import evidence
 from toolkit.evidence.layouts import schema
 from toolkit.evidence.programmes import ENGLAND, PER_CHILD, check_programmes
-from toolkit.schema import EFFECT_OUTCOMES, InputError
+from toolkit.schema import InputError
 
 KEYS = {
     "programmes": "programme",
@@ -220,6 +220,12 @@ def test_every_result_of_a_programme_is_listed_or_says_why_not(tables: Tables) -
     cited = evidence.load_table("effects")
     rest = cited[~cited["id"].isin(listed["effect_id"])]
     families = {"family_safeguarding", "no_wrong_door", "sure_start", "supporting_families", "mentoring", "diversion"}
-    families |= {"family_group_conference", "mst", "family_valued", "social_workers_in_schools", "differential_response"}
+    families |= {
+        "family_group_conference",
+        "mst",
+        "family_valued",
+        "social_workers_in_schools",
+        "differential_response",
+    }
     left = rest[rest["programme_family"].isin(families)]
     assert set(left["outcome"]) <= {"benefit_cost_ratio", "social_care_cost"}
