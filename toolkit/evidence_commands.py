@@ -45,8 +45,10 @@ def evidence_list(
     if outcome is not None:
         table = table[table["outcome"] == outcome]
         if table.empty:
-            known = sorted((register.tables["programme_effects"] if studies else register.figures)["outcome"].unique())
-            raise InputError(f"outcome '{outcome}': none.", fix=f"choose one of {known}.")
+            source = register.tables["programme_effects"] if studies else register.figures
+            known = sorted(set(source["outcome"]) - {""})
+            what = "studies" if studies else "figures"
+            raise InputError(f"outcome '{outcome}': no {what}.", fix=f"choose one of {known}.")
     columns = ("outcome", "description", "value", "unit", "price_year", "confidence", "reason")
     shown = [column for column in (*columns, "programme", "design", "effect", "se", "stays_out") if column in table]
     show(table[shown].reset_index(), as_json, title=f"{len(table)} {'studies' if studies else 'figures'}")
