@@ -197,8 +197,10 @@ def draw_figures(
 
 
 def draw_effects(resolved: ResolvedScenario, draws: xr.Dataset) -> xr.Dataset:
-    """Return what each programme of the plan changes for a child served, from :func:`every_effect`."""
-    return every_effect(resolved, draws).sel(programme=list(resolved.scenario.programmes))
+    """Return what each programme of the plan changes for a child served, from :func:`every_effect`, and its label."""
+    names = list(resolved.scenario.programmes)
+    labels = resolved.tables["programmes"].set_index("programme").loc[names, "label"]
+    return every_effect(resolved, draws).sel(programme=names).assign(label=("programme", labels.to_numpy(str)))
 
 
 def every_effect(

@@ -8,14 +8,13 @@ import xarray as xr
 from toolkit import appraisal
 from toolkit.measures import value_of_information as voi
 from toolkit.measures import words as w
-from toolkit.measures.quantities import Run
+from toolkit.measures.quantities import Run, programme_names
 from toolkit.pricing.dependence import EFFECT
 from toolkit.schema import SAMPLE_DIMS
 
 SHOWN = 12
 EVENTS = ("first_time_entrants", "care_starts", "protection_plan_starts")
 UNITS = {f"rate: {one}": "per person and year" for one in EVENTS} | {
-    "effect: gcse_attainment": "standard deviations",
     "rate: rereferrals": "of referrals",
     "rate: gcse_grade_4": "of pupils",
     "rate: attainment_8": "points per pupil",
@@ -75,14 +74,16 @@ def swings(
 
 def named(run: Run, parameter: object) -> str:
     """Return the readable name of an input of a run, with a capital."""
-    name = voi.parameter_name(str(parameter), run.scenario.effect.source)
+    name = voi.parameter_name(str(parameter), programme_names(run))
     return name[:1].upper() + name[1:]
 
 
 def valued(run: Run, parameter: object, value: float) -> str:
-    """Return an input's value with its unit; a log risk ratio as the change in risk that it is."""
+    """Return an input's value with its unit; a log hazard ratio as the change in the rate that it is."""
     name = str(parameter)
-    if name.startswith(f"{EFFECT}: ") and not name.endswith("gcse_attainment"):
-        return f"{w.number(100 * float(np.expm1(value)), 1)}% in risk"
+    if name.startswith(f"{EFFECT}: "):
+        if name.endswith("gcse_attainment"):
+            return f"{w.figure(float(f'{value:.4g}'))} standard deviations"
+        return f"{w.number(100 * float(np.expm1(value)), 1)}% in the rate"
     unit = run.assumptions["unit"].get(name, UNITS.get(name, ""))
     return f"{w.figure(float(f'{value:.4g}'))} {unit}".strip()

@@ -8,19 +8,17 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from toolkit.measures import plan
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
+from toolkit.measures.programmes import BREAK_EVEN, SURE, verdict
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import Table, headed, verb
-from toolkit.scenario_model import LONGEST_HORIZON
+from toolkit.scenario_model import LONGEST_HORIZON, Scenario
 from toolkit.schema import ACCOUNTS
 
 PAYBACK_YEARS = (5, 10, 20)
 ENGLISH_REGIONS = 9
-ASSOCIATION = (
-    " This reads an association between spending and outcomes as if it were an effect; areas differ in more than what "
-    "they spend, so none of it need be caused by spending."
-)
 SAY: dict[str, Callable[[float], str]] = {
     "money": w.money,
     "share": w.percent,
@@ -79,7 +77,7 @@ def facts(run: Run) -> dict[str, Any]:
         return Estimate(float(ends["bcr"]), float(ends["bcr_lower"]), float(ends["bcr_upper"]), "ratio")
 
     return {
-        "children_reached_a_year": estimate(run, children["reached"], "count"),
+        "children_served": estimate(run, children["reached"], "count"),
         "programme_cost": estimate(run, result["programme_cost"]),
         "cost_avoided": {a: estimate(run, avoided.sel(account=a)) for a in ACCOUNTS},
         "npsv": {a: estimate(run, result["npsv"].sel(account=a)) for a in ACCOUNTS},
@@ -115,9 +113,9 @@ def headline(run: Run) -> dict[str, Any]:
         **{key: getattr(scenario, key) for key in settings},
         "areas": q.costs(run)["area"].values.astype(str).tolist(),
         "passed": run.passed,
-        "cut": scenario.option.cut,
-        "effect_source": scenario.effect.source,
-        "replication": scenario.effect.replication,
+        "cut": scenario.cut,
+        "plan": plan.as_json(run),
+        "effects": plan.evidence(run),
         "timing": str(q.result(run).attrs["timing"]),
         "interval_level": q.level(run),
         **{name: _plain(value) for name, value in facts(run).items()},
@@ -132,15 +130,15 @@ def _plain(value: Any) -> Any:
 
 def estimates(run: Run) -> dict[str, Estimate]:
     """Return the headline estimates by label, in the order they are shown, with signs reversed for a cut."""
-    cut, headline_facts, did = run.scenario.option.cut, facts(run), verb(run)
+    cut, headline_facts, did = run.scenario.cut, facts(run), verb(run)
     ahead, horizon = "Chance of being ahead" if cut else "Chance of having paid back", run.scenario.horizon
 
     def turned(figure: Estimate) -> Estimate:
         return -figure if cut else figure
 
     rows = {
-        f"Children {'who lose help' if cut else 'reached'}, a year": headline_facts["children_reached_a_year"],
-        "Spending taken away" if cut else "Programme cost": turned(headline_facts["programme_cost"]),
+        f"Children {'who lose help' if cut else 'served'} in all years together": headline_facts["children_served"],
+        "Spending taken away" if cut else "Cost of the plan": turned(headline_facts["programme_cost"]),
     }
     for account, figure in headline_facts["cost_avoided"].items():
         rows[f"Cost {did} {w.counted('over life', horizon)}, {account} account"] = turned(figure)
@@ -205,27 +203,54 @@ def headline_sentence(run: Run) -> str:
     spent = float(q.result(run)["programme_cost"].mean())
     worth = estimate(run, q.avoided(run).sel(account="social"))
     ever = float(q.paid_back(run).sel(account="fiscal").isel(year=-1))
-    return sentence(run, place(run), spent, worth, ever, q.level(run))
+    return sentence(run, place(run), plan.bought(run), spent, worth, ever, q.level(run))
 
 
-def sentence(run: Run, where: str, spent: float, worth: Estimate, ever: float, level: float) -> str:
-    """Return the answer in one sentence from its numbers; of the run only its scenario and checks are read."""
-    cut = run.scenario.option.cut
-    subject = f"taking away {w.money(abs(spent))}" if cut else f"{w.money(spent)} spent"
-    back = f"it pays the public purse back {w.within(run.scenario.horizon)}"
-    ending = "the public purse is left better off" if cut else back
-    return (
-        f"{'' if run.passed else 'THIS RUN FAILED ITS CHECKS. '}{where}: {subject} is expected to "
-        f"{_does(worth, cut=cut, level=level, horizon=run.scenario.horizon)}; "
-        f"the chance that {ending} is {w.percent(ever)}."
-        f"{ASSOCIATION if run.scenario.effect.source == 'panel' else ''}"
-    )
+def sentence(run: Run, where: str, what: str, spent: float, worth: Estimate, ever: float, level: float) -> str:
+    """Return the answer in one sentence from its numbers; of the run only its scenario and checks are read.
+
+    Parameters
+    ----------
+    run
+        Whose answer it is.
+    where, what
+        Its areas and its programmes, in words.
+    spent
+        Present value of what is spent, GBP; below 0 for a cut.
+    worth
+        Cost avoided, social account.
+    ever
+        Chance that the public purse is paid back within the horizon or, for a cut, ahead at its end.
+    level
+        Of the interval of ``worth``.
+    """
+    cut = run.scenario.cut
+    subject = f"taking {w.money(abs(spent))} away from {what}" if cut else f"{w.money(spent)} spent on {what}"
+    failed = "" if run.passed else "THIS RUN FAILED ITS CHECKS. "
+    if worth.expected == 0 and not worth.interval:
+        return f"{failed}{where}: {subject} changes no cost that is counted, as no effect of it is."
+    moves = _does(worth, cut=cut, level=level, horizon=run.scenario.horizon)
+    return f"{failed}{where}: {subject} is expected to {moves}. {purse(run.scenario, ever)}"
+
+
+def purse(scenario: Scenario, ever: float) -> str:
+    """Return whether the public purse gets its money back, from the chance that it does, as far as it can be told."""
+    span = w.within(scenario.horizon)
+    chance = f"the chance that it is left better off is {w.percent(ever)}" if scenario.cut else ""
+    chance = chance or f"the chance that it is paid back {span} is {w.percent(ever)}"
+    answer = verdict(ever)
+    if answer == BREAK_EVEN:
+        return f"For the public purse it {BREAK_EVEN}: {chance}."
+    good = ever >= SURE
+    if scenario.cut:
+        return f"The public purse is {'very likely' if good else 'very unlikely to be'} left better off: {chance}."
+    return f"It very likely {'pays' if good else 'does not pay'} the public purse back: {chance}."
 
 
 def changes(run: Run, account: str) -> str:
     """Return what the option does to cost over the years counted, in the direction of its expected value."""
     worth = estimate(run, q.avoided(run).sel(account=account))
-    return _does(worth, cut=run.scenario.option.cut, level=q.level(run), horizon=run.scenario.horizon)
+    return _does(worth, cut=run.scenario.cut, level=q.level(run), horizon=run.scenario.horizon)
 
 
 def _does(worth: Estimate, *, cut: bool, level: float, horizon: int) -> str:
@@ -255,7 +280,7 @@ def cash_sentence(run: Run, headline_facts: dict[str, Any]) -> str:
 
 
 def basis_sentence(run: Run) -> str:
-    """Return what the answer rests on: effect source, replication, price base, discounting and timing."""
+    """Return what the answer rests on: whose effects, price base, discounting, timing and whose money."""
     scenario, timing = run.scenario, str(q.result(run).attrs["timing"])
     years = scenario.horizon
     short = f"Cost is counted for the first {years} years only. " if years < LONGEST_HORIZON else ""
@@ -266,9 +291,16 @@ def basis_sentence(run: Run) -> str:
     apart = "" if health in ("", stated.get("schedule")) else f" (harm to health by {w.schedule_name(health)})"
     moves = {"start_of_year": "at the start of each year", "mid_year": "in the middle of each year"}[timing]
     return (
-        f"The effect comes from {w.SOURCES[scenario.effect.source]}; a replication factor of "
-        f"{scenario.effect.replication:g} is applied to it. Money is in {scenario.price_base} prices, discounted "
+        "Each programme has its own cost and its own effect, from the studies of it and, less closely, of its type, less "
+        f"what is lost where others deliver it. Money is in {scenario.price_base} prices, discounted "
         f"over {scenario.horizon} years to {w.financial_year(scenario.first_year, 0)} (year 0) "
         f"{named}{apart}, with money moving {moves}. "
-        f"{short}Cost avoided is not the same as money saved. {w.FUNDED[scenario.option.funder]}"
+        f"{short}Cost avoided is not the same as money saved. {_funded(scenario)}"
     )
+
+
+def _funded(scenario: Scenario) -> str:
+    """Return whose money the plan spends."""
+    if len(scenario.funders) == 1:
+        return w.FUNDED[scenario.funders[0]]
+    return "Part of the plan's money is the council's own, and part is a grant from central government."

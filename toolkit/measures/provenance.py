@@ -1,4 +1,4 @@
-"""Where the answer comes from: the option's settings, the figures used, the checks, the record of the run."""
+"""Where the answer comes from: the settings, the figures used, the checks, the record of the run."""
 
 import json
 import re
@@ -11,8 +11,8 @@ import pandas as pd
 from toolkit.evidence import OWN
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import Table, single
-from toolkit.measures.words import figure, financial_year, inside, label, listed, luck, schedule_name
-from toolkit.scenarios import Scenario
+from toolkit.measures.words import figure, inside, label, listed, luck, schedule_name
+from toolkit.scenarios import Effect, Scenario
 
 LICENCES = (
     "Contains public sector information licensed under the Open Government Licence v3.0. Unit costs from the Unit "
@@ -23,6 +23,11 @@ FIGURES_NOTE = (
     "Grade A: seen in the source itself; B: quoted or derived; J: our own judgement. Money is rebased by HM "
     "Treasury's GDP deflator; nominal growth rates are made real."
 )
+OVERLAPS = {
+    "": "none: no two parts are for the same children at once",
+    "apart": "parts for the same children serve different ones",
+    "nested": "children of the smaller part are among the larger's, and gain from the part listed first alone",
+}
 RECORDED = {
     "Run at": "run_at",
     "Run by": "run_by",
@@ -34,7 +39,7 @@ RECORDED = {
     "Hash of the statistics used": "statistics_hash",
     "Hash of the fit used": "fit_hash",
 }
-GROUPS = {"in_need": "children newly in need", "care_edge": "families in pre-proceedings"}
+UNEVIDENCED = {"none": "not counted", "borrow": "that of all programmes together"}
 
 
 def own(scenario: Scenario) -> list[str]:
@@ -47,7 +52,7 @@ def own(scenario: Scenario) -> list[str]:
         numbers = " and ".join(f"{number:g}" for number in (prior.first, prior.second) if number is not None)
         lines.append(f"Prior {key}: {numbers}. Reason: {prior.reason}")
     for key, study in scenario.studies.items():
-        lines.append(f"Study {key} added, of {inside(study.outcome)}. Reason: {study.reason}")
+        lines.append(f"Study {key} added, of {label(study.programme)} on {inside(study.outcome)}. Reason: {study.reason}")
     return lines + [f"Study {key} left out" for key in scenario.left_out]
 
 
@@ -68,23 +73,17 @@ def _shipped(assumptions: pd.DataFrame) -> "pd.Series[str]":
 
 
 def settings(run: Run) -> Table:
-    """Return the option and the conventions of the appraisal, in words."""
-    scenario = run.scenario
-    option, effect, first = scenario.option, scenario.effect, scenario.first_year
+    """Return the conventions of the appraisal, in words."""
+    scenario, effect = run.scenario, run.scenario.effect
     rows = {
-        "Sum": f"{'minus ' if option.cut else ''}£{option.spend_per_child:g} per child aged 0 to 17 a year",
-        "Years": f"{financial_year(first, 0)} to {financial_year(first, option.years - 1)}",
-        "For whom": GROUPS[option.group],
-        "Paid for by": label(option.funder),
-        "Cost per family": f"figure {option.cost_per_family}",
+        "Overlap of parts": OVERLAPS[scenario.overlap],
         "Outcomes": listed([label(outcome) for outcome in scenario.outcomes]),
-        "Effect source": label(effect.source),
-        "Replication factor": f"{effect.replication:g}",
+        "Survives scale-up": "drawn from its prior" if effect.scale_up is None else f"{effect.scale_up:.0%}",
+        "Effect on outcomes without a study": UNEVIDENCED[effect.unevidenced],
         "Take-up": f"{effect.take_up:.0%}",
-        "Ramp": ", ".join(f"{share:.0%}" for share in effect.ramp[: option.years]),
-        "Fade-out": "by half-life" if effect.fades else "none: the effect lasts (an upper case)",
+        "Ramp": ", ".join(f"{share:.0%}" for share in effect.ramp),
+        "Structure of the model": _structure(effect) or "as structure_weights.csv has it",
         "Detection": "contact rises first" if effect.detection else "no",
-        "Family group conferencing": "in the effect" if effect.family_group_conferencing else "left out of it",
         "Luck of the sites": luck(effect.shared_luck),
         "Discounting": schedule_name(scenario.discount_schedule),
         "Price base": scenario.price_base,
@@ -98,13 +97,21 @@ def settings(run: Run) -> Table:
         rows[f"Prior {key}"] = f"your own: {numbers}. {row.reason}"
     for key, study in scenario.studies.items():
         rows[f"Study {key}"] = (
-            f"your own, of {label(study.outcome)}: {study.estimate:g} ({study.scale})"
-            f"{', of the programme ' * bool(study.shared_programme)}{study.shared_programme}. {study.reason}"
+            f"your own, of {label(study.programme)} on {inside(study.outcome)}: {study.estimate:g} ({study.scale}). "
+            f"{study.reason}"
         )
     rows |= {f"Study {key}": "left out by you" for key in scenario.left_out}
     rows |= {"Covariates of the outcome model": listed([inside(name) for name in scenario.covariates]) or "none"}
     rows |= {label(name): f"{share:.0%}" for name, share in scenario.adjustments.model_dump().items()}
-    return Table("The option and the conventions", "", single({"Setting": list(rows.values())}, list(rows)), "text")
+    return Table("The conventions of the appraisal", "", single({"Setting": list(rows.values())}, list(rows)), "text")
+
+
+def _structure(effect: Effect) -> str:
+    """Return the weights of rival structures that a scenario changes."""
+    return "; ".join(
+        f"{inside(kind)}: {listed([f'{inside(name)} {share:.0%}' for name, share in weights.items()])}"
+        for kind, weights in effect.structure.items()
+    )
 
 
 def checks(run: Run) -> Table:

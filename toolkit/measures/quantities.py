@@ -20,6 +20,7 @@ from toolkit.schema import ACCOUNTS, BUSINESS_AS_USUAL, INVESTMENT, OUTCOMES, PA
 
 __all__ = [
     "COUNCIL",
+    "EFFECT_MULTIPLES",
     "READINGS",
     "VOCABULARY",
     "Run",
@@ -45,10 +46,11 @@ __all__ = [
     "paid_back",
     "position",
     "priced",
-    "replicated",
+    "programme_names",
     "result",
     "saved",
     "spend_range",
+    "spending",
     "switching",
     "with_all",
 ]
@@ -56,6 +58,7 @@ __all__ = [
 PROGRAMME, COUNCIL = "programme", "local_authority"
 VOCABULARY = {"outcome": OUTCOMES, "payer": PAYERS}
 READINGS = ("excess", "gross")
+EFFECT_MULTIPLES = (0.0, 0.5, 0.75, 1.0)  # of the effects used, at which the net present value is shown
 
 
 class Run(Protocol):
@@ -104,12 +107,29 @@ def interval(run: Run, draws: xr.DataArray) -> xr.Dataset:
 
 def direction(run: Run) -> int:
     """Return 1 for an investment and -1 for a cut, which reverses the sign of every sum."""
-    return -1 if run.scenario.option.cut else 1
+    return -1 if run.scenario.cut else 1
 
 
 def council_pays(run: Run) -> bool:
-    """Return whether the option is paid from the council's own money, and not by a grant."""
-    return run.scenario.option.funder == COUNCIL
+    """Return whether any of the plan is paid from the council's own money, and not by a grant."""
+    return COUNCIL in run.scenario.funders
+
+
+def programme_names(run: Run) -> dict[str, str]:
+    """Return what readers call each programme of the plan."""
+    label = run.tree["effects"]["label"]
+    return dict(zip(label["programme"].values.astype(str).tolist(), label.values.astype(str).tolist(), strict=True))
+
+
+def spending(run: Run) -> xr.DataArray:
+    """Return real spending on the plan by whose money it is (payer, year, and draws), GBP; negative for a cut."""
+    if "programme_by_payer" in result(run):  # of a run without yearly costs
+        return result(run)["programme_by_payer"]
+    cost = costs(run)["cost"]
+    own = cost.isel(component=np.flatnonzero(cost["outcome"].values == PROGRAMME))
+    spent = own.sel(option=INVESTMENT, drop=True) - own.sel(option=BUSINESS_AS_USUAL, drop=True)
+    by_payer = spent.assign_coords(component=own["payer"].values).rename(component="payer")
+    return by_payer.reset_coords(drop=True).assign_attrs(cost.attrs)
 
 
 def area_names(run: Run) -> list[str]:
@@ -172,21 +192,23 @@ def avoided(run: Run) -> xr.DataArray:
 def position(run: Run) -> xr.Dataset:
     """Present value by payer (payer, chain, draw): ``avoided``, ``programme`` and their difference ``net``."""
     net = result(run)["net_position_discounted"].sum("year", skipna=False)
-    programme = result(run)["programme_cost"] * xr.where(net["payer"] == run.scenario.option.funder, 1.0, 0.0)
+    spent = _discounted(run, spending(run)).sum("year", skipna=False).reset_coords(drop=True)
+    programme = spent.reindex(payer=net["payer"].values, fill_value=0.0) + xr.zeros_like(net)
     by_payer = xr.Dataset({"avoided": net + programme, "programme": programme, "net": net})
     return by_payer.sel(payer=[payer for payer in PAYERS if payer in net["payer"].values])
 
 
 def council_cash(run: Run) -> xr.DataArray:
-    """Real cashable position of the council (year, chain, draw), the programme included if the council pays for it."""
+    """Real cashable position of the council (year, chain, draw), what it spends on the plan included."""
     cash = result(run)["cashable_net_position"]
     return cash.where(cash["payer"] == COUNCIL, 0.0).sum("payer", skipna=False, keep_attrs=True)
 
 
 def cash_released(run: Run) -> xr.DataArray:
     """Present value of the part of the avoided cost that the council could release as cash (chain, draw)."""
-    spent = result(run)["programme_cost"] * float(council_pays(run))
-    return _discounted(run, council_cash(run)).sum("year", skipna=False) + spent
+    spent = spending(run)
+    own = spent.where(spent["payer"] == COUNCIL, 0.0).sum("payer", skipna=False, keep_attrs=True)
+    return _discounted(run, council_cash(run) + own).sum("year", skipna=False)
 
 
 def _discounted(run: Run, flows: xr.DataArray) -> xr.DataArray:
@@ -214,7 +236,7 @@ def paid_back(run: Run) -> xr.DataArray:
 
     A cut saves first and costs later, so "paid back" has no meaning for it.
     """
-    if not run.scenario.option.cut:
+    if not run.scenario.cut:
         return result(run)["probability_paid_back"]
     if "probability_ahead" in result(run):
         return result(run)["probability_ahead"]
@@ -229,7 +251,7 @@ def harm(run: Run) -> float:
 
 
 def children(run: Run) -> xr.Dataset:
-    """Children (chain, draw): ``reached`` a year by the option, and ``entering`` need in the base year."""
+    """Children (chain, draw): ``reached`` by the plan in all its years, and ``entering`` need in the base year."""
     lives = run.tree["lives"].to_dataset()
     return xr.Dataset(
         {
@@ -245,40 +267,35 @@ def curve(run: Run) -> xr.Dataset:
     Returns
     -------
     xr.Dataset
-        ``spend`` (multiple) GBP a year; ``net`` (source, multiple, account, chain, draw), spend plus the
-        cohort's remaining cost; ``change`` the same less today's; ``payer`` (payer, multiple, chain, draw),
-        each payer's part for the scenario's source; today's spend is the council's, and what differs from it is
-        paid, or kept, by whoever funds the option.
+        ``spend`` (multiple) GBP a year; ``net`` (multiple, account, chain, draw), spend plus the cohort's remaining
+        cost; ``change`` the same less today's; ``payer_part`` (payer, multiple, chain, draw), each payer's part. Today's
+        spend is the council's, and what differs from it is paid, or kept, by those who fund the plan, in proportion.
     """
     spend, saved = costs(run)["curve_spend"], priced(run, "curve_avoided")
     today = lifetime(run).sel(reading="excess", drop=True)
     change = spend - spend.sel(multiple=1.0, drop=True) - by_account(saved)
-    part = by(today, "payer") - by(saved.sel(source=run.scenario.effect.source, drop=True), "payer")
-    funder, now = run.scenario.option.funder, spend.sel(multiple=1.0, drop=True)
-    part = part.reindex(
-        payer=[payer for payer in PAYERS if payer in {COUNCIL, funder, *part["payer"].values}], fill_value=0.0
-    )
+    part = by(today, "payer") - by(saved, "payer")
+    paid, now = spending(run).sum("year"), spend.sel(multiple=1.0, drop=True)
+    paid = paid.mean([dim for dim in SAMPLE_DIMS if dim in paid.dims])
+    payers = [payer for payer in PAYERS if payer in {COUNCIL, *paid["payer"].values, *part["payer"].values}]
+    part = part.reindex(payer=payers, fill_value=0.0)
     part = part + now * xr.where(part["payer"] == COUNCIL, 1.0, 0.0)
-    part = part + (spend - now) * xr.where(part["payer"] == funder, 1.0, 0.0)
+    part = part + (spend - now) * (paid / paid.sum()).reindex(payer=payers, fill_value=0.0)
     net = change + by_account(today) + spend.sel(multiple=1.0, drop=True)
     return xr.Dataset({"spend": spend, "net": net, "change": change, "payer_part": part})
 
 
 def marginal(run: Run) -> xr.Dataset:
-    """Cost avoided by each further pound between successive spends, for the scenario's source.
+    """Cost avoided by each further pound a year, the same at any sum while there are children to serve.
 
     Returns
     -------
-    xr.Dataset, dims account, step
-        ``avoided`` expected GBP per GBP, ``chance`` that it exceeds a pound; coordinates ``from_multiple``
-        and ``to_multiple`` on step.
+    xr.Dataset, dims account
+        ``avoided`` (account, chain, draw) GBP per GBP, and the ``chance`` that it exceeds a pound.
     """
-    saved = by_account(priced(run, "curve_avoided").sel(source=run.scenario.effect.source, drop=True))
-    steps = saved.diff("multiple").rename(multiple="step")
-    pounds = costs(run)["curve_spend"].diff("multiple").rename(multiple="step")
-    by_step = xr.Dataset({"avoided": steps.mean(SAMPLE_DIMS) / pounds, "chance": (steps > pounds).mean(SAMPLE_DIMS)})
-    ends = saved["multiple"].values
-    return by_step.assign_coords(from_multiple=("step", ends[:-1]), to_multiple=("step", ends[1:]))
+    saved, spend = by_account(priced(run, "curve_avoided")), costs(run)["curve_spend"]
+    avoided = saved.isel(multiple=-1, drop=True) / float(spend.isel(multiple=-1) - spend.sel(multiple=1.0))
+    return xr.Dataset({"avoided": avoided, "chance": (avoided > 1.0).mean(SAMPLE_DIMS)})
 
 
 def spend_range(run: Run) -> tuple[float, float] | None:
@@ -288,43 +305,21 @@ def spend_range(run: Run) -> tuple[float, float] | None:
 
 
 def switching(run: Run) -> pd.DataFrame:
-    """Find what the effect would have to be for each account to break even.
+    """Find how much of the effects used would do for each account to break even.
 
-    Avoided cost is taken as proportional to the effect: exact at none, at the effect assumed and, where the run
-    priced it, in full; close between while effects are modest, because exp(k b) is then nearly 1 + k b.
+    Avoided cost is taken as proportional to the effects: exact at none and at those used, close between while effects
+    are modest, because exp(k b) is then nearly 1 + k b.
 
     Returns
     -------
     DataFrame by account
-        ``npsv_0``, ``npsv`` and ``npsv_1``, expected at replication 0, as assumed and 1; ``multiple`` of the
-        effect and ``replication`` at which it is nil. NaN where nothing avoids cost. A cheaper family is not
-        solved for: reach saturates, so avoided cost is not in inverse proportion to it.
+        Expected net present value at each of ``EFFECT_MULTIPLES`` of the effects, and the ``multiple`` at which it is
+        nil; NaN where nothing is avoided.
     """
     benefit = avoided(run).mean(SAMPLE_DIMS).to_series()
     cost = float(result(run)["programme_cost"].mean())
-    assumed = run.scenario.effect.replication
-    priced_in_full = replicated(run)
-    full = benefit / assumed if assumed else np.nan
-    full = full if priced_in_full is None else priced_in_full.mean(SAMPLE_DIMS).to_series()
-    multiple = (cost / benefit).where(benefit * cost > 0)
-    return pd.DataFrame(
-        {
-            "npsv_0": -cost,
-            "npsv": benefit - cost,
-            "npsv_1": full - cost,
-            "multiple": multiple,
-            "replication": assumed * multiple,
-        }
-    )
-
-
-def replicated(run: Run) -> xr.DataArray | None:
-    """Cost avoided (account, chain, draw) if all of the studies' effect replicated, where the run priced just that."""
-    before, own = costs(run).get("benefit_before"), run.scenario.adjustments
-    if before is None or before["before"].values.tolist() != ["replication"]:
-        return None
-    net = own.attribution * (1.0 - own.deadweight) * (1.0 - own.displacement)
-    return net * by_account(priced(run, "benefit_before").sel(before="replication", drop=True))
+    values = {multiple: multiple * benefit - cost for multiple in EFFECT_MULTIPLES}
+    return pd.DataFrame({**values, "multiple": (cost / benefit).where(benefit * cost > 0)})
 
 
 def bridge(run: Run) -> xr.Dataset:
@@ -352,34 +347,35 @@ def bridge(run: Run) -> xr.Dataset:
         before = {str(name): priced_before.sel(before=name, drop=True) for name in priced_before["before"].values}
     benefit = before["attribution"] if net == 0 else whole / net
     after = {"drop_off": benefit}
-    for later, name in (("drop_off", "take_up"), ("take_up", "replication"), ("replication", START)):
+    for later, name in (("drop_off", "take_up"), ("take_up", START)):
         after[name] = before.get(later, after[later])
     for name, factor in factors.items():
         after[name] = benefit = benefit * factor
     plain = cost / (1.0 + optimism)
-    order = [START, "replication", "take_up", "drop_off", *factors]
+    order = [START, "take_up", "drop_off", *factors]
     results = {name: (after[name] - plain).transpose("account", *SAMPLE_DIMS) for name in order}
     results["optimism_bias"] = (whole - cost).transpose("account", *SAMPLE_DIMS)
     money = {key: cost.attrs[key] for key in ("units", "price_base")}
     stepped = steps({name: value.assign_attrs(money) for name, value in results.items()})
-    values = [np.nan, effect.replication, effect.take_up, own.drop_off, *(getattr(own, name) for name in factors)]
+    values = [np.nan, effect.take_up, own.drop_off, *(getattr(own, name) for name in factors)]
     return stepped.assign(value=("step", [*values, optimism, np.nan]))
 
 
 def effects(run: Run) -> xr.Dataset:
-    """Effects per child reached in natural units, before replication, ramp, take-up and fade-out.
+    """Effects per child served in natural units, after scale-up and before take-up, ramp and fade-out.
 
     Returns
     -------
-    xr.Dataset, dims chain, draw, source, outcome
-        ``mean_effect`` and ``new_site_effect``: relative change in risk (-0.1 is ten per cent less), and
-        for GCSE attainment a standardised mean difference; ``harmful`` whether the new site's does harm.
+    xr.Dataset, dims chain, draw, programme, outcome
+        ``effect``: relative change in the rate at which the outcome happens (-0.1 is ten per cent less), and for GCSE
+        attainment a standardised mean difference; ``harmful`` whether it does harm; ``evidence`` ("own", "type" or
+        "none") and ``not_counted`` (programme, outcome), the reason, "" where the effect counts.
     """
-    drawn = run.tree["effects"].to_dataset()[["mean_effect", "new_site_effect"]]
-    attainment = drawn["outcome"] == "gcse_attainment"
-    natural: xr.Dataset = xr.where(attainment, drawn, np.expm1(drawn))
-    worse = xr.where(attainment, drawn["new_site_effect"] < 0, drawn["new_site_effect"] > 0)
-    return natural.assign(harmful=worse)
+    used = run.tree["effects"].to_dataset()[["effect", "evidence", "not_counted"]]
+    attainment = used["outcome"] == "gcse_attainment"
+    drawn = used["effect"]
+    worse = xr.where(attainment, drawn < 0, drawn > 0)
+    return used.assign(effect=xr.where(attainment, drawn, np.expm1(drawn)), harmful=worse)
 
 
 def __dir__() -> list[str]:

@@ -1,8 +1,7 @@
 """How far the models can be trusted: the committed checks, as tables of the report and the workbook.
 
 The checks take minutes to hours, so they are not part of a run: ``outcomes check`` and ``outcomes evidence
-calibrate`` write their results, failures included, into ``data/reference``. A run only adds the reading of its
-own effects.
+calibrate`` write their results, failures included, into ``data/reference``.
 """
 
 from collections.abc import Mapping
@@ -13,7 +12,6 @@ import pandas as pd
 from scipy import stats
 
 from toolkit.evidence import load_table, outdated
-from toolkit.measures.quantities import Run
 from toolkit.measures.tables import Table, plain
 from toolkit.measures.words import inside, label, listed, number, percent
 from toolkit.schema import CANNOT_BE_DETERMINED
@@ -36,7 +34,7 @@ CHECKS = {
 
 
 CALIBRATED = {
-    "reference/calibration_small_models": "effects and pooled prices",
+    "reference/calibration_small_models": "pooled prices",
     "reference/calibration_programmes": "effects by programme",
     "reference/calibration_outcomes": "the outcome model",
     "reference/calibration_spend_error": "the outcome model with error in spending",
@@ -44,23 +42,9 @@ CALIBRATED = {
     "reference/calibration_pathway": "the pathway through social care",
 }
 SCALED = ("spend_within", "spend_between", "persistence", "dispersion")  # rows of the table; the words count all
-PANEL, ADJUSTED, LEFT = "Panel, a tenth more spent", "Trials, adjusted", "Prior's spread left"
-OWN, SPREAD = "Trials, at own rates", "Prior's spread left, between sites"
-READINGS = {"Trials": "trials", PANEL: "panel", "Combined": "combined"}
 PUBLISHED_NOTE = (
     "England, default scenario; from and to: 90% interval. Same scope: full, or in part. Made by the command: outcomes "
     "evidence reconcile."
-)
-READING_NOTE = (
-    "Trials and combined: mean effect on a child reached, as a change in risk; for GCSE attainment in standard "
-    "deviations. Adjusted: if findings without benefit were more likely to go unpublished. At own rates: otherwise an "
-    "odds ratio is assumed to hold at any risk and is converted at that of the families served; here a risk ratio is "
-    "assumed to hold, and each is converted at its study's own risk where that is published. Panel: what goes with "
-    "a tenth more spending within an area, of its rate (odds, for GCSEs): an association, not an effect. The prior's "
-    "spread left is 100% where studies and panel taught nothing; without a study it is that of the association; "
-    "between sites, it "
-    "is that of how far effects differ from site to site, on which a new site's effect rests as well. No effect is "
-    "modelled on an outcome that no study speaks of."
 )
 UNKNOWN = "not recorded"
 DATA_ALONE = "rests on the data"
@@ -77,7 +61,6 @@ UNDETERMINED = "cannot be determined"
 PASSED = {"passed": "passed", "failed": "FAILED", CANNOT_BE_DETERMINED: UNDETERMINED}
 EDGE = "Cannot be determined: within two Monte Carlo errors of an end."
 SURE = 0.99  # of the range in which the share of counts within their intervals is taken for chance
-STANDARDISED = "gcse_attainment"  # its effect is in standard deviations, that of others a change in risk
 
 
 def predictive_checks() -> pd.DataFrame:
@@ -255,34 +238,6 @@ def _published_words() -> str:
         f"{len(totals)} published totals can be set beside ours, {len(whole)} of them of the same scope, to which ours "
         f"stand as {ends} to 1. Why they differ is in the table."
     )
-
-
-def reading(run: Run) -> Table:
-    """Return the effects from trials, the panel and both by outcome, and how far the last rests on its prior."""
-    effects = run.tree["effect_evidence"].to_dataset().to_dataframe()
-    columns: dict[tuple[str, str], pd.Series[float]] = {}
-    for heading, name in READINGS.items():
-        parts = {"expected": name, "lower": f"{name}_low", "upper": f"{name}_high"}
-        columns |= {(heading, part): effects[column] for part, column in parts.items()}
-    columns |= {(ADJUSTED, ""): effects["adjusted"], (OWN, ""): effects["own_rates"]}
-    columns |= {(LEFT, ""): effects["combined_prior_ratio"].fillna(effects["panel_prior_ratio"])}
-    columns |= {(SPREAD, ""): effects["between_prior_ratio"]}
-    frame = pd.DataFrame(columns).rename(index=label)
-    rows = {label(name): "number" if name == STANDARDISED else "change" for name in effects.index}
-    return Table(
-        "The effect on each outcome from trials, the panel and both",
-        "Outcome",
-        frame,
-        dict.fromkeys([*READINGS, ADJUSTED, OWN], "by row") | {PANEL: "change", LEFT: "share", SPREAD: "share"},
-        row_kinds=rows,
-        note=f"{READING_NOTE} {spending_words()}",
-    )
-
-
-def reading_words(run: Run) -> dict[str, str]:
-    """Return the reading of each outcome in words."""
-    readings = run.tree["effect_evidence"]["reading"].to_series()
-    return {label(name): str(text)[:1].upper() + str(text)[1:] for name, text in readings.items()}
 
 
 def _table(

@@ -13,6 +13,8 @@ from toolkit.measures.quantities import Run
 from toolkit.measures.words import counted, financial_year, inside, label, listed
 from toolkit.schema import ACCOUNTS, PAYERS, SAMPLE_DIMS
 
+STANDARDISED = "gcse_attainment"  # its effect is in standard deviations, that of others a change in the rate
+EVIDENCE = {"own": "its own studies", "type": "studies of its type", "none": "none"}
 PARTS = {"expected": "mean", "lower": "lower", "upper": "upper"}
 CASH_YEARS, YEARLY = 10, 30
 PAYBACK_YEARS = (5, 10, 15, 20, 30, 40, 50, 60)
@@ -122,8 +124,8 @@ def accounts(components: xr.DataArray) -> str:
 
 
 def verb(run: Run) -> str:
-    """Return the verb for what the option is meant to do to cost."""
-    return "caused" if run.scenario.option.cut else "avoided"
+    """Return the verb for what the plan is meant to do to cost."""
+    return "caused" if run.scenario.cut else "avoided"
 
 
 def year_names(run: Run, years: Iterable[Any]) -> list[str]:
@@ -167,7 +169,7 @@ def areas(run: Run) -> Table:
         "Excess, each child": excess / run.tree["lives"].to_dataset()["children_entering"],
         f"Gross {name}": gross,
         "One year's outcomes, gross": q.priced(run, "annual").sel(reading="gross").sum("component"),
-        f"Cost {verb(run)} by the option": q.direction(run) * q.priced(run, "benefit_by_area").sum("component"),
+        f"Cost {verb(run)} by the plan": q.direction(run) * q.priced(run, "benefit_by_area").sum("component"),
     }
     frame = spread(run, arrays, "area")
     frame.insert(0, ("Region", ""), costs["region"].values.astype(str))
@@ -200,7 +202,7 @@ def avoided_by_outcome(run: Run) -> Table:
     worth = q.with_all(q.result(run)["benefit"].sum("payer"), "outcome") * q.direction(run)
     frame = spread(run, {f"{label(account)} account": worth.sel(account=account) for account in ACCOUNTS}, "outcome")
     note = f"Present value, {basis(run)}. {accounts(q.costs(run)['cost'])}"
-    title = f"Cost {verb(run)} {counted('over the lives of', run.scenario.horizon)} the children reached, by outcome"
+    title = f"Cost {verb(run)} {counted('over the lives of', run.scenario.horizon)} the children served, by outcome"
     return Table(title, "Outcome", frame, "money", note=note)
 
 
@@ -217,9 +219,9 @@ def avoided_by_outcome_and_payer(run: Run) -> Table:
 def who_pays(run: Run) -> Table:
     """Who pays and who gains over the appraisal, by payer."""
     position = q.with_all(q.position(run).to_dataarray("part"), "payer").to_dataset("part")
-    names = {"avoided": "Cost avoided", "programme": "Programme", "net": "Net position"}
+    names = {"avoided": "Cost avoided", "programme": "Spent on the plan", "net": "Net position"}
     frame = spread(run, {name: position[part] for part, name in names.items()}, "payer")
-    frame = frame.drop(columns=[("Programme", "lower"), ("Programme", "upper")])
+    frame = frame.drop(columns=[("Spent on the plan", "lower"), ("Spent on the plan", "upper")])
     order = frame["Net position", "expected"].drop("All").sort_values().index
     note = (
         f"Present value over {run.scenario.horizon} years, {basis(run)}; positive is a gain. It counts all cost "
@@ -230,7 +232,7 @@ def who_pays(run: Run) -> Table:
 
 def payback(run: Run, *, offsets: Iterable[int] = PAYBACK_YEARS) -> Table:
     """Chance of having paid back by the end of chosen years, the last that of the horizon, by account."""
-    chance, cut = q.paid_back(run), run.scenario.option.cut
+    chance, cut = q.paid_back(run), run.scenario.cut
     last = int(chance["year"].max())
     chosen = [year for year in offsets if year < last] + [last]
     frame = matrix(chance.sel(year=chosen), "year", "account").rename(columns=lambda name: f"{label(name)} account")
@@ -253,11 +255,11 @@ def council_cash(run: Run) -> Table:
     cash = q.council_cash(run).isel(year=slice(0, CASH_YEARS))
     frame = spread(run, {"In the year": cash, "Running total": cash.cumsum("year")}, "year")
     frame = frame.set_axis(year_names(run, cash["year"].values))
-    if not run.scenario.option.cut and q.council_pays(run):
+    if not run.scenario.cut and q.council_pays(run):
         chance = q.result(run)["council_probability_paid_back"].isel(year=slice(0, CASH_YEARS))
         frame["Chance paid back", ""] = chance.values
     kinds = {"In the year": "money", "Running total": "money", "Chance paid back": "share"}
-    spending = " less programme spending" if q.council_pays(run) else "; a grant pays for the programme"
+    spending = " less the council's own spending" if q.council_pays(run) else "; a grant pays for the plan"
     note = (
         f"Cashable part of the cost avoided{spending}, {basis(run)}, not discounted (the chance of "
         "payback is). Only what could be taken out of a budget counts here."
@@ -299,11 +301,9 @@ def yearly(run: Run) -> Table:
 
 
 def spend_cost_curve(run: Run, account: str = "social") -> Table:
-    """Return one account's spend-cost curve: its level for the scenario's source, and its change for each."""
-    curve, own = q.curve(run).sel(account=account), run.scenario.effect.source
-    sources = [own, *(s for s in curve["source"].values.astype(str) if s not in (own, "judgement"))]
-    arrays = {"Spend and cost": curve["net"].sel(source=own)}
-    arrays |= {f"Change: {inside(source)}": curve["change"].sel(source=source) for source in sources}
+    """Return one account's spend-cost curve: its level, and its change from today's."""
+    curve = q.curve(run).sel(account=account)
+    arrays = {"Spend and cost": curve["net"], "Change": curve["change"]}
     frame = spread(run, arrays, "multiple")
     frame.insert(0, ("Spend a year", ""), curve["spend"].values)
     low, high = q.spend_range(run) or (1.0, 1.0)
@@ -313,7 +313,8 @@ def spend_cost_curve(run: Run, account: str = "social") -> Table:
     kinds = dict.fromkeys(["Spend a year", *arrays], "money") | {"Seen within areas": "text"}
     note = (
         f"One year's early-help spend plus the excess {span_cost(run)} of the entering cohort that is left, "
-        f"{basis(run)}. Change is against today's spend; below 0 is better."
+        f"{basis(run)}. What is spent above or below today's buys the programmes of the plan in its proportions, whether "
+        "or not there are so many children whom they are for. Change is against today's spend; below 0 is better."
     )
     return Table(f"Spend-cost curve, {account} account", "Spend, times today's", frame, kinds, note=note)
 
@@ -328,56 +329,60 @@ def curve_by_payer(run: Run) -> Table:
 
 
 def marginal(run: Run) -> Table:
-    """Return what the next pound avoids between successive spends, by account."""
-    steps, columns, kinds = q.marginal(run), {}, {}
-    for account in ACCOUNTS:
-        for name, words, kind in (
-            ("avoided", "avoided by a pound", "ratio"),
-            ("chance", "chance above a pound", "share"),
-        ):
-            heading = f"{label(account)}: {words}"
-            columns[heading], kinds[heading] = steps[name].sel(account=account).values, kind
-    ends = zip(steps["from_multiple"].values, steps["to_multiple"].values, strict=True)
-    frame = single(columns, [f"{low:.4g} to {high:.4g}" for low, high in ends])
+    """Return what the next pound a year avoids, by account."""
+    steps = q.marginal(run)
+    frame = spread(run, {"Avoided by a pound": steps["avoided"]}, "account")
+    frame["Chance above a pound", ""] = steps["chance"].values
+    frame = frame.rename(index=lambda account: f"{account} account")
+    kinds = {"Avoided by a pound": "ratio", "Chance above a pound": "share"}
     note = (
-        f"Pounds of {span_cost(run)} avoided by one more pound a year, with the scenario's effect; accounts are "
-        "cumulative."
+        f"Pounds of {span_cost(run)} avoided by one more pound a year, spent on the programmes of the plan in its "
+        f"proportions once they have their full effect; {q.level(run):.0%} intervals. It is the same for every pound "
+        "while there are children left whom they are for. Accounts are cumulative."
     )
-    return Table("What the next pound avoids", "Spend, times today's", frame, kinds, note=note)
+    return Table("What the next pound avoids", "Account", frame, kinds, note=note)
 
 
 def switching(run: Run) -> Table:
     """Return what would have to be true for each account to break even."""
-    columns = {
-        "npsv_0": ("NPSV if nothing replicates (0)", "money"),
-        "npsv": (f"NPSV as assumed ({run.scenario.effect.replication:g})", "money"),
-        "npsv_1": ("NPSV if all replicates (1)", "money"),
-        "multiple": ("Effect needed, times the assumed", "number"),
-        "replication": ("Replication needed", "number"),
-    }
-    frame = headed(q.switching(run).rename(columns={key: name for key, (name, _) in columns.items()}))
+    shares = {0.0: "if there is none", 0.5: "at half of it", 0.75: "at three quarters", 1.0: "as used"}
+    columns = {share: f"Effect {words}" for share, words in shares.items()} | {"multiple": "Breaks even at, times"}
+    frame = headed(q.switching(run).rename(columns=columns))
+    kinds = dict.fromkeys(columns.values(), "money") | {columns["multiple"]: "number"}
     note = (
-        f"Expected net present values, {run.scenario.price_base} prices. Avoided cost is taken as proportional to the "
-        "effect: fair while effects are modest, and not where help also detects need. A replication above 1 is more "
-        "than the studies found."
+        f"Expected net present value, {run.scenario.price_base} prices, if the effects of all programmes were so much of "
+        "those used. Avoided cost is taken as proportional to the effects: fair while these are modest, and not where "
+        "help also detects need. The last column: at how many times the effects the account breaks even; above 1 "
+        "they fall short, and a dash means that nothing is avoided."
     )
     frame = frame.rename(index=lambda account: f"{label(account)} account")
-    return Table("What would have to be true to break even", "Account", frame, dict(columns.values()), note=note)
+    return Table("What would have to be true to break even", "Account", frame, kinds, note=note)
 
 
 def effects(run: Run) -> Table:
-    """Return effects by outcome and source: pooled mean and what a new site can expect."""
-    by_row, used = q.effects(run).stack(row=("outcome", "source"), create_index=False), run.scenario.effect.source
-    pairs = list(zip(by_row["outcome"].values.astype(str), by_row["source"].values.astype(str), strict=True))
-    names = [f"{label(outcome)}: {inside(source)}{', used' * (source == used)}" for outcome, source in pairs]
-    by_row = by_row.drop_vars(["outcome", "source"]).assign_coords(row=names)
-    frame = spread(run, {"Pooled mean": by_row["mean_effect"], "New site": by_row["new_site_effect"]}, "row")
+    """Return the effect of each programme on each outcome, whose studies it rests on, or why it is not counted."""
+    every, names = q.effects(run), q.programme_names(run)
+    by_row = every.stack(row=("programme", "outcome"), create_index=False)
+    pairs = list(zip(by_row["programme"].values.astype(str), by_row["outcome"].values.astype(str), strict=True))
+    rows = [f"{names[programme]}: {inside(outcome)}" for programme, outcome in pairs]
+    reasons = by_row["not_counted"].values.astype(str)
+    counts = reasons == ""
+    effect = by_row["effect"].drop_vars(["programme", "outcome"]).assign_coords(row=rows)
+    frame = spread(run, {"Effect": effect}, "row")
+    rated = np.array([outcome != STANDARDISED for _, outcome in pairs]) & counts
+    frame["Hazard ratio", ""] = np.where(rated, 1.0 + effect.mean(SAMPLE_DIMS).values, np.nan)
     frame["Chance of harm", ""] = by_row["harmful"].mean(SAMPLE_DIMS).values
-    kinds = {"Pooled mean": "by row", "New site": "by row", "Chance of harm": "share"}
-    scales = ["number" if outcome == "gcse_attainment" else "change" for outcome, _ in pairs]
+    frame[~counts] = np.nan
+    frame["Evidence", ""] = [EVIDENCE[str(whose)] for whose in by_row["evidence"].values]
+    frame["Not counted, because", ""] = reasons
+    kinds = {"Effect": "by row", "Hazard ratio": "number", "Chance of harm": "share"}
+    kinds |= {"Evidence": "text", "Not counted, because": "text"}
+    scales = ["number" if outcome == STANDARDISED else "change" for _, outcome in pairs]
     note = (
-        f"{q.level(run):.0%} intervals, in full: before the replication factor, ramp and fade-out. Relative change in "
-        "risk; for GCSE attainment the shift in standard deviations, where positive is better."
+        f"For a child served, expected with {q.level(run):.0%} intervals, where the programme is delivered by others: "
+        "after the part that is lost in scale-up, before ramp, take-up and fade-out. Relative change in the rate at which "
+        "the outcome happens, and the hazard ratio that is; for GCSE attainment the shift in standard deviations, where "
+        "positive is better. What neither the programme nor its type has a study of is not counted: it is not known to "
+        "be nil."
     )
-    row_kinds = dict(zip(names, scales, strict=True))
-    return Table("Effect of help on each child reached", "Outcome and source", frame, kinds, row_kinds, note)
+    return Table("What each programme changes", "Programme and outcome", frame, kinds, dict(zip(rows, scales, strict=True)), note)

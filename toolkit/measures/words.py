@@ -25,8 +25,10 @@ LABELS = {
     "Cumbria area": "Cumberland together with Westmorland and Furness",
     "Northamptonshire area": "North Northamptonshire together with West Northamptonshire",
     "victims": "Victims of crime",
-    "combined": "Trials and panel combined",
-    "panel": "Panel of areas (association)",
+    "rct": "randomised trial",
+    "cluster_rct": "randomised trial of groups",
+    "qed_psm": "matched comparison",
+    "did": "difference in differences",
     "rhat": "R-hat",
     "ess_bulk": "Effective sample size, bulk",
     "ess_tail": "Effective sample size, tail",
@@ -34,15 +36,8 @@ LABELS = {
     "monte_carlo_error": "Monte Carlo error of a mean",
 }
 FUNDED = {
-    "local_authority": "The programme's money is the council's own.",
-    "central_government": "The programme's money is a grant from central government, not the council's own.",
-}
-SOURCES = {
-    "trials": "a meta-analysis of trials and matched studies of families served",
-    "panel": "the association of spending with outcomes within areas, which is no proof of an effect",
-    "combined": "a meta-analysis of trials and matched studies, conditioned on the association of spending "
-    "with outcomes within areas (which alone would not be an effect)",
-    "judgement": "the evidence notes' own suggested effects, a judgement",
+    "local_authority": "The plan's money is the council's own.",
+    "central_government": "The plan's money is a grant from central government, not the council's own.",
 }
 
 

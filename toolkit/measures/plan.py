@@ -1,0 +1,143 @@
+"""What is bought: the parts of a run's plan in words, as a table and for JSON, and which of their effects count."""
+
+from typing import Any
+
+from toolkit.measures import quantities as q
+from toolkit.measures import words as w
+from toolkit.measures.quantities import Run
+from toolkit.measures.tables import Table, single, year_names
+from toolkit.schema import SAMPLE_DIMS
+from toolkit.settings import PlanPart
+
+__all__ = ["as_json", "bought", "counted_on", "evidence", "lines", "not_counted", "plan_table"]
+
+EACH = {
+    "pounds_per_child": "for each child aged 0 to 17",
+    "pounds": "for all areas of the run together",
+    "england": "for all of England, of which areas get their share",
+    "units": "families or children to serve",
+}
+
+
+def bought(run: Run) -> str:
+    """Return the programmes of the plan in words."""
+    return w.listed(list(q.programme_names(run).values()))
+
+
+def lines(run: Run) -> list[str]:
+    """Return a line for each part of the plan: the programme, what is spent on it and when, where, and whose money."""
+    names = q.programme_names(run)
+    return [f"{names[part.programme]}: {_sums(part)} {_where(part)}, {_span(run, part)}; {_whose(part)}." for part in run.scenario.plan]
+
+
+def plan_table(run: Run) -> Table:
+    """Return what is spent on each part of the plan by year, as the plan states it, and in the areas of the run."""
+    scenario, names = run.scenario, q.programme_names(run)
+    years = year_names(run, range(scenario.years))
+    rows: list[str] = []
+    cells: list[dict[str, str]] = []
+    for part in scenario.plan:
+        start = scenario.start_of(part)
+        sums = dict(zip(years[start:], [_sum(part, value) for value in part.sums], strict=False))
+        rows.append(names[part.programme])
+        cells.append(sums | {"What the sums are": _where(part), "Whose money": _whose(part)})
+    spent = q.spending(run)
+    for payer in spent["payer"].values:
+        of_payer = spent.sel(payer=payer).mean([dim for dim in SAMPLE_DIMS if dim in spent.dims])
+        sums = {year: w.money(float(of_payer.isel(year=place))) for place, year in enumerate(years)}
+        rows.append("Spent in the areas of the run")
+        cells.append(sums | {"What the sums are": "in all, expected", "Whose money": w.inside(payer)})
+    heads = [*years, "What the sums are", "Whose money"]
+    frame = single({head: [row.get(head, "") for row in cells] for head in heads}, rows)
+    note = f"{scenario.price_base} prices, real{', and what is below 0 is taken away' if scenario.cut else ''}."
+    return Table("What is bought", "Programme", frame, "text", note=note)
+
+
+def as_json(run: Run) -> list[dict[str, Any]]:
+    """Return the parts of the plan for JSON, their first years resolved."""
+    scenario, names = run.scenario, q.programme_names(run)
+    return [
+        {
+            "programme": part.programme,
+            "label": names[part.programme],
+            "basis": part.basis,
+            "sums": list(part.sums),
+            "first_year": scenario.first_year + scenario.start_of(part),
+            "areas": list(part.areas),
+            "funder": part.funder,
+            "cost": part.cost,
+        }
+        for part in scenario.plan
+    ]
+
+
+def evidence(run: Run) -> dict[str, dict[str, dict[str, str]]]:
+    """Return for JSON whose studies each effect rests on and, where it is not counted, why, by programme and outcome."""
+    used = run.tree["effects"].to_dataset()[["evidence", "not_counted"]]
+    return {
+        programme: {
+            str(outcome): {name: str(values.sel(programme=programme, outcome=outcome).item()) for name, values in used.items()}
+            for outcome in used["outcome"].values
+        }
+        for programme in q.programme_names(run)
+    }
+
+
+def counted_on(run: Run) -> list[str]:
+    """Return a line for each programme: on which outcomes its effect counts, and whose studies that rests on."""
+    found = []
+    for programme, effects in evidence(run).items():
+        own, of_type = (
+            [w.inside(outcome) for outcome, about in effects.items() if not about["not_counted"] and about["evidence"] == whose]
+            for whose in ("own", "type")
+        )
+        parts = [f"on {w.listed(own)} from its own studies"] if own else []
+        parts += [f"on {w.listed(of_type)} from studies of its type alone"] if of_type else []
+        found.append(f"{q.programme_names(run)[programme]}: {w.listed(parts) or 'no effect counts'}.")
+    return found
+
+
+def not_counted(run: Run) -> list[str]:
+    """Return a line for each programme with effects that are not counted: on which outcomes, and why."""
+    found = []
+    for programme, effects in evidence(run).items():
+        reasons: dict[str, list[str]] = {}
+        for outcome, about in effects.items():
+            if about["not_counted"]:
+                reasons.setdefault(about["not_counted"], []).append(w.inside(outcome))
+        if reasons:
+            parts = [f"{w.listed(outcomes)} ({why})" for why, outcomes in reasons.items()]
+            found.append(f"{q.programme_names(run)[programme]}: no effect is counted on {'; on '.join(parts)}.")
+    return found
+
+
+def _sum(part: PlanPart, value: float) -> str:
+    if part.basis == "units":
+        return w.number(value, 0)
+    return w.pence(value) if part.basis == "pounds_per_child" else w.money(value)
+
+
+def _sums(part: PlanPart) -> str:
+    """Return a part's yearly sums in words, a sum that is the same every year once."""
+    sums = [_sum(part, abs(value)) for value in part.sums]
+    words = f"{sums[0]} a year" if len(set(sums)) == 1 and len(sums) > 1 else w.listed(sums)
+    return f"{words} {'less ' if min(part.sums) < 0 else ''}".rstrip()
+
+
+def _where(part: PlanPart) -> str:
+    return f"{EACH[part.basis]}{f', in {w.listed(list(part.areas))} only' if part.areas else ''}"
+
+
+def _whose(part: PlanPart) -> str:
+    return "a grant from central government" if part.funder == "central_government" else "the council's own money"
+
+
+def _span(run: Run, part: PlanPart) -> str:
+    """Return the financial years in which a part is paid for."""
+    start, first = run.scenario.start_of(part), run.scenario.first_year
+    ends = [w.financial_year(first, year) for year in (start, start + len(part.sums) - 1)]
+    return " to ".join(dict.fromkeys(ends))
+
+
+def __dir__() -> list[str]:
+    return __all__
