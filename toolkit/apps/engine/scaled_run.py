@@ -127,6 +127,11 @@ class LiveRun:
         """Whether every check of the fitted model passed."""
         return bool(self.report_card["passed"].all())
 
+    @cached_property
+    def programmes(self) -> list[str]:
+        """What readers call each programme of the plan."""
+        return [str(label) for label in self.drawn.effects["label"].values]
+
     @property
     def _kept(self) -> float:
         """Return the share of a change that counts in the year of entry; ``pathways.additional`` has it by year."""
@@ -213,6 +218,6 @@ def _appraisal(avoided_values: xr.Dataset, paid: np.ndarray, terms: Terms, *, cu
         "net_position": avoided_values["net_position"] - by_payer,
         "net_position_discounted": avoided_values["net_position_discounted"] - worth_by_payer.astype(np.float32),
         "cashable_net_position": cash,
-        "programme_by_year": spent.rename(funder="payer"),
+        "programme_by_payer": spent.rename(funder="payer"),
     }
     return avoided_values.drop_vars("worth").assign(changed | appraisal.value_and_payback(avoided, cost, net, council))
