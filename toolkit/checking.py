@@ -32,7 +32,7 @@ def used(name: str, *, areas: Sequence[str] = (), folder: Path | None = None) ->
     -------
     dict of DataFrame, one row each
         "Settings" (``setting``, ``value``, ``given by``: the file, or default), "Overrides", "Own figures", "Priors",
-        "Studies" (of the programmes and their types, and those left out), "Figures" (``figure``, ``value``, ``unit``, ``price year``,
+        "Studies" (of the programmes and their types), "Figures" (``figure``, ``value``, ``unit``, ``price year``,
         ``source``) and "Areas". Tables without rows are left out.
 
     Raises
@@ -79,7 +79,9 @@ def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
 def _plan(parts: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the parts of a plan by name, without the settings that they leave out."""
     return {
-        f"plan {place}": {key: tuple(value) if isinstance(value, list) else value for key, value in part.items() if value}
+        f"plan {place}": {
+            key: tuple(value) if isinstance(value, list) else value for key, value in part.items() if value
+        }
         for place, part in enumerate(parts, start=1)
     }
 

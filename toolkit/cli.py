@@ -128,31 +128,51 @@ def programmes(
         str, typer.Option(help="all, randomised, served (no whole schools or areas), or a type such as keyworker.")
     ] = "all",
     leave_out: Annotated[list[str] | None, typer.Option(help="Study to leave out, by its id; repeat.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write every column of the table to this file.")] = None,
+    structure: Annotated[
+        str, typer.Option(help="Rival structures to use alone or weigh: scope=own,fade=none or scope=own:0.7+all:0.3.")
+    ] = "",
+    csv: Annotated[
+        Path | None, typer.Option(help="Write every column to this file, and by structure beside it.")
+    ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Compare programmes: what each costs a child, avoids for a pound, and how sure that is."""
+    import pandas as pd
+
     from toolkit import evidence, scenarios
-    from toolkit.measures.programmes import league_table, notes, shown
+    from toolkit.measures.programmes import league_table, notes, shown, structure_table
     from toolkit.programmes import compare
     from toolkit.records import check_writable
     from toolkit.schema import InputError
 
     chosen = scenarios.load(scenario)
+    weights = evidence.read_weights(structure) if structure else None
     areas = chosen_areas(area or (), region=region, england=england, quiet=quiet)
     if csv is not None:
         check_writable(csv.parent, option="--csv")
         if csv.is_dir():
             raise InputError(f"{csv}: a folder.", fix="give --csv the name of a file in it.")
     with progress_bars(quiet or as_json) as progress:
-        compared = compare(chosen, areas=areas, cache=cache, scope=studies, exclude=leave_out or (), progress=progress)
+        compared = compare(
+            chosen,
+            areas=areas,
+            cache=cache,
+            scope=studies,
+            exclude=leave_out or (),
+            weights=weights,
+            progress=progress,
+        )
     league = league_table(compared, evidence.load_table("programmes"))
-    if csv is not None:
+    under = structure_table(compared) if csv is not None or as_json else None
+    if csv is not None and under is not None:
         csv.parent.mkdir(parents=True, exist_ok=True)
         league.to_csv(csv)
-    if as_json:
-        typer.echo(league.reset_index().to_json(orient="records", indent=2))
+        under.to_csv(csv.with_stem(f"{csv.stem}_by_structure"), index=False)
+    if as_json and under is not None:
+        rows = {str(name): part.drop(columns="programme") for name, part in under.groupby("programme")}
+        parts = {name: rows[name].to_dict("records") if name in rows else [] for name in league.index}
+        typer.echo(league.assign(by_structure=pd.Series(parts)).reset_index().to_json(orient="records", indent=2))
     elif not quiet:
         show(shown(league), False, title=f"Programmes, in {chosen.price_base} prices")
         typer.echo("\n".join(notes(league)))

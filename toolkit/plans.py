@@ -13,7 +13,7 @@ from toolkit.pathways import eligible_children
 from toolkit.scenarios import PlanPart, Scenario
 from toolkit.schema import SAMPLE_DIMS, InputError
 
-__all__ = ["Purchase", "at_values", "check_plan", "most_times", "purchases"]
+__all__ = ["Purchase", "at_values", "check_plan", "cost_per_child", "most_times", "purchases"]
 
 SPARE = 1e-9  # of a limit, for rounding
 
@@ -73,9 +73,7 @@ def purchases(
     bought = []
     for part in scenario.plan:
         row = rows.loc[part.programme]
-        unit = row["children_per_unit"]
-        each: Any = draws["children_per_family"] if pd.isna(unit) else float(unit)
-        price = draws[cost_role(part, scenario)]
+        price = cost_per_child(draws[f"cost_{part.cost or part.programme}"], row["children_per_unit"], draws)
         sums = xr.DataArray(list(part.sums), dims="year")
         here = _where(part, chosen)
         weight = _basis(part, str(row["target_group"]), base, draws)
@@ -83,8 +81,9 @@ def purchases(
         if part.basis == "pounds_per_child":
             share = weight.sel(area=chosen)
         share = share.where(share["area"].isin(here), 0.0).reset_coords(drop=True)
-        pounds = share * sums * (price if part.basis == "units" else 1.0)
-        children: xr.DataArray = (pounds / price * each).transpose("area", "year", *SAMPLE_DIMS)
+        unit = price * _children_per_unit(row["children_per_unit"], draws) if part.basis == "units" else 1.0
+        pounds = share * sums * unit
+        children: xr.DataArray = (pounds / price).transpose("area", "year", *SAMPLE_DIMS)
         bought.append(Purchase(part, scenario.start_of(part), pounds, children, children))
     return _nested(bought, rows) if scenario.overlap == "nested" else bought
 
@@ -100,9 +99,26 @@ def _check_england(scenario: Scenario, areas: Sequence[str]) -> None:
         )
 
 
-def cost_role(part: PlanPart, scenario: Scenario) -> str:
-    """Return the name of the figure that a part's unit costs, among those of the scenario."""
-    return f"cost_{part.cost or part.programme}"
+def cost_per_child(cost: xr.DataArray, children_per_unit: float, draws: xr.Dataset) -> xr.DataArray:
+    """Return what a programme costs for a child served.
+
+    Parameters
+    ----------
+    cost
+        What a unit costs, with its unit as attribute ``units``: "GBP per child", or for a family, parent or conference.
+    children_per_unit
+        Children in what the programme serves; NaN for a family of an unknown number.
+    draws
+        Sampled figures (chain, draw): ``children_per_family``.
+    """
+    if cost.attrs["units"] == "GBP per child":
+        return cost
+    shared: xr.DataArray = cost / _children_per_unit(children_per_unit, draws)
+    return shared
+
+
+def _children_per_unit(stated: float, draws: xr.Dataset) -> Any:
+    return draws["children_per_family"] if pd.isna(stated) else float(stated)
 
 
 def _where(part: PlanPart, chosen: Sequence[str]) -> list[str]:
@@ -256,7 +272,9 @@ def _limits(
         parts = [
             abs(purchase.gaining).assign_coords(year=purchase.gaining["year"] + purchase.start) for purchase in members
         ]
-        every = [part.isel(chain=0, draw=0, drop=True).reindex(year=range(scenario.years), fill_value=0.0) for part in parts]
+        every = [
+            part.isel(chain=0, draw=0, drop=True).reindex(year=range(scenario.years), fill_value=0.0) for part in parts
+        ]
         served = xr.concat(every, "part").sum("part")
         names = [purchase.part.programme for purchase in members]
         limits.append((names, served, eligible.sel(area=served["area"]).reset_coords(drop=True)))
@@ -265,6 +283,6 @@ def _limits(
 
 def at_values(figures: pd.DataFrame) -> xr.Dataset:
     """Return figures by role at their values, as draws of which there is one."""
-    values = figures["real_value"].astype(float)
+    rows = zip(figures.index, figures["real_value"].astype(float), figures["unit"], strict=True)
     dims = {dim: [0] for dim in SAMPLE_DIMS}
-    return xr.Dataset({str(role): (SAMPLE_DIMS, [[value]]) for role, value in values.items()}, coords=dims)
+    return xr.Dataset({str(role): (SAMPLE_DIMS, [[value]], {"units": unit}) for role, value, unit in rows}, dims)

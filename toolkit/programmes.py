@@ -28,6 +28,7 @@ def compare(
     cache: Path,
     scope: str = "all",
     exclude: Collection[str] = (),
+    weights: evidence.Weights | None = None,
     statistics: xr.Dataset | None = None,
     register: evidence.Register | None = None,
     progress: Progress = silent,
@@ -44,6 +45,9 @@ def compare(
         Folder of fitted models.
     scope, exclude
         Of the studies, as for `programme_studies`.
+    weights
+        Of rival structures, as for `evidence.structure_weights`, such as ``{"scope": {"own": 1}}``; the shipped ones if
+        not given.
     statistics, register
         Those shipped, if not given.
     progress
@@ -54,7 +58,8 @@ def compare(
     Dataset
         ``avoided``, ``events``, ``not_counted`` and ``evidence`` of `price_programmes`; ``cost`` (chain, draw,
         programme) for a child served, NaN where no price is known; ``effect`` (chain, draw, programme, outcome) that is
-        used. Component labels as in a run.
+        used; ``scope``, ``origin``, ``fade`` and ``risk`` (chain, draw), the structure of each draw. Component labels
+        as in a run.
 
     Raises
     ------
@@ -70,11 +75,12 @@ def compare(
         fitted = fitted.copy()
         fitted["posterior"] = xr.DataTree(fitted["posterior"].to_dataset().isel(draw=slice(None, None, FEWER)))
     draws = workflow.draw_figures(scenario, resolved.figures, register, like=fitted["posterior"].to_dataset())
-    effects = workflow.every_effect(resolved, draws, scope=scope, exclude=exclude)
+    effects = workflow.effects_of(resolved, draws, scope=scope, exclude=exclude, weights=weights)
     desk = Desk(fitted, statistics, resolved, draws, effects)
     priced = price_programmes(desk, areas=chosen, progress=progress)
     cost = programme_costs(register, draws, scenario).reindex(programme=priced["programme"])
-    return priced.assign(avoided=desk.labelled(priced["avoided"]), cost=cost, effect=effects["effect"])
+    structures = effects[["effect", *evidence.STRUCTURES]].data_vars
+    return priced.assign(avoided=desk.labelled(priced["avoided"]), cost=cost).assign(structures)
 
 
 def __dir__() -> list[str]:

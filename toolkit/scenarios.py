@@ -73,7 +73,7 @@ def _programmes(folder: Path) -> dict[str, str]:
 
 
 def _single(name: str, label: str) -> dict[str, Any]:
-    """Return the scenario of one programme: a pound for each child a year, for three years, of the council's own money."""
+    """Return the scenario of one programme: a pound for each child a year for three years, the council's own money."""
     return {
         "based_on": BASE,
         "name": name,

@@ -10,7 +10,7 @@ from toolkit.pricing.areas import price_areas
 from toolkit.pricing.place import Desk
 from toolkit.pricing.programmes import counted_effects, price_programmes, programme_costs
 from toolkit.resolved import resolve
-from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, data_folder
+from toolkit.schema import InputError, data_folder
 
 __all__ = [
     "rehearse",
@@ -80,15 +80,12 @@ def rehearse(folder: Path | None = None) -> None:
 
 def _effects(register: evidence.Register, few: xr.Dataset) -> xr.Dataset:
     """Return the effects of programmes from few particles."""
-    from toolkit.models.effects.hierarchy import sample_programmes
     from toolkit.models.effects.programme_studies import programme_studies
     from toolkit.models.effects.programme_use import used_effects
 
     tables, studies = register.tables, programme_studies(register.tables)
-    drawn = sample_programmes(
-        studies, tables["programmes"], tables["priors"], like=few, seed=1, particles=1_000, refuse=False
-    )
-    return counted_effects(used_effects(drawn, studies, tables["priors"], seed=1), tables)
+    used = used_effects(studies, tables, like=few, seed=1, particles=1_000, refuse=False)
+    return counted_effects(used, tables)
 
 
 def _without_a_fit(statistics: xr.Dataset, few: xr.Dataset) -> xr.DataTree:

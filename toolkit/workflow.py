@@ -5,7 +5,7 @@ where something is fitted, so that pricing a saved posterior needs none of them.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -32,7 +32,7 @@ __all__ = [
     "compare_evidence",
     "draw_effects",
     "draw_figures",
-    "every_effect",
+    "effects_of",
     "fit",
     "fit_path",
     "open_netcdf",
@@ -110,7 +110,8 @@ def run(
     for name, group in groups.items():
         tree[name] = xr.DataTree(group)
     tree["posterior"]["expected_rate"] = models.expected_rates(fitted).sel(area=chosen)
-    tree["studies"] = xr.DataTree(studies_of(resolved).rename_axis("study_row").astype(object).to_xarray())
+    studies = studies_of(resolved).astype(dict.fromkeys(("at_16", "independent"), "int8"))  # netCDF has no truth values
+    tree["studies"] = xr.DataTree(studies.rename_axis("study_row").to_xarray())
     # A council's own figures replace some inputs, so one of the other areas is taken where there are several.
     plain = next((area for area in chosen if area != scenario.own_area), chosen[0])
     acts = dependence.by_account(fitted, statistics, resolved, draws, effects, area=plain, appraise=appraise)
@@ -197,16 +198,22 @@ def draw_figures(
 
 
 def draw_effects(resolved: ResolvedScenario, draws: xr.Dataset) -> xr.Dataset:
-    """Return what each programme of the plan changes for a child served, from :func:`every_effect`, and its label."""
+    """Return what each programme of the plan changes for a child served, from :func:`effects_of`, and its label."""
     names = list(resolved.scenario.programmes)
-    labels = resolved.tables["programmes"].set_index("programme").loc[names, "label"]
-    return every_effect(resolved, draws).sel(programme=names).assign(label=("programme", labels.to_numpy(str)))
+    labels = resolved.tables["programmes"].set_index("programme").loc[names, "label"].to_numpy(str)
+    return effects_of(resolved, draws, names=names).assign(label=("programme", labels))
 
 
-def every_effect(
-    resolved: ResolvedScenario, draws: xr.Dataset, *, scope: str = "all", exclude: Iterable[str] = ()
+def effects_of(
+    resolved: ResolvedScenario,
+    draws: xr.Dataset,
+    *,
+    names: Collection[str] | None = None,
+    scope: str = "all",
+    exclude: Iterable[str] = (),
+    weights: evidence.Weights | None = None,
 ) -> xr.Dataset:
-    """Return what every programme changes for a child served, on a run's draws.
+    """Return what programmes change for a child served, on a run's draws.
 
     Parameters
     ----------
@@ -214,22 +221,31 @@ def every_effect(
         States the studies, priors and how effects are used.
     draws
         From :func:`draw_figures`.
+    names
+        Programmes; all if not given.
     scope, exclude
-        Of the studies, as for ``programme_studies``; the scenario's own choice is applied as well.
+        Of the studies, as for ``programme_studies``; what the scenario leaves out is left out as well.
+    weights
+        Of rival structures, in place of those of the scenario.
 
     Returns
     -------
     Dataset
         From ``pricing.programmes.counted_effects``.
     """
-    from toolkit.models.effects.hierarchy import sample_programmes
     from toolkit.models.effects.programme_studies import programme_studies
     from toolkit.models.effects.programme_use import used_effects
 
-    scenario, tables = resolved.scenario, resolved.tables
-    studies = programme_studies(tables, scope=scope, exclude=[*scenario.left_out, *exclude])
-    drawn = sample_programmes(studies, tables["programmes"], tables["priors"], like=draws, seed=scenario.seed)
-    used = used_effects(drawn, studies, tables["priors"], seed=scenario.seed, shared_luck=scenario.effect.shared_luck)
+    effect, tables = resolved.scenario.effect, resolved.tables
+    used = used_effects(
+        programme_studies(tables, scope=scope, exclude=[*resolved.scenario.left_out, *exclude]),
+        tables,
+        like=draws,
+        seed=resolved.scenario.seed,
+        weights=effect.structure if weights is None else weights,
+        shared_luck=effect.shared_luck,
+        names=names,
+    )
     return counted_effects(used, tables)
 
 
@@ -295,7 +311,9 @@ def compare_evidence(
 def _summary(effect: xr.DataArray) -> pd.DataFrame:
     ends = effect.quantile([0.05, 0.95], SAMPLE_DIMS)
     parts = {"mean": effect.mean(SAMPLE_DIMS), "low": ends.isel(quantile=0), "high": ends.isel(quantile=1)}
-    return xr.Dataset({name: part.drop_vars("quantile", errors="ignore") for name, part in parts.items()}).to_dataframe()
+    return xr.Dataset(
+        {name: part.drop_vars("quantile", errors="ignore") for name, part in parts.items()}
+    ).to_dataframe()
 
 
 def _worth(result: xr.Dataset) -> pd.DataFrame:

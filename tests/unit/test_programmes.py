@@ -13,6 +13,7 @@ from tests.conftest import LEEDS
 from tests.unit.conftest import Outcomes
 from tests.unit.pricing.conftest import CHAINS, DRAWS, RUTLAND, rates_without_a_fit
 from toolkit import evidence, programmes, scenarios
+from toolkit.evidence import STRUCTURES
 from toolkit.measures.programmes import league_table
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS
 
@@ -81,8 +82,8 @@ def ready(monkeypatch: pytest.MonkeyPatch, compared: xr.Dataset) -> list[list[st
     """Let the command have the comparison above, and note for which areas it asks."""
     asked: list[list[str]] = []
 
-    def give(scenario: scenarios.Scenario, *, areas: list[str], **_: object) -> xr.Dataset:
-        asked.append(areas)
+    def give(scenario: scenarios.Scenario, *, areas: list[str], weights: object, **_: object) -> xr.Dataset:
+        asked.append([*areas, *([str(weights)] if weights else [])])
         return compared
 
     monkeypatch.setattr(programmes, "compare", give)
@@ -110,6 +111,9 @@ def test_help_says_what_it_does_and_takes(outcomes: Outcomes, idle: None) -> Non
         (("--region", "Northeast"), "North East"),
         (("--area", "Leeds", "--england"), "England holds Leeds already"),
         (("--area", "Leeds", "--scenario", "famly_help"), "did you mean family_help"),
+        (("--area", "Leeds", "--structure", "scope"), "not a structure with its choice"),
+        (("--area", "Leeds", "--structure", "scope=mine"), "scope has no choice 'mine'"),
+        (("--area", "Leeds", "--structure", "scope=own:0.4"), "the weights of scope sum to 0.4"),
     ],
 )
 def test_bad_words_exit_2_before_anything_is_compared(
@@ -136,6 +140,9 @@ def test_json_has_one_row_a_programme_and_blanks_where_nothing_is_known(
 ) -> None:
     code, out, err = outcomes("programmes", "--area", "Leeds", "--json")
     rows = {row["programme"]: row for row in json.loads(out)}
+    under = {row["programme"]: row.pop("by_structure") for row in rows.values()}
+    assert under["mockingbird"] == [] and under["supporting_families"][0]["structure"] == "every"
+    assert under["supporting_families"][0]["avoided_fiscal"] == rows["supporting_families"]["avoided_fiscal"]
     assert code == 0 and err == "" and ready == [[LEEDS]]
     league = league_table(compared, table)
     assert list(rows) == league.index.tolist() and sorted(rows) == sorted(table["programme"])
@@ -155,6 +162,11 @@ def test_the_file_holds_every_column_in_a_folder_that_is_created(
     written = pd.read_csv(path, index_col="programme")
     assert written.columns.tolist() == league.columns.tolist() and written.index.tolist() == league.index.tolist()
     np.testing.assert_allclose(written["avoided_social"], league["avoided_social"], rtol=1e-12)
+    under = pd.read_csv(path.with_name("league_by_structure.csv"), keep_default_na=False)
+    assert under.columns[:3].tolist() == ["programme", "structure", "choice"]
+    assert set(under["programme"]) == set(league.index[league["evidence"] != "not counted"])
+    one = under[under["programme"] == "supporting_families"]
+    assert set(one["structure"]) == {"every", *STRUCTURES} and set(one["choice"]) >= {"own", "plateau", "average"}
 
 
 def test_the_table_is_printed_with_its_notes(outcomes: Outcomes, ready: list[list[str]]) -> None:
@@ -162,4 +174,22 @@ def test_the_table_is_printed_with_its_notes(outcomes: Outcomes, ready: list[lis
     assert code == 0
     for words in ("Programmes, in 2025/26 prices", "Supporting", "not known", "No effect can be"):
         assert words in out
-    assert "under 1%" not in out and not re.search(r"\bnan\b", out)
+    assert not re.search(r"\bnan\b", out)
+
+
+def test_the_command_asks_for_the_structures_named(outcomes: Outcomes, ready: list[list[str]]) -> None:
+    code, _, _ = outcomes("programmes", "--area", "Leeds", "--structure", "scope=own,fade=none", "--quiet")
+    assert code == 0 and ready == [[LEEDS, "{'scope': {'own': 1.0}, 'fade': {'none': 1.0}}"]]
+
+
+def test_draws_of_one_structure_alone_are_compared_if_it_has_all_weight(
+    monkeypatch: pytest.MonkeyPatch, dozen: xr.Dataset, compared: xr.Dataset
+) -> None:
+    monkeypatch.setattr(programmes, "fit_resolved", lambda *_, **__: rates_without_a_fit())
+    scenario = scenarios.load("family_help")
+    alone = {"scope": {"own": 1}, "fade": {"none": 1}}
+    other = programmes.compare(scenario, areas=[LEEDS], cache=Path("none"), statistics=dozen, weights=alone)
+    assert (other["scope"] == 0).all() and (other["fade"] == 2).all() and compared["scope"].values.max() == 2
+    assert (other["evidence"] != "type").all() and (compared["evidence"] == "type").any()
+    for name in ("cost", "risk"):
+        assert other[name].sizes == compared[name].sizes

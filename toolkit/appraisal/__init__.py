@@ -39,7 +39,7 @@ from toolkit.appraisal.present_values import (
     summarise,
 )
 from toolkit.appraisal.sensitivity import contrast, sobol, sobol_of_model, switching_values, tornado, two_way
-from toolkit.appraisal.value_of_information import evppi, evsi, population_value
+from toolkit.appraisal.value_of_information import evppi, evppi_of_category, evsi, population_value
 
 __all__ = [
     "acceptability_curve",
@@ -60,6 +60,7 @@ __all__ = [
     "equivalent_annual_value",
     "evpi",
     "evppi",
+    "evppi_of_category",
     "evsi",
     "expected_loss",
     "factors_by_kind",

@@ -92,6 +92,46 @@ def evppi(
     return _information_table(net_benefit, sets, values, parts, ceiling, method=method)
 
 
+def evppi_of_category(net_benefit: xr.DataArray, category: xr.DataArray, *, seed: int = 0) -> xr.Dataset:
+    """Return the expected value of learning which category is the true one: exact means, no regression.
+
+    Parameters
+    ----------
+    net_benefit
+        Dims (option, draws).
+    category
+        Over the same draws: a number or name for each category, such as a structure of the model.
+    seed
+        Of the shuffles behind the noise floor.
+
+    Returns
+    -------
+    xr.Dataset
+        ``evppi``, in the units of the net benefit; ``noise_floor``, what shuffled categories, which mean nothing, give
+        on average, so that a value near it is nothing.
+
+    Raises
+    ------
+    InputError
+        If draws do not match, or a single option is given.
+    """
+    option_draws(net_benefit, name="net_benefit")
+    aligned(net_benefit, category)
+    values = flat(net_benefit, leading=("option",))
+    dims = sample_dims(net_benefit)
+    codes = np.unique(category.transpose(*dims).to_numpy().ravel(), return_inverse=True)[1]
+    random = random_stream(seed, "appraisal.evppi_of_category")
+    shuffled = [_gain_by_category(values, random.permutation(codes)) for _ in range(SHUFFLES)]
+    parts = {"evppi": _gain_by_category(values, codes), "noise_floor": float(np.mean(shuffled))}
+    return xr.Dataset({name: xr.DataArray(value, attrs=dict(net_benefit.attrs)) for name, value in parts.items()})
+
+
+def _gain_by_category(values: np.ndarray, codes: np.ndarray) -> float:
+    """Return how much better it is to choose within each category than once (options by draws)."""
+    sums = np.stack([np.bincount(codes, weights=option) for option in values])
+    return float((sums.max(0).sum() - values.sum(1).max()) / values.shape[1])
+
+
 def evsi(
     net_benefit: xr.DataArray,
     parameters: xr.Dataset,

@@ -18,13 +18,16 @@ from toolkit.evidence.reference_versions import outdated, write_reference
 from toolkit.evidence.register import Register, load_register, show
 from toolkit.evidence.sampling import ALSO_FIGURES, described, sample, with_pathway
 from toolkit.evidence.statistics import lagged_log_spend, load_statistics
+from toolkit.evidence.structures import STRUCTURES, Weights, read_weights, structure_weights
 from toolkit.evidence.tables import checksums, load_table, seal, unsealed
 
 __all__ = [
     "ALSO_FIGURES",
     "OWN",
+    "STRUCTURES",
     "Comparison",
     "Register",
+    "Weights",
     "accept_reference",
     "answered_together",
     "base_year",
@@ -49,11 +52,13 @@ __all__ = [
     "placement_shares",
     "published",
     "put_beside",
+    "read_weights",
     "reference_areas",
     "resolve_areas",
     "sample",
     "seal",
     "show",
+    "structure_weights",
     "unsealed",
     "user",
     "with_fitted",

@@ -70,6 +70,7 @@ TABLES = _layouts(
       SOURCE source_locator source_url note superseded_by
     evidence/graded_uncertainty: grade coefficient_of_variation price_year_older_than reason
     evidence/design_bias: design scale mean sd admitted_by_default reason
+    evidence/structure_weights: structure choice weight reason
     evidence/priors: model parameter distribution arg1 arg2 reason source
     evidence/pathway_figures: figure output scale error fitted reason
     evidence/roles: role id distribution unit reason
@@ -123,6 +124,7 @@ UNIQUE = {  # the columns that identify a row, where that is not its id
     "evidence/outcome_scales": "outcome",
     "evidence/graded_uncertainty": "grade",
     "evidence/design_bias": "design scale",
+    "evidence/structure_weights": "structure choice",
     "evidence/priors": "model parameter",
     "evidence/pathway_figures": "figure",
     "evidence/roles": "role",
@@ -163,7 +165,7 @@ NEEDED_NUMBERS = _words(
     mean sd coefficient_of_variation price_year_older_than rate log_ratio log_ratio_sd price coverage_50
     coverage_90 p_value expected_low expected_high crps model_ratio model_ratio_se
     events_model_ratio events_model_ratio_se error published correlation prior likelihood noise prior_ratio
-    reliability most_each distance se_factor
+    reliability most_each distance se_factor weight
     """
 )
 WHOLE = _words(
@@ -179,7 +181,7 @@ NEEDED_TEXT = _words(
     id role component layer tag pool grade design scale schedule model parameter distribution description metric
     programme reason measure la_code la_name region status stable_area unit source_id our_name
     source_name theme figure output made command code data indicator label evidence_summary not_known source_note
-    cost_id effect_id evaluation
+    cost_id effect_id evaluation structure choice
     """
 )
 BLANK_UNIT = {"evidence/adjustment", "evidence/cost_components"}  # a row without a usable value has no unit

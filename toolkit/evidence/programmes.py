@@ -108,7 +108,7 @@ def _cost(name: str, cost: str, label: str, costs: pd.DataFrame) -> Row:
         fix = f"give cost, one of {', '.join(known)}." if known else "choose another programme."
         raise InputError(f"plan: {name} has {what}, so it cannot be bought.", fix=fix)
     row = _rows(chosen)[0]
-    if row["unit"] not in PER_CHILD or not row["value"] > 0 or not row["price_year"]:
+    if row["unit"] not in PER_CHILD or not row["value"] > 0:
         raise InputError(
             f"plan: cost {row['cost_id']} is '{row['unit']}', which cannot be converted to a child served.",
             fix=f"choose one in {', '.join(PER_CHILD)}.",
@@ -169,10 +169,9 @@ def with_studies(tables: Mapping[str, pd.DataFrame], studies: Mapping[str, Study
         }
         for key, study in studies.items()
     ]
-    own = pd.DataFrame(rows).reindex(columns=table.columns)
-    text = [name for name in table.columns if table[name].dtype.kind not in "biuf"]
-    own[text] = own[text].fillna("")
-    joined = pd.concat([table, own.astype(table.dtypes.to_dict())], ignore_index=True)
+    blank = {name: float("nan") if kind.kind in "biuf" else "" for name, kind in table.dtypes.items()}
+    own = pd.DataFrame([blank | row for row in rows]).astype(table.dtypes.to_dict())
+    joined = pd.concat([table, own], ignore_index=True)
     extended = {**tables, "programme_effects": joined}
     try:
         check_programmes(extended)

@@ -11,6 +11,7 @@ import pandas as pd
 from toolkit import prices
 from toolkit.evidence.layouts import TABLES
 from toolkit.evidence.programmes import check_programmes
+from toolkit.evidence.structures import check_structures
 from toolkit.evidence.tables import checksums, load_table
 from toolkit.schema import InputError
 
@@ -78,7 +79,7 @@ def load_register(
     ------
     InputError
         As ``load_table``; an id that two tables share; a role whose figure does not exist; an included
-        id that is unknown or has no usable number; and what ``check_programmes`` refuses.
+        id that is unknown or has no usable number; and what ``check_programmes`` and ``check_structures`` refuse.
     """
     names = [Path(path).stem for path in checksums(folder) if not path.startswith("statistics/")]
     # load_table refuses, by name, a table that the manifest lacks.
@@ -93,6 +94,7 @@ def load_register(
         )
     _check_roles(tables["roles"], figures)
     check_programmes(tables)
+    check_structures(tables["structure_weights"])
     faults = _faults(figures, confidence, {_known(key, figures.index) for key in include})
     usable = faults == ""
     excluded = figures.loc[~usable, ["table"]].assign(reason=faults[~usable])

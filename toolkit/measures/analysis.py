@@ -51,7 +51,7 @@ def analyse(run: Run) -> Analysis:
 
 
 def curves(run: Run) -> xr.Dataset:
-    """Return the probability that the option is better, and the EVPI, by the worth of a pound of avoided cost."""
+    """Return the probability that the plan is better, and the EVPI, by the worth of a pound of avoided cost."""
     avoided, cost = q.avoided(run).reset_coords(drop=True), q.result(run)["programme_cost"].reset_coords(drop=True)
     expected = avoided.mean(SAMPLE_DIMS)
     even = (float(cost.mean()) / expected).where(expected * float(cost.mean()) > 0)
@@ -79,7 +79,7 @@ def otherwise(run: Run) -> dict[str, xr.DataArray]:
     benefit, cost = q.avoided(run), result["programme_cost"]
     bias = figures["optimism_bias_sensitivity"]
     values = {"As it stands": benefit - cost}
-    if not run.scenario.option.cut:
+    if not run.scenario.cut:
         values[f"Programme {bias:.0%} more expensive: the published upper bound of optimism about outsourced cost"] = (
             benefit - cost / (1.0 + run.scenario.optimism) * (1.0 + bias)
         )
@@ -87,9 +87,9 @@ def otherwise(run: Run) -> dict[str, xr.DataArray]:
     values["Benefits a tenth lower and costs a tenth higher, a correction for weak evidence"] = (
         0.9 * benefit - 1.1 * cost
     )
-    values["Nothing replicates"] = 0.0 * benefit - cost
-    if (full := q.replicated(run)) is not None:
-        values["All of the studies' effect replicates"] = full - cost
+    values["Three quarters of the effects used"] = 0.75 * benefit - cost
+    values["Half of the effects used"] = 0.5 * benefit - cost
+    values["No effect at all"] = 0.0 * benefit - cost
     saved = q.saved(run)
     schedule, timing = run.scenario.discount_schedule, str(result.attrs["timing"])
     other = {"start_of_year": "mid_year", "mid_year": "start_of_year"}[timing]
@@ -123,8 +123,7 @@ def measures(run: Run) -> dict[str, tuple[Any, str]]:
     """Return further measures by name: draws (chain, draw), a number or words, and how each is formatted."""
     result, scenario = q.result(run), run.scenario
     npsv, avoided, cost = result["npsv"], q.avoided(run), result["programme_cost"]
-    position, child = q.position(run)["avoided"], q.children(run)["reached"] * scenario.option.years
-    families = q.drawn(run)["children_per_family"]
+    position, child = q.position(run)["avoided"], q.children(run)["reached"]
     rows: dict[str, tuple[Any, str]] = {}
     conventions = {
         "schedule": scenario.discount_schedule,
@@ -148,13 +147,11 @@ def measures(run: Run) -> dict[str, tuple[Any, str]]:
     name = "Marginal value of public funds: gain of those affected for each £1 of net public cost"
     rows[name] = (gains / float(net.mean()), "ratio") if np.isfinite(ratio) else words
     for label, value in (
-        ("Programme cost", cost),
+        ("Cost of the plan", cost),
         ("Cost avoided, social account", avoided.sel(account="social", drop=True)),
         ("Net present social value", npsv.sel(account="social", drop=True)),
     ):
-        each = appraisal.per_child_and_family(value, children=child, children_per_family=families)
-        rows[f"{label}, each child"] = each["per_child"], "money"
-        rows[f"{label}, each family"] = each["per_family"], "money"
+        rows[f"{label}, each child served"] = value / child, "money"
     return rows
 
 
@@ -172,28 +169,28 @@ def sentences(run: Run, analysis: Analysis) -> list[str]:
     npsv, scenario = q.result(run)["npsv"], run.scenario
     evpi = float(analysis.inputs.information["evpi"])
     social = npsv.sel(account="social")
-    best = "the option" if float(social.mean()) > 0 else "to leave things as they are"
+    best = "the plan" if float(social.mean()) > 0 else "to leave things as they are"
     if abs(float(social.mean())) <= TIE * float(abs(social).mean()):
-        best = "either: the option and leaving things as they are come out level"
+        best = "either: the plan and leaving things as they are come out level"
     lines = [
         decision_words.worthwhile(npsv.sel(account="social")),
         decision_words.worthwhile(npsv.sel(account="fiscal"), to="the public purse"),
     ]
     if not q.council_pays(run):
-        ends = "The grant that paid for it ends" if scenario.option.cut else "A grant pays for it"
+        ends = "The grant that paid for it ends" if scenario.cut else "A grant pays for it"
         lines.append(f"{ends}, so no money of the council's own has to come back.")
-    elif not scenario.option.cut:
+    elif not scenario.cut:
         payback = q.result(run)["council_payback_year"]
         lines.append(decision_words.pays_back(payback, first_year=scenario.first_year, horizon=scenario.horizon))
     even = float(analysis.curves["break_even"].sel(account="social"))
-    if scenario.option.cut and np.isfinite(even):
+    if scenario.cut and np.isfinite(even):
         lines.append(
             f"The cut is better for society only while a pound of cost it causes counts as under {w.pence(even)}."
         )
     elif np.isfinite(even):
         lines.append(
             f"It breaks even for society if a pound of avoided cost counts as {w.pence(even)}, or if each pound of "
-            f"the programme's cost were {w.pence(1 / even)} with as many families helped."
+            f"the plan's cost were {w.pence(1 / even)} with as many children served."
         )
     lines.append(f"On what is known now the better choice for society is {best}.")
     lines.append(decision_words.worth_of_certainty(evpi, best="that"))

@@ -17,7 +17,7 @@ BUDGET_YEARS = 5
 
 
 def medium_term(run: Run) -> xr.DataArray:
-    """Return what the option does to the council's budget in the cash of each of the first years, from payers' totals.
+    """Return what the plan does to the council's budget in the cash of each of the first years, from payers' totals.
 
     Returns
     -------
@@ -29,7 +29,8 @@ def medium_term(run: Run) -> xr.DataArray:
     deflators = _deflators(run)
     index = [rebase(1.0, run.scenario.price_base, to=year, deflators=deflators) for year in years]
     cash = xr.DataArray(index, coords={"year": real["year"]})
-    net, spent = real * cash, q.result(run)["programme_by_year"].sel(year=real["year"]) * cash * q.council_pays(run)
+    spending = q.spending(run).sel(year=real["year"])
+    net, spent = real * cash, spending.where(spending["payer"] == q.COUNCIL, 0.0).sum("payer") * cash
     lines = {
         "programme": xr.zeros_like(net) - spent,
         "cash_released": net + spent,

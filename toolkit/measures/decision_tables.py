@@ -22,7 +22,7 @@ SHOWN_POINTS, LONGEST = 11, 15
 
 def decision_tables(run: Run, analysis: Analysis) -> dict[str, Table]:
     """Return the tables of the decision pages by name."""
-    at = "for the choice between the option and leaving things as they are, social account"
+    at = "for the choice between the plan and leaving things as they are, social account"
     tables = {
         "medium_term": medium_term_table(run, analysis.medium_term),
         "by_year": by_year(run),
@@ -72,7 +72,7 @@ def choice(run: Run, analysis: Analysis) -> Table:
 
 
 def along(analysis: Analysis) -> Table:
-    """Return the chance that the option is better as a pound of avoided cost counts for more or less."""
+    """Return the chance that the plan is better as a pound of avoided cost counts for more or less."""
     curves = analysis.curves
     places = np.linspace(0, curves.sizes["threshold"] - 1, SHOWN_POINTS).round().astype(int)
     places = np.union1d(places, np.flatnonzero(curves["threshold"] == 1.0))
@@ -83,7 +83,7 @@ def along(analysis: Analysis) -> Table:
     columns["Knowing everything, social account"] = (chosen["evpi"].sel(account="social").values, "pounds")
     note = (
         "A pound avoided is mostly somebody else's pound: this is how highly whoever decides would have to rate it. "
-        "At £1 it counts in full. The chance is that the option is the better choice."
+        "At £1 it counts in full. The chance is that the plan is the better choice."
     )
     worth = [w.pence(float(value)) for value in chosen["threshold"].values]
     return plain("If a pound of avoided cost counts for more, or less", "Counts for", columns, worth, note)
@@ -102,9 +102,9 @@ def measures(run: Run) -> Table:
     years = run.scenario.horizon
     note = (
         f"{basis(run)}. Equal yearly sums are over the appraisal's {years} years. Rates of return are real, of the "
-        "expected flows, and exist only where money goes out first and comes back. Net public cost: the programme less "
+        "expected flows, and exist only where money goes out first and comes back. Net public cost: the plan less "
         "what public budgets avoid; those affected are the young people, victims and wider society. Interval of that "
-        "ratio: their gains over the expected net cost. Each child: of all reached in the spending years."
+        "ratio: their gains over the expected net cost. Each child: of all served in the spending years."
     )
     return Table("Further measures", "", frame, "by row", kinds, note)
 
@@ -120,8 +120,8 @@ def bridge(run: Run, stepped: xr.Dataset) -> Table:
     note = (
         f"Net present value, {basis(run)}. The first row has every adjustment off, the last is the run's own; each "
         "row between is what switching that adjustment on adds, a dash if it is off. Adjustments multiply, so each "
-        "part depends on the order. Attribution, deadweight and displacement are off by default because trial and "
-        "panel effects are already net of them, take-up because costs and effects are for families served."
+        "part depends on the order. Attribution, deadweight and displacement are off by default because effects "
+        "against a comparison group are already net of them, take-up because costs and effects are for families served."
     )
     kinds = dict.fromkeys(arrays, "money") | {"Set at": "text"}
     return Table("From the unadjusted to the adjusted value", "Adjustment", frame, kinds, note=note)
@@ -169,8 +169,8 @@ def moves(run: Run, analysis: Analysis) -> Table:
     note = (
         f"Expected net present social value, {run.scenario.price_base} prices, if one input alone were known to lie at "
         f"an end of its {float(bars.attrs['level']):.0%} interval; the widest first, of {whole.sizes['parameter']}. "
-        f"{left_out} {idle}Effects are log risk ratios "
-        "(attainment: standard deviations) at a new site, before replication. Switching value: where the expected "
+        f"{left_out} {idle}Effects are log hazard ratios "
+        "(attainment: standard deviations), after scale-up. Switching value: where the expected "
         "value would be nil; a dash means nowhere within the draws, whatever else holds. "
         f"{analysis.inputs.unexplained}"
     ).strip()
@@ -191,7 +191,7 @@ def sobol(indices: xr.Dataset) -> Table:
     note = (
         "Shares of the variance of the net present social value (Sobol indices). All together explain "
         f"{w.percent(float(indices['explained']))}; the rest is interactions the regression cannot see. Figures and "
-        "rates are drawn independently; effects on several outcomes are not, and count together."
+        "rates are drawn independently; effects are not, and count together."
     )
     index = [w.label(group) for group in order["parameter"].values]
     return plain("Sensitivity analysis: where the uncertainty comes from", "Group", columns, index, note)

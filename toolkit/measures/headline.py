@@ -1,14 +1,14 @@
-"""The headline in a sentence, a table and a mapping: what the option costs and avoids, and how sure that is."""
+"""The headline in a sentence, a table and a mapping: what the plan costs and avoids, and how sure that is."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
-from toolkit.measures import plan
+from toolkit.measures import plan, structures
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.programmes import BREAK_EVEN, SURE, verdict
@@ -203,10 +203,22 @@ def headline_sentence(run: Run) -> str:
     spent = float(q.result(run)["programme_cost"].mean())
     worth = estimate(run, q.avoided(run).sel(account="social"))
     ever = float(q.paid_back(run).sel(account="fiscal").isel(year=-1))
-    return sentence(run, place(run), plan.bought(run), spent, worth, ever, q.level(run))
+    return sentence(
+        run, place(run), plan.bought(run), spent, worth, ever, q.level(run), structures=structures.pays(run)
+    )
 
 
-def sentence(run: Run, where: str, what: str, spent: float, worth: Estimate, ever: float, level: float) -> str:
+def sentence(
+    run: Run,
+    where: str,
+    what: str,
+    spent: float,
+    worth: Estimate,
+    ever: float,
+    level: float,
+    *,
+    structures: Iterable[float] = (),
+) -> str:
     """Return the answer in one sentence from its numbers; of the run only its scenario and checks are read.
 
     Parameters
@@ -223,6 +235,8 @@ def sentence(run: Run, where: str, what: str, spent: float, worth: Estimate, eve
         Chance that the public purse is paid back within the horizon or, for a cut, ahead at its end.
     level
         Of the interval of ``worth``.
+    structures
+        Chance that the public purse gains, by choice of each rival structure.
     """
     cut = run.scenario.cut
     subject = f"taking {w.money(abs(spent))} away from {what}" if cut else f"{w.money(spent)} spent on {what}"
@@ -230,25 +244,27 @@ def sentence(run: Run, where: str, what: str, spent: float, worth: Estimate, eve
     if worth.expected == 0 and not worth.interval:
         return f"{failed}{where}: {subject} changes no cost that is counted, as no effect of it is."
     moves = _does(worth, cut=cut, level=level, horizon=run.scenario.horizon)
-    return f"{failed}{where}: {subject} is expected to {moves}. {purse(run.scenario, ever)}"
+    return f"{failed}{where}: {subject} is expected to {moves}. {purse(run.scenario, ever, structures)}"
 
 
-def purse(scenario: Scenario, ever: float) -> str:
-    """Return whether the public purse gets its money back, from the chance that it does, as far as it can be told."""
-    span = w.within(scenario.horizon)
-    chance = f"the chance that it is left better off is {w.percent(ever)}" if scenario.cut else ""
-    chance = chance or f"the chance that it is paid back {span} is {w.percent(ever)}"
-    answer = verdict(ever)
+def purse(scenario: Scenario, ever: float, structures: Iterable[float] = ()) -> str:
+    """Return whether the public purse gets its money back, as surely as the chance of it and rival structures allow."""
+    span = f"that it is {'left better off' if scenario.cut else f'paid back {w.within(scenario.horizon)}'}"
+    chance = f"the chance {span} is {w.percent(ever)}"
+    answer = verdict(ever, structures)
     if answer == BREAK_EVEN:
         return f"For the public purse it {BREAK_EVEN}: {chance}."
+    doubt = ", but not under every structure of the model" if "," in answer else ""
     good = ever >= SURE
     if scenario.cut:
-        return f"The public purse is {'very likely' if good else 'very unlikely to be'} left better off: {chance}."
-    return f"It very likely {'pays' if good else 'does not pay'} the public purse back: {chance}."
+        return (
+            f"The public purse is {'very likely' if good else 'very unlikely to be'} left better off{doubt}: {chance}."
+        )
+    return f"It very likely {'pays' if good else 'does not pay'} the public purse back{doubt}: {chance}."
 
 
 def changes(run: Run, account: str) -> str:
-    """Return what the option does to cost over the years counted, in the direction of its expected value."""
+    """Return what the plan does to cost over the years counted, in the direction of its expected value."""
     worth = estimate(run, q.avoided(run).sel(account=account))
     return _does(worth, cut=run.scenario.cut, level=q.level(run), horizon=run.scenario.horizon)
 
@@ -291,8 +307,8 @@ def basis_sentence(run: Run) -> str:
     apart = "" if health in ("", stated.get("schedule")) else f" (harm to health by {w.schedule_name(health)})"
     moves = {"start_of_year": "at the start of each year", "mid_year": "in the middle of each year"}[timing]
     return (
-        "Each programme has its own cost and its own effect, from the studies of it and, less closely, of its type, less "
-        f"what is lost where others deliver it. Money is in {scenario.price_base} prices, discounted "
+        "Each programme has its own cost and its own effect, from the studies of it and, less closely, of its type, "
+        f"less what is lost where others deliver it. Money is in {scenario.price_base} prices, discounted "
         f"over {scenario.horizon} years to {w.financial_year(scenario.first_year, 0)} (year 0) "
         f"{named}{apart}, with money moving {moves}. "
         f"{short}Cost avoided is not the same as money saved. {_funded(scenario)}"

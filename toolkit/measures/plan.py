@@ -27,7 +27,10 @@ def bought(run: Run) -> str:
 def lines(run: Run) -> list[str]:
     """Return a line for each part of the plan: the programme, what is spent on it and when, where, and whose money."""
     names = q.programme_names(run)
-    return [f"{names[part.programme]}: {_sums(part)} {_where(part)}, {_span(run, part)}; {_whose(part)}." for part in run.scenario.plan]
+    return [
+        f"{names[part.programme]}: {_sums(part)} {_where(part)}, {_span(run, part)}; {_whose(part)}."
+        for part in run.scenario.plan
+    ]
 
 
 def plan_table(run: Run) -> Table:
@@ -72,11 +75,13 @@ def as_json(run: Run) -> list[dict[str, Any]]:
 
 
 def evidence(run: Run) -> dict[str, dict[str, dict[str, str]]]:
-    """Return for JSON whose studies each effect rests on and, where it is not counted, why, by programme and outcome."""
+    """Return for JSON whose studies each effect rests on and, if it is not counted, why, by programme and outcome."""
     used = run.tree["effects"].to_dataset()[["evidence", "not_counted"]]
     return {
         programme: {
-            str(outcome): {name: str(values.sel(programme=programme, outcome=outcome).item()) for name, values in used.items()}
+            str(outcome): {
+                str(name): str(values.sel(programme=programme, outcome=outcome).item()) for name, values in used.items()
+            }
             for outcome in used["outcome"].values
         }
         for programme in q.programme_names(run)
@@ -88,7 +93,11 @@ def counted_on(run: Run) -> list[str]:
     found = []
     for programme, effects in evidence(run).items():
         own, of_type = (
-            [w.inside(outcome) for outcome, about in effects.items() if not about["not_counted"] and about["evidence"] == whose]
+            [
+                w.inside(outcome)
+                for outcome, about in effects.items()
+                if not about["not_counted"] and about["evidence"] == whose
+            ]
             for whose in ("own", "type")
         )
         parts = [f"on {w.listed(own)} from its own studies"] if own else []

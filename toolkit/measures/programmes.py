@@ -1,6 +1,6 @@
 """The table of programmes: what each costs, avoids and risks, and how far that is known."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,14 @@ import xarray as xr
 from toolkit import appraisal
 from toolkit.appraisal.accounts import COUNCIL
 from toolkit.measures import words as w
+from toolkit.measures.programme_structures import LEVEL, by_structure, chances
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
-__all__ = ["BREAK_EVEN", "league_table", "notes", "shown", "verdict"]
+__all__ = ["BREAK_EVEN", "LEVEL", "by_structure", "league_table", "notes", "shown", "structure_table", "verdict"]
 
-LEVEL = 0.90
 MILLION = 1e6
 BREAK_EVEN = "cannot be distinguished from break-even"
+ALL_BUT = 0.01  # a chance nearer to none or all is printed as such only if rival structures agree
 SURE = 0.95  # chance from which one side of break-even is called likely
 OUTCOMES = {
     "repeat_referrals": "repeat referrals",
@@ -46,10 +47,11 @@ def league_table(compared: xr.Dataset, programmes: pd.DataFrame, *, level: float
         (fiscal), economy and society, ``avoided_per_child_<account>`` (GBP) and ``avoided_<account>`` for a pound spent
         (expected benefit over expected cost) with ``_low``, ``_high`` (of the benefit) and ``_mcse``, its Monte Carlo
         standard error, and ``chance_pays_<account>``; ``council_avoided``, the part of the council's budgets;
-        ``chance_of_harm``, that the public purse pays more; ``care_entries_per_100``, the change in entries to care of
-        a hundred children served; ``evidence``, "own" studies, of its "type" alone, or "not counted"; ``counted`` and
-        ``not_counted``, outcomes with their reasons; ``verdict`` for the public purse, from :func:`verdict`;
-        ``not_known``.
+        ``chance_of_harm``, that the public purse pays more; ``chance_pays_least`` and ``_most``,
+        ``chance_of_harm_least`` and ``_most`` over the choices of rival structures, as :func:`by_structure`;
+        ``care_entries_per_100``, the change in entries to care of a hundred children served; ``evidence``, "own"
+        studies, of its "type" alone, or "not counted"; ``counted`` and ``not_counted``, outcomes with their reasons;
+        ``verdict`` for the public purse, from :func:`verdict`; ``not_known``.
     """
     table = programmes.set_index("programme")
     names = [str(name) for name in compared["programme"].values]
@@ -91,8 +93,10 @@ def _row(one: xr.Dataset, about: Mapping[Any, Any], level: float) -> dict[str, A
     row["chance_of_harm"] = float((fiscal < 0).mean()) if counted else np.nan
     entries = one["events"].sel(quantity="care_entries")
     row["care_entries_per_100"] = 100 * float(entries.mean()) if counted else np.nan
-    chance = row["chance_pays_fiscal"]
-    row["verdict"] = verdict(chance, priced=priced, counted=bool(counted))
+    pays, harms = zip(*(list(chances(one)) or [(np.nan, np.nan)]), strict=True)
+    for name, under in (("chance_pays", pays if priced else (np.nan,)), ("chance_of_harm", harms)):
+        row |= {f"{name}_least": min(under), f"{name}_most": max(under)}
+    row["verdict"] = verdict(row["chance_pays_fiscal"], pays, priced=priced, counted=bool(counted))
     return row
 
 
@@ -109,12 +113,36 @@ def _account(avoided: xr.DataArray, cost: xr.DataArray, account: str, level: flo
     return each | dict(zip(names, map(float, values), strict=True)) | {f"avoided_{account}_mcse": float(error)}
 
 
-def verdict(chance: float, *, priced: bool = True, counted: bool = True) -> str:
-    """Return in words whether a programme pays back, from its chance to."""
+def structure_table(compared: xr.Dataset, *, level: float = LEVEL) -> pd.DataFrame:
+    """Return :func:`by_structure` of every programme with an effect that is counted, with its name as ``programme``."""
+    counted = (compared["not_counted"] == "").any("outcome")
+    names = [str(name) for name in compared["programme"].values[counted.values]]
+    parts = [by_structure(compared, name, level=level) for name in names]
+    return pd.concat(parts, keys=names, names=["programme"]).reset_index("programme").reset_index(drop=True)
+
+
+def verdict(chance: float, structures: Iterable[float] = (), *, priced: bool = True, counted: bool = True) -> str:
+    """Return in words whether a programme pays back, from its chance to, and whether rival structures agree.
+
+    Parameters
+    ----------
+    chance
+        Averaged over structures.
+    structures
+        Chance under each choice of a structure.
+    priced, counted
+        Whether a price is known, and an effect counted.
+    """
     if not counted:
         return "no effect is counted"
     if not priced:
         return "no price is known"
+    side = _side(chance)
+    alone = side != BREAK_EVEN and any(_side(each) != side for each in structures)
+    return f"{side}, but not under every structure" if alone else side
+
+
+def _side(chance: float) -> str:
     return "pays back" if chance >= SURE else "does not pay back" if chance <= 1 - SURE else BREAK_EVEN
 
 
@@ -130,17 +158,21 @@ def shown(league: pd.DataFrame) -> pd.DataFrame:
                 "evidence": f"{row['evidence']}, {row['security']}",
                 "cost a child": w.money(row["cost_per_child"]) if priced else "not known",
                 "avoided for a pound": f"{w.pence(row['avoided_fiscal'])} ({ends})" if priced else "",
-                "pays back": _chance(row["chance_pays_fiscal"]) if priced else "",
-                "adds cost": _chance(row["chance_of_harm"]),
+                "pays back": _chance(row, "chance_pays_fiscal", "chance_pays") if priced else "",
+                "adds cost": _chance(row, "chance_of_harm", "chance_of_harm"),
                 "counted": row["counted"],
             }
         )
     return pd.DataFrame(rows)
 
 
-def _chance(share: float) -> str:
-    """Return a chance in words, no surer than evidence of this kind can be: other structures of the model differ."""
-    return f"under {1 - SURE:.0%}" if share < 1 - SURE else f"over {SURE:.0%}" if share > SURE else w.percent(share)
+def _chance(row: "pd.Series[Any]", name: str, range_of: str) -> str:
+    """Return a chance in words; one under 1 or over 99 per cent as such only if every structure agrees."""
+    share, least, most = row[name], row[f"{range_of}_least"], row[f"{range_of}_most"]
+    if share < ALL_BUT or share > 1 - ALL_BUT:
+        agree = most < ALL_BUT or least > 1 - ALL_BUT
+        return w.percent(share) if agree else f"about {ALL_BUT if share < ALL_BUT else 1 - ALL_BUT:.0%}"
+    return w.percent(share)
 
 
 def notes(league: pd.DataFrame) -> list[str]:
@@ -152,6 +184,8 @@ def notes(league: pd.DataFrame) -> list[str]:
         "cost are chances.",
         "Ordered by whose studies there are, then by what a pound avoids. Where the chance that a programme pays back "
         f"is between {1 - SURE:.0%} and {SURE:.0%}, it {BREAK_EVEN}.",
+        "Averaged over rival structures (whose studies count, how effects fade, whose risk) by the weights of "
+        "structure_weights.csv or of --structure; --csv and --json give results under each, and the value of knowing.",
         "The shipped scenarios use one pooled effect of all programmes, so their results differ: docs/programmes.md.",
     ]
     if missing:

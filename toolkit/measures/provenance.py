@@ -52,7 +52,9 @@ def own(scenario: Scenario) -> list[str]:
         numbers = " and ".join(f"{number:g}" for number in (prior.first, prior.second) if number is not None)
         lines.append(f"Prior {key}: {numbers}. Reason: {prior.reason}")
     for key, study in scenario.studies.items():
-        lines.append(f"Study {key} added, of {label(study.programme)} on {inside(study.outcome)}. Reason: {study.reason}")
+        lines.append(
+            f"Study {key} added, of {label(study.programme)} on {inside(study.outcome)}. Reason: {study.reason}"
+        )
     return lines + [f"Study {key} left out" for key in scenario.left_out]
 
 

@@ -117,8 +117,8 @@ def council_pays(run: Run) -> bool:
 
 def programme_names(run: Run) -> dict[str, str]:
     """Return what readers call each programme of the plan."""
-    label = run.tree["effects"]["label"]
-    return dict(zip(label["programme"].values.astype(str).tolist(), label.values.astype(str).tolist(), strict=True))
+    names = run.tree["effects"].to_dataset()["label"]
+    return {str(programme): str(names.sel(programme=programme).item()) for programme in names["programme"].values}
 
 
 def spending(run: Run) -> xr.DataArray:
@@ -128,8 +128,7 @@ def spending(run: Run) -> xr.DataArray:
     cost = costs(run)["cost"]
     own = cost.isel(component=np.flatnonzero(cost["outcome"].values == PROGRAMME))
     spent = own.sel(option=INVESTMENT, drop=True) - own.sel(option=BUSINESS_AS_USUAL, drop=True)
-    by_payer = spent.assign_coords(component=own["payer"].values).rename(component="payer")
-    return by_payer.reset_coords(drop=True).assign_attrs(cost.attrs)
+    return spent.swap_dims(component="payer").reset_coords(drop=True).assign_attrs(cost.attrs)
 
 
 def area_names(run: Run) -> list[str]:
@@ -268,8 +267,8 @@ def curve(run: Run) -> xr.Dataset:
     -------
     xr.Dataset
         ``spend`` (multiple) GBP a year; ``net`` (multiple, account, chain, draw), spend plus the cohort's remaining
-        cost; ``change`` the same less today's; ``payer_part`` (payer, multiple, chain, draw), each payer's part. Today's
-        spend is the council's, and what differs from it is paid, or kept, by those who fund the plan, in proportion.
+        cost; ``change`` the same less today's; ``payer_part`` (payer, multiple, chain, draw), each payer's part. The
+        council pays today's spend, and those who fund the plan pay or keep what differs from it, in proportion.
     """
     spend, saved = costs(run)["curve_spend"], priced(run, "curve_avoided")
     today = lifetime(run).sel(reading="excess", drop=True)
@@ -318,8 +317,8 @@ def switching(run: Run) -> pd.DataFrame:
     """
     benefit = avoided(run).mean(SAMPLE_DIMS).to_series()
     cost = float(result(run)["programme_cost"].mean())
-    values = {multiple: multiple * benefit - cost for multiple in EFFECT_MULTIPLES}
-    return pd.DataFrame({**values, "multiple": (cost / benefit).where(benefit * cost > 0)})
+    values = pd.DataFrame({multiple: multiple * benefit - cost for multiple in EFFECT_MULTIPLES})
+    return values.assign(multiple=(cost / benefit).where(benefit * cost > 0))
 
 
 def bridge(run: Run) -> xr.Dataset:

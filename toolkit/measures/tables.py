@@ -313,8 +313,9 @@ def spend_cost_curve(run: Run, account: str = "social") -> Table:
     kinds = dict.fromkeys(["Spend a year", *arrays], "money") | {"Seen within areas": "text"}
     note = (
         f"One year's early-help spend plus the excess {span_cost(run)} of the entering cohort that is left, "
-        f"{basis(run)}. What is spent above or below today's buys the programmes of the plan in its proportions, whether "
-        "or not there are so many children whom they are for. Change is against today's spend; below 0 is better."
+        f"{basis(run)}. What is spent above or below today's buys the programmes of the plan in its proportions, "
+        "whether or not there are so many children whom they are for. Change is against today's spend; below 0 is "
+        "better."
     )
     return Table(f"Spend-cost curve, {account} account", "Spend, times today's", frame, kinds, note=note)
 
@@ -350,10 +351,10 @@ def switching(run: Run) -> Table:
     frame = headed(q.switching(run).rename(columns=columns))
     kinds = dict.fromkeys(columns.values(), "money") | {columns["multiple"]: "number"}
     note = (
-        f"Expected net present value, {run.scenario.price_base} prices, if the effects of all programmes were so much of "
-        "those used. Avoided cost is taken as proportional to the effects: fair while these are modest, and not where "
-        "help also detects need. The last column: at how many times the effects the account breaks even; above 1 "
-        "they fall short, and a dash means that nothing is avoided."
+        f"Expected net present value, {run.scenario.price_base} prices, if the effects of all programmes were so much "
+        "of those used. Avoided cost is taken as proportional to the effects: fair while these are modest, and not "
+        "where help also detects need. The last column: at how many times the effects the account breaks even; above "
+        "1 they fall short, and a dash means that nothing is avoided."
     )
     frame = frame.rename(index=lambda account: f"{label(account)} account")
     return Table("What would have to be true to break even", "Account", frame, kinds, note=note)
@@ -380,9 +381,10 @@ def effects(run: Run) -> Table:
     scales = ["number" if outcome == STANDARDISED else "change" for _, outcome in pairs]
     note = (
         f"For a child served, expected with {q.level(run):.0%} intervals, where the programme is delivered by others: "
-        "after the part that is lost in scale-up, before ramp, take-up and fade-out. Relative change in the rate at which "
-        "the outcome happens, and the hazard ratio that is; for GCSE attainment the shift in standard deviations, where "
-        "positive is better. What neither the programme nor its type has a study of is not counted: it is not known to "
-        "be nil."
+        "less what is lost in scale-up, before ramp, take-up and fade-out. Relative change in the rate at which the "
+        "outcome happens, and the hazard ratio that is; for GCSE attainment the shift in standard deviations, where "
+        "positive is better. What no study counts for is not counted, which is not to say that it is nil."
     )
-    return Table("What each programme changes", "Programme and outcome", frame, kinds, dict(zip(rows, scales, strict=True)), note)
+    return Table(
+        "What each programme changes", "Programme and outcome", frame, kinds, dict(zip(rows, scales, strict=True)), note
+    )

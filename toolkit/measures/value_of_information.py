@@ -12,11 +12,13 @@ import xarray as xr
 from toolkit import appraisal
 from toolkit.appraisal import study_designs
 from toolkit.appraisal.sensitivity import LEAST_EXPLAINED
+from toolkit.evidence import load_table
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import Table, plain
-from toolkit.measures.words import inside, listed, money, number, percent
+from toolkit.measures.words import inside, label, listed, money, number, percent
 from toolkit.pricing.dependence import EFFECT, PATHWAY, RATE
+from toolkit.pricing.place import published_risks
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError, numeric
 
 STEPS = {
@@ -57,6 +59,7 @@ WHOSE = {
     "all_pupils": "all pupils",
     "ever_need": "pupils ever in need",
 }
+TRIED = ("care", "repeat_referrals")  # outcomes that a trial would count
 FEWEST = 5  # sets listed even if knowing them is worth nothing
 GROUPS = ("all effects", "all unit costs", "all local rates", "all other figures")
 
@@ -107,18 +110,22 @@ def parameters(run: Run, *, acting: Collection[str] | None = None) -> xr.Dataset
     Returns
     -------
     xr.Dataset, variables (chain, draw)
-        Roles of the cited figures that vary; ``effect: outcome`` for the scenario's source at a new site;
+        Roles of the cited figures that vary; ``effect: programme: outcome`` where it counts, after scale-up;
         ``rate: indicator``, the base year's rate, averaged over the chosen areas; ``pathway: parameter``, England's
         fitted pathway.
     """
     figures = q.drawn(run)
-    effects = run.tree["effects"].to_dataset()["new_site_effect"].sel(source=run.scenario.effect.source, drop=True)
+    effects = run.tree["effects"].to_dataset()["effect"]
     rates = run.tree["posterior"].to_dataset()["baseline_rate"].mean("area").reset_coords(drop=True)
     drawn = {str(name): array for name, array in figures.data_vars.items() if set(array.dims) == set(SAMPLE_DIMS)}
     if PATHWAY in figures:
         fitted = figures[PATHWAY]
         drawn |= {f"{PATHWAY}: {array}": fitted.sel(parameter=array, drop=True) for array in fitted["parameter"].values}
-    drawn |= {f"{EFFECT}: {array}": effects.sel(outcome=array, drop=True) for array in effects["outcome"].values}
+    drawn |= {  # 0 in every draw where it is not counted, which is left out below
+        f"{EFFECT}: {programme}: {outcome}": effects.sel(programme=programme, outcome=outcome, drop=True)
+        for programme in effects["programme"].values
+        for outcome in effects["outcome"].values
+    }
     drawn |= {f"{RATE}: {array}": rates.sel(indicator=array, drop=True) for array in rates["indicator"].values}
     acting_draws = drawn if not acting else {name: array for name, array in drawn.items() if name in acting}
     return varying(
@@ -138,7 +145,7 @@ def varying(drawn: xr.Dataset) -> xr.Dataset:
 def analyse_inputs(
     run: Run, *, account: str = "social", seed: int = 0, acting: Collection[str] | None = None
 ) -> InputAnalysis:
-    """Return what knowing each uncertain input is worth to the choice between the option and doing nothing.
+    """Return what knowing each uncertain input is worth to the choice between the plan and doing nothing.
 
     Parameters
     ----------
@@ -180,7 +187,7 @@ def analyse_inputs(
         appraisal.switching_values(gain, drawn),
         drawn,
         shares,
-        {name: parameter_name(name, run.scenario.effect.source) for name in [*singles, *grouped]},
+        {name: parameter_name(name, q.programme_names(run)) for name in [*singles, *grouped]},
         cautions,
         unexplained,
     )
@@ -211,7 +218,7 @@ def standing_out(tornado: xr.Dataset, most: int, say: Callable[[float], str] = m
 
 
 def choice(gain: xr.DataArray) -> xr.DataArray:
-    """Return the net benefits of doing nothing and of the option (option, chain, draw)."""
+    """Return the net benefits of doing nothing and of the plan (option, chain, draw)."""
     options = xr.Variable("option", [BUSINESS_AS_USUAL, INVESTMENT])
     return xr.concat([xr.zeros_like(gain), gain], options).assign_attrs(gain.attrs)
 
@@ -227,8 +234,9 @@ def with_warnings[T](call: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
 def worth_of_studies(run: Run, inputs: InputAnalysis, *, account: str = "social", seed: int = 0) -> xr.Dataset | None:
     """Return the expected value of sample information of studies that could be run, before their own cost.
 
-    A randomised trial counts re-referrals and entries into care within a year, a larger one the same, and an audit
-    costs case files for the unit cost that moves the answer most. Sizes are figures of the run (``study_...``).
+    A randomised trial of the programme whose effect moves the answer most counts re-referrals and entries into care
+    within a year, a larger one the same, and an audit costs case files for the unit cost that moves the answer most.
+    Sizes are figures of the run (``study_...``).
 
     Returns
     -------
@@ -238,14 +246,12 @@ def worth_of_studies(run: Run, inputs: InputAnalysis, *, account: str = "social"
     gain = q.result(run)["npsv"].sel(account=account, drop=True).transpose(*SAMPLE_DIMS)
     size = run.assumptions["value"].astype(float)
     designs: dict[str, tuple[xr.Dataset, study_designs.Design]] = {}
-    delivered = run.scenario.effect.replication * run.scenario.effect.take_up
-    measured = [name for name in (f"{EFFECT}: repeat_referrals", f"{EFFECT}: care") if name in inputs.parameters]
+    programme, measured = _tried(inputs)
     for role in ("study_trial_per_arm", "study_large_trial_per_arm"):
-        if delivered and measured:
-            name = f"a trial of two arms of {number(size[role], 0)} children, followed for a year"
-            # What a site delivers is what its trial sees.
-            seen = inputs.parameters[measured] * delivered
-            designs[name] = seen, _trial(run, measured, int(size[role]))
+        if run.scenario.effect.take_up and measured:
+            tried = q.programme_names(run)[programme]
+            name = f"a trial of {tried} in two arms of {number(size[role], 0)} children, followed for a year"
+            designs[name] = _trial(run, inputs.parameters, programme, measured, int(size[role]))
     priced = groups(inputs.parameters)[GROUPS[1]]
     prices = [design for design in inputs.tornado["parameter"].values if design in priced]
     if prices:
@@ -266,23 +272,51 @@ def worth_of_studies(run: Run, inputs: InputAnalysis, *, account: str = "social"
     return xr.concat(parts, xr.Variable("study", list(designs)), coords="minimal", compat="override")
 
 
-def _trial(run: Run, measured: list[str], per_arm: int) -> study_designs.Design:
-    """Return a trial that reports a log risk ratio for each event it counts within a year."""
-    lives, reached = run.tree["lives"].to_dataset(), run.tree["lives"]["children_reached"].sum("area")
-    entries = lives["lives"].sel(option=BUSINESS_AS_USUAL, quantity="care_entries", year=0)
-    again = -np.expm1(-q.drawn(run)[PATHWAY].sel(parameter="rereferral_first"))  # within a year of closing
-    usual = {
-        f"{EFFECT}: care": float((entries / abs(reached)).mean()),
-        f"{EFFECT}: repeat_referrals": float(again.mean()),
-    }
-    designs = {
-        name: study_designs.trial(baseline=usual[name], log_risk_ratio=name, per_arm=per_arm) for name in measured
-    }
+def _tried(inputs: InputAnalysis) -> tuple[str, list[str]]:
+    """Return the programme that a trial would be of, and the outcomes that it would count; none if it could not."""
+    for name in inputs.tornado["parameter"].values.astype(str):
+        kind, _, rest = name.partition(": ")
+        programme, _, outcome = rest.partition(": ")
+        if kind == EFFECT and outcome in TRIED:
+            return programme, [one for one in TRIED if f"{EFFECT}: {programme}: {one}" in inputs.parameters]
+    return "", []
+
+
+def _trial(
+    run: Run, drawn: xr.Dataset, programme: str, outcomes: list[str], per_arm: int
+) -> tuple[xr.Dataset, study_designs.Design]:
+    """Return the log risk ratios that a trial would see within a year (outcome), and the trial that reports them."""
+    used, usual = run.tree["effects"].to_dataset(), _usual(run, programme)
+    before = used["onset"].sel(programme=programme, drop=True)  # share of the year that passes before help works
+    seen, designs = {}, {}
+    for outcome in outcomes:
+        # What a site delivers is what its trial sees.
+        ratio = np.exp(run.scenario.effect.take_up * drawn[f"{EFFECT}: {programme}: {outcome}"])
+        hazard = before.clip(0, 1) + (1 - before.clip(0, 1)) * ratio
+        risk = -np.expm1(hazard * np.log1p(-usual[outcome]))
+        seen[outcome] = np.log(risk / usual[outcome]).transpose(*SAMPLE_DIMS)
+        designs[outcome] = study_designs.trial(baseline=usual[outcome], log_risk_ratio=outcome, per_arm=per_arm)
 
     def simulate(parameters: xr.Dataset, generator: np.random.Generator) -> xr.Dataset:
         return xr.Dataset({name: design(parameters, generator)["log_risk_ratio"] for name, design in designs.items()})
 
-    return simulate
+    return xr.Dataset(seen).reset_coords(drop=True), simulate
+
+
+def _usual(run: Run, programme: str) -> dict[str, float]:
+    """Return the risk of each outcome within a year of those whom a programme serves, without it.
+
+    Entries into care: as published of its children, otherwise as of all whom the plan serves.
+    """
+    published = published_risks(load_table("baseline_risks"), programme).get("care")
+    if published is None:
+        lives, served = run.tree["lives"].to_dataset(), run.tree["lives"]["children_reached"].sum("area")
+        entries = lives["lives"].sel(option=BUSINESS_AS_USUAL, quantity="care_entries", year=0)
+        care = float(entries.mean() / abs(served).mean())
+    else:
+        care = 1.0 - (1.0 - published.share) ** (1.0 / published.years)
+    again = -np.expm1(-q.drawn(run)[PATHWAY].sel(parameter="rereferral_first"))  # within a year of closing
+    return {"care": care, "repeat_referrals": float(again.mean())}
 
 
 def information_table(information: xr.Dataset, *, at: str, names: Mapping[str, str] | None = None) -> Table:
@@ -331,17 +365,31 @@ def _some(names: list[str]) -> str:
     return listed(names if len(names) <= FEWEST else [*names[:FEWEST], f"{len(names) - FEWEST} more"])
 
 
-def parameter_name(name: str, source: str = "") -> str:
-    """Return the readable name of a parameter: "effect: care" is "the effect on care", unless it is an association."""
+def parameter_name(name: str, programmes: Mapping[str, str] | None = None) -> str:
+    """Return the readable name of a parameter.
+
+    Parameters
+    ----------
+    name
+        As in :func:`parameters`: "effect: triple_p: care" is "the effect of Triple P on care".
+    programmes
+        What each programme is called.
+    """
     kind, _, thing = name.partition(": ")
+    called = programmes or {}
     if kind == PATHWAY and thing:
         what, _, ages = thing.rstrip("]").partition("[")
         return f"the fitted pathway: {STEPS.get(what, inside(what))}{_at_ages(ages)}"
-    if kind in (EFFECT, RATE) and thing:
-        effect = f"the {'association with' if source == 'panel' else 'effect on'} {inside(thing)}"
-        return effect if kind == EFFECT else f"the local rate of {inside(thing)}"
+    if kind == EFFECT and thing:
+        programme, _, outcome = thing.partition(": ")
+        return f"the effect of {called.get(programme, label(programme))} on {inside(outcome)}"
+    if kind == RATE and thing:
+        return f"the local rate of {inside(thing)}"
     if name in GROUPS:
         return name
+    if name.startswith("cost_"):
+        bought = name.removeprefix("cost_")
+        return f"the unit cost: {called.get(bought, label(bought))}"
     price = name.removeprefix("price_")
     return _of_whom(name) if price == name else f"the unit cost: {inside(price)}"
 

@@ -3,16 +3,18 @@
 import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import xarray as xr
 from scipy.optimize import brentq
 
 from toolkit.pathways.cohort import QUANTITIES, Hazards, walk
 from toolkit.pathways.kernel import AGES
-from toolkit.schema import InputError
+from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError
 
 MOST = 1_000.0  # times a hazard
+LIKE_ANY = ("in_need",)  # groups whose children may have the risk of any child in need
 ENTRIES, CARE_YEARS = QUANTITIES.index("care_entries"), QUANTITIES.index("care_years")
 
 
@@ -119,7 +121,70 @@ def _care_within(hazards: Hazards, risk: Risk) -> float:
     return float(now @ lived[within] + 0.5 * (risk.years - risk.start) * (now @ entries[within]))
 
 
-def with_timing(hazards: Hazards, onset: np.ndarray, flat: np.ndarray) -> Hazards:
-    """Return the hazards with an effect that starts at ``onset`` (draw) and is whole for ``flat`` years (effect)."""
-    lasting = np.broadcast_to(flat[:, None], hazards.flat.shape)
-    return replace(hazards, onset=np.asarray(onset, hazards.onset.dtype).ravel(), flat=np.array(lasting))
+def with_timing(hazards: Hazards, onset: np.ndarray, flat: np.ndarray, lasts: np.ndarray | bool = False) -> Hazards:
+    """Return the hazards with the timing of an effect.
+
+    Parameters
+    ----------
+    hazards
+        Their half-life stays, but where an effect lasts.
+    onset
+        Years after contact at which the effect starts (draw).
+    flat
+        Years for which it is whole (effect), or (effect, draw).
+    lasts
+        Whether it never fades (draw).
+    """
+    return replace(
+        hazards,
+        onset=np.asarray(onset, hazards.onset.dtype).ravel(),
+        flat=np.array(np.broadcast_to(np.reshape(flat, (len(EFFECT_OUTCOMES), -1)), hazards.flat.shape)),
+        half_life=np.where(np.ravel(lasts), np.inf, hazards.half_life),
+    )
+
+
+def served_hazards(
+    hazards: Hazards, used: xr.Dataset, name: str, row: Mapping[Any, Any], risks: Mapping[str, Risk]
+) -> Hazards:
+    """Return the hazards of the children whom a programme serves in an area, without effects, but with their timing.
+
+    Nothing is timed without an effect, so that these are both the hazards before effects and those to give effects to.
+
+    Parameters
+    ----------
+    hazards
+        Of the area's children in need, draws last.
+    used
+        From `toolkit.models.effects.programme_use.used_effects`: ``onset``, ``flat``, ``lasts`` and ``average_risk``.
+        Programmes whose children are like any in need have the area's own risk in draws of ``average_risk``; those for
+        another group serve that group by definition, and have its published risk in all.
+    name
+        The programme.
+    row
+        Of the table ``programmes``: ``ages_from``, ``ages_to`` and ``target_group``.
+    risks
+        Published ones of those whom it serves, by outcome, as for :func:`at_risk`.
+
+    Raises
+    ------
+    InputError
+        As :func:`of_ages` and :func:`at_risk`.
+    """
+    average = of_ages(hazards, int(row["ages_from"]), int(row["ages_to"]))
+    served = at_risk(average, risks, name=name)
+    if row["target_group"] in LIKE_ANY:
+        like_any = used["average_risk"].transpose(*SAMPLE_DIMS).values.ravel()
+        served = Hazards(
+            **{
+                part.name: np.where(like_any, getattr(average, part.name), getattr(served, part.name))
+                for part in fields(Hazards)
+            }
+        )
+    one = used.sel(programme=name)
+    flat = one["flat"].sel(outcome=list(EFFECT_OUTCOMES)).transpose("outcome", *SAMPLE_DIMS)
+    return with_timing(
+        served,
+        one["onset"].transpose(*SAMPLE_DIMS).values,
+        flat.values,
+        used["lasts"].transpose(*SAMPLE_DIMS).values,
+    )

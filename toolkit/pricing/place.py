@@ -10,7 +10,7 @@ import xarray as xr
 
 from toolkit import appraisal, costing, evidence, pathways
 from toolkit.models.effects.programme_use import of_area
-from toolkit.pathways.served import Risk, at_risk, of_ages, with_timing
+from toolkit.pathways.served import Risk, served_hazards
 from toolkit.plans import purchases
 from toolkit.prices import rebase
 from toolkit.resolved import ResolvedScenario
@@ -182,12 +182,10 @@ class Place:
     def served(self, programme: str) -> "Served":
         """Return the hazards of a child whom a programme serves, without and with its help, and the life without."""
         if programme not in self._served:
-            desk, used = self.desk, self.desk.effects.sel(programme=programme)
-            youngest, oldest = (int(desk.programmes[end][programme]) for end in ("ages_from", "ages_to"))
-            before = at_risk(of_ages(self.hazards, youngest, oldest), desk.risks[programme], name=programme)
+            desk, row = self.desk, self.desk.programmes.loc[programme].to_dict()
+            hazards = served_hazards(self.hazards, desk.effects, programme, row, desk.risks[programme])
             effect = of_area(desk.effects, programme, str(self.stats["area"].item()), seed=self.scenario.seed)
-            after = with_timing(pathways.with_effects(before, effect), used["onset"].values, used["flat"].values)
-            self._served[programme] = Served(after, self.walk(before))
+            self._served[programme] = Served(pathways.with_effects(hazards, effect), self.walk(hazards))
         return self._served[programme]
 
     def lived(self, walked: xr.Dataset) -> xr.DataArray:

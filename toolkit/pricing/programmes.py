@@ -7,13 +7,13 @@ own ages and risks, and a pound more serves more of the same.
 from collections.abc import Mapping
 from functools import partial
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from toolkit import evidence, pathways
 from toolkit.evidence import Register
 from toolkit.evidence.programmes import cost_rows
+from toolkit.plans import cost_per_child
 from toolkit.pricing.areas import Progress, in_batches, silent
 from toolkit.pricing.place import Desk, Place, published_risks
 from toolkit.scenarios import Adjustments, Scenario, in_real_terms
@@ -47,10 +47,7 @@ def programme_costs(register: Register, draws: xr.Dataset, scenario: Scenario) -
     rows = in_real_terms(rows, scenario, register)
     drawn = evidence.sample(rows, like=draws, seed=scenario.seed, price_base=scenario.price_base)
     each = register.tables["programmes"].set_index("programme")["children_per_unit"]
-    parts = [
-        drawn[f"cost_{name}"] / (draws["children_per_family"] if np.isnan(each[name]) else each[name])
-        for name in priced
-    ]
+    parts = [cost_per_child(drawn[f"cost_{name}"], each[name], draws) for name in priced]
     names = xr.Variable("programme", priced)
     costs: xr.DataArray = xr.concat([part.reset_coords(drop=True) for part in parts], names)
     costs = costs.transpose(*SAMPLE_DIMS, "programme")

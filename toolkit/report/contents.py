@@ -1,6 +1,6 @@
 """Every table of a run, computed once for both the report and the workbook."""
 
-from toolkit.measures import headline, provenance, reliability, studies, tables
+from toolkit.measures import headline, plan, provenance, reliability, structures, studies, tables
 from toolkit.measures.analysis import Analysis
 from toolkit.measures.decision_tables import decision_tables
 from toolkit.measures.lives import lives_tables
@@ -14,6 +14,7 @@ def every_table(run: Run, analysis: Analysis) -> dict[str, Table]:
     """Return the tables by the names that the report's template and the workbook's sheets call them."""
     by_name = {
         "answer": headline.headline_table(run),
+        "plan": plan.plan_table(run),
         "settings": provenance.settings(run),
         "areas": tables.areas(run),
         "rates": rates_table(run),
@@ -36,7 +37,7 @@ def every_table(run: Run, analysis: Analysis) -> dict[str, Table]:
         "excluded": provenance.excluded(run),
         "timings": provenance.timings(run),
         **lives_tables(run),
-        "reading": reliability.reading(run),
+        "structures": structures.structures_table(run),
         "pooled": studies.studies(run),
         **reliability.reliability(),
         **decision_tables(run, analysis),

@@ -24,15 +24,10 @@ from toolkit.schema import SAMPLE_DIMS
 # may share their line's colour. Dashes distinguish lines in grey.
 INK, GRID, DARK, LIGHT = "#0b0c0c", "#d9dcde", "#12436d", "#9fc3de"
 PALETTE = {"fiscal": "#12436d", "economic": "#b8480b", "social": "#801650"}
-SOURCE_PALETTE = {"combined": "#12436d", "trials": "#b8480b", "panel": "#801650", "judgement": "#6b6b6b"}
 DASHES: dict[str, str | tuple[int, tuple[int, ...]]] = {
     "fiscal": "-",
     "economic": (0, (6, 2)),
     "social": (0, (2, 1)),
-    "combined": "-",
-    "trials": (0, (7, 2)),
-    "panel": (0, (4, 1, 1, 1)),
-    "judgement": (0, (1, 2)),
 }
 FONT = 10.5
 WIDTH = 7.4

@@ -1,6 +1,7 @@
-"""Figures of the evidence: forest and funnel of the studies, rival prices, placement prices."""
+"""Figures of the evidence: forest of the studies, rival prices, placement prices."""
 
 from collections.abc import Sequence
+from textwrap import shorten
 
 import numpy as np
 import pandas as pd
@@ -10,52 +11,55 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from toolkit.measures.studies import SIGNIFICANT
-from toolkit.measures.words import change, label, number
-from toolkit.report.drawing import DARK, DASHES, FONT, GRID, INK, LIGHT, PALETTE, canvas, tidy
+from toolkit.measures.tables import STANDARDISED
+from toolkit.measures.words import change, inside, label, number
+from toolkit.report.drawing import DARK, FONT, GRID, INK, PALETTE, canvas, tidy
 
 __all__ = [
     "plot_forest",
-    "plot_funnel",
     "plot_placement_price",
     "plot_pool",
 ]
 
 GREY = "#6b6b6b"
+WIDEST = 44  # characters of a programme's name beside a figure
 
 
-def plot_forest(studies: pd.DataFrame, grid: xr.Dataset, outcome: str) -> Figure:
-    """Draw the studies of an outcome, the pooled mean and what a new site can expect.
+def plot_forest(studies: pd.DataFrame, used: pd.DataFrame, outcome: str) -> Figure:
+    """Draw the studies of an outcome, and below them the effect that is used of each programme.
 
     Parameters
     ----------
     studies
-        From ``models.study_table``: estimates with 95 per cent intervals as reported, before the bias of the
-        design is taken off; findings without a number as the range they allow, at their likely error. Studies that
-        share a programme are named with it.
-    grid
-        From ``models.quadrature``.
+        From ``measures.studies.shown``: estimates with 95 per cent intervals as reported, before the bias of the design
+        is taken off; findings without a number as the range they allow, at their likely error.
+    used
+        From ``measures.studies.used``.
     outcome
         Which.
     """
-    rows = studies[studies["outcome"] == outcome].sort_values("effect", na_position="first")
-    effect = grid.sel(outcome=outcome)
-    figure, axes = canvas(1.5 + 0.36 * (len(rows) + 2))
+    rows = studies[studies["outcome"] == outcome].sort_values(["label", "effect"], na_position="first")
+    count = len(used)
+    figure, axes = canvas(1.6 + 0.5 * (len(rows) + count))
     tidy(axes, grid="x")
-    shared = rows["programme"].map(label).where(rows.duplicated("programme", keep=False), "")
-    design = rows["design"].str.replace("_", " ") + shared.mask(shared != "", "; " + shared)
-    names = (rows["study"] + " (" + design + ")").to_list()
-    for at, (_, row) in enumerate(rows.iterrows(), start=2):
+    for at, (_, row) in enumerate(rows.iterrows(), start=count):
         _study(axes, at, row)
-    mean, sd = float(effect["mean_effect_mean"]), float(effect["mean_effect_sd"])
-    for at, spread, colour in ((1, sd, DARK), (0, float(effect["new_site_sd"]), PALETTE["economic"])):
-        axes.plot(mean + SIGNIFICANT * spread * np.array([-1, 1]), [at, at], color=colour, linewidth=3.2)
-        axes.plot(mean, at, "D", color=colour, markersize=7)
+    for at, (_, row) in enumerate(used.iloc[::-1].iterrows()):
+        axes.plot(row[["lower", "upper"]].astype(float), [at, at], color=DARK, linewidth=3.2)
+        axes.plot(row["mean"], at, "D", color=DARK, markersize=7)
     axes.axvline(0, color=INK, linewidth=1)
-    axes.set_yticks(range(len(rows) + 2), ["A new site", "Pooled mean", *names])
-    axes.set_ylim(-0.6, len(rows) + 1.6)
-    _effect_axis(axes, outcome, effect)
+    names = [f"{row['study']}, {inside(row['design'])}\n{_short(row['label'])}" for _, row in rows.iterrows()]
+    axes.set_yticks(
+        range(len(rows) + count), [*(f"As used:\n{_short(str(name))}" for name in used.index[::-1]), *names]
+    )
+    axes.set_ylim(-0.6, len(rows) + count - 0.4)
+    _effect_axis(axes, outcome)
     axes.set_title(f"{label(outcome)} (dotted: no number given)", loc="left", fontsize=FONT)
     return figure
+
+
+def _short(name: str) -> str:
+    return shorten(name, WIDEST, placeholder=" …")
 
 
 def _study(axes: Axes, at: int, row: pd.Series) -> None:
@@ -64,64 +68,20 @@ def _study(axes: Axes, at: int, row: pd.Series) -> None:
         axes.plot(row["effect"], at, "s", color=GREY, markersize=5)
         return
     ends = np.clip([row["lower"], row["upper"]], -2 * SIGNIFICANT, 2 * SIGNIFICANT) * row["se"]
-    axes.plot(ends, [at, at], color=GREY, linewidth=1.6, linestyle=DASHES["judgement"])
+    axes.plot(ends, [at, at], color=GREY, linewidth=1.6, linestyle=(0, (1, 2)))
     for end, limit in zip(ends, (row["lower"], row["upper"]), strict=True):
         if abs(limit) <= SIGNIFICANT:
             axes.plot(end, at, "|", color=GREY, markersize=8)
 
 
-def _effect_axis(axes: Axes, outcome: str, effect: xr.Dataset) -> None:
-    smd = outcome == "gcse_attainment"
+def _effect_axis(axes: Axes, outcome: str) -> None:
+    smd = outcome == STANDARDISED
     axes.xaxis.set_major_locator(MaxNLocator(7))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: number(x, 2) if smd else change(np.expm1(x))))
-    side = "Shift in standard deviations, right is better" if smd else "Change in risk, left is better"
-    axes.set_xlabel(f"{side} (95% intervals)", fontsize=FONT, color=INK)
-    reach = max(*(abs(end) for end in axes.get_xlim()), 3 * float(effect["new_site_sd"]))
+    side = "Shift in standard deviations, right is better" if smd else "Change in the rate, left is better"
+    axes.set_xlabel(f"{side} (studies: 95% intervals)", fontsize=FONT, color=INK)
+    reach = max(abs(end) for end in axes.get_xlim())
     axes.set_xlim(-reach, reach)
-
-
-def plot_funnel(studies: pd.DataFrame, grid: xr.Dataset, outcome: str) -> Figure:
-    """Draw each study's estimate against its standard error, about the pooled mean.
-
-    Lines: where 95 per cent of unbiased studies would lie without and with the spread between sites; shaded:
-    not significant at 5 per cent. Studies without a number stand on the right edge of their error, as ticks.
-
-    Parameters
-    ----------
-    studies, grid, outcome
-        As for :func:`plot_forest`.
-    """
-    rows, effect = studies[studies["outcome"] == outcome], grid.sel(outcome=outcome)
-    numbered = rows["effect"].notna()
-    mean, between = float(effect["mean_effect_mean"]), float(effect["between_sites_mean"])
-    figure, axes = canvas(4.0)
-    deepest = 1.15 * float(rows["se"].max())
-    error = np.linspace(0, deepest, 60)
-    axes.fill_betweenx(error, -SIGNIFICANT * error, SIGNIFICANT * error, color=LIGHT, alpha=0.35, linewidth=0)
-    for spread, dash in ((error, "-"), (np.hypot(error, between), DASHES["economic"])):
-        for side in (-1, 1):
-            axes.plot(mean + side * SIGNIFICANT * spread, error, color=DARK, linestyle=dash, linewidth=1.4)
-    axes.axvline(mean, color=DARK, linewidth=1.4)
-    biased = rows["bias_sd"] > 0
-    for chosen, marker, name in ((~biased, "o", "random allocation"), (biased, "s", "other design, wider")):
-        studies_of_design = rows[numbered & chosen]
-        axes.plot(
-            studies_of_design["effect"],
-            studies_of_design["se"],
-            marker,
-            color=PALETTE["economic"],
-            markersize=6,
-            label=name,
-        )
-    axes.plot(
-        np.zeros(int((~numbered).sum())), rows.loc[~numbered, "se"], "_", color=GREY, markersize=16, label="no number"
-    )
-    axes.set_ylim(deepest, 0)
-    axes.set_ylabel("Standard error", fontsize=FONT, color=INK)
-    _effect_axis(axes, outcome, effect)
-    figure.legend(frameon=False, fontsize=FONT - 1, loc="outside lower center", ncols=3)
-    axes.set_title(f"{label(outcome)} (shaded: not significant)", loc="left", fontsize=FONT)
-    return figure
 
 
 def plot_pool(rivals: pd.DataFrame, summary: pd.DataFrame, pools: Sequence[str] | None = None) -> Figure:

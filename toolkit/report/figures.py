@@ -1,6 +1,7 @@
 """The figures of a run: units on every axis, intervals labelled with their level, in the style of ``drawing``."""
 
 from collections.abc import Mapping
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
-from toolkit.measures.tables import CASH_YEARS, span_cost, year_names
+from toolkit.measures.tables import CASH_YEARS, STANDARDISED, span_cost, year_names
 from toolkit.measures.words import change, financial_year, label, money_scale, number, percent
 from toolkit.report.drawing import (
     DARK,
@@ -20,7 +21,6 @@ from toolkit.report.drawing import (
     INK,
     LIGHT,
     PALETTE,
-    SOURCE_PALETTE,
     canvas,
     empty,
     money_axis,
@@ -70,7 +70,7 @@ def plot_who_pays(run: Run) -> Figure:
 
 def plot_payback(run: Run) -> Figure:
     """Draw the chance of having paid back by each year, by account; for a cut, of still being ahead."""
-    chance, cut = q.paid_back(run), run.scenario.option.cut
+    chance, cut = q.paid_back(run), run.scenario.cut
     figure, axes = canvas(4.0, right=0.75)
     for account in ACCOUNTS:
         values = chance.sel(account=account)
@@ -99,24 +99,18 @@ def plot_council_cash(run: Run) -> Figure:
 
 
 def plot_spend_cost_curve(run: Run) -> Figure:
-    """Draw spend and lifetime cost as early-help spend changes, and the cost avoided by each effect source."""
-    curve, own, base = (
-        q.curve(run).sel(account="social", drop=True),
-        run.scenario.effect.source,
-        run.scenario.price_base,
-    )
+    """Draw spend and lifetime cost as early-help spend changes, and the cost avoided."""
+    curve, base = q.curve(run).sel(account="social", drop=True), run.scenario.price_base
     cost = span_cost(run)
     more = curve["spend"] - curve["spend"].sel(multiple=1.0, drop=True)
     avoided = more - curve["change"]
     figure = empty(7.0)
     upper, lower = figure.subplots(2, 1, sharex=True)
-    others = [source for source in curve["source"].values.astype(str) if source not in ("judgement", own)]
-    for axes, drawn, sources in ((upper, curve["net"], []), (lower, avoided, others)):
+    for axes, drawn in ((upper, curve["net"]), (lower, avoided)):
         tidy(axes)
-        band = q.interval(run, drawn.sel(source=own, drop=True))
+        band = q.interval(run, drawn)
         axes.fill_between(curve["multiple"], band["lower"], band["upper"], color=LIGHT, alpha=0.55, linewidth=0)
-        for source in (own, *sources):
-            _curve_line(axes, run, drawn.sel(source=source).mean(SAMPLE_DIMS), source, thick=source == own)
+        _curve_line(axes, run, drawn.mean(SAMPLE_DIMS))
     limits = lower.get_ylim()
     lower.plot(curve["multiple"], more, color=INK, linewidth=1.2, label="A pound for each pound")
     lower.set_ylim(*limits)
@@ -124,81 +118,83 @@ def plot_spend_cost_curve(run: Run) -> Figure:
     today, ticks = float(curve["spend"].sel(multiple=1.0)) / scale, (0.5, 1.0, 1.5, 2.0)
     lower.set_xticks(ticks, [f"{multiple:g} × today\n{number(multiple * today, decimals)}" for multiple in ticks])
     lower.set_xlabel(f"Early-help spend a year, {unit}", fontsize=FONT)
-    money_axis(upper.yaxis, curve["net"].sel(source=own), f"Spend and excess\n{cost}, {base} prices")
+    money_axis(upper.yaxis, curve["net"], f"Spend and excess\n{cost}, {base} prices")
     money_axis(lower.yaxis, np.array(limits), f"{label(cost)} avoided,\n{base} prices")
     handles = lower.get_legend_handles_labels()[0]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=FONT, handlelength=3.2)
     return with_level(figure, run, "Band", "; thin and dotted: extrapolation beyond what areas have seen")
 
 
-def _curve_line(axes: Axes, run: Run, line: xr.DataArray, source: str, *, thick: bool) -> None:
-    """Draw a source's line, dotted where no area has been."""
+def _curve_line(axes: Axes, run: Run, line: xr.DataArray) -> None:
+    """Draw the expected line, dotted where no area has been."""
     multiples, values = line["multiple"].values, line.values
     bounds = q.spend_range(run) or (1.0, 1.0)
     inner = np.unique(np.clip([*multiples, *bounds], max(bounds[0], multiples[0]), min(bounds[1], multiples[-1])))
-    colour, width = SOURCE_PALETTE[source], 2.6 if thick else 1.7
-    name = label(source) + (" (used)" if thick else "")
-    seen = np.interp(inner, multiples, values)
-    axes.plot(inner, seen, linestyle=DASHES[source], label=name, color=colour, linewidth=width)
+    axes.plot(inner, np.interp(inner, multiples, values), label="The programmes of the plan", color=DARK, linewidth=2.6)
     for side in (multiples[multiples <= inner[0]], multiples[multiples >= inner[-1]]):
         outer = np.unique([*side, inner[0] if side[0] < inner[0] else inner[-1]])
-        axes.plot(outer, np.interp(outer, multiples, values), linestyle=(0, (1, 2.5)), color=colour, linewidth=1.3)
+        axes.plot(outer, np.interp(outer, multiples, values), linestyle=(0, (1, 2.5)), color=DARK, linewidth=1.3)
 
 
 def plot_break_even(run: Run) -> Figure:
-    """Draw the expected net present value by account as more or less of the effect replicates."""
-    by_account, assumed = q.switching(run), run.scenario.effect.replication
+    """Draw the expected net present value by account if the effects were less or more than those used."""
+    by_account = q.switching(run)
+    shares = np.array(q.EFFECT_MULTIPLES)
     figure, axes = canvas(3.8, right=0.80)
     for account, row in by_account.iterrows():
-        ends = [row["npsv_0"], row["npsv"], row["npsv_1"] if assumed else row["npsv_0"]]
-        axes.plot([0, assumed, 1], ends, color=PALETTE[str(account)], linestyle=DASHES[str(account)], linewidth=2.2)
+        ends = row[list(q.EFFECT_MULTIPLES)].to_numpy(float)
+        axes.plot(shares, ends, color=PALETTE[str(account)], linestyle=DASHES[str(account)], linewidth=2.2)
     axes.axhline(0, color=INK, linewidth=1)
-    axes.axvline(assumed, color=INK, linewidth=1, linestyle=(0, (1, 2)))
-    axes.text(assumed, 1.01, "assumed", transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=FONT)
     axes.set_xlim(0, 1)
-    axes.set_xlabel("Replication: share of the studies' effect that a new site gets", fontsize=FONT)
+    axes.set_xticks(shares, ["none", "half", "three\nquarters", "as\nused"])
+    axes.set_xlabel("How much of the effects used there is", fontsize=FONT)
     money_axis(
-        axes.yaxis, by_account[["npsv_0", "npsv_1"]], f"Expected net present value,\n{run.scenario.price_base} prices"
+        axes.yaxis,
+        by_account[list(q.EFFECT_MULTIPLES)],
+        f"Expected net present value,\n{run.scenario.price_base} prices",
     )
     _name_lines(axes, {account: label(account) for account in ACCOUNTS})
     return figure
 
 
 def plot_effects(run: Run) -> Figure:
-    """Draw the effect of help on each child reached at a new site, by outcome and source; risks share one scale."""
+    """Draw the effects that count by outcome and programme, for a child served; rates share one scale."""
     effects = q.effects(run)
-    outcomes = effects["outcome"].values.astype(str)
-    figure = empty(0.9 + 1.25 * len(outcomes))
-    panels = np.atleast_1d(figure.subplots(len(outcomes), 1))
+    counts = effects["not_counted"].transpose("programme", "outcome") == ""
+    outcomes = effects["outcome"].values[counts.any("programme").values].astype(str)
+    if not len(outcomes):
+        figure = canvas(1.2)[0]
+        return noted(figure, "No effect of any programme of the plan is counted")
+    heights = [0.75 + 0.45 * int(counts.sel(outcome=outcome).sum()) for outcome in outcomes]
+    figure = empty(0.6 + sum(heights))
+    panels = np.atleast_1d(figure.subplots(len(outcomes), 1, height_ratios=heights))
     reach = 0.0
     for axes, outcome in zip(panels, outcomes, strict=True):
-        _forest(axes, run, effects.sel(outcome=outcome, drop=True))
-        smd = outcome == "gcse_attainment"
-        scale = "shift in standard deviations, right is better" if smd else "change in risk, left is better"
+        here = effects["effect"].sel(outcome=outcome, drop=True)
+        _forest(axes, run, here.isel(programme=np.flatnonzero(counts.sel(outcome=outcome).values)))
+        smd = outcome == STANDARDISED
+        scale = "shift in standard deviations, right is better" if smd else "change in the rate, left is better"
         axes.set_title(f"{label(outcome)}: {scale}", loc="left", fontsize=FONT, color=INK)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _, smd=smd: number(x, 2) if smd else change(x)))
         reach = reach if smd else max(reach, *np.abs(axes.get_xlim()))
     for axes, outcome in zip(panels, outcomes, strict=True):
-        own = float(np.abs(axes.get_xlim()).max()) if outcome == "gcse_attainment" else reach
+        own = float(np.abs(axes.get_xlim()).max()) if outcome == STANDARDISED else reach
         axes.set_xlim(-own, own)
         axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
-    return with_level(figure, run, "Lines", " for a new site; dots: pooled mean")
+    return with_level(figure, run, "Lines", "; dots: expected")
 
 
-def _forest(axes: Axes, run: Run, effects: xr.Dataset) -> None:
-    """Draw one outcome's sources as lines and dots."""
+def _forest(axes: Axes, run: Run, effects: xr.DataArray) -> None:
+    """Draw the programmes' effects on one outcome as lines and dots."""
     tidy(axes, grid="x")
-    used = run.scenario.effect.source
-    sources = effects["source"].values.astype(str)[::-1]
-    for row, source in enumerate(sources):
-        chosen = effects.sel(source=source, drop=True)
-        band = q.interval(run, chosen["new_site_effect"])
-        colour, width = (DARK, 3.2) if source == used else ("#6b6b6b", 1.6)
-        axes.plot([band["lower"], band["upper"]], [row, row], color=colour, linewidth=width)
-        axes.plot(float(chosen["mean_effect"].mean()), row, "o", color=colour, markersize=6)
+    names, effects = q.programme_names(run), effects.isel(programme=slice(None, None, -1))
+    band = q.interval(run, effects)
+    rows = np.arange(effects.sizes["programme"])
+    axes.hlines(rows, band["lower"], band["upper"], color=DARK, linewidth=3.2)
+    axes.plot(band["mean"], rows, "o", color=DARK, markersize=6)
     axes.axvline(0, color=INK, linewidth=1)
-    axes.set_yticks(range(len(sources)), [label(s) + (" (used)" if s == used else "") for s in sources])
-    axes.set_ylim(-0.6, len(sources) - 0.4)
+    axes.set_yticks(rows, [fill(names[str(name)], 30) for name in effects["programme"].values])
+    axes.set_ylim(-0.6, len(rows) - 0.4)
 
 
 # Drawing -----------------------------------------------------------------------------------------

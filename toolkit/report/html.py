@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from toolkit.measures import headline, provenance, reliability, studies
+from toolkit.measures import headline, plan, provenance, reliability, studies
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.analysis import Analysis, sentences
@@ -18,7 +17,6 @@ from toolkit.measures.quantities import Run
 from toolkit.measures.tables import Table, accounts, shortened
 from toolkit.report import figures, lives_figures, pictures, shortfalls
 from toolkit.report.drawing import data_uri
-from toolkit.schema import ACCOUNTS
 
 WORDS = ("financial_year", "inside", "label", "listed", "money", "number", "pence", "percent")
 PICTURES: dict[str, Callable[[Run], Any]] = {
@@ -113,10 +111,10 @@ def _cell_text(value: Any, say: Callable[[float], str]) -> str:
 
 def context(run: Run, tables: Mapping[str, Table], analysis: Analysis) -> dict[str, Any]:
     """Return everything the template prints."""
-    level, option, facts = q.level(run), run.scenario.option, headline.facts(run)
+    level, facts = q.level(run), headline.facts(run)
     plots = drawn(run) | pictures.study_pictures(run) | pictures.decision_pictures(run, analysis)
     areas = shortened(tables["areas"], keep=("Excess", "Cost"))
-    years = [w.financial_year(run.scenario.first_year, year) for year in (0, option.years - 1, BUDGET_YEARS - 1)]
+    years = [w.financial_year(run.scenario.first_year, year) for year in (0, BUDGET_YEARS - 1)]
     cash = q.council_cash(run).isel(year=slice(0, BUDGET_YEARS)).sum("year")
     return {
         "run": run,
@@ -131,28 +129,25 @@ def context(run: Run, tables: Mapping[str, Table], analysis: Analysis) -> dict[s
         "facts": facts,
         "cash_sentence": headline.cash_sentence(run, facts),
         "payers": sorted(facts["net_position_by_payer"].items(), key=lambda item: item[1].expected),
-        "cut": option.cut,
-        "option": option,
+        "cut": run.scenario.cut,
+        "plan": plan.lines(run),
+        "counted_on": plan.counted_on(run),
+        "not_counted": plan.not_counted(run),
         "accounts": accounts(q.costs(run)["cost"]),
         "outcomes": [w.inside(outcome) for outcome in run.scenario.outcomes],
         "level": f"{level:.0%}",
-        "spending_years": f"{years[0]} to {years[1]}",
-        "five_years": f"{years[0]} to {years[2]}",
+        "five_years": f"{years[0]} to {years[1]}",
         "five_year_cash": headline.estimate(run, cash),
         "five_year_chance": float((cash >= 0).mean()),
         "place": headline.place(run),
         "area_count": len(q.area_names(run)),
-        "marginal": {account: _where_it_stops(run, account) for account in ACCOUNTS},
         "switching": q.switching(run).to_dict("index"),
-        "family": headline.estimate(run, q.drawn(run)["cost_per_family"]),
         "spend_range": q.spend_range(run),
         "assumptions": _assumptions(run, tables["assumptions"]),
         "believed": reliability.sentences(),
         "shortfalls": shortfalls.shortfalls(),
         "checked": shortfalls.checked(run.report_card),
-        "reading": reliability.reading_words(run),
         "study_words": studies.in_words(run),
-        "idle": studies.idle(run),
         "licences": provenance.LICENCES,
         "excluded_count": len(run.excluded),
     }
@@ -165,17 +160,6 @@ def drawn(run: Run) -> dict[str, Callable[[Run], Any]]:
 
 def _picture(plot: Callable[[Run], Any], run: Run) -> str:
     return data_uri(plot(run))
-
-
-def _where_it_stops(run: Run, account: str) -> dict[str, float]:
-    """Return where, going up from today's spend, a pound stops avoiding a pound; empty if nowhere."""
-    steps = q.marginal(run).sel(account=account)
-    short = np.flatnonzero((steps["from_multiple"].values >= 1) & (steps["avoided"].values < 1))
-    if not short.size:
-        return {}
-    step, spend = steps.isel(step=short[0]), q.costs(run)["curve_spend"]
-    multiple = float(step["from_multiple"])
-    return {"multiple": multiple, "spend": float(spend.sel(multiple=multiple)), "avoided": float(step["avoided"])}
 
 
 def _assumptions(run: Run, table: Table) -> list[dict[str, Any]]:

@@ -15,17 +15,12 @@ from toolkit.schema import SAMPLE_DIMS
 
 
 def study_pictures(run: Run) -> dict[str, Callable[[Run], Any]]:
-    """Return forest and funnel of each outcome with studies, by name."""
-    plots = {"forest": effect_figures.plot_forest, "funnel": effect_figures.plot_funnel}
-    return {
-        f"{name}_{outcome}": partial(_plot, plot, outcome)
-        for outcome in studies.outcomes(run)
-        for name, plot in plots.items()
-    }
+    """Return the forest of each outcome with studies, by name."""
+    return {f"forest_{outcome}": partial(_forest, outcome) for outcome in studies.outcomes(run)}
 
 
-def _plot(plot: Callable[..., Any], outcome: str, run: Run) -> Any:
-    return plot(studies.pooled(run), studies.grid(run), outcome)
+def _forest(outcome: str, run: Run) -> Any:
+    return effect_figures.plot_forest(studies.shown(run), studies.used(run, outcome), outcome)
 
 
 def decision_pictures(run: Run, analysis: Analysis) -> dict[str, Callable[[Run], Any]]:

@@ -13,7 +13,7 @@ from toolkit.report.sheets import Styles, opened, page, prose, write_table
 from toolkit.report.shortfalls import shortfalls
 
 SHEETS = {
-    "Summary": ["answer", "settings"],
+    "Summary": ["answer", "plan", "settings"],
     "Cost by outcome": [
         "lifetime_by_outcome",
         "each_child_by_outcome",
@@ -26,7 +26,7 @@ SHEETS = {
     "Cost by age": ["cost_by_age"],
     "Yearly": ["yearly", "council_cash", "cash_by_payer", "payback_every_year"],
     "Medium term": ["medium_term", "by_year"],
-    "Decision": ["choice", "along", "measures"],
+    "Decision": ["choice", "along", "measures", "structures"],
     "Adjustments": ["bridge", "otherwise"],
     "Sensitivity analysis": ["moves", "sobol"],
     "Value of information": ["information", "studies"],
@@ -40,7 +40,7 @@ SHEETS = {
         "marginal",
         "switching",
     ],
-    "Effects": ["effects", "reading", "pooled"],
+    "Effects": ["effects", "pooled"],
     "Assumptions": ["assumptions"],
     "Checks": ["checks"],
     "Believing the models": ["backtest", "predictive", "calibration", "scaling", "pathway", "published"],

@@ -21,7 +21,7 @@ from scipy import stats
 from toolkit import evidence
 from toolkit.models.effects.hierarchy import TRUSTED_SHAPE, sample_programmes
 from toolkit.models.effects.programme_studies import programme_studies
-from toolkit.models.effects.programme_use import of_area, used_effects
+from toolkit.models.effects.programme_use import of_area, site_effects
 from toolkit.models.effects.scales import SIGNIFICANT, STANDARDISED, scale_of
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS
 from toolkit.validation.calibration import RANKED, Marks, Progress, Ranks, calibrate_sampled, no_progress, ranks
@@ -199,7 +199,7 @@ def _findings(
 
 def _used(drawn: xr.Dataset, studies: pd.DataFrame, priors: pd.DataFrame, *, seed: int) -> xr.DataArray:
     """Return the effects that a run uses in an area, of programmes with studies (chain, draw, programme, outcome)."""
-    used = used_effects(drawn, studies, priors, seed=seed)
+    used = site_effects(drawn, studies, priors, seed=seed)
     names = list(studies["programme"].unique())
     parts = [of_area(used, name, AREA, seed=seed).assign_coords(programme=name) for name in names]
     return xr.concat(parts, "programme").reindex(programme=drawn["programme"])

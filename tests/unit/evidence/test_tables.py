@@ -167,14 +167,14 @@ BAD = [  # table, text, what is put in its place, what the error says
     ("judgements", 'contact ends",3,', 'contact ends",inf,', "row 3, column 'value': 'inf' is not a number"),
     (
         "judgements",
-        ",3,2,4,range,0.9,",
-        ",300,200,400,range,0.9,",
+        ",3,1.2,7.5,range,0.9,",
+        ",300,120,750,range,0.9,",
         "row 3, column 'value': is not a value that its unit",
     ),
     (
         "judgements",
-        ",3,2,4,range,0.9,",
-        ",3,2,4,range,90,",
+        ",3,1.2,7.5,range,0.9,",
+        ",3,1.2,7.5,range,90,",
         "row 3, column 'interval_level': 90.0 is not from 0.5 to 1",
     ),
     (
@@ -192,12 +192,12 @@ BAD = [  # table, text, what is put in its place, what the error says
     ("judgements", 'contact ends",3,', 'contact ends",three,', "row 3, column 'value': 'three' is not a number"),
     (
         "judgements",
-        ",3,2,4,range,0.9,",
-        ",3,2,4,range,,",
+        ",3,1.2,7.5,range,0.9,",
+        ",3,1.2,7.5,range,,",
         "row 3, column 'interval_level': an interval without",
     ),
-    ("judgements", ",3,2,4,range,0.9,", ",3,2,4,,0.9,", "row 3, column 'interval_kind': a kind of interval"),
-    ("judgements", ",3,2,4,range,0.9,", ",5,2,4,range,0.9,", "row 3, column 'value': low, value and high"),
+    ("judgements", ",3,1.2,7.5,range,0.9,", ",3,1.2,7.5,,0.9,", "row 3, column 'interval_kind': a kind of interval"),
+    ("judgements", ",3,1.2,7.5,range,0.9,", ",9,1.2,7.5,range,0.9,", "row 3, column 'value': low, value and high"),
     ("judgements", "\nfade_half_life,", "\nreplication_factor,", "row 3, column 'id': repeats the id"),
     ("judgements", "\nfade_half_life,", "\n,", "row 3, column 'id': '' is blank"),
     (
@@ -242,7 +242,7 @@ def test_rows_of_one_group_are_not_pooled_together(folder):
 
 
 def test_all_faults_come_at_once(edit):
-    edit("evidence/judgements", ",3,2,4,range,0.9,", ",3,2,4,range,,")
+    edit("evidence/judgements", ",3,1.2,7.5,range,0.9,", ",3,1.2,7.5,range,,")
     message = refusal(edit("evidence/judgements", ",1.7,1.5,2.3,range,0.9,", ",2.7,1.5,2.3,range,0.9,"))
     assert "row 3, column 'interval_level'" in message
     assert "row 14, column 'value'" in message
@@ -250,7 +250,7 @@ def test_all_faults_come_at_once(edit):
 
 def test_sealing_bad_tables_leaves_the_manifest_alone(edit, folder):
     before = (folder / tables.MANIFEST).read_bytes()
-    refusal(edit("evidence/judgements", ",3,2,4,range,0.9,", ",3,2,4,range,,"))
+    refusal(edit("evidence/judgements", ",3,1.2,7.5,range,0.9,", ",3,1.2,7.5,range,,"))
     assert (folder / tables.MANIFEST).read_bytes() == before
 
 

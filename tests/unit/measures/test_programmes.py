@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from toolkit.measures.programmes import BREAK_EVEN, SURE, league_table, notes, shown, verdict
+from toolkit.evidence import STRUCTURES
+from toolkit.measures.programmes import BREAK_EVEN, league_table, notes, shown, verdict
 from toolkit.schema import ACCOUNTS, EFFECT_OUTCOMES, SAMPLE_DIMS
 
 CHAINS, DRAWS = 2, 500
@@ -29,9 +30,17 @@ def evenly(low: float, high: float) -> np.ndarray:
 
 
 def programme(
-    avoided: Mapping[str, object], cost: object, *, not_counted: Mapping[str, str] = CARE, own: bool = True
+    avoided: Mapping[str, object],
+    cost: object,
+    *,
+    not_counted: Mapping[str, str] = CARE,
+    own: bool = True,
+    **structures: object,
 ) -> xr.Dataset:
-    """One programme's draws: pounds avoided by component, cost of a child, and an entry to care per pound avoided."""
+    """One programme's draws: pounds avoided by component, cost of a child, and an entry to care per pound avoided.
+
+    Each draw has the first choice of every structure, unless positions of others are given.
+    """
     shape = (CHAINS, DRAWS)
     worth = np.stack([np.broadcast_to(avoided.get(name, 0.0), SIZE).reshape(shape) for name in COMPONENTS])
     whose = ["none" if why == "no study" else "own" if own else "type" for why in not_counted.values()]
@@ -42,6 +51,9 @@ def programme(
         "evidence": ("outcome", whose),
         "cost": (SAMPLE_DIMS, np.array(np.broadcast_to(cost, SIZE), float).reshape(shape)),
     }
+    for name, choices in STRUCTURES.items():
+        index = np.array(np.broadcast_to(structures.get(name, 0), SIZE), int).reshape(shape)
+        values[name] = (SAMPLE_DIMS, index, {"choices": list(choices)})
     labels = {
         name: ("component", [pair[at] for pair in COMPONENTS.values()]) for at, name in enumerate(("account", "payer"))
     }
@@ -49,8 +61,15 @@ def programme(
     return xr.Dataset(values, {**coords, "chain": range(CHAINS), "draw": range(DRAWS)})
 
 
+def compared_of(**parts: xr.Dataset) -> xr.Dataset:
+    """Programmes beside each other; structures are of the draws of the first, as they are of all programmes."""
+    each = [part.drop_vars(list(STRUCTURES)) for part in parts.values()]
+    joined = xr.concat(each, xr.Variable("programme", list(parts)), join="exact")
+    return joined.assign(next(iter(parts.values()))[list(STRUCTURES)].data_vars)
+
+
 def table_of(**parts: xr.Dataset) -> pd.DataFrame:
-    compared = xr.concat(list(parts.values()), xr.Variable("programme", list(parts)), join="exact")
+    compared = compared_of(**parts)
     about = {"programme_type": "keyworker", "target_group": "in_need", "ages_from": 0, "ages_to": 17, "security": 3}
     rows = [{"programme": name, "label": f"The {name}", **about, "not_known": "much"} for name in parts]
     return league_table(compared, pd.DataFrame(rows))
@@ -203,19 +222,33 @@ def test_the_table_takes_its_verdict_from_the_public_purse() -> None:
     assert league.loc["at_1600", "chance_pays_social"] > 0.05
 
 
-@pytest.mark.parametrize("share", [0.0, 0.001, 0.02, 0.049, 0.05, 0.051, 0.3, 0.949, 0.95, 0.951, 0.99, 1.0])
-def test_no_chance_is_shown_surer_than_nineteen_in_twenty(share: float) -> None:
+@pytest.mark.parametrize("share", [0.0, 0.004, 0.01, 0.02, 0.3, 0.949, 0.99, 0.996, 1.0])
+def test_no_chance_is_shown_surer_than_one_in_a_hundred_where_structures_agree(share: float) -> None:
     """Of a programme that pays back in so many draws, and adds cost in all others."""
     pays = round(share * SIZE)
     worth = np.where(np.arange(SIZE) < pays, 2000.0, -10.0)
     row = shown(table_of(one=programme({"care_other": worth}, 1000.0))).iloc[0]
-    for column, chance in (("pays back", share), ("adds cost", 1 - share)):
-        if chance < 1 - SURE:
-            assert row[column] == "under 5%"
-        elif chance > SURE:
-            assert row[column] == "over 95%"
-        else:
-            assert row[column] in (f"{chance:.0%}", "under 5%") and 5 <= int(row[column].strip("under %")) <= 95
+    for column, chance in (("pays back", pays / SIZE), ("adds cost", 1 - pays / SIZE)):
+        expected = "under 1%" if chance < 0.01 else "over 99%" if chance > 0.99 else f"{chance:.0%}"
+        assert row[column] == expected
+
+
+@pytest.mark.parametrize(("above", "other", "text"), [(4, 0, "about 1%"), (996, 1, "about 99%")])
+def test_a_chance_that_structures_do_not_agree_on_is_not_shown_as_next_to_none_or_all(
+    above: int, other: int, text: str
+) -> None:
+    """Four draws in a thousand are odd ones out, all of them among the hundred of one choice: 4 per cent there."""
+    worth = np.where(np.arange(SIZE) < above, 2000.0, 1.0)
+    odd = np.arange(SIZE) < 100 if other == 0 else np.arange(SIZE) >= 900
+    row = table_of(one=programme({"care_other": worth}, 1000.0, fade=np.where(odd, 2, 0))).loc["one"]
+    assert row["chance_pays_fiscal"] == pytest.approx(above / SIZE)
+    far = 0.04 if other == 0 else 0.96
+    assert row["chance_pays_most" if other == 0 else "chance_pays_least"] == pytest.approx(far)
+    assert shown(table_of(one=programme({"care_other": worth}, 1000.0, fade=np.where(odd, 2, 0)))).iloc[0][
+        "pays back"
+    ] == (text)
+    agreed = table_of(one=programme({"care_other": worth}, 1000.0, fade=np.where(np.arange(SIZE) % 2, 2, 0)))
+    assert shown(agreed).iloc[0]["pays back"] == ("under 1%" if other == 0 else "over 99%")
 
 
 def test_words_of_one_programme() -> None:
@@ -231,7 +264,7 @@ def test_words_of_one_programme() -> None:
         "cost a child": "£1,000",
         "avoided for a pound": "£0.70 (£0.25 to £1.15)",
         "pays back": "20%",
-        "adds cost": "under 5%",
+        "adds cost": "under 1%",
         "counted": "care",
     }
     unpriced = rows.loc["The unpriced"]
@@ -242,5 +275,5 @@ def test_notes_name_the_programmes_that_are_not_shown_if_any() -> None:
     nothing = programme({}, 1000.0, not_counted=NO_STUDY)
     assert "No effect can be counted of 2: The club; The hub." in notes(table_of(hub=nothing, club=nothing))[-1]
     every = notes(table_of(one=programme(SPREAD, 1000.0)))
-    assert len(every) == 3 and not any("No effect" in line for line in every)
+    assert len(every) == 4 and not any("No effect" in line for line in every)
     assert "90% interval" in every[0] and "between 5% and 95%" in every[1]

@@ -192,7 +192,7 @@ def test_an_economist_adds_a_layer_with_rows_alone(register: evidence.Register, 
 
 
 def test_every_shipped_rate_is_a_share_of_people_in_every_area(register: evidence.Register) -> None:
-    scenario = scenarios.load("family_help")
+    scenario = scenarios.load("families_first")
     assumptions = scenarios.resolve(scenario, register)
     like = xr.Dataset(coords={"chain": range(2), "draw": range(3)})
     sampled = evidence.sample(assumptions, like=like, seed=1, price_base=scenario.price_base)

@@ -11,7 +11,7 @@ from toolkit.schema import InputError
 
 @pytest.fixture(scope="module")
 def draws(register: evidence.Register) -> xr.Dataset:
-    scenario = scenarios.load("family_help")
+    scenario = scenarios.load("families_first")
     like = xr.Dataset(coords={"chain": range(2), "draw": range(250)})
     assumptions = scenarios.resolve(scenario, register)
     figures = evidence.sample(assumptions, like=like, seed=1, price_base=scenario.price_base)
@@ -26,7 +26,7 @@ def national(statistics: xr.Dataset, draws: xr.Dataset) -> xr.DataArray:
         year = cells["exposure"].dropna("data_year", how="all")["data_year"][-1]
         latest = cells.sel(data_year=year)
         rates.append(float(latest["events_upper"].sum() / latest["exposure"].sum()))
-    flat = xr.ones_like(draws["cost_per_family"]).drop_attrs()
+    flat = xr.ones_like(draws["children_per_family"]).drop_attrs()
     return flat * xr.DataArray(rates, coords={"indicator": statistics["indicator"].values}, dims="indicator")
 
 
@@ -40,7 +40,7 @@ def england(statistics: xr.Dataset) -> xr.Dataset:
 @pytest.fixture(scope="module")
 def hazards(statistics: xr.Dataset, england: xr.Dataset, draws: xr.Dataset) -> pathways.Hazards:
     rates = national(statistics, draws)
-    return pathways.localise(rates, rates, england, draws, scenarios.load("family_help"))
+    return pathways.localise(rates, rates, england, draws, scenarios.load("families_first"))
 
 
 def test_the_entering_cohort_in_a_steady_state_reproduces_the_national_flows(
@@ -71,7 +71,7 @@ def test_care_starts_scale_with_the_area_and_plans_where_they_are_modelled(
     statistics: xr.Dataset, england: xr.Dataset, draws: xr.Dataset, hazards: pathways.Hazards
 ) -> None:
     """Twice the care starts are twice the hazard; more plans lead to more care, so other entries make room."""
-    rates, scenario = national(statistics, draws), scenarios.load("family_help")
+    rates, scenario = national(statistics, draws), scenarios.load("families_first")
     double = rates * xr.where(rates["indicator"] == "care_starts", 2.0, 1.0)
     twice = pathways.localise(double, rates, england, draws, scenario)
     np.testing.assert_allclose(twice.care_entry, 2 * hazards.care_entry)
@@ -85,26 +85,16 @@ def test_care_starts_scale_with_the_area_and_plans_where_they_are_modelled(
     assert starts[1] == pytest.approx(starts[0], rel=0.06)
 
 
-def test_the_edge_of_care_enters_within_the_year_at_the_published_chance(
-    statistics: xr.Dataset, england: xr.Dataset, draws: xr.Dataset
-) -> None:
-    rates = national(statistics, draws)
-    edge = pathways.localise(rates, rates, england, draws, scenarios.load("care_edge"))
-    lives = pathways.per_child(edge, strength=0.0, like=draws)["events"]
-    first = lives.sel(quantity="care_entries", year=0, drop=True)
-    np.testing.assert_allclose(first, draws["care_edge_entry"], rtol=1e-5)
-
-
 def test_the_reached_cohort_has_the_lives_of_its_children_under_both_options(
     draws: xr.Dataset, hazards: pathways.Hazards
 ) -> None:
-    scenario = scenarios.load("family_help")
+    scenario = scenarios.load("families_first")
     outcomes = ["repeat_referrals", "care", "youth_justice", "gcse_attainment"]
     effect = xr.DataArray([-0.1, -0.2, -0.1, 0.05], {"outcome": outcomes}, "outcome") * xr.ones_like(
-        draws["cost_per_family"].drop_attrs()
+        draws["children_per_family"].drop_attrs()
     )
     helped = pathways.with_effects(hazards, effect)
-    reached = xr.full_like(draws["cost_per_family"].drop_attrs(), 10.0)
+    reached = xr.full_like(draws["children_per_family"].drop_attrs(), 10.0)
     rates = xr.DataArray(
         np.full((1, 4, 2, 250), 0.01),
         {"layer": ["exclusions"], "group": list(pathways.GROUPS), "start": ("layer", [5]), "stop": ("layer", [16])},
@@ -112,20 +102,29 @@ def test_the_reached_cohort_has_the_lives_of_its_children_under_both_options(
     )
     usual = pathways.per_child(hazards, strength=0.0, rates=rates, like=draws)
     change = pathways.per_child(helped, strength=0.5, rates=rates, like=draws) - usual
-    changes = [pathways.additional_part(change, scenario.adjustments)["events"]] * scenario.option.years
-    lives = pathways.project(usual["events"], changes, reached, horizon=scenario.horizon)
+    part = pathways.additional_part(change, scenario.adjustments)["events"]
+    life, years = usual["events"], 3
+
+    def cohorts(sign: float, gaining: float = 1.0) -> list[pathways.Cohort]:
+        return [pathways.Cohort(life, part, sign * reached, start, sign * gaining * reached) for start in range(years)]
+
+    lives = pathways.project(cohorts(1.0), horizon=scenario.horizon)
     assert list(lives["quantity"].values) == [*pathways.QUANTITIES, "exclusions"]
     everything = lives.sel(option="business_as_usual", drop=True).sum("year")
-    np.testing.assert_allclose(everything, usual["events"].astype(float).sum("year") * 10.0 * scenario.option.years)
+    np.testing.assert_allclose(everything, life.astype(float).sum("year") * 10.0 * years)
     changed = lives.sel(option="investment") - lives.sel(option="business_as_usual")
     assert (changed.sum("year").sel(quantity=["rereferrals", "care_years", "first_time_entries"]) < 0).all()
     # The second year's children start a year later; those past the horizon are left out.
-    np.testing.assert_allclose(changed.isel(year=0), 10.0 * changes[0].isel(year=0))
-    brief = pathways.project(usual["events"], changes, reached, horizon=5)
+    np.testing.assert_allclose(changed.isel(year=0), 10.0 * part.isel(year=0))
+    brief = pathways.project(cohorts(1.0), horizon=5)
     xr.testing.assert_equal(brief, lives.isel(year=slice(0, 5)))
-    cut = pathways.project(usual["events"], changes, -reached, horizon=scenario.horizon)
+    cut = pathways.project(cohorts(-1.0), horizon=scenario.horizon)
     loss = cut.sel(option="investment") - cut.sel(option="business_as_usual")
     np.testing.assert_allclose(loss, -changed, atol=1e-12)
+    half = pathways.project(cohorts(1.0, 0.5), horizon=scenario.horizon)  # where others are helped already
+    xr.testing.assert_equal(half.sel(option="business_as_usual"), lives.sel(option="business_as_usual"))
+    gained = half.sel(option="investment") - half.sel(option="business_as_usual")
+    np.testing.assert_allclose(gained, changed / 2, atol=1e-12)
 
 
 def test_drop_off_and_deadweight_take_their_part_of_a_change(draws: xr.Dataset, hazards: pathways.Hazards) -> None:
@@ -166,7 +165,7 @@ def test_hazards_that_are_none_are_refused_by_name(
 def test_an_effect_that_would_turn_a_hazard_negative_is_refused(draws: xr.Dataset, hazards: pathways.Hazards) -> None:
     """A ratio below 0 has no logarithm."""
     outcomes = ["repeat_referrals", "care", "youth_justice", "gcse_attainment"]
-    ones = xr.ones_like(draws["cost_per_family"].drop_attrs())
+    ones = xr.ones_like(draws["children_per_family"].drop_attrs())
     with np.errstate(invalid="ignore"):
         effect = xr.DataArray([0.0, np.log(-0.2), 0.0, 0.0], {"outcome": outcomes}, "outcome") * ones
     with pytest.raises(InputError, match=r"effect on 'care'.*would be negative"):
@@ -177,8 +176,3 @@ def test_deadweight_and_drop_off_take_their_shares() -> None:
     adjustments = scenarios.Adjustments(deadweight=0.2, attribution=0.5, drop_off=0.1)
     shares = pathways.additional(adjustments)
     assert shares.values[:3] == pytest.approx([0.4, 0.36, 0.324])
-
-
-def test_strengths_multiply_and_detection_leaves_replication_out() -> None:
-    effect = scenarios.Effect(replication=0.5, take_up=0.8, ramp=(0.5, 1.0))
-    np.testing.assert_allclose(pathways.strengths(effect, 2), [(0.2, 0.4), (0.4, 0.8)])

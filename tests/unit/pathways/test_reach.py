@@ -1,41 +1,24 @@
-import numpy as np
 import pytest
 import xarray as xr
 
-from toolkit.pathways import children_reached, families
-from toolkit.scenarios import Option
-from toolkit.schema import InputError
+from toolkit.pathways import eligible_children
+
+AREA = xr.Dataset(
+    {"children_in_need": 120.0, "children_in_need_starts": 150.0, "children_looked_after": 20.0, "care_starts": 8.0}
+)
+DRAWS = xr.Dataset({"care_edge_entry": ("draw", [0.3, 0.5])})
 
 
-def test_reach_follows_the_saturating_curve() -> None:
-    """K (1 - exp(-b/K)): 100 families bought among 200 eligible reach 200 (1 - e^-0.5) = 78.69."""
-    reached = families(xr.DataArray(100.0), xr.DataArray(200.0))
-    assert float(reached) == pytest.approx(200 * (1 - np.exp(-0.5)))
+def test_children_in_need_outside_care_are_those_open_on_a_day_and_those_who_start() -> None:
+    eligible = eligible_children("in_need", AREA, DRAWS)
+    assert eligible is not None and float(eligible) == 120 - 20 + 150
 
 
-def test_small_sums_reach_a_family_per_family_bought_and_large_ones_never_pass_the_eligible() -> None:
-    eligible = xr.DataArray(1000.0)
-    assert float(families(xr.DataArray(1e-6), eligible)) == pytest.approx(1e-6, rel=1e-9)
-    assert float(families(xr.DataArray(1e9), eligible)) == pytest.approx(1000.0)
+@pytest.mark.parametrize("group", ["care_edge", "pre_proceedings"])
+def test_children_in_proceedings_are_care_starts_over_the_share_who_enter_care(group: str) -> None:
+    eligible = eligible_children(group, AREA, DRAWS)
+    assert eligible is not None and float(eligible) == pytest.approx(8 / 0.4)
 
 
-def test_a_cut_mirrors_an_investment() -> None:
-    eligible = xr.DataArray(300.0)
-    assert float(families(xr.DataArray(-50.0), eligible)) == -float(families(xr.DataArray(50.0), eligible))
-
-
-def test_nobody_eligible_is_refused() -> None:
-    with pytest.raises(InputError, match="no eligible families"):
-        families(xr.DataArray([10.0, 10.0], dims="area"), xr.DataArray([5.0, 0.0], dims="area"))
-
-
-def test_pounds_become_children_by_hand() -> None:
-    """73,700 pounds at 7,370 a family is 10 families; 100 eligible children at 2 a family are 50 families."""
-    draws = xr.Dataset({"cost_per_family": 7370.0, "children_per_family": 2.0, "care_edge_entry": 0.4})
-    statistics = xr.Dataset({"children_in_need": 120.0, "children_looked_after": 20.0, "care_starts": 8.0})
-    reached = children_reached(xr.DataArray(73_700.0), draws, statistics, Option(spend_per_child=1, years=1))
-    assert float(reached) == pytest.approx(2 * 50 * (1 - np.exp(-10 / 50)))
-    edge = children_reached(
-        xr.DataArray(73_700.0), draws, statistics, Option(spend_per_child=1, years=1, group="care_edge")
-    )
-    assert float(edge) == pytest.approx(2 * 10 * (1 - np.exp(-10 / 10)))  # 8 starts over 0.4 are 20 children
+def test_children_of_other_groups_are_not_known() -> None:
+    assert eligible_children("youth_justice", AREA, DRAWS) is None

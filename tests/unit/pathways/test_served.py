@@ -4,12 +4,13 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from tests.unit.pathways.conftest import make_hazards
 from toolkit.pathways.cohort import QUANTITIES, Hazards, walk
 from toolkit.pathways.kernel import AGES
-from toolkit.pathways.served import Risk, at_risk, of_ages, with_timing
-from toolkit.schema import EFFECT_OUTCOMES, InputError
+from toolkit.pathways.served import Risk, at_risk, of_ages, served_hazards, with_timing
+from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError
 
 AT = {name: index for index, name in enumerate(QUANTITIES)}
 
@@ -178,6 +179,57 @@ def test_an_effect_starts_at_its_onset_and_lasts_while_it_is_whole() -> None:
     assert entries[4:10] == pytest.approx(usual[4:10], rel=0.02)
     late = events(with_timing(hazards, np.ones(1), np.zeros(len(EFFECT_OUTCOMES))), "care_entries", 1.0)
     np.testing.assert_allclose(late[0], usual[0], rtol=1e-12)
+
+
+def test_an_effect_that_lasts_never_fades_in_its_own_draws() -> None:
+    timed = with_timing(make_hazards(draws=3), np.zeros(3), np.ones(4), np.array([[True, False, True]]))
+    assert timed.half_life[[0, 2]].tolist() == [np.inf, np.inf] and np.isfinite(timed.half_life[1])
+
+
+# those served
+
+
+def used(draws: int, **changes: object) -> xr.Dataset:
+    """What `used_effects` says of the timing and risk of a programme, in one chain."""
+    flat = np.arange(1.0, draws + 1)[None, :, None, None] * np.ones((1, draws, 1, len(EFFECT_OUTCOMES)))
+    flags = {
+        name: (SAMPLE_DIMS, np.broadcast_to(changes.get(name, False), (1, draws))) for name in ("lasts", "average_risk")
+    }
+    values = {"onset": ((*SAMPLE_DIMS, "programme"), np.full((1, draws, 1), 0.25)), **flags}
+    values["flat"] = ((*SAMPLE_DIMS, "programme", "outcome"), flat)
+    return xr.Dataset(values, {"programme": ["club"], "outcome": list(EFFECT_OUTCOMES)})
+
+
+ROW = {"ages_from": 11, "ages_to": 16, "target_group": "in_need"}
+RISKS = {"care": Risk(0.1, 2.0), "youth_justice": Risk(0.2, 2.0)}
+
+
+def test_each_draw_has_the_risk_of_those_served_or_the_areas_own(hazards: Hazards) -> None:
+    plain = of_ages(hazards, 11, 16)
+    published = at_risk(plain, RISKS)
+    mixed = served_hazards(hazards, used(3, average_risk=[True, False, True]), "club", ROW, RISKS)
+    for name in changed(plain, published):
+        np.testing.assert_array_equal(getattr(mixed, name)[..., 1], getattr(published, name)[..., 1], name)
+        np.testing.assert_array_equal(getattr(mixed, name)[..., [0, 2]], getattr(plain, name)[..., [0, 2]], name)
+    assert changed(plain, mixed) - changed(plain, published) == {"onset", "flat"}
+    average = served_hazards(hazards, used(3, average_risk=True), "club", ROW, RISKS)
+    assert changed(plain, average) == {"onset", "flat"}
+
+
+def test_who_serves_a_group_by_definition_never_serves_the_average_child(hazards: Hazards) -> None:
+    row = {**ROW, "target_group": "pre_proceedings"}
+    edge = served_hazards(hazards, used(3, average_risk=True), "club", row, RISKS)
+    assert changed(at_risk(of_ages(hazards, 11, 16), RISKS), edge) == {"onset", "flat"}
+
+
+def test_those_served_have_each_draws_timing(hazards: Hazards) -> None:
+    served = served_hazards(hazards, used(3, lasts=[False, True, False]), "club", ROW, {})
+    np.testing.assert_array_equal(served.flat, np.arange(1.0, 4) * np.ones((4, 1)))
+    assert served.onset.tolist() == [0.25] * 3
+    assert np.isinf(served.half_life).tolist() == [False, True, False]
+    np.testing.assert_array_equal(  # nothing is timed where there is no effect
+        walk(served, strength=0.0, dtype=float).quantities, walk(of_ages(hazards, 11, 16), strength=0.0, dtype=float)[0]
+    )
 
 
 def test_help_for_eleven_to_seventeen_moves_nothing_before_eleven() -> None:

@@ -1,12 +1,15 @@
 """A desk without a fit: rates near the fitted ones, spread at random, for two real areas."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import xarray as xr
 
 from tests.conftest import LEEDS
 from toolkit import evidence, scenarios, workflow
-from toolkit.pricing.place import SOURCES, Desk
+from toolkit.pricing.place import Desk
+from toolkit.pricing.programmes import counted_effects
 from toolkit.resolved import resolve
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS
 
@@ -37,18 +40,42 @@ def rates_without_a_fit() -> xr.DataTree:
     return xr.DataTree.from_dict({"posterior": xr.Dataset(values)})
 
 
-def desk_without_a_fit(register: evidence.Register, dozen: xr.Dataset, **changes: object) -> Desk:
-    """Return what pricing needs for Leeds and Rutland; the effects of the scenario itself are nil."""
+PLAN = [{"programme": "supporting_families", "pounds_per_child": [22.0, 22.0, 22.0], "funder": "central_government"}]
+
+
+def no_effect(like: xr.Dataset, programmes: Sequence[str]) -> xr.Dataset:
+    """Return effects of nil, as `used_effects` gives them, for programmes whose own studies are of every outcome."""
+    shape = [like.sizes[dim] for dim in SAMPLE_DIMS]
+    sizes = len(programmes), len(EFFECT_OUTCOMES)
+    dims = (*SAMPLE_DIMS, "programme", "outcome")
+    values = {
+        "effect": (dims, np.zeros((*shape, *sizes))),
+        "area_sd": (dims, np.zeros((*shape, *sizes))),
+        "onset": (dims[:3], np.zeros((*shape, sizes[0]))),
+        "flat": (dims, np.full((*shape, *sizes), 3.0)),
+        "lasts": (SAMPLE_DIMS, np.zeros(shape, bool)),
+        "average_risk": (SAMPLE_DIMS, np.zeros(shape, bool)),
+        "evidence": (dims[2:], np.full(sizes, "own")),
+    }
+    coords = {
+        **{dim: like[dim].values for dim in SAMPLE_DIMS},
+        "programme": list(programmes),
+        "outcome": list(EFFECT_OUTCOMES),
+    }
+    return xr.Dataset(values, coords, {"shared_luck": 0.0})
+
+
+def desk_without_a_fit(
+    register: evidence.Register, dozen: xr.Dataset, *, effects: xr.Dataset | None = None, **changes: object
+) -> Desk:
+    """Return what pricing needs for Leeds and Rutland; the effects of the plan are nil unless they are given."""
     fitted = rates_without_a_fit()
     posterior = fitted["posterior"].to_dataset()
-    scenario = scenarios.change(scenarios.load("family_help"), option={"group": "in_need"}, **changes)
+    scenario = scenarios.change(scenarios.load("families_first"), **{"plan": PLAN, "first_year": 2025, **changes})
     resolved = resolve(scenario, register, dozen, areas=[LEEDS, RUTLAND])
     draws = workflow.draw_figures(scenario, resolved.figures, register, like=posterior)
-    nothing = 0.0 * xr.ones_like(posterior["spend_within"].isel(indicator=0, drop=True)).expand_dims(
-        source=list(SOURCES), outcome=list(EFFECT_OUTCOMES)
-    )
-    effects = nothing.transpose(*SAMPLE_DIMS, "source", "outcome")
-    return Desk(fitted, dozen, resolved, draws, xr.Dataset({"new_site_effect": effects}))
+    used = no_effect(draws, scenario.programmes) if effects is None else effects
+    return Desk(fitted, dozen, resolved, draws, counted_effects(used, register.tables))
 
 
 @pytest.fixture(scope="session")

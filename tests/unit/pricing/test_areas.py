@@ -56,11 +56,11 @@ def test_many_areas_are_priced_in_processes_to_the_same_bits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fitted = workflow.fit(dozen, small_scenario, register, cache=fit_cache)
-    resolved = resolve(small_scenario, register, dozen)
-    draws = workflow.draw_figures(small_scenario, resolved.figures, register, like=fitted["posterior"].to_dataset())
-    effects = workflow.draw_effects(fitted, dozen, resolved, draws)
-    desk = Desk(fitted, dozen, resolved, draws, effects)
     areas = [LEEDS, "E06000017", "E10000016"]
+    resolved = resolve(small_scenario, register, dozen, areas=areas)
+    draws = workflow.draw_figures(small_scenario, resolved.figures, register, like=fitted["posterior"].to_dataset())
+    effects = workflow.draw_effects(resolved, draws)
+    desk = Desk(fitted, dozen, resolved, draws, effects)
     monkeypatch.setattr(pricing, "MANY", 2)
     monkeypatch.setattr(pricing, "BATCH", 2)
     asked: list[bool] = []

@@ -1,6 +1,7 @@
 """What each programme avoids for a child it serves, and its price, on rates drawn in place of a fit's."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +15,8 @@ from tests.unit.pricing.conftest import RUTLAND, desk_without_a_fit
 from toolkit import scenarios
 from toolkit.appraisal import account_total
 from toolkit.evidence import Register
-from toolkit.pricing.place import Desk, Place
-from toolkit.pricing.programmes import price_programmes, programme_costs
+from toolkit.pricing.place import Desk, Place, published_risks
+from toolkit.pricing.programmes import counted_effects, price_programmes, programme_costs
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError
 
 CARE_ALONE = {"care": -0.3}
@@ -34,7 +35,9 @@ def used(
         "effect": (dims, whole * np.nan_to_num(given)),
         "area_sd": (dims, whole * area_sd * ~np.isnan(given)),
         "onset": (dims[:3], np.full((*shape, len(names)), 0.5)),
-        "flat": (dims[2:], np.full(given.shape, flat)),
+        "flat": (dims, whole * flat),
+        "lasts": (SAMPLE_DIMS, np.zeros(shape, bool)),
+        "average_risk": (SAMPLE_DIMS, np.zeros(shape, bool)),
         "evidence": (dims[2:], np.where(np.isnan(given), "none", "own")),
     }
     coords = {**{dim: like[dim].values for dim in SAMPLE_DIMS}, "programme": names, "outcome": list(EFFECT_OUTCOMES)}
@@ -49,7 +52,17 @@ def with_cells(register: Register, table: str, key: str, row: str, **cells: obje
 
 
 def price(desk: Desk, register: Register, effects: xr.Dataset, *areas: str) -> xr.Dataset:
-    return price_programmes(desk, register, effects, areas=list(areas or (LEEDS,)))
+    return price_programmes(with_effects(desk, register, effects), areas=list(areas or (LEEDS,)))
+
+
+def with_effects(desk: Desk, register: Register, effects: xr.Dataset) -> Desk:
+    """The desk with other effects, and the programmes and risks of another register."""
+    other = copy(desk)
+    other.effects = counted_effects(effects, register.tables)
+    other.programmes = register.tables["programmes"].set_index("programme")
+    names = effects["programme"].values.astype(str)
+    other.risks = {name: published_risks(register.tables["baseline_risks"], name) for name in names}
+    return other
 
 
 # what is avoided
@@ -189,7 +202,7 @@ def test_each_effect_that_is_not_counted_says_why_and_moves_nothing(desk: Desk, 
 
 def test_no_areas_are_refused(desk: Desk, register: Register) -> None:
     with pytest.raises(InputError, match=r"no areas to price programmes for.*Fix"):
-        price_programmes(desk, register, used(desk, {"incredible_years": CARE_ALONE}), areas=[])
+        price_programmes(desk, areas=[])
 
 
 def test_a_comparison_of_nothing_is_refused(desk: Desk, register: Register) -> None:
@@ -200,9 +213,7 @@ def test_a_comparison_of_nothing_is_refused(desk: Desk, register: Register) -> N
 def test_progress_goes_to_the_end_area_by_area(desk: Desk, register: Register) -> None:
     heard: list[tuple[str, float]] = []
     price_programmes(
-        desk,
-        register,
-        used(desk, {"incredible_years": CARE_ALONE}),
+        with_effects(desk, register, used(desk, {"incredible_years": CARE_ALONE})),
         areas=[LEEDS, RUTLAND],
         progress=lambda *now: heard.append(now),
     )
@@ -217,7 +228,7 @@ SIZE = 20_000
 
 @pytest.fixture(scope="module")
 def scenario() -> scenarios.Scenario:
-    return scenarios.load("family_help")
+    return scenarios.load("families_first")
 
 
 def figures(children: float = 2.0) -> xr.Dataset:

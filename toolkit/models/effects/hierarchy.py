@@ -14,6 +14,7 @@ without one; the normal part is conditioned on all numbers exactly, and the part
 `programme_model` is the same model in PyMC, to check it against.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import arviz  # noqa: F401 - gives arrays their statistics
@@ -31,6 +32,36 @@ PARTICLES = 24_000
 CHUNK = 2_000  # particles at a time, to bound memory
 TRUSTED_SHAPE = 0.7  # Pareto k-hat from which weighted means converge too slowly
 LEAST_EFFECTIVE = 400.0
+EVEN = 0.9  # share of effective particles from which weights are all nearly alike, and have no tail to judge
+PURPOSE = "models.programmes"  # of its random numbers
+
+
+class Streams:
+    """Random numbers of each part of the model by its name, whichever others there are and in whatever order."""
+
+    def __init__(self, seed: int, purpose: str = PURPOSE) -> None:
+        self._seed, self._purpose = seed, purpose
+        self._streams: dict[str, np.random.Generator] = {}
+
+    def of(self, name: str) -> np.random.Generator:
+        """Return the stream of a name, which goes on where it was left."""
+        if name not in self._streams:
+            self._streams[name] = random_stream(self._seed, f"{self._purpose}: {name}")
+        return self._streams[name]
+
+    def normal(self, level: str, names: Sequence[str], size: int, *shape: int) -> Array:
+        """Draw standard normals (particle, name, ...)."""
+        drawn = np.empty((size, len(names), *shape))
+        for place, name in enumerate(names):
+            drawn[:, place] = self.of(f"{level} {name}").standard_normal((size, *shape))
+        return drawn
+
+    def uniform(self, purpose: str, names: Sequence[str], size: int) -> Array:
+        """Draw uniform numbers (particle, name)."""
+        drawn = np.empty((size, len(names)))
+        for place, name in enumerate(names):
+            drawn[:, place] = self.of(f"{purpose} {name}").uniform(size=size)
+        return drawn
 
 
 class Design(NamedTuple):
@@ -43,12 +74,15 @@ class Design(NamedTuple):
     programme: Array
     type: Array
     evaluation: Array
-    table: pd.DataFrame
+    table: pd.DataFrame  # of the studies, by name
+    studies: list[str]
+    evaluations: list[str]
 
 
 def design_of(studies: pd.DataFrame, programmes: pd.DataFrame) -> Design:
     """Return where each study stands among the programmes of the table ``programmes``."""
     names, types = list(programmes["programme"]), sorted(set(programmes["programme_type"]))
+    studies = studies.sort_values("study", ignore_index=True)
     type_of = np.array([types.index(kind) for kind in programmes["programme_type"]])
     programme = np.array([names.index(name) for name in studies["programme"]], int)
     evaluations = sorted(set(studies["evaluation"]))
@@ -61,6 +95,8 @@ def design_of(studies: pd.DataFrame, programmes: pd.DataFrame) -> Design:
         type_of[programme],
         np.array([evaluations.index(name) for name in studies["evaluation"]], int),
         studies,
+        list(studies["study"]),
+        evaluations,
     )
 
 
@@ -73,6 +109,7 @@ def sample_programmes(
     seed: int,
     particles: int = PARTICLES,
     refuse: bool = True,
+    purpose: str = PURPOSE,
 ) -> xr.Dataset:
     """Draw the mean effect of every programme on every outcome, given all studies, by importance sampling.
 
@@ -87,11 +124,13 @@ def sample_programmes(
     like
         Has the chain and draw labels to use.
     seed
-        The same seed and studies give the same draws.
+        The same seed and studies give the same draws, in whatever order rows stand.
     particles
         Draws from the prior that are weighted; the result is resampled from them.
     refuse
         Whether to refuse a result that is not reliable; a calibration must rank it all the same.
+    purpose
+        Of the random numbers: another one gives draws that are independent of these.
 
     Returns
     -------
@@ -114,8 +153,9 @@ def sample_programmes(
     Vehtari, Simpson, Gelman, Yao and Gabry (2024), Pareto smoothed importance sampling, JMLR 25(72).
     Higgins, Thompson and Spiegelhalter (2009), A re-evaluation of random-effects meta-analysis, JRSS A 172: 137-159.
     """
-    design, random = design_of(studies, programmes), random_stream(seed, "models.programmes")
-    values, weights, pareto_k = weighted_particles(design, priors_of(priors), random, particles, refuse=refuse)
+    design, streams = design_of(studies, programmes), Streams(seed, purpose)
+    values, weights, pareto_k = weighted_particles(design, priors_of(priors), streams, particles, refuse=refuse)
+    random = streams.of("resampling")
     sizes = [like.sizes[dim] for dim in SAMPLE_DIMS]
     size = int(np.prod(sizes))
     places = (np.arange(size) + random.uniform()) / size
@@ -152,22 +192,23 @@ def sample_programmes(
 
 
 def weighted_particles(
-    design: Design, prior: Priors, random: np.random.Generator, particles: int, *, refuse: bool = True
+    design: Design, prior: Priors, streams: Streams, particles: int, *, refuse: bool = True
 ) -> tuple[dict[str, Array], Array, float]:
     """Draw particles of everything, given all studies, with their weights.
 
     Returns
     -------
     tuple
-        Values by name: those of `sample_programmes`, and of each study ``number`` (drawn, for a finding without one),
-        standard ``error``, and how many of these lie between number and mean (``residual``); weights; k-hat.
+        Values by name: those of `sample_programmes`, and of each study of ``design.table`` ``number`` (drawn, for a
+        finding without one), standard ``error``, and how many of these lie between number and mean (``residual``);
+        weights; k-hat.
 
     Raises
     ------
     InputError
         As `sample_programmes`.
     """
-    parts = [_particles(design, prior, random, min(CHUNK, particles - at)) for at in range(0, particles, CHUNK)]
+    parts = [_particles(design, prior, streams, min(CHUNK, particles - at)) for at in range(0, particles, CHUNK)]
     values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     logs, pareto_k = values.pop("log_weight"), 0.0
     if np.ptp(logs) > 0:  # without studies there is no tail to smooth
@@ -177,7 +218,8 @@ def weighted_particles(
     weights = np.exp(logs - logs.max())
     weights /= weights.sum()
     effective = float(1 / (weights**2).sum())
-    if refuse and (pareto_k > TRUSTED_SHAPE or effective < LEAST_EFFECTIVE):
+    heavy = pareto_k > TRUSTED_SHAPE and effective < EVEN * particles
+    if refuse and (heavy or effective < LEAST_EFFECTIVE):
         raise InputError(
             f"effects of programmes: importance sampling is not reliable (k-hat {pareto_k:.2f}, {effective:.0f} "
             "effective particles).",
@@ -195,28 +237,28 @@ def _evidence(design: Design) -> Array:
     return np.where(own, "own", np.where(alike[design.type_of], "type", "none"))
 
 
-def _particles(design: Design, prior: Priors, random: np.random.Generator, size: int) -> dict[str, Array]:
+def _particles(design: Design, prior: Priors, streams: Streams, size: int) -> dict[str, Array]:
     """Draw particles of everything, conditioned on the numbers, with the logarithm of their weights."""
-    outcomes, studies = len(EFFECT_OUTCOMES), len(design.table)
+    outcomes, studies, random = len(EFFECT_OUTCOMES), design.studies, streams.of("spreads")
     scale = {level: abs(random.standard_normal((size, 1))) * prior.spread[level] for level in LEVELS}
     # Rows of the Cholesky factors, oriented by benefit, times the spread: (particle, outcome, normal).
     load = {
         level: scale[level][..., None] * prior.orientation[:, None] * _correlations(random, size, outcomes, prior)
         for level in ("type", "programme")
     }
-    take_up, errors = _shares(design, random, size), _errors(design.table, random, size)
+    take_up, errors = _shares(design, streams, size), _errors(design, streams, size)
     normal = {
         "mean": random.standard_normal((size, outcomes)),
-        "type": random.standard_normal((size, len(design.types), outcomes)),
-        "programme": random.standard_normal((size, len(design.programmes), outcomes)),
-        "study": random.standard_normal((size, studies)),
-        "evaluation": random.standard_normal((size, design.evaluation.max(initial=-1) + 1)),
-        "own_bias": random.standard_normal((size, studies)),
-        "error": random.standard_normal((size, studies)),
+        "type": streams.normal("type", design.types, size, outcomes),
+        "programme": streams.normal("programme", design.programmes, size, outcomes),
+        "study": streams.normal("study", studies, size),
+        "evaluation": streams.normal("evaluation", design.evaluations, size),
+        "own_bias": streams.normal("bias of", studies, size),
+        "error": streams.normal("error of", studies, size),
     }
     share = np.where(design.table["take_up_first"].notna(), take_up[:, design.programme], 1.0)
     loads = _loadings(design, prior, scale, load, share, errors)
-    number, log_weight = _condition(design, prior, normal, loads, share, random)
+    number, log_weight = _condition(design, prior, normal, loads, share, streams)
     return _effects(design, prior, load, normal) | {
         "spread": np.stack([scale[level] for level in LEVELS], axis=1),
         "take_up": take_up,
@@ -247,19 +289,19 @@ def _correlations(random: np.random.Generator, size: int, outcomes: int, prior: 
     return factor
 
 
-def _shares(design: Design, random: np.random.Generator, size: int) -> Array:
+def _shares(design: Design, streams: Streams, size: int) -> Array:
     """Draw the share of those counted whom each programme serves (particle, programme)."""
     shares = np.ones((size, len(design.programmes)))
     whole = design.table[design.table["take_up_first"].notna()].drop_duplicates("programme")
     for name, first, second in zip(whole["programme"], whole["take_up_first"], whole["take_up_second"], strict=True):
-        shares[:, design.programmes.index(name)] = random.beta(first, second, size)
+        shares[:, design.programmes.index(name)] = streams.of(f"take-up of {name}").beta(first, second, size)
     return shares
 
 
-def _errors(table: pd.DataFrame, random: np.random.Generator, size: int) -> Array:
+def _errors(design: Design, streams: Streams, size: int) -> Array:
     """Draw the standard errors (particle, study): as published, or log-normal below their bound."""
-    median, spread, most = (table[name].to_numpy() for name in ("se", "se_log_sd", "se_most"))
-    uniform = random.uniform(size=(size, len(table)))
+    median, spread, most = (design.table[name].to_numpy() for name in ("se", "se_log_sd", "se_most"))
+    uniform = streams.uniform("size of the error of", design.studies, size)
     with np.errstate(divide="ignore", invalid="ignore"):
         below = np.where(spread > 0, ndtr(np.log(most / median) / spread), 1.0)
     errors: Array = median * np.exp(spread * np.where(spread > 0, ndtri(below * uniform), 0.0))
@@ -288,7 +330,7 @@ def _condition(
     normal: dict[str, Array],
     loads: dict[str, Array],
     share: Array,
-    random: np.random.Generator,
+    streams: Streams,
 ) -> tuple[Array, Array]:
     """Condition the standard normals on the findings, in place; return the numbers and the log of the weights.
 
@@ -307,7 +349,8 @@ def _condition(
         cover += _gram(loads[name]) * np.equal.outer(place, place)
     centre = share * prior.mean[design.outcome] + table["bias_mean"].to_numpy()
     sd = np.sqrt(np.diagonal(cover, axis1=1, axis2=2))
-    gap, log_density = _numbers(table, centre, sd, loads["error"], random)
+    uniform = np.clip(streams.uniform("number of", design.studies, len(sd)), 1e-9, 1 - 1e-9)
+    gap, log_density = _numbers(table, centre, sd, loads["error"], uniform)
     pull = np.linalg.solve(cover, (gap - _deviation(design, normal, loads))[..., None])[..., 0]
     for name in ("study", "own_bias", "error"):
         normal[name] += loads[name] * pull
@@ -321,16 +364,14 @@ def _condition(
     return gap + centre, log_joint - log_density
 
 
-def _numbers(
-    table: pd.DataFrame, centre: Array, sd: Array, errors: Array, random: np.random.Generator
-) -> tuple[Array, Array]:
+def _numbers(table: pd.DataFrame, centre: Array, sd: Array, errors: Array, uniform: Array) -> tuple[Array, Array]:
     """Return the studies' numbers less their prior means, and the log-density with which missing ones were drawn.
 
     A finding without a number gets one within its interval, from its own prior predictive distribution cut there.
     """
     lower, upper = ((table[end].to_numpy() * errors - centre) / sd for end in ("lower", "upper"))
     below, above = ndtr(lower), ndtr(upper)
-    drawn = ndtri(below + (above - below) * random.uniform(1e-9, 1 - 1e-9, size=sd.shape))
+    drawn = ndtri(below + (above - below) * uniform)
     missing = table["effect"].isna().to_numpy()
     gap = np.where(missing, drawn * sd, table["effect"].to_numpy() - centre)
     log_density = -0.5 * drawn**2 - np.log(sd) - np.log(above - below)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from toolkit.models.effects.evidence_summary import POWERS, distance
-from toolkit.models.effects.hierarchy import PARTICLES, design_of, weighted_particles
+from toolkit.models.effects.hierarchy import PARTICLES, Streams, design_of, weighted_particles
 from toolkit.models.effects.programme_priors import LEVELS, Priors, priors_of
-from toolkit.schema import EFFECT_OUTCOMES, random_stream
+from toolkit.schema import EFFECT_OUTCOMES
 
 Array = NDArray[Any]
 SILENT = 1e4  # standard error of a study that is left out: it then says nothing, and all random numbers stay the same
@@ -42,8 +42,7 @@ def leave_one_out(
     prior = priors_of(priors)
 
     def sample(table: pd.DataFrame) -> tuple[Array, Array, Array, float]:
-        design, random = design_of(table, programmes), random_stream(seed, "models.programmes")
-        values, weights, shape = weighted_particles(design, prior, random, particles)
+        values, weights, shape = weighted_particles(design_of(table, programmes), prior, Streams(seed), particles)
         effect = values["programme_effect"]
         mean = np.einsum("n,npk->pk", weights, effect)
         return mean, weights[:, None, None] * (effect - mean), effect, shape
@@ -103,9 +102,8 @@ def power_scaling_of_programmes(
     Kallioinen, Paananen, Bürkner and Vehtari (2024), Statistics and Computing 34: 57.
     """
     design, prior = design_of(studies, programmes), priors_of(priors)
-    random = random_stream(seed, "models.programmes")
-    values, weights, _ = weighted_particles(design, prior, random, particles)
-    logs = {"prior": _log_prior(values, prior), "likelihood": _log_likelihood(values, studies)}
+    values, weights, _ = weighted_particles(design, prior, Streams(seed), particles)
+    logs = {"prior": _log_prior(values, prior), "likelihood": _log_likelihood(values, design.table)}
     scaled = {
         part: [weights * np.exp((power - 1) * (log - log.max())) for power in POWERS] for part, log in logs.items()
     }

@@ -27,13 +27,14 @@ def programme_model(studies: pd.DataFrame, programmes: pd.DataFrame, priors: pd.
         and ``spread_scale`` (level), the spreads over the scale of their priors.
     """
     design, prior = design_of(studies, programmes), priors_of(priors)
+    studies = design.table
     coords: dict[str, Any] = {
         "programme": design.programmes,
         "programme_type": design.types,
         "outcome": list(EFFECT_OUTCOMES),
         "level": list(prior.spread),
         "study": list(range(len(studies))),
-        "evaluation": sorted(set(studies["evaluation"])),
+        "evaluation": design.evaluations,
     }
     with pm.Model(coords=coords) as model:
         size = pm.HalfNormal("spread_scale", 1, dims="level")

@@ -44,6 +44,17 @@ def priors_of(priors: pd.DataFrame) -> Priors:
     return Priors(means[:, 0], means[:, 1], spread, correlations[0], correlations[1], orientation)
 
 
+def fixed_of(priors: pd.DataFrame, parameter: str) -> float:
+    """Return a fixed number of the model ``programmes``.
+
+    Raises
+    ------
+    InputError
+        The table of priors has no such row.
+    """
+    return _single(priors, parameter, "fixed")
+
+
 def _single(priors: pd.DataFrame, parameter: str, distribution: str) -> float:
     row = priors[(priors["model"] == "programmes") & (priors["parameter"] == parameter)]
     if list(row["distribution"]) != [distribution]:

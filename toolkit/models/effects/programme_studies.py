@@ -57,7 +57,7 @@ def programme_studies(
         lies between ``lower`` and ``upper`` times its standard error; where ``se_log_sd`` is above 0 the error is
         log-normal around ``se``, cut at ``se_most``; ``bias_mean`` and ``bias_sd`` of the design; ``take_up_first`` and
         ``take_up_second``, shapes of the beta distribution of the share served, blank where all are;
-        ``follow_up`` years; ``at_16`` and ``independent`` (in the UK, not led by its developer).
+        ``follow_up`` years; ``at_16``, ``uk`` and ``independent`` (in the UK, not led by its developer).
 
     Raises
     ------
@@ -85,7 +85,7 @@ def programme_studies(
 _COLUMNS = dict.fromkeys(("study", "programme", "programme_type", "outcome", "evaluation", "design"), object) | (
     dict.fromkeys(("effect", "se", "se_log_sd", "se_most", "lower", "upper", "bias_mean", "bias_sd"), float)
     | dict.fromkeys(("take_up_first", "take_up_second", "follow_up"), float)
-    | {"at_16": bool, "independent": bool}
+    | {"at_16": bool, "uk": bool, "independent": bool}
 )
 
 
@@ -110,6 +110,7 @@ def _study(row: Row, bias: pd.DataFrame, errors: pd.DataFrame, unseen: tuple[flo
     numbers: dict[str, float]  # a direction may come with a number, but without its error
     numbers = (_unmeasured if pd.isna(row["se"]) else _measured)(row, scale, errors, name)
     first, second = _take_up(row, unseen, name)
+    here = str(row["country"]).startswith(UNITED_KINGDOM)
     return {
         "study": row["effect_id"],
         **{key: row[key] for key in ("programme", "programme_type", "outcome", "evaluation", "design")},
@@ -120,7 +121,8 @@ def _study(row: Row, bias: pd.DataFrame, errors: pd.DataFrame, unseen: tuple[flo
         "take_up_second": second,
         "follow_up": row["follow_up_months"] / 12,
         "at_16": row["measured_at_age"] == EXAM_AGE,
-        "independent": row["developer_led"] == "no" and str(row["country"]).startswith(UNITED_KINGDOM),
+        "uk": here,
+        "independent": row["developer_led"] == "no" and here,
     }
 
 
@@ -186,12 +188,16 @@ def _take_up(row: Row, unseen: tuple[float, float], name: str) -> tuple[float, f
 def _usual_errors(table: pd.DataFrame) -> pd.DataFrame:
     """Return the logarithms of all estimated standard errors, on the scale of hazards: scale, design, log.
 
-    Odds ratios without a control risk, which have no place on that scale, and slopes of spending are left out.
+    Odds ratios without a control risk, which have no place on that scale, and slopes of spending are left out. An
+    evaluation that gives an outcome on several scales, or at several times, counts once: the row in use, otherwise that
+    of the longest follow-up.
     """
     rows = table[table["se_basis"].isin(PUBLISHED) & (table["se"] > 0) & (table["confidence"] != "C")]
     placed = rows["scale"].isin(["log_risk", "log_rate", "log_hazard"])
     placed |= (rows["scale"] == "log_odds") & rows["control_risk"].notna()
     rows = rows[(placed | (rows["scale"] == "smd")) & (rows["estimand"] != "per_spend")]
+    rows = rows.sort_values(["used", "follow_up_months", "effect_id"], ascending=[False, False, True])
+    rows = rows.drop_duplicates(["evaluation", "outcome"])
     scales = [STANDARDISED if scale == "smd" else LOG_RISK_RATIO for scale in rows["scale"]]
     errors = [
         _converted(row, scale, f"programme_effects {row['effect_id']}")[1]

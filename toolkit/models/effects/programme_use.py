@@ -1,20 +1,86 @@
 """What a scenario uses of a programme's effect: after scale-up, at a site, from when and for how long."""
 
 import math
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from toolkit.evidence import Weights, structure_weights
+from toolkit.models.effects.hierarchy import PARTICLES
 from toolkit.models.effects.model import shape_of
+from toolkit.models.effects.programme_priors import fixed_of
 from toolkit.models.effects.programme_studies import RANDOMISED
 from toolkit.models.effects.scales import STANDARDISED, scale_of
+from toolkit.models.effects.structures import draw_structures, is_choice, sample_structures
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, random_stream
 
 AT_16 = math.inf  # years for which an effect measured at the age of examinations lasts
 
 
 def used_effects(
+    studies: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    like: xr.Dataset | xr.DataArray,
+    seed: int,
+    weights: Weights | None = None,
+    shared_luck: float = 0.0,
+    names: Collection[str] | None = None,
+    particles: int = PARTICLES,
+    refuse: bool = True,
+) -> xr.Dataset:
+    """Return what each programme changes where it is delivered, in draws each of which has a structure of its own.
+
+    Parameters
+    ----------
+    studies
+        From `programme_studies`.
+    tables
+        By name: ``programmes``, ``priors`` (with ``plateau_least`` of the model ``programmes``) and
+        ``structure_weights``.
+    like
+        Has the chain and draw labels to use.
+    seed
+        Seed of the run.
+    weights
+        Of the structures, as for `structure_weights`; those of the table if not given.
+    shared_luck
+        As for `site_effects`.
+    names
+        Programmes to draw; all of the table by default. The draws of one do not depend on the others.
+    particles, refuse
+        As for `sample_programmes`.
+
+    Returns
+    -------
+    Dataset
+        All of `site_effects`, but ``flat`` is (chain, draw, programme, outcome), longer where the effect outlasts its
+        follow-up. ``scope``, ``origin``, ``fade`` and ``risk`` (chain, draw): the structure of each draw, a position
+        in the attribute ``choices``. ``lasts`` (chain, draw): the effect never fades. ``average_risk`` (chain, draw):
+        those served have the risk of the area's average child. An effect is 0 in draws whose scope does not count it.
+
+    Raises
+    ------
+    InputError
+        As `site_effects`, `sample_programmes` and `structure_weights`.
+    """
+    structures = draw_structures(structure_weights(tables["structure_weights"], weights), like=like, seed=seed)
+    drawn = sample_structures(studies, tables, structures, seed=seed, names=names, particles=particles, refuse=refuse)
+    used = site_effects(drawn, studies, tables["priors"], seed=seed, shared_luck=shared_luck)
+    least = fixed_of(tables["priors"], "plateau_least")
+    longer = used["flat"] + used["flat"].clip(min=least)
+    flat = xr.where(is_choice(structures, "fade", "plateau"), longer, used["flat"])
+    timing = {
+        "flat": flat.transpose(*SAMPLE_DIMS, "programme", "outcome"),
+        "lasts": is_choice(structures, "fade", "none"),
+        "average_risk": is_choice(structures, "risk", "average"),
+    }
+    return used.drop_vars("flat").assign(timing).assign(structures.data_vars)
+
+
+def site_effects(
     drawn: xr.Dataset, studies: pd.DataFrame, priors: pd.DataFrame, *, seed: int, shared_luck: float = 0.0
 ) -> xr.Dataset:
     """Return what each programme changes where it is delivered by somebody else, in the area of a run.
@@ -26,7 +92,7 @@ def used_effects(
     Parameters
     ----------
     drawn
-        From `sample_programmes`.
+        From `sample_structures`, or from `sample_programmes`, the structure in which all studies count.
     studies
         From `programme_studies`: a programme with an independent UK study, or otherwise a type with one, takes the
         better prior of scale-up.

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from toolkit.models.effects.programme_use import of_area, used_effects
+from toolkit.models.effects.programme_use import of_area, site_effects
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, data_folder
 
 CHAINS, DRAWS = 4, 5_000
@@ -68,7 +68,7 @@ def drawn(
 
 
 def use(priors: pd.DataFrame, studies: pd.DataFrame = STUDIES, *, seed=3, shared_luck=0.0, **changes) -> xr.Dataset:
-    return used_effects(drawn(studies, **changes), studies, priors, seed=seed, shared_luck=shared_luck)
+    return site_effects(drawn(studies, **changes), studies, priors, seed=seed, shared_luck=shared_luck)
 
 
 def mean_is(values: xr.DataArray, mean: float, sd: float) -> None:
