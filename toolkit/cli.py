@@ -63,7 +63,7 @@ def run(
 ) -> None:
     """Fit, price and appraise a scenario; write report.html, workbook.xlsx and run.nc to a folder of their own.
 
-    The folder is named by scenario and place: build/family_help-leeds.
+    The folder is named by scenario and place: build/families_first-leeds.
     """
     from toolkit import records, report, scenarios, workflow
 
@@ -119,7 +119,7 @@ def areas(region: Annotated[str | None, typer.Option(help="Only this region.")] 
 def programmes(
     scenario: Annotated[
         str, typer.Option(help="Prices, discounting and seed: a scenario's name or file.")
-    ] = "family_help",
+    ] = "families_first",
     area: Annotated[list[str] | None, typer.Option(help="Area name or ONS code; repeat for several.")] = None,
     region: Annotated[str | None, typer.Option(help="All areas of a region.")] = None,
     england: Annotated[bool, typer.Option("--england", help="All areas of England.")] = False,

@@ -71,7 +71,7 @@ def reconcile(*, cache: Path, progress: "Progress") -> Tables:
     from toolkit.measures import reconciliation
 
     areas = evidence.resolve_areas(evidence.reference_areas(), england=True)
-    run = workflow.run(scenarios.load("family_help"), areas=areas, cache=cache, progress=progress)
+    run = workflow.run(scenarios.load("families_first"), areas=areas, cache=cache, progress=progress)
     return reconciliation.reconciliation_tables(run)
 
 

@@ -63,6 +63,9 @@ def rehearse(folder: Path | None = None) -> None:
     effects = _effects(register, few)
     for name in scenarios.available(folder):
         scenario = scenarios.load(name, folder=folder)
+        if name not in scenarios.of_files(folder):  # of one programme, which are all priced below
+            scenarios.resolve(scenario, register)
+            continue
         resolved = resolve(scenario, register, statistics, areas=[area])
         draws = workflow.draw_figures(scenario, resolved.figures, register, like=few)
         try:

@@ -16,7 +16,7 @@ __all__ = ["parsed", "written"]
 
 LARGEST = 100_000  # bytes
 MOST_BRACKETS = 500  # in a file: nesting costs the reader its square
-_COMPARE = "Fix: compare it with a shipped scenario, such as data/scenarios/family_help.yaml."
+_COMPARE = "Fix: compare it with a shipped scenario, such as data/scenarios/families_first.yaml."
 
 
 class _Loader(yaml.SafeLoader):

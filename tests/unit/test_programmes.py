@@ -20,7 +20,7 @@ from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS
 
 def compare(patch: pytest.MonkeyPatch, dozen: xr.Dataset, *areas: str, **changes: object) -> xr.Dataset:
     patch.setattr(programmes, "fit_resolved", lambda *_, **__: rates_without_a_fit())
-    scenario = scenarios.change(scenarios.load("family_help"), **changes)
+    scenario = scenarios.change(scenarios.load("family_help_2025"), **changes)
     return programmes.compare(scenario, areas=areas, cache=Path("none"), statistics=dozen)
 
 
@@ -56,10 +56,10 @@ def test_a_programme_without_a_price_has_no_cost_and_one_without_a_study_no_effe
 
 
 @pytest.mark.long
-def test_areas_named_twice_count_once_and_the_scenarios_own_group_does_not_matter(
+def test_areas_named_twice_count_once_and_the_scenarios_own_plan_does_not_matter(
     monkeypatch: pytest.MonkeyPatch, dozen: xr.Dataset, compared: xr.Dataset
 ) -> None:
-    other = compare(monkeypatch, dozen, LEEDS, LEEDS, option={"group": "care_edge"})
+    other = compare(monkeypatch, dozen, LEEDS, LEEDS, plan=[{"programme": "diversion", "pounds_per_child": [1.0]}])
     xr.testing.assert_identical(other["avoided"], compared["avoided"])
     xr.testing.assert_identical(other["cost"], compared["cost"])
 
@@ -186,7 +186,7 @@ def test_draws_of_one_structure_alone_are_compared_if_it_has_all_weight(
     monkeypatch: pytest.MonkeyPatch, dozen: xr.Dataset, compared: xr.Dataset
 ) -> None:
     monkeypatch.setattr(programmes, "fit_resolved", lambda *_, **__: rates_without_a_fit())
-    scenario = scenarios.load("family_help")
+    scenario = scenarios.load("family_help_2025")
     alone = {"scope": {"own": 1}, "fade": {"none": 1}}
     other = programmes.compare(scenario, areas=[LEEDS], cache=Path("none"), statistics=dozen, weights=alone)
     assert (other["scope"] == 0).all() and (other["fade"] == 2).all() and compared["scope"].values.max() == 2

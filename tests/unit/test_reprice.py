@@ -34,7 +34,7 @@ def test_what_adjusts_cost_leaves_the_benefit_alone(small_run: workflow.Run, pri
 @pytest.mark.long
 def test_without_effect_only_the_cost_is_left(small_run: workflow.Run, price) -> None:
     cost = small_run.tree["appraisal"]["programme_cost"]
-    for setting in ({"replication": 0.0}, {"deadweight": 1.0}, {"attribution": 0.0}, {"confidence_benefit": -1.0}):
+    for setting in ({"take_up": 0.0}, {"deadweight": 1.0}, {"attribution": 0.0}, {"confidence_benefit": -1.0}):
         np.testing.assert_allclose(price(setting).sel(account="fiscal"), -cost, rtol=1e-3)
 
 
@@ -48,7 +48,7 @@ def test_shares_of_the_effect_scale_the_benefit(small_run: workflow.Run, price) 
 
 @pytest.mark.long
 def test_the_bridge_of_a_run_adds_up(small_run: workflow.Run, price) -> None:
-    found = appraisal.bridge(price, {"replication": 0.5, "drop_off": 0.1, "optimism_bias": 0.41})
+    found = appraisal.bridge(price, {"take_up": 0.5, "drop_off": 0.1, "optimism_bias": 0.41})
     parts = found["contribution"].isel(step=slice(0, -1)).sum("step")
     np.testing.assert_allclose(parts, found["contribution"].sel(step="adjusted"), rtol=1e-9)
     assert (found["contribution"].sel(step="optimism_bias") < 0).all()
@@ -68,7 +68,6 @@ def test_the_reports_bridge_is_the_one_that_pricing_again_gives(
     ours = q.bridge(adjusted)
     order = {str(n): float(v) for n, v in zip(ours["step"].values[1:-1], ours["value"].values[1:-1], strict=True)}
     assert list(order) == [
-        "replication",
         "take_up",
         "drop_off",
         "attribution",
@@ -89,20 +88,6 @@ def test_a_bridge_where_nothing_is_due_to_the_programme(small_run: workflow.Run,
     before, npsv = none["result"].sel(step="drop_off"), small_run.tree["appraisal"]["npsv"]
     np.testing.assert_allclose(before, npsv.transpose(*before.dims), rtol=1e-3, atol=50.0)
     np.testing.assert_allclose(none["result"].sel(step="adjusted"), none["result"].sel(step="attribution"), rtol=1e-6)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("group", ["in_need", "care_edge"])
-def test_full_replication_is_priced_and_not_scaled(
-    small_run: workflow.Run, fit_cache, dozen: xr.Dataset, register: evidence.Register, group: str
-) -> None:
-    scenario = scenarios.change(small_run.scenario, option={"group": group}, effect={"detection": group == "in_need"})
-    finished = workflow.run(scenario, areas=["E06000017"], cache=fit_cache, statistics=dozen)
-    full = q.replicated(finished)
-    assert full is not None
-    theirs = workflow.reprice(finished, {"replication": 1.0}, statistics=dozen, register=register)
-    ours = (full - finished.tree["appraisal"]["programme_cost"]).transpose(*theirs.dims)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=50.0)
 
 
 def test_an_impossible_adjustment_is_refused(price) -> None:

@@ -3,26 +3,29 @@
 import pandas as pd
 import pytest
 
-from toolkit import changes, evidence, scenarios
+from toolkit import evidence, scenarios
+from toolkit.evidence.programmes import with_studies
 from toolkit.resolved import resolve
 from toolkit.schema import InputError
 
 LEEDS = "E08000035"
 CHANGES = {
-    "overrides": {"cost_per_family": {"value": 5000.0, "price_year": "2025/26", "reason": "our price"}},
+    "overrides": {"cost_supporting_families": {"value": 5000.0, "price_year": "2025/26", "reason": "our price"}},
     "own_figures": {"children_in_need": {"area": LEEDS, "value": 5000, "reason": "our count"}},
-    "priors": {"effects.tau_care": {"first": 0.1, "reason": "sceptical"}},
+    "priors": {"programmes.tau_type_event": {"first": 0.1, "reason": "sceptical"}},
     "studies": {
         "OURS": {
+            "programme": "supporting_families",
             "outcome": "care",
             "design": "rct",
-            "scale": "risk_ratio",
-            "estimate": 0.9,
+            "scale": "log_hazard",
+            "estimate": -0.1,
             "standard_error": 0.1,
+            "follow_up_months": 12.0,
             "reason": "our own trial",
         }
     },
-    "left_out": ["START_OOHP"],
+    "left_out": ["FGC_LAC_HAZ"],
 }
 
 
@@ -33,7 +36,7 @@ def register() -> evidence.Register:
 
 @pytest.mark.parametrize("changed", [{}, CHANGES], ids=["as shipped", "changed"])
 def test_each_part_is_what_it_was_looked_up_as(register: evidence.Register, changed: dict[str, object]) -> None:
-    scenario, statistics = scenarios.change(scenarios.load("family_help"), **changed), evidence.load_statistics()
+    scenario, statistics = scenarios.change(scenarios.load("families_first"), **changed), evidence.load_statistics()
     base, shipped = evidence.base_year(statistics), register.tables["priors"]
     resolved = resolve(scenario, register, statistics, areas=[LEEDS])
     same = pd.testing.assert_frame_equal
@@ -42,18 +45,18 @@ def test_each_part_is_what_it_was_looked_up_as(register: evidence.Register, chan
     same(resolved.tables["priors"], resolved.priors)
     same(resolved.outcome_priors, evidence.with_priors(shipped, scenario.priors, ["outcomes"]), check_exact=True)
     same(resolved.own_figures, evidence.own_figures(base, scenario.own_figures, register.deflators), check_exact=True)
-    studies = changes.pooling(scenario)
-    assert resolved.studies["exclude"] == studies["exclude"]
-    assert (studies["extra"] is None) == (resolved.studies["extra"] is None)
+    effects = with_studies(register.tables, scenario.studies)["programme_effects"]
+    same(resolved.effects, effects)
+    same(resolved.tables["programme_effects"], effects)
+    assert len(effects) == len(register.tables["programme_effects"]) + len(scenario.studies)
     if changed:
-        same(resolved.studies["extra"], studies["extra"], check_exact=True)
         assert not resolved.changes_outcome_priors
         assert resolved.with_shipped_priors().scenario.priors == {}
 
 
 def test_own_figures_of_another_area_and_unknown_studies_are_refused(register: evidence.Register) -> None:
-    scenario = scenarios.change(scenarios.load("family_help"), own_figures=CHANGES["own_figures"])
+    scenario = scenarios.change(scenarios.load("families_first"), own_figures=CHANGES["own_figures"])
     with pytest.raises(InputError, match="they are those of Leeds"):
         resolve(scenario, register, areas=["E06000017"])
-    with pytest.raises(InputError, match="is in no pool"):
-        resolve(scenarios.change(scenario, left_out=["NO_SUCH_STUDY"]), register)
+    with pytest.raises(InputError, match="is not a study in use"):
+        resolve(scenarios.change(scenario, left_out=["NO_SUCH_STUDY"]), register, areas=[LEEDS])

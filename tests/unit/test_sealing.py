@@ -12,11 +12,11 @@ from toolkit.schema import InputError, data_folder
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the data with the default scenario alone, so that one is rehearsed and not six."""
+    """A copy of the data with the default scenario alone, so that one is rehearsed and not seven."""
     copied = tmp_path / "data"
     shutil.copytree(data_folder(), copied)
     for file in copied.glob("scenarios/*.yaml"):
-        if file.stem != "family_help":
+        if file.stem != "families_first":
             file.unlink()
     return copied
 

@@ -129,7 +129,8 @@ def evppi_of_category(net_benefit: xr.DataArray, category: xr.DataArray, *, seed
 def _gain_by_category(values: np.ndarray, codes: np.ndarray) -> float:
     """Return how much better it is to choose within each category than once (options by draws)."""
     sums = np.stack([np.bincount(codes, weights=option) for option in values])
-    return float((sums.max(0).sum() - values.sum(1).max()) / values.shape[1])
+    gain = (sums.max(0).sum() - values.sum(1).max()) / values.shape[1]
+    return max(float(gain), 0.0)  # below it only by rounding
 
 
 def evsi(

@@ -240,6 +240,48 @@ def test_bad_parameters_are_refused(lattice, change, options, message):
         appraisal.evppi(appraisal.net_benefit(cost, effect, 12_000), change(parameters), **options)
 
 
+def by_category(gains, sizes, noise=0.0):
+    """Net benefits of leaving and buying: buying gains so much in each category, and noise that means nothing."""
+    category = np.repeat(np.arange(len(sizes)), sizes)
+    gain = np.array(gains, float)[category]
+    gain = xr.DataArray(gain + noise * np.random.default_rng(4).standard_normal(gain.size), dims="sample")
+    options = xr.concat([0 * gain, gain], "option").assign_attrs(units="GBP", price_base="2025/26")
+    return options, xr.DataArray(category, dims="sample")
+
+
+def test_the_value_of_a_category_by_hand():
+    # Bought on average (0.5 x 10 - 0.3 x 4 - 0.2 x 6 = 2.6), but not in the second and third: 1.2 + 1.2 are saved.
+    found = appraisal.evppi_of_category(*by_category([10, -4, -6], [50, 30, 20]))
+    assert float(found["evppi"]) == pytest.approx(2.4, rel=1e-12)
+    assert found["evppi"].attrs["units"] == "GBP"
+    # Where every category says buy, or none does, knowing which it is changes nothing.
+    for gains in ([10, 4, 1], [-10, -4, -1], [0, 0, 0]):
+        assert float(appraisal.evppi_of_category(*by_category(gains, [50, 30, 20]))["evppi"]) == pytest.approx(0)
+
+
+def test_the_value_of_a_category_is_that_of_the_regression():
+    options, category = by_category([10, -4, -6], [5000, 3000, 2000], noise=30.0)
+    found = appraisal.evppi_of_category(options, category)
+    smooth = appraisal.evppi(options, xr.Dataset({"model": category.astype(float)}))
+    assert float(found["evppi"]) == pytest.approx(float(smooth["evppi"][0]), abs=float(smooth["standard_error"][0]))
+    assert 0 <= float(found["noise_floor"]) < 0.5
+
+
+def test_a_category_without_meaning_is_worth_no_more_than_shuffled_ones():
+    options, category = by_category([0.0] * 5, [20] * 5, noise=1.0)
+    found = appraisal.evppi_of_category(options, category)
+    assert float(found["evppi"]) < 3 * float(found["noise_floor"]) and float(found["noise_floor"]) > 0
+
+
+def test_categories_of_other_draws_are_refused():
+    options, category = by_category([1, -1], [5, 5])
+    coords = {"sample": np.arange(10)}
+    with pytest.raises(InputError, match="sample"):
+        appraisal.evppi_of_category(options.assign_coords(coords), category.assign_coords(sample=np.arange(1, 11)))
+    with pytest.raises(InputError, match="single option"):
+        appraisal.evppi_of_category(options.isel(option=[0]), category)
+
+
 @pytest.mark.parametrize("method", ["spline", "gp"])
 @pytest.mark.parametrize("size", [5, 50])
 def test_evsi_of_a_normal_survey_is_the_preposterior_loss(linear, size, method):

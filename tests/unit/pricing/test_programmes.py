@@ -119,6 +119,37 @@ def test_an_effect_that_starts_later_or_fades_sooner_avoids_less(desk: Desk, reg
     assert entries(flat=others) == usual
 
 
+def test_an_effect_that_outlasts_its_follow_up_avoids_more_and_one_that_never_fades_most(
+    desk: Desk, register: Register
+) -> None:
+    """Of help: exponential below plateau (flat for two years more) below none, in every draw; of harm the other way."""
+    for effect, sign in ((-0.3, -1), (0.3, 1)):
+        fading = used(desk, {"incredible_years": {"care": effect}}, flat=1.0)
+        plateau = fading.assign(flat=fading["flat"] + 2.0)
+        lasting = fading.assign(lasts=fading["lasts"] | True)
+        entries = [
+            sign * price(desk, register, each)["events"].sel(quantity="care_entries", programme="incredible_years")
+            for each in (fading, plateau, lasting)
+        ]
+        assert bool((entries[0] < entries[1]).all()) and bool((entries[1] < entries[2]).all()), effect
+
+
+def test_draws_of_average_risk_are_those_of_a_programme_without_a_published_one(desk: Desk, register: Register) -> None:
+    effects = used(desk, {"supporting_families": {"care": -0.2, "youth_justice": -0.2}})
+    odd = xr.DataArray(np.arange(effects["lasts"].size).reshape(effects["lasts"].shape) % 2 == 1, dims=SAMPLE_DIMS)
+    risks = register.tables["baseline_risks"]
+    unknown = replace(register, tables={**register.tables, "baseline_risks": risks.assign(used=0)})
+    served, average, mixed = (
+        price(desk, table, effects.assign(average_risk=effects["average_risk"] | mix))["events"].isel(programme=0)
+        for table, mix in ((register, False), (unknown, False), (register, odd))
+    )
+    for quantity in ("care_entries", "first_time_entries"):
+        one, other, both = (part.sel(quantity=quantity, drop=True) for part in (served, average, mixed))
+        xr.testing.assert_equal(both.where(odd), other.where(odd))
+        xr.testing.assert_equal(both.where(~odd), one.where(~odd))
+        assert bool((one != other).all())
+
+
 def test_the_risk_of_those_served_scales_what_is_avoided(desk: Desk, register: Register) -> None:
     """First entries avoided grow with the published risk; without it they are those of the average child in need."""
     effects = used(desk, {"supporting_families": {"youth_justice": -0.2}})

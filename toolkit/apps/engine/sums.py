@@ -142,9 +142,7 @@ Members = dict[str, tuple[list[str], np.ndarray]]
 
 
 def _members(values: xr.DataArray, name: str, known: Sequence[str], also: Sequence[str] = ()) -> Members:
-    present = [
-        label for label in known if label in values[name].values or label in also
-    ]  # also who pays for the plan
+    present = [label for label in known if label in values[name].values or label in also]  # also who pays for the plan
     return {name: (present, np.equal.outer(np.array(present), values[name].values.astype(str)))}
 
 

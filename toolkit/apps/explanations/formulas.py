@@ -19,7 +19,6 @@ from toolkit.measures import words as w
 from toolkit.measures.budget import BUDGET_YEARS
 from toolkit.measures.drivers import acting, named, swings
 from toolkit.measures.quantities import Run
-from toolkit.plans import cost_role
 from toolkit.pricing.dependence import EFFECT
 from toolkit.schema import ACCOUNTS
 
@@ -118,7 +117,7 @@ def _cash(run: Run) -> str:
 def _reached(run: Run) -> str:
     costs, names = q.drawn(run), q.programme_names(run)
     each = [
-        f"{names[part.programme]} {w.money(_mean(costs[cost_role(part, run.scenario)]))} for one it serves"
+        f"{names[part.programme]} {w.money(_mean(costs[f'cost_{part.cost or part.programme}']))} for one it serves"
         for part in run.scenario.plan
     ]
     spent = q.spending(run).sum(["payer", "year"]) / (1.0 + run.scenario.optimism)
@@ -148,8 +147,8 @@ FORMULAS = {
     "payback": Formula(
         "When the public purse has its money back",
         (
-            "The first year in which the running total of discounted cost avoided for public bodies, less what the plan "
-            "costs, is nil or better. The table shows what moves the net value to the public purse.",
+            "The first year in which the running total of discounted cost avoided for public bodies, less what the "
+            "plan costs, is nil or better. The table shows what moves the net value to the public purse.",
             AVOIDED,
         ),
         _back,

@@ -103,9 +103,7 @@ KINDS: dict[str, Kind | Callable[..., Formula]] = {
         lambda run: sums.curve(run).sel(part=["spend"]),
         ("multiple",),
     ),
-    "curve": Kind(
-        "Spend and cost: {multiple} × today’s spend", (CURVE, AVOIDED), sums.curve, ("multiple",)
-    ),
+    "curve": Kind("Spend and cost: {multiple} × today’s spend", (CURVE, AVOIDED), sums.curve, ("multiple",)),
     "curve_change": Kind(
         "Change of spend and cost: {multiple} × today’s spend",
         (f"{CURVE} Less the same at today’s spend.", AVOIDED),

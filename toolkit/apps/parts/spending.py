@@ -23,7 +23,7 @@ BASIS = {
 TOTAL = {False: "Sum in all years, £", True: "Sum taken away in all years, £"}  # of an investment, and of a cut
 SCALES = {"bn": 1e9, "m": 1e6}
 LONGEST = 200  # characters of sums
-NEW = {"basis": "pounds_per_child", "sum": 1.0}  # of a further programme
+FIRST_SUM = 1.0  # of a further programme, £ for each child
 
 
 def in_words(sums: tuple[float, ...]) -> str:
@@ -152,8 +152,8 @@ class Plan:
         bought_already = {part.programme for part in plan}
         name = next((one for one in self.programmes.values() if one not in bought_already), plan[0].programme)
         sign = -1.0 if self.state.base.cut else 1.0
-        sums = (sign * NEW["sum"],) * len(plan[0].sums)
-        self._buy([*plan, PlanPart(programme=name, funder=plan[0].funder, **{NEW["basis"]: sums})])
+        sums = (sign * FIRST_SUM,) * len(plan[0].sums)
+        self._buy([*plan, PlanPart(programme=name, funder=plan[0].funder, pounds_per_child=sums)])
 
     def _buy(self, parts: list[PlanPart]) -> None:
         self.state.buy([part.model_dump(mode="json", exclude_defaults=True) for part in parts])
@@ -171,7 +171,8 @@ class Plan:
             if abs(times) > most:
                 text = w.money(self._spent * most / abs(self._times))
                 raise InputError(
-                    f"{self.total.label}: {event.new} is too much.", fix=f"give at most {text}, which this place can use."
+                    f"{self.total.label}: {event.new} is too much.",
+                    fix=f"give at most {text}, which this place can use.",
                 )
         except InputError as problem:
             state.say([str(problem)])

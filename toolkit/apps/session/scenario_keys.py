@@ -1,7 +1,6 @@
 """A scenario as dotted keys, and the title that names what was changed."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +29,7 @@ class Saved:
 
 
 def flat(scenario: Scenario) -> dict[str, Any]:
-    """Return the settings that can move a result, as dotted keys; of the parts of the plan what is not as by default."""
+    """Return the settings that can move a result, as dotted keys; of the parts of the plan what is not by default."""
     content = scenario.model_dump(mode="json", exclude_none=True)
     content |= {section: getattr(scenario, section).model_dump(mode="json") for section in ("effect", "adjustments")}
     content["plan"] = [part.model_dump(mode="json", exclude_defaults=True) for part in scenario.plan]

@@ -34,8 +34,11 @@ TIMES = "times"  # in an address: how many times the sums of its plan
 
 
 class Step(NamedTuple):
-    """A step of the history: where it started, the place, the scenario with the plan as stated, how many times its sums
-    are spent (below 0: taken away where the plan adds), and what is viewed."""
+    """A step of the history.
+
+    Its preset and place, the scenario with its plan as stated, how many times the sums of that are spent (below 0: taken
+    away where the plan adds), and what is viewed.
+    """
 
     preset: str
     place: str
@@ -196,7 +199,9 @@ class State:
     def replace(self, scenario: Scenario, place: str | None = None, messages: Sequence[str] = ()) -> None:
         """Take a whole scenario, as from a file or the list of saved ones, under a title of its own if it has one."""
         shipped = scenario.title == self.live.preset(self.preset).title
-        self._move(self.preset, place or self.place, self._titled(scenario, 1.0) if shipped else scenario, messages, times=1.0)
+        self._move(
+            self.preset, place or self.place, self._titled(scenario, 1.0) if shipped else scenario, messages, times=1.0
+        )
 
     def reset(self) -> None:
         """Go back to the evidence's own values."""
@@ -267,7 +272,7 @@ class State:
         self.say(list(messages))
 
     def _check_sums(self, step: Step) -> None:
-        """Refuse a plan that cannot be bought in its place; what only multiplies it is bounded without looking again."""
+        """Refuse a plan that cannot be bought in its place; one that is only multiplied is compared with its bound."""
         areas, bought = tuple(self.live.places[step.place]), step.base.times(step.times)
         same = step.place == self.place and step.base == self.base
         if not (same and self.live.most_times(bought, areas) >= 1.0):

@@ -30,9 +30,7 @@ class Tab:
         """Have the browser hold what is saved; called with the document locked, as a source that is not seen needs."""
         if self._saved is not self.state.saved:
             self._saved = self.state.saved
-            rows = [
-                {"name": one.name, "place": one.place, "scenario": as_file(one.scenario)} for one in self._saved
-            ]
+            rows = [{"name": one.name, "place": one.place, "scenario": as_file(one.scenario)} for one in self._saved]
             self._written = json.dumps(rows)
             self.kept.data = {"text": [self._written]}
 

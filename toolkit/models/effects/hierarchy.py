@@ -14,7 +14,6 @@ without one; the normal part is conditioned on all numbers exactly, and the part
 `programme_model` is the same model in PyMC, to check it against.
 """
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import arviz  # noqa: F401 - gives arrays their statistics
@@ -25,7 +24,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from toolkit.models.effects.programme_priors import LEVELS, Priors, priors_of
-from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, random_stream
+from toolkit.models.effects.streams import PURPOSE, Streams
+from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError
 
 Array = NDArray[Any]
 PARTICLES = 24_000
@@ -33,35 +33,6 @@ CHUNK = 2_000  # particles at a time, to bound memory
 TRUSTED_SHAPE = 0.7  # Pareto k-hat from which weighted means converge too slowly
 LEAST_EFFECTIVE = 400.0
 EVEN = 0.9  # share of effective particles from which weights are all nearly alike, and have no tail to judge
-PURPOSE = "models.programmes"  # of its random numbers
-
-
-class Streams:
-    """Random numbers of each part of the model by its name, whichever others there are and in whatever order."""
-
-    def __init__(self, seed: int, purpose: str = PURPOSE) -> None:
-        self._seed, self._purpose = seed, purpose
-        self._streams: dict[str, np.random.Generator] = {}
-
-    def of(self, name: str) -> np.random.Generator:
-        """Return the stream of a name, which goes on where it was left."""
-        if name not in self._streams:
-            self._streams[name] = random_stream(self._seed, f"{self._purpose}: {name}")
-        return self._streams[name]
-
-    def normal(self, level: str, names: Sequence[str], size: int, *shape: int) -> Array:
-        """Draw standard normals (particle, name, ...)."""
-        drawn = np.empty((size, len(names), *shape))
-        for place, name in enumerate(names):
-            drawn[:, place] = self.of(f"{level} {name}").standard_normal((size, *shape))
-        return drawn
-
-    def uniform(self, purpose: str, names: Sequence[str], size: int) -> Array:
-        """Draw uniform numbers (particle, name)."""
-        drawn = np.empty((size, len(names)))
-        for place, name in enumerate(names):
-            drawn[:, place] = self.of(f"{purpose} {name}").uniform(size=size)
-        return drawn
 
 
 class Design(NamedTuple):

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from toolkit.models.effects.evidence_summary import POWERS, distance
-from toolkit.models.effects.hierarchy import PARTICLES, Streams, design_of, weighted_particles
+from toolkit.models.effects.hierarchy import PARTICLES, design_of, weighted_particles
 from toolkit.models.effects.programme_priors import LEVELS, Priors, priors_of
+from toolkit.models.effects.streams import Streams
 from toolkit.schema import EFFECT_OUTCOMES
 
 Array = NDArray[Any]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,8 @@ def used_effects(
     seed: int,
     weights: Weights | None = None,
     shared_luck: float = 0.0,
+    scale_up: float | None = None,
+    borrow: bool = False,
     names: Collection[str] | None = None,
     particles: int = PARTICLES,
     refuse: bool = True,
@@ -46,8 +49,10 @@ def used_effects(
         Seed of the run.
     weights
         Of the structures, as for `structure_weights`; those of the table if not given.
-    shared_luck
+    shared_luck, scale_up
         As for `site_effects`.
+    borrow
+        As for `sample_structures`.
     names
         Programmes to draw; all of the table by default. The draws of one do not depend on the others.
     particles, refuse
@@ -67,8 +72,9 @@ def used_effects(
         As `site_effects`, `sample_programmes` and `structure_weights`.
     """
     structures = draw_structures(structure_weights(tables["structure_weights"], weights), like=like, seed=seed)
-    drawn = sample_structures(studies, tables, structures, seed=seed, names=names, particles=particles, refuse=refuse)
-    used = site_effects(drawn, studies, tables["priors"], seed=seed, shared_luck=shared_luck)
+    sampling: dict[str, Any] = {"particles": particles, "refuse": refuse}
+    drawn = sample_structures(studies, tables, structures, seed=seed, names=names, borrow=borrow, **sampling)
+    used = site_effects(drawn, studies, tables["priors"], seed=seed, shared_luck=shared_luck, scale_up=scale_up)
     least = fixed_of(tables["priors"], "plateau_least")
     longer = used["flat"] + used["flat"].clip(min=least)
     flat = xr.where(is_choice(structures, "fade", "plateau"), longer, used["flat"])
@@ -81,7 +87,13 @@ def used_effects(
 
 
 def site_effects(
-    drawn: xr.Dataset, studies: pd.DataFrame, priors: pd.DataFrame, *, seed: int, shared_luck: float = 0.0
+    drawn: xr.Dataset,
+    studies: pd.DataFrame,
+    priors: pd.DataFrame,
+    *,
+    seed: int,
+    shared_luck: float = 0.0,
+    scale_up: float | None = None,
 ) -> xr.Dataset:
     """Return what each programme changes where it is delivered by somebody else, in the area of a run.
 
@@ -104,6 +116,8 @@ def site_effects(
     shared_luck
         Share of the variance of a site's deviation that is common to all programmes, 0 to 1: how far they meet the
         same staff, families and years.
+    scale_up
+        Share of the mean effect that survives scale-up in every draw, in place of the priors.
 
     Returns
     -------
@@ -125,6 +139,7 @@ def site_effects(
     names = [str(name) for name in drawn["programme"].values]
     shape = tuple(drawn.sizes[dim] for dim in SAMPLE_DIMS)
     survives = _scale_up(names, drawn, studies, priors, seed)
+    survives = survives if scale_up is None else xr.full_like(survives, scale_up)
     random = random_stream(seed, "programmes: sites")
     common_share = random.beta(*shape_of(priors, "programmes", "site_common"), size=shape)
     everyone = random.standard_normal((*shape, len(EFFECT_OUTCOMES)))

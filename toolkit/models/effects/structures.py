@@ -12,7 +12,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from toolkit.evidence import STRUCTURES
-from toolkit.models.effects.hierarchy import PARTICLES, PURPOSE, sample_programmes
+from toolkit.models.effects.hierarchy import PARTICLES, sample_programmes
+from toolkit.models.effects.streams import PURPOSE
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, random_stream
 from toolkit.tabular import excerpt
 
@@ -81,6 +82,7 @@ def sample_structures(
     *,
     seed: int,
     names: Collection[str] | None = None,
+    borrow: bool = False,
     particles: int = PARTICLES,
     refuse: bool = True,
 ) -> xr.Dataset:
@@ -99,6 +101,8 @@ def sample_structures(
         Seed of the run.
     names
         Programmes to draw; all by default.
+    borrow
+        Count outcomes without a study too, with the effect of help in general; ``evidence`` is then "borrowed".
     particles, refuse
         As for `sample_programmes`.
 
@@ -141,7 +145,7 @@ def sample_structures(
                 purpose=PURPOSE + purpose,
             ).sel(programme=members)
             at = [wanted.index(name) for name in members]
-            counts = (part["evidence"] != "none").to_numpy()
+            counts = (part["evidence"] != "none").to_numpy() | borrow
             chains, draws = np.nonzero(here)
             where = (chains[:, None], draws[:, None], np.array(at))
             effect[where] = part["programme_effect"].to_numpy()[here] * counts
@@ -156,7 +160,7 @@ def sample_structures(
             "programme_effect": (dims, effect),
             "spread": ((*dims, "level"), spread[..., None]),
             "take_up": (dims[:3], take_up),
-            "evidence": (dims[2:], np.array(WHOSE)[rank]),
+            "evidence": (dims[2:], np.array(["borrowed" if borrow else WHOSE[0], *WHOSE[1:]])[rank]),
             "type_of": ("programme", [str(kinds[name]) for name in wanted]),
         },
         coords={dim: structures[dim].to_numpy() for dim in SAMPLE_DIMS}

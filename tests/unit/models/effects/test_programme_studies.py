@@ -122,6 +122,18 @@ def test_like_studies_are_on_the_scale_of_hazards():
     assert study_of(BOUND, *like, *ignored)["se"] == pytest.approx(0.2)
 
 
+def test_a_trial_counts_once_an_outcome_among_like_studies():
+    """One trial on three scales is one error, that in use; another at two times is that of its longest follow-up."""
+    like = [{"se": 0.1, "evaluation": "A"}, {"se": 0.7, "evaluation": "A", "used": 0, "follow_up_months": 90}]
+    like += [{"se": 0.9, "evaluation": "A", "used": 0}, {"se": 0.01, "evaluation": "B", "used": 0}]
+    like += [{"se": 0.4, "evaluation": "B", "used": 0, "follow_up_months": 24}]
+    study = study_of(BOUND, *like)
+    assert (study["se"], study["se_log_sd"]) == pytest.approx((0.2, math.log(4) / math.sqrt(2)))
+    # Two outcomes of one trial are two errors.
+    other = {"se": 0.4, "evaluation": "A", "outcome": "youth_justice"}
+    assert study_of(BOUND, like[0], other)["se"] == pytest.approx(0.2)
+
+
 @pytest.mark.parametrize("basis", ["bound_not_significant", "direction_only"])
 def test_an_error_that_bounds_nothing_is_refused(basis):
     # "Not significant" bounds the error from below: to cut above it would take a weak study for a strong one.
