@@ -110,14 +110,9 @@ def run(
     for name, group in groups.items():
         tree[name] = xr.DataTree(group)
     tree["posterior"]["expected_rate"] = models.expected_rates(fitted).sel(area=chosen)
-<<<<<<< HEAD
-    studies = studies_of(resolved).astype(dict.fromkeys(("at_16", "independent"), "int8"))  # netCDF has no truth values
-    tree["studies"] = xr.DataTree(studies.rename_axis("study_row").to_xarray())
-=======
     studies = studies_of(resolved).rename_axis("study_row")
     text = [name for name, kind in studies.dtypes.items() if kind.kind not in "bif"]
     tree["studies"] = xr.DataTree(studies.astype(dict.fromkeys(text, object)).to_xarray())
->>>>>>> parts
     # A council's own figures replace some inputs, so one of the other areas is taken where there are several.
     plain = next((area for area in chosen if area != scenario.own_area), chosen[0])
     acts = dependence.by_account(fitted, statistics, resolved, draws, effects, area=plain, appraise=appraise)

@@ -214,7 +214,7 @@ class Live:
         like = fitted["posterior"].to_dataset()
         draws = workflow.draw_figures(scenario, resolved.figures, self.register, like=like)
         effects = workflow.draw_effects(resolved, draws)
-        studies = workflow.studies_of(resolved).rename_axis("study_row").astype(object).to_xarray()
+        studies = workflow.studies_of(resolved).rename_axis("study_row").to_xarray()
         return Drawn(flagged(resolved.figures, self.register), draws, effects, studies)
 
     def run(self, scenario: Scenario, areas: tuple[str, ...]) -> "LiveRun":

@@ -36,8 +36,8 @@ TIMES = "times"  # in an address: how many times the sums of its plan
 class Step(NamedTuple):
     """A step of the history.
 
-    Its preset and place, the scenario with its plan as stated, how many times the sums of that are spent (below 0: taken
-    away where the plan adds), and what is viewed.
+    Its preset and place, the scenario with its plan as stated, how many times the sums of that are spent (below 0:
+    taken away where the plan adds), and what is viewed.
     """
 
     preset: str
