@@ -45,6 +45,7 @@ class SpendCurve:
         """Take the sum that the handle was moved to: so many times the plan's, as far as there are children for it."""
         if self._own or not self._each:
             return
+        multiple = float(np.clip(multiple, *ENDS))
         times = (multiple - 1.0) / self._each
         if abs(multiple - 1.0) < STEP / 2:  # nothing is no plan: through today's spend by the smallest step
             times = -STEP * np.sign(self._each * self.state.times) / self._each

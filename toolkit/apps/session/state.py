@@ -162,16 +162,16 @@ class State:
         if left_out is not None:
             content["left_out"] = list(left_out)
         changed = written(scenarios.validate(content, "this page"))
-        self._check(changed, self.areas)
+        self._check(changed, self.areas, self.times)
         self._move(self.preset, self.place, self._titled(changed))
 
     def _titled(self, base: Scenario, times: float | None = None) -> Scenario:
         return titled(base, self.live.preset(self.preset), self.times if times is None else times)
 
-    def _check(self, scenario: Scenario, areas: tuple[str, ...]) -> None:
+    def _check(self, scenario: Scenario, areas: tuple[str, ...], times: float = 1.0) -> None:
         changes.own_figures(scenario, self.live.base_year, self.live.register, areas=areas)
         self.live.check(scenario)
-        self.live.check_plan(scenario, areas)
+        self.live.check_plan(scenario.times(times), areas)
         tables = self.live.register.tables
         pathways.chosen(
             tables["layers"], tables["layer_rates"], outcomes=scenario.outcomes, extra=scenario.extra_layers
@@ -368,18 +368,25 @@ class State:
         scenario = self.live.preset(start)
         areas = tuple(self.live.places[place or DEFAULT_PLACE])
         self.views, wrong = taken(given)
-        times = given.pop(TIMES, "1")
-        scenario, problems = with_keys(scenario, given, lambda changed: self._check(changed, areas))
-        messages += [*wrong, *problems]
-        step = Step(start, place or DEFAULT_PLACE, scenario, 1.0, self.views)
-        try:
-            step = step._replace(times=_times(times))
-            self.live.check_plan(scenario.times(step.times), areas)
-        except InputError as problem:
-            messages.append(f"times: '{excerpt(times)}' cannot be used, so it is 1. ({problem})")
-            step = step._replace(times=1.0)
-        self._take(step._replace(base=titled(scenario, self.live.preset(start), step.times)))
+        text = given.pop(TIMES, "1")
+        times, wrong_times = self._times_of(text, scenario if "plan" not in given else None, areas)
+        scenario, problems = with_keys(scenario, given, lambda changed: self._check(changed, areas, times))
+        if not wrong_times and "plan" in given:  # of which nothing may have been used
+            times, wrong_times = self._times_of(text, scenario, areas)
+        messages += [*wrong, *wrong_times, *problems]
+        base = titled(scenario, self.live.preset(start), times)
+        self._take(Step(start, place or DEFAULT_PLACE, base, times, self.views))
         self.say(messages)
+
+    def _times_of(self, text: str, scenario: Scenario | None, areas: tuple[str, ...]) -> tuple[float, list[str]]:
+        """Return how many times a scenario's sums, as an address spells it, and what is wrong with it."""
+        try:
+            times = _times(text)
+            if scenario is not None:
+                self.live.check_plan(scenario.times(times), areas)
+        except InputError as problem:
+            return 1.0, [f"times: '{excerpt(text)}' cannot be used, so it is 1. ({problem})"]
+        return times, []
 
     def file(self) -> str:
         """Return the scenario as the YAML file that the command ``outcomes run`` takes."""
