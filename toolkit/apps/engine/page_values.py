@@ -18,6 +18,7 @@ from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 Data = dict[str, dict[str, Any]]
 Part = tuple[Data, str, tuple[float, float]]
+ROUNDING = 1e-6  # of a multiple of today's spend
 FISCAL, SOCIAL = ACCOUNTS.index("fiscal"), ACCOUNTS.index("social")
 
 
@@ -216,7 +217,7 @@ def curve(run: LiveRun) -> Part:
     inner = np.unique(np.clip([*multiples, *bounds], max(bounds[0], 0.5), min(bounds[1], 2.0)))
     today = float(spend[multiples == 1.0][0])
     here = spend_multiple(run)
-    spots = [here] if multiples[0] <= here <= multiples[-1] else []
+    spots = [here] if on_curve(run) else []
     level = {at: float(np.interp(at, multiples, mean)) for at in (1.0, here)}
     data = {
         "line": {"multiple": multiples, "mean": mean, "lower": low, "upper": high},
@@ -235,6 +236,12 @@ def curve(run: LiveRun) -> Part:
         f"{w.money(float(mean[-1]))} at double."
     )
     return data, text, (float(low.min()), float(high.max()))
+
+
+def on_curve(run: LiveRun) -> bool:
+    """Return whether the plan's own sum lies on the spend-cost curve, but for rounding."""
+    ends = run.unit.curve["multiple"][[0, -1]]
+    return bool(ends[0] - ROUNDING <= spend_multiple(run) <= ends[1] + ROUNDING)
 
 
 def spend_multiple(run: LiveRun) -> float:

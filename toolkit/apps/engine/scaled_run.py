@@ -203,8 +203,11 @@ def _appraisal(avoided_values: xr.Dataset, paid: np.ndarray, terms: Terms, *, cu
     every = np.broadcast_to(paid, (*paid.shape[:2], shape[2] * shape[3])).reshape(shape)
     spent = xr.DataArray(every, dims=dims, coords={**like.coords, "funder": list(terms.funders)}, attrs=money)
     worth = spent * xr.DataArray(terms.worth, dims="year")
-    by_payer = spent.rename(funder="payer").reindex(payer=avoided_values["payer"], fill_value=0.0).astype(np.float32)
-    worth_by_payer = worth.rename(funder="payer").reindex(payer=avoided_values["payer"], fill_value=0.0)
+    payers = avoided_values["payer"].values
+    spent_by_payer, worth_by_payer = (
+        part.rename(funder="payer").reindex(payer=payers, fill_value=0.0) for part in (spent, worth)
+    )
+    by_payer = spent_by_payer.astype(np.float32)
     avoided = avoided_values["benefit"].sum(["outcome", "payer"])
     cost = worth.sum(["funder", "year"]).transpose(*avoided.dims[1:]).astype(avoided.dtype).assign_attrs(money)
     net = avoided_values["worth"] - worth.sum("funder").astype(np.float32)
@@ -218,6 +221,6 @@ def _appraisal(avoided_values: xr.Dataset, paid: np.ndarray, terms: Terms, *, cu
         "net_position": avoided_values["net_position"] - by_payer,
         "net_position_discounted": avoided_values["net_position_discounted"] - worth_by_payer.astype(np.float32),
         "cashable_net_position": cash,
-        "programme_by_payer": spent.rename(funder="payer"),
+        "programme_by_payer": spent_by_payer,
     }
     return avoided_values.drop_vars("worth").assign(changed | appraisal.value_and_payback(avoided, cost, net, council))

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.apps.engine.page_values import curve, estimate, spend_multiple
+from toolkit.apps.engine.page_values import curve, estimate, on_curve, spend_multiple
 from toolkit.apps.engine.scaled_run import LiveRun, size_of
 from toolkit.apps.parts import charts, look
 from toolkit.apps.parts.card import Card
@@ -79,7 +79,7 @@ def summary(run: LiveRun) -> str:
     """Return as HTML where the sum is on the curve, and its effect on spend and cost together."""
     here, multiples = spend_multiple(run), run.unit.curve["multiple"]
     where = f"This sum makes early-help spend {here:.2f} times today’s"
-    if not multiples[0] <= here <= multiples[-1]:
+    if not on_curve(run):
         return f"{where}, which is beyond the curve."
     rows = run.numbers.curve
     there, today = (_at(rows, multiples, at) for at in (here, 1.0))
