@@ -23,7 +23,7 @@ BLOCK = 160  # draws walked at a time: their rows stay in the nearest caches, an
 # Rows of a grid of people: the nine states, those who enter, who left care before sixteen; years by group.
 ENTERING, EARLY, YEARS, ROWS = 9, 10, 11, 15
 ALIKE = 1e-4  # hazards nearer to each other than this are taken as one, and three of them than ten times this
-LEAST = 1e-3  # hazard below which leaving is too rare to divide by: years lived there in the year of arrival take this
+LEAST = 1e-3  # a hazard too small to divide by more than once: years lived in the year of arrival are those at this
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -162,7 +162,8 @@ def _fill_cared(c, f, q):  # type: ignore[no-untyped-def]
         short = np.float64(f[8 * BLOCK + s])
         stays, stays_later = np.exp(-hazard), np.exp(-later)
         lives, late, _ = _lives(hazard, stays)
-        q[s], q[BLOCK + s], q[2 * BLOCK + s], q[3 * BLOCK + s] = hazard, stays, lives, late
+        least = max(hazard, LEAST)
+        q[s], q[BLOCK + s], q[2 * BLOCK + s], q[3 * BLOCK + s] = hazard, least, np.exp(-least), late
         back = short / f[9 * BLOCK + s] + (1 - short) * late
         c[s], c[2 * BLOCK + s], c[3 * BLOCK + s] = lives, stays, stays_later
         c[4 * BLOCK + s], _, _ = _lives(later, stays_later)
@@ -178,15 +179,16 @@ def _fill_opened(c, f, q, entry):  # type: ignore[no-untyped-def]
         plan_to_care, short = f[5 * BLOCK + s] * to_care, np.float64(f[7 * BLOCK + s] if entry else f[6 * BLOCK + s])
         long_care = 1 - np.float64(f[8 * BLOCK + s])
         short_care = (1 - long_care) / f[9 * BLOCK + s]  # years of the fast class an entry, all within the year
-        leave, leave_stays, care_late = q[s], q[BLOCK + s], q[3 * BLOCK + s]
+        leave, leave_least, leave_stays, care_late = q[s], q[BLOCK + s], q[2 * BLOCK + s], q[3 * BLOCK + s]
         out, plan_out = slow + plan_start + to_care, plan_exit + plan_to_care
-        stays, plan_stays = np.exp(-out), np.exp(-plan_out)
+        plan_least = max(plan_out, LEAST)
+        stays, plan_stays = np.exp(-out), np.exp(-plan_least)
         lives, late, last = _lives(out, stays)
-        plan_lives, plan_late, plan_last = _lives(plan_out, plan_stays)
+        plan_lives, plan_late, plan_last = _lives(plan_least, plan_stays)
         quick, rest = short / (fast + plan_start + to_care), 1 - short
         # Years on a plan of those open at the start, of those who come evenly, and of those who come after these.
-        often, rare = 1 / max(plan_out, LEAST), 1 / max(leave, LEAST)
-        plans = plan_start * (lives - _pair(out, stays, plan_out, plan_stays)) * often
+        often, rare = 1 / plan_least, 1 / leave_least
+        plans = plan_start * (lives - _pair(out, stays, plan_least, plan_stays)) * often
         plans_late = (plan_start * late - plans) * often
         plans_last = (plan_start * last - plans_late) * often
         new_plans = rest * plans_late + plan_start * quick * plan_late
@@ -197,10 +199,10 @@ def _fill_opened(c, f, q, entry):  # type: ignore[no-untyped-def]
         new_entries = rest * entries_late + quick * (to_care + plan_start * plan_to_care * plan_late)
         new_since = rest * entries_last + quick * (0.5 * to_care + plan_start * plan_to_care * plan_last)
         # Years in care.
-        still = to_care * _pair(out, stays, leave, leave_stays)
-        still += plan_start * plan_to_care * _triple(out, stays, plan_out, plan_stays, leave, leave_stays)
+        still = to_care * _pair(out, stays, leave_least, leave_stays)
+        still += plan_start * plan_to_care * _triple(out, stays, plan_least, plan_stays, leave_least, leave_stays)
         cared = (entries - still) * rare
-        plan_still = plan_to_care * _pair(plan_out, plan_stays, leave, leave_stays)
+        plan_still = plan_to_care * _pair(plan_least, plan_stays, leave_least, leave_stays)
         plan_cared = (plan_to_care * plan_lives - plan_still) * rare
         quick_cared = to_care * care_late + plan_start * (plan_to_care * plan_late - plan_cared) * rare
         new_cared = rest * (entries_late - cared) * rare + quick * quick_cared
@@ -208,7 +210,7 @@ def _fill_opened(c, f, q, entry):  # type: ignore[no-untyped-def]
         c[2 * BLOCK + s], c[3 * BLOCK + s] = stays, lives
         c[4 * BLOCK + s], c[5 * BLOCK + s] = quick + rest * late, rest * lives
         c[6 * BLOCK + s] = fast * quick + slow * rest * late
-        c[7 * BLOCK + s], c[8 * BLOCK + s] = plan_stays, plan_lives
+        c[7 * BLOCK + s], c[8 * BLOCK + s] = 1 - plan_out * plan_lives, plan_lives
         # What is still there is what came less what left, whatever the hazard that was divided by.
         c[9 * BLOCK + s], c[10 * BLOCK + s] = plan_start * lives - plan_out * plans, plans
         c[11 * BLOCK + s] = plan_start * (quick + rest * late) - plan_out * new_plans

@@ -21,7 +21,7 @@ from toolkit.pathways.cohort import (
     Layers,
     walk,
 )
-from toolkit.pathways.kernel import AGES
+from toolkit.pathways.kernel import AGES, ALIKE
 from toolkit.scenarios import Adjustments, Effect, Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, EFFECT_OUTCOMES, INVESTMENT, SAMPLE_DIMS, InputError
 
@@ -148,10 +148,10 @@ def _entry_hazard(hazards: Hazards, chance: np.ndarray) -> np.ndarray:
     low, high = np.zeros_like(chance), np.full_like(chance, 100.0)
     for _ in range(60):  # bisection: the chance rises with the hazard
         middle = 0.5 * (low + high)
-        to_care = middle * _late(middle + hazards.need_exit_slow + hazards.plan_start)
-        planned = hazards.plan_start * _late(middle + hazards.need_exit_slow + hazards.plan_start)
         from_plan = middle * hazards.plan_care_ratio
-        below = to_care + planned * from_plan * _late(from_plan + hazards.plan_exit) < chance
+        out, plan_out = middle + hazards.need_exit_slow + hazards.plan_start, from_plan + hazards.plan_exit
+        planned = hazards.plan_start * from_plan * _late_after(out, plan_out)
+        below = middle * _late(out) + planned < chance
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     return np.asarray(0.5 * (low + high))
 
@@ -159,6 +159,12 @@ def _entry_hazard(hazards: Hazards, chance: np.ndarray) -> np.ndarray:
 def _late(hazard: np.ndarray) -> np.ndarray:
     """Return the years lived in a state, in the year of entry, by those who enter evenly over it."""
     return np.asarray((1.0 + np.expm1(-hazard) / hazard) / hazard)
+
+
+def _late_after(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the years lived in a second state, for a hazard of one of passing from a first that is entered evenly."""
+    gap = np.where(abs(second - first) > ALIKE, second - first, ALIKE)
+    return np.asarray((_late(second) - _late(second - gap)) / -gap)
 
 
 def with_effects(hazards: Hazards, effects: xr.DataArray) -> Hazards:
