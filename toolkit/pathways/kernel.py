@@ -48,7 +48,7 @@ def walk_cohort(  # type: ignore[no-untyped-def]
     grids = np.zeros((4, ROWS * BLOCK), weight.dtype)  # all, never in justice; and those of each with grade 4
     opened = np.zeros((years, to_care.shape[1], 22 * BLOCK), weight.dtype)
     cared = np.zeros((leave.shape[0], 7 * BLOCK), weight.dtype)
-    leaving = np.zeros((leave.shape[0], 5 * BLOCK))
+    leaving = np.zeros((leave.shape[0], 4 * BLOCK))
     always = np.zeros(10 * BLOCK, weight.dtype)
     yearly = np.zeros((AGES, 13 * BLOCK), weight.dtype)
     total = np.zeros((AGES, 9 * BLOCK), weight.dtype)

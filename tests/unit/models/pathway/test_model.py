@@ -9,8 +9,8 @@ import xarray as xr
 
 from toolkit import evidence
 from toolkit.models.pathway import published_fit
-from toolkit.models.pathway.within_year import TWO_WEEKS
 from toolkit.models.pathway.model import ARRIVAL, START, care_within_years, long_stays, outputs, population
+from toolkit.models.pathway.within_year import TWO_WEEKS
 from toolkit.pathways import CELLS, QUANTITIES, walk
 from toolkit.pathways.cohort import Hazards
 from toolkit.pathways.kernel import AGES
@@ -111,7 +111,9 @@ def test_lengths_of_stay_in_care_count_who_comes_of_age(priors: pd.DataFrame) ->
     Whoever comes in at seventeen and stays to eighteen has stayed under a year: with q at 0 all of them.
     """
     quiet = ("referral[", "care_entry[", "direct_care[under", "reentry")
-    rates = {name: value * 0.0 + 1e-13 if name.startswith(quiet) else value for name, value in prior_rates(priors).items()}
+    rates = {
+        name: value * 0.0 + 1e-13 if name.startswith(quiet) else value for name, value in prior_rates(priors).items()
+    }
     q, s, fast = 0.3, 0.25, 12.0
     fixed = {"care_exit[16_17]": q, "care_exit_first_ratio": 1.0, "care_short_share": s, "care_exit_fast": fast}
     fixed |= {"direct_care[16_17]": 1e-6}
