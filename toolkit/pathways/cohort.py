@@ -43,9 +43,9 @@ class Hazards:
 
     Hazards are per year in the state. ``care_entry`` and ``care_entry_first`` (band of age, draw) hold for open cases,
     the latter in the year of entry (higher at the edge of care). A share ``care_short_share`` of entries to care leaves
-    at ``care_exit_fast``, the rest at ``care_exit_first`` and ``care_exit_later`` (band, draw), in the year of entry and
-    the next and after; ``entry_weight`` (age, draw) sums to one over ages. Log ratios and the
-    attainment shift are the full effect on a child reached; ``strength`` of :func:`walk` scales them all. An effect
+    at ``care_exit_fast``; the rest at ``care_exit_first`` in the year of entry and the next, and at ``care_exit_later``
+    (band, draw) after. ``entry_weight`` (age, draw) sums to one over ages. Log ratios and the attainment shift are the
+    full effect on a child reached; ``strength`` of :func:`walk` scales them all. An effect
     acts from ``onset`` on (years after contact, up to 1), is whole for the years ``flat`` (effect, draw: in the order
     of ``EFFECT_OUTCOMES``), and then halves every ``half_life`` years.
     """

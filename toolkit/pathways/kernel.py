@@ -145,7 +145,7 @@ def _pair(a, stays_a, b, stays_b):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _triple(a, stays_a, b, stays_b, c, stays_c):  # type: ignore[no-untyped-def]
-    """The same for going from a to b to c."""
+    """In state c at the end, of those in a at the start, for hazards of one of going from a to b and from b to c."""
     if abs(c - a) > 10 * ALIKE:
         return (_pair(a, stays_a, b, stays_b) - _pair(b, stays_b, c, stays_c)) / (c - a)
     middle, stays = 0.5 * (a + c), np.sqrt(stays_a * stays_c)

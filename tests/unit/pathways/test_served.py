@@ -96,7 +96,7 @@ def test_of_children_who_never_leave_care_those_in_it_in_a_window_are_all_who_ca
 
 
 def test_of_stays_of_weeks_only_those_in_the_window_or_just_before_it_are_seen() -> None:
-    """Under a small constant hazard h, h (window + years of a stay lived by its start) are in care at some time in it."""
+    """Under a small hazard h, a share h (window + years of a stay lived by its start) is in care at some time in it."""
     quiet = dict.fromkeys(("need_exit_slow", "plan_start", "short_share", "short_share_first"), 0.0)
     quiet |= dict.fromkeys(("reentry_first", "reentry_later"), 0.0)
     quiet |= {"care_exit_fast": 20.0, "care_exit_first": 0.3, "care_exit_later": 0.3}

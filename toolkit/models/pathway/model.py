@@ -100,7 +100,7 @@ def _first_arrivals(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
 
 def _onward(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
     """Return further arrivals in the same year per arrival."""
-    chances = {}
+    chances: dict[tuple[str, str], Values] = {}
     for source, target, need in (
         ("referral", "need", h["assessed"] * h["need_first"]),
         ("referral_assessed", "need", h["assessed"] * h["need_first"]),

@@ -59,7 +59,6 @@ def _need(h: dict[str, Values], xp: Any) -> dict[str, Values]:
     plans = (start * h["open_lives"] - (stays_plan := start * _pair(case, plan, xp))) / h["on_plan"]
     plans_late = (start * h["open_late"] - plans) / h["on_plan"]
     entries = to_care * h["open_lives"] + to_care_planned * plans
-    entries_late = to_care * h["open_late"] + to_care_planned * plans_late
     still = to_care * _pair(case, care, xp) + start * to_care_planned * _triple(case, plan, care, xp)
     cared = (entries - still) / leave
     plan_entries, plan_still = to_care_planned * h["on_plan_lives"], to_care_planned * _pair(plan, care, xp)
