@@ -51,6 +51,8 @@ RATES = {
     "care_exit[10_15]": 0.13,
     "care_exit[16_17]": 0.19,
     "care_exit_first_ratio": 1.09,
+    "care_short_share": 0.3,
+    "care_exit_fast": 9.0,
     "reentry_first": 0.125,
     "reentry_later": 0.011,
 }
@@ -67,6 +69,7 @@ def as_hazards(rates, weight):
     bands = lambda name: np.stack([v[:, 0] for k, v in rates.items() if k.startswith(f"{name}[")])  # noqa: E731
     same = ("need_exit_slow", "need_exit_fast", "short_share", "plan_start", "plan_exit", "plan_care_ratio")
     same += ("rereferral_first", "rereferral_later", "need_again", "reentry_first", "reentry_later")
+    same += ("care_short_share", "care_exit_fast")
     care, leave, full = bands("care_entry"), bands("care_exit"), np.full_like(flat["plan_start"], 1.0)
     effects = ("log_ratio_rereferral", "log_ratio_care", "log_ratio_justice", "logit_shift_grade")
     return Hazards(
@@ -84,6 +87,8 @@ def as_hazards(rates, weight):
         detect_rereferral=full,
         detect_care=full,
         half_life=3 * full,
+        onset=0 * full,
+        flat=np.zeros((4, full.size)),
         entry_weight=weight,
         **{name: -0.1 * full for name in effects},
     )

@@ -42,7 +42,7 @@ def walk_types() -> tuple[types.Type, ...]:
     """Return the argument types with which a run calls the cohort walk."""
     rows, grid = types.float32[:, ::1], types.float32[:, :, ::1]
     flags = [types.boolean] * 3
-    return (*[grid] * 5, rows, rows, grid, types.int64[::1], types.int64[::1], *flags, *[grid] * 3)
+    return (*[grid] * 3, rows, rows, grid, types.int64[::1], types.int64[::1], *flags, *[grid] * 3)
 
 
 def unpack_types() -> tuple[tuple[types.Type, ...], tuple[types.Type, ...]]:

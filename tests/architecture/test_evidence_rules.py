@@ -18,9 +18,11 @@ DEFINITIONS = {
         16: "age at GCSE",
         5: "an age band, a row",
         0.01: "below it a quotient loses its digits",
+        1e-3: "below it two quotients in a row do",
+        1e-4: "nearer hazards are one, or their difference loses its digits",
         160: "draws in a block",
     }
-    | dict.fromkeys((3, 4, 6, 7, 8, 9, 11, 12, 13, 14, 15), "a row of the kernel, a term of a series"),
+    | dict.fromkeys((3, 4, *range(6, 10), *range(11, 23)), "a row of the kernel, a term of a series"),
     "pathways/lives.py": {
         18: "childhood",
         3: "in pi / sqrt(3)",

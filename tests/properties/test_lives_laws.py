@@ -19,12 +19,14 @@ LOG_RATIO = st.floats(-1.0, 1.0)
 
 
 @given(
-    slow=st.floats(0.4, 3.0),  # fitted: 0.4 to 0.8; nearer to 0, first-year plans take more than the years there are
+    slow=st.floats(0, 3.0),
     fast=st.floats(3.0, 12.0),
     short=st.floats(0, 1),
     plan=st.floats(0, 0.8),
+    ends=st.floats(0, 3.0),
     care=st.floats(0, 0.3),
-    leave=RATE,
+    brief=st.floats(0, 1),
+    leave=st.floats(0, 3.0),
     again=RATE,
     ratio=LOG_RATIO,
     strength=st.floats(0, 1),
@@ -34,7 +36,9 @@ def test_people_are_conserved_and_nothing_is_negative_or_nan(
     fast: float,
     short: float,
     plan: float,
+    ends: float,
     care: float,
+    brief: float,
     leave: float,
     again: float,
     ratio: float,
@@ -46,8 +50,10 @@ def test_people_are_conserved_and_nothing_is_negative_or_nan(
         short_share=short,
         short_share_first=short,
         plan_start=plan,
+        plan_exit=ends,
         care_entry=care,
         care_entry_first=care,
+        care_short_share=brief,
         care_exit_first=leave,
         care_exit_later=leave,
         rereferral_first=again,

@@ -26,6 +26,8 @@ STEPS = {
     "care_entry": "entries into care from need",
     "direct_care": "entries into care with no need before",
     "care_exit": "exits from care",
+    "care_short_share": "share of short stays in care",
+    "care_exit_fast": "exits from short stays in care",
     "entry_age": "share of first needs",
     "reentry_first": "first return to care",
     "reentry_later": "later returns to care",

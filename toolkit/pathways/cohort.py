@@ -2,10 +2,10 @@
 
 A cohort walks in yearly steps through nine states: open in need for the first time, open again after a re-referral,
 on a child protection plan, closed within the last year, closed for longer, looked after within the last year, for
-longer, left care within the last year, for longer. Episodes of need are of two classes: the fast ones begin and end
-within a year. Entries into a state are spread evenly over the year, so that stays of months keep their mean length. The
-expected path is exact for each posterior draw: no individuals are simulated. Ages at entry are averaged inside the
-walk; occupancy of the states is never stored.
+longer, left care within the last year, for longer. Episodes of need and stays in care are of two classes: the fast
+ones begin and end within a year. Within a year all goes on in continuous time, so that stays of months keep their mean
+length. The expected path is exact for each posterior draw: no individuals are simulated. Ages at entry are averaged
+inside the walk; occupancy of the states is never stored.
 """
 
 from dataclasses import dataclass, fields
@@ -42,9 +42,10 @@ class Hazards:
     """Yearly hazards and probabilities of one area, draws last.
 
     Hazards are per year in the state. ``care_entry`` and ``care_entry_first`` (band of age, draw) hold for open cases,
-    the latter in the year of entry (higher at the edge of care); ``care_exit_first`` and ``care_exit_later`` (band,
-    draw) for the first year in care and after; ``entry_weight`` (age, draw) sums to one over ages. Log ratios and the
-    attainment shift are the full effect on a child reached; ``strength`` of :func:`walk` scales them all. An effect
+    the latter in the year of entry (higher at the edge of care). A share ``care_short_share`` of entries to care leaves
+    at ``care_exit_fast``; the rest at ``care_exit_first`` in the year of entry and the next, and at ``care_exit_later``
+    (band, draw) after. ``entry_weight`` (age, draw) sums to one over ages. Log ratios and the attainment shift are the
+    full effect on a child reached; ``strength`` of :func:`walk` scales them all. An effect
     acts from ``onset`` on (years after contact, up to 1), is whole for the years ``flat`` (effect, draw: in the order
     of ``EFFECT_OUTCOMES``), and then halves every ``half_life`` years.
     """
@@ -58,6 +59,8 @@ class Hazards:
     plan_care_ratio: Array
     care_entry: Array
     care_entry_first: Array
+    care_short_share: Array
+    care_exit_fast: Array
     care_exit_first: Array
     care_exit_later: Array
     rereferral_first: Array
@@ -172,7 +175,7 @@ def _walk_world(
     strength: float,
     delivered: float,
     layers: Layers,
-    to_care: tuple[Array, ...],
+    to_care: Array,
     by_age: bool,
 ) -> Walked:
     draws, kind = hazards.need_exit_slow.size, hazards.need_exit_slow.dtype
@@ -192,13 +195,14 @@ def _walk_world(
         hazards.plan_care_ratio,
         hazards.short_share,
         hazards.short_share_first,
+        hazards.care_short_share,
+        hazards.care_exit_fast,
     )
     # Copies, because read-only arrays are another type to the compiler, which would compile the walk again for them.
     ages = [np.array(age, np.int64) for age in (layers.start, layers.stop)]
-    leave = np.stack([hazards.care_exit_first, hazards.care_exit_later], axis=1)
     walk_cohort(  # type: ignore[call-arg]
-        *to_care,
-        np.concatenate([leave, np.exp(-leave)], axis=1),
+        to_care,
+        np.stack([hazards.care_exit_first, hazards.care_exit_later], axis=1),
         _timed(hazards, world, strength, delivered),
         np.stack(fixed),
         hazards.entry_weight,
@@ -228,21 +232,22 @@ def _chance(hazard: Array) -> Array:
     return -np.expm1(-hazard)
 
 
-def _to_care(hazards: Hazards, strength: float, delivered: float, on: bool) -> tuple[Array, ...]:
-    """Care-entry hazard of an open case by year since entry and band of age (year, band, draw), and the chances that
-    an open case and a plan last the year. Without an effect all years after the first are alike, so two are enough."""  # noqa: D205, D209
+def _to_care(hazards: Hazards, strength: float, delivered: float, on: bool) -> Array:
+    """Care-entry hazard of an open case by year since entry and band of age (year, band, draw).
+
+    Without an effect all years after the first are alike, so two are enough.
+    """
     ratio = (
         np.exp(hazards.log_ratio_care * _fade(hazards, strength, "care"))
         if on
         else np.ones_like(hazards.need_again)[None, :]
     )
-    to_care = np.concatenate(
+    to_care: Array = np.concatenate(
         [(hazards.care_entry_first * ratio[0])[None], hazards.care_entry * ratio[-AGES + 1 :, None]]
     )
     if on:  # need is detected in the year of contact
         to_care[0, :DETECTED_BANDS] *= hazards.detect_care ** hazards.detect_care.dtype.type(delivered)
-    stays = np.exp(-(hazards.need_exit_slow + hazards.plan_start) - to_care)
-    return to_care, stays, np.exp(-hazards.plan_exit - hazards.plan_care_ratio * to_care)
+    return to_care
 
 
 def _timed(hazards: Hazards, world: _World, strength: float, delivered: float) -> Array:

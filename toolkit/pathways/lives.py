@@ -35,6 +35,8 @@ FROM_FIT = (
     "plan_exit",
     "plan_care_ratio",
     "need_again",
+    "care_short_share",
+    "care_exit_fast",
     "reentry_first",
     "reentry_later",
 )
@@ -170,7 +172,7 @@ def with_effects(hazards: Hazards, effects: xr.DataArray) -> Hazards:
     )
 
 
-SHARES = ("short_share", "short_share_first", "need_again", "onset", "entry_weight")
+SHARES = ("short_share", "short_share_first", "care_short_share", "need_again", "onset", "entry_weight")
 LASTING = ("half_life", "flat")  # may be without end
 ANY_SIGN = ("logit_grade_now", "logit_grade_ever", "logit_shift_grade")
 

@@ -114,11 +114,11 @@ def _care_within(hazards: Hazards, risk: Risk) -> float:
         return float(entries[0] if risk.years <= 1 else entered)
     quantities = walk(hazards, strength=0.0, dtype=float).quantities[..., 0]
     entries, lived = quantities[ENTRIES], quantities[CARE_YEARS]
-    year, late = divmod((risk.start + risk.years) / 2, 1)
-    now = np.array([1 - late, late])  # the middle of the window falls in one calendar year or the next
-    within = slice(int(year), int(year) + 2)
-    # Those in care in the middle, and half of those who come in during the window.
-    return float(now @ lived[within] + 0.5 * (risk.years - risk.start) * (now @ entries[within]))
+    # Those in care when the window opens, and those who come in before it closes: means of calendar year k are those at
+    # k years since contact.
+    since = np.arange(AGES)
+    there = np.interp(risk.start, since, lived)
+    return float(there + (risk.years - risk.start) * np.interp((risk.start + risk.years) / 2, since, entries))
 
 
 def with_timing(hazards: Hazards, onset: np.ndarray, flat: np.ndarray, lasts: np.ndarray | bool = False) -> Hazards:

@@ -25,6 +25,8 @@ def make_hazards(draws: int = 3, **changes: float | list[float]) -> Hazards:
         "plan_care_ratio": 4.4,
         "care_entry": 0.05,
         "care_entry_first": 0.05,
+        "care_short_share": 0.3,
+        "care_exit_fast": 9.0,
         "care_exit_first": 0.3,
         "care_exit_later": 0.25,
         "rereferral_first": 0.39,

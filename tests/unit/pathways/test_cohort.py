@@ -6,6 +6,7 @@ import xarray as xr
 from numpy.random import default_rng
 
 from tests.unit.pathways.conftest import make_hazards
+from tests.unit.pathways.microsimulation import simulate
 from toolkit.pathways.cohort import CELLS, GROUPS, QUANTITIES, Hazards, Layers, _fade, walk
 from toolkit.pathways.histories import looked_after_part, occupancy_rates
 from toolkit.pathways.kernel import AGES
@@ -50,13 +51,21 @@ def test_first_episodes_match_the_closed_form() -> None:
 
 def test_plans_and_care_last_their_mean_however_short() -> None:
     """Stays of months keep their length: from birth, nearly every plan and every stay in care has run out by 18."""
-    born = make_hazards(plan_exit=3.0, care_exit_first=4.0, care_exit_later=4.0, reentry_first=0.0, reentry_later=0.0)
+    born = make_hazards(
+        plan_exit=3.0,
+        care_short_share=0.4,
+        care_exit_fast=20.0,
+        care_exit_first=4.0,
+        care_exit_later=4.0,
+        reentry_first=0.0,
+        reentry_later=0.0,
+    )
     weight = np.zeros((AGES, 3))
     weight[0] = 1.0
     lived = walk(replace(born, entry_weight=weight), strength=0.0, **DOUBLE).quantities[:, :, 0].sum(1)
     to_care = 4.4 * 0.05  # from a plan
     assert lived[AT["plan_years"]] / lived[AT["plan_starts"]] == pytest.approx(1 / (3.0 + to_care), rel=0.02)
-    assert lived[AT["care_years"]] / lived[AT["care_entries"]] == pytest.approx(0.25, rel=0.02)
+    assert lived[AT["care_years"]] / lived[AT["care_entries"]] == pytest.approx(0.4 / 20 + 0.6 / 4, rel=0.02)
 
 
 def test_first_entry_to_justice_matches_the_closed_form() -> None:
@@ -157,6 +166,7 @@ def test_an_effect_fades_by_its_half_life() -> None:
         plan_start=0.0,
         half_life=2.0,
         log_ratio_care=-0.2,
+        care_short_share=0.0,
         care_exit_first=0.0,
         care_exit_later=0.0,
     )
@@ -205,8 +215,9 @@ def test_the_edge_of_care_is_an_entry_year_only() -> None:
 def test_the_expected_path_agrees_with_a_microsimulation() -> None:
     """An independent person-by-person simulation of the same rules in continuous time within the year: a test oracle.
 
-    Persons come into a state at a random moment of the year and leave it at exponential times; who closed or left
-    care this year can come back from the next.
+    New cases and returns come at a random moment of the year; every later state begins when the one before it ends, at
+    an exponential time. Only what follows a stay of a fast class comes at a random moment, since the stay counts whole
+    in its year. Who closed or left care this year can come back from the next.
     """
     hazards = make_hazards(
         draws=1,
@@ -224,13 +235,43 @@ def test_the_expected_path_agrees_with_a_microsimulation() -> None:
     hazards = replace(
         hazards, entry_weight=(weight := np.linspace(2, 1, AGES)[:, None] / np.linspace(2, 1, AGES).sum())
     )
-    lived = walk(hazards, strength=0.0, **DOUBLE)
-    exact = np.append(lived.quantities[:, :, 0].sum(1), lived.cells[:, :, 0].sum(1))
-    people = simulate(hazards, weight[:, 0], people=20_000)
+    exact = expected(hazards)
+    people = simulate(hazards, weight[:, 0], people=40_000)
     simulated, error = people.mean(axis=0), people.std(axis=0) / np.sqrt(len(people))
-    named = list(zip((*QUANTITIES, *CELLS), simulated, exact, error, strict=True))
-    assert (abs(simulated - exact) < 4.5 * error + 0.004 * exact).all(), named
+    named = list(zip((*QUANTITIES, *CELLS, *GROUPS), simulated, exact, error, strict=True))
+    assert (abs(simulated - exact) < 4.5 * error + 1e-4 * exact).all(), named
     check_histories(hazards, people)
+
+
+def expected(hazards: Hazards) -> np.ndarray:
+    groups = Layers(np.eye(len(GROUPS))[:, :, None], np.zeros(len(GROUPS), int), np.full(len(GROUPS), AGES))
+    return np.concatenate([part[:, :, 0].sum(1) for part in walk(hazards, strength=0.0, layers=groups, **DOUBLE)])[
+        [*range(len(QUANTITIES)), *range(len(QUANTITIES) + len(GROUPS), 25), *range(len(QUANTITIES), 13)]
+    ]
+
+
+@pytest.mark.parametrize(
+    "rates",
+    [
+        # Cases that last, plans and stays in care that do not: most of what happens follows something else in the year.
+        {"need_exit_slow": 0.05, "plan_start": 1.5, "plan_exit": 2.5, "care_entry": 0.4, "care_exit_first": 2.0},
+        # One hazard for all three states, and none that ever ends.
+        {"need_exit_slow": 0.0, "plan_start": 0.5, "plan_exit": 0.1, "care_entry": 0.4, "plan_care_ratio": 2.0},
+        {"need_exit_slow": 0.0, "plan_start": 0.3, "plan_exit": 0.0, "care_entry": 0.1, "care_exit_first": 0.0},
+    ],
+)
+def test_a_year_in_which_one_thing_follows_another_agrees_with_a_microsimulation(rates: dict[str, float]) -> None:
+    """One year from first need at seventeen: years in each state, entries, plans, and who has left care by eighteen."""
+    given = {"short_share_first": 0.2, "care_exit_first": 0.9} | rates
+    given |= {"care_entry_first": given["care_entry"], "care_exit_later": given["care_exit_first"]}
+    hazards = make_hazards(draws=1, **given)
+    last = np.zeros((AGES, 1))
+    last[-1] = 1.0
+    exact = expected(replace(hazards, entry_weight=last))
+    people = simulate(hazards, last[:, 0], people=60_000)
+    simulated, error = people.mean(axis=0), people.std(axis=0) / np.sqrt(len(people))
+    named = list(zip((*QUANTITIES, *CELLS, *GROUPS), simulated, exact, error, strict=True))
+    assert (abs(simulated - exact) < 4.5 * error + 1e-9).all(), named
 
 
 def check_histories(hazards: Hazards, people: np.ndarray) -> None:
@@ -255,7 +296,7 @@ def check_histories(hazards: Hazards, people: np.ndarray) -> None:
         float(((AGES - 0.5 - np.arange(AGES)) * hazards.entry_weight[:, 0]).sum()), rel=1e-5
     )
     found = looked_after_part(usual, counted, hazards, like=like)
-    cared = people[:, len(QUANTITIES) + 4 :].sum(axis=1) > 0
+    cared = people[:, len(QUANTITIES) + 4 : len(QUANTITIES) + len(CELLS)].sum(axis=1) > 0
     assert float(found["cells"].sum()) == pytest.approx(cared.mean(), rel=0.05)
     theirs = dict(zip(QUANTITIES, (people * cared[:, None]).mean(axis=0), strict=False))
     ours = found["events"].sum("year").isel(chain=0, draw=0).to_series()
@@ -263,64 +304,6 @@ def check_histories(hazards: Hazards, people: np.ndarray) -> None:
         assert ours[name] == pytest.approx(theirs[name], rel=0.06)
     need = ["first_need_years", "repeat_need_years", "plan_years"]
     assert ours[need].sum() == pytest.approx(sum(theirs[name] for name in need), rel=1 / 3)
-
-
-def simulate(hazards: Hazards, weight: np.ndarray, *, people: int) -> np.ndarray:
-    rng = default_rng(7)
-    h = {f.name: np.ravel(getattr(hazards, f.name)) for f in fields(Hazards)}
-    h = {name: value if name.startswith("care_e") else float(value[0]) for name, value in h.items()}
-    entry = rng.choice(AGES, people, p=weight)
-    counts = np.zeros((people, len(QUANTITIES) + len(CELLS)))
-    for child in range(people):
-        _live(h, int(entry[child]), counts[child], rng)
-    return counts
-
-
-def _live(h: dict, entry: int, count: np.ndarray, rng: np.random.Generator) -> None:
-    state, since, first = "open", 0, True  # ``since`` counts birthdays passed in the state
-    justice, graded, leaver = False, None, False
-    for age in range(entry, AGES):
-        band, leave = (int(np.searchsorted(ages, age, "right")) - 1 for ages in ([0, 1, 5, 10, 16], [0, 5, 10, 16]))
-        fresh, start, since = age == entry, state, since + (age > entry)
-        if age >= 10 and not justice:
-            rate = h["first_entry"] * (h["ratio_care"] if start == "care" else h["ratio_need"])
-            if rng.random() < 1 - np.exp(-rate * (0.5 if fresh else 1.0)):
-                justice, count[7] = True, count[7] + 1
-        if age >= 16 and graded is None:
-            now = start in ("open", "plan", "care") and age == 16
-            graded = rng.random() >= 1 / (1 + np.exp(h["logit_grade_now"] if now else h["logit_grade_ever"]))
-            count[8] += age == 16 and not graded
-        leaver |= age >= 16 and state == "care"
-        time, quick = (rng.random() if fresh else 0.0), fresh and rng.random() < h["short_share_first"]
-        if state in ("closed", "left"):
-            time, back = 1.0, "rereferral" if state == "closed" else "reentry"
-            if rng.random() < 1 - np.exp(-h[f"{back}_{'first' if since == 1 else 'later'}"]):
-                since, need = 0, rng.random() < h["need_again"]
-                count[0 if state == "closed" else 5] += 1
-                if state == "left":
-                    state, time = "care", rng.random()
-                elif need:
-                    state, time, first, quick = "open", rng.random(), False, rng.random() < h["short_share"]
-        while time < 1.0:
-            leaver |= age >= 16 and state == "care"
-            if state == "open":
-                closing = h["need_exit_fast"] if quick else h["need_exit_slow"]
-                exits = {"closed": closing, "plan": h["plan_start"], "care": h["care_entry"][band]}
-            elif state == "plan":
-                exits = {"closed": h["plan_exit"], "care": h["plan_care_ratio"] * h["care_entry"][band]}
-            else:
-                exits = {"left": h["care_exit_first" if since <= 1 else "care_exit_later"][leave]}
-            stay, settled = rng.exponential(1 / sum(exits.values())), quick and state == "open"
-            count[{"open": 2 if first else 1, "plan": 4, "care": 6}[state]] += stay if settled else min(stay, 1 - time)
-            if time + stay >= 1.0 and not settled:
-                break
-            state = str(rng.choice(list(exits), p=np.array(list(exits.values())) / sum(exits.values())))
-            count[3] += state == "plan"
-            count[5] += state == "care"
-            leaver |= age >= 16 and state == "care"
-            since, time = 0, 1.0 if state in ("closed", "left") else rng.random()
-    history = 2 if leaver else (1 if state == "left" else 0)
-    count[9 + 4 * history + 2 * justice + (not graded)] += 1
 
 
 def test_an_effect_begins_at_its_onset_and_is_whole_while_flat() -> None:

@@ -84,6 +84,7 @@ def test_a_constant_danger_has_the_hazard_of_its_closed_form(risk: float, months
 def test_of_children_who_never_leave_care_those_in_it_in_a_window_are_all_who_came_by_its_end() -> None:
     """Under a constant hazard h, 1 - e^(-2 h) are in care at some time from 19 to 24 months after contact."""
     quiet = dict.fromkeys(("need_exit_slow", "plan_start", "short_share", "short_share_first"), 0.0)
+    quiet |= {"care_short_share": 0.0}
     stay = {"care_exit_first": 0.0, "care_exit_later": 0.0}
     window = {"care": Risk(0.025, 2.0, 19 / 12)}
     for_ever, leaving = (
@@ -93,6 +94,19 @@ def test_of_children_who_never_leave_care_those_in_it_in_a_window_are_all_who_ca
     assert for_ever == pytest.approx(hazard, rel=hazard)  # straight lines in place of the curve
     # Who leaves at 0.3 a year is away by then with a chance of about a fifth: more must come in for as many to stay.
     assert 1.1 < leaving / for_ever < 1.35
+
+
+def test_of_stays_of_weeks_only_those_in_the_window_or_just_before_it_are_seen() -> None:
+    """Under a small hazard h, a share h (window + years of a stay lived by its start) is in care at some time in it."""
+    quiet = dict.fromkeys(("need_exit_slow", "plan_start", "short_share", "short_share_first"), 0.0)
+    quiet |= dict.fromkeys(("reentry_first", "reentry_later"), 0.0)
+    quiet |= {"care_exit_fast": 20.0, "care_exit_first": 0.3, "care_exit_later": 0.3}
+    window, start = {"care": Risk(0.002, 2.0, 19 / 12)}, 19 / 12
+    for share in (0.0, 0.5, 0.9):
+        brief = of_ages(make_hazards(draws=1, **quiet, care_short_share=share), 0, 0)
+        lived = share / 20 + (1 - share) * (1 - np.exp(-0.3 * start)) / 0.3
+        hazard = at_risk(brief, window).care_entry[0, 0]
+        assert hazard * (2 - start + lived) == pytest.approx(0.002, rel=0.03)  # straight lines in place of the curve
 
 
 def test_children_who_come_back_to_care_are_counted_once() -> None:

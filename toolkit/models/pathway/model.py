@@ -1,14 +1,17 @@
 """Contact with social care from birth to eighteen, fitted to all the published flows together.
 
 One child's expected path in yearly steps: never referred, referred without need, in need (a fast and a slow class of
-episode), on a plan, closed, looked after, left care. New arrivals in a state are spread evenly over the year, so that
-stays of months do not become whole years. Every published flow, duration, cumulative incidence and return is a
-function of some thirty rates, which are estimated from all of them at once.
+episode), on a plan, closed, looked after (again two classes), left care. New referrals are spread evenly over the year,
+and what follows in it is in continuous time (``within_year``), so that stays of months do not become whole years. Every
+published flow, duration, cumulative incidence and return is a function of some thirty rates, which are estimated from
+all of them at once.
 """
 
 from typing import Any
 
 import numpy as np
+
+from toolkit.models.pathway.within_year import TWO_WEEKS, hazards
 
 AGES = 18
 _STARTS = """never_referred unassessed_recent unassessed assessed_recent assessed in_need plan closed_recent closed
@@ -38,14 +41,14 @@ def population(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
         ``state`` (..., age 0-18, START), share of the cohort at each birthday; ``arrivals`` (..., age, ARRIVAL) in
         the year after it; ``need_years``, ``plan_years``, ``care_years`` (..., age); ``step`` (..., age, START, START).
     """
-    h = _hazards(rates, xp)
+    h = hazards(rates, _by_age(rates, xp), xp)
     zero = 0.0 * h["open"]
     through = _matrix(_first_arrivals(h), START, ARRIVAL, zero, xp)
     onward = _matrix(_onward(h), ARRIVAL, ARRIVAL, zero, xp)
     settle = _matrix(_settled(h), ARRIVAL, START, zero, xp)
     stay = _matrix(_stayed(h), START, START, zero, xp)
-    # A chain has at most four links, from a referral to need, plan and care, so the series of arrivals ends.
-    chain = np.eye(len(ARRIVAL)) + onward @ (np.eye(len(ARRIVAL)) + onward @ (np.eye(len(ARRIVAL)) + onward))
+    # From a referral to need, and from need to plans and care, directly or by a plan.
+    chain = np.eye(len(ARRIVAL)) + onward @ (np.eye(len(ARRIVAL)) + onward)
     arriving = through @ chain
     step = stay + arriving @ settle
     state = [xp.zeros_like(step[..., 0, 0, :]) + np.eye(len(START))[0]]
@@ -64,41 +67,23 @@ def population(rates: dict[str, Values], xp: Any = np) -> dict[str, Values]:
     return walked | {"arriving": arriving} | _years(_columns(states, START, xp), _columns(arrivals, ARRIVAL, xp), h)
 
 
-def _by_age(rates: dict[str, Values], name: str, bands: dict[str, int], xp: Any) -> Values:
-    parts = [rates[f"{name}[{band}]"] + np.zeros(years) for band, years in bands.items()]
-    return xp.concatenate(parts, axis=-1)
-
-
-def _hazards(rates: dict[str, Values], xp: Any) -> dict[str, Values]:
-    """Return yearly hazards by age and, for each state, the chance to stay a year, and years lived there."""
-    h = {name: value for name, value in rates.items() if "[" not in name}
-    h["referral"] = _by_age(rates, "referral", CARE_BANDS, xp)
-    h["direct"] = _by_age(rates, "direct_care", DIRECT_BANDS, xp)
-    h["to_care"] = _by_age(rates, "care_entry", CARE_BANDS, xp)
-    h["leave_later"] = _by_age(rates, "care_exit", EXIT_BANDS, xp)
-    h["leave_first"] = h["leave_later"] * rates["care_exit_first_ratio"]
-    h["plan_to_care"] = h["to_care"] * rates["plan_care_ratio"]
-    h["open"] = rates["need_exit_slow"] + rates["plan_start"] + h["to_care"]
-    h["fast"] = rates["need_exit_fast"] + rates["plan_start"] + h["to_care"]
-    h["on_plan"] = rates["plan_exit"] + h["plan_to_care"]
-    h["new"] = h["referral"] + h["direct"]
-    for name in ("new", "rereferral_first", "rereferral_later", "reentry_first", "reentry_later"):
-        h[f"{name}_stays"] = xp.exp(-h[name])
-    for name in ("open", "on_plan", "leave_first", "leave_later"):
-        h[f"{name}_stays"] = xp.exp(-h[name])
-        h[f"{name}_lives"] = (1.0 - h[f"{name}_stays"]) / h[name]  # years of those there at the start; and
-        h[f"{name}_late"] = (1.0 - h[f"{name}_lives"]) / h[name]  # of those who arrive evenly over the year
-    return h
+def _by_age(rates: dict[str, Values], xp: Any) -> dict[str, Values]:
+    """Return the rates that differ by band of age, by year of age."""
+    bands = {"referral": CARE_BANDS, "direct_care": DIRECT_BANDS, "care_entry": CARE_BANDS, "care_exit": EXIT_BANDS}
+    return {
+        name: xp.concatenate([rates[f"{name}[{band}]"] + np.zeros(years) for band, years in ages.items()], axis=-1)
+        for name, ages in bands.items()
+    }
 
 
 def _first_arrivals(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
     """Return arrivals in the year per child in a state at its start."""
-    new = (1.0 - h["new_stays"]) / h["new"]
+    new = (1.0 - h["contact_stays"]) / h["contact"]
     recent, later = 1.0 - h["rereferral_first_stays"], 1.0 - h["rereferral_later_stays"]
     back, back_later = 1.0 - h["reentry_first_stays"], 1.0 - h["reentry_later_stays"]
     return {
         ("never_referred", "referral"): new * h["referral"],
-        ("never_referred", "direct_care"): new * h["direct"],
+        ("never_referred", "direct_care"): new * h["direct_care"],
         ("unassessed_recent", "referral"): recent,
         ("unassessed", "referral"): later,
         ("assessed_recent", "referral_assessed"): recent,
@@ -106,8 +91,8 @@ def _first_arrivals(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
         ("closed_recent", "referral_again"): recent,
         ("closed", "referral_again"): later,
         ("in_need", "plan"): h["plan_start"] * h["open_lives"],
-        ("in_need", "care"): h["to_care"] * h["open_lives"],
-        ("plan", "care"): h["plan_to_care"] * h["on_plan_lives"],
+        ("in_need", "care"): h["open_entries"],
+        ("plan", "care"): h["on_plan_entries"],
         ("left_care_recent", "care_again"): back,
         ("left_care", "care_again"): back_later,
     }
@@ -115,46 +100,48 @@ def _first_arrivals(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
 
 def _onward(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
     """Return further arrivals in the same year per arrival."""
-    fast, slow = h["short_share"] / h["fast"], (1.0 - h["short_share"]) * h["open_late"]
-    chances = {("plan", "care"): h["plan_to_care"] * h["on_plan_late"]}
+    chances: dict[tuple[str, str], Values] = {}
     for source, target, need in (
         ("referral", "need", h["assessed"] * h["need_first"]),
         ("referral_assessed", "need", h["assessed"] * h["need_first"]),
         ("referral_again", "need_again", h["need_again"]),
     ):
-        chances |= {(source, target): need, (target, "plan"): h["plan_start"] * (fast + slow)}
-        chances |= {(target, "care"): h["to_care"] * (fast + slow)}
+        chances |= {(source, target): need, (target, "plan"): h["plan_start"] * h["new_lives"]}
+        chances |= {(target, "care"): h["new_entries"]}
     return chances
 
 
 def _settled(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
-    """Return where arrivals are at the end of the year, if they do not move on."""
-    fast, slow = h["short_share"] / h["fast"], 1.0 - h["short_share"]
-    closed = h["need_exit_fast"] * fast + slow * h["need_exit_slow"] * h["open_late"]
+    """Return where arrivals are at the end of the year. Plans and care are counted where they come from."""
     chances = {
         ("referral", "unassessed_recent"): 1.0 - h["assessed"],
         ("referral", "assessed_recent"): h["assessed"] * (1.0 - h["need_first"]),
         ("referral_assessed", "assessed_recent"): 1.0 - h["assessed"] * h["need_first"],
         ("referral_again", "closed_recent"): 1.0 - h["need_again"],
-        ("plan", "plan"): h["on_plan_lives"],
-        ("plan", "closed_recent"): h["plan_exit"] * h["on_plan_late"],
     }
     for need in ("need", "need_again"):
-        chances |= {(need, "in_need"): slow * h["open_lives"], (need, "closed_recent"): closed}
-    for arrival, care in (("care", "care"), ("care_again", "care_again"), ("direct_care", "care")):
-        chances |= {(arrival, f"{care}_recent"): h["leave_first_lives"]}
-        chances |= {(arrival, "left_care_recent"): 1.0 - h["leave_first_lives"]}
+        chances |= {(need, "in_need"): h["new_stays_open"], (need, "plan"): h["new_stays_plan"]}
+        chances |= {(need, "closed_recent"): h["new_closes"], (need, "care_recent"): h["new_stays_care"]}
+        chances |= {(need, "left_care_recent"): h["new_entries"] - h["new_stays_care"]}
+    for arrival, care in (("care_again", "care_again"), ("direct_care", "care")):
+        chances |= {(arrival, f"{care}_recent"): h["back_stays_care"]}
+        chances |= {(arrival, "left_care_recent"): 1.0 - h["back_stays_care"]}
     return chances
 
 
 def _stayed(h: dict[str, Values]) -> dict[tuple[str, str], Values]:
-    """Return where children without a new arrival are at the end of the year."""
+    """Return where children without a new referral or return are at the end of the year."""
     chances = {
-        ("never_referred", "never_referred"): h["new_stays"],
+        ("never_referred", "never_referred"): h["contact_stays"],
         ("in_need", "in_need"): h["open_stays"],
-        ("in_need", "closed_recent"): h["need_exit_slow"] * h["open_lives"],
+        ("in_need", "plan"): h["open_stays_plan"],
+        ("in_need", "closed_recent"): h["need_exit_slow"] * h["open_lives"] + h["plan_exit"] * h["open_plan_lives"],
+        ("in_need", "care_recent"): h["open_stays_care"],
+        ("in_need", "left_care_recent"): h["open_entries"] - h["open_stays_care"],
         ("plan", "plan"): h["on_plan_stays"],
         ("plan", "closed_recent"): h["plan_exit"] * h["on_plan_lives"],
+        ("plan", "care_recent"): h["on_plan_stays_care"],
+        ("plan", "left_care_recent"): h["on_plan_entries"] - h["on_plan_stays_care"],
     }
     for state in ("unassessed", "assessed", "closed"):
         chances |= {(f"{state}_recent", state): h["rereferral_first_stays"]}
@@ -179,15 +166,19 @@ def _matrix(chances: dict[tuple[str, str], Values], rows: list[str], columns: li
 def _years(state: dict[str, Values], flow: dict[str, Values], h: dict[str, Values]) -> dict[str, Values]:
     """Return years lived in the states, by age."""
     state = {name: values[..., :-1] for name, values in state.items()}
-    new = (1.0 - h["short_share"]) * h["open_late"] + h["short_share"] / h["fast"]
+    needs = flow["need"] + flow["need_again"]
     recent, later = state["care_recent"] + state["care_again_recent"], state["care"] + state["care_again"]
-    entries = flow["care"] + flow["care_again"] + flow["direct_care"]
     return {
-        "need_years": state["in_need"] * h["open_lives"] + (flow["need"] + flow["need_again"]) * new,
-        "plan_years": state["plan"] * h["on_plan_lives"] + flow["plan"] * h["on_plan_late"],
+        "need_years": state["in_need"] * h["open_lives"] + needs * h["new_lives"],
+        "plan_years": state["plan"] * h["on_plan_lives"]
+        + state["in_need"] * h["open_plan_lives"]
+        + needs * h["new_plan_lives"],
         "care_years": recent * h["leave_first_lives"]
         + later * h["leave_later_lives"]
-        + entries * h["leave_first_late"],
+        + state["in_need"] * h["open_care_lives"]
+        + state["plan"] * h["on_plan_care_lives"]
+        + needs * h["new_care_lives"]
+        + (flow["care_again"] + flow["direct_care"]) * h["back_care_lives"],
     }
 
 
@@ -274,23 +265,22 @@ def _returns(rates: dict[str, Values], measured: dict[str, Values], xp: Any) -> 
 
 def _leaving(state: dict[str, Values], flow: dict[str, Values], h: dict[str, Values]) -> dict[str, Values]:
     """Return shares leaving care by age, by length of stay and by whether it was the first period."""
-    gone, ends = {}, {}
-    for care, entries in (("care", flow["care"] + flow["direct_care"]), ("care_again", flow["care_again"])):
-        recent, later = state[f"{care}_recent"], state[care]
-        gone[care] = (
-            recent[..., :-1] * (1.0 - h["leave_first_stays"])
-            + later[..., :-1] * (1.0 - h["leave_later_stays"])
-            + entries * (1.0 - h["leave_first_lives"])
-        )
-        ends[care] = recent[..., -1] + later[..., -1]
+    gone, ends, entries = {}, {}, {"care": flow["care"] + flow["direct_care"], "care_again": flow["care_again"]}
+    for care in ("care", "care_again"):
+        cared = state[f"{care}_recent"] + state[care]
+        gone[care], ends[care] = cared[..., :-1] + entries[care] - cared[..., 1:], cared[..., -1]
+    new, recent = entries["care"] + entries["care_again"], state["care_recent"] + state["care_again_recent"]
     # Share of last year's entrants who leave this year before they have stayed a full year.
     soon = 1.0 - h["leave_first"] * h["leave_first_stays"] / (1.0 - h["leave_first_stays"])
-    recent = (state["care_recent"] + state["care_again_recent"])[..., :-1]
-    new = flow["care"] + flow["direct_care"] + flow["care_again"]
     everyone, at_18 = gone["care"] + gone["care_again"], ends["care"] + ends["care_again"]
     total = everyone.sum(-1) + at_18
+    within = (new - recent[..., 1:]).sum(-1) + (recent[..., :-1] * soon).sum(-1)
+    weeks = h["care_short_share"] * h["care_fast_weeks"] + (1.0 - h["care_short_share"]) * h["leave_first_weeks"]
+    last = new[..., -1] * TWO_WEEKS  # come of age
     shares = {
-        "care_under_1_year": (new * (1.0 - h["leave_first_lives"]) + recent * soon).sum(-1) / total,
+        # Who came in at seventeen and comes of age has stayed less than a year, too.
+        "care_under_1_year": (within + recent[..., -1]) / total,
+        "care_under_2_weeks": ((new * weeks).sum(-1) + last * (1.0 - weeks[..., -1])) / total,
         "care_age_out[0_5_9]": (everyone[..., 0] + everyone[..., 5:10].sum(-1)) / total,
         "care_age_out[18]": at_18 / total,
         "one_period[18]": ends["care"] / at_18,
@@ -339,21 +329,22 @@ def care_within_years(rates: dict[str, np.ndarray], years: int) -> np.ndarray:
 
 
 def _share_referred(h: dict[str, Values]) -> Values:
-    return h["referral"] * (1.0 - h["new_stays"]) / h["new"]
+    return h["referral"] * (1.0 - h["contact_stays"]) / h["contact"]
 
 
 def long_stays(rates: dict[str, np.ndarray], low: int, high: int) -> np.ndarray:
     """Return the share (draw) of care leavers, including at eighteen, who stayed ``low`` to ``high`` years."""
     walked = population(rates)
-    h = walked["hazard"]
+    h, state = walked["hazard"], walked["state"]
     flow = walked["arrivals"][..., [ARRIVAL.index(n) for n in ("care", "care_again", "direct_care")]].sum(-1)
-    left = (flow * (1.0 - h["leave_first_lives"])).sum(-1) * (low == 0)
+    new = state[..., 1:, [START.index(n) for n in ("care_recent", "care_again_recent")]].sum(-1)
+    left = (flow - new).sum(-1) * (low == 0)
     for age in range(AGES):
-        stay = flow[:, age] * h["leave_first_lives"][:, age]
-        for length in range(1, AGES + 1):
+        stay = new[:, age]
+        for length in range(1, AGES + 1):  # calendar years between coming and leaving: the mean stay of who leaves
             at = age + length
-            if at >= AGES:  # comes of age
-                left += stay * (low <= length < high)
+            if at >= AGES:  # comes of age on a birthday, half a year sooner on average
+                left += stay * (low < length <= high)
                 break
             lasts = (h["leave_first_stays"] if length == 1 else h["leave_later_stays"])[:, at]
             left += stay * (1.0 - lasts) * (low <= length < high)

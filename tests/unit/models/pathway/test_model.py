@@ -10,6 +10,7 @@ import xarray as xr
 from toolkit import evidence
 from toolkit.models.pathway import published_fit
 from toolkit.models.pathway.model import ARRIVAL, START, care_within_years, long_stays, outputs, population
+from toolkit.models.pathway.within_year import TWO_WEEKS
 from toolkit.pathways import CELLS, QUANTITIES, walk
 from toolkit.pathways.cohort import Hazards
 from toolkit.pathways.kernel import AGES
@@ -36,6 +37,7 @@ def as_hazards(rates: dict[str, np.ndarray], weight: np.ndarray) -> Hazards:
     leave = np.stack([v[:, 0] for k, v in rates.items() if k.startswith("care_exit[")])
     same = ("need_exit_slow", "need_exit_fast", "short_share", "plan_start", "plan_exit", "plan_care_ratio")
     same += ("rereferral_first", "rereferral_later", "need_again", "reentry_first", "reentry_later")
+    same += ("care_short_share", "care_exit_fast")
     none = dict.fromkeys(("log_ratio_rereferral", "log_ratio_care", "log_ratio_justice", "logit_shift_grade"), 0.0)
     some = {"first_entry": 0.002, "ratio_need": 3.0, "ratio_care": 6.0, "logit_grade_now": -1.0, "half_life": 3.0}
     some |= {"logit_grade_ever": -0.5, "detect_rereferral": 1.0, "detect_care": 1.0}
@@ -101,6 +103,29 @@ def test_everyone_leaves_care_in_the_end_and_more_come_into_it_as_years_pass(pri
     assert long_stays(rates, 0, AGES + 1) == pytest.approx([1.0, 1.0], rel=1e-9)
     soon, later = care_within_years(rates, 0), care_within_years(rates, 3)
     assert (soon > 0).all() and (soon < later).all() and (later < 1).all()
+
+
+def test_lengths_of_stay_in_care_count_who_comes_of_age(priors: pd.DataFrame) -> None:
+    """Entries at random moments at 16 and 17 alone, a share ``s`` for weeks, the rest under one hazard ``q``.
+
+    Whoever comes in at seventeen and stays to eighteen has stayed under a year: with q at 0 all of them.
+    """
+    quiet = ("referral[", "care_entry[", "direct_care[under", "reentry")
+    rates = {
+        name: value * 0.0 + 1e-13 if name.startswith(quiet) else value for name, value in prior_rates(priors).items()
+    }
+    q, s, fast = 0.3, 0.25, 12.0
+    fixed = {"care_exit[16_17]": q, "care_exit_first_ratio": 1.0, "care_short_share": s, "care_exit_fast": fast}
+    fixed |= {"direct_care[16_17]": 1e-6}
+    shares = outputs(rates | {name: np.full((3, 1), value) for name, value in fixed.items()})
+    left = 2 * (np.arange(200_000) + 0.5) / 200_000  # years to eighteen
+    within = np.where(left < 1, 1.0, s + (1 - s) * (1 - np.exp(-q)))
+    assert shares["care_under_1_year"] == pytest.approx([within.mean()] * 3, rel=1e-4)
+    soon = 1 - s * np.exp(-fast * TWO_WEEKS) - (1 - s) * np.exp(-q * TWO_WEEKS)
+    within = np.where(left < TWO_WEEKS, 1.0, soon)
+    assert shares["care_under_2_weeks"] == pytest.approx([within.mean()] * 3, rel=1e-4)
+    aged_out = (s + (1 - s) * (1 - np.exp(-q * left))).mean()
+    assert shares["care_age_out[18]"] == pytest.approx([1 - aged_out] * 3, rel=1e-4)
 
 
 def test_the_committed_fit_meets_its_held_out_figures_but_for_those_that_are_known_to_fail(
