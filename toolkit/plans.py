@@ -13,7 +13,7 @@ from toolkit.pathways import AT_THE_EDGE, eligible_children
 from toolkit.scenarios import PlanPart, Scenario
 from toolkit.schema import SAMPLE_DIMS, InputError
 
-__all__ = ["Purchase", "check_plan", "cost_per_child", "most_times", "purchases"]
+__all__ = ["Purchase", "at_values", "check_plan", "cost_per_child", "most_times", "purchases"]
 
 SPARE = 1e-9  # of a limit, for rounding
 
@@ -72,16 +72,16 @@ def purchases(
     _check_england(scenario, every)
     bought = []
     for part in scenario.plan:
-        row = rows.loc[part.programme]
-        price = cost_per_child(draws[f"cost_{part.cost or part.programme}"], row["children_per_unit"], draws)
+        each, group = float(rows["children_per_unit"][part.programme]), str(rows["target_group"][part.programme])
+        price = cost_per_child(draws[f"cost_{part.cost or part.programme}"], each, draws)
         sums = xr.DataArray(list(part.sums), dims="year")
         here = _where(part, chosen)
-        weight = _basis(part, str(row["target_group"]), base, draws)
+        weight = _basis(part, group, base, draws)
         share = (weight / weight.sel(area=every if part.basis == "england" else here).sum()).sel(area=chosen)
         if part.basis == "pounds_per_child":
             share = weight.sel(area=chosen)
         share = share.where(share["area"].isin(here), 0.0).reset_coords(drop=True)
-        unit = price * _children_per_unit(row["children_per_unit"], draws) if part.basis == "units" else 1.0
+        unit = price * _children_per_unit(each, draws) if part.basis == "units" else 1.0
         pounds = share * sums * unit
         children: xr.DataArray = (pounds / price).transpose("area", "year", *SAMPLE_DIMS)
         bought.append(Purchase(part, scenario.start_of(part), pounds, children, children))
@@ -162,9 +162,10 @@ def _nested(bought: list[Purchase], rows: pd.DataFrame) -> list[Purchase]:
 
 def _meet(one: PlanPart, other: PlanPart, rows: pd.DataFrame) -> bool:
     """Return whether two parts could serve the same children: one group, and ages that overlap."""
-    first, second = rows.loc[one.programme], rows.loc[other.programme]
-    apart = first["ages_to"] < second["ages_from"] or second["ages_to"] < first["ages_from"]
-    return _group(first["target_group"]) == _group(second["target_group"]) and not bool(apart)
+    first, second = one.programme, other.programme
+    youngest, oldest, group = rows["ages_from"], rows["ages_to"], rows["target_group"]
+    apart = oldest[first] < youngest[second] or oldest[second] < youngest[first]
+    return _group(str(group[first])) == _group(str(group[second])) and not bool(apart)
 
 
 def _group(name: str) -> str:
@@ -199,7 +200,7 @@ def check_plan(
                     fix="say overlap: apart if they serve different ones, or nested if those of the smaller part are "
                     "among the larger's and gain from the one listed first alone.",
                 )
-    point = _at_values(figures)
+    point = at_values(figures)
     bought = purchases(scenario, base, point, programmes, areas)
     _check_cut(scenario, bought, base)
     for names, served, eligible in _limits(scenario, bought, base, point, rows):
@@ -219,13 +220,7 @@ def _check_cut(scenario: Scenario, bought: list[Purchase], base: xr.Dataset) -> 
     """Refuse a cut of more than the areas of the run spend on early help together."""
     if not scenario.cut:
         return
-    here = base.sel(area=bought[0].pounds["area"])
-    spent = float((here["early_help_spend"] * here["population_0_17"]).sum())
-    yearly = [
-        part.pounds.sum("area").assign_coords(year=part.start + np.arange(len(part.part.sums))) for part in bought
-    ]
-    every = [part.reindex(year=range(scenario.years), fill_value=0.0) for part in yearly]
-    most = -float(xr.concat(every, "part").sum("part").min())
+    most, spent = _taken(scenario, bought, base)
     if most > spent:
         raise InputError(
             f"plan: £{spent:,.0f} a year is spent on early help in the areas of this run, so £{most:,.0f} cannot be "
@@ -234,16 +229,30 @@ def _check_cut(scenario: Scenario, bought: list[Purchase], base: xr.Dataset) -> 
         )
 
 
+def _taken(scenario: Scenario, bought: list[Purchase], base: xr.Dataset) -> tuple[float, float]:
+    """Return the most that a cut takes away in a year, and what is spent on early help, GBP a year."""
+    here = base.sel(area=bought[0].pounds["area"])
+    spent = float((here["early_help_spend"] * here["population_0_17"]).sum())
+    yearly = [
+        part.pounds.sum("area").assign_coords(year=part.start + np.arange(len(part.part.sums))) for part in bought
+    ]
+    every = [part.reindex(year=range(scenario.years), fill_value=0.0) for part in yearly]
+    return -float(xr.concat(every, "part").sum("part").min()), spent
+
+
 def most_times(
     scenario: Scenario, base: xr.Dataset, figures: pd.DataFrame, programmes: pd.DataFrame, areas: Sequence[str]
 ) -> float:
-    """Return by how much every sum of a plan could be multiplied before it runs out of eligible children."""
-    point, rows = _at_values(figures), programmes.set_index("programme")
+    """Return by how much every sum of a plan could be multiplied before :func:`check_plan` refuses it."""
+    point, rows = at_values(figures), programmes.set_index("programme")
     bought = purchases(scenario, base, point, programmes, areas)
     room = [
         float((eligible / served.max("year")).min())
         for _, served, eligible in _limits(scenario, bought, base, point, rows)
     ]
+    if scenario.cut:
+        most, spent = _taken(scenario, bought, base)
+        room.append(spent / most)
     return min(room, default=float("inf"))
 
 
@@ -260,7 +269,7 @@ def _limits(
     """Return, for each group, its programmes, children served (area, year) and children eligible (area)."""
     groups: dict[str, list[Purchase]] = {}
     for purchase in bought:
-        groups.setdefault(_group(rows["target_group"][purchase.part.programme]), []).append(purchase)
+        groups.setdefault(_group(str(rows["target_group"][purchase.part.programme])), []).append(purchase)
     limits = []
     for group, members in groups.items():
         eligible = eligible_children(group, base, point)
@@ -278,8 +287,8 @@ def _limits(
     return limits
 
 
-def _at_values(figures: pd.DataFrame) -> xr.Dataset:
-    """Return the figures at their values, as draws of which there is one."""
+def at_values(figures: pd.DataFrame) -> xr.Dataset:
+    """Return figures by role at their values, as draws of which there is one."""
     rows = zip(figures.index, figures["real_value"].astype(float), figures["unit"], strict=True)
     dims = {dim: [0] for dim in SAMPLE_DIMS}
     return xr.Dataset({str(role): (SAMPLE_DIMS, [[value]], {"units": unit}) for role, value, unit in rows}, dims)

@@ -95,7 +95,8 @@ def test_a_run_and_a_comparison_alone_agree_on_the_same_fit_and_draws(
     scenario, fitted = scenarios.load("family_help_2025"), rates_without_a_fit()
     resolved = resolve(scenario, register, dozen, areas=[LEEDS])
     draws = workflow.draw_figures(scenario, resolved.figures, register, like=fitted["posterior"].to_dataset())
-    xr.testing.assert_identical(programmes.compare_with(fitted, dozen, resolved, draws, [LEEDS]), compared)
+    again = programmes.compare_with(fitted, dozen, resolved, draws, [LEEDS])
+    xr.testing.assert_allclose(again, compared, rtol=1e-12)  # sums depend on where an array lies in memory
 
 
 @pytest.mark.parametrize("name", ["supporting_families", "incredible_years"])

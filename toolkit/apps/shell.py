@@ -154,7 +154,7 @@ class Site:
             return
         name, run, *_ = self._shown
         self.paper.object = f'<p class="paper">{escape(f"{self.state.place}. {run.scenario.title}.")}</p>'
-        self.panel.sums.show(run)
+        self.panel.plan.rest(run)
         if self.shown.get(name):
             try:
                 self._read(name, run)

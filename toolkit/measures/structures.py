@@ -77,10 +77,10 @@ def structures_table(run: Run) -> Table:
         f"Net present value, {basis(run)}. Which structure is right is not known, so each draw has one, as often as "
         "its weight says (structure_weights.csv, or effect.structure of the scenario), and all other numbers here are "
         "averages over them. Knowing which is right: for the choice between the plan and doing nothing, for the "
-        f"public purse; up to {money(floor)} of it comes from chance alone."
+        f"public purse{f'; up to {money(floor)} of it comes from chance alone' if floor > 0 else ''}."
     )
     kinds = {
-        "Share of the draws": "share",
+        "Share of the draws": "rate",
         "Public purse": "money",
         "Chance that it gains": "share",
         "Society": "money",

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.fit
 CHANGES = {
     "effect": {"take_up": 0.8},
     "adjustments": {"optimism_bias": 0.3, "deadweight": 0.2, "attribution": 0.9, "drop_off": 0.1},
-    "option": {"spend_per_child": 31.0, "funder": "local_authority"},
+    "plan": [{"programme": "supporting_families", "pounds_per_child": [31.0] * 3, "funder": "local_authority"}],
 }
 
 
@@ -49,7 +49,7 @@ def test_they_are_drawn_with_tables_behind_them(live):
     page.bridge.as_table.value = True
     assert "Deadweight" in page.bridge.table.object
     files = Site(live, query="?page=Take away").pages["Take away"]
-    assert files.cash.chart.sources["bars"].data["name"][-1] == "2025/26"
+    assert files.cash.chart.sources["bars"].data["name"][-1] == "2026/27"
     files.cash.as_table.value = True
     assert "Cash released" in files.cash.table.object
 

@@ -20,6 +20,7 @@ from bokeh.server import session
 from panel.io.state import set_curdoc
 
 from tests.conftest import LEEDS
+from toolkit import scenarios
 from toolkit.apps import guard, server, shell
 from toolkit.apps.engine import live as live_module
 from toolkit.apps.engine import refit, refresh
@@ -27,6 +28,7 @@ from toolkit.apps.engine.live import PROGRESS, Memory
 from toolkit.apps.engine.refit import Refit
 from toolkit.apps.engine.refresh import UNSEEN_AFTER, Receipt
 from toolkit.apps.parts import look
+from toolkit.apps.session.state import presets
 from toolkit.apps.shell import Site
 from toolkit.schema import InputError
 
@@ -40,20 +42,26 @@ def tiles(site):
 def test_a_control_moves_the_numbers_and_the_charts(site):
     before, page = tiles(site), site.pages["Invest to save"]
     spent = list(page.cards["by_year"].chart.sources["spent"].data["spend"])
-    site.panel.named("Pounds a year for each child aged 0–17").value = 44
+    site.panel.named("Sum: times the plan").value = 2.0
     assert tiles(site) != before
     assert page.cards["by_year"].chart.sources["spent"].data["spend"] == pytest.approx([2 * x for x in spent])
     assert "£" in page.sentence.object
     site.state.undo()
     assert tiles(site) == before
-    assert site.panel.named("Pounds a year for each child aged 0–17").value == 22
+    assert site.panel.named("Sum: times the plan").value == 1.0
 
 
-@pytest.mark.parametrize("name", ["family_help_cut", "family_help_no_fade", "family_help_detection", "care_edge"])
+@pytest.mark.parametrize("name", ["family_help_2025", "multisystemic_therapy", "sure_start"])
 def test_every_preset_can_be_shown(site, name):
     site.panel.named("Start from").value = name
     assert site.state.preset == name
     assert "went wrong" not in site.messages.object
+
+
+def test_every_choice_to_start_from_is_a_scenario_and_each_is_offered_once(live):
+    groups = presets(live)
+    names = [name for group in groups.values() for name in group.values()]
+    assert sorted(names) == sorted(scenarios.available()) and next(iter(groups["Plans"].values())) == "families_first"
 
 
 def test_sliders_do_not_wait(site):
@@ -86,14 +94,14 @@ def test_a_page_that_fails_leaves_the_rest_alive(live, monkeypatch, caplog):
     number = caplog.records[0].args[0]
     assert number in said and "private" not in said
     site.tabs.active = 0
-    site.panel.named("Pounds a year for each child aged 0–17").value = 30
+    site.panel.named("Sum: times the plan").value = 1.4
     assert "went wrong" not in site.messages.object
 
 
 def test_two_visitors_stay_apart(live):
     one, two = Site(live), Site(live)
-    one.panel.named("Pounds a year for each child aged 0–17").value = 60
-    assert two.state.scenario.option.spend_per_child == 22
+    one.panel.named("Sum: times the plan").value = 0.5
+    assert two.state.scenario.plan == live.base.plan
     assert tiles(one) != tiles(two)
 
 
@@ -291,7 +299,7 @@ def test_what_is_read_waits_while_the_server_is_late_but_not_for_ever(monkeypatc
 
 def test_a_table_that_fails_at_rest_gives_its_page_up_alone(site, monkeypatch):
     monkeypatch.setattr(site.pages["Invest to save"], "rest", lambda run: 1 / 0)
-    site.state.change(option={"spend_per_child": 41})
+    site.state.multiply(0.7)
     assert "Something went wrong" in site.holders["Invest to save"][0].object
     site.tabs.active = 1
     assert site.shown["Cost of poor outcomes"]
@@ -561,7 +569,7 @@ def test_what_is_remembered_has_a_largest_size(monkeypatch, live):
     assert [memory.holds("unit", key) for key in range(5)] == [False, False, False, True, True]
     memory.get("unit", 9, lambda: np.zeros(1000, np.int8))
     assert memory.holds("unit", 9) and not memory.holds("unit", 4)
-    assert live.unit(live.preset("family_help"), (LEEDS,)).nbytes > 1e6
+    assert live.unit(live.preset("families_first"), (LEEDS,)).nbytes > 1e6
 
 
 def test_the_title_leads_to_the_prefix_of_the_site(site, monkeypatch):

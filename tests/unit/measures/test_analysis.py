@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from toolkit import appraisal
-from toolkit.measures import analysis, budget, decision_tables
+from toolkit.measures import analysis, budget, decision_tables, value_of_information
 from toolkit.measures import quantities as q
 from toolkit.report import decision_figures
 from toolkit.report.drawing import svg
@@ -170,9 +170,14 @@ def test_new_figures_show_their_numbers(results):
     np.testing.assert_allclose([bar.get_width() for bar in bars], np.r_[sobol["first"][order], sobol["total"][order]])
 
 
-def test_too_little_explained_is_said_in_place_of_shares(run, results, tables):
-    assert results.inputs.sobol is None and "sobol" not in tables
-    assert "Sobol indices) are not given: a regression explains" in tables["moves"].note
+def test_too_little_explained_is_said_in_place_of_shares(run, results):
+    generator = np.random.default_rng(1)
+    gain, other = (xr.DataArray(generator.normal(size=(2, 500)), dims=SAMPLES) for _ in range(2))
+    shares, why = value_of_information._shares(gain, xr.Dataset({"other": other}))
+    assert shares is None and "Sobol indices) are not given: a regression explains" in why
+    unexplained = dataclasses.replace(results, inputs=dataclasses.replace(results.inputs, sobol=None, unexplained=why))
+    tables = decision_tables.decision_tables(run, unexplained)
+    assert "sobol" not in tables and why in tables["moves"].note
 
 
 def test_two_ways_and_a_portfolio_are_drawn():

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from toolkit.evidence import STRUCTURES
-from toolkit.measures.programmes import BREAK_EVEN, council_by_year_five, league_table, notes, shown, verdict
+from toolkit.measures.programmes import BREAK_EVEN, council_by_year_five, league_table, notes, ranks, shown, verdict
 from toolkit.schema import ACCOUNTS, EFFECT_OUTCOMES, SAMPLE_DIMS
 
 CHAINS, DRAWS = 2, 500
@@ -151,6 +151,21 @@ def test_council_cash_is_what_is_released_for_each_pound_less_the_pound() -> Non
     both = council_by_year_five(several)
     assert float(both["released"].sel(programme="one")) == pytest.approx(0.25, rel=1e-9)
     assert bool(both.sel(programme="unpriced").to_array().isnull().all())
+
+
+def test_places_of_what_is_surely_apart_are_known_and_of_like_programmes_are_not() -> None:
+    """Ten times the ratio is first in every draw; two alike in all but chance are second or third."""
+    parts = {
+        "first": programme({"care_other": evenly(5000, 6000)}, 1000.0),
+        "one": programme({"care_other": evenly(0, 1000)}, 1000.0),
+        "other": programme({"care_other": evenly(0, 1000)[::-1]}, 1000.0),
+        "unpriced": programme(SPREAD, np.nan),
+        "nothing": programme({}, 1000.0, not_counted=NO_STUDY),
+    }
+    compared = xr.concat(list(parts.values()), xr.Variable("programme", list(parts)), join="exact")
+    places = ranks(compared, "fiscal")
+    assert places.index.tolist() == ["first", "one", "other"]
+    assert places.to_numpy().tolist() == [[1, 1], [2, 3], [2, 3]]
 
 
 # order and blanks

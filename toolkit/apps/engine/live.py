@@ -2,9 +2,10 @@
 
 Each stage is remembered while its inputs are unchanged, so that a change repeats only the stages after it:
 
-1. ``drawn``: figures and effects, when the evidence changes;
-2. ``unit``: a place's lives and costs at a reference sum, when the effect, the group or the horizon changes;
-3. ``run``: everything in proportion to the children reached, at every change: the main page's numbers at once
+1. ``drawn``: figures and effects, when the evidence or what is bought changes;
+2. ``unit``: a place's lives and costs at a reference sum, when the proportions of the plan, the effect or the horizon
+   change;
+3. ``run``: everything in proportion to the sum, at every change: the main page's numbers at once
    (:mod:`toolkit.apps.engine.sums`), and the tree behind other pages and tables only when one of them reads it.
 
 The economics are the toolkit's own: stage 2 is ``pricing``, and stage 3 only scales its draws
@@ -16,7 +17,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextvars import ContextVar
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +26,21 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit import changes, costing, evidence, pathways, scenarios, workflow
-from toolkit.apps.engine.scaled_run import Drawn, LiveRun, Probe, Unit
+from toolkit import changes, costing, evidence, plans, scenarios, workflow
+from toolkit.apps.engine.scaled_run import Drawn, LiveRun, Probe, Unit, at_reference, size_of
 from toolkit.apps.engine.sums import Lines, Terms, linear
 from toolkit.code_hash import package_hash
 from toolkit.measures import headline
 from toolkit.measures import quantities as q
 from toolkit.origins import flagged
 from toolkit.pricing import dependence
-from toolkit.pricing.areas import Progress, added_up, programme, silent
-from toolkit.pricing.place import Desk, Place, yearly_sum
-from toolkit.pricing.representative_areas import pool
+from toolkit.pricing.areas import Progress, added_up, silent
+from toolkit.pricing.place import Desk
 from toolkit.records import assemble, fingerprint, open_cached, prune, versions, write_netcdf
 from toolkit.resolved import ResolvedScenario, resolve
-from toolkit.scenarios import Scenario
+from toolkit.scenarios import BASE, PlanPart, Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS, InputError, data_folder
 
-REFERENCE = {
-    "option": {"spend_per_child": 20.0, "cut": False},
-    "adjustments": {"optimism_bias": 0.0, "deadweight": 0.0, "displacement": 0.0, "attribution": 1.0},
-}
 MOST_STORED = {
     "resolved": 24,
     "drawn": 4,
@@ -52,6 +49,7 @@ MOST_STORED = {
     "preset": 20,
     "fit": 2,
     "probe": 4,
+    "most": 50,
 }  # results of each stage
 LARGEST_STORED = 1_000_000_000  # bytes of each stage: a region's costs take ten times a council's
 MOST_FILES = 4  # of several areas priced, on disk: each is some hundred megabytes
@@ -117,7 +115,7 @@ class Live:
         self.register = evidence.load_register()
         self.statistics = evidence.load_statistics() if statistics is None else statistics
         self.reference = evidence.reference_areas()
-        self.base = scenarios.load("family_help") if base is None else base
+        self.base = scenarios.load(BASE) if base is None else base
         self.cache, self.refits, self._memory = cache, cache / "refits", Memory()
         self.fitted = workflow.fit(self.statistics, self.base, self.register, cache=cache, progress=progress)
         self.base_year = evidence.base_year(self.statistics).reset_coords(drop=True)
@@ -136,8 +134,10 @@ class Live:
         return {name: areas for name, areas in fitted.items() if areas}
 
     def preset(self, name: str) -> Scenario:
-        """Return a shipped scenario at the seed and the number of draws of the fit."""
+        """Return a shipped scenario at the seed and the number of draws of the fit; of its own name, the base's."""
         base = self.base
+        if name == base.name:
+            return base
 
         def load() -> Scenario:
             return scenarios.change(scenarios.load(name), seed=base.seed, draws=base.draws, chains=base.chains)
@@ -181,12 +181,13 @@ class Live:
 
     def drawn(self, scenario: Scenario) -> Drawn:
         """Return the scenario's figures and effects as draws."""
-        evidence_of = {"overrides", "outcomes", "seed", "draws", "chains", "priors", "studies", "left_out"}
+        evidence_of = {
+            *("overrides", "outcomes", "seed", "draws", "chains", "priors", "studies", "left_out", "price_base"),
+            "effect",
+        }
         parts = scenario.model_dump(mode="json", include=evidence_of)
-        key = json.dumps(
-            [parts, scenario.option.cost_per_family, scenario.effect.family_group_conferencing, scenario.luck],
-            sort_keys=True,
-        )
+        bought = sorted({(part.programme, part.cost) for part in scenario.plan})
+        key = json.dumps([parts, bought, scenario.programmes], sort_keys=True)
         return self._memory.get("drawn", key, lambda: self._draw(scenario))
 
     def check(self, scenario: Scenario) -> None:
@@ -205,15 +206,16 @@ class Live:
             raise InputError("cash_step: the dashboard takes the cited share.", fix="run the command for whole steps.")
         few = xr.Dataset(coords={"chain": [0], "draw": [0, 1]})
         assumptions = self.resolved(scenario).figures
-        moved = assumptions[assumptions["overridden"] | (assumptions.index == "cost_per_family")]
+        moved = assumptions[assumptions["overridden"] | assumptions.index.str.startswith("cost_")]
         evidence.sample(moved, like=few, seed=scenario.seed, price_base=scenario.price_base)
 
     def _draw(self, scenario: Scenario) -> Drawn:
         resolved, fitted = self.resolved(scenario), self.fitted_for(scenario)
         like = fitted["posterior"].to_dataset()
         draws = workflow.draw_figures(scenario, resolved.figures, self.register, like=like)
-        effects = workflow.draw_effects(fitted, self.statistics, resolved, draws)
-        return Drawn(flagged(resolved.figures, self.register), draws, effects)
+        effects = workflow.draw_effects(resolved, draws)
+        studies = workflow.studies_of(resolved).rename_axis("study_row").to_xarray()
+        return Drawn(flagged(resolved.figures, self.register), draws, effects, studies)
 
     def run(self, scenario: Scenario, areas: tuple[str, ...]) -> "LiveRun":
         """Return the scenario priced and appraised for areas, draw by draw, as ``workflow.run`` would."""
@@ -221,7 +223,7 @@ class Live:
 
     def ready(self, scenario: Scenario, areas: tuple[str, ...]) -> bool:
         """Return whether a scenario's numbers take almost no time."""
-        return self._memory.holds("unit", (_at_reference(scenario).hash, areas))
+        return self._memory.holds("unit", (at_reference(scenario).hash, areas))
 
     def full_run(self, scenario: Scenario, areas: tuple[str, ...]) -> workflow.Run:
         """Return the run that the command itself makes, with everything that its files need."""
@@ -237,45 +239,85 @@ class Live:
     def _run(self, scenario: Scenario, areas: tuple[str, ...]) -> "LiveRun":
         drawn, unit = self.drawn(scenario), self.unit(scenario, areas)
         plain = next((area for area in areas if area != scenario.own_area), areas[0])
-        return LiveRun(scenario, drawn, unit, self.register.excluded, lambda area: self.probe(scenario, area or plain))
 
-    def probe(self, scenario: Scenario, area: str) -> Probe:
-        """Return a scenario for one area on draws in which one input at a time is moved."""
-        at = _at_reference(scenario)
-        design, drawn, unit = self._memory.get("probe", (at.hash, area), lambda: self._probe(at, area))
+        def probe(area: str | None) -> Probe:
+            return self.probe(scenario, area or plain, areas)
+
+        return LiveRun(scenario, drawn, unit, self.register.excluded, probe)
+
+    def probe(self, scenario: Scenario, area: str, areas: tuple[str, ...]) -> Probe:
+        """Return a scenario for one of its areas on draws in which one input at a time is moved."""
+        at = at_reference(scenario)
+        made = self._memory.get("probe", (at.hash, area, areas), lambda: self._probe(at, area, areas))
+        design, drawn, unit = made
         return Probe(design, LiveRun(scenario, drawn, unit, self.register.excluded))
 
-    def _probe(self, scenario: Scenario, area: str) -> tuple[dependence.Design, Drawn, Unit]:
+    def _probe(self, scenario: Scenario, area: str, areas: tuple[str, ...]) -> tuple[dependence.Design, Drawn, Unit]:
         drawn, fitted = self.drawn(scenario), self.fitted_for(scenario)
         design = dependence.design(drawn.draws, drawn.effects, fitted["posterior"].to_dataset())
-        moved, tree = Drawn(drawn.assumptions, design.draws, design.effects), fitted.copy()
+        moved = Drawn(drawn.assumptions, design.draws, design.effects, drawn.studies)
+        tree = fitted.copy()
         tree["posterior"] = xr.DataTree(design.posterior)
-        desk = Desk(tree, self.statistics, self.resolved(scenario), moved.draws, moved.effects)
+        desk = self._desk(scenario, tree, moved, areas)
         return design, moved, self._unit_of(dependence.steadied(desk), moved, tree, (area,))
+
+    def _desk(self, scenario: Scenario, fitted: xr.DataTree, drawn: Drawn, areas: tuple[str, ...]) -> Desk:
+        resolved = replace(self.resolved(scenario), areas=areas)  # over which the sums of a plan are shared out
+        return Desk(fitted, self.statistics, resolved, drawn.draws, drawn.effects)
 
     def here(self, scenario: Scenario, areas: Sequence[str]) -> xr.Dataset:
         """Return base-year statistics of areas, a council's own in place of published ones."""
         return evidence.with_own(self.base_year, self.resolved(scenario).own_figures).sel(area=list(areas))
 
+    def check_plan(self, scenario: Scenario, areas: Sequence[str]) -> None:
+        """Refuse a plan that cannot be bought in areas, as ``plans.check_plan`` does."""
+        plans.check_plan(scenario, *self._limits(scenario), list(areas))
+
+    def most_times(self, scenario: Scenario, areas: tuple[str, ...]) -> float:
+        """Return by how much a plan's sums can be multiplied before ``check_plan`` refuses it."""
+        at = at_reference(scenario)
+        at = at.times(-1.0) if scenario.cut else at  # whose limit is also what is spent today
+
+        def most() -> float:
+            return plans.most_times(at, *self._limits(at), list(areas))
+
+        return self._memory.get("most", (at.hash, areas), most) / abs(size_of(scenario))
+
+    def converted(self, scenario: Scenario, part: PlanPart, basis: str, areas: Sequence[str]) -> PlanPart:
+        """Return a part of a plan that spends the same in areas, with its sums given in another basis."""
+        base, figures, programmes = self._limits(scenario)
+        one = part.model_copy(update={part.basis: (), basis: tuple(1.0 for _ in part.sums)})
+
+        def pounds(bought: PlanPart) -> np.ndarray:
+            alone = scenario.model_copy(update={"plan": (bought,)})
+            (purchase,) = plans.purchases(alone, base, plans.at_values(figures), programmes, areas)
+            spent = purchase.pounds.sum([dim for dim in purchase.pounds.dims if dim != "year"])
+            return np.asarray(spent.values)
+
+        sums = pounds(part) / pounds(one)
+        return one.model_copy(update={basis: tuple(float(f"{value:.6g}") for value in sums)})
+
+    def _limits(self, scenario: Scenario) -> tuple[xr.Dataset, pd.DataFrame, pd.DataFrame]:
+        """Return what a plan is checked against: statistics, figures and programmes."""
+        resolved = self.resolved(at_reference(scenario))
+        base = evidence.with_own(self.base_year, resolved.own_figures)
+        return base, resolved.figures, self.register.tables["programmes"]
+
     def unit(self, scenario: Scenario, areas: tuple[str, ...]) -> Unit:
         """Return the costs of areas at the reference sum."""
-        at = _at_reference(scenario)
+        at = at_reference(scenario)
         return self._memory.get("unit", (at.hash, areas), lambda: self._unit(at, areas))
 
     def _unit(self, scenario: Scenario, areas: tuple[str, ...]) -> Unit:
         drawn, fitted = self.drawn(scenario), self.fitted_for(scenario)
-        desk = Desk(fitted, self.statistics, self.resolved(scenario), drawn.draws, drawn.effects)
-        return self._unit_of(desk, drawn, fitted, areas)
+        return self._unit_of(self._desk(scenario, fitted, drawn, areas), drawn, fitted, areas)
 
     def _unit_of(self, desk: Desk, drawn: Drawn, fitted: xr.DataTree, areas: tuple[str, ...]) -> Unit:
         scenario = desk.scenario
-        here = self.here(scenario, areas)
-        reached = pathways.children_reached(yearly_sum(scenario, here), drawn.draws, here, scenario.option)
-        stands = pool(here, scenario.option)
-        shares = dict(zip(areas, stands.shares.astype(np.float32), strict=True))
-        priced = self._added_up(desk, shares)
-        stood, local, total = (priced[name].to_dataset() for name in ("stood", "local", "total"))
-        costs = local.merge(total).assign_coords(costing.labels(desk.rows))
+        priced = self._added_up(desk, list(areas))
+        total, local = (priced[name].to_dataset() for name in ("total", "local"))
+        curve = total[["curve_avoided", "curve_spend"]]
+        costs = local.merge(curve).assign_coords(costing.labels(desk.rows))
         card = workflow.card_of(fitted)
         tree = assemble(
             scenario,
@@ -291,39 +333,36 @@ class Live:
         )
         tree.attrs["deflators"] = self.register.deflators.to_json()
         tree.attrs["discount_schedules"] = self.register.tables["discount_schedules"].to_json(orient="records")
-        terms, saved = Terms.of(desk), desk.labelled(stood["saved"])
-        by_node = [linear(node, terms) for node in saved]
+        terms, saved = Terms.of(desk), desk.labelled(total["saved"])
+        avoided = linear(saved, terms)
         plain = workflow.Run(tree, scenario, pd.DataFrame(), pd.DataFrame({"passed": []}), pd.DataFrame(), {})
         return Unit(
-            here,
-            stands,
-            stands.reach(drawn.draws, scenario.option),
-            float(here["population_0_17"].sum()),
-            programme(scenario, 1.0).sel(option=INVESTMENT).values,
+            self.here(scenario, areas),
+            _paid(desk, areas),
             saved,
-            stood.get("saved_before"),
+            total.get("benefit_before"),
             terms,
-            Lines.of_nodes(by_node),
+            Lines.of(avoided),
             _curve(plain),
             tree,
-            reached.transpose("area", *SAMPLE_DIMS),
-            by_node[0]["payer"].values.tolist(),
+            avoided["payer"].values.tolist(),
             headline.place(plain),
             q.spend_range(plain),
             self.resolved(scenario).own_figures,
             card,
         )
 
-    def _added_up(self, desk: Desk, shares: dict[str, np.ndarray]) -> xr.DataTree:
+    def _added_up(self, desk: Desk, areas: list[str]) -> xr.DataTree:
         """Price areas; several are read from a file of an earlier pricing if nothing that it depends on has changed."""
-        path = self.cache / "priced" / f"{self._fingerprint(desk.scenario, list(shares))}.nc"
-        if len(shares) > 1 and (cached := open_cached(path)) is not None:
+        path = self.cache / "priced" / f"{self._fingerprint(desk.scenario, areas)}.nc"
+        if len(areas) > 1 and (cached := open_cached(path)) is not None:
             return cached
-        progress = PROGRESS.get()
-        total, saved, local = added_up(desk, areas=list(shares), summarise=partial(_saved, shares), progress=progress)
-        curve = total[["curve_avoided", "curve_spend"]]
-        priced = xr.DataTree.from_dict({"stood": saved, "local": local, "total": curve})
-        if len(shares) > 1:
+        total, _, local = added_up(desk, areas=areas, progress=PROGRESS.get())
+        cost = total["cost"].transpose("option", "component", "event_year", *SAMPLE_DIMS)
+        saved = cost.sel(option=BUSINESS_AS_USUAL, drop=True) - cost.sel(option=INVESTMENT, drop=True)
+        kept = total.drop_vars(["cost", "lives"]).drop_dims(["option", "quantity"], errors="ignore")
+        priced = xr.DataTree.from_dict({"total": kept.assign(saved=saved), "local": local})
+        if len(areas) > 1:
             write_netcdf(priced, path)
             prune(path.parent, MOST_FILES)
         return priced
@@ -336,25 +375,19 @@ class Live:
         return fingerprint(libraries, data, package_hash(), [scenario.hash, areas, fit])
 
 
-def _at_reference(scenario: Scenario) -> Scenario:
-    return scenarios.change(scenario, **REFERENCE)
-
-
-def _saved(shares: dict[str, np.ndarray], place: Place) -> xr.Dataset:
-    """Return what a child reached in an area saves, as its stand-ins' (node, ...): events, and before adjustments."""
-    summed, weights = place.summed, xr.DataArray(shares[str(place.stats["area"].item())], dims="node")
-    cost = summed["cost"].transpose("option", "component", "event_year", *SAMPLE_DIMS)
-    parts = {"saved": cost.sel(option=BUSINESS_AS_USUAL, drop=True) - cost.sel(option=INVESTMENT, drop=True)}
-    if "benefit_before" in summed:
-        parts["saved_before"] = summed["benefit_before"]
-    reached = place.reached.astype(np.float32)
-    return xr.Dataset({name: weights * (part.astype(np.float32) / reached) for name, part in parts.items()})
+def _paid(desk: Desk, areas: Sequence[str]) -> np.ndarray:
+    """Return what a plan costs in areas (funder, year, draw), or (funder, year, 1) where draws are alike, GBP."""
+    spent = list(desk.pounds(areas).values())
+    varying = any(set(SAMPLE_DIMS) <= set(part.dims) for part in spent)
+    if varying:
+        like = xr.zeros_like(desk.draws["children_per_family"])
+        spent = [(part + like).transpose("year", *SAMPLE_DIMS) for part in spent]
+    return np.stack([part.values.reshape(part.sizes["year"], -1) for part in spent])
 
 
 def _curve(run: q.Run) -> dict[str, np.ndarray]:
     """Return the spend-cost curve of the social account, which does not move with the sum (multiple, draw)."""
-    spend, source = q.costs(run)["curve_spend"], run.scenario.effect.source
-    saved = q.priced(run, "curve_avoided").sel(source=source, drop=True)
+    spend, saved = q.costs(run)["curve_spend"], q.priced(run, "curve_avoided")
     left = q.lifetime(run).sel(reading="excess", drop=True)
     level, avoided = (q.by_account(array).sel(account="social") for array in (left, saved))
     both = {"level": level + spend, "avoided": avoided}

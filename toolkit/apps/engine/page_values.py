@@ -18,6 +18,7 @@ from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 Data = dict[str, dict[str, Any]]
 Part = tuple[Data, str, tuple[float, float]]
+ROUNDING = 1e-6  # of a multiple of today's spend
 FISCAL, SOCIAL = ACCOUNTS.index("fiscal"), ACCOUNTS.index("social")
 
 
@@ -58,11 +59,11 @@ def read(run: LiveRun) -> Reading:
 
 
 def _sentence(run: LiveRun) -> str:
-    numbers, cost = run.numbers, float(run.numbers.cost[-1])
+    numbers, cost = run.numbers, run.numbers.expected_cost
     worth, ever = estimate(numbers.avoided[SOCIAL]), float(numbers.back[FISCAL, -1])
     shown, turned = (worth, "") if worth.expected >= 0 else (-worth, ", turned round")  # as the sentence does
     return ExplainedText(
-        headline.sentence(run, run.unit.where, cost, worth, ever, LEVEL),
+        headline.sentence(run, run.unit.where, w.listed(run.programmes), cost, worth, ever, LEVEL),
         Number(w.money(abs(cost)), "programme", "spending taken away" if cost < 0 else "spent"),
         Number(
             str(shown),
@@ -86,11 +87,11 @@ def estimate(draws: np.ndarray, kind: str = "money") -> Estimate:
 
 def tiles(run: LiveRun) -> list[Tile]:
     """Return the headline tiles."""
-    numbers, cut = run.numbers, run.scenario.option.cut
-    cost = float(numbers.cost[-1])
+    numbers, cut = run.numbers, run.scenario.cut
+    cost = numbers.expected_cost
     benefit = [estimate(draws) for draws in numbers.avoided]
     social = benefit[SOCIAL]
-    worth = Estimate(social.expected - cost, social.lower - cost, social.upper - cost)
+    worth = estimate(numbers.avoided[SOCIAL] - numbers.cost)
     low, high = sorted((social.lower / cost, social.upper / cost))
     ratio = Estimate(social.expected / cost, low, high, "ratio")
     purse = Number(w.pence(benefit[FISCAL].expected / cost), "ratio|fiscal", "public purse alone")
@@ -113,9 +114,9 @@ def tiles(run: LiveRun) -> list[Tile]:
         ),
         Tile(
             "reached",
-            f"Children {'who lose help' if cut else 'reached'} a year",
+            f"Children {'who lose help' if cut else 'served'}",
             str(reached),
-            _sure(reached, "reached"),
+            _sure(reached, "reached", ", in all years together"),
         ),
     ]
 
@@ -129,7 +130,7 @@ def payback_tile(run: LiveRun) -> Tile:
     """Return the tile of payback to the public purse; for a cut, of whether it stays ahead."""
     chance = run.numbers.back[FISCAL]
     last = float(chance[-1])
-    if run.scenario.option.cut:
+    if run.scenario.cut:
         return Tile("payback", "Public purse still ahead at the end", w.percent(last), "chance, all costs counted")
     years = ({10: 10} if run.scenario.horizon > 10 else {}) | {run.scenario.horizon: len(chance) - 1}
     by = [Number(w.percent(float(chance[at])), f"paid_back|fiscal|{at}", w.within(n)) for n, at in years.items()]
@@ -141,14 +142,14 @@ def payback_tile(run: LiveRun) -> Tile:
 
 def statements(run: LiveRun) -> list[str]:
     """Return the probability statements, whole sentences."""
-    values, cut = run.numbers, run.scenario.option.cut
+    values, cut = run.numbers, run.scenario.cut
     social, cash = values.avoided[SOCIAL], values.cash.sum(0)
     chance = (values.net_payers > 0).mean(-1)
     better = [payer for payer, value in zip(run.unit.payers, chance, strict=True) if value >= 0.5]
     verb = "the cut leaves society better off" if cut else "it is worth more to society than it costs"
     harm = float(((-social if cut else social) < 0).mean())
     ahead = float((cash >= 0).mean())
-    worth = float((social > values.cost[-1]).mean())
+    worth = float((social > values.cost).mean())
     chances = {
         "worth": (verb, worth),
         "harm": (w.HARM, harm),
@@ -183,7 +184,7 @@ def _by_year(run: LiveRun) -> Part:
     }
     peak = int(np.argmax(np.abs(mean)))
     text = (
-        f"Money spent is {w.money(spend[0])} a year for {run.scenario.option.years} years; expected cost avoided is "
+        f"Money spent is {w.money(float(spend.sum()))} over {run.scenario.years} years; expected cost avoided is "
         f"largest in year {peak}, {w.money(float(mean[peak]))}, 90% interval "
         f"{w.interval(float(low[peak]), float(high[peak]))}."
     )
@@ -203,7 +204,7 @@ def _payback(run: LiveRun) -> Part:
     chance = run.numbers.back
     years = np.arange(chance.shape[1])
     data = {account: {"year": years, "chance": row} for account, row in zip(ACCOUNTS, chance, strict=True)}
-    what = "still being ahead at the end" if run.scenario.option.cut else "having paid back by the end"
+    what = "still being ahead at the end" if run.scenario.cut else "having paid back by the end"
     chances = ", ".join(f"{account} {w.percent(float(row[-1]))}" for account, row in zip(ACCOUNTS, chance, strict=True))
     return data, f"Chance of {what}, by account: {chances}.", (0.0, float(years[-1]))
 
@@ -216,7 +217,7 @@ def curve(run: LiveRun) -> Part:
     inner = np.unique(np.clip([*multiples, *bounds], max(bounds[0], 0.5), min(bounds[1], 2.0)))
     today = float(spend[multiples == 1.0][0])
     here = spend_multiple(run)
-    spots = [here] if multiples[0] <= here <= multiples[-1] else []
+    spots = [here] if on_curve(run) else []
     level = {at: float(np.interp(at, multiples, mean)) for at in (1.0, here)}
     data = {
         "line": {"multiple": multiples, "mean": mean, "lower": low, "upper": high},
@@ -237,7 +238,14 @@ def curve(run: LiveRun) -> Part:
     return data, text, (float(low.min()), float(high.max()))
 
 
+def on_curve(run: LiveRun) -> bool:
+    """Return whether the plan's own sum lies on the spend-cost curve, but for rounding."""
+    ends = run.unit.curve["multiple"][[0, -1]]
+    return bool(ends[0] - ROUNDING <= spend_multiple(run) <= ends[1] + ROUNDING)
+
+
 def spend_multiple(run: LiveRun) -> float:
-    """Return a spending year's early-help spend under the option over today's."""
+    """Return early-help spend in a year of the plan, the mean of those in which anything is spent, over today's."""
     today = float(run.unit.curve["spend"][run.unit.curve["multiple"] == 1.0][0])
-    return 1.0 + float(run.numbers.spent[0]) / (1.0 + run.scenario.optimism) / today
+    spent = run.numbers.spent / (1.0 + run.scenario.optimism)
+    return 1.0 + float(spent[spent != 0].mean()) / today

@@ -1,7 +1,6 @@
-"""A scenario at any sum, scaled from what its place saves and costs at a reference sum: the run that the pages read.
+"""A plan at any sum, scaled from what its place saves and costs at a reference sum: the run that the pages read.
 
-Scaling is exact for one area, because avoided cost is proportional to the children reached, draw by draw, and for
-several within the tolerance of :mod:`toolkit.pricing.representative_areas`.
+Scaling is exact, because all that a plan costs and avoids is in proportion to its sums, draw by draw.
 """
 
 from collections.abc import Callable
@@ -14,57 +13,67 @@ import xarray as xr
 
 from toolkit import appraisal, evidence, pathways
 from toolkit.appraisal.present_values import running_total_back
-from toolkit.apps.engine.sums import Lines, Numbers, Terms, linear, weighed
+from toolkit.apps.engine.sums import Lines, Numbers, Terms, linear
 from toolkit.measures import quantities as q
 from toolkit.pricing.dependence import Design
-from toolkit.pricing.place import yearly_sum
-from toolkit.pricing.representative_areas import Pool, Reach
-from toolkit.scenarios import Scenario
+from toolkit.scenarios import Adjustments, Scenario
 from toolkit.schema import SAMPLE_DIMS
+
+DIGITS = 12  # kept of sums at the reference, so that rounding of the sums makes no other plan
+
+
+def size_of(scenario: Scenario) -> float:
+    """Return by how much a scenario's sums are those of its reference: the first sum of its plan, below 0 of a cut."""
+    return next(value for value in scenario.plan[0].sums if value)
+
+
+def at_reference(scenario: Scenario) -> Scenario:
+    """Return a scenario at the sum that all with the same proportions share, without what only scales."""
+    size, rest = size_of(scenario), Adjustments(drop_off=scenario.adjustments.drop_off)
+    plan = [
+        part.model_copy(update={part.basis: tuple(float(f"{value / size:.{DIGITS}g}") for value in part.sums)})
+        for part in scenario.plan
+    ]
+    return scenario.model_copy(update={"plan": tuple(plan), "adjustments": rest})
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What the evidence gives a scenario: its figures, their draws and the effects."""
+    """What the evidence gives a scenario: its figures, their draws, the effects and the studies behind them."""
 
     assumptions: pd.DataFrame
     draws: xr.Dataset
     effects: xr.Dataset
+    studies: xr.Dataset
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A place's costs at the reference sum, without the programme's own; everything here is linear in reach.
+    """A place's costs at the reference sum, without the plan's own; everything here is in proportion to the sum.
 
     Attributes
     ----------
     here
         Base-year statistics of its areas.
-    reach, children
-        What a sum reaches of the stand-ins of ``pool``, and children aged 0 to 17 in all areas.
     paid
-        What each pound a year of the sum costs in every year, with no optimism bias.
+        What the plan costs, without optimism bias (funder, year, draw), or (funder, year, 1), GBP.
     saved, before
-        Worth of events avoided (node, component, event_year, chain, draw) and ``benefit_before`` (node, before,
-        component, chain, draw), with each child of a stand-in reached.
+        Worth of events avoided (component, event_year, chain, draw) and ``benefit_before`` (before, component, chain,
+        draw).
     lines
         What the main page draws of ``saved``.
     curve
-        ``level``, spend and cost on the curve, and ``avoided`` of it (multiple, draw), social account.
+        ``level``, spend and cost on the curve, and ``avoided`` of it (multiple, draw), social account: these do not
+        move with the sum.
     seen
         Multiples of today's spend that areas have seen.
     tree
-        What does not move with the sum.
-    reached
-        Children reached at the reference sum (area, chain, draw).
+        Of a run at the reference, with what moves with the sum and what does not.
     own, card
         A council's own figures, from ``evidence.own_figures``, and the checks of the fit.
     """
 
     here: xr.Dataset
-    pool: Pool
-    reach: Reach
-    children: float
     paid: np.ndarray
     saved: xr.DataArray
     before: xr.DataArray | None
@@ -72,7 +81,6 @@ class Unit:
     lines: Lines
     curve: dict[str, np.ndarray]
     tree: xr.DataTree
-    reached: xr.DataArray
     payers: list[str]
     where: str
     seen: tuple[float, float] | None
@@ -82,7 +90,7 @@ class Unit:
     @property
     def nbytes(self) -> int:
         """What grows with the areas and the draws, in bytes."""
-        parts = (self.saved, self.before, self.reached)
+        parts = (self.saved, self.before, *self.tree["costs"].data_vars.values())
         return sum(part.nbytes for part in parts if part is not None)
 
 
@@ -119,62 +127,58 @@ class LiveRun:
         """Whether every check of the fitted model passed."""
         return bool(self.report_card["passed"].all())
 
+    @cached_property
+    def programmes(self) -> list[str]:
+        """What readers call each programme of the plan."""
+        return [str(label) for label in self.drawn.effects["label"].values]
+
     @property
     def _kept(self) -> float:
         """Return the share of a change that counts in the year of entry; ``pathways.additional`` has it by year."""
         return float(pathways.additional(self.scenario.adjustments)[0])
 
     @cached_property
-    def _sums(self) -> xr.DataArray:
-        """Return what is spent a year in each area (area), GBP; negative for a cut."""
-        return yearly_sum(self.scenario, self.unit.here)
-
-    @cached_property
-    def _reach(self) -> np.ndarray:
-        """Return the children whom the sum reaches of each child of a stand-in (node, draw)."""
-        return self.unit.reach.at(self.scenario.option.pounds).astype(np.float32)
-
-    @cached_property
-    def _programme(self) -> np.ndarray:
-        """Return what the programme costs each year, real, GBP; negative for a cut."""
-        scenario = self.scenario
-        return self.unit.paid * (scenario.option.pounds * self.unit.children * (1.0 + scenario.optimism))
+    def _paid(self) -> np.ndarray:
+        """Return what the plan costs each year, real, GBP (funder, year, draw) or (funder, year, 1)."""
+        return np.asarray(self.unit.paid * (size_of(self.scenario) * (1.0 + self.scenario.optimism)))
 
     @cached_property
     def numbers(self) -> Numbers:
         """The numbers of the main page."""
-        kept, unit, curve = np.float32(self._kept), self.unit, self.unit.curve
-        changed, cost = self._reach * kept, np.cumsum(self._programme * unit.terms.worth)
+        kept, size, unit, curve = np.float32(self._kept), size_of(self.scenario), self.unit, self.unit.curve
+        cost = np.cumsum(self._paid.sum(0) * unit.terms.worth[:, None], axis=0)
+        children = unit.tree["lives"]["children_reached"].sum("area").transpose(*SAMPLE_DIMS).values.reshape(-1)
         return Numbers(
-            unit.lines.at(changed),
-            self._programme,
-            cost,
-            np.abs(weighed(self._reach, unit.pool.shares.sum(0))),
+            unit.lines.at(kept * np.float32(size)),
+            self._paid,
+            unit.terms.worth,
+            np.abs(children * size),
             curve["level"] - kept * curve["avoided"],
-            unit.lines.back(changed, cost, cut=self.scenario.option.cut),
+            unit.lines.back(kept * np.float32(size), cost, cut=self.scenario.cut),
             unit.payers,
-            self.scenario.option.funder,
+            unit.terms.funders,
         )
 
     @cached_property
     def tree(self) -> xr.DataTree:
         """What the report's tables and sentences read of a run, without the yearly arrays that only its files hold."""
-        unit, kept, option = self.unit, np.float32(self._kept), self.scenario.option
-        reach = self._reach.reshape(-1, *unit.reached.shape[1:])
-        saved = unit.saved.isel(node=0).copy(data=weighed(unit.saved.values, reach * kept))
-        reached = pathways.children_reached(self._sums, self.drawn.draws, unit.here, option).astype(np.float32)
+        unit, size = self.unit, np.float32(size_of(self.scenario))
+        kept = np.float32(self._kept)
+        saved = unit.saved * (kept * size)
         costs, lives = unit.tree["costs"].to_dataset(), unit.tree["lives"].to_dataset()
-        costs["benefit_by_area"] = costs["benefit_by_area"] * (kept * reached / unit.reached).astype(np.float32)
+        costs["benefit_by_area"] = costs["benefit_by_area"] * (kept * size)
         costs["curve_avoided"] = costs["curve_avoided"] * kept
         if unit.before is not None:  # before those adjustments by which a change is kept
-            weights = xr.DataArray(reach, dims=("node", *SAMPLE_DIMS))
-            costs["benefit_before"] = (unit.before * weights).sum("node")
+            costs["benefit_before"] = unit.before * size
+        lives = lives[["children_entering"]].assign(children_reached=lives["children_reached"] * size)
+        avoided = linear(saved.assign_attrs(unit.saved.attrs), unit.terms)
         tree = xr.DataTree.from_dict(
             {
-                "/appraisal": _appraisal(linear(saved, unit.terms), self._programme, unit.terms, cut=option.cut),
+                "/appraisal": _appraisal(avoided, self._paid, unit.terms, cut=self.scenario.cut),
                 "/costs": costs,
-                "/lives": lives[["children_entering"]].assign(children_reached=reached),
+                "/lives": lives,
                 "/effects": self.drawn.effects,
+                "/studies": self.drawn.studies,
                 "/posterior": unit.tree["posterior"].to_dataset()[["baseline_rate"]],
                 "/assumptions/draws": self.drawn.draws,
             }
@@ -192,25 +196,31 @@ class Probe:
 
 
 def _appraisal(avoided_values: xr.Dataset, paid: np.ndarray, terms: Terms, *, cut: bool) -> xr.Dataset:
-    """Return what ``appraise`` would, from what is avoided (``sums.linear``) and the programme."""
+    """Return what ``appraise`` would, from what is avoided (``sums.linear``) and what the plan costs."""
     money = {"units": "GBP", "price_base": avoided_values.attrs["price_base"]}
-    spent = xr.DataArray(paid, coords={"year": avoided_values["year"]}, attrs=money)
-    worth = spent * terms.worth
-    single = worth.astype(np.float32)
-    payer = (avoided_values["payer"] == terms.funder).astype(np.float32)
+    like = avoided_values["worth"].isel(account=0, drop=True)
+    dims, shape = ("funder", "year", *SAMPLE_DIMS), (*paid.shape[:2], like.sizes["chain"], like.sizes["draw"])
+    every = np.broadcast_to(paid, (*paid.shape[:2], shape[2] * shape[3])).reshape(shape)
+    spent = xr.DataArray(every, dims=dims, coords={**like.coords, "funder": list(terms.funders)}, attrs=money)
+    worth = spent * xr.DataArray(terms.worth, dims="year")
+    payers = avoided_values["payer"].values
+    spent_by_payer, worth_by_payer = (
+        part.rename(funder="payer").reindex(payer=payers, fill_value=0.0) for part in (spent, worth)
+    )
+    by_payer = spent_by_payer.astype(np.float32)
     avoided = avoided_values["benefit"].sum(["outcome", "payer"])
-    cost = xr.full_like(avoided.isel(account=0, drop=True), float(worth.sum())).assign_attrs(money)
-    net = avoided_values["worth"] - single
-    cash = avoided_values["cashable_net_position"] - spent.astype(np.float32) * payer
+    cost = worth.sum(["funder", "year"]).transpose(*avoided.dims[1:]).astype(avoided.dtype).assign_attrs(money)
+    net = avoided_values["worth"] - worth.sum("funder").astype(np.float32)
+    cash = avoided_values["cashable_net_position"] - by_payer
     council_flows = cash.sel(payer=q.COUNCIL, drop=True)
     council = appraisal.discounted(council_flows, schedule=terms.schedule, schedules=terms.schedules)
     if cut:  # which saves first and costs later, so that "paid back" says nothing of it
         ahead = running_total_back(net)
         avoided_values["ahead"], avoided_values["probability_ahead"] = ahead, ahead.mean(SAMPLE_DIMS)
     changed = {
-        "net_position": avoided_values["net_position"] - spent.astype(np.float32) * payer,
-        "net_position_discounted": avoided_values["net_position_discounted"] - single * payer,
+        "net_position": avoided_values["net_position"] - by_payer,
+        "net_position_discounted": avoided_values["net_position_discounted"] - worth_by_payer.astype(np.float32),
         "cashable_net_position": cash,
-        "programme_by_year": spent,
+        "programme_by_payer": spent_by_payer,
     }
     return avoided_values.drop_vars("worth").assign(changed | appraisal.value_and_payback(avoided, cost, net, council))

@@ -1,10 +1,10 @@
-"""What the main page shows of a scenario at any sum: everything that depends on the children reached, and nothing else.
+"""What the main page shows of a plan at any sum: everything that moves with the sum, and nothing else.
 
 Arrays are single precision with the draws last, so that a move is a few passes over a few megabytes. Each holds what
-would be avoided if every child of a place's stand-ins (:mod:`toolkit.pricing.representative_areas`) were reached.
+would be avoided at the reference sum, to which everything is in proportion.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,7 +25,7 @@ BACK_ROUNDING = 1e-6  # of the cost: an option that gains exactly what it cost i
 
 @dataclass(frozen=True)
 class Lines:
-    """What is avoided, GBP; where of stand-ins, with each child of theirs reached (node, ..., draw).
+    """What is avoided, GBP.
 
     Attributes
     ----------
@@ -45,51 +45,37 @@ class Lines:
     cash: np.ndarray
 
     @classmethod
-    def of_nodes(cls, nodes: Iterable[xr.Dataset]) -> "Lines":
-        """Take the lines from what :func:`linear` returns for each stand-in."""
-        lines = [_lines(node) for node in nodes]
-        return cls(*(np.stack(parts) for parts in zip(*lines, strict=True)))
+    def of(cls, avoided: xr.Dataset) -> "Lines":
+        """Take the lines from what :func:`linear` returns."""
+        parts = (
+            avoided["net_position"].isel(year=slice(0, YEARS_SHOWN)).sum("payer"),
+            avoided["worth"].astype(float).cumsum("year"),
+            avoided["net_position_discounted"].sum("year"),
+            avoided["cashable_net_position"].sel(payer=q.COUNCIL).isel(year=slice(0, BUDGET_YEARS)),
+        )
+        return cls(*(part.values.reshape(*part.shape[:-2], -1).astype(np.float32) for part in parts))
 
-    def at(self, reach: np.ndarray) -> "Lines":
-        """Return the sum over stand-ins that reach so many children (node, draw); ``running`` at the end alone."""
-        end = self.running[:, :, -1:]
-        return Lines(*(weighed(lines, reach) for lines in (self.by_year, end, self.payer, self.cash)))
+    def at(self, times: np.float32) -> "Lines":
+        """Return the same at so many times the sum; ``running`` at the end alone."""
+        return Lines(self.by_year * times, self.running[:, -1:] * times, self.payer * times, self.cash * times)
 
-    def back(self, reach: np.ndarray, cost: np.ndarray, *, cut: bool) -> np.ndarray:
+    def back(self, times: np.float32, cost: np.ndarray, *, cut: bool) -> np.ndarray:
         """Return the chance of having paid back by each year; for a cut, of being ahead then (account, year).
 
         Parameters
         ----------
-        reach
-            Children reached of each stand-in (node, draw).
+        times
+            Times the sum at which the lines were made.
         cost
-            The programme up to each year (year), GBP.
+            What the plan costs up to each year (year, draw), or the same in every draw (year, 1), GBP.
         """
         least = (cost - BACK_ROUNDING * abs(cost)).astype(np.float32)
-        lines = zip(np.moveaxis(self.running, 2, 0), least, strict=True)
+        lines = zip(np.moveaxis(self.running, 1, 0), least, strict=True)
         # A year at a time, which stays in the processor's cache, and eight draws a byte.
-        ahead = np.stack([np.packbits(weighed(line, reach) >= paid, axis=-1) for line, paid in lines], axis=1)
+        ahead = np.stack([np.packbits(line * times >= paid, axis=-1) for line, paid in lines], axis=1)
         if not cut:  # once back, back
             np.bitwise_or.accumulate(ahead, axis=1, out=ahead)
-        return np.asarray(np.bitwise_count(ahead).sum(-1) / reach.shape[-1])
-
-
-def _lines(avoided: xr.Dataset) -> list[np.ndarray]:
-    parts = (
-        avoided["net_position"].isel(year=slice(0, YEARS_SHOWN)).sum("payer"),
-        avoided["worth"].astype(float).cumsum("year"),
-        avoided["net_position_discounted"].sum("year"),
-        avoided["cashable_net_position"].sel(payer=q.COUNCIL).isel(year=slice(0, BUDGET_YEARS)),
-    )
-    return [part.values.reshape(*part.shape[:-2], -1).astype(np.float32) for part in parts]
-
-
-def weighed(lines: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the sum over nodes of lines (node, ..., draw) times weights (node, draw)."""
-    total = lines[0] * weights[0]
-    for line, weight in zip(lines[1:], weights[1:], strict=True):
-        total += line * weight
-    return np.asarray(total)
+        return np.asarray(np.bitwise_count(ahead).sum(-1) / self.running.shape[-1])
 
 
 @dataclass(frozen=True)
@@ -102,7 +88,7 @@ class Terms:
     growth: xr.DataArray
     spread: xr.DataArray
     partly: np.ndarray
-    funder: str
+    funders: tuple[str, ...]
 
     @classmethod
     def of(cls, desk: Desk) -> "Terms":
@@ -110,8 +96,8 @@ class Terms:
         partly = desk.draws["cashable_share_partly"].transpose(*SAMPLE_DIMS).values
         growth, schedule = desk.growth.astype(np.float32), desk.scenario.discount_schedule
         worth = appraisal.discount_factors(schedule, growth["year"], schedules=desk.schedules).values
-        funder = desk.scenario.option.funder
-        return cls(schedule, desk.schedules, worth, growth, desk.spread, partly.astype(np.float32), funder)
+        funders = desk.scenario.funders
+        return cls(schedule, desk.schedules, worth, growth, desk.spread, partly.astype(np.float32), funders)
 
 
 def linear(saved: xr.DataArray, terms: Terms) -> xr.Dataset:
@@ -135,7 +121,7 @@ def linear(saved: xr.DataArray, terms: Terms) -> xr.Dataset:
     kinds, years = avoided["discounting"], avoided["year"]
     factors = appraisal.factors_by_kind(kinds, terms.schedule, years, schedules=terms.schedules)
     worth = avoided * factors.astype(np.float32)
-    payer = _members(avoided, "payer", q.VOCABULARY["payer"], also=(q.COUNCIL, terms.funder))
+    payer = _members(avoided, "payer", q.VOCABULARY["payer"], also=(q.COUNCIL, *terms.funders))
     outcome = _members(avoided, "outcome", q.VOCABULARY["outcome"])
     narrowest = np.array([ACCOUNTS.index(name) for name in avoided["account"].values])
     account = {"account": (list(ACCOUNTS), narrowest <= np.arange(len(ACCOUNTS))[:, None])}
@@ -156,9 +142,7 @@ Members = dict[str, tuple[list[str], np.ndarray]]
 
 
 def _members(values: xr.DataArray, name: str, known: Sequence[str], also: Sequence[str] = ()) -> Members:
-    present = [
-        label for label in known if label in values[name].values or label in also
-    ]  # also who pays for the programme
+    present = [label for label in known if label in values[name].values or label in also]  # also who pays for the plan
     return {name: (present, np.equal.outer(np.array(present), values[name].values.astype(str)))}
 
 
@@ -190,26 +174,29 @@ class Numbers:
     ----------
     lines
         What is avoided.
-    spent, cost
-        The programme each year, real; and up to each year, discounted; negative for a cut.
+    paid
+        What the plan costs each year, real, by whose money it is (funder, year, draw), or the same in every draw
+        (funder, year, 1); negative for a cut.
+    worth
+        What a pound of each year is worth at the start (year).
     reached
-        Children a year, without sign.
+        Children served in all years together, without sign.
     curve
         A year's spend plus the lifetime cost it leaves (multiple, draw), social account.
     back
         Chance of having paid back by each year; for a cut, of being ahead then (account, year).
-    payers, funder
-        Payers in the order of ``lines.payer``, and which of them pays for the programme.
+    payers, funders
+        Payers in the order of ``lines.payer``, and which of them pay for the plan, in the order of ``paid``.
     """
 
     lines: Lines
-    spent: np.ndarray
-    cost: np.ndarray
+    paid: np.ndarray
+    worth: np.ndarray
     reached: np.ndarray
     curve: np.ndarray
     back: np.ndarray
     payers: list[str]
-    funder: str
+    funders: tuple[str, ...]
 
     @property
     def avoided(self) -> np.ndarray:
@@ -217,21 +204,42 @@ class Numbers:
         return self.lines.running[:, -1]
 
     @cached_property
+    def costs(self) -> np.ndarray:
+        """Present value of what the plan costs each funder (funder, draw) or (funder, 1)."""
+        return np.asarray((self.paid * self.worth[:, None]).sum(1))
+
+    @cached_property
+    def cost(self) -> np.ndarray:
+        """Present value of what the plan costs (draw) or (1)."""
+        return np.asarray(self.costs.sum(0))
+
+    @cached_property
+    def expected_cost(self) -> float:
+        """Expected present value of what the plan costs."""
+        return float(self.cost.mean())
+
+    @cached_property
+    def spent(self) -> np.ndarray:
+        """Return what the plan is expected to cost each year, real (year)."""
+        return np.asarray(self.paid.sum(0).mean(-1))
+
+    @cached_property
     def net_payers(self) -> np.ndarray:
-        """Present value by payer, the programme's cost being its funder's (payer, draw)."""
+        """Present value by payer, the plan's cost being its funders' (payer, draw)."""
         net = self.lines.payer.copy()
-        net[self.payers.index(self.funder)] -= np.float32(self.cost[-1])
+        for funder, cost in zip(self.funders, self.costs, strict=True):
+            net[self.payers.index(funder)] -= cost.astype(np.float32)
         return net
 
     @cached_property
     def council_spent(self) -> np.ndarray:
-        """What the council itself spends each year, real (year)."""
-        return self.spent * float(self.funder == q.COUNCIL)
+        """What the council itself spends each year, real (year, draw) or (year, 1)."""
+        return np.asarray(self.paid[[funder == q.COUNCIL for funder in self.funders]].sum(0))
 
     @cached_property
     def cash(self) -> np.ndarray:
         """Council's real cashable position in the years of a budget paper (year, draw)."""
-        return self.lines.cash - self.council_spent[: len(self.lines.cash), None].astype(np.float32)
+        return self.lines.cash - self.council_spent[: len(self.lines.cash)].astype(np.float32)
 
 
 def ends(rows: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

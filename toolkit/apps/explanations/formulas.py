@@ -13,19 +13,26 @@ import xarray as xr
 from toolkit.apps.parts import look
 from toolkit.evidence import OWN
 from toolkit.evidence.own import PRICES
+from toolkit.measures import plan
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.budget import BUDGET_YEARS
 from toolkit.measures.drivers import acting, named, swings
 from toolkit.measures.quantities import Run
+from toolkit.pricing.dependence import EFFECT
 from toolkit.schema import ACCOUNTS
 
 INPUTS = 8
 CHILDREN = ("population_0_17", "children_in_need", "children_looked_after")  # of a council's own: whom a sum reaches
+WHOSE = {
+    "own": "the programme’s own studies and, less closely, those of its type",
+    "type": "studies of programmes of its type",
+    "none": "studies of all programmes together",
+}
 AVOIDED = (
-    "Cost avoided = children reached × the change in each outcome for a child reached (from the effect, its "
-    "replication, take-up, build-up and fading) × what the outcome costs each payer × real price growth, "
-    "over the years counted."
+    "Cost avoided = children served by each programme × the change in each outcome for a child served (from the "
+    "programme’s effect after scale-up, its take-up, build-up and fading) × what the outcome costs each payer × real "
+    "price growth, over the years counted."
 )
 
 
@@ -62,9 +69,9 @@ def _mean(array: xr.DataArray) -> float:
 
 def _sum_in_words(run: Run, spent: float, gained: float, gain: str, loss: str) -> str:
     """Return a sum in words: what is gained less what is spent; a cut is put as spending taken away."""
-    money = f"{w.money(abs(spent))} {'of spending taken away' if run.scenario.option.cut else 'spent'}"
+    money = f"{w.money(abs(spent))} {'of spending taken away' if run.scenario.cut else 'spent'}"
     gained = 0.0 if abs(gained) < 1e-6 * abs(spent) else gained  # below what the draws' single precision can show
-    if run.scenario.option.cut:
+    if run.scenario.cut:
         return f"{money} {f'+ {w.money(gained)} {gain}' if gained > 0 else f'{w.MINUS} {w.money(-gained)} {loss}'}"
     return f"{w.money(gained)} {gain} {w.MINUS} {money}"
 
@@ -81,14 +88,14 @@ def _worth(run: Run) -> str:
 def ratio(run: Run, account: str = "social") -> str:
     """Return in words what each pound of the programme avoids in an account."""
     cost, avoided = _totals(run, account)
-    done, by = ("caused", "taken away") if run.scenario.option.cut else ("avoided", "spent")
+    done, by = ("caused", "taken away") if run.scenario.cut else ("avoided", "spent")
     top, bottom = q.direction(run) * avoided, abs(cost)
     return f"{w.money(top)} {done} ÷ {w.money(bottom)} {by} = {w.pence(avoided / cost)} for each £1"
 
 
 def _back(run: Run) -> str:
     chance = w.percent(float(q.paid_back(run).sel(account="fiscal").isel(year=-1)))
-    still = "still " * run.scenario.option.cut
+    still = "still " * run.scenario.cut
     return f"the running total is {still}nil or better in {chance} of the draws in the last year"
 
 
@@ -97,21 +104,26 @@ def _five(run: Run) -> xr.DataArray:
 
 
 def _cash(run: Run) -> str:
-    spent = float(q.result(run)["programme_by_year"].isel(year=slice(0, BUDGET_YEARS)).sum())
     net = _mean(_five(run))
     if not q.council_pays(run):
-        return f"{w.money(net)} of cash released; a grant pays for the programme"
+        return f"{w.money(net)} of cash released; a grant pays for the plan"
+    own = q.spending(run).sel(payer=q.COUNCIL).isel(year=slice(0, BUDGET_YEARS))
+    spent = _mean(own.sum("year"))
     return (
         f"{_sum_in_words(run, spent, net + spent, 'of cash released', 'of cash no longer released')} = {w.money(net)}"
     )
 
 
 def _reached(run: Run) -> str:
-    option = run.scenario.option
-    each = _mean(run.tree["assumptions/draws"].to_dataset()["cost_per_family"])
+    costs, names = q.drawn(run), q.programme_names(run)
+    each = [
+        f"{names[part.programme]} {w.money(_mean(costs[f'cost_{part.cost or part.programme}']))} for one it serves"
+        for part in run.scenario.plan
+    ]
+    spent = q.spending(run).sum(["payer", "year"]) / (1.0 + run.scenario.optimism)
+    what = " taken away" if run.scenario.cut else ""
     children = w.number(_mean(_children(run)), 0)
-    what = " taken away" if option.cut else ""
-    return f"£{option.spend_per_child:g} a child{what}, at {w.money(each)} a family: {children} children"
+    return f"{w.money(abs(_mean(spent)))}{what} over the years, at {w.listed(each)}: {children} children"
 
 
 def _children(run: Run) -> xr.DataArray:
@@ -121,13 +133,13 @@ def _children(run: Run) -> xr.DataArray:
 FORMULAS = {
     "npsv": Formula(
         "Net present social value",
-        ("Net present social value = discounted cost avoided, all accounts − discounted programme cost.", AVOIDED),
+        ("Net present social value = discounted cost avoided, all accounts − discounted cost of the plan.", AVOIDED),
         _worth,
         lambda run: q.result(run)["npsv"].sel(account="social", drop=True),
     ),
     "bcr": Formula(
         "Cost avoided by each £1",
-        ("Expected discounted cost avoided, all accounts ÷ expected discounted programme cost.", AVOIDED),
+        ("Expected discounted cost avoided, all accounts ÷ expected discounted cost of the plan.", AVOIDED),
         ratio,
         lambda run: q.avoided(run).sel(account="social", drop=True) / _totals(run)[0],
         w.pence,
@@ -135,8 +147,8 @@ FORMULAS = {
     "payback": Formula(
         "When the public purse has its money back",
         (
-            "The first year in which the running total of discounted cost avoided for public bodies, less programme "
-            "cost, is nil or better. The table shows what moves the net value to the public purse.",
+            "The first year in which the running total of discounted cost avoided for public bodies, less what the "
+            "plan costs, is nil or better. The table shows what moves the net value to the public purse.",
             AVOIDED,
         ),
         _back,
@@ -147,18 +159,17 @@ FORMULAS = {
         "The council’s cash over five years",
         (
             "Cash released = the cost avoided for the council × the share of it that can leave a budget, in the year "
-            "in which it can. Net cash = cash released − what the council itself spends on the programme. Real, not "
+            "in which it can. Net cash = cash released − what the council itself spends on the plan. Real, not "
             "discounted.",
         ),
         _cash,
         _five,
     ),
     "reached": Formula(
-        "Children reached a year",
+        "Children served",
         (
-            "Families bought = the yearly sum ÷ the cost of helping one family. Reached = K × (1 − exp(−bought ÷ K)), "
-            "K being the eligible families: each further place is more likely to go to a family already helped.",
-            "Children = families × children per family.",
+            "Children served = the sum for each programme ÷ what one family or child costs × the children in it, added "
+            "up over programmes and years, no more than there are whom the programme is for.",
         ),
         _reached,
         _children,
@@ -169,7 +180,7 @@ FORMULAS = {
 CUTS = {
     "bcr": "Cost caused by each £1 cut",
     "payback": "Public purse still ahead at the end",
-    "reached": "Children who lose help a year",
+    "reached": "Children who lose help",
 }
 
 
@@ -192,12 +203,10 @@ def explanation(
         Which of the run's areas it is of, where it is of one.
     """
     words = "".join(f"<p>{escape(line)}</p>" for line in formula.words)
-    if run.scenario.effect.source == "panel":
-        words = words.replace("from the effect, its", "from the association, read as if it were an effect, its")
     now = f"<p><b>Now: {escape(w.tied(formula.sum_up(run)))}.</b></p>" if formula.sum_up else ""
     cited = "".join(f"<p>{escape(named(run, name))}: {_cited(run, name)}.</p>" for name in formula.of[:1])
     moved = "" if formula.draws is None else _own(run, key) + _moved(run, formula, again, area)
-    title = CUTS.get(key, formula.title) if run.scenario.option.cut else formula.title  # as on the main page
+    title = CUTS.get(key, formula.title) if run.scenario.cut else formula.title  # as on the main page
     return f'<h2 id="explained-title">{escape(title)}</h2>{words}{now}{cited}{moved}'
 
 
@@ -235,9 +244,10 @@ def _moved(run: Run, formula: Formula, again: Callable[[Run], Formula] | None, a
 
 def _cited(run: Run, name: str) -> str:
     """Return an input's value and the row it comes from."""
-    kind, source = name.partition(": ")[0], w.SOURCES[run.scenario.effect.source]
-    if kind == "effect":
-        return escape(source[:1].upper() + source[1:])
+    kind, _, about = name.partition(": ")
+    if kind == EFFECT:
+        programme, _, outcome = about.partition(": ")
+        return escape(f"From {WHOSE[plan.evidence(run)[programme][outcome]['evidence']]}, after scale-up")
     if kind == "pathway":
         return "The pathway through social care, fitted to England’s published flows"
     if name not in run.assumptions.index:
@@ -252,8 +262,7 @@ def _cited(run: Run, name: str) -> str:
 
 def _own(run: Run, key: str) -> str:
     """Return the council's own figures that a number rests on, each with its reason, as HTML."""
-    at_edge = run.scenario.option.group == "care_edge"
-    used = (CHILDREN[:1] if at_edge else CHILDREN) if key == "reached" else (*CHILDREN, *PRICES)
+    used = CHILDREN if key == "reached" else (*CHILDREN, *PRICES)
     lines = [
         f"<li>{escape(OWN[name][0])}: {_cited(run, name)}</li>" for name in used if name in run.scenario.own_figures
     ]

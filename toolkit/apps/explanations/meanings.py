@@ -45,9 +45,6 @@ COLUMNS = {
     "Spread over the prior's": "Standard deviation of the posterior ÷ that of the prior: near 1, data say little.",
     "Published": "The figure as its source gives it.",
     "Model": "What the fitted pathway expects of the same figure.",
-    "Effect of a study": "The published estimate on the scale of the pool: the log of a risk ratio, which an odds "
-    "ratio is first made at the rate of those served; for attainment a standardised difference.",
-    "Error of a study": "The published standard error, or that of the published interval or test, on the same scale.",
     "Ours": "What this toolkit gives for the same total.",
     "Ours over it": "Our total ÷ the published one. Why they differ stands in the same row.",
 }

@@ -16,7 +16,7 @@ from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
 
 LONGEST_KEY = 200
-SPENT = "Yearly sum × children aged 0 to 17, with optimism bias, in each year of spending."
+SPENT = "The sums of the plan in the areas, with optimism bias, in each year of spending."
 CASH = "Cash released = cost avoided for the council × the share that can leave a budget, in the year in which it can."
 INFLATED = "Each year’s × the Treasury’s forecast of its prices over those of the price base; a total adds up years."
 CURVE = "A year’s early-help spend + the excess cost of the entering cohort that it leaves, all accounts."
@@ -26,13 +26,13 @@ STEP = "Net present value with this adjustment and those before it − the value
 KINDS: dict[str, Kind | Callable[..., Formula]] = {
     "worth": Kind(
         "Net present value: {account} account",
-        ("Discounted cost avoided − discounted programme cost.", AVOIDED),
+        ("Discounted cost avoided − discounted cost of the plan.", AVOIDED),
         sums.worth,
         ("account",),
     ),
     "ratio": single_numbers.ratio,
     "paid_back": single_numbers.paid_back,
-    "programme": Kind("Programme spending", (SPENT, "Discounted."), lambda run: q.result(run)["programme_cost"]),
+    "programme": Kind("Spending on the plan", (SPENT, "Discounted."), lambda run: q.result(run)["programme_cost"]),
     "payer_avoided": Kind(
         "Cost avoided: {payer}",
         ("Discounted cost avoided of the payer, all accounts, outcome by outcome.", AVOIDED),
@@ -40,14 +40,14 @@ KINDS: dict[str, Kind | Callable[..., Formula]] = {
         ("payer",),
     ),
     "payer_programme": Kind(
-        "Programme: {payer}",
-        (SPENT, "Whoever funds the option pays it; discounted."),
+        "Spent on the plan: {payer}",
+        (SPENT, "Each funder pays its own parts; discounted."),
         lambda run: q.position(run)["programme"],
         ("payer",),
     ),
     "payer_net": Kind(
         "Net position: {payer}",
-        ("Discounted cost avoided − what the payer spends on the programme.", AVOIDED),
+        ("Discounted cost avoided − what the payer spends on the plan.", AVOIDED),
         sums.payer_net,
         ("payer",),
     ),
@@ -59,7 +59,7 @@ KINDS: dict[str, Kind | Callable[..., Formula]] = {
         ("year",),
     ),
     "cash_spent": Kind(
-        "Programme spending: {year}",
+        "Spending on the plan: {year}",
         (SPENT, "Real, not discounted; money out is negative."),
         lambda run: sums.cash(run).sel(part=["programme"]),
         ("year",),
@@ -100,17 +100,15 @@ KINDS: dict[str, Kind | Callable[..., Formula]] = {
     "curve_spend": Kind(
         "Early-help spend: {multiple} × today’s",
         ("Today’s yearly spend of the place × the multiple.",),
-        lambda run: sums.curve(run).sel(part=["spend"]).isel(source=0, drop=True),
+        lambda run: sums.curve(run).sel(part=["spend"]),
         ("multiple",),
     ),
-    "curve": Kind(
-        "Spend and cost: {multiple} × today’s spend, {source}", (CURVE, AVOIDED), sums.curve, ("source", "multiple")
-    ),
+    "curve": Kind("Spend and cost: {multiple} × today’s spend", (CURVE, AVOIDED), sums.curve, ("multiple",)),
     "curve_change": Kind(
-        "Change of spend and cost: {multiple} × today’s spend, {source}",
+        "Change of spend and cost: {multiple} × today’s spend",
         (f"{CURVE} Less the same at today’s spend.", AVOIDED),
         sums.change,
-        ("source", "multiple"),
+        ("multiple",),
     ),
     "curve_here": Kind(
         "Spend and cost at this sum", (CURVE, LINE, AVOIDED), lambda run: sums.here(run, sums.curve(run))

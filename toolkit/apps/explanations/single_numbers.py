@@ -25,15 +25,11 @@ KNOWING = (
     "it − the better of the two as things stand."
 )
 EFFECTS = {
-    "mean_effect": (
-        "Pooled mean effect",
-        "The mean over the sites where studies were made, biases of design allowed for.",
+    "effect": (
+        "Effect on a child served",
+        "The programme’s mean effect × the part that survives where others deliver it, and how far sites lie from it.",
     ),
-    "new_site_effect": (
-        "Effect at a new site",
-        "The pooled mean and how far sites lie from it: what a new one can expect.",
-    ),
-    "harmful": ("Chance of harm", "How often the effect at a new site has the wrong sign."),
+    "harmful": ("Chance of harm", "How often the effect has the wrong sign."),
 }
 
 
@@ -41,7 +37,7 @@ def ratio(run: Run, account: str) -> Formula:
     """Return what each pound of the programme avoids, in an account."""
     avoided, label = at(run, q.avoided(run), "account", account)
     cost = q.result(run)["programme_cost"].mean()
-    words = ("Expected discounted cost avoided ÷ expected discounted programme cost, in this account.", AVOIDED)
+    words = ("Expected discounted cost avoided ÷ expected discounted cost of the plan, in this account.", AVOIDED)
     return Formula(
         f"For each £1: {label.lower()} account",
         words,
@@ -56,12 +52,12 @@ def paid_back(run: Run, account: str, year: str) -> Formula:
     chances, label = at(run, q.paid_back(run), "account", account)
     chance, when = at(run, chances, "year", year.partition(" (")[0])
     whose, last, result = str(chance["account"].item()), int(chance["year"]), q.result(run)
-    if run.scenario.option.cut:
+    if run.scenario.cut:
         title, back = "Still ahead at the end of", result["ahead"].sel(account=whose, year=last)
         what = "The running total of spending taken away, less cost caused, discounted, is nil or better in that year."
     else:
         title, back = "Money back by the end of", result["payback_year"].sel(account=whose) <= last
-        what = "The running total of discounted cost avoided, less programme cost, is nil or better by then."
+        what = "The running total of discounted cost avoided, less what the plan costs, is nil or better by then."
     back = as_numbers(back)
     return Formula(
         f"{title} {when}: {label.lower()} account",
@@ -94,18 +90,18 @@ def each(run: Run, reading: str, area: str) -> Formula:
 
 
 def effect(run: Run, what: str, row: str) -> Formula:
-    """Return the effect of a row of the table of effects: its pooled mean, a new site's, or the chance of harm."""
-    effects = q.effects(run)
-    rows = {f"{w.label(o)}: {w.inside(s)}": (o, s) for o in effects["outcome"].values for s in effects["source"].values}
-    if what not in EFFECTS or row.removesuffix(", used") not in rows:
+    """Return the effect of a programme on an outcome, or its chance of harm."""
+    effects, names = q.effects(run), q.programme_names(run)
+    rows = {f"{names[p]}: {w.inside(o)}": (p, o) for p in names for o in effects["outcome"].values.astype(str)}
+    if what not in EFFECTS or row not in rows:
         raise unknown(f"{what} {row}")
-    outcome, source = rows[row.removesuffix(", used")]
-    draws = effects[what].sel(outcome=outcome, source=source).astype(float)
+    programme, outcome = rows[row]
+    draws = effects[what].sel(programme=programme, outcome=outcome, drop=True).astype(float).reset_coords(drop=True)
     deviations = outcome == "gcse_attainment"
     say = w.percent if what == "harmful" else (lambda x: w.number(x, 2)) if deviations else w.change
     in_numbers = counted if what == "harmful" else added
     name, words = EFFECTS[what]
-    of = f"It is from {w.SOURCES[str(source)]}."
+    of = f"It is from {formulas.WHOSE[str(effects['evidence'].sel(programme=programme, outcome=outcome).item())]}."
     return Formula(f"{name}, {row}", (words, of), lambda run: in_numbers(run, draws, draws, say), lambda _: draws, say)
 
 

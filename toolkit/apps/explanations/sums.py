@@ -140,14 +140,14 @@ def _parts(**parts: Any) -> xr.DataArray:
 
 
 def spent(run: Run) -> xr.DataArray:
-    """Return the programme's cost of each year, alike in every draw (year, chain, draw)."""
-    result = q.result(run)
-    return result["programme_by_year"] + xr.zeros_like(result["programme_cost"])
+    """Return what the plan costs in each year (year, chain, draw)."""
+    return q.spending(run).sum("payer")
 
 
 def council_spent(run: Run) -> xr.DataArray:
-    """Return what the council itself spends on the programme in each year (year, chain, draw)."""
-    return spent(run) * float(q.council_pays(run))
+    """Return what the council itself spends on the plan in each year (year, chain, draw)."""
+    by_payer = q.spending(run)
+    return by_payer.where(by_payer["payer"] == q.COUNCIL, 0.0).sum("payer")
 
 
 def social(run: Run) -> xr.DataArray:
@@ -156,7 +156,7 @@ def social(run: Run) -> xr.DataArray:
 
 
 def worth(run: Run) -> xr.DataArray:
-    """Return cost avoided and the programme, by cumulative account (part, account, chain, draw)."""
+    """Return cost avoided and what the plan costs, by cumulative account (part, account, chain, draw)."""
     return _parts(avoided=q.avoided(run), programme=-q.result(run)["programme_cost"])
 
 
@@ -169,8 +169,7 @@ def payer_net(run: Run) -> xr.DataArray:
 def yearly(run: Run) -> xr.DataArray:
     """Return real cost avoided of all accounts (payer, year, chain, draw)."""
     net = q.result(run)["net_position"]
-    avoided: xr.DataArray = net + spent(run) * xr.where(net["payer"] == run.scenario.option.funder, 1.0, 0.0)
-    return avoided
+    return net + q.spending(run).reindex(payer=net["payer"].values, fill_value=0.0)
 
 
 def cash(run: Run) -> xr.DataArray:
@@ -186,7 +185,7 @@ def running_cash(run: Run) -> xr.DataArray:
 
 
 def curve(run: Run) -> xr.DataArray:
-    """Return a year's spend and the cost that is left of the cohort (part, source, multiple, chain, draw)."""
+    """Return a year's spend and the cost that is left of the cohort (part, multiple, chain, draw)."""
     saved = q.by_account(q.priced(run, "curve_avoided")).sel(account="social", drop=True)
     today = q.by_account(q.lifetime(run).sel(reading="excess", drop=True)).sel(account="social", drop=True)
     return _parts(spend=q.costs(run)["curve_spend"], left=today, saved=-saved)
@@ -199,8 +198,8 @@ def change(run: Run) -> xr.DataArray:
 
 
 def here(run: Run, cost: xr.DataArray) -> xr.DataArray:
-    """Return a curve of the scenario's source at its own sum, between the spends it was priced at."""
-    cost = cost.sel(source=run.scenario.effect.source, drop=True).astype(float)
+    """Return a curve at the plan's own sum, between the spends it was priced at."""
+    cost = cost.astype(float)
     return cost.interp(multiple=np.clip(spend_multiple(run), *cost["multiple"].values[[0, -1]]))  # type: ignore[arg-type]
 
 

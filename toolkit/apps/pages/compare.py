@@ -13,7 +13,7 @@ from toolkit.apps.parts.fields import attempt, beside, button, choice, column, f
 from toolkit.apps.session import views
 from toolkit.apps.session.scenario_keys import LONGEST_NAME, MOST_SAVED, Saved
 from toolkit.apps.session.state import State, own
-from toolkit.measures import headline
+from toolkit.measures import headline, plan
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
@@ -102,7 +102,7 @@ class Compare:
         self.portfolio.object = portfolio
 
     def _chosen(self, runs: Sequence[tuple[Saved, Run]]) -> str:
-        able = [(saved, run) for saved, run in runs if not saved.scenario.option.cut]
+        able = [(saved, run) for saved, run in runs if not saved.scenario.cut]
         if len(able) < 2:
             return "<p>Save two or more investments to choose among them.</p>"
         names = [saved.name for saved, _ in able]
@@ -149,7 +149,7 @@ def _table(runs: Sequence[tuple[Saved, Run]]) -> str:
     rows: dict[str, list[str]] = {}
     for place, (saved, run) in enumerate(runs):
         numbers = {name: look.Number(cell, f"@{place}|{kind}") for name, (cell, kind) in _results(run).items()}
-        for name, cell in (_settings(saved) | numbers).items():
+        for name, cell in (_settings(saved, run) | numbers).items():
             rows.setdefault(name, []).append(cell)
     headings = ["Measure", *(saved.name for saved, _ in runs)]
     return look.plain_table("Saved scenarios", headings, list(rows.items()), f"{NOTE} {LUCK}{_together(runs)}".strip())
@@ -166,12 +166,12 @@ def _together(runs: Sequence[tuple[Saved, Run]]) -> str:
     return f"Net social values of two of them correlate by {low if low == high else f'{low} to {high}'}."
 
 
-def _settings(saved: Saved) -> dict[str, str]:
-    option = saved.scenario.option
+def _settings(saved: Saved, run: Run) -> dict[str, str]:
+    scale_up = saved.scenario.effect.scale_up
     return {
         "Place": saved.place,
-        "Sum": f"{w.MINUS if option.cut else ''}£{option.spend_per_child:g} a child, {option.years} years",
-        "Effect": f"{w.label(saved.scenario.effect.source)}, {saved.scenario.effect.replication:.0%} replicates",
+        "Plan": " ".join(plan.lines(run)),
+        "Lost in scale-up": "as the evidence draws it" if scale_up is None else w.percent(1.0 - scale_up),
         "Luck of the sites": w.luck(saved.scenario.effect.shared_luck),
         "Evidence of your own": str(len(own(saved.scenario)) or "none"),
     }
@@ -179,7 +179,7 @@ def _settings(saved: Saved) -> dict[str, str]:
 
 def _results(run: Run) -> dict[str, tuple[str, str]]:
     """Return a run's numbers by row, each with the key that explains it."""
-    result, cut = q.result(run), run.scenario.option.cut
+    result, cut = q.result(run), run.scenario.cut
     worth = headline.estimate(run, result["npsv"].sel(account="social"))
     cash = headline.estimate(run, q.council_cash(run).isel(year=slice(0, 5)).sum("year"))
     ratio, *ends = (float(result[name].sel(account="social")) for name in ("bcr", "bcr_lower", "bcr_upper"))
@@ -188,7 +188,7 @@ def _results(run: Run) -> dict[str, tuple[str, str]]:
     chance = w.percent(float((result["npsv"].sel(account="social") > 0).mean()))
     back = f"{last} {'still ahead at the end' if cut else 'paid back'}"
     return {
-        "Programme spending": (f"{cost} taken away" if cut else cost, "programme"),
+        "Spending on the plan": (f"{cost} taken away" if cut else cost, "programme"),
         "Net present social value": (str(worth), "worth|social"),
         "90% interval of it": (worth.interval or "none", "worth|social"),
         "For each £1": (f"{w.pence(ratio)} {'caused by each £1 cut' if cut else 'avoided'}", "ratio|social"),

@@ -8,6 +8,7 @@ import panel_material_ui as pmui
 import xarray as xr
 
 from toolkit import appraisal, evidence
+from toolkit.apps.pages.priors import reader_name
 from toolkit.apps.parts import charts, look
 from toolkit.apps.parts.card import Card
 from toolkit.apps.parts.fields import button, column
@@ -21,11 +22,7 @@ from toolkit.measures.quantities import Run
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 BRIDGE = {f"{w.label(account)} account": f"bridge|{account}" for account in ACCOUNTS}
-EFFECTS = {
-    "Pooled mean": "effect|mean_effect",
-    "New site": "effect|new_site_effect",
-    "Chance of harm": "effect|harmful",
-}
+EFFECTS = {"Effect": "effect|effect", "Hazard ratio": "effect|effect", "Chance of harm": "effect|harmful"}
 
 
 class Drivers:
@@ -145,7 +142,7 @@ class Drivers:
             look.html("<h2>Value of information: what finding out is worth</h2>"),
             self.ask,
             self.information,
-            look.html("<h2>The effect: what was believed before, and what the studies say</h2>"),
+            look.html("<h2>The effects: what was believed before, and what the studies say</h2>"),
             self.effects,
         )
 
@@ -180,10 +177,10 @@ def _priors(state: State) -> str:
     known = evidence.changeable_priors(state.live.register.tables["priors"])
     rows = [
         (
-            w.label(row.parameter),
+            reader_name(f"{row.model}.{row.parameter}"),
             [f"{str(row.distribution).replace('_', ' ')} {row.arg1:g}" + _second(row), str(row.reason)],
         )
-        for row in known[known["model"] == "effects"].itertuples()
+        for row in known[known["model"] == "programmes"].itertuples()
     ]
     return look.plain_table("Before any study: the priors", ["Parameter", "Prior", "Why"], rows)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from toolkit import evidence
+from toolkit.apps.engine.scaled_run import LiveRun
 from toolkit.apps.pages.own_figures import OwnFigures
 from toolkit.apps.pages.studies import Studies
 from toolkit.apps.parts import entry, look
@@ -14,7 +15,6 @@ from toolkit.apps.parts.fields import attempt, beside, button, choice, column, f
 from toolkit.apps.session.state import State
 from toolkit.measures import provenance
 from toolkit.measures import words as w
-from toolkit.measures.quantities import Run
 from toolkit.schema import PRICE_BASE
 
 MOST_ROWS = 60
@@ -53,8 +53,8 @@ class Evidence:
         return {role: entry.override(texts, self._units().get(role, ""))}
 
     def _units(self) -> dict[str, str]:
-        roles = self.state.live.register.tables["roles"]
-        return dict(zip(roles["role"].astype(str), roles["unit"].astype(str), strict=True))
+        figures = self.state.live.resolved(self.state.scenario).figures
+        return dict(zip(figures.index.astype(str), figures["unit"].astype(str), strict=True))
 
     def _pasted(self) -> dict[str, Any]:
         rows = self._rows(str(self.paste.value or ""), "The pasted rows")
@@ -84,8 +84,8 @@ class Evidence:
         note = f"{min(len(hits), MOST_ROWS)} of {len(hits):,} figures that match, of {len(figures):,} in the register."
         self.register.object = _table("Register of cited figures", rows, note)
 
-    def prepare(self, run: Run) -> tuple[str, str, pd.DataFrame]:
-        """Return the figures of the run as a table, the area's own, and the studies that are pooled."""
+    def prepare(self, run: LiveRun) -> tuple[str, str, tuple[str, list[str]]]:
+        """Return the figures of the run as a table, the area's own, and the studies in use."""
         rows = []
         for role, row in run.assumptions.iterrows():
             tag = ' <span class="tag">your own figure</span>' if row["overridden"] else ""
@@ -94,16 +94,17 @@ class Evidence:
             cells[1] = look.pressed(value, f"value, {name}", stop=-1)
             rows.append((name, cells))
         used = _table("Every figure this run uses", rows, provenance.FIGURES_NOTE)
-        return used, self.own.prepare(), self.studies.prepare()
+        return used, self.own.prepare(), self.studies.prepare(run)
 
-    def show(self, run: Run, prepared: tuple[str, str, pd.DataFrame]) -> None:
+    def show(self, run: LiveRun, prepared: tuple[str, str, tuple[str, list[str]]]) -> None:
         """Put a run on the page."""
-        self.used.object, own, pooled = prepared
+        self.used.object, own, studies = prepared
         self.own.show(own)
-        self.studies.show(pooled)
+        self.studies.show(studies)
         roles = {w.label(role): str(role) for role in run.assumptions.index if role not in evidence.OWN}
         if self.role.options != roles:
-            self.role.param.update(options=roles, value=next(iter(roles.values())))
+            now = self.role.value if self.role.value in roles.values() else next(iter(roles.values()))
+            self.role.param.update(options=roles, value=now)
 
     def view(self) -> Any:
         """Return the page."""

@@ -20,7 +20,7 @@ from toolkit.measures import words as w
 from toolkit.measures.budget import BUDGET_YEARS
 from toolkit.measures.quantities import Run
 from toolkit.report.shortfalls import shortfalls
-from toolkit.schema import ACCOUNTS
+from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 ABOUT = {
     "by_year": (
@@ -37,7 +37,7 @@ ONWARD = (
 TABLES: dict[str, Callable[[Run], tables.Table]] = {"payers": tables.who_pays, "payback": tables.payback}
 KINDS = {  # what the numbers under each heading of each table are
     "by_year": {"Money spent": "year_spent", "Cost avoided": "year_avoided"},
-    "payers": {"Cost avoided": "payer_avoided", "Programme": "payer_programme", "Net position": "payer_net"},
+    "payers": {"Cost avoided": "payer_avoided", "Spent on the plan": "payer_programme", "Net position": "payer_net"},
     "payback": {f"{w.label(account)} account": f"paid_back|{account}" for account in ACCOUNTS},
 }
 
@@ -117,10 +117,10 @@ def _table_of(name: str) -> Callable[[Run], str]:
 
 def _yearly(run: Run) -> tables.Table:
     """Cost avoided by year, all accounts, with the spending of each."""
-    spent = q.result(run)["programme_by_year"]
+    spent = q.spending(run).sum("payer")
     avoided = (q.result(run)["net_position"].sum("payer") + spent).isel(year=slice(0, 30))
     frame = tables.spread(run, {"Cost avoided": avoided}, "year")
-    frame.insert(0, ("Money spent", ""), spent.values[: len(frame)])
+    frame.insert(0, ("Money spent", ""), spent.mean(SAMPLE_DIMS).values[: len(frame)])
     frame = frame.set_axis(tables.year_names(run, avoided["year"].values))
     note = f"Real, {tables.basis(run)}, not discounted, all accounts."
     return tables.Table("Money spent and cost avoided by year", "Year", frame, "money", note=note)
@@ -129,9 +129,9 @@ def _yearly(run: Run) -> tables.Table:
 def _accounts(run: LiveRun) -> str:
     """Return net value, what a pound brings and the chance of payback in each account."""
     numbers, last = run.numbers, run.numbers.back.shape[1] - 1
-    cost, rows = float(numbers.cost[-1]), []
+    cost, rows = numbers.expected_cost, []
     for account, avoided, back in zip(ACCOUNTS, numbers.avoided, numbers.back, strict=True):
-        net = estimate(avoided - cost)
+        net = estimate(avoided - numbers.cost)
         texts = {
             f"worth|{account}": str(net),
             f"ratio|{account}": w.pence(float(avoided.mean()) / cost),
@@ -140,7 +140,7 @@ def _accounts(run: LiveRun) -> str:
         cells = [look.Number(text, key) for key, text in texts.items()]
         cells.insert(1, look.Number(net.interval or "none", f"worth|{account}"))
         rows.append((f"{w.label(account)} account", cells))
-    cut = run.scenario.option.cut
+    cut = run.scenario.cut
     heads = [
         "Account",
         "Net present value",
@@ -154,10 +154,10 @@ def _accounts(run: LiveRun) -> str:
 def _budget(run: LiveRun) -> str:
     """Return the council's cash in the years of a budget paper, in pounds of real money."""
     mean, low, high = ends(run.numbers.cash)
-    spend = run.numbers.council_spent[: len(mean)]
+    spend = run.numbers.council_spent[: len(mean)].mean(-1)
     years = tables.year_names(run, range(len(mean)))
     rows = {
-        "Programme spending": (-spend, "cash_spent"),
+        "Spending on the plan": (-spend, "cash_spent"),
         "Cash released, expected": (mean + spend, "cash_released"),
         "Net cash, expected": (mean, "cash_net"),
         "Net cash, low end of 90% interval": (low, "cash_net"),

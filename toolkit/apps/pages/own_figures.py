@@ -14,8 +14,7 @@ from toolkit.measures import words as w
 from toolkit.prices import price_year_label
 from toolkit.schema import PRICE_BASE, InputError
 
-FAMILY = "cost_per_family"  # a cited figure, so it is replaced as one
-NAMES = {key: row[0] for key, row in evidence.OWN.items()} | {FAMILY: "Cost of helping one family"}
+NAMES = {key: row[0] for key, row in evidence.OWN.items()}
 READ = {name.casefold(): key for key, label in NAMES.items() for name in (key, key.replace("_", " "), label)}
 
 
@@ -51,18 +50,14 @@ class OwnFigures:
             raise InputError("Say in a few words where the figures come from: it is printed beside them.")
         rows: dict[str, dict[str, Any]] = {}
         for key, value in values.items():
-            money = key == FAMILY or evidence.OWN[key][1].startswith("GBP")
+            money = evidence.OWN[key][1].startswith("GBP")
             rows[key] = {"value": value, "reason": reason} | ({"price_year": year} if money else {})
-        family = {FAMILY: rows.pop(FAMILY)} if FAMILY in rows else {}
         area = self.state.areas[0]
-        self.state.put(own_figures={key: {**row, "area": area} for key, row in rows.items()}, overrides=family)
+        self.state.put(own_figures={key: {**row, "area": area} for key, row in rows.items()})
         self.paste.value = ""
 
     def _drop(self, keys: list[str]) -> None:
-        family = {FAMILY: None} if FAMILY in keys else {}
-        attempt(
-            self.problems, "Nothing changed", lambda: self.state.put(own_figures=dict.fromkeys(keys), overrides=family)
-        )
+        attempt(self.problems, "Nothing changed", lambda: self.state.put(own_figures=dict.fromkeys(keys)))
 
     def prepare(self) -> str:
         """Return the area's published figures beside its own as a table; nothing for more than one area."""

@@ -17,14 +17,18 @@ ARGUMENTS = {  # distribution: what its numbers are
     "log_normal": ("Mean of the log", "Standard deviation of the log"),
     "gamma": ("Shape", "Rate"),
     "beta": ("First shape", "Second shape"),
-    "halfnormal": ("Scale", ""),
+    "half_normal": ("Scale", ""),
 }
 NAMES = {
-    "mu_log_risk_ratio": "Mean effect of help, log risk ratio",
-    "tau": "Spread of the effect between sites",
-    "mu_standardised_mean_difference": "Mean effect of help on attainment, standardised difference",
-    "programme_share": "Share of the spread between sites that is the programme’s",
-    "panel_bias": "Association within areas, beyond the effect, each unit of log spending",
+    "mu": "Mean effect of all programmes",
+    "tau_type": "Spread of effects between types of programme",
+    "tau_programme": "Spread of effects between programmes of one type",
+    "tau_study": "Spread of effects between evaluations and places",
+    "scale_up_independent": "Share that survives scale-up, independently evaluated in the UK",
+    "scale_up_other": "Share that survives scale-up, otherwise",
+    "take_up_unknown": "Share served by a whole-school or area programme, where not surveyed",
+    "site_common": "Share of the luck of sites that all areas have in common",
+    "onset": "Years until help changes events",
     "intercept": "Level of the rate",
     "spend_within": "Spending, within an area over time",
     "spend_between": "Spending, between areas",
@@ -40,11 +44,15 @@ NAMES = {
 }
 
 
+SCALES = {"_event": "events, log hazard ratio", "_attainment": "attainment, standardised difference"}
+
+
 def reader_name(key: str) -> str:
     """Return the reader's name of a prior: "outcomes.area_sd[care_starts]" is "Spread of areas (care starts)"."""
     name, _, which = key.partition(".")[2].rstrip("]").partition("[")
-    if name.startswith("tau_"):
-        name, which = "tau", name.removeprefix("tau_")
+    for ending, what in SCALES.items():
+        if name not in NAMES and name.endswith(ending):
+            name, which = name.removesuffix(ending), what
     return NAMES[name] + (f" ({w.inside(which)})" if which else "")
 
 

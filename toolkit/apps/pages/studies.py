@@ -1,23 +1,26 @@
-"""Studies of an effect on the page *Evidence*: which are pooled, leaving one out, adding one; pooled again at once."""
+"""Studies of effects on the page *Evidence*: which are in use, leaving one out, adding one; used again at once."""
 
 from collections.abc import Callable
 from typing import Any
 
-import pandas as pd
-
-from toolkit import models
+from toolkit.apps.engine.scaled_run import LiveRun
 from toolkit.apps.parts import entry, look
 from toolkit.apps.parts.fields import attempt, beside, button, choice, column, field
 from toolkit.apps.session.state import State
+from toolkit.measures import quantities as q
+from toolkit.measures import studies as table
 from toolkit.measures import words as w
+from toolkit.schema import EFFECT_OUTCOMES
 
 SCALES = {
-    "Risk ratio": "risk_ratio",
-    "Odds ratio": "odds_ratio",
-    "Rate ratio": "rate_ratio",
-    "Standardised difference": "hedges_g",
+    "Log of a risk ratio": "log_risk",
+    "Log of a rate ratio": "log_rate",
+    "Log of an odds ratio": "log_odds",
+    "Log of a hazard ratio": "log_hazard",
     "Risk difference": "risk_difference",
+    "Standardised difference": "smd",
 }
+LED = {"By others than the programme’s developer": False, "By the programme’s developer": True}
 
 
 class Studies:
@@ -26,18 +29,23 @@ class Studies:
     def __init__(self, state: State) -> None:
         self.state = state
         tables = state.live.register.tables
-        bias, outcomes = tables["design_bias"], list(tables["outcome_scales"]["outcome"])
+        bias, labels = tables["design_bias"], tables["programmes"].set_index("programme")["label"]
         designs = {w.label(name): name for name in bias.loc[bias["admitted_by_default"] == 1, "design"].unique()}
-        self.pooled, self.problems = look.html(), look.html(visible=False)
+        self.used, self.problems = look.html(), look.html(visible=False)
         self.known = choice("Study", [], width=320)
         self.leave = button("Leave it out", lambda: self._put(self._without))
         self.again = button("Back to the evidence’s own studies", lambda: self._put(self._none))
         self.name = field("Name of a new study", most=40, width=320)
-        self.outcome = choice("Outcome", {w.label(name): name for name in outcomes}, width=250)
-        self.design, self.scale = choice("Design", designs), choice("Scale", SCALES)
-        self.estimate, self.error = field("Estimate"), field("Standard error (of a ratio, of its log)", width=300)
-        self.programme = field("Programme, if another study here is of it", most=60, width=300)
-        self.reason = field("Where it is published", most=200, width=520)
+        self.programme = choice("Programme", {str(label): str(name) for name, label in labels.items()}, width=320)
+        self.outcome = choice("Outcome", {w.label(name): name for name in EFFECT_OUTCOMES}, width=250)
+        self.design, self.scale = choice("Design", designs, width=250), choice("Scale", SCALES)
+        self.estimate, self.error = field("Estimate on that scale"), field("Standard error on that scale", width=230)
+        self.risk = field("Share with the event without help (odds, differences)", width=360)
+        self.months = field("Followed for, months")
+        self.evaluation = field("Evaluation, if another study here is of it", most=60, width=300)
+        self.country = field("Country", most=60, value="England")
+        self.led = choice("Who led it", LED, width=320)
+        self.reason = field("Where it is published, and why it counts", most=200, width=520)
         self.add = button("Add this study", lambda: self._put(self._added), main=True)
 
     def _without(self) -> None:
@@ -53,58 +61,50 @@ class Studies:
     def _added(self) -> None:
         key = str(self.name.value or "").strip().replace(" ", "_")
         row = {
+            "programme": self.programme.value,
             "outcome": self.outcome.value,
             "design": self.design.value,
             "scale": self.scale.value,
             "estimate": entry.number(self.estimate.value, "estimate"),
             "standard_error": entry.number(self.error.value, "standard error"),
-            "shared_programme": str(self.programme.value or "").strip(),
+            "follow_up_months": entry.number(self.months.value, "followed for"),
+            "evaluation": str(self.evaluation.value or "").strip(),
+            "country": str(self.country.value or "").strip() or "England",
+            "developer_led": self.led.value,
             "reason": str(self.reason.value or "").strip(),
         }
+        if str(self.risk.value or "").strip():
+            row["control_risk"] = entry.number(self.risk.value, "share with the event")
         self.state.put(studies={key: row})
 
     def _put(self, change: Callable[[], None]) -> None:
         attempt(self.problems, "The studies are as they were", change)
 
-    def prepare(self) -> pd.DataFrame:
-        """Return the studies that are pooled."""
-        scenario = self.state.scenario
-        mixed, pooled = scenario.effect.family_group_conferencing, self.state.live.resolved(scenario).studies
-        return models.study_table(self.state.live.register.tables, mixed=mixed, **pooled)
+    def prepare(self, run: LiveRun) -> tuple[str, list[str]]:
+        """Return the studies in use as a table, and their names."""
+        left = ", ".join(run.scenario.left_out)
+        note = f'<p class="hint">Left out: {left}.</p>' if left else ""
+        rows = look.table(table.studies(run), q.level(run), lambda _row, _heading: "")
+        return f"{rows}{note}", sorted(set(run.drawn.studies["study"].values.astype(str)))
 
-    def show(self, pooled: pd.DataFrame) -> None:
-        """Show the pooled studies."""
-        rows = [
-            (
-                f"{row.study}{' (yours)' if row.study in self.state.scenario.studies else ''}",
-                [w.label(row.outcome), w.label(row.design), _number(row.effect, "Effect"), _number(row.se, "Error")],
-            )
-            for row in pooled.itertuples()
-        ]
-        left = ", ".join(f"{key} ({why})" for key, why in pooled.attrs["left_out"].items())
-        heads = ["Study", "Outcome", "Design", "Effect", "Standard error"]
-        note = (
-            "Effect: log risk ratio, benefit below 0; for attainment a standardised difference, benefit above "
-            f"0. Without a number, only its direction is pooled. Left out: {left or 'none'}."
-        )
-        self.pooled.object = look.plain_table("Studies that are pooled", heads, rows, note, numbers=(2, 3))
-        names = sorted(set(pooled["study"]))
+    def show(self, prepared: tuple[str, list[str]]) -> None:
+        """Show the studies in use."""
+        self.used.object, names = prepared
         if self.known.options != names:
             self.known.param.update(options=names, value=names[0] if names else None)
 
     def view(self) -> Any:
         """Return the part of the page."""
         return column(
-            look.html("<h2>The studies of the effect</h2><p class=hint>Pooled again, exactly, after every change.</p>"),
-            self.pooled,
+            look.html(
+                "<h2>The studies of effects</h2><p class=hint>The effects of all programmes are estimated together, "
+                "again after every change.</p>"
+            ),
+            self.used,
             beside(self.known, self.leave, self.again),
-            beside(self.name, self.outcome, self.design, self.scale, self.estimate, self.error),
-            beside(self.programme, self.reason),
+            beside(self.name, self.programme, self.outcome, self.design, self.scale, self.estimate, self.error),
+            beside(self.risk, self.months, self.evaluation, self.country, self.led),
+            self.reason,
             self.add,
             self.problems,
         )
-
-
-def _number(value: Any, what: str) -> str:
-    number = "no number" if pd.isna(value) else f"{value:.3g}".replace("-", w.MINUS)
-    return look.Number(number, f"column|{what} of a study")

@@ -319,7 +319,7 @@ def curve() -> Chart:
         line_color=BLUE,
         line_width=2,
         line_dash=[2, 4],
-        name="curve|{source}|{multiple}",
+        name="curve|{multiple}",
     )
     plot.line("multiple", "mean", source=seen, line_color=BLUE, line_width=4)
     plot.scatter("multiple", "mean", source=today, size=9, fill_color=INK, line_color=INK)

@@ -3,6 +3,7 @@
 A control writes one key of the scenario and is written by it; it holds nothing itself.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,10 @@ import panel_material_ui as pmui
 
 from toolkit import appraisal
 from toolkit.apps.parts.fields import column
-from toolkit.apps.parts.spending import Sums
-from toolkit.apps.session.state import PRESETS, State
+from toolkit.apps.parts.spending import Plan
+from toolkit.apps.session.state import State, presets
 from toolkit.measures import words as w
 from toolkit.scenario_model import LONGEST_HORIZON
-from toolkit.schema import FUNDERS
 
 RAMPS = {
     "Half in the first year, then all": (0.5, 1.0),
@@ -24,7 +24,7 @@ RAMPS = {
     "A third, two thirds, then all": (0.33, 0.67, 1.0),
     "Nothing in the first year, then all": (0.0, 1.0),
 }
-POUNDS = (1, 120)  # the least and the most of its slider
+LEAST_TIMES, MOST_TIMES, STEPS = 0.05, 100.0, 400  # of the slider of the sum, and how many steps it has at most
 GROWTH = ("growth_care", "growth_social_work")
 NO_GROWTH = {
     "value": 0.0,
@@ -33,16 +33,12 @@ NO_GROWTH = {
     "interval_level": 0.9,
     "reason": "Prices grow with inflation only: chosen on the dashboard.",
 }
-FAMILY_COSTS = {
-    "Troubled Families programme, all costs": "troubled_family_intervention_cost",
-    "Supporting Families grant only (low case)": "supporting_families_per_family_2022_25",
-}
-GROUPS = {"Children in need": "in_need", "Children at the edge of care": "care_edge"}
-SOURCES = {
-    "Trials and panel combined": "combined",
-    "Trials alone": "trials",
-    "Panel of areas (association)": "panel",
-    "Judgement": "judgement",
+NO_FADE = {"fade": {"none": 1.0}}
+SCALE_UP = {"As the evidence draws it": None, "All of it": 1.0, "Three quarters": 0.75, "Half": 0.5}
+OVERLAPS = {
+    "No two parts are for the same": "",
+    "Parts serve different children": "apart",
+    "Some get two, and gain from the first": "nested",
 }
 
 
@@ -80,28 +76,39 @@ def _tick(name: str) -> Any:
     return pmui.Checkbox(label=name, sizing_mode="stretch_width")
 
 
-def programme() -> list[Control]:
-    """Return the controls of what is bought, for whom and for how long."""
+def sums() -> list[Control]:
+    """Return the controls of the whole plan."""
     return [
-        _key("option", "spend_per_child", slider("Pounds a year for each child aged 0–17", *POUNDS, 1.0, "£0.[00]")),
-        _key("option", "years", slider("Years of spending", 1, 10, 1)),
-        _key("option", "cut", _tick("Take this sum away instead (a cut)")),
-        _key("option", "group", _select("Who is helped", GROUPS)),
-        _key("option", "cost_per_family", _select("Cost of helping one family", FAMILY_COSTS)),
-        _key("option", "funder", _select("Who pays for it", {w.label(funder): funder for funder in FUNDERS})),
+        Control(
+            slider("Sum: times the plan", LEAST_TIMES, 2.0, 0.05, "0.00 ×"),
+            lambda state: abs(state.times),
+            lambda state, times: state.multiply(state.bounded(math.copysign(times, state.times))),
+        ),
+        Control(
+            _tick("Take these sums away instead (a cut)"),
+            lambda state: state.scenario.cut,
+            lambda state, cut: state.multiply(state.bounded(-state.times)) if cut != state.scenario.cut else None,
+        ),
+        Control(
+            _select("Parts for the same children", OVERLAPS),
+            lambda state: state.base.overlap,
+            lambda state, how: state.change(overlap=how),
+        ),
     ]
 
 
 def effect() -> list[Control]:
     """Return the controls of what help changes, and for how long."""
     return [
-        _key("effect", "source", _select("Where the effect comes from", SOURCES)),
-        _key("effect", "replication", slider("Share of the studies’ effect that this site gets", 0, 1, 0.05, "0%")),
+        _key("effect", "scale_up", _select("Share of the effect that survives scale-up", SCALE_UP)),
         _key("effect", "take_up", slider("Take-up of the offer", 0, 1, 0.05, "0%")),
         Control(_select("Build-up of the effect", {name: name for name in (*RAMPS, "Other")}), _ramp_name, _set_ramp),
-        _key("effect", "fades", _tick("The effect fades with the years")),
+        Control(
+            _tick("Effects fade with the years"),
+            lambda state: "fade" not in state.base.effect.structure,
+            lambda state, fades: state.change(effect={"structure": {} if fades else NO_FADE}),
+        ),
         _key("effect", "detection", _tick("More help first finds more need")),
-        _key("effect", "family_group_conferencing", _tick("Count studies of family group conferencing")),
         _key("effect", "shared_luck", slider("Site’s luck shared with other programmes", 0, 1, 0.05, "0%")),
     ]
 
@@ -134,12 +141,12 @@ def adjustments() -> list[Control]:
         Control(
             slider("Years counted", 5, LONGEST_HORIZON, 1),
             lambda state: state.scenario.horizon,
-            lambda state, years: state.change(horizon=max(years, state.scenario.option.years)),
+            lambda state, years: state.change(horizon=max(years, state.scenario.years)),
         ),
     ]
 
 
-def start() -> list[Control]:
+def start(groups: dict[str, dict[str, str]]) -> list[Control]:
     """Return the choice of place and of a preset to start from."""
     place = pmui.AutocompleteInput(
         label="Area, region or England",
@@ -150,29 +157,28 @@ def start() -> list[Control]:
         sizing_mode="stretch_width",
         size="small",
     )
-    presets = {label: name for name, label in PRESETS.items()}
+    preset = pmui.Select(label="Start from", groups=groups, sizing_mode="stretch_width", size="small")
     return [
         Control(place, lambda state: state.place, lambda state, value: state.go_to(value or "")),
-        Control(_select("Start from", presets), lambda s: s.preset, lambda s, value: s.start_from(value)),
+        Control(preset, lambda s: s.preset, lambda s, value: s.start_from(value)),
     ]
 
 
 def _ramp_name(state: State) -> str:
-    ramp, years = state.scenario.effect.ramp, state.scenario.option.years
-    for name, shape in RAMPS.items():
-        if tuple(ramp[:years]) == _stretched(shape, years):
-            return name
-    return "Other"
+    ramp = _trimmed(state.scenario.effect.ramp)
+    return next((name for name, shape in RAMPS.items() if ramp == _trimmed(shape)), "Other")
 
 
-def _stretched(shape: tuple[float, ...], years: int) -> tuple[float, ...]:
-    return (shape + (shape[-1],) * years)[:years]
+def _trimmed(ramp: tuple[float, ...]) -> tuple[float, ...]:
+    """Return a ramp without what only repeats its last share, which stays."""
+    while len(ramp) > 1 and ramp[-1] == ramp[-2]:
+        ramp = ramp[:-1]
+    return ramp
 
 
 def _set_ramp(state: State, name: str) -> None:
     if name in RAMPS:
-        years = max(state.scenario.option.years, len(RAMPS[name]), 3)
-        state.change(effect={"ramp": _stretched(RAMPS[name], years)})
+        state.change(effect={"ramp": RAMPS[name]})
 
 
 class Panel:
@@ -180,8 +186,13 @@ class Panel:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.groups = {"Where": start(), "Programme": programme(), "Effect": effect(), "Appraisal": adjustments()}
-        self.sums = Sums(state)
+        self.groups = {
+            "Where": start(presets(state.live)),
+            "Plan": sums(),
+            "Effect": effect(),
+            "Appraisal": adjustments(),
+        }
+        self.plan = Plan(state)
         self.groups["Where"][0].widget.options = list(state.live.places)
         self._writing = False
         place = self.groups["Where"][0].widget
@@ -218,6 +229,8 @@ class Panel:
         """Write the state's values into the controls."""
         self._writing = True
         try:
+            self._bound()
+            self.plan.show()
             for control in self.controls:
                 value = control.value(self.state)
                 if control.widget.value != value:
@@ -226,12 +239,21 @@ class Panel:
         finally:
             self._writing = False
 
+    def _bound(self) -> None:
+        """End the slider of the sum where the place has no more children for the plan, or no more spend to cut."""
+        widget = self.named("Sum: times the plan")
+        most = min(self.state.most_times(self.state.times), MOST_TIMES)
+        step = next((one for one in (0.01, 0.05, 0.1, 0.25) if most / one <= STEPS), 1.0)
+        end = max(LEAST_TIMES, most // step * step)
+        if (widget.end, widget.step) != (end, step):
+            widget.param.update(start=min(LEAST_TIMES, end), end=end, step=step)
+
     def _fit(self, widget: Any, value: Any) -> None:
         """Widen a control to a value that only an address or a file can give."""
         if hasattr(widget, "end"):
             widget.param.update(start=min(widget.start, value), end=max(widget.end, value))
         options = getattr(widget, "options", None)
-        if isinstance(options, dict) and value not in options.values():
+        if isinstance(options, dict) and options and value not in options.values():
             widget.options = {**options, w.label(value): value}
 
     def view(self) -> Any:
@@ -240,8 +262,9 @@ class Panel:
         for title, group in self.groups.items():
             parts.append(pn.pane.HTML(f"<h2>{title}</h2>", stylesheets=[SIDE], margin=(14, 0, 6, 0)))
             widgets = [control.widget for control in group]
-            if title == "Programme":
-                widgets[1:1] = [self.sums.total, self.sums.families]
+            if title == "Plan":
+                widgets[1:1] = [self.plan.total]
+                widgets = [*self.plan.view(), *widgets]
             parts += widgets
         return column(*parts, margin=(0, 14, 24, 14))
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.apps.engine.page_values import curve, estimate, spend_multiple
-from toolkit.apps.engine.scaled_run import LiveRun
+from toolkit.apps.engine.page_values import curve, estimate, on_curve, spend_multiple
+from toolkit.apps.engine.scaled_run import LiveRun, size_of
 from toolkit.apps.parts import charts, look
 from toolkit.apps.parts.card import Card
-from toolkit.apps.parts.controls import POUNDS, slider
+from toolkit.apps.parts.controls import slider
 from toolkit.apps.parts.fields import column
 from toolkit.apps.session.state import State
 from toolkit.measures import quantities as q
@@ -30,7 +30,7 @@ class SpendCurve:
     """
 
     def __init__(self, state: State) -> None:
-        self.state, self._own, self._today, self._here = state, False, 0.0, 1.0
+        self.state, self._own, self._each, self._here = state, False, 0.0, 1.0
         self.card = Card("curve", charts.curve(), ABOUT, _table)
         self.words = look.html()
         self.slider = slider("Early-help spend a year, times today’s", *ENDS, STEP, "0.00")
@@ -42,30 +42,28 @@ class SpendCurve:
             self._take(float(new["multiple"][0]))
 
     def _take(self, multiple: float) -> None:
-        """Take the sum that the handle was moved to: whole pounds, unless a step of the slider is less than one."""
-        if self._own:
+        """Take the sum that the handle was moved to: so many times the plan's, as far as there are children for it."""
+        if self._own or not self._each:
             return
-        size = abs(multiple - 1.0) * self._today
-        pounds = round(size, 0 if STEP * self._today >= 1 else 2)
-        cut = multiple < (self._here if pounds < POUNDS[0] else 1.0)  # through today's spend by the smallest sum
-        most = min(POUNDS[1], int((0.5 if cut else 1.0) * self._today))
-        before = self.state.scenario
-        self.state.change(option={"cut": cut, "spend_per_child": float(np.clip(pounds, POUNDS[0], most))})
-        if self.state.scenario == before:  # the handle lies where it was dropped
+        multiple = float(np.clip(multiple, *ENDS))
+        times = (multiple - 1.0) / self._each
+        if abs(multiple - 1.0) < STEP / 2:  # nothing is no plan: through today's spend by the smallest step
+            times = -STEP * np.sign(self._each * self.state.times) / self._each
+        before = self.state.times
+        self.state.multiply(self.state.bounded(float(times)))
+        if self.state.times == before:  # the handle lies where it was dropped
             self.state.notify()
 
     def show(self, run: LiveRun) -> None:
         """Put a run on the curve."""
-        points = run.unit.curve
-        self._today = float(points["spend"][points["multiple"] == 1.0][0]) / run.unit.children  # a child
         self._here, self._own = spend_multiple(run), True
+        self._each = (self._here - 1.0) * size_of(self.state.base) / size_of(run.scenario)  # at once the plan's sums
         try:
             data, words, limits = curve(run)
             self.card.show(run, data, words)
-            self.card.chart.figure.renderers[1].name = f"curve|{run.scenario.effect.source}|{{multiple}}"
             charts.set_ends(self.card.chart.figure.y_range, *charts.grid_ends(*limits))
             # As the scenario has it now: a slider that is put back to a run of before fights the hand that moves it.
-            meant = float(np.clip(1.0 + self.state.scenario.option.pounds / self._today, *ENDS))
+            meant = float(np.clip(1.0 + self._each * self.state.times, *ENDS))
             if abs(meant - self.slider.value) > STEP / 2:
                 self.slider.value = round(meant, 2)
             self.words.object = f'<p role="status">{summary(run)}</p>'
@@ -81,7 +79,7 @@ def summary(run: LiveRun) -> str:
     """Return as HTML where the sum is on the curve, and its effect on spend and cost together."""
     here, multiples = spend_multiple(run), run.unit.curve["multiple"]
     where = f"This sum makes early-help spend {here:.2f} times today’s"
-    if not multiples[0] <= here <= multiples[-1]:
+    if not on_curve(run):
         return f"{where}, which is beyond the curve."
     rows = run.numbers.curve
     there, today = (_at(rows, multiples, at) for at in (here, 1.0))
@@ -110,7 +108,5 @@ def _at(rows: np.ndarray, multiples: np.ndarray, here: float) -> np.ndarray:
 
 
 def _table(run: q.Run) -> str:
-    sources, own = q.costs(run)["source"].values.astype(str), run.scenario.effect.source
-    kinds = {f"Change: {w.inside(source)}": f"curve_change|{source}" for source in sources}
-    kinds |= {"Spend a year": "curve_spend", "Spend and cost": f"curve|{own}"}
+    kinds = {"Change": "curve_change", "Spend a year": "curve_spend", "Spend and cost": "curve"}
     return look.table(tables.spend_cost_curve(run), q.level(run), look.keyed(kinds))

@@ -1,114 +1,216 @@
-"""The sum of a programme in three forms: pounds for each child, the sum a year, families reached a year.
+"""What is bought: a row for each part of the plan, how many times its sums are spent, and what they come to."""
 
-The first is the scenario's figure; either of the others, when typed, sets it, and both follow it.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import panel_material_ui as pmui
-from scipy.optimize import brentq
 
-from toolkit.apps.engine.live import Live
 from toolkit.apps.engine.scaled_run import LiveRun
-from toolkit.apps.engine.sums import weighed
 from toolkit.apps.parts import entry
+from toolkit.apps.parts.fields import beside, button, column
 from toolkit.apps.session.state import State
 from toolkit.measures import words as w
-from toolkit.pricing.representative_areas import pool
-from toolkit.scenarios import Scenario
-from toolkit.schema import InputError
-from toolkit.settings import MOST_POUNDS
+from toolkit.pricing.programmes import bought
+from toolkit.schema import FUNDERS, InputError
+from toolkit.settings import PlanPart
 
-NAMES = {  # of the fields, for an investment and for a cut
-    False: ("Sum a year, £", "Families reached a year"),
-    True: ("Sum taken away a year, £", "Families who lose help a year"),
+BASIS = {
+    "£ for each child aged 0–17": "pounds_per_child",
+    "£ in all": "pounds",
+    "£ for all of England": "england",
+    "families or children served": "units",
 }
-DIGITS = 8  # of pounds for each child, so that a sum for all England comes back to the pound
+TOTAL = {False: "Sum in all years, £", True: "Sum taken away in all years, £"}  # of an investment, and of a cut
+SCALES = {"bn": 1e9, "m": 1e6}
+LONGEST = 200  # characters of sums
+FIRST_SUM = 1.0  # of a further programme, £ for each child
 
 
-class Sums:
-    """The two fields beside the slider."""
+def in_words(sums: tuple[float, ...]) -> str:
+    """Return yearly sums as the field shows them: "731m; 717.1m", or a sum that is the same in every year once."""
+    texts = [_written(value) for value in sums]
+    return texts[0] if len(set(texts)) == 1 else "; ".join(texts)
+
+
+def _written(value: float) -> str:
+    for sign, scale in SCALES.items():
+        if abs(value) >= scale:
+            return f"{value / scale:.10g}{sign}"
+    return f"{value:.10g}"
+
+
+def sums_of(text: object, years: int) -> list[float]:
+    """Read yearly sums as people type them, in pounds with m for millions.
+
+    Parameters
+    ----------
+    text
+        One sum for every year, or one for each with a semicolon between them.
+    years
+        For how many years one sum is spent.
+
+    Raises
+    ------
+    InputError
+        A sum that is no number.
+    """
+    found = []
+    for piece in str(text or "").split(";"):
+        plain = piece.strip().casefold()
+        sign = next((sign for sign in SCALES if plain.endswith(sign)), "")
+        number = entry.number(plain.removesuffix(sign).rstrip(), "sum a year")
+        found.append(number * SCALES.get(sign, 1.0))
+    return found * years if len(found) == 1 else found
+
+
+class PartRow:
+    """One part of the plan: the programme, its sums, what these are given in, and whose money it is."""
+
+    def __init__(self, place: int, plan: "Plan") -> None:
+        self.place, self.plan = place, plan
+        name, options = f"Part {place + 1}", {"size": "small", "sizing_mode": "stretch_width"}
+        self.programme = pmui.Select(label=f"{name}: programme", options=plan.programmes, **options)
+        self.sums = pmui.TextInput(label=f"{name}: sum a year", max_length=LONGEST, **options)
+        self.basis = pmui.Select(label=f"{name}: the sum is", options=BASIS, **options)
+        self.funder = pmui.Select(label=f"{name}: whose money", options={w.label(f): f for f in FUNDERS}, **options)
+        self.remove = button(f"Remove part {place + 1}", lambda: plan.drop(place))
+        for widget, change in (
+            (self.programme, self._programme),
+            (self.sums, self._sums),
+            (self.basis, self._basis),
+            (self.funder, lambda part, value: part.model_copy(update={"funder": value})),
+        ):
+            widget.param.watch(self._moved(change), "value")
+
+    def _moved(self, change: Callable[[PlanPart, Any], PlanPart]) -> Callable[[Any], None]:
+        def moved(event: Any) -> None:
+            if not self.plan.writing:
+                self.plan.put(self.place, lambda part: change(part, event.new))
+
+        return moved
+
+    def _programme(self, part: PlanPart, name: str) -> PlanPart:
+        return part.model_copy(update={"programme": name, "cost": ""})
+
+    def _sums(self, part: PlanPart, text: str) -> PlanPart:
+        return part.model_copy(update={part.basis: tuple(sums_of(text, len(part.sums)))})
+
+    def _basis(self, part: PlanPart, basis: str) -> PlanPart:
+        state = self.plan.state
+        return state.live.converted(state.base, part, basis, state.areas)
+
+    def show(self, part: PlanPart, *, alone: bool) -> None:
+        """Show a part of the plan as it is stated."""
+        if part.programme not in self.programme.options.values():
+            self.programme.options = {**self.programme.options, w.label(part.programme): part.programme}
+        texts = {self.programme: part.programme, self.sums: in_words(part.sums), self.basis: part.basis}
+        for widget, value in (texts | {self.funder: part.funder}).items():
+            if widget.value != value:
+                widget.value = value
+        self.remove.visible = not alone
+
+    def view(self) -> Any:
+        """Return the row."""
+        return column(self.programme, self.sums, self.basis, self.funder, self.remove, margin=(0, 0, 10, 0))
+
+
+class Plan:
+    """The rows of the plan, in step with the state, and what its sums come to."""
 
     def __init__(self, state: State) -> None:
-        self.state, self._writing = state, False
-        self.total, self.families = (
-            pmui.TextInput(label=name, value="", max_length=20, size="small", sizing_mode="stretch_width")
-            for name in NAMES[False]
-        )
-        for widget, pounds_for in ((self.total, for_total), (self.families, for_families)):
-            widget.param.watch(self._typed(pounds_for), "value")
+        self.state, self.writing = state, False
+        register = state.live.register
+        labels = register.tables["programmes"].set_index("programme")["label"]
+        self.programmes = {str(labels[name]): name for name in bought(register)}
+        self.rows: list[PartRow] = []
+        self.holder = column()
+        self.add = button("Add a programme", self._add)
+        self.total = pmui.TextInput(label=TOTAL[False], max_length=20, size="small", sizing_mode="stretch_width")
+        self.total.param.watch(self._typed, "value")
+        self._spent = 0.0  # of the run shown, all years together
+        self._times = 1.0
 
-    def _typed(self, pounds_for: Callable[[Live, Scenario, Sequence[str], float], float]) -> Callable[[Any], None]:
-        def typed(event: Any) -> None:
-            if self._writing:
-                return
-            state = self.state
-            try:
-                size = entry.number(event.new, event.obj.label)
-                pounds = round(pounds_for(state.live, state.scenario, state.areas, size), DIGITS)
-            except InputError as problem:
-                state.say([str(problem)])
-            else:
-                state.change(option={"spend_per_child": pounds})
-                if not state.messages and state.scenario.option.spend_per_child == pounds:
-                    state.notify()  # the same sum, written differently
-
-        return typed
-
-    def show(self, run: LiveRun) -> None:
-        """Write what the sum of a run comes to."""
-        option, self._writing = run.scenario.option, True
-        families = float((run.numbers.reached / run.unit.reach.each).mean())
-        sizes = (option.spend_per_child * run.unit.children, families)
+    def put(self, place: int, change: Callable[[PlanPart], PlanPart]) -> None:
+        """Change one part of the plan; where it cannot be, say so and show it as it was."""
+        parts = list(self.state.base.plan)
+        before = self.state.base
         try:
-            for widget, name, value in zip((self.total, self.families), NAMES[option.cut], sizes, strict=True):
-                text = w.number(value, 0)
-                if (widget.label, widget.value) != (name, text):
-                    widget.param.update(label=name, value=text)
+            parts[place] = change(parts[place])
+        except InputError as problem:
+            self.state.say([str(problem)])
+        else:
+            self._buy(parts)
+        if self.state.base is before:
+            self.show()
+
+    def drop(self, place: int) -> None:
+        """Take a part out of the plan."""
+        self._buy([part for k, part in enumerate(self.state.base.plan) if k != place])
+
+    def _add(self) -> None:
+        plan = self.state.base.plan
+        bought_already = {part.programme for part in plan}
+        name = next((one for one in self.programmes.values() if one not in bought_already), plan[0].programme)
+        sign = -1.0 if self.state.base.cut else 1.0
+        sums = (sign * FIRST_SUM,) * len(plan[0].sums)
+        self._buy([*plan, PlanPart(programme=name, funder=plan[0].funder, pounds_per_child=sums)])
+
+    def _buy(self, parts: list[PlanPart]) -> None:
+        self.state.buy([part.model_dump(mode="json", exclude_defaults=True) for part in parts])
+
+    def _typed(self, event: Any) -> None:
+        if self.writing:
+            return
+        state = self.state
+        try:
+            (sum_typed,) = sums_of(event.new, 1)
+            if not self._spent or sum_typed <= 0:
+                raise InputError(f"{self.total.label}: {event.new} cannot be used.", fix="give more than nothing.")
+            times = float(f"{self._times * sum_typed / self._spent:.10g}")
+            most = state.most_times(times)
+            if abs(times) > most:
+                text = w.money(self._spent * most / abs(self._times))
+                raise InputError(
+                    f"{self.total.label}: {event.new} is too much.",
+                    fix=f"give at most {text}, which this place can use.",
+                )
+        except InputError as problem:
+            state.say([str(problem)])
+            self.show()
+        else:
+            state.multiply(times)
+
+    def show(self) -> None:
+        """Show the plan as the state has it."""
+        plan = self.state.base.plan
+        self.writing = True
+        try:
+            if len(self.rows) != len(plan):
+                self.rows = [PartRow(place, self) for place in range(len(plan))]
+                self.holder[:] = [row.view() for row in self.rows]
+            for row, part in zip(self.rows, plan, strict=True):
+                row.show(part, alone=len(plan) == 1)
+            self._write_total()
         finally:
-            self._writing = False
+            self.writing = False
 
+    def rest(self, run: LiveRun) -> None:
+        """Write what the sums of a run come to."""
+        numbers, scenario = run.numbers, run.scenario
+        self._spent = abs(float(numbers.spent.sum())) / (1.0 + scenario.optimism)
+        self._times = self.state.times
+        self.writing = True
+        try:
+            self.total.label = TOTAL[scenario.cut]
+            self._write_total()
+        finally:
+            self.writing = False
 
-def for_total(live: Live, scenario: Scenario, areas: Sequence[str], total: float) -> float:
-    """Return the pounds for each child that make a sum a year, GBP, over areas.
+    def _write_total(self) -> None:
+        text = w.number(self._spent, 0) if self._spent else ""
+        if self.total.value != text:
+            self.total.value = text
 
-    Raises
-    ------
-    InputError
-        A sum of nothing or less, or of more than £1,000 for each child.
-    """
-    children = float(live.here(scenario, areas)["population_0_17"].sum())
-    if not 0 < total <= MOST_POUNDS * children:
-        raise InputError(
-            f"sum a year: {w.money(total)} cannot be used, being £{total / children:,.2f} for each child.",
-            fix="give "
-            f"more than nothing and at most {w.money(MOST_POUNDS * children)} (£{MOST_POUNDS:,.0f} for each child); "
-            "a cut is ticked.",
-        )
-    return total / children
-
-
-def for_families(live: Live, scenario: Scenario, areas: Sequence[str], families: float) -> float:
-    """Return the pounds for each child by which so many families a year are expected to be reached over areas.
-
-    Raises
-    ------
-    InputError
-        None or fewer, or more than £1,000 for each child would reach.
-    """
-    draws, option = live.drawn(scenario).draws, scenario.option
-    stands = pool(live.here(scenario, areas), option)
-    reach, weights = stands.reach(draws, option), stands.shares.sum(0)
-
-    def beyond(pounds: float) -> float:
-        return float((weighed(reach.at(pounds), weights) / reach.each).mean()) - families
-
-    most = beyond(MOST_POUNDS) + families
-    if not 0 < families < most:
-        raise InputError(
-            f"families a year: {w.number(families, 0)} cannot be used.",
-            fix="give more than nothing and fewer than "
-            f"{w.number(most, 0)}, whom £{MOST_POUNDS:,.0f} for each child would reach; a cut is ticked.",
-        )
-    return float(brentq(beyond, 0.0, MOST_POUNDS, xtol=1e-9))
+    def view(self) -> list[Any]:
+        """Return the rows, and the button that adds one."""
+        return [self.holder, beside(self.add)]

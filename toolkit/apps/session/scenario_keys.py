@@ -1,7 +1,6 @@
 """A scenario as dotted keys, and the title that names what was changed."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +8,14 @@ from toolkit.measures import words as w
 from toolkit.scenarios import Scenario
 
 OPEN = ("overrides", "own_figures", "priors", "studies")  # whose keys are names of figures, not of settings
-SECTIONS = ("option", "effect", "adjustments", *OPEN)
-SINGLE = ("discount_schedule", "horizon", "outcomes", "extra_layers", "left_out")
+SECTIONS = ("effect", "adjustments", *OPEN)
+SINGLE = (
+    *("plan", "overlap", "first_year", "price_base", "discount_schedule", "horizon", "outcomes", "extra_layers"),
+    "left_out",
+)
 LONGEST_TITLE = 120
 MOST_SAVED, LONGEST_NAME = 6, 60
-WORDS = {"option.spend_per_child": "{:g} pounds per child a year", "option.years": "{} years", "horizon": "{} years on"}
+WORDS = {"plan": "another plan", "horizon": "{} years on", "effect.structure": "other weights of structures"}
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,10 @@ class Saved:
 
 
 def flat(scenario: Scenario) -> dict[str, Any]:
-    """Return the settings that can move a result, as dotted keys."""
+    """Return the settings that can move a result, as dotted keys; of the parts of the plan what is not by default."""
     content = scenario.model_dump(mode="json", exclude_none=True)
+    content |= {section: getattr(scenario, section).model_dump(mode="json") for section in ("effect", "adjustments")}
+    content["plan"] = [part.model_dump(mode="json", exclude_defaults=True) for part in scenario.plan]
     settings = {key: content[key] for key in SINGLE}
     return settings | {f"{section}.{key}": value for section in SECTIONS for key, value in content[section].items()}
 
@@ -39,21 +43,30 @@ def differences(start: Scenario, scenario: Scenario) -> dict[str, tuple[Any, Any
     return {key: (was.get(key), now.get(key)) for key in {**was, **now} if now.get(key) != was.get(key)}
 
 
-def titled(scenario: Scenario, start: Scenario) -> Scenario:
-    """Return a scenario with a title and a description of what was changed from the one it started from."""
-    # The sum first, the rest by name, whatever came first: so that a link gives the same title.
-    changed_keys = sorted(
-        differences(start, scenario).items(), key=lambda row: (not row[0].startswith("option."), row[0])
-    )
+def titled(scenario: Scenario, start: Scenario, times: float = 1.0) -> Scenario:
+    """Return a scenario with a title and a description of what was changed from the one it started from.
+
+    Parameters
+    ----------
+    scenario, start
+        The scenario, and the one it started from.
+    times
+        How many times the sums of its plan are to be spent; they are not multiplied here.
+    """
+    # The plan first, the rest by name, whatever came first: so that a link gives the same title.
+    changed_keys = sorted(differences(start, scenario).items(), key=lambda row: (row[0] != "plan", row[0]))
     changed = dict(changed_keys)
     longer = "effect.ramp" in changed and changed["effect.ramp"][1][: len(start.effect.ramp)] == [*start.effect.ramp]
     changes = [_in_words(key, now) for key, (_, now) in changed.items() if key != "effect.ramp" or not longer]
+    if times != 1.0:
+        changes.insert(0, f"{'cut to be, ' * (times * scenario.plan[0].sums[0] < 0)}{abs(times):g} times the sums")
     title, words = f"{w.label(start.name)}, changed: ", ", ".join(changes)
     if len(title + words) > LONGEST_TITLE:
         fitting = [n for n in range(len(changes)) if len(title + _counted(changes, n)) <= LONGEST_TITLE]
         words = _counted(changes, fitting[-1])
-    steps = "; ".join(f"{key} {spelled(now)} (was {spelled(was)})" for key, (was, now) in changed.items())
-    about = f"Changed from the scenario “{start.title}”: {steps}. {start.description}"
+    listed = [f"times the sums {spelled(times)} (was 1)"] * (times != 1.0)
+    listed += [f"{key} {spelled(now)} (was {spelled(was)})" for key, (was, now) in changed.items()]
+    about = f"Changed from the scenario “{start.title}”: {'; '.join(listed)}. {start.description}"
     wording = (
         {"title": title + words, "description": about}
         if changes
@@ -79,13 +92,3 @@ def _in_words(key: str, value: Any) -> str:
 def spelled(value: Any) -> str:
     """Return a value as an address spells it."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=str)
-
-
-def whole(scenario: Scenario, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return changes whose ramp follows the number of years, so that either can be changed alone."""
-    option = changes.get("option", {})
-    years = option.get("years") if isinstance(option, Mapping) else None
-    ramp = list(changes.get("effect", {}).get("ramp", scenario.effect.ramp))
-    if isinstance(years, int) and not isinstance(years, bool) and 0 < years <= 10 and years > len(ramp):
-        return {**changes, "effect": {**changes.get("effect", {}), "ramp": ramp + [ramp[-1]] * (years - len(ramp))}}
-    return dict(changes)

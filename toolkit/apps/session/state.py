@@ -4,10 +4,11 @@ The scenario itself is the only state: a control changes it, a page shows it, th
 always valid: an unusable setting is named, and the evidence's value is used instead.
 """
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import accumulate
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from toolkit import changes, evidence, pathways, scenarios, tabular, yaml_files
@@ -21,20 +22,39 @@ from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
 from toolkit.tabular import excerpt
 
-PRESETS = {
-    "family_help": "Family help (the evidence's own)",
-    "family_help_cut": "The same sum as a cut",
-    "family_help_no_fade": "An effect that never fades",
-    "family_help_detection": "Help that first finds more need",
-    "care_edge": "Family group conferencing at the edge of care",
-}
-DEFAULT_PRESET, DEFAULT_PLACE = "family_help", "Leeds"
+DEFAULT_PRESET, DEFAULT_PLACE = scenarios.BASE, "Leeds"
 NAMES = ("name", "title", "description")  # which move no number
 LONGEST_ADDRESS, LARGEST_FILE, STEPS_KEPT = 7_500, 100_000, 100
 MOST_SETTINGS = 1_000  # of a file: more lines and commas than a scenario with every figure replaced has
 LARGEST_HISTORY = 300_000  # characters of all its scenarios
 ONE_DRAG = 1.0  # seconds within which moves of the same setting are one step of the history
-Step = tuple[str, str, Scenario, dict[str, str]]
+SPARE = 1e-6  # of the most times a plan's sums, for rounding
+MOST_MULTIPLE = 1e6  # of a plan's sums where nothing else bounds them
+TIMES = "times"  # in an address: how many times the sums of its plan
+
+
+class Step(NamedTuple):
+    """A step of the history.
+
+    Its preset and place, the scenario with its plan as stated, how many times the sums of that are spent (below 0:
+    taken away where the plan adds), and what is viewed.
+    """
+
+    preset: str
+    place: str
+    base: Scenario
+    times: float
+    views: dict[str, str]
+
+
+def presets(live: Live) -> dict[str, dict[str, str]]:
+    """Return what one can start from: names by what a reader calls them, plans and then single programmes."""
+    labels = live.register.tables["programmes"].set_index("programme")["label"]
+    plans = {name: live.preset(name).title for name in scenarios.of_files()}
+    first = {plans.pop(DEFAULT_PRESET): DEFAULT_PRESET}
+    single = {str(labels[name]): name for name in scenarios.available() if name in labels.index and name not in plans}
+    single = {label: name for label, name in single.items() if name not in scenarios.of_files()}
+    return {"Plans": first | {title: name for name, title in plans.items()}, "Single programmes": single}
 
 
 class State:
@@ -43,7 +63,7 @@ class State:
     def __init__(self, live: Live) -> None:
         self.live = live
         self.preset, self.place = DEFAULT_PRESET, DEFAULT_PLACE
-        self.scenario, self.views = live.preset(DEFAULT_PRESET), BEGIN
+        self.base, self.times, self.views = live.preset(DEFAULT_PRESET), 1.0, BEGIN
         self.page = ""
         self.messages: list[str] = []
         self.saved: tuple[Saved, ...] = ()
@@ -57,6 +77,20 @@ class State:
         """The areas of the place."""
         return tuple(self.live.places[self.place])
 
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario, with the sums of its plan as often as they are spent."""
+        return self.base.times(self.times) if self.times != 1.0 else self.base
+
+    def most_times(self, sign: float = 1.0) -> float:
+        """Return how many times the plan's sums can be spent in the place or, for a sign below 0, taken away."""
+        most = self.live.most_times(self.base.times(-1.0 if sign < 0 else 1.0), self.areas)
+        return float(f"{min(most, MOST_MULTIPLE) * (1 - SPARE):.8g}")
+
+    def bounded(self, times: float) -> float:
+        """Return the nearest number of times that the plan's sums can be spent, with its sign."""
+        return float(f"{math.copysign(min(abs(times), self.most_times(times)), times):.8g}")
+
     def watch(self, watcher: Callable[[], None]) -> None:
         """Call ``watcher`` after every change."""
         self._watchers.append(watcher)
@@ -64,7 +98,28 @@ class State:
     def change(self, **values: Any) -> None:
         """Change the scenario, nested as ``scenarios.change`` takes it; a bad value is named and left out."""
         try:
-            changed = changed_by(self.scenario, values)
+            changed = changed_by(self.base, values)
+            self._move(self.preset, self.place, self._titled(changed), drag=True)
+        except InputError as problem:
+            self.say([str(problem)])
+
+    def multiply(self, times: float) -> None:
+        """Spend so many times the sums of the plan; below 0 they change sign."""
+        self._move(self.preset, self.place, self._titled(self.base, times), times=times, drag=True)
+
+    def buy(self, parts: Sequence[Mapping[str, Any]]) -> None:
+        """Buy other parts, as ``plan`` takes them; where they could serve the same children, some get both."""
+        rows = [dict(part) for part in parts]
+        try:
+            changed = changed_by(self.base, {"plan": rows})
+            try:
+                self.live.check_plan(changed.times(self.times), self.areas)
+            except InputError:
+                if changed.overlap:
+                    raise
+                nested = changed_by(changed, {"overlap": "nested"})
+                self.live.check_plan(nested.times(self.times), self.areas)
+                changed = nested
             self._move(self.preset, self.place, self._titled(changed), drag=True)
         except InputError as problem:
             self.say([str(problem)])
@@ -76,7 +131,7 @@ class State:
 
     def look(self, **chosen: str) -> None:
         """Change the view of the scenario, one of ``views.BEGIN``; a step of the history like any change."""
-        self._move(self.preset, self.place, self.scenario, views=self.views | chosen)
+        self._move(self.preset, self.place, self.base, views=self.views | chosen)
 
     def override(self, key: str, row: Mapping[str, Any] | None) -> None:
         """Put a figure of the visitor's own in place of a cited one, or (None) take it out again.
@@ -100,22 +155,23 @@ class State:
         InputError
             If the evidence cannot be changed so; nothing is changed then.
         """
-        content = self.scenario.model_dump(mode="json", exclude_none=True)
+        content = self.base.model_dump(mode="json", exclude_none=True)
         for section, new_rows in rows.items():
             others = {key: row for key, row in content[section].items() if key not in new_rows}
             content[section] = others | {key: dict(row) for key, row in new_rows.items() if row is not None}
         if left_out is not None:
             content["left_out"] = list(left_out)
         changed = written(scenarios.validate(content, "this page"))
-        self._check(changed, self.areas)
+        self._check(changed, self.areas, self.times)
         self._move(self.preset, self.place, self._titled(changed))
 
-    def _titled(self, scenario: Scenario) -> Scenario:
-        return titled(scenario, self.live.preset(self.preset))
+    def _titled(self, base: Scenario, times: float | None = None) -> Scenario:
+        return titled(base, self.live.preset(self.preset), self.times if times is None else times)
 
-    def _check(self, scenario: Scenario, areas: tuple[str, ...]) -> None:
+    def _check(self, scenario: Scenario, areas: tuple[str, ...], times: float = 1.0) -> None:
         changes.own_figures(scenario, self.live.base_year, self.live.register, areas=areas)
         self.live.check(scenario)
+        self.live.check_plan(scenario.times(times), areas)
         tables = self.live.register.tables
         pathways.chosen(
             tables["layers"], tables["layer_rates"], outcomes=scenario.outcomes, extra=scenario.extra_layers
@@ -125,14 +181,14 @@ class State:
         """Begin again from a preset; the visitor's own figures are left out, and a message names them."""
         lost = [f"Left out of this start: {line}" for line in own(self.scenario)]
         messages = [*lost, "Undo brings it back."] if lost else []
-        self._move(name, self.place, self.live.preset(name), messages)
+        self._move(name, self.place, self.live.preset(name), messages, times=1.0)
 
     def go_to(self, place: str) -> None:
         """Choose another place; a council's own figures are left out, as they hold for no other."""
         if place not in self.live.places:
             self.say([f"place: '{excerpt(place)}' is not an area, a region or England, so it is still {self.place}."])
         else:
-            scenario = self.scenario
+            scenario = self.base
             moved = bool(scenario.own_area) and tuple(self.live.places[place]) != (scenario.own_area,)
             plain = scenario.model_copy(update={"own_figures": {}}) if moved else scenario
             message = (
@@ -143,11 +199,13 @@ class State:
     def replace(self, scenario: Scenario, place: str | None = None, messages: Sequence[str] = ()) -> None:
         """Take a whole scenario, as from a file or the list of saved ones, under a title of its own if it has one."""
         shipped = scenario.title == self.live.preset(self.preset).title
-        self._move(self.preset, place or self.place, self._titled(scenario) if shipped else scenario, messages)
+        self._move(
+            self.preset, place or self.place, self._titled(scenario, 1.0) if shipped else scenario, messages, times=1.0
+        )
 
     def reset(self) -> None:
         """Go back to the evidence's own values."""
-        self._move(self.preset, self.place, self.live.preset(self.preset))
+        self._move(self.preset, self.place, self.live.preset(self.preset), times=1.0)
 
     def undo(self) -> None:
         """Take the last change back."""
@@ -169,12 +227,15 @@ class State:
 
     @property
     def _now(self) -> Step:
-        return self.preset, self.place, self.scenario, self.views
+        return Step(self.preset, self.place, self.base, self.times, self.views)
+
+    def _take(self, step: Step) -> None:
+        self.preset, self.place, self.base, self.times, self.views = step
 
     def _step(self, source: list[Step], target: list[Step]) -> None:
         if source:
             target.append(self._now)
-            self.preset, self.place, self.scenario, self.views = source.pop()
+            self._take(source.pop())
             self._dragged = (set(), 0.0)
             self.say([])
 
@@ -182,38 +243,45 @@ class State:
         self,
         name: str,
         place: str,
-        scenario: Scenario,
+        base: Scenario,
         messages: Sequence[str] = (),
         *,
+        times: float | None = None,
         drag: bool = False,
         views: Mapping[str, str] | None = None,
     ) -> None:
-        step = (name, place, scenario, dict(views or self.views))
+        times = self.times if times is None else times
+        step = Step(name, place, base, times, dict(views or self.views))
         if step == self._now:
             if messages:  # as of a file that holds nothing else that can be used
                 self.say(list(messages))
             return
         try:
-            if scenario.option.cut:  # which may be too much of an area's spending
-                areas = self.live.places[place]
-                changes.own_figures(scenario, self.live.base_year, self.live.register, areas=areas)
+            self._check_sums(step)
         except InputError as problem:
             self.say([str(problem)])
             return
-        keys = set(differences(self.scenario, scenario))
+        keys = set(differences(self.base, base)) | ({TIMES} if times != self.times else set())
         if not (drag and self._past and keys == self._dragged[0] and monotonic() - self._dragged[1] < ONE_DRAG):
             self._keep()
         self._dragged = (keys if drag else set(), monotonic())
         self._future = []
-        self.preset, self.place, self.scenario, self.views = step
+        self._take(step)
         if len(self.address) > LONGEST_ADDRESS:
             messages = [*messages, "This is too much for a link: save the scenario as a file to keep it or share it."]
         self.say(list(messages))
 
+    def _check_sums(self, step: Step) -> None:
+        """Refuse a plan that cannot be bought in its place; one that is only multiplied is compared with its bound."""
+        areas, bought = tuple(self.live.places[step.place]), step.base.times(step.times)
+        same = step.place == self.place and step.base == self.base
+        if not (same and self.live.most_times(bought, areas) >= 1.0):
+            self.live.check_plan(bought, areas)
+
     def _keep(self) -> None:
         """Add the present step to the history, and drop the oldest of a history that is too long."""
         steps, room = [self._now, *self._past[: -STEPS_KEPT - 1 : -1]], LARGEST_HISTORY
-        sizes = accumulate(len(step[2].model_dump_json()) for step in steps)
+        sizes = accumulate(len(step.base.model_dump_json()) for step in steps)
         self._past = [step for step, size in zip(steps, sizes, strict=True) if size <= room][::-1]
 
     def notify(self) -> None:
@@ -231,7 +299,8 @@ class State:
     @property
     def changed(self) -> dict[str, tuple[Any, Any]]:
         """What differs from the start: dotted key to (the start's value, this scenario's value)."""
-        return differences(self.live.preset(self.preset), self.scenario)
+        times = {TIMES: (1.0, self.times)} if self.times != 1.0 else {}
+        return times | differences(self.live.preset(self.preset), self.base)
 
     @property
     def address(self) -> str:
@@ -239,12 +308,13 @@ class State:
         return self._address(self._now)
 
     def _address(self, step: Step) -> str:
-        name, place, scenario, views = step
-        parts = {"place": place} | ({"page": self.page} if self.page else {})
-        parts |= {view: chosen for view, chosen in views.items() if chosen != BEGIN[view]}
-        if name != DEFAULT_PRESET:
-            parts["start"] = name
-        for key, (_, mine) in sorted(differences(self.live.preset(name), scenario).items()):
+        parts = {"place": step.place} | ({"page": self.page} if self.page else {})
+        parts |= {view: chosen for view, chosen in step.views.items() if chosen != BEGIN[view]}
+        if step.preset != DEFAULT_PRESET:
+            parts["start"] = step.preset
+        if step.times != 1.0:
+            parts[TIMES] = spelled(step.times)
+        for key, (_, mine) in sorted(differences(self.live.preset(step.preset), step.base).items()):
             parts[key] = spelled(mine)
         return "?" + urlencode(parts)
 
@@ -289,8 +359,8 @@ class State:
             messages.append(f"page: '{excerpt(self.page)}' is none of {', '.join(pages)}, so the first is open.")
             self.page = ""
         start = given.pop("start", DEFAULT_PRESET)
-        if start not in PRESETS:
-            messages.append(f"start: '{excerpt(start)}' is no preset, so {PRESETS[DEFAULT_PRESET]} was used.")
+        if start not in scenarios.available():
+            messages.append(f"start: '{excerpt(start)}' is no preset, so {DEFAULT_PRESET} was used.")
             start = DEFAULT_PRESET
         place = named(given.pop("place", DEFAULT_PLACE), self.live)
         if place is None:
@@ -298,16 +368,29 @@ class State:
         scenario = self.live.preset(start)
         areas = tuple(self.live.places[place or DEFAULT_PLACE])
         self.views, wrong = taken(given)
-        scenario, problems = with_keys(scenario, given, lambda changed: self._check(changed, areas))
-        messages += [*wrong, *problems]
-        self.preset, self.place = start, place or DEFAULT_PLACE
-        self.scenario = self._titled(scenario)
+        text = given.pop(TIMES, "1")
+        times, wrong_times = self._times_of(text, scenario if "plan" not in given else None, areas)
+        scenario, problems = with_keys(scenario, given, lambda changed: self._check(changed, areas, times))
+        if not wrong_times and "plan" in given:  # of which nothing may have been used
+            times, wrong_times = self._times_of(text, scenario, areas)
+        messages += [*wrong, *wrong_times, *problems]
+        base = titled(scenario, self.live.preset(start), times)
+        self._take(Step(start, place or DEFAULT_PLACE, base, times, self.views))
         self.say(messages)
+
+    def _times_of(self, text: str, scenario: Scenario | None, areas: tuple[str, ...]) -> tuple[float, list[str]]:
+        """Return how many times a scenario's sums, as an address spells it, and what is wrong with it."""
+        try:
+            times = _times(text)
+            if scenario is not None:
+                self.live.check_plan(scenario.times(times), areas)
+        except InputError as problem:
+            return 1.0, [f"times: '{excerpt(text)}' cannot be used, so it is 1. ({problem})"]
+        return times, []
 
     def file(self) -> str:
         """Return the scenario as the YAML file that the command ``outcomes run`` takes."""
-        content = self.scenario.model_dump(mode="json", exclude_none=True)
-        return yaml_files.written(content)
+        return as_file(self.scenario)
 
     def load(self, content: bytes) -> None:
         """Take the scenario from a file, as the command does.
@@ -342,7 +425,7 @@ class State:
         settings = yaml_files.parsed(content, "the file")
         start = self.live.preset(DEFAULT_PRESET)
         if (base := settings.pop("based_on", None)) is not None:
-            if not isinstance(base, str) or base not in PRESETS:
+            if not isinstance(base, str) or base not in scenarios.available():
                 raise problem
             start = self.live.preset(str(base))
         original = start.model_dump(mode="json")
@@ -354,6 +437,24 @@ class State:
         if len(problems) == len(given):
             raise problem
         return scenario, problems
+
+
+def as_file(scenario: Scenario) -> str:
+    """Return a scenario as the YAML file that the command ``outcomes run`` takes."""
+    content = scenario.model_dump(mode="json", exclude_none=True)
+    content["plan"] = [part.model_dump(mode="json", exclude_defaults=True) for part in scenario.plan]
+    return yaml_files.written(content)
+
+
+def _times(text: str) -> float:
+    """Return how many times the sums of a plan, as an address spells it."""
+    try:
+        times = float(text)
+    except ValueError:
+        times = 0.0
+    if not 0 < abs(times) <= MOST_MULTIPLE:
+        raise InputError(f"it is not within 0 and {MOST_MULTIPLE:,.0f}.", fix="give a number.")
+    return times
 
 
 def named(place: str, live: Live) -> str | None:

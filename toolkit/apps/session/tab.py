@@ -12,7 +12,7 @@ from bokeh.models import ColumnDataSource
 from toolkit.apps.parts.entry import whole
 from toolkit.apps.parts.look import LONGEST_LINE
 from toolkit.apps.session.scenario_keys import LONGEST_NAME, MOST_SAVED, Saved
-from toolkit.apps.session.state import State, named
+from toolkit.apps.session.state import State, as_file, named
 from toolkit.schema import InputError
 from toolkit.tabular import excerpt
 
@@ -29,11 +29,8 @@ class Tab:
     def write(self) -> None:
         """Have the browser hold what is saved; called with the document locked, as a source that is not seen needs."""
         if self._saved is not self.state.saved:
-            self._saved, other = self.state.saved, State(self.state.live)
-            rows = []
-            for one in self._saved:
-                other.scenario = one.scenario
-                rows.append({"name": one.name, "place": one.place, "scenario": other.file()})
+            self._saved = self.state.saved
+            rows = [{"name": one.name, "place": one.place, "scenario": as_file(one.scenario)} for one in self._saved]
             self._written = json.dumps(rows)
             self.kept.data = {"text": [self._written]}
 

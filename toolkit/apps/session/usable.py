@@ -6,19 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from toolkit import scenarios
-from toolkit.apps.session.scenario_keys import OPEN, SECTIONS, SINGLE, flat, whole
+from toolkit.apps.session.scenario_keys import OPEN, SECTIONS, SINGLE, flat
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
 from toolkit.tabular import excerpt
 
-CHECKED = (  # against the evidence
-    "discount_schedule",
-    "option.cost_per_family",
-    "option.spend_per_child",
-    "option.cut",
-    "extra_layers",
-    "left_out",
-)
+CHECKED = ("plan", "discount_schedule", "price_base", "extra_layers", "left_out")  # against the evidence
 MOST_CHECKS = 24  # against the evidence, of one link or file: each takes a tenth of a second
 
 
@@ -28,8 +21,7 @@ def with_keys(
     """Return the scenario with every key that can be used, and a line for each that cannot."""
     problems: list[str] = []
     checked: dict[str, Mapping[str, Any]] = {}
-    # Years before the ramp, which is as long, and the sum before whether it is taken away, which may be too much of it.
-    for key in sorted(given, key=lambda key: (key != "option.years", key != "option.spend_per_child")):
+    for key in sorted(given):
         section, _, name = key.partition(".")
         known = [*flat(scenario), *SINGLE]
         if not (key in SINGLE or (section in SECTIONS and name and (section in OPEN or key in known))):
@@ -95,7 +87,9 @@ def changed_by(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     InputError
         If a value cannot be used.
     """
-    return written(scenarios.change(scenario, **whole(scenario, changes)))
+    if "structure" in changes.get("effect", {}):  # which is replaced as a whole, or no weight could be taken back
+        scenario = scenario.model_copy(update={"effect": scenario.effect.model_copy(update={"structure": {}})})
+    return written(scenarios.change(scenario, **changes))
 
 
 def written(scenario: Scenario) -> Scenario:

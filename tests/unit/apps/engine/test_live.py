@@ -7,26 +7,26 @@ import pytest
 import xarray as xr
 
 from tests.conftest import LEEDS
-from toolkit import evidence, pathways, report, scenarios, workflow
+from toolkit import report, scenarios, workflow
 from toolkit.apps.engine import live as live_module
-from toolkit.apps.engine import page_values
+from toolkit.apps.engine import page_values, scaled_run
 from toolkit.apps.engine.live import Live
 from toolkit.measures import quantities as q
 from toolkit.measures import tables
-from toolkit.pricing import representative_areas
 from toolkit.schema import PAYERS, SAMPLE_DIMS, InputError
 
 pytestmark = pytest.mark.fit
+UNITS = {"programme": "supporting_families", "units": [10.0, 12.0, 0.0, 4.0], "funder": "local_authority"}
+LATER = {"programme": "multisystemic_therapy", "pounds": [2e5], "first_year": 2028, "funder": "central_government"}
 CHANGES = {
     "evidence": {},
-    "sum": {"option": {"spend_per_child": 55.0}},
-    "cut": {"option": {"cut": True, "spend_per_child": 9.0}},
+    "two funders": {"plan": [UNITS, LATER]},
     "adjustments": {"adjustments": {"optimism_bias": 0.41, "deadweight": 0.2, "attribution": 0.9, "drop_off": 0.1}},
-    "effect": {"effect": {"replication": 1.0, "source": "trials", "take_up": 0.6, "fades": False}},
-    "appraisal": {"horizon": 30, "discount_schedule": "green_book_2022_standard", "option": {"years": 2}},
-    "group": {"option": {"group": "care_edge"}, "effect": {"family_group_conferencing": True}},
+    "effect": {"effect": {"take_up": 0.6, "structure": {"fade": {"none": 1.0}}}},
+    "appraisal": {"horizon": 30, "discount_schedule": "green_book_2022_standard", "first_year": 2027},
     "figure": {"overrides": {"children_per_family": {"value": 2.0, "reason": "our own families"}}},
 }
+TIMES = {"as stated": 1.0, "more": 2.5, "cut": -0.4}
 
 
 def like(ours, theirs, name="", *, rtol=1e-4, of=1e-5):
@@ -41,11 +41,12 @@ def same_arrays(found, expected):
         for name in set(ours) & set(theirs):
             if theirs[name].dtype.kind == "f":
                 known = (
-                    [name for name in ours[name].get_index("component") if name != "programme"]
+                    [name for name in ours[name].get_index("component") if not name.startswith("programme_")]
                     if "component" in ours[name].dims
                     else None
                 )
                 there = theirs[name] if known is None else theirs[name].sel(component=known)
+                there = there.reindex({dim: ours[name][dim] for dim in ("outcome", "payer") if dim in there.dims})
                 a, b = xr.broadcast(ours[name], there)
                 like(a.values, b.values, name)
     assert report.headline_sentence(found) == report.headline_sentence(expected)
@@ -57,7 +58,7 @@ def same_page(found, expected):
         found.numbers,
         lambda array: array.transpose(..., *SAMPLE_DIMS).values.reshape(*array.shape[:-2], -1),
     )
-    result, spent = q.result(expected), found.tree["appraisal"]["programme_by_year"]
+    result, spent = q.result(expected), q.spending(expected).sum("payer")
     like(numbers.avoided, flat(q.avoided(expected).transpose("account", *SAMPLE_DIMS)), "avoided")
     like(numbers.net_payers, flat(q.position(expected)["net"].transpose("payer", *SAMPLE_DIMS)), "payers")
     cash = q.council_cash(expected).transpose("year", *SAMPLE_DIMS).isel(year=slice(0, 5))
@@ -66,8 +67,7 @@ def same_page(found, expected):
     like(numbers.lines.by_year, flat(yearly), "by year")
     like(numbers.back, q.paid_back(expected).transpose("account", "year").values, "payback")
     like(numbers.reached, q.children(expected)["reached"].values.ravel(), "reached")
-    source = expected.scenario.effect.source
-    curve = q.curve(expected)["net"].sel(account="social", source=source).transpose("multiple", *SAMPLE_DIMS)
+    curve = q.curve(expected)["net"].sel(account="social").transpose("multiple", *SAMPLE_DIMS)
     like(numbers.curve, flat(curve), "curve")
     assert page_values.read(found).sentence == report.headline_sentence(expected)
     assert found.unit.payers == [p for p in PAYERS if p in result["payer"].values]
@@ -84,29 +84,15 @@ def test_live_numbers_are_those_of_the_command(changes, live, small_scenario, do
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("changes", [CHANGES["sum"], CHANGES["cut"], CHANGES["adjustments"]], ids=["sum", "cut", "all"])
-def test_areas_together_are_those_of_the_command(changes, live, small_scenario, dozen, fit_cache):
-    """Thirteen areas whose reach bends at other sums, by stand-ins."""
-    areas, scenario = tuple(dozen["area"].values.tolist()), scenarios.change(small_scenario, **changes)
-    found = live.run(scenario, areas)
-    assert found.unit.pool.shares.shape[1] < len(areas)
-    expected = workflow.run(scenario, areas=areas, cache=fit_cache, statistics=dozen)
+@pytest.mark.parametrize("times", TIMES.values(), ids=TIMES)
+def test_a_sum_of_many_areas_is_scaled_as_the_command_prices_it(times, live, small_scenario, dozen, fit_cache):
+    areas, scenario = tuple(dozen["area"].values[:3].tolist()), small_scenario.times(times)
+    found, expected = (
+        live.run(scenario, areas),
+        workflow.run(scenario, areas=areas, cache=fit_cache, statistics=dozen),
+    )
     same_arrays(found, expected)
     same_page(found, expected)
-
-
-def test_england_is_held_by_few_stand_ins(statistics, small_scenario):
-    """Each area's reach at sums from a pound to a thousand, against its own formula."""
-    base = evidence.base_year(statistics).reset_coords(drop=True)
-    few = xr.Dataset({"children_per_family": ("draw", [1.5, 2.5]), "cost_per_family": ("draw", [2e3, 1e4])})
-    few = few.expand_dims(chain=1)
-    held = representative_areas.pool(base, small_scenario.option)
-    reach = held.reach(few, small_scenario.option)
-    assert held.shares.shape[1] <= 10
-    for pounds in (1.0, 22.0, 120.0, 1000.0, -40.0):
-        sums = pounds * base["population_0_17"]
-        own = pathways.children_reached(sums, few, base, small_scenario.option).transpose("area", ...).squeeze()
-        like(held.shares @ reach.at(pounds), own.values, rtol=1e-5, of=0.0)
 
 
 def test_tables_of_the_report_read_a_live_run(live, small_scenario):
@@ -130,8 +116,39 @@ def test_a_scenario_that_another_fit_would_need_is_refused(live, small_scenario)
 def test_a_sum_alone_needs_no_new_walk(live, small_scenario, monkeypatch):
     live.run(small_scenario, (LEEDS,))
     monkeypatch.setattr("toolkit.apps.engine.live.Desk", None)
-    for changes in ({"option": {"spend_per_child": 31.5}}, {"adjustments": {"deadweight": 0.5, "optimism_bias": 0.1}}):
-        assert live.run(scenarios.change(small_scenario, **changes), (LEEDS,)).numbers.avoided.any()
+    adjusted = scenarios.change(small_scenario, adjustments={"deadweight": 0.5, "optimism_bias": 0.1})
+    for scenario in (small_scenario.times(1.3), small_scenario.times(-0.3), adjusted):
+        assert live.run(scenario, (LEEDS,)).numbers.avoided.any()
+
+
+def test_scenarios_of_the_same_proportions_have_one_reference(small_scenario):
+    at = scaled_run.at_reference(small_scenario)
+    assert {scaled_run.at_reference(small_scenario.times(f)).hash for f in (1.05, 1 / 3, -0.7, 1e-6)} == {at.hash}
+    assert [part.sums for part in at.plan] == [(1.0,) * 3, (float(f"{1 / 60:.12g}"),) * 3]
+    assert scaled_run.size_of(small_scenario.times(-0.5)) == -30.0
+
+
+@pytest.mark.parametrize("basis", ["pounds", "pounds_per_child", "units"])
+def test_a_sum_given_in_another_basis_spends_the_same(live, small_scenario, basis):
+    part = small_scenario.plan[0]
+    there = live.converted(small_scenario, part, basis, (LEEDS,))
+    children = float(live.here(small_scenario, (LEEDS,))["population_0_17"].sum())
+    cost = float(live.resolved(small_scenario).figures.loc["cost_supporting_families", "real_value"])
+    pounds = {"pounds": 60.0 * children, "pounds_per_child": 60.0, "units": 60.0 * children / cost}[basis]
+    assert there.basis == basis and there.sums == pytest.approx((pounds,) * 3, rel=1e-5)
+    back = live.converted(small_scenario, there, "pounds_per_child", (LEEDS,))
+    assert back.sums == pytest.approx(part.sums, rel=2e-5)
+
+
+def test_sums_can_be_multiplied_until_eligible_children_or_todays_spend_run_out(live, small_scenario):
+    most = live.most_times(small_scenario, (LEEDS,))
+    live.check_plan(small_scenario.times(most * 0.999), (LEEDS,))
+    with pytest.raises(InputError, match="are eligible"):
+        live.check_plan(small_scenario.times(most * 1.001), (LEEDS,))
+    spend = float(live.base_year["early_help_spend"].sel(area=LEEDS))
+    least = min(most, spend / 61.0)  # 61 pounds a child are taken away
+    assert live.most_times(small_scenario.times(-1.0), (LEEDS,)) == pytest.approx(least)
+    assert live.most_times(small_scenario.times(-0.5), (LEEDS,)) == pytest.approx(2 * least)
 
 
 def test_costs_in_whole_steps_and_further_covariates_are_left_to_the_command(live):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from tests.conftest import LEEDS
-from toolkit import scenarios
 from toolkit.apps.explanations import numbers as kinds
 from toolkit.apps.explanations.asking import Asking
 from toolkit.apps.pages.drivers import swings
@@ -31,7 +30,7 @@ NONSENSE = [
     "__class__",
     "worth|__class__",
     "figure|__import__('os')",
-    "end|social|middle|cost_per_family",
+    "end|social|middle|cost_supporting_families",
     "end|social|lower|all effects",
     "effect|mean|Care",
     "information|social|<img src=x>",
@@ -133,12 +132,12 @@ def test_every_number_comes_to_its_explanation(live, query, each, fewest):
 
 
 def test_the_numbers_of_a_cut_do_too(live):
-    site = Site(live, query="?place=Leeds&start=family_help_cut")
+    site = Site(live, query="?place=Leeds&times=-0.4")
     seen = list(numbers(opened(site, site.current)))
     check(site.latest, seen, 170)
     assert sum(key.startswith("paid_back") for key, _, _ in seen) > 10
     explained = kinds.explanation(site.latest, "paid_back|social|20")  # of the chance, and what moves that
-    assert "Still ahead at the end of 2045/46" in explained and re.search(
+    assert "Still ahead at the end of 2046/47" in explained and re.search(
         r"[\d,]+ of [\d,]+ draws = [^£]*\d%", explained
     )
     assert (
@@ -168,9 +167,9 @@ def drawn(chart):
     ("query", "fewest"),
     [
         ("?place=Leeds", 200),
-        ("?place=Leeds&start=family_help_cut", 200),
+        ("?place=Leeds&times=-0.4", 200),
         ("?place=Leeds&page=Cost of poor outcomes", 30),
-        ("?place=Leeds&page=Cost of poor outcomes&cost=annual&effect.source=trials", 20),
+        ("?place=Leeds&page=Cost of poor outcomes&cost=annual&effect.take_up=0.6", 20),
         ("?place=Leeds&page=What drives it&account=fiscal&adjustments.deadweight=0.2", 6),
         ("?place=Leeds&page=Take away", 6),
     ],
@@ -219,8 +218,8 @@ def test_the_sum_is_written_with_its_own_numbers(live, small_scenario):
 def test_saved_scenarios_and_neighbours_are_explained_by_their_own_runs(live):
     site = Site(live, query="?place=Leeds&page=Compare")
     page = site.pages["Compare"]
-    for pounds in (22, 44):
-        site.state.change(option={"spend_per_child": pounds})
+    for times in (1.0, 2.0):
+        site.state.multiply(times)
         page.save.clicks += 1
     text = opened(site, "Compare")
     keys = {key for key, _, _ in numbers(text)}
@@ -269,15 +268,15 @@ def test_nothing_is_explained_unless_asked_and_what_is_open_follows_the_scenario
     explained, page = kinds.explanation, site.pages["Invest to save"]
     monkeypatch.setattr(kinds, "explanation", lambda run, key: asked.append(key) or explained(run, key))
     monkeypatch.setattr(page, "prepare", lambda run, prepare=page.prepare: priced.append(run) or prepare(run))
-    site.state.change(option={"spend_per_child": 30})
+    site.state.multiply(1.4)
     assert asked == [] and len(priced) == 1
-    site.asking._came("data", None, {"key": ["year_spent|2025/26"]})
+    site.asking._came("data", None, {"key": ["year_spent|2026/27"]})
     before = site.asking.answer.data["html"][0]
-    assert asked == ["year_spent|2025/26"] and len(priced) == 1  # what the page shows is not worked out again
-    site.state.change(option={"spend_per_child": 60})
+    assert asked == ["year_spent|2026/27"] and len(priced) == 1  # what the page shows is not worked out again
+    site.state.multiply(2.8)
     assert site.asking.answer.data["html"][0] != before and len(priced) == 2
     site.asking._came("data", None, {"key": [""]})
-    site.state.change(option={"spend_per_child": 40})
+    site.state.multiply(1.9)
     assert len(asked) == 2 and site.asking.answer.data["html"] == [""]
     site.asking._came("data", None, {"key": ["npsv"]})
     site.tabs.active = 1
@@ -321,7 +320,7 @@ def test_a_changed_scenario_is_not_explained_by_the_one_before(live, small_scena
     site = Site(live, query="?place=Leeds")
     site.asking._came("data", None, {"key": ["programme"]})
     first = site.asking.answer.data["html"][0]
-    site.state.change(option={"spend_per_child": 44})
+    site.state.multiply(2.0)
     second = site.asking.answer.data["html"][0]
-    run = live.run(scenarios.change(small_scenario, option={"spend_per_child": 44}), (LEEDS,))
+    run = live.run(small_scenario.times(2.0), (LEEDS,))
     assert first != second == kinds.explanation(run, "programme")

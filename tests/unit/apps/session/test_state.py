@@ -28,7 +28,9 @@ def state(live):
 
 
 def test_the_address_gives_the_same_scenario_back(state, live):
-    state.change(option={"spend_per_child": 41.0, "years": 5}, effect={"source": "trials"}, horizon=40)
+    state.change(effect={"scale_up": 0.75, "structure": {"fade": {"none": 1.0}}}, horizon=40)
+    state.buy([{"programme": "multisystemic_therapy", "units": [30.0, 40.0], "first_year": 2028}])
+    state.multiply(0.35)
     state.override("price_care_year", {"value": 90000, "price_year": "2024/25", "reason": "our ledger & <b>ours</b>"})
     state.go_to("Rutland")
     other = State(live)
@@ -36,7 +38,7 @@ def test_the_address_gives_the_same_scenario_back(state, live):
     assert (other.scenario, other.place, other.messages) == (state.scenario, "Rutland", [])
 
 
-@pytest.mark.parametrize("name", ["family_help_cut", "care_edge", "family_help_detection"])
+@pytest.mark.parametrize("name", ["family_help_2025", "multisystemic_therapy", "functional_family_therapy"])
 def test_a_preset_survives_its_address(state, live, name):
     state.start_from(name)
     other = State(live)
@@ -45,22 +47,27 @@ def test_a_preset_survives_its_address(state, live, name):
 
 
 def test_each_bad_key_is_named_and_the_rest_is_used(state):
-    state.read_address("?place=Nowhere&option.spend_per_child=30&effect.replication=7&effect.sorce=trials&start=x")
-    assert state.scenario.option.spend_per_child == 30
-    assert state.scenario.effect.replication == 0.5
+    state.read_address("?place=Nowhere&times=1.5&effect.take_up=7&effect.scale=half&start=x")
+    assert state.scenario.plan[0].sums == (90.0,) * 3
+    assert state.scenario.effect.take_up == 1.0
     said = " ".join(state.messages)
-    assert all(word in said for word in ("place:", "effect.replication", "effect.source?", "start:"))
+    assert all(word in said for word in ("place:", "effect.take_up", "effect.scale_up?", "start:"))
     assert len(state.messages) == 4
 
 
 @pytest.mark.parametrize(
     "query",
     [
-        "?option.cost_per_family=nothing_known",
+        '?plan=[{"programme":"nothing_known","pounds":[1]}]',
+        '?plan=[{"programme":"pause","pounds_per_child":[999]}]',
+        "?times=1000",
+        "?times=0",
+        "?times=nan",
         "?discount_schedule=mine",
-        "?option.spend_per_child=true",
-        "?option.spend_per_child=1e999",
+        "?plan=true",
+        "?times=1e999",
         "?option=5",
+        "?effect.structure=[1]",
         "?seed=7",
         "?overrides.price_care_year={}",
         '?overrides.nobody={"value":1,"reason":"because"}',
@@ -81,7 +88,8 @@ def test_no_address_breaks_the_page(live, query):
 
 
 def test_the_file_is_the_commands_own(state, live, tmp_path):
-    state.change(option={"years": 4})
+    state.change(horizon=44)
+    state.multiply(1.1)
     path = tmp_path / "mine.yaml"
     path.write_text(state.file(), encoding="utf-8")
     assert scenarios.load(path) == state.scenario
@@ -101,7 +109,7 @@ def test_the_file_is_the_commands_own(state, live, tmp_path):
         b"[" * 5000,
         b"a: &x [1]\nb: *x",
         b"based_on: ../../secret.yaml",
-        b"based_on: family_help\noption: {spend_per_child: -1}",
+        b"based_on: families_first\noption: {spend_per_child: 1}",
         b"nothing: 1\nof_use: 2",
         b"x" * (LARGEST_FILE + 1),
     ],
@@ -126,7 +134,7 @@ def test_a_file_of_many_bad_values_costs_few_checks_and_is_refused_in_few_lines(
     checks = []
     monkeypatch.setattr(live, "check", lambda scenario: checks.append(scenario) or Live.check(live, scenario))
     with pytest.raises(InputError) as problem:
-        state.load(f"based_on: family_help\n{HEAVY[what]}".encode())
+        state.load(f"based_on: families_first\n{HEAVY[what]}".encode())
     lines = str(problem.value).split("\n")
     assert len(checks) <= 1 + MOST_CHECKS and len(lines) <= 11
     assert all(line.isprintable() and len(line) <= 300 for line in lines)
@@ -164,7 +172,7 @@ SPELLED = '"' + "\\" + 'ud800"'  # as YAML and JSON can spell it
         f"studies: {{MINE: {{outcome: {SPELLED}, design: rct, reason: because}}}}",
     ],
 )
-@pytest.mark.parametrize("begin", ["", "based_on: family_help\n", "horizon: 40\nbased_on: family_help\n"])
+@pytest.mark.parametrize("begin", ["", "based_on: families_first\n", "horizon: 40\nbased_on: families_first\n"])
 def test_half_a_character_in_a_file_never_reaches_a_page(state, begin, text):
     try:
         state.load((begin + text).encode())
@@ -172,7 +180,7 @@ def test_half_a_character_in_a_file_never_reaches_a_page(state, begin, text):
         state.say(str(problem).splitlines())
     for word in (state.file(), state.address, state.scenario.title, look.box("A", state.messages)):
         word.encode()
-    assert state.scenario.option.spend_per_child == 22 and SPELLED.strip('"') not in state.file()
+    assert state.scenario.plan == state.live.base.plan and SPELLED.strip('"') not in state.file()
 
 
 @given(
@@ -199,7 +207,7 @@ def test_a_figure_that_cannot_be_used_costs_few_checks_however_many_there_are(st
     rows = "".join(f"  {role}: {{value: -1.0, reason: because we say so}}\n" for role in roles)
     checks, check = [], state.live.check
     monkeypatch.setattr(state.live, "check", lambda scenario: (checks.append(1), check(scenario)))
-    state.load(f"horizon: 40\nbased_on: family_help\noverrides:\n{rows}".encode())
+    state.load(f"horizon: 40\nbased_on: families_first\noverrides:\n{rows}".encode())
     assert state.scenario.horizon == 40 and len(checks) <= 2 + MOST_CHECKS
     assert len(state.messages) + len(state.scenario.overrides) == len(roles)
     before = len(checks)
@@ -213,7 +221,7 @@ def test_the_good_figures_of_many_are_used_and_the_bad_ones_named(state):
     rows = {key: {"value": value, "price_year": "2024/25", "reason": "our ledger"} for key, value in good.items()}
     names = [key for key in state.live.register.tables["roles"]["role"] if key not in rows][:9]
     rows |= {key: {"value": -1.0, "reason": "our ledger"} for key in names}
-    state.load(yaml.safe_dump({"based_on": "family_help", "overrides": rows}).encode())
+    state.load(yaml.safe_dump({"based_on": "families_first", "overrides": rows}).encode())
     assert "price_care_year" in state.scenario.overrides
     assert len(state.messages) == len(rows) - len(state.scenario.overrides)
     assert all(line.startswith("overrides.") for line in state.messages)
@@ -240,71 +248,69 @@ def test_a_message_repeats_little_of_a_file_and_only_what_can_be_seen(state):
 
 def test_undo_and_redo(state):
     first = state.scenario
-    state.change(option={"spend_per_child": 30.0})
+    state.multiply(1.5)
     state.go_to("Kent")
     state.undo()
-    assert (state.place, state.scenario.option.spend_per_child) == ("Leeds", 30)
+    assert (state.place, state.times, state.scenario.plan[0].sums[0]) == ("Leeds", 1.5, 90.0)
     state.undo()
     assert state.scenario == first and not state.can_undo
     state.redo()
     state.redo()
     assert state.place == "Kent" and not state.can_redo
-    state.change(option={"spend_per_child": 31.0})
+    state.multiply(0.5)
     state.reset()
     assert state.scenario == first and state.changed == {}
-
-
-def test_the_ramp_follows_the_years(state):
-    state.change(option={"years": 6})
-    assert len(state.scenario.effect.ramp) == 6
 
 
 def test_a_drag_is_one_step(state, monkeypatch):
     clock = [100.0]
     monkeypatch.setattr("toolkit.apps.session.state.monotonic", lambda: clock[0])
-    for pounds in range(23, 61):
+    for hundredths in range(101, 140):
         clock[0] += 0.05
-        state.change(option={"spend_per_child": float(pounds)})
+        state.multiply(hundredths / 100)
     state.change(horizon=40)  # another setting is another step, however soon
     clock[0] += 5.0
     state.change(horizon=50)  # and so is the same setting later
-    for left in ((60, 40), (60, 70), (22, 70)):
+    for left in ((1.39, 40), (1.39, 70), (1.0, 70)):
         state.undo()
-        assert (state.scenario.option.spend_per_child, state.scenario.horizon) == left
+        assert (state.times, state.scenario.horizon) == left
     assert not state.can_undo
     state.redo()
-    state.change(option={"spend_per_child": 61.0})  # after a step back there is none to go on with
+    state.multiply(1.4)  # after a step back there is none to go on with
     state.undo()
-    assert state.scenario.option.spend_per_child == 60
+    assert state.times == 1.39
 
 
 def test_a_changed_scenario_is_titled_by_what_was_changed_and_the_start_is_given_back(state, live):
     start = state.scenario
-    state.change(option={"spend_per_child": 44.0, "years": 4}, effect={"take_up": 0.8})
+    state.multiply(1.5)
+    state.change(effect={"take_up": 0.8})
     title, about = state.scenario.title, state.scenario.description
-    assert "44 pounds per child a year" in title and "4 years" in title and "take up 80%" in title
-    assert "22 pounds" not in title and "three years" not in title
-    assert about.startswith(f"Changed from the scenario “{start.title}”") and "(was 22.0)" in about
+    assert "1.5 times the sums" in title and "take up 80%" in title
+    assert about.startswith(f"Changed from the scenario “{start.title}”") and "times the sums 1.5 (was 1)" in about
     assert state.scenario.hash == scenarios.change(state.scenario, title="x", description="y").hash
     linked, filed = State(live), State(live)
     linked.read_address(state.address)
     filed.load(state.file().encode())
     assert linked.scenario == filed.scenario == state.scenario
-    state.change(option={"spend_per_child": 22.0, "years": 3}, effect={"take_up": 1.0, "ramp": start.effect.ramp})
+    state.multiply(-1.5)
+    assert "cut to be, 1.5 times" in state.scenario.title and state.scenario.cut
+    state.multiply(1.0)
+    state.change(effect={"take_up": 1.0})
     assert state.scenario == start
 
 
 def test_a_title_of_many_changes_counts_the_rest_and_one_of_a_files_own_stays(state, live):
-    state.change(
-        option={"spend_per_child": 44.0, "years": 4, "group": "care_edge", "cut": True},
-        effect={"take_up": 0.8, "detection": True, "fades": False},
-    )
+    state.buy([{"programme": "multisystemic_therapy", "pounds_per_child": [2.0] * 4}])
+    state.change(effect={"take_up": 0.8, "detection": True, "scale_up": 0.5, "structure": {"fade": {"none": 1.0}}})
+    state.change(adjustments={"deadweight": 0.1, "displacement": 0.1})
     assert len(state.scenario.title) <= 120 and state.scenario.title.endswith("more")
-    fit = f"draws: {state.scenario.draws}\nchains: {state.scenario.chains}\noption: {{spend_per_child: 30}}"
-    state.load(f"based_on: family_help\ntitle: Our plan\n{fit}".encode())
+    fit = f"draws: {state.scenario.draws}\nchains: {state.scenario.chains}\nhorizon: 40\n"
+    plan = "plan: [{programme: supporting_families, pounds_per_child: [5]}]"
+    state.load(f"based_on: families_first\ntitle: Our plan\n{fit}{plan}".encode())
     assert state.scenario.title == "Our plan"
-    state.load(f"based_on: family_help\n{fit}".encode())
-    assert state.scenario.title == "Family help, changed: 30 pounds per child a year"
+    state.load(f"based_on: families_first\n{fit}{plan}".encode())
+    assert state.scenario.title == "Families first, changed: another plan, 40 years on"
 
 
 def test_a_bad_value_of_a_file_is_named_and_the_good_ones_are_used(state, live):
@@ -314,21 +320,22 @@ def test_a_bad_value_of_a_file_is_named_and_the_good_ones_are_used(state, live):
         "growth_care": {"value": 3.0, "reason": "meant 3 %"},
     }
     content = {
-        "based_on": "family_help_cut",
+        "based_on": "family_help_2025",
         **fit,
-        "option": {"spend_per_child": 31, "years": -2},
+        "plan": [{"programme": "supporting_families", "pounds_per_child": [31, 31]}],
+        "overlap": "twice",
         "overrides": own,
         "effect": {"take_up": 0.8, "sorce": "trials"},
         "colour": "red",
     }
     state.load(json.dumps(content).encode())
-    assert state.scenario.option.spend_per_child == 31 and state.scenario.option.cut
-    assert (state.scenario.option.years, state.scenario.effect.take_up) == (3, 0.8)
+    assert state.scenario.plan[0].sums == (31.0, 31.0) and state.scenario.first_year == 2025
+    assert (state.scenario.overlap, state.scenario.effect.take_up) == ("", 0.8)
     assert set(state.scenario.overrides) == {"price_care_year"}
     assert sorted(line.partition(":")[0] for line in state.messages) == [
         "colour",
         "effect.sorce",
-        "option.years",
+        "overlap",
         "overrides.growth_care",
     ]
     assert "cited 0.0456" in " ".join(state.messages)
@@ -337,14 +344,37 @@ def test_a_bad_value_of_a_file_is_named_and_the_good_ones_are_used(state, live):
 def test_a_link_holds_extra_layers_and_a_short_ramp(state, live):
     fit = f"draws: {state.scenario.draws}\nchains: {state.scenario.chains}\nseed: {state.scenario.seed}"
     state.load(
-        f"based_on: family_help\n{fit}\nextra_layers: [next_generation_care_years]\n"
-        "option: {years: 2}\neffect: {ramp: [0.5, 1.0]}".encode()
+        f"based_on: family_help_2025\n{fit}\nextra_layers: [next_generation_care_years]\n"
+        "effect: {ramp: [0.5]}".encode()
     )
     other = State(live)
     other.read_address(state.address)
     assert other.messages == [] and other.scenario.hash == state.scenario.hash
     other.read_address('?extra_layers=["luck"]')
     assert "extra_layers" in other.messages[0] and other.scenario.extra_layers == ()
+
+
+def test_parts_for_the_same_children_are_nested_unless_it_is_stated_otherwise(state):
+    parts = [{"programme": name, "pounds_per_child": [5.0]} for name in ("supporting_families", "incredible_years")]
+    state.buy(parts)
+    assert (state.scenario.programmes, state.scenario.overlap) == (
+        ("supporting_families", "incredible_years"),
+        "nested",
+    )
+    state.change(overlap="apart")
+    state.buy(parts[:1])
+    assert state.scenario.overlap == "apart" and not state.messages
+    state.buy([{"programme": "supporting_families", "pounds_per_child": [999.0]}])
+    assert "are eligible" in state.messages[0] and state.scenario.plan[0].sums == (5.0,)
+
+
+def test_a_place_without_children_for_a_plan_is_refused(state):
+    state.multiply(state.bounded(99.0))
+    most, before = state.times, state.scenario
+    assert most == pytest.approx(state.live.most_times(state.live.base, state.areas), rel=2e-6)
+    others = [name for name, areas in state.live.places.items() if state.live.most_times(before, tuple(areas)) < 1]
+    state.go_to(others[0])
+    assert "are eligible" in state.messages[0] and state.place == "Leeds" and state.scenario == before
 
 
 def test_a_page_that_is_none_is_named(live):
@@ -355,29 +385,28 @@ def test_a_page_that_is_none_is_named(live):
 
 def test_a_new_start_says_what_of_ones_own_it_leaves_behind(state):
     state.put(own_figures={"referrals": {"area": state.areas[0], "value": 9000.0, "reason": "our ledger"}})
-    state.start_from("family_help_cut")
+    state.start_from("family_help_2025")
     assert "Referrals to social care in a year: 9,000" in state.messages[0] and "Undo" in state.messages[-1]
     state.undo()
     assert state.scenario.own_figures
     state.reset()
-    state.start_from("family_help_cut")
+    state.start_from("family_help_2025")
     assert state.messages == []
 
 
 def test_a_cut_of_more_than_there_is_is_refused_wherever_it_comes_from(state, live, fit_cache, dozen):
     spend = float(live.base_year["early_help_spend"].sel(area=state.areas[0]))
-    more = {"cut": True, "spend_per_child": round(spend) + 1.0}
-    before = state.scenario
-    state.change(option=more)
-    assert state.scenario == before and "Leeds spends" in state.messages[0]
-    state.read_address(f"?option.cut=true&option.spend_per_child={more['spend_per_child']}")
-    assert not state.scenario.option.cut and len(state.messages) == 1
-    with pytest.raises(InputError, match=r"Leeds spends .* cannot be taken away"):
-        workflow.run(scenarios.change(before, option=more), areas=state.areas, cache=fit_cache, statistics=dozen)
+    more, before = [{"programme": "triple_p", "pounds_per_child": [-round(spend) - 1.0]}], state.scenario
+    state.buy(more)
+    assert state.scenario == before and "cannot be taken away" in state.messages[0]
+    state.read_address(f"?plan={json.dumps(more)}")
+    assert not state.scenario.cut and len(state.messages) == 1
+    with pytest.raises(InputError, match="cannot be taken away"):
+        workflow.run(scenarios.change(before, plan=more), areas=state.areas, cache=fit_cache, statistics=dozen)
     own = {"early_help_spend": {"area": state.areas[0], "value": spend / 2, "price_year": "2025/26", "reason": "ours!"}}
-    state.change(option=more | {"spend_per_child": round(spend) - 1.0})
-    assert state.scenario.option.cut
-    with pytest.raises(InputError, match="Leeds spends"):
+    state.buy([{"programme": "triple_p", "pounds_per_child": [-round(spend) + 1.0]}])
+    assert state.scenario.cut
+    with pytest.raises(InputError, match="cannot be taken away"):
         state.put(own_figures=own)
     assert not state.scenario.own_figures
 
@@ -401,7 +430,7 @@ def test_a_file_too_large_is_said_to_be_and_no_longer_after_the_next_change(site
     assert bar.open.max_file_size > LARGEST_FILE
     bar.open.value = b"x" * (LARGEST_FILE + 1)
     assert bar.problems.visible and "larger than 100 kB" in bar.problems.object
-    site.state.change(option={"spend_per_child": 30.0})
+    site.state.multiply(1.1)
     assert not bar.problems.visible
     page = Site(site.live, query="?page=Evidence").pages["Evidence"]
     page.upload.value = b"x" * (MOST_CHARACTERS + 1)
