@@ -80,7 +80,7 @@ def sums() -> list[Control]:
     """Return the controls of the whole plan."""
     return [
         Control(
-            slider("Sum: times the plan", LEAST_TIMES, 2.0, 0.05, "0.00 ×"),
+            slider("Sum: times the plan", LEAST_TIMES, 2.0, 0.05),
             lambda state: abs(state.times),
             lambda state, times: state.multiply(state.bounded(math.copysign(times, state.times))),
         ),
@@ -146,7 +146,7 @@ def adjustments() -> list[Control]:
     ]
 
 
-def start(groups: dict[str, dict[str, str]]) -> list[Control]:
+def start(choices: dict[str, str]) -> list[Control]:
     """Return the choice of place and of a preset to start from."""
     place = pmui.AutocompleteInput(
         label="Area, region or England",
@@ -157,10 +157,9 @@ def start(groups: dict[str, dict[str, str]]) -> list[Control]:
         sizing_mode="stretch_width",
         size="small",
     )
-    preset = pmui.Select(label="Start from", groups=groups, sizing_mode="stretch_width", size="small")
     return [
         Control(place, lambda state: state.place, lambda state, value: state.go_to(value or "")),
-        Control(preset, lambda s: s.preset, lambda s, value: s.start_from(value)),
+        Control(_select("Start from", choices), lambda s: s.preset, lambda s, value: s.start_from(value)),
     ]
 
 
@@ -253,7 +252,7 @@ class Panel:
         if hasattr(widget, "end"):
             widget.param.update(start=min(widget.start, value), end=max(widget.end, value))
         options = getattr(widget, "options", None)
-        if isinstance(options, dict) and options and value not in options.values():
+        if isinstance(options, dict) and value not in options.values():
             widget.options = {**options, w.label(value): value}
 
     def view(self) -> Any:
