@@ -356,7 +356,10 @@ def test_a_link_holds_extra_layers_and_a_short_ramp(state, live):
 def test_parts_for_the_same_children_are_nested_unless_it_is_stated_otherwise(state):
     parts = [{"programme": name, "pounds_per_child": [5.0]} for name in ("supporting_families", "incredible_years")]
     state.buy(parts)
-    assert (state.scenario.programmes, state.scenario.overlap) == (("supporting_families", "incredible_years"), "nested")
+    assert (state.scenario.programmes, state.scenario.overlap) == (
+        ("supporting_families", "incredible_years"),
+        "nested",
+    )
     state.change(overlap="apart")
     state.buy(parts[:1])
     assert state.scenario.overlap == "apart" and not state.messages
