@@ -146,7 +146,7 @@ def adjustments() -> list[Control]:
     ]
 
 
-def start(choices: dict[str, str]) -> list[Control]:
+def start(groups: dict[str, dict[str, str]]) -> list[Control]:
     """Return the choice of place and of a preset to start from."""
     place = pmui.AutocompleteInput(
         label="Area, region or England",
@@ -157,9 +157,10 @@ def start(choices: dict[str, str]) -> list[Control]:
         sizing_mode="stretch_width",
         size="small",
     )
+    preset = pmui.Select(label="Start from", groups=groups, sizing_mode="stretch_width", size="small")
     return [
         Control(place, lambda state: state.place, lambda state, value: state.go_to(value or "")),
-        Control(_select("Start from", choices), lambda s: s.preset, lambda s, value: s.start_from(value)),
+        Control(preset, lambda s: s.preset, lambda s, value: s.start_from(value)),
     ]
 
 
@@ -252,7 +253,7 @@ class Panel:
         if hasattr(widget, "end"):
             widget.param.update(start=min(widget.start, value), end=max(widget.end, value))
         options = getattr(widget, "options", None)
-        if isinstance(options, dict) and value not in options.values():
+        if isinstance(options, dict) and options and value not in options.values():
             widget.options = {**options, w.label(value): value}
 
     def view(self) -> Any:

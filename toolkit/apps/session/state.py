@@ -47,13 +47,13 @@ class Step(NamedTuple):
     views: dict[str, str]
 
 
-def presets(live: Live) -> dict[str, str]:
-    """Return what one can start from: names by what a reader calls them, plans and then single programmes."""
+def presets(live: Live) -> dict[str, dict[str, str]]:
+    """Return what one can start from, plans and then single programmes: names by what a reader calls them."""
     labels, plans = live.register.tables["programmes"].set_index("programme")["label"], scenarios.of_files()
     plans = sorted(plans, key=lambda name: name != DEFAULT_PRESET)  # the default first
     single = [name for name in scenarios.available() if name not in plans]
     titles = {live.preset(name).title: name for name in plans}
-    return titles | {f"One programme: {labels[name]}": name for name in single}
+    return {"Plans": titles, "Single programmes": {str(labels[name]): name for name in single}}
 
 
 class State:

@@ -344,7 +344,8 @@ def test_a_bad_value_of_a_file_is_named_and_the_good_ones_are_used(state, live):
 def test_a_link_holds_extra_layers_and_a_short_ramp(state, live):
     fit = f"draws: {state.scenario.draws}\nchains: {state.scenario.chains}\nseed: {state.scenario.seed}"
     state.load(
-        f"based_on: family_help_2025\n{fit}\nextra_layers: [next_generation_care_years]\neffect: {{ramp: [0.5]}}".encode()
+        f"based_on: family_help_2025\n{fit}\nextra_layers: [next_generation_care_years]\n"
+        "effect: {ramp: [0.5]}".encode()
     )
     other = State(live)
     other.read_address(state.address)
