@@ -44,7 +44,7 @@ def live(fit_cache, dozen, small_scenario):
     from toolkit.apps.engine.live import Live
 
     made = Live(fit_cache, statistics=dozen, base=small_scenario)
-    made.run(made.preset("family_help"), (LEEDS,))
+    made.run(made.preset("families_first"), (LEEDS,))
     return made
 
 

@@ -368,7 +368,7 @@ def test_behind_a_proxy_it_works_and_a_full_or_a_lost_site_says_so(proxied, brow
     address = f"http://127.0.0.1:{proxied.port}/outcomes/"
     one = Visitor(browser, address, "?place=Leeds")
     before = one.sentence()
-    one.page.get_by_role("slider", name="Pounds a year").press("ArrowRight")  # so messages go both ways
+    one.page.get_by_role("slider", name="Sum: times the plan").press("ArrowRight")  # so messages go both ways
     one.page.get_by_text(before, exact=True).first.wait_for(state="detached")
     assert one.elsewhere == [] and one.faults == []
     assert fetch(proxied.port, "/") == 404

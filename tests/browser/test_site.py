@@ -16,7 +16,7 @@ from toolkit.apps.engine import live
 from toolkit.measures import words as w
 
 pytestmark = pytest.mark.fit
-SPEND = "Pounds a year"
+SPEND = "Sum: times the plan"
 HEADINGS = {
     "Invest to save": "What would this investment do?",
     "Programmes": "Which programme?",
@@ -117,16 +117,16 @@ def test_the_story_by_keyboard_and_its_link(leeds, visit):
     slider.focus()
     for _ in range(6):
         slider.press("ArrowRight")
-    one.until("() => location.search.includes('option.spend_per_child=28')")
+    one.until("() => location.search.includes('times=1.06')")
     one.page.get_by_text(before, exact=True).first.wait_for(state="detached")
     two = visit("?" + one.page.url.partition("?")[2])
     assert two.sentence() != before
     one.page.get_by_text(two.sentence(), exact=True).first.wait_for()
     slider.focus()
     slider.press("ArrowRight")  # seconds after the others, which may be one step together
-    one.until("() => location.search.includes('option.spend_per_child=29')")
+    one.until("() => location.search.includes('times=1.07')")
     one.page.get_by_role("button", name="Undo").press("Enter")
-    one.until("() => location.search.includes('option.spend_per_child=28')")
+    one.until("() => location.search.includes('times=1.06')")
     one.page.get_by_role("button", name="Reset to the evidence").press("Enter")
     one.page.get_by_text(before, exact=True).first.wait_for()
 
@@ -153,28 +153,28 @@ def test_two_people_at_once_stay_apart(leeds, visit):
 
 @pytest.mark.long
 def test_a_hand_edited_link_is_named_and_shown_as_text(visit):
-    one = visit("?place=Leeds&effect.replication=9&<img src=x onerror=alert(1)>=1&option.spend_per_child=33")
+    one = visit("?place=Leeds&effect.take_up=9&<img src=x onerror=alert(1)>=1&times=1.5")
     alert = one.page.get_by_role("alert")
-    assert "effect.replication" in alert.inner_text()
+    assert "effect.take_up" in alert.inner_text()
     assert "<img" in alert.inner_text()
     assert alert.locator("img").count() == 0
     one.page.get_by_text("of cost over children").first.wait_for()
-    assert "33" in one.page.get_by_role("slider", name=SPEND).get_attribute("aria-valuenow")
+    assert "1.5" in one.page.get_by_role("slider", name=SPEND).get_attribute("aria-valuenow")
 
 
 @pytest.mark.long
 def test_the_scenario_file_goes_out_and_comes_back(leeds, visit, tmp_path):
-    one = visit("?place=Leeds&option.spend_per_child=44")
+    one = visit("?place=Leeds&times=2")
     with one.page.expect_download() as saved:
         one.page.get_by_role("link", name="Save scenario").or_(
             one.page.get_by_role("button", name="Save scenario")
         ).first.click()
     path = tmp_path / "scenario.yaml"
     saved.value.save_as(path)
-    assert yaml.safe_load(path.read_text())["option"]["spend_per_child"] == 44
+    assert yaml.safe_load(path.read_text())["plan"][0]["pounds_per_child"] == [120.0] * 3
     two = leeds
     two.page.locator("input[type=file]").first.set_input_files(path)
-    two.until("() => location.search.includes('option.spend_per_child=44')")
+    two.until("() => location.search.includes('plan=')")
     bad = tmp_path / "bad.yaml"
     bad.write_text("a: !!python/object/apply:os.system [true]")
     two.page.locator("input[type=file]").first.set_input_files(bad)

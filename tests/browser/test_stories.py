@@ -52,19 +52,25 @@ def lying_still(one, script, what):
     return now
 
 
-def test_a_programme_is_designed_by_its_families(leeds):
+def test_a_plan_is_designed_part_by_part_and_sized_by_its_sum(leeds):
     one = leeds
-    families, total = one.page.get_by_label("Families reached a year"), one.page.get_by_label("Sum a year, £")
-    before = total.input_value()
-    families.fill("600")
-    families.press("Enter")
-    one.until("() => location.search.includes('option.spend_per_child=')")
+    total = one.page.get_by_label("Sum in all years, £")
+    total.fill("20m")
+    total.press("Enter")
+    one.until("() => location.search.includes('times=')")
     one.at_rest()
-    assert families.input_value() == "600" and total.input_value() != before
+    assert total.input_value() == "20,000,000"
     total.fill("a great deal")
     total.press("Enter")
     one.page.get_by_role("alert").filter(has_text="is not a number").wait_for()
-    assert families.input_value() == "600"
+    assert total.input_value() == "20,000,000"
+    one.page.get_by_role("button", name="Add a programme").click()
+    one.page.get_by_label("Part 3: sum a year").fill("2; 3")
+    one.page.get_by_label("Part 3: sum a year").press("Enter")
+    one.until("() => location.search.includes('plan=') && location.search.includes('2.0%2C3.0')")
+    one.page.get_by_role("button", name="Remove part 3").click()
+    one.page.get_by_label("Part 3: sum a year").wait_for(state="detached")
+    one.at_rest()
 
 
 def test_the_handle_is_dragged_and_moved_by_keyboard(leeds):
@@ -83,7 +89,7 @@ def test_the_handle_is_dragged_and_moved_by_keyboard(leeds):
     handle = one.page.get_by_role("slider", name="Early-help spend a year")
     handle.press("Home")
     one.page.get_by_text("makes early-help spend 0.50 times").wait_for()
-    one.until("() => location.search.includes('option.cut=true')")
+    one.until("() => location.search.includes('times=-')")
 
 
 def test_a_bar_a_point_and_a_line_explain_themselves_when_pressed(leeds):
@@ -180,7 +186,7 @@ def test_scenarios_are_compared_and_survive_a_refresh(leeds):
     one.go(*COMPARE)
     for name, steps in (("as it is", 0), ("more", 5)):
         for _ in range(steps):
-            one.page.get_by_role("slider", name="Pounds a year").press("ArrowRight")
+            one.page.get_by_role("slider", name="Sum: times the plan").press("ArrowRight")
         one.page.get_by_label("Name", exact=True).fill(name)
         one.page.get_by_label("Name", exact=True).press("Enter")
         one.page.get_by_role("button", name="Save this scenario here").click()
@@ -214,7 +220,7 @@ def test_a_file_that_the_browser_drops_is_said_to_be_too_large(leeds):
 
 
 def test_an_enlarged_page_shows_the_answer_and_not_the_controls_over_it(leeds):
-    one, slider = leeds, leeds.page.get_by_role("slider", name="Pounds a year")
+    one, slider = leeds, leeds.page.get_by_role("slider", name="Sum: times the plan")
     try:
         one.page.set_viewport_size({"width": 640, "height": 450})  # 1280 by 900 at 200%
         slider.wait_for(state="hidden")
@@ -248,8 +254,8 @@ def test_a_printed_page_goes_on_over_sheets_and_keeps_its_charts(leeds):
     assert 2 <= len(sheets) <= 4
     one.page.emulate_media(media="print")
     try:
-        assert one.page.get_by_text("Leeds. Family help").is_visible()
+        assert one.page.get_by_text("Leeds. Families First").is_visible()
         assert not one.page.get_by_role("button", name="Undo").is_visible()
-        assert not one.page.get_by_role("slider", name="Pounds a year").is_visible()
+        assert not one.page.get_by_role("slider", name="Sum: times the plan").is_visible()
     finally:
         one.page.emulate_media(media="screen")

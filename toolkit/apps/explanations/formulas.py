@@ -23,7 +23,8 @@ from toolkit.pricing.dependence import EFFECT
 from toolkit.schema import ACCOUNTS
 
 INPUTS = 8
-CHILDREN = ("population_0_17", "children_in_need", "children_looked_after")  # of a council's own: whom a sum reaches
+# Of a council's own: whom a sum serves.
+CHILDREN = ("population_0_17", "children_in_need", "children_looked_after", "children_in_need_starts")
 WHOSE = {
     "own": "the programme’s own studies and, less closely, those of its type",
     "type": "studies of programmes of its type",
@@ -262,7 +263,10 @@ def _cited(run: Run, name: str) -> str:
 
 def _own(run: Run, key: str) -> str:
     """Return the council's own figures that a number rests on, each with its reason, as HTML."""
-    used = CHILDREN if key == "reached" else (*CHILDREN, *PRICES)
+    bases = {part.basis for part in run.scenario.plan}
+    used: tuple[str, ...] = (*CHILDREN, *PRICES)
+    if key == "reached":  # a sum for each child, or one that is shared out by the children eligible
+        used = CHILDREN if "england" in bases else CHILDREN[:1] if "pounds_per_child" in bases else ()
     lines = [
         f"<li>{escape(OWN[name][0])}: {_cited(run, name)}</li>" for name in used if name in run.scenario.own_figures
     ]

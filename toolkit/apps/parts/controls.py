@@ -80,7 +80,7 @@ def sums() -> list[Control]:
     """Return the controls of the whole plan."""
     return [
         Control(
-            slider("Sum: times the plan", LEAST_TIMES, 2.0, 0.05, "0.00 ×"),
+            slider("Sum: times the plan", LEAST_TIMES, 2.0, 0.05),
             lambda state: abs(state.times),
             lambda state, times: state.multiply(state.bounded(math.copysign(times, state.times))),
         ),

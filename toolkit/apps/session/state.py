@@ -48,13 +48,12 @@ class Step(NamedTuple):
 
 
 def presets(live: Live) -> dict[str, dict[str, str]]:
-    """Return what one can start from: names by what a reader calls them, plans and then single programmes."""
-    labels = live.register.tables["programmes"].set_index("programme")["label"]
-    plans = {name: live.preset(name).title for name in scenarios.of_files()}
-    first = {plans.pop(DEFAULT_PRESET): DEFAULT_PRESET}
-    single = {str(labels[name]): name for name in scenarios.available() if name in labels.index and name not in plans}
-    single = {label: name for label, name in single.items() if name not in scenarios.of_files()}
-    return {"Plans": first | {title: name for name, title in plans.items()}, "Single programmes": single}
+    """Return what one can start from, plans and then single programmes: names by what a reader calls them."""
+    labels, plans = live.register.tables["programmes"].set_index("programme")["label"], scenarios.of_files()
+    plans = sorted(plans, key=lambda name: name != DEFAULT_PRESET)  # the default first
+    single = [name for name in scenarios.available() if name not in plans]
+    titles = {live.preset(name).title: name for name in plans}
+    return {"Plans": titles, "Single programmes": {str(labels[name]): name for name in single}}
 
 
 class State:

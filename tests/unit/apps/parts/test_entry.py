@@ -85,20 +85,23 @@ def test_no_paste_breaks_the_page(text):
 def test_pasted_figures_are_used_all_or_none_and_flagged(live):
     site = Site(live, query="?page=Evidence")
     page = site.pages["Evidence"]
-    page.paste.value = HEADS + "cost_per_family,9000,,,,our ledger\nnobody,1,,,,our ledger"
+    page.paste.value = HEADS + "cost_supporting_families,9000,,,,our ledger\nnobody,1,,,,our ledger"
     page.take.clicks += 1
     assert "Line 3" in page.problems.object and site.state.scenario.overrides == {}
-    page.paste.value = HEADS + "cost_per_family,9000,,,,our <b>ledger</b>"
+    page.paste.value = HEADS + "cost_supporting_families,9000,,,,our <b>ledger</b>"
     page.take.clicks += 1
-    assert site.state.scenario.overrides["cost_per_family"].value == 9000
+    assert site.state.scenario.overrides["cost_supporting_families"].value == 9000
     assert "&lt;b&gt;ledger" in site.notes.object and "your own figure" in page.used.object
 
 
 def test_the_cited_value_stands_beside_the_field_even_when_it_is_replaced(live):
     site = Site(live, query="?page=Evidence")
     page = site.pages["Evidence"]
-    site.state.override("cost_per_family", {"value": 9000.0, "price_year": "2025/26", "reason": "our own ledger"})
-    assert page.role.value == "cost_per_family" and "Cited: 5,214, GBP per family" in page.cited.object
+    site.state.override(
+        "cost_supporting_families", {"value": 9000.0, "price_year": "2025/26", "reason": "our own ledger"}
+    )
+    page.role.value = "cost_supporting_families"
+    assert "Cited: 5,214, GBP per family" in page.cited.object
     page.value.value, page.reason.value = "0.001", "our own ledger"
     page.apply.clicks += 1
     assert "cited 5,214" in page.problems.object and "10 times" in page.problems.object

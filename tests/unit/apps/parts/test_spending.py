@@ -1,7 +1,6 @@
-"""One sum in three forms, the handle of the curve, and what a link, the history and a tab keep."""
+"""The plan and its sum, the handle of the curve, and what a link, the history and a tab keep."""
 
 import json
-import re
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import LEEDS
-from toolkit import scenarios
 from toolkit.apps import shell
 from toolkit.apps.parts import spending
 from toolkit.apps.parts.fields import LARGEST_SENT
@@ -18,7 +16,6 @@ from toolkit.apps.session import tab
 from toolkit.apps.session.scenario_keys import MOST_SAVED
 from toolkit.apps.session.state import State
 from toolkit.apps.shell import Site
-from toolkit.measures import quantities as q
 from toolkit.measures.value_of_information import parameter_name
 from toolkit.schema import InputError
 
@@ -26,63 +23,84 @@ pytestmark = pytest.mark.fit
 COST = "Cost of poor outcomes"
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
-    "query", ["", "&option.cut=true&option.spend_per_child=9", "&option.group=care_edge", "own", "England"]
+    ("text", "years", "sums"),
+    [
+        ("60", 3, [60.0] * 3),
+        ("£1,250.50", 1, [1250.5]),
+        ("731m; 717.1m; 704m", 3, [731e6, 717.1e6, 704e6]),
+        ("0.5bn;-2", 4, [5e8, -2.0]),
+    ],
 )
-def test_sum_families_and_pounds_for_each_child_are_one_figure(live, query):
-    state = State(live)
-    if query == "own":
-        own = {"area": LEEDS, "value": 150_000.0, "reason": "our count"}
-        state.put(own_figures={"population_0_17": own})
-    elif query == "England":
-        state.place = "England"
-    else:
-        state.read_address("?place=Leeds" + query)
-    scenario, areas = state.scenario, state.areas
-    run = live.run(scenario, areas)
-    pounds, children = scenario.option.spend_per_child, float(run.unit.here["population_0_17"].sum())
-    assert query != "own" or children == 150_000
-    assert spending.for_total(live, scenario, areas, pounds * children) == pytest.approx(pounds)
-    families = abs(q.children(run)["reached"] / q.drawn(run)["children_per_family"])
-    assert spending.for_families(live, scenario, areas, float(families.mean())) == pytest.approx(pounds, rel=1e-5)
+def test_yearly_sums_are_read_as_they_are_typed(text, years, sums):
+    assert spending.sums_of(text, years) == pytest.approx(sums)
+    assert spending.sums_of(spending.in_words(tuple(sums)), len(sums)) == pytest.approx(sums)
 
 
-def test_a_sum_typed_either_way_moves_the_others_and_the_page(site):
-    fields, before = site.panel.sums, site.state.scenario
-    fields.total.value = "£4,000,000"
-    assert site.state.scenario.option.spend_per_child > before.option.spend_per_child
-    assert fields.total.value == "4,000,000"
-    few = fields.families.value
-    fields.families.value = "600"
-    assert (fields.families.value, site.messages.visible) == ("600", False)
-    assert float(fields.total.value.replace(",", "")) > 4e6 and few != "600"
-    before = site.state.scenario
-    for field, text, words in (
-        (fields.total, "9,000,000,000", "sum a year: £9.0 billion cannot"),
-        (fields.total, "-5", "cannot be used"),
-        (fields.families, "0", "families a year: 0 cannot"),
-        (fields.families, "many", "is not a number"),
-        (fields.families, "99,999,999", "for each child would reach"),
-    ):
-        shown = field.value
-        field.value = text
-        assert words in site.messages.object and re.search("Fix|Fix", site.messages.object)
-        assert site.state.scenario == before and field.value == shown
-    site.state.change(option={"cut": True, "spend_per_child": 9.0})
-    assert "taken away" in fields.total.label and "lose help" in fields.families.label
-    site.state.undo()
-    assert (fields.families.value, fields.families.label) == ("600", "Families reached a year")
+@pytest.mark.parametrize("text", ["", "much", "1;", "m", "1e400", "12;x", "1,23"])
+def test_sums_that_are_no_numbers_are_refused(text):
+    with pytest.raises(InputError, match="sum a year"):
+        spending.sums_of(text, 3)
+
+
+def test_the_sum_of_all_years_is_the_plans_and_sets_how_many_times_it_is_spent(site):
+    total, state = site.panel.plan.total, site.state
+    children = float(site.latest.unit.here["population_0_17"].sum())
+    assert float(total.value.replace(",", "")) == pytest.approx(3 * 61.0 * children, abs=1.0)
+    total.value = "£20m"
+    assert total.value == "20,000,000" and state.times == pytest.approx(20e6 / (3 * 61.0 * children))
+    before = state.scenario
+    for text, words in (("9bn", "is too much"), ("-5", "cannot be used"), ("many", "is not a number")):
+        total.value = text
+        assert words in site.messages.object and "Fix" in site.messages.object
+        assert state.scenario == before and total.value == "20,000,000"
+    site.panel.named("Take these sums away instead (a cut)").value = True
+    assert state.scenario.cut and "taken away" in total.label and total.value == "20,000,000"
+    state.undo()
+    assert total.label == "Sum in all years, £" and not site.panel.named("Take these sums away instead (a cut)").value
+
+
+def test_parts_are_added_changed_and_taken_out(site):
+    plan, state = site.panel.plan, site.state
+    plan._add()
+    assert len(plan.rows) == 3 and state.base.plan[2].sums == (1.0,) * 3 and not state.messages
+    row = plan.rows[2]
+    row.programme.value, row.funder.value = "multisystemic_therapy", "local_authority"
+    row.sums.value = "2; 3"
+    assert state.base.plan[2].sums == (2.0, 3.0) and state.base.funders == ("central_government", "local_authority")
+    row.sums.value = "2; much"
+    assert "is not a number" in state.messages[0] and row.sums.value == "2; 3"
+    row.sums.value = "900"
+    assert "are eligible" in state.messages[0] and row.sums.value == "2; 3"
+    spent = site.latest.numbers.spent.copy()
+    row.basis.value = "pounds"
+    assert state.base.plan[2].basis == "pounds"
+    np.testing.assert_allclose(site.latest.numbers.spent, spent, rtol=1e-5)
+    again = State(site.live)
+    again.read_address(state.address)
+    assert again.scenario == state.scenario and again.messages == []
+    plan.rows[0].remove.clicks += 1
+    plan.rows[0].remove.clicks += 1
+    assert state.base.programmes == ("multisystemic_therapy",) and not plan.rows[0].remove.visible
+    state.undo()
+    assert len(plan.rows) == 2 and plan.rows[1].programme.value == "multisystemic_therapy"
+
+
+def test_the_slider_ends_where_the_children_do(site):
+    slider, state = site.panel.named("Sum: times the plan"), site.state
+    assert slider.end == pytest.approx(state.live.most_times(state.base, state.areas), abs=slider.step)
+    state.start_from("family_nurse_partnership")  # whose eligible children are not known
+    assert slider.end == 100.0
 
 
 def test_the_handle_is_moved_by_keyboard_through_todays_spend(live):
-    site = Site(live, query=f"?place=Leeds&page={COST}&option.spend_per_child=1")
-    page, option = site.pages[COST].curve, lambda: site.state.scenario.option
+    site = Site(live, query=f"?place=Leeds&page={COST}&times=0.1")
+    page, state = site.pages[COST].curve, site.state
     for cut, to in ((True, -0.01), (False, 0.01), (False, 0.1), (True, -0.2)):
         page.slider.value = round(1.0 + to, 2)
-        assert option().cut is cut
-        assert page.slider.value == pytest.approx(1.0 + option().pounds / page._today, abs=0.006)
-        assert f"{1.0 + option().pounds / page._today:.2f} times" in page.words.object
+        assert state.scenario.cut is cut
+        assert page.slider.value == pytest.approx(1.0 + to, abs=0.006)
+        assert f"{1.0 + to:.2f} times" in page.words.object
     assert "less than at today" in page.words.object or "more than at today" in page.words.object
 
 
@@ -90,19 +108,18 @@ def test_moving_the_handle_sums_no_cost_up_again(live, monkeypatch):
     site = Site(live, query=f"?place=Leeds&page={COST}")
     page, summed = site.pages[COST], []
     monkeypatch.setattr(page, "_summed", lambda *given: summed.append(given))
-    page.curve.slider.value = 1.3
-    assert not summed and "1.30 times" in page.curve.words.object
+    page.curve.slider.value = 1.2
+    assert not summed and "1.20 times" in page.curve.words.object
 
 
 def test_the_words_beside_the_curve_are_its_numbers(live, small_scenario):
     from toolkit.apps.parts import spend_cost_curve
 
-    run = live.run(scenarios.change(small_scenario, option={"spend_per_child": 40.0}), (LEEDS,))
+    run = live.run(small_scenario.times(1.2), (LEEDS,))
     multiples, here = run.unit.curve["multiple"], 1.4
     mean = float(spend_cost_curve._at(run.numbers.curve, multiples, here).mean())
     assert mean == pytest.approx(np.interp(here, multiples, run.numbers.curve.mean(-1)), rel=1e-5)
-    far = scenarios.change(small_scenario, option={"spend_per_child": 990.0})
-    assert "beyond the curve" in spend_cost_curve.summary(live.run(far, (LEEDS,)))
+    assert "beyond the curve" in spend_cost_curve.summary(live.run(small_scenario.times(9.0), (LEEDS,)))
 
 
 @pytest.mark.long
@@ -128,7 +145,7 @@ def test_what_is_read_of_a_scenario_is_in_the_link_and_in_the_history(live):
 def test_back_and_forward_are_steps_of_the_history(site):
     state, pages = site.state, shell.PAGES
     first = state.address
-    state.change(option={"spend_per_child": 30.0})
+    state.multiply(1.4)
     second = state.address
     state.arrive(first, pages)
     assert state.address == first and not state.can_undo and state.can_redo
@@ -145,13 +162,13 @@ def test_back_and_forward_are_steps_of_the_history(site):
 
 
 def test_saved_scenarios_survive_a_refresh(live):
-    site = Site(live, query="?place=Kent&page=Compare&option.spend_per_child=31")
+    site = Site(live, query="?place=Kent&page=Compare&times=0.5")
     site.pages["Compare"]._save()
     text = site.tab.kept.data["text"][0]
     again = Site(live, query="?page=Compare")
     again.tab.kept.data = {"text": [text]}
     assert again.state.saved == site.state.saved and not again.state.messages
-    assert "£31 a child" in again.pages["Compare"].table.object
+    assert "£30.00 a year for each child" in again.pages["Compare"].table.object
     again.pages["Compare"]._drop()
     assert json.loads(again.tab.kept.data["text"][0]) == []
 
@@ -163,7 +180,7 @@ def test_what_a_browser_held_is_read_as_a_strangers(live):
         good,
         good | {"name": "b", "scenario": "a: !!python/object/apply:os.system [true]"},
         good | {"name": "c", "place": "Atlantis"},
-        good | {"name": "d", "scenario": state.file().replace("22.0", "-1.0")},
+        good | {"name": "d", "scenario": state.file().replace("60.0", "-1.0")},
     ]
     saved, problems = tab.restored(json.dumps(rows), state)
     assert [one.scenario for one in saved] == [state.scenario] and all(len(one.name) <= 60 for one in saved)
@@ -184,7 +201,7 @@ def test_what_a_browser_held_is_read_as_a_strangers(live):
                     "".join
                 )
                 | st.sampled_from(
-                    ["based_on: family_help", 'title: "\\ud800"\nbased_on: family_help', "horizon: \ud800"]
+                    ["based_on: families_first", 'title: "\\ud800"\nbased_on: families_first', "horizon: \ud800"]
                 ),
             }
         ),
@@ -246,12 +263,7 @@ def test_no_input_is_called_by_its_key(live, small_scenario):
     assert len(set(names)) == len(names)
 
 
-def test_a_fields_refusal_is_an_input_error(live, small_scenario):
-    with pytest.raises(InputError, match="Fix"):
-        spending.for_families(live, small_scenario, (LEEDS,), -3.0)
-
-
 def test_a_file_of_which_nothing_else_can_be_used_says_so(live):
     state = State(live)
-    state.load(state.file().replace("spend_per_child: 22", "spend_per_child: -22").encode())
-    assert "option.spend_per_child" in state.messages[0] and not state.can_undo
+    state.load(state.file().replace("- 60.0", "- 60000.0").encode())
+    assert state.messages[0].startswith("plan:") and not state.can_undo
