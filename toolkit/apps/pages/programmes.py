@@ -59,7 +59,7 @@ class Programmes:
         )
         self.account.param.watch(lambda event: state.look(account=event.new), "value")
         helped = {"Everybody": EVERYONE} | {w.label(words): name for name, words in HELPED.items()}
-        self.helped = choice("Who is helped", helped, width=260)
+        self.helped = choice("Made for", helped, width=260)
         sure = {"Any": 0} | {f"{least} or more of 5": least for least in (1, 2, 3, 4, 5)}
         self.security = choice("How secure the evidence is", sure, width=220)
         for filter_by in (self.helped, self.security):

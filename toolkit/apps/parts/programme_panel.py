@@ -52,7 +52,7 @@ class ProgrammePanel:
         label = escape(str(one.row["label"]))
         self.head.object = f"<h2>{label}</h2>"
         self.facts.object = look.plain_table(
-            "The programme in short", ["", "What is known"], _facts(one, account), numbers=()
+            "The programme in short", ["About", "What is known"], _facts(one, account), numbers=()
         )
         self._show_steps(run, one, account)
         lines = "".join(f"<p>{escape(w.tied(line))}</p>" for line in words.believed_sentences(one))
