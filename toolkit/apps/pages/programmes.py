@@ -35,7 +35,7 @@ CHART = (
 PRESSED = "What is pressed is looked into; by keyboard, choose it from the list below. The table explains its numbers."
 ORDER = (
     "Place: where it comes among all that are ranked, in nine tenths of the draws. All is averaged over rival "
-    "structures (whose studies count, how effects fade, whose risk); a chance near none or all is said as such only if "
+    "structures (whose studies count, how effects fade, whose risk); a chance near none or all is put as such only if "
     "they agree."
 )
 
@@ -164,11 +164,11 @@ class Programmes:
         )
         programme_charts.set_league(self.card.chart, drawn, account, one.programme)
         self._rows = _league(drawn, account)
-        said = "; ".join(
+        summary = "; ".join(
             f"{row['label']}: {w.pence(row[f'avoided_{account}'])} ({_ends(row, account)})"
             for row in drawn.to_dict("records")
         )
-        self.card.show(self._run, {}, f"For each pound, {PAYERS[account]}. {said or 'None'}.")
+        self.card.show(self._run, {}, f"For each pound, {PAYERS[account]}. {summary or 'None'}.")
         self.others.object = _others(table.drop(index=drawn.index))
 
     def view(self) -> Any:
