@@ -105,3 +105,7 @@ def print_panel(one: words.Panel, *, price_base: str) -> None:
         title="Studies of its type: hazard ratios, standard deviations for GCSEs",
     )
     show(words.sources_table(one.studies), False, title="Sources")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -335,3 +335,7 @@ def _main(bench: Bench, used: xr.Dataset, gains: Mapping[str, float]) -> str:
     studied = used.assign(evidence=xr.full_like(used["evidence"], "own"))
     able = why_not_counted(studied, bench.register.tables).isel(programme=0, drop=True) == ""
     return next((name for name in MAIN if (name in gains if gains else bool(able.sel(outcome=name)))), "")
+
+
+def __dir__() -> list[str]:
+    return __all__

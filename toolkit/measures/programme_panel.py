@@ -48,7 +48,7 @@ DESIGNS = {
     "other": "review of mixed designs",
 }
 SCALES = {"log_risk": "risk ratio", "log_rate": "rate ratio", "log_odds": "odds ratio", "log_hazard": "hazard ratio"}
-FOUND = {"not_significant": "no significant effect", "benefit": "benefit, no number", "harm": "harm, no number"}
+FINDINGS = {"not_significant": "no significant effect", "benefit": "benefit, no number", "harm": "harm, no number"}
 
 
 # What must be believed ---------------------------------------------------------------------------
@@ -226,7 +226,7 @@ def forest(
 def _published(row: pd.Series) -> str:
     """Return a study's result as it is published, in words."""
     if pd.isna(row["est"]):
-        return FOUND[row["finding"]]
+        return FINDINGS[row["finding"]]
     ends = [row["low"], row["high"]]
     if row["scale"] == "smd":
         text, values = f"{w.number(row['est'], 2)} sd", ends

@@ -98,9 +98,9 @@ def _left_out(league: pd.DataFrame) -> Table:
 
 def in_words(league: pd.DataFrame) -> str:
     """Return in words which programmes pay back and which do not, for the public purse."""
-    said = league.loc[league["avoided_fiscal"].notna(), ["label", "verdict"]]
+    summary = league.loc[league["avoided_fiscal"].notna(), ["label", "verdict"]]
     parts = []
-    for verdict in dict.fromkeys(said["verdict"]):
-        names = said.loc[said["verdict"] == verdict, "label"].tolist()
+    for verdict in dict.fromkeys(summary["verdict"]):
+        names = summary.loc[summary["verdict"] == verdict, "label"].tolist()
         parts.append(f"{verdict[:1].upper()}{verdict[1:]}: {w.listed(names)}.")
     return " ".join(parts) or "No programme has both a price and an effect that can be counted."

@@ -35,7 +35,7 @@ CHART = (
 PRESSED = "What is pressed is looked into; by keyboard, choose it from the list below. The table explains its numbers."
 ORDER = (
     "Place: where it comes among all that are ranked, in nine tenths of the draws. All is averaged over rival "
-    "structures (whose studies count, how effects fade, whose risk); a chance near none or all is said as such only if "
+    "structures (whose studies count, how effects fade, whose risk); a chance near none or all is put as such only if "
     "they agree."
 )
 
@@ -59,7 +59,7 @@ class Programmes:
         )
         self.account.param.watch(lambda event: state.look(account=event.new), "value")
         helped = {"Everybody": EVERYONE} | {w.label(words): name for name, words in HELPED.items()}
-        self.helped = choice("Who is helped", helped, width=260)
+        self.helped = choice("Made for", helped, width=260)
         sure = {"Any": 0} | {f"{least} or more of 5": least for least in (1, 2, 3, 4, 5)}
         self.security = choice("How secure the evidence is", sure, width=220)
         for filter_by in (self.helped, self.security):
@@ -164,11 +164,11 @@ class Programmes:
         )
         programme_charts.set_league(self.card.chart, drawn, account, one.programme)
         self._rows = _league(drawn, account)
-        said = "; ".join(
+        summary = "; ".join(
             f"{row['label']}: {w.pence(row[f'avoided_{account}'])} ({_ends(row, account)})"
             for row in drawn.to_dict("records")
         )
-        self.card.show(self._run, {}, f"For each pound, {PAYERS[account]}. {said or 'None'}.")
+        self.card.show(self._run, {}, f"For each pound, {PAYERS[account]}. {summary or 'None'}.")
         self.others.object = _others(table.drop(index=drawn.index))
 
     def view(self) -> Any:

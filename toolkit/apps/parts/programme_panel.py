@@ -52,7 +52,7 @@ class ProgrammePanel:
         label = escape(str(one.row["label"]))
         self.head.object = f"<h2>{label}</h2>"
         self.facts.object = look.plain_table(
-            "The programme in short", ["", "What is known"], _facts(one, account), numbers=()
+            "The programme in short", ["About", "What is known"], _facts(one, account), numbers=()
         )
         self._show_steps(run, one, account)
         lines = "".join(f"<p>{escape(w.tied(line))}</p>" for line in words.believed_sentences(one))
@@ -83,8 +83,8 @@ class ProgrammePanel:
         ]
         title = f"From published to used, {words.PAYERS[account]}"
         self._steps = look.plain_table(title, ["Step", "For each £1", "90% interval", "Change"], rows)
-        said = "; ".join(f"{row['step']}: {row['avoided for a pound']}" for row in table.to_dict("records"))
-        self.steps.show(run, {}, f"Avoided for each pound. {said}.")
+        summary = "; ".join(f"{row['step']}: {row['avoided for a pound']}" for row in table.to_dict("records"))
+        self.steps.show(run, {}, f"Avoided for each pound. {summary}.")
 
     def _show_forest(self, run: Run, one: Panel, ratios: bool) -> None:
         studies = one.studies[(one.studies["outcome"] != ATTAINMENT) == ratios]
@@ -104,8 +104,8 @@ class ProgrammePanel:
             numbers=(),
         )
         parts = zip(table["study"], table["published"], table["after shrinkage"], strict=True)
-        said = "; ".join(f"{study}: {published}, then {shrunk}" for study, published, shrunk in parts)
-        self.forests[ratios].show(run, {}, f"Studies as published and after shrinkage. {said or 'None'}.")
+        summary = "; ".join(f"{study}: {published}, then {shrunk}" for study, published, shrunk in parts)
+        self.forests[ratios].show(run, {}, f"Studies as published and after shrinkage. {summary or 'None'}.")
 
     def view(self) -> Any:
         """Return the panel."""
