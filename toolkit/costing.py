@@ -333,19 +333,16 @@ def with_programme(
     parts = [costs]
     for payer, spend in pounds.items():
         invested = (costs["option"] == INVESTMENT).astype(float) * spend
-        extra = (invested * xr.ones_like(costs.isel(component=0, drop=True))).expand_dims(
-            component=[f"programme_{payer}"]
-        )
-        labels = {
+        extra = invested * xr.ones_like(costs.isel(component=0, drop=True))
+        extra = extra.expand_dims(component=[f"programme_{payer}"]).transpose(*costs.dims)
+        labels: dict[str, Any] = {
             "outcome": "programme",
             "payer": payer,
             "account": "fiscal",
             "cashability": cashability,
-            "lag_years": 0,
-            "discounting": "standard",
         }
-        extra = extra.assign_coords({name: ("component", [value]) for name, value in labels.items()})
-        parts.append(extra.transpose(*costs.dims))
+        labels |= {"lag_years": 0, "discounting": "standard"}
+        parts.append(extra.assign_coords({name: ("component", [value]) for name, value in labels.items()}))
     return xr.concat(parts, "component").assign_attrs(costs.attrs).rename("cost")
 
 

@@ -15,14 +15,13 @@ from toolkit.evidence.overrides import Override
 from toolkit.evidence.own import OWN, OwnFigure
 from toolkit.evidence.priors import Prior, Study
 from toolkit.prices import PriceYear
-from toolkit.schema import COVARIATES, OUTCOMES, PRICE_BASE
+from toolkit.schema import COVARIATES, FIRST_YEAR, OUTCOMES, PRICE_BASE
 from toolkit.settings import Adjustments, Effect, Part, PlanPart, unit
 from toolkit.tabular import excerpt
 
 __all__ = ["LONGEST_HORIZON", "Scenario"]
 
 HIGHEST_RATE = 0.2  # constant discount rate: a higher one is more likely a per cent
-FIRST = int(PRICE_BASE[:4])  # year of the statistics
 LONGEST_HORIZON = 70  # a child born in the third spending year turns 67 in year 69: no evidence goes further
 
 
@@ -48,7 +47,7 @@ class Scenario(Part):
     """What readers call it."""
     description: str = ""
     """What it is about, in a sentence or two."""
-    first_year: Annotated[int, Field(strict=True, ge=FIRST, le=FIRST + 10, **unit("year"))] = FIRST
+    first_year: Annotated[int, Field(strict=True, ge=FIRST_YEAR, le=FIRST_YEAR + 10, **unit("year"))] = FIRST_YEAR
     """Year in which year 0 begins; children and rates stay those of the statistics, and prices grow to it."""
     horizon: Annotated[int, Field(strict=True, ge=5, **unit("years", maximum=LONGEST_HORIZON))] = LONGEST_HORIZON
     """How many years of costs count."""

@@ -16,6 +16,7 @@ __all__ = [
     "BUSINESS_AS_USUAL",
     "COVARIATES",
     "EFFECT_OUTCOMES",
+    "FIRST_YEAR",
     "INDICATORS",
     "INVESTMENT",
     "OUTCOMES",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 PRICE_BASE = "2025/26"
+FIRST_YEAR = int(PRICE_BASE[:4])  # of the statistics
 BUSINESS_AS_USUAL = "business_as_usual"
 INVESTMENT = "investment"
 

@@ -33,7 +33,7 @@ DEFINITIONS = {
     "pathways/cohort.py": {},
     "pathways/layers.py": {18: "childhood in years", 4: "of the solution of a quadratic"},
     "pathways/comparison.py": {},
-    "pricing/place.py": {60: "years of discounting past the horizon"},
+    "pricing/place.py": {60: "years of discounting past the horizon", 12: "months in a year"},
     "pricing/areas.py": {4: "workers at most", 25: "areas from which processes are started", 15: "areas at a time"},
 }
 PATHWAYS = ("cohort", "kernel", "lives", "layers", "comparison", "reach")

@@ -273,7 +273,6 @@ def notes(league: pd.DataFrame) -> list[str]:
         f"is between {1 - SURE:.0%} and {SURE:.0%}, it {BREAK_EVEN}.",
         "Averaged over rival structures (whose studies count, how effects fade, whose risk) by the weights of "
         "structure_weights.csv or of --structure; --csv and --json give results under each, and the value of knowing.",
-        "The shipped scenarios use one pooled effect of all programmes, so their results differ: docs/programmes.md.",
     ]
     if missing:
         lines.append(f"No effect can be counted of {len(missing)}: {'; '.join(missing)}. The file of --csv says why.")

@@ -15,7 +15,7 @@ from toolkit.plans import purchases
 from toolkit.prices import rebase
 from toolkit.resolved import ResolvedScenario
 from toolkit.scenarios import Adjustments, Scenario, change
-from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, PRICE_BASE, SAMPLE_DIMS, aligned
+from toolkit.schema import BUSINESS_AS_USUAL, FIRST_YEAR, INVESTMENT, PRICE_BASE, SAMPLE_DIMS, aligned
 
 SPEND_MULTIPLES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
 MATCHED = ("care", "youth_justice", "gcse_attainment")  # outcomes whose risk can be that of those served
@@ -125,7 +125,7 @@ class Desk:
         }
         self.ages = pathways.age_spread(self.layers)
         self.spread = costing.spread_matrix(self.rows, scenario.horizon, self.published, self.ages)
-        later = scenario.first_year - int(PRICE_BASE[:4])  # prices grow from the year of the statistics on
+        later = scenario.first_year - FIRST_YEAR  # prices grow from the year of the statistics on
         grown = costing.growth_factors(self.rows, self.draws, later + scenario.horizon)
         self.growth = grown.isel(year=slice(later, None)).assign_coords(year=years)
         self.weights = costing.lifetime_weights(self.growth, self.spread, factors).astype(np.float32)

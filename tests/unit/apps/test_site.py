@@ -28,7 +28,7 @@ from toolkit.apps.engine.live import PROGRESS, Memory
 from toolkit.apps.engine.refit import Refit
 from toolkit.apps.engine.refresh import UNSEEN_AFTER, Receipt
 from toolkit.apps.parts import look
-from toolkit.apps.session.state import presets
+from toolkit.apps.session.starts import presets
 from toolkit.apps.shell import Site
 from toolkit.schema import InputError
 

@@ -248,8 +248,7 @@ class Live:
     def probe(self, scenario: Scenario, area: str, areas: tuple[str, ...]) -> Probe:
         """Return a scenario for one of its areas on draws in which one input at a time is moved."""
         at = at_reference(scenario)
-        made = self._memory.get("probe", (at.hash, area, areas), lambda: self._probe(at, area, areas))
-        design, drawn, unit = made
+        design, drawn, unit = self._memory.get("probe", (at.hash, area, areas), lambda: self._probe(at, area, areas))
         return Probe(design, LiveRun(scenario, drawn, unit, self.register.excluded))
 
     def _probe(self, scenario: Scenario, area: str, areas: tuple[str, ...]) -> tuple[dependence.Design, Drawn, Unit]:

@@ -14,7 +14,8 @@ import panel_material_ui as pmui
 from toolkit import appraisal
 from toolkit.apps.parts.fields import column
 from toolkit.apps.parts.spending import Plan
-from toolkit.apps.session.state import State, presets
+from toolkit.apps.session.starts import presets
+from toolkit.apps.session.state import State
 from toolkit.measures import words as w
 from toolkit.scenario_model import LONGEST_HORIZON
 

@@ -54,13 +54,13 @@ def sums_of(text: object, years: int) -> list[float]:
     InputError
         A sum that is no number.
     """
-    found = []
+    sums = []
     for piece in str(text or "").split(";"):
         plain = piece.strip().casefold()
         sign = next((sign for sign in SCALES if plain.endswith(sign)), "")
         number = entry.number(plain.removesuffix(sign).rstrip(), "sum a year")
-        found.append(number * SCALES.get(sign, 1.0))
-    return found * years if len(found) == 1 else found
+        sums.append(number * SCALES.get(sign, 1.0))
+    return sums * years if len(sums) == 1 else sums
 
 
 class PartRow:

@@ -8,13 +8,22 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import accumulate
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from toolkit import changes, evidence, pathways, scenarios, tabular, yaml_files
+from toolkit import changes, pathways, scenarios, tabular
 from toolkit.apps.engine.live import Live
-from toolkit.apps.parts.entry import whole
-from toolkit.apps.session.scenario_keys import SECTIONS, Saved, differences, spelled, titled
+from toolkit.apps.session.scenario_keys import Saved, differences, spelled, titled
+from toolkit.apps.session.starts import (
+    DEFAULT_PLACE,
+    DEFAULT_PRESET,
+    MOST_MULTIPLE,
+    Step,
+    as_file,
+    named,
+    times_from,
+    usable_part,
+)
 from toolkit.apps.session.usable import changed_by, with_keys, written
 from toolkit.apps.session.views import BEGIN, taken
 from toolkit.measures.provenance import own as own  # what it says stands on every page
@@ -22,38 +31,12 @@ from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
 from toolkit.tabular import excerpt
 
-DEFAULT_PRESET, DEFAULT_PLACE = scenarios.BASE, "Leeds"
-NAMES = ("name", "title", "description")  # which move no number
 LONGEST_ADDRESS, LARGEST_FILE, STEPS_KEPT = 7_500, 100_000, 100
 MOST_SETTINGS = 1_000  # of a file: more lines and commas than a scenario with every figure replaced has
 LARGEST_HISTORY = 300_000  # characters of all its scenarios
 ONE_DRAG = 1.0  # seconds within which moves of the same setting are one step of the history
 SPARE = 1e-6  # of the most times a plan's sums, for rounding
-MOST_MULTIPLE = 1e6  # of a plan's sums where nothing else bounds them
 TIMES = "times"  # in an address: how many times the sums of its plan
-
-
-class Step(NamedTuple):
-    """A step of the history.
-
-    Its preset and place, the scenario with its plan as stated, how many times the sums of that are spent (below 0:
-    taken away where the plan adds), and what is viewed.
-    """
-
-    preset: str
-    place: str
-    base: Scenario
-    times: float
-    views: dict[str, str]
-
-
-def presets(live: Live) -> dict[str, dict[str, str]]:
-    """Return what one can start from, plans and then single programmes: names by what a reader calls them."""
-    labels, plans = live.register.tables["programmes"].set_index("programme")["label"], scenarios.of_files()
-    plans = sorted(plans, key=lambda name: name != DEFAULT_PRESET)  # the default first
-    single = [name for name in scenarios.available() if name not in plans]
-    titles = {live.preset(name).title: name for name in plans}
-    return {"Plans": titles, "Single programmes": {str(labels[name]): name for name in single}}
 
 
 class State:
@@ -380,7 +363,7 @@ class State:
     def _times_of(self, text: str, scenario: Scenario | None, areas: tuple[str, ...]) -> tuple[float, list[str]]:
         """Return how many times a scenario's sums, as an address spells it, and what is wrong with it."""
         try:
-            times = _times(text)
+            times = times_from(text)
             if scenario is not None:
                 self.live.check_plan(scenario.times(times), areas)
         except InputError as problem:
@@ -415,56 +398,6 @@ class State:
             place = named(scenario.own_area, self.live) or self.place
             self._check(scenario, tuple(self.live.places[place]))
         except InputError as problem:
-            scenario, problems = self._usable(content, problem)
+            scenario, problems = usable_part(content, problem, self.live)
             place = named(scenario.own_area, self.live) or self.place
         self.replace(scenario, place, problems)
-
-    def _usable(self, content: bytes, problem: InputError) -> tuple[Scenario, list[str]]:
-        """Return what can be used of a file, key by key, and what cannot; if nothing can, ``problem`` stands."""
-        settings = yaml_files.parsed(content, "the file")
-        start = self.live.preset(DEFAULT_PRESET)
-        if (base := settings.pop("based_on", None)) is not None:
-            if not isinstance(base, str) or base not in scenarios.available():
-                raise problem
-            start = self.live.preset(str(base))
-        original = start.model_dump(mode="json")
-        rows = {key: row for key, row in settings.items() if row != original.get(key, self) and key not in NAMES}
-        given = {key: row for key, row in rows.items() if not isinstance(row, Mapping) or key not in SECTIONS}
-        for section in set(rows) - set(given):
-            given |= {f"{section}.{key}": row for key, row in rows[section].items()}
-        scenario, problems = with_keys(start, {key: spelled(row) for key, row in given.items()}, self.live.check)
-        if len(problems) == len(given):
-            raise problem
-        return scenario, problems
-
-
-def as_file(scenario: Scenario) -> str:
-    """Return a scenario as the YAML file that the command ``outcomes run`` takes."""
-    content = scenario.model_dump(mode="json", exclude_none=True)
-    content["plan"] = [part.model_dump(mode="json", exclude_defaults=True) for part in scenario.plan]
-    return yaml_files.written(content)
-
-
-def _times(text: str) -> float:
-    """Return how many times the sums of a plan, as an address spells it."""
-    try:
-        times = float(text)
-    except ValueError:
-        times = 0.0
-    if not 0 < abs(times) <= MOST_MULTIPLE:
-        raise InputError(f"it is not within 0 and {MOST_MULTIPLE:,.0f}.", fix="give a number.")
-    return times
-
-
-def named(place: str, live: Live) -> str | None:
-    """Return the place that a name or an area's code means, if any."""
-    place = whole(place)
-    folded = {name.casefold(): name for name in live.places}
-    if (key := place.strip().casefold()) in folded:
-        return folded[key]
-    try:
-        areas = evidence.resolve_areas(live.reference, [place])
-    except InputError:
-        return None
-    # A region of which only one area is here has the same areas, and comes first.
-    return next((name for name, members in reversed(live.places.items()) if members == areas), None)

@@ -12,7 +12,8 @@ from bokeh.models import ColumnDataSource
 from toolkit.apps.parts.entry import whole
 from toolkit.apps.parts.look import LONGEST_LINE
 from toolkit.apps.session.scenario_keys import LONGEST_NAME, MOST_SAVED, Saved
-from toolkit.apps.session.state import State, as_file, named
+from toolkit.apps.session.starts import as_file, named
+from toolkit.apps.session.state import State
 from toolkit.schema import InputError
 from toolkit.tabular import excerpt
 
