@@ -14,6 +14,7 @@ import xarray as xr
 from toolkit import appraisal, changes, evidence, scenarios
 from toolkit.draws import draw_effects, draw_figures, studies_of
 from toolkit.fits import card_of, fit, fit_path, fit_resolved
+from toolkit.measures.programme_tables import recorded
 from toolkit.origins import flagged, origins
 from toolkit.pricing import dependence, life_course
 from toolkit.pricing.areas import Progress, price, price_areas, silent
@@ -119,7 +120,7 @@ def run(
     plain = next((area for area in chosen if area != scenario.own_area), chosen[0])
     acts = dependence.by_account(fitted, statistics, resolved, draws, effects, area=plain, appraise=appraise)
     tree["dependence"] = xr.DataTree(acts)
-    tree["programmes"] = xr.DataTree(compared)
+    tree["programmes"] = xr.DataTree(recorded(compared, register.tables["programmes"]))
     tree.attrs["deflators"] = register.deflators.to_json()
     tree.attrs["discount_schedules"] = register.tables["discount_schedules"].to_json(orient="records")
     tree.attrs |= origins(scenario, assumptions, register, statistics, fitted, areas=chosen, folder=folder)
