@@ -1,59 +1,58 @@
-"""Seconds to refit the meta-analysis after adding a study, without compiling again, and on the exact grid.
+"""Seconds to draw the effects of programmes by importance sampling, again with more studies, and by the PyMC twin.
 
-Run from the repository: python benchmarks/effects.py. The first line includes compilation (the cost of a new
-process); each further line adds one study by `with_data` and samples four chains of 1,000 draws. The ratio is
-to compiling the model of the larger set of studies afresh.
+Run from the repository: python -m benchmarks.effects. The gaps are those of the mean effects on the outcomes of every
+programme, in posterior standard deviations.
 """
 
 from time import perf_counter, process_time
 
-import nutpie
+import numpy as np
 import pandas as pd
+import xarray as xr
 
 from toolkit import evidence
-from toolkit.models.effects.grid import quadrature
-from toolkit.models.effects.model import effect_data, effects
-from toolkit.models.effects.studies import study_table
-from toolkit.models.fitting.fit import compile_model
+from toolkit.models.effects.hierarchy import sample_programmes
+from toolkit.models.effects.programme_model import programme_model
+from toolkit.models.effects.programme_studies import programme_studies
+from toolkit.models.fitting.fit import fit
+from toolkit.schema import SAMPLE_DIMS
 
-SETTINGS = {"draws": 1000, "tune": 800, "chains": 4, "cores": 2, "seed": 11, "progress_bar": False}
+LIKE = xr.Dataset(coords={"chain": range(4), "draw": np.arange(1000)})
+SETTINGS = {"draws": 1000, "tune": 600, "chains": 4, "target_accept": 0.95, "progress": False}
 ADDED = 3
 
 
 def timed(name, action):
     wall, cpu = perf_counter(), process_time()
     result = action()
-    spent = perf_counter() - wall
-    print(f"{name:<52}{spent:8.2f} s wall {process_time() - cpu:8.2f} s CPU")
-    return result, spent
+    print(f"{name:<52}{perf_counter() - wall:8.2f} s wall {process_time() - cpu:8.2f} s CPU")
+    return result
 
 
-def new_study(number):
-    row = {"outcome": "care", "effect_id": f"NEW_{number}", "programme_family": "mentoring", "design": "rct"}
-    return row | {"scale": "log_risk", "est": -0.1 * number, "se": 0.1}
+def new_studies(studies, count):
+    """Return studies of care by the first programme, each in an evaluation of its own."""
+    row = studies[studies["outcome"] == "care"].iloc[[0]]
+    parts = [
+        row.assign(study=f"NEW_{at}", evaluation=f"new_{at}", effect=-0.1 * at, se=0.1, se_log_sd=0.0)
+        for at in range(1, count + 1)
+    ]
+    return pd.concat([studies, *parts], ignore_index=True)
 
 
 def main():
-    register = evidence.load_register()
-    tables, priors = register.tables, register.tables["priors"]
-    studies = study_table(tables)
-    compiled, _ = timed("compile", lambda: compile_model(effects(studies, priors=priors)))
-    timed("sample the shipped studies", lambda: nutpie.sample(compiled, **SETTINGS))
-    warm = []
+    tables = evidence.load_register().tables
+    studies, others = programme_studies(tables), (tables["programmes"], tables["priors"])
+    drawn = timed("shipped studies", lambda: sample_programmes(studies, *others, like=LIKE, seed=1))
+    print(f"  {drawn.attrs['effective']:.0f} effective particles, k-hat {drawn.attrs['pareto_k']:.2f}")
     for count in range(1, ADDED + 1):
-        table = study_table(tables, extra=pd.DataFrame([new_study(number) for number in range(count)]))
-        data = effect_data(table, priors=priors)
-        refit = lambda data=data: nutpie.sample(compiled.with_data(**data), **SETTINGS)  # noqa: E731
-        fit, spent = timed(f"refit with {count} more, no compilation", refit)
-        warm.append(spent)
-        grid, _ = timed("  the same on the exact grid", lambda table=table: quadrature(table, priors=priors))
-        gap = fit["posterior"]["mean_effect"].mean(("chain", "draw")) - grid["mean_effect_mean"]
-        print(f"  largest gap of a mean, posterior sd: {float(abs(gap / grid['mean_effect_sd']).max()):.3f}")
-    _, afresh = timed(
-        "compile and sample the largest set afresh",
-        lambda: nutpie.sample(compile_model(effects(table, priors=priors)), **SETTINGS),
+        more = new_studies(studies, count)
+        timed(f"with {count} more", lambda more=more: sample_programmes(more, *others, like=LIKE, seed=1))
+    twin = timed(
+        "the twin in PyMC, compiled and sampled", lambda: fit(programme_model(studies, *others), seed=1, **SETTINGS)
     )
-    print(f"slowest refit {max(warm):.2f} s (target 3 s); {afresh / max(warm):.1f} times faster than afresh")
+    effect, other = drawn["programme_effect"], twin["posterior"]["programme_effect"]
+    gap = abs(other.mean(SAMPLE_DIMS) - effect.mean(SAMPLE_DIMS)) / effect.std(SAMPLE_DIMS)
+    print(f"  largest gap of a mean {float(gap.max()):.3f}, median {float(gap.median()):.3f} posterior sd")
 
 
 if __name__ == "__main__":

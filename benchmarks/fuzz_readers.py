@@ -391,18 +391,17 @@ def _register() -> evidence.Register:
 def _figures() -> tuple[bytes, ...]:
     heads = "figure,value,low,high,price_year,reason"
     rows: list[list[object]] = [
-        ["cost_per_family", 5000, 4000.5, 6000, "2025/26", "our own ledger"],
-        ["cost_of_care_week", 1000, "", "", "2024/25", "our own ledger"],
+        ["price_care_year", 90000, 80000.5, 99000, "2025/26", "our own ledger"],
+        ["price_need_year", 4000, "", "", "2024/25", "our own ledger"],
     ]
-    known = scenarios.resolve(scenarios.load("family_help"), _register()).index
-    return (_table(heads, [row for row in rows if row[0] in known]),)
+    return (_table(heads, rows),)
 
 
 def _upload(content: bytes) -> np.ndarray:
     """Read figures as the page does, and put them into a scenario."""
     roles = _register().tables["roles"]
     rows = entry.used(entry.read(content, dict(zip(roles["role"], roles["unit"], strict=True)), "The file"))
-    whole = scenarios.load("family_help").model_dump(mode="json", exclude_none=True)
+    whole = scenarios.load("families_first").model_dump(mode="json", exclude_none=True)
     scenario = scenarios.validate(whole | {"overrides": rows}, "this page")
     few = xr.Dataset(coords={"chain": [0], "draw": [0, 1]})
     evidence.sample(scenarios.resolve(scenario, _register()), like=few, seed=1, price_base=scenario.price_base)
@@ -424,7 +423,6 @@ READERS = {
     "pasted pairs": Reader(lambda: (b"referrals\t9000\nfostering week\t700.5\ncost per family,4000\n",), _pairs, False),
     "run.nc": Reader(files.runs, files.read_run, table=False, change=files.changed_run, sealed=True),
     "saved scenarios": Reader(files.saved, files.read_saved, table=False, change=files.changed_saved),
-    "new studies": Reader(files.studies, files.read_studies),
     **{f"table {name}": Reader(partial(files.table, name), partial(files.read_table, name)) for name in files.TABLES},
 }
 

@@ -1,4 +1,4 @@
-"""Files of the project's own kinds for ``benchmarks.fuzz_readers``: runs, saved scenarios, studies, tables of the data.
+"""Files of the project's own kinds for ``benchmarks.fuzz_readers``: runs, saved scenarios, tables of the data.
 
 Each has good files to start from, a function from the bytes of one file to every number that was read, and, where a
 file is more than a table, a change of its own kind: a group that is missing, a value of another type.
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit import evidence, models, records, scenarios
+from toolkit import evidence, records, scenarios
 from toolkit.apps.engine.live import Live, Memory
 from toolkit.apps.parts.look import LONGEST_LINE
 from toolkit.apps.session.scenario_keys import flat
@@ -26,21 +26,18 @@ from toolkit.evidence import tables
 from toolkit.schema import SAMPLE_DIMS, InputError, data_folder
 from toolkit.text_files import excerpt
 
-TABLES = ("unit_costs", "meta_ready", "judgements", "cost_components", "priors")
-STUDY_HEADS = "outcome,effect_id,programme_family,design,scale,est,se,low,high,include,shared_programme"
-STUDIES = (
-    "care,OURS,mentoring,rct,odds_ratio,0.80,0.098,0.66,0.97,1,",
-    "youth_justice,OTHER,m,did,log_risk,-0.1,0.2,,,1,mst",
-)
+PROGRAMMES = ("programmes", "programme_costs", "programme_effects", "baseline_risks")
+TABLES = ("unit_costs", "effects", "judgements", "cost_components", "priors", *PROGRAMMES)
 OTHER_SETTINGS: dict[str, Any] = {
     "horizon": 60,
-    "option": {"spend_per_child": 22.5, "years": 2},
+    "plan": [{"programme": "supporting_families", "pounds_per_child": [22.5, 20.25]}],
     "adjustments": {"optimism_bias": 0.15},
     "overrides": {
-        "cost_per_family": {
-            "value": 5000.0,
-            "low": 4000.5,
-            "high": 6000.0,
+        "price_care_year": {
+            "value": 90000.0,
+            "low": 80000.5,
+            "high": 99000.0,
+            "price_year": "2024/25",
             "interval_level": 0.9,
             "reason": "our own ledger",
         }
@@ -76,14 +73,14 @@ def _run() -> xr.DataTree:
         "assumptions/figures": xr.Dataset({"title": ("role", np.array(["a", "b"], dtype=object))}),
         "assumptions/draws": drawn("price_care_year"),
         "posterior": drawn("baseline_rate", area=area),
-        "effects": drawn("mean_effect", outcome=["care"]),
+        "effects": drawn("effect", programme=["supporting_families"], outcome=["care"]),
         "lives": drawn("lives", area=area),
         "costs": drawn("lifetime", area=area),
         "appraisal": drawn("benefit", account=["fiscal", "social"]),
         "checks": xr.Dataset({"passed": ("check_number", np.array(["True"], dtype=object))}),
     }
     tree = xr.DataTree.from_dict(groups)
-    scenario = scenarios.load("family_help")
+    scenario = scenarios.load("families_first")
     tree.attrs = {"schema_version": 2, "scenario": scenario.model_dump_json(), "seed": scenario.seed, "areas": "[]"}
     return tree
 
@@ -155,7 +152,7 @@ class _Unfitted(Live):
 
     def __init__(self) -> None:
         self.register, self.statistics = evidence.load_register(), evidence.load_statistics()
-        self.reference, self.base, self._memory = evidence.reference_areas(), scenarios.load("family_help"), Memory()
+        self.reference, self.base, self._memory = evidence.reference_areas(), scenarios.load("families_first"), Memory()
         self.base_year = evidence.base_year(self.statistics).reset_coords(drop=True)
 
 
@@ -223,26 +220,7 @@ def changed_saved(content: bytes, random: np.random.Generator, token: str) -> by
     return json.dumps(rows).encode()
 
 
-# Studies and tables of the data ------------------------------------------------------------------------
-
-
-def studies() -> tuple[bytes, ...]:
-    return ("\n".join([STUDY_HEADS, *STUDIES, ""]).encode(),)
-
-
-@lru_cache
-def _register() -> evidence.Register:
-    return evidence.load_register()
-
-
-def read_studies(content: bytes) -> np.ndarray:
-    """Read studies as the command does, and pool them with those of the evidence."""
-    with tempfile.TemporaryDirectory() as folder:
-        found = models.read_studies(_on_disk(content, folder, "new.csv"))
-    pooled = models.study_table(_register().tables, extra=found)
-    included = found[found["include"] == 1] if "include" in found else found
-    assert set(included["effect_id"]) <= set(pooled["study"])
-    return _numeric(found)
+# Tables of the data ------------------------------------------------------------------------------------
 
 
 @lru_cache

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from toolkit import changes, evidence, scenarios
+from toolkit.draws import studies_of
 from toolkit.resolved import ResolvedScenario, resolve
 from toolkit.scenarios import Scenario
-from toolkit.workflow import studies_of
 
 __all__ = ["settings", "used"]
 

@@ -13,7 +13,7 @@ import typer
 
 from toolkit import __version__, evidence_commands
 from toolkit.console import call, progress_bars, show
-from toolkit.options import BUILD, CACHE, Build, Cache, Json, Quiet, chosen_areas
+from toolkit.options import BUILD, CACHE, Build, Cache, Json, Quiet, chosen_areas, limits_named
 
 if TYPE_CHECKING:
     from toolkit import workflow
@@ -117,6 +117,9 @@ def areas(region: Annotated[str | None, typer.Option(help="Only this region.")] 
 
 @app.command()
 def programmes(
+    name: Annotated[
+        str | None, typer.Argument(help="One programme to look into, by name or label; all are compared if none.")
+    ] = None,
     scenario: Annotated[
         str, typer.Option(help="Prices, discounting and seed: a scenario's name or file.")
     ] = "families_first",
@@ -137,22 +140,42 @@ def programmes(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Compare programmes: what each costs a child, avoids for a pound, and how sure that is."""
+    """Compare programmes: what each costs a child, avoids for a pound, and how sure that is.
+
+    Of one that is named: its row, the steps from its published effect to the one used, what must be believed for it to
+    pay, and the studies of its type.
+    """
     import pandas as pd
 
-    from toolkit import evidence, scenarios
+    from toolkit import evidence, programme_command, scenarios
     from toolkit.measures.programmes import league_table, notes, shown, structure_table
     from toolkit.programmes import compare
-    from toolkit.records import check_writable
     from toolkit.schema import InputError
 
     chosen = scenarios.load(scenario)
     weights = evidence.read_weights(structure) if structure else None
     areas = chosen_areas(area or (), region=region, england=england, quiet=quiet)
-    if csv is not None:
-        check_writable(csv.parent, option="--csv")
-        if csv.is_dir():
-            raise InputError(f"{csv}: a folder.", fix="give --csv the name of a file in it.")
+    _check_file(csv)
+    if name is not None:
+        if csv is not None:
+            raise InputError("--csv writes the table of all programmes.", fix="leave the name out, or use --json.")
+        one = programme_command.named(name, evidence.load_table("programmes"))
+        with progress_bars(quiet or as_json) as progress:
+            panel = programme_command.look_into(
+                chosen,
+                one,
+                areas=areas,
+                cache=cache,
+                scope=studies,
+                exclude=leave_out or (),
+                weights=weights,
+                progress=progress,
+            )
+        if as_json:
+            typer.echo(json.dumps(panel.record(), indent=2))
+        elif not quiet:
+            programme_command.print_panel(panel, price_base=chosen.price_base)
+        return
     with progress_bars(quiet or as_json) as progress:
         compared = compare(
             chosen,
@@ -176,6 +199,71 @@ def programmes(
     elif not quiet:
         show(shown(league), False, title=f"Programmes, in {chosen.price_base} prices")
         typer.echo("\n".join(notes(league)))
+
+
+def _check_file(csv: Path | None) -> None:
+    """Refuse a file of --csv that cannot be written before anything is computed."""
+    from toolkit.records import check_writable
+    from toolkit.schema import InputError
+
+    if csv is not None:
+        check_writable(csv.parent, option="--csv")
+        if csv.is_dir():
+            raise InputError(f"{csv}: a folder.", fix="give --csv the name of a file in it.")
+
+
+@app.command()
+def portfolio(
+    budget: Annotated[float, typer.Option(help="GBP to spend on one cohort of children.")],
+    area: Annotated[list[str] | None, typer.Option(help="Area name or ONS code; repeat for several.")] = None,
+    region: Annotated[str | None, typer.Option(help="All areas of a region.")] = None,
+    england: Annotated[bool, typer.Option("--england", help="All areas of England.")] = False,
+    objective: Annotated[str, typer.Option(help="expected, chance (of --target) or worst_tenth.")] = "expected",
+    target: Annotated[float | None, typer.Option(help="GBP to gain.")] = None,
+    account: Annotated[str, typer.Option(help="fiscal, economic or social.")] = "fiscal",
+    limit: Annotated[
+        list[str] | None, typer.Option(help="Most children of a target group or programme: GROUP=N; repeat.")
+    ] = None,
+    net: Annotated[bool, typer.Option("--net", help="Subtract what is spent: a pound kept is worth a pound.")] = False,
+    scenario: Annotated[
+        str, typer.Option(help="Prices, discounting and seed: a scenario's name or file.")
+    ] = "families_first",
+    studies: Annotated[str, typer.Option(help="As of outcomes programmes.")] = "all",
+    leave_out: Annotated[list[str] | None, typer.Option(help="Study to leave out, by its id; repeat.")] = None,
+    cache: Cache = CACHE,
+    csv: Annotated[Path | None, typer.Option(help="Write what the best plan buys to this file.")] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Say what a budget buys best: which programmes, in which areas, for how many children."""
+    from toolkit import evidence, scenarios
+    from toolkit.best_buys import check_question
+    from toolkit.measures import best_buys as shows
+    from toolkit.programmes import best_buys, compare
+
+    table = evidence.load_table("programmes").set_index("programme")
+    limits = limits_named(limit or ())
+    question: dict[str, Any] = {"objective": objective, "target": target, "account": account, "limits": limits}
+    check_question(budget, dict(table["target_group"]), **question)
+    chosen = scenarios.load(scenario)
+    areas = chosen_areas(area or (), region=region, england=england, quiet=quiet)
+    _check_file(csv)
+    with progress_bars(quiet or as_json) as progress:
+        settings: dict[str, Any] = {"scope": studies, "exclude": leave_out or (), "by_area": True}
+        compared = compare(chosen, areas=areas, cache=cache, progress=progress, **settings)
+        best = best_buys(compared, budget, net=net, progress=progress, **question)
+    labels = dict(table["label"])
+    if csv is not None:
+        csv.parent.mkdir(parents=True, exist_ok=True)
+        shows.bought(best, labels).to_csv(csv, index=False)
+    if as_json:
+        typer.echo(json.dumps(shows.as_json(best, labels), indent=2))
+    elif not quiet:
+        reference = evidence.reference_areas()
+        places = dict(zip(reference["area"], reference["stable_area"], strict=True))
+        for title, rows in shows.shown(best, labels, places).items():
+            show(rows, False, title=f"{title}, in {chosen.price_base} prices")
+        typer.echo("\n".join([*shows.sentences(best, labels), *shows.notes(best, labels)]))
 
 
 @app.command()

@@ -27,7 +27,9 @@ Accept = Annotated[str | None, typer.Option(metavar="REASON", help="Replace the 
 def evidence_list(
     outcome: Annotated[str | None, typer.Option(help="Only figures of this outcome.")] = None,
     excluded: Annotated[bool, typer.Option("--excluded", help="Figures that cannot be used, and why.")] = False,
-    studies: Annotated[bool, typer.Option("--studies", help="Studies: pooled as, or why they stay out.")] = False,
+    studies: Annotated[
+        bool, typer.Option("--studies", help="Studies of programmes: used as, or why they stay out.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """List the cited figures."""
@@ -37,17 +39,19 @@ def evidence_list(
     register = evidence.load_register()
     table = register.excluded if excluded else register.figures
     if studies:
-        from toolkit import models
+        from toolkit.models.effects.programme_studies import study_list
 
-        table = models.study_list(register.tables).set_index("study").round({"effect": 3, "se": 3})
+        table = study_list(register.tables).set_index("study").round({"effect": 3, "se": 3})
     if outcome is not None:
         table = table[table["outcome"] == outcome]
         if table.empty:
-            known = sorted(register.figures["outcome"].dropna().unique())
-            raise InputError(f"outcome '{outcome}': no figures.", fix=f"choose one of {known}.")
+            source = register.tables["programme_effects"] if studies else register.figures
+            known = sorted(set(source["outcome"]) - {""})
+            what = "studies" if studies else "figures"
+            raise InputError(f"outcome '{outcome}': no {what}.", fix=f"choose one of {known}.")
     columns = ("outcome", "description", "value", "unit", "price_year", "confidence", "reason")
-    shown = [column for column in (*columns, "design", "effect", "se", "stays_out") if column in table]
-    show(table[shown].reset_index(), as_json, title=f"{len(table)} figures")
+    shown = [column for column in (*columns, "programme", "design", "effect", "se", "stays_out") if column in table]
+    show(table[shown].reset_index(), as_json, title=f"{len(table)} {'studies' if studies else 'figures'}")
 
 
 @app.command("show")
@@ -130,7 +134,7 @@ def evidence_pathway(
 
 @app.command("calibrate")
 def evidence_calibrate(
-    model: Annotated[committed.Calibrated, typer.Argument(help="small: effects and pooled unit costs.")] = "small",
+    model: Annotated[committed.Calibrated, typer.Argument(help="small: pooled unit costs.")] = "small",
     replications: Annotated[int, typer.Option(min=20, help="outcomes, spend_error, pathway: 200 do.")] = 1000,
     build: Beside = BUILD,
     seed: Seed = committed.SEED,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["BUILD", "CACHE", "Build", "Cache", "Json", "Quiet", "chosen_areas"]
+__all__ = ["BUILD", "CACHE", "Build", "Cache", "Json", "Quiet", "chosen_areas", "limits_named"]
 
 BUILD, CACHE = Path("build"), Path("build/cache")
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
@@ -29,6 +29,31 @@ def chosen_areas(
         if not quiet:
             typer.echo(f"Note: {line}", err=True)
     return chosen
+
+
+def limits_named(limits: Sequence[str]) -> dict[str, float]:
+    """Return the numbers that options of the form NAME=NUMBER give.
+
+    Raises
+    ------
+    InputError
+        An option of another form, or a name that is given twice.
+    """
+    from toolkit.schema import InputError
+
+    named: dict[str, float] = {}
+    for text in limits:
+        name, equals, number = (part.strip() for part in text.partition("="))
+        try:
+            most = float(number.replace(",", ""))
+        except ValueError:
+            most = float("nan")
+        if not (name and equals and most == most):
+            raise InputError(f"--limit {text}: not a name and a number.", fix="write --limit looked_after=200.")
+        if name in named:
+            raise InputError(f"--limit {text}: {name} has a limit already.", fix="give one of them.")
+        named[name] = most
+    return named
 
 
 def __dir__() -> list[str]:

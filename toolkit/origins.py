@@ -49,21 +49,35 @@ def flagged(assumptions: pd.DataFrame, register: evidence.Register) -> pd.DataFr
     roles, shipped_roles = (source.tables["roles"].set_index("role").T for source in (register, shipped))
     figures, shipped_figures = register.figures.T, shipped.figures.T
     table = assumptions.assign(shipped="")
-    if register.figures.equals(shipped.figures.reindex(register.figures.index)) and roles.equals(shipped_roles):
+    costs, shipped_costs = (source.tables["programme_costs"].set_index("cost_id").T for source in (register, shipped))
+    same_figures = register.figures.equals(shipped.figures.reindex(register.figures.index))
+    if same_figures and roles.equals(shipped_roles) and costs.equals(shipped_costs):
         return table  # as nearly always, and many times faster
     for role in table.index[~table["overridden"]]:
+        if role not in roles:  # what a programme costs
+            table.loc[role, "shipped"] = _changed_cost(str(table.loc[role, "id"]), costs, shipped_costs)
+            continue
         key = str(table.loc[role, "id"])
         same_role = role in shipped_roles and roles[role].equals(shipped_roles[role])
         before = key if same_role or role not in shipped_roles else str(shipped_roles[role]["id"])
         if before not in shipped_figures:
             table.loc[role, "shipped"] = "no such figure is shipped"
         elif not (same_role and figures[key].equals(shipped_figures[before])):
-            row = shipped_figures[before]
-            table.loc[role, "shipped"] = f"shipped: {row['value']:g} {row['unit']} {row['price_year']}".strip()
+            table.loc[role, "shipped"] = _was(shipped_figures[before])
     changed = table["shipped"] != ""
     table.loc[changed, "overridden"] = True
     table.loc[changed, "reason"] = "Changed in the register given to this run; " + table.loc[changed, "shipped"]
     return table
+
+
+def _changed_cost(key: str, costs: pd.DataFrame, shipped: pd.DataFrame) -> str:
+    if key not in shipped:
+        return "no such figure is shipped"
+    return "" if costs[key].equals(shipped[key]) else _was(shipped[key])
+
+
+def _was(row: pd.Series) -> str:
+    return f"shipped: {row['value']:g} {row['unit']} {row['price_year']}".strip()
 
 
 def checksums_used(register: evidence.Register, statistics: xr.Dataset, folder: Path | None = None) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import evidence
-from toolkit.pathways import eligible_children
+from toolkit.pathways import AT_THE_EDGE, eligible_children
 from toolkit.scenarios import PlanPart, Scenario
 from toolkit.schema import SAMPLE_DIMS, InputError
 
@@ -72,16 +72,16 @@ def purchases(
     _check_england(scenario, every)
     bought = []
     for part in scenario.plan:
-        row = rows.loc[part.programme]
-        price = cost_per_child(draws[f"cost_{part.cost or part.programme}"], row["children_per_unit"], draws)
+        each, group = float(rows["children_per_unit"][part.programme]), str(rows["target_group"][part.programme])
+        price = cost_per_child(draws[f"cost_{part.cost or part.programme}"], each, draws)
         sums = xr.DataArray(list(part.sums), dims="year")
         here = _where(part, chosen)
-        weight = _basis(part, str(row["target_group"]), base, draws)
+        weight = _basis(part, group, base, draws)
         share = (weight / weight.sel(area=every if part.basis == "england" else here).sum()).sel(area=chosen)
         if part.basis == "pounds_per_child":
             share = weight.sel(area=chosen)
         share = share.where(share["area"].isin(here), 0.0).reset_coords(drop=True)
-        unit = price * _children_per_unit(row["children_per_unit"], draws) if part.basis == "units" else 1.0
+        unit = price * _children_per_unit(each, draws) if part.basis == "units" else 1.0
         pounds = share * sums * unit
         children: xr.DataArray = (pounds / price).transpose("area", "year", *SAMPLE_DIMS)
         bought.append(Purchase(part, scenario.start_of(part), pounds, children, children))
@@ -162,9 +162,15 @@ def _nested(bought: list[Purchase], rows: pd.DataFrame) -> list[Purchase]:
 
 def _meet(one: PlanPart, other: PlanPart, rows: pd.DataFrame) -> bool:
     """Return whether two parts could serve the same children: one group, and ages that overlap."""
-    first, second = rows.loc[one.programme], rows.loc[other.programme]
-    apart = first["ages_to"] < second["ages_from"] or second["ages_to"] < first["ages_from"]
-    return bool(first["target_group"] == second["target_group"] and not apart)
+    first, second = one.programme, other.programme
+    youngest, oldest, group = rows["ages_from"], rows["ages_to"], rows["target_group"]
+    apart = oldest[first] < youngest[second] or oldest[second] < youngest[first]
+    return _group(str(group[first])) == _group(str(group[second])) and not bool(apart)
+
+
+def _group(name: str) -> str:
+    """Return a target group, of two names for the same children the first."""
+    return AT_THE_EDGE[0] if name in AT_THE_EDGE else name
 
 
 def check_plan(
@@ -263,7 +269,7 @@ def _limits(
     """Return, for each group, its programmes, children served (area, year) and children eligible (area)."""
     groups: dict[str, list[Purchase]] = {}
     for purchase in bought:
-        groups.setdefault(str(rows.loc[purchase.part.programme, "target_group"]), []).append(purchase)
+        groups.setdefault(_group(str(rows["target_group"][purchase.part.programme])), []).append(purchase)
     limits = []
     for group, members in groups.items():
         eligible = eligible_children(group, base, point)

@@ -65,8 +65,7 @@ class Scenario(Part):
     plan: Annotated[tuple[PlanPart, ...], Field(min_length=1, max_length=20)]
     """What is bought: one or several programmes, each with its sums."""
     overlap: Literal["", "apart", "nested"] = ""
-    """Whether parts for the same children serve different ones (apart), or those of the smaller are among the larger's
-    and gain from the part listed first alone (nested); needed where parts could meet."""
+    """Parts for the same children: apart (they serve different ones) or nested (the first alone counts)."""
     effect: Effect = Effect()
     adjustments: Adjustments = Adjustments()
     cash_step: Annotated[float, Field(strict=True, ge=0, le=1e9, **unit("GBP a year"))] = 0.0

@@ -147,7 +147,8 @@ def _rows(part: dict[str, Any], parts: dict[str, Any], prefix: str) -> Iterator[
         named: dict[str, Any] = field.get("additionalProperties") or next(
             iter(field.get("patternProperties", {}).values()), {}
         )
-        inner = (field if "$ref" in field else named).get("$ref", "").rpartition("/")[2]
+        listed: dict[str, Any] = field.get("items", {})
+        inner = next((part["$ref"] for part in (field, named, listed) if "$ref" in part), "").rpartition("/")[2]
         yield {
             "key": prefix + name,
             "meaning": field.get("description") or parts.get(inner, {}).get("description", "").split("\n")[0],
@@ -156,7 +157,8 @@ def _rows(part: dict[str, Any], parts: dict[str, Any], prefix: str) -> Iterator[
             "default": "needed" if needed else _written(field.get("default"), inner),
         }
         if inner:
-            yield from _rows(parts[inner], parts, f"{prefix}{name}.{'<name>.' if named else ''}")
+            entry = "<part>." if "$ref" in listed else "<name>." if named else ""
+            yield from _rows(parts[inner], parts, f"{prefix}{name}.{entry}")
 
 
 def _written(default: Any, inner: str) -> str:
@@ -171,7 +173,7 @@ def _allowed(field: dict[str, Any]) -> str:
     if "enum" in field:
         return ", ".join(map(str, field["enum"]))
     if kind == "array":
-        return f"a list: {_allowed(field['items'])}"
+        return "a list of parts" if "$ref" in field["items"] else f"a list: {_allowed(field['items'])}"
     if kind == "boolean":
         return "true, false"
     bounds = [text.format(field[name]) for name, text in BOUNDS.items() if name in field]

@@ -5,21 +5,22 @@ where something is fitted, so that pricing a saved posterior needs none of them.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal, changes, evidence, scenarios
+from toolkit.draws import draw_effects, draw_figures, studies_of
 from toolkit.fits import card_of, fit, fit_path, fit_resolved
 from toolkit.origins import flagged, origins
 from toolkit.pricing import dependence, life_course
 from toolkit.pricing.areas import Progress, price, price_areas, silent
 from toolkit.pricing.place import Desk
-from toolkit.pricing.programmes import counted_effects
+from toolkit.programmes import compare_with
 from toolkit.records import assemble, open_netcdf
-from toolkit.resolved import ResolvedScenario, resolve
+from toolkit.resolved import resolve
 from toolkit.runs import Clock, Run
 from toolkit.scenarios import Scenario
 from toolkit.schema import SAMPLE_DIMS, InputError
@@ -32,7 +33,6 @@ __all__ = [
     "compare_evidence",
     "draw_effects",
     "draw_figures",
-    "effects_of",
     "fit",
     "fit_path",
     "open_netcdf",
@@ -103,6 +103,8 @@ def run(
     priced, summaries = price_areas(desk, areas=chosen, summarise=life_course.lives, progress=progress)
     groups = life_course.groups(desk, summaries, statistics, areas=chosen, progress=progress)
     clock.lap("price areas and lives")
+    compared = compare_with(fitted, statistics, resolved, draws, chosen, progress=progress)
+    clock.lap("compare programmes")
     result = appraise(priced, scenario, draws, register)
     card = card_of(fitted)
     assumptions = evidence.own_rows(assumptions, resolved.own_figures)
@@ -117,6 +119,7 @@ def run(
     plain = next((area for area in chosen if area != scenario.own_area), chosen[0])
     acts = dependence.by_account(fitted, statistics, resolved, draws, effects, area=plain, appraise=appraise)
     tree["dependence"] = xr.DataTree(acts)
+    tree["programmes"] = xr.DataTree(compared)
     tree.attrs["deflators"] = register.deflators.to_json()
     tree.attrs["discount_schedules"] = register.tables["discount_schedules"].to_json(orient="records")
     tree.attrs |= origins(scenario, assumptions, register, statistics, fitted, areas=chosen, folder=folder)
@@ -190,75 +193,6 @@ def _chosen(areas: Iterable[str], statistics: xr.Dataset) -> list[str]:
     return chosen
 
 
-def draw_figures(
-    scenario: Scenario, assumptions: pd.DataFrame, register: evidence.Register, *, like: xr.Dataset
-) -> xr.Dataset:
-    """Return the scenario's figures, those of the fitted pathway among them, on the chain and draw of ``like``."""
-    draws = evidence.sample(assumptions, like=like, seed=scenario.seed, price_base=scenario.price_base)
-    return evidence.with_pathway(draws, register, seed=scenario.seed)
-
-
-def draw_effects(resolved: ResolvedScenario, draws: xr.Dataset) -> xr.Dataset:
-    """Return what each programme of the plan changes for a child served, from :func:`effects_of`, and its label."""
-    names = list(resolved.scenario.programmes)
-    labels = resolved.tables["programmes"].set_index("programme").loc[names, "label"].to_numpy(str)
-    return effects_of(resolved, draws, names=names).assign(label=("programme", labels))
-
-
-def effects_of(
-    resolved: ResolvedScenario,
-    draws: xr.Dataset,
-    *,
-    names: Collection[str] | None = None,
-    scope: str = "all",
-    exclude: Iterable[str] = (),
-    weights: evidence.Weights | None = None,
-) -> xr.Dataset:
-    """Return what programmes change for a child served, on a run's draws.
-
-    Parameters
-    ----------
-    resolved
-        States the studies, priors and how effects are used.
-    draws
-        From :func:`draw_figures`.
-    names
-        Programmes; all if not given.
-    scope, exclude
-        Of the studies, as for ``programme_studies``; what the scenario leaves out is left out as well.
-    weights
-        Of rival structures, in place of those of the scenario.
-
-    Returns
-    -------
-    Dataset
-        From ``pricing.programmes.counted_effects``.
-    """
-    from toolkit.models.effects.programme_studies import programme_studies
-    from toolkit.models.effects.programme_use import used_effects
-
-    effect, tables = resolved.scenario.effect, resolved.tables
-    used = used_effects(
-        programme_studies(tables, scope=scope, exclude=[*resolved.scenario.left_out, *exclude]),
-        tables,
-        like=draws,
-        seed=resolved.scenario.seed,
-        weights=effect.structure if weights is None else weights,
-        shared_luck=effect.shared_luck,
-        scale_up=effect.scale_up,
-        borrow=effect.unevidenced == "borrow",
-        names=names,
-    )
-    return counted_effects(used, tables)
-
-
-def studies_of(resolved: ResolvedScenario) -> pd.DataFrame:
-    """Return the studies of a scenario on one scale, its own among them, from ``programme_studies``."""
-    from toolkit.models.effects.programme_studies import programme_studies
-
-    return programme_studies(resolved.tables, exclude=resolved.scenario.left_out)
-
-
 def compare_evidence(
     before: Scenario,
     after: Scenario,
@@ -300,8 +234,10 @@ def compare_evidence(
     statistics = evidence.load_statistics(folder) if statistics is None else statistics
     chosen = _chosen(areas, statistics)
     used, worth = {}, {}
-    for when, scenario in (("before", before), ("after", after)):
-        resolved = resolve(scenario, register, statistics, areas=chosen)
+    stated = {"before": before, "after": after}
+    both = {when: resolve(scenario, register, statistics, areas=chosen) for when, scenario in stated.items()}
+    for when, resolved in both.items():  # both are checked by now, before minutes are spent on a fit
+        scenario = resolved.scenario
         fitted = fit_resolved(statistics, resolved, cache=cache, progress=progress)
         draws = draw_figures(scenario, resolved.figures, register, like=fitted["posterior"].to_dataset())
         effects = draw_effects(resolved, draws)

@@ -45,7 +45,7 @@ ARITHMETIC = {-1, 0, 1, 2, 0.5}
 
 @pytest.fixture(scope="module")
 def assumptions() -> pd.DataFrame:
-    return scenarios.resolve(scenarios.load("family_help"), evidence.load_register())
+    return scenarios.resolve(scenarios.load("families_first"), evidence.load_register())
 
 
 def test_no_default_rests_on_memory_or_on_a_superseded_row(assumptions: pd.DataFrame) -> None:

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.fit
 SPEND = "Sum: times the plan"
 HEADINGS = {
     "Invest to save": "What would this investment do?",
+    "Programmes": "Which programme?",
     "Cost of poor outcomes": "What do poor outcomes cost?",
     "What drives it": "What drives the answer?",
     "Compare": "Which is better?",

@@ -13,7 +13,6 @@ CASES = {
     "uploaded figures": 60,
     "with_indicator": 80,
     "saved scenarios": 40,
-    "new studies": 40,
     "run.nc": 60,
 }  # of the readers that take longest
 SEED, GOOD = 7, b"a\n1\n2\n"

@@ -1,4 +1,4 @@
-"""Damaged scenarios, files of studies and tables of the data: each is refused in one clear line, or means what it says.
+"""Damaged scenarios and tables of the data: each is refused in one clear line, or means what it says.
 
 Seeded, so that a failure comes again. `FUZZED_CASES` sets how many of each are tried: 10,000 for the long form.
 """
@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import xarray as xr
 
-from toolkit import changes, evidence, models, scenarios
+from toolkit import evidence, scenarios
 from toolkit.evidence import tables
 from toolkit.evidence.ranges import RANGES, of_unit
-from toolkit.models.effects.new_studies import RANGES as OF_STUDIES
+from toolkit.models.effects.programme_studies import programme_studies
+from toolkit.resolved import resolve
 from toolkit.schema import InputError, data_folder
 
 CASES = int(os.environ.get("FUZZED_CASES", "120"))
@@ -86,33 +88,32 @@ NASTY = [
         "Cumberland",
     ),
 ]
-SCENARIO = """based_on: family_help
+SCENARIO = """based_on: families_first
 name: mine
 title: Ours
 horizon: 60
 discount_schedule: 0.03
 outcomes: [care, youth_justice]
-option: {spend_per_child: 22, years: 2, cut: false, group: in_need}
-effect: {source: trials, replication: 0.5, ramp: [0.5, 1.0], fades: true}
+plan:
+  - {programme: supporting_families, pounds_per_child: [22, 20], funder: central_government}
+  - {programme: mentoring, units: [40], first_year: 2027, areas: [Leeds]}
+effect: {scale_up: 0.5, ramp: [0.5, 1.0], shared_luck: 0.2}
 adjustments: {optimism_bias: 0.1, drop_off: 0.05}
 own_figures:
   population_0_17: {area: Leeds, value: 170000, reason: our own count}
 overrides:
   price_care_year: {value: 90000, low: 80000, high: 99000, interval_level: 0.9, price_year: 2024/25, reason: ledger}
 priors:
-  effects.tau_care: {first: 0.3, reason: seen elsewhere}
+  programmes.tau_type_event: {first: 0.3, reason: seen elsewhere}
 studies:
-  OURS: {outcome: care, design: rct, scale: log_risk, estimate: -0.2, standard_error: 0.1, reason: our trial}
+  OURS: {programme: mentoring, outcome: care, design: rct, scale: log_risk, estimate: -0.2, standard_error: 0.1,
+         follow_up_months: 24, reason: our trial}
 left_out: [START_OOHP]
 seed: 7
 draws: 100
 """
-HEADS = "outcome,effect_id,programme_family,design,scale,est,se,low,high,include,shared_programme"
-ROWS = [
-    "care,OURS,mentoring,rct,odds_ratio,0.80,0.098,0.66,0.97,1,",
-    "youth_justice,OTHER,m,did,log_risk,-0.1,0.2,,,1,mst",
-]
-CHECKED = ("judgements", "effects", "transitions", "unit_costs", "discount_schedules", "meta_ready")
+PROGRAMMES = ("programmes", "programme_costs", "programme_effects", "baseline_risks")
+CHECKED = ("judgements", "effects", "transitions", "unit_costs", "discount_schedules", *PROGRAMMES)
 
 
 def damaged(text: str, random: random.Random) -> str:
@@ -156,38 +157,21 @@ def check_words(problem: InputError, began: float) -> None:
     assert time.perf_counter() - began < SLOWEST, said
 
 
-def test_scenarios_are_used_or_refused(register: evidence.Register) -> None:
-    used = 0
+def test_scenarios_are_used_or_refused(register: evidence.Register, statistics: xr.Dataset) -> None:
+    used, base = 0, evidence.base_year(statistics)
     for content in cases(SCENARIO, 1):
         began = time.perf_counter()
         try:
             scenario = scenarios.read(content, where="mine.yaml")
-            assert scenarios.resolve(scenario, register)["real_value"].notna().all()
-            models.study_table(register.tables, **changes.pooling(scenario))
+            resolved = resolve(scenario, register, base=base)
+            assert resolved.figures["real_value"].notna().all()
+            studies = programme_studies(resolved.tables, exclude=scenario.left_out)
         except InputError as problem:
             check_words(problem, began)
         else:
             used += 1
-            assert 0 < scenario.option.spend_per_child <= 1000 and scenario.hash
-    assert 0 < used < CASES
-
-
-def test_new_studies_are_used_or_refused(register: evidence.Register, tmp_path: Path) -> None:
-    file, used = tmp_path / "new.csv", 0
-    for content in cases("\n".join([HEADS, *ROWS]), 2):
-        began = time.perf_counter()
-        file.write_bytes(content)
-        try:
-            found = models.read_studies(file)
-            table = models.study_table(register.tables, extra=found)
-        except InputError as problem:
-            check_words(problem, began)
-        else:
-            used += 1
-            for name, (low, high) in OF_STUDIES.items():
-                assert found.get(name, pd.Series(dtype=float)).dropna().between(low, high).all()
-            included = found[found["include"] == 1] if "include" in found else found
-            assert set(included["effect_id"]) <= set(table["study"])
+            assert set(scenario.studies) <= set(studies["study"]) and not set(scenario.left_out) & set(studies["study"])
+            assert all(0 < abs(sum(part.sums)) < 1e12 for part in scenario.plan) and scenario.hash
     assert 0 < used < CASES
 
 

@@ -1,39 +1,43 @@
-"""What new evidence does to the pooled effects and the headline, before and after."""
+"""What other evidence of effects does to them and to the headline, before and after."""
 
-import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from tests.conftest import LEEDS
-from toolkit import changes, cli, evidence, models, scenarios, workflow
+from toolkit import cli, evidence, scenarios, workflow
 from toolkit.schema import InputError
 
+PROGRAMME = "supporting_families"
 NEW = {
+    "programme": PROGRAMME,
     "outcome": "care",
-    "effect_id": "NEW",
-    "programme_family": "m",
     "design": "rct",
-    "scale": "log_risk",
-    "est": -0.4,
-    "se": 0.05,
+    "scale": "log_hazard",
+    "estimate": -0.6,
+    "standard_error": 0.05,
+    "follow_up_months": 24,
+    "reason": "a trial of our own",
 }
 
 
 @pytest.fixture
 def compare(fit_cache, dozen, small_scenario):
     def run(**changes):
-        return workflow.compare_evidence(small_scenario, areas=[LEEDS], cache=fit_cache, statistics=dozen, **changes)
+        after = scenarios.change(small_scenario, **changes)
+        return workflow.compare_evidence(small_scenario, after, areas=[LEEDS], cache=fit_cache, statistics=dozen)
 
     return run
 
 
 @pytest.mark.fit
-def test_a_beneficial_study_moves_its_own_outcome_and_the_headline(compare):
-    pooled, worth = compare(extra=pd.DataFrame([NEW]))
-    means = pooled.xs("mean", axis=1, level=1)
-    moved = (means["after"] - means["before"]).unstack("source")
-    assert (moved.loc["care"] < -0.03).all()
-    assert (moved.drop(index="care") == 0).all(axis=None)
+def test_a_beneficial_study_moves_the_effect_and_the_headline(compare):
+    used, worth = compare(studies={"NEW": NEW})
+    means = used.xs("mean", axis=1, level=1)
+    moved = (means["after"] - means["before"]).unstack("programme")
+    assert moved.loc["care", PROGRAMME] < -0.03
+    # What one programme does to care says little of another type's, and less of another outcome.
+    assert abs(moved.loc["care", PROGRAMME]) > 3 * abs(moved.loc["youth_justice", PROGRAMME])
+    assert abs(moved.loc["care", PROGRAMME]) > 3 * abs(moved.loc["care", "family_group_conference"])
     assert (worth["after"]["npsv"] > worth["before"]["npsv"]).all()
     assert (worth["after"]["bcr"] > worth["before"]["bcr"]).all()
 
@@ -41,7 +45,7 @@ def test_a_beneficial_study_moves_its_own_outcome_and_the_headline(compare):
 @pytest.mark.long
 @pytest.mark.fit
 def test_before_is_the_run_itself(compare, small_scenario, fit_cache, dozen):
-    _, worth = compare(exclude=["START_OOHP"])
+    _, worth = compare(left_out=["TF2_LAC"])
     run = workflow.run(small_scenario, areas=[LEEDS], cache=fit_cache, statistics=dozen)
     expected = run.tree["appraisal"]["npsv"].mean(("chain", "draw")).to_series()
     assert worth["before"]["npsv"].to_dict() == pytest.approx(expected.to_dict())
@@ -50,55 +54,65 @@ def test_before_is_the_run_itself(compare, small_scenario, fit_cache, dozen):
 
 @pytest.mark.long
 @pytest.mark.fit
-def test_a_sceptical_prior_moves_the_effects_and_another_models_prior_is_refused(compare):
-    priors = evidence.load_register().tables["priors"]
-    sceptical = priors.copy()
-    sceptical.loc[sceptical["parameter"].str.startswith("mu_"), "arg2"] = 0.001
-    pooled, _ = compare(priors=sceptical)
-    assert (abs(pooled["after"]["mean"].loc["trials"]) < 0.002).all()
-    other = priors.copy()
-    other.loc[(other["model"] == "outcomes") & (other["parameter"] == "spend_within"), "arg2"] = 1.0
-    with pytest.raises(InputError, match="a prior of the outcome model changed"):
-        compare(priors=other)
+def test_sceptical_priors_shrink_the_effects(compare):
+    names = ("mu_event", "tau_type_event", "tau_programme_event", "tau_study_event")
+    numbers = {name: {"first": 0.0, "second": 0.001} if name == "mu_event" else {"first": 0.001} for name in names}
+    reason = "help changes nothing"
+    used, _ = compare(priors={f"programmes.{name}": row | {"reason": reason} for name, row in numbers.items()})
+    assert (abs(used["after"]["mean"].drop(index="gcse_attainment", level="outcome")) < 0.002).all()
+    assert abs(used["before"]["mean"].loc[PROGRAMME, "care"]) > 0.02
 
 
-def test_new_studies_of_a_file_may_share_a_programme_that_is_new(tmp_path):
-    register, scenario = evidence.load_register(), scenarios.load("family_help")
-    file = tmp_path / "new.csv"  # one without ends, one without a programme
-    rows = [
-        NEW | {"effect_id": "ONE"},
-        NEW | {"effect_id": "TWO", "low": -0.498, "high": -0.302, "shared_programme": "ONE"},
-    ]
-    pd.DataFrame(rows).to_csv(file, index=False)
-    extra = models.read_studies(file)
-    changes.check_programmes(changes.pooling(scenario, extra=extra)["extra"], register)
-    with pytest.raises(InputError, match="evaluates 'ONE'"):
-        changes.check_programmes(extra.query("effect_id == 'TWO'"), register)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"horizon": 20},
+        {"plan": [{"programme": PROGRAMME, "pounds_per_child": [30.0]}]},
+        {"priors": {"outcomes.spend_within": {"first": 0.0, "second": 1.0, "reason": "wider"}}},
+    ],
+)
+def test_scenarios_that_differ_in_something_else_are_refused(small_scenario, tmp_path, changes):
+    after = scenarios.change(small_scenario, **changes)
+    with pytest.raises(InputError, match=f"the scenarios differ in {next(iter(changes))}"):
+        workflow.compare_evidence(small_scenario, after, areas=[LEEDS], cache=tmp_path)
 
 
-def test_the_command_refuses_before_it_fits(tmp_path, monkeypatch):
-    file = tmp_path / "new.csv"
-    pd.DataFrame([NEW | {"scale": "odds_ratio", "est": 70}]).to_csv(file, index=False)
+def command(tmp_path, text, *more):
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"based_on: families_first\n{text}", encoding="utf-8")
+    return CliRunner().invoke(cli.app, ["evidence", "study", str(file), "--area", "Leeds", *more])
+
+
+def study(**changes):
+    cells = ", ".join(f"{key}: {value}" for key, value in (NEW | changes).items())
+    return f"studies:\n  NEW: {{{cells}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "nothing changes"),
+        ("priors:\n  outcomes.spend_within: {first: 0, second: 0.3, reason: wider}\n", "nothing changes"),
+        (study(scale="odds_ratio"), "unknown scale 'odds_ratio'"),
+        (study(programme="mst"), "no programme 'mst'"),
+        (study(scale="log_odds"), "means nothing without its control risk"),
+        ("left_out: [SWIS_S47]\n", "'SWIS_S47' is not a study in use"),
+    ],
+)
+def test_the_command_refuses_before_it_fits(tmp_path, monkeypatch, text, says):
     monkeypatch.setattr(workflow, "fit_resolved", lambda *args, **kwargs: pytest.fail("fitted"))
-    found = CliRunner().invoke(cli.app, ["evidence", "study", str(file), "--area", "Leeds"])
+    found = command(tmp_path, text)
     assert isinstance(found.exception, InputError)
-    assert "looks like a percentage" in str(found.exception)
-    pd.DataFrame([NEW | {"shared_programme": "msst"}]).to_csv(file, index=False)
-    found = CliRunner().invoke(cli.app, ["evidence", "study", str(file), "--area", "Leeds"])
-    assert "evaluates 'msst'. Fix: name one of ['mst']" in str(found.exception)
-    found = CliRunner().invoke(cli.app, ["evidence", "study", "--area", "Leeds"])
-    assert "nothing changes" in str(found.exception)
+    assert says in str(found.exception)
 
 
 @pytest.mark.long
 @pytest.mark.fit
 def test_the_command_prints_before_and_after(tmp_path, monkeypatch, dozen, small_scenario, fit_cache):
-    file = tmp_path / "new.csv"
-    pd.DataFrame([NEW]).to_csv(file, index=False)
+    after = scenarios.change(small_scenario, studies={"NEW": NEW})
     monkeypatch.setattr(evidence, "load_statistics", lambda folder=None: dozen)
-    monkeypatch.setattr(scenarios, "load", lambda name: small_scenario)
-    words = ["evidence", "study", str(file), "--area", "Leeds", "--cache", str(fit_cache), "--json"]
-    found = CliRunner().invoke(cli.app, words)
+    monkeypatch.setattr(scenarios, "load", lambda name: after)
+    found = command(tmp_path, "", "--cache", str(fit_cache), "--json")
     assert found.exit_code == 0, found.exception
     assert "npsv before" in found.output
     assert "mean after" in found.output

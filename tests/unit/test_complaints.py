@@ -26,13 +26,18 @@ ROWS = {  # a good row of each section whose keys are names
     "studies": (
         Study,
         {
+            "programme": "supporting_families",
             "outcome": "care",
             "design": "rct",
             "scale": "log_risk",
             "estimate": -0.1,
             "standard_error": 0.1,
+            "control_risk": 0.2,
+            "follow_up_months": 12.0,
+            "evaluation": "ours",
+            "country": "England",
+            "developer_led": False,
             "reason": "our own",
-            "shared_programme": "mst",
         },
     ),
 }
@@ -61,7 +66,7 @@ def wrong(content: dict[str, Any]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def good() -> dict[str, Any]:
-    return scenarios.load("family_help").model_dump(mode="json")
+    return scenarios.load("families_first").model_dump(mode="json")
 
 
 @pytest.mark.parametrize("key", [*scenarios.Scenario.model_fields, "unknown_key"])
@@ -70,13 +75,24 @@ def test_every_setting_is_refused_in_plain_words(good: dict[str, Any], key: str)
     assert [line for value in BAD for line in wrong(good | {key: value})] == []
 
 
-@pytest.mark.parametrize("section", ["option", "effect", "adjustments"])
+@pytest.mark.parametrize("section", ["effect", "adjustments"])
 def test_every_nested_setting_is_refused_in_plain_words(good: dict[str, Any], section: str) -> None:
     found = [
         line
         for name in [*good[section], "unknown_key"]
         for value in BAD
         for line in wrong(good | {section: good[section] | {name: value}})
+    ]
+    assert found == []
+
+
+def test_every_setting_of_a_part_of_the_plan_is_refused_in_plain_words(good: dict[str, Any]) -> None:
+    part = good["plan"][0]
+    found = [
+        line
+        for name in [*part, "unknown_key"]
+        for value in BAD
+        for line in wrong(good | {"plan": [part | {name: value}]})
     ]
     assert found == []
 
@@ -103,14 +119,12 @@ def test_the_words_say_what_is_asked_for(good: dict[str, Any]) -> None:
         "scenario mine.yaml: overrides.fade_half_life.reason must have at least 5 characters (given: why). "
         "Fix: change or remove that line."
     )
-    (line,) = refusals({key: value for key, value in good.items() if key != "option"})
-    assert line == "scenario mine.yaml: option is missing. Fix: add it."
-    (line,) = refusals(good | {"effect": good["effect"] | {"source": "trails"}})
-    assert "effect.source must be 'trials', 'panel', 'combined' or 'judgement' (given: trails)" in line
-    assert (
-        "option.cut must be true or false (given: yes)"
-        in refusals(good | {"option": good["option"] | {"cut": "yes"}})[0]
-    )
+    (line,) = refusals({key: value for key, value in good.items() if key != "plan"})
+    assert line == "scenario mine.yaml: plan is missing. Fix: add it."
+    (line,) = refusals(good | {"effect": good["effect"] | {"unevidenced": "lend"}})
+    assert "effect.unevidenced must be 'none' or 'borrow' (given: lend)" in line
+    (line,) = refusals(good | {"effect": good["effect"] | {"detection": "yes"}})
+    assert "effect.detection must be true or false (given: yes)" in line
     assert "of small letters" in refusals(good | {"name": "My name"})[0]
 
 

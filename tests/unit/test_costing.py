@@ -138,19 +138,17 @@ def test_lifetime_cost_is_the_present_value_of_the_yearly_cost(draws: xr.Dataset
     xr.testing.assert_allclose(direct.reset_coords(drop=True), yearly.reset_coords(drop=True))
 
 
-def test_the_programme_is_one_more_component_of_the_council(draws: xr.Dataset, lives: xr.DataArray) -> None:
+def test_a_plan_is_one_more_component_of_each_whose_money_it_is(draws: xr.Dataset, lives: xr.DataArray) -> None:
     options = xr.concat([lives, lives], xr.Variable("option", ["business_as_usual", "investment"]))
     cost = priced(draws, options, checked(table()))[0]
-    spend = xr.DataArray(
-        [[0] * YEARS, [5, 5, 0, 0, 0, 0]],
-        dims=("option", "year"),
-        coords={"option": cost["option"].values, "year": range(YEARS)},
-    )
-    joined = costing.with_programme(cost, spend)
-    added = joined.sel(component="programme")
-    assert (str(added["outcome"].values), str(added["payer"].values)) == ("programme", "local_authority")
+    council = xr.DataArray([5, 5, 0, 0, 0, 0], {"year": range(YEARS)}, "year")
+    joined = costing.with_programme(cost, {"local_authority": council, "central_government": 2 * council})
+    added = joined.sel(component=["programme_local_authority", "programme_central_government"])
+    assert added["outcome"].values.tolist() == ["programme"] * 2
+    assert added["payer"].values.tolist() == ["local_authority", "central_government"]
+    assert not added.sel(option="business_as_usual").any()
     assert float(joined.sum("component").isel(chain=0, draw=0).sel(option="investment", year=1)) == pytest.approx(
-        float(cost.sum("component").isel(chain=0, draw=0).sel(option="investment", year=1)) + 5
+        float(cost.sum("component").isel(chain=0, draw=0).sel(option="investment", year=1)) + 5 + 10
     )
 
 

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from tests.unit.pricing.conftest import no_effect
 from toolkit import changes, evidence, scenarios, sealing, workflow
 from toolkit.pricing.areas import price
+from toolkit.pricing.programmes import counted_effects
 from toolkit.schema import InputError
 
 LEEDS = "E08000035"
@@ -24,10 +26,11 @@ def with_rows(register: evidence.Register, rows: pd.DataFrame) -> evidence.Regis
 def results(register: evidence.Register, statistics: xr.Dataset) -> dict[str | float, xr.Dataset]:
     """Appraisals of the default scenario in small, by schedule, of help without effect."""
     few = xr.Dataset(coords={"chain": [0, 1], "draw": [0, 1]})
-    likely, effects = sealing._without_a_fit(statistics, few)
+    likely = sealing._without_a_fit(statistics, few)
     known, found = with_rows(register, MINE), {}
     for schedule in ("green_book_2026_standard", 0.02, "mine"):
-        scenario = scenarios.change(scenarios.load("family_help"), discount_schedule=schedule)
+        scenario = scenarios.change(scenarios.load("family_help_2025"), discount_schedule=schedule)
+        effects = counted_effects(no_effect(few, scenario.programmes), known.tables)
         changes.check_evidence(scenario, known)
         draws = workflow.draw_figures(scenario, scenarios.resolve(scenario, known), known, like=few)
         priced = price(likely, statistics, scenario, draws, effects, known, areas=[LEEDS])
@@ -56,7 +59,7 @@ def test_a_schedule_of_the_register_differs_from_a_constant_only_where_its_rate_
 
 def test_a_schedule_that_ends_too_soon_is_refused_before_anything_is_fitted(register: evidence.Register) -> None:
     short = with_rows(register, MINE.iloc[:1])
-    scenario = scenarios.change(scenarios.load("family_help"), discount_schedule="mine")
+    scenario = scenarios.change(scenarios.load("families_first"), discount_schedule="mine")
     scenarios.resolve(scenario, short)
     with pytest.raises(InputError, match="schedule mine: ends with year 20 but year 69"):
         changes.check_evidence(scenario, short)
@@ -65,10 +68,10 @@ def test_a_schedule_that_ends_too_soon_is_refused_before_anything_is_fitted(regi
 @pytest.mark.parametrize("given", [3.5, -0.01, True, None, ["mine"]])
 def test_a_rate_that_cannot_be_meant_is_refused(given: object) -> None:
     with pytest.raises(InputError, match=r"discount_schedule: .*0\.035"):
-        scenarios.change(scenarios.load("family_help"), discount_schedule=given)
+        scenarios.change(scenarios.load("families_first"), discount_schedule=given)
 
 
 def test_an_unknown_name_is_refused_with_what_a_scenario_takes(register: evidence.Register) -> None:
-    scenario = scenarios.change(scenarios.load("family_help"), discount_schedule="mine")
+    scenario = scenarios.change(scenarios.load("families_first"), discount_schedule="mine")
     with pytest.raises(InputError, match=r"'mine': no such schedule.*green_book_2026_standard.*constant rate without"):
         scenarios.resolve(scenario, register)

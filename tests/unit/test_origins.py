@@ -18,7 +18,7 @@ PRICE = "price_first_time_entrant"
 
 @pytest.fixture(scope="module")
 def scenario() -> scenarios.Scenario:
-    return scenarios.load("family_help")
+    return scenarios.load("families_first")
 
 
 def with_price(register: Register, times: float) -> Register:
@@ -60,11 +60,27 @@ def test_a_role_that_is_drawn_otherwise_is_flagged(scenario: scenarios.Scenario,
 
 
 def test_a_figure_that_is_not_shipped_is_flagged(scenario: scenarios.Scenario, register: Register) -> None:
-    row = register.figures.loc[[scenario.option.cost_per_family]].rename(index=lambda _: "my_family_cost")
-    more = replace(register, figures=pd.concat([register.figures, row]))
-    mine = scenarios.change(scenario, option={"cost_per_family": "my_family_cost"})
-    table = origins.flagged(scenarios.resolve(mine, more), more)
-    assert table.index[table["shipped"] == "no such figure is shipped"].tolist() == ["cost_per_family"]
+    row = register.figures.loc[["fte_nine_year"]].rename(index=lambda _: "my_price")
+    roles = register.tables["roles"].replace({"id": {"fte_nine_year": "my_price"}})
+    tables = {**register.tables, "roles": roles}
+    more = replace(register, figures=pd.concat([register.figures, row]), tables=tables)
+    table = origins.flagged(scenarios.resolve(scenario, more), more)
+    assert table.loc[PRICE, "shipped"].startswith("shipped: ")  # what stands in place of it
+
+
+def test_the_cost_of_a_programme_that_was_changed_or_added_is_flagged(
+    scenario: scenarios.Scenario, register: Register
+) -> None:
+    costs = register.tables["programme_costs"]
+    ours = (costs["programme"] == "supporting_families") & (costs["used"] == 1)
+    for changes, said in (({"value": 6000.0}, "shipped: 5214 GBP per family"), ({"cost_id": "mine"}, "no such figure")):
+        other = costs.copy()
+        for column, value in changes.items():
+            other.loc[ours, column] = value
+        mine = replace(register, tables={**register.tables, "programme_costs": other})
+        table = origins.flagged(scenarios.resolve(scenario, mine), mine)
+        assert table.index[table["overridden"]].tolist() == ["cost_supporting_families"]
+        assert table.loc["cost_supporting_families", "shipped"].startswith(said)
 
 
 def test_an_override_of_the_scenario_keeps_its_own_reason(scenario: scenarios.Scenario, register: Register) -> None:

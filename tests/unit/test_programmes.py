@@ -12,10 +12,14 @@ import xarray as xr
 from tests.conftest import LEEDS
 from tests.unit.conftest import Outcomes
 from tests.unit.pricing.conftest import CHAINS, DRAWS, RUTLAND, rates_without_a_fit
-from toolkit import evidence, programmes, scenarios
+from toolkit import evidence, programme_command, programmes, scenarios, workflow
+from toolkit.appraisal import account_total
 from toolkit.evidence import STRUCTURES
 from toolkit.measures.programmes import league_table
-from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS
+from toolkit.models.effects.programme_steps import STEPS
+from toolkit.programme_command import named
+from toolkit.resolved import resolve
+from toolkit.schema import ACCOUNTS, EFFECT_OUTCOMES, SAMPLE_DIMS, InputError
 
 
 def compare(patch: pytest.MonkeyPatch, dozen: xr.Dataset, *areas: str, **changes: object) -> xr.Dataset:
@@ -74,6 +78,65 @@ def test_many_areas_are_priced_on_one_draw_in_four(monkeypatch: pytest.MonkeyPat
     assert rates_without_a_fit()["posterior"].sizes["draw"] == DRAWS
 
 
+# one step by step
+
+
+@pytest.fixture(scope="module")
+def bench(dozen: xr.Dataset) -> programmes.Bench:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(programmes, "fit_resolved", lambda *_, **__: rates_without_a_fit())
+        scenario = scenarios.load("family_help_2025")
+        return programmes.bench(scenario, areas=[LEEDS], cache=Path("none"), statistics=dozen)
+
+
+def test_a_run_and_a_comparison_alone_agree_on_the_same_fit_and_draws(
+    dozen: xr.Dataset, register: evidence.Register, compared: xr.Dataset
+) -> None:
+    scenario, fitted = scenarios.load("family_help_2025"), rates_without_a_fit()
+    resolved = resolve(scenario, register, dozen, areas=[LEEDS])
+    draws = workflow.draw_figures(scenario, resolved.figures, register, like=fitted["posterior"].to_dataset())
+    again = programmes.compare_with(fitted, dozen, resolved, draws, [LEEDS])
+    xr.testing.assert_allclose(again, compared, rtol=1e-12)  # sums depend on where an array lies in memory
+
+
+@pytest.mark.parametrize("name", ["supporting_families", "incredible_years"])
+def test_the_last_step_is_what_the_comparison_gives(bench: programmes.Bench, compared: xr.Dataset, name: str) -> None:
+    examined = programmes.examine(bench, name)
+    assert examined["step"].values.tolist() == list(STEPS)
+    for account in ACCOUNTS:
+        expected = account_total(compared["avoided"].sel(programme=name), account)
+        got = examined["steps"].sel(step=STEPS[-1], account=account)
+        np.testing.assert_allclose(got, expected.transpose(*SAMPLE_DIMS), rtol=1e-5, atol=0.01)
+    xr.testing.assert_equal(examined["cost"], compared["cost"].sel(programme=name, drop=True))
+    own = bench.used["evidence"].sel(programme=name, outcome="care") == "own"
+    assert bool(own) == bool(examined["steps"].sel(step="published").any())
+
+
+def test_a_larger_effect_avoids_more_and_none_of_it_depends_on_luck(bench: programmes.Bench) -> None:
+    examined = programmes.examine(bench, "supporting_families")
+    assert examined["main"].item() == "care"
+    worth = examined["response"].sel(account="social")
+    assert bool((worth.diff("size") > 0).all())
+    means = worth.mean(SAMPLE_DIMS).to_series()
+    assert means[-0.15] / means[-0.05] == pytest.approx(3.0, rel=0.06)  # nearly linear
+
+
+def test_a_programme_without_a_study_has_what_must_be_believed_and_no_steps(bench: programmes.Bench) -> None:
+    examined = programmes.examine(bench, "caseload_reduction")
+    assert "steps" not in examined and examined["main"].item() == "care" and not examined["with_others"]
+    assert bool((examined["response"].sel(account="fiscal").mean(SAMPLE_DIMS) > 0).all())
+
+
+def test_a_programme_of_which_nothing_can_be_counted_has_its_price_alone(bench: programmes.Bench) -> None:
+    examined = programmes.examine(bench, "mentoring")
+    assert set(examined.data_vars) == {"cost"} and bool(examined["cost"].notnull().all())
+
+
+def test_an_unknown_programme_is_refused(bench: programmes.Bench) -> None:
+    with pytest.raises(InputError, match=r"'mentorin': there is none of that name.*Fix.*mentoring"):
+        programmes.examine(bench, "mentorin")
+
+
 # the command
 
 
@@ -110,7 +173,7 @@ def test_help_says_what_it_does_and_takes(outcomes: Outcomes, idle: None) -> Non
         (("--area", "E10000006"), "abolished"),
         (("--region", "Northeast"), "North East"),
         (("--area", "Leeds", "--england"), "England holds Leeds already"),
-        (("--area", "Leeds", "--scenario", "famly_help"), "did you mean family_help"),
+        (("--area", "Leeds", "--scenario", "familes_first"), "did you mean families_first"),
         (("--area", "Leeds", "--structure", "scope"), "not a structure with its choice"),
         (("--area", "Leeds", "--structure", "scope=mine"), "scope has no choice 'mine'"),
         (("--area", "Leeds", "--structure", "scope=own:0.4"), "the weights of scope sum to 0.4"),
@@ -175,6 +238,70 @@ def test_the_table_is_printed_with_its_notes(outcomes: Outcomes, ready: list[lis
     for words in ("Programmes, in 2025/26 prices", "Supporting", "not known", "No effect can be"):
         assert words in out
     assert not re.search(r"\bnan\b", out)
+
+
+# the command for one
+
+
+@pytest.fixture
+def looked_into(monkeypatch: pytest.MonkeyPatch, bench: programmes.Bench, compared: xr.Dataset) -> None:
+    monkeypatch.setattr(programme_command, "bench", lambda *_, **__: bench)
+    monkeypatch.setattr(programme_command, "compared_on", lambda *_, **__: compared)
+
+
+def test_one_programme_is_printed_with_its_steps_studies_and_sources(outcomes: Outcomes, looked_into: None) -> None:
+    code, out, _ = outcomes("programmes", "supporting_families", "--area", "Leeds")
+    assert code == 0
+    for words in (
+        "Supporting / Troubled Families keyworker, in 2025/26 prices",
+        "As its own studies publish it",
+        "What must be believed",
+        "TF2_LAC",
+        "From published to used",
+        "Family Law Week",
+    ):
+        assert words in out, words
+    assert not re.search(r"\bnan\b|None", out)
+
+
+def test_a_programme_without_studies_says_what_is_not_known(outcomes: Outcomes, looked_into: None) -> None:
+    code, out, _ = outcomes("programmes", "caseload reduction", "--area", "Leeds")
+    assert code == 0 and "no effect is counted" in out and "As its own studies" not in out
+    assert "No study of it, or of programmes of its type, is in use." in out
+
+
+def test_json_of_one_programme_adds_up(outcomes: Outcomes, looked_into: None, compared: xr.Dataset) -> None:
+    code, out, err = outcomes("programmes", "Supporting / Troubled Families keyworker", "--area", "Leeds", "--json")
+    record = json.loads(out)
+    assert code == 0 and err == "" and record["programme"]["programme"] == "supporting_families"
+    for account in ACCOUNTS:
+        steps = record[f"from_published_{account}"]
+        total = record["programme"][f"avoided_{account}"]
+        assert sum(step["contribution"] for step in steps) == pytest.approx(total, rel=1e-4)
+    assert record["main_outcome"] == "care"
+    assert {study["study"] for study in record["studies"]} == {"TF2_LAC", "TF2_JUVCONV", "TF1_YOUTH_JUSTICE"}
+    without = [study for study in record["studies"] if study["effect"] is None]
+    assert [study["published"] for study in without] == ["no significant effect"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("supporting_familes",), "did you mean supporting_families"),
+        (("home",), "did you mean intensive_family_preservation, home_visiting_other"),
+        (("",), "use one of"),
+        (("mentoring", "--csv", "league.csv"), "--csv writes the table of all programmes"),
+    ],
+)
+def test_a_name_that_is_nobodys_exits_2(outcomes: Outcomes, idle: None, words: tuple[str, ...], message: str) -> None:
+    code, out, err = outcomes("programmes", *words, "--area", "Leeds")
+    assert code == 2 and message in err.replace("\n", " ") and "Traceback" not in out + err
+
+
+def test_a_name_a_label_and_part_of_one_find_a_programme(table: pd.DataFrame) -> None:
+    for text in ("triple_p", "Triple P", " triple-p ", "TRIPLE P"):
+        assert named(text, table) == "triple_p"
+    assert named("conference", table) == "family_group_conference"
 
 
 def test_the_command_asks_for_the_structures_named(outcomes: Outcomes, ready: list[list[str]]) -> None:

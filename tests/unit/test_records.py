@@ -114,7 +114,7 @@ def test_a_variable_with_the_name_of_its_group_is_in_memory_too(tmp_path: Path) 
 def _whole_run() -> xr.DataTree:
     draws = xr.Dataset({"value": (("chain", "draw"), np.ones((2, 3)))})
     tree = xr.DataTree.from_dict({name: draws for name in records.GROUPS})
-    tree.attrs = {"schema_version": 2, "scenario": '{"name": "family_help"}'}
+    tree.attrs = {"schema_version": 2, "scenario": '{"name": "families_first"}'}
     return tree
 
 

@@ -18,11 +18,12 @@ def test_every_key_has_a_meaning_in_one_sentence_and_a_range() -> None:
 @pytest.mark.parametrize(
     ("key", "unit", "allowed", "default"),
     [
-        ("option.spend_per_child", "GBP a year", "a number, above 0, 1,000 or less", "needed"),
+        ("plan.<part>.programme", "", "text, at most 60 characters", "needed"),
+        ("plan.<part>.pounds_per_child", "GBP a year", "a list: a number, -1,000 or more, 1,000 or less", "[]"),
         ("horizon", "years", "a whole number, 5 or more, 70 or less", "70"),
-        ("effect.source", "", "trials, panel, combined, judgement", "combined"),
-        ("effect.ramp", "share", "a list: a number, 0 or more, 1 or less", "[0.5, 1.0, 1.0]"),
-        ("effect.fades", "", "true, false", "true"),
+        ("effect.unevidenced", "", "none, borrow", "none"),
+        ("effect.ramp", "share", "a list: a number, 0 or more, 1 or less", "[0.5, 1.0]"),
+        ("effect.detection", "", "true, false", "false"),
         ("covariates", "", f"a list: {', '.join(COVARIATES)}", "[]"),
         ("overrides.<name>.interval_level", "", "a number, above 0, below 1", ""),
         ("overrides.<name>.reason", "", "text, at least 5 characters", "needed"),
@@ -35,7 +36,7 @@ def test_unit_range_and_default(key: str, unit: str, allowed: str, default: str)
 
 @pytest.mark.parametrize(("horizon", "fine"), [(4, False), (5, True), (70, True), (71, False)])
 def test_the_range_shown_is_the_range_kept(horizon: int, fine: bool) -> None:
-    base = scenarios.load("family_help")
+    base = scenarios.load("families_first")
     if fine:
         assert scenarios.change(base, horizon=horizon).horizon == horizon
     else:
@@ -44,4 +45,4 @@ def test_the_range_shown_is_the_range_kept(horizon: int, fine: bool) -> None:
 
 
 def test_a_part_of_ones_own_is_described_too() -> None:
-    assert settings.described(settings.Option).index.tolist()[:2] == ["spend_per_child", "years"]
+    assert settings.described(settings.PlanPart).index.tolist()[:2] == ["programme", "pounds_per_child"]

@@ -15,9 +15,10 @@ import xarray as xr
 from scipy import optimize
 
 from toolkit.appraisal.draws import sample_dims
-from toolkit.appraisal.local_search import improve
+from toolkit.appraisal.local_search import improve, improve_shares
 from toolkit.appraisal.portfolio_items import (
     Bounds,
+    Limits,
     Pairs,
     Rule,
     Slices,
@@ -26,8 +27,10 @@ from toolkit.appraisal.portfolio_items import (
     minimum_shares,
     pair_rules,
     purchase_order,
+    shared_limits,
     slices_of,
 )
+from toolkit.appraisal.tail_cuts import best_tail
 from toolkit.appraisal.ties import alike
 from toolkit.schema import InputError
 
@@ -39,6 +42,7 @@ DEPENDENCE = (
 )
 RELATIVE_GAP = 1e-4
 SCENARIOS = {"conditional_value_at_risk": 400, "probability_of_target": 100}
+CAUTION = (0.25, 0.5, 0.75, 0.9)  # levels of the tail means whose portfolios a search for a target may start from
 KNOWN = ("expected_value", "conditional_value_at_risk", "probability_of_target")
 
 
@@ -52,11 +56,16 @@ class _Goal:
 
     def value(self, gain: np.ndarray) -> float:
         """Return the objective of a portfolio's ``gain`` over all draws."""
-        if self.objective == "expected_value":
-            return float(gain.mean())
-        if self.objective == "probability_of_target":
-            return float((gain >= self.target - 1e-9 * abs(self.target)).mean())
-        return float(np.sort(gain)[: max(1, round((1 - self.level) * len(gain)))].mean())
+        return objective_of(gain, self.objective, target=self.target, level=self.level)
+
+
+def objective_of(gain: np.ndarray, objective: Objective, *, target: float = np.nan, level: float = 0.90) -> float:
+    """Return an objective of :func:`allocate` of a portfolio's ``gain`` (draws)."""
+    if objective == "expected_value":
+        return float(gain.mean())
+    if objective == "probability_of_target":
+        return float((gain >= target - 1e-9 * abs(target)).mean())
+    return float(np.sort(gain)[: max(1, round((1 - level) * len(gain)))].mean())
 
 
 def allocate(
@@ -71,6 +80,8 @@ def allocate(
     excludes: Pairs = (),
     requires: Pairs = (),
     minimum_share: Mapping[str, Mapping[str, float]] | None = None,
+    at_most: Limits | None = None,
+    exact: bool = True,
     scenarios: int | None = None,
     seconds: float = 10.0,
     explain: bool = True,
@@ -95,9 +106,16 @@ def allocate(
         programme, or "programme in area".
     minimum_share
         Least share of the budget by label of a coordinate: {"area": {"E06000001": 0.1}}.
+    at_most
+        Limits that items share, such as the families whom several programmes can help: what each item weighs if it is
+        bought whole, dims (limit, and those of ``cost``), and the most that what is bought may weigh together (limit).
+    exact
+        Whether a target is also searched for by the mixed-integer programme, which takes up to ``seconds``. Otherwise
+        it is approached by local search alone, from the portfolios best by expected value and by their worst draws.
     scenarios
         Draws, evenly spaced, that the two risk objectives are solved on; every figure reported uses all.
-        400 for the tail mean, 100 for a target.
+        400 for the tail mean, 100 for a target. Where any part of any item can be bought and none waits for or excludes
+        another, the tail mean is exact on all draws.
     seconds
         After which the solver returns its best solution so far. A target is a hard search beyond some 15 items:
         its solution is then improved over all draws, item by item, and ``relative_gap`` is how far the solver's
@@ -123,19 +141,23 @@ def allocate(
     ----------
     Rockafellar, R. T. and Uryasev, S. (2000). Optimization of conditional value-at-risk. Journal of Risk
     2(3), 21-41. doi:10.21314/JOR.2000.038
+    Künzi-Bay, A. and Mayer, J. (2006). Computational aspects of minimizing conditional value-at-risk. Computational
+    Management Science 3(1), 3-27. doi:10.1007/s10287-005-0042-0
     Huangfu, Q. and Hall, J. A. J. (2018). Parallelizing the dual revised simplex method. Mathematical
     Programming Computation 10, 119-142. doi:10.1007/s12532-017-0130-5
     """
     slices, items = slices_of(gain, cost, divisible=divisible)
     goal = _goal(objective, target, level, scenarios or SCENARIOS.get(objective, 0), seconds)
     check_affordable(budget, slices)
-    rules = purchase_order(slices) + pair_rules(slices, excludes, requires)
+    slices = replace(slices, whole=not divisible or bool(excludes or requires) or "step" in cost.dims)
+    rules = purchase_order(slices) + pair_rules(slices, excludes, requires) + shared_limits(slices, cost, at_most)
     minimum = minimum_shares(slices, items, minimum_share or {})
 
     def solved(
         money: float, reverse: int | None = None, bought: np.ndarray | None = None, *, quick: bool = True
     ) -> tuple[np.ndarray | None, float]:
         every = [*rules, *((weights, bound * money) for weights, bound in minimum)]
+        quick = quick or not exact
         return _best(slices, goal, every, money, bounds_of(slices, reverse, bought), quick=quick)
 
     shares, gap = solved(budget, quick=False)
@@ -180,31 +202,48 @@ def _best(
     slices: Slices, goal: _Goal, rules: list[Rule], budget: float, bounds: Bounds, *, quick: bool
 ) -> tuple[np.ndarray | None, float]:
     """Return the best portfolio and its gap; ``quick`` gives less time and skips the exact search for a target."""
-    if goal.objective != "probability_of_target" or slices.divisible:
+    if goal.objective != "probability_of_target" or (slices.divisible and slices.whole):
         brief = replace(goal, seconds=goal.seconds / (1 + quick * len(slices.names)))
         return _solve(slices, brief, rules, budget, bounds)[:2]
     plain = _solve(slices, replace(goal, objective="expected_value"), rules, budget, bounds)
     if plain[0] is None:
         return None, np.nan
     exact = (None, np.nan, np.nan) if quick else _solve(slices, goal, rules, budget, bounds)
-    count = len(slices.cost)
-    limits = {
-        "weights": np.vstack([slices.cost, *(rule[:count] + rule[count:] for rule, _ in rules)]),
-        "caps": np.array([budget, *(cap for _, cap in rules)]),
-        "low": bounds[0][:count],
-        "high": np.minimum(bounds[1][:count], bounds[1][count:]),
-    }
+    starts = [start for start in (exact[0], plain[0]) if start is not None]
+    if slices.divisible:
+        cautious = replace(goal, objective="conditional_value_at_risk")
+        tails = [_solve(slices, replace(cautious, level=level), rules, budget, bounds)[0] for level in CAUTION]
+        starts += [start for start in tails if start is not None]
+        starts = [max(starts, key=lambda start: goal.value(slices.gain @ start))]
+    limits = _by_slice(slices, rules, budget, bounds)
     target = goal.target - 1e-9 * abs(goal.target)
-    ends = [improve(start[0], slices.gain, target, **limits) for start in (exact, plain) if start[0] is not None]
+    search = improve_shares if slices.divisible else improve
+    ends = [search(start, slices.gain, target, **limits) for start in starts]
     best = max(ends, key=lambda end: goal.value(slices.gain @ end))
     reached = goal.value(slices.gain @ best)
     return best, max(exact[2] / reached - 1.0, 0.0) if reached else np.inf
+
+
+def _by_slice(slices: Slices, rules: list[Rule], budget: float, bounds: Bounds) -> dict[str, np.ndarray]:
+    """Return the rules and bounds of what is bought alone, where all that is bought is opened."""
+    count = len(slices.cost)
+    known = [(rule[:count] + rule[count:], cap) for rule, cap in rules]
+    known = [(weights, cap) for weights, cap in known if weights.any()]
+    return {
+        "weights": np.vstack([slices.cost, *(weights for weights, _ in known)]),
+        "caps": np.array([budget, *(cap for _, cap in known)]),
+        "low": bounds[0][:count],
+        "high": np.minimum(bounds[1][:count], bounds[1][count:]),
+    }
 
 
 def _solve(
     slices: Slices, goal: _Goal, rules: list[Rule], budget: float, bounds: Bounds
 ) -> tuple[np.ndarray | None, float, float]:
     """Return the shares bought, the solver's gap and its bound; no shares if no portfolio keeps the rules in time."""
+    if goal.objective != "probability_of_target" and not slices.whole:
+        level = goal.level if goal.objective == "conditional_value_at_risk" else 0.0  # the mean of all draws
+        return best_tail(slices.gain, level, **_by_slice(slices, rules, budget, bounds))
     count = len(slices.cost)
     weights = np.vstack([np.concatenate([slices.cost, np.zeros(count)])] + [rule for rule, _ in rules])
     caps = np.array([budget] + [bound for _, bound in rules])
@@ -214,18 +253,15 @@ def _solve(
     solution = optimize.milp(
         drive,
         constraints=optimize.LinearConstraint(rows, floors, ceilings),
-        integrality=np.concatenate([np.full(count, not slices.divisible), np.ones(count), whole]),
+        integrality=np.concatenate([np.full(count, not slices.divisible), np.full(count, slices.whole), whole]),
         bounds=optimize.Bounds(np.concatenate([bounds[0], limits[:, 0]]), np.concatenate([bounds[1], limits[:, 1]])),
         options={"time_limit": goal.seconds, "mip_rel_gap": RELATIVE_GAP},
     )
     if solution.x is None:
         return None, np.nan if solution.status == 2 else np.inf, np.nan
     shares = np.clip(solution.x[:count], 0, 1)
-    return (
-        shares if slices.divisible else np.round(shares),
-        float(solution.mip_gap or 0.0),
-        -float(solution.mip_dual_bound),
-    )
+    bound = solution.fun if solution.mip_dual_bound is None else solution.mip_dual_bound  # nothing is whole: no gap
+    return shares if slices.divisible else np.round(shares), float(solution.mip_gap or 0.0), -float(bound)
 
 
 def _objective_terms(slices: Slices, goal: _Goal) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

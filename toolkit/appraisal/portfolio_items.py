@@ -12,6 +12,7 @@ from toolkit.schema import InputError, aligned, check
 
 type Pairs = Sequence[tuple[str, str]]
 type Bounds = tuple[np.ndarray, np.ndarray]  # of (bought, opened) slices
+type Limits = tuple[xr.DataArray, xr.DataArray]  # what items weigh if bought whole (limit, ...); the most (limit)
 type Rule = tuple[np.ndarray, float]  # weights over (bought, opened) slices, upper bound
 
 ITEM_DIMS = ("programme", "area")
@@ -26,6 +27,7 @@ class Slices:
     cost: np.ndarray
     gain: np.ndarray  # (draws, slices)
     divisible: bool
+    whole: bool = True  # whether a slice is opened or not: it is where slices have an order, or items exclude others
 
     @property
     def first(self) -> np.ndarray:
@@ -114,6 +116,23 @@ def minimum_shares(slices: Slices, items: xr.DataArray, minimum: Mapping[str, Ma
                 raise InputError(f"minimum_share: {coordinate} {label!r} at {share} matches no item or is not a share.")
             rules.append((np.concatenate([-slices.cost * (labels == label), np.zeros(len(labels))]), -share))
     return rules
+
+
+def shared_limits(slices: Slices, cost: xr.DataArray, limits: Limits | None) -> list[Rule]:
+    """Return limits that items share as rules: what is bought of each times its weight, added up, up to a bound."""
+    if limits is None:
+        return []
+    weights, most = (check(part.rename(part.name or "at_most"), dims=("limit",)) for part in limits)
+    if set(weights.dims) != {"limit", *cost.dims} or most.dims != ("limit",) or bool((most < 0).any()):
+        raise InputError(
+            f"at_most: weights over {list(weights.dims)}, up to {float(most.min()):g}.",
+            fix=f"give weights over {['limit', *cost.dims]}, and bounds (limit) of 0 or more.",
+        )
+    aligned(cost, weights, most)
+    each = weights.stack(item=[dim for dim in ITEM_DIMS if dim in cost.dims]).transpose("limit", "item", ...)
+    rows = each.values.reshape(each.sizes["limit"], -1).astype(float)
+    none = np.zeros(len(slices.cost))
+    return [(np.concatenate([row, none]), float(bound)) for row, bound in zip(rows, most.values, strict=True)]
 
 
 def bounds_of(slices: Slices, reverse: int | None, bought: np.ndarray | None) -> Bounds:

@@ -19,6 +19,7 @@ from toolkit.apps.pages.drivers import Drivers
 from toolkit.apps.pages.evidence import Evidence
 from toolkit.apps.pages.invest import Invest
 from toolkit.apps.pages.model_checks import ModelChecks
+from toolkit.apps.pages.programmes import Programmes
 from toolkit.apps.pages.take_away import TakeAway
 from toolkit.apps.parts import look
 from toolkit.apps.parts.controls import Panel
@@ -50,6 +51,7 @@ ASK = (
 )
 PAGES: dict[str, Any] = {
     "Invest to save": Invest,
+    "Programmes": Programmes,
     "Cost of poor outcomes": Costs,
     "What drives it": Drivers,
     "Compare": Compare,

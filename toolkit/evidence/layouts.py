@@ -44,10 +44,6 @@ TABLES = _layouts(
     evidence/effects: id programme programme_family country population design outcome follow_up_months measure
       INTERVAL se unit n_treated n_control treated_rate control_rate quality cost_per_case cost_price_year
       do_not_pool poolable confidence SOURCE source_url note superseded_by
-    evidence/meta_ready: id effect_id outcome shared_programme programme_family design scale est se se_basis
-      design_bias_sd include do_not_pool confidence note superseded_by
-    evidence/null_studies: id outcome effect_id shared_programme design finding n_treated n_control base_rate
-      design_bias_sd include reason
     evidence/programmes: programme label programme_type description target_group ages_from ages_to unit_served
       children_per_unit evidence_summary security not_known source_note
     evidence/programme_costs: programme cost_id used INTERVAL unit price_year full_or_grant SOURCE source_url
@@ -58,8 +54,6 @@ TABLES = _layouts(
       shared_control_note SOURCE source_url confidence note
     evidence/baseline_risks: programme outcome used from_months horizon_months risk low high population SOURCE
       source_url confidence note
-    evidence/outcome_scales: outcome scale base_rate indicator panel_link broad_offer_excludes source_id
-      note
     evidence/prevalence: id outcome indicator group age_or_period year value unit numerator denominator
       confidence SOURCE source_url note superseded_by
     evidence/transitions: id from_state to_state measure value unit horizon_months population year n derived
@@ -121,7 +115,6 @@ UNIQUE = {  # the columns that identify a row, where that is not its id
     "evidence/programme_costs": "cost_id",
     "evidence/programme_effects": "effect_id",
     "evidence/baseline_risks": "programme outcome population",
-    "evidence/outcome_scales": "outcome",
     "evidence/graded_uncertainty": "grade",
     "evidence/design_bias": "design scale",
     "evidence/structure_weights": "structure choice",
@@ -154,8 +147,8 @@ UNIQUE = {  # the columns that identify a row, where that is not its id
 }
 NUMBERS = _words(
     """
-    value low high interval_level se est design_bias_sd own_bias_sd from_months follow_up_months n_treated n_control
-    treated_rate control_rate cost_per_case base_rate numerator denominator horizon_months
+    value low high interval_level se est own_bias_sd from_months follow_up_months n_treated n_control
+    treated_rate control_rate cost_per_case numerator denominator horizon_months
     n raw_gap adjusted_gap remaining_share arg1 arg2 to_year first_year_april ours ratio hidden_up_to missing_from
     children_per_unit take_up_low take_up_high measured_at_age control_risk control_risk_horizon_months risk
     """
@@ -170,7 +163,7 @@ NEEDED_NUMBERS = _words(
 )
 WHOLE = _words(
     """
-    include poolable admitted_by_default quality derived lag_years spread_from spread_to from_year
+    poolable admitted_by_default quality derived lag_years spread_from spread_to from_year
     first_year last_year n_las n_rows n_values n_suppressed has_numerator has_denominator dfe_la_number
     rank neighbour_dfe_la_number base_year seed replications cells converged from_age full_to_age to_age
     in_use fitted in_fit used security ages_from ages_to
@@ -226,7 +219,6 @@ MEANINGS = {  # of columns whose name does not say it
     "price_year": "financial (2013/14) or calendar (2015) year whose prices the money is in",
     "superseded_by": "id of the row to use instead; this one stands for the record only",
     "marker": "why a cell has no value: c small number, x not available, z not applicable, u unreliable, low",
-    "shared_programme": "studies of one programme share this name; blank: no other study of it is here",
     "do_not_pool": "rows that share this name must not be pooled together",
     "poolable": "0: never pooled with programmes",
     "quantity": "which column of the row value, low and high are",
@@ -282,12 +274,6 @@ def _in_order(table: pd.DataFrame) -> Any:
     return ~((low > high) | (low > value) | (value > high)) | (low.isna() | high.isna())
 
 
-def _pooled_apart(table: pd.DataFrame) -> Any:
-    pooled = table[(table["include"] == 1) & (table["do_not_pool"] != "")]
-    repeated = pooled.index[pooled.duplicated(["outcome", "do_not_pool"])]
-    return pd.Series(~table.index.isin(repeated), index=table.index)
-
-
 BEYOND = "is not a value that its unit can have. Fix: check the decimal point and the unit"
 REPEATED = "repeats the {} of an earlier row. Fix: give each row its own"
 RULES: list[Rule] = [
@@ -309,12 +295,6 @@ RULES: list[Rule] = [
         {"superseded_by", "id"},
         lambda t: t["superseded_by"].isin(["", *t["id"]]),
         "superseded by an id that this table does not hold. Fix: name an existing id, or leave it blank",
-    ),
-    (
-        "do_not_pool",
-        {"include", "do_not_pool", "outcome"},
-        _pooled_apart,
-        "included beside another row of its do-not-pool group. Fix: set include to 0 in all but one",
     ),
 ]
 

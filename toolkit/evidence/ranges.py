@@ -24,12 +24,12 @@ def _ranges(text: str) -> dict[str, Range]:
 RANGES = _ranges(
     """
     0.5   1     interval_level
-    0     1     coverage_50 coverage_90 p_value reliability passed converged fitted in_fit in_use include
-    0     1     distance poolable derived admitted_by_default treated_rate control_rate base_rate
+    0     1     coverage_50 coverage_90 p_value reliability passed converged fitted in_fit in_use
+    0     1     distance poolable derived admitted_by_default treated_rate control_rate
     0     1     used control_risk take_up_low take_up_high risk weight
     -1    1     correlation
     -1    2     remaining_share
-    0     2     coefficient_of_variation design_bias_sd own_bias_sd
+    0     2     coefficient_of_variation own_bias_sd
     0     0.2   rate
     1     5     quality
     0     5     security

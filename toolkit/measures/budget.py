@@ -43,7 +43,7 @@ def medium_term(run: Run) -> xr.DataArray:
 
 def medium_term_by_component(run: Run) -> xr.DataArray:
     """Return the council's budget lines in cash prices (line, year, chain, draw), a line for each component."""
-    return appraisal.medium_term_view(
+    view = appraisal.medium_term_view(
         q.costs(run)["cost"],
         deflators=_deflators(run),
         first_year=run.scenario.first_year,
@@ -51,15 +51,20 @@ def medium_term_by_component(run: Run) -> xr.DataArray:
         cashable_shares={"partly_cashable": q.drawn(run)["cashable_share_partly"]},
         cash_step=run.scenario.cash_step,
     )
+    names = ["programme" if line == f"programme_{q.COUNCIL}" else line for line in view["line"].values]
+    return view.assign_coords(line=names)
 
 
 def medium_term_table(run: Run, view: xr.DataArray) -> Table:
     """Return the council's budget lines, the net and its running total, in the cash of each year."""
     lines = {str(line): view.sel(line=line, drop=True) for line in view["line"].values}
-    named = {"net": "Net in the year", "cumulative": "Running total"}
-    order = [*named, *(line for line in lines if line not in named)]
+    named = {"net": "Net in the year", "cumulative": "Running total", "programme": "Spent on the plan"}
+    ends = ("net", "cumulative")  # the lines with an interval
+    order = [*ends, *(line for line in lines if line not in ends)]
     frame = spread(run, {named.get(line, w.label(line)): lines[line] for line in order}, "year")
-    single = [(w.label(line), part) for line in lines if line not in named for part in ("lower", "upper")]
+    single = [
+        (named.get(line, w.label(line)), part) for line in lines if line not in ends for part in ("lower", "upper")
+    ]
     frame = frame.drop(columns=single).set_axis(view["financial_year"].values.astype(str))
     note = (
         f"Cash of each year: {run.scenario.price_base} prices raised by the Treasury's GDP deflator forecast, not "

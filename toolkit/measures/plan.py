@@ -17,6 +17,7 @@ EACH = {
     "england": "for all of England, of which areas get their share",
     "units": "families or children to serve",
 }
+WHOSE = {"local_authority": "the council's own money", "central_government": "a grant from central government"}
 
 
 def bought(run: Run) -> str:
@@ -49,7 +50,7 @@ def plan_table(run: Run) -> Table:
         of_payer = spent.sel(payer=payer).mean([dim for dim in SAMPLE_DIMS if dim in spent.dims])
         sums = {year: w.money(float(of_payer.isel(year=place))) for place, year in enumerate(years)}
         rows.append("Spent in the areas of the run")
-        cells.append(sums | {"What the sums are": "in all, expected", "Whose money": w.inside(payer)})
+        cells.append(sums | {"What the sums are": "in all, expected", "Whose money": WHOSE[str(payer)]})
     heads = [*years, "What the sums are", "Whose money"]
     frame = single({head: [row.get(head, "") for row in cells] for head in heads}, rows)
     note = f"{scenario.price_base} prices, real{', and what is below 0 is taken away' if scenario.cut else ''}."
@@ -138,7 +139,7 @@ def _where(part: PlanPart) -> str:
 
 
 def _whose(part: PlanPart) -> str:
-    return "a grant from central government" if part.funder == "central_government" else "the council's own money"
+    return WHOSE[part.funder]
 
 
 def _span(run: Run, part: PlanPart) -> str:

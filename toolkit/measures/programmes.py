@@ -13,7 +13,21 @@ from toolkit.measures import words as w
 from toolkit.measures.programme_structures import LEVEL, by_structure, chances
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
-__all__ = ["BREAK_EVEN", "LEVEL", "by_structure", "league_table", "notes", "shown", "structure_table", "verdict"]
+__all__ = [
+    "BREAK_EVEN",
+    "LEVEL",
+    "OUTCOMES",
+    "by_structure",
+    "chance_in_words",
+    "chance_words",
+    "council_by_year_five",
+    "league_table",
+    "notes",
+    "ranks",
+    "shown",
+    "structure_table",
+    "verdict",
+]
 
 MILLION = 1e6
 BREAK_EVEN = "cannot be distinguished from break-even"
@@ -47,6 +61,7 @@ def league_table(compared: xr.Dataset, programmes: pd.DataFrame, *, level: float
         (fiscal), economy and society, ``avoided_per_child_<account>`` (GBP) and ``avoided_<account>`` for a pound spent
         (expected benefit over expected cost) with ``_low``, ``_high`` (of the benefit) and ``_mcse``, its Monte Carlo
         standard error, and ``chance_pays_<account>``; ``council_avoided``, the part of the council's budgets;
+        ``council_cash``, what of it is cash by year five, from :func:`council_by_year_five`;
         ``chance_of_harm``, that the public purse pays more; ``chance_pays_least`` and ``_most``,
         ``chance_of_harm_least`` and ``_most`` over the choices of rival structures, as :func:`by_structure`;
         ``care_entries_per_100``, the change in entries to care of a hundred children served; ``evidence``, "own"
@@ -90,6 +105,7 @@ def _row(one: xr.Dataset, about: Mapping[Any, Any], level: float) -> dict[str, A
     fiscal = appraisal.account_total(one["avoided"], "fiscal")
     council = one["avoided"].isel(component=(one["payer"] == COUNCIL).values).sum("component")
     row["council_avoided"] = float(council.mean()) / row["cost_per_child"] if counted else np.nan
+    row["council_cash"] = float(council_by_year_five(one)["released"]) if counted and priced else np.nan
     row["chance_of_harm"] = float((fiscal < 0).mean()) if counted else np.nan
     entries = one["events"].sel(quantity="care_entries")
     row["care_entries_per_100"] = 100 * float(entries.mean()) if counted else np.nan
@@ -98,6 +114,62 @@ def _row(one: xr.Dataset, about: Mapping[Any, Any], level: float) -> dict[str, A
         row |= {f"{name}_least": min(under), f"{name}_most": max(under)}
     row["verdict"] = verdict(row["chance_pays_fiscal"], pays, priced=priced, counted=bool(counted))
     return row
+
+
+def council_by_year_five(compared: xr.Dataset, *, level: float = LEVEL) -> xr.Dataset:
+    """Return the council's cash within five years of contact for each pound that a programme costs.
+
+    Parameters
+    ----------
+    compared
+        From `toolkit.programmes.compare`, of all programmes or of one.
+    level
+        Of the interval.
+
+    Returns
+    -------
+    Dataset
+        ``released``, expected cash that leaves the council's budgets over expected cost, real and undiscounted, with
+        ``released_low`` and ``released_high`` (of the cash); ``position``, the same less the pound, which is the
+        council's if it pays for the programme itself; NaN where no price is known. Dims of ``compared`` but chain and
+        draw.
+    """
+    cost = compared["cost"].mean(SAMPLE_DIMS, skipna=False)
+    cash = compared["council_cash"]
+    ends = cash.quantile([(1 - level) / 2, (1 + level) / 2], SAMPLE_DIMS) / cost
+    released = cash.mean(SAMPLE_DIMS) / cost
+    parts = {"released": released, "position": released - 1.0}
+    parts |= {f"released_{end}": ends.isel(quantile=at, drop=True) for at, end in enumerate(("low", "high"))}
+    return xr.Dataset(parts).assign_attrs(
+        units="GBP for each GBP spent", price_base=compared.attrs.get("price_base", "")
+    )
+
+
+def ranks(compared: xr.Dataset, account: str, *, level: float = LEVEL) -> pd.DataFrame:
+    """Return between which places a programme lies among those with a price and a counted effect.
+
+    Parameters
+    ----------
+    compared
+        From `toolkit.programmes.compare`.
+    account
+        "fiscal", "economic" or "social".
+    level
+        Of the interval.
+
+    Returns
+    -------
+    DataFrame
+        Index programme, of those ranked; ``rank_low`` and ``rank_high``, the ends of the interval of its place over the
+        draws, 1 for what avoids most for a pound.
+    """
+    ratio = appraisal.account_total(compared["avoided"], account).reset_coords(drop=True) / compared["cost"]
+    able = compared["cost"].notnull().all(SAMPLE_DIMS) & (compared["not_counted"] == "").any("outcome")
+    values = ratio.isel(programme=able.values).transpose("programme", *SAMPLE_DIMS).values
+    places = 1 + np.argsort(np.argsort(-values, axis=0, kind="stable"), axis=0, kind="stable")
+    ends = np.quantile(places, [(1 - level) / 2, (1 + level) / 2], axis=(1, 2), method="inverted_cdf")
+    names = pd.Index([str(name) for name in compared["programme"].values[able.values]], name="programme")
+    return pd.DataFrame({"rank_low": ends[0].astype(int), "rank_high": ends[1].astype(int)}, index=names)
 
 
 def _account(avoided: xr.DataArray, cost: xr.DataArray, account: str, level: float) -> dict[str, float]:
@@ -158,19 +230,34 @@ def shown(league: pd.DataFrame) -> pd.DataFrame:
                 "evidence": f"{row['evidence']}, {row['security']}",
                 "cost a child": w.money(row["cost_per_child"]) if priced else "not known",
                 "avoided for a pound": f"{w.pence(row['avoided_fiscal'])} ({ends})" if priced else "",
-                "pays back": _chance(row, "chance_pays_fiscal", "chance_pays") if priced else "",
-                "adds cost": _chance(row, "chance_of_harm", "chance_of_harm"),
+                "pays back": chance_words(row, "chance_pays_fiscal", "chance_pays") if priced else "",
+                "adds cost": chance_words(row, "chance_of_harm", "chance_of_harm"),
                 "counted": row["counted"],
             }
         )
     return pd.DataFrame(rows)
 
 
-def _chance(row: "pd.Series[Any]", name: str, range_of: str) -> str:
-    """Return a chance in words; one under 1 or over 99 per cent as such only if every structure agrees."""
-    share, least, most = row[name], row[f"{range_of}_least"], row[f"{range_of}_most"]
+def chance_in_words(share: float) -> str:
+    """Return a chance in words, no surer than evidence of this kind can be: other structures of the model differ."""
+    return f"under {1 - SURE:.0%}" if share < 1 - SURE else f"over {SURE:.0%}" if share > SURE else w.percent(share)
+
+
+def chance_words(row: "pd.Series[Any] | dict[Any, Any]", name: str, range_of: str = "") -> str:
+    """Return a chance in words; one under 1 or over 99 per cent as such only if every structure agrees.
+
+    Parameters
+    ----------
+    row
+        Of a league table.
+    name
+        The chance, such as "chance_pays_fiscal".
+    range_of
+        Its range over structures, such as "chance_pays"; "" if that is not known.
+    """
+    share = float(row[name])
     if share < ALL_BUT or share > 1 - ALL_BUT:
-        agree = most < ALL_BUT or least > 1 - ALL_BUT
+        agree = range_of and (row[f"{range_of}_most"] < ALL_BUT or row[f"{range_of}_least"] > 1 - ALL_BUT)
         return w.percent(share) if agree else f"about {ALL_BUT if share < ALL_BUT else 1 - ALL_BUT:.0%}"
     return w.percent(share)
 

@@ -74,13 +74,13 @@ def structures_table(run: Run) -> Table:
         [_worth(run, fiscal, name)[1] for name in dict.fromkeys(name for _, name in rows.values()) if name], default=0.0
     )
     note = (
-        f"Net present value, {basis(run)}. Which structure is right is not known, so each draw has one, as often as its "
-        "weight says (structure_weights.csv, or effect.structure of the scenario), and all other numbers of this report "
-        "are averages over them. Knowing which is right: for the choice between the plan and doing nothing, for the "
-        f"public purse; up to {money(floor)} of it comes from chance alone."
+        f"Net present value, {basis(run)}. Which structure is right is not known, so each draw has one, as often as "
+        "its weight says (structure_weights.csv, or effect.structure of the scenario), and all other numbers here are "
+        "averages over them. Knowing which is right: for the choice between the plan and doing nothing, for the "
+        f"public purse{f'; up to {money(floor)} of it comes from chance alone' if floor > 0 else ''}."
     )
     kinds = {
-        "Share of the draws": "share",
+        "Share of the draws": "rate",
         "Public purse": "money",
         "Chance that it gains": "share",
         "Society": "money",

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from toolkit.evidence import load_table
 from toolkit.measures.quantities import Run, effects, interval, programme_names
 from toolkit.measures.tables import STANDARDISED, Table, plain
 from toolkit.measures.words import change, inside, label, number
@@ -19,7 +20,7 @@ NOTE = (
 
 def studies(run: Run) -> Table:
     """Return every study of the evidence in use, those of the plan's programmes first."""
-    table, names = _studies(run), programme_names(run)
+    table, names = _studies(run), _names(run)
     part = table["programme"].map(_whose(run))
     table = table.assign(part=part).sort_values("part", kind="stable", key=lambda whose: whose.map(ORDER))
     columns = {
@@ -54,7 +55,7 @@ def outcomes(run: Run) -> list[str]:
 
 def shown(run: Run) -> pd.DataFrame:
     """Return the studies of the plan's programmes and of others of their types, with what each programme is called."""
-    table, names = _studies(run), programme_names(run)
+    table, names = _studies(run), _names(run)
     table = table.assign(whose=table["programme"].map(_whose(run)))
     table = table[table["whose"] != OTHER]
     return table.assign(label=[_named(name, names) for name in table["programme"]])
@@ -90,6 +91,12 @@ def _studies(run: Run) -> pd.DataFrame:
     return table.astype(dict.fromkeys(numbers, float))
 
 
+def _names(run: Run) -> dict[str, str]:
+    """Return what programmes are called, those outside the plan as in the shipped evidence."""
+    shipped = load_table("programmes")
+    return dict(zip(shipped["programme"], shipped["label"], strict=True)) | programme_names(run)
+
+
 def _named(programme: str, names: dict[str, str]) -> str:
     return names.get(programme, label(programme))
 
@@ -100,7 +107,8 @@ def _natural(outcome: str, effect: float) -> str:
 
 def _years(years: float) -> str:
     months = round(12 * years)
-    return f"{months} months" if months < 24 else f"{years:.3g} years"
+    whole = f"{months // 12} year{'s' * (months > 12)}"
+    return f"{months} months" if months % 12 else whole
 
 
 def _estimate_words(row: pd.Series) -> str:

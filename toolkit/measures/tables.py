@@ -346,8 +346,13 @@ def marginal(run: Run) -> Table:
 
 def switching(run: Run) -> Table:
     """Return what would have to be true for each account to break even."""
-    shares = {0.0: "if there is none", 0.5: "at half of it", 0.75: "at three quarters", 1.0: "as used"}
-    columns = {share: f"Effect {words}" for share, words in shares.items()} | {"multiple": "Breaks even at, times"}
+    columns: dict[float | str, str] = {
+        0.0: "No effect",
+        0.5: "Half of the effects",
+        0.75: "Three quarters",
+        1.0: "Effects as used",
+        "multiple": "Breaks even at, times the effects",
+    }
     frame = headed(q.switching(run).rename(columns=columns))
     kinds = dict.fromkeys(columns.values(), "money") | {columns["multiple"]: "number"}
     note = (

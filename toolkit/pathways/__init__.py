@@ -22,12 +22,13 @@ from toolkit.pathways.lives import (
     project,
     with_effects,
 )
-from toolkit.pathways.reach import eligible_children
+from toolkit.pathways.reach import AT_THE_EDGE, eligible_children
 
 CHILDHOOD_YEARS = AGES
 JUSTICE_YEARS = AGES - JUSTICE_AGE
 
 __all__ = [
+    "AT_THE_EDGE",
     "CELLS",
     "CHILDHOOD_YEARS",
     "GROUPS",

@@ -2,9 +2,9 @@
 
 import xarray as xr
 
-__all__ = ["eligible_children"]
+__all__ = ["AT_THE_EDGE", "eligible_children"]
 
-IN_PROCEEDINGS = ("care_edge", "pre_proceedings")
+AT_THE_EDGE = ("care_edge", "pre_proceedings")  # two names of the same children
 
 
 def eligible_children(group: str, statistics: xr.Dataset, draws: xr.Dataset) -> xr.DataArray | None:
@@ -29,6 +29,6 @@ def eligible_children(group: str, statistics: xr.Dataset, draws: xr.Dataset) -> 
     if group == "in_need":
         open_now = statistics["children_in_need"] - statistics["children_looked_after"]
         return open_now + statistics["children_in_need_starts"]
-    if group in IN_PROCEEDINGS:
+    if group in AT_THE_EDGE:
         return statistics["care_starts"] / float(draws["care_edge_entry"].mean())
     return None

@@ -1,6 +1,6 @@
 """One area's hazards, lives and costs, and what the pricing of every area shares."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -182,11 +182,15 @@ class Place:
     def served(self, programme: str) -> "Served":
         """Return the hazards of a child whom a programme serves, without and with its help, and the life without."""
         if programme not in self._served:
-            desk, row = self.desk, self.desk.programmes.loc[programme].to_dict()
-            hazards = served_hazards(self.hazards, desk.effects, programme, row, desk.risks[programme])
-            effect = of_area(desk.effects, programme, str(self.stats["area"].item()), seed=self.scenario.seed)
-            self._served[programme] = Served(pathways.with_effects(hazards, effect), self.walk(hazards))
+            self._served[programme] = self.served_with(self.desk.effects, programme, self.desk.risks[programme])
         return self._served[programme]
+
+    def served_with(self, used: xr.Dataset, programme: str, risks: Mapping[str, Risk]) -> "Served":
+        """Return what :func:`served` does with other effects, as `used_effects` gives them, and other risks."""
+        row = self.desk.programmes.loc[programme].to_dict()
+        hazards = served_hazards(self.hazards, used, programme, row, risks)
+        effect = of_area(used, programme, str(self.stats["area"].item()), seed=self.scenario.seed)
+        return Served(pathways.with_effects(hazards, effect), self.walk(hazards))
 
     def lived(self, walked: xr.Dataset) -> xr.DataArray:
         """Return the priced quantities of childhood and after."""

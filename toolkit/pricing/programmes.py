@@ -6,20 +6,31 @@ own ages and risks, and a pound more serves more of the same.
 
 from collections.abc import Mapping
 from functools import partial
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from toolkit import evidence, pathways
+from toolkit.appraisal import account_total
 from toolkit.evidence import Register
 from toolkit.evidence.programmes import cost_rows
 from toolkit.plans import cost_per_child
 from toolkit.pricing.areas import Progress, in_batches, silent
+from toolkit.pricing.council_cash import council_cash
 from toolkit.pricing.place import Desk, Place, published_risks
 from toolkit.scenarios import Adjustments, Scenario, in_real_terms
-from toolkit.schema import SAMPLE_DIMS, InputError
+from toolkit.schema import ACCOUNTS, SAMPLE_DIMS, InputError
 
-__all__ = ["counted_effects", "price_programmes", "programme_costs"]
+__all__ = [
+    "Variant",
+    "counted_effects",
+    "price_programmes",
+    "price_variants",
+    "programme_costs",
+    "why_not_counted",
+]
 
 IN_NEED = ("in_need", "care_edge", "pre_proceedings")  # groups to whom the average child in need is a fair guide
 
@@ -77,12 +88,22 @@ def counted_effects(used: xr.Dataset, tables: Mapping[str, pd.DataFrame]) -> xr.
     Dataset
         As ``used``, with ``not_counted`` (programme, outcome): the reason, "" where the effect counts.
     """
-    reasons = _not_counted(used, tables)
-    zero = {name: used[name].where(reasons == "", 0.0) for name in ("effect", "area_sd")}
+    reasons = why_not_counted(used, tables)
+    sizes = [name for name in ("effect", "area_sd", "before_scale_up") if name in used]
+    zero = {name: used[name].where(reasons == "", 0.0) for name in sizes}
     return used.assign({**zero, "not_counted": reasons})
 
 
-def _not_counted(used: xr.Dataset, tables: Mapping[str, pd.DataFrame]) -> xr.DataArray:
+def why_not_counted(used: xr.Dataset, tables: Mapping[str, pd.DataFrame]) -> xr.DataArray:
+    """Return why the effect on an outcome is not counted (programme, outcome), "" where it is.
+
+    Parameters
+    ----------
+    used
+        From `toolkit.models.effects.programme_use.used_effects`, or whatever has its ``evidence``.
+    tables
+        ``programmes`` and ``baseline_risks``.
+    """
     served = tables["programmes"].set_index("programme")
     reasons = xr.full_like(used["evidence"], "", dtype=object)
     for name in used["programme"].values.astype(str):
@@ -103,7 +124,7 @@ def _not_counted(used: xr.Dataset, tables: Mapping[str, pd.DataFrame]) -> xr.Dat
     return reasons.astype(str)
 
 
-def price_programmes(desk: Desk, *, areas: list[str], progress: Progress = silent) -> xr.Dataset:
+def price_programmes(desk: Desk, *, areas: list[str], by_area: bool = False, progress: Progress = silent) -> xr.Dataset:
     """Return what each programme avoids for a child served, averaged over areas by their children in need.
 
     Parameters
@@ -112,6 +133,8 @@ def price_programmes(desk: Desk, *, areas: list[str], progress: Progress = silen
         With the effects of every programme, from :func:`counted_effects`; its plan is not used.
     areas
         Where it is delivered.
+    by_area
+        Whether to keep what is avoided in each area as well.
     progress
         Called with the stage and the share of areas that are done.
 
@@ -120,8 +143,12 @@ def price_programmes(desk: Desk, *, areas: list[str], progress: Progress = silen
     Dataset
         ``avoided`` (programme, component, chain, draw), present value of a child's lifetime cost without the programme
         less that with it, GBP; ``events`` (programme, quantity, chain, draw), the change in expected events of the
-        child's life; both 0 where nothing is counted. ``not_counted`` (programme, outcome): why the effect on an
-        outcome is not counted, "" where it is; ``evidence`` (programme, outcome): whose studies there are.
+        child's life; ``council_cash`` (programme, chain, draw), from :func:`toolkit.pricing.council_cash.council_cash`;
+        all 0 where nothing is counted. ``not_counted`` (programme, outcome): why the effect on an
+        outcome is not counted, "" where it is; ``evidence`` (programme, outcome): whose studies there are. By area
+        also ``avoided_by_area`` (area, programme, account, chain, draw), GBP for a child in single precision;
+        ``target_group`` (programme), whom it was made for; ``eligible`` (area, group), the children of each group,
+        expected, NaN where their number is not known.
 
     Raises
     ------
@@ -135,25 +162,111 @@ def price_programmes(desk: Desk, *, areas: list[str], progress: Progress = silen
     if not names:
         raise InputError("no effect of any programme is counted.", fix="leave studies in, or add some.")
     weight, total = 0.0, xr.Dataset()
-    for part, children in in_batches(partial(_batch, desk, names), areas, "price programmes", progress):
-        weight, total = weight + children, total + part if total else part
-    priced = (total / weight).reindex(programme=used["programme"].values, fill_value=0.0)
+    local: list[xr.DataArray] = []
+    work = partial(_batch, desk, names, by_area)
+    for part, children, of_batch in in_batches(work, areas, "price programmes", progress):
+        weight, total, local = weight + children, total + part if total else part, local + of_batch
+    priced = total / weight
+    if by_area:
+        priced["avoided_by_area"] = xr.concat(local, xr.Variable("area", areas))
+    priced = priced.reindex(programme=used["programme"].values, fill_value=0.0)
+    if by_area:
+        groups = desk.programmes.loc[used["programme"].values, "target_group"].to_numpy(object)
+        priced = priced.assign(target_group=("programme", groups), eligible=_eligible(desk, groups, areas))
     every = used[["evidence", "not_counted"]].astype(object)
     return priced.merge(every).assign_attrs(price_base=desk.draws.attrs["price_base"])
 
 
-def _batch(desk: Desk, names: list[str], areas: list[str]) -> tuple[xr.Dataset, float]:
-    """Return the sum over some areas of what programmes avoid, times the children who come into need, and these."""
+def _eligible(desk: Desk, groups: np.ndarray, areas: list[str]) -> xr.DataArray:
+    """Return the expected children of each target group (area, group), NaN where their number is not known."""
+    names, stats = sorted(set(groups)), desk.here.sel(area=areas).reset_coords(drop=True)
+    unknown = xr.full_like(stats["children_in_need"], np.nan)
+    known = [pathways.eligible_children(group, stats, desk.draws) for group in names]
+    parts = [unknown if part is None else part.reset_coords(drop=True) for part in known]
+    joined: xr.DataArray = xr.concat(parts, xr.Variable("group", names)).transpose("area", "group")
+    return joined.assign_attrs(units="children")
+
+
+class Variant(NamedTuple):
+    """One way to count a programme: what is used of its effect, and whether those served have the average risk."""
+
+    used: xr.Dataset
+    average_risk: bool = False
+
+
+def price_variants(
+    desk: Desk, programme: str, variants: Mapping[str, Variant], *, areas: list[str], progress: Progress = silent
+) -> xr.Dataset:
+    """Return what one programme avoids for a child served, counted in several ways on the same draws.
+
+    Parameters
+    ----------
+    desk, areas, progress
+        As for `price_programmes`.
+    programme
+        Its name.
+    variants
+        By name; an effect that is not to count must be 0.
+
+    Returns
+    -------
+    Dataset
+        ``avoided`` (variant, component, chain, draw), GBP, without the labels of components.
+    """
+    weight, total = 0.0, xr.Dataset()
+    work = partial(_variants, desk, programme, dict(variants))
+    for part, children in in_batches(work, areas, "price a programme step by step", progress):
+        weight, total = weight + children, total + part if total else part
+    return total / weight
+
+
+def _variants(
+    desk: Desk, programme: str, variants: Mapping[str, Variant], areas: list[str]
+) -> tuple[xr.Dataset, float]:
+    """Return the sum over some areas of what each variant avoids, times the children who come into need, and these."""
     total, children = xr.Dataset(), 0.0
     for area in areas:
         place = Place(desk, area)
         entering = float(place.entering.mean())
-        here = xr.concat([_avoided(place, name) for name in names], xr.Variable("programme", names), coords="minimal")
-        total, children = total + here * entering if total else here * entering, children + entering
+        parts = []
+        for one in variants.values():
+            served = place.served_with(one.used, programme, {} if one.average_risk else desk.risks[programme])
+            change = place.lived(place.walk(served.hazards, 1.0) - served.usual)
+            parts.append(xr.Dataset({"avoided": -place.worth(change)}).reset_coords(drop=True))
+        here = xr.concat(parts, xr.Variable("variant", list(variants)), coords="minimal", compat="override") * entering
+        total, children = total + here if total else here, children + entering
     return total, children
+
+
+def _batch(
+    desk: Desk, names: list[str], by_area: bool, areas: list[str]
+) -> tuple[xr.Dataset, float, list[xr.DataArray]]:
+    """Return the sum over some areas of what programmes avoid, times the children who come into need, and these.
+
+    By area also what a child avoids by account in each (programme, account, chain, draw).
+    """
+    total, children, local = xr.Dataset(), 0.0, []
+    for area in areas:
+        place = Place(desk, area)
+        entering = float(place.entering.mean())
+        here = xr.concat([_avoided(place, name) for name in names], xr.Variable("programme", names), coords="minimal")
+        if by_area:
+            local.append(_by_account(desk, here["avoided"]))
+        here = here * entering
+        total, children = total + here if total else here, children + entering
+    return total, children, local
+
+
+def _by_account(desk: Desk, avoided: xr.DataArray) -> xr.DataArray:
+    worth = desk.labelled(avoided)
+    parts = [account_total(worth, account).reset_coords(drop=True) for account in ACCOUNTS]
+    joined = xr.concat(parts, xr.Variable("account", list(ACCOUNTS)))
+    by_account: xr.DataArray = joined.transpose("programme", "account", *SAMPLE_DIMS).astype(np.float32)
+    return by_account
 
 
 def _avoided(place: Place, name: str) -> xr.Dataset:
     """Return what a programme avoids for a child whom it serves in one area."""
     lived = place.change(name, 1.0, Adjustments())
-    return xr.Dataset({"avoided": -place.worth(lived), "events": lived.sum("year")}).reset_coords(drop=True)
+    parts = {"avoided": -place.worth(lived), "events": lived.sum("year"), "council_cash": council_cash(place, lived)}
+    return xr.Dataset(parts).reset_coords(drop=True)

@@ -4,6 +4,7 @@ from toolkit.measures import headline, plan, provenance, reliability, structures
 from toolkit.measures.analysis import Analysis
 from toolkit.measures.decision_tables import decision_tables
 from toolkit.measures.lives import lives_tables
+from toolkit.measures.programme_tables import programme_tables
 from toolkit.measures.quantities import Run
 from toolkit.measures.rates import rates_table
 from toolkit.measures.tables import Table
@@ -41,6 +42,7 @@ def every_table(run: Run, analysis: Analysis) -> dict[str, Table]:
         "pooled": studies.studies(run),
         **reliability.reliability(),
         **decision_tables(run, analysis),
+        **programme_tables(run),
     }
     for dim in ("outcome", "payer"):
         by_name[f"lifetime_by_{dim}"] = tables.lifetime_cost(run, dim)

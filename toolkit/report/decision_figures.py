@@ -206,7 +206,7 @@ def plot_bridge(bridged: xr.Dataset, *, what: str = "Expected net present value"
 
 
 def plot_medium_term(view: xr.DataArray, *, level: float = 0.90) -> Figure:
-    """Draw what the option adds to one budget in the cash of each year, and the running total.
+    """Draw what the plan adds to one budget in the cash of each year, and the running total.
 
     Parameters
     ----------
@@ -295,7 +295,7 @@ def plot_worth_of_a_pound(curves: xr.Dataset) -> Figure:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"£{x:g}"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.0%}"))
     axes.set_xlabel("What a pound of avoided cost counts for", fontsize=FONT)
-    axes.set_ylabel("Chance that the option is the better choice", fontsize=FONT)
+    axes.set_ylabel("Chance that the plan is the better choice", fontsize=FONT)
     noted(drawn, "Dots: where it breaks even on average; dotted line: a pound counts as a pound")
     return legend(drawn, axes)
 

@@ -13,9 +13,10 @@ from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.analysis import Analysis, sentences
 from toolkit.measures.budget import BUDGET_YEARS
+from toolkit.measures.programme_tables import in_words, league_of
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import Table, accounts, shortened
-from toolkit.report import figures, lives_figures, pictures, shortfalls
+from toolkit.report import figures, lives_figures, pictures, programme_figures, shortfalls
 from toolkit.report.drawing import data_uri
 
 WORDS = ("financial_year", "inside", "label", "listed", "money", "number", "pence", "percent")
@@ -148,6 +149,7 @@ def context(run: Run, tables: Mapping[str, Table], analysis: Analysis) -> dict[s
         "shortfalls": shortfalls.shortfalls(),
         "checked": shortfalls.checked(run.report_card),
         "study_words": studies.in_words(run),
+        "programmes": "" if (league := league_of(run)) is None else in_words(league),
         "licences": provenance.LICENCES,
         "excluded_count": len(run.excluded),
     }
@@ -155,7 +157,7 @@ def context(run: Run, tables: Mapping[str, Table], analysis: Analysis) -> dict[s
 
 def drawn(run: Run) -> dict[str, Callable[[Run], Any]]:
     """Return the figures of a run but those of its decision pages, by the name of the table with their numbers."""
-    return PICTURES | lives_figures.pictures(run)
+    return PICTURES | lives_figures.pictures(run) | programme_figures.pictures(run)
 
 
 def _picture(plot: Callable[[Run], Any], run: Run) -> str:

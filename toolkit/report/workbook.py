@@ -41,11 +41,13 @@ SHEETS = {
         "switching",
     ],
     "Effects": ["effects", "pooled"],
+    "Programmes": ["programmes", "programmes_left_out"],
     "Assumptions": ["assumptions"],
     "Checks": ["checks"],
     "Believing the models": ["backtest", "predictive", "calibration", "scaling", "pathway", "published"],
     "About": ["record", "excluded", "timings"],
 }
+OPTIONAL = ("Programmes",)  # left out where a run has none of its tables
 FAILED = "THIS RUN FAILED ITS CHECKS: do not use its figures. See the sheet Checks."
 
 
@@ -53,6 +55,8 @@ def write_workbook(run: Run, tables: Mapping[str, Table], path: Path) -> None:
     """Write the workbook to ``path``; see ``write_all`` for writing it whole or not at all."""
     with opened(path) as (book, styles):
         for name, keys in SHEETS.items():
+            if name in OPTIONAL and not tables.keys() & set(keys):
+                continue
             sheet = book.add_worksheet(name)
             row = _banner(sheet, run, styles)
             sheet.freeze_panes(row + 3 if len(keys) == 1 else 0, 1)

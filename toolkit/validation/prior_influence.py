@@ -16,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from toolkit.models.effects.evidence_summary import SENSITIVE, diagnosis
+from toolkit.models.effects.programme_influence import SENSITIVE, diagnosis
 from toolkit.models.fitting.monte_carlo import batch_errors, batches, near
 from toolkit.models.fitting.priors import load_priors, log_prior, row_of, unnamed_prior
 from toolkit.models.outcomes.rates import REPORTED, SCALES

@@ -1,4 +1,4 @@
-"""The bridge against hand arithmetic: benefit 100 x replication x (1 - deadweight), cost 40 x (1 + bias)."""
+"""The bridge against hand arithmetic: benefit 100 x take-up x (1 - deadweight), cost 40 x (1 + bias)."""
 
 import numpy as np
 import pytest
@@ -13,16 +13,16 @@ SPREAD = xr.DataArray([0.5, 1.0, 1.5], dims="sample")
 
 
 def price(setting):
-    benefit = 100 * SPREAD * setting["replication"] * (1 - setting["deadweight"])
+    benefit = 100 * SPREAD * setting["take_up"] * (1 - setting["deadweight"])
     return (benefit - 40 * (1 + setting["optimism_bias"])).assign_attrs(MONEY)
 
 
-TRIED = {"replication": 0.5, "deadweight": 0.2, "displacement": 0.0, "optimism_bias": 0.41}
+TRIED = {"take_up": 0.5, "deadweight": 0.2, "displacement": 0.0, "optimism_bias": 0.41}
 
 
 def test_each_step_by_hand():
     found = appraisal.bridge(price, TRIED)
-    expected = {"unadjusted": 60, "replication": -50, "deadweight": -10, "displacement": 0, "optimism_bias": -16.4}
+    expected = {"unadjusted": 60, "take_up": -50, "deadweight": -10, "displacement": 0, "optimism_bias": -16.4}
     for step, value in (expected | {"adjusted": -16.4}).items():
         assert float(found["contribution"].sel(step=step).mean()) == pytest.approx(value), step
     assert found["contribution"].attrs == MONEY
@@ -41,7 +41,7 @@ def test_the_order_moves_contributions_and_not_the_result():
     np.testing.assert_allclose(one["result"].sel(step="adjusted"), other["result"].sel(step="adjusted"))
     deadweight = [float(found["contribution"].sel(step="deadweight").mean()) for found in (one, other)]
     assert deadweight == pytest.approx([-10, -20])  # after and before half the effect is lost
-    assert one.attrs["order"].startswith("replication") and other.attrs["order"].startswith("optimism_bias")
+    assert one.attrs["order"].startswith("take_up") and other.attrs["order"].startswith("optimism_bias")
 
 
 def test_a_neutral_step_is_not_priced():
@@ -51,7 +51,7 @@ def test_a_neutral_step_is_not_priced():
         asked.append(setting)
         return price(setting)
 
-    appraisal.bridge(counting, {"replication": 1.0, "deadweight": 0.1, "drop_off": 0.0})
+    appraisal.bridge(counting, {"take_up": 1.0, "deadweight": 0.1, "drop_off": 0.0})
     assert [setting["deadweight"] for setting in asked] == [0.0, 0.1]
 
 

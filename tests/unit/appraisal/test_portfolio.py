@@ -218,3 +218,68 @@ def test_a_programme_level_with_one_that_is_bought_is_called_so(objective, said)
     assert [name for name in "abc" if reasons[name] == f"equal to {bought}, which is bought in its place"] == [
         name for name in "abc" if name != bought and (said or name != "b")
     ]
+
+
+def most(weights, bound):
+    return weights.expand_dims("limit"), xr.DataArray([float(bound)], dims="limit")
+
+
+def test_items_share_a_limit_on_what_they_weigh():
+    # Parenting and mentoring need two visits each if bought whole, family help one; no more than two visits in all.
+    visits = items([2, 2, 0, 1])
+    result = appraisal.allocate(15, GAIN, COST, at_most=most(visits, 2))
+    assert bought(result) == {"tutoring", "family_help"}  # 80; with mentoring in place of family help 70
+    parts = appraisal.allocate(15, GAIN, COST, at_most=most(visits, 2), divisible=True)
+    # Family help in full leaves one visit: half of mentoring for 20 more.
+    assert parts["share"].values.tolist() == pytest.approx([0, 0.5, 1, 1])
+
+
+def test_limits_that_items_share_are_checked():
+    with pytest.raises(InputError, match="at_most: weights over"):
+        appraisal.allocate(15, GAIN, COST, at_most=most(COST.expand_dims(area=["a"]), 2))
+    with pytest.raises(InputError, match=r"bounds \(limit\) of 0 or more"):
+        appraisal.allocate(15, GAIN, COST, at_most=most(COST, -1))
+    with pytest.raises(InputError, match="on one side only"):
+        appraisal.allocate(15, GAIN, COST, at_most=most(COST.isel(programme=slice(3)), 1))
+
+
+def portfolios(step):
+    """Every portfolio of three items in steps of a share."""
+    levels = np.arange(0, 1 + step / 2, step)
+    return np.array([shares for shares in product(levels, repeat=3) if sum(shares) <= 1 + 1e-9])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_parts_of_items_reach_a_target_as_often_as_the_best_of_a_grid(seed):
+    random = np.random.default_rng(seed)
+    gain = xr.DataArray(
+        random.normal([1.0, 1.2, 0.8], [0.5, 1.5, 0.2], size=(400, 3)),
+        dims=("sample", "programme"),
+        coords={"programme": NAMES[:3]},
+    )
+    cost = xr.ones_like(gain.isel(sample=0, drop=True))
+    limits = most(cost * np.array([1.0, 1.0, 0.0]), 0.7)
+    settings = {"objective": "probability_of_target", "target": 0.9, "divisible": True, "explain": False}
+    result = appraisal.allocate(1, gain, cost, at_most=limits, exact=False, **settings)
+    grid = portfolios(0.05)
+    grid = grid[grid[:, :2].sum(1) <= 0.7 + 1e-9]
+    best = (gain.values @ grid.T >= 0.9).mean(0).max()
+    assert float(result["value"]) >= best - 2 / 400
+    share = result["share"].values
+    assert share.sum() <= 1 + 1e-6 and share[:2].sum() <= 0.7 + 1e-6
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_parts_of_items_have_the_best_worst_tenth_of_a_grid(seed):
+    random = np.random.default_rng(seed)
+    gain = xr.DataArray(
+        random.normal([1.0, 1.2, 0.8], [1.0, 1.5, 0.8], size=(1000, 3)),
+        dims=("sample", "programme"),
+        coords={"programme": NAMES[:3]},
+    )
+    cost = xr.ones_like(gain.isel(sample=0, drop=True))
+    result = appraisal.allocate(1, gain, cost, objective="conditional_value_at_risk", divisible=True, explain=False)
+    totals = np.sort(gain.values @ portfolios(0.05).T, axis=0)
+    grid = totals[:100].mean(0).max()
+    assert grid - 1e-9 <= float(result["value"]) <= grid + 0.02
+    assert float(result["value"]) == pytest.approx(np.sort(result["portfolio_gain"])[:100].mean())

@@ -252,7 +252,7 @@ def test_fitted_rates_stand_for_the_published_level_of_their_name() -> None:
 
 def test_areas_at_the_national_rate_keep_the_national_figure(register: evidence.Register) -> None:
     """England's aggregate does not move: every layer has England's rate, draw by draw."""
-    scenario = scenarios.load("family_help")
+    scenario = scenarios.load("families_first")
     like = xr.Dataset(coords={"chain": [0, 1], "draw": range(5)})
     assumptions = scenarios.resolve(scenario, register)
     draws = evidence.sample(assumptions, like=like, seed=1, price_base=scenario.price_base)

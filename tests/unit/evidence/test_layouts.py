@@ -19,15 +19,6 @@ def test_a_rate_above_one_is_refused(column: str) -> None:
         made.validate(wrong)
 
 
-def test_a_base_rate_given_as_a_percentage_is_refused() -> None:
-    table = evidence.load_table("outcome_scales")
-    made = schema("evidence/outcome_scales", outcomes=table["outcome"].tolist())
-    wrong = table.assign(base_rate=table["base_rate"] * 100)
-    with pytest.raises(pa.errors.SchemaErrors) as error:
-        made.validate(wrong, lazy=True)
-    assert set(error.value.failure_cases["index"]) == set(table.index)
-
-
 def test_one_figure_is_not_pooled_twice_in_one_pool() -> None:
     table = evidence.load_table("cost_pools")
     made = schema("evidence/cost_pools", outcomes=["care"])

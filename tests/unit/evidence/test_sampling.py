@@ -105,7 +105,7 @@ def test_bad_figures_are_refused_by_role(changes: dict[str, object], message: st
 
 
 def test_every_cited_interval_is_drawn_with_both_its_ends_and_its_own_centre() -> None:
-    table = scenarios.resolve(scenarios.load("family_help"), evidence.load_register())
+    table = scenarios.resolve(scenarios.load("families_first"), evidence.load_register())
     own = table[table["interval_kind"].isin(["confidence", "range"]) & (table["distribution"] != "fixed")]
     assert len(own) > 40
     points = (np.arange(200_000) + 0.5) / 200_000

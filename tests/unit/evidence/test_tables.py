@@ -16,19 +16,18 @@ ROWS = {
     "economic_parameters": 265,
     "published_totals": 277,
     "effects": 188,
-    "meta_ready": 37,
     "prevalence": 165,
     "transitions": 153,
     "adjustment": 34,
     "programmes": 41,
     "programme_costs": 115,
-    "programme_effects": 159,
+    "programme_effects": 170,
     "baseline_risks": 72,
 }
 PANEL_ROWS = 157_606
 LARGEST_FILE = 5_000_000  # so that a person can open it
 
-COPIED = ("judgements", "unit_costs", "meta_ready", "priors", "effects", "transitions")
+COPIED = ("judgements", "unit_costs", "priors", "effects", "transitions")
 
 PROGRAMMES = ("programmes", "programme_costs", "programme_effects", "baseline_risks")
 
@@ -112,13 +111,13 @@ def test_measures_of_the_vocabulary_exist():
     assert named <= set(tables.load_table("measures")["measure"])
 
 
-def test_derived_and_placement_rows_are_never_pooled():
+def test_derived_and_placement_rows_are_never_used():
     effects = tables.load_table("effects").set_index("id")
     barred = effects.index.str.startswith(("DER_", "PLACE_"))
     assert barred.sum() == 10
     assert (effects.loc[barred, "poolable"] == 0).all()
-    pooled = tables.load_table("meta_ready").query("include == 1")["effect_id"]
-    assert not set(pooled) & set(effects.index[effects["poolable"] == 0])
+    used = tables.load_table("programme_effects").query("used == 1")["effect_id"]
+    assert not set(used) & set(effects.index[effects["poolable"] == 0])
 
 
 def test_shipped_manifest_is_a_valid_package():
@@ -130,7 +129,7 @@ def test_shipped_manifest_is_a_valid_package():
 
 
 @pytest.mark.parametrize(
-    "name", ["judgements", "meta_ready", "priors", "adjustment", "vocabulary", "measures", *PROGRAMMES]
+    "name", ["judgements", "effects", "priors", "adjustment", "vocabulary", "measures", *PROGRAMMES]
 )
 def test_frictionless_validates(name):
     descriptor = json.loads((data_folder() / tables.MANIFEST).read_text(encoding="utf-8"))
@@ -232,15 +231,6 @@ def test_bad_cells_are_named(edit, name, old, new, said):
     assert "Fix:" in message or "Fix:" in message
 
 
-def test_rows_of_one_group_are_not_pooled_together(folder):
-    # FNP2_NREF and FNP2_REFER are one trial counted twice; only the first is included.
-    table = pd.read_csv(folder / "evidence/meta_ready.csv", dtype=str, keep_default_na=False)
-    table.loc[table["effect_id"] == "FNP2_REFER", "include"] = "1"
-    table.to_csv(folder / "evidence/meta_ready.csv", index=False)
-    row = table.index[table["effect_id"] == "FNP2_REFER"][0] + 2
-    assert f"row {row}, column 'do_not_pool': included beside another" in refusal(folder)
-
-
 def test_all_faults_come_at_once(edit):
     edit("evidence/judgements", ",3,1.2,7.5,range,0.9,", ",3,1.2,7.5,range,,")
     message = refusal(edit("evidence/judgements", ",1.7,1.5,2.3,range,0.9,", ",2.7,1.5,2.3,range,0.9,"))
@@ -255,7 +245,7 @@ def test_sealing_bad_tables_leaves_the_manifest_alone(edit, folder):
 
 
 def test_over_long_row_and_wrong_encoding_are_refused(edit, folder):
-    assert "no CSV in UTF-8" in refusal(edit("evidence/priors", "effects,tau_care,", "effects,tau_care,,,,"))
+    assert "no CSV in UTF-8" in refusal(edit("evidence/priors", "programmes,mu_event,", "programmes,mu_event,,,,"))
     (folder / "evidence/priors.csv").write_bytes("model,café\n".encode("latin-1"))
     assert "no CSV in UTF-8" in refusal(folder)
 

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from toolkit import appraisal
-from toolkit.measures import analysis, budget, decision_tables
+from toolkit.measures import analysis, budget, decision_tables, value_of_information
 from toolkit.measures import quantities as q
 from toolkit.report import decision_figures
 from toolkit.report.drawing import svg
@@ -37,7 +37,7 @@ def test_the_budget_view_is_the_councils_cash_raised_by_the_deflator(run, result
     rise = xr.DataArray(level, dims="year")
     np.testing.assert_allclose(view.sel(line="net").transpose(*real.dims), real * rise, rtol=1e-6, atol=1.0)
     assert "programme" not in results.medium_term["line"].values  # a grant pays for it
-    own = make_run(changes={"option": {"funder": "local_authority"}})
+    own = make_run(funders=("local_authority",))
     paid = budget.medium_term_by_component(own).sel(line="programme").isel(year=1)
     assert paid.values == pytest.approx(-4e6 * level[1])
 
@@ -69,9 +69,8 @@ def test_other_conventions_change_what_they_say(run):
     by = {name.split(":")[0].split(",")[0]: value for name, value in results.items()}
     np.testing.assert_allclose(by["Programme 41% more expensive"], benefit - 1.41 * cost)
     np.testing.assert_allclose(by["A tenth less is due to the programme"], 0.9 * benefit - cost)
-    np.testing.assert_allclose(by["Nothing replicates"].sel(account="social"), -cost)
-    full = by["All of the studies' effect replicates"].transpose(*benefit.dims)
-    np.testing.assert_allclose(full, (2 * benefit - cost).transpose(*benefit.dims), rtol=1e-6, atol=1e-3)
+    np.testing.assert_allclose(by["No effect at all"].sel(account="social"), -cost)
+    np.testing.assert_allclose(by["Half of the effects used"], 0.5 * benefit - cost)
     # Half a year's discounting at 3.5 per cent, which the harm to victims meets at the health rate.
     fiscal = by["Money moves in mid-year"].sel(account="fiscal").mean() / own.sel(account="fiscal").mean()
     assert float(fiscal) == pytest.approx(1.035**-0.5, rel=1e-3)
@@ -93,10 +92,9 @@ def test_further_measures_are_what_they_are_called(run):
     npsv, cost = q.result(run)["npsv"].sel(account="social"), q.result(run)["programme_cost"]
     yearly = results["Net present value as an equal sum every year, social account"][0]
     np.testing.assert_allclose(yearly * float(factors.sum()), npsv)
-    child = q.children(run)["reached"] * 3
-    np.testing.assert_allclose(results["Programme cost, each child"][0] * child, cost)
-    family = results["Net present social value, each family"][0] * child / q.drawn(run)["children_per_family"]
-    np.testing.assert_allclose(family, npsv)
+    child = q.children(run)["reached"]
+    np.testing.assert_allclose(results["Cost of the plan, each child served"][0] * child, cost)
+    np.testing.assert_allclose(results["Net present social value, each child served"][0] * child, npsv)
     value = q.position(run)["avoided"]
     gains = value.sel(payer=["individuals", "victims"]).sum("payer")
     net = cost - (value.sum("payer") - gains)
@@ -118,11 +116,14 @@ def test_running_totals_end_at_the_net_position(run):
     np.testing.assert_allclose(end, q.position(run)["net"], rtol=1e-6, atol=1e-3)
 
 
-def test_the_bridge_stands_in_the_table_with_a_dash_for_what_rests(tables):
-    frame = tables["bridge"].frame
+def test_the_bridge_stands_in_the_table_with_a_dash_for_what_rests(make_run):
+    half = make_run(changes={"effect": {"take_up": 0.5}})
+    frame = decision_tables.bridge(half, q.bridge(half)).frame
     social = frame["Social account", "expected"]
-    assert social["Adjusted"] == pytest.approx(social["Unadjusted"] + social["Replication"])
-    assert np.isnan(social["Deadweight"]) and frame["Set at", ""]["Replication"] == "0.5"
+    worth = float(q.avoided(half).sel(account="social").mean())
+    assert social["Take up"] == pytest.approx(-worth)  # half of it is lost
+    assert social["Adjusted"] == pytest.approx(social["Unadjusted"] + social["Take up"])
+    assert np.isnan(social["Deadweight"]) and frame["Set at", ""]["Take up"] == "0.5"
 
 
 def test_studies_are_worth_no_more_than_what_they_measure(results):
@@ -139,18 +140,18 @@ def test_sentences_answer_in_order(run, results, make_run):
     studies = results.studies.assign(
         evsi=results.studies["evsi"] * 0 + 1e6, noise_floor=results.studies["noise_floor"] * 0
     )
-    for error, words in ((1e3, "the one worth most is a trial of two arms of 1,000"), (9e5, "None of the studies")):
+    for error, words in ((1e3, "the one worth most is a trial of "), (9e5, "None of the studies")):
         known = dataclasses.replace(results.inputs, information=results.inputs.information.assign(evpi=2e6))
         noisy = studies.assign(standard_error=studies["standard_error"] * 0 + error)
         lines = analysis.sentences(run, dataclasses.replace(results, inputs=known, studies=noisy))
         assert words in lines[-1]
-    cut = make_run(changes={"option": {"cut": True}})
+    cut = make_run(cut=True)
     lines = " ".join(analysis.sentences(cut, analysis.analyse(cut)))
     assert "The cut is better for society only while" in lines and "pay back" not in lines
 
 
 def test_without_an_effect_nothing_is_worth_finding_out(make_run):
-    none = make_run(effect=0.0, changes={"effect": {"replication": 0.0}})
+    none = make_run(effect=0.0)
     none.tree["appraisal"] = q.result(none).assign(npsv=q.result(none)["npsv"] * 0 - 1e6)
     results = analysis.analyse(none)
     assert results.inputs.sobol is None and "sobol" not in decision_tables.decision_tables(none, results)
@@ -169,9 +170,14 @@ def test_new_figures_show_their_numbers(results):
     np.testing.assert_allclose([bar.get_width() for bar in bars], np.r_[sobol["first"][order], sobol["total"][order]])
 
 
-def test_too_little_explained_is_said_in_place_of_shares(run, results, tables):
-    assert results.inputs.sobol is None and "sobol" not in tables
-    assert "Sobol indices) are not given: a regression explains" in tables["moves"].note
+def test_too_little_explained_is_said_in_place_of_shares(run, results):
+    generator = np.random.default_rng(1)
+    gain, other = (xr.DataArray(generator.normal(size=(2, 500)), dims=SAMPLES) for _ in range(2))
+    shares, why = value_of_information._shares(gain, xr.Dataset({"other": other}))
+    assert shares is None and "Sobol indices) are not given: a regression explains" in why
+    unexplained = dataclasses.replace(results, inputs=dataclasses.replace(results.inputs, sobol=None, unexplained=why))
+    tables = decision_tables.decision_tables(run, unexplained)
+    assert "sobol" not in tables and why in tables["moves"].note
 
 
 def test_two_ways_and_a_portfolio_are_drawn():

@@ -33,7 +33,7 @@ def test_rows_and_summary_agree(run):
     assert [row[0] for row in rows] == list(table.index)
     assert {"expected", "lower", "upper", "unit"} == set(table.columns)
     assert "GBP, 2025/26 prices" in set(table["unit"])
-    assert dict((label, said) for label, said, _ in rows)["Programme cost"] == "£11.6 million"
+    assert dict((label, said) for label, said, _ in rows)["Cost of the plan"] == "£11.6 million"
 
 
 def test_both_readings_and_every_account_are_always_shown(run):
@@ -56,10 +56,11 @@ def test_both_readings_and_every_account_are_always_shown(run):
     [(0.1, False, "avoid £"), (-0.1, False, "add £"), (0.1, True, "cause £"), (-0.1, True, "avoid £")],
 )
 def test_the_sentence_says_which_way_cost_moves(make_run, effect, cut, said):
-    sentence = report.headline_sentence(make_run(effect=effect, changes={"option": {"cut": cut}}))
+    sentence = report.headline_sentence(make_run(effect=effect, cut=cut))
     assert f"is expected to {said}" in sentence
     assert "saving" not in sentence
-    assert ("taking away" in sentence) == cut
+    assert ("million away from Supporting Families and Family group conference is" in sentence) == cut
+    assert ("million spent on Supporting Families and Family group conference is" in sentence) != cut
 
 
 def test_the_sentence_of_a_failed_run_says_so_first(make_run):
@@ -111,3 +112,56 @@ def test_a_constant_discount_rate_is_said_as_one(make_run):
     sentence = basis_sentence(make_run(changes={"discount_schedule": 0.025}))
     assert "(year 0) at a constant 2.5% a year, with money" in sentence
     assert "(year 0) by the Green Book 2026 standard schedule (harm" in basis_sentence(make_run())
+
+
+@pytest.mark.parametrize(
+    ("ever", "structures", "cut", "words"),
+    [
+        (0.6, (), False, "For the public purse it cannot be distinguished from break-even: the chance that it is paid"),
+        (0.6, (), True, "break-even: the chance that it is left better off is 60%."),
+        (0.97, (0.96, 0.99), False, "It very likely pays the public purse back: the chance"),
+        (0.97, (0.9, 0.99), False, "It very likely pays the public purse back, but not under every structure of the"),
+        (0.02, (), False, "It very likely does not pay the public purse back: the chance that it is paid back within"),
+        (0.02, (), True, "The public purse is very unlikely to be left better off: the chance"),
+        (0.98, (), True, "The public purse is very likely left better off: the chance that it is left better off"),
+    ],
+)
+def test_the_answer_is_no_surer_than_its_chance_and_rival_structures_allow(make_run, ever, structures, cut, words):
+    assert words in headline.purse(make_run(cut=cut).scenario, ever, structures)
+
+
+def test_a_plan_of_which_no_effect_is_counted_is_not_called_worthless(run):
+    nothing = headline.Estimate(0.0, 0.0, 0.0)
+    sentence = headline.sentence(run, "Leeds", "Hope", 2e6, nothing, 0.0, 0.9)
+    assert sentence == "Leeds: £2.0 million spent on Hope changes no cost that is counted, as no effect of it is."
+
+
+def test_json_holds_the_plan_its_evidence_and_whose_money_it_is(make_run):
+    found = json.loads(json.dumps(report.headline(make_run(funders=("local_authority", "central_government")))))
+    assert [part["label"] for part in found["plan"]] == ["Supporting Families", "Family group conference"]
+    assert found["plan"][1] == {
+        "programme": "family_group_conference",
+        "label": "Family group conference",
+        "basis": "pounds_per_child",
+        "sums": [11.0] * 3,
+        "first_year": 2025,
+        "areas": [],
+        "funder": "central_government",
+        "cost": "",
+    }
+    of_conferences = found["effects"]["family_group_conference"]
+    assert of_conferences["care"] == {"evidence": "own", "not_counted": ""}
+    assert of_conferences["youth_justice"] == {"evidence": "none", "not_counted": "no study"}
+    assert found["children_served"]["expected"] == pytest.approx(float(q.children(make_run())["reached"].mean()))
+
+
+@pytest.mark.parametrize(
+    ("funders", "words"),
+    [
+        (("local_authority",), "The plan's money is the council's own."),
+        (("central_government",), "a grant from central government, not the council's own."),
+        (("local_authority", "central_government"), "Part of the plan's money is the council's own, and part"),
+    ],
+)
+def test_whose_money_it_is_is_said(make_run, funders, words):
+    assert words in basis_sentence(make_run(funders=funders))

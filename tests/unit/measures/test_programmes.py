@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from toolkit.evidence import STRUCTURES
-from toolkit.measures.programmes import BREAK_EVEN, league_table, notes, shown, verdict
+from toolkit.measures.programmes import BREAK_EVEN, council_by_year_five, league_table, notes, ranks, shown, verdict
 from toolkit.schema import ACCOUNTS, EFFECT_OUTCOMES, SAMPLE_DIMS
 
 CHAINS, DRAWS = 2, 500
@@ -47,6 +47,7 @@ def programme(
     values = {
         "avoided": (("component", *SAMPLE_DIMS), worth),
         "events": (("quantity", *SAMPLE_DIMS), -worth[:1] / 1e4),
+        "council_cash": (SAMPLE_DIMS, worth[0] / 4),
         "not_counted": ("outcome", np.array([not_counted[outcome] for outcome in EFFECT_OUTCOMES], object)),
         "evidence": ("outcome", whose),
         "cost": (SAMPLE_DIMS, np.array(np.broadcast_to(cost, SIZE), float).reshape(shape)),
@@ -137,6 +138,36 @@ def test_monte_carlo_error_of_a_known_cost_is_the_benefits_alone() -> None:
     assert row["avoided_fiscal_mcse"] == pytest.approx(1 / np.sqrt(12 * SIZE), rel=1e-3)
 
 
+def test_council_cash_is_what_is_released_for_each_pound_less_the_pound() -> None:
+    """A quarter of evenly 0 to 1,000 pounds, over 500: 0.25 on average, and 0.025 to 0.475 in nine tenths of draws."""
+    one = programme(SPREAD, 500.0)
+    cash = council_by_year_five(one)
+    assert float(cash["released"]) == pytest.approx(0.25, rel=1e-9)
+    assert float(cash["position"]) == pytest.approx(-0.75, rel=1e-9)
+    assert float(cash["released_low"]) == pytest.approx(0.025, abs=1e-3)
+    assert float(cash["released_high"]) == pytest.approx(0.475, abs=1e-3)
+    assert table_of(one=one).loc["one", "council_cash"] == pytest.approx(0.25, rel=1e-9)
+    several = xr.concat([one, programme(SPREAD, np.nan)], xr.Variable("programme", ["one", "unpriced"]))
+    both = council_by_year_five(several)
+    assert float(both["released"].sel(programme="one")) == pytest.approx(0.25, rel=1e-9)
+    assert bool(both.sel(programme="unpriced").to_array().isnull().all())
+
+
+def test_places_of_what_is_surely_apart_are_known_and_of_like_programmes_are_not() -> None:
+    """Ten times the ratio is first in every draw; two alike in all but chance are second or third."""
+    parts = {
+        "first": programme({"care_other": evenly(5000, 6000)}, 1000.0),
+        "one": programme({"care_other": evenly(0, 1000)}, 1000.0),
+        "other": programme({"care_other": evenly(0, 1000)[::-1]}, 1000.0),
+        "unpriced": programme(SPREAD, np.nan),
+        "nothing": programme({}, 1000.0, not_counted=NO_STUDY),
+    }
+    compared = xr.concat(list(parts.values()), xr.Variable("programme", list(parts)), join="exact")
+    places = ranks(compared, "fiscal")
+    assert places.index.tolist() == ["first", "one", "other"]
+    assert places.to_numpy().tolist() == [[1, 1], [2, 3], [2, 3]]
+
+
 # order and blanks
 
 
@@ -157,7 +188,7 @@ def test_own_studies_come_first_then_what_a_pound_avoids() -> None:
 
 
 MONEY = [f"avoided_{account}{end}" for account in ACCOUNTS for end in ("", "_low", "_high", "_mcse")]
-MONEY += [f"chance_pays_{account}" for account in ACCOUNTS] + ["council_avoided"]
+MONEY += [f"chance_pays_{account}" for account in ACCOUNTS] + ["council_avoided", "council_cash"]
 
 
 def test_a_programme_without_a_price_is_blank_and_never_nothing() -> None:

@@ -10,7 +10,7 @@ from toolkit.measures.analysis import analyse
 from toolkit.report.contents import every_table
 from toolkit.report.html import render
 from toolkit.report.workbook import write_workbook
-from toolkit.schema import CANNOT_BE_DETERMINED, EFFECT_OUTCOMES
+from toolkit.schema import CANNOT_BE_DETERMINED
 
 TABLES = {
     "backtest": "reference/backtest",
@@ -74,7 +74,7 @@ def test_where_changes_come_in_jumps_it_says_what_that_means(committed) -> None:
 def test_a_calibration_that_failed_is_named(committed) -> None:
     name = "reference/calibration_small_models"
     committed[name]["verdict"] = "passed"
-    assert f"{len(committed[name])} of {len(committed[name])} for effects" in " ".join(reliability.sentences())
+    assert f"{len(committed[name])} of {len(committed[name])} for pooled prices" in " ".join(reliability.sentences())
     committed[name].loc[0, ["verdict", "parameter", "pool"]] = "failed", "mean_effect", "care"
     assert "; not: mean effect of care)" in " ".join(reliability.sentences())
 
@@ -125,12 +125,12 @@ def test_what_rests_on_a_prior_is_counted(committed) -> None:
     )
 
 
-def test_the_reading_says_how_much_error_in_spending_matters(committed, run) -> None:
+def test_how_much_error_in_spending_matters_is_said(committed) -> None:
     table = committed[SPENDING].set_index(["spending", "indicator"])
     table["reliability"], table["mean"], table["sd"] = 0.9, 0.1, 0.05
     table.loc[("latent", "care_starts"), "mean"] = 0.2
     committed[SPENDING] = table.reset_index()
-    said = reliability.reading(run).note
+    said = " ".join(reliability.sentences())
     assert "10% are taken for error that passes" in said
     assert "by 2.00 of its standard deviation at most (care starts: an elasticity of 0.200 instead of 0.100)" in said
 
@@ -178,17 +178,9 @@ def test_the_page_and_the_workbook_hold_them(undrawn, run, tmp_path) -> None:
     made = every_table(run, found)
     page = render(run, made, found)
     assert 'id="believed"' in page
-    assert "How far the evidence goes" in page
     for said in reliability.sentences():
         assert said.split(".")[0].replace("'", "&#39;") in page
     write_workbook(run, made, tmp_path / "book.xlsx")
     sheet = openpyxl.load_workbook(tmp_path / "book.xlsx")["Believing the models"]
     words = [row[0].value for row in sheet.iter_rows(max_col=1)]
     assert all(made[name].title in words for name in TABLES)
-
-
-def test_the_honest_reading_is_that_of_the_run(run) -> None:
-    table = reliability.reading(run).frame
-    assert table["Combined", "expected"].tolist() == pytest.approx([-0.08] * len(EFFECT_OUTCOMES))
-    assert list(reliability.reading_words(run).values()) == ["3 studies lean to benefit."] * len(EFFECT_OUTCOMES)
-    assert isinstance(table, pd.DataFrame)

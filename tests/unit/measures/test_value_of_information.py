@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 from scipy.stats import norm
 
+from toolkit.evidence import load_table
 from toolkit.measures import value_of_information
 from toolkit.report import decision_figures
 from toolkit.schema import InputError
@@ -21,7 +22,7 @@ def exact(spread):
 
 @pytest.fixture(scope="module")
 def run():
-    """NPSV = 100 + 800 z1 + 300 z2: z1 the effect on care, z2 a unit cost; all else has no part in it."""
+    """NPSV = 100 + 800 z1 + 300 z2: z1 the effect of Help on care, z2 a unit cost; all else has no part in it."""
     lattice = norm.ppf((np.arange(1, CHAINS * DRAWS + 1)[:, None] * np.sqrt([2, 3, 5, 7, 11])) % 1)
     effect, price, rate, other, share = (column.reshape(CHAINS, DRAWS) for column in lattice.T)
     dims, coords = ("chain", "draw"), {"chain": range(CHAINS), "draw": range(DRAWS)}
@@ -34,10 +35,15 @@ def run():
         },
         coords=coords,
     )
-    both = np.stack([np.stack([effect, other], -1), np.stack([other, effect], -1)], -2)
+    nothing = np.zeros_like(effect)  # what is not counted is 0 in every draw
+    both = np.stack([np.stack([effect, nothing], -1), np.stack([nothing, other], -1)], -2)
     effects = xr.Dataset(
-        {"new_site_effect": (("chain", "draw", "source", "outcome"), both)},
-        coords={**coords, "source": ["combined", "trials"], "outcome": ["care", "gcse_attainment"]},
+        {
+            "effect": (("chain", "draw", "programme", "outcome"), both),
+            "label": ("programme", ["Help", "Hope"]),
+            "onset": (("chain", "draw", "programme"), np.full((CHAINS, DRAWS, 2), 0.25)),
+        },
+        coords={**coords, "programme": ["a", "b"], "outcome": ["care", "gcse_attainment"]},
     )
     rates = np.stack([np.stack([0.2 + 0.01 * rate, 0.3 - 0.01 * rate], -1)], -2)
     posterior = xr.Dataset(
@@ -51,7 +57,7 @@ def run():
     )
     tree = {"assumptions/draws": figures, "effects": effects, "posterior": posterior, "appraisal": result}
     return SimpleNamespace(
-        tree=xr.DataTree.from_dict(tree), scenario=SimpleNamespace(effect=SimpleNamespace(source="combined"))
+        tree=xr.DataTree.from_dict(tree), scenario=SimpleNamespace(effect=SimpleNamespace(take_up=0.5))
     )
 
 
@@ -62,9 +68,9 @@ def inputs(run):
 
 def test_single_values_are_the_exact_ones(inputs):
     table = inputs.information.set_index(set="set")
-    for name, spread in (("effect: care", BY_EFFECT), ("price_care_year", BY_PRICE)):
+    for name, spread in (("effect: a: care", BY_EFFECT), ("price_care_year", BY_PRICE)):
         assert float(table["evppi"].sel(set=name)) == pytest.approx(exact(spread), rel=0.03), name
-    assert float(table["evppi"].sel(set="effect: gcse_attainment")) < 2
+    assert float(table["evppi"].sel(set="effect: b: gcse_attainment")) < 2
     assert float(table["evpi"]) == pytest.approx(exact(np.hypot(BY_EFFECT, BY_PRICE)), rel=0.02)
 
 
@@ -79,21 +85,23 @@ def test_groups_hold_their_members_and_no_more(inputs):
 
 def test_what_never_varies_is_left_out(inputs):
     # A fixed figure, and a rate whose two areas cancel in the mean to within rounding.
-    assert not {"growth_fade_years", "rate: rereferrals"} & set(inputs.parameters)
-    assert {"effect: care", "effect: gcse_attainment", "price_care_year", "exchequer_share"} <= set(inputs.parameters)
+    assert not {"growth_fade_years", "rate: rereferrals", "effect: b: care"} & set(inputs.parameters)
+    assert {"effect: a: care", "effect: b: gcse_attainment", "price_care_year", "exchequer_share"} <= set(
+        inputs.parameters
+    )
 
 
-def test_the_effect_of_the_scenarios_own_source_counts(run, inputs):
-    own = run.tree["effects"]["new_site_effect"].sel(source="combined", outcome="care")
-    np.testing.assert_array_equal(inputs.parameters["effect: care"], own)
+def test_effects_are_those_of_each_programme(run, inputs):
+    own = run.tree["effects"]["effect"].sel(programme="a", outcome="care")
+    np.testing.assert_array_equal(inputs.parameters["effect: a: care"], own)
 
 
 def test_tornado_and_switching_value(inputs):
     # The widest swing is 2 x 1.645 x 800; the expected gain is nil where the effect is -100 / 800.
     first = inputs.tornado.isel(parameter=0)
-    assert first["parameter"].item() == "effect: care"
+    assert first["parameter"].item() == "effect: a: care"
     assert float(first["swing"]) == pytest.approx(2 * norm.ppf(0.95) * BY_EFFECT, rel=0.02)
-    switch = inputs.switching.sel(parameter="effect: care")
+    switch = inputs.switching.sel(parameter="effect: a: care")
     assert float(switch["switching_value"]) == pytest.approx(-MEAN / BY_EFFECT, abs=0.02)
     assert float(switch["probability"]) == pytest.approx(norm.cdf(-MEAN / BY_EFFECT), abs=0.01)
 
@@ -112,25 +120,45 @@ def test_an_unknown_account_is_refused(run):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("effect: gcse_attainment", "the effect on GCSE attainment"),
+        ("effect: triple_p: gcse_attainment", "the effect of Triple P on GCSE attainment"),
         ("rate: care_starts", "the local rate of care starts"),
         ("price_care_year", "the unit cost: care year"),
-        ("cost_per_family", "cost per family"),
+        ("cost_triple_p", "the unit cost: Triple P"),
+        ("cost_hope_grant", "the unit cost: Hope grant"),
         ("all effects", "all effects"),
     ],
 )
 def test_parameters_have_names_that_read(name, words):
-    assert value_of_information.parameter_name(name) == words
+    assert value_of_information.parameter_name(name, {"triple_p": "Triple P"}) == words
 
 
-def test_an_association_is_not_called_an_effect():
-    assert value_of_information.parameter_name("effect: care", "panel") == "the association with care"
+def test_a_trial_counts_events_of_the_programme_whose_effect_moves_the_answer_most(run, inputs, monkeypatch):
+    programme, outcomes = value_of_information._tried(inputs)
+    assert (programme, outcomes) == ("a", ["care"])
+    monkeypatch.setattr(value_of_information, "_usual", lambda run, name: {"care": 0.19})
+    mild = inputs.parameters.assign({"effect: a: care": 0.1 * inputs.parameters["effect: a: care"]})
+    seen, design = value_of_information._trial(run, mild, programme, outcomes, 10**7)
+    # Half take it up, and it works from three months on: the year's hazard is 0.25 + 0.75 exp(0.5 b).
+    hazard = 0.25 + 0.75 * np.exp(0.5 * mild["effect: a: care"])
+    np.testing.assert_allclose(seen["care"], np.log((1 - 0.81**hazard) / 0.19))
+    reported = design(seen, np.random.default_rng(1))["care"]
+    np.testing.assert_allclose(reported, seen["care"], atol=0.01)
+
+
+def test_the_risk_that_a_trial_meets_is_the_published_one_of_a_year(run, monkeypatch):
+    again = xr.DataArray([[[0.2]]], dims=("chain", "draw", "parameter"), coords={"parameter": ["rereferral_first"]})
+    monkeypatch.setattr(value_of_information.q, "drawn", lambda run: {"pathway": again})
+    risks = load_table("baseline_risks").query("programme == 'supporting_families' and outcome == 'care' and used == 1")
+    yearly = 1 - (1 - risks["risk"].iloc[0]) ** (12 / risks["horizon_months"].iloc[0])
+    found = value_of_information._usual(run, "supporting_families")
+    assert found["care"] == pytest.approx(yearly)
+    assert found["repeat_referrals"] == pytest.approx(1 - np.exp(-0.2))
 
 
 def test_figures_name_their_bars_and_units(inputs):
     bars = decision_figures.plot_information(inputs.information, names=inputs.names).axes[0]
-    assert bars.get_yticklabels()[-1].get_text() in ("All effects", "Effect on care")
+    assert bars.get_yticklabels()[-1].get_text() in ("All effects", "Effect of Help on care")
     assert bars.get_xlabel() == "Value of knowing it exactly, £"
     tornado = decision_figures.plot_tornado(inputs.tornado, title="Net present social value", names=inputs.names)
-    assert tornado.axes[0].get_yticklabels()[-1].get_text() == "Effect on care"
+    assert tornado.axes[0].get_yticklabels()[-1].get_text() == "Effect of Help on care"
     assert tornado.axes[0].get_xlabel().endswith(", £")

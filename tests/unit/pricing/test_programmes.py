@@ -16,8 +16,15 @@ from toolkit import scenarios
 from toolkit.appraisal import account_total
 from toolkit.evidence import Register
 from toolkit.pricing.place import Desk, Place, published_risks
-from toolkit.pricing.programmes import counted_effects, price_programmes, programme_costs
-from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError
+from toolkit.pricing.programmes import (
+    Variant,
+    counted_effects,
+    price_programmes,
+    price_variants,
+    programme_costs,
+    why_not_counted,
+)
+from toolkit.schema import ACCOUNTS, EFFECT_OUTCOMES, SAMPLE_DIMS, InputError
 
 CARE_ALONE = {"care": -0.3}
 
@@ -182,6 +189,34 @@ def test_over_two_areas_it_is_their_mean_by_children_who_come_into_need(desk: De
         assert min(at[0], at[2]) < at[1] < max(at[0], at[2])
 
 
+def test_by_area_each_area_has_what_it_has_alone(desk: Desk, register: Register) -> None:
+    effects = used(desk, {"incredible_years": CARE_ALONE, "mockingbird": CARE_ALONE}, area_sd=0.1)
+    both = price_programmes(with_effects(desk, register, effects), areas=[LEEDS, RUTLAND], by_area=True)
+    xr.testing.assert_identical(
+        both[["avoided", "events"]], price(desk, register, effects, LEEDS, RUTLAND)[["avoided", "events"]]
+    )
+    local = both["avoided_by_area"]
+    assert local.dtype == np.float32 and local["account"].values.tolist() == list(ACCOUNTS)
+    for area in (LEEDS, RUTLAND):
+        alone = desk.labelled(price(desk, register, effects, area)["avoided"]).sel(programme="incredible_years")
+        for account in ACCOUNTS:
+            here = local.sel(area=area, account=account, programme="incredible_years")
+            np.testing.assert_allclose(here, account_total(alone, account), rtol=1e-5)
+    assert not local.sel(programme="mockingbird").any()  # nothing is counted of it
+
+
+def test_by_area_the_children_of_groups_are_counted_or_missing(desk: Desk, register: Register) -> None:
+    effects = used(desk, {"incredible_years": CARE_ALONE, "mockingbird": {}, "family_group_conference": CARE_ALONE})
+    priced = price_programmes(with_effects(desk, register, effects), areas=[LEEDS, RUTLAND], by_area=True)
+    assert priced["target_group"].values.tolist() == ["in_need", "looked_after", "pre_proceedings"]
+    eligible, stats = priced["eligible"], desk.base.sel(area=[LEEDS, RUTLAND])
+    outside = stats["children_in_need"] - stats["children_looked_after"] + stats["children_in_need_starts"]
+    np.testing.assert_allclose(eligible.sel(group="in_need"), outside)
+    edge = stats["care_starts"] / desk.draws["care_edge_entry"].mean(SAMPLE_DIMS)
+    np.testing.assert_allclose(eligible.sel(group="pre_proceedings"), edge)
+    assert bool(eligible.sel(group="looked_after").isnull().all())
+
+
 def test_each_area_has_its_own_part_of_a_sites_luck(desk: Desk, register: Register) -> None:
     certain, uncertain = (used(desk, {"incredible_years": CARE_ALONE}, area_sd=sd) for sd in (0.0, 0.1))
     moved = {
@@ -202,6 +237,35 @@ def test_programmes_do_not_depend_on_the_others_that_are_compared(desk: Desk, re
         xr.testing.assert_equal(beside[name].sel(programme="incredible_years"), alone[name].isel(programme=0))
 
 
+# in several ways
+
+
+def test_variants_are_priced_as_programmes_are_and_only_what_differs_moves(desk: Desk, register: Register) -> None:
+    """Supporting Families' young people are at many times the average risk of justice; with it they avoid more."""
+    effects = used(desk, {"supporting_families": {"youth_justice": -0.2}}, area_sd=0.1)
+    both = price(desk, register, effects, LEEDS, RUTLAND)["avoided"].isel(programme=0, drop=True)
+    halved = effects.assign(effect=effects["effect"] / 2)
+    variants = {"whole": Variant(effects), "half": Variant(halved), "average": Variant(effects, average_risk=True)}
+    priced = price_variants(
+        with_effects(desk, register, effects), "supporting_families", variants, areas=[LEEDS, RUTLAND]
+    )["avoided"]
+    assert priced["variant"].values.tolist() == list(variants)
+    xr.testing.assert_equal(priced.sel(variant="whole", drop=True), both)
+    worth = priced.sum("component").mean(SAMPLE_DIMS).to_series()
+    assert 0.4 < worth["half"] / worth["whole"] < 0.6
+    assert 0 < worth["average"] < worth["whole"] / 2
+
+
+def test_cash_of_a_child_is_the_councils_alone_and_less_than_it_avoids(desk: Desk, register: Register) -> None:
+    priced = price(desk, register, used(desk, {"incredible_years": {"care": -0.3, "gcse_attainment": 0.3}}))
+    worth = desk.labelled(priced["avoided"]).isel(programme=0)
+    council = worth.isel(component=(worth["payer"] == "local_authority").values).sum("component")
+    cash = priced["council_cash"].isel(programme=0)
+    assert bool((cash > 0).all()) and bool((cash < council).all())
+    grades = price(desk, register, used(desk, {"incredible_years": {"gcse_attainment": 0.3}}))
+    assert not grades["council_cash"].any() and grades["avoided"].any()
+
+
 # what is not counted
 
 
@@ -216,6 +280,7 @@ def test_each_effect_that_is_not_counted_says_why_and_moves_nothing(desk: Desk, 
     }
     priced = price(desk, register, used(desk, effects))
     why = priced["not_counted"]
+    xr.testing.assert_equal(why, why_not_counted(used(desk, effects), register.tables))
     assert why.sel(programme="incredible_years").values.tolist() == ["no study"] * 3 + [""]
     for name in ("mockingbird", "staying_close"):
         assert all(

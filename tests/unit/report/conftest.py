@@ -8,13 +8,18 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from toolkit import appraisal, costing, evidence, models, pathways, scenarios
+from toolkit import appraisal, costing, evidence, pathways, scenarios
+from toolkit.evidence import STRUCTURES
+from toolkit.models.effects.programme_studies import programme_studies
 from toolkit.report import html
 from toolkit.schema import BUSINESS_AS_USUAL, EFFECT_OUTCOMES, INVESTMENT
 
 CHAINS, DRAWS = 2, 100
 MULTIPLES = [0.5, 0.75, 1.0, 1.25, 1.5, 2.0]
-SOURCES = ["trials", "panel", "combined", "judgement"]
+PROGRAMMES = {  # label, and whose studies there are of each outcome
+    "supporting_families": ("Supporting Families", {"youth_justice": "own", "gcse_attainment": "type", "care": "own"}),
+    "family_group_conference": ("Family group conference", {"care": "own"}),
+}
 AREAS = {"E08000035": ("Leeds", "Yorkshire and The Humber"), "E06000047": ("County Durham", "North East")}
 SPEND = 4_000_000.0  # a year, for three years
 COMPONENTS = [
@@ -52,9 +57,26 @@ def register():
 def make_run(register):
     """Return a function that builds a run; keyword arguments change the scenario or break the checks."""
 
-    def build(*, areas=AREAS, passed=True, effect=0.02, spend_range=(0.7, 1.4), changes=None, overrides=None):
+    def build(
+        *,
+        areas=AREAS,
+        passed=True,
+        effect=0.02,
+        spend_range=(0.7, 1.4),
+        changes=None,
+        overrides=None,
+        cut=False,
+        funders=("central_government",),
+    ):
+        sign = -1.0 if cut else 1.0
+        whose = [funders[place % len(funders)] for place in range(len(PROGRAMMES))]
+        plan = [
+            {"programme": name, "pounds_per_child": [11.0 * sign] * 3, "funder": funder}
+            for name, funder in zip(PROGRAMMES, whose, strict=True)
+        ]
         scenario = scenarios.change(
-            scenarios.load("family_help"),
+            scenarios.load("family_help_2025"),
+            plan=plan,
             **(changes or {}),
             **({"overrides": overrides} if overrides else {}),
         )
@@ -69,7 +91,6 @@ def make_run(register):
         helped = random.normal(effect, 0.02, (1, 1, CHAINS, DRAWS))
         profile = 1e6 * np.exp(-np.arange(scenario.horizon) / 15)[None, :, None, None]
         usual = profile * random.gamma(20, 1 / 20, (components, scenario.horizon, CHAINS, DRAWS))
-        sign = -1.0 if scenario.option.cut else 1.0
         cost = xr.DataArray(
             np.stack([usual, usual * (1 - sign * helped)], axis=1),
             dims=("component", "option", "year", "chain", "draw"),
@@ -82,10 +103,8 @@ def make_run(register):
             },
             attrs=money,
         )
-        yearly = np.zeros((2, scenario.horizon))
-        yearly[1, : scenario.option.years] = sign * SPEND
-        spend = xr.DataArray(yearly, dims=("option", "year"), coords={d: cost[d] for d in ("option", "year")})
-        cost = costing.with_programme(cost, spend, payer=scenario.option.funder)
+        spend = xr.where(cost["year"] < scenario.years, sign * SPEND / len(whose), 0.0)
+        cost = costing.with_programme(cost, {funder: whose.count(funder) * spend for funder in funders})
 
         def by_area(*extra, level):
             shape = [*(len(values) for values in dict(extra).values()), len(areas), components, CHAINS, DRAWS]
@@ -100,20 +119,15 @@ def make_run(register):
         lifetime = by_area(("reading", ["gross", "excess"]), level=4e6)
         lifetime.loc[{"reading": "excess"}] *= 0.6
         size = xr.DataArray(np.array(MULTIPLES) - 1, dims="multiple", coords={"multiple": MULTIPLES})
-        reach = np.sign(size) * 8e6 * -np.expm1(-abs(size) / 0.8)
-        strength = xr.DataArray(
-            random.normal([[[0.02]], [[0.04]], [[0.03]], [[0.03]]], 0.02, (4, CHAINS, DRAWS)),
-            dims=("source", "chain", "draw"),
-            coords={"source": SOURCES, **draws},
-        )
-        share = xr.DataArray(np.r_[np.ones(components), 0], dims="component", coords={"component": cost["component"]})
+        strength = xr.DataArray(random.normal(0.1, 0.05, (CHAINS, DRAWS)), dims=("chain", "draw"), coords=draws)
+        share = xr.where(cost["outcome"] == "programme", 0.0, 1.0).reset_coords(drop=True)
         costs = xr.Dataset(
             {
                 "cost": cost,
                 "lifetime": lifetime,
                 "annual": by_area(("reading", ["gross", "excess"]), level=2e6),
                 "benefit_by_area": by_area(level=2e5),
-                "curve_avoided": (strength * reach * share * 6).transpose("source", "multiple", "component", ...),
+                "curve_avoided": (strength * size * 2e7 * share).transpose("multiple", "component", ...),
                 "curve_spend": (size + 1) * 2e7,
             },
             coords={
@@ -133,8 +147,9 @@ def make_run(register):
             coords={"quantity": quantities, "option": cost["option"], "year": range(3), **draws},
         )
         saved = cost.sel(option=BUSINESS_AS_USUAL, drop=True) - cost.sel(option=INVESTMENT, drop=True)
-        in_full = 2 * appraisal.discounted(saved.assign_attrs(money), schedule=scenario.discount_schedule).sum("year")
-        costs["benefit_before"] = in_full.expand_dims(before=["replication"])
+        if scenario.effect.take_up < 1:  # priced before take-up, as ``place.before_adjustments`` says
+            worth = appraisal.discounted(saved.assign_attrs(money), schedule=scenario.discount_schedule).sum("year")
+            costs["benefit_before"] = (worth / scenario.effect.take_up).expand_dims(before=["take_up"])
         rates = xr.DataArray(
             random.beta(20, 80, (2, len(areas), CHAINS, DRAWS)),
             dims=("indicator", "area", "chain", "draw"),
@@ -145,9 +160,6 @@ def make_run(register):
                 "base_year": ("indicator", [2025, 2025]),
             },
         )
-        effects = random.normal(-0.1, 0.1, (CHAINS, DRAWS, 4, len(EFFECT_OUTCOMES)))
-        effects[..., EFFECT_OUTCOMES.index("gcse_attainment")] *= -0.3
-        effect_dims = ("chain", "draw", "source", "outcome")
         assumptions = scenarios.resolve(scenario, register)
         card = pd.DataFrame(
             {
@@ -159,25 +171,9 @@ def make_run(register):
                 "cure": ["draw more", "draw more", "raise target_accept"],
             }
         )
-        reading = pd.DataFrame(
-            {
-                "studies": 3,
-                "nulls": 1,
-                "combined_prior_ratio": 0.6,
-                "between_prior_ratio": 0.7,
-                "panel_prior_ratio": 0.3,
-                "own_rates": -0.09,
-                "reading": "3 studies lean to benefit.",
-            },
-            index=pd.Index(EFFECT_OUTCOMES, name="outcome"),
-        )
-        for name, mean in (("trials", -0.1), ("adjusted", -0.05), ("panel", 0.02), ("combined", -0.08)):
-            ends = {name: mean, f"{name}_low": mean - 0.1, f"{name}_high": mean + 0.1}
-            reading = reading.assign(**ends)
         tree = xr.DataTree.from_dict(
             {
-                "effect_evidence": reading.to_xarray(),
-                "studies": models.study_list(register.tables).rename_axis("study_row").to_xarray(),
+                "studies": programme_studies(register.tables).rename_axis("study_row").to_xarray(),
                 "assumptions/figures": assumptions.astype(str).to_xarray(),
                 "assumptions/draws": evidence.with_pathway(
                     evidence.sample(assumptions, like=costs, seed=scenario.seed, price_base=scenario.price_base),
@@ -187,14 +183,7 @@ def make_run(register):
                 "posterior": xr.Dataset(
                     {"spend_within": kids.isel(area=0, drop=True), "baseline_rate": rates, "expected_rate": 0.8 * rates}
                 ),
-                "effects": xr.Dataset(
-                    {
-                        "mean_effect": (effect_dims, effects * 0.9),
-                        "new_site_effect": (effect_dims, effects),
-                        "between_sites": (effect_dims, np.abs(effects)),
-                    },
-                    coords={**draws, "source": SOURCES, "outcome": list(EFFECT_OUTCOMES)},
-                ),
+                "effects": _effects(random, draws),
                 "lives": xr.Dataset({"children_entering": kids * 4, "children_reached": kids * sign, "lives": lives}),
                 "costs": costs,
                 **_lives_by_age(random, costs["lifetime"].isel(component=slice(0, components)), kids.sum("area") * 4),
@@ -225,6 +214,31 @@ def make_run(register):
         return FakeRun(tree, scenario, assumptions, card, register.excluded, timings)
 
     return build
+
+
+def _effects(random, draws):
+    """Effects of the programmes as ``workflow.draw_effects`` gives them, 0 where they are not counted."""
+    names = list(PROGRAMMES)
+    whose = np.array([[of.get(outcome, "none") for outcome in EFFECT_OUTCOMES] for _, of in PROGRAMMES.values()])
+    effect = random.normal(-0.1, 0.1, (CHAINS, DRAWS, *whose.shape)) * (whose != "none")
+    effect[..., EFFECT_OUTCOMES.index("gcse_attainment")] *= -0.3
+    dims = ("chain", "draw")
+    structures = {
+        name: xr.DataArray(
+            random.integers(0, 1 if name == "origin" else len(choices), (CHAINS, DRAWS)),
+            dims=dims,
+            attrs={"choices": list(choices)},
+        )
+        for name, choices in STRUCTURES.items()
+    }
+    values = {
+        "effect": ((*dims, "programme", "outcome"), effect),
+        "onset": ((*dims, "programme"), random.uniform(0, 0.8, (CHAINS, DRAWS, len(names)))),
+        "evidence": (("programme", "outcome"), whose),
+        "not_counted": (("programme", "outcome"), np.where(whose == "none", "no study", "")),
+        "label": ("programme", [label for label, _ in PROGRAMMES.values()]),
+    }
+    return xr.Dataset(values | structures, coords={**draws, "programme": names, "outcome": list(EFFECT_OUTCOMES)})
 
 
 def _lives_by_age(random, lifetime, entering):

@@ -71,8 +71,8 @@ def test_long_names_take_fewer_columns(pair):
 def test_the_bridge_stands_on_the_step_before(pair):
     effect = pair[1].isel(option=1, drop=True)
     bridged = appraisal.bridge(
-        lambda s: (1e6 * effect * s["replication"] - 4e5 * (1 + s["optimism_bias"])).assign_attrs(MONEY),
-        {"replication": 0.5, "optimism_bias": 0.41},
+        lambda s: (1e6 * effect * s["take_up"] - 4e5 * (1 + s["optimism_bias"])).assign_attrs(MONEY),
+        {"take_up": 0.5, "optimism_bias": 0.41},
     )
     axes = drawn.plot_bridge(bridged).axes[0]
     bars = [(bar.get_y(), bar.get_height()) for bar in axes.patches]
@@ -80,7 +80,7 @@ def test_the_bridge_stands_on_the_step_before(pair):
     assert bars[0] == (0.0, pytest.approx(results[0])) and bars[-1] == (0.0, pytest.approx(results[-1]))
     for (bottom, height), before, after in zip(bars[1:-1], results[:-2], results[1:-1], strict=True):
         assert (bottom, bottom + height) == (pytest.approx(before), pytest.approx(after))
-    assert [tick.get_text() for tick in axes.get_xticklabels()][1] == "Replication\n0.5"
+    assert [tick.get_text() for tick in axes.get_xticklabels()][1] == "Take up\n0.5"
     assert axes.get_ylabel().startswith("Expected net present value, £")
 
 

@@ -3,46 +3,48 @@
 import numpy as np
 import pytest
 
-from toolkit import evidence, models
+from toolkit import evidence
+from toolkit.measures import studies
 from toolkit.models.unit_costs.pooled import pooled, pooled_summary, rival_estimates
 from toolkit.report import effect_figures
-from toolkit.report.drawing import svg
 
 
-@pytest.fixture(scope="module")
-def register():
-    return evidence.load_register()
-
-
-@pytest.fixture(scope="module")
-def pool(register):
-    studies = models.study_table(register.tables)
-    return studies, models.quadrature(studies, priors=register.tables["priors"])
-
-
-@pytest.mark.parametrize("outcome", ["repeat_referrals", "youth_justice", "gcse_attainment", "care"])
-def test_a_forest_names_every_study_and_marks_its_estimate(pool, outcome):
-    studies, grid = pool
-    figure = effect_figures.plot_forest(studies, grid, outcome)
-    rows = studies[studies["outcome"] == outcome]
-    names = " ".join(text.get_text() for text in figure.axes[0].get_yticklabels())
-    assert all(study in names for study in rows["study"])
-    assert names.count("MST)") == (2 if outcome == "youth_justice" else 0)  # two trials of one programme, named so
-    marks = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() == "s"]
+@pytest.mark.parametrize("outcome", ["youth_justice", "care"])
+def test_a_forest_names_the_studies_of_the_plans_types_and_marks_estimates_and_effects_used(run, outcome):
+    shown, used = studies.shown(run), studies.used(run, outcome)
+    axes = effect_figures.plot_forest(shown, used, outcome).axes[0]
+    rows = shown[shown["outcome"] == outcome]
+    names = " ".join(text.get_text() for text in axes.get_yticklabels())
+    assert len(rows) and all(study in names for study in rows["study"])
+    marks = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "s"]
     assert sorted(marks) == pytest.approx(sorted(rows["effect"].dropna()))
-    diamonds = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() == "D"]
-    assert diamonds == pytest.approx([float(grid["mean_effect_mean"].sel(outcome=outcome))] * 2)
-    assert "<svg" in svg(figure)
+    diamonds = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "D"]
+    drawn = run.tree["effects"]["effect"].sel(outcome=outcome).mean(("chain", "draw"))
+    assert sorted(diamonds) == pytest.approx(sorted(drawn.values[drawn.values != 0]))
+    assert names.count("As used:") == (2 if outcome == "care" else 1)
 
 
-def test_a_funnel_holds_every_study_with_the_sure_ones_on_top(pool):
-    studies, grid = pool
-    axes = effect_figures.plot_funnel(studies, grid, "youth_justice").axes[0]
-    assert axes.get_ylim()[0] > axes.get_ylim()[1] == 0
-    points = sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() in ("o", "s"))
-    ticks = sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() == "_")
-    known = studies.query("outcome == 'youth_justice'")["effect"].notna()
-    assert (points, ticks) == (known.sum(), (~known).sum())
+def test_only_studies_of_programmes_bought_and_of_their_types_are_drawn(run):
+    shown = studies.shown(run)
+    assert set(shown["programme_type"]) == {"keyworker", "conference"}
+    assert {"TF2_LAC", "FGC_LAC_HAZ"} <= set(shown["study"])
+    table = studies.studies(run).frame.droplevel(1, axis=1)
+    assert len(table) > len(shown)
+    assert table.loc["TF2_LAC", "How it is used"] == "of a programme of the plan"
+    assert table.loc["FNP2_CLA", "How it is used"] == "of another type"
+    assert table.loc["TF1_YOUTH_JUSTICE", "Estimate"] == "no number: not significant"
+    assert table.loc["TF2_LAC", "Programme"] == "Supporting Families"
+    assert table.loc["TF2_LAC", "Followed for"] == "2 years"
+
+
+def test_the_forest_in_words_holds_the_same_numbers(run):
+    words = studies.in_words(run)
+    assert list(words) == ["youth_justice", "care"]  # studies of attainment are of other types
+    ratio = np.expm1(
+        float(run.tree["effects"]["effect"].sel(outcome="care", programme="family_group_conference").mean())
+    )
+    assert f"Family group conference, as used: \N{MINUS SIGN}{-100 * ratio:.0f}% (" in words["care"]
+    assert "FGC_LAC_HAZ: \N{MINUS SIGN}24%" in words["care"]
 
 
 def test_a_pool_shows_its_estimates_about_its_median(register):

@@ -38,15 +38,14 @@ def luminance(colour):
     return float(np.dot([0.2126, 0.7152, 0.0722], linear))
 
 
-@pytest.mark.parametrize("colour", [*figures.PALETTE.values(), *figures.SOURCE_PALETTE.values(), figures.DARK])
+@pytest.mark.parametrize("colour", [*figures.PALETTE.values(), figures.DARK])
 def test_colours_stand_out_from_white(colour):
     """WCAG 2.2, success criterion 1.4.3: at least 4.5 to 1."""
     assert 1.05 / (luminance(colour) + 0.05) >= 4.5
 
 
 def test_lines_are_told_apart_without_colour():
-    for palette in (figures.PALETTE, figures.SOURCE_PALETTE):
-        assert len({str(figures.DASHES[name]) for name in palette}) == len(palette)
+    assert len({str(figures.DASHES[name]) for name in figures.PALETTE}) == len(figures.PALETTE)
 
 
 def test_bars_are_the_expected_values(run):
@@ -68,7 +67,24 @@ def test_the_curve_is_dotted_outside_what_areas_have_seen(run):
 
 
 def test_names_of_lines_do_not_run_into_each_other_or_out_of_the_figure(make_run):
-    axes = report.plot_payback(make_run(changes={"option": {"cut": True}})).axes[0]
+    axes = report.plot_payback(make_run(cut=True)).axes[0]
     heights = sorted(text.xy[1] for text in axes.texts)
     assert heights[-1] <= 1.0
     assert min(np.diff(heights)) >= 0.06
+
+
+def test_lines_to_break_even_go_from_no_effect_to_the_effects_used(run):
+    axes = report.plot_break_even(run).axes[0]
+    values = q.switching(run)
+    for line, account in zip(axes.lines, values.index, strict=False):
+        assert list(line.get_xdata()) == [0.0, 0.5, 0.75, 1.0]
+        np.testing.assert_allclose(line.get_ydata(), values.loc[account, [0.0, 0.5, 0.75, 1.0]].astype(float))
+
+
+def test_effects_are_drawn_only_where_they_count(run):
+    panels = {axes.get_title(loc="left").partition(":")[0]: axes for axes in report.plot_effects(run).axes}
+    assert list(panels) == ["Youth justice", "GCSE attainment", "Care"]
+    names = [text.get_text() for text in panels["Care"].get_yticklabels()]
+    assert names == ["Family group conference", "Supporting Families"]
+    expected = q.effects(run)["effect"].sel(outcome="care").mean(("chain", "draw")).values[::-1]
+    np.testing.assert_allclose(panels["Care"].lines[0].get_xdata(), expected)

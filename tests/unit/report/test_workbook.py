@@ -33,7 +33,7 @@ def row_of(sheet, label, *, after):
 
 
 def test_sheets_are_the_promised_ones(book):
-    assert book.sheetnames == list(SHEETS)
+    assert book.sheetnames == [name for name in SHEETS if name != "Programmes"]
     assert set(book.sheetnames) >= {
         "Summary",
         "Cost by outcome",
@@ -134,15 +134,17 @@ def test_a_run_that_passed_is_not_stamped(book):
 @pytest.mark.long
 def test_evidence_of_ones_own_is_flagged_first_of_all(make_run, tmp_path):
     own = {"price_care_year": {"value": 90_000, "price_year": "2024/25", "reason": "our own ledger"}}
-    study = {"outcome": "care", "design": "rct", "scale": "risk_ratio", "estimate": 0.9, "standard_error": 0.1}
-    given = {"studies": {"our_trial": study | {"reason": "our own trial"}}, "left_out": ["S1"]}
+    study = {"programme": "triple_p", "outcome": "care", "design": "rct", "scale": "log_hazard", "estimate": -0.1}
+    study |= {"standard_error": 0.1, "follow_up_months": 12, "reason": "our own trial"}
+    given = {"studies": {"our_trial": study}, "left_out": ["TF2_LAC"]}
     run = make_run(
-        overrides=own, changes=given | {"priors": {"effects.tau_care": {"first": 0.2, "reason": "our own view"}}}
+        overrides=own,
+        changes=given | {"priors": {"programmes.tau_type_event": {"first": 0.2, "reason": "our own view"}}},
     )
     said = [row[0].value for row in opened(run, tmp_path)["Summary"].iter_rows(max_row=6)]
     assert said[2:] == [
         "Evidence of your own: Price care year: 90,000. Reason: our own ledger",
-        "Evidence of your own: Prior effects.tau_care: 0.2. Reason: our own view",
-        "Evidence of your own: Study our_trial added, of care. Reason: our own trial",
-        "Evidence of your own: Study S1 left out",
+        "Evidence of your own: Prior programmes.tau_type_event: 0.2. Reason: our own view",
+        "Evidence of your own: Study our_trial added, of Triple p on care. Reason: our own trial",
+        "Evidence of your own: Study TF2_LAC left out",
     ]

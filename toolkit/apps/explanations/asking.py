@@ -59,6 +59,8 @@ class Asking:
             if key.startswith("@"):  # a number of another run on the page
                 place, _, key = key[1:].partition("|")
                 run = _other(run, page, place)
+            if own := getattr(page, "explain", lambda _: "")(key):  # a number of the page's own
+                return str(own)
             return numbers.explanation(run, key)
         except Overtaken:
             raise

@@ -17,8 +17,15 @@ TABLE = "What is drawn explains itself when pressed; by keyboard, the numbers of
 class Card:
     """A chart with its heading, its words and its table, which is made only while it is looked at."""
 
-    def __init__(self, name: str, chart: charts.Chart, about: tuple[str, str], rows: Callable[[Run], str]) -> None:
-        self.name, self.chart, self._rows = name, chart, rows
+    def __init__(
+        self,
+        name: str,
+        chart: charts.Chart,
+        about: tuple[str, str],
+        rows: Callable[[Run], str],
+        pressed: str = TABLE,
+    ) -> None:
+        self.name, self.chart, self._rows, self._pressed = name, chart, rows, pressed
         self._run: Run | None = None
         heading, hint = about
         self.head = look.html(f'<h2>{escape(heading)}</h2><p class="hint">{escape(hint)}</p>')
@@ -30,7 +37,7 @@ class Card:
         """Put a run's numbers into the chart and, if it is open, the table."""
         self._run = run
         self.chart.show(data)
-        self.chart.describe(f"{words} {TABLE}")
+        self.chart.describe(f"{words} {self._pressed}")
         self._fill()
 
     def _fill(self) -> None:

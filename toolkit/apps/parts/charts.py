@@ -79,7 +79,8 @@ def set_ends(axis: Range1d, low: float, high: float) -> None:
         axis.update(start=low, end=high)
 
 
-def _figure(label: str, height: int = HEIGHT, **options: Any) -> Any:
+def figure_of(label: str, height: int = HEIGHT, **options: Any) -> Any:
+    """Return an empty figure in the house style, of which ``label`` says what it shows."""
     plot = bokeh_figure(
         height=height,
         sizing_mode="stretch_width",
@@ -123,7 +124,7 @@ def _zero(figure: Any, dimension: Literal["width", "height"]) -> None:
 
 def _across(label: str, axis: str, height: int = HEIGHT) -> Any:
     """Return a figure of horizontal bars of money, a name beside each."""
-    plot = _figure(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange(), height=height)
+    plot = figure_of(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange(), height=height)
     _money(plot.xaxis[0], 3)  # beside names a phone has room for no more
     plot.ygrid.grid_line_color = None
     plot.xaxis.axis_label = axis
@@ -149,7 +150,7 @@ def _hatched(plot: Any, source: ColumnDataSource, key: str, **ends: str) -> None
 
 def by_year() -> Chart:
     """Cost avoided each year with its interval, and the money spent."""
-    plot = _figure(
+    plot = figure_of(
         "Cost avoided and money spent by year", x_range=Range1d(start=-0.6, end=30), y_range=Range1d(start=0, end=1)
     )
     avoided = ColumnDataSource({"year": [], "mean": [], "lower": [], "upper": []})
@@ -273,7 +274,7 @@ def payers() -> Chart:
 
 def payback() -> Chart:
     """Chance of having paid back by each year, by account."""
-    plot = _figure("Chance of having paid back", x_range=Range1d(start=0, end=70), y_range=Range1d(start=0, end=1))
+    plot = figure_of("Chance of having paid back", x_range=Range1d(start=0, end=70), y_range=Range1d(start=0, end=1))
     sources = {}
     for account, dash in DASHES.items():
         sources[account] = ColumnDataSource({"year": [], "chance": []})
@@ -306,7 +307,7 @@ def payback() -> Chart:
 def curve() -> Chart:
     """Spend and lifetime cost as early-help spend changes, with the scenario's own point, which can be dragged."""
     ranges: dict[str, Any] = {"x_range": Range1d(start=0.45, end=2.05), "y_range": Range1d(start=0, end=1)}
-    plot = _figure("Spend-cost curve", **ranges)
+    plot = figure_of("Spend-cost curve", **ranges)
     line = ColumnDataSource({"multiple": [], "mean": [], "lower": [], "upper": []})
     seen, today = (ColumnDataSource({"multiple": [], "mean": []}) for _ in range(2))
     handle = ColumnDataSource({"multiple": [], "mean": [], "name": []})

@@ -115,7 +115,7 @@
   shut.addEventListener("click", close);
   const explain = (key, node) => {
     if (!box.isConnected) document.body.append(box);
-    words.innerHTML = '<p id="explained-title" role="status">Working it out…</p>';
+    if (key !== open) words.innerHTML = '<p id="explained-title" role="status">Working it out…</p>';
     beside(node);
     if (!box.open) box.show();
     ask(key);
@@ -138,7 +138,8 @@
         const x = along ? Math.abs(x_scale.compute(along[k]) - sx) : 0, foot = y_scale.compute(glyph.top ? 0 : height);
         const top = y_scale.compute(height), within = sy >= Math.min(top, foot) && sy <= Math.max(top, foot);
         const y = !glyph.top ? Math.abs(top - sy) : within ? 15 : Infinity; // a line before the bar that it runs over
-        const far = typeof height === "string" ? 1000 * y + x : 1000 * x + y;
+        const rows = typeof height === "string" || origin.tags.includes("rows");
+        const far = rows ? 1000 * y + x : 1000 * x + y;
         const spelled = (value) => typeof value === "number" ? +value.toPrecision(4) : value.replaceAll("\n", " ");
         if (far <= near) [near, nearest] = [far, name.replace(/{(\w+)}/g, (_, column) => spelled(data[column][k]))];
       });

@@ -1,1 +1,1 @@
-"""What early help changes: the meta-analysis of the studies of effect."""
+"""What programmes change: a hierarchical model of the studies of each."""

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from toolkit.models.effects.programme_priors import LEVELS, Priors, priors_of
+from toolkit.models.effects.selection import log_selection
 from toolkit.models.effects.streams import PURPOSE, Streams
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError
 
@@ -81,6 +82,7 @@ def sample_programmes(
     particles: int = PARTICLES,
     refuse: bool = True,
     purpose: str = PURPOSE,
+    selection: float = 1.0,
 ) -> xr.Dataset:
     """Draw the mean effect of every programme on every outcome, given all studies, by importance sampling.
 
@@ -102,6 +104,9 @@ def sample_programmes(
         Whether to refuse a result that is not reliable; a calibration must rank it all the same.
     purpose
         Of the random numbers: another one gives draws that are independent of these.
+    selection
+        Chance that a finding without a significant benefit is published, relative to one with: a sensitivity, as for
+        `log_selection`; 1 is no selection.
 
     Returns
     -------
@@ -117,7 +122,8 @@ def sample_programmes(
     Raises
     ------
     InputError
-        Importance sampling is not reliable (k-hat over 0.7, or fewer than 400 effective particles), and ``refuse``.
+        Importance sampling is not reliable (k-hat over 0.7, or fewer than 400 effective particles), and ``refuse``;
+        ``selection`` is not a chance.
 
     References
     ----------
@@ -125,7 +131,9 @@ def sample_programmes(
     Higgins, Thompson and Spiegelhalter (2009), A re-evaluation of random-effects meta-analysis, JRSS A 172: 137-159.
     """
     design, streams = design_of(studies, programmes), Streams(seed, purpose)
-    values, weights, pareto_k = weighted_particles(design, priors_of(priors), streams, particles, refuse=refuse)
+    values, weights, pareto_k = weighted_particles(
+        design, priors_of(priors), streams, particles, refuse=refuse, selection=selection
+    )
     random = streams.of("resampling")
     sizes = [like.sizes[dim] for dim in SAMPLE_DIMS]
     size = int(np.prod(sizes))
@@ -163,7 +171,13 @@ def sample_programmes(
 
 
 def weighted_particles(
-    design: Design, prior: Priors, streams: Streams, particles: int, *, refuse: bool = True
+    design: Design,
+    prior: Priors,
+    streams: Streams,
+    particles: int,
+    *,
+    refuse: bool = True,
+    selection: float = 1.0,
 ) -> tuple[dict[str, Array], Array, float]:
     """Draw particles of everything, given all studies, with their weights.
 
@@ -172,7 +186,7 @@ def weighted_particles(
     tuple
         Values by name: those of `sample_programmes`, and of each study of ``design.table`` ``number`` (drawn, for a
         finding without one), standard ``error``, and how many of these lie between number and mean (``residual``);
-        weights; k-hat.
+        the part of an ``evaluation``'s bias that its studies share; weights; k-hat.
 
     Raises
     ------
@@ -182,6 +196,8 @@ def weighted_particles(
     parts = [_particles(design, prior, streams, min(CHUNK, particles - at)) for at in range(0, particles, CHUNK)]
     values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     logs, pareto_k = values.pop("log_weight"), 0.0
+    if selection != 1:
+        logs = logs + log_selection(values, design, prior, selection)
     if np.ptp(logs) > 0:  # without studies there is no tail to smooth
         # ArviZ expects the log likelihoods that are left out and smooths their negative.
         smoothed, shape = xr.DataArray(-logs[None], dims=SAMPLE_DIMS).azstats.psislw()
@@ -236,6 +252,7 @@ def _particles(design: Design, prior: Priors, streams: Streams, size: int) -> di
         "number": number,
         "error": errors,
         "residual": normal["error"],
+        "evaluation": normal["evaluation"],
         "log_weight": log_weight,
     }
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from toolkit.models.effects.model import prior_of
 from toolkit.models.effects.scales import STANDARDISED, scale_of
+from toolkit.models.prior_rows import prior_of
 from toolkit.schema import EFFECT_OUTCOMES, InputError
 
 Array = NDArray[Any]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from toolkit.models.effects.model import shape_of
 from toolkit.models.effects.scales import LOG_RISK_RATIO, SIGNIFICANT, STANDARDISED, scale_of, to_hazard_scale
+from toolkit.models.prior_rows import shape_of
 from toolkit.schema import EFFECT_OUTCOMES, InputError
 from toolkit.tabular import excerpt
 
@@ -80,6 +80,30 @@ def programme_studies(
     unseen = shape_of(register["priors"], "programmes", "take_up_unknown")
     rows = [_study(row, bias, errors, unseen) for row in used.to_dict("records")]
     return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
+
+
+def study_list(register: Register, **choice: Any) -> pd.DataFrame:
+    """Return every study of a programme, and whether it is used.
+
+    Parameters
+    ----------
+    register
+        As for `programme_studies`.
+    **choice
+        Its other arguments.
+
+    Returns
+    -------
+    DataFrame
+        The studies in use as in `programme_studies`, then the others with study, programme, outcome and design;
+        ``stays_out`` is why a study is not used, blank where it is.
+    """
+    used = programme_studies(register, **choice)
+    table = register["programme_effects"]
+    rest = table[~table["effect_id"].isin(used["study"])].rename(columns={"effect_id": "study"})
+    why = rest["why_not"].mask(rest["why_not"] == "", "left out, or its design is not admitted by default")
+    others = rest[["study", "programme", "outcome", "design"]].assign(stays_out=why)
+    return pd.concat([used.assign(stays_out=""), others], ignore_index=True)
 
 
 _COLUMNS = dict.fromkeys(("study", "programme", "programme_type", "outcome", "evaluation", "design"), object) | (

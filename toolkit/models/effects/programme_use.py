@@ -10,11 +10,11 @@ import xarray as xr
 
 from toolkit.evidence import Weights, structure_weights
 from toolkit.models.effects.hierarchy import PARTICLES
-from toolkit.models.effects.model import shape_of
 from toolkit.models.effects.programme_priors import fixed_of
 from toolkit.models.effects.programme_studies import RANDOMISED
 from toolkit.models.effects.scales import STANDARDISED, scale_of
 from toolkit.models.effects.structures import draw_structures, is_choice, sample_structures
+from toolkit.models.prior_rows import shape_of
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError, random_stream
 
 AT_16 = math.inf  # years for which an effect measured at the age of examinations lasts
@@ -124,8 +124,9 @@ def site_effects(
     Dataset
         ``effect`` (chain, draw, programme, outcome), per child counted as served, log hazard ratio or standardised mean
         difference, 0 where neither the programme nor its type has a study; ``area_sd`` (chain, draw, programme,
-        outcome) of each area's own part; ``scale_up`` (chain, draw, programme); ``onset`` (chain, draw, programme),
-        years after contact, 0 where a trial counted every event since allocation, so that its estimate is of all of
+        outcome) of each area's own part; ``before_scale_up`` (chain, draw, programme, outcome), the mean effect where
+        it was evaluated; ``scale_up`` (chain, draw, programme); ``onset`` (chain, draw, programme), years after
+        contact, 0 where a trial counted every event since allocation, so that its estimate is of all of
         them; ``flat`` (programme, outcome), years for which the effect is whole, infinite where it is measured at 16;
         ``evidence`` as in ``drawn``. Attribute ``shared_luck``, for each area's own part.
 
@@ -154,6 +155,7 @@ def site_effects(
     values = {
         "effect": effect.where(counted, 0.0).transpose(*dims),
         "area_sd": ((1 - share) ** 0.5 * spread).where(counted, 0.0).transpose(*dims),
+        "before_scale_up": (drawn["programme_effect"] * drawn["take_up"]).where(counted, 0.0).transpose(*dims),
         "scale_up": survives,
         "onset": _onset(names, studies, random.beta(*shape_of(priors, "programmes", "onset"), size=shape)),
         "flat": (("programme", "outcome"), _flat(names, studies)),

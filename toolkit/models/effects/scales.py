@@ -1,6 +1,6 @@
 """One scale for the effects of different studies.
 
-Effects are log risk ratios, where harm is positive and benefit negative, except attainment, which is
+Effects are log hazard ratios, where harm is positive and benefit negative, except attainment, which is
 a standardised mean difference, where benefit is positive.
 """
 
@@ -16,72 +16,12 @@ SIGNIFICANT = 1.96  # estimate over standard error, at 5 per cent
 LOGISTIC_SD = math.pi / math.sqrt(3)  # a standardised difference times this is a log odds ratio
 NATURAL = {"risk_ratio": "log_risk", "odds_ratio": "log_odds", "rate_ratio": "log_rate"}
 SCALES = ("log_risk", "log_rate", "log_odds", "hedges_g", "risk_difference", *NATURAL)
-NATIVE = {LOG_RISK_RATIO: ("log_risk", "log_rate"), STANDARDISED: ("hedges_g",)}
 LARGEST_RATIO = 5.0  # a larger ratio is more likely a percentage than an effect of help
-
-
-def to_common_scale(
-    estimate: float, se: float, scale: str, outcome: str, base_rate: float, *, row: str = "a study row"
-) -> tuple[float, float]:
-    """Convert a published estimate to the scale on which its outcome is pooled.
-
-    The scale is the log risk ratio, or the standardised mean difference for attainment. A log odds
-    ratio becomes a log risk ratio at ``base_rate``, with its standard error by the delta method: odds ratios
-    are assumed to be the same at any risk, and the risk is that of the children served [1]_. A
-    standardised difference and a log odds ratio differ by the factor pi / sqrt(3).
-
-    Parameters
-    ----------
-    estimate
-        Effect, on ``scale``. Ratios (``risk_ratio``, ``odds_ratio``, ``rate_ratio``) are as published.
-    se
-        Standard error; of a ratio, the standard error of its logarithm.
-    scale
-        One of ``SCALES``.
-    outcome
-        Name of the outcome, or one of the two common scales.
-    base_rate
-        Risk without help among those served, between 0 and 1.
-    row
-        Name of the row for a message.
-
-    Returns
-    -------
-    tuple of float
-        Estimate and standard error on the common scale.
-
-    Raises
-    ------
-    InputError
-        An unknown scale, a percentage given as a ratio, a standard error that is not positive, or a rate
-        outside 0 to 1.
-
-    References
-    ----------
-    .. [1] Cochrane Handbook for Systematic Reviews of Interventions (version 6), section 15.4.4.
-    .. [2] Chinn (2000), Statistics in Medicine 19: 3127-3131 (odds ratio to standardised difference).
-    """
-    value, error, kind = _checked(float(estimate), float(se), scale, row)
-    target = scale_of(outcome)
-    if kind in NATIVE[target]:
-        return value, error
-    if not 0 < base_rate < 1:
-        raise InputError(f"{row}: base rate {base_rate} is not between 0 and 1.", fix="give a proportion.")
-    helped, slope = _helped_risk(value, kind, base_rate)
-    if not 0 < helped < 1:
-        raise InputError(
-            f"{row}: {scale} {estimate} takes a base rate of {base_rate} to {helped:.3g}, which is not a rate.",
-            fix="correct the estimate, its scale or the base rate.",
-        )
-    if target == LOG_RISK_RATIO:
-        return math.log(helped / base_rate), error * slope / helped
-    change = float(logit(helped) - logit(base_rate))
-    return change / LOGISTIC_SD, error * slope / (helped * (1 - helped)) / LOGISTIC_SD
 
 
 def scale_of(outcome: str) -> str:
     """Return the common scale of an outcome; the name of a common scale is returned as it is."""
-    if outcome in NATIVE:
+    if outcome in (LOG_RISK_RATIO, STANDARDISED):
         return outcome
     return STANDARDISED if outcome == "gcse_attainment" else LOG_RISK_RATIO
 
@@ -93,7 +33,9 @@ def _checked(estimate: float, se: float, scale: str, row: str) -> tuple[float, f
             fix=f"use one of {', '.join(SCALES)}; a change of -20 per cent is log_risk ln(0.80) = -0.223.",
         )
     if not (math.isfinite(se) and se > 0):
-        raise InputError(f"{row}: standard error {se} is not positive.", fix="correct it, or enter a null study.")
+        raise InputError(
+            f"{row}: standard error {se} is not positive.", fix="correct it, or leave it blank and give the finding."
+        )
     ratio = scale in NATURAL
     if not math.isfinite(estimate) or (ratio and not 1 / LARGEST_RATIO < estimate < LARGEST_RATIO):
         raise InputError(
@@ -107,16 +49,12 @@ def _checked(estimate: float, se: float, scale: str, row: str) -> tuple[float, f
     return (math.log(estimate), se, NATURAL[scale]) if ratio else (estimate, se, scale)
 
 
-def _helped_risk(value: float, kind: str, base: float) -> tuple[float, float]:
-    """Return the risk with help, and its slope in ``value``."""
+def _helped_risk(value: float, kind: str, base: float) -> float:
     if kind == "risk_difference":
-        return base + value, 1.0
+        return base + value
     if kind in ("log_risk", "log_rate"):
-        helped = base * math.exp(value)
-        return helped, helped
-    stretch = LOGISTIC_SD if kind == "hedges_g" else 1.0
-    helped = float(expit(logit(base) + stretch * value))
-    return helped, stretch * helped * (1 - helped)
+        return base * math.exp(value)
+    return float(expit(logit(base) + value))
 
 
 def to_hazard_scale(
@@ -154,8 +92,8 @@ def to_hazard_scale(
     Raises
     ------
     InputError
-        As `to_common_scale`; an odds ratio or difference of risks without a control risk; a difference of means for an
-        event.
+        An unknown scale, a percentage given as a ratio, a standard error that is not positive, an odds ratio or
+        difference of risks without a control risk, a rate outside 0 to 1, or a difference of means for an event.
 
     References
     ----------
@@ -173,7 +111,7 @@ def to_hazard_scale(
         return value, error
     if not 0 < control_risk < 1:
         raise InputError(f"{row}: control risk {control_risk} is not between 0 and 1.", fix="give a proportion.")
-    helped = _helped_risk(value, kind, control_risk)[0]
+    helped = _helped_risk(value, kind, control_risk)
     if not 0 < helped < 1:
         raise InputError(
             f"{row}: {scale} {estimate} takes a control risk of {control_risk} to {helped:.3g}, which is not a rate.",

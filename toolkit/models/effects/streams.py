@@ -1,4 +1,4 @@
-"""Random numbers of the model of programmes, one stream for each of its parts."""
+"""Random numbers of the model of programmes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from toolkit.schema import random_stream
 
 Array = NDArray[Any]
-PURPOSE = "models.programmes"
+PURPOSE = "models.programmes"  # of the random numbers
 
 
 class Streams:

@@ -18,8 +18,8 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 
-from toolkit.models.effects.model import prior_of, shape_of
 from toolkit.models.fitting.monte_carlo import rounded, summary
+from toolkit.models.prior_rows import prior_of, shape_of
 from toolkit.schema import MCSE, SAMPLE_DIMS, InputError, random_stream
 
 MODEL = "placements"

@@ -17,8 +17,8 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from toolkit.evidence import Register
-from toolkit.models.effects.model import prior_of
 from toolkit.models.fitting.priors import load_priors, setting
+from toolkit.models.prior_rows import prior_of
 from toolkit.prices import rebase
 from toolkit.schema import PRICE_BASE, InputError
 

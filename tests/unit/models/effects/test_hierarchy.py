@@ -53,7 +53,7 @@ def table_of(*rows):
 NOTHING = table_of({}).iloc[:0]
 
 
-def sample(studies, *, particles=DRAWS, seed=1, table=None, **settings_):
+def sample(studies, *, particles=DRAWS, seed=1, table=None, selection=1.0, **settings_):
     return sample_programmes(
         studies,
         PROGRAMMES,
@@ -61,6 +61,7 @@ def sample(studies, *, particles=DRAWS, seed=1, table=None, **settings_):
         like=LIKE,
         seed=seed,
         particles=particles,
+        selection=selection,
     )
 
 
@@ -187,6 +188,73 @@ class TestFindings:
         assert float(values.std()) == pytest.approx(sd, rel=0.06)
         # To take the bound itself as the error would leave 0.8 of the effect.
         assert mean < 0.85 * effect
+
+
+class TestSelection:
+    """Against quadrature: a density times its chance of being published, over that chance before it was known."""
+
+    @staticmethod
+    def reached(mu, se, kept):
+        return kept + (1 - kept) * stats.norm.cdf(-mu / se - 1.96)
+
+    def test_a_significant_benefit_counts_for_less(self):
+        kept = 0.2
+        mean, sd = quadrature(lambda mu: stats.norm.logpdf(-0.3, mu, 0.12) - np.log(self.reached(mu, 0.12, kept)))
+        draws = sample(table_of({"effect": -0.3, "se": 0.12}), selection=kept, particles=24_000)
+        agrees(draws["mean_effect"].sel(outcome="care"), mean, sd, size=min(DRAWS, draws.attrs["effective"]))
+        assert mean > -0.2 > quadrature(lambda mu: stats.norm.logpdf(-0.3, mu, 0.12))[0]
+
+    def test_a_direction_may_be_significant(self):
+        kept, se = 0.2, 0.1
+
+        def found(mu):
+            sure, open_ = stats.norm.cdf(-1.95 - mu / se), stats.norm.cdf(-mu / se)
+            return np.log(sure + kept * (open_ - sure)) - np.log(self.reached(mu, se, kept))
+
+        mean, sd = quadrature(found)
+        draws = sample(table_of({"lower": -OPEN, "upper": 0}), selection=kept, particles=24_000)
+        agrees(draws["mean_effect"].sel(outcome="care"), mean, sd, size=min(DRAWS, draws.attrs["effective"]))
+
+    def test_benefit_of_attainment_is_above_nought(self):
+        rows = [{"effect": sign * 0.3, "outcome": outcome} for sign, outcome in ((1, "gcse_attainment"), (1, "care"))]
+        for row, moves in zip(rows, (True, False), strict=True):
+            plain, selected = (
+                float(abs(sample(table_of(row), selection=kept)["mean_effect"].sel(outcome=row["outcome"]).mean()))
+                for kept in (1.0, 0.1)
+            )
+            assert (selected < plain - 0.01) == moves
+
+    def test_bias_and_spread_widen_what_could_have_been_found(self):
+        # Half the variance of the bias is its evaluation's, and integrated over as that part's own.
+        kept, se, bias_sd = 0.2, 0.1, 0.2
+        node, mass = np.polynomial.hermite_e.hermegauss(80)
+        part = math.sqrt(0.5) * bias_sd
+        sd = math.hypot(se, part)
+
+        def found(mu):
+            centre = mu[:, None] + part * node
+            reached = kept + (1 - kept) * stats.norm.cdf((-centre - 1.96 * se) / sd)
+            return np.log((mass * stats.norm.pdf(-0.3, centre, sd) / reached).sum(1))
+
+        mean, spread = quadrature(found)
+        draws = sample(table_of({"effect": -0.3, "bias_sd": bias_sd}), selection=kept, particles=24_000)
+        agrees(draws["mean_effect"].sel(outcome="care"), mean, spread, size=min(DRAWS, draws.attrs["effective"]))
+
+    @pytest.mark.parametrize("kept", [0.0, -1.0, 1.2])
+    def test_what_is_no_chance_is_refused(self, kept):
+        with pytest.raises(InputError, match=r"selection: .* is not a chance"):
+            sample(table_of({"effect": -0.3}), selection=kept)
+
+    def test_it_can_be_asked_of_the_shipped_studies(self):
+        register = shipped()
+        studies = programme_studies(register)
+        arguments = (studies, register["programmes"], register["priors"])
+        kept = [sample_programmes(*arguments, like=LIKE, seed=1, selection=part) for part in (1.0, 0.5)]
+        means = [each["programme_effect"].sel(outcome="care").mean(SAMPLE_DIMS) for each in kept]
+        # The conferencing trial's finding is significant; START's is not, so that one gains by the comparison.
+        moved = (means[1] - means[0]).to_series()
+        assert moved["family_group_conference"] > 0.005
+        assert moved.max() < 0.1
 
 
 class TestPrior:

@@ -8,9 +8,8 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from toolkit.models.effects.evidence_summary import distance
 from toolkit.models.effects.hierarchy import sample_programmes
-from toolkit.models.effects.programme_influence import leave_one_out, power_scaling_of_programmes
+from toolkit.models.effects.programme_influence import distance, leave_one_out, power_scaling_of_programmes
 from toolkit.models.effects.programme_priors import LEVELS
 from toolkit.models.effects.programme_studies import OPEN
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError

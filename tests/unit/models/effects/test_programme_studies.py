@@ -9,7 +9,7 @@ import xarray as xr
 
 from toolkit import evidence
 from toolkit.models.effects.hierarchy import sample_programmes
-from toolkit.models.effects.programme_studies import OPEN, programme_studies
+from toolkit.models.effects.programme_studies import OPEN, programme_studies, study_list
 from toolkit.schema import InputError, data_folder
 
 PLAIN = {
@@ -274,3 +274,13 @@ def test_a_scope_without_studies_is_refused_with_those_that_have_some():
     assert not set(programme_studies(tables, scope="served")["study"]) & {"YC_CRIME", "SS_CRIME25", "SWIS_CARE"}
     with pytest.raises(InputError, match=r"scope 'magic'.*Fix: use one of all, randomised, served"):
         programme_studies(tables, scope="magic")
+
+
+def test_every_study_is_listed_with_its_reason_to_stay_out():
+    register = evidence.load_register().tables
+    used, listed = programme_studies(register), study_list(register)
+    assert sorted(listed["study"]) == sorted(register["programme_effects"]["effect_id"])
+    assert set(listed.loc[listed["stays_out"] == "", "study"]) == set(used["study"])
+    assert listed.set_index("study").loc["FGC_LAC", "stays_out"] == "same data as FGC_LAC_HAZ"
+    without = study_list(register, exclude=["TF2_LAC"]).set_index("study")
+    assert without.loc["TF2_LAC", "stays_out"].startswith("left out")

@@ -112,6 +112,7 @@ def test_the_mean_effect_shrinks_and_what_differs_between_sites_is_added_whole(p
     """Without sites it is the share times the effect, draw by draw; with them it spreads about that by its own sd."""
     none = use(priors, spread=0.0).sel(programme="alpha", outcome="care")
     np.testing.assert_allclose(none["effect"], -0.2 * none["scale_up"], rtol=1e-12)
+    np.testing.assert_allclose(none["effect"], none["before_scale_up"] * none["scale_up"], rtol=1e-12)
     assert not none["area_sd"].any()
     used = use(priors, spread=0.1)
     site = of_area(used, "alpha", "Leeds", seed=3).sel(outcome="care") - none["effect"]

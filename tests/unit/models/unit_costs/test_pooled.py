@@ -191,9 +191,8 @@ def test_committed_figures_are_those_the_evidence_gives(register):
 
 
 def test_a_pool_can_play_a_part(register):
-    scenario = scenarios.change(scenarios.load("family_help"), option={"cost_per_family": "pool:family_grant"})
-    row = scenarios.resolve(scenario, register).loc["cost_per_family"]
-    shipped = evidence.load_table("modelled_figures").set_index("id").loc["pool:family_grant"]
+    row = scenarios.resolve(scenarios.load("families_first"), register).loc["price_proceedings_court"]
+    shipped = evidence.load_table("modelled_figures").set_index("id").loc["pool:proceedings_court"]
     assert row["real_value"] == pytest.approx(shipped["value"])
     assert not row["graded"]
     assert row["price_year"] == "2025/26"
