@@ -12,8 +12,9 @@ from toolkit.measures import decision_words
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.budget import medium_term_by_component
+from toolkit.measures.possible_studies import worth_of_studies
 from toolkit.measures.quantities import Run
-from toolkit.measures.value_of_information import InputAnalysis, analyse_inputs, choice, worth_of_studies
+from toolkit.measures.value_of_information import InputAnalysis, analyse_inputs, choice
 from toolkit.schema import ACCOUNTS, INVESTMENT, SAMPLE_DIMS
 
 GAINERS = ("individuals", "victims", "wider_society")  # their gains are in no public budget

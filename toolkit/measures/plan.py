@@ -91,7 +91,7 @@ def evidence(run: Run) -> dict[str, dict[str, dict[str, str]]]:
 
 def counted_on(run: Run) -> list[str]:
     """Return a line for each programme: on which outcomes its effect counts, and whose studies that rests on."""
-    found = []
+    sentences: list[str] = []
     for programme, effects in evidence(run).items():
         own, of_type = (
             [
@@ -103,13 +103,13 @@ def counted_on(run: Run) -> list[str]:
         )
         parts = [f"on {w.listed(own)} from its own studies"] if own else []
         parts += [f"on {w.listed(of_type)} from studies of its type alone"] if of_type else []
-        found.append(f"{q.programme_names(run)[programme]}: {w.listed(parts) or 'no effect counts'}.")
-    return found
+        sentences.append(f"{q.programme_names(run)[programme]}: {w.listed(parts) or 'no effect counts'}.")
+    return sentences
 
 
 def not_counted(run: Run) -> list[str]:
     """Return a line for each programme with effects that are not counted: on which outcomes, and why."""
-    found = []
+    sentences: list[str] = []
     for programme, effects in evidence(run).items():
         reasons: dict[str, list[str]] = {}
         for outcome, about in effects.items():
@@ -117,8 +117,8 @@ def not_counted(run: Run) -> list[str]:
                 reasons.setdefault(about["not_counted"], []).append(w.inside(outcome))
         if reasons:
             parts = [f"{w.listed(outcomes)} ({why})" for why, outcomes in reasons.items()]
-            found.append(f"{q.programme_names(run)[programme]}: no effect is counted on {'; on '.join(parts)}.")
-    return found
+            sentences.append(f"{q.programme_names(run)[programme]}: no effect is counted on {'; on '.join(parts)}.")
+    return sentences
 
 
 def _sum(part: PlanPart, value: float) -> str:

@@ -86,7 +86,7 @@ def sentences() -> list[str]:
     """Return the results of the committed checks in words, failures first."""
     failures = {"forecast": _forecast_words(), "coverage": _coverage_words(), "fit": _fit_words()}
     failures |= {"pathway": _pathway_words(), "calibration": _calibration_words()}
-    rest = [_version_words(), _scaling_words(), spending_words(), _published_words()]
+    rest = [_version_words(), _scaling_words(), _published_words()]
     failing = [words for words, failing in failures.values() if failing]
     sound = [words for words, failing in failures.values() if not failing]
     lead = "Not everywhere; the failures come first." if failing else "As far as these checks go, yes."

@@ -75,13 +75,15 @@ def in_words(run: Run) -> dict[str, str]:
     """Return the forest of each outcome in words, for readers who cannot see it."""
     rows, words = shown(run), {}
     for outcome in outcomes(run):
-        found = [f"{row['study']}: {_estimate_words(row)}" for _, row in rows[rows["outcome"] == outcome].iterrows()]
+        estimates = [
+            f"{row['study']}: {_estimate_words(row)}" for _, row in rows[rows["outcome"] == outcome].iterrows()
+        ]
         as_used = [
             f"{name}, as used: {_natural(outcome, row['mean'])} ({_natural(outcome, row['lower'])} to "
             f"{_natural(outcome, row['upper'])})"
             for name, row in used(run, outcome).iterrows()
         ]
-        words[outcome] = f"{'; '.join([*found, *as_used])}."
+        words[outcome] = f"{'; '.join([*estimates, *as_used])}."
     return words
 
 

@@ -145,7 +145,7 @@ def context(run: Run, tables: Mapping[str, Table], analysis: Analysis) -> dict[s
         "switching": q.switching(run).to_dict("index"),
         "spend_range": q.spend_range(run),
         "assumptions": _assumptions(run, tables["assumptions"]),
-        "believed": reliability.sentences(),
+        "believed": [*reliability.sentences(), reliability.spending_words()],
         "shortfalls": shortfalls.shortfalls(),
         "checked": shortfalls.checked(run.report_card),
         "study_words": studies.in_words(run),

@@ -130,7 +130,7 @@ def test_how_much_error_in_spending_matters_is_said(committed) -> None:
     table["reliability"], table["mean"], table["sd"] = 0.9, 0.1, 0.05
     table.loc[("latent", "care_starts"), "mean"] = 0.2
     committed[SPENDING] = table.reset_index()
-    said = " ".join(reliability.sentences())
+    said = reliability.spending_words()
     assert "10% are taken for error that passes" in said
     assert "by 2.00 of its standard deviation at most (care starts: an elasticity of 0.200 instead of 0.100)" in said
 

@@ -7,7 +7,6 @@ import pytest
 import xarray as xr
 from scipy.stats import norm
 
-from toolkit.evidence import load_table
 from toolkit.measures import value_of_information
 from toolkit.report import decision_figures
 from toolkit.schema import InputError
@@ -130,29 +129,6 @@ def test_an_unknown_account_is_refused(run):
 )
 def test_parameters_have_names_that_read(name, words):
     assert value_of_information.parameter_name(name, {"triple_p": "Triple P"}) == words
-
-
-def test_a_trial_counts_events_of_the_programme_whose_effect_moves_the_answer_most(run, inputs, monkeypatch):
-    programme, outcomes = value_of_information._tried(inputs)
-    assert (programme, outcomes) == ("a", ["care"])
-    monkeypatch.setattr(value_of_information, "_usual", lambda run, name: {"care": 0.19})
-    mild = inputs.parameters.assign({"effect: a: care": 0.1 * inputs.parameters["effect: a: care"]})
-    seen, design = value_of_information._trial(run, mild, programme, outcomes, 10**7)
-    # Half take it up, and it works from three months on: the year's hazard is 0.25 + 0.75 exp(0.5 b).
-    hazard = 0.25 + 0.75 * np.exp(0.5 * mild["effect: a: care"])
-    np.testing.assert_allclose(seen["care"], np.log((1 - 0.81**hazard) / 0.19))
-    reported = design(seen, np.random.default_rng(1))["care"]
-    np.testing.assert_allclose(reported, seen["care"], atol=0.01)
-
-
-def test_the_risk_that_a_trial_meets_is_the_published_one_of_a_year(run, monkeypatch):
-    again = xr.DataArray([[[0.2]]], dims=("chain", "draw", "parameter"), coords={"parameter": ["rereferral_first"]})
-    monkeypatch.setattr(value_of_information.q, "drawn", lambda run: {"pathway": again})
-    risks = load_table("baseline_risks").query("programme == 'supporting_families' and outcome == 'care' and used == 1")
-    yearly = 1 - (1 - risks["risk"].iloc[0]) ** (12 / risks["horizon_months"].iloc[0])
-    found = value_of_information._usual(run, "supporting_families")
-    assert found["care"] == pytest.approx(yearly)
-    assert found["repeat_referrals"] == pytest.approx(1 - np.exp(-0.2))
 
 
 def test_figures_name_their_bars_and_units(inputs):
