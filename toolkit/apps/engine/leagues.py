@@ -23,12 +23,13 @@ from toolkit.measures.programme_words import Panel, panel
 from toolkit.measures.programmes import league_table, ranks
 from toolkit.pricing.areas import Progress, silent
 from toolkit.programmes import Bench, bench_with, compared_on, examine
-from toolkit.scenarios import Scenario, change
+from toolkit.scenarios import Scenario
 from toolkit.schema import ACCOUNTS, InputError
 
 MOST = {"bench": 2, "league": 6, "panel": 40}
 # Of a scenario, what the comparison of programmes does not depend on.
-IDLE = {"name", "title", "description", "option", "adjustments", "effect", "studies", "left_out", "cash_step"}
+IDLE = {"name", "title", "description", "plan", "overlap", "adjustments", "effect", "cash_step"}
+ACTING = ("shared_luck", "structure", "detection", "unevidenced", "scale_up")  # of its effect, what it does
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Leagues:
         """Return what a league depends on, as text."""
         parts = scenario.model_dump(mode="json")
         kept = {name: part for name, part in parts.items() if name not in IDLE}
-        luck = {name: parts["effect"].get(name) for name in ("shared_luck", "fades", "detection")}
+        luck = {name: parts["effect"].get(name) for name in ACTING}
         return json.dumps([kept, luck, list(areas)], sort_keys=True)
 
     def known(self, key: str) -> bool:
@@ -134,11 +135,10 @@ class Leagues:
 
     def _bench(self, scenario: Scenario, areas: tuple[str, ...]) -> Bench:
         live = self.live
-        plain = change(scenario, option={"group": "in_need"})
 
         def ready() -> Bench:
-            draws = live.drawn(plain).draws
-            return bench_with(live.fitted_for(plain), live.statistics, live.resolved(plain), draws, areas)
+            draws = live.drawn(scenario).draws
+            return bench_with(live.fitted_for(scenario), live.statistics, live.resolved(scenario), draws, areas)
 
         return self._memory.get("bench", self.key(scenario, areas), ready)
 
