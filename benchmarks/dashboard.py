@@ -22,7 +22,7 @@ import numpy as np
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import websocket_connect
 
-SLIDER = "Pounds a year"
+SLIDER = "Sum: times the plan"
 HOOK = """
 () => {
   window.paint = {last: 0, start: 0};

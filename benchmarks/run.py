@@ -20,7 +20,7 @@ from joblib.externals.loky import get_reusable_executor
 from toolkit import evidence, report, scenarios, workflow
 build, england = Path(sys.argv[1]), sys.argv[2] == "england"
 areas = evidence.resolve_areas(evidence.reference_areas(), () if england else ["Leeds"], england=england)
-run = workflow.run(scenarios.load("family_help"), areas=areas, cache=build / "cache")
+run = workflow.run(scenarios.load("families_first"), areas=areas, cache=build / "cache")
 wall, cpu = time.perf_counter(), time.process_time()
 report.write_all(run, build)
 laps = dict(run.timings) | {"report": (time.perf_counter() - wall, time.process_time() - cpu)}

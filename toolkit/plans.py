@@ -80,6 +80,8 @@ def purchases(
         share = (weight / weight.sel(area=every if part.basis == "england" else here).sum()).sel(area=chosen)
         if part.basis == "pounds_per_child":
             share = weight.sel(area=chosen)
+            if (eligible := eligible_children(group, base, draws)) is not None:
+                share = share.where(eligible.sel(area=chosen) > 0, 0.0)  # nobody could be served
         share = share.where(share["area"].isin(here), 0.0).reset_coords(drop=True)
         unit = price * _children_per_unit(each, draws) if part.basis == "units" else 1.0
         pounds = share * sums * unit

@@ -323,7 +323,8 @@ from toolkit.apps import server
 from toolkit.apps.engine.live import Live
 cache, areas, given = json.loads(sys.argv[1])
 statistics = evidence.load_statistics().sel(area=areas)
-base = scenarios.change(scenarios.load("family_help"), draws=200, chains=2)
+plan = [{"programme": "supporting_families", "pounds_per_child": [60.0] * 3}]
+base = scenarios.change(scenarios.load("families_first"), plan=plan, draws=200, chains=2)
 live = Live(Path(cache), statistics=statistics, base=base)
 server.IDLE_SESSION_ENDS = 4500  # milliseconds; looked at every 300
 server.serve(live, most=2, **given)

@@ -56,6 +56,14 @@ def test_pounds_for_each_child_buy_families_of_so_many_children(base: xr.Dataset
     xr.testing.assert_identical(bought.gaining, bought.children)
 
 
+def test_nothing_is_bought_where_there_is_nobody_to_serve(base: xr.Dataset, programmes: pd.DataFrame) -> None:
+    """Isles of Scilly and the like: no child starts care, so none is in pre-proceedings."""
+    nobody = base.assign(care_starts=base["care_starts"].where(base["area"] != RUTLAND, 0.0))
+    one = scenario(part(CONFERENCE, pounds_per_child=[1.0]))
+    (bought,) = plans.purchases(one, nobody, draws(0.0, 1600.0), programmes, [LEEDS, RUTLAND])
+    assert float(bought.pounds.sel(area=RUTLAND).sum()) == 0 < float(bought.pounds.sel(area=LEEDS).sum())
+
+
 def test_a_sum_for_all_areas_is_shared_by_their_eligible_children(base: xr.Dataset, programmes: pd.DataFrame) -> None:
     given = draws(5000.0)
     (bought,) = plans.purchases(scenario(part(pounds=[1e6])), base, given, programmes, [LEEDS, RUTLAND])

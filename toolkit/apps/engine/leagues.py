@@ -28,8 +28,8 @@ from toolkit.schema import ACCOUNTS, InputError
 
 MOST = {"bench": 2, "league": 6, "panel": 40}
 # Of a scenario, what the comparison of programmes does not depend on.
-IDLE = {"name", "title", "description", "plan", "overlap", "adjustments", "cash_step"}
-OF_A_PLAN = {"take_up", "ramp"}  # settings of effects that a comparison does not use
+IDLE = {"name", "title", "description", "plan", "overlap", "adjustments", "effect", "cash_step"}
+ACTING = ("shared_luck", "structure", "detection", "unevidenced", "scale_up")  # of its effect, what it does
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,8 @@ class Leagues:
         """Return what a league depends on, as text."""
         parts = scenario.model_dump(mode="json")
         kept = {name: part for name, part in parts.items() if name not in IDLE}
-        kept["effect"] = {name: value for name, value in parts["effect"].items() if name not in OF_A_PLAN}
-        return json.dumps([kept, list(areas)], sort_keys=True)
+        luck = {name: parts["effect"].get(name) for name in ACTING}
+        return json.dumps([kept, luck, list(areas)], sort_keys=True)
 
     def known(self, key: str) -> bool:
         """Return whether a league is there, whichever programme is looked into."""

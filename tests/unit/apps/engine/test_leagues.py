@@ -22,7 +22,7 @@ class Fake:
 
 @pytest.fixture
 def scenario() -> scenarios.Scenario:
-    return scenarios.load("family_help")
+    return scenarios.load("families_first")
 
 
 @pytest.fixture
@@ -73,13 +73,18 @@ def test_sum_and_adjustments_change_nothing_but_figures_places_and_fading_do(sce
     ours = Leagues(Fake())
     key = ours.key(scenario, AREAS)
     for same in (
-        {"option": {"spend_per_child": 99.0}},
+        {"plan": [{"programme": "triple_p", "pounds_per_child": [9.0]}]},
         {"adjustments": {"deadweight": 0.2}},
-        {"effect": {"replication": 0.9}},
+        {"effect": {"take_up": 0.9}},
         {"title": "Another"},
     ):
         assert ours.key(scenarios.change(scenario, **same), AREAS) == key, same
-    for other in ({"effect": {"shared_luck": 0.5}}, {"effect": {"fades": False}}, {"horizon": 30}, {"seed": 9}):
+    for other in (
+        {"effect": {"shared_luck": 0.1}},
+        {"effect": {"structure": {"fade": {"none": 1.0}}}},
+        {"horizon": 30},
+        {"seed": 9},
+    ):
         assert ours.key(scenarios.change(scenario, **other), AREAS) != key, other
     assert ours.key(scenario, (*AREAS, "E06000047")) != key
 

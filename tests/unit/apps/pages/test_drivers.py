@@ -22,7 +22,8 @@ def test_what_cannot_act_is_not_named(live, small_scenario):
     run = live.run(small_scenario, (LEEDS,))
     reached = formulas.FORMULAS["reached"].draws
     assert set(drivers.acting(run, reached)) == REACHING
-    moves, left_out = drivers.swings(run, reached(run), among=drivers.acting(run, reached))
+    say = formulas.FORMULAS["reached"].say
+    moves, left_out = drivers.swings(run, reached(run), say=say, among=drivers.acting(run, reached))
     assert moves["parameter"].values[0] == MOST and set(moves["parameter"].values) <= REACHING
     idle = len(voi.parameters(run)) - len(REACHING)
     assert left_out.endswith(f"It is not computed from the other {idle} uncertain inputs.")
