@@ -1,6 +1,7 @@
 """A programme of one's own among those of the evidence: who it serves, as one that is known, and what it costs."""
 
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -35,8 +36,8 @@ def with_programme(
     name, label
         What scenarios and readers call it.
     like
-        A programme of the evidence: type, target group, ages, children in what it serves and the published risk of those
-        served are taken from it. Without a study of its own, its effects are those that its type supports.
+        A programme of the evidence: type, target group, ages, children in what it serves and the published risk of
+        those served are taken from it. Without a study of its own, its effects are those that its type supports.
     cost, low, high
         What a unit costs, GBP, and its 90 per cent interval if that is known; the spread of grade B if not.
     price_year, unit
@@ -55,9 +56,9 @@ def with_programme(
         raise InputError(f"programme '{excerpt(name)}': the evidence has one of this name.", fix="give another.")
     if like not in known:
         raise InputError(f"programme '{excerpt(like)}': none to be like.", fix=f"name one of {', '.join(known)}.")
-    about = {"programme": name, "label": label, "security": 0, "source_note": source}
+    about: dict[str, Any] = {"programme": name, "label": label, "security": 0, "source_note": source}
     about |= {"description": f"As {like}.", "evidence_summary": "", "not_known": "No study of it is in the evidence."}
-    priced = {
+    priced: dict[str, Any] = {
         **{"programme": name, "cost_id": name, "used": 1, "value": cost, "unit": unit, "confidence": "B"},
         **{"low": low, "high": high, "interval_kind": "range" if low is not None else "", "full_or_grant": "full"},
         **{"interval_level": 0.9 if low is not None else None, "price_year": price_year_label(price_year)},
@@ -74,7 +75,7 @@ def with_programme(
     return replace(register, tables={**tables, **joined})
 
 
-def _row(cells: dict[str, object], table: pd.DataFrame) -> pd.DataFrame:
+def _row(cells: dict[str, Any], table: pd.DataFrame) -> pd.DataFrame:
     blank = {key: float("nan") if kind.kind in "biuf" else "" for key, kind in table.dtypes.items()}
     filled = {key: blank[key] if value is None else value for key, value in cells.items()}
     return pd.DataFrame([blank | filled]).astype(table.dtypes.to_dict())

@@ -8,7 +8,13 @@ from toolkit import evidence, scenarios
 from toolkit.resolved import resolve
 from toolkit.schema import InputError
 
-OURS = {"label": "Our offer", "like": "supporting_families", "cost": 2100.0, "price_year": "2025/26", "source": "Ledger"}
+OURS = {
+    "label": "Our offer",
+    "like": "supporting_families",
+    "cost": 2100.0,
+    "price_year": "2025/26",
+    "source": "Ledger",
+}
 
 
 def test_it_has_its_own_price_and_the_children_of_the_one_it_is_like(register: evidence.Register) -> None:
