@@ -95,7 +95,11 @@ def test_a_quantity_is_ranked_under_its_own_name(priors) -> None:
 
 
 def test_the_committed_calibration_covers_every_rate(priors) -> None:
+    """Only a table that is listed as made from an earlier version may lack a rate that has come since."""
     table = evidence.load_table("reference/calibration_pathway")
-    assert len(table) == (priors["model"] == "pathway").sum() + LOCALISED
+    rates = set(priors.loc[priors["model"] == "pathway", "parameter"])
+    missing = rates - set(table.loc[table["parameter"] == "rate", "pool"])
+    assert not missing or "calibration_pathway" in set(evidence.outdated()["made"])
+    assert len(table) == len(rates - missing) + LOCALISED
     assert (table["replications"] >= 200).all()
     assert table["coverage_90"].mean() == pytest.approx(0.9, abs=0.03)
