@@ -166,7 +166,7 @@ def saved() -> tuple[bytes, ...]:
     rows = []
     for name, settings in (("Ours", OTHER_SETTINGS), ("As cited", {})):
         state = State(_live())
-        state.scenario = scenarios.change(state.scenario, **settings)
+        state.replace(scenarios.change(state.scenario, **settings))
         rows.append({"name": name, "place": "Leeds", "scenario": state.file()})
     return (json.dumps(rows).encode(),)
 

@@ -34,6 +34,10 @@ __all__ = [
 COORDINATES = ("outcome", "payer", "account", "cashability", "lag_years", "discounting")
 TRANSFERS = ("dwp",)  # what these pay, someone receives
 RECEIVED = "_received"
+OF_A_PLAN: dict[str, Any] = {  # labels of what a plan itself costs
+    **{"outcome": "programme", "account": "fiscal", "cashability": "cashable"},
+    **{"lag_years": 0, "discounting": "standard"},
+}
 
 
 def components(
@@ -317,9 +321,7 @@ def _labelled(values: np.ndarray, axes: Mapping[Hashable, np.ndarray], priced: x
     )
 
 
-def with_programme(
-    costs: xr.DataArray, pounds: Mapping[str, xr.DataArray], *, cashability: str = "cashable"
-) -> xr.DataArray:
+def with_programme(costs: xr.DataArray, pounds: Mapping[str, xr.DataArray]) -> xr.DataArray:
     """Add what a plan itself costs, one component for each whose money it is: "programme_<payer>".
 
     Parameters
@@ -330,18 +332,11 @@ def with_programme(
         By payer, what the investment spends, GBP a year in the price base (year), with draws or without; negative for
         a cut. Business as usual spends nothing more.
     """
-    parts = [costs]
+    parts, invested = [costs], (costs["option"] == INVESTMENT).astype(float)
     for payer, spend in pounds.items():
-        invested = (costs["option"] == INVESTMENT).astype(float) * spend
-        extra = invested * xr.ones_like(costs.isel(component=0, drop=True))
+        extra = invested * spend * xr.ones_like(costs.isel(component=0, drop=True))
         extra = extra.expand_dims(component=[f"programme_{payer}"]).transpose(*costs.dims)
-        labels: dict[str, Any] = {
-            "outcome": "programme",
-            "payer": payer,
-            "account": "fiscal",
-            "cashability": cashability,
-        }
-        labels |= {"lag_years": 0, "discounting": "standard"}
+        labels = OF_A_PLAN | {"payer": payer}
         parts.append(extra.assign_coords({name: ("component", [value]) for name, value in labels.items()}))
     return xr.concat(parts, "component").assign_attrs(costs.attrs).rename("cost")
 

@@ -294,3 +294,7 @@ def at_values(figures: pd.DataFrame) -> xr.Dataset:
     rows = zip(figures.index, figures["real_value"].astype(float), figures["unit"], strict=True)
     dims = {dim: [0] for dim in SAMPLE_DIMS}
     return xr.Dataset({str(role): (SAMPLE_DIMS, [[value]], {"units": unit}) for role, value, unit in rows}, dims)
+
+
+def __dir__() -> list[str]:
+    return __all__

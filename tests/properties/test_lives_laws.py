@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.pathways.conftest import make_hazards
 from tests.unit.test_costing import checked, full, priced, table
 from toolkit import costing
-from toolkit.pathways import QUANTITIES, Layers, families, walk
+from toolkit.pathways import QUANTITIES, Layers, walk
 
 AT = {name: index for index, name in enumerate(QUANTITIES)}
 RATE = st.floats(1e-4, 3.0)
@@ -107,16 +107,6 @@ def test_draws_do_not_leak_into_each_other(ratio: float, draws: int) -> None:
         alone = walk(make_hazards(draws=1, log_ratio_care=value), strength=1.0)
         for part, only in zip(together, alone, strict=True):
             assert np.array_equal(part[..., draw], only[..., 0])
-
-
-@given(bought=st.floats(0, 1e7, allow_subnormal=False), more=st.floats(0, 1e6), eligible=st.floats(1, 1e6))
-def test_reach_rises_with_what_is_bought_and_stays_within_what_is_bought_and_eligible(
-    bought: float, more: float, eligible: float
-) -> None:
-    k = xr.DataArray(eligible)
-    reached, further = (float(families(xr.DataArray(b), k)) for b in (bought, bought + more))
-    assert 0.0 <= reached <= min(bought, eligible) * (1 + 1e-12)
-    assert further >= reached
 
 
 def some_lives() -> xr.DataArray:

@@ -28,11 +28,11 @@ def small(monkeypatch: pytest.MonkeyPatch, dozen: xr.Dataset, fit_cache: Path, t
 
 @pytest.mark.fit
 def test_run_writes_three_files_that_read_back(outcomes: Outcomes, small: Path, small_run: workflow.Run) -> None:
-    code, out, _ = outcomes("run", "families_first", "--area", "leeds", "--build", str(small))
+    code, out, _ = outcomes("run", "family_help_2025", "--area", "leeds", "--build", str(small))
     assert code == (0 if small_run.passed else 3)
     assert "Leeds" in out and "90%" in out
-    assert [path.name for path in small.iterdir()] == ["families_first-leeds"]
-    folder = small / "families_first-leeds"
+    assert [path.name for path in small.iterdir()] == ["family_help_2025-leeds"]
+    folder = small / "family_help_2025-leeds"
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert "Leeds" in report and "90%" in report
     book = openpyxl.load_workbook(folder / "workbook.xlsx")
@@ -46,7 +46,7 @@ def test_run_writes_three_files_that_read_back(outcomes: Outcomes, small: Path, 
 @pytest.mark.fit
 def test_run_as_json_is_the_same_headline(outcomes: Outcomes, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "write_all", lambda *_, **__: [])  # which the test above looks at
-    _, out, _ = outcomes("run", "families_first", "--area", "E08000035", "--build", str(small), "--json")
+    _, out, _ = outcomes("run", "family_help_2025", "--area", "E08000035", "--build", str(small), "--json")
     headline = json.loads(out)
     assert headline["npsv"].keys() == {"fiscal", "economic", "social"}
 
@@ -58,27 +58,27 @@ def test_failed_checks_exit_3_and_are_said_first(
 ) -> None:
     card = workflow.card_of
     monkeypatch.setattr(workflow, "card_of", lambda tree: card(tree).assign(passed=False, cure="run more draws"))
-    code, _, err = outcomes("run", "families_first", "--area", "Leeds", "--build", str(small), "--quiet")
+    code, _, err = outcomes("run", "family_help_2025", "--area", "Leeds", "--build", str(small), "--quiet")
     assert code == 3
     assert "failed its checks" in err
     assert re.search(r"rhat of \w+.*, not 1.01; run more draws", err)
-    body = (small / "families_first-leeds" / "report.html").read_text(encoding="utf-8").split("<body", 1)[1]
+    body = (small / "family_help_2025-leeds" / "report.html").read_text(encoding="utf-8").split("<body", 1)[1]
     assert body.index("failed its checks") < body.index('id="answer"')
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("run", "families_first"), "none chosen"),
+        (("run", "family_help_2025"), "none chosen"),
         (("run", "familes_first", "--area", "Leeds"), "did you mean families_first"),
-        (("run", "families_first", "--area", "Leds"), "Leeds"),
-        (("run", "families_first", "--area", "Cumbria County"), "Cumbria"),
-        (("run", "families_first", "--area", "E10000006"), "abolished"),
-        (("run", "families_first", "--region", "Northeast"), "North East"),
-        (("run", "families_first", "--area", "Leeds", "--england"), "England holds Leeds already"),
+        (("run", "family_help_2025", "--area", "Leds"), "Leeds"),
+        (("run", "family_help_2025", "--area", "Cumbria County"), "Cumbria"),
+        (("run", "family_help_2025", "--area", "E10000006"), "abolished"),
+        (("run", "family_help_2025", "--region", "Northeast"), "North East"),
+        (("run", "family_help_2025", "--area", "Leeds", "--england"), "England holds Leeds already"),
         (("scenario", "check", "nowhere.yaml"), "no such file"),
         (("evidence", "show", "cla_year_s251"), "cla_year_s251_2024_25"),
-        (("evidence", "show", "cost_per_famly"), "children_per_family, csc_spend_total?"),
+        (("evidence", "show", "children_per_famly"), "did you mean children_per_family"),
         (("evidence", "list", "--outcome", "crime"), "choose one of"),
         (("evidence", "calibrate", "joint"), "spend_error"),
     ],
@@ -110,7 +110,7 @@ def test_a_build_that_cannot_be_written_is_refused_before_anything_is_fitted(
 ) -> None:
     monkeypatch.setattr(workflow, "run", lambda *_, **__: pytest.fail("ran"))
     (tmp_path / "file").touch()
-    code, _, err = outcomes("run", "families_first", "--area", "Leeds", "--build", str(tmp_path / "file" / "build"))
+    code, _, err = outcomes("run", "family_help_2025", "--area", "Leeds", "--build", str(tmp_path / "file" / "build"))
     assert code == 2
     assert "cannot be written to" in err and "--build" in err and len(err.splitlines()) == 1
 
@@ -119,11 +119,11 @@ def test_fields_of_a_scenario_are_listed_with_unit_and_range(outcomes: Outcomes)
     code, out, _ = outcomes("scenario", "fields", "--json")
     rows = {row["key"]: row for row in json.loads(out)}
     assert code == 0
-    spend = rows["option.spend_per_child"]
+    spend = rows["plan.<part>.pounds_per_child"]
     assert (spend["unit"], spend["allowed"], spend["default"]) == (
         "GBP a year",
-        "a number, above 0, 1,000 or less",
-        "needed",
+        "a list: a number, -1,000 or more, 1,000 or less",
+        "[]",
     )
 
 
@@ -172,10 +172,10 @@ def test_areas_say_which_councils_are_answered_together(outcomes: Outcomes) -> N
 
 
 def test_scenario_check_says_what_would_be_used(outcomes: Outcomes) -> None:
-    code, out, _ = outcomes("scenario", "check", "care_edge")
+    code, out, _ = outcomes("scenario", "check", "edge_of_care")
     assert code == 0 and "0 of your own" in out
-    assert all(part in out for part in ("option.spend_per_child", "fade_half_life", "START_CONV60", "any: choose them"))
-    code, out, _ = outcomes("scenario", "check", "care_edge", "--area", "Leeds", "--json")
+    assert all(part in out for part in ("plan 1.england", "fade_half_life", "START_CONV60", "any: choose them"))
+    code, out, _ = outcomes("scenario", "check", "edge_of_care", "--area", "Leeds", "--json")
     assert code == 0 and json.loads(out)["Areas"] == [{"areas": "Leeds (E08000035)"}]
 
 
@@ -203,7 +203,7 @@ def test_a_broken_manifest_is_refused_by_name(tmp_path: Path, manifest: str) -> 
 def test_interrupting_a_run_leaves_the_previous_build(
     outcomes: Outcomes, small: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    names, folder = ("report.html", "workbook.xlsx", "run.nc"), small / "families_first-leeds"
+    names, folder = ("report.html", "workbook.xlsx", "run.nc"), small / "family_help_2025-leeds"
     folder.mkdir(parents=True)
     for name in names:
         (folder / name).write_text("previous")
@@ -212,7 +212,7 @@ def test_interrupting_a_run_leaves_the_previous_build(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(report.outputs if moment == "write_workbook" else workflow, moment, stop)
-    code, _, err = outcomes("run", "families_first", "--area", "Leeds", "--build", str(small))
+    code, _, err = outcomes("run", "family_help_2025", "--area", "Leeds", "--build", str(small))
     assert code == 130
     assert "previous outputs are as they were" in err
     assert {path.name: path.read_text() for path in folder.iterdir()} == dict.fromkeys(names, "previous")

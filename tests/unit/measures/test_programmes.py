@@ -306,5 +306,5 @@ def test_notes_name_the_programmes_that_are_not_shown_if_any() -> None:
     nothing = programme({}, 1000.0, not_counted=NO_STUDY)
     assert "No effect can be counted of 2: The club; The hub." in notes(table_of(hub=nothing, club=nothing))[-1]
     every = notes(table_of(one=programme(SPREAD, 1000.0)))
-    assert len(every) == 4 and not any("No effect" in line for line in every)
+    assert len(every) == 3 and not any("No effect" in line for line in every)
     assert "90% interval" in every[0] and "between 5% and 95%" in every[1]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from toolkit import evidence, scenarios, yaml_files
+from toolkit import evidence, scenarios, tabular, yaml_files
 from toolkit.apps.engine.live import Live
 from toolkit.apps.parts.entry import whole
 from toolkit.apps.session.scenario_keys import SECTIONS, spelled
@@ -13,6 +13,8 @@ from toolkit.schema import InputError
 
 DEFAULT_PRESET, DEFAULT_PLACE = scenarios.BASE, "Leeds"
 NAMES = ("name", "title", "description")  # which move no number
+LARGEST_FILE = 100_000
+MOST_SETTINGS = 1_000  # of a file: more lines and commas than a scenario with every figure replaced has
 MOST_MULTIPLE = 1e6  # of a plan's sums where nothing else bounds them
 
 
@@ -56,6 +58,16 @@ def usable_part(content: bytes, problem: InputError, live: Live) -> tuple[Scenar
     if len(problems) == len(given):
         raise problem
     return scenario, problems
+
+
+def scenario_text(content: bytes) -> str:
+    """Return the text of a scenario's file, unless it is too large to be one."""
+    if len(content) > LARGEST_FILE:
+        raise InputError(f"the file is larger than {LARGEST_FILE // 1000} kB.", fix="choose a scenario file.")
+    text = tabular.decoded(content, "the file")
+    if text.count("\n") + text.count(",") > MOST_SETTINGS:
+        raise InputError(f"the file has more than {MOST_SETTINGS:,} settings.", fix="choose a scenario file.")
+    return text
 
 
 def as_file(scenario: Scenario) -> str:

@@ -21,6 +21,7 @@ from toolkit.apps.session.starts import (
     Step,
     as_file,
     named,
+    scenario_text,
     times_from,
     usable_part,
 )
@@ -31,8 +32,7 @@ from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
 from toolkit.tabular import excerpt
 
-LONGEST_ADDRESS, LARGEST_FILE, STEPS_KEPT = 7_500, 100_000, 100
-MOST_SETTINGS = 1_000  # of a file: more lines and commas than a scenario with every figure replaced has
+LONGEST_ADDRESS, STEPS_KEPT = 7_500, 100
 LARGEST_HISTORY = 300_000  # characters of all its scenarios
 ONE_DRAG = 1.0  # seconds within which moves of the same setting are one step of the history
 SPARE = 1e-6  # of the most times a plan's sums, for rounding
@@ -382,11 +382,7 @@ class State:
         InputError
             If it is too large, no YAML or no scenario; the scenario stays as it was.
         """
-        if len(content) > LARGEST_FILE:
-            raise InputError(f"the file is larger than {LARGEST_FILE // 1000} kB.", fix="choose a scenario file.")
-        text = tabular.decoded(content, "the file")
-        if text.count("\n") + text.count(",") > MOST_SETTINGS:
-            raise InputError(f"the file has more than {MOST_SETTINGS:,} settings.", fix="choose a scenario file.")
+        text = scenario_text(content)
         try:
             self._load(text.encode())
         except InputError as problem:

@@ -14,7 +14,8 @@ from toolkit import scenarios, workflow
 from toolkit.apps.engine.live import Live
 from toolkit.apps.parts import look
 from toolkit.apps.parts.entry import MOST_CHARACTERS
-from toolkit.apps.session.state import LARGEST_FILE, LARGEST_HISTORY, LONGEST_ADDRESS, State
+from toolkit.apps.session.starts import LARGEST_FILE
+from toolkit.apps.session.state import LARGEST_HISTORY, LONGEST_ADDRESS, State
 from toolkit.apps.session.usable import MOST_CHECKS
 from toolkit.apps.shell import Site
 from toolkit.schema import InputError
