@@ -301,7 +301,7 @@ def test_a_table_that_fails_at_rest_gives_its_page_up_alone(site, monkeypatch):
     monkeypatch.setattr(site.pages["Invest to save"], "rest", lambda run: 1 / 0)
     site.state.multiply(0.7)
     assert "Something went wrong" in site.holders["Invest to save"][0].object
-    site.tabs.active = list(site.pages).index("Cost of poor outcomes")
+    site.tabs.active = list(shell.PAGES).index("Cost of poor outcomes")
     assert site.shown["Cost of poor outcomes"]
 
 
