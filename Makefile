@@ -1,7 +1,7 @@
 # Everything runs from .venv, which the first target that needs it makes from the hashed lock.
 # Needed first: python3 with pip, and make. `make` alone lists the targets.
 
-SCENARIO ?= family_help
+SCENARIO ?= families_first
 AREA ?= --england
 PORT ?= 5006
 
@@ -22,7 +22,7 @@ help: ## list the targets
 
 setup: $(READY) ## make or update .venv
 
-run: $(READY) ## fit, price and appraise: make run SCENARIO=family_help AREA='--region "North East"'
+run: $(READY) ## fit, price and appraise: make run SCENARIO=families_first AREA='--region "North East"'
 	.venv/bin/outcomes run $(SCENARIO) $(AREA)
 
 dashboard: $(READY) ## open the dashboard on this machine: make dashboard PORT=5006

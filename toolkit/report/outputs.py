@@ -19,7 +19,7 @@ NAMES = ("report.html", "workbook.xlsx", "run.nc")
 
 
 def folder_name(run: Run) -> str:
-    """Return a name for the folder of a run's files, by scenario and place, such as "family_help-leeds"."""
+    """Return a name for the folder of a run's files, by scenario and place, such as "families_first-leeds"."""
     names = sorted(area_names(run))
     if len(names) > MOST_NAMED:
         chosen = fingerprint(sorted(json.loads(str(run.tree.attrs["areas"]))))
