@@ -9,8 +9,9 @@ from toolkit.measures.tables import Table, single, year_names
 from toolkit.schema import SAMPLE_DIMS
 from toolkit.settings import PlanPart
 
-__all__ = ["as_json", "bought", "counted_on", "evidence", "lines", "not_counted", "plan_table"]
+__all__ = ["as_json", "bought", "counted_on", "evidence", "for_a_pound", "lines", "not_counted", "plan_table"]
 
+FOR_A_POUND = "Avoided for a pound, public purse"
 EACH = {
     "pounds_per_child": "for each child aged 0 to 17",
     "pounds": "for all areas of the run together",
@@ -52,9 +53,29 @@ def plan_table(run: Run) -> Table:
         rows.append("Spent in the areas of the run")
         cells.append(sums | {"What the sums are": "in all, expected", "Whose money": WHOSE[str(payer)]})
     heads = [*years, "What the sums are", "Whose money"]
+    if "avoided_in_full" in q.costs(run):
+        heads.append(FOR_A_POUND)
+        each = for_a_pound(run)
+        for part, row in zip(scenario.plan, cells, strict=False):
+            mean, low, high = each[part.programme]
+            row[FOR_A_POUND] = f"{w.pence(mean)} ({w.pence(low)} to {w.pence(high)})"
     frame = single({head: [row.get(head, "") for row in cells] for head in heads}, rows)
-    note = f"{scenario.price_base} prices, real{', and what is below 0 is taken away' if scenario.cut else ''}."
+    note = f"{scenario.price_base} prices, real{', and what is below 0 is taken away' if scenario.cut else ''}. "
+    note += f"Avoided for a pound: once a programme has its full effect, discounted, {q.level(run):.0%} intervals."
     return Table("What is bought", "Programme", frame, "text", note=note)
+
+
+def for_a_pound(run: Run) -> dict[str, tuple[float, float, float]]:
+    """Return what a pound of each programme avoids for the public purse at its full effect: expected, and interval."""
+    avoided = q.by_account(q.priced(run, "avoided_in_full")).sel(account="fiscal", drop=True).astype(float)
+    spent = q.costs(run)["spent_in_full"].mean(SAMPLE_DIMS)
+    tail = (1.0 - q.level(run)) / 2.0
+    ends = (avoided / spent).quantile([tail, 1.0 - tail], SAMPLE_DIMS)
+    means = (avoided / spent).mean(SAMPLE_DIMS)
+    return {
+        str(name): (float(means.sel(programme=name)), *map(float, ends.sel(programme=name).values))  # type: ignore[misc]
+        for name in avoided["programme"].values
+    }
 
 
 def as_json(run: Run) -> list[dict[str, Any]]:

@@ -52,7 +52,9 @@ def price(
         ``children_entering`` and ``children_reached`` (area, chain, draw), the latter in all years together;
         ``benefit_before`` (before, component, chain, draw), the reached cohort's present value before each
         adjustment that is not a plain factor is applied, if there is one (``place.before_adjustments``);
-        ``curve_avoided`` (multiple, component, chain, draw) and ``curve_spend`` (multiple).
+        ``curve_avoided`` (multiple, component, chain, draw) and ``curve_spend`` (multiple); ``avoided_in_full``
+        (programme, component, chain, draw), what each programme's sums avoid once it has its full effect, and
+        ``spent_in_full`` (programme, chain, draw), those sums.
     """
     resolved = resolve(scenario, register, statistics, areas=areas)
     return price_areas(Desk(fitted, statistics, resolved, draws, effects), areas=areas, progress=progress)[0]
@@ -68,7 +70,8 @@ def price_areas(
     cost = costing.with_programme(paid, desk.pounds(areas))
     # The programme is not part of the collective cost: it is 0 there, so that components match.
     lives = total["lives"].rename(event_year="year").reindex(year=np.arange(desk.scenario.horizon), fill_value=0.0)
-    rest = total[["curve_avoided", "curve_spend", *(["benefit_before"] if desk.before else [])]].assign(lives=lives)
+    kept = ["curve_avoided", "curve_spend", "avoided_in_full", "spent_in_full"]
+    rest = total[[*kept, *(["benefit_before"] if desk.before else [])]].assign(lives=lives)
     rest = rest.merge(local, join="exact")
     return rest.reindex(component=cost["component"], fill_value=0.0).assign(cost=cost), summaries
 

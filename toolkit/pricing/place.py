@@ -223,7 +223,8 @@ class Place:
     @cached_property
     def summed(self) -> xr.Dataset:
         """What is added up over areas: the reached cohort's lives and their cost, the programme's spend, the curve."""
-        avoided, curve_spend = self._curve()
+        in_full, sums = self._in_full()
+        avoided, curve_spend = self._curve(in_full, sums)
         worth = costing.event_values(self.lives, self.desk.rows, self.prices, dtype=np.float32)
         summed = xr.Dataset(
             {
@@ -231,6 +232,8 @@ class Place:
                 "lives": self.lives.rename(year="event_year"),
                 "curve_avoided": avoided,
                 "curve_spend": curve_spend,
+                "avoided_in_full": in_full.astype(np.float32),
+                "spent_in_full": sums,
             }
         )
         if self.desk.before:
@@ -332,24 +335,33 @@ class Place:
         local = float(self.stats["children_in_need_starts"]) * children / starts
         return self.draws["share_ever_in_need"] * local / pathways.CHILDHOOD_YEARS
 
-    def _curve(self) -> tuple[xr.DataArray, xr.DataArray]:
+    def _in_full(self) -> tuple[xr.DataArray, xr.DataArray]:
+        """Return what each programme avoids by all its sums with its full effect (programme, component), and the sums.
+
+        As if they were all spent in year 0, so that programmes can be compared pound by pound.
+        """
+        full, names = self.scenario.effect.take_up * self.scenario.effect.ramp[-1], list(self.scenario.programmes)
+        area, nothing = str(self.stats["area"].item()), xr.zeros_like(self.reached)
+        sums, children = ({name: nothing for name in names} for _ in range(2))
+        for bought in self.desk.purchases:
+            name = bought.part.programme
+            sums[name] = sums[name] + abs(bought.pounds.sel(area=area, drop=True).sum("year"))
+            children[name] = children[name] + abs(bought.gaining.sel(area=area, drop=True).sum("year"))
+        changes = {name: self.change(name, full, self.scenario.adjustments) for name in names}
+        avoided = [-self.worth(changes[name]) * children[name] for name in names]
+        along = xr.Variable("programme", names)
+        return xr.concat(avoided, along).reset_coords(drop=True), xr.concat(list(sums.values()), along)
+
+    def _curve(self, in_full: xr.DataArray, sums: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
         """Return the lifetime cost avoided (multiple, component) as a year's early-help spend changes.
 
         What is spent above or below today's buys the programmes of the plan in the proportions of its sums.
         """
-        scenario, area = self.scenario, str(self.stats["area"].item())
         today = float(self.stats["early_help_spend"] * self.stats["population_0_17"])
         multiples = xr.DataArray(np.array(SPEND_MULTIPLES), dims="multiple", coords={"multiple": list(SPEND_MULTIPLES)})
-        pounds = children = xr.zeros_like(self.reached)
-        worth = xr.zeros_like(self.reached)
-        full = scenario.effect.take_up * scenario.effect.ramp[-1]
-        for purchase in self.desk.purchases:
-            pounds = pounds + abs(purchase.pounds.sel(area=area).sum("year"))
-            children = abs(purchase.gaining.sel(area=area).sum("year"))
-            change = self.change(purchase.part.programme, full, scenario.adjustments)
-            worth = worth - self.worth(change) * children
+        spent = sums.sum("programme")
         # Eight million numbers an area, which are added up in single precision: so they are computed in it too.
-        each = (worth / pounds.where(pounds > 0, 1.0)).astype(np.float32)
+        each = (in_full.sum("programme") / spent.where(spent > 0, 1.0)).astype(np.float32)
         avoided = ((multiples - 1.0) * today).astype(np.float32) * each
         return avoided.reset_coords(drop=True).transpose("multiple", "component", *SAMPLE_DIMS), multiples * today
 
