@@ -27,12 +27,24 @@ def bought(run: Run) -> str:
 
 
 def lines(run: Run) -> list[str]:
-    """Return a line for each part of the plan: the programme, what is spent on it and when, where, and whose money."""
+    """Return a line for each part of the plan: what is spent on it, when, where, whose money, and what a pound avoids."""
     names = q.programme_names(run)
+    each = for_a_pound(run) if "avoided_in_full" in q.costs(run) else {}
     return [
         f"{names[part.programme]}: {_sums(part)} {_where(part)}, {_span(run, part)}; {_whose(part)}."
+        f"{_pound(run, *each[part.programme]) if each else ''}"
         for part in run.scenario.plan
     ]
+
+
+def _pound(run: Run, mean: float, low: float, high: float) -> str:
+    what = (
+        "a pound taken away from it is expected to cost" if run.scenario.cut else "a pound of it is expected to spare"
+    )
+    return (
+        f" Once it has its full effect, {what} the public purse {w.pence(mean)} "
+        f"({q.level(run):.0%} interval {w.pence(low)} to {w.pence(high)})."
+    )
 
 
 def plan_table(run: Run) -> Table:

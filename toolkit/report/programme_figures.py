@@ -13,7 +13,7 @@ from toolkit.measures.quantities import Run
 from toolkit.measures.words import pence
 from toolkit.report.drawing import DARK, FONT, INK, canvas, noted
 
-TICKS = (-100, -30, -10, -3, -1, 0, 0.5, 1, 3, 10, 30, 100)
+TICKS = (-100, -30, -10, -3, -1, 0, 1, 3, 10, 30, 100)
 NEAR = 0.5  # pounds up to which the scale is even; further out it is logarithmic
 
 
@@ -38,8 +38,8 @@ def plot_programmes(run: Run) -> Figure:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: pence(x).removesuffix(".00")))
     axes.set_yticks(at, rows["label"].tolist())
     axes.set_ylim(-0.6, len(rows) - 0.4)
-    axes.set_xlabel("Avoided for each £1, public purse; dashed: break-even", fontsize=FONT)
-    return noted(figure, f"Lines: {LEVEL:.0%} intervals. Full: own studies; open: its type's alone")
+    axes.set_xlabel("Avoided for each £1, public purse", fontsize=FONT)
+    return noted(figure, f"Lines: {LEVEL:.0%} intervals. Full: own studies; open: its type's alone. Dashed: break-even")
 
 
 def pictures(run: Run) -> dict[str, Callable[[Run], Any]]:
