@@ -21,7 +21,7 @@ from toolkit.evidence.priors import Prior, Study
 from toolkit.evidence.programmes import cost_rows
 from toolkit.prices import real_rate, rebase
 from toolkit.scenario_model import Scenario
-from toolkit.schema import InputError, data_folder
+from toolkit.schema import FIRST_YEAR, InputError, data_folder
 from toolkit.settings import Adjustments, Effect, PlanPart, described
 from toolkit.tabular import contents, excerpt
 from toolkit.yaml_files import LARGEST, parsed
@@ -285,15 +285,15 @@ def in_real_terms(table: pd.DataFrame, scenario: Scenario, register: Register) -
                 number = real_rate(number, period["period_from"], period["period_to"], deflators=deflators)
             real[f"real_{bound}"].append(number)
         own = row["interval_kind"] in ("confidence", "range") and pd.notna(row["low"]) and pd.notna(row["high"])
-        grade = str(row["confidence"]) + ("_old" if _is_old(str(row["price_year"] or ""), scenario, oldest) else "")
+        grade = str(row["confidence"]) + ("_old" if _is_old(str(row["price_year"] or ""), oldest) else "")
         spreads.append(float("nan") if own or row["distribution"] == "fixed" else float(grades[grade]))
     spread = pd.Series(spreads, index=table.index)
     # Whole columns at once: a cell at a time takes ten times as long, and the dashboard asks at every change.
     return table.assign(coefficient_of_variation=spread, graded=spread.notna(), **real)
 
 
-def _is_old(price_year: str, scenario: Scenario, years: float) -> bool:
-    return price_year[:4].isdigit() and int(price_year[:4]) < int(scenario.price_base[:4]) - years
+def _is_old(price_year: str, years: float) -> bool:
+    return price_year[:4].isdigit() and int(price_year[:4]) < FIRST_YEAR - years
 
 
 def _check_units(table: pd.DataFrame, roles: pd.DataFrame) -> None:

@@ -228,7 +228,7 @@ def test_a_changed_prior_is_weighed_in_or_a_new_fit_is_offered_and_cancelled(lee
 def test_an_override_is_flagged_everywhere(leeds):
     one = leeds
     one.go("Evidence", HEADINGS["Evidence"])
-    one.page.get_by_label("Your value", exact=True).fill("9,000")
+    one.page.get_by_label("Your value", exact=True).fill("1.9")
     one.page.get_by_label("Reason, printed beside it").fill("our ledger, <b>2025</b>")
     one.page.get_by_label("Reason, printed beside it").press("Enter")
     one.page.get_by_role("button", name="Use this figure").click()
@@ -236,7 +236,7 @@ def test_an_override_is_flagged_everywhere(leeds):
     flag.wait_for(timeout=30_000)
     one.go("Invest to save", HEADINGS["Invest to save"])
     flag.wait_for()
-    one.until("() => location.search.includes('overrides.cost_per_family')")
+    one.until("() => location.search.includes('overrides.children_per_family')")
 
 
 @pytest.mark.long
@@ -273,9 +273,9 @@ def test_any_number_explains_itself_by_mouse_and_keyboard(leeds):
         box.get_by_role("heading", name=title).wait_for()
         one.until(f"() => ({FOCUSED})() === 'explained'")
 
-    one.page.get_by_role("button", name="Children reached a year: explain").first.press("Enter")
-    explained("Children reached a year")
-    assert "Families bought" in box.inner_text() and box.get_by_role("link").count() >= 1
+    one.page.get_by_role("button", name="Children served: explain").first.press("Enter")
+    explained("Children served")
+    assert "the sum for each programme" in box.inner_text() and box.get_by_role("link").count() >= 1
     now = box.get_by_text("Now:").inner_text()
     one.page.get_by_role("slider", name=SPEND).press("ArrowRight")  # the controls stay free, and it follows them
     one.until("(was) => !document.getElementById('explained').innerText.includes(was)", now)

@@ -27,7 +27,7 @@ def bought(run: Run) -> str:
 
 
 def lines(run: Run) -> list[str]:
-    """Return a line for each part of the plan: what is spent on it, when, where, whose money, and what a pound avoids."""
+    """Return a line for each part of the plan: its sums, when, where, whose money, and what a pound spares."""
     names = q.programme_names(run)
     each = for_a_pound(run) if "avoided_in_full" in q.costs(run) else {}
     return [

@@ -85,6 +85,8 @@ def expected(run, key, label):
     draws = kinds.formula(run, key).draws(run)
     if any(words in label for words in ("turned round", "taken away", "less than")):  # as a sentence tells it
         draws = -draws
+    if "Hazard ratio" in label:  # beside the change in the rate, which the explanation is of
+        draws = 1.0 + draws
     flat = draws.transpose(*SAMPLE_DIMS).values.astype(float).ravel()
     low, high = np.quantile(flat, [0.05, 0.95])
     if "low end of 90%" in label or "high end of 90%" in label:
