@@ -290,9 +290,9 @@ def test_any_number_explains_itself_by_mouse_and_keyboard(leeds):
     stops.first.focus()
     for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowLeft", "ArrowRight"):
         one.page.keyboard.press(key)
-    assert one.page.evaluate(FOCUSED) == "cash_net|2026/27"
+    assert one.page.evaluate(FOCUSED) == "cash_net|2027/28"
     one.page.keyboard.press("Space")
-    explained("Net cash: 2026/27")
+    explained("Net cash: 2027/28")
     found = one.page.evaluate(AXE)
     assert [v["id"] for v in found["violations"] if v["impact"] in ("serious", "critical")] == []
     number, shown = (part.bounding_box() for part in (table.locator("[data-key='cash_net|2026/27']").first, box))
@@ -301,7 +301,7 @@ def test_any_number_explains_itself_by_mouse_and_keyboard(leeds):
     assert box.is_visible() and not table.is_visible()
     one.page.emulate_media(media="screen")
     box.get_by_role("button", name="Close").click()
-    assert one.page.evaluate(FOCUSED) == "cash_net|2026/27"
+    assert one.page.evaluate(FOCUSED) == "cash_net|2027/28"
     one.page.get_by_role("button", name="Net present social value: explain").first.click()
     explained("Net present social value")
     one.go("Cost of poor outcomes", HEADINGS["Cost of poor outcomes"])  # which it is not of

@@ -106,7 +106,7 @@ def test_a_bar_a_point_and_a_line_explain_themselves_when_pressed(leeds):
 
     paid = press("Expected net position", 0.5, 0.06, "Net position: Central government (grant)")
     assert "in every draw" in paid and "None of" in paid  # a grant is what it is
-    said = press("Expected net position", 0.5, 0.18, "Net position: Local authority")
+    said = press("Expected net position", 0.5, 0.92, "Net position: Local authority")
     assert "Now: " in said and "At its low end" in said
     table = one.page.get_by_role("checkbox", name="Table: who pays, who gains")
     table.check()
