@@ -115,7 +115,7 @@ def test_a_bar_a_point_and_a_line_explain_themselves_when_pressed(leeds):
     assert box.get_by_text("Now: ").inner_text() in said  # which is the number of its cell
     one.page.keyboard.press("Escape")
     table.uncheck()
-    press("Money spent is", 0.02, 0.3, "Money spent: 2025/26")
+    press("Money spent is", 0.02, 0.3, "Money spent: 2026/27")
     press("Money spent is", 0.5, 0.2, "Cost avoided: 20")
     press("Chance of having paid back", 0.9, 0.9, "Money back by the end of 20")
     one.page.mouse.click(*lying_still(one, SPOT, ["Money spent is", 0.5, 1.2]))  # under the axis is no number
