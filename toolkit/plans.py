@@ -10,12 +10,14 @@ import xarray as xr
 
 from toolkit import evidence
 from toolkit.pathways import AT_THE_EDGE, eligible_children
+from toolkit.prices import rebase
 from toolkit.scenarios import PlanPart, Scenario
-from toolkit.schema import SAMPLE_DIMS, InputError
+from toolkit.schema import PRICE_BASE, SAMPLE_DIMS, InputError
 
-__all__ = ["Purchase", "at_values", "check_plan", "cost_per_child", "most_times", "purchases"]
+__all__ = ["Purchase", "at_values", "check_plan", "cost_per_child", "in_price_base", "most_times", "purchases"]
 
 SPARE = 1e-9  # of a limit, for rounding
+ELSEWHERE = "leave that programme out, or run other areas."
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def purchases(
     Raises
     ------
     InputError
-        A part in an area that is not run, or England's sum without statistics of all its areas.
+        A part in an area that is not run, England's sum without statistics of all its areas, or nobody to serve.
     """
     rows = programmes.set_index("programme")
     every = base["area"].values.tolist()
@@ -77,6 +79,8 @@ def purchases(
         sums = xr.DataArray(list(part.sums), dims="year")
         here = _where(part, chosen)
         weight = _basis(part, group, base, draws)
+        if part.basis in ("pounds", "units") and not float(weight.sel(area=here).sum()) > 0:
+            raise InputError(f"plan: nobody is eligible for {part.programme} in its areas.", fix=ELSEWHERE)
         share = (weight / weight.sel(area=every if part.basis == "england" else here).sum()).sel(area=chosen)
         if part.basis == "pounds_per_child":
             share = weight.sel(area=chosen)
@@ -87,6 +91,8 @@ def purchases(
         pounds = share * sums * unit
         children: xr.DataArray = (pounds / price).transpose("area", "year", *SAMPLE_DIMS)
         bought.append(Purchase(part, scenario.start_of(part), pounds, children, children))
+    if not any(bool(purchase.pounds.any()) for purchase in bought):
+        raise InputError("plan: nobody is eligible for it in the areas of this run.", fix=ELSEWHERE)
     return _nested(bought, rows) if scenario.overlap == "nested" else bought
 
 
@@ -99,6 +105,12 @@ def _check_england(scenario: Scenario, areas: Sequence[str]) -> None:
             f"plan: the sum for {of_england} is England's, but statistics of {len(lacking)} areas are not given.",
             fix="give the statistics of all areas, or the sum as pounds_per_child.",
         )
+
+
+def in_price_base(base: xr.Dataset, price_base: str, deflators: pd.Series) -> xr.Dataset:
+    """Return base-year statistics with spending in the price base of a scenario instead of the statistics' own."""
+    times = rebase(1.0, PRICE_BASE, to=price_base, deflators=deflators)
+    return base.assign(early_help_spend=base["early_help_spend"] * times)
 
 
 def cost_per_child(cost: xr.DataArray, children_per_unit: float, draws: xr.Dataset) -> xr.DataArray:

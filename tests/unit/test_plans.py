@@ -166,6 +166,19 @@ def test_a_cut_of_more_than_is_spent_is_refused(
             plans.check_plan(chosen, base, figures, programmes, [LEEDS])
 
 
+def test_a_plan_that_serves_nobody_is_refused(base: xr.Dataset, programmes: pd.DataFrame) -> None:
+    nobody = base.assign(care_starts=base["care_starts"].where(base["area"] != RUTLAND, 0.0))
+    for sums in ({"pounds": [1e5]}, {"units": [10.0]}, {"pounds_per_child": [1.0]}, {"england": [1e7]}):
+        with pytest.raises(InputError, match=r"nobody is eligible for .*Fix"):
+            plans.purchases(scenario(part(CONFERENCE, **sums)), nobody, draws(0.0, 1600.0), programmes, [RUTLAND])
+
+
+def test_spending_is_restated_in_a_scenarios_prices(base: xr.Dataset, register: evidence.Register) -> None:
+    older = plans.in_price_base(base, "2020/21", register.deflators)["early_help_spend"]
+    ratio = register.deflators["2020/21"] / register.deflators["2025/26"]
+    np.testing.assert_allclose(older, base["early_help_spend"] * ratio)
+
+
 def test_englands_sum_needs_statistics_of_all_its_areas(dozen: xr.Dataset, programmes: pd.DataFrame) -> None:
     some = evidence.base_year(dozen)
     with pytest.raises(InputError, match=r"the sum for supporting_families is England's.*pounds_per_child"):

@@ -11,11 +11,10 @@ import xarray as xr
 from toolkit import appraisal, costing, evidence, pathways
 from toolkit.models.effects.programme_use import of_area
 from toolkit.pathways.served import Risk, served_hazards
-from toolkit.plans import purchases
-from toolkit.prices import rebase
+from toolkit.plans import in_price_base, purchases
 from toolkit.resolved import ResolvedScenario
 from toolkit.scenarios import Adjustments, Scenario, change
-from toolkit.schema import BUSINESS_AS_USUAL, FIRST_YEAR, INVESTMENT, PRICE_BASE, SAMPLE_DIMS, aligned
+from toolkit.schema import BUSINESS_AS_USUAL, FIRST_YEAR, INVESTMENT, SAMPLE_DIMS, aligned
 
 SPEND_MULTIPLES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
 MATCHED = ("care", "youth_justice", "gcse_attainment")  # outcomes whose risk can be that of those served
@@ -79,11 +78,9 @@ class Desk:
         aligned(self.baseline, draws, effects)
         self.effects = effects.reset_coords(drop=True)
         base = evidence.base_year(statistics).reset_coords(drop=True)
-        money = rebase(1.0, PRICE_BASE, to=scenario.price_base, deflators=resolved.register.deflators)
-        self.base = base.assign(early_help_spend=base["early_help_spend"] * money)
-        if "early_help_spend" in own.index:
-            own = own.assign(real=own["real"].where(own.index != "early_help_spend", own["real"] * money))
-        self.here = evidence.with_own(self.base, own)  # what is known of England uses published figures only
+        money = scenario.price_base, resolved.register.deflators
+        self.base = in_price_base(base, *money)  # what is known of England uses published figures only
+        self.here = in_price_base(evidence.with_own(base, own), *money)
         local = evidence.local_price_ratio(statistics, like=draws, seed=scenario.seed)
         self.local, self.placements = evidence.with_own_prices(local, evidence.placement_shares(), own)
         self.levels = evidence.with_fitted(evidence.local_levels(), self.baseline, self.national)

@@ -300,7 +300,8 @@ class Live:
         """Return what a plan is checked against: statistics, figures and programmes."""
         resolved = self.resolved(at_reference(scenario))
         base = evidence.with_own(self.base_year, resolved.own_figures)
-        return base, resolved.figures, self.register.tables["programmes"]
+        spent = plans.in_price_base(base, scenario.price_base, self.register.deflators)
+        return spent, resolved.figures, self.register.tables["programmes"]
 
     def unit(self, scenario: Scenario, areas: tuple[str, ...]) -> Unit:
         """Return the costs of areas at the reference sum."""
