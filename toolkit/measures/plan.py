@@ -73,7 +73,11 @@ def plan_table(run: Run) -> Table:
             row[FOR_A_POUND] = f"{w.pence(mean)} ({w.pence(low)} to {w.pence(high)})"
     frame = single({head: [row.get(head, "") for row in cells] for head in heads}, rows)
     note = f"{scenario.price_base} prices, real{', and what is below 0 is taken away' if scenario.cut else ''}. "
-    note += f"Avoided for a pound: once a programme has its full effect, discounted, {q.level(run):.0%} intervals."
+    note += (
+        f"Avoided for a pound: once a programme has its full effect, discounted, {q.level(run):.0%} intervals. A sum buys "
+        "more where a unit turns out cheap, so this is above the comparison of programmes, which divides expected by "
+        "expected."
+    )
     return Table("What is bought", "Programme", frame, "text", note=note)
 
 
