@@ -74,9 +74,9 @@ def plan_table(run: Run) -> Table:
     frame = single({head: [row.get(head, "") for row in cells] for head in heads}, rows)
     note = f"{scenario.price_base} prices, real{', and what is below 0 is taken away' if scenario.cut else ''}. "
     note += (
-        f"Avoided for a pound: once a programme has its full effect, discounted, {q.level(run):.0%} intervals. A sum buys "
-        "more where a unit turns out cheap, so this is above the comparison of programmes, which divides expected by "
-        "expected."
+        f"Avoided for a pound: once a programme has its full effect, discounted, {q.level(run):.0%} intervals. A "
+        "sum buys more where a unit turns out cheap, so this is above the comparison of programmes, "
+        "which divides what is expected by what is expected."
     )
     return Table("What is bought", "Programme", frame, "text", note=note)
 
