@@ -155,37 +155,22 @@ def programmes(
     chosen = scenarios.load(scenario)
     weights = evidence.read_weights(structure) if structure else None
     areas = chosen_areas(area or (), region=region, england=england, quiet=quiet)
+    how: dict[str, Any] = {"areas": areas, "cache": cache, "weights": weights}
+    how |= {"scope": studies, "exclude": leave_out or ()}
     _check_file(csv)
     if name is not None:
         if csv is not None:
             raise InputError("--csv writes the table of all programmes.", fix="leave the name out, or use --json.")
         one = programme_command.named(name, evidence.load_table("programmes"))
         with progress_bars(quiet or as_json) as progress:
-            panel = programme_command.look_into(
-                chosen,
-                one,
-                areas=areas,
-                cache=cache,
-                scope=studies,
-                exclude=leave_out or (),
-                weights=weights,
-                progress=progress,
-            )
+            panel = programme_command.look_into(chosen, one, **how, progress=progress)
         if as_json:
             typer.echo(json.dumps(panel.record(), indent=2))
         elif not quiet:
             programme_command.print_panel(panel, price_base=chosen.price_base)
         return
     with progress_bars(quiet or as_json) as progress:
-        compared = compare(
-            chosen,
-            areas=areas,
-            cache=cache,
-            scope=studies,
-            exclude=leave_out or (),
-            weights=weights,
-            progress=progress,
-        )
+        compared = compare(chosen, **how, progress=progress)
     league = league_table(compared, evidence.load_table("programmes"))
     under = structure_table(compared) if csv is not None or as_json else None
     if csv is not None and under is not None:

@@ -48,7 +48,8 @@ def with_programme(
     Raises
     ------
     InputError
-        A name that the evidence has already, no programme to be like, and all that ``check_programmes`` refuses.
+        A name that the evidence has already, no programme to be like, an interval that is not about the cost, and all
+        that ``check_programmes`` refuses.
     """
     tables = register.tables
     known = tables["programmes"]["programme"].tolist()
@@ -56,6 +57,10 @@ def with_programme(
         raise InputError(f"programme '{excerpt(name)}': the evidence has one of this name.", fix="give another.")
     if like not in known:
         raise InputError(f"programme '{excerpt(like)}': none to be like.", fix=f"name one of {', '.join(known)}.")
+    if (low is None) != (high is None) or (low is not None and high is not None and not low < cost < high):
+        raise InputError(
+            f"programme '{excerpt(name)}': {low} to {high} is no interval about {cost:g}.", fix="give both."
+        )
     about: dict[str, Any] = {"programme": name, "label": label, "security": 0, "source_note": source}
     about |= {"description": f"As {like}.", "evidence_summary": "", "not_known": "No study of it is in the evidence."}
     priced: dict[str, Any] = {

@@ -67,6 +67,8 @@ def test_a_study_of_it_is_used_like_any_other(register: evidence.Register) -> No
         ("supporting_families", {}, "has one of this name"),
         ("our_offer", {"like": "suporting_families"}, "none to be like"),
         ("our_offer", {"cost": 0.0}, "its value is 0"),
+        ("our_offer", {"low": 1800.0}, "is no interval about 2100"),
+        ("our_offer", {"low": 2200.0, "high": 2500.0}, "is no interval about 2100"),
         ("our_offer", {"unit": "GBP per authority per year"}, "cannot be converted to a child"),
     ],
 )
