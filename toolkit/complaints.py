@@ -9,6 +9,13 @@ from toolkit.tabular import excerpt
 __all__ = ["explained"]
 
 NESTED = "must hold settings of its own, each on a line 'name: value'"
+INSTEAD = {  # of settings that scenarios no longer have
+    "option": "buy programmes in plan, as data/scenarios/families_first.yaml does.",
+    "source": "effects are those of the programmes in plan.",
+    "replication": "use scale_up, or leave it out.",
+    "fades": "for effects that never fade, write structure: {fade: {none: 1.0}}.",
+    "family_group_conferencing": "add family_group_conference to plan.",
+}
 MEANINGS = {  # kind of error: what is wrong, with what pydantic knows of it
     "missing": "is missing",
     "string_type": "must be text (put it in quotes if it looks like a number)",
@@ -49,7 +56,7 @@ def explained(error: Mapping[str, Any], *, where: str, known: Collection[str]) -
     if error["type"] == "extra_forbidden":
         close = get_close_matches(place[-1], known, n=1)
         hint = f"did you mean '{close[0]}'?" if close else "see data/scenarios/families_first.yaml for every setting."
-        return f"scenario {where}: unknown setting '{key}'. Fix: {hint}"
+        return f"scenario {where}: unknown setting '{key}'. Fix: {INSTEAD.get(place[-1], hint)}"
     what, given = _what(error), error.get("input")
     if place or error["type"] != "value_error":  # a validator of our own names what it is about
         what = f"{key}{':' * (error['type'] == 'value_error')} {what}"

@@ -106,6 +106,8 @@ def test_a_plan_times_a_factor_has_every_sum_multiplied() -> None:
         (PLAN + "pounds: [1.0], first_year: 2024}]", "starts in 2024, before first_year .2026"),
         (PLAN + "pounds: [1.0]}, {programme: diversion, pounds: [-1.0]}]", "one part is a cut and another an increase"),
         ("based_on: families_first\nplan: []", "plan"),
+        ("based_on: families_first\noption: {cut: true}", "unknown setting 'option'. Fix: buy programmes in plan"),
+        ("based_on: families_first\neffect: {replication: 0.5}", "'effect.replication'. Fix: use scale_up"),
         ("based_on: families_first\nfirst_year: 2050", "must be 2,?035 or less"),
         ("based_on: families_first\nprice_base: last year", "price_base"),
         (
