@@ -46,7 +46,8 @@ def price(
     -------
     Dataset
         ``cost`` (component, option, year, chain, draw) of the reached cohort and programme;
-        ``lives`` (quantity, option, year, chain, draw); ``benefit_by_area`` (area, component, chain, draw);
+        ``lives`` (quantity, option, year, chain, draw); ``care_avoided`` (programme, year, chain, draw), the children whom
+        each programme keeps out of care, on average over a year; ``benefit_by_area`` (area, component, chain, draw);
         ``lifetime`` (reading, area, component, chain, draw), the entering cohort's present value;
         ``annual`` (reading, area, component, chain, draw), the year's cross-section;
         ``children_entering`` and ``children_reached`` (area, chain, draw), the latter in all years together;
@@ -69,9 +70,10 @@ def price_areas(
     paid = costing.over_years(desk.labelled(total["cost"]), desk.growth, desk.spread)
     cost = costing.with_programme(paid, desk.pounds(areas))
     # The programme is not part of the collective cost: it is 0 there, so that components match.
-    lives = total["lives"].rename(event_year="year").reindex(year=np.arange(desk.scenario.horizon), fill_value=0.0)
+    lived = total[["lives", "care_avoided"]].rename(event_year="year")
+    lived = lived.reindex(year=np.arange(desk.scenario.horizon), fill_value=0.0)
     kept = ["curve_avoided", "curve_spend", "avoided_in_full", "spent_in_full"]
-    rest = total[[*kept, *(["benefit_before"] if desk.before else [])]].assign(lives=lives)
+    rest = total[[*kept, *(["benefit_before"] if desk.before else [])]].merge(lived)
     rest = rest.merge(local, join="exact")
     return rest.reindex(component=cost["component"], fill_value=0.0).assign(cost=cost), summaries
 

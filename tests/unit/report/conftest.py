@@ -184,7 +184,14 @@ def make_run(register):
                     {"spend_within": kids.isel(area=0, drop=True), "baseline_rate": rates, "expected_rate": 0.8 * rates}
                 ),
                 "effects": _effects(random, draws),
-                "lives": xr.Dataset({"children_entering": kids * 4, "children_reached": kids * sign, "lives": lives}),
+                "lives": xr.Dataset(
+                    {
+                        "children_entering": kids * 4,
+                        "children_reached": kids * sign,
+                        "lives": lives,
+                        "care_avoided": sign * _care_avoided(random, scenario, draws),
+                    }
+                ),
                 "costs": costs,
                 **_lives_by_age(random, costs["lifetime"].isel(component=slice(0, components)), kids.sum("area") * 4),
                 "appraisal": appraisal.appraise(
@@ -280,3 +287,12 @@ def undrawn(monkeypatch):
 @pytest.fixture(scope="session")
 def run(make_run):
     return make_run()
+
+
+def _care_avoided(random, scenario, draws):
+    """Children kept out of care by each programme: more for three years, then fewer."""
+    shape = len(PROGRAMMES), scenario.horizon, CHAINS, DRAWS
+    path = 10.0 * np.minimum(np.arange(scenario.horizon) + 1, 4) * np.exp(-np.arange(scenario.horizon) / 20)
+    values = path[:, None, None] * random.normal(1.0, 0.3, shape)
+    coords = {"programme": list(PROGRAMMES), "year": np.arange(scenario.horizon), **draws}
+    return xr.DataArray(values, coords, ("programme", "year", "chain", "draw"), attrs={"units": "children"})
