@@ -55,7 +55,8 @@ def price(
         adjustment that is not a plain factor is applied, if there is one (``place.before_adjustments``);
         ``curve_avoided`` (multiple, component, chain, draw) and ``curve_spend`` (multiple); ``avoided_in_full``
         (programme, component, chain, draw), what each programme's sums avoid once it has its full effect, and
-        ``spent_in_full`` (programme, chain, draw), those sums.
+        ``spent_in_full`` (programme, chain, draw), those sums; ``spent_on`` (programme, year), with draws where sums
+        are units, what is spent on each, with optimism bias.
     """
     resolved = resolve(scenario, register, statistics, areas=areas)
     return price_areas(Desk(fitted, statistics, resolved, draws, effects), areas=areas, progress=progress)[0]
@@ -74,7 +75,10 @@ def price_areas(
     lived = lived.reindex(year=np.arange(desk.scenario.horizon), fill_value=0.0)
     kept = ["curve_avoided", "curve_spend", "avoided_in_full", "spent_in_full"]
     rest = total[[*kept, *(["benefit_before"] if desk.before else [])]].merge(lived)
-    rest = rest.merge(local, join="exact")
+    spent = desk.pounds(areas, by="programme")
+    rest = rest.merge(local, join="exact").assign(
+        spent_on=xr.concat(list(spent.values()), xr.Variable("programme", list(spent)))
+    )
     return rest.reindex(component=cost["component"], fill_value=0.0).assign(cost=cost), summaries
 
 
