@@ -10,7 +10,12 @@ from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS
 
 PLAN = [
     {"programme": "supporting_families", "pounds_per_child": [22.0, 22.0], "funder": "central_government"},
-    {"programme": "family_group_conference", "pounds_per_child": [1.0], "funder": "local_authority", "first_year": 2027},
+    {
+        "programme": "family_group_conference",
+        "pounds_per_child": [1.0],
+        "funder": "local_authority",
+        "first_year": 2027,
+    },
 ]
 
 
