@@ -9,12 +9,12 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import evidence
+from toolkit.models.outlook.dataset import WEEKS
 from toolkit.scenarios import Scenario, in_real_terms
-from toolkit.schema import InputError
+from toolkit.schema import FIRST_YEAR, InputError
 
-__all__ = ["LEVERS", "WEEKS", "Effect", "agency_posts_in", "figures", "pull"]
+__all__ = ["LEVERS", "Effect", "agency_posts_in", "council", "figures", "pull"]
 
-WEEKS = 365.25 / 7  # of a year
 HOMES, FOSTERING = "residential", "fostering"
 FIGURES = {  # part played: the cited figure, and its distribution
     "same_child_share": ("step_down_same_child", "beta"),
@@ -41,6 +41,38 @@ class Effect(NamedTuple):
     avoided: xr.DataArray
     spent: xr.DataArray
     fewer: xr.DataArray
+
+
+def council(forecast: xr.Dataset, *, this_year: int = FIRST_YEAR) -> xr.Dataset:
+    """Return the outlook of the areas of a forecast together, by the year in which the financial year starts.
+
+    Parameters
+    ----------
+    forecast
+        From `toolkit.outlook.forecast`, whose years are those in which a financial year ends.
+    this_year
+        The first year kept, with which later ones are compared: 2025 is 2025/26.
+
+    Returns
+    -------
+    Dataset
+        ``children`` (placement, year, chain, draw), at the end of the year; ``price`` (likewise), GBP a week in the
+        price base, of the average child; ``spend`` (year, chain, draw), GBP a year in the price base, on children
+        looked after and safeguarding; ``index`` (year), cash for a pound of the price base.
+    """
+    placed = forecast["children"].sum("area", skipna=False)
+    paid = (forecast["children"] * forecast["price"]).sum("area", skipna=False)
+    spend = forecast["spend"].sum("placement", skipna=False) + forecast["safeguarding"]
+    whole = xr.Dataset(
+        {
+            "children": placed,
+            "price": (paid / placed).where(placed > 0, forecast["price"].mean("area")),
+            "spend": spend.sum("area", skipna=False),
+            "index": forecast["to_cash"],
+        }
+    )
+    starting = whole.reset_coords(drop=True).assign_coords(year=whole["year"].values - 1)
+    return starting.sel(year=slice(this_year, None)).transpose("placement", "year", ...)
 
 
 def figures(scenario: Scenario, register: evidence.Register, *, like: xr.Dataset) -> xr.Dataset:
@@ -99,9 +131,7 @@ def pull(
         posts are those of the year, on average; of ``price_growth`` it is the share of a year's price by which it
         grows less, each year.
     outlook
-        Of the areas together: ``children`` (placement, year, chain, draw), on average over the year, ``price``
-        (likewise, GBP a week in the price base) and ``index`` (year), cash for a pound of the price base. This year
-        comes first.
+        From :func:`council`; this year comes first.
     figures
         From :func:`figures`.
     agency_posts
@@ -187,7 +217,7 @@ def _price_growth(points: xr.DataArray, outlook: xr.Dataset, figures: xr.Dataset
 
 
 def _agency_posts(posts: xr.DataArray, outlook: xr.Dataset, figures: xr.Dataset, gone: xr.DataArray) -> Effect:
-    """Posts for which an agency is no longer paid more than an employed worker costs."""
+    """Agency posts filled by employed workers, who cost less."""
     avoided = posts * figures["agency_premium"]
     return Effect(avoided, xr.zeros_like(avoided), _fewer(outlook.isel(year=slice(1, None)), {}))
 

@@ -111,7 +111,7 @@ def option_tables(
     """
     if run.scenario.cash_step:
         raise InputError("cash_step: options in proportion have no whole steps.", fix="set it to 0.")
-    result, switching = q.result(run), q.switching(run)
+    result, multiple = q.result(run), q.switching(run)["multiple"].to_dict()
     chosen = {name: min(size, most) for name, size in (sizes or OPTIONS).items()}
     values = []
     for name, size in chosen.items():
@@ -119,7 +119,7 @@ def option_tables(
         for account in ("fiscal", "social"):
             ends = reduced(result["npsv"].sel(account=account) * size)
             row |= {f"npsv_{account}{end}": float(ends[part]) for end, part in _ENDS.items()}
-            row[f"switching_{account}"] = float(switching.loc[account, "multiple"]) if size else np.nan
+            row[f"switching_{account}"] = multiple[account] if size else np.nan
         years = q.paid_back(run).sel(account="fiscal").to_series()
         back = years.index[years >= 0.5]
         row["payback_year"] = year_label(run.scenario.first_year + int(back[0])) if size and len(back) else ""
@@ -137,7 +137,7 @@ def option_tables(
                     "spend": size * float(one["spent"].sel(year=year).mean()),
                 }
                 for name, size in chosen.items()
-                for _, one in planned.groupby("line", squeeze=True)
+                for one in (planned.isel(line=line) for line in range(planned.sizes["line"]))
                 for year in planned["year"].values
             ]
         ),

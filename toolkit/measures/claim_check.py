@@ -1,6 +1,6 @@
 """Somebody's proposed savings set against the model, and a tracker of what comes in against what was predicted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -39,9 +39,10 @@ def check_claims(claims: pd.DataFrame, paper: xr.Dataset, programmes: pd.DataFra
     DataFrame
         The claim (``reference``, ``description``, ``measure``, ``year``, ``sum``), ``claimed`` (what that reference
         comes to in the year, recurrent lines added up), what the model expects the measure to avoid in the year
-        (``expected``, ``low``, ``high``, GBP in cash), of which ``cash_released``; ``evidence``; ``overlap`` (references
-        that claim on the same measure, or on one for the same children); ``chance`` that at least as much is avoided,
-        and ``chance_with_overlap`` that as much as all claims on the measure together is; and ``finding``, in words.
+        (``expected``, ``low``, ``high``, GBP in cash), of which ``cash_released``; ``evidence``; ``overlap``
+        (references that claim on the same measure, or on one for the same children); ``chance`` that at least as much
+        is avoided, and ``chance_with_overlap`` that as much as all claims on the measure together is; and ``finding``,
+        in words.
 
     Raises
     ------
@@ -65,28 +66,37 @@ def check_claims(claims: pd.DataFrame, paper: xr.Dataset, programmes: pd.DataFra
 
 
 def _checked(claim: pd.Series, claims: pd.DataFrame, paper: xr.Dataset, programmes: pd.DataFrame) -> dict[str, object]:
-    row: dict[str, object] = {name: claim[name] for name in ("reference", "description", "measure")}
-    row |= {"year": year_label(claim["year"]), "sum": claim["sum"]}
-    own = claims[claims["reference"] == claim["reference"]]
-    row["claimed"] = _by(own, claim["year"])
+    year, measure = int(claim["year"]), str(claim["measure"])
+    claimed = _by(claims[claims["reference"] == claim["reference"]], year)
+    overlap = _overlap(claim, claims, programmes)
+    row = {name: claim[name] for name in ("reference", "description", "measure")}
+    row |= {"year": year_label(year), "sum": claim["sum"], "claimed": claimed, "overlap": overlap}
+    if not measure:
+        return row | {"evidence": "none: no measure is named", "finding": "Name what is to be done to check it."}
+    line = paper.isel(line=[str(name) for name in paper["measure"].values].index(measure)).sel(year=year)
+    avoided, released = line["avoided"], float(line["cash_released"].mean())
+    ends = {end: float(value) for end, value in reduced(avoided).items()}
+    chance = float((avoided >= claimed).mean())
+    return row | {
+        "expected": ends["mean"],
+        "low": ends["lower"],
+        "high": ends["upper"],
+        "cash_released": released,
+        "evidence": str(line["confidence"].item()),
+        "chance": chance,
+        "chance_with_overlap": float((avoided >= _by(claims[claims["measure"] == measure], year)).mean()),
+        "finding": _finding(claimed, ends["lower"], ends["upper"], chance, released, overlap),
+    }
+
+
+def _overlap(claim: pd.Series, claims: pd.DataFrame, programmes: pd.DataFrame) -> str:
+    """Return the references of other claims that could be met by the same children."""
     rivals = [
         str(name)
         for name, measure in zip(claims["reference"], claims["measure"], strict=True)
-        if name != claim["reference"] and measure and claim["measure"] and _meets(measure, claim["measure"], programmes)
+        if name != claim["reference"] and claim["measure"] and _meets(measure, claim["measure"], programmes)
     ]
-    row["overlap"] = ", ".join(dict.fromkeys(rivals))
-    if not claim["measure"]:
-        return row | {"evidence": "none: no measure is named", "finding": "Name what is to be done to check it."}
-    line = paper.isel(line=[str(name) for name in paper["measure"].values].index(claim["measure"]))
-    avoided = line["avoided"].sel(year=claim["year"])
-    together = _by(claims[claims["measure"] == claim["measure"]], claim["year"])
-    ends = reduced(avoided)
-    row |= {"expected": float(ends["mean"]), "low": float(ends["lower"]), "high": float(ends["upper"])}
-    row["cash_released"] = float(line["cash_released"].sel(year=claim["year"]).mean())
-    row["evidence"] = str(line["confidence"].item())
-    row["chance"] = float((avoided >= row["claimed"]).mean())
-    row["chance_with_overlap"] = float((avoided >= together).mean())
-    return row | {"finding": _finding(row)}
+    return ", ".join(dict.fromkeys(rivals))
 
 
 def _by(claims: pd.DataFrame, year: int) -> float:
@@ -105,13 +115,12 @@ def _meets(one: str, other: str, programmes: pd.DataFrame) -> bool:
     return bool(first["target_group"] == second["target_group"] and not apart)
 
 
-def _finding(row: Mapping[str, object]) -> str:
-    claimed, low, high, released = (float(row[name]) for name in ("claimed", "low", "high", "cash_released"))  # type: ignore[arg-type]
-    where = "above the interval" if claimed > high else "below the interval" if claimed < low else "within the interval"
-    words = f"{w.money(claimed)} is {where}, {w.interval(low, high)}; {w.percent(float(row['chance']))} chance."  # type: ignore[arg-type]
-    if row["overlap"]:
-        words += f" Claimed on as well by {row['overlap']}."
-    return words + (f" {w.money(released)} of it is cash." if released < claimed else "")
+def _finding(claimed: float, low: float, high: float, chance: float, released: float, overlap: str) -> str:
+    where = "above" if claimed > high else "below" if claimed < low else "within"
+    words = f"{w.money(claimed)} is {where} the interval, {w.interval(low, high)}; {w.percent(chance)} chance."
+    if overlap:
+        words += f" Claimed on as well by {overlap}."
+    return words + (f" Expected to leave the budget as cash: {w.money(released)}." if released < claimed else "")
 
 
 def tracker(paper: xr.Dataset, actuals: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -128,56 +137,51 @@ def tracker(paper: xr.Dataset, actuals: pd.DataFrame | None = None) -> pd.DataFr
     -------
     DataFrame
         ``measure``, ``description``, ``baseline`` (this year's, expected), ``quarter``, ``expected``, ``low``, ``high``
-        (90 per cent), ``actual`` (NaN until it is known) and ``in_band``: "in", "above", "below" or blank. Children move
+        (90 per cent), ``actual`` (NaN until it is known) and ``in_band``: "in", "above", "below" or "". Children move
         evenly between years; a quarter's spend is a quarter of the year's.
     """
-    fewer = paper["fewer"].sum("line").reindex(year=paper["from_this_year"].values, fill_value=0.0)
-    left = paper["children"].rename(from_this_year="year") - fewer
-    children = {"looked_after": left.sum("placement"), "residential": left.sel(placement=HOMES, drop=True)}
+    years = paper["from_this_year"].values
+    at_end = paper["children"].rename(from_this_year="year")
+    at_end = at_end - paper["fewer"].sum("line").reindex(year=years, fill_value=0.0)
     before = paper["spend_if_nothing_changes"].rename(from_this_year="year")
-    spent = {
-        name: paper[name].sum("line").reindex(year=before["year"].values, fill_value=0.0)
-        for name in ("avoided", "spent")
+    summed = paper[["avoided", "spent"]].sum("line").reindex(year=years, fill_value=0.0)
+    yearly = {
+        "looked_after": at_end.sum("placement"),
+        "residential": at_end.sel(placement=HOMES, drop=True),
+        "spend": (before - summed["avoided"]) / len(QUARTERS),
+        "plan_spend": summed["spent"] / len(QUARTERS),
     }
-    yearly = {"spend": before - spent["avoided"], "plan_spend": spent["spent"]}
-    known = (
-        {} if actuals is None else {(row["measure"], row["quarter"]): row["actual"] for _, row in actuals.iterrows()}
+    rows = [] if actuals is None else zip(actuals["measure"], actuals["quarter"], actuals["actual"], strict=True)
+    known = {(measure, quarter): actual for measure, quarter, actual in rows}
+    return pd.DataFrame(
+        [
+            {
+                "measure": name,
+                "description": TRACKED[name],
+                "baseline": float(whole.isel(year=0).mean()),
+                "quarter": label,
+                **_band(at, known.get((name, label), np.nan)),
+            }
+            for name, whole in yearly.items()
+            for label, at in _quarters(whole, moves=name in ("looked_after", "residential"))
+        ]
     )
-    rows = []
-    for name, description in TRACKED.items():
-        whole = children.get(name, yearly.get(name))
-        assert whole is not None
-        divided = whole if name in children else whole / len(QUARTERS)
-        baseline = float(divided.isel(year=0).mean())
-        for year in whole["year"].values[1 : YEARS + 1]:
-            for place, quarter in enumerate(QUARTERS, start=1):
-                at = _at(divided, int(year), place) if name in children else divided.sel(year=year)
-                ends = reduced(at)
-                actual = known.get((name, f"{year_label(int(year))} {quarter}"), np.nan)
-                low, high = float(ends["lower"]), float(ends["upper"])
-                band = "" if np.isnan(actual) else "below" if actual < low else "above" if actual > high else "in"
-                rows.append(
-                    {
-                        "measure": name,
-                        "description": description,
-                        "baseline": baseline,
-                        "quarter": f"{year_label(int(year))} {quarter}",
-                        "expected": float(ends["mean"]),
-                        "low": low,
-                        "high": high,
-                        "actual": actual,
-                        "in_band": band,
-                    }
-                )
-    return pd.DataFrame(rows)
 
 
-def _at(yearly: xr.DataArray, year: int, quarter: int) -> xr.DataArray:
-    """Return children at the end of a quarter, between the averages of years, which are those of their middles."""
-    when = year + quarter / len(QUARTERS) - 0.5
-    before = min(int(np.floor(when)), int(yearly["year"].max()) - 1)
-    share = when - before
-    return yearly.sel(year=before, drop=True) * (1.0 - share) + yearly.sel(year=before + 1, drop=True) * share
+def _quarters(yearly: xr.DataArray, *, moves: bool) -> Iterator[tuple[str, xr.DataArray]]:
+    """Yield each quarter after this year: what moves evenly from one year's end to the next, or a year's own value."""
+    for year in yearly["year"].values[1 : YEARS + 1]:
+        before, now = yearly.sel(year=year - 1, drop=True), yearly.sel(year=year, drop=True)
+        for place, quarter in enumerate(QUARTERS, start=1):
+            share = place / len(QUARTERS) if moves else 1.0
+            yield f"{year_label(int(year))} {quarter}", before * (1.0 - share) + now * share
+
+
+def _band(at: xr.DataArray, actual: float) -> dict[str, object]:
+    ends = reduced(at)
+    low, high = float(ends["lower"]), float(ends["upper"])
+    where = "" if np.isnan(actual) else "below" if actual < low else "above" if actual > high else "in"
+    return {"expected": float(ends["mean"]), "low": low, "high": high, "actual": actual, "in_band": where}
 
 
 def __dir__() -> list[str]:

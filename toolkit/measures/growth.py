@@ -9,13 +9,14 @@ import xarray as xr
 from toolkit import appraisal
 from toolkit.appraisal.accounts import CASHABLE_SHARES
 from toolkit.appraisal.growth import growth_and_cash
-from toolkit.levers import FOSTERING, HOMES, LEVERS, WEEKS, Effect
+from toolkit.levers import FOSTERING, HOMES, LEVERS, Effect
 from toolkit.measures import plan
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import Table, headed
-from toolkit.schema import SAMPLE_DIMS, InputError, aligned
+from toolkit.models.outlook.dataset import WEEKS
+from toolkit.schema import PRICE_BASE, SAMPLE_DIMS, InputError, aligned
 
 __all__ = ["LEVEL", "RULE", "YEARS", "growth_table", "lever_lines", "on_top", "plan_lines", "reduced", "year_label"]
 
@@ -44,7 +45,7 @@ def plan_lines(run: Run, outlook: xr.Dataset) -> xr.Dataset:
     run
         For the areas of the outlook.
     outlook
-        As `toolkit.levers.pull` takes it.
+        From `toolkit.levers.council`.
 
     Returns
     -------
@@ -56,20 +57,23 @@ def plan_lines(run: Run, outlook: xr.Dataset) -> xr.Dataset:
     Raises
     ------
     InputError
-        A run whose outcomes leave care out, or that ends before the outlook's years do.
+        A run whose outcomes leave care out, that is in other prices, or that ends before the outlook's years do.
     """
     later, scenario = outlook.isel(year=slice(1, None)), run.scenario
-    years, first = later["year"].values, scenario.first_year
+    years, first = later["year"].values, int(scenario.first_year)
     if "care" not in scenario.outcomes:
         raise InputError("outcomes: care is left out, so no child is kept out of it.", fix="add care to them.")
+    if scenario.price_base != PRICE_BASE:
+        raise InputError(f"price_base: the outlook is in {PRICE_BASE} prices.", fix=f"set it to {PRICE_BASE}.")
     if years[-1] >= first + scenario.horizon:
         raise InputError(
             f"horizon: {scenario.horizon} years from {first} end before {year_label(int(years[-1]))}.",
             fix="make it longer.",
         )
-    parts = {"kept": run.tree["lives"]["care_avoided"], "spent": q.costs(run)["spent_on"]}
+    lives = run.tree["lives"].to_dataset()
+    parts = {"kept": lives["care_avoided"], "spent": q.costs(run)["spent_on"]}
     placed = {
-        name: on_draws(array.assign_coords(year=first + array["year"].values), later).reindex(
+        name: on_draws(array.assign_coords(year=array["year"].values + first), later).reindex(
             year=years, fill_value=0.0
         )
         for name, array in parts.items()
@@ -79,9 +83,8 @@ def plan_lines(run: Run, outlook: xr.Dataset) -> xr.Dataset:
     avoided = WEEKS * (fewer * later["price"]).sum("placement")
     spent = placed["spent"].broadcast_like(avoided)
     names, found = q.programme_names(run), plan.evidence(run)
-    who = {
-        name: w.listed([plan.WHOSE[part.funder] for part in scenario.plan if part.programme == name]) for name in names
-    }
+    funders = {name: {part.funder: 0 for part in scenario.plan if part.programme == name} for name in names}
+    who = {name: w.listed([plan.WHOSE[funder] for funder in parts]) for name, parts in funders.items()}
     words = {
         "description": dict(names),
         "funder": who,
@@ -99,8 +102,8 @@ def _rests_on(care: Mapping[str, str]) -> str:
 
 def _plan_believed(label: str) -> str:
     return (
-        f"{label} keeps as many children out of care here as its studies say after scale-up, they would have had average "
-        "placements at average prices, and nobody else takes up what they leave."
+        f"{label} keeps as many children out of care here as its studies say after scale-up; they would have had "
+        "average placements at average prices; and no other child takes their places."
     )
 
 
@@ -146,9 +149,9 @@ def _lever_believed(name: str, later: xr.Dataset, figures: xr.Dataset) -> str:
             "are there; and no other child takes the place that they leave. No study prices the same child in both."
         ),
         "foster_carers": (
-            f"Each carer brings {one['children_per_carer']:.2g} places that stay filled and would have been bought from "
-            f"an agency at {w.money(one['agency_foster_week'])} a week instead of {w.money(foster)}; carers are added, "
-            f"not moved; a place costs {w.money(one['place_recruited'])} to open."
+            f"Each carer brings {one['children_per_carer']:.2g} places that stay filled and would have been bought "
+            f"from an agency at {w.money(one['agency_foster_week'])} a week instead of {w.money(foster)}; carers are "
+            f"added, not moved; a place costs {w.money(one['place_recruited'])} to open."
         ),
         "price_growth": (
             "Homes accept prices that grow by so much less each year and take the same children. Nothing is known of "
@@ -186,8 +189,8 @@ def on_draws(array: xr.DataArray, like: xr.Dataset) -> xr.DataArray:
     flat = every.values.reshape(*every.shape[:-2], -1)
     wanted = np.linspace(0, flat.shape[-1] - 1, int(np.prod(list(sizes.values())))).round().astype(int)
     values = flat[..., wanted].reshape(*every.shape[:-2], *sizes.values())
-    coords = {dim: every[dim].values for dim in every.dims[:-2]} | {dim: like[dim].values for dim in SAMPLE_DIMS}
-    return xr.DataArray(values, coords, every.dims, attrs=array.attrs)
+    on_new = {dim: (like if dim in SAMPLE_DIMS else every)[dim].values for dim in every.dims}
+    return xr.DataArray(values, on_new, every.dims, attrs=array.attrs)
 
 
 def on_top(outlook: xr.Dataset, lines: Sequence[xr.Dataset], components: pd.DataFrame) -> xr.Dataset:
@@ -196,8 +199,7 @@ def on_top(outlook: xr.Dataset, lines: Sequence[xr.Dataset], components: pd.Data
     Parameters
     ----------
     outlook
-        As `toolkit.levers.pull` takes it, with ``spend`` (year, chain, draw), GBP a year in the price base, on children
-        looked after and safeguarding.
+        From `toolkit.levers.council`.
     lines
         From :func:`plan_lines` and :func:`lever_lines`.
     components
@@ -218,11 +220,12 @@ def on_top(outlook: xr.Dataset, lines: Sequence[xr.Dataset], components: pd.Data
     """
     if not lines:
         raise InputError("nothing is laid on the outlook.", fix="name a scenario or pull a lever.")
-    aligned(outlook.isel(year=slice(1, None)), *lines)
+    for part in lines:
+        aligned(outlook.isel(year=slice(1, None)), part)
     every = xr.concat(list(lines), "line", coords="minimal", compat="override") if len(lines) > 1 else lines[0]
     index = outlook["index"]
     row = components.set_index("component").loc[PLACEMENT]
-    share, lag = CASHABLE_SHARES[str(row["cashability"])], int(row["lag_years"])
+    share, lag = CASHABLE_SHARES[str(row["cashability"])], int(str(row["lag_years"]))
     spend = outlook["spend"] * index
     now = spend.isel(year=0, drop=True)
     avoided = every["avoided"] * index

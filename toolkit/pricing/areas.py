@@ -46,8 +46,9 @@ def price(
     -------
     Dataset
         ``cost`` (component, option, year, chain, draw) of the reached cohort and programme;
-        ``lives`` (quantity, option, year, chain, draw); ``care_avoided`` (programme, year, chain, draw), the children whom
-        each programme keeps out of care, on average over a year; ``benefit_by_area`` (area, component, chain, draw);
+        ``lives`` (quantity, option, year, chain, draw); ``care_avoided`` (programme, year, chain, draw), the children
+        whom each programme keeps out of care, on average over a year;
+        ``benefit_by_area`` (area, component, chain, draw);
         ``lifetime`` (reading, area, component, chain, draw), the entering cohort's present value;
         ``annual`` (reading, area, component, chain, draw), the year's cross-section;
         ``children_entering`` and ``children_reached`` (area, chain, draw), the latter in all years together;

@@ -129,6 +129,7 @@ def make_run(register):
                 "benefit_by_area": by_area(level=2e5),
                 "curve_avoided": (strength * size * 2e7 * share).transpose("multiple", "component", ...),
                 "curve_spend": (size + 1) * 2e7,
+                "spent_on": (spend / len(PROGRAMMES) * whose.count(whose[0])).expand_dims(programme=list(PROGRAMMES)),
             },
             coords={
                 "area_name": ("area", list(names.values())),

@@ -66,4 +66,3 @@ def to_series(panel: xr.Dataset) -> xr.Dataset:
     size = np.log(panel["stock"].mean("data_year") / TYPICAL_CHILDREN)
     series = {"value": value.transpose("series", "area", "data_year"), "england_mix": mix.reindex(series=list(SERIES))}
     return xr.Dataset({**series, "log_size": size})
-

@@ -74,7 +74,10 @@ def weights(gain: Any, first_gain: Any, first: np.ndarray, years: int, *, ahead:
     later = (from_year < to_year) & (from_year >= first[:, None, None])
     apart = np.where(later, to_year - 1 - from_year, 0)
     is_first = from_year == first[:, None, None]
-    taken = np.where(is_first, 1.0, 0.0) * first_gain[..., None, None] + np.where(is_first, 0.0, 1.0) * gain[..., None, None]
+    taken = (
+        np.where(is_first, 1.0, 0.0) * first_gain[..., None, None]
+        + np.where(is_first, 0.0, 1.0) * gain[..., None, None]
+    )
     return np.where(later, 1.0, 0.0) * taken * (1 - gain[..., None, None]) ** apart
 
 
