@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pandas as pd
 import typer
@@ -11,7 +11,14 @@ import typer
 from toolkit.console import progress_bars, show
 from toolkit.options import CACHE, Cache, Json, Quiet, chosen_areas
 
-__all__ = ["budget", "levers_named"]
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from toolkit.measures.quantities import Run
+
+__all__ = ["budget", "levers_named", "paper_tables"]
+
+LAST_YEAR = 2031  # the March in which the last of the five years of a budget paper ends
 
 
 def budget(
@@ -20,7 +27,9 @@ def budget(
     baseline: Annotated[str, typer.Option(help="As of outcomes outlook.")] = "model",
     lever: Annotated[
         list[str] | None,
-        typer.Option(help="step_down, foster_carers, price_growth or agency_posts: NAME=5, or by year 5,10,15; repeat."),
+        typer.Option(
+            help="step_down, foster_carers, price_growth or agency_posts: NAME=5, or by year 5,10,15; repeat."
+        ),
     ] = None,
     claims: Annotated[Path | None, typer.Option(help="CSV of proposed savings to check.")] = None,
     actuals: Annotated[Path | None, typer.Option(help="CSV of what came in, by quarter.")] = None,
@@ -32,7 +41,7 @@ def budget(
     """Say what a plan and levers do to a council's budget: growth avoided, cash released and spend, year by year."""
     from toolkit import claims as brought
     from toolkit import evidence, levers, plans, records, scenarios, workflow
-    from toolkit.measures import budget_lines, claim_check, growth
+    from toolkit.measures import growth
     from toolkit.outlook import forecast
     from toolkit.resolved import resolve
 
@@ -47,34 +56,64 @@ def budget(
     if out is not None:
         records.check_writable(out, option="--out")
     with progress_bars(quiet or as_json) as progress:
-        outlook = levers.council(forecast(areas, baseline=baseline, cache=cache, progress=progress))
-        drawn = levers.figures(chosen, register, like=outlook)
-        pulled = levers.pull(pulled_by, outlook, drawn, agency_posts=posts)
+        drawn = forecast(areas, baseline=baseline, until=LAST_YEAR, cache=cache, progress=progress)
+        outlook = levers.council(drawn)
+        figures = levers.figures(chosen, register, like=outlook)
+        pulled = levers.pull(pulled_by, outlook, figures, agency_posts=posts)
         finished = workflow.run(chosen, areas=areas, cache=cache, progress=progress)
     lines = [growth.plan_lines(finished, outlook)]
-    lines += [growth.lever_lines(pulled, outlook, drawn)] if pulled else []
+    lines += [growth.lever_lines(pulled, outlook, figures)] if pulled else []
     paper = growth.on_top(outlook, lines, register.tables["cost_components"])
     resolved = resolve(chosen, register, statistics, areas=areas)
-    room = plans.most_times(
-        chosen, evidence.base_year(statistics), resolved.figures, register.tables["programmes"], areas
-    )
-    options = budget_lines.option_tables(finished, paper, most=room)
-    side_by_side = {"cash": growth.growth_table(paper), "real": growth.growth_table(paper, real=True)}
-    tables = {
-        **{f"growth_{prices}": flat(table.frame) for prices, table in side_by_side.items()},
-        "budget_lines": budget_lines.budget_lines(paper),
-        **{f"options_{name}": table for name, table in options.items()},
-        "tracker": claim_check.tracker(paper, came_in),
-    }
-    if claimed is not None:
-        tables["claim_check"] = claim_check.check_claims(claimed, paper, register.tables["programmes"])
-    note = side_by_side["cash"].note
+    base = plans.in_price_base(evidence.base_year(statistics), chosen.price_base, register.deflators)
+    room = plans.most_times(chosen, base, resolved.figures, register.tables["programmes"], areas)
+    tables = paper_tables(finished, paper, register.tables["programmes"], room=room, claims=claimed, actuals=came_in)
+    note = growth.growth_table(paper).note
     if out is not None:
         _write(out, tables, note)
     if as_json:
         typer.echo(json.dumps(_as_json(tables, note), indent=2))
     elif not quiet:
         _print(tables, note)
+
+
+def paper_tables(
+    run: "Run",
+    paper: "xr.Dataset",
+    programmes: pd.DataFrame,
+    *,
+    room: float,
+    claims: pd.DataFrame | None = None,
+    actuals: pd.DataFrame | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Return every table of a budget paper by name.
+
+    Parameters
+    ----------
+    run
+        Of the plan.
+    paper
+        From `toolkit.measures.growth.on_top`, for the same areas.
+    programmes
+        The table ``programmes``.
+    room
+        By how much the plan's sums could be multiplied at most, from `toolkit.plans.most_times`.
+    claims, actuals
+        From `toolkit.claims`.
+    """
+    from toolkit.measures import budget_lines, claim_check, growth
+
+    tables = {
+        "growth_cash": _flat(growth.growth_table(paper).frame),
+        "growth_real": _flat(growth.growth_table(paper, real=True).frame),
+        "budget_lines": budget_lines.budget_lines(paper),
+    }
+    options = budget_lines.option_tables(run, paper, most=room)
+    tables |= {f"options_{name}": table for name, table in options.items()}
+    tables["tracker"] = claim_check.tracker(paper, actuals)
+    if claims is not None:
+        tables["claim_check"] = claim_check.check_claims(claims, paper, programmes)
+    return tables
 
 
 def levers_named(options: Sequence[str]) -> dict[str, list[float]]:
@@ -99,7 +138,7 @@ def levers_named(options: Sequence[str]) -> dict[str, list[float]]:
     return named
 
 
-def flat(frame: pd.DataFrame) -> pd.DataFrame:
+def _flat(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table's frame with one line of headings, its rows' names first."""
     heads = [f"{heading}: {part}" if part else heading for heading, part in frame.columns]
     return frame.set_axis(heads, axis=1).rename_axis("year").reset_index()
@@ -120,12 +159,31 @@ def _as_json(tables: dict[str, pd.DataFrame], note: str) -> dict[str, Any]:
 def _print(tables: dict[str, pd.DataFrame], note: str) -> None:
     from toolkit.measures import words as w
 
-    def in_words(table: pd.DataFrame) -> pd.DataFrame:
-        return table.map(lambda cell: w.money(cell) if isinstance(cell, float) and cell == cell else cell)
-
-    growth = tables["growth_cash"]
-    show(in_words(growth[[name for name in growth if "er: " not in name and ": lower" not in name]]), False, title="")
+    growth, lines, values = (tables[name] for name in ("growth_cash", "budget_lines", "options_value"))
+    middle = [name for name in growth if name == "year" or name.endswith(": expected")]
+    show(
+        growth[middle].map(_money).rename(columns=lambda name: name.removesuffix(": expected")), False, title="By year"
+    )
     typer.echo(note)
+    wide = lines.pivot(index=["reference", "description", "kind"], columns="year", values="cumulative")
+    order = lines[["reference", "description", "kind"]].drop_duplicates()
+    show(
+        wide.loc[order.apply(tuple, axis=1)].map(_money).reset_index(), False, title="Budget lines, cumulative, in cash"
+    )
+    believed = lines.drop_duplicates("reference")[["reference", "believed"]].dropna()
+    typer.echo("\n".join(f"{one.reference} must be believed: {one.believed}" for one in believed.itertuples()))
+    money = values.filter(like="npsv").map(_money)
+    shares = {name: values[name].map(w.percent) for name in ("chance_paid_back",)}
+    show(values.assign(**money, **shares), False, title="Options, present values")
+    if "claim_check" in tables:
+        columns = ["reference", "description", "year", "finding", "evidence"]
+        show(tables["claim_check"][columns], False, title="Claims, set against the model")
+
+
+def _money(cell: object) -> object:
+    from toolkit.measures import words as w
+
+    return w.money(cell) if isinstance(cell, float) and cell == cell else cell
 
 
 def __dir__() -> list[str]:

@@ -10,6 +10,7 @@ from toolkit.claims import QUARTERS
 from toolkit.levers import HOMES
 from toolkit.measures import words as w
 from toolkit.measures.growth import YEARS, reduced, year_label
+from toolkit.plans import same_children
 from toolkit.schema import InputError
 
 __all__ = ["TRACKED", "check_claims", "tracker"]
@@ -108,11 +109,7 @@ def _by(claims: pd.DataFrame, year: int) -> float:
 def _meets(one: str, other: str, programmes: pd.DataFrame) -> bool:
     """Return whether two measures could claim the same children: the same one, or programmes for one group and age."""
     rows = programmes.set_index("programme")
-    if one == other or one not in rows.index or other not in rows.index:
-        return one == other
-    first, second = rows.loc[one], rows.loc[other]
-    apart = first["ages_to"] < second["ages_from"] or second["ages_to"] < first["ages_from"]
-    return bool(first["target_group"] == second["target_group"] and not apart)
+    return one == other or ({one, other} <= set(rows.index) and same_children(one, other, rows))
 
 
 def _finding(claimed: float, low: float, high: float, chance: float, released: float, overlap: str) -> str:

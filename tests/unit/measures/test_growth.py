@@ -84,9 +84,7 @@ def test_the_table_stands_spend_growth_and_savings_side_by_side_in_cash_and_in_r
 
 
 def test_draws_of_another_number_are_taken_evenly(outlook):
-    array = xr.DataArray(
-        np.arange(200.0).reshape(2, 100), {"chain": [0, 1], "draw": range(100)}, ("chain", "draw")
-    )
+    array = xr.DataArray(np.arange(200.0).reshape(2, 100), {"chain": [0, 1], "draw": range(100)}, ("chain", "draw"))
     on = growth.on_draws(array, outlook)
     assert on.sizes == {"chain": 2, "draw": 5}
     np.testing.assert_array_equal(on.values.ravel(), np.linspace(0, 199, 10).round())
@@ -111,9 +109,10 @@ def test_nothing_to_lay_on_it_is_refused(outlook):
         growth.on_top(outlook, [], evidence.load_table("cost_components"))
 
 
-def test_what_must_be_believed_gives_the_figures_that_it_rests_on(paper):
+def test_what_must_be_believed_gives_the_figures_that_it_rests_on(paper, figures):
     words = dict(zip(paper["measure"].values, paper["believed"].values, strict=True))
-    assert "50% of the gap between a children's home" in words["step_down"]
+    share = float(figures["same_child_share"].mean())
+    assert f"{share:.0%} of the gap between a children's home (£7,960 a week)" in words["step_down"]
     assert "No study prices the same child in both" in words["step_down"]
-    assert "£27,0" in words["agency_posts"]
+    assert "Each post costs £" in words["agency_posts"]
     assert "no other child takes their places" in words["supporting_families"]
