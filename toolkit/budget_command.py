@@ -140,15 +140,20 @@ def levers_named(options: Sequence[str]) -> dict[str, list[float]]:
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table's frame with one line of headings, its rows' names first."""
-    heads = [f"{heading}: {part}" if part else heading for heading, part in frame.columns]
+    heads = [f"{pair[0]}: {pair[1]}" for pair in frame.columns]
     return frame.set_axis(heads, axis=1).rename_axis("year").reset_index()
 
 
 def _write(folder: Path, tables: dict[str, pd.DataFrame], note: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
-    (folder / "budget.json").write_text(json.dumps(_as_json(tables, note), indent=2), encoding="utf-8")
+    """Write all files, or none."""
+    from toolkit.folders import drafts
+
+    with drafts(folder) as draft:
+        for name, table in tables.items():
+            table.to_csv(draft / f"{name}.csv", index=False)
+        (draft / "budget.json").write_text(json.dumps(_as_json(tables, note), indent=2), encoding="utf-8")
+        for name in [*(f"{name}.csv" for name in tables), "budget.json"]:
+            (draft / name).replace(folder / name)
 
 
 def _as_json(tables: dict[str, pd.DataFrame], note: str) -> dict[str, Any]:
@@ -157,24 +162,22 @@ def _as_json(tables: dict[str, pd.DataFrame], note: str) -> dict[str, Any]:
 
 
 def _print(tables: dict[str, pd.DataFrame], note: str) -> None:
-    from toolkit.measures import words as w
-
-    growth, lines, values = (tables[name] for name in ("growth_cash", "budget_lines", "options_value"))
-    middle = [name for name in growth if name == "year" or name.endswith(": expected")]
-    show(
-        growth[middle].map(_money).rename(columns=lambda name: name.removesuffix(": expected")), False, title="By year"
-    )
+    """Print what fits a screen: the years, the lines, what must be believed, the options and the claims."""
+    lines, keys = tables["budget_lines"], ["reference", "kind"]
+    years = tables["growth_cash"].set_index("year").filter(like=": expected").map(_money).reset_index()
+    years.columns = pd.Index([str(name).removesuffix(": expected") for name in years.columns])
+    show(years, False, title="By year, expected, in cash")
     typer.echo(note)
-    wide = lines.pivot(index=["reference", "description", "kind"], columns="year", values="cumulative")
-    order = lines[["reference", "description", "kind"]].drop_duplicates()
-    show(
-        wide.loc[order.apply(tuple, axis=1)].map(_money).reset_index(), False, title="Budget lines, cumulative, in cash"
-    )
-    believed = lines.drop_duplicates("reference")[["reference", "believed"]].dropna()
-    typer.echo("\n".join(f"{one.reference} must be believed: {one.believed}" for one in believed.itertuples()))
+    wide = lines.pivot(index=keys, columns="year", values="cumulative").map(_money)
+    order = pd.MultiIndex.from_frame(lines[keys].drop_duplicates())
+    show(wide.loc[order].reset_index(), False, title="Budget lines, cumulative, in cash")
+    for _, one in lines.drop_duplicates("reference").fillna("").iterrows():
+        rests = f" rests on {one['confidence']}. What must be believed: {one['believed']}" if one["believed"] else ""
+        typer.echo(f"{one['reference']}, {one['description']}{f':{rests}' if rests else ''}")
+    values = tables["options_value"].set_index("option")
+    values = values[["size", "npsv_fiscal", "npsv_social", "switching_fiscal", "payback_year", "chance_paid_back"]]
     money = values.filter(like="npsv").map(_money)
-    shares = {name: values[name].map(w.percent) for name in ("chance_paid_back",)}
-    show(values.assign(**money, **shares), False, title="Options, present values")
+    show(values.assign(**{str(name): money[name] for name in money}).round(2).reset_index(), False, title="Options")
     if "claim_check" in tables:
         columns = ["reference", "description", "year", "finding", "evidence"]
         show(tables["claim_check"][columns], False, title="Claims, set against the model")

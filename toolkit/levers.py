@@ -189,7 +189,7 @@ def _step_down(moved: xr.DataArray, outlook: xr.Dataset, figures: xr.Dataset, go
     later = outlook.isel(year=slice(1, None))
     _fits(moved, later["children"].sel(placement=HOMES) - gone.sel(placement=HOMES), "step_down", "residential care")
     homes, fostering = (later["price"].sel(placement=kind, drop=True) for kind in (HOMES, FOSTERING))
-    floor = xr.ufuncs.maximum(fostering, figures["agency_foster_week"])
+    floor = xr.ufuncs.maximum(fostering, _agency_week(outlook, figures))
     avoided = moved * WEEKS * figures["same_child_share"] * (homes - floor)
     return Effect(avoided, xr.zeros_like(avoided), _fewer(later, {HOMES: moved, FOSTERING: -moved}))
 
@@ -199,7 +199,7 @@ def _foster_carers(carers: xr.DataArray, outlook: xr.Dataset, figures: xr.Datase
     later = outlook.isel(year=slice(1, None))
     places = carers * figures["children_per_carer"]
     _fits(places, later["children"].sel(placement=FOSTERING), "foster_carers", "foster care")
-    avoided = places * WEEKS * (figures["agency_foster_week"] - later["price"].sel(placement=FOSTERING, drop=True))
+    avoided = places * WEEKS * (_agency_week(outlook, figures) - later["price"].sel(placement=FOSTERING, drop=True))
     before = places.shift(year=1, fill_value=0.0)
     spent = (places - before).clip(min=0.0) * figures["place_recruited"]
     return Effect(avoided, spent, _fewer(later, {}))
@@ -220,6 +220,13 @@ def _agency_posts(posts: xr.DataArray, outlook: xr.Dataset, figures: xr.Dataset,
     """Agency posts filled by employed workers, who cost less."""
     avoided = posts * figures["agency_premium"]
     return Effect(avoided, xr.zeros_like(avoided), _fewer(outlook.isel(year=slice(1, None)), {}))
+
+
+def _agency_week(outlook: xr.Dataset, figures: xr.Dataset) -> xr.DataArray:
+    """Return what an agency asks for a foster place in later years, which grows as the area's foster prices do."""
+    fostering = outlook["price"].sel(placement=FOSTERING, drop=True)
+    grown = fostering.isel(year=slice(1, None)) / fostering.isel(year=0, drop=True)
+    return figures["agency_foster_week"] * grown
 
 
 def _fits(moved: xr.DataArray, there: xr.DataArray, name: str, where: str) -> None:

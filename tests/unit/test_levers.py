@@ -55,6 +55,15 @@ def test_carers_take_children_from_agencies_and_cost_a_place_once(outlook, figur
     every_draw(effect.spent, np.array([8, 0, 4, 0, 0]) * 9_000)
 
 
+def test_an_agency_asks_more_as_foster_prices_grow(outlook, figures):
+    grows = xr.DataArray(1.05 ** np.arange(6), {"year": list(YEARS)})
+    outlook["price"] = outlook["price"] * grows
+    pulled = levers.pull({"foster_carers": [10], "step_down": [1]}, outlook, figures)
+    later = grows.values[1:]
+    every_draw(pulled["foster_carers"].avoided, 8 * WEEKS * 200 * later)
+    every_draw(pulled["step_down"].avoided, WEEKS * 0.5 * 6_000 * later)
+
+
 def test_prices_contained_compound_on_the_children_who_are_left(outlook, figures):
     pulled = levers.pull({"price_growth": [0.01], "step_down": [10]}, outlook, figures)
     assert list(pulled) == ["step_down", "price_growth"]

@@ -140,7 +140,8 @@ def test_a_claim_on_what_is_not_there_is_refused(paper, programmes, tmp_path, ro
 def test_the_tracker_says_whether_what_came_in_is_in_its_band(paper, tmp_path):
     path = tmp_path / "actuals.csv"
     path.write_text(
-        "measure,quarter,actual\nlooked after,2026/27 Q1,2000\nlooked after,2026/27 Q2,10\nresidential,2026/27 Q4,2500\n",
+        "measure,quarter,actual\nlooked after,2026/27 Q1,2000\nlooked after,2026/27 Q2,10\n"
+        "residential,2026/27 Q4,2500\n",
         encoding="utf-8",
     )
     actuals = read_actuals(path, dict.fromkeys(claim_check.TRACKED, 3_000.0))
