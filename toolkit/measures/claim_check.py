@@ -7,14 +7,15 @@ import pandas as pd
 import xarray as xr
 
 from toolkit.claims import QUARTERS
-from toolkit.levers import HOMES
+from toolkit.levers import HOMES, LEVERS
 from toolkit.measures import words as w
-from toolkit.measures.growth import YEARS, reduced, year_label
+from toolkit.measures.growth import ARITHMETIC, YEARS, reduced, year_label
 from toolkit.plans import same_children
 from toolkit.schema import InputError
 
 __all__ = ["TRACKED", "check_claims", "tracker"]
 
+NOT_PLANNED = "Not in the plan, so nothing is expected of it: add it to the scenario, or pull the lever, to check it."
 TRACKED = {
     "looked_after": "Children looked after, end of quarter",
     "residential": "Children in residential care, end of quarter",
@@ -31,7 +32,7 @@ def check_claims(claims: pd.DataFrame, paper: xr.Dataset, programmes: pd.DataFra
     claims
         From `toolkit.claims.read_claims`.
     paper
-        From `toolkit.measures.growth.on_top`: its lines are what can be claimed on.
+        From `toolkit.measures.growth.on_top`: nothing is expected of what is not among its lines.
     programmes
         The table ``programmes``: programmes for the same group and ages can claim the same children twice.
 
@@ -48,15 +49,16 @@ def check_claims(claims: pd.DataFrame, paper: xr.Dataset, programmes: pd.DataFra
     Raises
     ------
     InputError
-        A measure that is no line of the paper, or a year outside it.
+        A measure that is no line of the paper and no programme, or a year outside it.
     """
     lines = [str(name) for name in paper["measure"].values]
+    known = {"", *lines, *LEVERS, *programmes["programme"]}
     years = [int(year) for year in paper["year"].values[:YEARS]]
     for line, row in claims.iterrows():
-        if row["measure"] and row["measure"] not in lines:
+        if row["measure"] not in known:
             raise InputError(
-                f"claims, line {line} ({row['reference']}): '{row['measure']}' is no measure of the plan.",
-                fix=f"use one of {', '.join(lines)}, add it to the scenario's plan, or leave it blank.",
+                f"claims, line {line} ({row['reference']}): '{row['measure']}' is no programme or lever.",
+                fix=f"use one of {', '.join(lines)} or another programme of the evidence, or leave it blank.",
             )
         if row["year"] not in years:
             raise InputError(
@@ -74,6 +76,9 @@ def _checked(claim: pd.Series, claims: pd.DataFrame, paper: xr.Dataset, programm
     row |= {"year": year_label(year), "sum": claim["sum"], "claimed": claimed, "overlap": overlap}
     if not measure:
         return row | {"evidence": "none: no measure is named", "finding": "Name what is to be done to check it."}
+    if measure not in paper["measure"].values:
+        not_known = {**dict.fromkeys(LEVERS, ARITHMETIC), **programmes.set_index("programme")["not_known"]}
+        return row | {"evidence": not_known[measure], "finding": NOT_PLANNED}
     line = paper.isel(line=[str(name) for name in paper["measure"].values].index(measure)).sel(year=year)
     avoided, released = line["avoided"], float(line["cash_released"].mean())
     ends = {end: float(value) for end, value in reduced(avoided).items()}

@@ -82,13 +82,13 @@ def plan_lines(run: Run, outlook: xr.Dataset) -> xr.Dataset:
     fewer = placed["kept"] * mix
     avoided = WEEKS * (fewer * later["price"]).sum("placement")
     spent = placed["spent"].broadcast_like(avoided)
-    names, found = q.programme_names(run), plan.evidence(run)
+    names, known = q.programme_names(run), plan.evidence(run)
     funders = {name: {part.funder: 0 for part in scenario.plan if part.programme == name} for name in names}
     who = {name: w.listed([plan.WHOSE[funder] for funder in parts]) for name, parts in funders.items()}
     words = {
         "description": dict(names),
         "funder": who,
-        "confidence": {name: _rests_on(found[name]["care"]) for name in names},
+        "confidence": {name: _rests_on(known[name]["care"]) for name in names},
         "believed": {name: _plan_believed(names[name]) for name in names},
     }
     return _lines({"avoided": avoided, "spent": spent, "fewer": fewer}, "programme", words)

@@ -95,10 +95,11 @@ def test_claims_are_set_against_the_interval_and_each_other(paper, programmes, t
     claims = claims_of(
         tmp_path,
         f"A1,Moves,2026/27,{sure:.2f},step_down,\nA1,Moves,2027/28,{sure:.2f},step_down,\n"
-        f"A2,More moves,2027/28,{never:.2f},step down,no\nA3,Hope,2027/28,5,,\n",
+        f"A2,More moves,2027/28,{never:.2f},step down,no\nA3,Hope,2027/28,5,,\n"
+        "A4,Pathfinder,2027/28,1480219,families first,\nA5,Posts,2027/28,5,agency posts,\n",
     )
     checked = claim_check.check_claims(claims, paper, programmes)
-    first, second, third, hope = (row for _, row in checked.iterrows())
+    first, second, third, hope, elsewhere, posts = (row for _, row in checked.iterrows())
     assert second["claimed"] == pytest.approx(2 * sure, abs=0.02)  # recurrent: both years' sums
     assert second["chance"] == 1.0
     assert second["chance_with_overlap"] == 0.0
@@ -110,6 +111,10 @@ def test_claims_are_set_against_the_interval_and_each_other(paper, programmes, t
     assert first["expected"] == pytest.approx(float(line["avoided"].sel(year=2026).mean()))
     assert hope["finding"] == "Name what is to be done to check it."
     assert hope["overlap"] == ""
+    assert elsewhere["finding"] == posts["finding"] == claim_check.NOT_PLANNED
+    assert "No impact estimate exists" in elsewhere["evidence"]
+    assert posts["evidence"] == "no study: arithmetic"
+    assert np.isnan(elsewhere["chance"])
 
 
 def test_only_what_could_serve_the_same_children_overlaps(paper, programmes, tmp_path):
@@ -127,7 +132,7 @@ def test_only_what_could_serve_the_same_children_overlaps(paper, programmes, tmp
     [
         (
             "A1,x,2026/27,5,magic,",
-            r"claims, line 2 \(A1\): 'magic' is no measure of the plan. Fix: use one of supporting",
+            r"claims, line 2 \(A1\): 'magic' is no programme or lever. Fix: use one of supporting",
         ),
         ("A1,x,2040/41,5,step_down,", r"claims, line 2 \(A1\): 2040/41 is not looked at. Fix: use 2026/27 to 2030/31"),
     ],
