@@ -89,6 +89,8 @@ def assemble(
         **{"safeguarding_cash": (safeguarding * to_cash, cash), "to_cash": (to_cash, {"units": "1"})},
     }
     order = ("chain", "draw", "area", "year", "placement")
-    arrays = {name: part.assign_attrs(about).transpose(*order, missing_dims="ignore") for name, (part, about) in parts.items()}
+    arrays = {
+        name: part.assign_attrs(about).transpose(*order, missing_dims="ignore") for name, (part, about) in parts.items()
+    }
     years = [f"{year - 1}/{year % 100:02d}" for year in children["year"].values]
     return xr.Dataset(arrays, attrs=attributes).assign_coords(financial_year=("year", years))

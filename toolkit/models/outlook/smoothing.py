@@ -1,8 +1,8 @@
 """The surprises of each area's series: how far each year lies from what the years before it led to expect.
 
-An area's own level follows its surprises: after a year with surprise e the level moves by ``gain`` times e, the rest was
-passing. This is the innovations form of a local level, whose every step is linear in the data, so that its density needs
-no filter. The first known year moves the level from its region's mean by ``first_gain``: an area with short or
+An area's own level follows its surprises: after a year with surprise e the level moves by ``gain`` times e, the rest
+was passing. This is the innovations form of a local level, whose every step is linear in the data, so that its
+density needs no filter. The first known year moves the level from its region's mean by ``first_gain``: an area with short or
 noisy history stays near its region.
 
 References
@@ -74,7 +74,10 @@ def weights(gain: Any, first_gain: Any, first: np.ndarray, years: int, *, ahead:
     later = (from_year < to_year) & (from_year >= first[:, None, None])
     apart = np.where(later, to_year - 1 - from_year, 0)
     is_first = from_year == first[:, None, None]
-    taken = np.where(is_first, 1.0, 0.0) * first_gain[..., None, None] + np.where(is_first, 0.0, 1.0) * gain[..., None, None]
+    taken = (
+        np.where(is_first, 1.0, 0.0) * first_gain[..., None, None]
+        + np.where(is_first, 0.0, 1.0) * gain[..., None, None]
+    )
     return np.where(later, 1.0, 0.0) * taken * (1 - gain[..., None, None]) ** apart
 
 
