@@ -15,6 +15,7 @@ from toolkit.schema import PRICE_BASE
 
 FIRST, LAST = 2015, 2025  # unaccompanied children are published by authority from 2015
 LEAST_CHILDREN = 10.0  # an area that has had fewer (City of London, Isles of Scilly) has no outlook of its own
+HIDDEN = 3.0  # counts of one to five are hidden: the middle, as England's total leaves 2.6 to 3.7 for each
 WHOLE = {
     "stock": "cla_at_31_march",
     "unaccompanied": "uasc_at_31_march",
@@ -62,7 +63,9 @@ def care_panel(folder: Path | None = None) -> xr.Dataset:
     """
     panel, reference = _load_panel(folder), reference_areas(folder)
     years = list(range(FIRST, LAST + 1))
-    whole = {name: _merge(_wide(panel, measure, years=years), reference) for name, measure in WHOLE.items()}
+    wide = {name: _wide(panel, measure, years=years) for name, measure in WHOLE.items()}
+    wide["unaccompanied"] = wide["unaccompanied"].fillna(HIDDEN).where(wide["stock"].notna())
+    whole = {name: _merge(frame, reference) for name, frame in wide.items()}
     series = deflators(load_table("evidence/economic_parameters", folder))
     real = np.array([rebase(1.0, f"{year - 1}/{year % 100:02d}", to=PRICE_BASE, deflators=series) for year in years])
     rows = reference.drop_duplicates("area").set_index("area").loc[whole["stock"].index]

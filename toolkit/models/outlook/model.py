@@ -18,6 +18,7 @@ from toolkit.models.outlook.smoothing import filled, first_years, log_density, l
 from toolkit.models.prior_rows import prior_of, shape_of
 
 MODEL = "outlook"
+UNINFORMED = 0.1  # spread of changes that the data do not speak of, which touch nothing
 LEAST_TAIL = 2.0  # degrees of freedom below which the t has no variance
 
 
@@ -35,7 +36,8 @@ def outlook(series: xr.Dataset, *, priors: pd.DataFrame) -> pm.Model:
     -------
     pymc.Model
         ``national`` (series, data_year); by series ``growth`` a year, ``step`` and ``memory`` of England's departures
-        from it, ``area_sd``, ``spread``, ``size_power``, ``gain``, ``first_gain`` and ``tail``; ``region_effect`` (series, region).
+        from it, ``area_sd``, ``spread``, ``size_power``, ``gain``, ``first_gain`` and ``tail``;
+        ``region_effect`` (series, region).
     """
     value, known = filled(series["value"])
     first = first_years(known)
@@ -47,18 +49,10 @@ def outlook(series: xr.Dataset, *, priors: pd.DataFrame) -> pm.Model:
         data = pm.Data("value", value)  # calibration replaces it
         level = centre + _normal("level", priors)
         growth = _normal("growth", priors)
-        memory = pm.Beta("memory", *shape_of(priors, MODEL, "memory"), dims="series")
-        step = _half("step", priors)
-        # The yearly changes are sampled directly (centred): 150 areas determine them well, so that departures from
-        # growth would lie along a narrow ridge with growth and their spread.
-        change = pm.AR(
-            "change",
-            rho=pt.stack([growth * (1 - memory), memory], axis=-1),
-            sigma=step,
-            constant=True,
-            init_dist=pm.Normal.dist(growth[:, None], step[:, None], shape=(len(centre), 1)),
-            shape=(len(centre), years - 1),
-        )
+        kept = pm.Beta("memory_half", *shape_of(priors, MODEL, "memory_half"), dims="series")
+        memory = pm.Deterministic("memory", 2 * kept - 1, dims="series")
+        step = pm.Gamma("step", *shape_of(priors, MODEL, "step"), dims="series")
+        change = _changes(growth, memory, step, _informed(known, series["england_mix"]))
         # Levels are those of the last year: the placements of the first years are unknown.
         to_come = pt.concatenate([pt.cumsum(change[:, ::-1], axis=1)[:, ::-1], pt.zeros((len(centre), 1))], axis=1)
         national = pm.Deterministic("national", level[:, None] - to_come, dims=("series", "data_year"))
@@ -76,7 +70,31 @@ def outlook(series: xr.Dataset, *, priors: pd.DataFrame) -> pm.Model:
         standardised = surprise * pt.exp(-log_spread)
         pm.Potential("areas", log_density(standardised, log_spread, known, tail[:, None]).sum())
         _england(series, national, priors)
+    model.target_accept = 0.95  # type: ignore[attr-defined]  # which fit takes: England's placements begin in 2018 only
     return model
+
+
+def _informed(known: np.ndarray, england_mix: xr.DataArray) -> np.ndarray:
+    """Return which of England's yearly changes the data speak of (series, change)."""
+    first = first_years(known)[:, None]
+    return (np.arange(1, known.shape[-1]) > first) | np.isfinite(england_mix.diff("data_year").to_numpy())
+
+
+def _changes(growth: Any, memory: Any, step: Any, informed: np.ndarray) -> Any:
+    """Add England's yearly changes to the model in context: a stationary autoregression about growth.
+
+    They are sampled directly (centred): 150 areas determine them well, so that departures from growth would lie along a
+    narrow ridge with growth and their spread. Changes before the first that the data speak of touch nothing.
+    """
+    change = pm.Flat("change", shape=informed.shape)
+    follows = np.pad(informed[:, :-1], ((0, 0), (1, 0)))  # a change that is informed has one before it
+    before = pt.concatenate([pt.zeros((len(informed), 1)), change[:, :-1]], axis=1)
+    level, kept = growth[:, None], memory[:, None]
+    mean = level + follows * kept * (before - level)
+    spread = step[:, None] * pt.where(follows, 1.0, (1 - kept**2) ** -0.5)
+    density = pm.logp(pm.Normal.dist(informed * mean, pt.where(informed, spread, UNINFORMED)), change)
+    pm.Potential("changes", density.sum())
+    return change
 
 
 def _england(series: xr.Dataset, national: Any, priors: pd.DataFrame) -> None:

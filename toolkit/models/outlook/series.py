@@ -1,7 +1,11 @@
 """The panel as series that move additively: logs of counts and money, log ratios of placements, and a share."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import xarray as xr
+
+from toolkit.models.outlook.dataset import PLACEMENTS, WEEKS
 
 FOSTERED = "fostering"  # what the other placements are counted against
 SERIES = (
@@ -18,7 +22,7 @@ SERIES = (
     "difference",
 )
 MIXED = ("residential", "supported", "other")
-WEEKS = 365.25 / 7  # of a year
+LASTING = ("price_residential", "price_fostering")  # whose returns are noisy: only what lasts is forecast
 DIFFERENCES = 10.0  # brings the reporting difference, a share of the children, to the spread of the other series
 TYPICAL_CHILDREN = 400.0  # looked after in a middling authority, the reference of size
 
@@ -66,3 +70,16 @@ def to_series(panel: xr.Dataset) -> xr.Dataset:
     size = np.log(panel["stock"].mean("data_year") / TYPICAL_CHILDREN)
     series = {"value": value.transpose("series", "area", "data_year"), "england_mix": mix.reindex(series=list(SERIES))}
     return xr.Dataset({**series, "log_size": size})
+
+
+def stocks(value: Mapping[str, xr.DataArray]) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return all children looked after and the unaccompanied among them, from the series."""
+    alone = np.expm1(value["unaccompanied"]).clip(min=0.0)
+    return np.exp(value["resident"]) + alone, alone
+
+
+def mix(value: Mapping[str, xr.DataArray]) -> xr.DataArray:
+    """Return the share of each placement (..., placement) from the log ratios of the series."""
+    over = {"fostering": xr.zeros_like(value["resident"]), **{kind: value[f"mix_{kind}"] for kind in MIXED}}
+    odds = np.exp(xr.concat([over[kind] for kind in PLACEMENTS], xr.Variable("placement", list(PLACEMENTS))))
+    return odds / odds.sum("placement")
