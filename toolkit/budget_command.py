@@ -44,13 +44,14 @@ def budget(
     from toolkit.measures import growth
     from toolkit.outlook import forecast
     from toolkit.resolved import resolve
+    from toolkit.tabular import MOST
 
     chosen, pulled_by = scenarios.load(scenario), levers_named(lever or ())
     areas = chosen_areas(area, quiet=quiet)
     statistics, register = evidence.load_statistics(), evidence.load_register()
     children = float(evidence.base_year(statistics)["population_0_17"].sel(area=areas).sum())
     claimed = None if claims is None else brought.read_claims(claims)  # refused before minutes are spent on a fit
-    most = {"looked_after": children, "residential": children, "spend": 1e10, "plan_spend": 1e10}
+    most = {"looked_after": children, "residential": children, "spend": MOST, "plan_spend": MOST}
     came_in = None if actuals is None else brought.read_actuals(actuals, most)
     posts = levers.agency_posts_in(areas) if "agency_posts" in pulled_by else 0.0
     if out is not None:

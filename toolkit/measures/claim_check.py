@@ -78,7 +78,7 @@ def _checked(claim: pd.Series, claims: pd.DataFrame, paper: xr.Dataset, programm
         return row | {"evidence": "none: no measure is named", "finding": "Name what is to be done to check it."}
     if measure not in paper["measure"].values:
         not_known = {**dict.fromkeys(LEVERS, ARITHMETIC), **programmes.set_index("programme")["not_known"]}
-        return row | {"evidence": not_known[measure], "finding": NOT_PLANNED}
+        return row | {"evidence": not_known[measure], "finding": NOT_PLANNED + _also(overlap)}
     line = paper.isel(line=[str(name) for name in paper["measure"].values].index(measure)).sel(year=year)
     avoided, released = line["avoided"], float(line["cash_released"].mean())
     ends = {end: float(value) for end, value in reduced(avoided).items()}
@@ -120,9 +120,12 @@ def _meets(one: str, other: str, programmes: pd.DataFrame) -> bool:
 def _finding(claimed: float, low: float, high: float, chance: float, released: float, overlap: str) -> str:
     where = "above" if claimed > high else "below" if claimed < low else "within"
     words = f"{w.money(claimed)} is {where} the interval, {w.interval(low, high)}; {w.percent(chance)} chance."
-    if overlap:
-        words += f" Claimed on as well by {overlap}."
+    words += _also(overlap)
     return words + (f" Expected to leave the budget as cash: {w.money(released)}." if released < claimed else "")
+
+
+def _also(overlap: str) -> str:
+    return f" The same children could meet {overlap} as well." if overlap else ""
 
 
 def tracker(paper: xr.Dataset, actuals: pd.DataFrame | None = None) -> pd.DataFrame:

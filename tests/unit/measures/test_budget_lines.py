@@ -106,7 +106,7 @@ def test_claims_are_set_against_the_interval_and_each_other(paper, programmes, t
     assert second["overlap"] == "A2"
     assert third["chance"] == 0.0
     assert "above the interval" in third["finding"]
-    assert "Claimed on as well by A1." in third["finding"]
+    assert "The same children could meet A1 as well." in third["finding"]
     assert first["evidence"] == "no study: arithmetic"
     assert first["expected"] == pytest.approx(float(line["avoided"].sel(year=2026).mean()))
     assert hope["finding"] == "Name what is to be done to check it."
