@@ -14,7 +14,6 @@ import xarray as xr
 
 from toolkit import evidence
 from toolkit.code_hash import code_hash
-from toolkit.evidence.care_panel import care_panel
 from toolkit.models.fitting.diagnose import diagnose
 from toolkit.models.fitting.fit import evenly, fit
 from toolkit.models.outlook.dataset import LAST, LATEST, PLACEMENTS, assemble
@@ -26,7 +25,7 @@ from toolkit.pricing.areas import Progress, silent
 from toolkit.records import check_writable, fingerprint, open_cached, open_netcdf, prune, versions, write_netcdf
 from toolkit.schema import PRICE_BASE, InputError
 
-__all__ = ["PATHS", "Own", "fit_outlook", "forecast"]
+__all__ = ["PATHS", "Own", "fit_outlook", "forecast", "with_outlook"]
 
 SEED = 20261130
 DRAWS, KEPT, TUNE, CHAINS = 1000, 250, 600, 4
@@ -63,7 +62,7 @@ def fit_outlook(
     DataTree
         ``posterior`` (250 draws of each of four chains) with ``correlation``, and attribute ``report_card``.
     """
-    panel = care_panel(folder)
+    panel = evidence.care_panel(folder)
     series, priors = to_series(panel), evidence.load_table("evidence/priors", folder)
     mine = priors.loc[priors["model"] == MODEL, ["parameter", "distribution", "arg1", "arg2"]].sort_values("parameter")
     code = code_hash(f"models/{name}" for name in FITTING.split())
@@ -140,7 +139,7 @@ def forecast(
         what a count can be, a growth or a year out of range.
     """
     _check_settings(areas, baseline, price_growth, until)
-    panel = care_panel(folder)
+    panel = evidence.care_panel(folder)
     if gone := [area for area in areas if area not in panel["area"].values]:
         raise InputError(
             f"outlook: {gone[0]} has too few children looked after to forecast.",
@@ -148,6 +147,12 @@ def forecast(
         )
     posterior = fit_outlook(cache=cache, seed=seed, folder=folder, progress=progress)["posterior"].to_dataset()
     return _built(posterior, panel, areas, baseline, price_growth, until, seed, folder)
+
+
+def with_outlook(areas: Sequence[str], *, folder: Path | None = None) -> list[str]:
+    """Return those of some areas that have an outlook: all but the City of London and the Isles of Scilly."""
+    known = set(evidence.care_panel(folder)["area"].values)
+    return [area for area in areas if area in known]
 
 
 def _check_settings(areas: Sequence[str], baseline: str | Own, price_growth: Growth, until: int) -> None:

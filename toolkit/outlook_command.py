@@ -30,9 +30,11 @@ def outlook(
 ) -> None:
     """Forecast children looked after, placements, prices and spending, with 90 per cent intervals."""
     from toolkit.measures.outlook import outlook_table, shown
-    from toolkit.outlook import forecast
+    from toolkit.outlook import forecast, with_outlook
 
     areas = chosen_areas(area or (), region=region, england=england, quiet=quiet)
+    if not area:  # a region or England is forecast without its few areas that have too few children
+        areas = with_outlook(areas)
     with progress_bars(quiet or output != "table") as progress:
         drawn = forecast(
             areas,

@@ -2,6 +2,7 @@
 
 from toolkit.evidence.added import with_indicator
 from toolkit.evidence.areas import answered_together, members, neighbours, reference_areas, resolve_areas
+from toolkit.evidence.care_panel import care_panel
 from toolkit.evidence.history import user
 from toolkit.evidence.local import base_year, local_levels, local_price_ratio, with_fitted
 from toolkit.evidence.own import OWN, own_figures, own_rows, published, with_own, with_own_prices
@@ -32,6 +33,7 @@ __all__ = [
     "accept_reference",
     "answered_together",
     "base_year",
+    "care_panel",
     "changeable_priors",
     "check_prior",
     "check_reason",

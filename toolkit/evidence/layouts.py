@@ -105,6 +105,8 @@ TABLES = _layouts(
       seed settings versions
     reference/backtest: indicator part forecast cells crps± coverage_90± model_ratio± model_ratio_se± model_is
       events_model_ratio± events_model_ratio_se± events_model_is last_year converged seed settings versions
+    reference/outlook_backtest: quantity last_year part forecast used cells crps± coverage_50± coverage_90± model_ratio±
+      model_ratio_se± model_is children_model_ratio± children_model_ratio_se± children_model_is converged seed settings
     reference/made_from: made command code data code_hash data_hash reason
     reference/reconciliation: id metric published unit price_year ours± low± high± ratio± alike reason seed settings
     statistics/sources: source_id title publisher year_edition licence url retrieved_via remark
@@ -135,6 +137,7 @@ UNIQUE = {  # the columns that identify a row, where that is not its id
     "reference/spend_error": "indicator spending",
     "reference/predictive_checks": "indicator size check",
     "reference/backtest": "indicator part forecast",
+    "reference/outlook_backtest": "quantity last_year part forecast",
     "reference/made_from": "made",
     "statistics/measures": "measure",
     "statistics/national": "geography area year year_type measure",

@@ -15,8 +15,8 @@ Array = NDArray[Any]
 NOT_BY_CHANCE = 2.0  # standard errors beyond which a correlation of two series' surprises is kept
 
 
-def own_state(posterior: xr.Dataset, series: xr.Dataset) -> dict[str, Array]:
-    """Return where each area stands after its last year (sample, series, area), given each draw of the parameters.
+def own_state(posterior: xr.Dataset, series: xr.Dataset, areas: Sequence[str] | None = None) -> dict[str, Array]:
+    """Return where each area, or some, stands after its last year (sample, series, area), by draw of the parameters.
 
     ``level``, its distance from its region's path; ``tail`` and ``squares``, degrees of freedom and the sum of squared
     surprises that its scale is drawn from; ``log_spread`` of a later surprise at a scale of one; ``surprise``
@@ -24,9 +24,11 @@ def own_state(posterior: xr.Dataset, series: xr.Dataset) -> dict[str, Array]:
     """
     flat = posterior.stack(sample=SAMPLE_DIMS, create_index=False).transpose("sample", "series", ...)
     numbers = {name: flat[name].to_numpy().astype(float) for name in OF_SERIES}
-    value, known = filled(series["value"])
-    first, years, size = first_years(known), value.shape[-1], series["log_size"].to_numpy()
-    region = np.searchsorted(flat["region"].to_numpy(), series["region"].to_numpy())
+    at = np.arange(series.sizes["area"]) if areas is None else series.indexes["area"].get_indexer(list(areas))
+    value, known = filled(series["value"])  # gaps are filled as all areas moved, whichever are asked for
+    first, years, size = first_years(known), value.shape[-1], series["log_size"].to_numpy()[at]
+    value, known = value[:, at], known[:, at]
+    region = np.searchsorted(flat["region"].to_numpy(), series["region"].to_numpy()[at])
     place = flat["region_effect"].to_numpy()[:, :, region, None]
     gap = value - flat["national"].to_numpy()[:, :, None, :] - place
     expected = gap @ weights(numbers["gain"], numbers["first_gain"], first, years, ahead=1)
@@ -109,8 +111,7 @@ def simulate(
         years to come; prices, whose returns are noisy, without passing noise. ``growth`` (chain, draw, series, year),
         the part of England's yearly change that is growth.
     """
-    here = series.sel(area=list(areas))
-    state, flat = own_state(posterior, here), posterior.stack(sample=SAMPLE_DIMS, create_index=False)
+    state, flat = own_state(posterior, series, areas), posterior.stack(sample=SAMPLE_DIMS, create_index=False)
     numbers = {name: flat[name].transpose("sample", "series").to_numpy().astype(float) for name in OF_SERIES}
     national = flat["national"].transpose("sample", "series", "data_year").to_numpy().astype(float)
     samples, kinds = numbers["growth"].shape
@@ -134,9 +135,8 @@ def simulate(
     lasting = np.isin(series["series"].to_numpy(), LASTING)[:, None, None]
     apart = np.where(lasting, moved, before + surprises)
     centre = (np.stack(path, axis=-1)[:, :, None, :] + state["place"][..., None]) + state["level"][..., None]
-    latest = filled(here["value"])[0]
-    seen = np.isfinite(here["value"].transpose("series", "area", "data_year").to_numpy()[..., -1]) & ~lasting[..., 0]
-    start = np.where(seen, latest[..., -1], centre[..., 0])
+    latest = series["value"].sel(area=list(areas)).isel(data_year=-1).transpose("series", "area").to_numpy()
+    start = np.where(np.isfinite(latest) & ~lasting[..., 0], latest, centre[..., 0])
     value = np.concatenate([start[..., None], centre[..., 1:] + apart], axis=-1)
     last = int(series["data_year"][-1])
     coords: dict[str, Any] = {dim: posterior[dim].to_numpy() for dim in SAMPLE_DIMS}
