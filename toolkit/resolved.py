@@ -8,7 +8,7 @@ import xarray as xr
 
 from toolkit import changes, evidence, scenarios
 from toolkit.evidence.programmes import with_studies
-from toolkit.plans import check_plan, in_price_base
+from toolkit.plans import at_values, check_plan, counted
 from toolkit.scenarios import Scenario
 
 __all__ = ["ResolvedScenario", "resolve"]
@@ -86,7 +86,7 @@ def resolve(
             else evidence.own_figures(base, scenario.own_figures, register.deflators)
         )
     if base is not None and areas:
-        spent = in_price_base(evidence.with_own(base, own), scenario.price_base, register.deflators)
+        spent = counted(scenario, base, own, at_values(figures), register.deflators)
         check_plan(scenario, spent, figures, register.tables["programmes"], areas)
     effects = with_studies(register.tables, scenario.studies)["programme_effects"]
     changes.check_left_out(scenario, effects)

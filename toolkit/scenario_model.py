@@ -16,7 +16,7 @@ from toolkit.evidence.own import OWN, OwnFigure
 from toolkit.evidence.priors import Prior, Study
 from toolkit.prices import PriceYear
 from toolkit.schema import COVARIATES, FIRST_YEAR, OUTCOMES, PRICE_BASE
-from toolkit.settings import Adjustments, Effect, Part, PlanPart, unit
+from toolkit.settings import Adjustments, Effect, Part, PlanPart, Truth, unit
 from toolkit.tabular import excerpt
 
 __all__ = ["LONGEST_HORIZON", "Scenario"]
@@ -59,6 +59,8 @@ class Scenario(Part):
     """Outcomes whose costs count."""
     extra_layers: tuple[str, ...] = ()
     """Layers of life that are off by default: next_generation_care_years."""
+    unaccompanied: Truth = False
+    """Whether unaccompanied children from abroad count among those looked after, in rates, lives and comparisons."""
     covariates: Annotated[tuple[str, ...], Field(**unit("", items={"enum": COVARIATES}))] = ()
     """Of the outcome model, besides spending and low income."""
     plan: Annotated[tuple[PlanPart, ...], Field(min_length=1, max_length=20)]

@@ -21,6 +21,7 @@ from toolkit.evidence.sampling import ALSO_FIGURES, described, sample, with_path
 from toolkit.evidence.statistics import lagged_log_spend, load_statistics
 from toolkit.evidence.structures import STRUCTURES, Weights, read_weights, structure_weights
 from toolkit.evidence.tables import checksums, load_table, seal, unsealed
+from toolkit.evidence.unaccompanied import steady_stock, unaccompanied, without_unaccompanied
 
 __all__ = [
     "ALSO_FIGURES",
@@ -59,7 +60,9 @@ __all__ = [
     "sample",
     "seal",
     "show",
+    "steady_stock",
     "structure_weights",
+    "unaccompanied",
     "unsealed",
     "user",
     "with_fitted",
@@ -69,6 +72,7 @@ __all__ = [
     "with_pathway",
     "with_priors",
     "with_programme",
+    "without_unaccompanied",
     "write_reference",
 ]
 

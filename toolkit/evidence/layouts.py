@@ -62,6 +62,7 @@ TABLES = _layouts(
       population confidence SOURCE source_url note superseded_by
     evidence/judgements: id parameter description INTERVAL unit price_year confidence reason derived_from
       SOURCE source_locator source_url note superseded_by
+    evidence/unaccompanied_moved: la_code value unit confidence SOURCE source_url note
     evidence/graded_uncertainty: grade coefficient_of_variation price_year_older_than reason
     evidence/design_bias: design scale mean sd admitted_by_default reason
     evidence/structure_weights: structure choice weight reason
@@ -115,6 +116,7 @@ UNIQUE = {  # the columns that identify a row, where that is not its id
     "evidence/programme_costs": "cost_id",
     "evidence/programme_effects": "effect_id",
     "evidence/baseline_risks": "programme outcome population",
+    "evidence/unaccompanied_moved": "la_code",
     "evidence/graded_uncertainty": "grade",
     "evidence/design_bias": "design scale",
     "evidence/structure_weights": "structure choice",

@@ -299,8 +299,8 @@ class Live:
     def _limits(self, scenario: Scenario) -> tuple[xr.Dataset, pd.DataFrame, pd.DataFrame]:
         """Return what a plan is checked against: statistics, figures and programmes."""
         resolved = self.resolved(at_reference(scenario))
-        base = evidence.with_own(self.base_year, resolved.own_figures)
-        spent = plans.in_price_base(base, scenario.price_base, self.register.deflators)
+        figures = plans.at_values(resolved.figures)
+        spent = plans.counted(scenario, self.base_year, resolved.own_figures, figures, self.register.deflators)
         return spent, resolved.figures, self.register.tables["programmes"]
 
     def unit(self, scenario: Scenario, areas: tuple[str, ...]) -> Unit:
