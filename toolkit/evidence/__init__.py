@@ -21,7 +21,7 @@ from toolkit.evidence.sampling import ALSO_FIGURES, described, sample, with_path
 from toolkit.evidence.statistics import lagged_log_spend, load_statistics
 from toolkit.evidence.structures import STRUCTURES, Weights, read_weights, structure_weights
 from toolkit.evidence.tables import checksums, load_table, seal, unsealed
-from toolkit.evidence.unaccompanied import steady_stock, unaccompanied, without_unaccompanied
+from toolkit.evidence.unaccompanied import published_care, steady_stock, unaccompanied, without_unaccompanied
 
 __all__ = [
     "ALSO_FIGURES",
@@ -53,6 +53,7 @@ __all__ = [
     "placement_prices",
     "placement_shares",
     "published",
+    "published_care",
     "put_beside",
     "read_weights",
     "reference_areas",

@@ -108,6 +108,7 @@ TABLES = _layouts(
       events_model_ratio± events_model_ratio_se± events_model_is last_year converged seed settings versions
     reference/made_from: made command code data code_hash data_hash reason
     reference/reconciliation: id metric published unit price_year ours± low± high± ratio± alike reason seed settings
+    reference/own_care: area label quantity published ours± ratio± verdict note seed settings
     statistics/sources: source_id title publisher year_edition licence url retrieved_via remark
     """
 )
@@ -138,6 +139,7 @@ UNIQUE = {  # the columns that identify a row, where that is not its id
     "reference/predictive_checks": "indicator size check",
     "reference/backtest": "indicator part forecast",
     "reference/made_from": "made",
+    "reference/own_care": "area quantity",
     "statistics/measures": "measure",
     "statistics/national": "geography area year year_type measure",
     "statistics/reference_areas": "la_code",

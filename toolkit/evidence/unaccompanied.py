@@ -5,12 +5,14 @@ How many are looked after is published by area; how many start to be in a year i
 
 from pathlib import Path
 
+import pandas as pd
 import xarray as xr
 
 from toolkit.evidence.areas import reference_areas
 from toolkit.evidence.statistics import _array, _load_panel, _merge, _wide
 from toolkit.evidence.tables import load_table
-from toolkit.schema import SAMPLE_DIMS, InputError, random_stream
+from toolkit.prices import rebase
+from toolkit.schema import PRICE_BASE, SAMPLE_DIMS, InputError, random_stream
 
 STOCKS = ("children_looked_after", "children_in_need")  # all looked-after children are in need
 
@@ -92,6 +94,40 @@ def without_unaccompanied(base: xr.Dataset, alone: xr.Dataset) -> xr.Dataset:
             fix="count them too, or set unaccompanied: true.",
         )
     return base.assign({name: values.assign_attrs(base[name].attrs) for name, values in rest.items()})
+
+
+def published_care(base: xr.Dataset, alone: xr.Dataset, deflators: pd.Series, folder: Path | None = None) -> xr.Dataset:
+    """Return what is published of each area's care in the latest year, less unaccompanied children.
+
+    Parameters
+    ----------
+    base, alone
+        As for :func:`without_unaccompanied`.
+    deflators
+        Of the register.
+    folder
+        Data folder; the shipped one by default.
+
+    Returns
+    -------
+    Dataset (area)
+        ``care_starts``; children ``looked_after``, and others ``in_need``; ``care_spending``, GBP in the statistics'
+        price base, without leaving care and in proportion to the children.
+    """
+    reference, panel = reference_areas(folder), _load_panel(folder)
+    gross, leaving = (_wide(panel, f"s251_{name}_gross") for name in ("looked_after", "leaving_care"))
+    spent = _array(_merge(gross - leaving, reference)).isel(data_year=-1)
+    year = int(spent["data_year"])
+    spent = rebase(1.0, f"{year - 1}/{year % 100:02d}", to=PRICE_BASE, deflators=deflators) * spent
+    here = without_unaccompanied(base, alone)
+    children = here["children_looked_after"]
+    parts = {
+        "care_starts": base["care_starts"] * (1.0 - alone["share"].mean(SAMPLE_DIMS)),
+        "looked_after": children,
+        "in_need": here["children_in_need"] - children,
+        "care_spending": spent * children / base["children_looked_after"],
+    }
+    return xr.Dataset({name: part.reset_coords(drop=True) for name, part in parts.items()})
 
 
 def steady_stock(counted: xr.DataArray, *, like: xr.Dataset, seed: int) -> xr.DataArray:

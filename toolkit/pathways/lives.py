@@ -200,6 +200,7 @@ def sound(hazards: Hazards, area: str) -> Hazards:
 
 
 def flattened(array: xr.DataArray) -> np.ndarray:
+    """Return an array of draws (chain, draw) with one dimension."""
     return np.asarray(array.transpose(*SAMPLE_DIMS).values, dtype=np.float64).reshape(-1)
 
 
