@@ -4,16 +4,19 @@ import pandas as pd
 import xarray as xr
 
 from toolkit import evidence
+from toolkit.measures.tables import Table, plain
+from toolkit.measures.words import inside, number, percent
 from toolkit.models.fitting.monte_carlo import summary, verdicts
 from toolkit.pricing.areas import Progress, silent
 from toolkit.pricing.own_care import SPENDING, implied
 from toolkit.pricing.place import Desk
 from toolkit.schema import MCSE
 
-__all__ = ["NEAR", "WHOLE", "own_care_tables"]
+__all__ = ["own_care_tables", "table", "words"]
 
 WHOLE = "England"
 NEAR = {True: 0.03, False: 0.15}  # of the published number: England's, and an area's
+CARE = ("care_starts", "looked_after")  # what lives are moved to
 BETWEEN = {
     "care_starts": "The outcome model takes some of a year's starts for chance, as far as earlier years and areas like "
     "it differ.",
@@ -42,7 +45,8 @@ def own_care_tables(desk: Desk, published: xr.Dataset, *, progress: Progress = s
         within ``NEAR``) and a ``note`` on why the number is further off, by quantity and area, England first.
     """
     ours = implied(desk, areas=desk.areas, progress=progress)
-    names = evidence.reference_areas().groupby("area")["la_name"].agg(" and ".join)
+    reference = evidence.reference_areas()
+    names = {area: " and ".join(evidence.members(reference, area)) or area for area in desk.areas}
     tables = []
     for quantity in ours["quantity"].values.astype(str):
         known = published[quantity].sel(area=desk.areas).dropna("area")
@@ -50,18 +54,47 @@ def own_care_tables(desk: Desk, published: xr.Dataset, *, progress: Progress = s
         every = xr.concat([mine.sum("area").assign_coords(area=WHOLE), mine.transpose("area", ...)], "area")
         counted = [float(known.sum()), *known.values]
         spread = summary(every)
-        table = pd.DataFrame({"area": every["area"].values, "quantity": quantity, "published": counted})
-        table = table.assign(**{f"ours{which}": spread[f"mean{which}"].values for which in ("", MCSE)})
-        tables.append(table)
-    table = pd.concat(tables, ignore_index=True)
-    over = table["published"].where(table["published"] > 0)
-    table = table.assign(**{f"ratio{which}": table[f"ours{which}"] / over for which in ("", MCSE)})
-    margin = (table["area"] == WHOLE).map(NEAR) - (table["ratio"].fillna(0.0) - 1.0).abs()
-    table["verdict"] = verdicts(margin, table[f"ratio{MCSE}"].fillna(0.0))
-    table.insert(1, "label", table["area"].map(names).fillna(WHOLE))
-    table["note"] = table["quantity"].map(BETWEEN).where(table["verdict"] != "passed", "")
+        rows = pd.DataFrame({"area": every["area"].values, "quantity": quantity, "published": counted})
+        rows = rows.assign(**{f"ours{which}": spread[f"mean{which}"].values for which in ("", MCSE)})
+        tables.append(rows)
+    made = pd.concat(tables, ignore_index=True)
+    over = made["published"].where(made["published"] > 0)
+    made = made.assign(**{f"ratio{which}": made[f"ours{which}"] / over for which in ("", MCSE)})
+    margin = (made["area"] == WHOLE).map(NEAR) - (made["ratio"].fillna(0.0) - 1.0).abs()
+    made["verdict"] = verdicts(margin, made[f"ratio{MCSE}"].fillna(0.0))
+    made.insert(1, "label", made["area"].map(names).fillna(WHOLE))
+    made["note"] = made["quantity"].map(BETWEEN).where(made["verdict"] != "passed", "")
     numbers = ["published", *(f"{name}{which}" for name in ("ours", "ratio") for which in ("", MCSE))]
-    table[numbers] = table[numbers].map(lambda value: float(f"{value:.4g}"))
+    made[numbers] = made[numbers].map(lambda value: float(f"{value:.4g}"))
     scenario = desk.scenario
     settings = f"{scenario.name}, {scenario.chains} chains of {scenario.draws} draws"
-    return {"own_care": table.assign(seed=scenario.seed, settings=settings)}
+    return {"own_care": made.assign(seed=scenario.seed, settings=settings)}
+
+
+def words(made: pd.DataFrame) -> tuple[str, bool]:
+    """Return what the committed table ``own_care`` shows, in a sentence, and whether any of it fails."""
+    whole, areas = made[made["area"] == WHOLE].set_index("quantity"), made[made["area"] != WHOLE]
+    parts = [
+        f"{inside(quantity)}, {int((rows['verdict'] == 'passed').sum())} of {len(rows)} "
+        f"(England {number(float(whole['ratio'][quantity]), 2)} to 1)"
+        for quantity, rows in areas.groupby("quantity", sort=False)
+    ]
+    lead = f"Areas in which what lives imply of a year is within {percent(NEAR[False])} of what is published"
+    return f"{lead}: {'; '.join(parts)}.", bool((made["verdict"] == "failed").any())
+
+
+def table(made: pd.DataFrame) -> Table:
+    """Return England's rows of the committed table ``own_care``, and those of areas whose care is not near."""
+    shown = made[(made["area"] == WHOLE) | ((made["verdict"] != "passed") & made["quantity"].isin(CARE))]
+    values = {
+        "Published": (shown["published"].to_numpy(), "figure"),
+        "Lives imply": (shown["ours"].to_numpy(), "figure"),
+        "Ours over it": (shown["ratio"].to_numpy(), "number"),
+        "Result": (shown["verdict"].to_numpy(), "text"),
+        "Why they differ": (shown["note"].to_numpy(), "text"),
+    }
+    names = [f"{row.label}: {inside(row.quantity)}" for row in shown.itertuples()]
+    note = (
+        f"All areas: data/reference/own_care.csv. Near: within {percent(NEAR[False])}, England {percent(NEAR[True])}."
+    )
+    return plain("Care in a year, as published and as lives imply", "Area and number", values, names, note)

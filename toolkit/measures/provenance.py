@@ -87,6 +87,7 @@ def settings(run: Run) -> Table:
         "Structure of the model": _structure(effect) or "as structure_weights.csv has it",
         "Detection": "contact rises first" if effect.detection else "no",
         "Luck of the sites": luck(effect.shared_luck),
+        "Unaccompanied children": "counted like others" if scenario.unaccompanied else "counted apart",
         "Discounting": schedule_name(scenario.discount_schedule),
         "Price base": scenario.price_base,
         "Horizon": f"{scenario.horizon} years",
