@@ -57,35 +57,37 @@ def own_care_tables(desk: Desk, published: xr.Dataset, *, progress: Progress = s
         rows = pd.DataFrame({"area": every["area"].values, "quantity": quantity, "published": counted})
         rows = rows.assign(**{f"ours{which}": spread[f"mean{which}"].values for which in ("", MCSE)})
         tables.append(rows)
-    made = pd.concat(tables, ignore_index=True)
-    over = made["published"].where(made["published"] > 0)
-    made = made.assign(**{f"ratio{which}": made[f"ours{which}"] / over for which in ("", MCSE)})
-    margin = (made["area"] == WHOLE).map(NEAR) - (made["ratio"].fillna(0.0) - 1.0).abs()
-    made["verdict"] = verdicts(margin, made[f"ratio{MCSE}"].fillna(0.0))
-    made.insert(1, "label", made["area"].map(names).fillna(WHOLE))
-    made["note"] = made["quantity"].map(BETWEEN).where(made["verdict"] != "passed", "")
+    compared = pd.concat(tables, ignore_index=True)
+    over = compared["published"].where(compared["published"] > 0)
+    compared = compared.assign(**{f"ratio{which}": compared[f"ours{which}"] / over for which in ("", MCSE)})
+    margin = (compared["area"] == WHOLE).map(NEAR) - (compared["ratio"].fillna(0.0) - 1.0).abs()
+    compared["verdict"] = verdicts(margin, compared[f"ratio{MCSE}"].fillna(0.0))
+    compared.insert(1, "label", compared["area"].map(names).fillna(WHOLE))
+    compared["note"] = compared["quantity"].map(BETWEEN).where(compared["verdict"] != "passed", "")
     numbers = ["published", *(f"{name}{which}" for name in ("ours", "ratio") for which in ("", MCSE))]
-    made[numbers] = made[numbers].map(lambda value: float(f"{value:.4g}"))
+    compared[numbers] = compared[numbers].map(lambda value: float(f"{value:.4g}"))
     scenario = desk.scenario
     settings = f"{scenario.name}, {scenario.chains} chains of {scenario.draws} draws"
-    return {"own_care": made.assign(seed=scenario.seed, settings=settings)}
+    return {"own_care": compared.assign(seed=scenario.seed, settings=settings)}
 
 
-def words(made: pd.DataFrame) -> tuple[str, bool]:
+def words(compared: pd.DataFrame) -> tuple[str, bool]:
     """Return what the committed table ``own_care`` shows, in a sentence, and whether any of it fails."""
-    whole, areas = made[made["area"] == WHOLE].set_index("quantity"), made[made["area"] != WHOLE]
+    whole, areas = compared[compared["area"] == WHOLE].set_index("quantity"), compared[compared["area"] != WHOLE]
     parts = [
         f"{inside(quantity)}, {int((rows['verdict'] == 'passed').sum())} of {len(rows)} "
         f"(England {number(float(whole['ratio'][quantity]), 2)} to 1)"
         for quantity, rows in areas.groupby("quantity", sort=False)
     ]
     lead = f"Areas in which what lives imply of a year is within {percent(NEAR[False])} of what is published"
-    return f"{lead}: {'; '.join(parts)}.", bool((made["verdict"] == "failed").any())
+    return f"{lead}: {'; '.join(parts)}.", bool((compared["verdict"] == "failed").any())
 
 
-def table(made: pd.DataFrame) -> Table:
+def table(compared: pd.DataFrame) -> Table:
     """Return England's rows of the committed table ``own_care``, and those of areas whose care is not near."""
-    shown = made[(made["area"] == WHOLE) | ((made["verdict"] != "passed") & made["quantity"].isin(CARE))]
+    shown = compared[
+        (compared["area"] == WHOLE) | ((compared["verdict"] != "passed") & compared["quantity"].isin(CARE))
+    ]
     values = {
         "Published": (shown["published"].to_numpy(), "figure"),
         "Lives imply": (shown["ours"].to_numpy(), "figure"),
