@@ -79,6 +79,7 @@ def own_care(*, cache: Path, progress: "Progress") -> Tables:
     """Compare what each area's lives add up to with its published care (a minute or two)."""
     from toolkit import evidence, scenarios, workflow
     from toolkit.measures import own_care as measure
+    from toolkit.pricing.own_care import with_leaving_care
     from toolkit.resolved import resolve
 
     register, statistics = evidence.load_register(), evidence.load_statistics()
@@ -87,7 +88,14 @@ def own_care(*, cache: Path, progress: "Progress") -> Tables:
     desk = workflow.desk(statistics, resolved, cache=cache, progress=progress)
     base = evidence.base_year(statistics)
     alone = evidence.unaccompanied(base, desk.draws["unaccompanied_stay"])
-    return measure.own_care_tables(desk, evidence.published_care(base, alone, register.deflators), progress=progress)
+    published = evidence.published_care(
+        base,
+        alone,
+        leaving_care=with_leaving_care(desk),
+        price_base=desk.scenario.price_base,
+        deflators=register.deflators,
+    )
+    return measure.own_care_tables(desk, published, progress=progress)
 
 
 def __dir__() -> list[str]:

@@ -12,7 +12,7 @@ from toolkit.evidence.areas import reference_areas
 from toolkit.evidence.statistics import _array, _load_panel, _merge, _wide
 from toolkit.evidence.tables import load_table
 from toolkit.prices import rebase
-from toolkit.schema import PRICE_BASE, SAMPLE_DIMS, InputError, random_stream
+from toolkit.schema import SAMPLE_DIMS, InputError, random_stream
 
 STOCKS = ("children_looked_after", "children_in_need")  # all looked-after children are in need
 
@@ -45,7 +45,8 @@ def unaccompanied(base: xr.Dataset, stay: xr.DataArray, *, folder: Path | None =
         England's care starts are fewer than those of unaccompanied children.
     """
     reference = reference_areas(folder)
-    every = _array(_merge(_wide(_load_panel(folder), "uasc_at_31_march"), reference))
+    counted = _wide(_load_panel(folder), "uasc_at_31_march")
+    every = _array(_merge(counted, reference).combine_first(counted))  # of areas, and of the parts of merged ones
     latest = every.isel(data_year=-1, drop=True).reindex(area=base["area"].values)
     looked_after = latest.fillna(0.0)  # City of London and Isles of Scilly, where none is published
     moved = load_table("evidence/unaccompanied_moved", folder).merge(reference, on="la_code")
@@ -96,29 +97,39 @@ def without_unaccompanied(base: xr.Dataset, alone: xr.Dataset) -> xr.Dataset:
     return base.assign({name: values.assign_attrs(base[name].attrs) for name, values in rest.items()})
 
 
-def published_care(base: xr.Dataset, alone: xr.Dataset, deflators: pd.Series, folder: Path | None = None) -> xr.Dataset:
+def published_care(
+    base: xr.Dataset,
+    alone: xr.Dataset,
+    *,
+    leaving_care: bool,
+    price_base: str,
+    deflators: pd.Series,
+    folder: Path | None = None,
+) -> xr.Dataset:
     """Return what is published of each area's care in the latest year, less unaccompanied children.
 
     Parameters
     ----------
     base, alone
         As for :func:`without_unaccompanied`.
-    deflators
-        Of the register.
+    leaving_care
+        Whether spending on young people who have left care counts.
+    price_base, deflators
+        Financial year of the prices of spending, and those of the register.
     folder
         Data folder; the shipped one by default.
 
     Returns
     -------
     Dataset (area)
-        ``care_starts``; children ``looked_after``, and others ``in_need``; ``care_spending``, GBP in the statistics'
-        price base, without leaving care and in proportion to the children.
+        ``care_starts``; children ``looked_after``, and others ``in_need``; ``care_spending``, GBP in ``price_base``,
+        in proportion to the children.
     """
     reference, panel = reference_areas(folder), _load_panel(folder)
     gross, leaving = (_wide(panel, f"s251_{name}_gross") for name in ("looked_after", "leaving_care"))
-    spent = _array(_merge(gross - leaving, reference)).isel(data_year=-1)
+    spent = _array(_merge(gross if leaving_care else gross - leaving, reference)).isel(data_year=-1)
     year = int(spent["data_year"])
-    spent = rebase(1.0, f"{year - 1}/{year % 100:02d}", to=PRICE_BASE, deflators=deflators) * spent
+    spent = rebase(1.0, f"{year - 1}/{year % 100:02d}", to=price_base, deflators=deflators) * spent
     here = without_unaccompanied(base, alone)
     children = here["children_looked_after"]
     parts = {

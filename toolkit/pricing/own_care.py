@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import pandas as pd
 import xarray as xr
 
 from toolkit.pathways.comparison import OPEN_YEARS
@@ -34,6 +35,15 @@ def implied(desk: Desk, *, areas: list[str], progress: Progress = silent) -> xr.
     return xr.concat(parts, xr.Variable("area", areas), coords="minimal", compat="override")
 
 
+def with_leaving_care(desk: Desk) -> bool:
+    """Return whether the price of a year in care holds the support of those who have left it."""
+    return bool(_placed(desk)["contains"].str.contains("leaving_care").any())
+
+
+def _placed(desk: Desk) -> pd.DataFrame:
+    return desk.rows[(desk.rows["quantity"] == "care_years") & (desk.rows["local_price"] != "")]
+
+
 def _batch(desk: Desk, areas: list[str]) -> list[xr.DataArray]:
     return [_of_place(Place(desk, area)) for area in areas]
 
@@ -41,7 +51,7 @@ def _batch(desk: Desk, areas: list[str]) -> list[xr.DataArray]:
 def _of_place(place: Place) -> xr.DataArray:
     lived = place.usual["events"].sum("year", skipna=False) * place.entering
     counts = {name: lived.sel(quantity=list(parts)).sum("quantity") for name, parts in COUNTED.items()}
-    rows = place.desk.rows
-    placements = rows.index[(rows["quantity"] == "care_years") & (rows["local_price"] != "")]
-    counts[SPENDING] = counts["looked_after"] * place.prices.sel(component=list(placements)).sum("component")
+    counts[SPENDING] = counts["looked_after"] * place.prices.sel(component=list(_placed(place.desk).index)).sum(
+        "component"
+    )
     return xr.concat(list(counts.values()), xr.Variable("quantity", list(counts)), coords="minimal", compat="override")

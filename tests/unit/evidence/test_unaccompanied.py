@@ -65,8 +65,32 @@ def test_a_count_is_poisson_about_the_mean_that_it_is_drawn_for() -> None:
 
 
 def test_spending_is_shared_out_by_children(base: xr.Dataset, alone: xr.Dataset, register: evidence.Register) -> None:
-    published = evidence.published_care(base, alone, register.deflators).sel(area=KENT)
-    assert float(published["looked_after"]) == 1445
-    whole = evidence.published_care(base, alone * 0.0, register.deflators).sel(area=KENT)
-    assert float(published["care_spending"] / whole["care_spending"]) == pytest.approx(1445 / 1896)
-    assert float(published["care_starts"]) == pytest.approx(3226 * (1 - alone["share"].sel(area=KENT).item()))
+    """Kent's 1,445 of 1,896 children; its section 251 returns of 2024/25 hold leaving care."""
+
+    def published(left_out: xr.Dataset, **how: object) -> xr.Dataset:
+        settings = {"leaving_care": True, "price_base": "2024/25", "deflators": register.deflators} | how
+        return evidence.published_care(base, left_out, **settings).sel(area=KENT)
+
+    own, whole = published(alone), published(alone * 0.0)
+    assert float(own["looked_after"]) == 1445
+    assert float(own["care_spending"] / whole["care_spending"]) == pytest.approx(1445 / 1896)
+    assert float(own["care_starts"]) == pytest.approx(3226 * (1 - alone["share"].sel(area=KENT).item()))
+    panel = evidence.load_table("statistics/panel_spending").query("la_code == @KENT and year == 2025")
+    returned = panel.set_index("measure")["value"]
+    assert float(whole["care_spending"]) == pytest.approx(returned["s251_looked_after_gross"])
+    without = published(alone * 0.0, leaving_care=False)["care_spending"]
+    assert float(without) == pytest.approx(returned["s251_looked_after_gross"] - returned["s251_leaving_care_gross"])
+    later = published(alone * 0.0, price_base="2025/26")["care_spending"]
+    assert float(later / whole["care_spending"]) == pytest.approx(
+        register.deflators["2025/26"] / register.deflators["2024/25"]
+    )
+
+
+def test_parts_of_a_merged_area_have_their_own(base: xr.Dataset) -> None:
+    part = base.sel(area=[KENT]).assign_coords(area=["E06000063"])
+    alone = evidence.unaccompanied(xr.concat([base, part], "area"), xr.DataArray([[1.3]], {"chain": [0], "draw": [0]}))
+    assert (
+        0
+        < float(alone["looked_after"].sel(area="E06000063"))
+        < float(alone["looked_after"].sel(area=[a for a in base["area"].values if "Cumbria" in a]).sum())
+    )

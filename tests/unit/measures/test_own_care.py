@@ -38,7 +38,9 @@ def test_the_table_is_made_of_areas_and_their_sum(register: evidence.Register, d
     desk = desk_without_a_fit(register, dozen)
     base = evidence.base_year(dozen)
     alone = evidence.unaccompanied(base, desk.draws["unaccompanied_stay"])
-    published = evidence.published_care(base, alone, register.deflators)
+    published = evidence.published_care(
+        base, alone, leaving_care=True, price_base=desk.scenario.price_base, deflators=register.deflators
+    )
     missing = published.assign({SPENDING: published[SPENDING].where(published["area"] != RUTLAND)})
     made = own_care.own_care_tables(desk, missing)["own_care"].set_index(["quantity", "area"])
     for quantity in CARE:
