@@ -3,6 +3,7 @@
 How many are looked after is published by area; how many start to be in a year is not, and is worked out from that.
 """
 
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -45,10 +46,8 @@ def unaccompanied(base: xr.Dataset, stay: xr.DataArray, *, folder: Path | None =
         England's care starts are fewer than those of unaccompanied children.
     """
     reference = reference_areas(folder)
-    counted = _wide(_load_panel(folder), "uasc_at_31_march")
-    every = _array(_merge(counted, reference).combine_first(counted))  # of areas, and of the parts of merged ones
-    latest = every.isel(data_year=-1, drop=True).reindex(area=base["area"].values)
-    looked_after = latest.fillna(0.0)  # City of London and Isles of Scilly, where none is published
+    # None is published of City of London and Isles of Scilly.
+    looked_after = _latest(folder).reindex(area=base["area"].values).fillna(0.0)
     moved = load_table("evidence/unaccompanied_moved", folder).merge(reference, on="la_code")
     moved_on = moved.groupby("area")["value"].sum().to_xarray().reindex(area=base["area"].values, fill_value=0.0)
     starting = looked_after / stay + moved_on
@@ -64,6 +63,13 @@ def unaccompanied(base: xr.Dataset, stay: xr.DataArray, *, folder: Path | None =
     return xr.Dataset(
         {"looked_after": looked_after, "moved_on": moved_on, "share": share.transpose("area", *SAMPLE_DIMS)}
     )
+
+
+@lru_cache
+def _latest(folder: Path | None) -> xr.DataArray:
+    """Return unaccompanied children at the last 31 March, of areas and of the parts of merged ones; read once."""
+    counted = _wide(_load_panel(folder), "uasc_at_31_march")
+    return _array(_merge(counted, reference_areas(folder)).combine_first(counted)).isel(data_year=-1, drop=True)
 
 
 def without_unaccompanied(base: xr.Dataset, alone: xr.Dataset) -> xr.Dataset:
