@@ -10,6 +10,7 @@ import typer
 from toolkit.console import show
 from toolkit.evidence import Weights
 from toolkit.measures import programme_words as words
+from toolkit.measures.beside_panel import panel_table
 from toolkit.measures.programmes import league_table
 from toolkit.pricing.areas import Progress
 from toolkit.programmes import bench, compared_on, examine
@@ -96,6 +97,9 @@ def print_panel(one: words.Panel, *, price_base: str) -> None:
     if len(table):
         show(table, False, title="Studies of that outcome, of programmes of its type, beside it")
         typer.echo(words.FACE_VALUE)
+    if len(one.beside):
+        show(panel_table(one.beside), False, title="Beside it: the panel of areas, which no result uses")
+        typer.echo("\n".join(one.beside_words))
     if one.studies.empty:
         typer.echo("No study of it, or of programmes of its type, is in use.")
         return

@@ -22,7 +22,14 @@ from toolkit.models.effects.programme_steps import STEPS, effect_steps, publishe
 from toolkit.models.effects.programme_studies import programme_studies
 from toolkit.pricing.areas import MANY, Progress, silent
 from toolkit.pricing.place import Desk
-from toolkit.pricing.programmes import Variant, price_programmes, price_variants, programme_costs, spend_per_event, why_not_counted
+from toolkit.pricing.programmes import (
+    Variant,
+    price_programmes,
+    price_variants,
+    programme_costs,
+    spend_per_event,
+    why_not_counted,
+)
 from toolkit.resolved import ResolvedScenario, resolve
 from toolkit.scenarios import Scenario
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS, InputError

@@ -152,10 +152,11 @@ def price_programmes(desk: Desk, *, areas: list[str], by_area: bool = False, pro
         ``avoided`` (programme, component, chain, draw), present value of a child's lifetime cost without the programme
         less that with it, GBP; ``events`` (programme, quantity, chain, draw), the change in expected events of the
         child's life; ``events_soon`` (programme, indicator, chain, draw), the same in the three years after contact, by
-        the panel's indicators; ``council_cash`` (programme, chain, draw), from :func:`toolkit.pricing.council_cash.council_cash`;
-        all 0 where nothing is counted. ``not_counted`` (programme, outcome): why the effect on an
-        outcome is not counted, "" where it is; ``evidence`` (programme, outcome): whose studies there are. By area
-        also ``avoided_by_area`` (area, programme, account, chain, draw), GBP for a child in single precision;
+        the panel's indicators; ``council_cash`` (programme, chain, draw), from
+        :func:`toolkit.pricing.council_cash.council_cash`; all 0 where nothing is counted. ``not_counted`` (programme,
+        outcome): why the effect on an outcome is not counted, "" where it is; ``evidence`` (programme, outcome): whose
+        studies there are. By area also
+        ``avoided_by_area`` (area, programme, account, chain, draw), GBP for a child in single precision;
         ``target_group`` (programme), whom it was made for; ``eligible`` (area, group), the children of each group,
         expected, NaN where their number is not known.
 

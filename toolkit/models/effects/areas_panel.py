@@ -67,8 +67,8 @@ def lead_associations(statistics: xr.Dataset) -> xr.Dataset:
         if (found := _within(cells.reset_index())) is not None:
             rows[name] = found
     names = ["lead", "lead_se"]
-    found = {name: ("indicator", [row[at] for row in rows.values()]) for at, name in enumerate(names)}
-    return xr.Dataset(found, {"indicator": list(rows)})
+    values = {name: ("indicator", [row[at] for row in rows.values()]) for at, name in enumerate(names)}
+    return xr.Dataset(values, {"indicator": list(rows)})
 
 
 def _within(cells: pd.DataFrame) -> tuple[float, float] | None:
@@ -175,4 +175,5 @@ def combined_weights(panel: xr.Dataset, implied: xr.DataArray, counted: xr.DataA
     gap = (panel["association"] - panel["bought_share"] * implied) / spread
     log_density = (-0.5 * gap**2 - xr.ufuncs.log(spread)).where(counted & implied.notnull(), 0.0).sum("indicator")
     weight = xr.ufuncs.exp(log_density - log_density.max(SAMPLE_DIMS))
-    return (weight / weight.sum(SAMPLE_DIMS)).transpose(..., *SAMPLE_DIMS)
+    shares: xr.DataArray = weight / weight.sum(SAMPLE_DIMS)
+    return shares.transpose(..., *SAMPLE_DIMS)

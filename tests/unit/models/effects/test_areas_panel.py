@@ -18,7 +18,7 @@ def like(draws: int = 5000) -> xr.Dataset:
 
 
 def made_up(*, past: float = 0.0, lead: float = 0.0) -> xr.Dataset:
-    """Statistics whose log odds of care starts move by these with the spending of three years, and with nothing else."""
+    """Statistics whose log odds of care starts move by these with the spending of three years, and levels and trend."""
     random = np.random.default_rng(3)
     shape = (len(AREAS), len(YEARS))
     spend = xr.DataArray(
@@ -100,7 +100,9 @@ def test_the_bias_has_its_exact_posterior(register: evidence.Register) -> None:
         {"lead": ("indicator", [0.12, -0.15]), "lead_se": ("indicator", [0.05, 0.07])}, {"indicator": ["a", "b"]}
     )
     grid = np.linspace(1e-4, 1.5, 30_000)
-    density = norm.pdf(grid / 0.2) * norm.pdf(0.12, scale=np.hypot(0.05, grid)) * norm.pdf(0.15, scale=np.hypot(0.07, grid))
+    density = (
+        norm.pdf(grid / 0.2) * norm.pdf(0.12, scale=np.hypot(0.05, grid)) * norm.pdf(0.15, scale=np.hypot(0.07, grid))
+    )
     mean = float((grid * density).sum() / density.sum())
     drawn = bias_sd(leads, register.tables["priors"], like=like(), seed=1)
     assert float(drawn.mean()) == pytest.approx(mean, rel=0.02)
