@@ -134,6 +134,10 @@ def programmes(
     structure: Annotated[
         str, typer.Option(help="Rival structures to use alone or weigh: scope=own,fade=none or scope=own:0.7+all:0.3.")
     ] = "",
+    selection: Annotated[
+        float | None,
+        typer.Option(help="Chance that a finding without a significant benefit is published, over one with: 1 is all."),
+    ] = None,
     csv: Annotated[
         Path | None, typer.Option(help="Write every column to this file, and by structure beside it.")
     ] = None,
@@ -153,6 +157,8 @@ def programmes(
     from toolkit.schema import InputError
 
     chosen = scenarios.load(scenario)
+    if selection is not None:
+        chosen = scenarios.change(chosen, effect={"selection": selection})
     weights = evidence.read_weights(structure) if structure else None
     areas = chosen_areas(area or (), region=region, england=england, quiet=quiet)
     how: dict[str, Any] = {"areas": areas, "cache": cache, "weights": weights}

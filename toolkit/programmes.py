@@ -8,6 +8,7 @@ their results show.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -344,7 +345,8 @@ def _before_risk(bench: Bench, used: xr.Dataset, programme: str) -> dict[str, xr
     """Return what is used of a programme's effect after each step but the last."""
     own = bench.studies[bench.studies["programme"] == programme]
     tables, scenario = bench.register.tables, bench.desk.scenario
-    alone = sample_programmes(own, tables["programmes"], tables["priors"], like=bench.desk.draws, seed=scenario.seed)
+    how: dict[str, Any] = {"seed": scenario.seed, "selection": scenario.effect.selection}
+    alone = sample_programmes(own, tables["programmes"], tables["priors"], like=bench.desk.draws, **how)
     return effect_steps(used, alone, published_effect(own), programme)
 
 

@@ -14,8 +14,10 @@ from tests.unit.conftest import Outcomes
 from tests.unit.pricing.conftest import CHAINS, DRAWS, RUTLAND, rates_without_a_fit
 from toolkit import evidence, programme_command, programmes, scenarios, workflow
 from toolkit.appraisal import account_total
+from toolkit.draws import effects_of, studies_of
 from toolkit.evidence import STRUCTURES
 from toolkit.measures.programmes import league_table
+from toolkit.models.effects.hierarchy import sample_programmes
 from toolkit.models.effects.programme_steps import STEPS
 from toolkit.programme_command import named
 from toolkit.resolved import resolve
@@ -137,6 +139,26 @@ def test_an_unknown_programme_is_refused(bench: programmes.Bench) -> None:
         programmes.examine(bench, "mentorin")
 
 
+def test_selection_of_a_scenario_moves_what_is_used_of_a_significant_trial(register: evidence.Register) -> None:
+    """As `sample_programmes` with the same chance, which tests of its own compare with quadrature."""
+    like = xr.Dataset(coords={"chain": range(4), "draw": range(250)})
+    names, moved = ["family_group_conference"], []
+    for kept in (1.0, 0.5):
+        scenario = scenarios.change(scenarios.load("families_first"), effect={"selection": kept})
+        used = effects_of(resolve(scenario, register), like, names=names, weights={"scope": {"all": 1}})
+        studies = studies_of(resolve(scenario, register))
+        tables = register.tables
+        alone = sample_programmes(
+            studies, tables["programmes"], tables["priors"], like=like, seed=scenario.seed, selection=kept
+        )
+        expected = (alone["programme_effect"] * alone["take_up"]).sel(programme=names, outcome="care")
+        xr.testing.assert_allclose(
+            used["before_scale_up"].sel(outcome="care").drop_vars("outcome"), expected.drop_vars("outcome")
+        )
+        moved.append(float(expected.mean()))
+    assert moved[1] - moved[0] > 0.005
+
+
 # the command
 
 
@@ -174,6 +196,7 @@ def test_help_says_what_it_does_and_takes(outcomes: Outcomes, idle: None) -> Non
         (("--region", "Northeast"), "North East"),
         (("--area", "Leeds", "--england"), "England holds Leeds already"),
         (("--area", "Leeds", "--scenario", "familes_first"), "did you mean families_first"),
+        (("--area", "Leeds", "--selection", "0"), "effect.selection must be above 0"),
         (("--area", "Leeds", "--structure", "scope"), "not a structure with its choice"),
         (("--area", "Leeds", "--structure", "scope=mine"), "scope has no choice 'mine'"),
         (("--area", "Leeds", "--structure", "scope=own:0.4"), "the weights of scope sum to 0.4"),

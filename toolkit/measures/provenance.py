@@ -82,6 +82,9 @@ def settings(run: Run) -> Table:
         "Outcomes": listed([label(outcome) for outcome in scenario.outcomes]),
         "Survives scale-up": "drawn from its prior" if effect.scale_up is None else f"{effect.scale_up:.0%}",
         "Effect on outcomes without a study": UNEVIDENCED[effect.unevidenced],
+        "Findings without a benefit": "as likely to be published as others"
+        if effect.selection == 1
+        else f"published {effect.selection:.0%} as often as others",
         "Take-up": f"{effect.take_up:.0%}",
         "Ramp": ", ".join(f"{share:.0%}" for share in effect.ramp),
         "Structure of the model": _structure(effect) or "as structure_weights.csv has it",

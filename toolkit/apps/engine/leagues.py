@@ -29,7 +29,8 @@ from toolkit.schema import ACCOUNTS, InputError
 MOST = {"bench": 2, "league": 6, "panel": 40}
 # Of a scenario, what the comparison of programmes does not depend on.
 IDLE = {"name", "title", "description", "plan", "overlap", "adjustments", "effect", "cash_step"}
-ACTING = ("shared_luck", "structure", "detection", "unevidenced", "scale_up")  # of its effect, what it does
+# And of its effect, what it does depend on.
+ACTING = ("shared_luck", "structure", "detection", "unevidenced", "scale_up", "selection")
 
 
 @dataclass(frozen=True)
