@@ -16,7 +16,7 @@ from toolkit.apps.parts.programme_panel import ProgrammePanel
 from toolkit.apps.session.state import State
 from toolkit.measures import words as w
 from toolkit.measures.programme_words import HELPED, PAYERS, Panel
-from toolkit.measures.programmes import LEVEL, chance_words
+from toolkit.measures.programmes import LEVEL, chance_of
 from toolkit.measures.quantities import Run
 from toolkit.schema import ACCOUNTS
 
@@ -211,8 +211,8 @@ def _league(table: pd.DataFrame, account: str) -> str:
             number(w.pence(row[f"avoided_{account}"]), f"avoided_{account}"),
             number(_ends(row, account), f"avoided_{account}"),
             number(f"{low}" if low == high else f"{low} to {high}", f"rank_{account}"),
-            number(chance_words(row, f"chance_pays_{account}", under), f"chance_pays_{account}"),
-            number(chance_words(row, "chance_of_harm", "chance_of_harm"), "chance_of_harm"),
+            number(chance_of(row, f"chance_pays_{account}", under), f"chance_pays_{account}"),
+            number(chance_of(row, "chance_of_harm", "chance_of_harm"), "chance_of_harm"),
             number(w.pence(row["council_cash"]), "council_cash"),
             row["counted"],
         ]
