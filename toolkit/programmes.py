@@ -250,7 +250,8 @@ def compared_on(bench: Bench, *, by_area: bool = False, progress: Progress = sil
     Returns
     -------
     Dataset
-        ``avoided``, ``events``, ``council_cash``, ``not_counted`` and ``evidence`` of `price_programmes`; ``cost``
+        ``avoided``, ``events``, ``council_cash``, ``care_within_year``, ``not_counted`` and ``evidence`` of
+        `price_programmes`; ``cost``
         (chain, draw, programme) for a child served, NaN where no price is known; ``effect`` (chain, draw, programme,
         outcome) that is used; ``scope``, ``origin``, ``fade`` and ``risk`` (chain, draw), the structure of each draw.
         ``events_per_million`` (chain, draw, programme, indicator): events in the three years after contact, for a

@@ -51,6 +51,28 @@ def test_every_programme_is_compared_on_the_draws_of_a_run(compared: xr.Dataset,
     assert np.isfinite(compared["avoided"]).all() and np.isfinite(compared["effect"]).all()
 
 
+def test_the_risk_of_care_within_a_year_is_the_published_one_where_that_is_of_a_year(
+    compared: xr.Dataset, register: evidence.Register
+) -> None:
+    risks = register.tables["baseline_risks"].query("outcome == 'care' and used == 1").set_index("programme")
+    groups = register.tables["programmes"].set_index("programme")["target_group"]
+    counted = compared["programme"].values[(compared["not_counted"] == "").any("outcome").values].tolist()
+    of_a_year = [
+        name
+        for name in counted
+        if name in risks.index and risks["horizon_months"][name] <= 12 and groups[name] != "in_need"
+    ]
+    assert of_a_year
+    # The risk is that of the mean hazards, so the mean risk of uncertain ones is a little less.
+    for name in of_a_year:
+        assert float(compared["care_within_year"].sel(programme=name).mean()) == pytest.approx(
+            risks["risk"][name], rel=0.03
+        )
+    # Looked after at some time in months 19 to 24: 2.5 per cent, of whom most entered before.
+    window = float(compared["care_within_year"].sel(programme="supporting_families").mean())
+    assert 0.01 < window < 0.05
+
+
 def test_a_programme_without_a_price_has_no_cost_and_one_without_a_study_no_effect(compared: xr.Dataset) -> None:
     priced = compared["cost"].notnull().all(SAMPLE_DIMS)
     assert bool((compared["cost"].notnull().any(SAMPLE_DIMS) == priced).all())

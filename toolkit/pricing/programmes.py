@@ -152,7 +152,8 @@ def price_programmes(desk: Desk, *, areas: list[str], by_area: bool = False, pro
         ``avoided`` (programme, component, chain, draw), present value of a child's lifetime cost without the programme
         less that with it, GBP; ``events`` (programme, quantity, chain, draw), the change in expected events of the
         child's life; ``events_soon`` (programme, indicator, chain, draw), the same in the three years after contact, by
-        the panel's indicators; ``council_cash`` (programme, chain, draw), from
+        the panel's indicators; ``care_within_year`` (programme, chain, draw), entries to care that are expected in the
+        year after contact of a child served, without the programme; ``council_cash`` (programme, chain, draw), from
         :func:`toolkit.pricing.council_cash.council_cash`; all 0 where nothing is counted. ``not_counted`` (programme,
         outcome): why the effect on an outcome is not counted, "" where it is; ``evidence`` (programme, outcome): whose
         studies there are. By area also
@@ -300,5 +301,11 @@ def _avoided(place: Place, name: str) -> xr.Dataset:
     soon = lived.sel(year=SINCE_CONTACT).sum("year").reindex(quantity=quantities, fill_value=0.0)
     soon = soon.rename(quantity="indicator").assign_coords(indicator=list(COUNTED_AS))
     parts = {"avoided": -place.worth(lived), "events": lived.sum("year"), "events_soon": soon}
+    entries = place.served(name).usual["events"].sel(quantity="care_entries")
+    # A published risk of up to a year is all of year 0's (`pathways.served`). Otherwise children come evenly over it,
+    # and a year after contact is over in the middle of year 1.
+    risk = place.desk.risks[name].get("care")
+    later = 0.0 if risk is not None and risk.years <= 1 else 0.5
+    parts["care_within_year"] = entries.sel(year=0, drop=True) + later * entries.sel(year=1, drop=True)
     parts["council_cash"] = council_cash(place, lived)
     return xr.Dataset(parts).reset_coords(drop=True)
