@@ -48,6 +48,11 @@ def own(scenario: Scenario) -> list[str]:
     for key, mine in scenario.own_figures.items():
         unit = OWN[key][1] + (f", {mine.price_year} prices" if mine.price_year else "")
         lines.append(f"{OWN[key][0]}: {figure(mine.value)} {unit}, the council’s own. Reason: {mine.reason}")
+    lines += [
+        f"Programme {one.label} added, like {inside(one.like)}: {figure(one.cost)} {one.unit}, {one.price_year} "
+        f"prices. Source: {one.source}"
+        for one in scenario.own_programmes.values()
+    ]
     for key, prior in scenario.priors.items():
         numbers = " and ".join(f"{number:g}" for number in (prior.first, prior.second) if number is not None)
         lines.append(f"Prior {key}: {numbers}. Reason: {prior.reason}")
