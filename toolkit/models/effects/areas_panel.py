@@ -64,8 +64,8 @@ def lead_associations(statistics: xr.Dataset) -> xr.Dataset:
         events = (one["events_lower"] + one["events_upper"]) / 2
         response = xr.ufuncs.log((events + 0.5) / (one["exposure"] - events + 0.5)).where(one["observed"])
         cells = spend.assign(response=response).to_dataframe().dropna(subset=["past", "lead", "low", "response"])
-        if (found := _within(cells.reset_index())) is not None:
-            rows[name] = found
+        if (lead := _within(cells.reset_index())) is not None:
+            rows[name] = lead
     names = ["lead", "lead_se"]
     values = {name: ("indicator", [row[at] for row in rows.values()]) for at, name in enumerate(names)}
     return xr.Dataset(values, {"indicator": list(rows)})
@@ -146,8 +146,8 @@ def panel_evidence(
     random = random_stream(seed, "panel: bought share")
     bias = bias_sd(leads, priors, like=like, seed=seed)
     share = random.beta(*shape_of(priors, "panel", "bought_share"), size=bias.shape)
-    found = {"association": about.mean(SAMPLE_DIMS), "association_se": about.std(SAMPLE_DIMS)}
-    parts = {name: part.astype(float).reset_coords(drop=True) for name, part in found.items()}
+    moments = {"association": about.mean(SAMPLE_DIMS), "association_se": about.std(SAMPLE_DIMS)}
+    parts = {name: part.astype(float).reset_coords(drop=True) for name, part in moments.items()}
     drawn = {"bias_sd": bias, "bought_share": bias.copy(data=share)}
     return leads.rename(indicator="lead_indicator").assign(parts).assign(drawn)
 
