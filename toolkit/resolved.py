@@ -20,6 +20,7 @@ class ResolvedScenario:
 
     scenario: Scenario
     register: evidence.Register
+    """With the scenario's own programmes among those of the evidence."""
     areas: tuple[str, ...]
     """Areas to be run, if they are known by now."""
     figures: pd.DataFrame
@@ -73,8 +74,9 @@ def resolve(
     Raises
     ------
     InputError
-        A figure, prior, study, figure of one's own or plan that cannot be used.
+        A figure, prior, study, figure or programme of one's own or plan that cannot be used.
     """
+    register = evidence.with_own_programmes(register, scenario.own_programmes)
     figures, shipped = scenarios.resolve(scenario, register), register.tables["priors"]
     if base is None and (scenario.own_figures or areas):
         base = evidence.base_year(evidence.load_statistics() if statistics is None else statistics)

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from toolkit.evidence.overrides import Override
 from toolkit.evidence.own import OWN, OwnFigure
+from toolkit.evidence.own_programmes import OwnProgramme
 from toolkit.evidence.priors import Prior, Study
 from toolkit.prices import PriceYear
 from toolkit.schema import COVARIATES, FIRST_YEAR, OUTCOMES, PRICE_BASE
@@ -79,6 +80,8 @@ class Scenario(Part):
     """Other numbers for priors, by "model.parameter"."""
     studies: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{3,40}$")], Study] = {}
     """Studies of effects besides those of the evidence, by an id of your own."""
+    own_programmes: Mapping[Annotated[str, Field(pattern=r"^[a-z0-9_]{3,40}$")], OwnProgramme] = {}
+    """Programmes of your own besides those of the evidence, by a name that the plan and studies use."""
     left_out: tuple[str, ...] = ()
     """Studies of the evidence that do not count, by id."""
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 20261122

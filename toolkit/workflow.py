@@ -121,7 +121,7 @@ def run(
     plain = next((area for area in chosen if area != scenario.own_area), chosen[0])
     acts = dependence.by_account(fitted, statistics, resolved, draws, effects, area=plain, appraise=appraise)
     tree["dependence"] = xr.DataTree(acts)
-    tree["programmes"] = xr.DataTree(recorded(compared, register.tables["programmes"]))
+    tree["programmes"] = xr.DataTree(recorded(compared, resolved.register.tables["programmes"]))
     tree.attrs["deflators"] = register.deflators.to_json()
     tree.attrs["discount_schedules"] = register.tables["discount_schedules"].to_json(orient="records")
     tree.attrs |= origins(scenario, assumptions, register, statistics, fitted, areas=chosen, folder=folder)

@@ -5,7 +5,7 @@ from toolkit.evidence.areas import answered_together, members, neighbours, refer
 from toolkit.evidence.history import user
 from toolkit.evidence.local import base_year, local_levels, local_price_ratio, with_fitted
 from toolkit.evidence.own import OWN, own_figures, own_rows, published, with_own, with_own_prices
-from toolkit.evidence.own_programmes import with_programme
+from toolkit.evidence.own_programmes import with_own_programmes, with_programme
 from toolkit.evidence.placements import placement_prices, placement_shares
 from toolkit.evidence.priors import changeable_priors, check_prior, with_priors
 from toolkit.evidence.reference_comparison import (
@@ -70,6 +70,7 @@ __all__ = [
     "with_indicator",
     "with_own",
     "with_own_prices",
+    "with_own_programmes",
     "with_pathway",
     "with_priors",
     "with_programme",

@@ -114,9 +114,10 @@ class _World(NamedTuple):
 
 
 # Effects are total effects: an outcome with an effect of its own changes by that effect alone, not also through another
-# affected outcome. The rest of a life takes all of them together.
+# affected outcome. The rest of a life takes all of them together, years of need among it: a child who is spared care is
+# in need for longer.
 _OWN = (
-    (_World(True, False, False, False, False), ("rereferrals", "repeat_need_years", "first_need_years")),
+    (_World(True, False, False, False, False), ("rereferrals",)),
     (_World(False, True, False, False, False), ("care_entries", "care_years")),
     (_World(False, False, True, True, False), ("first_time_entries", "below_grade_4")),
 )
@@ -154,7 +155,7 @@ def walk(
     Notes
     -----
     Children enter evenly over year 0, at ages 0 to 17. Re-referral, care, first entry and attainment have effects of
-    their own and are each walked with that effect alone; plans, layers and cells with all of them.
+    their own and are each walked with that effect alone; years of need, plans, layers and cells with all of them.
     """
     delivered = strength if delivered is None else delivered
     layers = _no_layers() if layers is None else layers

@@ -183,7 +183,7 @@ class Live:
         """Return the scenario's figures and effects as draws."""
         evidence_of = {
             *("overrides", "outcomes", "seed", "draws", "chains", "priors", "studies", "left_out", "price_base"),
-            "effect",
+            *("effect", "own_programmes"),
         }
         parts = scenario.model_dump(mode="json", include=evidence_of)
         bought = sorted({(part.programme, part.cost) for part in scenario.plan})
@@ -300,8 +300,8 @@ class Live:
         """Return what a plan is checked against: statistics, figures and programmes."""
         resolved = self.resolved(at_reference(scenario))
         figures = plans.at_values(resolved.figures)
-        spent = plans.counted(scenario, self.base_year, resolved.own_figures, figures, self.register.deflators)
-        return spent, resolved.figures, self.register.tables["programmes"]
+        spent = plans.counted(scenario, self.base_year, resolved.own_figures, figures, resolved.register.deflators)
+        return spent, resolved.figures, resolved.register.tables["programmes"]
 
     def unit(self, scenario: Scenario, areas: tuple[str, ...]) -> Unit:
         """Return the costs of areas at the reference sum."""
