@@ -195,7 +195,7 @@ CHOICES: dict[str, Collection[str]] = {
     "stage": ("child", "adult"),
     "rate_is": ("per_year", "ever"),
     "alike": ("full", "part", "no"),
-    "ours_is": ("", "annual", "lifetime", "by_history", "bcr", "role"),
+    "ours_is": ("", "annual", "lifetime", "by_history", "history_share", "bcr", "role"),
     "reading": ("", "gross", "excess", "excess_never"),
     "acts": ("before", "after"),
     "changes": ("roles", "cost_components", "layers", "setting", "draws", "reading", "total"),

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter
 
-from toolkit.measures import lives
+from toolkit.measures import cost_steps, lives
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import span_cost
@@ -128,6 +128,12 @@ def plot_waterfall(run: Run) -> Figure:
     return noted(figure, f"Expected; the table has the {q.level(run):.0%} intervals")
 
 
+def plot_cost_steps(walk: str) -> Figure:
+    """Draw how the cost of a child in England becomes another, a change at a time, as committed."""
+    figure = plot_bridge(cost_steps.expected(walk), what="Lifetime cost of a child, present value")
+    return noted(figure, "England, expected; the table has the 90% intervals")
+
+
 def plot_neighbours(run: Run) -> Figure:
     """Draw the cost of a child in the area and its statistical neighbours, over life and in a year."""
     costs = lives.beside(run)
@@ -176,5 +182,6 @@ def pictures(run: Run) -> dict[str, Callable[[Run], Any]]:
         "by_history": plot_by_history,
         "waterfall": plot_waterfall,
         "curve_by_payer": plot_curve_by_payer,
+        **{f"steps_{walk}": lambda _, walk=walk: plot_cost_steps(walk) for walk in cost_steps.TITLES},  # type: ignore[misc]
     }
     return plots if lives.beside(run) is None else plots | {"neighbours": plot_neighbours}
