@@ -79,7 +79,7 @@ def reconcile(*, cache: Path, progress: "Progress") -> Tables:
         for name, rows in changes.items()
     }
     seed, settings = (tables["reconciliation"][name].iloc[0] for name in ("seed", "settings"))
-    return tables | {"cost_steps": summarised(walked, changes).assign(seed=seed, settings=settings)}
+    return tables | {"cost_steps": summarised(walked, changes).assign(seed=seed, settings=f"England, {settings}")}
 
 
 def __dir__() -> list[str]:

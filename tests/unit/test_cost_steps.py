@@ -50,12 +50,12 @@ def test_steps_add_up_in_every_draw_and_a_component_left_out_costs_what_it_costs
 
 def test_a_figure_replaced_and_one_superseded_can_be_put_back(scenario: scenarios.Scenario, dozen: xr.Dataset) -> None:
     """The step has the sign of the difference between the two prices; one of them may be superseded by the other."""
-    bridged = walked(
-        scenario, dozen, "price,before,roles,price_care_year,id,cla_year_without_leaving_care_2024_25"
-    )
+    bridged = walked(scenario, dozen, "price,before,roles,price_care_year,id,cla_year_without_leaving_care_2024_25")
     register = evidence.load_register()
     figures = register.figures
-    before, now = (figures.loc[key, "value"] for key in ("cla_year_without_leaving_care_2024_25", "cla_year_s251_2024_25"))
+    before, now = (
+        figures.loc[key, "value"] for key in ("cla_year_without_leaving_care_2024_25", "cla_year_s251_2024_25")
+    )
     change = bridged["contribution"].sel(step="price").mean(SAMPLE_DIMS)
     assert (float(change) > 0) == (now > before)
 
@@ -71,9 +71,9 @@ def test_settings_draws_and_published_totals_take_their_place(
         "rest,after,total,alma_lifetime_swchild,,",
     )
     assert bool((bridged["contribution"].isel(step=slice(1, 3)) > 0).all())
-    published = float(rebase(720_000.0, "2019/20", to="2025/26", deflators=register.deflators))
+    published = float(rebase(720_000.0, "2019/20", to=scenario.price_base, deflators=register.deflators))
     np.testing.assert_allclose(bridged["result"].sel(step="rest"), published)
-    assert bridged["result"].attrs["price_base"] == "2025/26"
+    assert bridged["result"].attrs["price_base"] == scenario.price_base
 
 
 def test_a_change_of_a_row_that_is_not_there_is_refused(scenario: scenarios.Scenario, dozen: xr.Dataset) -> None:

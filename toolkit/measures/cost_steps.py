@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -20,7 +21,7 @@ TITLES = {
 PARTS = {"contribution": {"mean": "contribution", "low": "low", "high": "high"}}
 PARTS["result"] = {"mean": "result", "low": "result_low", "high": "result_high"}
 NOTE = (
-    "England, default scenario, each child newly in need, present value, {base} prices; 90% intervals, of the change "
+    "{settings}: each child newly in need, present value, {base} prices; 90% intervals, of the change "
     "itself in each draw. A step depends on those before it. Made by the command: outcomes evidence reconcile. "
 )
 
@@ -41,7 +42,8 @@ def summarised(walked: Mapping[str, xr.Dataset], changes: Mapping[str, pd.DataFr
         for step in bridged["step"].values[:-1]:
             row = {"walk": walk, "step": step}
             for variable, names in PARTS.items():
-                spread = summary(bridged[variable].sel(step=step, drop=True))
+                with np.errstate(invalid="ignore"):  # a published total is the same in every draw
+                    spread = summary(bridged[variable].sel(step=step, drop=True))
                 row |= {f"{to}{of}": float(spread[f"{name}{of}"]) for name, to in names.items() for of in ("", MCSE)}
             about = {"price_base": bridged["result"].attrs["price_base"], "reason": str(reasons.get(step, ""))}
             rows.append(row | about)
@@ -63,7 +65,7 @@ def steps_tables() -> dict[str, Table]:
         names = pd.Index([label(step) for step in rows["step"]])
         frame = headed(pd.DataFrame(columns | {("Why", ""): rows["reason"].to_numpy()}, index=names))
         kinds = {"Step": "pounds", "Cost of a child": "pounds", "Why": "text"}
-        note = NOTE.format(base=rows["price_base"].iloc[0])
+        note = NOTE.format(base=rows["price_base"].iloc[0], settings=rows["settings"].iloc[0])
         tables[walk] = Table(TITLES[walk], "Step", frame, kinds, note=note)
     return tables
 
@@ -75,7 +77,7 @@ def expected(walk: str) -> xr.Dataset:
     whole = pd.concat([rows, last])
     steps = [label(step) for step in whole["step"]]
     values = {name: ("step", whole[name].to_numpy()) for name in PARTS}
-    return xr.Dataset(values, {"step": steps}).expand_dims(chain=1, draw=1)
+    return xr.Dataset(values, {"step": steps}, {"settings": rows["settings"].iloc[0]}).expand_dims(chain=1, draw=1)
 
 
 def _committed() -> list[tuple[str, pd.DataFrame]]:

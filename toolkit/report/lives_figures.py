@@ -129,9 +129,10 @@ def plot_waterfall(run: Run) -> Figure:
 
 
 def plot_cost_steps(walk: str) -> Figure:
-    """Draw how the cost of a child in England becomes another, a change at a time, as committed."""
-    figure = plot_bridge(cost_steps.expected(walk), what="Lifetime cost of a child, present value")
-    return noted(figure, "England, expected; the table has the 90% intervals")
+    """Draw how the cost of a child becomes another, a change at a time, as committed."""
+    bridged = cost_steps.expected(walk)
+    figure = plot_bridge(bridged, what="Lifetime cost of a child, present value")
+    return noted(figure, f"{bridged.attrs['settings']}; expected; the table has the 90% intervals")
 
 
 def plot_neighbours(run: Run) -> Figure:
