@@ -20,6 +20,7 @@ TITLES = {
 }
 PARTS = {"contribution": {"mean": "contribution", "low": "low", "high": "high"}}
 PARTS["result"] = {"mean": "result", "low": "result_low", "high": "result_high"}
+BEGIN = "Where the steps begin."
 NOTE = (
     "{settings}: each child newly in need, present value, {base} prices; 90% intervals, of the change "
     "itself in each draw. A step depends on those before it. Made by the command: outcomes evidence reconcile. "
@@ -45,7 +46,7 @@ def summarised(walked: Mapping[str, xr.Dataset], changes: Mapping[str, pd.DataFr
                 with np.errstate(invalid="ignore"):  # a published total is the same in every draw
                     spread = summary(bridged[variable].sel(step=step, drop=True))
                 row |= {f"{to}{of}": float(spread[f"{name}{of}"]) for name, to in names.items() for of in ("", MCSE)}
-            about = {"price_base": bridged["result"].attrs["price_base"], "reason": str(reasons.get(step, ""))}
+            about = {"price_base": bridged["result"].attrs["price_base"], "reason": str(reasons.get(step, BEGIN))}
             rows.append(row | about)
     table = pd.DataFrame(rows)
     numbers = table.select_dtypes("number").columns
