@@ -66,13 +66,20 @@ def calibrate(model: Calibrated, *, replications: int, seed: int, build: Path, p
 
 
 def reconcile(*, cache: Path, progress: "Progress") -> Tables:
-    """Compare England's collective cost with the published totals (minutes)."""
-    from toolkit import evidence, scenarios, workflow
+    """Compare England's cost with published totals, and take it step by step (many minutes)."""
+    from toolkit import cost_steps, evidence, scenarios, workflow
     from toolkit.measures import reconciliation
+    from toolkit.measures.cost_steps import summarised
 
-    areas = evidence.resolve_areas(evidence.reference_areas(), england=True)
+    areas, statistics = evidence.resolve_areas(evidence.reference_areas(), england=True), evidence.load_statistics()
     run = workflow.run(scenarios.load("families_first"), areas=areas, cache=cache, progress=progress)
-    return reconciliation.reconciliation_tables(run)
+    tables, changes = reconciliation.reconciliation_tables(run), cost_steps.walks(evidence.load_register())
+    walked = {
+        name: cost_steps.cost_steps(rows, run.scenario, statistics, run.tree, areas=areas, progress=progress)
+        for name, rows in changes.items()
+    }
+    seed, settings = (tables["reconciliation"][name].iloc[0] for name in ("seed", "settings"))
+    return tables | {"cost_steps": summarised(walked, changes).assign(seed=seed, settings=f"England, {settings}")}
 
 
 def own_care(*, cache: Path, progress: "Progress") -> Tables:

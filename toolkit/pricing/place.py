@@ -258,7 +258,7 @@ class Place:
         ).reset_coords(drop=True)
 
     def collective(self) -> dict[str, xr.DataArray]:
-        """Return the cost of the entering cohort over life and of one year, each gross and excess."""
+        """Return the cost of the entering cohort over life and of one year, each gross and in excess."""
         known = self.desk.quantities, self.baseline, self.stats, self.draws, self.all_lives
         others = self.others().sum("year", skipna=False) * self.entering
         year = self.readings(pathways.cross_section(*known, self.entering), others)
@@ -271,13 +271,14 @@ class Place:
 
     @cached_property
     def lifetime(self) -> xr.DataArray:
-        """Present value of a life once in need, gross and excess (reading, component, chain, draw)."""
+        """Present value of a life once in need (reading, component, chain, draw), from :meth:`readings`."""
         return self.worth(self.readings(self.all_lives.sel(quantity=self.desk.quantities), self.others()))
 
     @cached_property
-    def _rates_of_all(self) -> xr.DataArray:
+    def comparators(self) -> xr.DataArray:
+        """Rates of all children and of those never in need (reading, quantity, chain, draw), a year or per person."""
         desk = self.desk
-        return pathways.comparator(
+        everyone = pathways.comparator(
             desk.quantities,
             self.baseline,
             self.stats,
@@ -286,16 +287,20 @@ class Place:
             layers=desk.layers,
             rates=desk.layer_rates,
             levels=self.levels,
-        ).astype(np.float32)
+        )
+        ever = self.entering * pathways.CHILDHOOD_YEARS / float(self.stats["population_0_17"])
+        never = pathways.never_in_need(everyone, self.all_lives, ever, desk.lived[False], desk.layers)
+        readings = xr.Variable("reading", list(pathways.COMPARATORS.values()))
+        return xr.concat([everyone, never], readings, join="exact").astype(np.float32)
 
     def others(self, *, by_age: bool = False) -> xr.DataArray:
-        """Return the quantities of the entering cohort if it were like all children of its age and area."""
-        return (self._rates_of_all * self.desk.lived[by_age]).transpose("quantity", "year", *SAMPLE_DIMS)
+        """Return the quantities of the entering cohort if it were like each comparator of its age and area."""
+        return (self.comparators * self.desk.lived[by_age]).transpose("reading", "quantity", "year", *SAMPLE_DIMS)
 
     def readings(self, quantity: xr.DataArray, others: xr.DataArray) -> xr.DataArray:
-        """Return a quantity gross, and its excess over all children's."""
+        """Return a quantity gross, and its excess over each comparator's, from :meth:`others`."""
         excess = pathways.excess(quantity, others, self.desk.shares)
-        return xr.concat([quantity, excess], xr.Variable("reading", ["gross", "excess"]), join="exact")
+        return xr.concat([quantity.expand_dims(reading=["gross"]), excess], "reading", join="exact")
 
     @cached_property
     def reached(self) -> xr.DataArray:

@@ -110,7 +110,7 @@ def test_pictures_themselves_load_nothing(whole):
 
 def test_every_picture_has_words_and_every_table_a_caption_and_headings(whole):
     images, tables = whole.all("img"), whole.all("table")
-    assert len(images) == 23
+    assert len(images) == 25
     assert all(len(image["alt"]) > 80 for image in images)
     assert len(whole.all("caption")) == len(tables)
     scopes = {heading.get("scope") for heading in whole.all("th")}

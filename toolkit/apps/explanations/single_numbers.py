@@ -69,7 +69,7 @@ def paid_back(run: Run, account: str, year: str) -> Formula:
 
 def each(run: Run, reading: str, area: str) -> Formula:
     """Return the cost of each child over the years counted, of all areas or one."""
-    cost, label = at(run, q.priced(run, "lifetime").sum("component"), "reading", reading)
+    cost, reading = at(run, q.priced(run, "lifetime").sum("component"), "reading", reading)
     children = run.tree["lives"].to_dataset()["children_entering"]
     both = [total.sum("area") if area == ALL else at(run, total, "area", area)[0] for total in (cost, children)]
     single = both[0] / both[1]
@@ -81,7 +81,7 @@ def each(run: Run, reading: str, area: str) -> Formula:
     )
     top, bottom = w.money(float(both[0].mean())), w.number(float(both[1].mean()), 0)
     return Formula(
-        f"{label} {name} of each child" + (f": {area}" if area != ALL else ""),
+        f"{w.costed(reading, name)} of each child" + (f": {area}" if area != ALL else ""),
         words,
         lambda run: f"{top} ÷ {bottom} children: {added(run, single, single, w.money)}",
         lambda _: single,
