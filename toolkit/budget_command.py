@@ -66,7 +66,8 @@ def budget(
     lines += [growth.lever_lines(pulled, outlook, figures)] if pulled else []
     paper = growth.on_top(outlook, lines, register.tables["cost_components"])
     resolved = resolve(chosen, register, statistics, areas=areas)
-    base = plans.in_price_base(evidence.base_year(statistics), chosen.price_base, register.deflators)
+    known = evidence.base_year(statistics), resolved.own_figures, plans.at_values(resolved.figures)
+    base = plans.counted(chosen, *known, register.deflators)
     room = plans.most_times(chosen, base, resolved.figures, register.tables["programmes"], areas)
     tables = paper_tables(finished, paper, register.tables["programmes"], room=room, claims=claimed, actuals=came_in)
     note = growth.growth_table(paper).note

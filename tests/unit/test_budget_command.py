@@ -78,7 +78,5 @@ def test_what_users_bring_is_refused_before_any_fit(monkeypatch, tmp_path):
 
 
 def test_more_step_down_than_children_in_homes_is_refused(ready):
-    with pytest.raises(
-        InputError, match=r"lever step_down: 900 children in 2026/27, where .* are expected in"
-    ):
+    with pytest.raises(InputError, match=r"lever step_down: 900 children in 2026/27, where .* are expected in"):
         asked(lever=["step_down=900"])

@@ -54,7 +54,7 @@ RANGES = _ranges(
     0     1e9   n n_treated n_control
     0     1e11  numerator denominator
     0     4294967295 seed
-    -1e13 1e13  ours published value low high
+    -1e13 1e13  ours published value low high contribution result result_low result_high
     """
 )
 UNITS: dict[str, Range] = {  # pattern of a unit, the first that matches: what its values can be

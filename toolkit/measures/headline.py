@@ -155,8 +155,8 @@ def estimates(run: Run) -> dict[str, Estimate]:
     rows[f"Cost {did} in the council's own cash"] = turned(headline_facts["cash_to_council"])
     rows[f"Chance that {w.HARM}"] = headline_facts["chance_of_harm"]
     for reading in q.READINGS:
-        name = f"{w.label(reading)} {w.counted('lifetime cost', horizon)}"
-        rows[f"{name} of the entering cohort"] = headline_facts["lifetime_cost"][reading]
+        name = w.costed(reading, w.counted("lifetime cost", horizon))
+        rows[f"{name}, entering cohort"] = headline_facts["lifetime_cost"][reading]
         rows[f"{name}, each child"] = headline_facts["lifetime_cost_each_child"][reading]
     return rows
 

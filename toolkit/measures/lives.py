@@ -6,7 +6,7 @@ import xarray as xr
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import Table, basis, span_cost, spread
-from toolkit.measures.words import area, counted, label
+from toolkit.measures.words import area, counted, inside, label
 from toolkit.schema import PAYERS
 
 __all__ = [
@@ -69,8 +69,8 @@ def cost_by_history(run: Run) -> xr.DataArray:
     return cost / q.with_all(lives["children"], "history")
 
 
-def waterfall(run: Run) -> xr.Dataset:
-    """Return the steps from gross to excess lifetime cost, an outcome each.
+def waterfall(run: Run, reading: str = "excess") -> xr.Dataset:
+    """Return the steps from gross to excess lifetime cost, over either comparator, an outcome each.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def waterfall(run: Run) -> xr.Dataset:
         each step. The first contribution and those of the outcomes add up to the last.
     """
     cost = q.by(q.lifetime(run), "outcome")
-    gross, excess = (cost.sel(reading=name, drop=True) for name in ("gross", "excess"))
+    gross, excess = (cost.sel(reading=name, drop=True) for name in ("gross", reading))
     taken = (excess - gross).rename(outcome="step")
     start = gross.sum("outcome").expand_dims(step=["gross"])
     down = xr.concat([start, taken], "step")
@@ -133,7 +133,8 @@ def cost_by_age_table(run: Run) -> Table:
     cost = cost_by_age(run)
     gross = q.with_all(cost.sel(reading="gross", drop=True), "payer")
     arrays = {f"Gross: {label(payer)}": gross.sel(payer=payer) for payer in gross["payer"].values}
-    frame = spread(run, arrays | {"Excess: All": cost.sel(reading="excess").sum("payer")}, "age")
+    over = {f"{label(r)}: All": cost.sel(reading=r).sum("payer") for r in q.READINGS if r != "gross"}
+    frame = spread(run, arrays | over, "age")
     note = (
         f"A year of age, for each child of the entering cohort, at today's prices and not discounted, {basis(run)}. "
         "Below 0: benefits that people receive, which the DWP pays."
@@ -166,11 +167,13 @@ def history_table(run: Run) -> Table:
 
 def waterfall_table(run: Run) -> Table:
     """Return the steps from gross to excess cost."""
-    steps = waterfall(run)
-    frame = spread(run, {"Step": steps["contribution"], "Running total": steps["result"]}, "step")
+    steps, over = waterfall(run), waterfall(run, "excess_never").assign_coords(step=waterfall(run)["step"])
+    columns = {"Step": steps["contribution"], "Running total": steps["result"]}
+    frame = spread(run, columns | {"Step, over never in need": over["contribution"]}, "step")
     note = (
         f"{label(span_cost(run))} of the entering cohort, present value, {basis(run)}. Each outcome takes off what "
-        "other children of the age and area have too, and what would remain of the gap without the outcome."
+        "other children of the age and area have too, and what would remain of the gap without the outcome; the last "
+        "column is the same with children never in need as the others."
     )
     return Table(f"From gross to excess {span_cost(run)}, outcome by outcome", "Step", frame, "money", note=note)
 
@@ -184,8 +187,8 @@ def neighbours_table(run: Run) -> Table:
         for reading in q.READINGS:
             cost = costs.sel(period=period, reading=reading, drop=True)
             for part, heading, kind in (("total", "all", "money"), ("each", each, "pounds")):
-                arrays[f"{name}, {reading}, {heading}"] = cost[part]
-                kinds[f"{name}, {reading}, {heading}"] = kind
+                arrays[f"{name}, {inside(reading)}, {heading}"] = cost[part]
+                kinds[f"{name}, {inside(reading)}, {heading}"] = kind
     frame = spread(run, arrays, "area").set_axis(neighbour_names(costs))
     note = (
         f"Social account, {basis(run)}; nearest neighbour first (statistical neighbours of the Department for "

@@ -11,7 +11,7 @@ import xarray as xr
 from toolkit import appraisal, costing, evidence, pathways
 from toolkit.models.effects.programme_use import of_area
 from toolkit.pathways.served import Risk, served_hazards
-from toolkit.plans import in_price_base, purchases
+from toolkit.plans import counted, purchases
 from toolkit.resolved import ResolvedScenario
 from toolkit.scenarios import Adjustments, Scenario, change
 from toolkit.schema import BUSINESS_AS_USUAL, FIRST_YEAR, INVESTMENT, SAMPLE_DIMS, aligned
@@ -79,9 +79,14 @@ class Desk:
         aligned(self.baseline, draws, effects)
         self.effects = effects.reset_coords(drop=True)
         base = evidence.base_year(statistics).reset_coords(drop=True)
-        money = scenario.price_base, resolved.register.deflators
-        self.base = in_price_base(base, *money)  # what is known of England uses published figures only
-        self.here = in_price_base(evidence.with_own(base, own), *money)
+        published, self.here = (
+            counted(scenario, base, figures, draws, resolved.register.deflators) for figures in (pd.DataFrame(), own)
+        )
+        self.base = published.drop_vars("unaccompanied_share")  # what is known of England uses published figures only
+        alone = self.here["unaccompanied_share"].sel(area=self.baseline["area"].values)
+        self.baseline = self.baseline.where(self.baseline["indicator"] != "care_starts", self.baseline * (1.0 - alone))
+        self.here = self.here.drop_vars("unaccompanied_share")
+        self.looked_after = evidence.steady_stock(self.here["children_looked_after"], like=draws, seed=scenario.seed)
         local = evidence.local_price_ratio(statistics, like=draws, seed=scenario.seed)
         self.local, self.placements = evidence.with_own_prices(local, evidence.placement_shares(), own)
         self.levels = evidence.with_fitted(evidence.local_levels(), self.baseline, self.national)
@@ -167,7 +172,10 @@ class Place:
         )
         self.prices = prices.reset_coords(drop=True).astype(np.float32)  # labels are put back on the sums
         self.child_rates = pathways.child_rates(desk.layers, desk.layer_rates, desk.draws, self.levels)
-        self.hazards = pathways.localise(self.baseline, desk.national, self.stats, self.draws, desk.scenario)
+        moved = pathways.localise(self.baseline, desk.national, self.stats, self.draws, desk.scenario)
+        starts = self.baseline.sel(indicator="care_starts", drop=True) * float(self.stats["population_0_17"])
+        stock = desk.looked_after.sel(area=area, drop=True)
+        self.hazards = pathways.settled(moved, starts=starts / self.entering, years=stock / self.entering)
         self.usual = self.walk(self.hazards)
         self.adult_rates = pathways.adult_rates(
             desk.layers, desk.layer_rates, desk.draws, self.usual["cells"], self.levels
@@ -256,7 +264,7 @@ class Place:
         ).reset_coords(drop=True)
 
     def collective(self) -> dict[str, xr.DataArray]:
-        """Return the cost of the entering cohort over life and of one year, each gross and excess."""
+        """Return the cost of the entering cohort over life and of one year, each gross and in excess."""
         known = self.desk.quantities, self.baseline, self.stats, self.draws, self.all_lives
         others = self.others().sum("year", skipna=False) * self.entering
         year = self.readings(pathways.cross_section(*known, self.entering), others)
@@ -269,13 +277,14 @@ class Place:
 
     @cached_property
     def lifetime(self) -> xr.DataArray:
-        """Present value of a life once in need, gross and excess (reading, component, chain, draw)."""
+        """Present value of a life once in need (reading, component, chain, draw), from :meth:`readings`."""
         return self.worth(self.readings(self.all_lives.sel(quantity=self.desk.quantities), self.others()))
 
     @cached_property
-    def _rates_of_all(self) -> xr.DataArray:
+    def comparators(self) -> xr.DataArray:
+        """Rates of all children and of those never in need (reading, quantity, chain, draw), a year or per person."""
         desk = self.desk
-        return pathways.comparator(
+        everyone = pathways.comparator(
             desk.quantities,
             self.baseline,
             self.stats,
@@ -284,16 +293,20 @@ class Place:
             layers=desk.layers,
             rates=desk.layer_rates,
             levels=self.levels,
-        ).astype(np.float32)
+        )
+        ever = self.entering * pathways.CHILDHOOD_YEARS / float(self.stats["population_0_17"])
+        never = pathways.never_in_need(everyone, self.all_lives, ever, desk.lived[False], desk.layers)
+        readings = xr.Variable("reading", list(pathways.COMPARATORS.values()))
+        return xr.concat([everyone, never], readings, join="exact").astype(np.float32)
 
     def others(self, *, by_age: bool = False) -> xr.DataArray:
-        """Return the quantities of the entering cohort if it were like all children of its age and area."""
-        return (self._rates_of_all * self.desk.lived[by_age]).transpose("quantity", "year", *SAMPLE_DIMS)
+        """Return the quantities of the entering cohort if it were like each comparator of its age and area."""
+        return (self.comparators * self.desk.lived[by_age]).transpose("reading", "quantity", "year", *SAMPLE_DIMS)
 
     def readings(self, quantity: xr.DataArray, others: xr.DataArray) -> xr.DataArray:
-        """Return a quantity gross, and its excess over all children's."""
+        """Return a quantity gross, and its excess over each comparator's, from :meth:`others`."""
         excess = pathways.excess(quantity, others, self.desk.shares)
-        return xr.concat([quantity, excess], xr.Variable("reading", ["gross", "excess"]), join="exact")
+        return xr.concat([quantity.expand_dims(reading=["gross"]), excess], "reading", join="exact")
 
     @cached_property
     def reached(self) -> xr.DataArray:
