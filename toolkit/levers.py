@@ -11,7 +11,7 @@ import xarray as xr
 from toolkit import evidence
 from toolkit.models.outlook.dataset import WEEKS
 from toolkit.scenarios import Scenario, in_real_terms
-from toolkit.schema import FIRST_YEAR, InputError
+from toolkit.schema import FIRST_YEAR, PRICE_BASE, InputError
 
 __all__ = ["LEVERS", "Effect", "agency_posts_in", "council", "figures", "pull"]
 
@@ -81,7 +81,7 @@ def figures(scenario: Scenario, register: evidence.Register, *, like: xr.Dataset
     Parameters
     ----------
     scenario
-        Gives the price base and the seed.
+        Gives the seed. Prices are those of the outlook, whatever the scenario's.
     register
         Of cited figures.
     like
@@ -95,8 +95,9 @@ def figures(scenario: Scenario, register: evidence.Register, *, like: xr.Dataset
         (chain, draw).
     """
     rows = pd.DataFrame.from_dict(FIGURES, orient="index", columns=["id", "distribution"]).rename_axis("role")
-    table = in_real_terms(rows.join(register.figures, on="id"), scenario, register)
-    return evidence.sample(table, like=like, seed=scenario.seed, price_base=scenario.price_base)
+    same = scenario.model_copy(update={"price_base": PRICE_BASE})
+    table = in_real_terms(rows.join(register.figures, on="id"), same, register)
+    return evidence.sample(table, like=like, seed=scenario.seed, price_base=PRICE_BASE)
 
 
 def agency_posts_in(areas: Sequence[str], *, folder: Path | None = None) -> float:

@@ -13,9 +13,11 @@ from toolkit.levers import FOSTERING, HOMES, LEVERS, Effect
 from toolkit.measures import plan
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
+from toolkit.measures.budget import deflators_of
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import Table, headed
 from toolkit.models.outlook.dataset import WEEKS
+from toolkit.prices import rebase
 from toolkit.schema import PRICE_BASE, SAMPLE_DIMS, InputError, aligned
 
 __all__ = ["LEVEL", "RULE", "YEARS", "growth_table", "lever_lines", "on_top", "plan_lines", "reduced", "year_label"]
@@ -50,28 +52,27 @@ def plan_lines(run: Run, outlook: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     Dataset
-        ``avoided``, ``spent`` (line, year, chain, draw), GBP in the price base, and ``fewer`` (line, placement, year,
-        chain, draw), children; by line ``description``, ``measure`` (the programme), ``kind``, ``funder``,
+        ``avoided``, ``spent`` (line, year, chain, draw), GBP in the outlook's price base, and ``fewer`` (line,
+        placement, year, chain, draw), children; by line ``description``, ``measure`` (the programme), ``kind``, ``funder``,
         ``confidence`` and ``believed``. Years are those of the outlook after this one.
 
     Raises
     ------
     InputError
-        A run whose outcomes leave care out, that is in other prices, or that ends before the outlook's years do.
+        A run whose outcomes leave care out, or that ends before the outlook's years do.
     """
     later, scenario = outlook.isel(year=slice(1, None)), run.scenario
     years, first = later["year"].values, int(scenario.first_year)
     if "care" not in scenario.outcomes:
         raise InputError("outcomes: care is left out, so no child is kept out of it.", fix="add care to them.")
-    if scenario.price_base != PRICE_BASE:
-        raise InputError(f"price_base: the outlook is in {PRICE_BASE} prices.", fix=f"set it to {PRICE_BASE}.")
     if years[-1] >= first + scenario.horizon:
         raise InputError(
             f"horizon: {scenario.horizon} years from {first} end before {year_label(int(years[-1]))}.",
             fix="make it longer.",
         )
     lives = run.tree["lives"].to_dataset()
-    parts = {"kept": lives["care_avoided"], "spent": q.costs(run)["spent_on"]}
+    in_base = rebase(1.0, scenario.price_base, to=PRICE_BASE, deflators=deflators_of(run))
+    parts = {"kept": lives["care_avoided"], "spent": q.costs(run)["spent_on"] * in_base}
     placed = {
         name: on_draws(array.assign_coords(year=array["year"].values + first), later).reindex(
             year=years, fill_value=0.0

@@ -10,6 +10,7 @@ from toolkit.measures import growth
 from toolkit.schema import SAMPLE_DIMS, InputError
 
 AREAS = ("E08000035", "E06000047")
+BASES = ("2025/26", "2026/27")
 WEEKS = 365.25 / 7
 
 
@@ -95,13 +96,19 @@ def test_draws_of_another_number_are_taken_evenly(outlook):
     ("changes", "message"),
     [
         ({"horizon": 5}, "horizon: 5 years from 2025 end before 2034/35. Fix: make it longer"),
-        ({"price_base": "2024/25"}, "price_base: the outlook is in 2025/26 prices"),
         ({"outcomes": ["youth_justice"]}, "outcomes: care is left out, so no child is kept out of it"),
     ],
 )
 def test_a_run_that_cannot_be_laid_on_an_outlook_is_refused(make_run, outlook, changes, message):
     with pytest.raises(InputError, match=message):
         growth.plan_lines(make_run(changes=changes), outlook)
+
+
+def test_what_is_spent_is_put_in_the_prices_of_the_outlook(make_run, outlook, register):
+    plain, other = (growth.plan_lines(make_run(changes=dict(price_base=base)), outlook) for base in BASES)
+    deflators = register.deflators
+    np.testing.assert_allclose(other["spent"] * (deflators[BASES[1]] / deflators[BASES[0]]), plain["spent"])
+    assert bool((plain["spent"] > 0).any())
 
 
 def test_nothing_to_lay_on_it_is_refused(outlook):
