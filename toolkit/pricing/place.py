@@ -134,10 +134,7 @@ class Desk:
         self.weights = costing.lifetime_weights(self.growth, self.spread, factors).astype(np.float32)
 
     def pounds(self, areas: Sequence[str], *, by: str = "funder") -> dict[str, xr.DataArray]:
-        """Return what the plan spends in some areas (year), with draws where sums are units.
-
-        By whose money it is, or another attribute of the plan's parts, such as the programme.
-        """
+        """Return what the plan spends in some areas (year), with draws where sums are units, by funder or programme."""
         spent = {getattr(part, by): xr.zeros_like(self.growth["year"], float) for part in self.scenario.plan}
         for bought in self.purchases:
             here = bought.pounds.sel(area=list(areas)).sum("area").drop_vars("year", errors="ignore")
