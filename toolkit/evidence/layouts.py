@@ -202,7 +202,7 @@ CHOICES: dict[str, Collection[str]] = {
     "target_group": _words("""in_need care_edge pre_proceedings youth_justice pregnancy_early_years universal school_age
         looked_after"""),
     "per": ("", "total", "child"),
-    "given": ("", "grade", "justice"),
+    "given": ("", "grade", "justice", "lifetime"),
     "rule": ("once", "apart", "given_grade", "given_justice", "never"),
     "spread_basis": ("sum", "present_value", "ages"),
     "verdict": ("passed", "failed", CANNOT_BE_DETERMINED),
@@ -225,7 +225,9 @@ MEANINGS = {  # of columns whose name does not say it
     "expected_low": "least value of a check that a right model would show in 99 cases of 100, cells independent",
     "alike": "full: of the same scope but for year and place; part: of a narrower or wider one; no: cannot be compared",
     "rate_is": "per_year: a share in each year of the ages; ever: reached at some time within them",
-    "given": "grade: net of what the grade at 16 explains; justice: of those who never entered youth justice",
+    "given": "grade: net of what the grade at 16 explains; justice: of those who never entered youth justice; "
+    "lifetime: in the cost of a life, but no programme is taken to change it",
+    "role": "of a figure; of a layer's rate also always (1) or never (0)",
     "times_role": "role of a figure that multiplies, such as years for each event",
     "transfer_to": "who receives a transfer: it leaves the economic account at 0",
     "local_share": "the area's share of the price, of those that divide it between components",

@@ -102,6 +102,8 @@ class Desk:
         off = set(tables["layers"]["layer"]) - set(self.layers.index)
         self.rows = rows[~rows["quantity"].isin(off)]
         self.quantities = list(dict.fromkeys(self.rows["quantity"]))
+        spared = [given.get(name) != "lifetime" for name in self.quantities]
+        self.spared = xr.DataArray(np.float32(spared), {"quantity": self.quantities}, "quantity")
         self.shares = pathways.adjustment_shares(self.quantities, self.layers, draws).astype(np.float32)
         # In each year since entry, and at each age.
         known = self.quantities, self.layers, pathways.entry_ages(draws)
@@ -193,6 +195,10 @@ class Place:
         """Return the priced quantities of childhood and after."""
         return pathways.whole_lives(walked, self.adult_rates, self.desk.layers, quantities=self.desk.quantities)
 
+    def changed(self, walked: xr.Dataset) -> xr.DataArray:
+        """Return :meth:`lived` of a change that help makes: 0 where no programme is taken to make one."""
+        return self.lived(walked) * self.desk.spared
+
     def worth(self, profile: xr.DataArray) -> xr.DataArray:
         """Return the present value of quantities by component."""
         return costing.lifetime_cost(profile, self.desk.rows, self.prices, self.desk.weights)
@@ -204,7 +210,7 @@ class Place:
             self._helped[key] = self.walk(served.hazards, strength) - served.usual
         lasting = tuple(pathways.additional(adjustments).values)
         if (*key, lasting) not in self._lived:
-            self._lived[*key, lasting] = self.lived(pathways.additional_part(self._helped[key], adjustments))
+            self._lived[*key, lasting] = self.changed(pathways.additional_part(self._helped[key], adjustments))
         return self._lived[*key, lasting]
 
     def bought(self) -> Iterator[tuple[str, int, int, xr.DataArray, xr.DataArray]]:
