@@ -59,6 +59,8 @@ class Scenario(Part):
     """Outcomes whose costs count."""
     extra_layers: tuple[str, ...] = ()
     """Layers of life that are off by default: next_generation_care_years."""
+    cost_options: tuple[str, ...] = ()
+    """Prices in place of the usual ones: bottom_up_justice, earnings_by_grade, without_quality_of_life, wellby."""
     covariates: Annotated[tuple[str, ...], Field(**unit("", items={"enum": COVARIATES}))] = ()
     """Of the outcome model, besides spending and low income."""
     plan: Annotated[tuple[PlanPart, ...], Field(min_length=1, max_length=20)]

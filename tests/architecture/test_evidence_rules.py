@@ -97,7 +97,7 @@ def test_every_role_is_used_and_every_part_has_its_role() -> None:
 
 def test_priors_and_components_give_their_reason() -> None:
     tables = evidence.load_register().tables
-    for name in ("priors", "roles", "design_bias", "graded_uncertainty", *NAMING_ROLES, "overlaps"):
+    for name in ("priors", "roles", "design_bias", "graded_uncertainty", *NAMING_ROLES, "overlaps", "cost_options"):
         assert tables[name]["reason"].str.len().gt(5).all(), name
 
 

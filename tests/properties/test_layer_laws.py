@@ -87,7 +87,12 @@ def test_the_order_of_outcomes_does_not_matter(register: evidence.Register, outc
     net_of = dict(zip(tables["layers"]["layer"], tables["layers"]["given"], strict=True))
 
     def rows(names: tuple[str, ...]) -> pd.DataFrame:
-        return costing.components(tables["cost_components"], tables["overlaps"], given=net_of, outcomes=names)
+        return costing.components(
+            costing.with_options(tables["cost_components"], tables["cost_options"], ()),
+            tables["overlaps"],
+            given=net_of,
+            outcomes=names,
+        )
 
     chosen = tuple(outcomes[:kept])
     pd.testing.assert_frame_equal(rows(chosen), rows(tuple(sorted(chosen))))

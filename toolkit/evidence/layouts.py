@@ -75,6 +75,7 @@ TABLES = _layouts(
       in_use reason
     evidence/layer_rates: layer group role times_role local reason
     evidence/overlaps: tag rule reason
+    evidence/cost_options: option component use reason
     evidence/totals_compared: id ours_is reading account select_by selected per alike reason
     evidence/cost_pools: pool id reason
     evidence/discount_schedules: schedule from_year to_year rate vintage source confidence note
@@ -125,6 +126,7 @@ UNIQUE = {  # the columns that identify a row, where that is not its id
     "evidence/layers": "layer",
     "evidence/layer_rates": "layer group",
     "evidence/overlaps": "tag",
+    "evidence/cost_options": "option component",
     "evidence/cost_pools": "pool id",
     "evidence/discount_schedules": "schedule from_year",
     "reference/placement_prices": "area placement",
@@ -204,6 +206,7 @@ CHOICES: dict[str, Collection[str]] = {
     "per": ("", "total", "child"),
     "given": ("", "grade", "justice", "lifetime"),
     "rule": ("once", "apart", "given_grade", "given_justice", "never"),
+    "use": ("on", "off"),
     "spread_basis": ("sum", "present_value", "ages"),
     "verdict": ("passed", "failed", CANNOT_BE_DETERMINED),
 }

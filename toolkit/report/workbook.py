@@ -22,7 +22,7 @@ SHEETS = {
         "annual_by_outcome",
     ],
     "Cost by payer": ["lifetime_by_payer", "each_child_by_payer", "who_pays", "annual_by_payer"],
-    "Lives": ["by_history", "waterfall", "occupancy", "neighbours"],
+    "Lives": ["by_history", "waterfall", "choices", "occupancy", "neighbours"],
     "Cost by age": ["cost_by_age"],
     "Yearly": ["yearly", "council_cash", "cash_by_payer", "payback_every_year"],
     "Medium term": ["medium_term", "by_year"],

@@ -11,7 +11,7 @@ OPEN = ("overrides", "own_figures", "priors", "studies")  # whose keys are names
 SECTIONS = ("effect", "adjustments", *OPEN)
 SINGLE = (
     *("plan", "overlap", "first_year", "price_base", "discount_schedule", "horizon", "outcomes", "extra_layers"),
-    "left_out",
+    *("cost_options", "left_out"),
 )
 LONGEST_TITLE = 120
 MOST_SAVED, LONGEST_NAME = 6, 60
