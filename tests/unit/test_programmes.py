@@ -235,7 +235,7 @@ def test_the_file_holds_every_column_in_a_folder_that_is_created(
 def test_the_table_is_printed_with_its_notes(outcomes: Outcomes, ready: list[list[str]]) -> None:
     code, out, _ = outcomes("programmes", "--area", "Leeds")
     assert code == 0
-    for words in ("Programmes, in 2025/26 prices", "Supporting", "not known", "No effect can be"):
+    for words in ("Programmes, in 2026/27 prices", "Supporting", "not known", "No effect can be"):
         assert words in out
     assert not re.search(r"\bnan\b", out)
 
@@ -253,7 +253,7 @@ def test_one_programme_is_printed_with_its_steps_studies_and_sources(outcomes: O
     code, out, _ = outcomes("programmes", "supporting_families", "--area", "Leeds")
     assert code == 0
     for words in (
-        "Supporting / Troubled Families keyworker, in 2025/26 prices",
+        "Supporting / Troubled Families keyworker, in 2026/27 prices",
         "As its own studies publish it",
         "What must be believed",
         "TF2_LAC",

@@ -52,7 +52,7 @@ def test_the_default_is_the_money_of_families_first_in_the_grants_proportions(re
     keyworkers, conferences = scenario.plan
     assert (scenario.first_year, scenario.years, scenario.funders) == (2026, 3, ("central_government",))
     for year, (family, conference) in enumerate(zip(keyworkers.england, conferences.england, strict=True)):
-        deflator = register.deflators[f"{2026 + year}/{27 + year}"] / register.deflators["2025/26"]
+        deflator = register.deflators[f"{2026 + year}/{27 + year}"] / register.deflators["2026/27"]
         assert family + conference == pytest.approx(2416e6 / 3 / deflator, rel=1e-3)
         assert family / conference == pytest.approx(250 / 20, rel=2e-3)
 
@@ -171,7 +171,7 @@ def test_the_hash_names_what_can_move_a_result() -> None:
 def test_an_override_is_flagged_and_nothing_else_moves(register: evidence.Register) -> None:
     default = scenarios.load(scenarios.BASE)
     own = scenarios.change(
-        default, overrides={"price_care_year": {"value": 90_000, "price_year": "2025/26", "reason": "our ledger"}}
+        default, overrides={"price_care_year": {"value": 90_000, "price_year": "2026/27", "reason": "our ledger"}}
     )
     before, after = scenarios.resolve(default, register), scenarios.resolve(own, register)
     assert after.loc["price_care_year", ["real_value", "overridden", "reason"]].tolist() == [90_000, True, "our ledger"]
@@ -189,8 +189,8 @@ def test_an_override_of_an_unused_figure_is_refused(register: evidence.Register)
 
 def test_money_is_rebased_and_growth_made_real(register: evidence.Register) -> None:
     table = scenarios.resolve(scenarios.load(scenarios.BASE), register)
-    # 5,214 x 103.2388 / 73.0337 from the deflator rows.
-    assert table.loc["cost_supporting_families", "real_value"] == pytest.approx(5214 * 103.2388 / 73.0337)
+    # 5,214 x 105.3095 / 73.0337 from the deflator rows.
+    assert table.loc["cost_supporting_families", "real_value"] == pytest.approx(5214 * 105.3095 / 73.0337)
     # The role's own rate is real already. The published nominal one: its note gives 0.0483 a year in real terms.
     assert table.loc["growth_care", "real_value"] == table.loc["growth_care", "value"]
     roles = register.tables["roles"].replace({"id": {"growth:looked_after": "unit_cost_growth_cla_2016_17_to_2024_25"}})

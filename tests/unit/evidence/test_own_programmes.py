@@ -12,7 +12,7 @@ OURS = {
     "label": "Our offer",
     "like": "supporting_families",
     "cost": 2100.0,
-    "price_year": "2025/26",
+    "price_year": "2026/27",
     "source": "Ledger",
 }
 

@@ -14,7 +14,6 @@ from toolkit.measures import value_of_information as voi
 from toolkit.measures import words as w
 from toolkit.measures.drivers import named, valued
 from toolkit.measures.quantities import Run
-from toolkit.schema import PRICE_BASE
 
 REGRESSION = (
     "The value expected if this input alone were known to be there and all others as uncertain as they are: a spline "
@@ -176,7 +175,9 @@ def figure(run: Run, name: str) -> Formula:
         if row["price_year"] and float(row["value"]):
             factor = float(row["real_value"]) / float(row["value"])
             real = w.figure(float(f"{row['real_value']:.5g}"))
-            in_numbers += f", {row['price_year']} prices × {w.number(factor, 3)} = {real} in {PRICE_BASE} prices"
+            in_numbers += (
+                f", {row['price_year']} prices × {w.number(factor, 3)} = {real} in {run.scenario.price_base} prices"
+            )
         words += (f"Drawn from: {str(row['distribution']).replace('_', ' ')}; {provenance.how_sure(row)}.",)
     if name in drawn:
         ends = [valued(run, name, float(drawn[name].quantile(end))) for end in (0.05, 0.95)]
