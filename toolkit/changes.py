@@ -117,7 +117,7 @@ def check_evidence(scenario: Scenario, register: evidence.Register) -> None:
         kinds, scenario.discount_schedule, range(scenario.horizon), schedules=tables["discount_schedules"]
     )
     pathways.chosen(tables["layers"], tables["layer_rates"], outcomes=scenario.outcomes, extra=scenario.extra_layers)
-    rows = costing.with_options(tables["cost_components"], tables["cost_options"], scenario.cost_options)
+    rows = evidence.with_options(tables["cost_components"], tables["cost_options"], scenario.cost_options)
     costing.components(rows, tables["overlaps"], given=dict(tables["layers"].set_index("layer")["given"]))
 
 

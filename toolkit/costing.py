@@ -5,7 +5,7 @@ whom, in which account it first counts, and what it already contains. Each tag o
 ``overlaps.csv``, and nothing is priced outside the components, so nothing can be counted twice.
 """
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from numpy.typing import DTypeLike
 
 from toolkit.prices import real_growth
 from toolkit.schema import ACCOUNTS, INVESTMENT, OUTCOMES, PAYERS, SAMPLE_DIMS, InputError, aligned
-from toolkit.tabular import excerpt
 
 __all__ = [
     "COORDINATES",
@@ -29,7 +28,6 @@ __all__ = [
     "over_years",
     "spread_matrix",
     "unit_prices",
-    "with_options",
     "with_programme",
 ]
 
@@ -94,31 +92,6 @@ def components(
     ).rename(index=lambda name: str(name) + RECEIVED)
     whole = pd.concat([paid, received])
     return whole[whole["outcome"].isin(outcomes)]
-
-
-def with_options(table: pd.DataFrame, options: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
-    """Return the component rows that some options leave: what an option adds is out unless it is chosen.
-
-    Parameters
-    ----------
-    table, options
-        ``cost_components`` and ``cost_options`` as read.
-    chosen
-        Names of options.
-
-    Raises
-    ------
-    InputError
-        An unknown option.
-    """
-    if unknown := sorted(set(chosen) - set(options["option"])):
-        raise InputError(
-            f"cost_options: no option {excerpt(unknown)}.", fix=f"use {' or '.join(options['option'].unique())}."
-        )
-    taken, adds = options["option"].isin(list(chosen)), options["use"] == "on"
-    added = set(options.loc[taken & adds, "component"])
-    out = set(options.loc[taken | adds, "component"]) - added
-    return table[~table["component"].isin(out)]
 
 
 def _check_overlaps(rows: pd.DataFrame, overlaps: pd.DataFrame, given: Mapping[str, str]) -> None:

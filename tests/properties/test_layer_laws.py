@@ -89,7 +89,7 @@ def test_the_order_of_outcomes_does_not_matter(register: evidence.Register, outc
 
     def rows(names: tuple[str, ...]) -> pd.DataFrame:
         return costing.components(
-            costing.with_options(tables["cost_components"], tables["cost_options"], ()),
+            evidence.with_options(tables["cost_components"], tables["cost_options"], ()),
             tables["overlaps"],
             given=net_of,
             outcomes=names,
@@ -110,7 +110,7 @@ def test_no_choice_of_prices_counts_anything_twice(
     """Whatever is chosen, a tag that may stand once stands once, or the choice is refused."""
     tables = register.tables
     net_of = dict(zip(tables["layers"]["layer"], tables["layers"]["given"], strict=True))
-    table = costing.with_options(tables["cost_components"], tables["cost_options"], chosen)
+    table = evidence.with_options(tables["cost_components"], tables["cost_options"], chosen)
     if "wellby" in chosen and "without_quality_of_life" not in chosen:
         with pytest.raises(InputError, match="wellbeing"):
             costing.components(table, tables["overlaps"], given=net_of)

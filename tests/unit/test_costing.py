@@ -239,7 +239,7 @@ def test_no_shipped_component_is_counted_twice() -> None:
     tables = evidence.load_register().tables
     given = dict(zip(tables["layers"]["layer"], tables["layers"]["given"], strict=True))
     rows = costing.components(
-        costing.with_options(tables["cost_components"], tables["cost_options"], ()), tables["overlaps"], given=given
+        evidence.with_options(tables["cost_components"], tables["cost_options"], ()), tables["overlaps"], given=given
     )
     paid = rows[rows["sign"] > 0]
     for _, parts in paid[paid["share_role"] != ""].groupby(["quantity", "price_role", "share_role"]):

@@ -97,7 +97,7 @@ class Desk:
             tables["layers"], self.layer_rates, outcomes=scenario.outcomes, extra=scenario.extra_layers
         )
         self.before, self.tables = before_adjustments(scenario), tables
-        self._price(costing.with_options(tables["cost_components"], tables["cost_options"], scenario.cost_options))
+        self._price(evidence.with_options(tables["cost_components"], tables["cost_options"], scenario.cost_options))
 
     @cached_property
     def beside(self) -> "Desk":

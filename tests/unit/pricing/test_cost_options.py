@@ -19,7 +19,8 @@ LIFETIME_ONLY = ("adult_prison_years", "adults_maltreated", "care_experienced_ad
 
 @pytest.fixture(scope="module")
 def figures(register: Register) -> pd.Series:
-    return scenarios.resolve(scenarios.load("families_first"), register)["real_value"].astype(float)
+    scenario = scenarios.change(scenarios.load("families_first"), price_base="2025/26")  # as in the notes
+    return scenarios.resolve(scenario, register)["real_value"].astype(float)
 
 
 @pytest.fixture(scope="module")

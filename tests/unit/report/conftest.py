@@ -85,7 +85,9 @@ def make_run(register):
         tables = register.tables
         given = dict(zip(tables["layers"]["layer"], tables["layers"]["given"], strict=True))
         rows = costing.components(
-            costing.with_options(tables["cost_components"], tables["cost_options"], ()), tables["overlaps"], given=given
+            evidence.with_options(tables["cost_components"], tables["cost_options"], ()),
+            tables["overlaps"],
+            given=given,
         ).loc[COMPONENTS]
         labels = {name: ("component", rows[name].to_numpy(dtype=object)) for name in costing.COORDINATES}
         components, names = len(rows), {area: pair[0] for area, pair in areas.items()}
