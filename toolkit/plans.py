@@ -14,7 +14,7 @@ from toolkit.prices import rebase
 from toolkit.scenarios import PlanPart, Scenario
 from toolkit.schema import PRICE_BASE, SAMPLE_DIMS, InputError
 
-__all__ = ["Purchase", "at_values", "check_plan", "cost_per_child", "in_price_base", "most_times", "purchases"]
+__all__ = ["Purchase", "at_values", "check_plan", "cost_per_child", "counted", "most_times", "purchases"]
 
 SPARE = 1e-9  # of a limit, for rounding
 ELSEWHERE = "leave that programme out, or run other areas."
@@ -107,10 +107,34 @@ def _check_england(scenario: Scenario, areas: Sequence[str]) -> None:
         )
 
 
-def in_price_base(base: xr.Dataset, price_base: str, deflators: pd.Series) -> xr.Dataset:
-    """Return base-year statistics with spending in the price base of a scenario instead of the statistics' own."""
-    times = rebase(1.0, PRICE_BASE, to=price_base, deflators=deflators)
-    return base.assign(early_help_spend=base["early_help_spend"] * times)
+def counted(
+    scenario: Scenario, base: xr.Dataset, own: pd.DataFrame, draws: xr.Dataset, deflators: pd.Series
+) -> xr.Dataset:
+    """Return base-year statistics as a scenario counts them.
+
+    Parameters
+    ----------
+    scenario
+        States the price base of spending, and whether unaccompanied children count.
+    base
+        From ``evidence.base_year``.
+    own
+        A council's own figures, from ``evidence.own_figures``.
+    draws
+        Sampled figures (chain, draw), or those of :func:`at_values`: ``unaccompanied_stay``.
+    deflators
+        Of the register.
+
+    Returns
+    -------
+    Dataset
+        As ``base``, with ``unaccompanied_share`` of care starts (area, chain, draw); 0 where they count like others.
+    """
+    alone = evidence.unaccompanied(base, draws["unaccompanied_stay"])
+    alone = alone * 0.0 if scenario.unaccompanied else alone
+    here = evidence.without_unaccompanied(evidence.with_own(base, own), alone)
+    times = rebase(1.0, PRICE_BASE, to=scenario.price_base, deflators=deflators)
+    return here.assign(early_help_spend=here["early_help_spend"] * times, unaccompanied_share=alone["share"])
 
 
 def cost_per_child(cost: xr.DataArray, children_per_unit: float, draws: xr.Dataset) -> xr.DataArray:

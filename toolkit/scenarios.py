@@ -17,6 +17,7 @@ from toolkit.complaints import explained
 from toolkit.evidence import Register, load_table, with_priors
 from toolkit.evidence.overrides import Override, apply_override
 from toolkit.evidence.own import OwnFigure
+from toolkit.evidence.own_programmes import OwnProgramme
 from toolkit.evidence.priors import Prior, Study
 from toolkit.evidence.programmes import cost_rows
 from toolkit.prices import real_rate, rebase
@@ -192,7 +193,17 @@ def _validate(content: dict[str, Any], where: str) -> Scenario:
 
 
 def _known_keys() -> list[str]:
-    parts: tuple[type[BaseModel], ...] = (Scenario, PlanPart, Effect, Adjustments, Override, OwnFigure, Prior, Study)
+    parts: tuple[type[BaseModel], ...] = (
+        Scenario,
+        PlanPart,
+        Effect,
+        Adjustments,
+        Override,
+        OwnFigure,
+        OwnProgramme,
+        Prior,
+        Study,
+    )
     return sorted({key for part in parts for key in part.model_fields})
 
 

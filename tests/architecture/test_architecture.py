@@ -29,10 +29,9 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LONGEST_MODULE = 400
 # Lines of code: docstrings, comments and blank lines apart. The aim is 8,500 for the heart and 7,000 for what people
 # see. Effects by programme with rival structures, plans, what a budget buys best, and a league of programmes with its
-# page came since; the pooled model of effects went. Options of cost
-# (crime built up, earnings by grade, WELLBYs) came. One page kit for the dashboard is to come. Lower these after each.
+# page came since; the pooled model of effects went. One page kit for the dashboard is to come. Lower these after each.
 PRESENTATION, VALIDATION = ("apps", "cli", "measures", "report"), ("validation",)
-LARGEST = {"heart": 13_480, "presentation": 11_915, "validation": 1_170}
+LARGEST = {"heart": 13_410, "presentation": 11_900, "validation": 1_170}
 LONGEST_ARCHITECTURE_PAGE = 140
 LARGEST_FILE = 5_000_000
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:root|home|work|tmp|opt|Users)/\w[^\s\"'`)]*")

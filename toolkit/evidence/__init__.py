@@ -6,7 +6,7 @@ from toolkit.evidence.cost_options import with_options
 from toolkit.evidence.history import user
 from toolkit.evidence.local import base_year, local_levels, local_price_ratio, with_fitted
 from toolkit.evidence.own import OWN, own_figures, own_rows, published, with_own, with_own_prices
-from toolkit.evidence.own_programmes import with_programme
+from toolkit.evidence.own_programmes import with_own_programmes, with_programme
 from toolkit.evidence.placements import placement_prices, placement_shares
 from toolkit.evidence.priors import changeable_priors, check_prior, with_priors
 from toolkit.evidence.reference_comparison import (
@@ -22,6 +22,7 @@ from toolkit.evidence.sampling import ALSO_FIGURES, described, sample, with_path
 from toolkit.evidence.statistics import lagged_log_spend, load_statistics
 from toolkit.evidence.structures import STRUCTURES, Weights, read_weights, structure_weights
 from toolkit.evidence.tables import checksums, load_table, seal, unsealed
+from toolkit.evidence.unaccompanied import published_care, steady_stock, unaccompanied, without_unaccompanied
 
 __all__ = [
     "ALSO_FIGURES",
@@ -53,6 +54,7 @@ __all__ = [
     "placement_prices",
     "placement_shares",
     "published",
+    "published_care",
     "put_beside",
     "read_weights",
     "reference_areas",
@@ -60,7 +62,9 @@ __all__ = [
     "sample",
     "seal",
     "show",
+    "steady_stock",
     "structure_weights",
+    "unaccompanied",
     "unsealed",
     "user",
     "with_fitted",
@@ -68,9 +72,11 @@ __all__ = [
     "with_options",
     "with_own",
     "with_own_prices",
+    "with_own_programmes",
     "with_pathway",
     "with_priors",
     "with_programme",
+    "without_unaccompanied",
     "write_reference",
 ]
 

@@ -62,6 +62,7 @@ TABLES = _layouts(
       population confidence SOURCE source_url note superseded_by
     evidence/judgements: id parameter description INTERVAL unit price_year confidence reason derived_from
       SOURCE source_locator source_url note superseded_by
+    evidence/unaccompanied_moved: la_code value unit confidence SOURCE source_url note
     evidence/graded_uncertainty: grade coefficient_of_variation price_year_older_than reason
     evidence/design_bias: design scale mean sd admitted_by_default reason
     evidence/structure_weights: structure choice weight reason
@@ -108,6 +109,7 @@ TABLES = _layouts(
       events_model_ratio± events_model_ratio_se± events_model_is last_year converged seed settings versions
     reference/made_from: made command code data code_hash data_hash reason
     reference/reconciliation: id metric published unit price_year ours± low± high± ratio± alike reason seed settings
+    reference/own_care: area label quantity published ours± ratio± verdict note seed settings
     statistics/sources: source_id title publisher year_edition licence url retrieved_via remark
     """
 )
@@ -116,6 +118,7 @@ UNIQUE = {  # the columns that identify a row, where that is not its id
     "evidence/programme_costs": "cost_id",
     "evidence/programme_effects": "effect_id",
     "evidence/baseline_risks": "programme outcome population",
+    "evidence/unaccompanied_moved": "la_code",
     "evidence/graded_uncertainty": "grade",
     "evidence/design_bias": "design scale",
     "evidence/structure_weights": "structure choice",
@@ -138,6 +141,7 @@ UNIQUE = {  # the columns that identify a row, where that is not its id
     "reference/predictive_checks": "indicator size check",
     "reference/backtest": "indicator part forecast",
     "reference/made_from": "made",
+    "reference/own_care": "area quantity",
     "statistics/measures": "measure",
     "statistics/national": "geography area year year_type measure",
     "statistics/reference_areas": "la_code",

@@ -48,6 +48,11 @@ def own(scenario: Scenario) -> list[str]:
     for key, mine in scenario.own_figures.items():
         unit = OWN[key][1] + (f", {mine.price_year} prices" if mine.price_year else "")
         lines.append(f"{OWN[key][0]}: {figure(mine.value)} {unit}, the council’s own. Reason: {mine.reason}")
+    lines += [
+        f"Programme {one.label} added, like {inside(one.like)}: {figure(one.cost)} {one.unit}, {one.price_year} "
+        f"prices. Source: {one.source}"
+        for one in scenario.own_programmes.values()
+    ]
     for key, prior in scenario.priors.items():
         numbers = " and ".join(f"{number:g}" for number in (prior.first, prior.second) if number is not None)
         lines.append(f"Prior {key}: {numbers}. Reason: {prior.reason}")
@@ -82,11 +87,15 @@ def settings(run: Run) -> Table:
         "Outcomes": listed([label(outcome) for outcome in scenario.outcomes]),
         "Survives scale-up": "drawn from its prior" if effect.scale_up is None else f"{effect.scale_up:.0%}",
         "Effect on outcomes without a study": UNEVIDENCED[effect.unevidenced],
+        "Findings without a benefit": "as likely to be published as others"
+        if effect.selection == 1
+        else f"published {effect.selection:.0%} as often as others",
         "Take-up": f"{effect.take_up:.0%}",
         "Ramp": ", ".join(f"{share:.0%}" for share in effect.ramp),
         "Structure of the model": _structure(effect) or "as structure_weights.csv has it",
         "Detection": "contact rises first" if effect.detection else "no",
         "Luck of the sites": luck(effect.shared_luck),
+        "Unaccompanied children": "counted like others" if scenario.unaccompanied else "counted apart",
         "Discounting": schedule_name(scenario.discount_schedule),
         "Price base": scenario.price_base,
         "Horizon": f"{scenario.horizon} years",

@@ -23,6 +23,7 @@ from toolkit.pathways.lives import (
     with_effects,
 )
 from toolkit.pathways.reach import AT_THE_EDGE, eligible_children
+from toolkit.pathways.settled import settled
 
 CHILDHOOD_YEARS = AGES
 JUSTICE_YEARS = AGES - JUSTICE_AGE
@@ -58,6 +59,7 @@ __all__ = [
     "occupancy_rates",
     "per_child",
     "project",
+    "settled",
     "walk",
     "whole_lives",
     "with_effects",

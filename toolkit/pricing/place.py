@@ -12,7 +12,7 @@ import xarray as xr
 from toolkit import appraisal, costing, evidence, pathways
 from toolkit.models.effects.programme_use import of_area
 from toolkit.pathways.served import Risk, served_hazards
-from toolkit.plans import in_price_base, purchases
+from toolkit.plans import counted, purchases
 from toolkit.resolved import ResolvedScenario
 from toolkit.scenarios import Adjustments, Scenario, change
 from toolkit.schema import BUSINESS_AS_USUAL, FIRST_YEAR, INVESTMENT, SAMPLE_DIMS, aligned
@@ -79,9 +79,14 @@ class Desk:
         aligned(self.baseline, draws, effects)
         self.effects = effects.reset_coords(drop=True)
         base = evidence.base_year(statistics).reset_coords(drop=True)
-        money = scenario.price_base, resolved.register.deflators
-        self.base = in_price_base(base, *money)  # what is known of England uses published figures only
-        self.here = in_price_base(evidence.with_own(base, own), *money)
+        published, self.here = (
+            counted(scenario, base, figures, draws, resolved.register.deflators) for figures in (pd.DataFrame(), own)
+        )
+        self.base = published.drop_vars("unaccompanied_share")  # what is known of England uses published figures only
+        alone = self.here["unaccompanied_share"].sel(area=self.baseline["area"].values)
+        self.baseline = self.baseline.where(self.baseline["indicator"] != "care_starts", self.baseline * (1.0 - alone))
+        self.here = self.here.drop_vars("unaccompanied_share")
+        self.looked_after = evidence.steady_stock(self.here["children_looked_after"], like=draws, seed=scenario.seed)
         local = evidence.local_price_ratio(statistics, like=draws, seed=scenario.seed)
         self.local, self.placements = evidence.with_own_prices(local, evidence.placement_shares(), own)
         self.levels = evidence.with_fitted(evidence.local_levels(), self.baseline, self.national)
@@ -174,7 +179,10 @@ class Place:
         self.levels = desk.levels.sel(area=area)
         self.prices = self.component_prices()
         self.child_rates = pathways.child_rates(desk.layers, desk.layer_rates, desk.draws, self.levels)
-        self.hazards = pathways.localise(self.baseline, desk.national, self.stats, self.draws, desk.scenario)
+        moved = pathways.localise(self.baseline, desk.national, self.stats, self.draws, desk.scenario)
+        starts = self.baseline.sel(indicator="care_starts", drop=True) * float(self.stats["population_0_17"])
+        stock = desk.looked_after.sel(area=area, drop=True)
+        self.hazards = pathways.settled(moved, starts=starts / self.entering, years=stock / self.entering)
         self.usual = self.walk(self.hazards)
         self.adult_rates = pathways.adult_rates(
             desk.layers, desk.layer_rates, desk.draws, self.usual["cells"], self.levels
@@ -187,9 +195,8 @@ class Place:
     def component_prices(self) -> xr.DataArray:
         """Return the price of one unit of each component here (component, chain, draw)."""
         desk, area = self.desk, self.stats["area"].item()
-        prices = costing.unit_prices(
-            desk.rows, desk.draws, local_price=desk.local.sel(area=area), shares=desk.placements.sel(area=area)
-        )
+        local = {"local_price": desk.local.sel(area=area), "shares": desk.placements.sel(area=area)}
+        prices = costing.unit_prices(desk.rows, desk.draws, **local)
         return prices.reset_coords(drop=True).astype(np.float32)  # labels are put back on the sums
 
     def walk(self, hazards: pathways.Hazards, strength: float = 0.0) -> xr.Dataset:

@@ -41,7 +41,7 @@ SHEETS = {
         "switching",
     ],
     "Effects": ["effects", "pooled"],
-    "Programmes": ["programmes", "programmes_left_out"],
+    "Programmes": ["programmes", "programmes_left_out", "programmes_panel"],
     "Assumptions": ["assumptions"],
     "Checks": ["checks"],
     "Believing the models": ["backtest", "predictive", "calibration", "scaling", "pathway", "published"],

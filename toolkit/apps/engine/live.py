@@ -183,7 +183,7 @@ class Live:
         """Return the scenario's figures and effects as draws."""
         evidence_of = {
             *("overrides", "outcomes", "seed", "draws", "chains", "priors", "studies", "left_out", "price_base"),
-            "effect",
+            *("effect", "own_programmes"),
         }
         parts = scenario.model_dump(mode="json", include=evidence_of)
         bought = sorted({(part.programme, part.cost) for part in scenario.plan})
@@ -299,9 +299,9 @@ class Live:
     def _limits(self, scenario: Scenario) -> tuple[xr.Dataset, pd.DataFrame, pd.DataFrame]:
         """Return what a plan is checked against: statistics, figures and programmes."""
         resolved = self.resolved(at_reference(scenario))
-        base = evidence.with_own(self.base_year, resolved.own_figures)
-        spent = plans.in_price_base(base, scenario.price_base, self.register.deflators)
-        return spent, resolved.figures, self.register.tables["programmes"]
+        figures = plans.at_values(resolved.figures)
+        spent = plans.counted(scenario, self.base_year, resolved.own_figures, figures, resolved.register.deflators)
+        return spent, resolved.figures, resolved.register.tables["programmes"]
 
     def unit(self, scenario: Scenario, areas: tuple[str, ...]) -> Unit:
         """Return the costs of areas at the reference sum."""
