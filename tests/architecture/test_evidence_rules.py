@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from toolkit import evidence, scenarios
+from toolkit.pathways.layers import CERTAIN
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,7 +88,8 @@ def test_every_role_is_used_and_every_part_has_its_role() -> None:
     named = {
         role for table, columns in NAMING_ROLES.items() for column in columns for role in register.tables[table][column]
     } - {""}
-    assert named <= roles | {"referral_to_need"}, "need found on a re-referral comes from the fitted pathway"
+    own = {"referral_to_need", *CERTAIN}  # from the fitted pathway, or certain
+    assert named <= roles | own
     code = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "toolkit").rglob("*.py"))
     unread = {role for role in roles - named if f'"{role}"' not in code}
     assert not unread
@@ -95,7 +97,7 @@ def test_every_role_is_used_and_every_part_has_its_role() -> None:
 
 def test_priors_and_components_give_their_reason() -> None:
     tables = evidence.load_register().tables
-    for name in ("priors", "roles", "design_bias", "graded_uncertainty", *NAMING_ROLES, "overlaps"):
+    for name in ("priors", "roles", "design_bias", "graded_uncertainty", *NAMING_ROLES, "overlaps", "cost_options"):
         assert tables[name]["reason"].str.len().gt(5).all(), name
 
 

@@ -2,6 +2,7 @@
 
 from toolkit.evidence.added import with_indicator
 from toolkit.evidence.areas import answered_together, members, neighbours, reference_areas, resolve_areas
+from toolkit.evidence.cost_options import with_options
 from toolkit.evidence.history import user
 from toolkit.evidence.local import base_year, local_levels, local_price_ratio, with_fitted
 from toolkit.evidence.own import OWN, own_figures, own_rows, published, with_own, with_own_prices
@@ -68,6 +69,7 @@ __all__ = [
     "user",
     "with_fitted",
     "with_indicator",
+    "with_options",
     "with_own",
     "with_own_prices",
     "with_own_programmes",

@@ -9,6 +9,7 @@ import xarray as xr
 
 from toolkit import costing, evidence, pathways
 from toolkit.pricing.areas import Progress, in_parallel, silent
+from toolkit.pricing.cost_options import differences
 from toolkit.pricing.place import Desk, Place
 from toolkit.schema import SAMPLE_DIMS
 
@@ -38,6 +39,8 @@ def groups(
         lives at each age in each group of states; ``by_age`` (reading, payer, age, chain, draw), GBP a year of age at
         today's prices, neither discounted nor with real growth; ``by_history`` (reading, history, component, chain,
         draw), a present value that adds up to the cohort's lifetime cost; ``children`` (history, chain, draw);
+        ``choices`` (choice, chain, draw), what other prices would add to its excess cost
+        (:func:`toolkit.pricing.cost_options.differences`);
         ``peers_gap`` (chain, draw), care leavers without grade 4 beyond those at the rate of in-need pupils. For one
         area also ``neighbours``: ``cost`` (period, reading, area, chain, draw), the lifetime cost of the entering
         cohort and the year's, ``children`` (period, area, chain, draw) entering and of 0 to 17, the area first, then
@@ -76,6 +79,7 @@ def lives(place: Place) -> xr.Dataset:
         "worth": worth,
         "by_history": xr.concat([place.lifetime - inside, inside], history),
         "children": xr.concat([1.0 - share, share], history),
+        "choices": differences(place),
         "peers_gap": pathways.in_need_peers(usual["cells"], place.baseline),
     }
     return (xr.Dataset(parts) * entering).astype(np.float32)

@@ -1,6 +1,7 @@
 """One area's hazards, lives and costs, and what the pricing of every area shares."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -100,20 +101,34 @@ class Desk:
         self.layers = pathways.chosen(
             tables["layers"], self.layer_rates, outcomes=scenario.outcomes, extra=scenario.extra_layers
         )
-        given = dict(tables["layers"].set_index("layer")["given"])
+        self.before, self.tables = before_adjustments(scenario), tables
+        self._price(evidence.with_options(tables["cost_components"], tables["cost_options"], scenario.cost_options))
+
+    @cached_property
+    def beside(self) -> "Desk":
+        """The same desk with the components that the options of cost would add, to price them beside those in use."""
+        other, table, options = copy(self), self.tables["cost_components"], self.tables["cost_options"]
+        other._price(table[table["component"].isin(options.loc[options["use"] == "on", "component"])])
+        return other
+
+    def _price(self, table: pd.DataFrame) -> None:
+        """Prepare the components, those of layers in use, and the quantities that they price."""
+        layers, draws = self.tables["layers"].set_index("layer"), self.draws
         rows = costing.components(
-            tables["cost_components"], tables["overlaps"], given=given, outcomes=scenario.outcomes
+            table, self.tables["overlaps"], given=dict(layers["given"]), outcomes=self.scenario.outcomes
         )
-        off = set(tables["layers"]["layer"]) - set(self.layers.index)
-        self.rows = rows[~rows["quantity"].isin(off)]
+        self.rows = rows[~rows["quantity"].isin(set(layers.index) - set(self.layers.index))]
+        if self.rows.empty:  # no option adds anything to the outcomes chosen
+            return
         self.quantities = list(dict.fromkeys(self.rows["quantity"]))
+        spared = ~np.isin(self.quantities, layers.index[layers["given"] == "lifetime"])
+        self.spared = xr.DataArray(spared.astype(np.float32), {"quantity": self.quantities}, "quantity")
         self.shares = pathways.adjustment_shares(self.quantities, self.layers, draws).astype(np.float32)
         # In each year since entry, and at each age.
         known = self.quantities, self.layers, pathways.entry_ages(draws)
         self.lived = {
             by_age: pathways.lived_years(*known, by_age=by_age).astype(np.float32) for by_age in (False, True)
         }
-        self.before = before_adjustments(scenario)
         self._timing()
 
     def _timing(self) -> None:
@@ -162,10 +177,7 @@ class Place:
         self.stats = desk.here.sel(area=area)
         self.baseline = desk.baseline.sel(area=area, drop=True)
         self.levels = desk.levels.sel(area=area)
-        prices = costing.unit_prices(
-            desk.rows, desk.draws, local_price=desk.local.sel(area=area), shares=desk.placements.sel(area=area)
-        )
-        self.prices = prices.reset_coords(drop=True).astype(np.float32)  # labels are put back on the sums
+        self.prices = self.component_prices()
         self.child_rates = pathways.child_rates(desk.layers, desk.layer_rates, desk.draws, self.levels)
         moved = pathways.localise(self.baseline, desk.national, self.stats, self.draws, desk.scenario)
         starts = self.baseline.sel(indicator="care_starts", drop=True) * float(self.stats["population_0_17"])
@@ -179,6 +191,13 @@ class Place:
         self._served: dict[str, Served] = {}
         self._helped: dict[tuple[str, float], xr.Dataset] = {}
         self._lived: dict[tuple[Any, ...], xr.DataArray] = {}
+
+    def component_prices(self) -> xr.DataArray:
+        """Return the price of one unit of each component here (component, chain, draw)."""
+        desk, area = self.desk, self.stats["area"].item()
+        local = {"local_price": desk.local.sel(area=area), "shares": desk.placements.sel(area=area)}
+        prices = costing.unit_prices(desk.rows, desk.draws, **local)
+        return prices.reset_coords(drop=True).astype(np.float32)  # labels are put back on the sums
 
     def walk(self, hazards: pathways.Hazards, strength: float = 0.0) -> xr.Dataset:
         """Return the expected events of a child's life to eighteen, from :func:`pathways.per_child`."""
@@ -201,6 +220,10 @@ class Place:
         """Return the priced quantities of childhood and after."""
         return pathways.whole_lives(walked, self.adult_rates, self.desk.layers, quantities=self.desk.quantities)
 
+    def changed(self, walked: xr.Dataset) -> xr.DataArray:
+        """Return :meth:`lived` of a change that help makes: 0 where no programme is taken to make one."""
+        return self.lived(walked) * self.desk.spared
+
     def worth(self, profile: xr.DataArray) -> xr.DataArray:
         """Return the present value of quantities by component."""
         return costing.lifetime_cost(profile, self.desk.rows, self.prices, self.desk.weights)
@@ -212,7 +235,7 @@ class Place:
             self._helped[key] = self.walk(served.hazards, strength) - served.usual
         lasting = tuple(pathways.additional(adjustments).values)
         if (*key, lasting) not in self._lived:
-            self._lived[*key, lasting] = self.lived(pathways.additional_part(self._helped[key], adjustments))
+            self._lived[*key, lasting] = self.changed(pathways.additional_part(self._helped[key], adjustments))
         return self._lived[*key, lasting]
 
     def bought(self) -> Iterator[tuple[str, int, int, xr.DataArray, xr.DataArray]]:
