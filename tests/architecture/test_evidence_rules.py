@@ -120,3 +120,14 @@ def test_no_constant_that_moves_a_result_stands_in_the_code(module: str) -> None
         if isinstance(node, ast.Constant) and type(node.value) in (int, float) and id(node) not in skipped
     }
     assert numbers - ARITHMETIC - set(DEFINITIONS.get(module, {})) == set()
+
+
+def test_proceedings_are_priced_for_a_child_and_not_for_a_case(register: evidence.Register) -> None:
+    """The review's 80,000 a case and 48,900 a child have the same ratio as the component's."""
+    components = register.tables["cost_components"].set_index("component")
+    for bearer in ("court", "cafcass", "legal_aid"):
+        assert components["times_role"][f"proceedings_{bearer}"] == "proceedings_per_child"
+        assert components["quantity"][f"proceedings_{bearer}"] == "care_entries"
+    value = register.figures["value"]
+    case, child = (value[f"care_proceedings_{each}_review_2020"] for each in ("case", "child"))
+    assert case * value["proceedings_per_child"] == pytest.approx(child, rel=0.005)

@@ -51,7 +51,7 @@ def test_whatever_is_of_ones_own_is_listed_beside_what_it_replaces(tables: dict[
     assert own["value"].to_dict() == {"population_0_17": 170000, "residential_week": 6000}
     assert own.loc["residential_week", "price_year"] == "2024/25"
     (override,) = tables["Overrides"].to_dict("records")
-    assert (override["figure"], override["value"], override["cited"]) == ("price_care_year", 90000, 109500)
+    assert (override["figure"], override["value"], override["cited"]) == ("price_care_year", 90000, 103600)
     assert tables["Priors"]["prior"].tolist() == ["programmes.tau_type_event"]
     use = tables["Studies"].groupby("study")["use"].first()
     assert (use["OUR_TRIAL"], use["FGC_LAC_HAZ"], use["TF2_LAC"]) == ("your own", "left out by the scenario", "used")

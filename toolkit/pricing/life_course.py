@@ -18,9 +18,7 @@ HISTORIES = ("never looked after", "looked after by 18")
 NEIGHBOURS = 10
 
 
-def groups(
-    desk: Desk, summed: xr.Dataset, statistics: xr.Dataset, *, areas: list[str], progress: Progress = silent
-) -> dict[str, xr.Dataset]:
+def groups(desk: Desk, summed: xr.Dataset, *, areas: list[str], progress: Progress = silent) -> dict[str, xr.Dataset]:
     """Return the entering cohort's lives and cost by age and by history, and a single area's neighbours.
 
     Parameters
@@ -29,7 +27,7 @@ def groups(
         What the pricing of every area shares.
     summed
         What :func:`lives` returns, summed over the areas.
-    statistics, areas, progress
+    areas, progress
         As for :func:`toolkit.pricing.areas.price`.
 
     Returns
@@ -50,10 +48,10 @@ def groups(
     tables = {"life_course": _paid_by_age(desk, summed)}
     if len(areas) == 1:
         near = evidence.neighbours(None, areas[0])
-        known = [area for area in near["area"] if area in statistics["area"].values][:NEIGHBOURS]
+        known = [area for area in near["area"] if area in desk.statistics["area"].values][:NEIGHBOURS]
         beside = [*areas, *known]
         parts = list(in_parallel(lambda area: _beside(Place(desk, area)), beside, "price neighbours", progress))
-        names = statistics["area_name"].sel(area=beside).values.astype(str)
+        names = desk.statistics["area_name"].sel(area=beside).values.astype(str)
         joined = xr.concat(parts, xr.Variable("area", beside)).assign_coords(area_name=("area", names))
         tables["neighbours"] = joined.assign_attrs(price_base=desk.scenario.price_base)
     return tables

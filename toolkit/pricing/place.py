@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,21 +75,27 @@ class Desk:
         self.scenario, self.draws = scenario, draws
         # Labels that nothing here uses would be carried through every operation of every area.
         posterior = fitted["posterior"].to_dataset().reset_coords(drop=True)
-        self.baseline, self.national = posterior["baseline_rate"], posterior["baseline_national"]
+        self.statistics = evidence.with_parts(statistics, resolved.areas)
+        rates, self.national = posterior["baseline_rate"], posterior["baseline_national"]
+        self.baseline = evidence.of_areas(rates, list(dict.fromkeys([*rates["area"].values, *resolved.areas])))
         aligned(self.baseline, draws, effects)
         self.effects = effects.reset_coords(drop=True)
-        base = evidence.base_year(statistics).reset_coords(drop=True)
+        base = evidence.base_year(self.statistics).reset_coords(drop=True)
         published, self.here = (
             counted(scenario, base, figures, draws, resolved.register.deflators) for figures in (pd.DataFrame(), own)
         )
-        self.base = published.drop_vars("unaccompanied_share")  # what is known of England uses published figures only
+        # What is known of England uses published figures only, each authority's once.
+        self.base = published.drop_vars("unaccompanied_share").sel(area=statistics["area"].values)
         alone = self.here["unaccompanied_share"].sel(area=self.baseline["area"].values)
         self.baseline = self.baseline.where(self.baseline["indicator"] != "care_starts", self.baseline * (1.0 - alone))
         self.here = self.here.drop_vars("unaccompanied_share")
         self.looked_after = evidence.steady_stock(self.here["children_looked_after"], like=draws, seed=scenario.seed)
-        local = evidence.local_price_ratio(statistics, like=draws, seed=scenario.seed)
-        self.local, self.placements = evidence.with_own_prices(local, evidence.placement_shares(), own)
-        self.levels = evidence.with_fitted(evidence.local_levels(), self.baseline, self.national)
+        local = evidence.local_price_ratio(self.statistics, like=draws, seed=scenario.seed)
+        load_shares = partial(evidence.placement_shares, unaccompanied=scenario.unaccompanied)
+        shares, levels = (evidence.and_parts(load, resolved.areas) for load in (load_shares, evidence.local_levels))
+        local["care"] = local["care"] * shares["care_ratio"].sel(area=local["area"].values)
+        self.local, self.placements = evidence.with_own_prices(local, shares, own)
+        self.levels = evidence.with_fitted(levels, self.baseline, self.national)
         tables = resolved.register.tables
         self.areas = list(resolved.areas)
         self.programmes = tables["programmes"].set_index("programme")

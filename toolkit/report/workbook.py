@@ -75,6 +75,7 @@ def _banner(sheet: Worksheet, run: Run, styles: Styles) -> int:
     lines = [] if run.passed else [(FAILED, "failed")]
     if sheet.get_name() == "Summary":
         lines += [(run.scenario.title, "title"), (headline.headline_sentence(run), "plain")]
+        lines += [(line, "plain") for line in headline.boundaries(run)]
         own = provenance.own(run.scenario) + provenance.changed(run)
         lines += [(f"Evidence of your own: {line}", "caption") for line in own]
         lines += [(failing, "caption")] if (failing := shortfalls()) else []
