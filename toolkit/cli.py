@@ -111,8 +111,8 @@ def areas(region: Annotated[str | None, typer.Option(help="Only this region.")] 
         " and ".join(other for other in members[area] if other != name)
         for area, name in zip(table["area"], table["la_name"], strict=True)
     ]
-    table = table.assign(answered_together_with=together)
-    show(table[["area", "la_name", "la_code", "region", "answered_together_with"]], as_json, title=title)
+    table = table.assign(rates_fitted_with=together)
+    show(table[["area", "la_name", "la_code", "region", "rates_fitted_with"]], as_json, title=title)
 
 
 @app.command()
@@ -252,7 +252,8 @@ def portfolio(
         typer.echo(json.dumps(shows.as_json(best, labels), indent=2))
     elif not quiet:
         reference = evidence.reference_areas()
-        places = dict(zip(reference["area"], reference["stable_area"], strict=True))
+        places = dict(zip(reference["la_code"], reference["la_name"], strict=True))
+        places |= dict(zip(reference["area"], reference["stable_area"], strict=True))
         for title, rows in shows.shown(best, labels, places).items():
             show(rows, False, title=f"{title}, in {chosen.price_base} prices")
         typer.echo("\n".join([*shows.sentences(best, labels), *shows.notes(best, labels)]))

@@ -78,7 +78,7 @@ def purchases(
         A part in an area that is not run, England's sum without statistics of all its areas, or nobody to serve.
     """
     rows = programmes.set_index("programme")
-    every = base["area"].values.tolist()
+    every = [area for area in base["area"].values.tolist() if area not in evidence.whole_of()]  # England, once
     chosen = list(areas) or every
     _check_england(scenario, every)
     bought = []
@@ -172,7 +172,9 @@ def _where(part: PlanPart, chosen: Sequence[str]) -> list[str]:
     """Return the areas of the run in which a part is bought."""
     if not part.areas:
         return list(chosen)
+    whole = evidence.whole_of()  # of an authority whose boundaries moved, if it is run as a part of that
     named = evidence.resolve_areas(evidence.reference_areas(), part.areas)
+    named = list(dict.fromkeys(whole[a] if a not in chosen and whole.get(a) in chosen else a for a in named))
     outside = [area for area in named if area not in chosen]
     if outside:
         place = " and ".join(evidence.members(evidence.reference_areas(), outside[0])) or outside[0]

@@ -79,7 +79,8 @@ def resolve(
     register = evidence.with_own_programmes(register, scenario.own_programmes)
     figures, shipped = scenarios.resolve(scenario, register), register.tables["priors"]
     if base is None and (scenario.own_figures or areas):
-        base = evidence.base_year(evidence.load_statistics() if statistics is None else statistics)
+        published = evidence.load_statistics() if statistics is None else statistics
+        base = evidence.base_year(evidence.with_parts(published, [*areas, scenario.own_area or ""]))
     own = pd.DataFrame()
     if base is not None:
         own = (

@@ -59,7 +59,9 @@ class Scenario(Part):
     outcomes: Annotated[tuple[str, ...], Field(**unit("", items={"enum": OUTCOMES}))] = OUTCOMES
     """Outcomes whose costs count."""
     extra_layers: tuple[str, ...] = ()
-    """Layers of life that are off by default: next_generation_care_years."""
+    """Layers of life that are off by default: next_generation_care_years, parents_prison_years."""
+    cost_options: tuple[str, ...] = ()
+    """Prices in place of the usual ones: bottom_up_justice, earnings_by_grade, without_quality_of_life, wellby."""
     unaccompanied: Truth = False
     """Whether unaccompanied children from abroad count among those looked after, in rates, lives and comparisons."""
     covariates: Annotated[tuple[str, ...], Field(**unit("", items={"enum": COVARIATES}))] = ()

@@ -103,7 +103,7 @@ def run(
     clock.lap("effects")
     desk = Desk(fitted, statistics, resolved, draws, effects)
     priced, summaries = price_areas(desk, areas=chosen, summarise=life_course.lives, progress=progress)
-    groups = life_course.groups(desk, summaries, statistics, areas=chosen, progress=progress)
+    groups = life_course.groups(desk, summaries, areas=chosen, progress=progress)
     clock.lap("price areas and lives")
     compared = compare_with(fitted, statistics, resolved, draws, chosen, progress=progress)
     clock.lap("compare programmes")
@@ -113,7 +113,7 @@ def run(
     tree = assemble(scenario, assumptions, fitted, draws, effects, priced, result, card, chosen, statistics)
     for name, group in groups.items():
         tree[name] = xr.DataTree(group)
-    tree["posterior"]["expected_rate"] = models.expected_rates(fitted).sel(area=chosen)
+    tree["posterior"]["expected_rate"] = evidence.of_areas(models.expected_rates(fitted), chosen)
     studies = studies_of(resolved).rename_axis("study_row")
     text = [name for name, kind in studies.dtypes.items() if kind.kind not in "bif"]
     tree["studies"] = xr.DataTree(studies.astype(dict.fromkeys(text, object)).to_xarray())
@@ -189,7 +189,8 @@ def appraise(priced: xr.Dataset, scenario: Scenario, draws: xr.Dataset, register
 
 def _chosen(areas: Iterable[str], statistics: xr.Dataset) -> list[str]:
     chosen = list(dict.fromkeys(areas))
-    unknown = [area for area in chosen if area not in statistics["area"].values]
+    known = evidence.with_parts(statistics, chosen)["area"].values
+    unknown = [area for area in chosen if area not in known]
     if not chosen or unknown:
         raise InputError(f"areas {unknown or 'none'}: not in the statistics.", fix="see `outcomes areas`.")
     return chosen

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from toolkit import evidence, scenarios
+from toolkit.measures.provenance import how_sure
 from toolkit.models.effects.programme_studies import programme_studies
 from toolkit.resolved import resolve
 from toolkit.schema import InputError
@@ -373,8 +374,6 @@ def test_own_figures_by_name_are_those_of_the_area(tmp_path: Path, place: str) -
     [
         ("Leedz", "own_figures.population_0_17.area: area 'Leedz': unknown.*Leeds"),
         ("North West", r"'North West' is \d+ areas.*name the one council"),
-        ("Cumberland", r"Cumberland and Westmorland and Furness together, not of Cumberland.*area: Cumbria area"),
-        ("E06000064", "together, not of E06000064"),
     ],
 )
 def test_own_figures_of_no_one_area_are_refused(tmp_path: Path, place: str, message: str) -> None:
@@ -384,6 +383,7 @@ def test_own_figures_of_no_one_area_are_refused(tmp_path: Path, place: str, mess
 
 def test_own_figures_of_a_merged_area_are_those_of_both(tmp_path: Path) -> None:
     assert scenarios.load(write(tmp_path, OWN % "Cumbria area")).own_area == "stable:Cumbria area"
+    assert scenarios.load(write(tmp_path, OWN % "Cumberland")).own_area == "E06000063"
 
 
 def test_a_file_without_a_name_is_called_after_itself_so_that_its_outputs_are_its_own(tmp_path):
@@ -391,3 +391,15 @@ def test_a_file_without_a_name_is_called_after_itself_so_that_its_outputs_are_it
     (tmp_path / "named.yaml").write_text("based_on: families_first\nname: other")
     assert scenarios.load(tmp_path / "My plan-2.yaml").name == "my_plan_2"
     assert scenarios.load(tmp_path / "named.yaml").name == "other"
+
+
+def test_old_figures_in_use_are_marked_unless_they_are_a_councils_own(register: evidence.Register) -> None:
+    default = scenarios.load(scenarios.BASE)
+    figures = scenarios.resolve(default, register)
+    old = set(figures.index[figures["old"]])
+    assert {"price_exclusion_year", "price_proceedings_legal_aid", "price_neet_16_17", "price_neet_benefits"} <= old
+    assert not old & {"price_care_year", "price_child_mental_health", "price_leaving_care", "proceedings_per_child"}
+    assert "; old, no better one seen" in how_sure(figures.loc["price_exclusion_year"])
+    mine = {"price_exclusion_year": {"value": 9_000, "price_year": "2010/11", "reason": "our own ledger"}}
+    own = scenarios.resolve(scenarios.change(default, overrides=mine), register).loc["price_exclusion_year"]
+    assert own["old"] and "old" not in how_sure(own)

@@ -76,6 +76,7 @@ TABLES = _layouts(
       in_use reason
     evidence/layer_rates: layer group role times_role local reason
     evidence/overlaps: tag rule reason
+    evidence/cost_options: option component use reason
     evidence/totals_compared: id ours_is reading account select_by selected per alike reason
     evidence/cost_pools: pool id reason
     evidence/cost_changes: walk step acts changes row column becomes reason
@@ -133,6 +134,7 @@ UNIQUE = {  # the columns that identify a row, where that is not its id
     "evidence/layers": "layer",
     "evidence/layer_rates": "layer group",
     "evidence/overlaps": "tag",
+    "evidence/cost_options": "option component",
     "evidence/cost_pools": "pool id",
     "evidence/discount_schedules": "schedule from_year",
     "evidence/cost_changes": "walk step changes row column",
@@ -216,8 +218,9 @@ CHOICES: dict[str, Collection[str]] = {
     "target_group": _words("""in_need care_edge pre_proceedings youth_justice pregnancy_early_years universal school_age
         looked_after"""),
     "per": ("", "total", "child"),
-    "given": ("", "grade", "justice"),
+    "given": ("", "grade", "justice", "lifetime"),
     "rule": ("once", "apart", "given_grade", "given_justice", "never"),
+    "use": ("on", "off"),
     "spread_basis": ("sum", "present_value", "ages"),
     "verdict": ("passed", "failed", CANNOT_BE_DETERMINED),
 }
@@ -241,7 +244,9 @@ MEANINGS = {  # of columns whose name does not say it
     "becomes": "what the cell, setting or draws become; a row without a column is left out",
     "alike": "full: of the same scope but for year and place; part: of a narrower or wider one; no: cannot be compared",
     "rate_is": "per_year: a share in each year of the ages; ever: reached at some time within them",
-    "given": "grade: net of what the grade at 16 explains; justice: of those who never entered youth justice",
+    "given": "grade: net of what the grade at 16 explains; justice: of those who never entered youth justice; "
+    "lifetime: in the cost of a life, but no programme is taken to change it",
+    "role": "of a figure; of a layer's rate also always (1) or never (0)",
     "times_role": "role of a figure that multiplies, such as years for each event",
     "transfer_to": "who receives a transfer: it leaves the economic account at 0",
     "local_share": "the area's share of the price, of those that divide it between components",

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from toolkit.evidence import NAMED, boundary_notes, reference_areas
 from toolkit.measures import plan, structures
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
@@ -189,13 +190,18 @@ def headline_table(run: Run) -> Table:
 def place(run: Run) -> str:
     """Return the areas in words: England or a region, names of up to three, else how many and where."""
     names = q.area_names(run)
-    if len(names) <= 3:
+    if len(names) <= NAMED:
         return w.listed(names)
     if run.tree.attrs.get("place"):
         return str(run.tree.attrs["place"])
     regions = sorted(set(q.costs(run)["region"].values.astype(str)))
     where = f"in all {len(regions)} regions" if len(regions) == ENGLISH_REGIONS else f"in {w.listed(regions)}"
     return f"{len(names)} areas {where}"
+
+
+def boundaries(run: Run) -> list[str]:
+    """Return what must be known of areas whose boundaries moved, unless the run is of many areas."""
+    return boundary_notes(reference_areas(), q.costs(run)["area"].values.astype(str).tolist())
 
 
 def headline_sentence(run: Run) -> str:

@@ -10,10 +10,13 @@ from toolkit.measures.words import area, counted, inside, label
 from toolkit.schema import PAYERS
 
 __all__ = [
+    "CHOICES",
     "EVERYONE",
     "PERIODS",
     "STATES",
     "beside",
+    "choices",
+    "choices_table",
     "cohort",
     "cost_by_age",
     "cost_by_age_table",
@@ -34,6 +37,14 @@ STATES = {
     "open": "Case open",
     "closed": "Case closed",
     "not_yet": "Not yet in need",
+}
+CHOICES = {  # what other prices of the same there are, in the words of the table
+    "undetected_share_low": "Undetected crime: about one real offence for each proven one",
+    "undetected_share_high": "Undetected crime: all of it laid to known offenders",
+    "bottom_up_justice": "Youth justice: built up from today's spending, in place of the nine-year price",
+    "earnings_by_grade": "Earnings: by grade in every subject, in place of passing English and maths",
+    "without_quality_of_life": "Wellbeing: without quality of life after maltreatment",
+    "wellby": "Wellbeing: WELLBYs of care leavers, only in place of quality of life",
 }
 PERIODS = {"lifetime": ("Life", "each child entering"), "annual": ("Year", "each child of 0 to 17")}
 EVERYONE = "all"
@@ -88,6 +99,12 @@ def waterfall(run: Run, reading: str = "excess") -> xr.Dataset:
     return xr.Dataset({"contribution": xr.concat([down, end], "step"), "result": xr.concat([result, end], "step")})
 
 
+def choices(run: Run) -> xr.DataArray:
+    """Return what other prices of the same would add to a child's excess cost (choice, chain, draw), GBP."""
+    known = life_course(run)["choices"]
+    return known.sel(choice=[name for name in CHOICES if name in known["choice"].values]) / cohort(run)
+
+
 def beside(run: Run) -> xr.Dataset | None:
     """Return the cost of the run's single area and its neighbours, or None if the run has none.
 
@@ -112,6 +129,7 @@ def lives_tables(run: Run) -> dict[str, Table]:
         "cost_by_age": cost_by_age_table(run),
         "by_history": history_table(run),
         "waterfall": waterfall_table(run),
+        "choices": choices_table(run),
     }
     return tables if beside(run) is None else tables | {"neighbours": neighbours_table(run)}
 
@@ -176,6 +194,19 @@ def waterfall_table(run: Run) -> Table:
         "column is the same with children never in need as the others."
     )
     return Table(f"From gross to excess {span_cost(run)}, outcome by outcome", "Step", frame, "money", note=note)
+
+
+def choices_table(run: Run) -> Table:
+    """Return a child's excess cost at other prices of the same things, each beside the run's own."""
+    now, other = cost_by_history(run).sel(history=EVERYONE, reading="excess", drop=True), choices(run)
+    names = ["As it stands", *(CHOICES[name] for name in other["choice"].values)]
+    added = xr.concat([xr.zeros_like(now), *other.transpose("choice", ...).drop_vars("choice")], "choice")
+    frame = spread(run, {"Adds": added, "Each child": now + added}, "choice").set_axis(names)
+    note = (
+        f"Excess {span_cost(run)}, social account, {basis(run)}. One choice is changed at a time, and none is added to "
+        "what it stands in for. The reasons why none is the default are in cost_options.csv and judgements.csv."
+    )
+    return Table("A child's cost at other prices of the same", "Choice", frame, "pounds", note=note)
 
 
 def neighbours_table(run: Run) -> Table:

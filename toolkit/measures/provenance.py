@@ -21,8 +21,10 @@ LICENCES = (
 FIGURES_NOTE = (
     "A figure published without an interval takes a graded one: one standard deviation of that share of its value. "
     "Grade A: seen in the source itself; B: quoted or derived; J: our own judgement. Money is rebased by HM "
-    "Treasury's GDP deflator; nominal growth rates are made real."
+    "Treasury's GDP deflator; nominal growth rates are made real. "
+    "What is old has a price year more than ten years back."
 )
+OLD = "; old, no better one seen"
 OVERLAPS = {
     "": "none: no two parts are for the same children at once",
     "apart": "parts for the same children serve different ones",
@@ -193,11 +195,15 @@ def record(run: Run) -> Table:
 
 
 def how_sure(row: pd.Series) -> str:
-    """Return how a figure's spread is known: its interval's level, its grade, or that it is fixed."""
-    if row["distribution"] == "fixed" or row["graded"]:
-        return "fixed" if row["distribution"] == "fixed" else f"graded ±{row['coefficient_of_variation']:.0%}"
+    """Return how a figure's spread is known: its interval's level, its grade, or that it is fixed; and if it is old."""
     kind = {"confidence": "confidence interval"}.get(str(row["interval_kind"]), str(row["interval_kind"]))
-    return f"{float(row['interval_level']):.0%} {kind}"
+    if row["distribution"] == "fixed":
+        known = "fixed"
+    elif row["graded"]:
+        known = f"graded ±{row['coefficient_of_variation']:.0%}"
+    else:
+        known = f"{float(row['interval_level']):.0%} {kind}"
+    return known + OLD * bool(row["old"] and not row["overridden"])
 
 
 def assumptions(run: Run) -> Table:

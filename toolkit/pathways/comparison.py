@@ -204,11 +204,11 @@ def _in_need(statistics: xr.Dataset, usual: xr.DataArray) -> dict[str, xr.DataAr
 def adjustment_shares(quantities: Sequence[str], layers: pd.DataFrame, draws: xr.Dataset) -> xr.DataArray:
     """Return the share of each raw gap that would vanish with the outcome (quantity, chain, draw).
 
-    Need and care are contact with social care themselves, so their whole gap counts; the others are multiplied by
-    the cited adjustment shares.
+    Need and care are contact with social care themselves, so their whole gap counts, as does that of a layer whose
+    rates are adjusted already; the others are multiplied by the cited adjustment shares.
     """
     whole = xr.ones_like(draws["adjustment_gcse"])
-    roles = ADJUSTED | {str(name): str(role) for name, role in layers["share_role"].items()}
+    roles = ADJUSTED | {str(name): str(role) for name, role in layers["share_role"].items() if role}
     parts = [draws[roles[name]] if name in roles else whole for name in quantities]
     return xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
 

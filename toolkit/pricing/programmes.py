@@ -260,7 +260,7 @@ def _variants(
         parts = []
         for one in variants.values():
             served = place.served_with(one.used, programme, {} if one.average_risk else desk.risks[programme])
-            change = place.lived(place.walk(served.hazards, 1.0) - served.usual)
+            change = place.changed(place.walk(served.hazards, 1.0) - served.usual)
             parts.append(xr.Dataset({"avoided": -place.worth(change)}).reset_coords(drop=True))
         here = xr.concat(parts, xr.Variable("variant", list(variants)), coords="minimal", compat="override") * entering
         total, children = total + here if total else here, children + entering

@@ -84,7 +84,11 @@ def make_run(register):
         draws = {"chain": np.arange(CHAINS), "draw": np.arange(DRAWS)}
         tables = register.tables
         given = dict(zip(tables["layers"]["layer"], tables["layers"]["given"], strict=True))
-        rows = costing.components(tables["cost_components"], tables["overlaps"], given=given).loc[COMPONENTS]
+        rows = costing.components(
+            evidence.with_options(tables["cost_components"], tables["cost_options"], ()),
+            tables["overlaps"],
+            given=given,
+        ).loc[COMPONENTS]
         labels = {name: ("component", rows[name].to_numpy(dtype=object)) for name in costing.COORDINATES}
         components, names = len(rows), {area: pair[0] for area, pair in areas.items()}
         money = {"units": "GBP", "price_base": scenario.price_base}
@@ -274,6 +278,7 @@ def _lives_by_age(random, lifetime, entering):
         "by_history": lifetime * share,
         "children": xr.DataArray([0.85, 0.15], dims="history", coords={"history": histories}) * entering,
         "peers_gap": 0.01 * entering,
+        "choices": made(2e3, choice=["undetected_share_low", "undetected_share_high"]) * entering,
     }
     told["by_age"].loc[{"reading": "excess"}] *= 0.6
     told["by_age"].loc[{"payer": "hmrc", "age": 16}] *= -0.1

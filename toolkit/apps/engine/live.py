@@ -118,7 +118,8 @@ class Live:
         self.base = scenarios.load(BASE) if base is None else base
         self.cache, self.refits, self._memory = cache, cache / "refits", Memory()
         self.fitted = workflow.fit(self.statistics, self.base, self.register, cache=cache, progress=progress)
-        self.base_year = evidence.base_year(self.statistics).reset_coords(drop=True)
+        every = evidence.with_parts(self.statistics, evidence.whole_of())
+        self.base_year = evidence.base_year(every).reset_coords(drop=True)
 
     @cached_property
     def places(self) -> dict[str, list[str]]:
@@ -128,8 +129,8 @@ class Live:
         for region in sorted(reference["region"].unique()):
             places[str(region)] = evidence.resolve_areas(reference, region=region)
         current = reference[reference["status"] == "current"].sort_values("la_name")
-        places |= {str(row.la_name): [str(row.area)] for row in current.itertuples()}
-        known = set(self.statistics["area"].values.tolist())
+        places |= {str(row.la_name): [str(row.la_code)] for row in current.itertuples()}
+        known = set(self.base_year["area"].values.tolist())
         fitted = {name: [area for area in areas if area in known] for name, areas in places.items()}
         return {name: areas for name, areas in fitted.items() if areas}
 

@@ -120,7 +120,7 @@ class Costs:
 
     def _priced_neighbours(self, run: Run) -> tuple[str, dict[str, Any], str]:
         near = evidence.neighbours(None, self.state.areas[0])
-        known = set(self.state.live.statistics["area"].values.tolist())
+        known = set(self.state.live.base_year["area"].values.tolist())
         areas = [area for area in near["area"] if area in known][:NEIGHBOURS]
         priced = self.state.live.run(run.scenario, (*self.state.areas, *areas))
         self._near = priced

@@ -17,7 +17,7 @@ OPEN = (
 SECTIONS = ("effect", "adjustments", *OPEN)
 SINGLE = (
     *("plan", "overlap", "first_year", "price_base", "discount_schedule", "horizon", "outcomes", "extra_layers"),
-    "left_out",
+    *("cost_options", "left_out"),
 )
 LONGEST_TITLE = 120
 MOST_SAVED, LONGEST_NAME = 6, 60
