@@ -49,7 +49,8 @@ def budget(
     chosen, pulled_by = scenarios.load(scenario), levers_named(lever or ())
     areas = chosen_areas(area, quiet=quiet)
     statistics, register = evidence.load_statistics(), evidence.load_register()
-    children = float(evidence.base_year(statistics)["population_0_17"].sel(area=areas).sum())
+    base = evidence.base_year(evidence.with_parts(statistics, areas))
+    children = float(base["population_0_17"].sel(area=areas).sum())
     claimed = None if claims is None else brought.read_claims(claims)  # refused before minutes are spent on a fit
     most = {"looked_after": children, "residential": children, "spend": MOST, "plan_spend": MOST}
     came_in = None if actuals is None else brought.read_actuals(actuals, most)
@@ -66,9 +67,10 @@ def budget(
     lines += [growth.lever_lines(pulled, outlook, figures)] if pulled else []
     paper = growth.on_top(outlook, lines, register.tables["cost_components"])
     resolved = resolve(chosen, register, statistics, areas=areas)
-    known = evidence.base_year(statistics), resolved.own_figures, plans.at_values(resolved.figures)
-    base = plans.counted(chosen, *known, register.deflators)
-    room = plans.most_times(chosen, base, resolved.figures, register.tables["programmes"], areas)
+    known = resolved.own_figures, plans.at_values(resolved.figures), register.deflators
+    room = plans.most_times(
+        chosen, plans.counted(chosen, base, *known), resolved.figures, register.tables["programmes"], areas
+    )
     tables = paper_tables(finished, paper, register.tables["programmes"], room=room, claims=claimed, actuals=came_in)
     note = growth.growth_table(paper).note
     if out is not None:

@@ -112,8 +112,8 @@ def agency_posts_in(areas: Sequence[str], *, folder: Path | None = None) -> floa
     rows = rows[(rows["measure"] == "sw_agency_pct") & rows["numerator"].notna()].sort_values("year")
     latest = rows.groupby("la_code")["numerator"].last()
     reference = evidence.reference_areas(folder)
-    codes = reference[reference["area"].isin(areas) & (reference["status"] == "current")]
-    number = codes.set_index("la_name")["la_code"].map(latest)
+    names = [name for area in areas for name in evidence.members(reference, area)]
+    number = reference.set_index("la_name")["la_code"].loc[names].map(latest)
     if number.isna().any():
         name = number.index[number.isna()][0]
         raise InputError(f"agency_posts: no number of agency workers of {name} is published.", fix="leave them out.")
