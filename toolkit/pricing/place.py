@@ -34,10 +34,11 @@ class Place:
         self.levels = desk.levels.sel(area=area)
         self.prices = self.component_prices()
         self.child_rates = pathways.child_rates(desk.layers, desk.layer_rates, desk.draws, self.levels)
-        moved = pathways.localise(self.baseline, desk.national, self.stats, self.draws, desk.scenario)
-        starts = self.baseline.sel(indicator="care_starts", drop=True) * float(self.stats["population_0_17"])
-        stock = desk.looked_after.sel(area=area, drop=True)
-        self.hazards = pathways.settled(moved, starts=starts / self.entering, years=stock / self.entering)
+        self.hazards = pathways.localise(self.baseline, desk.national, self.stats, self.draws, desk.scenario)
+        if self.scenario.own_care:
+            starts = self.baseline.sel(indicator="care_starts", drop=True) * float(self.stats["population_0_17"])
+            given = {"starts": starts, "years": desk.looked_after.sel(area=area, drop=True)}
+            self.hazards = pathways.settled(self.hazards, **{name: n / self.entering for name, n in given.items()})
         self.usual = self.walk(self.hazards)
         self.adult_rates = pathways.adult_rates(
             desk.layers, desk.layer_rates, desk.draws, self.usual["cells"], self.levels
