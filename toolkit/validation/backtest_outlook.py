@@ -185,11 +185,11 @@ def _drawn_naive(history: pd.DataFrame, rule: str, cells: pd.DataFrame, sizes: "
 
 
 def _score(drawn: Array, observed: Array) -> pd.DataFrame:
-    """Return the score of each cell, and whether its central intervals contain it (NaN for a point)."""
+    """Return the score of each cell, and whether its central intervals contain it (a point has none: 0)."""
     row: dict[str, Any] = {"crps": 100 * crps(drawn, observed)}
     for level in (50, 90):
         low, high = np.quantile(drawn, [0.5 - level / 200, 0.5 + level / 200], axis=0)
-        row[f"coverage_{level}"] = ((low <= observed) & (observed <= high)).astype(float) if len(drawn) > 1 else np.nan
+        row[f"coverage_{level}"] = ((low <= observed) & (observed <= high)).astype(float) * (len(drawn) > 1)
     return pd.DataFrame(row)
 
 
