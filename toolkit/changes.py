@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import xarray as xr
 
-from toolkit import appraisal, evidence, pathways
+from toolkit import appraisal, costing, evidence, pathways
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
 from toolkit.tabular import excerpt
@@ -103,12 +103,13 @@ def weighed(
 
 
 def check_evidence(scenario: Scenario, register: evidence.Register) -> None:
-    """Refuse, before minutes are spent on a fit, a discount schedule or layer of life that the evidence does not have.
+    """Refuse, before minutes go on a fit, what the evidence does not have or what counts something twice.
 
     Raises
     ------
     InputError
-        A discount schedule with a gap or one that ends too soon; an unknown layer of life.
+        A discount schedule with a gap or one that ends too soon; an unknown layer of life; an unknown option of cost,
+        or two that price the same.
     """
     kinds = xr.DataArray(["standard", "health"], dims="component")
     tables = register.tables
@@ -116,6 +117,8 @@ def check_evidence(scenario: Scenario, register: evidence.Register) -> None:
         kinds, scenario.discount_schedule, range(scenario.horizon), schedules=tables["discount_schedules"]
     )
     pathways.chosen(tables["layers"], tables["layer_rates"], outcomes=scenario.outcomes, extra=scenario.extra_layers)
+    rows = evidence.with_options(tables["cost_components"], tables["cost_options"], scenario.cost_options)
+    costing.components(rows, tables["overlaps"], given=dict(tables["layers"].set_index("layer")["given"]))
 
 
 def __dir__() -> list[str]:

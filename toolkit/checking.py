@@ -13,7 +13,8 @@ from toolkit.scenarios import Scenario
 
 __all__ = ["settings", "used"]
 
-APART = ("overrides", "own_figures", "priors", "studies", "left_out", "description")  # shown in tables of their own
+# Shown in tables of their own.
+APART = ("overrides", "own_figures", "own_programmes", "priors", "studies", "left_out", "description")
 
 
 def used(name: str, *, areas: Sequence[str] = (), folder: Path | None = None) -> dict[str, pd.DataFrame]:
@@ -31,9 +32,9 @@ def used(name: str, *, areas: Sequence[str] = (), folder: Path | None = None) ->
     Returns
     -------
     dict of DataFrame, one row each
-        "Settings" (``setting``, ``value``, ``given by``: the file, or default), "Overrides", "Own figures", "Priors",
-        "Studies" (of the programmes and their types), "Figures" (``figure``, ``value``, ``unit``, ``price year``,
-        ``source``) and "Areas". Tables without rows are left out.
+        "Settings" (``setting``, ``value``, ``given by``: the file, or default), "Overrides", "Own figures", "Own
+        programmes", "Priors", "Studies" (of the programmes and their types), "Figures" (``figure``, ``value``,
+        ``unit``, ``price year``, ``source``) and "Areas". Tables without rows are left out.
 
     Raises
     ------
@@ -51,6 +52,7 @@ def used(name: str, *, areas: Sequence[str] = (), folder: Path | None = None) ->
         "Settings": settings(scenario, scenarios.layers(name, folder=folder)),
         "Overrides": _overrides(resolved),
         "Own figures": own,
+        "Own programmes": _own_programmes(scenario),
         "Priors": _priors(scenario),
         "Studies": _studies(resolved),
         "Figures": _figures(resolved.figures),
@@ -108,6 +110,11 @@ def _overrides(resolved: ResolvedScenario) -> pd.DataFrame:
 def _priors(scenario: Scenario) -> pd.DataFrame:
     rows = [(key, row.first, row.second, row.reason) for key, row in scenario.priors.items()]
     return pd.DataFrame(rows, columns=["prior", "first", "second", "reason"])
+
+
+def _own_programmes(scenario: Scenario) -> pd.DataFrame:
+    rows = [{"programme": name, **one.model_dump()} for name, one in scenario.own_programmes.items()]
+    return pd.DataFrame(rows)
 
 
 def _studies(resolved: ResolvedScenario) -> pd.DataFrame:

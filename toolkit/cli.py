@@ -111,8 +111,8 @@ def areas(region: Annotated[str | None, typer.Option(help="Only this region.")] 
         " and ".join(other for other in members[area] if other != name)
         for area, name in zip(table["area"], table["la_name"], strict=True)
     ]
-    table = table.assign(answered_together_with=together)
-    show(table[["area", "la_name", "la_code", "region", "answered_together_with"]], as_json, title=title)
+    table = table.assign(rates_fitted_with=together)
+    show(table[["area", "la_name", "la_code", "region", "rates_fitted_with"]], as_json, title=title)
 
 
 @app.command()
@@ -134,6 +134,10 @@ def programmes(
     structure: Annotated[
         str, typer.Option(help="Rival structures to use alone or weigh: scope=own,fade=none or scope=own:0.7+all:0.3.")
     ] = "",
+    selection: Annotated[
+        float | None,
+        typer.Option(help="Chance that a finding without a significant benefit is published, over one with: 1 is all."),
+    ] = None,
     csv: Annotated[
         Path | None, typer.Option(help="Write every column to this file, and by structure beside it.")
     ] = None,
@@ -153,6 +157,9 @@ def programmes(
     from toolkit.schema import InputError
 
     chosen = scenarios.load(scenario)
+    if selection is not None:
+        chosen = scenarios.change(chosen, effect={"selection": selection})
+    table = programme_command.known_programmes(chosen)
     weights = evidence.read_weights(structure) if structure else None
     areas = chosen_areas(area or (), region=region, england=england, quiet=quiet)
     how: dict[str, Any] = {"areas": areas, "cache": cache, "weights": weights}
@@ -161,7 +168,7 @@ def programmes(
     if name is not None:
         if csv is not None:
             raise InputError("--csv writes the table of all programmes.", fix="leave the name out, or use --json.")
-        one = programme_command.named(name, evidence.load_table("programmes"))
+        one = programme_command.named(name, table)
         with progress_bars(quiet or as_json) as progress:
             panel = programme_command.look_into(chosen, one, **how, progress=progress)
         if as_json:
@@ -171,7 +178,7 @@ def programmes(
         return
     with progress_bars(quiet or as_json) as progress:
         compared = compare(chosen, **how, progress=progress)
-    league = league_table(compared, evidence.load_table("programmes"))
+    league = league_table(compared, table)
     under = structure_table(compared) if csv is not None or as_json else None
     if csv is not None and under is not None:
         csv.parent.mkdir(parents=True, exist_ok=True)
@@ -221,16 +228,16 @@ def portfolio(
     as_json: Json = False,
 ) -> None:
     """Say what a budget buys best: which programmes, in which areas, for how many children."""
-    from toolkit import evidence, scenarios
+    from toolkit import evidence, programme_command, scenarios
     from toolkit.best_buys import check_question
     from toolkit.measures import best_buys as shows
     from toolkit.programmes import best_buys, compare
 
-    table = evidence.load_table("programmes").set_index("programme")
+    chosen = scenarios.load(scenario)
+    table = programme_command.known_programmes(chosen).set_index("programme")
     limits = limits_named(limit or ())
     question: dict[str, Any] = {"objective": objective, "target": target, "account": account, "limits": limits}
     check_question(budget, dict(table["target_group"]), **question)
-    chosen = scenarios.load(scenario)
     areas = chosen_areas(area or (), region=region, england=england, quiet=quiet)
     _check_file(csv)
     with progress_bars(quiet or as_json) as progress:
@@ -245,7 +252,8 @@ def portfolio(
         typer.echo(json.dumps(shows.as_json(best, labels), indent=2))
     elif not quiet:
         reference = evidence.reference_areas()
-        places = dict(zip(reference["area"], reference["stable_area"], strict=True))
+        places = dict(zip(reference["la_code"], reference["la_name"], strict=True))
+        places |= dict(zip(reference["area"], reference["stable_area"], strict=True))
         for title, rows in shows.shown(best, labels, places).items():
             show(rows, False, title=f"{title}, in {chosen.price_base} prices")
         typer.echo("\n".join([*shows.sentences(best, labels), *shows.notes(best, labels)]))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from toolkit.workflow import Progress
 
-__all__ = ["SEED", "Calibrated", "Tables", "calibrate", "check", "outlook", "pathway", "pool", "reconcile"]
+__all__ = ["SEED", "Calibrated", "Tables", "calibrate", "check", "outlook", "own_care", "pathway", "pool", "reconcile"]
 
 type Tables = dict[str, "pd.DataFrame"]
 Calibrated = Literal["small", "programmes", "outcomes", "spend_error", "placements", "pathway"]
@@ -73,13 +73,43 @@ def calibrate(model: Calibrated, *, replications: int, seed: int, build: Path, p
 
 
 def reconcile(*, cache: Path, progress: "Progress") -> Tables:
-    """Compare England's collective cost with the published totals (minutes)."""
-    from toolkit import evidence, scenarios, workflow
+    """Compare England's cost with published totals, and take it step by step (many minutes)."""
+    from toolkit import cost_steps, evidence, scenarios, workflow
     from toolkit.measures import reconciliation
+    from toolkit.measures.cost_steps import summarised
 
-    areas = evidence.resolve_areas(evidence.reference_areas(), england=True)
+    areas, statistics = evidence.resolve_areas(evidence.reference_areas(), england=True), evidence.load_statistics()
     run = workflow.run(scenarios.load("families_first"), areas=areas, cache=cache, progress=progress)
-    return reconciliation.reconciliation_tables(run)
+    tables, changes = reconciliation.reconciliation_tables(run), cost_steps.walks(evidence.load_register())
+    walked = {
+        name: cost_steps.cost_steps(rows, run.scenario, statistics, run.tree, areas=areas, progress=progress)
+        for name, rows in changes.items()
+    }
+    seed, settings = (tables["reconciliation"][name].iloc[0] for name in ("seed", "settings"))
+    return tables | {"cost_steps": summarised(walked, changes).assign(seed=seed, settings=f"England, {settings}")}
+
+
+def own_care(*, cache: Path, progress: "Progress") -> Tables:
+    """Compare what each area's lives add up to with its published care (a minute or two)."""
+    from toolkit import evidence, scenarios, workflow
+    from toolkit.measures import own_care as measure
+    from toolkit.pricing.own_care import with_leaving_care
+    from toolkit.resolved import resolve
+
+    register, statistics = evidence.load_register(), evidence.load_statistics()
+    areas = evidence.resolve_areas(evidence.reference_areas(), england=True)
+    resolved = resolve(scenarios.load("families_first"), register, statistics, areas=areas)
+    desk = workflow.desk(statistics, resolved, cache=cache, progress=progress)
+    base = evidence.base_year(statistics)
+    alone = evidence.unaccompanied(base, desk.draws["unaccompanied_stay"])
+    published = evidence.published_care(
+        base,
+        alone,
+        leaving_care=with_leaving_care(desk),
+        price_base=desk.scenario.price_base,
+        deflators=register.deflators,
+    )
+    return measure.own_care_tables(desk, published, progress=progress)
 
 
 def __dir__() -> list[str]:

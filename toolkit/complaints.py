@@ -35,6 +35,7 @@ MEANINGS = {  # kind of error: what is wrong, with what pydantic knows of it
 }
 FORMS = {  # pattern of a field: what it asks for
     r"^[a-z0-9_]+$": "must be of small letters, digits and underscores",
+    r"^[a-z0-9_]{3,40}$": "must have 3 to 40 small letters, digits or underscores",
     r"^[A-Za-z0-9_]{3,40}$": "must have 3 to 40 letters, digits or underscores",
 }
 

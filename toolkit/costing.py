@@ -109,7 +109,7 @@ def _check_overlaps(rows: pd.DataFrame, overlaps: pd.DataFrame, given: Mapping[s
         if not _apart(rule, [str(rows.loc[name, "quantity"]) for name in names], given):
             raise InputError(
                 f"cost_components.csv: {names} share '{tag}', against its rule '{rule}' ({reason}).",
-                fix="take the tag out of one row, or drop the row that is part of another.",
+                fix="take the tag out of one row, drop the row that is part of another, or choose other cost_options.",
             )
 
 

@@ -71,6 +71,7 @@ def effects_of(
         scale_up=effect.scale_up,
         borrow=effect.unevidenced == "borrow",
         names=names,
+        selection=effect.selection,
     )
     return counted_effects(used, tables)
 

@@ -161,6 +161,13 @@ def evidence_reconcile(
         _recomputed(lambda: committed.reconcile(cache=cache, progress=progress), build, accept)
 
 
+@app.command("care")
+def evidence_care(build: Beside = BUILD, cache: Cache = CACHE, accept: Accept = None, quiet: Quiet = False) -> None:
+    """Compare every area's care starts, children and spending with those its lives imply (minutes)."""
+    with progress_bars(quiet) as progress:
+        _recomputed(lambda: committed.own_care(cache=cache, progress=progress), build, accept)
+
+
 @app.command("accept")
 def evidence_accept(
     tables: Annotated[list[str], typer.Argument(help="Tables that were computed again, such as placement_prices.")],

@@ -18,14 +18,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON ins
 def chosen_areas(
     names: Sequence[str], *, region: str | None = None, england: bool = False, quiet: bool = False
 ) -> list[str]:
-    """Return the areas that the options name, and note which authorities are answered together with another."""
+    """Return the areas that the options name, and note which of them are not one authority as it always was."""
     from toolkit import evidence
 
     reference = evidence.reference_areas()
     chosen = evidence.resolve_areas(reference, names, region=region, england=england)
     named = [evidence.resolve_areas(reference, [name]) for name in names]
-    single = dict.fromkeys(matches[0] for matches in named if len(matches) == 1)
-    for line in evidence.answered_together(reference, single):
+    single = list(dict.fromkeys(matches[0] for matches in named if len(matches) == 1))
+    for line in evidence.boundary_notes(reference, single):
         if not quiet:
             typer.echo(f"Note: {line}", err=True)
     return chosen

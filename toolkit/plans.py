@@ -14,7 +14,7 @@ from toolkit.prices import rebase
 from toolkit.scenarios import PlanPart, Scenario
 from toolkit.schema import PRICE_BASE, SAMPLE_DIMS, InputError
 
-__all__ = ["Purchase", "at_values", "check_plan", "cost_per_child", "in_price_base", "most_times", "purchases"]
+__all__ = ["Purchase", "at_values", "check_plan", "cost_per_child", "counted", "most_times", "purchases"]
 
 SPARE = 1e-9  # of a limit, for rounding
 ELSEWHERE = "leave that programme out, or run other areas."
@@ -69,7 +69,7 @@ def purchases(
         A part in an area that is not run, England's sum without statistics of all its areas, or nobody to serve.
     """
     rows = programmes.set_index("programme")
-    every = base["area"].values.tolist()
+    every = [area for area in base["area"].values.tolist() if area not in evidence.whole_of()]  # England, once
     chosen = list(areas) or every
     _check_england(scenario, every)
     bought = []
@@ -107,10 +107,34 @@ def _check_england(scenario: Scenario, areas: Sequence[str]) -> None:
         )
 
 
-def in_price_base(base: xr.Dataset, price_base: str, deflators: pd.Series) -> xr.Dataset:
-    """Return base-year statistics with spending in the price base of a scenario instead of the statistics' own."""
-    times = rebase(1.0, PRICE_BASE, to=price_base, deflators=deflators)
-    return base.assign(early_help_spend=base["early_help_spend"] * times)
+def counted(
+    scenario: Scenario, base: xr.Dataset, own: pd.DataFrame, draws: xr.Dataset, deflators: pd.Series
+) -> xr.Dataset:
+    """Return base-year statistics as a scenario counts them.
+
+    Parameters
+    ----------
+    scenario
+        States the price base of spending, and whether unaccompanied children count.
+    base
+        From ``evidence.base_year``.
+    own
+        A council's own figures, from ``evidence.own_figures``.
+    draws
+        Sampled figures (chain, draw), or those of :func:`at_values`: ``unaccompanied_stay``.
+    deflators
+        Of the register.
+
+    Returns
+    -------
+    Dataset
+        As ``base``, with ``unaccompanied_share`` of care starts (area, chain, draw); 0 where they count like others.
+    """
+    alone = evidence.unaccompanied(base, draws["unaccompanied_stay"])
+    alone = alone * 0.0 if scenario.unaccompanied else alone
+    here = evidence.without_unaccompanied(evidence.with_own(base, own), alone)
+    times = rebase(1.0, PRICE_BASE, to=scenario.price_base, deflators=deflators)
+    return here.assign(early_help_spend=here["early_help_spend"] * times, unaccompanied_share=alone["share"])
 
 
 def cost_per_child(cost: xr.DataArray, children_per_unit: float, draws: xr.Dataset) -> xr.DataArray:
@@ -139,7 +163,9 @@ def _where(part: PlanPart, chosen: Sequence[str]) -> list[str]:
     """Return the areas of the run in which a part is bought."""
     if not part.areas:
         return list(chosen)
+    whole = evidence.whole_of()  # of an authority whose boundaries moved, if it is run as a part of that
     named = evidence.resolve_areas(evidence.reference_areas(), part.areas)
+    named = list(dict.fromkeys(whole[a] if a not in chosen and whole.get(a) in chosen else a for a in named))
     outside = [area for area in named if area not in chosen]
     if outside:
         place = " and ".join(evidence.members(evidence.reference_areas(), outside[0])) or outside[0]

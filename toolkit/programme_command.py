@@ -7,16 +7,29 @@ from pathlib import Path
 import pandas as pd
 import typer
 
+from toolkit import evidence
 from toolkit.console import show
-from toolkit.evidence import Weights
 from toolkit.measures import programme_words as words
+from toolkit.measures.beside_panel import panel_table
 from toolkit.measures.programmes import league_table
 from toolkit.pricing.areas import Progress
 from toolkit.programmes import bench, compared_on, examine
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
 
-__all__ = ["look_into", "named", "print_panel"]
+__all__ = ["known_programmes", "look_into", "named", "print_panel"]
+
+
+def known_programmes(scenario: Scenario) -> pd.DataFrame:
+    """Return the table ``programmes`` with a scenario's own.
+
+    Raises
+    ------
+    InputError
+        One of its own that cannot be used.
+    """
+    register = evidence.with_own_programmes(evidence.load_register(), scenario.own_programmes)
+    return register.tables["programmes"]
 
 
 def named(text: str, table: pd.DataFrame) -> str:
@@ -55,7 +68,7 @@ def look_into(
     cache: Path,
     scope: str,
     exclude: Collection[str],
-    weights: Weights | None,
+    weights: evidence.Weights | None,
     progress: Progress,
 ) -> words.Panel:
     """Return what is known of one programme in some areas; arguments as for `toolkit.programmes.bench`."""
@@ -96,6 +109,9 @@ def print_panel(one: words.Panel, *, price_base: str) -> None:
     if len(table):
         show(table, False, title="Studies of that outcome, of programmes of its type, beside it")
         typer.echo(words.FACE_VALUE)
+    if len(one.beside):
+        show(panel_table(one.beside), False, title="Beside it: the panel of areas, which no result uses")
+        typer.echo("\n".join(one.beside_words))
     if one.studies.empty:
         typer.echo("No study of it, or of programmes of its type, is in use.")
         return

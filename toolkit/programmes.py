@@ -8,6 +8,7 @@ their results show.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -16,18 +17,27 @@ from toolkit import appraisal, evidence
 from toolkit.best_buys import best_buys
 from toolkit.draws import draw_figures, effects_of
 from toolkit.fits import fit_resolved
+from toolkit.models.effects.areas_panel import OUTCOME_OF, combined_weights, panel_evidence
 from toolkit.models.effects.hierarchy import sample_programmes
 from toolkit.models.effects.programme_steps import STEPS, effect_steps, published_effect, sizes
 from toolkit.models.effects.programme_studies import programme_studies
 from toolkit.pricing.areas import MANY, Progress, silent
 from toolkit.pricing.place import Desk
-from toolkit.pricing.programmes import Variant, price_programmes, price_variants, programme_costs, why_not_counted
+from toolkit.pricing.programmes import (
+    Variant,
+    price_programmes,
+    price_variants,
+    programme_costs,
+    spend_per_event,
+    why_not_counted,
+)
 from toolkit.resolved import ResolvedScenario, resolve
 from toolkit.scenarios import Scenario
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS, InputError
 
 __all__ = ["Bench", "bench", "bench_with", "best_buys", "compare", "compare_with", "compared_on", "examine"]
 
+MILLION = 1e6
 FEWER = 4  # one draw in so many is priced for many areas: a thousand leave an error of 1 per cent of an interval
 MAIN = ("care", "youth_justice", "gcse_attainment", "repeat_referrals")  # what is named first if nothing else decides
 
@@ -44,12 +54,15 @@ class Bench:
         From `programme_studies`.
     areas
         Where each programme is delivered.
+    panel
+        What the panel of areas says beside the studies, from `panel_evidence`.
     """
 
     desk: Desk
     register: evidence.Register
     studies: pd.DataFrame
     areas: list[str]
+    panel: xr.Dataset
 
     @property
     def used(self) -> xr.Dataset:
@@ -217,7 +230,9 @@ def _bench(
 ) -> Bench:
     studies = programme_studies(resolved.tables, scope=scope, exclude=[*resolved.scenario.left_out, *exclude])
     effects = effects_of(resolved, draws, scope=scope, exclude=exclude, weights=weights)
-    return Bench(Desk(fitted, statistics, resolved, draws, effects), resolved.register, studies, areas)
+    within, seed = fitted["posterior"].to_dataset()["spend_within"], resolved.scenario.seed
+    panel = panel_evidence(statistics, within, resolved.tables["priors"], like=draws, seed=seed)
+    return Bench(Desk(fitted, statistics, resolved, draws, effects), resolved.register, studies, areas, panel)
 
 
 def compared_on(bench: Bench, *, by_area: bool = False, progress: Progress = silent) -> xr.Dataset:
@@ -235,16 +250,41 @@ def compared_on(bench: Bench, *, by_area: bool = False, progress: Progress = sil
     Returns
     -------
     Dataset
-        ``avoided``, ``events``, ``council_cash``, ``not_counted`` and ``evidence`` of `price_programmes`; ``cost``
+        ``avoided``, ``events``, ``council_cash``, ``care_within_year``, ``not_counted`` and ``evidence`` of
+        `price_programmes`; ``cost``
         (chain, draw, programme) for a child served, NaN where no price is known; ``effect`` (chain, draw, programme,
         outcome) that is used; ``scope``, ``origin``, ``fade`` and ``risk`` (chain, draw), the structure of each draw.
-        Component labels as in a run. By area also ``avoided_by_area``, ``target_group`` and ``eligible``.
+        ``events_per_million`` (chain, draw, programme, indicator): events in the three years after contact, for a
+        million pounds of the programme; ``panel_per_million`` (indicator) and ``panel_per_million_se``: for a million
+        pounds of early help, as the panel of areas associates them, with ``panel_bias_per_million`` (chain, draw,
+        indicator), the standard deviation of its bias, and ``lead`` and ``lead_se`` (lead_indicator), from which that
+        is estimated; ``combined_weight`` (chain, draw, programme), from `combined_weights`. Component labels as in a
+        run. By area also ``avoided_by_area``, ``target_group`` and ``eligible``.
     """
     desk, used = bench.desk, bench.used
     priced = price_programmes(desk, areas=bench.areas, by_area=by_area, progress=progress)
     cost = programme_costs(bench.register, desk.draws, desk.scenario).reindex(programme=priced["programme"])
     structures = used[["effect", *evidence.STRUCTURES]].data_vars
-    return priced.assign(avoided=desk.labelled(priced["avoided"]), cost=cost).assign(structures)
+    priced = priced.assign(avoided=desk.labelled(priced["avoided"]), cost=cost).assign(structures)
+    return priced.drop_vars("events_soon").assign(_beside_panel(bench, priced))
+
+
+def _beside_panel(bench: Bench, priced: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Return what programmes do and what the panel of areas says, both as events for a million pounds, and weights."""
+    panel, spend = bench.panel, spend_per_event(bench.desk, bench.areas)
+    events = priced["events_soon"] / priced["cost"]
+    counted = (priced["not_counted"].sel(outcome=list(OUTCOME_OF.values())) == "").drop_vars("outcome")
+    counted = counted.rename(outcome="indicator").assign_coords(indicator=list(OUTCOME_OF))
+    scale = MILLION / spend
+    return {
+        "events_per_million": events * MILLION,
+        "panel_per_million": panel["association"] * scale,
+        "panel_per_million_se": panel["association_se"] * scale,
+        "panel_bias_per_million": panel["bias_sd"] * scale,
+        "lead": panel["lead"],
+        "lead_se": panel["lead_se"],
+        "combined_weight": combined_weights(panel, events * spend, counted),
+    }
 
 
 def examine(bench: Bench, programme: str, *, progress: Progress = silent) -> xr.Dataset:
@@ -306,7 +346,8 @@ def _before_risk(bench: Bench, used: xr.Dataset, programme: str) -> dict[str, xr
     """Return what is used of a programme's effect after each step but the last."""
     own = bench.studies[bench.studies["programme"] == programme]
     tables, scenario = bench.register.tables, bench.desk.scenario
-    alone = sample_programmes(own, tables["programmes"], tables["priors"], like=bench.desk.draws, seed=scenario.seed)
+    how: dict[str, Any] = {"seed": scenario.seed, "selection": scenario.effect.selection}
+    alone = sample_programmes(own, tables["programmes"], tables["priors"], like=bench.desk.draws, **how)
     return effect_steps(used, alone, published_effect(own), programme)
 
 

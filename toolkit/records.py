@@ -58,10 +58,10 @@ def assemble(
     Groups: ``assumptions/figures`` and ``assumptions/draws``, ``posterior`` (the chosen areas),
     ``effects``, ``lives``, ``costs``, ``appraisal``, ``checks``. The arguments are what the stages return.
     """
-    posterior = fitted["posterior"].to_dataset().sel(area=areas)
+    posterior = evidence.of_areas(fitted["posterior"].to_dataset(), areas)
     if len(areas) > KEPT_IN_FULL:  # England's rates of every year are a hundred megabytes; the base year stays
         posterior = posterior.drop_vars(["area_rate", "area_effect"], errors="ignore")
-    chosen = statistics.sel(area=areas)
+    chosen = evidence.with_parts(statistics, areas).sel(area=areas)
     labels = {name: ("area", chosen[name].values.astype(str)) for name in ("area_name", "region")}
     lives = priced[["lives", "children_entering", "children_reached"]].assign_coords(labels)
     costs = priced.drop_vars(["lives", "children_entering", "children_reached"]).assign_coords(labels)
@@ -107,8 +107,8 @@ def _place(areas: list[str], statistics: xr.Dataset) -> str:
 
 def _predicted(chosen: xr.Dataset, design: xr.Dataset) -> dict[str, list[str]]:
     """Return, by area name, the indicators of which no count of that area entered the fit."""
-    used = (design["family"] > 0).any("data_year").sel(area=chosen["area"])
-    seen = (used & design["fitted"].sel(area=chosen["area"])).transpose("area", "indicator").values
+    used = (design["family"] > 0).any("data_year") & design["fitted"]
+    seen = evidence.of_areas(used, chosen["area"].values.tolist()).transpose("area", "indicator").values
     rows = zip(chosen["area_name"].values.astype(str), ~seen, strict=True)
     return {name: design["indicator"].values[row].astype(str).tolist() for name, row in rows if row.any()}
 

@@ -8,7 +8,7 @@ import xarray as xr
 
 from toolkit import changes, evidence, scenarios
 from toolkit.evidence.programmes import with_studies
-from toolkit.plans import check_plan, in_price_base
+from toolkit.plans import at_values, check_plan, counted
 from toolkit.scenarios import Scenario
 
 __all__ = ["ResolvedScenario", "resolve"]
@@ -20,6 +20,7 @@ class ResolvedScenario:
 
     scenario: Scenario
     register: evidence.Register
+    """With the scenario's own programmes among those of the evidence."""
     areas: tuple[str, ...]
     """Areas to be run, if they are known by now."""
     figures: pd.DataFrame
@@ -73,11 +74,13 @@ def resolve(
     Raises
     ------
     InputError
-        A figure, prior, study, figure of one's own or plan that cannot be used.
+        A figure, prior, study, figure or programme of one's own or plan that cannot be used.
     """
+    register = evidence.with_own_programmes(register, scenario.own_programmes)
     figures, shipped = scenarios.resolve(scenario, register), register.tables["priors"]
     if base is None and (scenario.own_figures or areas):
-        base = evidence.base_year(evidence.load_statistics() if statistics is None else statistics)
+        published = evidence.load_statistics() if statistics is None else statistics
+        base = evidence.base_year(evidence.with_parts(published, [*areas, scenario.own_area or ""]))
     own = pd.DataFrame()
     if base is not None:
         own = (
@@ -86,7 +89,7 @@ def resolve(
             else evidence.own_figures(base, scenario.own_figures, register.deflators)
         )
     if base is not None and areas:
-        spent = in_price_base(evidence.with_own(base, own), scenario.price_base, register.deflators)
+        spent = counted(scenario, base, own, at_values(figures), register.deflators)
         check_plan(scenario, spent, figures, register.tables["programmes"], areas)
     effects = with_studies(register.tables, scenario.studies)["programme_effects"]
     changes.check_left_out(scenario, effects)

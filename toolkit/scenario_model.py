@@ -13,10 +13,11 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from toolkit.evidence.overrides import Override
 from toolkit.evidence.own import OWN, OwnFigure
+from toolkit.evidence.own_programmes import OwnProgramme
 from toolkit.evidence.priors import Prior, Study
 from toolkit.prices import PriceYear
 from toolkit.schema import COVARIATES, FIRST_YEAR, OUTCOMES, PRICE_BASE
-from toolkit.settings import Adjustments, Effect, Part, PlanPart, unit
+from toolkit.settings import Adjustments, Effect, Part, PlanPart, Truth, unit
 from toolkit.tabular import excerpt
 
 __all__ = ["LONGEST_HORIZON", "Scenario"]
@@ -58,7 +59,11 @@ class Scenario(Part):
     outcomes: Annotated[tuple[str, ...], Field(**unit("", items={"enum": OUTCOMES}))] = OUTCOMES
     """Outcomes whose costs count."""
     extra_layers: tuple[str, ...] = ()
-    """Layers of life that are off by default: next_generation_care_years."""
+    """Layers of life that are off by default: next_generation_care_years, parents_prison_years."""
+    cost_options: tuple[str, ...] = ()
+    """Prices in place of the usual ones: bottom_up_justice, earnings_by_grade, without_quality_of_life, wellby."""
+    unaccompanied: Truth = False
+    """Whether unaccompanied children from abroad count among those looked after, in rates, lives and comparisons."""
     covariates: Annotated[tuple[str, ...], Field(**unit("", items={"enum": COVARIATES}))] = ()
     """Of the outcome model, besides spending and low income."""
     plan: Annotated[tuple[PlanPart, ...], Field(min_length=1, max_length=20)]
@@ -77,6 +82,8 @@ class Scenario(Part):
     """Other numbers for priors, by "model.parameter"."""
     studies: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{3,40}$")], Study] = {}
     """Studies of effects besides those of the evidence, by an id of your own."""
+    own_programmes: Mapping[Annotated[str, Field(pattern=r"^[a-z0-9_]{3,40}$")], OwnProgramme] = {}
+    """Programmes of your own besides those of the evidence, by a name that the plan and studies use."""
     left_out: tuple[str, ...] = ()
     """Studies of the evidence that do not count, by id."""
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 20261122

@@ -17,6 +17,7 @@ from toolkit.complaints import explained
 from toolkit.evidence import Register, load_table, with_priors
 from toolkit.evidence.overrides import Override, apply_override
 from toolkit.evidence.own import OwnFigure
+from toolkit.evidence.own_programmes import OwnProgramme
 from toolkit.evidence.priors import Prior, Study
 from toolkit.evidence.programmes import cost_rows
 from toolkit.prices import real_rate, rebase
@@ -192,7 +193,17 @@ def _validate(content: dict[str, Any], where: str) -> Scenario:
 
 
 def _known_keys() -> list[str]:
-    parts: tuple[type[BaseModel], ...] = (Scenario, PlanPart, Effect, Adjustments, Override, OwnFigure, Prior, Study)
+    parts: tuple[type[BaseModel], ...] = (
+        Scenario,
+        PlanPart,
+        Effect,
+        Adjustments,
+        Override,
+        OwnFigure,
+        OwnProgramme,
+        Prior,
+        Study,
+    )
     return sorted({key for part in parts for key in part.model_fields})
 
 
@@ -266,14 +277,16 @@ def resolve(scenario: Scenario, register: Register) -> pd.DataFrame:
 def in_real_terms(table: pd.DataFrame, scenario: Scenario, register: Register) -> pd.DataFrame:
     """Return a table of figures with ``real_value``, ``real_low`` and ``real_high`` in the scenario's price base.
 
-    Also real rates in place of nominal ones, and the spread of the grade where no interval is published.
+    Also real rates in place of nominal ones, the spread of the grade where no interval is published, and which are
+    ``old``: the best in the register, of a price year so long ago that its grade is another.
     """
     deflators = register.deflators
     graded = register.tables["graded_uncertainty"].set_index("grade")
     grades, oldest = graded["coefficient_of_variation"], float(graded["price_year_older_than"].max())
     real: dict[str, list[float]] = {f"real_{bound}": [] for bound in ("value", "low", "high")}
     spreads: list[float] = []
-    for role, row in table.iterrows():
+    old = [_is_old(str(year or ""), oldest) for year in table["price_year"]]
+    for (role, row), aged in zip(table.iterrows(), old, strict=True):
         for bound in ("value", "low", "high"):
             number = float(row[bound]) if pd.notna(row[bound]) else float("nan")
             if str(row["unit"]).startswith("GBP"):
@@ -285,11 +298,11 @@ def in_real_terms(table: pd.DataFrame, scenario: Scenario, register: Register) -
                 number = real_rate(number, period["period_from"], period["period_to"], deflators=deflators)
             real[f"real_{bound}"].append(number)
         own = row["interval_kind"] in ("confidence", "range") and pd.notna(row["low"]) and pd.notna(row["high"])
-        grade = str(row["confidence"]) + ("_old" if _is_old(str(row["price_year"] or ""), oldest) else "")
+        grade = str(row["confidence"]) + ("_old" if aged else "")
         spreads.append(float("nan") if own or row["distribution"] == "fixed" else float(grades[grade]))
     spread = pd.Series(spreads, index=table.index)
     # Whole columns at once: a cell at a time takes ten times as long, and the dashboard asks at every change.
-    return table.assign(coefficient_of_variation=spread, graded=spread.notna(), **real)
+    return table.assign(coefficient_of_variation=spread, graded=spread.notna(), old=old, **real)
 
 
 def _is_old(price_year: str, years: float) -> bool:

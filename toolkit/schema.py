@@ -45,7 +45,10 @@ INDICATORS = (
 )
 COVARIATES = ("caseload", "agency_share", "ofsted_judgement")  # that the outcome model may take besides
 EFFECT_OUTCOMES = ("repeat_referrals", "youth_justice", "gcse_attainment", "care")  # with an effect of their own
-OUTCOMES = (*EFFECT_OUTCOMES, "child_in_need", "exclusion", "neet", "adult_offending", "mental_health", "homelessness")
+OUTCOMES = (
+    *EFFECT_OUTCOMES,
+    *("child_in_need", "exclusion", "neet", "adult_offending", "mental_health", "homelessness", "wellbeing"),
+)
 FUNDERS = ("local_authority", "central_government")  # who may pay for an option: the council, or a grant to it
 PAYERS = (
     *FUNDERS,

@@ -103,6 +103,8 @@ class Effect(Part):
     """Effect on outcomes that neither the programme nor its type has a study of: none, or that of all."""
     structure: Mapping[str, Mapping[str, Share]] = {}
     """Weights of rival structures of the model, such as {fade: {none: 1}}, in place of structure_weights.csv."""
+    selection: Annotated[float, Field(strict=True, gt=0, le=1, **unit("chance"))] = 1.0
+    """Chance that a finding without a significant benefit is published, relative to one with: 1 is no selection."""
     take_up: Share = 1.0
     """Part of those served who take the offer up."""
     ramp: Annotated[tuple[Share, ...], Field(min_length=1, max_length=MOST_YEARS)] = (0.5, 1.0)

@@ -21,7 +21,7 @@ from toolkit.pricing.areas import Progress, price, price_areas, silent
 from toolkit.pricing.place import Desk
 from toolkit.programmes import compare_with
 from toolkit.records import assemble, open_netcdf
-from toolkit.resolved import resolve
+from toolkit.resolved import ResolvedScenario, resolve
 from toolkit.runs import Clock, Run
 from toolkit.scenarios import Scenario
 from toolkit.schema import SAMPLE_DIMS, InputError
@@ -32,6 +32,7 @@ __all__ = [
     "appraise",
     "card_of",
     "compare_evidence",
+    "desk",
     "draw_effects",
     "draw_figures",
     "fit",
@@ -102,7 +103,7 @@ def run(
     clock.lap("effects")
     desk = Desk(fitted, statistics, resolved, draws, effects)
     priced, summaries = price_areas(desk, areas=chosen, summarise=life_course.lives, progress=progress)
-    groups = life_course.groups(desk, summaries, statistics, areas=chosen, progress=progress)
+    groups = life_course.groups(desk, summaries, areas=chosen, progress=progress)
     clock.lap("price areas and lives")
     compared = compare_with(fitted, statistics, resolved, draws, chosen, progress=progress)
     clock.lap("compare programmes")
@@ -112,7 +113,7 @@ def run(
     tree = assemble(scenario, assumptions, fitted, draws, effects, priced, result, card, chosen, statistics)
     for name, group in groups.items():
         tree[name] = xr.DataTree(group)
-    tree["posterior"]["expected_rate"] = models.expected_rates(fitted).sel(area=chosen)
+    tree["posterior"]["expected_rate"] = evidence.of_areas(models.expected_rates(fitted), chosen)
     studies = studies_of(resolved).rename_axis("study_row")
     text = [name for name, kind in studies.dtypes.items() if kind.kind not in "bif"]
     tree["studies"] = xr.DataTree(studies.astype(dict.fromkeys(text, object)).to_xarray())
@@ -120,7 +121,7 @@ def run(
     plain = next((area for area in chosen if area != scenario.own_area), chosen[0])
     acts = dependence.by_account(fitted, statistics, resolved, draws, effects, area=plain, appraise=appraise)
     tree["dependence"] = xr.DataTree(acts)
-    tree["programmes"] = xr.DataTree(recorded(compared, register.tables["programmes"]))
+    tree["programmes"] = xr.DataTree(recorded(compared, resolved.register.tables["programmes"]))
     tree.attrs["deflators"] = register.deflators.to_json()
     tree.attrs["discount_schedules"] = register.tables["discount_schedules"].to_json(orient="records")
     tree.attrs |= origins(scenario, assumptions, register, statistics, fitted, areas=chosen, folder=folder)
@@ -188,7 +189,8 @@ def appraise(priced: xr.Dataset, scenario: Scenario, draws: xr.Dataset, register
 
 def _chosen(areas: Iterable[str], statistics: xr.Dataset) -> list[str]:
     chosen = list(dict.fromkeys(areas))
-    unknown = [area for area in chosen if area not in statistics["area"].values]
+    known = evidence.with_parts(statistics, chosen)["area"].values
+    unknown = [area for area in chosen if area not in known]
     if not chosen or unknown:
         raise InputError(f"areas {unknown or 'none'}: not in the statistics.", fix="see `outcomes areas`.")
     return chosen
@@ -238,14 +240,18 @@ def compare_evidence(
     stated = {"before": before, "after": after}
     both = {when: resolve(scenario, register, statistics, areas=chosen) for when, scenario in stated.items()}
     for when, resolved in both.items():  # both are checked by now, before minutes are spent on a fit
-        scenario = resolved.scenario
-        fitted = fit_resolved(statistics, resolved, cache=cache, progress=progress)
-        draws = draw_figures(scenario, resolved.figures, register, like=fitted["posterior"].to_dataset())
-        effects = draw_effects(resolved, draws)
-        desk = Desk(fitted, statistics, resolved, draws, effects)
-        priced = price_areas(desk, areas=chosen, progress=progress)[0]
-        used[when], worth[when] = _summary(effects["effect"]), _worth(appraise(priced, scenario, draws, register))
+        at = desk(statistics, resolved, cache=cache, progress=progress)
+        result = appraise(price_areas(at, areas=chosen, progress=progress)[0], at.scenario, at.draws, register)
+        used[when], worth[when] = _summary(at.effects["effect"]), _worth(result)
     return pd.concat(used, axis=1), pd.concat(worth, axis=1)
+
+
+def desk(statistics: xr.Dataset, resolved: ResolvedScenario, *, cache: Path, progress: Progress = silent) -> Desk:
+    """Return what the pricing of a resolved scenario's areas shares, its model fitted now or reused."""
+    fitted = fit_resolved(statistics, resolved, cache=cache, progress=progress)
+    like = fitted["posterior"].to_dataset()
+    draws = draw_figures(resolved.scenario, resolved.figures, resolved.register, like=like)
+    return Desk(fitted, statistics, resolved, draws, draw_effects(resolved, draws))
 
 
 def _summary(effect: xr.DataArray) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from toolkit import evidence, scenarios
+from toolkit.pathways.layers import CERTAIN
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,7 +88,8 @@ def test_every_role_is_used_and_every_part_has_its_role() -> None:
     named = {
         role for table, columns in NAMING_ROLES.items() for column in columns for role in register.tables[table][column]
     } - {""}
-    assert named <= roles | {"referral_to_need"}, "need found on a re-referral comes from the fitted pathway"
+    own = {"referral_to_need", *CERTAIN}  # from the fitted pathway, or certain
+    assert named <= roles | own
     code = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "toolkit").rglob("*.py"))
     unread = {role for role in roles - named if f'"{role}"' not in code}
     assert not unread
@@ -95,7 +97,7 @@ def test_every_role_is_used_and_every_part_has_its_role() -> None:
 
 def test_priors_and_components_give_their_reason() -> None:
     tables = evidence.load_register().tables
-    for name in ("priors", "roles", "design_bias", "graded_uncertainty", *NAMING_ROLES, "overlaps"):
+    for name in ("priors", "roles", "design_bias", "graded_uncertainty", *NAMING_ROLES, "overlaps", "cost_options"):
         assert tables[name]["reason"].str.len().gt(5).all(), name
 
 
@@ -118,3 +120,14 @@ def test_no_constant_that_moves_a_result_stands_in_the_code(module: str) -> None
         if isinstance(node, ast.Constant) and type(node.value) in (int, float) and id(node) not in skipped
     }
     assert numbers - ARITHMETIC - set(DEFINITIONS.get(module, {})) == set()
+
+
+def test_proceedings_are_priced_for_a_child_and_not_for_a_case(register: evidence.Register) -> None:
+    """The review's 80,000 a case and 48,900 a child have the same ratio as the component's."""
+    components = register.tables["cost_components"].set_index("component")
+    for bearer in ("court", "cafcass", "legal_aid"):
+        assert components["times_role"][f"proceedings_{bearer}"] == "proceedings_per_child"
+        assert components["quantity"][f"proceedings_{bearer}"] == "care_entries"
+    value = register.figures["value"]
+    case, child = (value[f"care_proceedings_{each}_review_2020"] for each in ("case", "child"))
+    assert case * value["proceedings_per_child"] == pytest.approx(child, rel=0.005)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from toolkit import costing, evidence
 from toolkit.pathways import layers as life
 from toolkit.pathways.cohort import AGES, GROUPS, Layers, walk
 from toolkit.pathways.comparison import exposure, turning
-from toolkit.schema import OUTCOMES
+from toolkit.schema import OUTCOMES, InputError
 
 SHARE = st.floats(0.01, 0.95)
 PASSED = st.floats(0.0, 0.99)
@@ -87,8 +88,41 @@ def test_the_order_of_outcomes_does_not_matter(register: evidence.Register, outc
     net_of = dict(zip(tables["layers"]["layer"], tables["layers"]["given"], strict=True))
 
     def rows(names: tuple[str, ...]) -> pd.DataFrame:
-        return costing.components(tables["cost_components"], tables["overlaps"], given=net_of, outcomes=names)
+        return costing.components(
+            evidence.with_options(tables["cost_components"], tables["cost_options"], ()),
+            tables["overlaps"],
+            given=net_of,
+            outcomes=names,
+        )
 
     chosen = tuple(outcomes[:kept])
     pd.testing.assert_frame_equal(rows(chosen), rows(tuple(sorted(chosen))))
     assert set(rows(chosen)["outcome"]) == set(chosen)
+
+
+OPTIONS = ("bottom_up_justice", "earnings_by_grade", "wellby", "without_quality_of_life")
+
+
+@given(chosen=st.sets(st.sampled_from(OPTIONS)), outcomes=st.sets(st.sampled_from(OUTCOMES), min_size=1))
+def test_no_choice_of_prices_counts_anything_twice(
+    register: evidence.Register, chosen: set[str], outcomes: set[str]
+) -> None:
+    """Whatever is chosen, a tag that may stand once stands once, or the choice is refused."""
+    tables = register.tables
+    net_of = dict(zip(tables["layers"]["layer"], tables["layers"]["given"], strict=True))
+    table = evidence.with_options(tables["cost_components"], tables["cost_options"], chosen)
+    if "wellby" in chosen and "without_quality_of_life" not in chosen:
+        with pytest.raises(InputError, match="wellbeing"):
+            costing.components(table, tables["overlaps"], given=net_of)
+        return
+    rows = costing.components(table, tables["overlaps"], given=net_of, outcomes=tuple(outcomes))
+    paid = rows[rows["sign"] > 0]
+    held = paid.assign(tag=paid["contains"].str.split(";")).explode("tag")
+    rules = tables["overlaps"].set_index("tag")["rule"]
+    once = held[held["tag"].map(rules) == "once"]
+    assert not once["tag"].duplicated().any()
+    apart = held[held["tag"].map(rules) == "apart"]
+    assert not apart.duplicated(["tag", "quantity"]).any()
+    for condition in ("grade", "justice"):
+        whole = held[(held["tag"].map(rules) == f"given_{condition}") & (held["quantity"].map(net_of) != condition)]
+        assert not whole["tag"].duplicated().any()

@@ -154,7 +154,9 @@ def test_accounts_are_cumulative_and_transfers_reach_the_economic_one_once(accou
 
     tables = evidence.load_register().tables
     given = dict(zip(tables["layers"]["layer"], tables["layers"]["given"], strict=True))
-    rows = costing.components(tables["cost_components"], tables["overlaps"], given=given)
+    rows = costing.components(
+        evidence.with_options(tables["cost_components"], tables["cost_options"], ()), tables["overlaps"], given=given
+    )
     earnings = rows[rows["price_role"] == "price_gcse"]
     share = {"earnings_kept": 0.6, "earnings_tax": 0.4}
     values = xr.DataArray(

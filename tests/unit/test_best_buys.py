@@ -310,7 +310,7 @@ def test_the_command_prints_the_plan_and_what_else_the_money_could_buy(
     code, out, _ = outcomes("portfolio", "--budget", "1e5", "--area", "Leeds")
     assert code == 0 and ready[0]["areas"] == [LEEDS] and ready[0]["by_area"] is True
     for words in (
-        "What to buy, in 2025/26 prices",
+        "What to buy, in 2026/27 prices",
         "Beside other plans",
         "With less or more",
         "A further pound brings",

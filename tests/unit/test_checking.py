@@ -51,7 +51,7 @@ def test_whatever_is_of_ones_own_is_listed_beside_what_it_replaces(tables: dict[
     assert own["value"].to_dict() == {"population_0_17": 170000, "residential_week": 6000}
     assert own.loc["residential_week", "price_year"] == "2024/25"
     (override,) = tables["Overrides"].to_dict("records")
-    assert (override["figure"], override["value"], override["cited"]) == ("price_care_year", 90000, 109500)
+    assert (override["figure"], override["value"], override["cited"]) == ("price_care_year", 90000, 103600)
     assert tables["Priors"]["prior"].tolist() == ["programmes.tau_type_event"]
     use = tables["Studies"].groupby("study")["use"].first()
     assert (use["OUR_TRIAL"], use["FGC_LAC_HAZ"], use["TF2_LAC"]) == ("your own", "left out by the scenario", "used")
@@ -71,6 +71,9 @@ def test_areas_asked_for_are_checked_and_named() -> None:
     ("text", "areas", "message"),
     [
         ("extra_layers: [nobody]", [], "no layer .*nobody"),
+        ("cost_options: [nothing]", [], "no option .*nothing"),
+        ("cost_options: [wellby]", [], "share 'wellbeing'.*never both"),
+        ("overrides: {undetected_share: {value: 1.2, reason: our view}}", [], "it must be from 0 to 1"),
         ("plan: [{programme: diversion, pounds_per_child: [-900]}]", ["E08000035"], "spent on .* cannot be taken away"),
         ("own_figures: {population_0_17: {area: Leeds, value: 17, reason: our own}}", [], "not within 10 times"),
         ("own_figures: {population_0_17: {area: Leeds, value: 170000, reason: our own}}", ["E06000001"], "of Leeds"),

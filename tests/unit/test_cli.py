@@ -128,10 +128,10 @@ def test_fields_of_a_scenario_are_listed_with_unit_and_range(outcomes: Outcomes)
 
 
 def test_evidence_show_tells_where_a_figure_comes_from(outcomes: Outcomes) -> None:
-    code, out, _ = outcomes("evidence", "show", "cla_year_s251_2024_25", "--json")
+    code, out, _ = outcomes("evidence", "show", "cla_year_without_leaving_care_2024_25", "--json")
     shown = json.loads(out)
     assert code == 0
-    assert shown["value"] == 109500.0 and shown["price_year"] == "2024/25" and shown["interval_level"] == 0.8
+    assert shown["value"] == 103600.0 and shown["price_year"] == "2024/25" and shown["interval_level"] == 0.9
     assert "price_care_year" in shown["roles"] and shown["source_url"].startswith("http")
 
 
@@ -150,17 +150,22 @@ def test_areas_of_a_region(outcomes: Outcomes) -> None:
     assert {row["region"] for row in listed} == {"North East"}
 
 
-@pytest.mark.parametrize("name", ["Cumberland", "E06000064"])
-def test_one_council_of_a_merged_pair_is_answered_aloud(capsys: pytest.CaptureFixture[str], name: str) -> None:
-    assert options.chosen_areas([name], quiet=False) == ["stable:Cumbria area"]
-    assert "Cumberland and Westmorland and Furness are answered together" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("name", "area"),
+    [("Cumberland", "E06000063"), ("E06000064", "E06000064"), ("Cumbria area", "stable:Cumbria area")],
+)
+def test_a_merged_area_and_its_councils_are_answered_aloud(
+    capsys: pytest.CaptureFixture[str], name: str, area: str
+) -> None:
+    assert options.chosen_areas([name], quiet=False) == [area]
+    assert "of Cumberland and Westmorland and Furness together" in capsys.readouterr().err
     options.chosen_areas(["Leeds"], england=False)
     options.chosen_areas([name], quiet=True)
     assert capsys.readouterr().err == ""
 
 
-def test_areas_say_which_councils_are_answered_together(outcomes: Outcomes) -> None:
-    listed = {row["la_name"]: row["answered_together_with"] for row in json.loads(outcomes("areas", "--json")[1])}
+def test_areas_say_whose_rates_are_fitted_together(outcomes: Outcomes) -> None:
+    listed = {row["la_name"]: row["rates_fitted_with"] for row in json.loads(outcomes("areas", "--json")[1])}
     assert {name: other for name, other in listed.items() if other} == {
         "Cumberland": "Westmorland and Furness",
         "Westmorland and Furness": "Cumberland",

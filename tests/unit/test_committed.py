@@ -15,6 +15,7 @@ COMMANDS = {
     "pool": ("evidence", "pool"),
     "pathway": ("evidence", "pathway"),
     "reconcile": ("evidence", "reconcile", "--quiet"),
+    "own_care": ("evidence", "care", "--quiet"),
     "calibrate": ("evidence", "calibrate", "small"),
     "check": ("check",),
 }

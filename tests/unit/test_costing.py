@@ -238,7 +238,9 @@ def test_no_shipped_component_is_counted_twice() -> None:
     """Every tag is held as its rule says, shares of one price sum to it, and what overlaps is not priced."""
     tables = evidence.load_register().tables
     given = dict(zip(tables["layers"]["layer"], tables["layers"]["given"], strict=True))
-    rows = costing.components(tables["cost_components"], tables["overlaps"], given=given)
+    rows = costing.components(
+        evidence.with_options(tables["cost_components"], tables["cost_options"], ()), tables["overlaps"], given=given
+    )
     paid = rows[rows["sign"] > 0]
     for _, parts in paid[paid["share_role"] != ""].groupby(["quantity", "price_role", "share_role"]):
         assert len(parts) == 1 or sorted(parts["share_complement"]) == ["no", "yes"]

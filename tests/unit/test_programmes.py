@@ -14,8 +14,10 @@ from tests.unit.conftest import Outcomes
 from tests.unit.pricing.conftest import CHAINS, DRAWS, RUTLAND, rates_without_a_fit
 from toolkit import evidence, programme_command, programmes, scenarios, workflow
 from toolkit.appraisal import account_total
+from toolkit.draws import effects_of, studies_of
 from toolkit.evidence import STRUCTURES
 from toolkit.measures.programmes import league_table
+from toolkit.models.effects.hierarchy import sample_programmes
 from toolkit.models.effects.programme_steps import STEPS
 from toolkit.programme_command import named
 from toolkit.resolved import resolve
@@ -47,6 +49,28 @@ def test_every_programme_is_compared_on_the_draws_of_a_run(compared: xr.Dataset,
     assert {"account", "payer"} <= set(compared["avoided"].coords)
     assert compared["avoided"].attrs["price_base"] == "2025/26"
     assert np.isfinite(compared["avoided"]).all() and np.isfinite(compared["effect"]).all()
+
+
+def test_the_risk_of_care_within_a_year_is_the_published_one_where_that_is_of_a_year(
+    compared: xr.Dataset, register: evidence.Register
+) -> None:
+    risks = register.tables["baseline_risks"].query("outcome == 'care' and used == 1").set_index("programme")
+    groups = register.tables["programmes"].set_index("programme")["target_group"]
+    counted = compared["programme"].values[(compared["not_counted"] == "").any("outcome").values].tolist()
+    of_a_year = [
+        name
+        for name in counted
+        if name in risks.index and risks["horizon_months"][name] <= 12 and groups[name] != "in_need"
+    ]
+    assert of_a_year
+    # The risk is that of the mean hazards, so the mean risk of uncertain ones is a little less.
+    for name in of_a_year:
+        assert float(compared["care_within_year"].sel(programme=name).mean()) == pytest.approx(
+            risks["risk"][name], rel=0.03
+        )
+    # Looked after at some time in months 19 to 24: 2.5 per cent, of whom most entered before.
+    window = float(compared["care_within_year"].sel(programme="supporting_families").mean())
+    assert 0.01 < window < 0.05
 
 
 def test_a_programme_without_a_price_has_no_cost_and_one_without_a_study_no_effect(compared: xr.Dataset) -> None:
@@ -137,6 +161,26 @@ def test_an_unknown_programme_is_refused(bench: programmes.Bench) -> None:
         programmes.examine(bench, "mentorin")
 
 
+def test_selection_of_a_scenario_moves_what_is_used_of_a_significant_trial(register: evidence.Register) -> None:
+    """As `sample_programmes` with the same chance, which tests of its own compare with quadrature."""
+    like = xr.Dataset(coords={"chain": range(4), "draw": range(250)})
+    names, moved = ["family_group_conference"], []
+    for kept in (1.0, 0.5):
+        scenario = scenarios.change(scenarios.load("families_first"), effect={"selection": kept})
+        used = effects_of(resolve(scenario, register), like, names=names, weights={"scope": {"all": 1}})
+        studies = studies_of(resolve(scenario, register))
+        tables = register.tables
+        alone = sample_programmes(
+            studies, tables["programmes"], tables["priors"], like=like, seed=scenario.seed, selection=kept
+        )
+        expected = (alone["programme_effect"] * alone["take_up"]).sel(programme=names, outcome="care")
+        xr.testing.assert_allclose(
+            used["before_scale_up"].sel(outcome="care").drop_vars("outcome"), expected.drop_vars("outcome")
+        )
+        moved.append(float(expected.mean()))
+    assert moved[1] - moved[0] > 0.005
+
+
 # the command
 
 
@@ -174,6 +218,7 @@ def test_help_says_what_it_does_and_takes(outcomes: Outcomes, idle: None) -> Non
         (("--region", "Northeast"), "North East"),
         (("--area", "Leeds", "--england"), "England holds Leeds already"),
         (("--area", "Leeds", "--scenario", "familes_first"), "did you mean families_first"),
+        (("--area", "Leeds", "--selection", "0"), "effect.selection must be above 0"),
         (("--area", "Leeds", "--structure", "scope"), "not a structure with its choice"),
         (("--area", "Leeds", "--structure", "scope=mine"), "scope has no choice 'mine'"),
         (("--area", "Leeds", "--structure", "scope=own:0.4"), "the weights of scope sum to 0.4"),
@@ -235,7 +280,7 @@ def test_the_file_holds_every_column_in_a_folder_that_is_created(
 def test_the_table_is_printed_with_its_notes(outcomes: Outcomes, ready: list[list[str]]) -> None:
     code, out, _ = outcomes("programmes", "--area", "Leeds")
     assert code == 0
-    for words in ("Programmes, in 2025/26 prices", "Supporting", "not known", "No effect can be"):
+    for words in ("Programmes, in 2026/27 prices", "Supporting", "not known", "No effect can be"):
         assert words in out
     assert not re.search(r"\bnan\b", out)
 
@@ -253,7 +298,7 @@ def test_one_programme_is_printed_with_its_steps_studies_and_sources(outcomes: O
     code, out, _ = outcomes("programmes", "supporting_families", "--area", "Leeds")
     assert code == 0
     for words in (
-        "Supporting / Troubled Families keyworker, in 2025/26 prices",
+        "Supporting / Troubled Families keyworker, in 2026/27 prices",
         "As its own studies publish it",
         "What must be believed",
         "TF2_LAC",

@@ -47,7 +47,7 @@ def test_draws_share_the_posteriors_coordinates_and_hold_no_nan(small_run: workf
 
 def test_money_carries_units_and_price_base(small_run: workflow.Run) -> None:
     cost = small_run.tree["costs"]["cost"]
-    assert cost.attrs["units"] == "GBP" and cost.attrs["price_base"] == "2025/26"
+    assert cost.attrs["units"] == "GBP" and cost.attrs["price_base"] == "2026/27"
 
 
 @pytest.mark.long

@@ -1,14 +1,16 @@
 """Which places there are: authorities, the areas that boundary changes merged, regions, and what people call them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
 import pandas as pd
+import xarray as xr
 
 from toolkit.evidence.tables import load_table
 from toolkit.schema import InputError
 
+NAMED = 3  # so many areas are named one by one
 MERGED = "stable:"  # begins the label of an area of more than one current authority
 
 
@@ -18,6 +20,35 @@ def reference_areas(folder: Path | None = None) -> pd.DataFrame:
     sizes = reference.groupby("stable_area")["la_code"].transform("size")
     area = reference["la_code"].where(sizes == 1, MERGED + reference["stable_area"])
     return reference.assign(area=area)
+
+
+def whole_of(reference: pd.DataFrame | None = None) -> dict[str, str]:
+    """Return the merged area of each current authority that is a part of one, by its code."""
+    reference = reference_areas() if reference is None else reference
+    rows = reference[reference["area"].str.startswith(MERGED) & (reference["status"] == "current")]
+    return dict(zip(rows["la_code"], rows["area"], strict=True))
+
+
+def set_apart(reference: pd.DataFrame) -> pd.DataFrame:
+    """Return the authorities as if no boundary had moved: each current one is an area of its own, and no other is."""
+    current = reference[reference["status"] == "current"]
+    return current.assign(area=current["la_code"], stable_area=current["la_name"])
+
+
+def of_areas[T: (xr.Dataset, xr.DataArray)](data: T, areas: Collection[str]) -> T:
+    """Return the rows of areas; an authority without its own has those of the merged area that it is a part of."""
+    whole = whole_of() if set(areas) - set(data["area"].values.tolist()) else {}
+    rows = [area if area in data["area"].values else whole.get(area, area) for area in areas]
+    return data.sel(area=rows).assign_coords(area=list(areas)) if whole else data.sel(area=rows)
+
+
+def and_parts(load: Callable[..., xr.Dataset], areas: Iterable[str]) -> xr.Dataset:
+    """Return what ``load()`` gives by area, and by itself for those of the areas that are parts of merged ones."""
+    reference = reference_areas()
+    parts = [area for area in areas if area in whole_of(reference)]
+    own = [load(reference=set_apart(reference)).sel(area=parts)] if parts else []
+    joined = [load(), *own]
+    return xr.concat(joined, "area", data_vars="minimal", coords="minimal", compat="override") if own else joined[0]
 
 
 def other_codes(reference: pd.DataFrame) -> dict[str, str]:
@@ -31,8 +62,9 @@ def other_codes(reference: pd.DataFrame) -> dict[str, str]:
 
 
 def members(reference: pd.DataFrame, area: str) -> list[str]:
-    """Return the names of the current authorities of an area."""
-    return sorted(reference.loc[(reference["area"] == area) & (reference["status"] == "current"), "la_name"])
+    """Return the names of the current authorities of an area, which may be a part of a merged one."""
+    here = (reference["area"] == area) | (reference["la_code"] == area)
+    return sorted(reference.loc[here & (reference["status"] == "current"), "la_name"])
 
 
 def check_whole(
@@ -68,14 +100,19 @@ def check_whole(
             )
 
 
-def answered_together(reference: pd.DataFrame, areas: Iterable[str]) -> list[str]:
-    """Return a sentence for each of these areas that is several authorities, whichever of them was asked for."""
-    return [
-        f"{' and '.join(members(reference, area))} are answered together, as one area: their boundaries moved, and "
-        "earlier statistics cannot be parted."
-        for area in areas
-        if area.startswith(MERGED)
-    ]
+def boundary_notes(reference: pd.DataFrame, areas: Collection[str]) -> list[str]:
+    """Return a sentence for each of a few areas that is several authorities, or a part of such an area."""
+    whole, notes = whole_of(reference), []
+    for area in areas if len(areas) <= NAMED else ():
+        names = " and ".join(members(reference, whole.get(area, area)))
+        if area in whole:
+            notes.append(
+                f"{members(reference, area)[0]} is new: rates of outcomes are those of {names} together, since earlier "
+                "statistics cannot be parted; children, spending and prices are its own."
+            )
+        elif area.startswith(MERGED):
+            notes.append(f"These are figures of {names} together. Each can be asked for by its name.")
+    return notes
 
 
 def resolve_areas(
@@ -89,7 +126,7 @@ def resolve_areas(
         From :func:`reference_areas`.
     names
         Names (in any case) or ONS codes, new and old, of authorities, merged areas, regions. A current authority
-        within a merged area resolves to the merged area, which :func:`answered_together` puts in words.
+        within a merged area resolves to its own code, unless the merged area is chosen too and so holds it.
     region, england
         A region's name, added to ``names``; or all of England, alone.
 
@@ -108,7 +145,9 @@ def resolve_areas(
     if england and len(places) > 1:
         raise InputError(f"areas: England holds {places[0]} already.", fix="choose England, or only the places within.")
     known = _known_places(reference)
-    return list(dict.fromkeys(area for place in places for area in _find(place, known, reference)))
+    chosen = dict.fromkeys(area for place in places for area in _find(place, known, reference))
+    whole = whole_of(reference)
+    return [area for area in chosen if whole.get(area) not in chosen]
 
 
 def neighbours(folder: Path | None, area: str) -> pd.DataFrame:
@@ -127,7 +166,8 @@ def neighbours(folder: Path | None, area: str) -> pd.DataFrame:
     reference = reference_areas(folder).set_index("la_code")
     labels = resolve_areas(reference.reset_index(), [area])
     table = load_table("statistics/statistical_neighbours", folder)
-    table = table[table["la_code"].map(reference["area"]).isin(labels)]
+    table = table[table["la_code"].map(reference["area"]).isin(labels) | table["la_code"].isin(labels)]
+    labels += [reference["area"].get(label, label) for label in labels]
     table = table.assign(area=table["neighbour_la_code"].map(reference["area"]))
     table["area_name"] = table["neighbour_la_code"].map(reference["stable_area"])
     table = table[~table["area"].isin(labels)].sort_values("rank", kind="stable").drop_duplicates("area")
@@ -141,10 +181,9 @@ def _known_places(reference: pd.DataFrame) -> dict[str, list[str]]:
         known[str(region).casefold()] = sorted(rows["area"].unique())
     # Other codes: newer ones of Barnsley and Sheffield, older ones of five others, same authorities.
     current = reference[reference["status"] == "current"]
-    area_of = dict(zip(current["la_code"], current["area"], strict=True))
-    known |= {other.casefold(): [area_of[code]] for other, code in other_codes(current).items()}
+    known |= {other.casefold(): [code] for other, code in other_codes(current).items()}
     for column in ("area", "stable_area", "la_code", "la_name"):
-        pairs = zip(current[column].str.casefold(), current["area"], strict=True)
+        pairs = zip(current[column].str.casefold(), current["la_code" if column[:3] == "la_" else "area"], strict=True)
         known |= {key: [area] for key, area in pairs}
     return {key: areas for key, areas in known.items() if key}
 

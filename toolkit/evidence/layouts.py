@@ -62,6 +62,7 @@ TABLES = _layouts(
       population confidence SOURCE source_url note superseded_by
     evidence/judgements: id parameter description INTERVAL unit price_year confidence reason derived_from
       SOURCE source_locator source_url note superseded_by
+    evidence/unaccompanied_moved: la_code value unit confidence SOURCE source_url note
     evidence/graded_uncertainty: grade coefficient_of_variation price_year_older_than reason
     evidence/design_bias: design scale mean sd admitted_by_default reason
     evidence/structure_weights: structure choice weight reason
@@ -75,8 +76,10 @@ TABLES = _layouts(
       in_use reason
     evidence/layer_rates: layer group role times_role local reason
     evidence/overlaps: tag rule reason
+    evidence/cost_options: option component use reason
     evidence/totals_compared: id ours_is reading account select_by selected per alike reason
     evidence/cost_pools: pool id reason
+    evidence/cost_changes: walk step acts changes row column becomes reason
     evidence/discount_schedules: schedule from_year to_year rate vintage source confidence note
     statistics/measures: measure theme unit year_type first_year last_year n_las n_rows n_values n_suppressed
       has_numerator has_denominator sources note
@@ -109,6 +112,9 @@ TABLES = _layouts(
       model_ratio_se± model_is children_model_ratio± children_model_ratio_se± children_model_is converged seed settings
     reference/made_from: made command code data code_hash data_hash reason
     reference/reconciliation: id metric published unit price_year ours± low± high± ratio± alike reason seed settings
+    reference/own_care: area label quantity published ours± ratio± verdict note seed settings
+    reference/cost_steps: walk step contribution± low± high± result± result_low± result_high± price_base reason seed
+      settings
     statistics/sources: source_id title publisher year_edition licence url retrieved_via remark
     """
 )
@@ -117,6 +123,7 @@ UNIQUE = {  # the columns that identify a row, where that is not its id
     "evidence/programme_costs": "cost_id",
     "evidence/programme_effects": "effect_id",
     "evidence/baseline_risks": "programme outcome population",
+    "evidence/unaccompanied_moved": "la_code",
     "evidence/graded_uncertainty": "grade",
     "evidence/design_bias": "design scale",
     "evidence/structure_weights": "structure choice",
@@ -127,8 +134,11 @@ UNIQUE = {  # the columns that identify a row, where that is not its id
     "evidence/layers": "layer",
     "evidence/layer_rates": "layer group",
     "evidence/overlaps": "tag",
+    "evidence/cost_options": "option component",
     "evidence/cost_pools": "pool id",
     "evidence/discount_schedules": "schedule from_year",
+    "evidence/cost_changes": "walk step changes row column",
+    "reference/cost_steps": "walk step",
     "reference/placement_prices": "area placement",
     "reference/pathway_parameters": "parameter",
     "reference/pathway_correlations": "parameter other",
@@ -139,6 +149,7 @@ UNIQUE = {  # the columns that identify a row, where that is not its id
     "reference/backtest": "indicator part forecast",
     "reference/outlook_backtest": "quantity last_year part forecast",
     "reference/made_from": "made",
+    "reference/own_care": "area quantity",
     "statistics/measures": "measure",
     "statistics/national": "geography area year year_type measure",
     "statistics/reference_areas": "la_code",
@@ -162,7 +173,7 @@ NEEDED_NUMBERS = _words(
     coverage_90 p_value expected_low expected_high crps model_ratio model_ratio_se
     events_model_ratio events_model_ratio_se children_model_ratio children_model_ratio_se
     error published correlation prior likelihood noise prior_ratio
-    reliability most_each distance se_factor weight
+    reliability most_each distance se_factor weight contribution result result_low result_high
     """
 )
 WHOLE = _words(
@@ -178,7 +189,7 @@ NEEDED_TEXT = _words(
     id role component layer tag pool grade design scale schedule model parameter distribution description metric
     programme reason measure la_code la_name region status stable_area unit source_id our_name
     source_name theme figure output made command code data indicator label evidence_summary not_known source_note
-    cost_id effect_id evaluation structure choice
+    cost_id effect_id evaluation structure choice walk step row
     """
 )
 BLANK_UNIT = {"evidence/adjustment", "evidence/cost_components"}  # a row without a usable value has no unit
@@ -194,8 +205,10 @@ CHOICES: dict[str, Collection[str]] = {
     "stage": ("child", "adult"),
     "rate_is": ("per_year", "ever"),
     "alike": ("full", "part", "no"),
-    "ours_is": ("", "annual", "lifetime", "by_history", "bcr", "role"),
-    "reading": ("", "gross", "excess"),
+    "ours_is": ("", "annual", "lifetime", "by_history", "history_share", "bcr", "role"),
+    "reading": ("", "gross", "excess", "excess_never"),
+    "acts": ("before", "after"),
+    "changes": ("roles", "cost_components", "layers", "setting", "draws", "reading", "total"),
     "select_by": ("", "component", "outcome", "payer"),
     "full_or_grant": ("full", "marginal", "grant", "saving"),
     "unit_served": ("family", "child", "parent", "authority"),
@@ -206,8 +219,9 @@ CHOICES: dict[str, Collection[str]] = {
     "target_group": _words("""in_need care_edge pre_proceedings youth_justice pregnancy_early_years universal school_age
         looked_after"""),
     "per": ("", "total", "child"),
-    "given": ("", "grade", "justice"),
+    "given": ("", "grade", "justice", "lifetime"),
     "rule": ("once", "apart", "given_grade", "given_justice", "never"),
+    "use": ("on", "off"),
     "spread_basis": ("sum", "present_value", "ages"),
     "verdict": ("passed", "failed", CANNOT_BE_DETERMINED),
 }
@@ -227,9 +241,13 @@ MEANINGS = {  # of columns whose name does not say it
     "poolable": "0: never pooled with programmes",
     "quantity": "which column of the row value, low and high are",
     "expected_low": "least value of a check that a right model would show in 99 cases of 100, cells independent",
+    "acts": "before: until the step, after: from the step on, a cost is computed with this change",
+    "becomes": "what the cell, setting or draws become; a row without a column is left out",
     "alike": "full: of the same scope but for year and place; part: of a narrower or wider one; no: cannot be compared",
     "rate_is": "per_year: a share in each year of the ages; ever: reached at some time within them",
-    "given": "grade: net of what the grade at 16 explains; justice: of those who never entered youth justice",
+    "given": "grade: net of what the grade at 16 explains; justice: of those who never entered youth justice; "
+    "lifetime: in the cost of a life, but no programme is taken to change it",
+    "role": "of a figure; of a layer's rate also always (1) or never (0)",
     "times_role": "role of a figure that multiplies, such as years for each event",
     "transfer_to": "who receives a transfer: it leaves the economic account at 0",
     "local_share": "the area's share of the price, of those that divide it between components",

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit.evidence.areas import reference_areas
+from toolkit.evidence.areas import of_areas, reference_areas, set_apart, whole_of
+from toolkit.evidence.placements import placement_prices
 from toolkit.evidence.statistics import _load_panel, _mean, _wide
 from toolkit.evidence.tables import load_table
 from toolkit.schema import INDICATORS, SAMPLE_DIMS, InputError, random_stream
@@ -20,6 +21,7 @@ LEVELS = {
     "neet_16_17": ("neet_16_17_pct", 1),
     "neet_care_leavers": ("care_leavers_19_21_neet_pct", 1),
 }
+PART_YEARS = 3  # latest returns that place an authority's prices beside those of the merged area that it is a part of
 
 
 def base_year(statistics: xr.Dataset) -> xr.Dataset:
@@ -63,12 +65,13 @@ def local_price_ratio(statistics: xr.Dataset, *, like: xr.Dataset, seed: int, fo
 
     The log ratios come from the fitted model of placement prices (``models.placements``, fitted again by
     ``outcomes evidence pool``): area effects with memory, so that the latest years count most, and errors that
-    allow for erratic returns. Drawing from its table keeps samplers out of a run.
+    allow for erratic returns. Drawing from its table keeps samplers out of a run. An authority that is a part of a
+    merged area has the merged area's draw times its own returns over theirs together, of the latest years.
 
     Parameters
     ----------
     statistics
-        From ``load_statistics``: which areas.
+        From ``load_statistics``, perhaps with ``with_parts``: which areas.
     like
         Anything with ``chain`` and ``draw``.
     seed
@@ -87,7 +90,9 @@ def local_price_ratio(statistics: xr.Dataset, *, like: xr.Dataset, seed: int, fo
     InputError
         If an area has no row in the table.
     """
-    areas = statistics["area"].values
+    every, whole = statistics["area"].values, whole_of(reference_areas(folder))
+    parts = [area for area in every if area in whole]
+    areas = np.array([area for area in every if area not in whole])
     table = load_table("reference/placement_prices", folder).set_index(["placement", "area"])
     shape = (len(areas), *(like.sizes[dim] for dim in SAMPLE_DIMS))
     coords = {"area": areas, **{dim: like[dim].values for dim in SAMPLE_DIMS}}
@@ -103,16 +108,48 @@ def local_price_ratio(statistics: xr.Dataset, *, like: xr.Dataset, seed: int, fo
         centre, spread = (rows[name].to_numpy()[:, None, None] for name in ("log_ratio", "log_ratio_sd"))
         ratio = np.exp(centre + spread * stream.standard_normal(shape))
         drawn[placement] = xr.DataArray(ratio, coords, ("area", *SAMPLE_DIMS), attrs={"units": "1"})
-    return xr.Dataset(drawn)
+    ratios = xr.Dataset(drawn)
+    return ratios if not parts else xr.concat([ratios, _of_parts(ratios, parts, seed, folder)], "area")
 
 
-def local_levels(folder: Path | None = None) -> xr.Dataset:
+def _of_parts(ratios: xr.Dataset, parts: list[str], seed: int, folder: Path | None) -> xr.Dataset:
+    """Draw the price ratios of authorities that are parts of merged areas, given the ratios of these.
+
+    The spread of one year's return around an authority's mean is that of all such authorities together.
+    """
+    reference = reference_areas(folder)
+    every = list(whole_of(reference))
+    own, whole = (
+        placement_prices(folder, reference=rows)["price"]
+        .reset_coords(drop=True)
+        .isel(data_year=slice(-PART_YEARS, None))
+        for rows in (set_apart(reference), reference)
+    )
+    gap: xr.DataArray = xr.ufuncs.log(own.sel(area=every) / of_areas(whole, every))
+    years, centre = gap.notnull().sum("data_year"), gap.mean("data_year").fillna(0.0)
+    spread: xr.DataArray = xr.ufuncs.sqrt(
+        ((gap - centre) ** 2).sum(["data_year", "area"]) / (years - 1).clip(min=0).sum("area")
+    )
+    error, drawn = spread / xr.ufuncs.sqrt(years.clip(min=1)), of_areas(ratios, parts)
+    for placement in drawn:
+        at = {"placement": placement, "area": parts}
+        noise = random_stream(seed, f"local_price_ratio {placement} of parts").standard_normal(drawn[placement].shape)
+        own_return = centre.sel(at) + error.sel(at) * drawn[placement].copy(data=noise)
+        drawn[placement] = (
+            (drawn[placement] * np.exp(own_return)).drop_vars("placement").transpose(*drawn[placement].dims)
+        )
+    return drawn
+
+
+def local_levels(folder: Path | None = None, *, reference: pd.DataFrame | None = None) -> xr.Dataset:
     """Return the local levels that move each area's layers of life, with England's.
 
     Parameters
     ----------
     folder
         Data folder; the shipped one by default.
+    reference
+        The authorities with the area of each, if not those of ``reference_areas``.
 
     Returns
     -------
@@ -121,7 +158,7 @@ def local_levels(folder: Path | None = None) -> xr.Dataset:
         (name, area), "area" or, where an area has no value or 0 (too few to show), "region": the region's
         published value, which holds its hidden areas.
     """
-    panel, reference = _load_panel(folder), reference_areas(folder)
+    panel, reference = _load_panel(folder), reference_areas(folder) if reference is None else reference
     published = load_table("statistics/national", folder)
     children = _wide(panel, "population_0_17", years=[int(panel["year"].max()) - 1])
     regions = reference.drop_duplicates("area").set_index("area")["region"]

@@ -1,6 +1,7 @@
 """A council's own statistics in place of the published ones of its base year: for one area, in one scenario."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from toolkit.evidence.areas import MERGED, members, reference_areas, resolve_areas
+from toolkit.evidence.areas import and_parts, of_areas, reference_areas, resolve_areas
 from toolkit.evidence.placements import placement_prices
 from toolkit.evidence.tables import load_table
 from toolkit.prices import PriceYear, rebase
@@ -38,24 +39,12 @@ def one_area(place: str) -> str:
     Raises
     ------
     InputError
-        An unknown place, several areas, or one authority of an area whose statistics cannot be separated.
+        An unknown place, or several areas.
     """
-    reference = reference_areas()
-    areas = resolve_areas(reference, [place])
+    areas = resolve_areas(reference_areas(), [place])
     if len(areas) > 1:
         raise InputError(f"{place!r} is {len(areas)} areas.", fix="name the one council whose figures these are.")
-    area = areas[0]
-    if area.startswith(MERGED) and place.strip().casefold() in _parts(reference, area):
-        raise InputError(
-            f"statistics are of {' and '.join(members(reference, area))} together, not of {place.strip()}.",
-            fix=f"give the figures of both together and write area: {area.removeprefix(MERGED)}.",
-        )
-    return area
-
-
-def _parts(reference: pd.DataFrame, area: str) -> set[str]:
-    rows = reference[reference["area"] == area]
-    return {name.casefold() for name in [*rows["la_name"], *rows["la_code"]]}
+    return areas[0]
 
 
 class OwnFigure(BaseModel):
@@ -104,7 +93,8 @@ def published(base: xr.Dataset, area: str, *, names: Iterable[str] = OWN, folder
     if area not in base["area"].values:
         raise InputError(f"own_figures: area '{area}' is not in the statistics.", fix="see `outcomes areas`.")
     here, rows, names = base.sel(area=area), {}, list(names)
-    prices = placement_prices(folder).sel(area=area).isel(data_year=-1) if set(names) & set(PRICES) else None
+    load = partial(placement_prices, folder)
+    prices = and_parts(load, [area]).sel(area=area).isel(data_year=-1) if set(names) & set(PRICES) else None
     for name in names:
         description, unit, source = OWN[name]
         if prices is None or name not in PRICES:
@@ -112,8 +102,9 @@ def published(base: xr.Dataset, area: str, *, names: Iterable[str] = OWN, folder
         else:
             value, year = float(prices["price"].sel(placement=PRICES[name])), float(prices["data_year"])
         if name in PRICES and np.isnan(value):
-            fitted = load_table("reference/placement_prices", folder).set_index(["placement", "area"])["price"]
-            value, source = float(fitted[PRICES[name], area]), "fitted to other returns, none being published"
+            table = load_table("reference/placement_prices", folder).set_index(["placement", "area"])
+            fitted = of_areas(table["price"].to_xarray(), [area]).sel(placement=PRICES[name])
+            value, source = float(fitted.item()), "fitted to other returns, none being published"
         rows[name] = (description, value, year, unit, source)
     columns = ["description", "published", "year", "unit", "source"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
@@ -217,6 +208,7 @@ def own_rows(assumptions: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
         confidence="own",
         overridden=True,
         graded=False,
+        old=False,
         real_value=own["real"],
         source="The council’s own figure",
         locator=[f"published: {row.published:,.5g} ({row.source}, {row.year:.0f})" for row in own.itertuples()],

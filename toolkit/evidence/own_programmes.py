@@ -1,17 +1,59 @@
 """A programme of one's own among those of the evidence: who it serves, as one that is known, and what it costs."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
 
 from toolkit.evidence.programmes import check_programmes
 from toolkit.evidence.register import Register
-from toolkit.prices import price_year_label
+from toolkit.prices import PriceYear, price_year_label
 from toolkit.schema import InputError
 from toolkit.tabular import excerpt
 
-__all__ = ["with_programme"]
+__all__ = ["OwnProgramme", "with_own_programmes", "with_programme"]
+
+Pounds = Annotated[float, Field(strict=True, gt=0, le=1e7, json_schema_extra={"unit": "GBP"})]
+
+
+class OwnProgramme(BaseModel):
+    """A programme of one's own, which the plan can buy and ``studies`` be of; see docs/programmes.md."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    label: Annotated[str, Field(min_length=3, max_length=80)]
+    """What readers call it."""
+    like: Annotated[str, Field(max_length=60)]
+    """Programme of the evidence whose type, children, ages and risks it has."""
+    cost: Pounds
+    """What a unit costs."""
+    low: Pounds | None = None
+    """Lower end of the 90 per cent interval of the cost; the spread of grade B if left out."""
+    high: Pounds | None = None
+    """Upper end of that interval."""
+    price_year: PriceYear
+    """Financial year of its prices, such as 2024/25."""
+    unit: Literal["GBP per family", "GBP per child", "GBP per parent", "GBP per conference"] = "GBP per family"
+    """What the cost is of."""
+    source: Annotated[str, Field(min_length=5)]
+    """Where the cost comes from, in words that the report prints beside it."""
+
+
+def with_own_programmes(register: Register, own: Mapping[str, OwnProgramme]) -> Register:
+    """Return the register with the programmes of a scenario's ``own_programmes``; the register itself with none.
+
+    Raises
+    ------
+    InputError
+        As :func:`with_programme`, naming the key.
+    """
+    for name, programme in own.items():
+        try:
+            register = with_programme(register, name, **programme.model_dump())
+        except InputError as problem:
+            raise InputError(f"own_programmes.{excerpt(name)}: {problem}") from None
+    return register
 
 
 def with_programme(

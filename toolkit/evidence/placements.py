@@ -19,13 +19,15 @@ PLACEMENTS = {
 }
 
 
-def placement_prices(folder: Path | None = None) -> xr.Dataset:
+def placement_prices(folder: Path | None = None, *, reference: pd.DataFrame | None = None) -> xr.Dataset:
     """Load the weekly prices of residential, foster and all looked-after placements by area and year.
 
     Parameters
     ----------
     folder
         Data folder; the shipped one by default.
+    reference
+        The authorities with the area of each, if not those of ``reference_areas``.
 
     Returns
     -------
@@ -37,7 +39,8 @@ def placement_prices(folder: Path | None = None) -> xr.Dataset:
     """
     names = ("spending", "looked_after")
     panel = pd.concat([load_table(f"statistics/panel_{name}", folder) for name in names])
-    national, reference = load_table("statistics/national", folder), reference_areas(folder)
+    national = load_table("statistics/national", folder)
+    reference = reference_areas(folder) if reference is None else reference
     national = national[(national["geography"] == "national") & national["measure"].isin(PLACEMENTS.values())]
     england = national.pivot(index="measure", columns="year", values="value").loc[list(PLACEMENTS.values())]
     years = [int(year) for year in england.columns]
@@ -66,44 +69,65 @@ def placement_prices(folder: Path | None = None) -> xr.Dataset:
 
 
 HOMES, FOSTERING = "cla_placement_childrens_homes_secure", "cla_placement_foster"
+CARED, ALONE, LEAVING = "cla_at_31_march", "uasc_at_31_march", "s251_leaving_care_gross"
+CARE_YEARS = ("cla_year_s251_2024_25", "cla_year_without_leaving_care_2024_25")  # what one child's year costs
+WEEKS = 52.0  # of a year, as the Department for Education divides
 
 
-def placement_shares(folder: Path | None = None) -> xr.Dataset:
+def placement_shares(
+    folder: Path | None = None, *, reference: pd.DataFrame | None = None, unaccompanied: bool = False
+) -> xr.Dataset:
     """Return the share of an area's spending on looked-after children that each type of placement takes.
 
-    Children placed at 31 March times the area's weekly price of the type, over all its looked-after children
-    times its average price: shares of one average, so that pricing by type adds up to it. The stock in children's
-    homes and secure units is the one whose sum meets national spending on residential care (``reconciliation``).
+    Children placed at 31 March times the area's weekly price of the type, over all its looked-after children times its
+    average price, less leaving care and unaccompanied children: shares of one price, so that pricing by type adds up to
+    it. The stock in children's homes and secure units is the one whose sum meets national spending on residential care
+    (``reconciliation``). An unaccompanied child costs in every area what is left of England's spending.
 
     Parameters
     ----------
     folder
         Data folder; the shipped one by default.
+    reference
+        The authorities with the area of each, if not those of ``reference_areas``.
+    unaccompanied
+        Whether unaccompanied children count, with what they cost.
 
     Returns
     -------
     Dataset
         ``residential_share``, ``fostering_share`` and ``other_share`` (area), which sum to one, of the latest
-        year; ``taken_from`` (area): "area", or "region" where a count or a price is missing.
+        year; ``care_ratio`` (area), the area's price without leaving care and unaccompanied children over England's,
+        relative to the same ratio of prices with them; ``taken_from`` (area): "area", or "region" where a count or a
+        price is missing.
 
     Raises
     ------
     InputError
         If residential and foster care take more than all the spending of an area.
     """
-    panel = pd.concat([load_table(f"statistics/panel_{name}", folder) for name in ("spending", "looked_after")])
-    reference = reference_areas(folder)
+    themes = ("spending", "looked_after")
+    panel = pd.concat([load_table(f"statistics/panel_{name}", folder) for name in themes])
+    reference = reference_areas(folder) if reference is None else reference
     year = [int(panel.loc[panel["measure"] == HOMES, "year"].max())]
+    national = load_table("statistics/national", folder).query("geography == 'national' and year == @year[0]")
+    england = national.set_index("measure")["value"]
+    whole, without = load_table("evidence/unit_costs", folder).set_index("id")["value"][list(CARE_YEARS)]
+    alone = 0.0 if unaccompanied else _wide(panel, ALONE, years=year).fillna(0.0)
+    others = england[CARED] - england[ALONE]
+    each = (whole * england[CARED] - england[LEAVING] - without * others) / england[ALONE] / WEEKS
 
     def spent(stock: str, price: str) -> pd.DataFrame:
         return _wide(panel, stock, years=year) * _wide(panel, price, years=year)
 
-    whole = {
+    average, children = _wide(panel, PLACEMENTS["care"], years=year), _wide(panel, CARED, years=year)
+    parts = {
         "residential_share": spent(HOMES, PLACEMENTS["residential"]),
         "fostering_share": spent(FOSTERING, PLACEMENTS["fostering"]),
-        "all": spent("cla_at_31_march", PLACEMENTS["care"]),
+        "all": children * average - _wide(panel, LEAVING, years=year) / WEEKS - alone * each,
+        "alike": (children - alone) * average * without / whole,
     }
-    table = pd.DataFrame({name: _merge(part, reference)[year[0]] for name, part in whole.items()})
+    table = pd.DataFrame({name: _merge(part, reference)[year[0]] for name, part in parts.items()})
     own = table.notna().all(axis=1)
     regions = reference.drop_duplicates("area").set_index("area")["region"].reindex(table.index)
     table = table.where(own).fillna(table.where(own).groupby(regions).transform("sum"))
@@ -115,6 +139,7 @@ def placement_shares(folder: Path | None = None) -> xr.Dataset:
             "pass its spending.",
             fix="correct the counts or the prices.",
         )
+    shares["care_ratio"] = table["all"] / table["alike"]
     taken = ("area", np.where(own, "area", "region"))
     coords = {"area": table.index.to_list()}
     columns = {name: ("area", column.to_numpy(float), {"units": "1"}) for name, column in shares.items()}

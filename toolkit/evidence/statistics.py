@@ -7,6 +7,7 @@ indicator; ``measures.csv`` lists what each source lacks.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from toolkit.evidence.areas import reference_areas
+from toolkit.evidence.areas import reference_areas, set_apart, whole_of
 from toolkit.evidence.tables import load_table
 from toolkit.prices import deflators, rebase
 from toolkit.schema import INDICATORS, PRICE_BASE, InputError
@@ -59,13 +60,15 @@ PANELS = (
 )
 
 
-def load_statistics(folder: Path | None = None) -> xr.Dataset:
+def load_statistics(folder: Path | None = None, *, reference: Frame | None = None) -> xr.Dataset:
     """Load the statistics of all 150 areas, harmonised, with hidden counts as intervals.
 
     Parameters
     ----------
     folder
         A data folder; the shipped one if not given.
+    reference
+        The authorities with the area of each, if not those of ``reference_areas``.
 
     Returns
     -------
@@ -81,7 +84,7 @@ def load_statistics(folder: Path | None = None) -> xr.Dataset:
     InputError
         If a table is missing or altered, or a count exceeds what it is counted out of.
     """
-    reference = reference_areas(folder)
+    reference = reference_areas(folder) if reference is None else reference
     panel = _load_panel(folder)
     children = _children(panel, reference, folder)
     sources = load_table("statistics/indicators", folder).set_index("indicator")
@@ -96,6 +99,48 @@ def load_statistics(folder: Path | None = None) -> xr.Dataset:
     statistics["early_help_spend"].attrs["price_base"] = PRICE_BASE
     statistics["care_week_price"].attrs["price_base"] = "nominal: year of data_year"
     return _checked(statistics.assign_coords(_coordinates(reference)), sources["most_each"].to_xarray())
+
+
+def with_parts(statistics: xr.Dataset, areas: Iterable[str], folder: Path | None = None) -> xr.Dataset:
+    """Return statistics with the rows of authorities that are parts of a merged area, beside those of the whole.
+
+    Parameters
+    ----------
+    statistics
+        From :func:`load_statistics`. Sums over all its areas are England's only as long as nothing is added.
+    areas
+        What is asked for; only parts that ``statistics`` lacks are added.
+    folder
+        A data folder; the shipped one if not given.
+
+    Raises
+    ------
+    InputError
+        If one of the authorities of the merged area has no value of its own in any year.
+    """
+    reference, known = reference_areas(folder), set(statistics["area"].values.tolist())
+    whole = {part: name for part, name in whole_of(reference).items() if name in known and part not in known}
+    asked = [area for area in dict.fromkeys(areas) if area in whole]
+    if not asked:
+        return statistics
+    own = _own_statistics(folder).sel(area=[part for part in whole if whole[part] in {whole[area] for area in asked}])
+    needed = own[[*COUNTS, "population_0_17", "population_10_17", "early_help_spend"]]
+    for name, missing in needed.isnull().all("data_year").items():
+        if bool(missing.any()):
+            lacking = str(own["area_name"].values[missing.values][0])
+            pair = " and ".join(own["area_name"].values.tolist())
+            raise InputError(
+                f"areas: {lacking} has no {name} of its own in any year, so the areas that {pair} were merged into "
+                "cannot be taken apart.",
+                fix=f"ask for them together: {whole[asked[0]]}.",
+            )
+    return xr.concat([statistics, own.sel(area=asked)], "area", combine_attrs="override")
+
+
+@lru_cache(maxsize=1)
+def _own_statistics(folder: Path | None) -> xr.Dataset:
+    """Return the statistics of every current authority by itself, in the years that it has existed."""
+    return load_statistics(folder, reference=set_apart(reference_areas(folder)))
 
 
 def lagged_log_spend(statistics: xr.Dataset) -> xr.DataArray:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from toolkit.evidence import NAMED, boundary_notes, reference_areas
 from toolkit.measures import plan, structures
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
@@ -155,8 +156,8 @@ def estimates(run: Run) -> dict[str, Estimate]:
     rows[f"Cost {did} in the council's own cash"] = turned(headline_facts["cash_to_council"])
     rows[f"Chance that {w.HARM}"] = headline_facts["chance_of_harm"]
     for reading in q.READINGS:
-        name = f"{w.label(reading)} {w.counted('lifetime cost', horizon)}"
-        rows[f"{name} of the entering cohort"] = headline_facts["lifetime_cost"][reading]
+        name = w.costed(reading, w.counted("lifetime cost", horizon))
+        rows[f"{name}, entering cohort"] = headline_facts["lifetime_cost"][reading]
         rows[f"{name}, each child"] = headline_facts["lifetime_cost_each_child"][reading]
     return rows
 
@@ -189,13 +190,18 @@ def headline_table(run: Run) -> Table:
 def place(run: Run) -> str:
     """Return the areas in words: England or a region, names of up to three, else how many and where."""
     names = q.area_names(run)
-    if len(names) <= 3:
+    if len(names) <= NAMED:
         return w.listed(names)
     if run.tree.attrs.get("place"):
         return str(run.tree.attrs["place"])
     regions = sorted(set(q.costs(run)["region"].values.astype(str)))
     where = f"in all {len(regions)} regions" if len(regions) == ENGLISH_REGIONS else f"in {w.listed(regions)}"
     return f"{len(names)} areas {where}"
+
+
+def boundaries(run: Run) -> list[str]:
+    """Return what must be known of areas whose boundaries moved, unless the run is of many areas."""
+    return boundary_notes(reference_areas(), q.costs(run)["area"].values.astype(str).tolist())
 
 
 def headline_sentence(run: Run) -> str:

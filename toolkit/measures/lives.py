@@ -6,14 +6,17 @@ import xarray as xr
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import Table, basis, span_cost, spread
-from toolkit.measures.words import area, counted, label
+from toolkit.measures.words import area, counted, inside, label
 from toolkit.schema import PAYERS
 
 __all__ = [
+    "CHOICES",
     "EVERYONE",
     "PERIODS",
     "STATES",
     "beside",
+    "choices",
+    "choices_table",
     "cohort",
     "cost_by_age",
     "cost_by_age_table",
@@ -34,6 +37,14 @@ STATES = {
     "open": "Case open",
     "closed": "Case closed",
     "not_yet": "Not yet in need",
+}
+CHOICES = {  # what other prices of the same there are, in the words of the table
+    "undetected_share_low": "Undetected crime: about one real offence for each proven one",
+    "undetected_share_high": "Undetected crime: all of it laid to known offenders",
+    "bottom_up_justice": "Youth justice: built up from today's spending, in place of the nine-year price",
+    "earnings_by_grade": "Earnings: by grade in every subject, in place of passing English and maths",
+    "without_quality_of_life": "Wellbeing: without quality of life after maltreatment",
+    "wellby": "Wellbeing: WELLBYs of care leavers, only in place of quality of life",
 }
 PERIODS = {"lifetime": ("Life", "each child entering"), "annual": ("Year", "each child of 0 to 17")}
 EVERYONE = "all"
@@ -69,8 +80,8 @@ def cost_by_history(run: Run) -> xr.DataArray:
     return cost / q.with_all(lives["children"], "history")
 
 
-def waterfall(run: Run) -> xr.Dataset:
-    """Return the steps from gross to excess lifetime cost, an outcome each.
+def waterfall(run: Run, reading: str = "excess") -> xr.Dataset:
+    """Return the steps from gross to excess lifetime cost, over either comparator, an outcome each.
 
     Returns
     -------
@@ -79,13 +90,19 @@ def waterfall(run: Run) -> xr.Dataset:
         each step. The first contribution and those of the outcomes add up to the last.
     """
     cost = q.by(q.lifetime(run), "outcome")
-    gross, excess = (cost.sel(reading=name, drop=True) for name in ("gross", "excess"))
+    gross, excess = (cost.sel(reading=name, drop=True) for name in ("gross", reading))
     taken = (excess - gross).rename(outcome="step")
     start = gross.sum("outcome").expand_dims(step=["gross"])
     down = xr.concat([start, taken], "step")
     result = down.cumsum("step").assign_coords(step=down["step"])
     end = excess.sum("outcome").expand_dims(step=["excess"])
     return xr.Dataset({"contribution": xr.concat([down, end], "step"), "result": xr.concat([result, end], "step")})
+
+
+def choices(run: Run) -> xr.DataArray:
+    """Return what other prices of the same would add to a child's excess cost (choice, chain, draw), GBP."""
+    known = life_course(run)["choices"]
+    return known.sel(choice=[name for name in CHOICES if name in known["choice"].values]) / cohort(run)
 
 
 def beside(run: Run) -> xr.Dataset | None:
@@ -112,6 +129,7 @@ def lives_tables(run: Run) -> dict[str, Table]:
         "cost_by_age": cost_by_age_table(run),
         "by_history": history_table(run),
         "waterfall": waterfall_table(run),
+        "choices": choices_table(run),
     }
     return tables if beside(run) is None else tables | {"neighbours": neighbours_table(run)}
 
@@ -133,7 +151,8 @@ def cost_by_age_table(run: Run) -> Table:
     cost = cost_by_age(run)
     gross = q.with_all(cost.sel(reading="gross", drop=True), "payer")
     arrays = {f"Gross: {label(payer)}": gross.sel(payer=payer) for payer in gross["payer"].values}
-    frame = spread(run, arrays | {"Excess: All": cost.sel(reading="excess").sum("payer")}, "age")
+    over = {f"{label(r)}: All": cost.sel(reading=r).sum("payer") for r in q.READINGS if r != "gross"}
+    frame = spread(run, arrays | over, "age")
     note = (
         f"A year of age, for each child of the entering cohort, at today's prices and not discounted, {basis(run)}. "
         "Below 0: benefits that people receive, which the DWP pays."
@@ -166,13 +185,28 @@ def history_table(run: Run) -> Table:
 
 def waterfall_table(run: Run) -> Table:
     """Return the steps from gross to excess cost."""
-    steps = waterfall(run)
-    frame = spread(run, {"Step": steps["contribution"], "Running total": steps["result"]}, "step")
+    steps, over = waterfall(run), waterfall(run, "excess_never").assign_coords(step=waterfall(run)["step"])
+    columns = {"Step": steps["contribution"], "Running total": steps["result"]}
+    frame = spread(run, columns | {"Step, over never in need": over["contribution"]}, "step")
     note = (
         f"{label(span_cost(run))} of the entering cohort, present value, {basis(run)}. Each outcome takes off what "
-        "other children of the age and area have too, and what would remain of the gap without the outcome."
+        "other children of the age and area have too, and what would remain of the gap without the outcome; the last "
+        "column is the same with children never in need as the others."
     )
     return Table(f"From gross to excess {span_cost(run)}, outcome by outcome", "Step", frame, "money", note=note)
+
+
+def choices_table(run: Run) -> Table:
+    """Return a child's excess cost at other prices of the same things, each beside the run's own."""
+    now, other = cost_by_history(run).sel(history=EVERYONE, reading="excess", drop=True), choices(run)
+    names = ["As it stands", *(CHOICES[name] for name in other["choice"].values)]
+    added = xr.concat([xr.zeros_like(now), *other.transpose("choice", ...).drop_vars("choice")], "choice")
+    frame = spread(run, {"Adds": added, "Each child": now + added}, "choice").set_axis(names)
+    note = (
+        f"Excess {span_cost(run)}, social account, {basis(run)}. One choice is changed at a time, and none is added to "
+        "what it stands in for. The reasons why none is the default are in cost_options.csv and judgements.csv."
+    )
+    return Table("A child's cost at other prices of the same", "Choice", frame, "pounds", note=note)
 
 
 def neighbours_table(run: Run) -> Table:
@@ -184,8 +218,8 @@ def neighbours_table(run: Run) -> Table:
         for reading in q.READINGS:
             cost = costs.sel(period=period, reading=reading, drop=True)
             for part, heading, kind in (("total", "all", "money"), ("each", each, "pounds")):
-                arrays[f"{name}, {reading}, {heading}"] = cost[part]
-                kinds[f"{name}, {reading}, {heading}"] = kind
+                arrays[f"{name}, {inside(reading)}, {heading}"] = cost[part]
+                kinds[f"{name}, {inside(reading)}, {heading}"] = kind
     frame = spread(run, arrays, "area").set_axis(neighbour_names(costs))
     note = (
         f"Social account, {basis(run)}; nearest neighbour first (statistical neighbours of the Department for "

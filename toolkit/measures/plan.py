@@ -59,7 +59,7 @@ def plan_table(run: Run) -> Table:
         rows.append(names[part.programme])
         cells.append(sums | {"What the sums are": _where(part), "Whose money": _whose(part)})
     spent = q.spending(run)
-    for payer in spent["payer"].values:
+    for payer in spent["payer"].values[(spent != 0).any([dim for dim in spent.dims if dim != "payer"]).values]:
         of_payer = spent.sel(payer=payer).mean([dim for dim in SAMPLE_DIMS if dim in spent.dims])
         sums = {year: w.money(float(of_payer.isel(year=place))) for place, year in enumerate(years)}
         rows.append("Spent in the areas of the run")

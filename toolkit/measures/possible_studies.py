@@ -7,14 +7,13 @@ import xarray as xr
 
 from toolkit import appraisal
 from toolkit.appraisal import study_designs
-from toolkit.evidence import load_table
 from toolkit.measures import quantities as q
+from toolkit.measures.programme_tables import GROUP
 from toolkit.measures.quantities import Run
 from toolkit.measures.value_of_information import GROUPS, InputAnalysis, choice, groups, with_warnings
 from toolkit.measures.words import number
 from toolkit.pricing.dependence import EFFECT, PATHWAY
-from toolkit.pricing.place import published_risks
-from toolkit.schema import BUSINESS_AS_USUAL, SAMPLE_DIMS
+from toolkit.schema import SAMPLE_DIMS
 
 TRIED = ("care", "repeat_referrals")  # outcomes that a trial would count
 
@@ -35,11 +34,14 @@ def worth_of_studies(run: Run, inputs: InputAnalysis, *, account: str = "social"
     size = run.assumptions["value"].astype(float)
     designs: dict[str, tuple[xr.Dataset, study_designs.Design]] = {}
     programme, measured = _tried(inputs)
+    usual = _usual(run, programme) if measured else {}
+    measured = [outcome for outcome in measured if outcome in usual]
     for role in ("study_trial_per_arm", "study_large_trial_per_arm"):
         if run.scenario.effect.take_up and measured:
             tried = q.programme_names(run)[programme]
             name = f"a trial of {tried} in two arms of {number(size[role], 0)} children, followed for a year"
-            designs[name] = _trial(run, inputs.parameters, programme, measured, int(size[role]))
+            counted = {outcome: usual[outcome] for outcome in measured}
+            designs[name] = _trial(run, inputs.parameters, programme, counted, int(size[role]))
     priced = groups(inputs.parameters)[GROUPS[1]]
     prices = [design for design in inputs.tornado["parameter"].values if design in priced]
     if prices:
@@ -71,13 +73,13 @@ def _tried(inputs: InputAnalysis) -> tuple[str, list[str]]:
 
 
 def _trial(
-    run: Run, drawn: xr.Dataset, programme: str, outcomes: list[str], per_arm: int
+    run: Run, drawn: xr.Dataset, programme: str, usual: dict[str, float], per_arm: int
 ) -> tuple[xr.Dataset, study_designs.Design]:
-    """Return the log risk ratios that a trial would see within a year (outcome), and the trial that reports them."""
-    used, usual = run.tree["effects"].to_dataset(), _usual(run, programme)
+    """Return the log risk ratios that a trial sees within a year, by usual risk, and the trial that reports them."""
+    used = run.tree["effects"].to_dataset()
     before = used["onset"].sel(programme=programme, drop=True)  # share of the year that passes before help works
     seen, designs = {}, {}
-    for outcome in outcomes:
+    for outcome in usual:
         # What a site delivers is what its trial sees.
         ratio = np.exp(run.scenario.effect.take_up * drawn[f"{EFFECT}: {programme}: {outcome}"])
         hazard = before.clip(0, 1) + (1 - before.clip(0, 1)) * ratio
@@ -94,14 +96,13 @@ def _trial(
 def _usual(run: Run, programme: str) -> dict[str, float]:
     """Return the risk of each outcome within a year of those whom a programme serves, without it.
 
-    Entries into care: as published of its children, otherwise as of all whom the plan serves.
+    Entries into care are those of its children's lives, whose risk agrees with the published one over its own window: a
+    share looked after from one time to another is no chance to enter by the second. They are left out for a run that
+    does not compare programmes.
     """
-    published = published_risks(load_table("baseline_risks"), programme).get("care")
-    if published is None:
-        lives, served = run.tree["lives"].to_dataset(), run.tree["lives"]["children_reached"].sum("area")
-        entries = lives["lives"].sel(option=BUSINESS_AS_USUAL, quantity="care_entries", year=0)
-        care = float(entries.mean() / abs(served).mean())
-    else:
-        care = 1.0 - (1.0 - published.share) ** (1.0 / published.years)
     again = -np.expm1(-q.drawn(run)[PATHWAY].sel(parameter="rereferral_first"))  # within a year of closing
-    return {"care": care, "repeat_referrals": float(again.mean())}
+    risks = {"repeat_referrals": float(again.mean())}
+    compared = run.tree[GROUP].to_dataset() if GROUP in run.tree.children else xr.Dataset()
+    if "care_within_year" in compared:
+        risks["care"] = float(compared["care_within_year"].sel(programme=programme).mean())
+    return risks

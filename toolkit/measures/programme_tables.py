@@ -5,6 +5,7 @@ import pandas as pd
 import xarray as xr
 
 from toolkit.measures import words as w
+from toolkit.measures.beside_panel import EVENTS, SIDES, beside_panel, panel_sentences
 from toolkit.measures.programme_words import HELPED, PAYERS
 from toolkit.measures.programmes import BREAK_EVEN, LEVEL, SURE, league_table
 from toolkit.measures.quantities import Run
@@ -48,7 +49,28 @@ def programme_tables(run: Run) -> dict[str, Table]:
     if league is None:
         return {}
     drawn = league["avoided_fiscal"].notna()
-    return {"programmes": _compared(run, league[drawn]), "programmes_left_out": _left_out(league[~drawn])}
+    tables = {"programmes": _compared(run, league[drawn]), "programmes_left_out": _left_out(league[~drawn])}
+    bought = league.loc[[name for name in run.scenario.programmes if name in league.index]]
+    beside = _beside_panel(run.tree[GROUP].to_dataset(), bought)
+    return tables | ({} if beside is None else {"programmes_panel": beside})
+
+
+def _beside_panel(compared: xr.Dataset, bought: pd.DataFrame) -> Table | None:
+    """Return what the panel of areas says beside the studies of the plan's programmes, None where it says nothing."""
+    frames: list[pd.DataFrame] = []
+    notes: list[str] = []
+    for name, row in bought.iterrows():
+        rows = beside_panel(compared, str(name))
+        if len(rows):
+            first, *rest = panel_sentences(compared, str(name), float(row["avoided_fiscal"]))
+            notes += [*([] if notes else [first, rest[0]]), f"{row['label']}: {rest[1]}"]
+            frames.append(rows.set_axis([f"{row['label']}: {EVENTS[str(event)]}" for event in rows.index], axis=0))
+    if not frames:
+        return None
+    joined, ends = pd.concat(frames), {"expected": "", "lower": "_low", "upper": "_high"}
+    columns = {(heading, part): joined[f"{key}{end}"] for key, heading in SIDES.items() for part, end in ends.items()}
+    title = "Beside the studies: the panel of areas, which no result uses"
+    return Table(title, "Avoided by a million pounds", headed(pd.DataFrame(columns)), "tenths", note=" ".join(notes))
 
 
 def _compared(run: Run, league: pd.DataFrame) -> Table:

@@ -1,7 +1,7 @@
 """One programme in words: what the command, the report and the dashboard say of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from toolkit.measures import words as w
+from toolkit.measures.beside_panel import beside_panel, panel_sentences
 from toolkit.measures.programme_panel import ATTAINMENT, believed, effect_words, forest, from_published
 from toolkit.measures.programmes import LEVEL, OUTCOMES
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
@@ -65,6 +66,10 @@ class Panel:
         Effect on the main outcome that is used: expected, and both ends of its interval; NaN where none is.
     studies
         From `forest`.
+    beside
+        From `beside_panel`: what the panel of areas says beside them.
+    beside_words
+        From `panel_sentences`; none without a row of ``beside``.
     """
 
     programme: str
@@ -75,16 +80,20 @@ class Panel:
     needed: pd.DataFrame
     used: tuple[float, float, float]
     studies: pd.DataFrame
+    beside: pd.DataFrame = field(default_factory=pd.DataFrame)
+    beside_words: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """Return it as what JSON can hold: blanks as None."""
         tables = {f"from_published_{name}": steps.reset_index() for name, steps in self.steps.items()}
         tables |= {"must_be_believed": self.needed.reset_index(), "studies": self.studies.reset_index()}
+        tables["beside_panel"] = self.beside.reset_index()
         row = self.row.to_dict() | {"programme": self.programme}
         return {
             "programme": {name: _plain(value) for name, value in row.items()},
             "main_outcome": self.main,
             "other_outcomes_move_with_it": self.with_others,
+            "beside_panel_in_words": list(self.beside_words),
             "used_effect": dict(zip(("expected", "low", "high"), map(_plain, self.used), strict=True)),
             **{
                 name: [{str(k): _plain(v) for k, v in each.items()} for each in table.to_dict("records")]
@@ -138,15 +147,18 @@ def panel(
     needed = (
         believed(examined) if main else pd.DataFrame(columns=["effect", "reach"], index=pd.Index([], name="account"))
     )
+    row, beside = pd.Series(league.loc[programme]), beside_panel(compared, programme, level=level)
     return Panel(
         programme,
-        pd.Series(league.loc[programme]),
+        row,
         {account: from_published(examined, account, level=level) for account in ACCOUNTS},
         main,
         bool(examined["with_others"].item()) if main else False,
         needed,
         used,
         forest(studies, tables["programme_effects"], tables["programmes"], shrunk, programme, level=level),
+        beside,
+        tuple(panel_sentences(compared, programme, float(row["avoided_fiscal"]))) if len(beside) else (),
     )
 
 

@@ -19,7 +19,7 @@ __all__ = [
     "OUTCOMES",
     "by_structure",
     "chance_in_words",
-    "chance_words",
+    "chance_of",
     "council_by_year_five",
     "league_table",
     "notes",
@@ -230,21 +230,31 @@ def shown(league: pd.DataFrame) -> pd.DataFrame:
                 "evidence": f"{row['evidence']}, {row['security']}",
                 "cost a child": w.money(row["cost_per_child"]) if priced else "not known",
                 "avoided for a pound": f"{w.pence(row['avoided_fiscal'])} ({ends})" if priced else "",
-                "pays back": chance_words(row, "chance_pays_fiscal", "chance_pays") if priced else "",
-                "adds cost": chance_words(row, "chance_of_harm", "chance_of_harm"),
+                "pays back": chance_of(row, "chance_pays_fiscal", "chance_pays") if priced else "",
+                "adds cost": chance_of(row, "chance_of_harm", "chance_of_harm"),
                 "counted": row["counted"],
             }
         )
     return pd.DataFrame(rows)
 
 
-def chance_in_words(share: float) -> str:
-    """Return a chance in words, no surer than evidence of this kind can be: other structures of the model differ."""
-    return f"under {1 - SURE:.0%}" if share < 1 - SURE else f"over {SURE:.0%}" if share > SURE else w.percent(share)
+def chance_in_words(share: float, least: float = np.nan, most: float = np.nan) -> str:
+    """Return a chance in words; one under 1 or over 99 per cent as such only if every rival structure agrees.
+
+    Parameters
+    ----------
+    share
+        The chance, averaged over structures.
+    least, most
+        Its range over the choices of rival structures; not given where that is not known.
+    """
+    if ALL_BUT <= share <= 1 - ALL_BUT or most < ALL_BUT or least > 1 - ALL_BUT:
+        return w.percent(share)
+    return f"about {ALL_BUT if share < ALL_BUT else 1 - ALL_BUT:.0%}"
 
 
-def chance_words(row: "pd.Series[Any] | dict[Any, Any]", name: str, range_of: str = "") -> str:
-    """Return a chance in words; one under 1 or over 99 per cent as such only if every structure agrees.
+def chance_of(row: "pd.Series[Any] | dict[Any, Any]", name: str, range_of: str = "") -> str:
+    """Return a chance of a row of a league table in words.
 
     Parameters
     ----------
@@ -255,11 +265,9 @@ def chance_words(row: "pd.Series[Any] | dict[Any, Any]", name: str, range_of: st
     range_of
         Its range over structures, such as "chance_pays"; "" if that is not known.
     """
-    share = float(row[name])
-    if share < ALL_BUT or share > 1 - ALL_BUT:
-        agree = range_of and (row[f"{range_of}_most"] < ALL_BUT or row[f"{range_of}_least"] > 1 - ALL_BUT)
-        return w.percent(share) if agree else f"about {ALL_BUT if share < ALL_BUT else 1 - ALL_BUT:.0%}"
-    return w.percent(share)
+    return chance_in_words(
+        float(row[name]), *(float(row[f"{range_of}_{end}"]) for end in ("least", "most") if range_of)
+    )
 
 
 def notes(league: pd.DataFrame) -> list[str]:

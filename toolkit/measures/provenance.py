@@ -21,8 +21,10 @@ LICENCES = (
 FIGURES_NOTE = (
     "A figure published without an interval takes a graded one: one standard deviation of that share of its value. "
     "Grade A: seen in the source itself; B: quoted or derived; J: our own judgement. Money is rebased by HM "
-    "Treasury's GDP deflator; nominal growth rates are made real."
+    "Treasury's GDP deflator; nominal growth rates are made real. "
+    "What is old has a price year more than ten years back."
 )
+OLD = "; old, no better one seen"
 OVERLAPS = {
     "": "none: no two parts are for the same children at once",
     "apart": "parts for the same children serve different ones",
@@ -48,6 +50,11 @@ def own(scenario: Scenario) -> list[str]:
     for key, mine in scenario.own_figures.items():
         unit = OWN[key][1] + (f", {mine.price_year} prices" if mine.price_year else "")
         lines.append(f"{OWN[key][0]}: {figure(mine.value)} {unit}, the council’s own. Reason: {mine.reason}")
+    lines += [
+        f"Programme {one.label} added, like {inside(one.like)}: {figure(one.cost)} {one.unit}, {one.price_year} "
+        f"prices. Source: {one.source}"
+        for one in scenario.own_programmes.values()
+    ]
     for key, prior in scenario.priors.items():
         numbers = " and ".join(f"{number:g}" for number in (prior.first, prior.second) if number is not None)
         lines.append(f"Prior {key}: {numbers}. Reason: {prior.reason}")
@@ -82,11 +89,15 @@ def settings(run: Run) -> Table:
         "Outcomes": listed([label(outcome) for outcome in scenario.outcomes]),
         "Survives scale-up": "drawn from its prior" if effect.scale_up is None else f"{effect.scale_up:.0%}",
         "Effect on outcomes without a study": UNEVIDENCED[effect.unevidenced],
+        "Findings without a benefit": "as likely to be published as others"
+        if effect.selection == 1
+        else f"published {effect.selection:.0%} as often as others",
         "Take-up": f"{effect.take_up:.0%}",
         "Ramp": ", ".join(f"{share:.0%}" for share in effect.ramp),
         "Structure of the model": _structure(effect) or "as structure_weights.csv has it",
         "Detection": "contact rises first" if effect.detection else "no",
         "Luck of the sites": luck(effect.shared_luck),
+        "Unaccompanied children": "counted like others" if scenario.unaccompanied else "counted apart",
         "Discounting": schedule_name(scenario.discount_schedule),
         "Price base": scenario.price_base,
         "Horizon": f"{scenario.horizon} years",
@@ -184,11 +195,15 @@ def record(run: Run) -> Table:
 
 
 def how_sure(row: pd.Series) -> str:
-    """Return how a figure's spread is known: its interval's level, its grade, or that it is fixed."""
-    if row["distribution"] == "fixed" or row["graded"]:
-        return "fixed" if row["distribution"] == "fixed" else f"graded ±{row['coefficient_of_variation']:.0%}"
+    """Return how a figure's spread is known: its interval's level, its grade, or that it is fixed; and if it is old."""
     kind = {"confidence": "confidence interval"}.get(str(row["interval_kind"]), str(row["interval_kind"]))
-    return f"{float(row['interval_level']):.0%} {kind}"
+    if row["distribution"] == "fixed":
+        known = "fixed"
+    elif row["graded"]:
+        known = f"graded ±{row['coefficient_of_variation']:.0%}"
+    else:
+        known = f"{float(row['interval_level']):.0%} {kind}"
+    return known + OLD * bool(row["old"] and not row["overridden"])
 
 
 def assumptions(run: Run) -> Table:

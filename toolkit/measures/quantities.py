@@ -57,7 +57,7 @@ __all__ = [
 
 PROGRAMME, COUNCIL = "programme", "local_authority"
 VOCABULARY = {"outcome": OUTCOMES, "payer": PAYERS}
-READINGS = ("excess", "gross")
+READINGS = ("excess", "excess_never", "gross")
 EFFECT_MULTIPLES = (0.0, 0.5, 0.75, 1.0)  # of the effects used, at which the net present value is shown
 
 

@@ -88,6 +88,8 @@ def _ours(run: q.Run, row: dict[str, str], register: evidence.Register, price_ye
         return None
     if row["ours_is"] == "bcr":
         return _ratio(run, row["account"])
+    if row["ours_is"] == "history_share":
+        return _of_history(run, row)
     drawn = run.tree["assumptions/draws"].to_dataset()
     money = drawn[row["selected"]] if row["ours_is"] == "role" else _cost(run, row)
     return rebase(money, run.scenario.price_base, to=price_year, deflators=register.deflators)
@@ -109,13 +111,18 @@ def _cost(run: q.Run, row: dict[str, str]) -> xr.DataArray:
 
 
 def _of_history(run: q.Run, row: dict[str, str]) -> xr.DataArray:
-    """Lifetime cost of a child of one history."""
+    """Lifetime cost of a child of one history, or that history's share of all cost or, with no reading, children."""
     lives_of_cohort = lives.life_course(run)
     if row["selected"] not in lives_of_cohort["history"].values:
         raise InputError(f"totals_compared.csv, {row['id']}: no history '{row['selected']}'.", fix="see the report.")
-    lives_of_cohort = lives_of_cohort.sel(history=row["selected"], drop=True)
-    cost = appraisal.account_total(lives_of_cohort["by_history"].sel(reading=row["reading"], drop=True), row["account"])
-    return cost / lives_of_cohort["children"]
+    whole = lives_of_cohort["children"]
+    if row["reading"]:
+        priced = lives_of_cohort["by_history"].sel(reading=row["reading"], drop=True)
+        whole = appraisal.account_total(priced, row["account"])
+    part = whole.sel(history=row["selected"], drop=True)
+    if row["ours_is"] == "history_share":
+        return part / whole.sum("history")
+    return part / lives_of_cohort["children"].sel(history=row["selected"], drop=True)
 
 
 def _ratio(run: q.Run, account: str) -> xr.DataArray:

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from toolkit.evidence import load_table, outdated
+from toolkit.measures import own_care
 from toolkit.measures.tables import Table, plain
 from toolkit.measures.words import inside, label, listed, number, percent
 from toolkit.schema import CANNOT_BE_DETERMINED
@@ -46,7 +47,7 @@ PUBLISHED_NOTE = (
     "England, default scenario; from and to: 90% interval. Same scope: full, or in part. Made by the command: outcomes "
     "evidence reconcile."
 )
-UNKNOWN = "not recorded"
+UNKNOWN, OWN_CARE = "not recorded", "reference/own_care"
 DATA_ALONE = "rests on the data"
 # Uncertain: areas differ too much. Cannot be determined: more draws could change the verdict.
 VERDICTS = {
@@ -79,13 +80,14 @@ def reliability() -> dict[str, Table]:
     """
     builders = {"backtest": _backtest, "predictive": _predictive, "calibration": _calibration}
     builders |= {"scaling": _scaling, "pathway": _pathway, "published": _published}
-    return {name: build() for name, build in builders.items()}
+    return {name: build() for name, build in builders.items()} | {"own_care": own_care.table(load_table(OWN_CARE))}
 
 
 def sentences() -> list[str]:
     """Return the results of the committed checks in words, failures first."""
     failures = {"forecast": _forecast_words(), "coverage": _coverage_words(), "fit": _fit_words()}
-    failures |= {"pathway": _pathway_words(), "calibration": _calibration_words()}
+    failures |= {"pathway": _pathway_words(), "own_care": own_care.words(load_table(OWN_CARE))}
+    failures |= {"calibration": _calibration_words()}
     rest = [_version_words(), _scaling_words(), _published_words()]
     failing = [words for words, failing in failures.values() if failing]
     sound = [words for words, failing in failures.values() if not failing]

@@ -96,7 +96,8 @@ def _studies(run: Run) -> pd.DataFrame:
 def _names(run: Run) -> dict[str, str]:
     """Return what programmes are called, those outside the plan as in the shipped evidence."""
     shipped = load_table("programmes")
-    return dict(zip(shipped["programme"], shipped["label"], strict=True)) | programme_names(run)
+    own = {name: one.label for name, one in run.scenario.own_programmes.items()}
+    return dict(zip(shipped["programme"], shipped["label"], strict=True)) | own | programme_names(run)
 
 
 def _named(programme: str, names: dict[str, str]) -> str:

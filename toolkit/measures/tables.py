@@ -10,7 +10,7 @@ import xarray as xr
 
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
-from toolkit.measures.words import counted, financial_year, inside, label, listed
+from toolkit.measures.words import costed, counted, financial_year, inside, label, listed
 from toolkit.schema import ACCOUNTS, PAYERS, SAMPLE_DIMS
 
 STANDARDISED = "gcse_attainment"  # its effect is in standard deviations, that of others a change in the rate
@@ -20,8 +20,9 @@ CASH_YEARS, YEARLY = 10, 30
 PAYBACK_YEARS = (5, 10, 15, 20, 30, 40, 50, 60)
 ENTERING = (
     "The entering cohort is the children who start a first episode of need in the base year. Gross counts all that the "
-    "outcomes use; excess, the headline, only what goes beyond children of the same age and area, reduced to the part "
-    "that would vanish with the outcome. Neither is a saving."
+    "outcomes use; excess, the headline, only what goes beyond all children of the same age and area, reduced to the "
+    "part that would vanish with the outcome. More than a quarter of all children are ever in need themselves, so "
+    "beside it stands the excess over those never in need. None is a saving."
 )
 
 
@@ -140,7 +141,7 @@ def lifetime_cost(run: Run, dim: str, *, each_child: bool = False) -> Table:
     """Cost of the entering cohort by outcome or payer, both readings, in total or for each child."""
     cost = q.with_all(q.by(q.lifetime(run), dim), dim)
     cost = cost / q.children(run)["entering"] if each_child else cost
-    frame = spread(run, {f"{label(reading)} cost": cost.sel(reading=reading) for reading in q.READINGS}, dim)
+    frame = spread(run, {costed(reading): cost.sel(reading=reading) for reading in q.READINGS}, dim)
     title = f"{label(span_cost(run))} of {'each child of ' if each_child else ''}the entering cohort, by {dim}"
     note = f"Present value, {basis(run)}. {'' if each_child or dim == 'payer' else ENTERING}".strip()
     return Table(title, label(dim), frame, "pounds" if each_child else "money", note=note)
@@ -149,7 +150,7 @@ def lifetime_cost(run: Run, dim: str, *, each_child: bool = False) -> Table:
 def annual_cost(run: Run, dim: str) -> Table:
     """Cost of one year's outcomes among all once known to social care, by outcome or payer, both readings."""
     cost = q.with_all(q.by(q.annual(run), dim), dim)
-    frame = spread(run, {f"{label(reading)} cost": cost.sel(reading=reading) for reading in q.READINGS}, dim)
+    frame = spread(run, {costed(reading): cost.sel(reading=reading) for reading in q.READINGS}, dim)
     note = (
         f"{basis(run)}. Everyone in one year, not one cohort over years: it must not be added to or compared with "
         f"the {span_cost(run)}. The present value of what this year's events lead to later (justice, earnings) is in "
@@ -163,11 +164,12 @@ def areas(run: Run) -> Table:
     """Cost, and cost avoided, of each area, by excess cost for each child."""
     costs, lifetime = q.costs(run), q.priced(run, "lifetime").sum("component")
     name = span_cost(run)
-    excess, gross = lifetime.sel(reading="excess"), lifetime.sel(reading="gross")
+    entering = run.tree["lives"].to_dataset()["children_entering"]
+    each = {f"{label(r)}, each child": lifetime.sel(reading=r) / entering for r in q.READINGS if r != "gross"}
     arrays = {
-        f"Excess {name}": excess,
-        "Excess, each child": excess / run.tree["lives"].to_dataset()["children_entering"],
-        f"Gross {name}": gross,
+        f"Excess {name}": lifetime.sel(reading="excess"),
+        **each,
+        f"Gross {name}": lifetime.sel(reading="gross"),
         "One year's outcomes, gross": q.priced(run, "annual").sel(reading="gross").sum("component"),
         f"Cost {verb(run)} by the plan": q.direction(run) * q.priced(run, "benefit_by_area").sum("component"),
     }
@@ -175,7 +177,7 @@ def areas(run: Run) -> Table:
     frame.insert(0, ("Region", ""), costs["region"].values.astype(str))
     frame.insert(0, ("Code", ""), costs["area"].values.astype(str))
     frame = frame.set_axis(q.area_names(run)).sort_values(("Excess, each child", "expected"), ascending=False)
-    kinds = dict.fromkeys(arrays, "money") | {"Excess, each child": "pounds", "Code": "text", "Region": "text"}
+    kinds = dict.fromkeys(arrays, "money") | dict.fromkeys(each, "pounds") | {"Code": "text", "Region": "text"}
     note = (
         f"Social account, present value, {basis(run)}; highest excess cost for each child first. One year's outcomes "
         "hold the present value of what they lead to later. Ranks are uncertain: "

@@ -19,6 +19,7 @@ LABELS = {
     "dwp": "DWP (benefits)",
     "hmrc": "HMRC (tax)",
     "individuals": "The young people themselves",
+    "excess_never": "Excess over never in need",
     "central_government": "Central government (grant)",
     # Councils whose boundaries changed are modelled together and answer together.
     "BCP+Dorset": "Bournemouth, Christchurch and Poole together with Dorset",
@@ -64,6 +65,12 @@ def label(name: object) -> str:
     text = str(name).replace("_", " ").replace("rereferral", "re-referral")
     text = re.sub(r"\b(gcse|neet)\b", lambda acronym: acronym[0].upper(), text)
     return LABELS.get(str(name), text[:1].upper() + text[1:])
+
+
+def costed(reading: object, cost: str = "cost") -> str:
+    """Return a reading of a cost in words, such as "Excess lifetime cost over never in need"."""
+    what, _, over = label(reading).partition(" ")
+    return f"{what} {cost} {over}".rstrip()
 
 
 def area(name: str) -> str:

@@ -2,12 +2,14 @@
 
 from toolkit.pathways.cohort import CELLS, GROUPS, QUANTITIES, Hazards, Layers, Walked, walk
 from toolkit.pathways.comparison import (
+    COMPARATORS,
     adjustment_shares,
     comparator,
     cross_section,
     excess,
     in_need_peers,
     lived_years,
+    never_in_need,
 )
 from toolkit.pathways.histories import looked_after_part, occupancy_rates
 from toolkit.pathways.kernel import AGES, JUSTICE_AGE
@@ -23,6 +25,7 @@ from toolkit.pathways.lives import (
     with_effects,
 )
 from toolkit.pathways.reach import AT_THE_EDGE, eligible_children
+from toolkit.pathways.settled import settled
 
 CHILDHOOD_YEARS = AGES
 JUSTICE_YEARS = AGES - JUSTICE_AGE
@@ -31,6 +34,7 @@ __all__ = [
     "AT_THE_EDGE",
     "CELLS",
     "CHILDHOOD_YEARS",
+    "COMPARATORS",
     "GROUPS",
     "JUSTICE_YEARS",
     "QUANTITIES",
@@ -55,9 +59,11 @@ __all__ = [
     "lived_years",
     "localise",
     "looked_after_part",
+    "never_in_need",
     "occupancy_rates",
     "per_child",
     "project",
+    "settled",
     "walk",
     "whole_lives",
     "with_effects",

@@ -114,9 +114,10 @@ class _World(NamedTuple):
 
 
 # Effects are total effects: an outcome with an effect of its own changes by that effect alone, not also through another
-# affected outcome. The rest of a life takes all of them together.
+# affected outcome. The rest of a life takes all of them together, years of need among it: a child who is spared care is
+# in need for longer.
 _OWN = (
-    (_World(True, False, False, False, False), ("rereferrals", "repeat_need_years", "first_need_years")),
+    (_World(True, False, False, False, False), ("rereferrals",)),
     (_World(False, True, False, False, False), ("care_entries", "care_years")),
     (_World(False, False, True, True, False), ("first_time_entries", "below_grade_4")),
 )
@@ -154,11 +155,11 @@ def walk(
     Notes
     -----
     Children enter evenly over year 0, at ages 0 to 17. Re-referral, care, first entry and attainment have effects of
-    their own and are each walked with that effect alone; plans, layers and cells with all of them.
+    their own and are each walked with that effect alone; years of need, plans, layers and cells with all of them.
     """
     delivered = strength if delivered is None else delivered
-    layers = Layers(*(np.zeros(shape) for shape in ((0, len(GROUPS), 1), 0, 0))) if layers is None else layers
-    hazards = Hazards(**{f.name: np.asarray(getattr(hazards, f.name)).astype(dtype) for f in fields(Hazards)})
+    layers = _no_layers() if layers is None else layers
+    hazards = _cast(hazards, dtype)
     helped = bool(strength or delivered)
     to_care = {on: _to_care(hazards, strength, delivered, on) for on in {False, helped}}
     walked = _walk_world(hazards, _ALL, strength, delivered, layers, to_care[helped], by_age)
@@ -167,6 +168,26 @@ def walk(
         rows = [QUANTITIES.index(name) for name in names]
         walked.quantities[rows] = own[rows]
     return walked
+
+
+def in_all(hazards: Hazards, *, dtype: Any = np.float32) -> Array:
+    """Return the quantities of a whole life without help (quantity, draw), as :func:`walk` but in half the time.
+
+    First entries to justice and grades are 0: they do not move the others.
+    """
+    hazards = _cast(hazards, dtype)
+    world = _World(rereferral=False, care=False, others=False, split=False, ends=False)
+    to_care = _to_care(hazards, 0.0, 0.0, on=False)
+    total: Array = _walk_world(hazards, world, 0.0, 0.0, _no_layers(), to_care, False).quantities.sum(axis=1)
+    return total
+
+
+def _cast(hazards: Hazards, dtype: Any) -> Hazards:
+    return Hazards(**{f.name: np.asarray(getattr(hazards, f.name)).astype(dtype) for f in fields(Hazards)})
+
+
+def _no_layers() -> Layers:
+    return Layers(*(np.zeros(shape) for shape in ((0, len(GROUPS), 1), 0, 0)))
 
 
 def _walk_world(

@@ -1,6 +1,6 @@
-"""The comparator of children known to social care: all children of the same age and area.
+"""The comparators of children known to social care: all children of the same age and area, and those never in need.
 
-Excess = (quantity - the same for all children) x the share of the raw gap that would vanish with the outcome. The
+Excess = (quantity - the same for the comparator) x the share of the raw gap that would vanish with the outcome. The
 annual cross-section, everyone in one year, is here too, because both use the area's own counts.
 """
 
@@ -18,6 +18,8 @@ from toolkit.schema import SAMPLE_DIMS, InputError
 YEARS = xr.DataArray(np.arange(AGES + 1), dims="year", coords={"year": np.arange(AGES + 1)})
 OPEN_YEARS = ("first_need_years", "repeat_need_years", "plan_years")  # together, the years a case is open
 IN_NEED = (*OPEN_YEARS, "plan_starts")
+CONTACT = (*IN_NEED, "rereferrals", "care_entries", "care_years")  # nothing of it without ever being in need
+COMPARATORS = {"all": "excess", "never": "excess_never"}  # who they are, and what the gap from them is called
 ADJUSTED = {"first_time_entries": "adjustment_youth_justice", "below_grade_4": "adjustment_gcse"}
 
 
@@ -117,15 +119,61 @@ def lived_years(
 
 
 def _lived(layers: pd.DataFrame, name: str, entry_weight: xr.DataArray, by_age: bool) -> xr.DataArray:
+    first, last, times = _span(layers, name)
+    if times is None:
+        return exposure(entry_weight, first, last, by_age=by_age)
+    return turning(entry_weight, first, last, by_age=by_age) * times
+
+
+def _span(layers: pd.DataFrame, name: str) -> tuple[int, int, float | None]:
+    """Return the first and last age at which a rate applies and, if not for each year, for how many in all."""
+    if name == "below_grade_4":
+        return EXAM_AGE, EXAM_AGE, 1.0
     if name not in layers.index:
-        if name == "below_grade_4":
-            return turning(entry_weight, EXAM_AGE, EXAM_AGE, by_age=by_age)
-        first = JUSTICE_AGE if name == "first_time_entries" else 0
-        return exposure(entry_weight, first, AGES - 1, by_age=by_age)
+        return JUSTICE_AGE if name == "first_time_entries" else 0, AGES - 1, None
     layer = layers.loc[[name]].iloc[0]
     if layer["stage"] == "adult":
-        return turning(entry_weight, AGES, AGES, by_age=by_age) * float(layer["years"])
-    return exposure(entry_weight, int(layer["from_age"]), int(layer["to_age"]), by_age=by_age)
+        return AGES, AGES, float(layer["years"])
+    return int(layer["from_age"]), int(layer["to_age"]), None
+
+
+def never_in_need(
+    everyone: xr.DataArray, usual: xr.DataArray, ever: xr.DataArray, lived: xr.DataArray, layers: pd.DataFrame
+) -> xr.DataArray:
+    """Return the rates of children never in need by eighteen, what is left of all children's after those ever in need.
+
+    Parameters
+    ----------
+    everyone
+        Rates of all children, from :func:`comparator` (quantity, chain, draw).
+    usual
+        Quantities per child ever in need, from its first need on (quantity, year, chain, draw).
+    ever
+        Share of the area's children who are ever in need by eighteen (chain, draw).
+    lived
+        From :func:`lived_years`.
+    layers
+        From :func:`toolkit.pathways.layers.chosen`.
+
+    Returns
+    -------
+    DataArray (quantity, chain, draw), in the units of ``everyone``
+
+    Notes
+    -----
+    Until their first need, children ever in need live at the rate r of those never in need. With p of them ever in
+    need, Q the quantity per child from then on, A the years lived from then on and T those of a whole life, all
+    children's quantity is R T = p (Q + r (T - A)) + (1 - p) r T, which gives r. It is 0 for contact with social care,
+    which is need itself, and where children ever in need account for all that there is or more: the ratios that say
+    how they differ are England's, and leave nothing in some draws of an area where many children are in need.
+    """
+    names = everyone["quantity"]
+    spans = (_span(layers, str(name)) for name in names.values)
+    whole = xr.DataArray([last - first + 1.0 if times is None else times for first, last, times in spans], names.coords)
+    theirs = ever * usual.sel(quantity=names).sum("year", skipna=False)
+    left, years = everyone * whole - theirs, whole - ever * lived.sum("year", skipna=False)
+    some = (left > 0) & (years > 0) & ~names.isin(CONTACT)
+    return (left / years.where(some, 1.0)).where(some, 0.0).transpose("quantity", *SAMPLE_DIMS)
 
 
 def _rates_of_all(
@@ -156,11 +204,11 @@ def _in_need(statistics: xr.Dataset, usual: xr.DataArray) -> dict[str, xr.DataAr
 def adjustment_shares(quantities: Sequence[str], layers: pd.DataFrame, draws: xr.Dataset) -> xr.DataArray:
     """Return the share of each raw gap that would vanish with the outcome (quantity, chain, draw).
 
-    Need and care are contact with social care themselves, so their whole gap counts; the others are multiplied by
-    the cited adjustment shares.
+    Need and care are contact with social care themselves, so their whole gap counts, as does that of a layer whose
+    rates are adjusted already; the others are multiplied by the cited adjustment shares.
     """
     whole = xr.ones_like(draws["adjustment_gcse"])
-    roles = ADJUSTED | {str(name): str(role) for name, role in layers["share_role"].items()}
+    roles = ADJUSTED | {str(name): str(role) for name, role in layers["share_role"].items() if role}
     parts = [draws[roles[name]] if name in roles else whole for name in quantities]
     return xr.concat(parts, xr.Variable("quantity", list(quantities)), coords="minimal", compat="override")
 
@@ -171,7 +219,7 @@ def excess(quantity: xr.DataArray, others: xr.DataArray, shares: xr.DataArray) -
     Parameters
     ----------
     quantity, others
-        Of children known to social care, and as it would be at the rates of all children (quantity, ...).
+        Of children known to social care, and as it would be at the rates of the comparator (quantity, ...).
     shares
         From :func:`adjustment_shares`.
     """

@@ -21,6 +21,7 @@ from toolkit.tabular import excerpt
 EVERYONE = "everyone"
 ADULT_AGE = AGES
 Rates = dict[tuple[str, str], tuple[str, ...]]  # role, role to multiply by, local level; by layer and group
+CERTAIN = {"always": 1.0, "never": 0.0}  # what may stand for the role of a rate
 STAGES = {"child": GROUPS, "adult": HISTORIES}
 
 
@@ -257,6 +258,8 @@ def _everyone_by_grade(
 
 def _rate(rates: Rates, layer: str, group: str, draws: xr.Dataset, levels: xr.Dataset | None) -> np.ndarray:
     role, times, local = rates[layer, group]
+    if role in CERTAIN:
+        return np.full(_shape(draws), CERTAIN[role])
     value: np.ndarray = moved(draws[role].values, local, levels)
     return value * np.asarray(draws[times].values) if times else value
 

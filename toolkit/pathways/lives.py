@@ -80,9 +80,9 @@ def localise(
         A rate or hazard is negative or too large for a probability.
     """
     area = str(statistics["area"].item())
-    figure = {name: _flat(draws[name]) for name in FIGURES if name in draws}
-    rate = {str(k): _flat(baseline.sel(indicator=k)) for k in baseline["indicator"].values}
-    england = {str(k): _flat(national.sel(indicator=k)) for k in national["indicator"].values}
+    figure = {name: flattened(draws[name]) for name in FIGURES if name in draws}
+    rate = {str(k): flattened(baseline.sel(indicator=k)) for k in baseline["indicator"].values}
+    england = {str(k): flattened(national.sel(indicator=k)) for k in national["indicator"].values}
     pathway = draws["pathway"].transpose("parameter", *SAMPLE_DIMS)
     flat = pathway.values.astype(np.float64).reshape(pathway.sizes["parameter"], -1)
     fitted = dict(zip(pathway["parameter"].values.tolist(), flat, strict=True))
@@ -156,7 +156,7 @@ def with_effects(hazards: Hazards, effects: xr.DataArray) -> Hazards:
     Chinn, S. (2000). A simple method for converting an odds ratio to effect size for use in
     meta-analysis. Statistics in Medicine 19, 3127-3131: log odds = d pi / sqrt(3).
     """
-    effect = {str(k): _flat(effects.sel(outcome=k)) for k in effects["outcome"].values}
+    effect = {str(k): flattened(effects.sel(outcome=k)) for k in effects["outcome"].values}
     for name, values in effect.items():
         if not np.isfinite(values).all():
             raise InputError(
@@ -199,7 +199,8 @@ def sound(hazards: Hazards, area: str) -> Hazards:
     return hazards
 
 
-def _flat(array: xr.DataArray) -> np.ndarray:
+def flattened(array: xr.DataArray) -> np.ndarray:
+    """Return an array of draws (chain, draw) with one dimension."""
     return np.asarray(array.transpose(*SAMPLE_DIMS).values, dtype=np.float64).reshape(-1)
 
 

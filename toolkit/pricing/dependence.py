@@ -108,8 +108,8 @@ def _inputs(draws: xr.Dataset, effects: xr.Dataset, posterior: xr.Dataset) -> It
 
 
 def steadied(desk: Desk) -> Desk:
-    """Return the desk with local prices fixed over the draws: they are not an input, and would move the answers."""
-    for name in ("local", "placements"):
+    """Return the desk with local prices and stocks fixed over the draws: no inputs, they would move the answers."""
+    for name in ("local", "placements", "looked_after"):
         prices = getattr(desk, name)
         if "draw" in prices.dims:
             first = prices.isel(draw=[0] * desk.draws.sizes["draw"])

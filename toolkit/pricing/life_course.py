@@ -9,6 +9,7 @@ import xarray as xr
 
 from toolkit import costing, evidence, pathways
 from toolkit.pricing.areas import Progress, in_parallel, silent
+from toolkit.pricing.cost_options import differences
 from toolkit.pricing.place import Desk, Place
 from toolkit.schema import SAMPLE_DIMS
 
@@ -17,9 +18,7 @@ HISTORIES = ("never looked after", "looked after by 18")
 NEIGHBOURS = 10
 
 
-def groups(
-    desk: Desk, summed: xr.Dataset, statistics: xr.Dataset, *, areas: list[str], progress: Progress = silent
-) -> dict[str, xr.Dataset]:
+def groups(desk: Desk, summed: xr.Dataset, *, areas: list[str], progress: Progress = silent) -> dict[str, xr.Dataset]:
     """Return the entering cohort's lives and cost by age and by history, and a single area's neighbours.
 
     Parameters
@@ -28,7 +27,7 @@ def groups(
         What the pricing of every area shares.
     summed
         What :func:`lives` returns, summed over the areas.
-    statistics, areas, progress
+    areas, progress
         As for :func:`toolkit.pricing.areas.price`.
 
     Returns
@@ -38,6 +37,8 @@ def groups(
         lives at each age in each group of states; ``by_age`` (reading, payer, age, chain, draw), GBP a year of age at
         today's prices, neither discounted nor with real growth; ``by_history`` (reading, history, component, chain,
         draw), a present value that adds up to the cohort's lifetime cost; ``children`` (history, chain, draw);
+        ``choices`` (choice, chain, draw), what other prices would add to its excess cost
+        (:func:`toolkit.pricing.cost_options.differences`);
         ``peers_gap`` (chain, draw), care leavers without grade 4 beyond those at the rate of in-need pupils. For one
         area also ``neighbours``: ``cost`` (period, reading, area, chain, draw), the lifetime cost of the entering
         cohort and the year's, ``children`` (period, area, chain, draw) entering and of 0 to 17, the area first, then
@@ -47,10 +48,10 @@ def groups(
     tables = {"life_course": _paid_by_age(desk, summed)}
     if len(areas) == 1:
         near = evidence.neighbours(None, areas[0])
-        known = [area for area in near["area"] if area in statistics["area"].values][:NEIGHBOURS]
+        known = [area for area in near["area"] if area in desk.statistics["area"].values][:NEIGHBOURS]
         beside = [*areas, *known]
         parts = list(in_parallel(lambda area: _beside(Place(desk, area)), beside, "price neighbours", progress))
-        names = statistics["area_name"].sel(area=beside).values.astype(str)
+        names = desk.statistics["area_name"].sel(area=beside).values.astype(str)
         joined = xr.concat(parts, xr.Variable("area", beside)).assign_coords(area_name=("area", names))
         tables["neighbours"] = joined.assign_attrs(price_base=desk.scenario.price_base)
     return tables
@@ -76,6 +77,7 @@ def lives(place: Place) -> xr.Dataset:
         "worth": worth,
         "by_history": xr.concat([place.lifetime - inside, inside], history),
         "children": xr.concat([1.0 - share, share], history),
+        "choices": differences(place),
         "peers_gap": pathways.in_need_peers(usual["cells"], place.baseline),
     }
     return (xr.Dataset(parts) * entering).astype(np.float32)

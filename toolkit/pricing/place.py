@@ -1,7 +1,8 @@
 """One area's hazards, lives and costs, and what the pricing of every area shares."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from copy import copy
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import xarray as xr
 from toolkit import appraisal, costing, evidence, pathways
 from toolkit.models.effects.programme_use import of_area
 from toolkit.pathways.served import Risk, served_hazards
-from toolkit.plans import in_price_base, purchases
+from toolkit.plans import counted, purchases
 from toolkit.resolved import ResolvedScenario
 from toolkit.scenarios import Adjustments, Scenario, change
 from toolkit.schema import BUSINESS_AS_USUAL, FIRST_YEAR, INVESTMENT, SAMPLE_DIMS, aligned
@@ -74,16 +75,27 @@ class Desk:
         self.scenario, self.draws = scenario, draws
         # Labels that nothing here uses would be carried through every operation of every area.
         posterior = fitted["posterior"].to_dataset().reset_coords(drop=True)
-        self.baseline, self.national = posterior["baseline_rate"], posterior["baseline_national"]
+        self.statistics = evidence.with_parts(statistics, resolved.areas)
+        rates, self.national = posterior["baseline_rate"], posterior["baseline_national"]
+        self.baseline = evidence.of_areas(rates, list(dict.fromkeys([*rates["area"].values, *resolved.areas])))
         aligned(self.baseline, draws, effects)
         self.effects = effects.reset_coords(drop=True)
-        base = evidence.base_year(statistics).reset_coords(drop=True)
-        money = scenario.price_base, resolved.register.deflators
-        self.base = in_price_base(base, *money)  # what is known of England uses published figures only
-        self.here = in_price_base(evidence.with_own(base, own), *money)
-        local = evidence.local_price_ratio(statistics, like=draws, seed=scenario.seed)
-        self.local, self.placements = evidence.with_own_prices(local, evidence.placement_shares(), own)
-        self.levels = evidence.with_fitted(evidence.local_levels(), self.baseline, self.national)
+        base = evidence.base_year(self.statistics).reset_coords(drop=True)
+        published, self.here = (
+            counted(scenario, base, figures, draws, resolved.register.deflators) for figures in (pd.DataFrame(), own)
+        )
+        # What is known of England uses published figures only, each authority's once.
+        self.base = published.drop_vars("unaccompanied_share").sel(area=statistics["area"].values)
+        alone = self.here["unaccompanied_share"].sel(area=self.baseline["area"].values)
+        self.baseline = self.baseline.where(self.baseline["indicator"] != "care_starts", self.baseline * (1.0 - alone))
+        self.here = self.here.drop_vars("unaccompanied_share")
+        self.looked_after = evidence.steady_stock(self.here["children_looked_after"], like=draws, seed=scenario.seed)
+        local = evidence.local_price_ratio(self.statistics, like=draws, seed=scenario.seed)
+        load_shares = partial(evidence.placement_shares, unaccompanied=scenario.unaccompanied)
+        shares, levels = (evidence.and_parts(load, resolved.areas) for load in (load_shares, evidence.local_levels))
+        local["care"] = local["care"] * shares["care_ratio"].sel(area=local["area"].values)
+        self.local, self.placements = evidence.with_own_prices(local, shares, own)
+        self.levels = evidence.with_fitted(levels, self.baseline, self.national)
         tables = resolved.register.tables
         self.areas = list(resolved.areas)
         self.programmes = tables["programmes"].set_index("programme")
@@ -95,20 +107,34 @@ class Desk:
         self.layers = pathways.chosen(
             tables["layers"], self.layer_rates, outcomes=scenario.outcomes, extra=scenario.extra_layers
         )
-        given = dict(tables["layers"].set_index("layer")["given"])
+        self.before, self.tables = before_adjustments(scenario), tables
+        self._price(evidence.with_options(tables["cost_components"], tables["cost_options"], scenario.cost_options))
+
+    @cached_property
+    def beside(self) -> "Desk":
+        """The same desk with the components that the options of cost would add, to price them beside those in use."""
+        other, table, options = copy(self), self.tables["cost_components"], self.tables["cost_options"]
+        other._price(table[table["component"].isin(options.loc[options["use"] == "on", "component"])])
+        return other
+
+    def _price(self, table: pd.DataFrame) -> None:
+        """Prepare the components, those of layers in use, and the quantities that they price."""
+        layers, draws = self.tables["layers"].set_index("layer"), self.draws
         rows = costing.components(
-            tables["cost_components"], tables["overlaps"], given=given, outcomes=scenario.outcomes
+            table, self.tables["overlaps"], given=dict(layers["given"]), outcomes=self.scenario.outcomes
         )
-        off = set(tables["layers"]["layer"]) - set(self.layers.index)
-        self.rows = rows[~rows["quantity"].isin(off)]
+        self.rows = rows[~rows["quantity"].isin(set(layers.index) - set(self.layers.index))]
+        if self.rows.empty:  # no option adds anything to the outcomes chosen
+            return
         self.quantities = list(dict.fromkeys(self.rows["quantity"]))
+        spared = ~np.isin(self.quantities, layers.index[layers["given"] == "lifetime"])
+        self.spared = xr.DataArray(spared.astype(np.float32), {"quantity": self.quantities}, "quantity")
         self.shares = pathways.adjustment_shares(self.quantities, self.layers, draws).astype(np.float32)
         # In each year since entry, and at each age.
         known = self.quantities, self.layers, pathways.entry_ages(draws)
         self.lived = {
             by_age: pathways.lived_years(*known, by_age=by_age).astype(np.float32) for by_age in (False, True)
         }
-        self.before = before_adjustments(scenario)
         self._timing()
 
     def _timing(self) -> None:
@@ -157,12 +183,12 @@ class Place:
         self.stats = desk.here.sel(area=area)
         self.baseline = desk.baseline.sel(area=area, drop=True)
         self.levels = desk.levels.sel(area=area)
-        prices = costing.unit_prices(
-            desk.rows, desk.draws, local_price=desk.local.sel(area=area), shares=desk.placements.sel(area=area)
-        )
-        self.prices = prices.reset_coords(drop=True).astype(np.float32)  # labels are put back on the sums
+        self.prices = self.component_prices()
         self.child_rates = pathways.child_rates(desk.layers, desk.layer_rates, desk.draws, self.levels)
-        self.hazards = pathways.localise(self.baseline, desk.national, self.stats, self.draws, desk.scenario)
+        moved = pathways.localise(self.baseline, desk.national, self.stats, self.draws, desk.scenario)
+        starts = self.baseline.sel(indicator="care_starts", drop=True) * float(self.stats["population_0_17"])
+        stock = desk.looked_after.sel(area=area, drop=True)
+        self.hazards = pathways.settled(moved, starts=starts / self.entering, years=stock / self.entering)
         self.usual = self.walk(self.hazards)
         self.adult_rates = pathways.adult_rates(
             desk.layers, desk.layer_rates, desk.draws, self.usual["cells"], self.levels
@@ -171,6 +197,13 @@ class Place:
         self._served: dict[str, Served] = {}
         self._helped: dict[tuple[str, float], xr.Dataset] = {}
         self._lived: dict[tuple[Any, ...], xr.DataArray] = {}
+
+    def component_prices(self) -> xr.DataArray:
+        """Return the price of one unit of each component here (component, chain, draw)."""
+        desk, area = self.desk, self.stats["area"].item()
+        local = {"local_price": desk.local.sel(area=area), "shares": desk.placements.sel(area=area)}
+        prices = costing.unit_prices(desk.rows, desk.draws, **local)
+        return prices.reset_coords(drop=True).astype(np.float32)  # labels are put back on the sums
 
     def walk(self, hazards: pathways.Hazards, strength: float = 0.0) -> xr.Dataset:
         """Return the expected events of a child's life to eighteen, from :func:`pathways.per_child`."""
@@ -193,6 +226,10 @@ class Place:
         """Return the priced quantities of childhood and after."""
         return pathways.whole_lives(walked, self.adult_rates, self.desk.layers, quantities=self.desk.quantities)
 
+    def changed(self, walked: xr.Dataset) -> xr.DataArray:
+        """Return :meth:`lived` of a change that help makes: 0 where no programme is taken to make one."""
+        return self.lived(walked) * self.desk.spared
+
     def worth(self, profile: xr.DataArray) -> xr.DataArray:
         """Return the present value of quantities by component."""
         return costing.lifetime_cost(profile, self.desk.rows, self.prices, self.desk.weights)
@@ -204,7 +241,7 @@ class Place:
             self._helped[key] = self.walk(served.hazards, strength) - served.usual
         lasting = tuple(pathways.additional(adjustments).values)
         if (*key, lasting) not in self._lived:
-            self._lived[*key, lasting] = self.lived(pathways.additional_part(self._helped[key], adjustments))
+            self._lived[*key, lasting] = self.changed(pathways.additional_part(self._helped[key], adjustments))
         return self._lived[*key, lasting]
 
     def bought(self) -> Iterator[tuple[str, int, int, xr.DataArray, xr.DataArray]]:
@@ -250,7 +287,7 @@ class Place:
         ).reset_coords(drop=True)
 
     def collective(self) -> dict[str, xr.DataArray]:
-        """Return the cost of the entering cohort over life and of one year, each gross and excess."""
+        """Return the cost of the entering cohort over life and of one year, each gross and in excess."""
         known = self.desk.quantities, self.baseline, self.stats, self.draws, self.all_lives
         others = self.others().sum("year", skipna=False) * self.entering
         year = self.readings(pathways.cross_section(*known, self.entering), others)
@@ -263,13 +300,14 @@ class Place:
 
     @cached_property
     def lifetime(self) -> xr.DataArray:
-        """Present value of a life once in need, gross and excess (reading, component, chain, draw)."""
+        """Present value of a life once in need (reading, component, chain, draw), from :meth:`readings`."""
         return self.worth(self.readings(self.all_lives.sel(quantity=self.desk.quantities), self.others()))
 
     @cached_property
-    def _rates_of_all(self) -> xr.DataArray:
+    def comparators(self) -> xr.DataArray:
+        """Rates of all children and of those never in need (reading, quantity, chain, draw), a year or per person."""
         desk = self.desk
-        return pathways.comparator(
+        everyone = pathways.comparator(
             desk.quantities,
             self.baseline,
             self.stats,
@@ -278,16 +316,20 @@ class Place:
             layers=desk.layers,
             rates=desk.layer_rates,
             levels=self.levels,
-        ).astype(np.float32)
+        )
+        ever = self.entering * pathways.CHILDHOOD_YEARS / float(self.stats["population_0_17"])
+        never = pathways.never_in_need(everyone, self.all_lives, ever, desk.lived[False], desk.layers)
+        readings = xr.Variable("reading", list(pathways.COMPARATORS.values()))
+        return xr.concat([everyone, never], readings, join="exact").astype(np.float32)
 
     def others(self, *, by_age: bool = False) -> xr.DataArray:
-        """Return the quantities of the entering cohort if it were like all children of its age and area."""
-        return (self._rates_of_all * self.desk.lived[by_age]).transpose("quantity", "year", *SAMPLE_DIMS)
+        """Return the quantities of the entering cohort if it were like each comparator of its age and area."""
+        return (self.comparators * self.desk.lived[by_age]).transpose("reading", "quantity", "year", *SAMPLE_DIMS)
 
     def readings(self, quantity: xr.DataArray, others: xr.DataArray) -> xr.DataArray:
-        """Return a quantity gross, and its excess over all children's."""
+        """Return a quantity gross, and its excess over each comparator's, from :meth:`others`."""
         excess = pathways.excess(quantity, others, self.desk.shares)
-        return xr.concat([quantity, excess], xr.Variable("reading", ["gross", "excess"]), join="exact")
+        return xr.concat([quantity.expand_dims(reading=["gross"]), excess], "reading", join="exact")
 
     @cached_property
     def reached(self) -> xr.DataArray:

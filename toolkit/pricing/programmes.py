@@ -16,6 +16,7 @@ from toolkit import evidence, pathways
 from toolkit.appraisal import account_total
 from toolkit.evidence import Register
 from toolkit.evidence.programmes import cost_rows
+from toolkit.models.effects.areas_panel import SINCE_CONTACT
 from toolkit.plans import cost_per_child
 from toolkit.pricing.areas import Progress, in_batches, silent
 from toolkit.pricing.council_cash import council_cash
@@ -29,9 +30,16 @@ __all__ = [
     "price_programmes",
     "price_variants",
     "programme_costs",
+    "spend_per_event",
     "why_not_counted",
 ]
 
+# What the panel's indicators count of the lives of children, and the children among whom they are counted.
+COUNTED_AS = {
+    "rereferrals": ("rereferrals", "referrals"),
+    "first_time_entrants": ("first_time_entries", "population_10_17"),
+    "care_starts": ("care_entries", "population_0_17"),
+}
 IN_NEED = ("in_need", "care_edge", "pre_proceedings")  # groups to whom the average child in need is a fair guide
 
 
@@ -143,10 +151,13 @@ def price_programmes(desk: Desk, *, areas: list[str], by_area: bool = False, pro
     Dataset
         ``avoided`` (programme, component, chain, draw), present value of a child's lifetime cost without the programme
         less that with it, GBP; ``events`` (programme, quantity, chain, draw), the change in expected events of the
-        child's life; ``council_cash`` (programme, chain, draw), from :func:`toolkit.pricing.council_cash.council_cash`;
-        all 0 where nothing is counted. ``not_counted`` (programme, outcome): why the effect on an
-        outcome is not counted, "" where it is; ``evidence`` (programme, outcome): whose studies there are. By area
-        also ``avoided_by_area`` (area, programme, account, chain, draw), GBP for a child in single precision;
+        child's life; ``events_soon`` (programme, indicator, chain, draw), the same in the three years after contact, by
+        the panel's indicators; ``care_within_year`` (programme, chain, draw), entries to care that are expected in the
+        year after contact of a child served, without the programme; ``council_cash`` (programme, chain, draw), from
+        :func:`toolkit.pricing.council_cash.council_cash`; all 0 where nothing is counted. ``not_counted`` (programme,
+        outcome): why the effect on an outcome is not counted, "" where it is; ``evidence`` (programme, outcome): whose
+        studies there are. By area also
+        ``avoided_by_area`` (area, programme, account, chain, draw), GBP for a child in single precision;
         ``target_group`` (programme), whom it was made for; ``eligible`` (area, group), the children of each group,
         expected, NaN where their number is not known.
 
@@ -175,6 +186,24 @@ def price_programmes(desk: Desk, *, areas: list[str], by_area: bool = False, pro
         priced = priced.assign(target_group=("programme", groups), eligible=_eligible(desk, groups, areas))
     every = used[["evidence", "not_counted"]].astype(object)
     return priced.merge(every).assign_attrs(price_base=desk.draws.attrs["price_base"])
+
+
+def spend_per_event(desk: Desk, areas: list[str]) -> xr.DataArray:
+    """Return what is spent on early help in some areas for each event of a year there, GBP in the price base.
+
+    The association of a share moves its logit, so of events counted as shares that part is taken that a logit moves.
+
+    Returns
+    -------
+    DataArray (indicator)
+    """
+    here = desk.here.sel(area=areas)
+    spend = float((here["early_help_spend"] * here["population_0_17"]).sum())
+    parts = []
+    for indicator, (_, exposure) in COUNTED_AS.items():
+        rate = desk.baseline.sel(indicator=indicator, area=areas).mean(SAMPLE_DIMS)
+        parts.append(spend / float((rate * (1.0 - rate) * here[exposure]).sum()))
+    return xr.DataArray(parts, {"indicator": list(COUNTED_AS)}, "indicator")
 
 
 def _eligible(desk: Desk, groups: np.ndarray, areas: list[str]) -> xr.DataArray:
@@ -231,7 +260,7 @@ def _variants(
         parts = []
         for one in variants.values():
             served = place.served_with(one.used, programme, {} if one.average_risk else desk.risks[programme])
-            change = place.lived(place.walk(served.hazards, 1.0) - served.usual)
+            change = place.changed(place.walk(served.hazards, 1.0) - served.usual)
             parts.append(xr.Dataset({"avoided": -place.worth(change)}).reset_coords(drop=True))
         here = xr.concat(parts, xr.Variable("variant", list(variants)), coords="minimal", compat="override") * entering
         total, children = total + here if total else here, children + entering
@@ -268,5 +297,15 @@ def _by_account(desk: Desk, avoided: xr.DataArray) -> xr.DataArray:
 def _avoided(place: Place, name: str) -> xr.Dataset:
     """Return what a programme avoids for a child whom it serves in one area."""
     lived = place.change(name, 1.0, Adjustments())
-    parts = {"avoided": -place.worth(lived), "events": lived.sum("year"), "council_cash": council_cash(place, lived)}
+    quantities = [quantity for quantity, _ in COUNTED_AS.values()]
+    soon = lived.sel(year=SINCE_CONTACT).sum("year").reindex(quantity=quantities, fill_value=0.0)
+    soon = soon.rename(quantity="indicator").assign_coords(indicator=list(COUNTED_AS))
+    parts = {"avoided": -place.worth(lived), "events": lived.sum("year"), "events_soon": soon}
+    entries = place.served(name).usual["events"].sel(quantity="care_entries")
+    # A published risk of up to a year is all of year 0's (`pathways.served`). Otherwise children come evenly over it,
+    # and a year after contact is over in the middle of year 1.
+    risk = place.desk.risks[name].get("care")
+    later = 0.0 if risk is not None and risk.years <= 1 else 0.5
+    parts["care_within_year"] = entries.sel(year=0, drop=True) + later * entries.sel(year=1, drop=True)
+    parts["council_cash"] = council_cash(place, lived)
     return xr.Dataset(parts).reset_coords(drop=True)

@@ -15,6 +15,7 @@ from toolkit.report.figures import (
 from toolkit.report.lives_figures import (
     plot_by_history,
     plot_cost_by_age,
+    plot_cost_steps,
     plot_curve_by_payer,
     plot_neighbours,
     plot_occupancy,
@@ -34,6 +35,7 @@ __all__ = [
     "plot_cost_by_age",
     "plot_cost_by_outcome",
     "plot_cost_by_payer",
+    "plot_cost_steps",
     "plot_council_cash",
     "plot_curve_by_payer",
     "plot_effects",

@@ -2,6 +2,7 @@
 
 from toolkit.measures import headline, plan, provenance, reliability, structures, studies, tables
 from toolkit.measures.analysis import Analysis
+from toolkit.measures.cost_steps import steps_tables
 from toolkit.measures.decision_tables import decision_tables
 from toolkit.measures.lives import lives_tables
 from toolkit.measures.programme_tables import programme_tables
@@ -41,6 +42,7 @@ def every_table(run: Run, analysis: Analysis) -> dict[str, Table]:
         "structures": structures.structures_table(run),
         "pooled": studies.studies(run),
         **reliability.reliability(),
+        **{f"steps_{walk}": table for walk, table in steps_tables().items()},
         **decision_tables(run, analysis),
         **programme_tables(run),
     }

@@ -30,23 +30,24 @@ from toolkit.report.drawing import (
 )
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
+READING_COLOURS = {"excess": DARK, "excess_never": "#4f86b0", "gross": LIGHT}
+
 
 def plot_cost_by_outcome(run: Run) -> Figure:
-    """Draw the lifetime cost of the entering cohort by outcome, gross and excess."""
-    return _both(run, q.by(q.lifetime(run), "outcome"), "outcome", "Present value")
+    """Draw the lifetime cost of the entering cohort by outcome, in each reading."""
+    return _readings(run, q.by(q.lifetime(run), "outcome"), "outcome", "Present value")
 
 
 def plot_cost_by_payer(run: Run) -> Figure:
-    """Draw the lifetime cost of the entering cohort by payer, gross and excess."""
-    return _both(run, q.by(q.lifetime(run), "payer"), "payer", "Present value")
+    """Draw the lifetime cost of the entering cohort by payer, in each reading."""
+    return _readings(run, q.by(q.lifetime(run), "payer"), "payer", "Present value")
 
 
-def _both(run: Run, cost: xr.DataArray, dim: str, what: str) -> Figure:
-    """Draw both readings of a cost."""
+def _readings(run: Run, cost: xr.DataArray, dim: str, what: str) -> Figure:
+    """Draw the readings of a cost."""
     cost = cost.isel({dim: np.argsort(cost.sel(reading="gross").mean(SAMPLE_DIMS).values)})
-    figure, axes = canvas(1.4 + 0.62 * cost.sizes[dim])
-    for offset, reading, colour in ((0.19, "excess", DARK), (-0.19, "gross", LIGHT)):
-        bars(axes, run, cost.sel(reading=reading), dim, offset=offset, colour=colour, name=label(reading))
+    figure, axes = canvas(1.4 + 0.75 * cost.sizes[dim])
+    reading_bars(axes, run, cost, dim)
     money_axis(axes.xaxis, cost, f"{what}, {run.scenario.price_base} prices")
     axes.legend(loc="lower right", frameon=False, fontsize=FONT)
     return with_level(figure, run)
@@ -54,7 +55,9 @@ def _both(run: Run, cost: xr.DataArray, dim: str, what: str) -> Figure:
 
 def plot_annual_cost(run: Run) -> Figure:
     """Draw the cost of one year's outcomes by outcome, the annual cross-section."""
-    return _both(run, q.by(q.annual(run), "outcome"), "outcome", "Cost of a year, what it leads to at present value")
+    return _readings(
+        run, q.by(q.annual(run), "outcome"), "outcome", "Cost of a year, what it leads to at present value"
+    )
 
 
 def plot_who_pays(run: Run) -> Figure:
@@ -200,15 +203,23 @@ def _forest(axes: Axes, run: Run, effects: xr.DataArray) -> None:
 # Drawing -----------------------------------------------------------------------------------------
 
 
-def bars(axes: Axes, run: Run, draws: xr.DataArray, dim: str, *, offset: float, colour: str, name: str) -> None:
+def bars(
+    axes: Axes, run: Run, draws: xr.DataArray, dim: str, *, offset: float, colour: str, name: str, height: float = 0.56
+) -> None:
     """Draw expected values as bars along, with their intervals."""
     interval = q.interval(run, draws)
     rows = np.arange(draws.sizes[dim])
-    height = 0.36 if offset else 0.56
     axes.barh(rows + offset, interval["mean"], height=height, color=colour, edgecolor=DARK, linewidth=0.8, label=name)
     whiskers(axes, rows + offset, interval, upright=False)
     axes.set_yticks(rows, [label(value) for value in draws[dim].values])
     axes.grid(visible=False, axis="y")
+
+
+def reading_bars(axes: Axes, run: Run, cost: xr.DataArray, dim: str) -> None:
+    """Draw the readings of a cost side by side."""
+    for offset, (reading, colour) in zip((0.27, 0.0, -0.27), READING_COLOURS.items(), strict=True):
+        of_reading = cost.sel(reading=reading, drop=True)
+        bars(axes, run, of_reading, dim, offset=offset, colour=colour, name=label(reading), height=0.26)
 
 
 def _name_lines(axes: Axes, names: Mapping[str, str]) -> None:

@@ -141,6 +141,7 @@ def context(run: Run, tables: Mapping[str, Table], analysis: Analysis) -> dict[s
         "five_year_cash": headline.estimate(run, cash),
         "five_year_chance": float((cash >= 0).mean()),
         "place": headline.place(run),
+        "boundaries": headline.boundaries(run),
         "area_count": len(q.area_names(run)),
         "switching": q.switching(run).to_dict("index"),
         "spend_range": q.spend_range(run),

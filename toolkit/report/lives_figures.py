@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter
 
-from toolkit.measures import lives
+from toolkit.measures import cost_steps, lives
 from toolkit.measures import quantities as q
 from toolkit.measures.quantities import Run
 from toolkit.measures.tables import span_cost
 from toolkit.measures.words import label
 from toolkit.report.decision_figures import COLOURS, plot_bridge
 from toolkit.report.drawing import DARK, FONT, INK, LIGHT, canvas, empty, legend, money_axis, noted, tidy
-from toolkit.report.figures import bars, with_level
+from toolkit.report.figures import READING_COLOURS, reading_bars, with_level
 from toolkit.schema import SAMPLE_DIMS
 
 # Neighbours in the stack differ in lightness, so that they can be distinguished in grey too.
@@ -71,40 +71,43 @@ def _named(name: str) -> str:
 
 
 def plot_cost_by_age(run: Run) -> Figure:
-    """Draw what a child costs at each age by payer, gross and stacked, and the excess of all payers as a line."""
+    """Draw what a child costs at each age by payer, gross and stacked, and the excess of all payers as lines."""
     cost = lives.cost_by_age(run)
     gross = cost.sel(reading="gross", drop=True).mean(SAMPLE_DIMS)
-    excess = q.interval(run, cost.sel(reading="excess", drop=True).sum("payer"))
+    lines = {r: q.interval(run, cost.sel(reading=r, drop=True).sum("payer")) for r in ("excess", "excess_never")}
     figure, axes = canvas(5.2)
     names = gross["payer"].values.astype(str)
     _stack(axes, gross, "payer", dict(zip(names, COLOURS, strict=False)))
     middle = cost["age"].values + 0.5
-    axes.fill_between(middle, excess["lower"], excess["upper"], color="white", alpha=0.45, linewidth=0)
-    axes.plot(
-        middle,
-        excess["mean"],
-        color=INK,
-        linewidth=1.8,
-        linestyle=(0, (5, 2)),
-        label="Excess, all payers",
-        path_effects=[withStroke(linewidth=4.5, foreground="white")],
+    axes.fill_between(
+        middle, lines["excess"]["lower"], lines["excess"]["upper"], color="white", alpha=0.45, linewidth=0
     )
+    for dashes, (reading, line) in zip(((5, 2), (1, 1)), lines.items(), strict=True):
+        axes.plot(
+            middle,
+            line["mean"],
+            color=INK,
+            linewidth=1.8,
+            linestyle=(0, dashes),
+            label=f"{label(reading)}, all payers",
+            path_effects=[withStroke(linewidth=4.5, foreground="white")],
+        )
     axes.axhline(0, color=INK, linewidth=1)
     axes.set_xlim(0, cost.sizes["age"])
     axes.set_xlabel("Age, years", fontsize=FONT)
     money_axis(axes.yaxis, gross.sum("payer"), f"A year of age, each child,\n{run.scenario.price_base} prices")
-    return with_level(legend(figure, axes), run, "Stack: gross, expected; band about the line")
+    return with_level(legend(figure, axes), run, "Stack: gross, expected; band about the excess")
 
 
 def plot_by_history(run: Run) -> Figure:
-    """Draw how sure the lifetime cost of a child is, of all and by history: gross and excess."""
+    """Draw how sure the lifetime cost of a child is, of all and by history, in each reading."""
     cost = lives.cost_by_history(run)
     figure = empty(6.4)
     panels = figure.subplots(cost.sizes["history"], 1)
     for axes, history in zip(panels, cost["history"].values[::-1].astype(str), strict=True):
         tidy(axes, grid="x")
         of_history = cost.sel(history=history, drop=True)
-        for place, (reading, colour) in enumerate((("gross", LIGHT), ("excess", DARK)), start=1):
+        for place, (reading, colour) in enumerate(reversed(READING_COLOURS.items()), start=1):
             drawn = of_history.sel(reading=reading, drop=True)
             interval = q.interval(run, drawn)
             heights = axes.hist(drawn.values.ravel(), bins=BINS, color=colour, alpha=0.85, label=label(reading))[0]
@@ -125,19 +128,24 @@ def plot_waterfall(run: Run) -> Figure:
     return noted(figure, f"Expected; the table has the {q.level(run):.0%} intervals")
 
 
+def plot_cost_steps(walk: str) -> Figure:
+    """Draw how the cost of a child becomes another, a change at a time, as committed."""
+    bridged = cost_steps.expected(walk)
+    figure = plot_bridge(bridged, what="Lifetime cost of a child, present value")
+    return noted(figure, f"{bridged.attrs['settings']}; expected; the table has the 90% intervals")
+
+
 def plot_neighbours(run: Run) -> Figure:
     """Draw the cost of a child in the area and its statistical neighbours, over life and in a year."""
     costs = lives.beside(run)
     assert costs is not None
     costs = costs.isel(area=slice(None, None, -1))
-    figure = empty(1.6 + 0.5 * costs.sizes["area"])
+    figure = empty(1.6 + 0.62 * costs.sizes["area"])
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (period, (name, each)) in zip(panels, lives.periods(run).items(), strict=True):
         tidy(axes, grid="x")
         cost = costs["each"].sel(period=period, drop=True)
-        for offset, reading, colour in ((0.19, "excess", DARK), (-0.19, "gross", LIGHT)):
-            of_reading = cost.sel(reading=reading, drop=True)
-            bars(axes, run, of_reading, "area", offset=offset, colour=colour, name=label(reading))
+        reading_bars(axes, run, cost, "area")
         money_axis(axes.xaxis, cost, f"{name}, {each}")
         axes.tick_params(axis="x", rotation=40)
     panels[0].set_yticks(range(costs.sizes["area"]), lives.neighbour_names(costs))
@@ -175,5 +183,6 @@ def pictures(run: Run) -> dict[str, Callable[[Run], Any]]:
         "by_history": plot_by_history,
         "waterfall": plot_waterfall,
         "curve_by_payer": plot_curve_by_payer,
+        **{f"steps_{walk}": lambda _, walk=walk: plot_cost_steps(walk) for walk in cost_steps.TITLES},  # type: ignore[misc]
     }
     return plots if lives.beside(run) is None else plots | {"neighbours": plot_neighbours}

@@ -22,7 +22,7 @@ SHEETS = {
         "annual_by_outcome",
     ],
     "Cost by payer": ["lifetime_by_payer", "each_child_by_payer", "who_pays", "annual_by_payer"],
-    "Lives": ["by_history", "waterfall", "occupancy", "neighbours"],
+    "Lives": ["by_history", "waterfall", "choices", "steps_before_0_3", "steps_to_alma", "occupancy", "neighbours"],
     "Cost by age": ["cost_by_age"],
     "Yearly": ["yearly", "council_cash", "cash_by_payer", "payback_every_year"],
     "Medium term": ["medium_term", "by_year"],
@@ -41,7 +41,7 @@ SHEETS = {
         "switching",
     ],
     "Effects": ["effects", "pooled"],
-    "Programmes": ["programmes", "programmes_left_out"],
+    "Programmes": ["programmes", "programmes_left_out", "programmes_panel"],
     "Assumptions": ["assumptions"],
     "Checks": ["checks"],
     "Believing the models": ["backtest", "predictive", "calibration", "scaling", "pathway", "published"],
@@ -75,6 +75,7 @@ def _banner(sheet: Worksheet, run: Run, styles: Styles) -> int:
     lines = [] if run.passed else [(FAILED, "failed")]
     if sheet.get_name() == "Summary":
         lines += [(run.scenario.title, "title"), (headline.headline_sentence(run), "plain")]
+        lines += [(line, "plain") for line in headline.boundaries(run)]
         own = provenance.own(run.scenario) + provenance.changed(run)
         lines += [(f"Evidence of your own: {line}", "caption") for line in own]
         lines += [(failing, "caption")] if (failing := shortfalls()) else []

@@ -16,11 +16,11 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from toolkit.models.effects.programme_influence import SENSITIVE, diagnosis
 from toolkit.models.fitting.monte_carlo import batch_errors, batches, near
 from toolkit.models.fitting.priors import load_priors, log_prior, row_of, unnamed_prior
 from toolkit.models.outcomes.rates import REPORTED, SCALES
 from toolkit.schema import CANNOT_BE_DETERMINED, MCSE, random_stream
+from toolkit.validation.programme_influence import SENSITIVE, diagnosis
 
 Array = NDArray[np.float64]
 SCALED = (*REPORTED, *SCALES, "area_sd")

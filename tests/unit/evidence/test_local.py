@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -108,4 +109,72 @@ def test_placement_shares_divide_the_average_and_meet_national_spending_on_homes
     assert (shares["taken_from"] == "area").sum() >= 145
     stock = evidence.base_year(evidence.load_statistics())["children_looked_after"]
     spent = (stock * shares["residential_share"].sel(area=stock["area"])).sum() / stock.sum()
-    assert float(spent) == pytest.approx(3.69 / 8.95, abs=0.03)
+    assert float(spent) == pytest.approx(3.69 / (8.95 - 0.82 - 0.34), abs=0.03)  # without leaving care and asylum
+
+
+def published() -> pd.Series:
+    national = evidence.load_table("statistics/national").query("geography == 'national' and year == 2025")
+    return national.set_index("measure")["value"]
+
+
+@pytest.mark.parametrize("unaccompanied", [False, True])
+def test_england_s_care_adds_up_to_section_251(statistics: xr.Dataset, unaccompanied: bool) -> None:
+    """8,955 million in 2024-25: years in care, leaving care and, where they are left out, unaccompanied children.
+
+    The asylum line is 342 million (2023-24, note of the price), and 15,630 left care at 16 or over.
+    """
+    england, price = published(), evidence.load_table("evidence/unit_costs").set_index("id")["value"]
+    shares, base = evidence.placement_shares(unaccompanied=unaccompanied), evidence.base_year(statistics)
+    leavers = evidence.load_table("evidence/economic_parameters").set_index("id")["value"]["CLA_LEFT16_25"]
+    leaving = price["leaving_care_per_leaver_2024_25"] * leavers
+    years = base["children_looked_after"]
+    if not unaccompanied:
+        panel = evidence.load_table("statistics/panel_looked_after").query("measure == 'uasc_at_31_march'")
+        alone = panel[panel["year"] == 2025].set_index("la_code")["value"]
+        whole = evidence.reference_areas().set_index("la_code")["area"]
+        years = years - alone.groupby(whole).sum().to_xarray().reindex(area=years["area"].values, fill_value=0.0)
+    children = england["cla_at_31_march"] - (0 if unaccompanied else england["uasc_at_31_march"])
+    assert float(years.sum()) == pytest.approx(children, rel=0.001)
+    own = base["care_week_price"] / (base["care_week_price"] * base["children_looked_after"]).sum()
+    local = own * base["children_looked_after"].sum() * shares["care_ratio"].sel(area=years["area"].values)
+    care = float((years * price["cla_year_without_leaving_care_2024_25"] * local).sum())
+    total = care + leaving + (0 if unaccompanied else 342e6)
+    assert total == pytest.approx(england["s251_looked_after_gross"], rel=0.02)
+    assert leaving == pytest.approx(england["s251_leaving_care_gross"], rel=0.001)
+    if not unaccompanied:  # the price itself, without any area's
+        assert children * price["cla_year_without_leaving_care_2024_25"] + leaving + 342e6 == pytest.approx(
+            england["s251_looked_after_gross"], rel=0.002
+        )
+
+
+class TestPartsOfAMergedArea:
+    """Dorset and its pair: their own returns of 2023 to 2025 beside those of the two together."""
+
+    def test_prices_are_the_merged_area_s_times_their_own_returns_over_it(self, statistics: xr.Dataset) -> None:
+        parts = ["E06000058", "E06000059", "E06000063"]
+        both = evidence.with_parts(statistics, parts)
+        drawn = evidence.local_price_ratio(both, like=LIKE, seed=1)
+        assert drawn.sel(area=statistics["area"].values).identical(
+            evidence.local_price_ratio(statistics, like=LIKE, seed=1)
+        )
+        weekly, children = both["care_week_price"], both["children_looked_after"]
+        for area, whole in (("E06000058", "stable:BCP+Dorset"), ("E06000063", "stable:Cumbria area")):
+            gap = np.log(weekly.sel(area=area) / weekly.sel(area=whole)).isel(data_year=slice(-3, None)).mean()
+            found = np.log(drawn["care"].sel(area=area) / drawn["care"].sel(area=whole))
+            assert float(found.mean()) == pytest.approx(float(gap), abs=0.003)  # four thousand draws
+        # Cumberland's single return is known less well than the means of three years.
+        spread = np.log(drawn["care"]).std(("chain", "draw"))
+        assert float(spread.sel(area="E06000063")) > float(spread.sel(area="E06000058"))
+        assert float(children.sel(area=parts[:2], data_year=2025).sum()) == 997  # looked after in both
+
+    def test_shares_and_levels_are_their_own(self) -> None:
+        shares = evidence.and_parts(evidence.placement_shares, ["E06000059"]).sel(area="E06000059")
+        assert shares["taken_from"].item() == "area"
+        assert float(shares[["residential_share", "fostering_share", "other_share"]].to_array().sum()) == pytest.approx(
+            1
+        )
+        levels = evidence.and_parts(evidence.local_levels, ["E06000064"])
+        panel = evidence.load_table("statistics/panel_education").query("measure == 'neet_16_17_pct' and year == 2025")
+        own = panel.set_index("la_code")["value"]["E06000064"] / 100
+        assert float(levels["level"].sel(name="neet_16_17", area="E06000064")) == pytest.approx(own)
+        assert levels["england"].dims == ("name",)

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from toolkit.evidence import load_table
+from toolkit.evidence import base_year, load_table
 from toolkit.evidence import statistics as module
-from toolkit.evidence.areas import answered_together, neighbours, reference_areas, resolve_areas
-from toolkit.evidence.statistics import lagged_log_spend, load_statistics
+from toolkit.evidence.areas import boundary_notes, neighbours, reference_areas, resolve_areas, whole_of
+from toolkit.evidence.statistics import lagged_log_spend, load_statistics, with_parts
 from toolkit.schema import INDICATORS, InputError, data_folder
 
 DORSET = "stable:BCP+Dorset"
@@ -438,7 +438,8 @@ class TestPlaces:
             (["lEEDS ", LEEDS, "e08000035"], [LEEDS]),
             (["York", "Leeds"], ["E06000014", LEEDS]),
             (["Dorset", "E06000058", "BCP+Dorset", DORSET], [DORSET]),
-            (["Cumberland"], [CUMBRIA]),
+            (["Cumberland", "E06000064"], ["E06000063", "E06000064"]),
+            (["dorset", "North Northamptonshire"], ["E06000059", "E06000061"]),
             (["E08000038"], ["E08000016"]),  # Barnsley's code of 2025
             (["e08000039"], ["E08000019"]),  # Sheffield's
             (["E10000002"], ["E06000060"]),  # Buckinghamshire's before 2020: same authority
@@ -447,21 +448,14 @@ class TestPlaces:
     def test_names_and_codes(self, reference: pd.DataFrame, names: list[str], expected: list[str]) -> None:
         assert resolve_areas(reference, names) == expected
 
-    @pytest.mark.parametrize(
-        ("names", "together"),
-        [
-            (["Cumberland", "Westmorland and Furness"], "Cumberland and Westmorland and Furness are answered"),
-            (["North Northamptonshire", "E06000062"], "North Northamptonshire and West Northamptonshire are answered"),
-            (["Dorset", "E06000058"], "Bournemouth, Christchurch and Poole and Dorset are answered"),
-        ],
-    )
-    def test_six_councils_are_answered_in_pairs_aloud(
-        self, reference: pd.DataFrame, names: list[str], together: str
-    ) -> None:
-        for name in names:
-            (said,) = answered_together(reference, resolve_areas(reference, [name]))
-            assert said.startswith(together)
-        assert answered_together(reference, [LEEDS]) == []
+    def test_an_authority_shows_its_own_name_and_whose_rates_it_has(self, reference: pd.DataFrame) -> None:
+        assert len(whole_of(reference)) == 6
+        for code, whole in whole_of(reference).items():
+            (own,), (pair,) = (boundary_notes(reference, [area]) for area in (code, whole))
+            name = reference.set_index("la_code")["la_name"][code]
+            assert own.startswith(f"{name} is new: rates of outcomes are those of") and own.count(name) == 2
+            assert name in pair and "together. Each can be asked for by its name" in pair
+        assert boundary_notes(reference, [LEEDS]) == []
 
     def test_regions_and_england(self, reference: pd.DataFrame, statistics: xr.Dataset) -> None:
         north_east = resolve_areas(reference, region="north east")
@@ -515,10 +509,44 @@ class TestPlaces:
 
     def test_neighbours_of_a_merged_area(self, statistics: xr.Dataset) -> None:
         near = neighbours(None, "Dorset")
-        assert DORSET not in set(near["area"])
+        assert not {DORSET, "E06000059"} & set(near["area"])
         assert near["area"].is_unique
         assert set(near["area"]) <= set(statistics["area"].values)
         assert near["rank"].is_monotonic_increasing
+
+
+class TestParts:
+    """Authorities of a merged area by themselves: their own base year, beside that of the whole."""
+
+    def test_own_counts_add_up_to_those_of_the_merged_area(self, statistics: xr.Dataset) -> None:
+        both = with_parts(statistics, list(whole_of()))
+        assert both.sel(area=statistics["area"].values).identical(statistics)
+        base = base_year(both)
+        for whole in (DORSET, CUMBRIA, NORTHAMPTONSHIRE):
+            parts = [part for part, area in whole_of().items() if area == whole]
+            for name in ("children_in_need", "children_looked_after", "population_0_17", "referrals", "care_starts"):
+                assert float(base[name].sel(area=parts).sum()) == float(base[name].sel(area=whole))
+        # Returns of 2024-25 and children at mid-2024: Dorset spends three times as much a child as its pair.
+        spend = base["early_help_spend"]
+        assert float(spend.sel(area="E06000059")) > 3 * float(spend.sel(area="E06000058"))
+        assert base["area_name"].sel(area="E06000059").item() == "Dorset"
+
+    def test_nothing_is_added_for_other_areas_or_twice(self, statistics: xr.Dataset) -> None:
+        assert with_parts(statistics, [LEEDS, DORSET]) is statistics
+        once = with_parts(statistics, ["E06000063"])
+        assert once.sizes["area"] == statistics.sizes["area"] + 1
+        assert with_parts(once, ["E06000063"]) is once
+
+    def test_a_pair_with_data_of_one_only_is_refused(
+        self, statistics: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        known = module._own_statistics(None)
+        without = known.assign(referrals=known["referrals"].where(known["area"] != "E06000064"))
+        monkeypatch.setattr(module, "_own_statistics", lambda folder: without)
+        for asked in ("E06000063", "E06000064"):
+            with pytest.raises(InputError, match=r"Westmorland and Furness has no referrals.*Fix.*stable:Cumbria area"):
+                with_parts(statistics, [asked])
+        assert with_parts(statistics, ["E06000061"]).sizes["area"] == statistics.sizes["area"] + 1
 
 
 class TestBadTables:

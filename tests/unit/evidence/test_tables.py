@@ -12,9 +12,9 @@ from toolkit.schema import InputError, data_folder
 
 # Rows of the collected evidence before it was brought in: none may be lost on the way.
 ROWS = {
-    "unit_costs": 381,
-    "economic_parameters": 265,
-    "published_totals": 277,
+    "unit_costs": 458,
+    "economic_parameters": 315,
+    "published_totals": 283,
     "effects": 188,
     "prevalence": 165,
     "transitions": 153,

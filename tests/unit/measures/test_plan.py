@@ -1,6 +1,9 @@
 """The plan in words and as a table: what is bought, with whose money, and what is not counted."""
 
+from dataclasses import replace
+
 import pytest
+import xarray as xr
 
 from toolkit.measures import plan
 from toolkit.measures import quantities as q
@@ -35,6 +38,18 @@ def test_the_table_shows_the_sums_as_stated_and_what_is_spent_here_by_payer(make
     assert list(frame.columns[:3]) == ["2025/26", "2026/27", "2027/28"]
     assert frame["2026/27"].tolist() == ["£11.00", "£11.00", "£2.0 million", "£2.0 million"]
     assert frame["Whose money"].tolist()[2:] == ["the council's own money", "a grant from central government"]
+
+
+def test_a_payer_of_nothing_is_left_out_of_the_table(make_run):
+    run = make_run(funders=("local_authority",))
+    spent = q.spending(run)
+    result, tree = run.tree["appraisal"].to_dataset(), run.tree.copy()
+    # As of a run without yearly costs, which has every payer.
+    every = spent.reindex(payer=[*result["payer"].values], fill_value=0.0)
+    tree["appraisal"] = xr.DataTree(result.assign(programme_by_payer=every))
+    table = plan.plan_table(replace(run, tree=tree))
+    assert table.frame["Whose money", ""].tolist() == plan.plan_table(run).frame["Whose money", ""].tolist()
+    assert "a grant from central government" not in table.frame["Whose money", ""].tolist()
 
 
 def test_parts_that_start_later_have_no_sum_before(make_run):

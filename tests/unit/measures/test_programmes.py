@@ -8,7 +8,16 @@ import pytest
 import xarray as xr
 
 from toolkit.evidence import STRUCTURES
-from toolkit.measures.programmes import BREAK_EVEN, council_by_year_five, league_table, notes, ranks, shown, verdict
+from toolkit.measures.programmes import (
+    BREAK_EVEN,
+    chance_in_words,
+    council_by_year_five,
+    league_table,
+    notes,
+    ranks,
+    shown,
+    verdict,
+)
 from toolkit.schema import ACCOUNTS, EFFECT_OUTCOMES, SAMPLE_DIMS
 
 CHAINS, DRAWS = 2, 500
@@ -308,3 +317,20 @@ def test_notes_name_the_programmes_that_are_not_shown_if_any() -> None:
     every = notes(table_of(one=programme(SPREAD, 1000.0)))
     assert len(every) == 3 and not any("No effect" in line for line in every)
     assert "90% interval" in every[0] and "between 5% and 95%" in every[1]
+
+
+@pytest.mark.parametrize(
+    ("share", "across", "words"),
+    [
+        (0.03, (), "3%"),  # the same beside a budget as in the league
+        (0.004, (), "about 1%"),
+        (1.0, (), "about 99%"),
+        (0.004, (0.0, 0.05), "about 1%"),
+        (0.004, (0.0, 0.009), "under 1%"),
+        (1.0, (0.98, 1.0), "about 99%"),
+        (1.0, (0.995, 1.0), "over 99%"),
+        (0.5, (0.995, 1.0), "50%"),
+    ],
+)
+def test_a_chance_near_none_or_all_needs_every_structure(share: float, across: tuple[float, ...], words: str) -> None:
+    assert chance_in_words(share, *across) == words

@@ -92,6 +92,26 @@ def test_payers_children_accounts_and_ratios_are_selected(england, register) -> 
     assert found["alma_lifetime_care"] == pytest.approx(float(in_2019.mean()))
 
 
+def test_the_shares_of_one_history_are_of_all_cost_and_of_all_children(england, register) -> None:
+    row = {
+        "ours_is": "history_share",
+        "account": "social",
+        "select_by": "",
+        "selected": "looked after by 18",
+        "per": "",
+    }
+    cost, children = made(
+        england,
+        register,
+        compared(id="alma_care_share_cost", reading="excess", **row),
+        compared(id="alma_care_share_children", reading="", **row),
+    )["ours"]
+    told = england.tree["life_course"].to_dataset()
+    by = told["by_history"].sel(reading="excess").sum("component")
+    assert cost == pytest.approx(float((by.sel(history="looked after by 18") / by.sum("history")).mean()))
+    assert children == pytest.approx(0.15)
+
+
 def test_what_cannot_be_compared_is_refused_by_name(make_run, england, register) -> None:
     with pytest.raises(InputError, match="the published totals are England's"):
         made(make_run(), register, compared())

@@ -97,7 +97,7 @@ def test_each_outcome_has_its_own_effect_alone_and_the_rest_of_life_all_of_them(
     usual, helped = (walk(hazards, strength=s, layers=some_layers(), **DOUBLE) for s in (0.0, 1.0))
     ratios = ("log_ratio_rereferral", "log_ratio_care", "log_ratio_justice", "logit_shift_grade")
     owned = {
-        "log_ratio_rereferral": ("rereferrals", "repeat_need_years", "first_need_years"),
+        "log_ratio_rereferral": ("rereferrals",),
         "log_ratio_care": ("care_entries", "care_years"),
         "log_ratio_justice": ("first_time_entries",),
         "logit_shift_grade": ("below_grade_4",),
@@ -107,9 +107,31 @@ def test_each_outcome_has_its_own_effect_alone_and_the_rest_of_life_all_of_them(
         alone = walk(replace(hazards, **off), strength=1.0, layers=some_layers(), **DOUBLE)
         for name in names:
             assert np.array_equal(helped.quantities[AT[name]], alone.quantities[AT[name]])
-    assert np.array_equal(helped.quantities[AT["first_need_years"]], usual.quantities[AT["first_need_years"]])
+    both = walk(replace(hazards, log_ratio_justice=np.zeros(3), logit_shift_grade=np.zeros(3)), strength=1.0, **DOUBLE)
+    for name in ("first_need_years", "repeat_need_years"):
+        assert np.array_equal(helped.quantities[AT[name]], both.quantities[AT[name]])
     for part in (helped.layers - usual.layers, helped.cells - usual.cells, (helped.quantities - usual.quantities)[3:5]):
         assert abs(part).max() > 1e-6
+
+
+def test_a_child_who_is_spared_care_is_in_need_for_longer_by_the_closed_form() -> None:
+    """Open until closure at 0.5 a year or care at 0.2, with help at 0.1, whichever is first, and never again."""
+    nothing = dict.fromkeys(
+        ("short_share", "short_share_first", "plan_start", "rereferral_first", "rereferral_later"), 0.0
+    )
+    alone = {"log_ratio_rereferral": 0.0, "log_ratio_care": np.log(0.5), "half_life": np.inf}
+    spared = make_hazards(
+        need_exit_slow=0.5, care_entry=0.2, care_entry_first=0.2, reentry_first=0, reentry_later=0, **nothing, **alone
+    )
+    expected = {}
+    for care, strength in ((0.2, 0.0), (0.1, 1.0)):
+        h = 0.5 + care
+        # Coming evenly over a year with n whole ones after it; care comes in proportion to the years open.
+        years = np.mean([(1 - np.exp(-h * n) * (1 - np.exp(-h)) / h) / h for n in range(AGES)])
+        expected[strength] = years
+        assert total(spared, "first_need_years", strength) == pytest.approx(years, rel=1e-12)
+        assert total(spared, "care_entries", strength) == pytest.approx(care * years, rel=1e-12)
+    assert expected[1.0] > expected[0.0]
 
 
 def some_layers(draws: int = 3) -> Layers:

@@ -203,3 +203,31 @@ def test_in_need_peers_say_what_care_adds_to_the_grade_gap(baseline: xr.DataArra
     """A fifth are care leavers, of whom 17 per cent have the grade; of pupils in need 18 per cent."""
     assert one(comparison.in_need_peers(cells(care_leaver=0.17), baseline)) == pytest.approx(0.2 * (0.83 - 0.82))
     assert one(comparison.in_need_peers(cells(care_leaver=0.18), baseline)) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_what_children_ever_in_need_leave_is_the_rate_of_those_never_in_need() -> None:
+    """Worked by hand: a quarter are ever in need, from twelve on; all have 0.01 first entries a year at 10 to 17.
+
+    From twelve on a child ever in need has 0.2 of them; in the half year and the two before, what others have.
+    8 x 0.01 = 0.25 (0.2 + 2.5 r) + 0.75 x 8 r, so r = 0.03 / 6.625.
+    """
+    none = life.chosen(layer(in_use=0), rates_of(**ADULT), outcomes=OUTCOMES)
+    names = ["first_time_entries", "below_grade_4", "care_years"]
+    everyone = xr.concat([full(0.01), full(0.35), full(0.02)], xr.Variable("quantity", names))
+    usual = xr.concat([full(0.2), full(0.8), full(0.3)], xr.Variable("quantity", names)).expand_dims(year=[0])
+    lived_for = comparison.lived_years(names, none, weights(age_12=1.0))
+    never = comparison.never_in_need(everyone, usual, full(0.25), lived_for, none)
+    assert never.isel(chain=0, draw=0).values == pytest.approx([0.03 / 6.625, (0.35 - 0.2) / 0.75, 0.0])
+    crowded = comparison.never_in_need(everyone, usual, full(0.5), lived_for, none)
+    assert one(crowded.sel(quantity="first_time_entries")) == 0.0  # 0.5 x 0.2 is more than all children's 0.08
+    assert float(comparison.never_in_need(everyone, usual, full(1.0), lived_for, none).max()) == 0.0  # nobody is left
+
+
+def test_nobody_ever_in_need_leaves_the_rates_of_all_children() -> None:
+    held = life.chosen(layer(), rates_of(**ADULT), outcomes=OUTCOMES)
+    names = ["first_time_entries", "below_grade_4", "neet_years"]
+    everyone = xr.concat([full(0.01), full(0.35), full(0.13)], xr.Variable("quantity", names))
+    usual = xr.concat([full(0.2), full(0.8), full(0.9)], xr.Variable("quantity", names)).expand_dims(year=[0])
+    lived_for = comparison.lived_years(names, held, weights(age_3=0.5, age_12=0.5))
+    never = comparison.never_in_need(everyone, usual, full(0.0), lived_for, held)
+    np.testing.assert_allclose(never, everyone)

@@ -5,6 +5,7 @@ import xarray as xr
 
 from toolkit import evidence, scenarios
 from toolkit.pathways import layers as life
+from toolkit.pathways.comparison import adjustment_shares
 from toolkit.schema import OUTCOMES, InputError
 
 SAMPLES = {"chain": range(2), "draw": range(3)}
@@ -209,3 +210,17 @@ def test_every_shipped_rate_is_a_share_of_people_in_every_area(register: evidenc
             assert bool(((shares >= 0) & (shares <= 3)).all())  # custody is in years
         worse = child.sel(group=["open", "closed"]) >= everyone.sel(layer=child["layer"].values) * 0.9
         assert bool(worse.mean("draw").mean("chain").min() > 0.5)
+
+
+def test_a_rate_may_be_certain_and_its_gap_whole(draws: xr.Dataset) -> None:
+    """A layer of all care leavers and of nobody else, whose rates are adjusted already."""
+    table = layer(rate_is="ever", share_role="", given="lifetime")
+    roles = {"everyone": "all", "need_only": "never", "left_care_before_16": "always", "care_leaver": "always"}
+    rates, usual = rates_of(**roles), cells(care_leaver=0.2, need_only=0.5, left_care_before_16=0.3)
+    held = chosen(table, rates)
+    made = life.adult_rates(held, rates, draws, usual)
+    assert [one(made.isel(layer=0).sel(cell=f"{name}|justice|below_4")) for name in ("need_only", "care_leaver")] == [
+        0,
+        1,
+    ]
+    assert float(adjustment_shares(["neet_years"], held, draws.assign(adjustment_gcse=full(0.5))).min()) == 1.0

@@ -78,7 +78,7 @@ def test_a_run_names_what_its_accounts_are_computed_from(small_run):
         assert not {"study_audit_files", "dist_weight_elasticity", "adjustment_neet", "rate: attainment_8"} & acts
     # Benefits that are not paid are a gain of the public purse and a loss of those who had them.
     assert "price_neet_benefits" in acting["fiscal"] - acting["social"]
-    assert "price_crime_social" in acting["social"] - acting["fiscal"]
+    assert "price_victims_harm" in acting["social"] - acting["fiscal"]
 
 
 @pytest.mark.fit
@@ -109,6 +109,6 @@ def test_what_acts_follows_the_scenario(fit_cache, dozen, register, small_scenar
     fewer = acting(outcomes=["care", "repeat_referrals", "child_in_need"])
     assert (
         "price_care_year" in fewer
-        and not {"price_gcse", "price_crime_social", "effect: supporting_families: gcse_attainment"} & fewer
+        and not {"price_gcse", "price_victims_harm", "effect: supporting_families: gcse_attainment"} & fewer
     )
     assert evidence.ALSO_FIGURES["referral_to_need"] == "need_again"

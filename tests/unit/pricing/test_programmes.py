@@ -356,7 +356,7 @@ def test_a_cost_is_its_interval_in_todays_prices_shared_by_the_children_of_its_u
     costs: xr.DataArray, register: Register, programme: str, ends: tuple[float, ...], year: str, children: float
 ) -> None:
     prices = register.deflators
-    each = [end * prices["2025/26"] / prices[year] / children for end in ends]
+    each = [end * prices["2026/27"] / prices[year] / children for end in ends]
     quantiles_are(costs.sel(programme=programme), [0.05, 0.5, 0.95], each)
 
 
@@ -377,7 +377,7 @@ def test_a_price_year_moves_a_cost_by_the_gdp_deflator(register: Register) -> No
 def test_a_cost_without_an_interval_about_it_has_the_spread_of_its_grade(
     costs: xr.DataArray, register: Register, programme: str, value: float, year: str, spread: float, children: float
 ) -> None:
-    median = value * register.deflators["2025/26"] / register.deflators[year] / children
+    median = value * register.deflators["2026/27"] / register.deflators[year] / children
     known = stats.lognorm(np.sqrt(np.log1p(spread**2)), scale=median)
     levels = [0.05, 0.5, 0.95]
     quantiles_are(costs.sel(programme=programme), levels, list(known.ppf(levels)))
@@ -407,7 +407,7 @@ def test_programmes_without_a_cost_for_a_child_are_left_out(costs: xr.DataArray,
     assert set(costs["programme"].values) == with_cost - {"pause"}  # which serves women without children in their care
     assert "pause" in with_cost and "mockingbird" not in with_cost
     assert bool((costs > 0).all())
-    assert costs.attrs["price_base"] == "2025/26" and costs.dims == (*SAMPLE_DIMS, "programme")
+    assert costs.attrs["price_base"] == "2026/27" and costs.dims == (*SAMPLE_DIMS, "programme")
 
 
 def test_a_cost_of_ones_own_leaves_the_draws_of_others(

@@ -84,7 +84,11 @@ def make_run(register):
         draws = {"chain": np.arange(CHAINS), "draw": np.arange(DRAWS)}
         tables = register.tables
         given = dict(zip(tables["layers"]["layer"], tables["layers"]["given"], strict=True))
-        rows = costing.components(tables["cost_components"], tables["overlaps"], given=given).loc[COMPONENTS]
+        rows = costing.components(
+            evidence.with_options(tables["cost_components"], tables["cost_options"], ()),
+            tables["overlaps"],
+            given=given,
+        ).loc[COMPONENTS]
         labels = {name: ("component", rows[name].to_numpy(dtype=object)) for name in costing.COORDINATES}
         components, names = len(rows), {area: pair[0] for area, pair in areas.items()}
         money = {"units": "GBP", "price_base": scenario.price_base}
@@ -118,6 +122,7 @@ def make_run(register):
 
         lifetime = by_area(("reading", ["gross", "excess"]), level=4e6)
         lifetime.loc[{"reading": "excess"}] *= 0.6
+        lifetime = with_never(lifetime)
         size = xr.DataArray(np.array(MULTIPLES) - 1, dims="multiple", coords={"multiple": MULTIPLES})
         strength = xr.DataArray(random.normal(0.1, 0.05, (CHAINS, DRAWS)), dims=("chain", "draw"), coords=draws)
         share = xr.where(cost["outcome"] == "programme", 0.0, 1.0).reset_coords(drop=True)
@@ -125,7 +130,7 @@ def make_run(register):
             {
                 "cost": cost,
                 "lifetime": lifetime,
-                "annual": by_area(("reading", ["gross", "excess"]), level=2e6),
+                "annual": with_never(by_area(("reading", ["gross", "excess"]), level=2e6)),
                 "benefit_by_area": by_area(level=2e5),
                 "curve_avoided": (strength * size * 2e7 * share).transpose("multiple", "component", ...),
                 "curve_spend": (size + 1) * 2e7,
@@ -241,6 +246,12 @@ def _effects(random, draws):
     return xr.Dataset(values | structures, coords={**draws, "programme": names, "outcome": list(EFFECT_OUTCOMES)})
 
 
+def with_never(cost):
+    """Add the excess over children never in need, a quarter above that over all children."""
+    never = cost.sel(reading=["excess"]).assign_coords(reading=["excess_never"])
+    return xr.concat([cost, 1.25 * never], "reading").assign_attrs(cost.attrs)
+
+
 def _lives_by_age(random, lifetime, entering):
     """Lives of the entering cohort, and an area with its neighbours, as ``collective.tell`` gives them."""
     lifetime = lifetime.sum("area")
@@ -259,12 +270,14 @@ def _lives_by_age(random, lifetime, entering):
         "by_history": lifetime * share,
         "children": xr.DataArray([0.85, 0.15], dims="history", coords={"history": histories}) * entering,
         "peers_gap": 0.01 * entering,
+        "choices": made(2e3, choice=["undetected_share_low", "undetected_share_high"]) * entering,
     }
     told["by_age"].loc[{"reading": "excess"}] *= 0.6
     told["by_age"].loc[{"payer": "hmrc", "age": 16}] *= -0.1
+    told["by_age"] = with_never(told["by_age"])
     near = {"E08000035": "Leeds", "E06000023": "Bristol", "E08000003": "Manchester"}
     beside = {
-        "cost": made(4e7, period=["lifetime", "annual"], reading=readings, area=list(near)),
+        "cost": with_never(made(4e7, period=["lifetime", "annual"], reading=readings, area=list(near))),
         "children": made(2e3, period=["lifetime", "annual"], area=list(near)),
     }
     names = {"area_name": ("area", list(near.values()))}

@@ -29,7 +29,8 @@ from toolkit.schema import ACCOUNTS, InputError
 MOST = {"bench": 2, "league": 6, "panel": 40}
 # Of a scenario, what the comparison of programmes does not depend on.
 IDLE = {"name", "title", "description", "plan", "overlap", "adjustments", "effect", "cash_step"}
-ACTING = ("shared_luck", "structure", "detection", "unevidenced", "scale_up")  # of its effect, what it does
+# And of its effect, what it does depend on.
+ACTING = ("shared_luck", "structure", "detection", "unevidenced", "scale_up", "selection")
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,9 @@ class Leagues:
         return self._memory.get("bench", self.key(scenario, areas), ready)
 
     def _league(self, scenario: Scenario, areas: tuple[str, ...], progress: Progress) -> League:
-        compared = compared_on(self._bench(scenario, areas), progress=progress)
-        table = league_table(compared, self.live.register.tables["programmes"])
+        ready = self._bench(scenario, areas)
+        compared = compared_on(ready, progress=progress)
+        table = league_table(compared, ready.register.tables["programmes"])
         for account in ACCOUNTS:
             table = table.join(ranks(compared, account).add_suffix(f"_{account}"))
         parts = [appraisal.account_total(compared["avoided"], account).reset_coords(drop=True) for account in ACCOUNTS]
@@ -163,7 +165,7 @@ class Leagues:
             examined,
             programme,
             studies=ready.studies,
-            tables=self.live.register.tables,
+            tables=ready.register.tables,
             shrunk=ready.used["before_scale_up"],
         )
 

@@ -118,7 +118,8 @@ class Live:
         self.base = scenarios.load(BASE) if base is None else base
         self.cache, self.refits, self._memory = cache, cache / "refits", Memory()
         self.fitted = workflow.fit(self.statistics, self.base, self.register, cache=cache, progress=progress)
-        self.base_year = evidence.base_year(self.statistics).reset_coords(drop=True)
+        every = evidence.with_parts(self.statistics, evidence.whole_of())
+        self.base_year = evidence.base_year(every).reset_coords(drop=True)
 
     @cached_property
     def places(self) -> dict[str, list[str]]:
@@ -128,8 +129,8 @@ class Live:
         for region in sorted(reference["region"].unique()):
             places[str(region)] = evidence.resolve_areas(reference, region=region)
         current = reference[reference["status"] == "current"].sort_values("la_name")
-        places |= {str(row.la_name): [str(row.area)] for row in current.itertuples()}
-        known = set(self.statistics["area"].values.tolist())
+        places |= {str(row.la_name): [str(row.la_code)] for row in current.itertuples()}
+        known = set(self.base_year["area"].values.tolist())
         fitted = {name: [area for area in areas if area in known] for name, areas in places.items()}
         return {name: areas for name, areas in fitted.items() if areas}
 
@@ -183,7 +184,7 @@ class Live:
         """Return the scenario's figures and effects as draws."""
         evidence_of = {
             *("overrides", "outcomes", "seed", "draws", "chains", "priors", "studies", "left_out", "price_base"),
-            "effect",
+            *("effect", "own_programmes"),
         }
         parts = scenario.model_dump(mode="json", include=evidence_of)
         bought = sorted({(part.programme, part.cost) for part in scenario.plan})
@@ -299,9 +300,9 @@ class Live:
     def _limits(self, scenario: Scenario) -> tuple[xr.Dataset, pd.DataFrame, pd.DataFrame]:
         """Return what a plan is checked against: statistics, figures and programmes."""
         resolved = self.resolved(at_reference(scenario))
-        base = evidence.with_own(self.base_year, resolved.own_figures)
-        spent = plans.in_price_base(base, scenario.price_base, self.register.deflators)
-        return spent, resolved.figures, self.register.tables["programmes"]
+        figures = plans.at_values(resolved.figures)
+        spent = plans.counted(scenario, self.base_year, resolved.own_figures, figures, resolved.register.deflators)
+        return spent, resolved.figures, resolved.register.tables["programmes"]
 
     def unit(self, scenario: Scenario, areas: tuple[str, ...]) -> Unit:
         """Return the costs of areas at the reference sum."""

@@ -14,7 +14,6 @@ from toolkit.measures import value_of_information as voi
 from toolkit.measures import words as w
 from toolkit.measures.drivers import named, valued
 from toolkit.measures.quantities import Run
-from toolkit.schema import PRICE_BASE
 
 REGRESSION = (
     "The value expected if this input alone were known to be there and all others as uncertain as they are: a spline "
@@ -70,7 +69,7 @@ def paid_back(run: Run, account: str, year: str) -> Formula:
 
 def each(run: Run, reading: str, area: str) -> Formula:
     """Return the cost of each child over the years counted, of all areas or one."""
-    cost, label = at(run, q.priced(run, "lifetime").sum("component"), "reading", reading)
+    cost, reading = at(run, q.priced(run, "lifetime").sum("component"), "reading", reading)
     children = run.tree["lives"].to_dataset()["children_entering"]
     both = [total.sum("area") if area == ALL else at(run, total, "area", area)[0] for total in (cost, children)]
     single = both[0] / both[1]
@@ -82,7 +81,7 @@ def each(run: Run, reading: str, area: str) -> Formula:
     )
     top, bottom = w.money(float(both[0].mean())), w.number(float(both[1].mean()), 0)
     return Formula(
-        f"{label} {name} of each child" + (f": {area}" if area != ALL else ""),
+        f"{w.costed(reading, name)} of each child" + (f": {area}" if area != ALL else ""),
         words,
         lambda run: f"{top} ÷ {bottom} children: {added(run, single, single, w.money)}",
         lambda _: single,
@@ -176,7 +175,9 @@ def figure(run: Run, name: str) -> Formula:
         if row["price_year"] and float(row["value"]):
             factor = float(row["real_value"]) / float(row["value"])
             real = w.figure(float(f"{row['real_value']:.5g}"))
-            in_numbers += f", {row['price_year']} prices × {w.number(factor, 3)} = {real} in {PRICE_BASE} prices"
+            in_numbers += (
+                f", {row['price_year']} prices × {w.number(factor, 3)} = {real} in {run.scenario.price_base} prices"
+            )
         words += (f"Drawn from: {str(row['distribution']).replace('_', ' ')}; {provenance.how_sure(row)}.",)
     if name in drawn:
         ends = [valued(run, name, float(drawn[name].quantile(end))) for end in (0.05, 0.95)]

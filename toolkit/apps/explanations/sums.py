@@ -19,7 +19,8 @@ from toolkit.schema import SAMPLE_DIMS, InputError
 ALL, ADDENDS = "All", 4
 EXCESS = (
     "Gross: everything used × its price. Excess: (use − what all children of the same age and area use) × the share "
-    "that would vanish with the outcome × price. By component, then added up; neither is a saving."
+    "that would vanish with the outcome × price. Excess over never in need: the same with children never in need, "
+    "whose use is what children ever in need leave of all children’s. By component, then added up; none is a saving."
 )
 ADDED = {  # what is added up: as a gain, as a loss
     "avoided": ("of cost avoided", "of cost caused"),
@@ -40,7 +41,7 @@ class Kind:
     Attributes
     ----------
     title
-        Its dims' names in braces, and {cost} for what the cost of a cohort is called.
+        Its dims' names in braces, and {cost} for what a reading of the cost of a cohort is called, {year} of a year.
     words
         The formula.
     draws
@@ -60,14 +61,15 @@ class Kind:
     def __call__(self, run: Run, *names: str) -> Formula:
         """Return the formula of one of them."""
         drawn, chosen = self.draws(run), {dim: f"all {dim}s" for dim in self.dims}
-        chosen["cost"] = w.counted("lifetime cost", run.scenario.horizon)
         for dim, name in zip(self.dims, names, strict=True):
             if name != ALL:
                 drawn, chosen[dim] = at(run, drawn, dim, name)
+        cost = w.counted("lifetime cost", run.scenario.horizon)
+        costs = {name: w.costed(chosen.get("reading", ""), what) for name, what in (("cost", cost), ("year", "cost"))}
         whole = drawn.sum([dim for dim in drawn.dims if dim not in SAMPLE_DIMS], skipna=False)
         in_numbers = counted if self.say is w.percent else added
         return Formula(
-            self.title.format(**chosen),
+            self.title.format(**chosen | costs),
             self.words,
             lambda run: in_numbers(run, drawn, whole, self.say),
             lambda _: whole,

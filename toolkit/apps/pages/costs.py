@@ -25,17 +25,22 @@ from toolkit.scenario_model import LONGEST_HORIZON
 from toolkit.schema import SAMPLE_DIMS
 
 MEANINGS = {
-    "excess": "{cost} of the children who start a first episode of need in the base year, beyond what children "
+    "excess": "{cost} of the children who start a first episode of need in the base year, beyond what all children "
     "of the same age and area cost, reduced to the part that would vanish with the outcome. It is not a saving.",
+    "excess_never": "{cost} of the children who start a first episode of need in the base year, beyond what children "
+    "never in need of the same age and area cost, reduced to the part that would vanish with the outcome. It is not a "
+    "saving.",
     "gross": "{cost} of everything the outcomes use among the children who start a first episode of need in the "
     "base year. It is not a saving.",
     "annual": "Cost of one year’s outcomes among all children known to social care. Not one cohort over years: it "
     "must not be added to the cost of one.",
 }
+EXCESSES = {"excess": "excess_never", "excess_never": "excess"}
 NEIGHBOURS = 10
 NEAR = {  # the longest that a heading begins with counts
     "Excess": "@0|area_life|excess",
     "Excess, each child": "@0|each|excess",
+    "Excess over never in need, each child": "@0|each|excess_never",
     "One year": "@0|area_annual|gross",
 }
 CHOSEN = " \N{LEFTWARDS ARROW} this area"
@@ -44,7 +49,8 @@ CHOSEN = " \N{LEFTWARDS ARROW} this area"
 def views(horizon: int) -> dict[str, str]:
     """Return which cost can be looked at, by what it is called where so many years are counted."""
     over = w.counted("Over a life", horizon)
-    return {f"{over}: excess": "excess", f"{over}: gross": "gross", "In one year": "annual"}
+    lives = {f"{over}: {w.inside(reading)}": reading for reading in q.READINGS}
+    return lives | {"In one year": "annual"}
 
 
 class Costs:
@@ -107,11 +113,14 @@ class Costs:
         sums: dict[str, Any] = {dim: _bars(run, q.by(cost, dim), dim, view) for dim in ("outcome", "payer")}
         sums["total"] = headline.estimate(run, cost.sum("component"))
         sums["each"] = headline.estimate(run, cost.sum("component") / q.children(run)["entering"])
+        if view in EXCESSES:  # the other comparator's stands beside it
+            other = q.lifetime(run).sel(reading=EXCESSES[view]).sum("component")
+            sums["beside"] = [headline.estimate(run, part) for part in (other, other / q.children(run)["entering"])]
         return sums | {"view": view}
 
     def _priced_neighbours(self, run: Run) -> tuple[str, dict[str, Any], str]:
         near = evidence.neighbours(None, self.state.areas[0])
-        known = set(self.state.live.statistics["area"].values.tolist())
+        known = set(self.state.live.base_year["area"].values.tolist())
         areas = [area for area in near["area"] if area in known][:NEIGHBOURS]
         priced = self.state.live.run(run.scenario, (*self.state.areas, *areas))
         self._near = priced
@@ -149,10 +158,17 @@ class Costs:
             look.Number(str(each), single, "cost of each child"),
         )
         meaning = MEANINGS[view].format(cost=w.label(w.counted("lifetime cost", horizon)))
+        apart, numbers = "", []
+        if view in EXCESSES:
+            other, (both, one) = EXCESSES[view], prepared["beside"]
+            apart = f" {w.label(other)}{' over all children' * (other == 'excess')}: {both}, or {one} for each child."
+            numbers = [look.Number(str(both), f"life|{other}|All|All", "cost over the other comparator")]
+            numbers += [look.Number(str(one), f"each|{other}|All", "cost of each child over the other comparator")]
         hint = look.ExplainedText(
-            f"90% interval {total.interval}{sure}. {meaning}",
+            f"90% interval {total.interval}{sure}. {meaning}{apart}",
             look.Number(total.interval, whole, "90% interval of the cost"),
             look.Number(each.interval, single, "90% interval for each child"),
+            *numbers,
         )
         self.head.object = (
             f'<p class="lead" role="status">{look.explained(lead)}</p><p class="hint">{look.explained(hint)}</p>'
@@ -184,8 +200,10 @@ class Costs:
 
 
 def _keys(kind: str, dim: str) -> Callable[[str, str], str]:
+    readings = {w.costed(reading): reading for reading in q.READINGS}
+
     def key(row: str, heading: str) -> str:
-        reading = heading.partition(" ")[0].lower()
+        reading = readings.get(heading, heading)
         return f"{kind}|{reading}|{row}|All" if dim == "outcome" else f"{kind}|{reading}|All|{row}"
 
     return key

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from toolkit.apps.parts import charts, look
 from toolkit.apps.parts.card import Card
 from toolkit.apps.parts.fields import button, column, grid
 from toolkit.apps.session.state import State
+from toolkit.evidence import boundary_notes
 from toolkit.measures import quantities as q
 from toolkit.measures import tables
 from toolkit.measures import words as w
@@ -59,7 +61,9 @@ class Invest:
 
     def show(self, run: LiveRun, reading: Reading) -> None:
         """Put a run on the page."""
-        _set(self.sentence, f'<p class="lead" role="status">{look.explained(reading.sentence)}</p>')
+        notes = boundary_notes(self.state.live.reference, self.state.areas)
+        about = "".join(f"<p class=hint>{escape(note)}</p>" for note in notes)
+        _set(self.sentence, f'<p class="lead" role="status">{look.explained(reading.sentence)}</p>{about}')
         for pane, tile in zip(self.tiles, reading.tiles, strict=True):
             _set(pane, look.tile(tile.name, look.Number(tile.value, tile.key), tile.beside, tile.sign))
         for name, card in self.cards.items():

@@ -72,7 +72,7 @@ class OwnFigures:
             yours += f" ({mine.price_year} prices)" if mine is not None and money else ""
             unit = row["unit"] + (f", {PRICE_BASE} prices" if money else "")
             rows.append((row["description"], [known, yours, unit, f"{row['source']}, {row['year']:.0f}"]))
-        name = w.area(str(self.state.live.statistics["area_name"].sel(area=area).item()))
+        name = " and ".join(evidence.members(self.state.live.reference, area))
         note = "Own values are the council’s own, used for this session and kept in its saved scenario and link only."
         heads = ["Statistic", "Published", "Yours", "Unit", "Published in, year to"]
         return look.plain_table(name, heads, rows, note, numbers=(0, 1))

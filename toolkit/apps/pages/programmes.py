@@ -13,10 +13,11 @@ from toolkit.apps.parts import look, programme_charts
 from toolkit.apps.parts.card import Card
 from toolkit.apps.parts.fields import beside, choice, column
 from toolkit.apps.parts.programme_panel import ProgrammePanel
+from toolkit.apps.session.starts import programmes_of
 from toolkit.apps.session.state import State
 from toolkit.measures import words as w
 from toolkit.measures.programme_words import HELPED, PAYERS, Panel
-from toolkit.measures.programmes import LEVEL, chance_words
+from toolkit.measures.programmes import LEVEL, chance_of
 from toolkit.measures.quantities import Run
 from toolkit.schema import ACCOUNTS
 
@@ -64,8 +65,7 @@ class Programmes:
         self.security = choice("How secure the evidence is", sure, width=220)
         for filter_by in (self.helped, self.security):
             filter_by.param.watch(lambda _: self._fill(), "value")
-        labels = state.live.register.tables["programmes"].set_index("programme")["label"]
-        self.one = choice("Look into", {str(label): str(name) for name, label in labels.items()}, width=420)
+        self.one = choice("Look into", programmes_of(state.live, state.base), width=420)
         self.one.param.watch(lambda event: self._open(event.new), "value")
         self.card = Card(
             "league",
@@ -108,6 +108,8 @@ class Programmes:
         self._rest()
         self._shown = prepared
         self.chosen = prepared[1].programme
+        if self.one.options != (labels := programmes_of(self.state.live, self.state.base)):
+            self.one.options = labels
         self.one.value = self.chosen
         self._fill()
         self.panel.show(run, prepared[1], self.account.value)
@@ -117,7 +119,7 @@ class Programmes:
         """Return the explanation of one of the page's own numbers as HTML, "" if it is none of them."""
         if self._shown is None:
             return ""
-        return explanations.explanation(*self._shown, key, self.state.live.register)
+        return explanations.explanation(*self._shown, key, self.state.live.resolved(self.state.base).register)
 
     # Waiting -------------------------------------------------------------------------------------
 
@@ -211,8 +213,8 @@ def _league(table: pd.DataFrame, account: str) -> str:
             number(w.pence(row[f"avoided_{account}"]), f"avoided_{account}"),
             number(_ends(row, account), f"avoided_{account}"),
             number(f"{low}" if low == high else f"{low} to {high}", f"rank_{account}"),
-            number(chance_words(row, f"chance_pays_{account}", under), f"chance_pays_{account}"),
-            number(chance_words(row, "chance_of_harm", "chance_of_harm"), "chance_of_harm"),
+            number(chance_of(row, f"chance_pays_{account}", under), f"chance_pays_{account}"),
+            number(chance_of(row, "chance_of_harm", "chance_of_harm"), "chance_of_harm"),
             number(w.pence(row["council_cash"]), "council_cash"),
             row["counted"],
         ]

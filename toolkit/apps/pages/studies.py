@@ -6,6 +6,7 @@ from typing import Any
 from toolkit.apps.engine.scaled_run import LiveRun
 from toolkit.apps.parts import entry, look
 from toolkit.apps.parts.fields import attempt, beside, button, choice, column, field
+from toolkit.apps.session.starts import programmes_of
 from toolkit.apps.session.state import State
 from toolkit.measures import quantities as q
 from toolkit.measures import studies as table
@@ -29,14 +30,14 @@ class Studies:
     def __init__(self, state: State) -> None:
         self.state = state
         tables = state.live.register.tables
-        bias, labels = tables["design_bias"], tables["programmes"].set_index("programme")["label"]
+        bias = tables["design_bias"]
         designs = {w.label(name): name for name in bias.loc[bias["admitted_by_default"] == 1, "design"].unique()}
         self.used, self.problems = look.html(), look.html(visible=False)
         self.known = choice("Study", [], width=320)
         self.leave = button("Leave it out", lambda: self._put(self._without))
         self.again = button("Back to the evidence’s own studies", lambda: self._put(self._none))
         self.name = field("Name of a new study", most=40, width=320)
-        self.programme = choice("Programme", {str(label): str(name) for name, label in labels.items()}, width=320)
+        self.programme = choice("Programme", programmes_of(state.live, state.base), width=320)
         self.outcome = choice("Outcome", {w.label(name): name for name in EFFECT_OUTCOMES}, width=250)
         self.design, self.scale = choice("Design", designs, width=250), choice("Scale", SCALES)
         self.estimate, self.error = field("Estimate on that scale"), field("Standard error on that scale", width=230)
@@ -90,6 +91,8 @@ class Studies:
     def show(self, prepared: tuple[str, list[str]]) -> None:
         """Show the studies in use."""
         self.used.object, names = prepared
+        if self.programme.options != (labels := programmes_of(self.state.live, self.state.base)):
+            self.programme.options = labels
         if self.known.options != names:
             self.known.param.update(options=names, value=names[0] if names else None)
 

@@ -10,6 +10,7 @@ from toolkit.apps.parts.card import Card
 from toolkit.apps.parts.fields import column
 from toolkit.measures import programme_words as words
 from toolkit.measures import words as w
+from toolkit.measures.beside_panel import panel_table
 from toolkit.measures.programme_panel import ATTAINMENT
 from toolkit.measures.programme_words import Panel
 from toolkit.measures.programmes import OUTCOMES
@@ -56,7 +57,7 @@ class ProgrammePanel:
         )
         self._show_steps(run, one, account)
         lines = "".join(f"<p>{escape(w.tied(line))}</p>" for line in words.believed_sentences(one))
-        self.believed.object = f"<h2>What must be believed</h2>{lines}{_beside(one)}"
+        self.believed.object = f"<h2>What must be believed</h2>{lines}{_beside(one)}{_areas(one)}"
         for ratios in KINDS:
             self._show_forest(run, one, ratios)
         self.sources.object = _sources(one)
@@ -155,6 +156,17 @@ def _beside(one: Panel) -> str:
     ]
     heads = ["Study", "Programme", "Effect", "90% interval", "Enough for the public purse", "Enough for society"]
     return look.plain_table(f"Studies of {OUTCOMES[one.main]} beside it", heads, rows, words.FACE_VALUE, numbers=(1, 2))
+
+
+def _areas(one: Panel) -> str:
+    """Return what the panel of areas says beside the studies."""
+    if not len(one.beside):
+        return ""
+    table = panel_table(one.beside)
+    rows = [(w.label(row[0]), list(row[1:])) for row in table.itertuples(index=False)]
+    heads = [w.label(name) for name in table.columns]
+    title = "Beside it: the panel of areas, which no result uses"
+    return look.plain_table(title, heads, rows, " ".join(one.beside_words), numbers=(1, 2, 3, 4))
 
 
 def _study(row: dict[Any, Any], programme: str) -> tuple[str, list[str]]:

@@ -102,7 +102,9 @@ class PartRow:
     def show(self, part: PlanPart, *, alone: bool) -> None:
         """Show a part of the plan as it is stated."""
         if part.programme not in self.programme.options.values():
-            self.programme.options = {**self.programme.options, w.label(part.programme): part.programme}
+            own = self.plan.state.base.own_programmes.get(part.programme)
+            label = own.label if own else w.label(part.programme)
+            self.programme.options = {**self.programme.options, label: part.programme}
         texts = {self.programme: part.programme, self.sums: in_words(part.sums), self.basis: part.basis}
         for widget, value in (texts | {self.funder: part.funder}).items():
             if widget.value != value:

@@ -7,11 +7,17 @@ from typing import Any
 from toolkit.measures import words as w
 from toolkit.scenarios import Scenario
 
-OPEN = ("overrides", "own_figures", "priors", "studies")  # whose keys are names of figures, not of settings
+OPEN = (
+    "overrides",
+    "own_figures",
+    "priors",
+    "studies",
+    "own_programmes",
+)  # whose keys are names of figures, not of settings
 SECTIONS = ("effect", "adjustments", *OPEN)
 SINGLE = (
     *("plan", "overlap", "first_year", "price_base", "discount_schedule", "horizon", "outcomes", "extra_layers"),
-    "left_out",
+    *("cost_options", "left_out"),
 )
 LONGEST_TITLE = 120
 MOST_SAVED, LONGEST_NAME = 6, 60

@@ -41,6 +41,12 @@ def presets(live: Live) -> dict[str, dict[str, str]]:
     return {"Plans": titles, "Single programmes": {str(labels[name]): name for name in single}}
 
 
+def programmes_of(live: Live, scenario: Scenario) -> dict[str, str]:
+    """Return every programme, a scenario's own among them, by what readers call it."""
+    table = live.resolved(scenario).register.tables["programmes"]
+    return dict(zip(table["label"].astype(str), table["programme"].astype(str), strict=True))
+
+
 def usable_part(content: bytes, problem: InputError, live: Live) -> tuple[Scenario, list[str]]:
     """Return what can be used of a file, key by key, and what cannot; if nothing can, ``problem`` stands."""
     settings = yaml_files.parsed(content, "the file")

@@ -11,7 +11,14 @@ from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
 from toolkit.tabular import excerpt
 
-CHECKED = ("plan", "discount_schedule", "price_base", "extra_layers", "left_out")  # against the evidence
+CHECKED = (
+    "plan",
+    "discount_schedule",
+    "price_base",
+    "extra_layers",
+    "cost_options",
+    "left_out",
+)  # against the evidence
 MOST_CHECKS = 24  # against the evidence, of one link or file: each takes a tenth of a second
 
 

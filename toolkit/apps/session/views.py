@@ -6,7 +6,7 @@ from toolkit.tabular import excerpt
 
 VIEWS = {
     "account": tuple(reversed(ACCOUNTS)),
-    "cost": ("excess", "gross", "annual"),
+    "cost": ("excess", "excess_never", "gross", "annual"),
     "aim": ("expected_value", "conditional_value_at_risk"),
 }
 BEGIN = {name: choices[0] for name, choices in VIEWS.items()} | {"budget": "20"}

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import log_ndtr, ndtr, ndtri, ndtri_exp
 
 from toolkit.models.effects.programme_priors import LEVELS, Priors, priors_of
 from toolkit.models.effects.selection import log_selection
@@ -210,7 +210,7 @@ def weighted_particles(
         raise InputError(
             f"effects of programmes: importance sampling is not reliable (k-hat {pareto_k:.2f}, {effective:.0f} "
             "effective particles).",
-            fix="look for a study that contradicts the others, or give more particles.",
+            fix="look for a study or a prior that contradicts the others, or give more particles.",
         )
     return values, weights, pareto_k
 
@@ -358,11 +358,15 @@ def _numbers(table: pd.DataFrame, centre: Array, sd: Array, errors: Array, unifo
     A finding without a number gets one within its interval, from its own prior predictive distribution cut there.
     """
     lower, upper = ((table[end].to_numpy() * errors - centre) / sd for end in ("lower", "upper"))
-    below, above = ndtr(lower), ndtr(upper)
-    drawn = ndtri(below + (above - below) * uniform)
+    # In logarithms and in the lower tail, where they are precise however far the interval lies from the prior mean.
+    flip = lower + upper > 0
+    below, above = log_ndtr(np.where(flip, -upper, lower)), log_ndtr(np.where(flip, -lower, upper))
+    inside = -np.expm1(below - above)
+    place = np.where(flip, 1 - uniform, uniform)
+    drawn = np.where(flip, -1, 1) * ndtri_exp(above + np.log1p(inside * (place - 1)))
     missing = table["effect"].isna().to_numpy()
     gap = np.where(missing, drawn * sd, table["effect"].to_numpy() - centre)
-    log_density = -0.5 * drawn**2 - np.log(sd) - np.log(above - below)
+    log_density = -0.5 * drawn**2 - np.log(sd) - above - np.log(inside)
     return gap, np.where(missing, log_density, 0.0).sum(1)
 
 

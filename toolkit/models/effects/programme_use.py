@@ -33,6 +33,7 @@ def used_effects(
     names: Collection[str] | None = None,
     particles: int = PARTICLES,
     refuse: bool = True,
+    selection: float = 1.0,
 ) -> xr.Dataset:
     """Return what each programme changes where it is delivered, in draws each of which has a structure of its own.
 
@@ -55,7 +56,7 @@ def used_effects(
         As for `sample_structures`.
     names
         Programmes to draw; all of the table by default. The draws of one do not depend on the others.
-    particles, refuse
+    particles, refuse, selection
         As for `sample_programmes`.
 
     Returns
@@ -72,7 +73,7 @@ def used_effects(
         As `site_effects`, `sample_programmes` and `structure_weights`.
     """
     structures = draw_structures(structure_weights(tables["structure_weights"], weights), like=like, seed=seed)
-    sampling: dict[str, Any] = {"particles": particles, "refuse": refuse}
+    sampling: dict[str, Any] = {"particles": particles, "refuse": refuse, "selection": selection}
     drawn = sample_structures(studies, tables, structures, seed=seed, names=names, borrow=borrow, **sampling)
     used = site_effects(drawn, studies, tables["priors"], seed=seed, shared_luck=shared_luck, scale_up=scale_up)
     least = fixed_of(tables["priors"], "plateau_least")

@@ -85,6 +85,7 @@ def sample_structures(
     borrow: bool = False,
     particles: int = PARTICLES,
     refuse: bool = True,
+    selection: float = 1.0,
 ) -> xr.Dataset:
     """Draw the mean effect of every programme from the evidence that the structure of each draw lets count.
 
@@ -103,7 +104,7 @@ def sample_structures(
         Programmes to draw; all by default.
     borrow
         Count outcomes without a study too, with the effect of help in general; ``evidence`` is then "borrowed".
-    particles, refuse
+    particles, refuse, selection
         As for `sample_programmes`.
 
     Returns
@@ -142,6 +143,7 @@ def sample_structures(
                 seed=seed,
                 particles=particles,
                 refuse=refuse,
+                selection=selection,
                 purpose=PURPOSE + purpose,
             ).sel(programme=members)
             at = [wanted.index(name) for name in members]

@@ -47,7 +47,7 @@ def test_every_kind_of_number_names_what_it_is_computed_from(live, small_scenari
     run = live.run(small_scenario, (LEEDS, "E06000017"))
     for key, acts, idle in (
         ("payer_avoided|schools", "price_exclusion_year", "price_care_year"),
-        ("worth|fiscal", "price_neet_benefits", "price_crime_social"),
+        ("worth|fiscal", "price_neet_benefits", "price_victims_harm"),
         ("cash", "cashable_share_partly", "price_gcse"),
         ("area_life|gross|Rutland", "share_ever_in_need", "cost_supporting_families"),
     ):

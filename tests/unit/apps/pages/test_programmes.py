@@ -30,9 +30,10 @@ class State:
     """What a visitor has chosen, without a site."""
 
     def __init__(self, register: evidence.Register) -> None:
-        self.live = SimpleNamespace(register=register)
+        self.live = SimpleNamespace(register=register, resolved=lambda scenario: SimpleNamespace(register=register))
         self.views = {"account": "social"}
-        self.place, self.areas, self.scenario, self.changes = "Leeds", ("E08000035",), object(), 0
+        self.place, self.areas, self.changes = "Leeds", ("E08000035",), 0
+        self.scenario = self.base = object()
 
     def look(self, **chosen: str) -> None:
         self.views |= chosen

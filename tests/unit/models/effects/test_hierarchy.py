@@ -81,6 +81,32 @@ def quadrature(log_likelihood, *, sd=0.2):
     return mean, math.sqrt((weight * (grid - mean) ** 2).sum())
 
 
+class TestExtremePriors:
+    @pytest.mark.parametrize("side", [-1, 1])
+    def test_a_null_finding_far_from_the_prior_is_exact(self, side):
+        # 43 standard deviations of its prediction from the prior mean, where the chance of it is no number any more.
+        table = priors(mean_sd=0.05)
+        table.loc[table["parameter"] == "mu_event", "arg1"] = 5.0 * side
+        draws = sample(table_of({"lower": -1.96, "upper": 1.96}), table=table)["mean_effect"].sel(outcome="care")
+        grid = np.linspace(3.0, 5.2, 20_001)
+        found = stats.norm.logcdf(1.96 - grid / 0.1)  # the other end adds nothing
+        log_weight = -0.5 * ((grid - 5.0) / 0.05) ** 2 + found
+        weight = np.exp(log_weight - log_weight.max())
+        mean = (weight * grid).sum() / weight.sum()
+        sd = math.sqrt((weight * (grid - mean) ** 2).sum() / weight.sum())
+        agrees(draws, side * mean, sd)
+
+    @pytest.mark.parametrize("mean", [-1000.0, -1.0, 1.0, 1000.0])
+    def test_the_shipped_studies_refuse_a_prior_that_they_contradict(self, mean):
+        register = shipped()
+        table = register["priors"].copy()
+        table.loc[table["parameter"] == "mu_event", ["arg1", "arg2"]] = [mean, 0.1]
+        with pytest.raises(InputError, match="a study or a prior that contradicts"):
+            sample_programmes(
+                programme_studies(register), register["programmes"], table, like=LIKE, seed=1, particles=2_000
+            )
+
+
 class TestClosedForms:
     def test_one_study(self):
         # Precisions 25 and 100: mean 0.8 of the study's, variance 1/125.

@@ -9,10 +9,10 @@ import xarray as xr
 from scipy import stats
 
 from toolkit.models.effects.hierarchy import sample_programmes
-from toolkit.models.effects.programme_influence import distance, leave_one_out, power_scaling_of_programmes
 from toolkit.models.effects.programme_priors import LEVELS
 from toolkit.models.effects.programme_studies import OPEN
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS, InputError
+from toolkit.validation.programme_influence import distance, leave_one_out, power_scaling_of_programmes
 
 PROGRAMMES = pd.DataFrame({"programme": ["alpha", "beta"], "programme_type": ["worker", "school"]})
 LIKE = xr.Dataset(coords={"chain": range(4), "draw": range(1000)})
