@@ -141,6 +141,8 @@ def forecast(
     _check_settings(areas, baseline, price_growth, until)
     panel = evidence.care_panel(folder)
     if gone := [area for area in areas if area not in panel["area"].values]:
+        if whole := evidence.whole_of().get(gone[0]):
+            raise InputError(f"outlook: {gone[0]} has too short a history of its own.", fix=f"forecast {whole}.")
         raise InputError(
             f"outlook: {gone[0]} has too few children looked after to forecast.",
             fix="leave it out, or ask for its region.",
@@ -150,9 +152,12 @@ def forecast(
 
 
 def with_outlook(areas: Sequence[str], *, folder: Path | None = None) -> list[str]:
-    """Return those of some areas that have an outlook: all but the City of London and the Isles of Scilly."""
-    known = set(evidence.care_panel(folder)["area"].values)
-    return [area for area in areas if area in known]
+    """Return those of some areas that have an outlook: all but the City of London and the Isles of Scilly.
+
+    An authority that boundary changes made has too short a history: the merged area that it is a part of stands for it.
+    """
+    known, whole = set(evidence.care_panel(folder)["area"].values), evidence.whole_of()
+    return [area for area in dict.fromkeys(whole.get(area, area) for area in areas) if area in known]
 
 
 def _check_settings(areas: Sequence[str], baseline: str | Own, price_growth: Growth, until: int) -> None:
