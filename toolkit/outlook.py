@@ -6,7 +6,7 @@ The fit is made once for the same statistics, priors and code, and reused from t
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from toolkit.models.fitting.fit import evenly, fit
 from toolkit.models.outlook.dataset import LAST, LATEST, PLACEMENTS, assemble
 from toolkit.models.outlook.forecast import simulate, surprise_correlation
 from toolkit.models.outlook.model import MODEL, outlook
-from toolkit.models.outlook.series import DIFFERENCES, mix, stocks, to_series
+from toolkit.models.outlook.series import CARRIED, DIFFERENCES, mix, stocks, to_series
 from toolkit.prices import deflators, rebase
 from toolkit.pricing.areas import Progress, silent
 from toolkit.records import check_writable, fingerprint, open_cached, open_netcdf, prune, versions, write_netcdf
@@ -36,7 +36,7 @@ PATHS = {"review": "review_cla_trajectory", "counties": "ccn_cla_2025"}
 SUPPORTED = "supported_accommodation_week_thurrock_2023"  # the only published price of a type that has no return
 MOST_GROWTH = 0.25  # a year, of a price that a person sets: beyond it is a slip of the keyboard
 Own = Mapping[int, float]
-Growth = Literal["fade", "persist"] | float
+Growth = str | float  # "fade", "persist" or a share a year
 
 
 def fit_outlook(
@@ -141,6 +141,8 @@ def forecast(
     _check_settings(areas, baseline, price_growth, until)
     panel = evidence.care_panel(folder)
     if gone := [area for area in areas if area not in panel["area"].values]:
+        if whole := evidence.whole_of().get(gone[0]):
+            raise InputError(f"outlook: {gone[0]} has too short a history of its own.", fix=f"forecast {whole}.")
         raise InputError(
             f"outlook: {gone[0]} has too few children looked after to forecast.",
             fix="leave it out, or ask for its region.",
@@ -150,9 +152,12 @@ def forecast(
 
 
 def with_outlook(areas: Sequence[str], *, folder: Path | None = None) -> list[str]:
-    """Return those of some areas that have an outlook: all but the City of London and the Isles of Scilly."""
-    known = set(evidence.care_panel(folder)["area"].values)
-    return [area for area in areas if area in known]
+    """Return those of some areas that have an outlook: all but the City of London and the Isles of Scilly.
+
+    An authority that boundary changes made has too short a history: the merged area that it is a part of stands for it.
+    """
+    known, whole = set(evidence.care_panel(folder)["area"].values), evidence.whole_of()
+    return [area for area in dict.fromkeys(whole.get(area, area) for area in areas) if area in known]
 
 
 def _check_settings(areas: Sequence[str], baseline: str | Own, price_growth: Growth, until: int) -> None:
@@ -204,17 +209,28 @@ def _built(
 ) -> xr.Dataset:
     judged = evidence.load_table("evidence/judgements", folder).set_index("id")["value"]
     fade, series = float(judged["growth_fade_years"]), to_series(panel)
-    drawn = simulate(posterior, series, years=until - LATEST, fade_years=fade, seed=seed, areas=areas)
+    tested = evidence.load_table("reference/outlook_backtest", folder)
+    carried = {
+        CARRIED[name] for name in tested.loc[(tested["forecast"] == "carried") & (tested["used"] == 1), "quantity"]
+    }
+    ahead: dict[str, Any] = {
+        "years": until - LATEST,
+        "fade_years": fade,
+        "seed": seed,
+        "areas": areas,
+        "carried": carried,
+    }
+    drawn = simulate(posterior, series, **ahead)
     value = {str(name): drawn["value"].sel(series=name, drop=True) for name in drawn["series"].values}
     stock, alone = stocks(value)
     shares = mix(value)
     deflator = deflators(evidence.load_table("evidence/economic_parameters", folder))
     price = _prices(value, evidence.load_table("evidence/unit_costs", folder), deflator)
-    factor = np.exp(value["care_week"]) / (shares * price).sum("placement")
+    factor = xr.ufuncs.exp(value["care_week"]) / (shares * price).sum("placement")
     price = price * _regrown(drawn["growth"], price_growth)
     before = stock.shift(year=1)
     difference = value["difference"] / DIFFERENCES * before
-    starts = np.exp(value["starts"])
+    starts = xr.ufuncs.exp(value["starts"])
     here = panel.sel(area=list(areas))
     if baseline != "model":
         leaving = (starts + before + difference - stock).clip(min=0.0) / before
@@ -232,7 +248,7 @@ def _built(
         ends_latest=here["ends"].sel(data_year=LATEST, drop=True).drop_vars(["area_name", "region"]),
         price=price,
         factor=factor,
-        safeguarding=np.exp(value["safeguarding"]),
+        safeguarding=xr.ufuncs.exp(value["safeguarding"]),
         to_cash=_to_cash(stock["year"], deflator),
         baseline=baseline if isinstance(baseline, str) else "own",
         price_growth=str(price_growth),
@@ -244,11 +260,12 @@ def _built(
 def _prices(value: Mapping[str, xr.DataArray], costs: pd.DataFrame, series: pd.Series) -> xr.DataArray:
     """Return GBP a week by placement; parents and adopters are not paid for a place."""
     row = costs.set_index("id").loc[SUPPORTED]
-    published = rebase(float(row["value"]), str(row["price_year"]), deflators=series)
-    fostering, residential = (np.exp(value[f"price_{kind}"]) for kind in ("fostering", "residential"))
+    published = rebase(float(str(row["value"])), str(row["price_year"]), deflators=series)
+    fostering, residential = (xr.ufuncs.exp(value[f"price_{kind}"]) for kind in ("fostering", "residential"))
     supported = published * fostering / fostering.isel(year=0)
     kinds = {"fostering": fostering, "residential": residential, "supported": supported, "other": 0.0 * fostering}
-    return xr.concat([kinds[kind] for kind in PLACEMENTS], xr.Variable("placement", list(PLACEMENTS)))
+    prices: xr.DataArray = xr.concat([kinds[kind] for kind in PLACEMENTS], xr.Variable("placement", list(PLACEMENTS)))
+    return prices
 
 
 def _regrown(growth: xr.DataArray, how: Growth) -> xr.DataArray:
@@ -259,7 +276,8 @@ def _regrown(growth: xr.DataArray, how: Growth) -> xr.DataArray:
     if how == "fade":
         return xr.ones_like(mine)
     wanted = mine.isel(year=1, drop=True) if how == "persist" else xr.DataArray(np.log1p(float(how)))
-    return np.exp((wanted - mine).where(mine["year"] > LATEST, 0.0).cumsum("year")).assign_coords(year=mine["year"])
+    more: xr.DataArray = xr.ufuncs.exp((wanted - mine).where(mine["year"] > LATEST, 0.0).cumsum("year"))
+    return more.assign_coords(year=mine["year"])
 
 
 def _path(stock: xr.DataArray, baseline: str | Own, folder: Path | None) -> xr.DataArray:
@@ -273,12 +291,13 @@ def _path(stock: xr.DataArray, baseline: str | Own, folder: Path | None) -> xr.D
     growth = 0.0
     if baseline in PATHS:
         row = evidence.load_table("evidence/published_totals", folder).set_index("id").loc[PATHS[baseline]]
-        start = int(row["source_year"])
+        start = int(str(row["source_year"]))
         national = evidence.load_table("statistics/national", folder)
         counted = national.query("area == 'England' and geography == 'national' and measure == 'cla_at_31_march'")
         then = float(counted.set_index("year")["value"][start])
-        growth = np.log(float(row["value"]) / then) / (int(row["year"]) - start)
-    return latest * np.exp(growth * (years - LATEST))
+        growth = np.log(float(str(row["value"])) / then) / (int(str(row["year"])) - start)
+    path: xr.DataArray = latest * xr.ufuncs.exp(growth * (years - LATEST))
+    return path
 
 
 def _to_cash(years: xr.DataArray, series: pd.Series) -> xr.DataArray:

@@ -33,8 +33,7 @@ def outlook(
     from toolkit.outlook import forecast, with_outlook
 
     areas = chosen_areas(area or (), region=region, england=england, quiet=quiet)
-    if not area:  # a region or England is forecast without its few areas that have too few children
-        areas = with_outlook(areas)
+    areas = with_outlook(areas) or areas  # a region is forecast without its areas that have too few children
     with progress_bars(quiet or output != "table") as progress:
         drawn = forecast(
             areas,

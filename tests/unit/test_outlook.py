@@ -90,6 +90,7 @@ def test_cash_follows_the_treasury_and_then_its_last_growth(forecast):
         ({"price_growth": "rise"}, "price growth 'rise' is not known"),
         ({"until": 2036}, "until 2036: out of range"),
         ({"areas": ["E09000001"]}, "E09000001 has too few children"),
+        ({"areas": ["E06000063"]}, "E06000063 has too short a history of its own. Fix: forecast stable:Cumbria"),
         ({"areas": []}, "no area"),
     ],
 )

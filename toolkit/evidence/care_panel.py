@@ -1,6 +1,7 @@
 """Children looked after by placement, flows and spending of each area and year, for the outlook."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -72,7 +73,7 @@ def care_panel(folder: Path | None = None) -> xr.Dataset:
     kept = ((rows["in_fit"] == 1) & (whole["stock"].max(axis=1) >= LEAST_CHILDREN)).to_numpy()
     coords = {"area": rows.index[kept].to_list(), "data_year": years, "placement": list(TYPES)}
     money = {"units": "GBP per year", "price_base": PRICE_BASE}
-    table = {}
+    table: dict[str, tuple[Any, ...]] = {}
     for name, frame in whole.items():
         paid = name in ("spend", "safeguarding")
         values = frame.to_numpy(float)[kept] * (real if paid else 1.0)
@@ -80,7 +81,7 @@ def care_panel(folder: Path | None = None) -> xr.Dataset:
     placed = [_merge(part, reference).to_numpy(float)[kept] for part in _placed(panel, years).values()]
     table["placed"] = (("area", "data_year", "placement"), np.stack(placed, axis=-1), {"units": "persons"})
     table["england_placed"] = (("data_year", "placement"), _england(folder, years), {"units": "persons"})
-    labels = {"area_name": ("area", rows["stable_area"].to_numpy(str)[kept])}
+    labels: dict[str, Any] = {"area_name": ("area", rows["stable_area"].to_numpy(str)[kept])}
     labels["region"] = ("area", rows["region"].to_numpy(str)[kept])
     prices = placement_prices(folder)["price"].reindex(
         area=coords["area"], data_year=years, placement=coords["placement"]
@@ -94,8 +95,8 @@ def _placed(panel: Frame, years: list[int]) -> dict[str, Frame]:
     counts = {name: _wide(panel, f"cla_placement_{name}", years=years) for name in names}
     stock = _wide(panel, "cla_at_31_march", years=years)
     known = counts["foster"].notna() & counts["childrens_homes_secure"].notna()
-    left = stock - sum(part.fillna(0.0) for part in counts.values())
-    gaps = sum(part.isna().astype(float) for part in counts.values())
+    left = stock - sum((part.fillna(0.0) for part in counts.values()), 0.0 * stock)
+    gaps = sum((part.isna().astype(float) for part in counts.values()), 0.0 * stock)
     each = (left.clip(lower=0.0) / gaps.where(gaps > 0)).fillna(0.0)
     filled = {name: part.fillna(each).where(known & stock.notna()) for name, part in counts.items()}
     return {kind: sum((filled[name] for name in parts), 0.0 * stock) for kind, parts in TYPES.items()}
@@ -107,7 +108,9 @@ def _england(folder: Path | None, years: list[int]) -> np.ndarray:
     national = national[(national["area"] == "England") & (national["geography"] == "national")]
     wide: pd.DataFrame = national.pivot_table(index="year", columns="measure", values="value").reindex(years)
     parts = [
-        sum(sign * wide[f"cla_placement_{name}"] for name, sign in signs.items()).to_numpy(float)
+        sum((sign * wide[f"cla_placement_{name}"] for name, sign in signs.items()), pd.Series(0.0, years)).to_numpy(
+            float
+        )
         for signs in EARLIER.values()
     ]
     return np.stack(parts, axis=-1)

@@ -171,7 +171,8 @@ NEEDED_NUMBERS = _words(
     """
     mean sd coefficient_of_variation price_year_older_than rate log_ratio log_ratio_sd price coverage_50
     coverage_90 p_value expected_low expected_high crps model_ratio model_ratio_se
-    events_model_ratio events_model_ratio_se error published correlation prior likelihood noise prior_ratio
+    events_model_ratio events_model_ratio_se children_model_ratio children_model_ratio_se
+    error published correlation prior likelihood noise prior_ratio
     reliability most_each distance se_factor weight contribution result result_low result_high
     """
 )

@@ -15,12 +15,13 @@ from toolkit.models.fitting.fit import fit
 from toolkit.models.fitting.monte_carlo import batch_errors, batches, rounded
 from toolkit.models.outlook.forecast import simulate, surprise_correlation
 from toolkit.models.outlook.model import outlook
-from toolkit.models.outlook.series import mix, stocks, to_series
+from toolkit.models.outlook.series import CARRIED, mix, stocks, to_series
+from toolkit.schema import SAMPLE_DIMS
 from toolkit.validation.backtest import _against, _past_errors, _spread, _verdict, crps
 from toolkit.validation.predictive import SIZES, Array, sizes_of
 
 ORIGINS, SCORED = (2021, 2022), (2023, 2024, 2025)
-SETTINGS = {"draws": 1000, "tune": 600, "chains": 4}
+SETTINGS = {"draws": 1000, "tune": 500, "chains": 4}
 GROWTH_YEARS = 5  # of the national growth and the linear trend that naive rules carry on
 RULES = ("last_value", "national_growth", "linear_trend")
 PREFIXES = ("model", "children_model")
@@ -29,10 +30,10 @@ PREFIXES = ("model", "children_model")
 def quantities(value: xr.DataArray) -> dict[str, xr.DataArray]:
     """Return the logs of what is scored, from the series: children, residential share, prices and spending."""
     parts = {str(name): value.sel(series=name, drop=True) for name in value["series"].values}
-    children = np.log(stocks(parts)[0])
+    children: xr.DataArray = xr.ufuncs.log(stocks(parts)[0])
     return {
         "children": children,
-        "residential_share": np.log(mix(parts).sel(placement="residential", drop=True)),
+        "residential_share": xr.ufuncs.log(mix(parts).sel(placement="residential", drop=True)),
         "price_residential": parts["price_residential"],
         "price_fostering": parts["price_fostering"],
         "price_care": parts["care_week"],
@@ -85,35 +86,53 @@ def compare(posterior: xr.Dataset, series: xr.Dataset, *, last_year: int, seed: 
     -------
     DataFrame
         One row per ``quantity``, ``part`` of the cells (all, a year, a third of the areas by children) and
-        ``forecast``: ``cells``; mean ``crps`` in per cent of the area's last value; ``coverage_50`` and ``coverage_90`` of
-        the central intervals; ``model_ratio``, the model's CRPS over this forecast's, with its standard error over areas
-        and ``model_is``; ``children_model_*``, the same weighted by children. A naive forecast's spread is that of
+        ``forecast``: ``cells``; mean ``crps`` in per cent of the area's last value; ``coverage_50`` and ``coverage_90``
+        of the central intervals; ``model_ratio``, the model's CRPS over this forecast's, with its standard error over
+        areas and ``model_is``; ``children_model_*``, the same weighted by children. "carried" is the model with the
+        growth of the last five years in prices. A naive forecast's spread is that of
         its past errors; a quantity with too short a history for them is forecast as a point.
     """
     past = series.sel(data_year=slice(None, last_year))
     years = [year for year in SCORED if year > last_year]
     fade = evidence.load_table("evidence/judgements").set_index("id")["value"]["growth_fade_years"]
-    drawn = simulate(
-        posterior,
-        past,
-        years=max(years) - last_year,
-        fade_years=float(fade),
-        seed=seed,
-        areas=list(series["area"].values),
-    )
-    forecasts = quantities(drawn["value"].stack(sample=("chain", "draw"), create_index=False))
+    how: dict[str, Any] = {
+        "lasting": (),
+        "years": max(years) - last_year,
+        "fade_years": float(fade),
+        "seed": seed,
+        "areas": list(series["area"].values),
+    }
+    forecasts = {}
+    for name, carried in {"model": (), "carried": CARRIED.values()}.items():
+        drawn = simulate(posterior, past, carried=carried, **how)["value"].stack(sample=SAMPLE_DIMS, create_index=False)
+        forecasts[name] = quantities(drawn)
     actual, known = quantities(series["value"]), quantities(past["value"])
-    children = np.exp(known["children"].mean("data_year")).to_series()
+    children = np.exp(known["children"].mean("data_year").to_series())
     sizes = sizes_of(pd.DataFrame({"area": children.index, "exposure": children.to_numpy()}))
     scored = [
-        _scored(name, forecasts[name], actual[name], known[name].to_pandas(), children, sizes, years) for name in actual
+        _scored(
+            name,
+            {how: parts[name] for how, parts in forecasts.items() if how == "model" or name in CARRIED},
+            actual[name],
+            _wide(known[name]),
+            children,
+            sizes,
+            years,
+        )
+        for name in actual
     ]
     return pd.concat(scored, ignore_index=True).assign(last_year=last_year)
 
 
+def _wide(values: xr.DataArray) -> pd.DataFrame:
+    ordered = values.transpose("area", "data_year")
+    areas = pd.Index(values["area"].values, name="area")
+    return pd.DataFrame(ordered.to_numpy(), areas, values["data_year"].values)
+
+
 def _scored(
     quantity: str,
-    drawn: xr.DataArray,
+    drawn: Mapping[str, xr.DataArray],
     actual: xr.DataArray,
     history: pd.DataFrame,
     children: "pd.Series[float]",
@@ -121,12 +140,12 @@ def _scored(
     years: Sequence[int],
 ) -> pd.DataFrame:
     history = history.dropna(axis=1, how="all")
-    observed = actual.sel(data_year=list(years)).to_pandas()
-    observed = observed.where(history.notna().any(axis=1), axis=0)
-    cells = observed.stack().rename("observed").rename_axis(["area", "year"]).reset_index()
+    observed = _wide(actual.sel(data_year=list(years)))
+    observed = observed[history.notna().any(axis=1)]
+    cells = observed.melt(ignore_index=False, var_name="year", value_name="observed").dropna().reset_index()
     cells["size"], cells["weight"] = cells["area"].map(sizes), cells["area"].map(children)
     where = {dim: xr.DataArray(cells[dim].to_numpy(), dims="cell") for dim in ("area", "year")}
-    draws = {"model": drawn.sel(where).transpose("sample", "cell").to_numpy()}
+    draws = {name: part.sel(where).transpose("sample", "cell").to_numpy() for name, part in drawn.items()}
     for rule in RULES:
         if rule == "last_value" or history.shape[1] > (1 if rule == "national_growth" else 2):
             draws[rule] = _drawn_naive(history, rule, cells, sizes)
@@ -161,15 +180,16 @@ def _drawn_naive(history: pd.DataFrame, rule: str, cells: pd.DataFrame, sizes: "
         return centre[None]
     errors = _past_errors(history, lambda table, year: naive(table, rule, year), least, int(ahead.max()), sizes)
     spread = {(size, h): _spread(errors[errors["size"] == size], h) for size in SIZES for h in set(ahead)}
-    return centre + np.stack([spread[key] for key in zip(cells["size"], ahead, strict=True)], axis=1)
+    drawn: Array = centre + np.stack([spread[key] for key in zip(cells["size"], ahead, strict=True)], axis=1)
+    return drawn
 
 
 def _score(drawn: Array, observed: Array) -> pd.DataFrame:
-    """Return the score of each cell, and whether its central intervals contain it (NaN for a point)."""
-    row = {"crps": 100 * crps(drawn, observed)}
+    """Return the score of each cell, and whether its central intervals contain it (a point has none: 0)."""
+    row: dict[str, Any] = {"crps": 100 * crps(drawn, observed)}
     for level in (50, 90):
         low, high = np.quantile(drawn, [0.5 - level / 200, 0.5 + level / 200], axis=0)
-        row[f"coverage_{level}"] = ((low <= observed) & (observed <= high)).astype(float) if len(drawn) > 1 else np.nan
+        row[f"coverage_{level}"] = ((low <= observed) & (observed <= high)).astype(float) * (len(drawn) > 1)
     return pd.DataFrame(row)
 
 
@@ -183,7 +203,7 @@ def _by_part(cells: pd.DataFrame, scores: Mapping[str, pd.DataFrame]) -> pd.Data
         for name, scored in scores.items():
             here = scored.loc[index]
             row: dict[str, Any] = {"part": part, "forecast": name, "cells": len(index), **here.mean()}
-            for prefix, by in zip(PREFIXES, (1.0, weight), strict=True):
+            for prefix, by in zip(PREFIXES, (weight**0, weight), strict=True):
                 against = _against(model * by, here["crps"] * by, area)
                 row |= {f"{prefix}_{key}": value for key, value in against.items()}
             rows.append(row)
@@ -230,15 +250,11 @@ def outlook_backtest(
 def used(table: pd.DataFrame) -> "pd.Series[int]":
     """Return whether each row's forecast is the one that the outlook uses for its quantity (1 or 0).
 
-    That is the model, unless a naive rule beats it in all cells of both origins, plain and weighted by children, beyond
-    two standard errors.
+    That is the model; or, where national growth beats it in all cells of both origins, plain and weighted by children
+    and beyond two standard errors, the model with that growth carried on ("carried").
     """
-    whole = table[(table["part"] == "all") & (table["forecast"] != "model")]
-    worse = (whole["model_is"] == "worse") & (whole["children_model_is"] == "worse")
-    beaten = worse.groupby([whole["quantity"], whole["forecast"]]).agg(["all", "size"])
-    winners: dict[str, str] = {}
-    for (quantity, rule), row in beaten.iterrows():
-        if row["all"] and row["size"] == len(ORIGINS):
-            winners.setdefault(str(quantity), str(rule))
-    chosen = [winners.get(quantity, "model") for quantity in table["quantity"]]
+    rows = table[(table["part"] == "all") & (table["forecast"] == "national_growth")]
+    beaten = rows[(rows["model_is"] == "worse") & (rows["children_model_is"] == "worse")].groupby("quantity").size()
+    carried = set(beaten.index[beaten == len(ORIGINS)]) & set(CARRIED)
+    chosen = ["carried" if quantity in carried else "model" for quantity in table["quantity"]]
     return (table["forecast"] == chosen).astype(int)

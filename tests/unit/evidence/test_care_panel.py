@@ -29,7 +29,7 @@ def test_areas_add_up_to_england(panel):
 
 
 def test_hidden_counts_share_what_is_left(panel):
-    """Leeds 2021: 1,281 children, 1,016 fostered, 84 in homes, 62 supported, 22 for adoption, 88 with parents, 9 left."""
+    """Leeds 2021: 1,281 children; 1,016 fostered, 84 in homes, 62 supported, 22 and 88 in other; 9 left."""
     placed = panel["placed"].sel(area=LEEDS, data_year=2021).to_series()
     # Three counts are hidden: other residential, residential schools and other.
     assert placed.to_dict() == pytest.approx({"fostering": 1016, "residential": 90, "supported": 65, "other": 110})

@@ -27,12 +27,13 @@ def rows(verdicts):
     )
 
 
-def test_a_rule_is_used_only_if_it_is_better_every_time():
-    model = {"model": ("", "")}
+def test_growth_is_carried_on_only_if_it_is_better_every_time():
+    model = {"model": ("", ""), "carried": ("better", "better")}
     worse, uncertain = ("worse", "worse"), ("worse", "uncertain")
-    always = rows({2021: model | {"last_value": worse}, 2022: model | {"last_value": worse}})
-    assert used(always).tolist() == [0, 1, 0, 1]
-    once = rows({2021: model | {"last_value": worse}, 2022: model | {"last_value": uncertain}})
-    assert used(once).tolist() == [1, 0, 1, 0]
-    one_origin = rows({2021: model, 2022: model | {"last_value": worse}})
-    assert used(one_origin).tolist() == [1, 1, 0]
+    always = rows({2021: model | {"national_growth": worse}, 2022: model | {"national_growth": worse}})
+    assert used(always).tolist() == [0, 1, 0, 0, 1, 0]
+    once = rows({2021: model | {"national_growth": worse}, 2022: model | {"national_growth": uncertain}})
+    assert used(once).tolist() == [1, 0, 0, 1, 0, 0]
+    one_origin = rows({2021: model, 2022: model | {"national_growth": worse}})
+    assert used(one_origin).tolist() == [1, 0, 1, 0, 0]
+    assert not used(always.assign(quantity="children"))[always["forecast"] == "carried"].any()

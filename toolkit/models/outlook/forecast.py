@@ -1,9 +1,10 @@
 """Draw the years to come of every series, from each draw of the parameters."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -12,6 +13,7 @@ from toolkit.models.outlook.smoothing import filled, first_years, log_spreads, w
 from toolkit.schema import SAMPLE_DIMS, random_stream
 
 Array = NDArray[Any]
+GROWTH_YEARS = 5  # of the growth that is carried on where it forecasts better than the model's
 NOT_BY_CHANCE = 2.0  # standard errors beyond which a correlation of two series' surprises is kept
 
 
@@ -24,7 +26,7 @@ def own_state(posterior: xr.Dataset, series: xr.Dataset, areas: Sequence[str] | 
     """
     flat = posterior.stack(sample=SAMPLE_DIMS, create_index=False).transpose("sample", "series", ...)
     numbers = {name: flat[name].to_numpy().astype(float) for name in OF_SERIES}
-    at = np.arange(series.sizes["area"]) if areas is None else series.indexes["area"].get_indexer(list(areas))
+    at = np.arange(series.sizes["area"]) if areas is None else series.indexes["area"].get_indexer(pd.Index(areas))
     value, known = filled(series["value"])  # gaps are filled as all areas moved, whichever are asked for
     first, years, size = first_years(known), value.shape[-1], series["log_size"].to_numpy()[at]
     value, known = value[:, at], known[:, at]
@@ -82,7 +84,15 @@ def surprise_correlation(posterior: xr.Dataset, series: xr.Dataset) -> xr.DataAr
 
 
 def simulate(
-    posterior: xr.Dataset, series: xr.Dataset, *, years: int, fade_years: float, seed: int, areas: Sequence[str]
+    posterior: xr.Dataset,
+    series: xr.Dataset,
+    *,
+    years: int,
+    fade_years: float,
+    seed: int,
+    areas: Sequence[str],
+    carried: Collection[str] = (),
+    lasting: Collection[str] = LASTING,
 ) -> xr.Dataset:
     """Draw the series of the years after the last.
 
@@ -103,12 +113,16 @@ def simulate(
         Of the draws. An area's own do not depend on which others are drawn.
     areas
         Which areas.
+    carried
+        Series whose growth is England's of the last five years, without momentum, in place of the model's.
+    lasting
+        Series forecast without what passes: by default prices, whose returns are noisy; none to score returns.
 
     Returns
     -------
     Dataset
         ``value`` (chain, draw, series, area, year): the last year, as published or as expected where it is not, and the
-        years to come; prices, whose returns are noisy, without passing noise. ``growth`` (chain, draw, series, year),
+        years to come. ``growth`` (chain, draw, series, year),
         the part of England's yearly change that is growth.
     """
     state, flat = own_state(posterior, series, areas), posterior.stack(sample=SAMPLE_DIMS, create_index=False)
@@ -120,9 +134,12 @@ def simulate(
     shocks = stream.standard_normal((years, samples, kinds)) @ root.T * numbers["step"]
     left = np.clip(1.0 - np.arange(years) / fade_years, 0.0, None)[:, None, None]
     departure, path = national[..., -1] - national[..., -2] - numbers["growth"], [national[..., -1]]
+    plain = np.isin(series["series"].to_numpy(), list(carried))
+    recent = (national[..., -1] - national[..., -1 - GROWTH_YEARS]) / GROWTH_YEARS
+    growth, departure = np.where(plain, recent, numbers["growth"]), np.where(plain, 0.0, departure)
     for year in range(years):
         departure = numbers["memory"] * departure + shocks[year]
-        path.append(path[-1] + numbers["growth"] * left[year] + departure)
+        path.append(path[-1] + growth * left[year] + departure)
     surprises = np.empty((samples, kinds, len(areas), years))
     for at, area in enumerate(areas):
         own = random_stream(seed, f"models.outlook {area}")
@@ -132,23 +149,23 @@ def simulate(
         surprises[:, :, at] = np.moveaxis(drawn, 0, -1) * (scale * np.exp(state["log_spread"][:, :, at]))[..., None]
     moved = np.cumsum(surprises, axis=-1) * numbers["gain"][..., None, None]
     before = np.concatenate([np.zeros_like(moved[..., :1]), moved[..., :-1]], axis=-1)
-    lasting = np.isin(series["series"].to_numpy(), LASTING)[:, None, None]
-    apart = np.where(lasting, moved, before + surprises)
+    smooth = np.isin(series["series"].to_numpy(), list(lasting))[:, None, None]
+    apart = np.where(smooth, moved, before + surprises)
     centre = (np.stack(path, axis=-1)[:, :, None, :] + state["place"][..., None]) + state["level"][..., None]
     latest = series["value"].sel(area=list(areas)).isel(data_year=-1).transpose("series", "area").to_numpy()
-    start = np.where(np.isfinite(latest) & ~lasting[..., 0], latest, centre[..., 0])
+    start = np.where(np.isfinite(latest) & ~smooth[..., 0], latest, centre[..., 0])
     value = np.concatenate([start[..., None], centre[..., 1:] + apart], axis=-1)
     last = int(series["data_year"][-1])
     coords: dict[str, Any] = {dim: posterior[dim].to_numpy() for dim in SAMPLE_DIMS}
     coords |= {"series": series["series"].to_numpy(), "year": np.arange(last, last + years + 1)}
     chains = (posterior.sizes["chain"], posterior.sizes["draw"])
-    growth = np.concatenate([np.zeros((1, samples, kinds)), left * numbers["growth"]])
+    faded = np.concatenate([np.zeros((1, samples, kinds)), left * growth])
     return xr.Dataset(
         {
             "value": ((*SAMPLE_DIMS, "series", "area", "year"), value.reshape(*chains, *value.shape[1:])),
             "growth": (
                 (*SAMPLE_DIMS, "series", "year"),
-                np.moveaxis(growth, 0, -1).reshape(*chains, kinds, years + 1),
+                np.moveaxis(faded, 0, -1).reshape(*chains, kinds, years + 1),
             ),
         },
         {**coords, "area": list(areas)},

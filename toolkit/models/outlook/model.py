@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pymc as pm
-import pytensor.tensor as pt
+import pytensor.tensor as tensor
 import xarray as xr
 
 from toolkit.models.outlook.smoothing import filled, first_years, log_density, log_spreads, weights
 from toolkit.models.prior_rows import prior_of, shape_of
 
+pt: Any = tensor  # without types
 MODEL = "outlook"
 UNINFORMED = 0.1  # spread of changes that the data do not speak of, which touch nothing
 LEAST_TAIL = 2.0  # degrees of freedom below which the t has no variance
@@ -65,12 +66,12 @@ def outlook(series: xr.Dataset, *, priors: pd.DataFrame) -> pm.Model:
         power = _normal("size_power", priors)
         gains = [pm.Beta(name, *shape_of(priors, MODEL, name), dims="series") for name in ("gain", "first_gain")]
         gap = data - national[:, None, :] - offset[:, region, None]
-        surprise = gap - gap @ weights(*gains, first, years)
+        surprise = gap - gap @ weights(gains[0], gains[1], first, years)
         log_spread = log_spreads(area_sd, spread, power, series["log_size"].to_numpy(), first, years, log=pt.log)
         standardised = surprise * pt.exp(-log_spread)
         pm.Potential("areas", log_density(standardised, log_spread, known, tail[:, None]).sum())
         _england(series, national, priors)
-    model.target_accept = 0.95  # type: ignore[attr-defined]  # which fit takes: England's placements begin in 2018 only
+    model.target_accept = 0.95  # which fit takes: England's placements begin in 2018 only
     return model
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import xarray as xr
 
 from toolkit.models.outlook.dataset import PLACEMENTS, WEEKS
@@ -22,6 +21,9 @@ SERIES = (
     "difference",
 )
 MIXED = ("residential", "supported", "other")
+# What the growth of the last five years may be carried on in, and its series: chosen by the backtest.
+CARRIED = {"price_residential": "price_residential", "price_fostering": "price_fostering", "price_care": "care_week"}
+CARRIED |= {"spend": "care_week"}
 LASTING = ("price_residential", "price_fostering")  # whose returns are noisy: only what lasts is forecast
 DIFFERENCES = 10.0  # brings the reporting difference, a share of the children, to the spread of the other series
 TYPICAL_CHILDREN = 400.0  # looked after in a middling authority, the reference of size
@@ -47,18 +49,18 @@ def to_series(panel: xr.Dataset) -> xr.Dataset:
     """
     alone = panel["unaccompanied"].clip(max=panel["stock"] - 1)
     before = panel["stock"].shift(data_year=1)
-    log_placed, england = np.log(panel["placed"] + 0.5), np.log(panel["england_placed"])
+    log_placed, england = xr.ufuncs.log(panel["placed"] + 0.5), xr.ufuncs.log(panel["england_placed"])
     parts = {
-        "resident": np.log(panel["stock"] - alone),
-        "unaccompanied": np.log1p(alone),
-        "starts": np.log(panel["starts"].where(panel["starts"] > 0)),
+        "resident": xr.ufuncs.log(panel["stock"] - alone),
+        "unaccompanied": xr.ufuncs.log1p(alone),
+        "starts": xr.ufuncs.log(panel["starts"].where(panel["starts"] > 0)),
         **{
             f"mix_{kind}": log_placed.sel(placement=kind) - log_placed.sel(placement=FOSTERED)
             for kind in ("residential", "supported", "other")
         },
-        **{f"price_{kind}": np.log(panel["price"].sel(placement=kind)) for kind in ("residential", FOSTERED)},
-        "care_week": np.log(panel["spend"].where(panel["spend"] > 0) / panel["stock"] / WEEKS),
-        "safeguarding": np.log(panel["safeguarding"].where(panel["safeguarding"] > 0)),
+        **{f"price_{kind}": xr.ufuncs.log(panel["price"].sel(placement=kind)) for kind in ("residential", FOSTERED)},
+        "care_week": xr.ufuncs.log(panel["spend"].where(panel["spend"] > 0) / panel["stock"] / WEEKS),
+        "safeguarding": xr.ufuncs.log(panel["safeguarding"].where(panel["safeguarding"] > 0)),
         "difference": (panel["stock"] - before - panel["starts"] + panel["ends"]) / before * DIFFERENCES,
     }
     bare = [part.drop_vars("placement", errors="ignore") for part in parts.values()]
@@ -67,19 +69,23 @@ def to_series(panel: xr.Dataset) -> xr.Dataset:
         [england.sel(placement=kind, drop=True) - england.sel(placement=FOSTERED, drop=True) for kind in MIXED],
         xr.Variable("series", [f"mix_{kind}" for kind in MIXED]),
     )
-    size = np.log(panel["stock"].mean("data_year") / TYPICAL_CHILDREN)
+    size = xr.ufuncs.log(panel["stock"].mean("data_year") / TYPICAL_CHILDREN)
     series = {"value": value.transpose("series", "area", "data_year"), "england_mix": mix.reindex(series=list(SERIES))}
     return xr.Dataset({**series, "log_size": size})
 
 
 def stocks(value: Mapping[str, xr.DataArray]) -> tuple[xr.DataArray, xr.DataArray]:
     """Return all children looked after and the unaccompanied among them, from the series."""
-    alone = np.expm1(value["unaccompanied"]).clip(min=0.0)
-    return np.exp(value["resident"]) + alone, alone
+    alone: xr.DataArray = xr.ufuncs.expm1(value["unaccompanied"]).clip(min=0.0)
+    together: xr.DataArray = xr.ufuncs.exp(value["resident"]) + alone
+    return together, alone
 
 
 def mix(value: Mapping[str, xr.DataArray]) -> xr.DataArray:
     """Return the share of each placement (..., placement) from the log ratios of the series."""
     over = {"fostering": xr.zeros_like(value["resident"]), **{kind: value[f"mix_{kind}"] for kind in MIXED}}
-    odds = np.exp(xr.concat([over[kind] for kind in PLACEMENTS], xr.Variable("placement", list(PLACEMENTS))))
-    return odds / odds.sum("placement")
+    odds: xr.DataArray = xr.ufuncs.exp(
+        xr.concat([over[kind] for kind in PLACEMENTS], xr.Variable("placement", list(PLACEMENTS)))
+    )
+    shares: xr.DataArray = odds / odds.sum("placement")
+    return shares

@@ -2,8 +2,8 @@
 
 An area's own level follows its surprises: after a year with surprise e the level moves by ``gain`` times e, the rest
 was passing. This is the innovations form of a local level, whose every step is linear in the data, so that its
-density needs no filter. The first known year moves the level from its region's mean by ``first_gain``: an area with short or
-noisy history stays near its region.
+density needs no filter. The first known year moves the level from its region's mean by ``first_gain``: an area
+with short or noisy history stays near its region.
 
 References
 ----------
