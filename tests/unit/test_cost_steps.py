@@ -50,11 +50,11 @@ def test_steps_add_up_in_every_draw_and_a_component_left_out_costs_what_it_costs
 
 def test_a_figure_replaced_and_one_superseded_can_be_put_back(scenario: scenarios.Scenario, dozen: xr.Dataset) -> None:
     """The step has the sign of the difference between the two prices; one of them may be superseded by the other."""
-    bridged = walked(scenario, dozen, "price,before,roles,price_care_year,id,cla_year_without_leaving_care_2024_25")
+    bridged = walked(scenario, dozen, "price,before,roles,price_care_year,id,cla_year_s251_2024_25")
     register = evidence.load_register()
     figures = register.figures
     before, now = (
-        figures.loc[key, "value"] for key in ("cla_year_without_leaving_care_2024_25", "cla_year_s251_2024_25")
+        figures.loc[key, "value"] for key in ("cla_year_s251_2024_25", "cla_year_without_leaving_care_2024_25")
     )
     change = bridged["contribution"].sel(step="price").mean(SAMPLE_DIMS)
     assert (float(change) > 0) == (now > before)

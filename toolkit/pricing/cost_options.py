@@ -37,8 +37,8 @@ def _added(place: Place) -> xr.DataArray:
     if desk.rows.empty:
         return place.lifetime.isel(reading=0, component=slice(0), drop=True)
     other = copy(place)
-    other.__dict__.pop("lifetime", None)
-    other.__dict__.pop("_rates_of_all", None)
+    for kept in ("lifetime", "comparators"):  # of the components in use
+        other.__dict__.pop(kept, None)
     other.desk = desk
     other.prices = other.component_prices()
     return other.lifetime.sel(reading="excess", drop=True)
