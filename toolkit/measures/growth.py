@@ -53,8 +53,8 @@ def plan_lines(run: Run, outlook: xr.Dataset) -> xr.Dataset:
     -------
     Dataset
         ``avoided``, ``spent`` (line, year, chain, draw), GBP in the outlook's price base, and ``fewer`` (line,
-        placement, year, chain, draw), children; by line ``description``, ``measure`` (the programme), ``kind``, ``funder``,
-        ``confidence`` and ``believed``. Years are those of the outlook after this one.
+        placement, year, chain, draw), children; by line ``description``, ``measure`` (the programme), ``kind``,
+        ``funder``, ``confidence`` and ``believed``. Years are those of the outlook after this one.
 
     Raises
     ------
