@@ -17,7 +17,8 @@ from toolkit.appraisal.bridge import steps
 from toolkit.draws import draw_effects, draw_figures
 from toolkit.prices import rebase
 from toolkit.pricing.areas import Progress, in_batches, silent
-from toolkit.pricing.place import Desk, Place
+from toolkit.pricing.desk import Desk
+from toolkit.pricing.place import Place
 from toolkit.resolved import resolve
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError

@@ -22,7 +22,7 @@ from toolkit.models.effects.hierarchy import sample_programmes
 from toolkit.models.effects.programme_steps import STEPS, effect_steps, published_effect, sizes
 from toolkit.models.effects.programme_studies import programme_studies
 from toolkit.pricing.areas import MANY, Progress, silent
-from toolkit.pricing.place import Desk
+from toolkit.pricing.desk import Desk
 from toolkit.pricing.programmes import (
     Variant,
     price_programmes,

@@ -62,6 +62,8 @@ class Scenario(Part):
     """Layers of life that are off by default: next_generation_care_years, parents_prison_years."""
     cost_options: tuple[str, ...] = ()
     """Prices in place of the usual ones: bottom_up_justice, earnings_by_grade, without_quality_of_life, wellby."""
+    own_care: Truth = True
+    """Whether lives imply an area's own care starts and children looked after; if not, stays are those of England."""
     unaccompanied: Truth = False
     """Whether unaccompanied children from abroad count among those looked after, in rates, lives and comparisons."""
     covariates: Annotated[tuple[str, ...], Field(**unit("", items={"enum": COVARIATES}))] = ()

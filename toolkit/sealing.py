@@ -7,7 +7,7 @@ import xarray as xr
 from toolkit import evidence, scenarios, workflow
 from toolkit.evidence.tables import MANIFEST
 from toolkit.pricing.areas import price_areas
-from toolkit.pricing.place import Desk
+from toolkit.pricing.desk import Desk
 from toolkit.pricing.programmes import counted_effects, price_programmes, programme_costs
 from toolkit.resolved import resolve
 from toolkit.schema import InputError, data_folder

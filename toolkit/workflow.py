@@ -18,7 +18,7 @@ from toolkit.measures.programme_tables import recorded
 from toolkit.origins import flagged, origins
 from toolkit.pricing import dependence, life_course
 from toolkit.pricing.areas import Progress, price, price_areas, silent
-from toolkit.pricing.place import Desk
+from toolkit.pricing.desk import Desk
 from toolkit.programmes import compare_with
 from toolkit.records import assemble, open_netcdf
 from toolkit.resolved import ResolvedScenario, resolve

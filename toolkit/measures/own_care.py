@@ -8,8 +8,8 @@ from toolkit.measures.tables import Table, plain
 from toolkit.measures.words import inside, number, percent
 from toolkit.models.fitting.monte_carlo import summary, verdicts
 from toolkit.pricing.areas import Progress, silent
+from toolkit.pricing.desk import Desk
 from toolkit.pricing.own_care import SPENDING, implied
-from toolkit.pricing.place import Desk
 from toolkit.schema import MCSE
 
 __all__ = ["own_care_tables", "table", "words"]

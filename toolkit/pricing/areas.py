@@ -14,7 +14,8 @@ import numpy as np
 import xarray as xr
 
 from toolkit import costing, evidence
-from toolkit.pricing.place import Desk, Place
+from toolkit.pricing.desk import Desk
+from toolkit.pricing.place import Place
 from toolkit.resolved import resolve
 from toolkit.scenarios import Scenario
 from toolkit.schema import InputError
@@ -51,7 +52,7 @@ def price(
         ``annual`` (reading, area, component, chain, draw), the year's cross-section;
         ``children_entering`` and ``children_reached`` (area, chain, draw), the latter in all years together;
         ``benefit_before`` (before, component, chain, draw), the reached cohort's present value before each
-        adjustment that is not a plain factor is applied, if there is one (``place.before_adjustments``);
+        adjustment that is not a plain factor is applied, if there is one (``desk.before_adjustments``);
         ``curve_avoided`` (multiple, component, chain, draw) and ``curve_spend`` (multiple); ``avoided_in_full``
         (programme, component, chain, draw), what each programme's sums avoid once it has its full effect, and
         ``spent_in_full`` (programme, chain, draw), those sums.

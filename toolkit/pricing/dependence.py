@@ -13,7 +13,7 @@ import xarray as xr
 
 from toolkit import evidence
 from toolkit.pricing.areas import price_areas
-from toolkit.pricing.place import Desk
+from toolkit.pricing.desk import Desk
 from toolkit.resolved import ResolvedScenario
 from toolkit.schema import SAMPLE_DIMS
 

@@ -10,7 +10,8 @@ import xarray as xr
 from toolkit import costing, evidence, pathways
 from toolkit.pricing.areas import Progress, in_parallel, silent
 from toolkit.pricing.cost_options import differences
-from toolkit.pricing.place import Desk, Place
+from toolkit.pricing.desk import Desk
+from toolkit.pricing.place import Place
 from toolkit.schema import SAMPLE_DIMS
 
 LAST_AGE = 67  # to which adult layers and lost earnings run

@@ -7,7 +7,8 @@ import xarray as xr
 
 from toolkit.pathways.comparison import OPEN_YEARS
 from toolkit.pricing.areas import Progress, in_batches, silent
-from toolkit.pricing.place import Desk, Place
+from toolkit.pricing.desk import Desk
+from toolkit.pricing.place import Place
 
 COUNTED = {"care_starts": ("care_entries",), "looked_after": ("care_years",), "in_need": OPEN_YEARS}
 SPENDING = "care_spending"

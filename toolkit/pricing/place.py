@@ -1,171 +1,20 @@
-"""One area's hazards, lives and costs, and what the pricing of every area shares."""
+"""One area's hazards, lives and costs."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
-from functools import cached_property, partial
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from toolkit import appraisal, costing, evidence, pathways
+from toolkit import costing, pathways
 from toolkit.models.effects.programme_use import of_area
 from toolkit.pathways.served import Risk, served_hazards
-from toolkit.plans import counted, purchases
-from toolkit.resolved import ResolvedScenario
-from toolkit.scenarios import Adjustments, Scenario, change
-from toolkit.schema import BUSINESS_AS_USUAL, FIRST_YEAR, INVESTMENT, SAMPLE_DIMS, aligned
+from toolkit.pricing.desk import Desk
+from toolkit.scenarios import Adjustments, Scenario
+from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS
 
 SPEND_MULTIPLES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
-MATCHED = ("care", "youth_justice", "gcse_attainment")  # outcomes whose risk can be that of those served
-
-
-def before_adjustments(scenario: Scenario) -> dict[str, Scenario]:
-    """Return, for each adjustment that changes the result by more than a factor, the scenario before it is applied.
-
-    Take-up and drop-off come in this order, each with those after it left neutral; the plain factors (attribution,
-    deadweight, displacement) stay neutral throughout, because they can be taken out by division, unless together they
-    leave nothing, in which case the scenario before them is included as "attribution".
-    """
-    own = scenario.adjustments
-    at = {"take_up": scenario.effect.take_up, "drop_off": own.drop_off}
-    rest = {"take_up": 1.0, "drop_off": 0.0}
-    stages = {name: list(at)[:place] for place, name in enumerate(at) if at[name] != rest[name]}
-    if own.attribution * (1.0 - own.deadweight) * (1.0 - own.displacement) == 0.0:
-        stages["attribution"] = list(at)
-    before = {}
-    for name, acting in stages.items():
-        now = {key: at[key] if key in acting else rest[key] for key in at}
-        plain = {"attribution": 1.0, "deadweight": 0.0, "displacement": 0.0, "drop_off": now.pop("drop_off")}
-        before[name] = change(scenario, effect=now, adjustments=plain)
-    return before
-
-
-def published_risks(table: pd.DataFrame, programme: str) -> dict[str, Risk]:
-    """Return the published risk of those whom a programme serves, and over how many years, by outcome.
-
-    Parameters
-    ----------
-    table
-        The table ``baseline_risks``.
-    programme
-        Its name.
-    """
-    rows = table[(table["programme"] == programme) & (table["used"] == 1) & table["outcome"].isin(MATCHED)]
-    starts = rows["from_months"].fillna(0.0)
-    return {
-        row["outcome"]: Risk(row["risk"], row["horizon_months"] / 12, start / 12)
-        for row, start in zip(rows.to_dict("records"), starts, strict=True)
-    }
-
-
-class Desk:
-    """What the pricing of every area shares, prepared once."""
-
-    def __init__(
-        self,
-        fitted: xr.DataTree,
-        statistics: xr.Dataset,
-        resolved: ResolvedScenario,
-        draws: xr.Dataset,
-        effects: xr.Dataset,
-    ) -> None:
-        scenario, own = resolved.scenario, resolved.own_figures
-        self.scenario, self.draws = scenario, draws
-        # Labels that nothing here uses would be carried through every operation of every area.
-        posterior = fitted["posterior"].to_dataset().reset_coords(drop=True)
-        self.statistics = evidence.with_parts(statistics, resolved.areas)
-        rates, self.national = posterior["baseline_rate"], posterior["baseline_national"]
-        self.baseline = evidence.of_areas(rates, list(dict.fromkeys([*rates["area"].values, *resolved.areas])))
-        aligned(self.baseline, draws, effects)
-        self.effects = effects.reset_coords(drop=True)
-        base = evidence.base_year(self.statistics).reset_coords(drop=True)
-        published, self.here = (
-            counted(scenario, base, figures, draws, resolved.register.deflators) for figures in (pd.DataFrame(), own)
-        )
-        # What is known of England uses published figures only, each authority's once.
-        self.base = published.drop_vars("unaccompanied_share").sel(area=statistics["area"].values)
-        alone = self.here["unaccompanied_share"].sel(area=self.baseline["area"].values)
-        self.baseline = self.baseline.where(self.baseline["indicator"] != "care_starts", self.baseline * (1.0 - alone))
-        self.here = self.here.drop_vars("unaccompanied_share")
-        self.looked_after = evidence.steady_stock(self.here["children_looked_after"], like=draws, seed=scenario.seed)
-        local = evidence.local_price_ratio(self.statistics, like=draws, seed=scenario.seed)
-        load_shares = partial(evidence.placement_shares, unaccompanied=scenario.unaccompanied)
-        shares, levels = (evidence.and_parts(load, resolved.areas) for load in (load_shares, evidence.local_levels))
-        local["care"] = local["care"] * shares["care_ratio"].sel(area=local["area"].values)
-        self.local, self.placements = evidence.with_own_prices(local, shares, own)
-        self.levels = evidence.with_fitted(levels, self.baseline, self.national)
-        tables = resolved.register.tables
-        self.areas = list(resolved.areas)
-        self.programmes = tables["programmes"].set_index("programme")
-        names = effects["programme"].values.astype(str)
-        self.risks = {str(name): published_risks(tables["baseline_risks"], str(name)) for name in names}
-        self.purchases = purchases(scenario, self.here, draws, tables["programmes"], self.areas)
-        self.schedules = tables["discount_schedules"]
-        self.layer_rates = tables["layer_rates"]
-        self.layers = pathways.chosen(
-            tables["layers"], self.layer_rates, outcomes=scenario.outcomes, extra=scenario.extra_layers
-        )
-        self.before, self.tables = before_adjustments(scenario), tables
-        self._price(evidence.with_options(tables["cost_components"], tables["cost_options"], scenario.cost_options))
-
-    @cached_property
-    def beside(self) -> "Desk":
-        """The same desk with the components that the options of cost would add, to price them beside those in use."""
-        other, table, options = copy(self), self.tables["cost_components"], self.tables["cost_options"]
-        other._price(table[table["component"].isin(options.loc[options["use"] == "on", "component"])])
-        return other
-
-    def _price(self, table: pd.DataFrame) -> None:
-        """Prepare the components, those of layers in use, and the quantities that they price."""
-        layers, draws = self.tables["layers"].set_index("layer"), self.draws
-        rows = costing.components(
-            table, self.tables["overlaps"], given=dict(layers["given"]), outcomes=self.scenario.outcomes
-        )
-        self.rows = rows[~rows["quantity"].isin(set(layers.index) - set(self.layers.index))]
-        if self.rows.empty:  # no option adds anything to the outcomes chosen
-            return
-        self.quantities = list(dict.fromkeys(self.rows["quantity"]))
-        spared = ~np.isin(self.quantities, layers.index[layers["given"] == "lifetime"])
-        self.spared = xr.DataArray(spared.astype(np.float32), {"quantity": self.quantities}, "quantity")
-        self.shares = pathways.adjustment_shares(self.quantities, self.layers, draws).astype(np.float32)
-        # In each year since entry, and at each age.
-        known = self.quantities, self.layers, pathways.entry_ages(draws)
-        self.lived = {
-            by_age: pathways.lived_years(*known, by_age=by_age).astype(np.float32) for by_age in (False, True)
-        }
-        self._timing()
-
-    def _timing(self) -> None:
-        """Prepare when each component is paid, and what that is worth today."""
-        scenario, years = self.scenario, np.arange(self.scenario.horizon)
-        kinds = xr.DataArray(self.rows["discounting"].to_numpy(object), coords={"component": list(self.rows.index)})
-        factors = appraisal.factors_by_kind(kinds, scenario.discount_schedule, years, schedules=self.schedules)
-        self.published = {
-            name: appraisal.discount_factors(name, np.arange(scenario.horizon + 60), schedules=self.schedules)
-            for name in set(self.rows["spread_schedule"]) - {""}
-        }
-        self.ages = pathways.age_spread(self.layers)
-        self.spread = costing.spread_matrix(self.rows, scenario.horizon, self.published, self.ages)
-        later = scenario.first_year - FIRST_YEAR  # prices grow from the year of the statistics on
-        grown = costing.growth_factors(self.rows, self.draws, later + scenario.horizon)
-        self.growth = grown.isel(year=slice(later, None)).assign_coords(year=years)
-        self.weights = costing.lifetime_weights(self.growth, self.spread, factors).astype(np.float32)
-
-    def pounds(self, areas: Sequence[str]) -> dict[str, xr.DataArray]:
-        """Return what the plan spends in some areas (year), with draws where sums are units, by whose money it is."""
-        spent = {funder: xr.zeros_like(self.growth["year"], float) for funder in self.scenario.funders}
-        for bought in self.purchases:
-            here = bought.pounds.sel(area=list(areas)).sum("area").drop_vars("year", errors="ignore")
-            when = here.assign_coords(year=bought.start + np.arange(here.sizes["year"]))
-            every = when.reindex(year=self.growth["year"].values, fill_value=0.0)
-            spent[bought.part.funder] = spent[bought.part.funder] + every * (1.0 + self.scenario.optimism)
-        return spent
-
-    def labelled(self, values: xr.DataArray) -> xr.DataArray:
-        """Put back the component labels that summing over areas drops."""
-        return values.assign_coords(costing.labels(self.rows)).assign_attrs(price_base=self.draws.attrs["price_base"])
 
 
 class Served(NamedTuple):
@@ -185,10 +34,11 @@ class Place:
         self.levels = desk.levels.sel(area=area)
         self.prices = self.component_prices()
         self.child_rates = pathways.child_rates(desk.layers, desk.layer_rates, desk.draws, self.levels)
-        moved = pathways.localise(self.baseline, desk.national, self.stats, self.draws, desk.scenario)
-        starts = self.baseline.sel(indicator="care_starts", drop=True) * float(self.stats["population_0_17"])
-        stock = desk.looked_after.sel(area=area, drop=True)
-        self.hazards = pathways.settled(moved, starts=starts / self.entering, years=stock / self.entering)
+        self.hazards = pathways.localise(self.baseline, desk.national, self.stats, self.draws, desk.scenario)
+        if self.scenario.own_care:
+            starts = self.baseline.sel(indicator="care_starts", drop=True) * float(self.stats["population_0_17"])
+            given = {"starts": starts, "years": desk.looked_after.sel(area=area, drop=True)}
+            self.hazards = pathways.settled(self.hazards, **{name: n / self.entering for name, n in given.items()})
         self.usual = self.walk(self.hazards)
         self.adult_rates = pathways.adult_rates(
             desk.layers, desk.layer_rates, desk.draws, self.usual["cells"], self.levels

@@ -20,7 +20,8 @@ from toolkit.models.effects.areas_panel import SINCE_CONTACT
 from toolkit.plans import cost_per_child
 from toolkit.pricing.areas import Progress, in_batches, silent
 from toolkit.pricing.council_cash import council_cash
-from toolkit.pricing.place import Desk, Place, published_risks
+from toolkit.pricing.desk import Desk, published_risks
+from toolkit.pricing.place import Place
 from toolkit.scenarios import Adjustments, Scenario, in_real_terms
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS, InputError
 

@@ -8,7 +8,7 @@ import xarray as xr
 
 from tests.conftest import LEEDS
 from toolkit import evidence, scenarios, workflow
-from toolkit.pricing.place import Desk
+from toolkit.pricing.desk import Desk
 from toolkit.pricing.programmes import counted_effects
 from toolkit.resolved import resolve
 from toolkit.schema import EFFECT_OUTCOMES, SAMPLE_DIMS

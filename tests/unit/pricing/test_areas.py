@@ -12,7 +12,7 @@ from tests.conftest import LEEDS
 from toolkit import evidence, scenarios, workflow
 from toolkit.pricing import areas as pricing
 from toolkit.pricing import life_course
-from toolkit.pricing.place import Desk
+from toolkit.pricing.desk import Desk
 from toolkit.resolved import resolve
 from toolkit.schema import InputError
 

@@ -6,7 +6,8 @@ import xarray as xr
 from tests.conftest import LEEDS
 from toolkit import pathways
 from toolkit.pathways.comparison import CONTACT
-from toolkit.pricing.place import Desk, Place
+from toolkit.pricing.desk import Desk
+from toolkit.pricing.place import Place
 
 
 def test_all_children_are_those_ever_in_need_and_those_never(desk: Desk) -> None:

@@ -10,7 +10,8 @@ from tests.unit.pricing.conftest import desk_without_a_fit
 from toolkit import scenarios
 from toolkit.evidence import Register
 from toolkit.pricing.cost_options import differences
-from toolkit.pricing.place import Desk, Place
+from toolkit.pricing.desk import Desk
+from toolkit.pricing.place import Place
 from toolkit.schema import InputError
 
 SAMPLES = ("chain", "draw")

@@ -5,7 +5,8 @@ import xarray as xr
 
 from tests.conftest import LEEDS
 from toolkit.pricing.council_cash import CASH_YEARS, council_cash
-from toolkit.pricing.place import Desk, Place
+from toolkit.pricing.desk import Desk
+from toolkit.pricing.place import Place
 from toolkit.schema import SAMPLE_DIMS
 
 

@@ -6,8 +6,8 @@ import xarray as xr
 from tests.conftest import LEEDS
 from tests.unit.pricing.conftest import RUTLAND, desk_without_a_fit
 from toolkit import evidence
+from toolkit.pricing.desk import Desk
 from toolkit.pricing.own_care import SPENDING, implied
-from toolkit.pricing.place import Desk
 
 
 def test_lives_imply_the_areas_starts_and_stock_in_each_draw(desk: Desk) -> None:

@@ -15,7 +15,8 @@ from tests.unit.pricing.conftest import RUTLAND, desk_without_a_fit
 from toolkit import scenarios
 from toolkit.appraisal import account_total
 from toolkit.evidence import Register
-from toolkit.pricing.place import Desk, Place, published_risks
+from toolkit.pricing.desk import Desk, published_risks
+from toolkit.pricing.place import Place
 from toolkit.pricing.programmes import (
     Variant,
     counted_effects,

@@ -152,7 +152,7 @@ def make_run(register):
             coords={"quantity": quantities, "option": cost["option"], "year": range(3), **draws},
         )
         saved = cost.sel(option=BUSINESS_AS_USUAL, drop=True) - cost.sel(option=INVESTMENT, drop=True)
-        if scenario.effect.take_up < 1:  # priced before take-up, as ``place.before_adjustments`` says
+        if scenario.effect.take_up < 1:  # priced before take-up, as ``desk.before_adjustments`` says
             worth = appraisal.discounted(saved.assign_attrs(money), schedule=scenario.discount_schedule).sum("year")
             costs["benefit_before"] = (worth / scenario.effect.take_up).expand_dims(before=["take_up"])
         rates = xr.DataArray(

@@ -35,7 +35,7 @@ from toolkit.measures import quantities as q
 from toolkit.origins import flagged
 from toolkit.pricing import dependence
 from toolkit.pricing.areas import Progress, added_up, silent
-from toolkit.pricing.place import Desk
+from toolkit.pricing.desk import Desk
 from toolkit.records import assemble, fingerprint, open_cached, prune, versions, write_netcdf
 from toolkit.resolved import ResolvedScenario, resolve
 from toolkit.scenarios import BASE, PlanPart, Scenario

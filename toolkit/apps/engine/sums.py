@@ -15,7 +15,7 @@ import xarray as xr
 from toolkit import appraisal, costing
 from toolkit.measures import quantities as q
 from toolkit.measures.budget import BUDGET_YEARS
-from toolkit.pricing.place import Desk
+from toolkit.pricing.desk import Desk
 from toolkit.schema import ACCOUNTS, SAMPLE_DIMS
 
 YEARS_SHOWN = 31
