@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit import __version__, evidence_commands
+from toolkit import __version__, budget_command, evidence_commands, outlook_command
 from toolkit.console import call, progress_bars, show
 from toolkit.options import BUILD, CACHE, Build, Cache, Json, Quiet, chosen_areas, limits_named
 
@@ -336,6 +336,8 @@ def dashboard(
 
 
 app.command()(evidence_commands.check)
+app.command()(outlook_command.outlook)
+app.command()(budget_command.budget)
 
 
 @scenario_app.command("check")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from toolkit.workflow import Progress
 
-__all__ = ["SEED", "Calibrated", "Tables", "calibrate", "check", "own_care", "pathway", "pool", "reconcile"]
+__all__ = ["SEED", "Calibrated", "Tables", "calibrate", "check", "outlook", "own_care", "pathway", "pool", "reconcile"]
 
 type Tables = dict[str, "pd.DataFrame"]
 Calibrated = Literal["small", "programmes", "outcomes", "spend_error", "placements", "pathway"]
@@ -37,6 +37,13 @@ def check(*, seed: int) -> Tables:
     from toolkit.validation.backtest import check_tables
 
     return check_tables(seed=seed)
+
+
+def outlook(*, seed: int) -> Tables:
+    """Backtest the outlook of children looked after, prices and spending (minutes)."""
+    from toolkit.validation.backtest_outlook import outlook_backtest
+
+    return outlook_backtest(seed=seed)
 
 
 def calibrate(model: Calibrated, *, replications: int, seed: int, build: Path, progress: "Progress") -> Tables:

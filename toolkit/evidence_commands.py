@@ -132,6 +132,12 @@ def evidence_pathway(
     _recomputed(lambda: committed.pathway(seed=seed, draws=draws), build, accept)
 
 
+@app.command("outlook")
+def evidence_outlook(seed: Seed = committed.SEED, build: Beside = BUILD, accept: Accept = None) -> None:
+    """Backtest the outlook again and compare with the committed table (minutes)."""
+    _recomputed(lambda: committed.outlook(seed=seed), build, accept)
+
+
 @app.command("calibrate")
 def evidence_calibrate(
     model: Annotated[committed.Calibrated, typer.Argument(help="small: pooled unit costs.")] = "small",

@@ -14,7 +14,16 @@ from toolkit.prices import rebase
 from toolkit.scenarios import PlanPart, Scenario
 from toolkit.schema import PRICE_BASE, SAMPLE_DIMS, InputError
 
-__all__ = ["Purchase", "at_values", "check_plan", "cost_per_child", "counted", "most_times", "purchases"]
+__all__ = [
+    "Purchase",
+    "at_values",
+    "check_plan",
+    "cost_per_child",
+    "counted",
+    "most_times",
+    "purchases",
+    "same_children",
+]
 
 SPARE = 1e-9  # of a limit, for rounding
 ELSEWHERE = "leave that programme out, or run other areas."
@@ -188,7 +197,7 @@ def _nested(bought: list[Purchase], rows: pd.DataFrame) -> list[Purchase]:
     for later in bought:
         gaining = later.children
         for earlier in result:
-            if not _meet(later.part, earlier.part, rows):
+            if not same_children(later.part.programme, earlier.part.programme, rows):
                 continue
             shift = earlier.start - later.start
             years = gaining["year"].values
@@ -200,9 +209,16 @@ def _nested(bought: list[Purchase], rows: pd.DataFrame) -> list[Purchase]:
     return result
 
 
-def _meet(one: PlanPart, other: PlanPart, rows: pd.DataFrame) -> bool:
-    """Return whether two parts could serve the same children: one group, and ages that overlap."""
-    first, second = one.programme, other.programme
+def same_children(first: str, second: str, rows: pd.DataFrame) -> bool:
+    """Return whether two programmes could serve the same children: one group, and ages that overlap.
+
+    Parameters
+    ----------
+    first, second
+        Programmes.
+    rows
+        The table ``programmes`` by programme.
+    """
     youngest, oldest, group = rows["ages_from"], rows["ages_to"], rows["target_group"]
     apart = oldest[first] < youngest[second] or oldest[second] < youngest[first]
     return _group(str(group[first])) == _group(str(group[second])) and not bool(apart)
@@ -234,7 +250,8 @@ def check_plan(
     rows = programmes.set_index("programme")
     for place, part in enumerate(scenario.plan):
         for other in scenario.plan[:place]:
-            if not scenario.overlap and _meet(part, other, rows) and _together(part, other, scenario):
+            same = same_children(part.programme, other.programme, rows)
+            if not scenario.overlap and same and _together(part, other, scenario):
                 raise InputError(
                     f"plan: {other.programme} and {part.programme} are for the same children.",
                     fix="say overlap: apart if they serve different ones, or nested if those of the smaller part are "

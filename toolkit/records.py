@@ -37,6 +37,7 @@ TRAILER = len(MARK) + 64 + 1
 CHUNK = 1 << 20  # bytes
 SCHEMA_VERSION = 2  # of the groups of a run's file
 GROUPS = ("assumptions", "posterior", "effects", "lives", "costs", "appraisal", "checks")  # of every run
+LIVES = ("lives", "care_avoided", "children_entering", "children_reached")  # what is priced of the group
 RENAMED = {"told": "life_course", "reading": "effect_evidence"}  # groups of version 1
 LOG = logging.getLogger("toolkit")
 
@@ -63,8 +64,8 @@ def assemble(
         posterior = posterior.drop_vars(["area_rate", "area_effect"], errors="ignore")
     chosen = evidence.with_parts(statistics, areas).sel(area=areas)
     labels = {name: ("area", chosen[name].values.astype(str)) for name in ("area_name", "region")}
-    lives = priced[["lives", "children_entering", "children_reached"]].assign_coords(labels)
-    costs = priced.drop_vars(["lives", "children_entering", "children_reached"]).assign_coords(labels)
+    lives = priced[list(LIVES)].assign_coords(labels)
+    costs = priced.drop_vars(LIVES).assign_coords(labels)
     tree = xr.DataTree.from_dict(
         {
             "assumptions/figures": assumptions.astype(str).to_xarray(),

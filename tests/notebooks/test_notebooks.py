@@ -6,10 +6,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from filelock import FileLock
 from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 
 from tests.conftest import DOZEN
+from toolkit.outlook import fit_outlook
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -45,9 +47,20 @@ def kernel() -> Iterator[KernelManager]:
     manager.shutdown_kernel(now=True)
 
 
-def run(path: Path, kernel: KernelManager, tmp_path: Path, fit_cache: Path) -> None:
+@pytest.fixture(scope="session")
+def outlook_cache(pytestconfig: pytest.Config) -> Path:
+    """The fit of the outlook, kept between runs of the tests; the model always takes all areas."""
+    kept = pytestconfig.cache.mkdir("outlook_fits")
+    with FileLock(kept / "lock"):
+        fit_outlook(cache=kept)
+    return kept
+
+
+def run(path: Path, kernel: KernelManager, tmp_path: Path, fit_cache: Path, request: pytest.FixtureRequest) -> None:
     build, here = tmp_path / "build", tmp_path / "notebooks"
     shutil.copytree(fit_cache, build / "cache")
+    if "toolkit.outlook" in path.read_text(encoding="utf-8"):
+        shutil.copytree(request.getfixturevalue("outlook_cache") / "outlook", build / "cache" / "outlook")
     shutil.copytree(path.parent, here, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.insert(0, nbformat.v4.new_code_cell(START.format(folder=str(here), areas=DOZEN)))
@@ -61,15 +74,19 @@ def run(path: Path, kernel: KernelManager, tmp_path: Path, fit_cache: Path) -> N
 @pytest.mark.notebook
 class TestOdd:
     @pytest.mark.parametrize("path", CASES[0::2])
-    def test_notebook_runs(self, path: Path, kernel: KernelManager, tmp_path: Path, fit_cache: Path) -> None:
-        run(path, kernel, tmp_path, fit_cache)
+    def test_notebook_runs(
+        self, path: Path, kernel: KernelManager, tmp_path: Path, fit_cache: Path, request: pytest.FixtureRequest
+    ) -> None:
+        run(path, kernel, tmp_path, fit_cache, request)
 
 
 @pytest.mark.notebook
 class TestEven:
     @pytest.mark.parametrize("path", CASES[1::2])
-    def test_notebook_runs(self, path: Path, kernel: KernelManager, tmp_path: Path, fit_cache: Path) -> None:
-        run(path, kernel, tmp_path, fit_cache)
+    def test_notebook_runs(
+        self, path: Path, kernel: KernelManager, tmp_path: Path, fit_cache: Path, request: pytest.FixtureRequest
+    ) -> None:
+        run(path, kernel, tmp_path, fit_cache, request)
 
 
 def test_there_are_notebooks() -> None:

@@ -12,6 +12,7 @@ from toolkit.evidence.areas import (
     resolve_areas,
     whole_of,
 )
+from toolkit.evidence.care_panel import care_panel
 from toolkit.evidence.cost_options import with_options
 from toolkit.evidence.history import user
 from toolkit.evidence.local import base_year, local_levels, local_price_ratio, with_fitted
@@ -46,6 +47,7 @@ __all__ = [
     "and_parts",
     "base_year",
     "boundary_notes",
+    "care_panel",
     "changeable_priors",
     "check_prior",
     "check_reason",

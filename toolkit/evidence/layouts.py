@@ -108,6 +108,8 @@ TABLES = _layouts(
       seed settings versions
     reference/backtest: indicator part forecast cells crps± coverage_90± model_ratio± model_ratio_se± model_is
       events_model_ratio± events_model_ratio_se± events_model_is last_year converged seed settings versions
+    reference/outlook_backtest: quantity last_year part forecast used cells crps± coverage_50± coverage_90± model_ratio±
+      model_ratio_se± model_is children_model_ratio± children_model_ratio_se± children_model_is converged seed settings
     reference/made_from: made command code data code_hash data_hash reason
     reference/reconciliation: id metric published unit price_year ours± low± high± ratio± alike reason seed settings
     reference/own_care: area label quantity published ours± ratio± verdict note seed settings
@@ -145,6 +147,7 @@ UNIQUE = {  # the columns that identify a row, where that is not its id
     "reference/spend_error": "indicator spending",
     "reference/predictive_checks": "indicator size check",
     "reference/backtest": "indicator part forecast",
+    "reference/outlook_backtest": "quantity last_year part forecast",
     "reference/made_from": "made",
     "reference/own_care": "area quantity",
     "statistics/measures": "measure",
@@ -168,7 +171,8 @@ NEEDED_NUMBERS = _words(
     """
     mean sd coefficient_of_variation price_year_older_than rate log_ratio log_ratio_sd price coverage_50
     coverage_90 p_value expected_low expected_high crps model_ratio model_ratio_se
-    events_model_ratio events_model_ratio_se error published correlation prior likelihood noise prior_ratio
+    events_model_ratio events_model_ratio_se children_model_ratio children_model_ratio_se
+    error published correlation prior likelihood noise prior_ratio
     reliability most_each distance se_factor weight contribution result result_low result_high
     """
 )

@@ -46,6 +46,7 @@ RANGES = _ranges(
     1e-4  100   se
     0     10    error log_ratio_sd noise prior likelihood
     0     100   prior_ratio model_ratio model_ratio_se events_model_ratio events_model_ratio_se
+    0     100   children_model_ratio children_model_ratio_se
     0     1e4   crps ratio
     -1e3  1e3   raw_gap adjusted_gap mean sd expected_low expected_high
     -1e4  1e4   arg1 arg2

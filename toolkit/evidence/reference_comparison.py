@@ -17,12 +17,12 @@ from toolkit.evidence.reference_versions import RECORD, hashes, write_reference
 from toolkit.evidence.tables import checksum, load_table, read_unsealed
 from toolkit.schema import CANNOT_BE_DETERMINED, MCSE, InputError
 
-VERDICTS = ("verdict", "diagnosis", "model_is", "events_model_is", "converged")
+VERDICTS = ("verdict", "diagnosis", "model_is", "events_model_is", "children_model_is", "used", "converged")
 # How a table was made, and what restates another column: the distance, or a verdict and the share it counts.
 NOT_COMPARED = ("seed", "settings", "versions", "p_value")
 SURE = 0.99  # that no number of a whole table is called moved where all differ by chance
 # Errors from two times eight batches are uncertain themselves: their degrees of freedom.
-FREEDOM = dict.fromkeys(("predictive_checks", "power_scaling", "backtest", "pathway_checks"), 14.0)
+FREEDOM = dict.fromkeys(("predictive_checks", "power_scaling", "backtest", "outlook_backtest", "pathway_checks"), 14.0)
 SHOWN = 10  # differences listed for each table
 
 

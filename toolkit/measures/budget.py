@@ -26,7 +26,7 @@ def medium_term(run: Run) -> xr.DataArray:
     """
     real = q.council_cash(run).isel(year=slice(0, BUDGET_YEARS)).transpose("year", *SAMPLE_DIMS)
     years = [w.financial_year(run.scenario.first_year, int(year)) for year in real["year"].values]
-    deflators = _deflators(run)
+    deflators = deflators_of(run)
     index = [rebase(1.0, run.scenario.price_base, to=year, deflators=deflators) for year in years]
     cash = xr.DataArray(index, coords={"year": real["year"]})
     spending = q.spending(run).sel(year=real["year"])
@@ -45,7 +45,7 @@ def medium_term_by_component(run: Run) -> xr.DataArray:
     """Return the council's budget lines in cash prices (line, year, chain, draw), a line for each component."""
     view = appraisal.medium_term_view(
         q.costs(run)["cost"],
-        deflators=_deflators(run),
+        deflators=deflators_of(run),
         first_year=run.scenario.first_year,
         years=min(BUDGET_YEARS, run.scenario.horizon),
         cashable_shares={"partly_cashable": q.drawn(run)["cashable_share_partly"]},
@@ -74,5 +74,6 @@ def medium_term_table(run: Run, view: xr.DataArray) -> Table:
     return Table("The council's medium-term view, in cash", "Year", frame, "money", note=note)
 
 
-def _deflators(run: Run) -> pd.Series:
+def deflators_of(run: Run) -> pd.Series:
+    """Return the deflators that a run used."""
     return pd.Series(json.loads(str(run.tree.attrs["deflators"])))

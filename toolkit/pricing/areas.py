@@ -47,7 +47,9 @@ def price(
     -------
     Dataset
         ``cost`` (component, option, year, chain, draw) of the reached cohort and programme;
-        ``lives`` (quantity, option, year, chain, draw); ``benefit_by_area`` (area, component, chain, draw);
+        ``lives`` (quantity, option, year, chain, draw); ``care_avoided`` (programme, year, chain, draw), the children
+        whom each programme keeps out of care, on average over a year;
+        ``benefit_by_area`` (area, component, chain, draw);
         ``lifetime`` (reading, area, component, chain, draw), the entering cohort's present value;
         ``annual`` (reading, area, component, chain, draw), the year's cross-section;
         ``children_entering`` and ``children_reached`` (area, chain, draw), the latter in all years together;
@@ -55,7 +57,8 @@ def price(
         adjustment that is not a plain factor is applied, if there is one (``desk.before_adjustments``);
         ``curve_avoided`` (multiple, component, chain, draw) and ``curve_spend`` (multiple); ``avoided_in_full``
         (programme, component, chain, draw), what each programme's sums avoid once it has its full effect, and
-        ``spent_in_full`` (programme, chain, draw), those sums.
+        ``spent_in_full`` (programme, chain, draw), those sums; ``spent_on`` (programme, year), with draws where sums
+        are units, what is spent on each, with optimism bias.
     """
     resolved = resolve(scenario, register, statistics, areas=areas)
     return price_areas(Desk(fitted, statistics, resolved, draws, effects), areas=areas, progress=progress)[0]
@@ -70,10 +73,14 @@ def price_areas(
     paid = costing.over_years(desk.labelled(total["cost"]), desk.growth, desk.spread)
     cost = costing.with_programme(paid, desk.pounds(areas))
     # The programme is not part of the collective cost: it is 0 there, so that components match.
-    lives = total["lives"].rename(event_year="year").reindex(year=np.arange(desk.scenario.horizon), fill_value=0.0)
+    lived = total[["lives", "care_avoided"]].rename(event_year="year")
+    lived = lived.reindex(year=np.arange(desk.scenario.horizon), fill_value=0.0)
     kept = ["curve_avoided", "curve_spend", "avoided_in_full", "spent_in_full"]
-    rest = total[[*kept, *(["benefit_before"] if desk.before else [])]].assign(lives=lives)
-    rest = rest.merge(local, join="exact")
+    rest = total[[*kept, *(["benefit_before"] if desk.before else [])]].merge(lived)
+    spent = desk.pounds(areas, by="programme")
+    rest = rest.merge(local, join="exact").assign(
+        spent_on=xr.concat(list(spent.values()), xr.Variable("programme", list(spent)))
+    )
     return rest.reindex(component=cost["component"], fill_value=0.0).assign(cost=cost), summaries
 
 

@@ -150,14 +150,15 @@ class Desk:
         self.growth = grown.isel(year=slice(later, None)).assign_coords(year=years)
         self.weights = costing.lifetime_weights(self.growth, self.spread, factors).astype(np.float32)
 
-    def pounds(self, areas: Sequence[str]) -> dict[str, xr.DataArray]:
-        """Return what the plan spends in some areas (year), with draws where sums are units, by whose money it is."""
-        spent = {funder: xr.zeros_like(self.growth["year"], float) for funder in self.scenario.funders}
+    def pounds(self, areas: Sequence[str], *, by: str = "funder") -> dict[str, xr.DataArray]:
+        """Return what the plan spends in some areas (year), with draws where sums are units, by funder or programme."""
+        spent = {getattr(part, by): xr.zeros_like(self.growth["year"], float) for part in self.scenario.plan}
         for bought in self.purchases:
             here = bought.pounds.sel(area=list(areas)).sum("area").drop_vars("year", errors="ignore")
             when = here.assign_coords(year=bought.start + np.arange(here.sizes["year"]))
             every = when.reindex(year=self.growth["year"].values, fill_value=0.0)
-            spent[bought.part.funder] = spent[bought.part.funder] + every * (1.0 + self.scenario.optimism)
+            name = getattr(bought.part, by)
+            spent[name] = spent[name] + every * (1.0 + self.scenario.optimism)
         return spent
 
     def labelled(self, values: xr.DataArray) -> xr.DataArray:

@@ -15,6 +15,7 @@ from toolkit.scenarios import Adjustments, Scenario
 from toolkit.schema import BUSINESS_AS_USUAL, INVESTMENT, SAMPLE_DIMS
 
 SPEND_MULTIPLES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
+CARE = "care_years"
 
 
 class Served(NamedTuple):
@@ -114,6 +115,7 @@ class Place:
             {
                 "cost": worth,
                 "lives": self.lives.rename(year="event_year"),
+                "care_avoided": self.care_avoided.rename(year="event_year"),
                 "curve_avoided": avoided,
                 "curve_spend": curve_spend,
                 "avoided_in_full": in_full.astype(np.float32),
@@ -203,6 +205,19 @@ class Place:
             for name, year, start, children, gaining in self.bought()
         ]
         return pathways.project(cohorts, horizon=self.scenario.horizon)
+
+    @property
+    def care_avoided(self) -> xr.DataArray:
+        """Children whom each programme keeps out of care, on average over a year (programme, year, chain, draw)."""
+        nobody = xr.zeros_like(self.lives.isel(option=0, quantity=0, drop=True))
+        avoided = dict.fromkeys(self.scenario.programmes, nobody)
+        for name, year, start, _, gaining in self.bought():
+            change = self.change(name, strength_in(self.scenario, year), self.scenario.adjustments)
+            if CARE in change["quantity"].values:
+                when = change.sel(quantity=CARE, drop=True).assign_coords(year=change["year"].values + start)
+                avoided[name] = avoided[name] - when.reindex(year=nobody["year"].values, fill_value=0.0) * gaining
+        along = xr.Variable("programme", list(avoided))
+        return xr.concat(list(avoided.values()), along).assign_attrs(units="children")
 
     def _avoided(self, scenario: Scenario) -> xr.DataArray:
         """Return the present value that the children served avoid under another scenario, without yearly costs."""

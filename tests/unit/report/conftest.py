@@ -134,6 +134,7 @@ def make_run(register):
                 "benefit_by_area": by_area(level=2e5),
                 "curve_avoided": (strength * size * 2e7 * share).transpose("multiple", "component", ...),
                 "curve_spend": (size + 1) * 2e7,
+                "spent_on": (spend / len(PROGRAMMES) * whose.count(whose[0])).expand_dims(programme=list(PROGRAMMES)),
             },
             coords={
                 "area_name": ("area", list(names.values())),
@@ -189,7 +190,14 @@ def make_run(register):
                     {"spend_within": kids.isel(area=0, drop=True), "baseline_rate": rates, "expected_rate": 0.8 * rates}
                 ),
                 "effects": _effects(random, draws),
-                "lives": xr.Dataset({"children_entering": kids * 4, "children_reached": kids * sign, "lives": lives}),
+                "lives": xr.Dataset(
+                    {
+                        "children_entering": kids * 4,
+                        "children_reached": kids * sign,
+                        "lives": lives,
+                        "care_avoided": sign * _care_avoided(random, scenario, draws),
+                    }
+                ),
                 "costs": costs,
                 **_lives_by_age(random, costs["lifetime"].isel(component=slice(0, components)), kids.sum("area") * 4),
                 "appraisal": appraisal.appraise(
@@ -293,3 +301,12 @@ def undrawn(monkeypatch):
 @pytest.fixture(scope="session")
 def run(make_run):
     return make_run()
+
+
+def _care_avoided(random, scenario, draws):
+    """Children kept out of care by each programme: more for three years, then fewer."""
+    shape = len(PROGRAMMES), scenario.horizon, CHAINS, DRAWS
+    path = 10.0 * np.minimum(np.arange(scenario.horizon) + 1, 4) * np.exp(-np.arange(scenario.horizon) / 20)
+    values = path[:, None, None] * random.normal(1.0, 0.3, shape)
+    coords = {"programme": list(PROGRAMMES), "year": np.arange(scenario.horizon), **draws}
+    return xr.DataArray(values, coords, ("programme", "year", "chain", "draw"), attrs={"units": "children"})

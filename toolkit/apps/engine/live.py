@@ -320,13 +320,15 @@ class Live:
         curve = total[["curve_avoided", "curve_spend"]]
         costs = local.merge(curve).assign_coords(costing.labels(desk.rows))
         card = workflow.card_of(fitted)
+        kept_out = total["care_avoided"].rename(event_year="year")
+        kept_out = kept_out.reindex(year=range(scenario.horizon), fill_value=0.0)
         tree = assemble(
             scenario,
             drawn.assumptions,
             fitted,
             drawn.draws,
             drawn.effects,
-            costs.assign(lives=costs["children_reached"]),
+            costs.assign(lives=costs["children_reached"], care_avoided=kept_out),
             xr.Dataset(),
             card,
             list(areas),

@@ -170,7 +170,9 @@ class LiveRun:
         costs["curve_avoided"] = costs["curve_avoided"] * kept
         if unit.before is not None:  # before those adjustments by which a change is kept
             costs["benefit_before"] = unit.before * size
-        lives = lives[["children_entering"]].assign(children_reached=lives["children_reached"] * size)
+        lives = lives[["children_entering"]].assign(
+            children_reached=lives["children_reached"] * size, care_avoided=lives["care_avoided"] * (kept * size)
+        )
         avoided = linear(saved.assign_attrs(unit.saved.attrs), unit.terms)
         tree = xr.DataTree.from_dict(
             {
