@@ -27,11 +27,12 @@ MODULES = sorted((ROOT / "toolkit").rglob("*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 LONGEST_MODULE = 400
-# Lines of code: docstrings, comments and blank lines apart. The aim is 8,500 for the heart and 7,000 for what people
-# see. Effects by programme with rival structures, plans, what a budget buys best, and a league of programmes with its
-# page came since; the pooled model of effects went. One page kit for the dashboard is to come. Lower these after each.
+# Lines of code: docstrings, comments and blank lines apart. The aim is 10,500 for the heart and 7,000 for what people
+# see. Raised for the whole cost of outcomes (each area's own care, merged councils, crime, wellbeing, comparators, steps
+# of cost), for the panel beside the studies, and for the outlook with levers, claims and outputs for a budget paper.
+# One page kit for the dashboard, which should bring them down, is to come. Lower these after each step.
 PRESENTATION, VALIDATION = ("apps", "cli", "measures", "report"), ("validation",)
-LARGEST = {"heart": 13_410, "presentation": 11_900, "validation": 1_170}
+LARGEST = {"heart": 15_300, "presentation": 13_000, "validation": 1_350}
 LONGEST_ARCHITECTURE_PAGE = 140
 LARGEST_FILE = 5_000_000
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:root|home|work|tmp|opt|Users)/\w[^\s\"'`)]*")
