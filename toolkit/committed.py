@@ -75,6 +75,8 @@ def calibrate(model: Calibrated, *, replications: int, seed: int, build: Path, p
 
 def reconcile(*, cache: Path, progress: "Progress") -> Tables:
     """Compare England's cost with published totals, and take it step by step (many minutes)."""
+    import xarray as xr
+
     from toolkit import cost_steps, evidence, scenarios, workflow
     from toolkit.measures import reconciliation
     from toolkit.measures.cost_steps import summarised
