@@ -47,7 +47,7 @@ def budget(
     from toolkit.tabular import MOST
 
     chosen, pulled_by = scenarios.load(scenario), levers_named(lever or ())
-    areas = chosen_areas(area, quiet=quiet)
+    areas = chosen_areas(area, quiet=quiet, apart=False)
     statistics, register = evidence.load_statistics(), evidence.load_register()
     base = evidence.base_year(evidence.with_parts(statistics, areas))
     children = float(base["population_0_17"].sel(area=areas).sum())

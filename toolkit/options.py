@@ -16,23 +16,33 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON ins
 
 
 def chosen_areas(
-    names: Sequence[str], *, region: str | None = None, england: bool = False, quiet: bool = False
+    names: Sequence[str],
+    *,
+    region: str | None = None,
+    england: bool = False,
+    quiet: bool = False,
+    apart: bool = True,
 ) -> list[str]:
-    """Return the areas that the options name, and note which of them are not one authority as it always was."""
+    """Return the areas that the options name, and note which of them are not one authority as it always was.
+
+    ``apart`` is that of `toolkit.evidence.boundary_notes`.
+    """
     from toolkit import evidence
 
     reference = evidence.reference_areas()
     chosen = evidence.resolve_areas(reference, names, region=region, england=england)
     named = [evidence.resolve_areas(reference, [name]) for name in names]
     single = list(dict.fromkeys(matches[0] for matches in named if len(matches) == 1))
-    for line in evidence.boundary_notes(reference, single):
+    for line in evidence.boundary_notes(reference, single, apart=apart):
         if not quiet:
             typer.echo(f"Note: {line}", err=True)
     return chosen
 
 
-def limits_named(limits: Sequence[str]) -> dict[str, float]:
-    """Return the numbers that options of the form NAME=NUMBER give.
+def limits_named(
+    limits: Sequence[str], *, option: str = "--limit", example: str = "looked_after=200"
+) -> dict[str, float]:
+    """Return the numbers that options of the form NAME=NUMBER give; ``option`` and ``example`` name it in messages.
 
     Raises
     ------
@@ -49,9 +59,9 @@ def limits_named(limits: Sequence[str]) -> dict[str, float]:
         except ValueError:
             most = float("nan")
         if not (name and equals and most == most):
-            raise InputError(f"--limit {text}: not a name and a number.", fix="write --limit looked_after=200.")
+            raise InputError(f"{option} {text}: not a name and a number.", fix=f"write {option} {example}.")
         if name in named:
-            raise InputError(f"--limit {text}: {name} has a limit already.", fix="give one of them.")
+            raise InputError(f"{option} {text}: {name} has a number already.", fix="give one of them.")
         named[name] = most
     return named
 

@@ -135,18 +135,26 @@ def forecast(
     Raises
     ------
     InputError
-        An area without an outlook, an unknown baseline, own figures with missing years, for several areas or outside
-        what a count can be, a growth or a year out of range.
+        An area without an outlook, an unknown baseline, own figures with missing years, for several areas, not whole or
+        outside 1 to all children of the area, a growth or a year out of range.
     """
     _check_settings(areas, baseline, price_growth, until)
     panel = evidence.care_panel(folder)
     if gone := [area for area in areas if area not in panel["area"].values]:
-        if whole := evidence.whole_of().get(gone[0]):
-            raise InputError(f"outlook: {gone[0]} has too short a history of its own.", fix=f"forecast {whole}.")
+        reference = evidence.reference_areas(folder)
+        name = evidence.place_name(reference, gone[0])
+        if whole := evidence.whole_of(reference).get(gone[0]):
+            merged, _, parts = evidence.place_name(reference, whole).partition(": ")
+            raise InputError(
+                f"outlook: {name} has too short a history of its own.",
+                fix=f'name the merged area, --area "{merged}" ({parts}).',
+            )
         raise InputError(
-            f"outlook: {gone[0]} has too few children looked after to forecast.",
+            f"outlook: {name} has too few children looked after to forecast.",
             fix="leave it out, or ask for its region.",
         )
+    if not isinstance(baseline, str):
+        _check_own(baseline, areas[0], folder)
     posterior = fit_outlook(cache=cache, seed=seed, folder=folder, progress=progress)["posterior"].to_dataset()
     return _built(posterior, panel, areas, baseline, price_growth, until, seed, folder)
 
@@ -192,9 +200,18 @@ def _check_settings(areas: Sequence[str], baseline: str | Own, price_growth: Gro
         )
     if odd := sorted(set(baseline) - years):
         raise InputError(f"own baseline: {odd[0]} is not a year to come.", fix=f"give {LATEST + 1} to {until}.")
+
+
+def _check_own(baseline: Own, area: str, folder: Path | None) -> None:
+    """Refuse what cannot be children looked after of an area: no whole number, or more than live there."""
+    base = evidence.base_year(evidence.with_parts(evidence.load_statistics(folder), [area]))
+    most = float(base["population_0_17"].sel(area=area))
     for year, number in baseline.items():
-        if not (np.isfinite(number) and number > 0):
-            raise InputError(f"own baseline, {year}: {number} children.", fix="give a number above 0.")
+        if not (1 <= number <= most and float(number).is_integer()):
+            raise InputError(
+                f"own baseline, {year}: {number:,.10g} children looked after.",
+                fix=f"give a whole number from 1 to {most:,.0f}, which are all children of the area.",
+            )
 
 
 def _built(

@@ -1,13 +1,19 @@
 """The command ``outcomes outlook``: where children looked after, prices and spending are heading."""
 
-from typing import Annotated, Literal
+import re
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from toolkit.console import progress_bars, show
 from toolkit.options import CACHE, Cache, Quiet, chosen_areas
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["outlook"]
+
+EXAMPLE = "2026=1500"  # of --own
 
 
 def outlook(
@@ -29,11 +35,17 @@ def outlook(
     quiet: Quiet = False,
 ) -> None:
     """Forecast children looked after, placements, prices and spending, with 90 per cent intervals."""
+    from toolkit import evidence
     from toolkit.measures.outlook import outlook_table, shown
     from toolkit.outlook import forecast, with_outlook
 
-    areas = chosen_areas(area or (), region=region, england=england, quiet=quiet)
-    areas = with_outlook(areas) or areas  # a region is forecast without its areas that have too few children
+    chosen = chosen_areas(area or (), region=region, england=england, quiet=quiet, apart=False)
+    reference = evidence.reference_areas()
+    if own:
+        _check_whole(chosen, reference)
+    areas = with_outlook(chosen) or chosen  # a region is forecast without its areas that have too few children
+    names = [evidence.place_name(reference, one) for one in areas]
+    place = "; ".join(names) if len(names) <= evidence.NAMED else f"{len(names)} areas together"
     with progress_bars(quiet or output != "table") as progress:
         drawn = forecast(
             areas,
@@ -44,12 +56,28 @@ def outlook(
             progress=progress,
         )
     table = outlook_table(drawn)
+    table.insert(0, "area", place)
     if output == "json":
         show(table, True, title="")
     elif output == "csv":
         typer.echo(table.to_csv(index=False), nl=False)
     elif not quiet:
-        show(shown(table), False, title=f"Outlook, median and 90% interval; baseline: {drawn.attrs['baseline']}")
+        show(shown(table), False, title=f"Outlook of {place}. Median and 90% interval; baseline: {drawn.attrs['baseline']}")
+
+
+def _check_whole(areas: list[str], reference: "pd.DataFrame") -> None:
+    """Refuse children of one authority of a merged area, whose outlook is of them all."""
+    from toolkit import evidence
+    from toolkit.schema import InputError
+
+    whole = evidence.whole_of(reference)
+    for area in areas:
+        if area in whole:
+            merged = evidence.place_name(reference, whole[area])
+            raise InputError(
+                f"--own for {evidence.place_name(reference, area)}: these would count for the whole merged area.",
+                fix=f'name it instead, --area "{merged.partition(":")[0]}", with the children of all of it ({merged}).',
+            )
 
 
 def growth_of(text: str) -> str | float:
@@ -74,9 +102,9 @@ def own_figures(texts: list[str], baseline: str) -> dict[int, float]:
     if baseline != "model":
         raise InputError(f"--own beside --baseline {baseline}.", fix="give one of them.")
     figures: dict[int, float] = {}
-    for name, number in limits_named(texts).items():
-        if not name.isdecimal():
-            raise InputError(f"--own {name}: not a year.", fix="write --own 2026=1500, for the year to March 2026.")
+    for name, number in limits_named(texts, option="--own", example=EXAMPLE).items():
+        if not re.fullmatch("[0-9]{4}", name):
+            raise InputError(f"--own {name}: not a year.", fix=f"write --own {EXAMPLE}, for the year to March 2026.")
         figures[int(name)] = number
     return figures
 

@@ -67,6 +67,12 @@ def members(reference: pd.DataFrame, area: str) -> list[str]:
     return sorted(reference.loc[here & (reference["status"] == "current"), "la_name"])
 
 
+def place_name(reference: pd.DataFrame, area: str) -> str:
+    """Return what an area is called: "Cumbria area: Cumberland with Westmorland and Furness" if it is a merged one."""
+    names = " with ".join(members(reference, area)) or area
+    return f"{area.removeprefix(MERGED)}: {names}" if area.startswith(MERGED) else names
+
+
 def check_whole(
     known: Collection[tuple[str, int]], given: Collection[tuple[str, int]], reference: pd.DataFrame, where: str
 ) -> None:
@@ -100,12 +106,25 @@ def check_whole(
             )
 
 
-def boundary_notes(reference: pd.DataFrame, areas: Collection[str]) -> list[str]:
-    """Return a sentence for each of a few areas that is several authorities, or a part of such an area."""
+def boundary_notes(reference: pd.DataFrame, areas: Collection[str], *, apart: bool = True) -> list[str]:
+    """Return a sentence for each of a few areas that is several authorities, or a part of such an area.
+
+    Parameters
+    ----------
+    reference
+        From :func:`reference_areas`.
+    areas
+        Labels of areas.
+    apart
+        Whether a part has figures of its own here: an outlook, which needs a history, is of the merged area alone.
+    """
     whole, notes = whole_of(reference), []
     for area in areas if len(areas) <= NAMED else ():
         names = " and ".join(members(reference, whole.get(area, area)))
-        if area in whole:
+        if not apart and (area in whole or area.startswith(MERGED)):
+            short = f"{members(reference, area)[0]} has too short a history of its own: " if area in whole else ""
+            notes.append(f"{short}an outlook is of the merged area, {place_name(reference, whole.get(area, area))}.")
+        elif area in whole:
             notes.append(
                 f"{members(reference, area)[0]} is new: rates of outcomes are those of {names} together, since earlier "
                 "statistics cannot be parted; children, spending and prices are its own."
