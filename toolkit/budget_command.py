@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["budget", "levers_named", "paper_tables"]
 
+HEADINGS = {  # of the options, as printed
+    "option": "Option",
+    "size": "Times the plan",
+    "npsv_fiscal": "Net present value, public purse",
+    "npsv_social": "Net present value, society",
+    "switching_fiscal": "Public purse breaks even at this share of the effect",
+    "payback_year": "Paid back in",
+    "chance_paid_back": "Chance that it is paid back",
+}
 LAST_YEAR = 2031  # the March in which the last of the five years of a budget paper ends
 
 
@@ -44,6 +53,7 @@ def budget(
     from toolkit.measures import growth
     from toolkit.outlook import forecast
     from toolkit.resolved import resolve
+    from toolkit.schema import FIRST_YEAR
     from toolkit.tabular import MOST
 
     chosen, pulled_by = scenarios.load(scenario), levers_named(lever or ())
@@ -51,7 +61,8 @@ def budget(
     statistics, register = evidence.load_statistics(), evidence.load_register()
     base = evidence.base_year(evidence.with_parts(statistics, areas))
     children = float(base["population_0_17"].sel(area=areas).sum())
-    claimed = None if claims is None else brought.read_claims(claims)  # refused before minutes are spent on a fit
+    looked_at = range(FIRST_YEAR + 1, LAST_YEAR)  # whatever is refused is so before minutes are spent on a fit
+    claimed = None if claims is None else brought.read_claims(claims, years=looked_at)
     most = {"looked_after": children, "residential": children, "spend": MOST, "plan_spend": MOST}
     came_in = None if actuals is None else brought.read_actuals(actuals, most)
     posts = levers.agency_posts_in(areas) if "agency_posts" in pulled_by else 0.0
@@ -151,10 +162,12 @@ def _flat(frame: pd.DataFrame) -> pd.DataFrame:
 def _write(folder: Path, tables: dict[str, pd.DataFrame], note: str) -> None:
     """Write all files, or none."""
     from toolkit.folders import drafts
+    from toolkit.report.sheets import inert
 
     with drafts(folder) as draft:
         for name, table in tables.items():
-            table.to_csv(draft / f"{name}.csv", index=False)
+            safe = table.map(lambda cell: inert(cell) if isinstance(cell, str) else cell)
+            safe.to_csv(draft / f"{name}.csv", index=False)
         (draft / "budget.json").write_text(json.dumps(_as_json(tables, note), indent=2), encoding="utf-8")
         for name in [*(f"{name}.csv" for name in tables), "budget.json"]:
             (draft / name).replace(folder / name)
@@ -179,9 +192,9 @@ def _print(tables: dict[str, pd.DataFrame], note: str) -> None:
         rests = f" rests on {one['confidence']}. What must be believed: {one['believed']}" if one["believed"] else ""
         typer.echo(f"{one['reference']}, {one['description']}{f':{rests}' if rests else ''}")
     values = tables["options_value"].set_index("option")
-    values = values[["size", "npsv_fiscal", "npsv_social", "switching_fiscal", "payback_year", "chance_paid_back"]]
     money = values.filter(like="npsv").map(_money)
-    show(values.assign(**{str(name): money[name] for name in money}).round(2).reset_index(), False, title="Options")
+    values = values.assign(**{str(name): money[name] for name in money}).round(2).reset_index()
+    show(values[list(HEADINGS)].rename(columns=HEADINGS), False, title="Options")
     if "claim_check" in tables:
         columns = ["reference", "description", "year", "finding", "evidence"]
         show(tables["claim_check"][columns], False, title="Claims, set against the model")

@@ -16,7 +16,7 @@ QUARTERS = ("Q1", "Q2", "Q3", "Q4")
 NO, YES = ("no", "one-off"), ("yes", "recurrent", "")
 
 
-def read_claims(path: Path) -> pd.DataFrame:
+def read_claims(path: Path, *, years: range | None = None) -> pd.DataFrame:
     """Read somebody's proposed savings.
 
     Parameters
@@ -25,6 +25,8 @@ def read_claims(path: Path) -> pd.DataFrame:
         CSV with the columns ``reference``, ``description``, ``year`` (a financial year, 2026/27) and ``sum`` (GBP in
         cash, new in that year), and perhaps ``measure`` (a programme of the plan, or a lever) and ``recurrent``
         (yes, unless it says no).
+    years
+        Those in which the financial years of the paper start; any if not given.
 
     Returns
     -------
@@ -34,7 +36,8 @@ def read_claims(path: Path) -> pd.DataFrame:
     Raises
     ------
     InputError
-        A saving without a reference, a year or a sum, and whatever else cannot be read: the file, the line, the fix.
+        A saving without a reference, a year or a sum, or outside the years; a sum below 0; a reference, year and
+        measure that are there already; and whatever else cannot be read: the file, the line, the fix.
     """
     rows = table(path, needs=("reference", "description", "year", "sum"), allows=("measure", "recurrent"), gaps=True)
     where = path_shown(path)
@@ -52,12 +55,28 @@ def read_claims(path: Path) -> pd.DataFrame:
         if row["recurrent"].casefold() not in (*NO, *YES):
             raise InputError(f"{named}: recurrent is '{excerpt(row['recurrent'])}'.", fix="write yes or no.")
     cells = rows["sum"].items()
-    return rows.assign(
+    read = rows.assign(
         year=[_year(cell, f"{where}, line {line}") for line, cell in rows["year"].items()],
         sum=[number(cell, f"{where}, line {line}, column 'sum'", signs=True) for line, cell in cells],
         recurrent=[cell.casefold() in YES for cell in rows["recurrent"]],
         measure=rows["measure"].str.casefold().str.replace(" ", "_").str.replace("-", "_"),
     )
+    first: dict[tuple[str, int, str], object] = {}
+    for line, row in read.iterrows():
+        named = f"{where}, line {line} ({excerpt(row['reference'])})"
+        if row["sum"] < 0:
+            raise InputError(f"{named}: {row['sum']:,.10g} is below 0.", fix="write a saving as a sum above 0.")
+        if years is not None and row["year"] not in years:
+            raise InputError(
+                f"{named}: {_label(row['year'])} is not looked at.", fix=f"use {_label(years[0])} to {_label(years[-1])}."
+            )
+        key = (row["reference"], row["year"], row["measure"])
+        if key in first:
+            raise InputError(
+                f"{named}: the reference, year and measure of line {first[key]}.", fix="keep one of them, or add them up."
+            )
+        first[key] = line
+    return read
 
 
 def read_actuals(path: Path, most: Mapping[str, float]) -> pd.DataFrame:

@@ -164,7 +164,7 @@ def pull(
         if not len(values) or not all(0 <= value < np.inf for value in values):
             raise InputError(f"lever {name}: {list(values)} is not a number of 0 or more by year.", fix="correct it.")
     _at_most(levers.get("agency_posts", ()), "agency_posts", agency_posts, "agency workers are in post")
-    _at_most(levers.get("price_growth", ()), "price_growth", 1.0, "is all of a price")
+    _at_most(levers.get("price_growth", ()), "price_growth", 1.0, "is all of a price", "write a share: 3% is 0.03.")
     pulled: dict[str, Effect] = {}
     gone = xr.zeros_like(outlook["children"].isel(year=slice(1, None)))
     for name in LEVERS:
@@ -176,9 +176,13 @@ def pull(
     return pulled
 
 
-def _at_most(values: Sequence[float], name: str, most: float, what: str) -> None:
+def _at_most(values: Sequence[float], name: str, most: float, what: str, fix: str = "lower it.") -> None:
     if max(values, default=0.0) > most:
-        raise InputError(f"lever {name}: {max(values):g} is too many: {most:,.4g} {what}.", fix="lower it.")
+        raise InputError(f"lever {name}: {_plain(max(values))} is too many: {_plain(most)} {what}.", fix=fix)
+
+
+def _plain(number: float) -> str:
+    return f"{number:,.1f}".removesuffix(".0")
 
 
 def _step_down(moved: xr.DataArray, outlook: xr.Dataset, figures: xr.Dataset, gone: xr.DataArray) -> Effect:
@@ -238,8 +242,8 @@ def _fits(moved: xr.DataArray, there: xr.DataArray, name: str, where: str) -> No
     if over.any():
         year = int(expected["year"].values[over][0])
         raise InputError(
-            f"lever {name}: {float(wanted.sel(year=year)):,.4g} children in {year}/{(year + 1) % 100:02d}, where "
-            f"{float(expected.sel(year=year)):,.4g} are expected in {where}.",
+            f"lever {name}: {_plain(float(wanted.sel(year=year)))} children in {year}/{(year + 1) % 100:02d}, where "
+            f"{_plain(float(expected.sel(year=year)))} are expected in {where}.",
             fix="move fewer.",
         )
 

@@ -57,10 +57,20 @@ def test_every_table_is_written_and_the_council_s_lines_are_checked(ready, tmp_p
 def test_it_prints_the_years_what_must_be_believed_and_the_claims(ready, capsys):
     asked(claims=CLAIMS, quiet=False)
     printed = capsys.readouterr().out
-    for words in ("Growth avoided", "What must be believed", "preferred", "Claims, set against the model", "OP13"):
+    for words in ("Growth avoided", "What must be believed", "preferred", "society", "Claims, set against the model", "OP13"):
         assert words in printed
+    assert "npsv" not in printed and "chance_paid" not in printed
     asked(as_json=True)
     assert "growth_real" in json.loads(capsys.readouterr().out)
+
+
+def test_no_cell_that_is_written_is_a_formula(ready, tmp_path):
+    path = tmp_path / "claims.csv"
+    path.write_text("reference,description,year,sum\n=1+1,@evil,2026/27,5\n-A,+B,2026/27,5\n", encoding="utf-8")
+    asked(out=tmp_path / "paper", claims=path)
+    checked = pd.read_csv(tmp_path / "paper" / "claim_check.csv")
+    assert checked[["reference", "description"]].values.tolist() == [["'=1+1", "'@evil"], ["'-A", "'+B"]]
+    assert checked["sum"].tolist() == [5, 5]
 
 
 def test_what_users_bring_is_refused_before_any_fit(monkeypatch, tmp_path):
@@ -68,6 +78,9 @@ def test_what_users_bring_is_refused_before_any_fit(monkeypatch, tmp_path):
     path = tmp_path / "claims.csv"
     path.write_text("reference,description,year,sum\nA1,Fewer homes,,5\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"claims.csv, line 2 \(A1\): a saving without a year"):
+        asked(claims=path)
+    path.write_text("reference,description,year,sum\nA1,Fewer homes,2031/32,5\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"2031/32 is not looked at. Fix: use 2026/27 to 2030/31"):
         asked(claims=path)
     children = float(evidence.base_year(evidence.load_statistics())["population_0_17"].sel(area=AREAS).sum())
     path.write_text(f"measure,quarter,actual\nlooked_after,2026/27 Q1,{children + 1:.0f}\n", encoding="utf-8")

@@ -14,7 +14,7 @@ from toolkit.evidence.areas import (
     whole_of,
 )
 from toolkit.evidence.care_panel import care_panel
-from toolkit.evidence.cost_options import with_options
+from toolkit.evidence.cost_options import check_options, with_options
 from toolkit.evidence.history import user
 from toolkit.evidence.local import base_year, local_levels, local_price_ratio, with_fitted
 from toolkit.evidence.own import OWN, own_figures, own_rows, published, with_own, with_own_prices
@@ -50,6 +50,7 @@ __all__ = [
     "boundary_notes",
     "care_panel",
     "changeable_priors",
+    "check_options",
     "check_prior",
     "check_reason",
     "checksums",

@@ -28,6 +28,7 @@ RULE = (
     "below this year's, and only that can leave the budget, as far as it is cash, {lag} later. Growth avoided is a "
     "smaller rise, not money in hand."
 )
+TIES = "Growth avoided and spend below this year's add up to what the plan takes off spend in the year."
 ARITHMETIC = "no study: arithmetic"
 PLACEMENT = "care_residential"  # the priced component whose cashability placements have
 
@@ -258,11 +259,12 @@ def growth_table(paper: xr.Dataset, *, real: bool = False) -> Table:
     before = paper["spend_if_nothing_changes"]
     later = before.isel(from_this_year=slice(1, None)).rename(from_this_year="year")
     index = paper["index"].isel(from_this_year=slice(1, None)).rename(from_this_year="year")
-    whole = {name: paper[name].sum("line") for name in ("avoided", "growth_avoided", "cash_released", "spent")}
+    whole = {name: paper[name].sum("line") for name in ("avoided", "growth_avoided", "below_this_year", "cash_released", "spent")}
     columns = {
         "Spend if nothing changes": later,
         "Growth above this year's": later - before.isel(from_this_year=0, drop=True),
         "Growth avoided": whole["growth_avoided"],
+        "Spend below this year's": whole["below_this_year"],
         "Cash released": whole["cash_released"],
         "Spend with the plan": later - whole["avoided"],
         "Spent on the plan": whole["spent"],
@@ -276,7 +278,7 @@ def growth_table(paper: xr.Dataset, *, real: bool = False) -> Table:
     frame.index = pd.Index([year_label(int(year)) for year in frame.index])
     prices = "Real terms, in the price base" if real else "Cash of each year"
     lag = {0: "at once,", 1: "a year"}.get(paper.attrs["lag_years"], f"{paper.attrs['lag_years']} years")
-    note = f"{prices}; {LEVEL:.0%} intervals. {RULE.format(lag=lag)}"
+    note = f"{prices}; {LEVEL:.0%} intervals. {RULE.format(lag=lag)} {TIES}"
     return Table("Growth and savings: children looked after and safeguarding", "Year", frame, "money", note=note)
 
 

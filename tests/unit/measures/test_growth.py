@@ -79,6 +79,8 @@ def test_the_table_stands_spend_growth_and_savings_side_by_side_in_cash_and_in_r
     assert (before - after).to_numpy() == pytest.approx(
         paper["avoided"].sum("line").mean(SAMPLE_DIMS).values[:5], rel=1e-9
     )
+    parts = expected["Growth avoided"] + expected["Spend below this year's"]
+    np.testing.assert_allclose(parts, before - after, rtol=1e-9)
     ratio = (cash.frame / real.frame)["Growth avoided", "expected"].to_numpy()
     np.testing.assert_allclose(ratio, 1.02 ** np.arange(1, 6))  # the outlook's own index
     assert "first reduce the growth" in cash.note
