@@ -68,12 +68,14 @@ def read_claims(path: Path, *, years: range | None = None) -> pd.DataFrame:
             raise InputError(f"{named}: {row['sum']:,.10g} is below 0.", fix="write a saving as a sum above 0.")
         if years is not None and row["year"] not in years:
             raise InputError(
-                f"{named}: {_label(row['year'])} is not looked at.", fix=f"use {_label(years[0])} to {_label(years[-1])}."
+                f"{named}: {_label(row['year'])} is not looked at.",
+                fix=f"use {_label(years[0])} to {_label(years[-1])}.",
             )
         key = (row["reference"], row["year"], row["measure"])
         if key in first:
             raise InputError(
-                f"{named}: the reference, year and measure of line {first[key]}.", fix="keep one of them, or add them up."
+                f"{named}: the reference, year and measure of line {first[key]}.",
+                fix="keep one of them, or add them up.",
             )
         first[key] = line
     return read

@@ -62,7 +62,11 @@ def outlook(
     elif output == "csv":
         typer.echo(table.to_csv(index=False), nl=False)
     elif not quiet:
-        show(shown(table), False, title=f"Outlook of {place}. Median and 90% interval; baseline: {drawn.attrs['baseline']}")
+        show(
+            shown(table),
+            False,
+            title=f"Outlook of {place}. Median and 90% interval; baseline: {drawn.attrs['baseline']}",
+        )
 
 
 def _check_whole(areas: list[str], reference: "pd.DataFrame") -> None:

@@ -57,7 +57,14 @@ def test_every_table_is_written_and_the_council_s_lines_are_checked(ready, tmp_p
 def test_it_prints_the_years_what_must_be_believed_and_the_claims(ready, capsys):
     asked(claims=CLAIMS, quiet=False)
     printed = capsys.readouterr().out
-    for words in ("Growth avoided", "What must be believed", "preferred", "society", "Claims, set against the model", "OP13"):
+    for words in (
+        "Growth avoided",
+        "What must be believed",
+        "preferred",
+        "society",
+        "Claims, set against the model",
+        "OP13",
+    ):
         assert words in printed
     assert "npsv" not in printed and "chance_paid" not in printed
     asked(as_json=True)

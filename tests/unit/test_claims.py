@@ -42,7 +42,10 @@ def test_savings_are_read_as_a_paper_prints_them(written):
         ("A1,Fewer homes,soon,3,", r"'soon' is not a financial year"),
         ("A1,Fewer homes,2026/27,lots,", r"line 2, column 'sum': 'lots' is not a number"),
         ("A1,Fewer homes,2026/27,-3,", r"line 2 \(A1\): -3 is below 0. Fix: write a saving as a sum above 0"),
-        ("A1,a,2026/27,3,\nA1,a,2027/28,3,\nA1,b,2026-27,4,", r"line 4 \(A1\): the reference, year and measure of line 2"),
+        (
+            "A1,a,2026/27,3,\nA1,a,2027/28,3,\nA1,b,2026-27,4,",
+            r"line 4 \(A1\): the reference, year and measure of line 2",
+        ),
         ("A1,Fewer homes,2031/32,3,", r"line 2 \(A1\): 2031/32 is not looked at. Fix: use 2026/27 to 2030/31"),
         ("A1,Fewer homes,2026/27,3,perhaps", r"line 2 \(A1\): recurrent is 'perhaps'. Fix: write yes or no"),
     ],

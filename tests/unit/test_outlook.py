@@ -85,14 +85,20 @@ def test_cash_follows_the_treasury_and_then_its_last_growth(forecast):
         ({"baseline": {2026: -3.0}, "until": 2026}, "2026: -3 children"),
         ({"baseline": {2026: float("nan")}, "until": 2026}, "2026: nan children"),
         ({"baseline": {2026: 1500.5}, "until": 2026}, "2026: 1,500.5 children looked after. Fix: give a whole number"),
-        ({"baseline": {2026: 1e9}, "until": 2026}, r"1,000,000,000 children looked after. Fix: .* from 1 to 17\d,\d{3}, "),
+        (
+            {"baseline": {2026: 1e9}, "until": 2026},
+            r"1,000,000,000 children looked after. Fix: .* from 1 to 17\d,\d{3}, ",
+        ),
         ({"baseline": OWN, "areas": [LEEDS, HARTLEPOOL]}, "figures for 2 areas"),
         ({"baseline": "growth"}, "baseline 'growth' is not known"),
         ({"price_growth": 3.0}, "more than 25% a year"),
         ({"price_growth": "rise"}, "price growth 'rise' is not known"),
         ({"until": 2036}, "until 2036: out of range"),
         ({"areas": ["E09000001"]}, "City of London has too few children"),
-        ({"areas": ["E06000063"]}, r'Cumberland has too short a history of its own. Fix: .*--area "Cumbria area" \(Cumberland with West'),
+        (
+            {"areas": ["E06000063"]},
+            r'Cumberland has too short a history of its own. Fix: .*--area "Cumbria area" \(Cumberland with West',
+        ),
         ({"areas": []}, "no area"),
     ],
 )

@@ -49,5 +49,5 @@ def test_the_outlook_of_a_part_says_that_it_is_of_the_merged_area(monkeypatch, c
 
 
 def test_own_children_of_one_council_of_a_merged_area_are_refused():
-    with pytest.raises(InputError, match='--own for Cumberland: these would count for .*--area "Cumbria area"'):
+    with pytest.raises(InputError, match=r'--own for Cumberland: these would count for .*--area "Cumbria area"'):
         outlook_command.outlook(area=["Cumberland"], own=["2026=900"])

@@ -259,7 +259,10 @@ def growth_table(paper: xr.Dataset, *, real: bool = False) -> Table:
     before = paper["spend_if_nothing_changes"]
     later = before.isel(from_this_year=slice(1, None)).rename(from_this_year="year")
     index = paper["index"].isel(from_this_year=slice(1, None)).rename(from_this_year="year")
-    whole = {name: paper[name].sum("line") for name in ("avoided", "growth_avoided", "below_this_year", "cash_released", "spent")}
+    whole = {
+        name: paper[name].sum("line")
+        for name in ("avoided", "growth_avoided", "below_this_year", "cash_released", "spent")
+    }
     columns = {
         "Spend if nothing changes": later,
         "Growth above this year's": later - before.isel(from_this_year=0, drop=True),

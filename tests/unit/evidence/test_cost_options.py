@@ -12,7 +12,9 @@ def check(register, chosen, **settings):
 
 
 def test_wellbys_beside_quality_of_life_are_refused_with_the_option_that_is_missing(register):
-    message = "cost_options: wellby stands beside the quality of life in use. Fix: add without_quality_of_life, or leave"
+    message = (
+        "cost_options: wellby stands beside the quality of life in use. Fix: add without_quality_of_life, or leave"
+    )
     with pytest.raises(InputError, match=message):
         check(register, ["wellby"])
     check(register, ["wellby", "without_quality_of_life"])
@@ -21,5 +23,5 @@ def test_wellbys_beside_quality_of_life_are_refused_with_the_option_that_is_miss
 
 def test_without_wellbeing_they_would_add_nothing(register):
     outcomes = [name for name in scenarios.load("families_first").outcomes if name != "wellbeing"]
-    with pytest.raises(InputError, match="wellby adds only to wellbeing, which outcomes leaves out. Fix: leave wellby"):
+    with pytest.raises(InputError, match=r"wellby adds only to wellbeing, which outcomes leaves out. Fix: leave wellby"):
         check(register, ["wellby"], outcomes=outcomes)
