@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from bokeh.core.properties import value
 from bokeh.models import ColumnDataSource, CustomJSTickFormatter, FactorRange, FixedTicker, PointDrawTool, Range1d
 from bokeh.models.annotations import LabelSet, Span, Whisker
@@ -25,6 +26,7 @@ POINTED = ".bk-events { cursor: pointer !important; }"
 SHORT = 10  # rows: fewer are sent as they are, more as four bytes each, which no screen can show to differ from eight
 FONT, HEIGHT, WIDEST = "Arial, Helvetica, sans-serif", 290, 1000  # pixels; wider than that no sheet of paper is
 NARROW = 28  # letters in a line beside a bar, so that a phone has room for the bar
+FORECAST_FROM = 2025
 DASHES = {"fiscal": "solid", "economic": [8, 4], "social": [2, 3]}
 ACCOUNT_COLOURS = {"fiscal": INK, "economic": ORANGE, "social": BLUE}
 MONEY_TICKS = """
@@ -118,6 +120,19 @@ def _money(axis: Any, ticks: int = 5) -> None:
     axis.major_label_policy = NoOverlap(min_distance=16)
 
 
+def _legend(plot: Any) -> None:
+    plot.legend.update(
+        location="top_left",
+        border_line_color=None,
+        background_fill_alpha=0.8,
+        label_text_font=FONT,
+        label_text_font_size="13px",
+        glyph_width=34,
+        padding=2,
+        label_text_color=INK,
+    )
+
+
 def _zero(figure: Any, dimension: Literal["width", "height"]) -> None:
     figure.add_layout(Span(location=0, dimension=dimension, line_color=INK, line_width=1))
 
@@ -146,6 +161,45 @@ def _hatched(plot: Any, source: ColumnDataSource, key: str, **ends: str) -> None
         hatch_color="#ffffff",
         hatch_alpha=0.6,
     )
+
+
+def fan(label: str, dashed: str, *, first: int, money: bool, wedge: bool) -> Chart:
+    """A fan of 50 and 90% intervals by financial year, and points of the past if ``first`` is before the fan.
+
+    ``dashed`` names a line beside the median, if there is one; ``wedge`` fills what is between them.
+    """
+    ranges: dict[str, Any] = {"x_range": Range1d(start=first - 0.5, end=2034.5), "y_range": Range1d(start=0, end=1)}
+    plot = figure_of(label, **ranges)
+    ends = ColumnDataSource({name: [] for name in ("year", "lower", "low", "median", "high", "upper", "line")})
+    points = ColumnDataSource({"year": [], "value": []})
+    bands = {"90%": ("lower", "upper", 0.4), "50%": ("low", "high", 0.9)}
+    for name, (low, high, alpha) in bands.items():
+        plot.varea("year", low, high, source=ends, fill_color=PALE, fill_alpha=alpha, legend_label=name)
+    plot.line("year", "median", source=ends, line_color=BLUE, line_width=3, legend_label="Median")
+    if wedge:
+        plot.varea("year", "line", "median", source=ends, fill_color=ORANGE, fill_alpha=0.3)
+    if dashed:
+        style: dict[str, Any] = {"line_color": ORANGE, "line_width": 2, "line_dash": [8, 4], "legend_label": dashed}
+        plot.line("year", "line", source=ends, **style)
+    if first < FORECAST_FROM:
+        plot.scatter("year", "value", source=points, size=7, fill_color=INK, line_color=INK, legend_label="Counted")
+    _legend(plot)
+    if money:
+        _money(plot.yaxis[0])
+    else:
+        plot.yaxis.formatter = CustomJSTickFormatter(code='return tick.toLocaleString("en-GB")')
+    plot.yaxis.ticker.desired_num_ticks = 5
+    plot.xaxis.formatter = CustomJSTickFormatter(code='return tick + "/" + String(tick + 1).slice(2)')
+    plot.xaxis.ticker = FixedTicker(ticks=list(range(first, 2035, 4)))
+    return Chart(plot, {"ends": ends, "past": points})
+
+
+def set_fan(chart: Chart, ends: pd.DataFrame, past: pd.Series) -> None:
+    """Put a fan, with the ``line`` beside its median, and the past on their chart and fit its axis to them."""
+    chart.show({"ends": {"year": ends.index, **{str(name): ends[name] for name in ends}}})
+    chart.show({"past": {"year": past.index, "value": past}})
+    every = [*ends.min(), *ends.max(), *past]
+    set_ends(chart.figure.y_range, *grid_ends(np.nanmin(every), np.nanmax(every)))
 
 
 def by_year() -> Chart:
@@ -288,16 +342,7 @@ def payback() -> Chart:
             legend_label=account.capitalize(),
             name=f"paid_back|{account}|{{year}}",
         )
-    plot.legend.update(
-        location="top_left",
-        border_line_color=None,
-        background_fill_alpha=0.8,
-        label_text_font=FONT,
-        label_text_font_size="13px",
-        glyph_width=34,
-        padding=2,
-        label_text_color=INK,
-    )
+    _legend(plot)
     plot.yaxis.formatter = CustomJSTickFormatter(code='return Math.round(100 * tick) + "%"')
     plot.yaxis.ticker.desired_num_ticks = 5
     plot.xaxis.axis_label = "Years since the start"

@@ -221,7 +221,11 @@ def test_while_it_is_worked_out_the_page_says_how_far_it_is(page, answers: Answe
     job.stage, job._future = "price programmes, 40%", SimpleNamespace(done=lambda: False)
     monkeypatch.setattr(answers, "job", job)
     page.show("run", page.prepare("run"))
-    assert "price programmes, 40%" in page.waiting.status.object and page.waiting.status.visible and not page._panel.visible
+    assert (
+        "price programmes, 40%" in page.waiting.status.object
+        and page.waiting.status.visible
+        and not page._panel.visible
+    )
     job.stage = "price programmes, 80%"
     polls[-1].look()
     assert "80%" in page.waiting.status.object and page.state.changes == 0

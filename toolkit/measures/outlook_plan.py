@@ -1,0 +1,151 @@
+"""An outlook with a plan on it, as a page shows it: fans of draws, the past, the sentence and how it was judged."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import xarray as xr
+
+from toolkit import evidence
+from toolkit.measures import words as w
+from toolkit.measures.growth import LEVEL, reduced, year_label
+from toolkit.measures.outlook import weekly
+from toolkit.measures.reliability import FORECASTS, VERDICTS
+from toolkit.prices import deflators, rebase
+from toolkit.schema import PRICE_BASE, SAMPLE_DIMS
+
+ENDS = {"lower": 0.05, "low": 0.25, "median": 0.5, "high": 0.75, "upper": 0.95}
+PRICED = ("residential", "fostering")
+SENTENCE_YEAR = 2030  # 2030/31, the last of the five years of a budget paper
+LEADS = {
+    "model": "In {} we expect",
+    "flat": "If as many children stay looked after as now, there are in {}",
+    "review": "If the number of children grows as the independent review foresaw, there are in {}",
+    "counties": "If the number of children grows as the county councils foresaw, there are in {}",
+}
+JUDGED = {
+    "children": "Children looked after",
+    "price_residential": "Weekly price, residential",
+    "price_fostering": "Weekly price, fostering",
+    "spend": "Spend on children looked after",
+}
+RULES = {
+    "last_value": FORECASTS["last_value"],
+    "national_growth": "England’s growth",
+    "linear_trend": "the area’s own trend",
+}
+NOT_COUNTED = (
+    "Other children who take the places that a plan frees, and prices that move with demand.",
+    "Overheads: a child kept out of care saves a placement at the average price, which a prevented stay may not cost.",
+    "Levers without a study (step-down, foster carers, price growth, agency posts) and checks of proposed savings: the "
+    "command outcomes budget has them.",
+    "Everything but children’s social care: what a plan is worth to others, and after eighteen, is on the first page.",
+)
+
+
+def drawn_in_cash(outlook: xr.Dataset) -> xr.Dataset:
+    """Return the draws that a page shows of an outlook, areas together, by the year in which the financial year starts.
+
+    Parameters
+    ----------
+    outlook
+        From `toolkit.outlook.forecast`.
+
+    Returns
+    -------
+    Dataset
+        ``children`` at the end of the year; ``residential`` and ``fostering``, GBP a week; ``spend`` on children looked
+        after, GBP a year; all (year, chain, draw), money in cash of the year. The first year is that of the statistics.
+    """
+    price = weekly(outlook) * outlook["to_cash"]
+    parts = {
+        "children": outlook["children"].sum(["area", "placement"]),
+        "spend": outlook["spend_cash"].sum(["area", "placement"]),
+        **{kind: price.sel(placement=kind, drop=True) for kind in PRICED},
+    }
+    whole = xr.Dataset({name: part.transpose("year", *SAMPLE_DIMS) for name, part in parts.items()})
+    return whole.reset_coords(drop=True).assign_coords(year=outlook["year"].values - 1)
+
+
+def past(areas: Sequence[str], *, folder: Path | None = None) -> pd.DataFrame:
+    """Return what was counted, with the names of :func:`drawn_in_cash`, by year; NaN where an area lacks it."""
+    panel = evidence.care_panel(folder).sel(area=list(areas))
+    series = deflators(evidence.load_table("evidence/economic_parameters", folder))
+    years = panel["data_year"].values - 1
+    cash = [rebase(1.0, PRICE_BASE, to=year_label(int(year)), deflators=series) for year in years]
+    paid = (panel["price"] * panel["placed"]).sum("area", skipna=False) / panel["placed"].sum("area", skipna=False)
+    whole = {name: panel[name].sum("area", skipna=False).to_series().to_numpy() for name in ("stock", "spend")}
+    columns = {"children": whole["stock"], "spend": whole["spend"] * cash}
+    columns |= {kind: paid.sel(placement=kind).to_numpy() * cash for kind in PRICED}
+    return pd.DataFrame(columns, index=pd.Index(years, name="year"))
+
+
+def with_plan(draws: xr.Dataset, paper: xr.Dataset) -> xr.Dataset:
+    """Return draws of :func:`drawn_in_cash` less what the lines of `growth.on_top` avoid; prices stay as they are."""
+    less = xr.Dataset({"children": paper["fewer"].sum(["line", "placement"]), "spend": paper["avoided"].sum("line")})
+    return draws.assign(draws[list(less)] - less.reset_coords(drop=True).reindex(year=draws["year"], fill_value=0.0))
+
+
+def fan(draws: xr.DataArray) -> pd.DataFrame:
+    """Return median and ends of the 50 and 90 per cent intervals by year, under the names of ``ENDS``."""
+    every = draws.quantile(list(ENDS.values()), SAMPLE_DIMS).transpose("year", "quantile")
+    return pd.DataFrame(every.to_numpy(), index=draws["year"].to_index(), columns=list(ENDS))
+
+
+def opening(draws: xr.Dataset, paper: xr.Dataset, baseline: str, *, year: int = SENTENCE_YEAR) -> str:
+    """Return in a few sentences where the budget is heading and what a plan does to it.
+
+    Parameters
+    ----------
+    draws
+        From :func:`drawn_in_cash`.
+    paper
+        From `growth.on_top`, for the same areas.
+    baseline
+        Of the outlook.
+    year
+        In which the financial year starts.
+    """
+    people, spend = (fan(draws[part]).loc[[year]].to_dict("records")[0] for part in ("children", "spend"))
+    ends = w.interval(people["lower"], people["upper"], lambda value: w.number(value, 0))
+    counted = f"about {w.number(people['median'], 0)} children looked after ({LEVEL:.0%} interval: {ends})"
+    spread = w.interval(spend["lower"], spend["upper"], w.money)
+    lead = f"{LEADS[baseline].format(year_label(year))} {counted}, at {w.money(spend['median'])} a year in cash"
+    whole = paper[["avoided", "growth_avoided", "cash_released", "spent"]].sum("line")
+    avoided, now = reduced(whole["avoided"].sel(year=year)), whole.sel(year=year).mean()
+    expected, low, high = (float(avoided[part]) for part in ("mean", "lower", "upper"))
+    if expected < 0:
+        plan = f"adds about {w.money(-expected)} in that year ({w.interval(-high, -low)})."
+    else:
+        plan = (
+            f"avoids about {w.money(expected)} in that year ({w.interval(low, high)}): {w.money(now['growth_avoided'])} "
+            f"is growth avoided, not money in hand, and {w.money(now['cash_released'])} of cash can leave the budget."
+        )
+    paid = float(whole["spent"].sel(year=slice(None, year)).sum("year").mean())
+    years = f"from {year_label(int(paper['year'][0]))} to {year_label(year)}"
+    return f"{lead} ({spread}). The plan {plan} It costs {w.money(paid)} {years}."
+
+
+def judged(*, folder: Path | None = None) -> tuple[list[str], pd.DataFrame]:
+    """Return how the backtest judged the outlook: in words, and by quantity and last year fitted to."""
+    scores = evidence.load_table("reference/outlook_backtest", folder).query("part == 'all'")
+    scores = scores[scores["quantity"].isin(JUDGED)]
+    rows = []
+    for (name, last), part in scores.groupby(["quantity", "last_year"], sort=False):
+        used, verdicts = part[part["used"] == 1].iloc[0], part.set_index("forecast")["model_is"]
+        row = {"quantity": JUDGED[str(name)], "fitted to": year_label(int(str(last)) - 1)}
+        row |= {f"{level}% interval covers": w.percent(used[f"coverage_{level}"]) for level in (50, 90)}
+        rows.append(row | {f"against {words}": VERDICTS[verdicts[rule]] for rule, words in RULES.items()})
+    table = pd.DataFrame(rows)
+    latest = table[table["fitted to"] == table["fitted to"].iloc[-1]]
+    shares = w.listed([f"{row['90% interval covers']} ({w.inside(row['quantity'])})" for _, row in latest.iterrows()])
+    words = [
+        f"Fitted to the years to {latest['fitted to'].iloc[0]} and set against the three after it, the 90% intervals "
+        f"cover {shares} of what came in; they should cover 90%."
+    ]
+    for name, row in latest.set_index("quantity").iterrows():
+        if beaten := [rule.removeprefix("against ") for rule, verdict in row.items() if verdict == VERDICTS["worse"]]:
+            words.append(f"{name}: simple rules did better in those years: {w.listed(beaten)}.")
+    if not scores["converged"].all():
+        words.append("Some fits of this backtest did not pass all their checks.")
+    return words, table
