@@ -112,14 +112,15 @@ def opening(draws: xr.Dataset, paper: xr.Dataset, baseline: str, *, year: int = 
     spread = w.interval(spend["lower"], spend["upper"], w.money)
     lead = f"{LEADS[baseline].format(year_label(year))} {counted}, at {w.money(spend['median'])} a year in cash"
     whole = paper[["avoided", "growth_avoided", "cash_released", "spent"]].sum("line")
-    avoided, now = reduced(whole["avoided"].sel(year=year)), whole.sel(year=year).mean()
+    avoided = reduced(whole["avoided"].sel(year=year))
+    growth, cash = (w.money(float(whole[name].sel(year=year).mean())) for name in ("growth_avoided", "cash_released"))
     expected, low, high = (float(avoided[part]) for part in ("mean", "lower", "upper"))
     if expected < 0:
         plan = f"adds about {w.money(-expected)} in that year ({w.interval(-high, -low)})."
     else:
         plan = (
-            f"avoids about {w.money(expected)} in that year ({w.interval(low, high)}): {w.money(now['growth_avoided'])} "
-            f"is growth avoided, not money in hand, and {w.money(now['cash_released'])} of cash can leave the budget."
+            f"avoids about {w.money(expected)} in that year ({w.interval(low, high)}): {growth} is growth "
+            f"avoided, not money in hand, and {cash} of cash can leave the budget."
         )
     paid = float(whole["spent"].sel(year=slice(None, year)).sum("year").mean())
     years = f"from {year_label(int(paper['year'][0]))} to {year_label(year)}"

@@ -11,7 +11,7 @@ import xarray as xr
 from toolkit.apps.engine.jobs import Job
 from toolkit.apps.engine.outlooks import Outlook as Ahead
 from toolkit.apps.engine.outlooks import outlooks_of
-from toolkit.apps.parts import charts, look
+from toolkit.apps.parts import fan_chart, look
 from toolkit.apps.parts.card import Card
 from toolkit.apps.parts.fields import beside, choice, column
 from toolkit.apps.parts.waiting import Waiting
@@ -32,7 +32,11 @@ PRICES = {"Children’s homes and other residential care": "residential", "Foste
 PLAN, SPENT = "Median with the plan", "Spent on the plan, expected"
 SHOWN = {
     "children": ("Children looked after", "At 31 March. Unaccompanied children are among them.", PLAN),
-    "price": ("What a placement costs a week", "In cash of the year. Counted: as councils reported it.", ""),
+    "price": (
+        "What a placement costs a week",
+        "In cash of the year. Counted: as councils reported it, which is noisy; the fan starts from what lasts of it.",
+        "",
+    ),
     "spend": ("Spend on children looked after", "Section 251, a year, in cash of the year.", PLAN),
     "avoided": ("What the plan takes off that spend", "A year, in cash of the year, beside what it costs.", SPENT),
 }
@@ -60,7 +64,7 @@ class Outlook:
     def _card(self, name: str) -> Card:
         title, hint, dashed = SHOWN[name]
         first = FIRST_YEAR + 1 if name == "avoided" else 2014
-        chart = charts.fan(title, dashed, first=first, money=name != "children", wedge=dashed == PLAN)
+        chart = fan_chart.fan(title, dashed, first=first, money=name != "children", wedge=dashed == PLAN)
         return Card(name, chart, (title, hint), lambda _: self._table(name), PRESSED)
 
     def prepare(self, run: Run) -> tuple[Ahead, xr.Dataset] | Job:
@@ -96,7 +100,7 @@ class Outlook:
     def _draw(self, run: Run, card: str, name: str) -> None:
         """Put a fan on a card."""
         ends, past = self._fans[name]
-        charts.set_fan(self.cards[card].chart, ends, past)
+        fan_chart.set_fan(self.cards[card].chart, ends, past)
         last = ends.iloc[-1]
         say = _in_words(card)
         words = f"{SHOWN[card][0]}: {say(last['median'])} in {year_label(int(ends.index[-1]))}, 90% interval "

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from bokeh.core.properties import value
 from bokeh.models import ColumnDataSource, CustomJSTickFormatter, FactorRange, FixedTicker, PointDrawTool, Range1d
 from bokeh.models.annotations import LabelSet, Span, Whisker
@@ -26,7 +25,6 @@ POINTED = ".bk-events { cursor: pointer !important; }"
 SHORT = 10  # rows: fewer are sent as they are, more as four bytes each, which no screen can show to differ from eight
 FONT, HEIGHT, WIDEST = "Arial, Helvetica, sans-serif", 290, 1000  # pixels; wider than that no sheet of paper is
 NARROW = 28  # letters in a line beside a bar, so that a phone has room for the bar
-FORECAST_FROM = 2025
 DASHES = {"fiscal": "solid", "economic": [8, 4], "social": [2, 3]}
 ACCOUNT_COLOURS = {"fiscal": INK, "economic": ORANGE, "social": BLUE}
 MONEY_TICKS = """
@@ -114,13 +112,15 @@ def figure_of(label: str, height: int = HEIGHT, **options: Any) -> Any:
     return plot
 
 
-def _money(axis: Any, ticks: int = 5) -> None:
+def money_axis(axis: Any, ticks: int = 5) -> None:
+    """Label an axis in pounds."""
     axis.formatter = CustomJSTickFormatter(code=MONEY_TICKS)
     axis.ticker.desired_num_ticks = ticks
     axis.major_label_policy = NoOverlap(min_distance=16)
 
 
-def _legend(plot: Any) -> None:
+def legend(plot: Any) -> None:
+    """Set a legend in the house style."""
     plot.legend.update(
         location="top_left",
         border_line_color=None,
@@ -140,7 +140,7 @@ def _zero(figure: Any, dimension: Literal["width", "height"]) -> None:
 def _across(label: str, axis: str, height: int = HEIGHT) -> Any:
     """Return a figure of horizontal bars of money, a name beside each."""
     plot = figure_of(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange(), height=height)
-    _money(plot.xaxis[0], 3)  # beside names a phone has room for no more
+    money_axis(plot.xaxis[0], 3)  # beside names a phone has room for no more
     plot.ygrid.grid_line_color = None
     plot.xaxis.axis_label = axis
     return plot
@@ -161,45 +161,6 @@ def _hatched(plot: Any, source: ColumnDataSource, key: str, **ends: str) -> None
         hatch_color="#ffffff",
         hatch_alpha=0.6,
     )
-
-
-def fan(label: str, dashed: str, *, first: int, money: bool, wedge: bool) -> Chart:
-    """A fan of 50 and 90% intervals by financial year, and points of the past if ``first`` is before the fan.
-
-    ``dashed`` names a line beside the median, if there is one; ``wedge`` fills what is between them.
-    """
-    ranges: dict[str, Any] = {"x_range": Range1d(start=first - 0.5, end=2034.5), "y_range": Range1d(start=0, end=1)}
-    plot = figure_of(label, **ranges)
-    ends = ColumnDataSource({name: [] for name in ("year", "lower", "low", "median", "high", "upper", "line")})
-    points = ColumnDataSource({"year": [], "value": []})
-    bands = {"90%": ("lower", "upper", 0.4), "50%": ("low", "high", 0.9)}
-    for name, (low, high, alpha) in bands.items():
-        plot.varea("year", low, high, source=ends, fill_color=PALE, fill_alpha=alpha, legend_label=name)
-    plot.line("year", "median", source=ends, line_color=BLUE, line_width=3, legend_label="Median")
-    if wedge:
-        plot.varea("year", "line", "median", source=ends, fill_color=ORANGE, fill_alpha=0.3)
-    if dashed:
-        style: dict[str, Any] = {"line_color": ORANGE, "line_width": 2, "line_dash": [8, 4], "legend_label": dashed}
-        plot.line("year", "line", source=ends, **style)
-    if first < FORECAST_FROM:
-        plot.scatter("year", "value", source=points, size=7, fill_color=INK, line_color=INK, legend_label="Counted")
-    _legend(plot)
-    if money:
-        _money(plot.yaxis[0])
-    else:
-        plot.yaxis.formatter = CustomJSTickFormatter(code='return tick.toLocaleString("en-GB")')
-    plot.yaxis.ticker.desired_num_ticks = 5
-    plot.xaxis.formatter = CustomJSTickFormatter(code='return tick + "/" + String(tick + 1).slice(2)')
-    plot.xaxis.ticker = FixedTicker(ticks=list(range(first, 2035, 4)))
-    return Chart(plot, {"ends": ends, "past": points})
-
-
-def set_fan(chart: Chart, ends: pd.DataFrame, past: pd.Series) -> None:
-    """Put a fan, with the ``line`` beside its median, and the past on their chart and fit its axis to them."""
-    chart.show({"ends": {"year": ends.index, **{str(name): ends[name] for name in ends}}})
-    chart.show({"past": {"year": past.index, "value": past}})
-    every = [*ends.min(), *ends.max(), *past]
-    set_ends(chart.figure.y_range, *grid_ends(np.nanmin(every), np.nanmax(every)))
 
 
 def by_year() -> Chart:
@@ -225,7 +186,7 @@ def by_year() -> Chart:
         hatch_scale=7,
     )
     plot.line("year", "mean", source=avoided, line_color=BLUE, line_width=3, name="year_avoided|{year}")
-    _money(plot.yaxis[0])
+    money_axis(plot.yaxis[0])
     _zero(plot, "width")
     plot.xaxis.axis_label = "Years since the start"
     return Chart(plot, {"avoided": avoided, "spent": spent})
@@ -342,7 +303,7 @@ def payback() -> Chart:
             legend_label=account.capitalize(),
             name=f"paid_back|{account}|{{year}}",
         )
-    _legend(plot)
+    legend(plot)
     plot.yaxis.formatter = CustomJSTickFormatter(code='return Math.round(100 * tick) + "%"')
     plot.yaxis.ticker.desired_num_ticks = 5
     plot.xaxis.axis_label = "Years since the start"
@@ -395,7 +356,7 @@ def curve() -> Chart:
     tool = PointDrawTool(renderers=[grip], add=False, drag=True)
     plot.add_tools(tool)
     plot.toolbar.active_tap = tool
-    _money(plot.yaxis[0])
+    money_axis(plot.yaxis[0])
     plot.xaxis.ticker = FixedTicker(ticks=[0.5, 1.0, 1.5, 2.0])
     plot.xaxis.formatter = CustomJSTickFormatter(code='return tick + " × today"')
     plot.xaxis.axis_label = "Early-help spend a year"
