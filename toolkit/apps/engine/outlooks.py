@@ -10,9 +10,10 @@ import xarray as xr
 from toolkit import levers
 from toolkit.apps.engine.jobs import Job, Jobs
 from toolkit.apps.engine.live import Live, Memory
+from toolkit.apps.engine.scaled_run import LiveRun
 from toolkit.measures import growth
+from toolkit.measures import words as w
 from toolkit.measures.outlook_plan import drawn_in_cash, past
-from toolkit.measures.quantities import Run
 from toolkit.outlook import forecast, with_outlook
 from toolkit.pricing.areas import Progress
 from toolkit.schema import InputError
@@ -22,12 +23,16 @@ LARGEST = 40  # areas: a region; the draws of all areas of England take more mem
 
 
 class Outlook(NamedTuple):
-    """Where a place is heading: its ``draws`` and ``council`` without a plan, its ``past``, and areas left out."""
+    """Where a place is heading: its ``draws`` and ``council`` without a plan, its ``past``, and its ``areas``.
+
+    ``note`` says how these differ from those of the place: a merged area stands for its parts, tiny ones are left out.
+    """
 
     draws: xr.Dataset
     council: xr.Dataset
     past: pd.DataFrame
-    left_out: tuple[str, ...]
+    areas: tuple[str, ...]
+    note: str
 
 
 class Outlooks:
@@ -54,14 +59,20 @@ class Outlooks:
         return self._jobs.wanted(str(key), self._memory.holds("outlook", key), work)
 
     def _outlook(self, areas: tuple[str, ...], baseline: str, progress: Progress) -> Outlook:
-        known = set(with_outlook(areas))
-        kept = [area for area in areas if area in known] or list(areas)
+        kept = with_outlook(areas) or list(areas)
         ahead = forecast(kept, cache=self.live.cache, baseline=baseline, progress=progress)
-        left_out = tuple(area for area in areas if area not in kept)
-        return Outlook(drawn_in_cash(ahead), levers.council(ahead), past(kept), left_out)
+        note = "The City of London and the Isles of Scilly have too few children for a forecast and are left out."
+        if not set(kept) <= set(areas):
+            names = w.listed([w.area(str(name)) for name in ahead["area_name"].values])
+            note = f"These are the numbers of {names}: since their boundaries changed, too few years are known of each."
+        elif len(kept) == len(areas):
+            note = ""
+        return Outlook(drawn_in_cash(ahead), levers.council(ahead), past(kept), tuple(kept), note)
 
-    def on_top(self, outlook: Outlook, run: Run) -> xr.Dataset:
-        """Return the plan of a run laid on an outlook, as ``growth.on_top`` does."""
+    def on_top(self, outlook: Outlook, run: LiveRun, areas: tuple[str, ...]) -> xr.Dataset:
+        """Return the plan of a place's run laid on its outlook, as ``growth.on_top`` does."""
+        if not set(outlook.areas) <= set(areas):
+            run = self.live.run(run.scenario, outlook.areas)
         components = self.live.register.tables["cost_components"]
         return growth.on_top(outlook.council, [growth.plan_lines(run, outlook.council)], components)
 

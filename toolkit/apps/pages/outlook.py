@@ -11,6 +11,7 @@ import xarray as xr
 from toolkit.apps.engine.jobs import Job
 from toolkit.apps.engine.outlooks import Outlook as Ahead
 from toolkit.apps.engine.outlooks import outlooks_of
+from toolkit.apps.engine.scaled_run import LiveRun
 from toolkit.apps.parts import fan_chart, look
 from toolkit.apps.parts.card import Card
 from toolkit.apps.parts.fields import beside, choice, column
@@ -67,10 +68,10 @@ class Outlook:
         chart = fan_chart.fan(title, dashed, first=first, money=name != "children", wedge=dashed == PLAN)
         return Card(name, chart, (title, hint), lambda _: self._table(name), PRESSED)
 
-    def prepare(self, run: Run) -> tuple[Ahead, xr.Dataset] | Job:
+    def prepare(self, run: LiveRun) -> tuple[Ahead, xr.Dataset] | Job:
         """Return the outlook and the plan on top of it, or the work on the outlook, which goes on meanwhile."""
         ahead = self.outlooks.wanted(self.state.areas, self.baseline.value)
-        return ahead if isinstance(ahead, Job) else (ahead, self.outlooks.on_top(ahead, run))
+        return ahead if isinstance(ahead, Job) else (ahead, self.outlooks.on_top(ahead, run, self.state.areas))
 
     def show(self, run: Run, prepared: tuple[Ahead, xr.Dataset] | Job) -> None:
         """Put them on the page, or say how far they are."""
@@ -84,8 +85,7 @@ class Outlook:
         for name in ("children", "spend", "avoided"):
             self._draw(run, name, name)
         self._price()
-        left_out = f" Too few children for a forecast: {w.listed(ahead.left_out)}." if ahead.left_out else ""
-        words = o.opening(ahead.draws, paper, self.baseline.value) + left_out
+        words = f"{o.opening(ahead.draws, paper, self.baseline.value)} {ahead.note}"
         self.sentence.object = f'<p class="lead">{look.explained(words)}</p>'
         tables = {"in cash": growth_table(paper), "in real terms": growth_table(paper, real=True)}
         self.growth.object = "".join(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.outlooks import small_outlook
+from tests.unit.report.conftest import make_run as make_run
 from toolkit.apps.engine import outlooks
 from toolkit.apps.engine.jobs import Job
 from toolkit.apps.pages import outlook as page_of
@@ -64,9 +65,21 @@ def test_an_outlook_is_made_once_for_a_place_and_a_baseline_without_areas_that_h
     ours = outlooks.outlooks_of(live)
     assert ours is outlooks.outlooks_of(live)
     first = ours.wanted((*AREAS, "E09000001"), "model")
-    assert ours.wanted((*AREAS, "E09000001"), "model") is first and first.left_out == ("E09000001",)
+    assert ours.wanted((*AREAS, "E09000001"), "model") is first and first.areas == AREAS
+    assert "Isles of Scilly have too few children" in first.note
+    assert ours.wanted(AREAS, "model").note == ""
     ours.wanted(AREAS, "flat")
-    assert asked == [(AREAS, "model"), (AREAS, "flat")]
+    assert asked == [(AREAS, "model"), (AREAS, "model"), (AREAS, "flat")]
+
+
+def test_a_merged_area_stands_for_its_part_and_the_plan_is_priced_for_it(live, asked, run):
+    ours, priced = outlooks.outlooks_of(live), []
+    live.run = lambda scenario, areas: priced.append(areas) or run
+    ahead = ours.wanted(("E06000059",), "model")
+    assert asked == [(ahead.areas, "model")] and ahead.areas == ("stable:BCP+Dorset",)
+    assert "too few years are known of each" in ahead.note
+    ours.on_top(ahead, run, ("E06000059",))
+    assert priced == [ahead.areas]
 
 
 def test_too_many_areas_are_refused(live):
