@@ -14,7 +14,7 @@ from toolkit.schema import InputError, data_folder
 ROWS = {
     "unit_costs": 458,
     "economic_parameters": 315,
-    "published_totals": 283,
+    "published_totals": 287,
     "effects": 188,
     "prevalence": 165,
     "transitions": 153,

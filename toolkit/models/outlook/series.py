@@ -25,6 +25,8 @@ MIXED = ("residential", "supported", "other")
 CARRIED = {"price_residential": "price_residential", "price_fostering": "price_fostering", "price_care": "care_week"}
 CARRIED |= {"spend": "care_week"}
 LASTING = ("price_residential", "price_fostering")  # whose returns are noisy: only what lasts is forecast
+# Unaccompanied children move as square roots: their yearly changes are so large that logs, summed over areas, run away.
+ROOTS = 10.0  # brings the roots to the spread of the other series
 DIFFERENCES = 10.0  # brings the reporting difference, a share of the children, to the spread of the other series
 TYPICAL_CHILDREN = 400.0  # looked after in a middling authority, the reference of size
 
@@ -41,7 +43,7 @@ def to_series(panel: xr.Dataset) -> xr.Dataset:
     -------
     Dataset
         ``value`` (series, area, data_year), NaN where unknown: log children without the unaccompanied (``resident``),
-        log of one more than the unaccompanied, log starts, log of each placement over fostering, log GBP a week of
+        a tenth of the root of the unaccompanied, log starts, log of each placement over fostering, log GBP a week of
         residential and foster care, of all care (``care_week``: section 251 spend over children and weeks), log
         GBP of safeguarding, and ten times the reporting
         difference over last year's children; ``england_mix`` (series,
@@ -52,7 +54,7 @@ def to_series(panel: xr.Dataset) -> xr.Dataset:
     log_placed, england = xr.ufuncs.log(panel["placed"] + 0.5), xr.ufuncs.log(panel["england_placed"])
     parts = {
         "resident": xr.ufuncs.log(panel["stock"] - alone),
-        "unaccompanied": xr.ufuncs.log1p(alone),
+        "unaccompanied": xr.ufuncs.sqrt(alone) / ROOTS,
         "starts": xr.ufuncs.log(panel["starts"].where(panel["starts"] > 0)),
         **{
             f"mix_{kind}": log_placed.sel(placement=kind) - log_placed.sel(placement=FOSTERED)
@@ -76,7 +78,7 @@ def to_series(panel: xr.Dataset) -> xr.Dataset:
 
 def stocks(value: Mapping[str, xr.DataArray]) -> tuple[xr.DataArray, xr.DataArray]:
     """Return all children looked after and the unaccompanied among them, from the series."""
-    alone: xr.DataArray = xr.ufuncs.expm1(value["unaccompanied"]).clip(min=0.0)
+    alone: xr.DataArray = (ROOTS * value["unaccompanied"].clip(min=0.0)) ** 2
     together: xr.DataArray = xr.ufuncs.exp(value["resident"]) + alone
     return together, alone
 
