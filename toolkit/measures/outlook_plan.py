@@ -1,6 +1,5 @@
-"""An outlook with a plan on it, as a page shows it: fans of draws, the past, the sentence and how it was judged."""
+"""An outlook with a plan on it, as a page shows it: fans of draws, the sentence and how it was judged."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,8 +10,7 @@ from toolkit.measures import words as w
 from toolkit.measures.growth import LEVEL, reduced, year_label
 from toolkit.measures.outlook import weekly
 from toolkit.measures.reliability import FORECASTS, VERDICTS
-from toolkit.prices import deflators, rebase
-from toolkit.schema import PRICE_BASE, SAMPLE_DIMS
+from toolkit.schema import SAMPLE_DIMS
 
 ENDS = {"lower": 0.05, "low": 0.25, "median": 0.5, "high": 0.75, "upper": 0.95}
 PRICED = ("residential", "fostering")
@@ -67,19 +65,6 @@ def drawn_in_cash(outlook: xr.Dataset) -> xr.Dataset:
     return whole.reset_coords(drop=True).assign_coords(year=outlook["year"].values - 1)
 
 
-def past(areas: Sequence[str], *, folder: Path | None = None) -> pd.DataFrame:
-    """Return what was counted, with the names of :func:`drawn_in_cash`, by year; NaN where an area lacks it."""
-    panel = evidence.care_panel(folder).sel(area=list(areas))
-    series = deflators(evidence.load_table("evidence/economic_parameters", folder))
-    years = panel["data_year"].values - 1
-    cash = [rebase(1.0, PRICE_BASE, to=year_label(int(year)), deflators=series) for year in years]
-    paid = (panel["price"] * panel["placed"]).sum("area", skipna=False) / panel["placed"].sum("area", skipna=False)
-    whole = {name: panel[name].sum("area", skipna=False).to_series().to_numpy() for name in ("stock", "spend")}
-    columns = {"children": whole["stock"], "spend": whole["spend"] * cash}
-    columns |= {kind: paid.sel(placement=kind).to_numpy() * cash for kind in PRICED}
-    return pd.DataFrame(columns, index=pd.Index(years, name="year"))
-
-
 def with_plan(draws: xr.Dataset, paper: xr.Dataset) -> xr.Dataset:
     """Return draws of :func:`drawn_in_cash` less what the lines of `growth.on_top` avoid; prices stay as they are."""
     less = xr.Dataset({"children": paper["fewer"].sum(["line", "placement"]), "spend": paper["avoided"].sum("line")})
@@ -107,8 +92,10 @@ def opening(draws: xr.Dataset, paper: xr.Dataset, baseline: str, *, year: int = 
         In which the financial year starts.
     """
     people, spend = (fan(draws[part]).loc[[year]].to_dict("records")[0] for part in ("children", "spend"))
-    ends = w.interval(people["lower"], people["upper"], lambda value: w.number(value, 0))
-    counted = f"about {w.number(people['median'], 0)} children looked after ({LEVEL:.0%} interval: {ends})"
+    number, least, most = (w.number(people[end], 0) for end in ("median", "lower", "upper"))
+    counted = f"about {number} children looked after ({LEVEL:.0%} interval: {least} to {most})"
+    if least == most:  # a baseline of which no draw differs
+        counted = f"{number} children looked after"
     spread = w.interval(spend["lower"], spend["upper"], w.money)
     lead = f"{LEADS[baseline].format(year_label(year))} {counted}, at {w.money(spend['median'])} a year in cash"
     whole = paper[["avoided", "growth_avoided", "cash_released", "spent"]].sum("line")
@@ -124,7 +111,7 @@ def opening(draws: xr.Dataset, paper: xr.Dataset, baseline: str, *, year: int = 
         )
     paid = float(whole["spent"].sel(year=slice(None, year)).sum("year").mean())
     years = f"from {year_label(int(paper['year'][0]))} to {year_label(year)}"
-    return f"{lead} ({spread}). The plan {plan} It costs {w.money(paid)} {years}."
+    return f"{lead} ({LEVEL:.0%} interval: {spread}). The plan {plan} It costs {w.money(paid)} {years}."
 
 
 def judged(*, folder: Path | None = None) -> tuple[list[str], pd.DataFrame]:

@@ -13,8 +13,8 @@ from toolkit.apps.engine.live import Live, Memory
 from toolkit.apps.engine.scaled_run import LiveRun
 from toolkit.measures import growth
 from toolkit.measures import words as w
-from toolkit.measures.outlook_plan import drawn_in_cash, past
-from toolkit.outlook import forecast, with_outlook
+from toolkit.measures.outlook_plan import drawn_in_cash
+from toolkit.outlook import counted, forecast, with_outlook
 from toolkit.pricing.areas import Progress
 from toolkit.schema import InputError
 
@@ -67,7 +67,7 @@ class Outlooks:
             note = f"These are the numbers of {names}: since their boundaries changed, too few years are known of each."
         elif len(kept) == len(areas):
             note = ""
-        return Outlook(drawn_in_cash(ahead), levers.council(ahead), past(kept), tuple(kept), note)
+        return Outlook(drawn_in_cash(ahead), levers.council(ahead), counted(kept), tuple(kept), note)
 
     def on_top(self, outlook: Outlook, run: LiveRun, areas: tuple[str, ...]) -> xr.Dataset:
         """Return the plan of a place's run laid on its outlook, as ``growth.on_top`` does."""

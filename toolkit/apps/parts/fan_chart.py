@@ -6,7 +6,19 @@ import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, CustomJSTickFormatter, FixedTicker, Range1d
 
-from toolkit.apps.parts.charts import BLUE, INK, ORANGE, PALE, Chart, figure_of, grid_ends, legend, money_axis, set_ends
+from toolkit.apps.parts.charts import (
+    BLUE,
+    HEIGHT,
+    INK,
+    ORANGE,
+    PALE,
+    Chart,
+    figure_of,
+    grid_ends,
+    legend,
+    money_axis,
+    set_ends,
+)
 from toolkit.schema import FIRST_YEAR
 
 
@@ -16,7 +28,7 @@ def fan(label: str, dashed: str, *, first: int, money: bool, wedge: bool) -> Cha
     ``dashed`` names a line beside the median, if there is one; ``wedge`` fills what is between them.
     """
     ranges: dict[str, Any] = {"x_range": Range1d(start=first - 0.5, end=2034.5), "y_range": Range1d(start=0, end=1)}
-    plot = figure_of(label, **ranges)
+    plot = figure_of(label, HEIGHT + 60, **ranges)
     ends = ColumnDataSource({name: [] for name in ("year", "lower", "low", "median", "high", "upper", "line")})
     points = ColumnDataSource({"year": [], "value": []})
     bands = {"90%": ("lower", "upper", 0.4), "50%": ("low", "high", 0.9)}

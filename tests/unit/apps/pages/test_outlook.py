@@ -29,19 +29,6 @@ class State:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, object]]:
-    """What was forecast, in order."""
-    done = []
-
-    def forecast(areas, *, baseline, **_):
-        done.append((tuple(areas), baseline))
-        return small_outlook(areas)
-
-    monkeypatch.setattr(outlooks, "forecast", forecast)
-    return done
-
-
-@pytest.fixture
 def live(register, tmp_path):
     class Live(SimpleNamespace):
         __hash__ = object.__hash__
@@ -117,7 +104,7 @@ def test_the_plan_takes_its_children_and_pounds_off_each_draw(page, run):
 
 
 def test_the_past_is_what_was_counted_in_the_cash_of_its_year():
-    counted = o.past(AREAS)
+    counted = outlooks.counted(AREAS)
     assert counted.loc[2024, "children"] == 1498 and counted.loc[2024, "spend"] == 148_829_653
 
 
@@ -132,6 +119,8 @@ def test_the_opening_gives_the_numbers_of_the_tables(page, run):
     for baseline in page_of.BASELINES.values():
         assert "2030/31" in o.opening(ahead.draws, paper, baseline)
     assert "we expect" not in o.opening(ahead.draws, paper, "flat")
+    same = ahead.draws.assign(children=0 * ahead.draws["children"] + 1000)
+    assert "in 2030/31 1,000 children looked after, at" in o.opening(same, paper, "flat")
     worse = paper.assign(avoided=-paper["avoided"])
     assert "The plan adds about £" in o.opening(ahead.draws, worse, "model")
 
