@@ -1,6 +1,7 @@
 """The page *Budget outlook*: where children looked after, prices and spend are heading, and what the plan changes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -30,7 +31,7 @@ BASELINES = {
     "The county councils’ path": "counties",
 }
 PRICES = {"Children’s homes and other residential care": "residential", "Foster care": "fostering"}
-PLAN, SPENT = "Median with the plan", "Spent on the plan, expected"
+PLAN, SPENT = "Median with the plan", "Spent on the plan"
 SHOWN = {
     "children": ("Children looked after", "At 31 March. Unaccompanied children are among them.", PLAN),
     "price": (
@@ -39,7 +40,11 @@ SHOWN = {
         "",
     ),
     "spend": ("Spend on children looked after", "Section 251, a year, in cash of the year.", PLAN),
-    "avoided": ("What the plan takes off that spend", "A year, in cash of the year, beside what it costs.", SPENT),
+    "avoided": (
+        "What the plan takes off that spend",
+        "A year, in cash of the year, beside what it is expected to cost.",
+        SPENT,
+    ),
 }
 PRESSED = "The table below holds its numbers."
 Fans = dict[str, tuple[pd.DataFrame, pd.Series]]  # ends with the line beside the median, and the past
@@ -88,8 +93,8 @@ class Outlook:
         words = f"{o.opening(ahead.draws, paper, self.baseline.value)} {ahead.note}"
         self.sentence.object = f'<p class="lead">{look.explained(words)}</p>'
         tables = {"in cash": growth_table(paper), "in real terms": growth_table(paper, real=True)}
-        self.growth.object = "".join(
-            f"<h2>Growth and savings side by side, {prices}</h2>{look.table(table, LEVEL, lambda *_: '')}"
+        self.growth.object = "<h2>Growth and savings side by side</h2>" + "".join(
+            look.table(replace(table, title=f"{table.title}, {prices}"), LEVEL, lambda *_: "")
             for prices, table in tables.items()
         )
 
