@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from toolkit.evidence import load_table, outdated
-from toolkit.measures import own_care
+from toolkit.measures import outlook_check, own_care
 from toolkit.measures.tables import Table, plain
 from toolkit.measures.words import inside, label, listed, number, percent
 from toolkit.schema import CANNOT_BE_DETERMINED
@@ -47,7 +47,8 @@ PUBLISHED_NOTE = (
     "England, default scenario; from and to: 90% interval. Same scope: full, or in part. Made by the command: outcomes "
     "evidence reconcile."
 )
-UNKNOWN, OWN_CARE = "not recorded", "reference/own_care"
+UNKNOWN = "not recorded"
+MEASURED = {"own_care": ("reference/own_care", own_care), "outlook": ("reference/outlook_backtest", outlook_check)}
 DATA_ALONE = "rests on the data"
 # Uncertain: areas differ too much. Cannot be determined: more draws could change the verdict.
 VERDICTS = {
@@ -80,13 +81,15 @@ def reliability() -> dict[str, Table]:
     """
     builders = {"backtest": _backtest, "predictive": _predictive, "calibration": _calibration}
     builders |= {"scaling": _scaling, "pathway": _pathway, "published": _published}
-    return {name: build() for name, build in builders.items()} | {"own_care": own_care.table(load_table(OWN_CARE))}
+    measured = {name: measure.table(load_table(made)) for name, (made, measure) in MEASURED.items()}
+    return {name: build() for name, build in builders.items()} | measured
 
 
 def sentences() -> list[str]:
     """Return the results of the committed checks in words, failures first."""
     failures = {"forecast": _forecast_words(), "coverage": _coverage_words(), "fit": _fit_words()}
-    failures |= {"pathway": _pathway_words(), "own_care": own_care.words(load_table(OWN_CARE))}
+    failures |= {"pathway": _pathway_words()}
+    failures |= {name: measure.words(load_table(made)) for name, (made, measure) in MEASURED.items()}
     failures |= {"calibration": _calibration_words()}
     rest = [_version_words(), _scaling_words(), _published_words()]
     failing = [words for words, failing in failures.values() if failing]
