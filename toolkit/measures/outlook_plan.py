@@ -1,15 +1,11 @@
-"""An outlook with a plan on it, as a page shows it: fans of draws, the sentence and how it was judged."""
-
-from pathlib import Path
+"""An outlook with a plan on it, as a page shows it: fans of draws, the sentence and what is not counted."""
 
 import pandas as pd
 import xarray as xr
 
-from toolkit import evidence
 from toolkit.measures import words as w
 from toolkit.measures.growth import LEVEL, reduced, year_label
 from toolkit.measures.outlook import weekly
-from toolkit.measures.reliability import FORECASTS, VERDICTS
 from toolkit.schema import SAMPLE_DIMS
 
 ENDS = {"lower": 0.05, "low": 0.25, "median": 0.5, "high": 0.75, "upper": 0.95}
@@ -20,17 +16,6 @@ LEADS = {
     "flat": "If as many children stay looked after as now, there are in {}",
     "review": "If the number of children grows as the independent review foresaw, there are in {}",
     "counties": "If the number of children grows as the county councils foresaw, there are in {}",
-}
-JUDGED = {
-    "children": "Children looked after",
-    "price_residential": "Weekly price, residential",
-    "price_fostering": "Weekly price, fostering",
-    "spend": "Spend on children looked after",
-}
-RULES = {
-    "last_value": FORECASTS["last_value"],
-    "national_growth": "England’s growth",
-    "linear_trend": "the area’s own trend",
 }
 NOT_COUNTED = (
     "Other children who take the places that a plan frees, and prices that move with demand.",
@@ -112,28 +97,3 @@ def opening(draws: xr.Dataset, paper: xr.Dataset, baseline: str, *, year: int = 
     paid = float(whole["spent"].sel(year=slice(None, year)).sum("year").mean())
     years = f"from {year_label(int(paper['year'][0]))} to {year_label(year)}"
     return f"{lead} ({LEVEL:.0%} interval: {spread}). The plan {plan} It costs {w.money(paid)} {years}."
-
-
-def judged(*, folder: Path | None = None) -> tuple[list[str], pd.DataFrame]:
-    """Return how the backtest judged the outlook: in words, and by quantity and last year fitted to."""
-    scores = evidence.load_table("reference/outlook_backtest", folder).query("part == 'all'")
-    scores = scores[scores["quantity"].isin(JUDGED)]
-    rows = []
-    for (name, last), part in scores.groupby(["quantity", "last_year"], sort=False):
-        used, verdicts = part[part["used"] == 1].iloc[0], part.set_index("forecast")["model_is"]
-        row = {"quantity": JUDGED[str(name)], "fitted to": year_label(int(str(last)) - 1)}
-        row |= {f"{level}% interval covers": w.percent(used[f"coverage_{level}"]) for level in (50, 90)}
-        rows.append(row | {f"against {words}": VERDICTS[verdicts[rule]] for rule, words in RULES.items()})
-    table = pd.DataFrame(rows)
-    latest = table[table["fitted to"] == table["fitted to"].iloc[-1]]
-    shares = w.listed([f"{row['90% interval covers']} ({w.inside(row['quantity'])})" for _, row in latest.iterrows()])
-    words = [
-        f"Fitted to the years to {latest['fitted to'].iloc[0]} and set against the three after it, the 90% intervals "
-        f"cover {shares} of what came in; they should cover 90%."
-    ]
-    for name, row in latest.set_index("quantity").iterrows():
-        if beaten := [rule.removeprefix("against ") for rule, verdict in row.items() if verdict == VERDICTS["worse"]]:
-            words.append(f"{name}: simple rules did better in those years: {w.listed(beaten)}.")
-    if not scores["converged"].all():
-        words.append("Some fits of this backtest did not pass all their checks.")
-    return words, table

@@ -18,6 +18,8 @@ from toolkit.apps.parts.card import Card
 from toolkit.apps.parts.fields import beside, choice, column
 from toolkit.apps.parts.waiting import Waiting
 from toolkit.apps.session.state import State
+from toolkit.evidence import load_table
+from toolkit.measures import outlook_check
 from toolkit.measures import outlook_plan as o
 from toolkit.measures import words as w
 from toolkit.measures.growth import LEVEL, growth_table, reduced, year_label
@@ -152,9 +154,7 @@ def _in_words(card: str) -> Callable[[float], str]:
 @cache
 def _about() -> str:
     """Return what is not counted, and how the backtest judged the forecast."""
-    words, scores = o.judged()
-    rows = [(f"{row.iloc[0]}, fitted to {row.iloc[1]}", list(row.iloc[2:])) for _, row in scores.iterrows()]
-    heads = ["What", *(w.label(name) for name in scores.columns[2:])]
-    table = look.plain_table("The forecast beside simple rules", heads, rows)
+    scores = load_table("reference/outlook_backtest")
+    words, table = outlook_check.words(scores)[0], look.table(outlook_check.table(scores), LEVEL, lambda *_: "")
     counted = look.box("What is not counted", o.NOT_COUNTED, "warn", longest=look.OWN_WORDS)
-    return counted + look.box("How such forecasts did", words, longest=look.OWN_WORDS) + table
+    return counted + look.box("How such forecasts did", [words], longest=look.OWN_WORDS) + table
