@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
 import typer
 
 from toolkit.console import progress_bars, show
 from toolkit.options import CACHE, Cache, Json, Quiet, chosen_areas
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
     from toolkit.measures.quantities import Run
@@ -95,12 +95,12 @@ def budget(
 def paper_tables(
     run: "Run",
     paper: "xr.Dataset",
-    programmes: pd.DataFrame,
+    programmes: "pd.DataFrame",
     *,
     room: float,
-    claims: pd.DataFrame | None = None,
-    actuals: pd.DataFrame | None = None,
-) -> dict[str, pd.DataFrame]:
+    claims: "pd.DataFrame | None" = None,
+    actuals: "pd.DataFrame | None" = None,
+) -> "dict[str, pd.DataFrame]":
     """Return every table of a budget paper by name.
 
     Parameters
@@ -153,13 +153,13 @@ def levers_named(options: Sequence[str]) -> dict[str, list[float]]:
     return named
 
 
-def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+def _flat(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Return a table's frame with one line of headings, its rows' names first."""
     heads = [f"{pair[0]}: {pair[1]}" for pair in frame.columns]
     return frame.set_axis(heads, axis=1).rename_axis("year").reset_index()
 
 
-def _write(folder: Path, tables: dict[str, pd.DataFrame], note: str) -> None:
+def _write(folder: Path, tables: "dict[str, pd.DataFrame]", note: str) -> None:
     """Write all files, or none."""
     from toolkit.folders import drafts
     from toolkit.report.sheets import inert
@@ -173,13 +173,15 @@ def _write(folder: Path, tables: dict[str, pd.DataFrame], note: str) -> None:
             (draft / name).replace(folder / name)
 
 
-def _as_json(tables: dict[str, pd.DataFrame], note: str) -> dict[str, Any]:
+def _as_json(tables: "dict[str, pd.DataFrame]", note: str) -> dict[str, Any]:
     parts = {name: json.loads(table.to_json(orient="records")) for name, table in tables.items()}
     return {"note": note, **parts}
 
 
-def _print(tables: dict[str, pd.DataFrame], note: str) -> None:
+def _print(tables: "dict[str, pd.DataFrame]", note: str) -> None:
     """Print what fits a screen: the years, the lines, what must be believed, the options and the claims."""
+    import pandas as pd
+
     lines, keys = tables["budget_lines"], ["reference", "kind"]
     years = tables["growth_cash"].set_index("year").filter(like=": expected").map(_money).reset_index()
     years.columns = pd.Index([str(name).removesuffix(": expected") for name in years.columns])

@@ -25,7 +25,7 @@ from toolkit.pricing.areas import Progress, silent
 from toolkit.records import check_writable, fingerprint, open_cached, open_netcdf, prune, versions, write_netcdf
 from toolkit.schema import PRICE_BASE, InputError
 
-__all__ = ["PATHS", "Own", "fit_outlook", "forecast", "with_outlook"]
+__all__ = ["PATHS", "Own", "counted", "fit_outlook", "forecast", "with_outlook"]
 
 SEED = 20261130
 DRAWS, KEPT, TUNE, CHAINS = 1000, 250, 600, 4
@@ -166,6 +166,25 @@ def with_outlook(areas: Sequence[str], *, folder: Path | None = None) -> list[st
     """
     known, whole = set(evidence.care_panel(folder)["area"].values), evidence.whole_of()
     return [area for area in dict.fromkeys(whole.get(area, area) for area in areas) if area in known]
+
+
+def counted(areas: Sequence[str], *, folder: Path | None = None) -> pd.DataFrame:
+    """Return what was counted in areas together, by the year in which the financial year starts.
+
+    Returns
+    -------
+    DataFrame
+        ``children``; ``spend`` on them, GBP a year; a placement's price, GBP a week, ``residential`` and ``fostering``;
+        money in cash of the year; NaN where it is not known of all areas.
+    """
+    panel = evidence.care_panel(folder).sel(area=list(areas)).rename(data_year="year")
+    cash = _to_cash(panel["year"], deflators(evidence.load_table("evidence/economic_parameters", folder)))
+    paid = (panel["price"] * panel["placed"]).sum("area", skipna=False) / panel["placed"].sum("area", skipna=False)
+    whole = {name: panel[name].sum("area", skipna=False) for name in ("stock", "spend")}
+    parts = {kind: paid.sel(placement=kind) * cash for kind in ("residential", "fostering")}
+    parts |= {"children": whole["stock"], "spend": whole["spend"] * cash}
+    columns = {name: part.to_series() for name, part in parts.items()}
+    return pd.DataFrame(columns).set_axis(panel["year"].values - 1).rename_axis("year")
 
 
 def _check_settings(areas: Sequence[str], baseline: str | Own, price_growth: Growth, until: int) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import LEEDS
+from tests.outlooks import small_outlook
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENS = ROOT / "build" / "screens"
@@ -41,7 +42,10 @@ def free_port():
 @pytest.fixture(scope="session")
 def live(fit_cache, dozen, small_scenario):
     """The evidence of all servers, warm: the first numbers of Leeds are there before anybody waits for them."""
+    from toolkit.apps.engine import outlooks
     from toolkit.apps.engine.live import Live
+
+    outlooks.forecast = lambda areas, **_: small_outlook(areas)  # whose fit takes minutes
 
     made = Live(fit_cache, statistics=dozen, base=small_scenario)
     made.run(made.preset("families_first"), (LEEDS,))

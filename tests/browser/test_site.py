@@ -20,6 +20,7 @@ SPEND = "Sum: times the plan"
 HEADINGS = {
     "Invest to save": "What would this investment do?",
     "Programmes": "Which programme?",
+    "Budget outlook": "Where is the budget heading?",
     "Cost of poor outcomes": "What do poor outcomes cost?",
     "What drives it": "What drives the answer?",
     "Compare": "Which is better?",

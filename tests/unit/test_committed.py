@@ -16,6 +16,7 @@ COMMANDS = {
     "pathway": ("evidence", "pathway"),
     "reconcile": ("evidence", "reconcile", "--quiet"),
     "own_care": ("evidence", "care", "--quiet"),
+    "outlook": ("evidence", "outlook"),
     "calibrate": ("evidence", "calibrate", "small"),
     "check": ("check",),
 }

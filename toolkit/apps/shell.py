@@ -19,6 +19,7 @@ from toolkit.apps.pages.drivers import Drivers
 from toolkit.apps.pages.evidence import Evidence
 from toolkit.apps.pages.invest import Invest
 from toolkit.apps.pages.model_checks import ModelChecks
+from toolkit.apps.pages.outlook import Outlook
 from toolkit.apps.pages.programmes import Programmes
 from toolkit.apps.pages.take_away import TakeAway
 from toolkit.apps.parts import look
@@ -52,6 +53,7 @@ ASK = (
 PAGES: dict[str, Any] = {
     "Invest to save": Invest,
     "Programmes": Programmes,
+    "Budget outlook": Outlook,
     "Cost of poor outcomes": Costs,
     "What drives it": Drivers,
     "Compare": Compare,

@@ -30,10 +30,9 @@ def outlook_table(outlook: xr.Dataset) -> pd.DataFrame:
     together |= {name: outlook[name].sum(["area", "placement"]) for name in ("children", *money)}
     together["residential_share"] = children.sel(placement="residential", drop=True).sum("area") / together["children"]
     rows = [_rows(draws, name, ALL, outlook[name].attrs["units"]) for name, draws in together.items()]
-    weighted = (outlook["price"] * children).sum("area") / children.sum("area")
     by_type = {
         "children": children.sum("area"),
-        "price": weighted,
+        "price": weekly(outlook),
         **{name: outlook[name].sum("area") for name in money},
     }
     for name, draws in by_type.items():
@@ -43,6 +42,13 @@ def outlook_table(outlook: xr.Dataset) -> pd.DataFrame:
     years = dict(zip(outlook["year"].values, outlook["financial_year"].values, strict=True))
     table.insert(3, "financial_year", table["year"].map(years))
     return table
+
+
+def weekly(outlook: xr.Dataset) -> xr.DataArray:
+    """Return what a child's placement costs a week in areas together, real, by placement."""
+    children = outlook["children"]
+    price: xr.DataArray = (outlook["price"] * children).sum("area") / children.sum("area")
+    return price
 
 
 def _rows(draws: xr.DataArray, quantity: str, placement: str, unit: str) -> pd.DataFrame:

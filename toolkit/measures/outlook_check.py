@@ -25,11 +25,14 @@ def words(scores: pd.DataFrame) -> tuple[str, bool]:
         if not AIM[0] <= float(str(row.coverage_90)) <= AIM[1]
     ]
     behind = whole[whole["forecast"].isin(RIVALS) & (whole["model_is"] == "worse")]
-    lost = [f"{inside(row.quantity)} from {row.last_year} on ({RIVALS[row.forecast]})" for row in behind.itertuples()]
+    lost = [
+        f"{inside(row.quantity)} from {row.last_year} on ({RIVALS[str(row.forecast)]})" for row in behind.itertuples()
+    ]
+    years = listed(sorted(map(str, set(used["last_year"]))))
     sentence = (
-        f"The outlook was fitted to the years to {listed(sorted(map(str, set(used['last_year']))))} and set beside what "
-        f"followed to 2025. Its 90% intervals held fewer or more than {percent(AIM[0])} to {percent(AIM[1])} of the "
-        f"numbers for {listed(off) if off else 'none'}. A rule that needs no model did better for "
+        f"The outlook was fitted to the years to {years}, and set beside what followed to 2025. Its 90% intervals held "
+        f"fewer than {percent(AIM[0])} or more than {percent(AIM[1])} of the numbers for "
+        f"{listed(off) if off else 'none'}. A rule that needs no model did better for "
         f"{listed(lost) if lost else 'none'}."
     )
     if not whole["converged"].all():
@@ -50,7 +53,8 @@ def table(scores: pd.DataFrame) -> Table:
         "Forecast in use: share within its 90% interval": (covered.reindex(keys).to_numpy(), "share"),
     }
     names = [
-        f"{label(row.quantity)} from {row.last_year} on, against {RIVALS[row.forecast]}" for row in rivals.itertuples()
+        f"{label(row.quantity)} from {row.last_year} on, against {RIVALS[str(row.forecast)]}"
+        for row in rivals.itertuples()
     ]
     note = (
         "Scored to 2025 by continuous ranked probability score: below 1 the model forecasts better. Where the backtest "

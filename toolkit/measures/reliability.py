@@ -81,7 +81,7 @@ def reliability() -> dict[str, Table]:
     """
     builders = {"backtest": _backtest, "predictive": _predictive, "calibration": _calibration}
     builders |= {"scaling": _scaling, "pathway": _pathway, "published": _published}
-    measured = {name: measure.table(load_table(made)) for name, (made, measure) in MEASURED.items()}
+    measured = {name: measure.table(load_table(path)) for name, (path, measure) in MEASURED.items()}
     return {name: build() for name, build in builders.items()} | measured
 
 
@@ -89,7 +89,7 @@ def sentences() -> list[str]:
     """Return the results of the committed checks in words, failures first."""
     failures = {"forecast": _forecast_words(), "coverage": _coverage_words(), "fit": _fit_words()}
     failures |= {"pathway": _pathway_words()}
-    failures |= {name: measure.words(load_table(made)) for name, (made, measure) in MEASURED.items()}
+    failures |= {name: measure.words(load_table(path)) for name, (path, measure) in MEASURED.items()}
     failures |= {"calibration": _calibration_words()}
     rest = [_version_words(), _scaling_words(), _published_words()]
     failing = [words for words, failing in failures.values() if failing]

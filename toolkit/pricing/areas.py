@@ -77,10 +77,7 @@ def price_areas(
     lived = lived.reindex(year=np.arange(desk.scenario.horizon), fill_value=0.0)
     kept = ["curve_avoided", "curve_spend", "avoided_in_full", "spent_in_full"]
     rest = total[[*kept, *(["benefit_before"] if desk.before else [])]].merge(lived)
-    spent = desk.pounds(areas, by="programme")
-    rest = rest.merge(local, join="exact").assign(
-        spent_on=xr.concat(list(spent.values()), xr.Variable("programme", list(spent)))
-    )
+    rest = rest.merge(local, join="exact").assign(spent_on=desk.spent_on(areas))
     return rest.reindex(component=cost["component"], fill_value=0.0).assign(cost=cost), summaries
 
 

@@ -161,6 +161,11 @@ class Desk:
             spent[name] = spent[name] + every * (1.0 + self.scenario.optimism)
         return spent
 
+    def spent_on(self, areas: Sequence[str]) -> xr.DataArray:
+        """Return what :meth:`pounds` does, by programme (programme, year)."""
+        spent = self.pounds(areas, by="programme")
+        return xr.concat(list(spent.values()), xr.Variable("programme", list(spent)))
+
     def labelled(self, values: xr.DataArray) -> xr.DataArray:
         """Put back the component labels that summing over areas drops."""
         return values.assign_coords(costing.labels(self.rows)).assign_attrs(price_base=self.draws.attrs["price_base"])

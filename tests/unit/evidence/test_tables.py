@@ -13,7 +13,7 @@ from toolkit.schema import InputError, data_folder
 # Rows of the collected evidence before it was brought in: none may be lost on the way.
 ROWS = {
     "unit_costs": 458,
-    "economic_parameters": 315,
+    "economic_parameters": 318,
     "published_totals": 287,
     "effects": 188,
     "prevalence": 165,
@@ -219,7 +219,7 @@ BAD = [  # table, text, what is put in its place, what the error says
         ",cla_2024\n",
         "column 'superseded_by': superseded by an id that",
     ),
-    ("unit_costs", "id,outcome,", "id,result,", "row 1: column 'outcome' is missing"),
+    ("unit_costs", "id,outcome,", "id,effort,", "row 1: column 'outcome' is missing"),
 ]
 
 

@@ -19,6 +19,7 @@ TABLES = {
     "published": "reference/reconciliation",
     "scaling": "reference/power_scaling",
     "own_care": "reference/own_care",
+    "outlook": "reference/outlook_backtest",
 }
 
 
@@ -143,7 +144,23 @@ def test_without_a_failure_it_says_that(committed) -> None:
     table = committed["reference/backtest"]
     table.loc[table["forecast"] != "model", "model_is"] = "better"
     table["coverage_90"] = 0.9
+    outlook = committed["reference/outlook_backtest"]
+    outlook["coverage_90"], outlook["converged"] = 0.9, 1
+    outlook.loc[outlook["forecast"] != "model", "model_is"] = "better"
     assert reliability.sentences()[0] == "As far as these checks go, yes."
+
+
+def test_where_the_outlook_misses_its_coverage_or_loses_to_a_rule_it_says_so(committed) -> None:
+    test_without_a_failure_it_says_that(committed)
+    table = committed["reference/outlook_backtest"]
+    whole = (table["part"] == "all") & (table["quantity"] == "spend") & (table["last_year"] == 2022)
+    table.loc[whole & (table["used"] == 1), "coverage_90"] = 0.7
+    table.loc[whole & (table["forecast"] == "national_growth"), "model_is"] = "worse"
+    lead, first, *_ = reliability.sentences()
+    assert lead.startswith("Not everywhere") and "for spend from 2022 on (70%)" in first
+    assert "did better for spend from 2022 on (the area's last value with England's growth)" in first
+    table["converged"] = 0
+    assert "fell short of a check of convergence" in reliability.sentences()[1]
 
 
 @pytest.mark.parametrize("name", ["reference/pathway_checks", "reference/calibration_outcomes"])

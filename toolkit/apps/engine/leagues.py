@@ -6,22 +6,18 @@ while it is made, and moves of a slider neither wait for it nor start it again.
 
 import json
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
-from contextvars import Context
 from dataclasses import dataclass
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import pandas as pd
 import xarray as xr
 
 from toolkit import appraisal
-from toolkit.apps.engine.live import PROGRESS, Live, Memory
-from toolkit.apps.engine.refresh import LONG
+from toolkit.apps.engine.jobs import Job, Jobs
+from toolkit.apps.engine.live import Live, Memory
 from toolkit.measures.programme_words import Panel, panel
 from toolkit.measures.programmes import league_table, ranks
-from toolkit.pricing.areas import Progress, silent
+from toolkit.pricing.areas import Progress
 from toolkit.programmes import Bench, bench_with, compared_on, examine
 from toolkit.scenarios import Scenario
 from toolkit.schema import ACCOUNTS, InputError
@@ -52,59 +48,20 @@ class League:
     compared: xr.Dataset
 
 
-class Job:
-    """Work on another thread, which says how far it is."""
-
-    def __init__(self, work: Callable[[Progress], Any]) -> None:
-        self.stage = "getting ready"
-        self._future: Future[Any] = LONG.submit(Context().run, work, self._progress)
-
-    def _progress(self, stage: str, share: float) -> None:
-        self.stage = f"{stage}, {share:.0%}" if share else stage
-
-    @property
-    def running(self) -> bool:
-        """Whether it goes on."""
-        return not self._future.done()
-
-    @property
-    def problem(self) -> BaseException | None:
-        """What ended it early, if anything did."""
-        return None if self.running else self._future.exception()
-
-
 class Leagues:
     """The leagues and panels of one process, shared by its visitors."""
 
     def __init__(self, live: Live) -> None:
-        self.live, self._memory, self._guard = live, Memory(MOST), threading.Lock()
-        self._jobs: dict[str, Job] = {}
+        self.live, self._memory, self._jobs = live, Memory(MOST), Jobs()
 
     def wanted(self, scenario: Scenario, areas: tuple[str, ...], programme: str) -> "tuple[League, Panel] | Job":
         """Return the league of a place and the panel of one programme, "" for its first, or the work on them.
 
-        Where nobody waits at a page (no progress is asked for), they are worked out at once.
-
-        Raises
-        ------
-        InputError
-            What the work met, if it was bad input; any other fault is raised as it is.
+        As :meth:`toolkit.apps.engine.jobs.Jobs.wanted` says.
         """
-        key = self.key(scenario, areas)
-        if self._ready(key, programme) or PROGRESS.get() is silent:
-            return self._both(scenario, areas, programme, silent)
-        with self._guard:
-            name = f"{key}|{programme}"
-            job = self._jobs.get(name)
-            if job is None:
-                job = self._jobs[name] = Job(lambda progress: self._both(scenario, areas, programme, progress))
-        if job.running:
-            return job
-        with self._guard:
-            self._jobs.pop(name, None)
-        if job.problem is not None:
-            raise job.problem
-        return self._both(scenario, areas, programme, silent)
+        name = f"{self.key(scenario, areas)}|{programme}"
+        ready = self._ready(self.key(scenario, areas), programme)
+        return self._jobs.wanted(name, ready, lambda progress: self._both(scenario, areas, programme, progress))
 
     def key(self, scenario: Scenario, areas: tuple[str, ...]) -> str:
         """Return what a league depends on, as text."""

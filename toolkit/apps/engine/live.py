@@ -328,7 +328,7 @@ class Live:
             fitted,
             drawn.draws,
             drawn.effects,
-            costs.assign(lives=costs["children_reached"], care_avoided=kept_out),
+            costs.assign(lives=costs["children_reached"], care_avoided=kept_out, spent_on=desk.spent_on(areas)),
             xr.Dataset(),
             card,
             list(areas),

@@ -166,6 +166,7 @@ class LiveRun:
         kept = np.float32(self._kept)
         saved = unit.saved * (kept * size)
         costs, lives = unit.tree["costs"].to_dataset(), unit.tree["lives"].to_dataset()
+        costs["spent_on"] = costs["spent_on"] * (size_of(self.scenario) * (1.0 + self.scenario.optimism))
         costs["benefit_by_area"] = costs["benefit_by_area"] * (kept * size)
         costs["curve_avoided"] = costs["curve_avoided"] * kept
         if unit.before is not None:  # before those adjustments by which a change is kept

@@ -1,18 +1,18 @@
 """The page *Which programme?*: what each avoids for the money it costs, and one of them looked into."""
 
-from html import escape
 from typing import Any
 
 import pandas as pd
-import panel as pn
 import panel_material_ui as pmui
 
-from toolkit.apps.engine.leagues import Job, League, leagues_of
+from toolkit.apps.engine.jobs import Job
+from toolkit.apps.engine.leagues import League, leagues_of
 from toolkit.apps.explanations import programmes as explanations
 from toolkit.apps.parts import look, programme_charts
 from toolkit.apps.parts.card import Card
 from toolkit.apps.parts.fields import beside, choice, column
 from toolkit.apps.parts.programme_panel import ProgrammePanel
+from toolkit.apps.parts.waiting import Waiting
 from toolkit.apps.session.starts import programmes_of
 from toolkit.apps.session.state import State
 from toolkit.measures import words as w
@@ -21,7 +21,6 @@ from toolkit.measures.programmes import LEVEL, chance_of
 from toolkit.measures.quantities import Run
 from toolkit.schema import ACCOUNTS
 
-LOOK_EVERY = 400  # milliseconds
 EVERYONE = "all"
 WHOSE = {"own": "own studies", "type": "its type’s studies", "not counted": "not counted"}
 INTRO = (
@@ -50,7 +49,7 @@ class Programmes:
         self._shown: tuple[League, Panel] | None = None
         self._run: Run | None = None
         self._rows = ""
-        self._poll: Any = None
+        self.waiting = Waiting(state, "Comparing programmes")
         self.account = pmui.Select(
             label="Whose money",
             options={w.label(PAYERS[name]): name for name in ACCOUNTS},
@@ -75,7 +74,7 @@ class Programmes:
             PRESSED,
         )
         self.card.chart.sources["pressed"].selected.on_change("indices", self._picked)
-        self.status, self.others, self.none = look.html(visible=False), look.html(), look.html(visible=False)
+        self.others, self.none = look.html(), look.html(visible=False)
         self.panel = ProgrammePanel()
         self._league = column(self.card.view(), self.none, visible=False)
         self._panel = column(self.one, self.panel.view(), visible=False)
@@ -103,9 +102,11 @@ class Programmes:
         self._run = run
         self.account.value = self.state.views["account"]
         if isinstance(prepared, Job):
-            self._wait(prepared)
+            known = self.leagues.known(self.leagues.key(self.state.scenario, self.state.areas))
+            self._panel.visible, self._league.visible, self.others.visible = False, known, known
+            self.waiting.start(prepared)
             return
-        self._rest()
+        self.waiting.stop()
         self._shown = prepared
         self.chosen = prepared[1].programme
         if self.one.options != (labels := programmes_of(self.state.live, self.state.base)):
@@ -120,36 +121,6 @@ class Programmes:
         if self._shown is None:
             return ""
         return explanations.explanation(*self._shown, key, self.state.live.resolved(self.state.base).register)
-
-    # Waiting -------------------------------------------------------------------------------------
-
-    def _wait(self, job: Job) -> None:
-        """Say how far the work is until it is done."""
-        key = self.leagues.key(self.state.scenario, self.state.areas)
-        known = self.leagues.known(key)
-        self._panel.visible, self._league.visible = False, known
-        self.others.visible = known
-        self._say(job)
-        if self._poll is not None:
-            self._poll.stop()
-        self._poll = pn.state.add_periodic_callback(lambda: self._look(job), LOOK_EVERY)
-
-    def _look(self, job: Job) -> None:
-        if job.running:
-            self._say(job)
-        else:
-            self._rest()
-            self.state.notify()
-
-    def _rest(self) -> None:
-        if self._poll is not None:
-            self._poll.stop()
-            self._poll = None
-        self.status.visible = False
-
-    def _say(self, job: Job) -> None:
-        text = f"Comparing programmes for {self.state.place}: {job.stage}. The controls work meanwhile."
-        self.status.param.update(object=f'<p role="status">{escape(text)}</p>', visible=True)
 
     # The league ----------------------------------------------------------------------------------
 
@@ -178,7 +149,7 @@ class Programmes:
         return column(
             look.html(f'<h1>Which programme?</h1><p class="hint">{INTRO}</p>'),
             beside(self.account, self.helped, self.security),
-            self.status,
+            self.waiting.status,
             self._league,
             self._panel,
             self.others,

@@ -112,10 +112,25 @@ def figure_of(label: str, height: int = HEIGHT, **options: Any) -> Any:
     return plot
 
 
-def _money(axis: Any, ticks: int = 5) -> None:
+def money_axis(axis: Any, ticks: int = 5) -> None:
+    """Label an axis in pounds."""
     axis.formatter = CustomJSTickFormatter(code=MONEY_TICKS)
     axis.ticker.desired_num_ticks = ticks
     axis.major_label_policy = NoOverlap(min_distance=16)
+
+
+def legend(plot: Any) -> None:
+    """Set a legend in the house style."""
+    plot.legend.update(
+        location="top_left",
+        border_line_color=None,
+        background_fill_alpha=0.8,
+        label_text_font=FONT,
+        label_text_font_size="13px",
+        glyph_width=34,
+        padding=2,
+        label_text_color=INK,
+    )
 
 
 def _zero(figure: Any, dimension: Literal["width", "height"]) -> None:
@@ -125,7 +140,7 @@ def _zero(figure: Any, dimension: Literal["width", "height"]) -> None:
 def _across(label: str, axis: str, height: int = HEIGHT) -> Any:
     """Return a figure of horizontal bars of money, a name beside each."""
     plot = figure_of(label, x_range=Range1d(start=-1, end=1), y_range=FactorRange(), height=height)
-    _money(plot.xaxis[0], 3)  # beside names a phone has room for no more
+    money_axis(plot.xaxis[0], 3)  # beside names a phone has room for no more
     plot.ygrid.grid_line_color = None
     plot.xaxis.axis_label = axis
     return plot
@@ -171,7 +186,7 @@ def by_year() -> Chart:
         hatch_scale=7,
     )
     plot.line("year", "mean", source=avoided, line_color=BLUE, line_width=3, name="year_avoided|{year}")
-    _money(plot.yaxis[0])
+    money_axis(plot.yaxis[0])
     _zero(plot, "width")
     plot.xaxis.axis_label = "Years since the start"
     return Chart(plot, {"avoided": avoided, "spent": spent})
@@ -288,16 +303,7 @@ def payback() -> Chart:
             legend_label=account.capitalize(),
             name=f"paid_back|{account}|{{year}}",
         )
-    plot.legend.update(
-        location="top_left",
-        border_line_color=None,
-        background_fill_alpha=0.8,
-        label_text_font=FONT,
-        label_text_font_size="13px",
-        glyph_width=34,
-        padding=2,
-        label_text_color=INK,
-    )
+    legend(plot)
     plot.yaxis.formatter = CustomJSTickFormatter(code='return Math.round(100 * tick) + "%"')
     plot.yaxis.ticker.desired_num_ticks = 5
     plot.xaxis.axis_label = "Years since the start"
@@ -350,7 +356,7 @@ def curve() -> Chart:
     tool = PointDrawTool(renderers=[grip], add=False, drag=True)
     plot.add_tools(tool)
     plot.toolbar.active_tap = tool
-    _money(plot.yaxis[0])
+    money_axis(plot.yaxis[0])
     plot.xaxis.ticker = FixedTicker(ticks=[0.5, 1.0, 1.5, 2.0])
     plot.xaxis.formatter = CustomJSTickFormatter(code='return tick + " × today"')
     plot.xaxis.axis_label = "Early-help spend a year"

@@ -9,7 +9,8 @@ import pytest
 
 from toolkit import scenarios
 from toolkit.apps.engine import leagues
-from toolkit.apps.engine.leagues import Job, Leagues, leagues_of
+from toolkit.apps.engine.jobs import Job
+from toolkit.apps.engine.leagues import Leagues, leagues_of
 from toolkit.apps.engine.live import PROGRESS
 from toolkit.schema import InputError
 

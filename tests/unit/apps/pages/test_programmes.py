@@ -4,12 +4,14 @@ import re
 from types import SimpleNamespace
 
 import numpy as np
+import panel as pn
 import pytest
 import xarray as xr
 
 from tests.unit.measures.test_programmes import NO_STUDY, SPREAD, programme
 from toolkit import evidence
-from toolkit.apps.engine.leagues import Job, League
+from toolkit.apps.engine.jobs import Job
+from toolkit.apps.engine.leagues import League
 from toolkit.apps.pages import programmes as page_of
 from toolkit.measures.programme_words import panel
 from toolkit.measures.programmes import league_table, ranks
@@ -214,18 +216,22 @@ def test_while_it_is_worked_out_the_page_says_how_far_it_is(page, answers: Answe
         def stop(self) -> None:
             self.stopped = True
 
-    monkeypatch.setattr(page_of.pn.state, "add_periodic_callback", lambda look, every: Poll(look), raising=False)
+    monkeypatch.setattr(pn.state, "add_periodic_callback", lambda look, every: Poll(look), raising=False)
     job = Job.__new__(Job)
     job.stage, job._future = "price programmes, 40%", SimpleNamespace(done=lambda: False)
     monkeypatch.setattr(answers, "job", job)
     page.show("run", page.prepare("run"))
-    assert "price programmes, 40%" in page.status.object and page.status.visible and not page._panel.visible
+    assert (
+        "price programmes, 40%" in page.waiting.status.object
+        and page.waiting.status.visible
+        and not page._panel.visible
+    )
     job.stage = "price programmes, 80%"
     polls[-1].look()
-    assert "80%" in page.status.object and page.state.changes == 0
+    assert "80%" in page.waiting.status.object and page.state.changes == 0
     monkeypatch.setattr(answers, "job", None)
     job._future = SimpleNamespace(done=lambda: True)
     polls[-1].look()
     assert polls[-1].stopped and page.state.changes == 1
     page.show("run", page.prepare("run"))
-    assert page._panel.visible and not page.status.visible
+    assert page._panel.visible and not page.waiting.status.visible
