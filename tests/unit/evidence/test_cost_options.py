@@ -23,5 +23,7 @@ def test_wellbys_beside_quality_of_life_are_refused_with_the_option_that_is_miss
 
 def test_without_wellbeing_they_would_add_nothing(register):
     outcomes = [name for name in scenarios.load("families_first").outcomes if name != "wellbeing"]
-    with pytest.raises(InputError, match=r"wellby adds only to wellbeing, which outcomes leaves out. Fix: leave wellby"):
+    with pytest.raises(
+        InputError, match=r"wellby adds only to wellbeing, which outcomes leaves out. Fix: leave wellby"
+    ):
         check(register, ["wellby"], outcomes=outcomes)
