@@ -117,9 +117,9 @@ def check_evidence(scenario: Scenario, register: evidence.Register) -> None:
         kinds, scenario.discount_schedule, range(scenario.horizon), schedules=tables["discount_schedules"]
     )
     pathways.chosen(tables["layers"], tables["layer_rates"], outcomes=scenario.outcomes, extra=scenario.extra_layers)
-    priced, options = tables["cost_components"], tables["cost_options"]
-    rows = evidence.with_options(priced, options, scenario.cost_options)
-    evidence.check_options(priced, options, scenario.cost_options, scenario.outcomes)
+    choice = tables["cost_components"], tables["cost_options"], scenario.cost_options
+    rows = evidence.with_options(*choice)
+    evidence.check_options(*choice, scenario.outcomes)
     costing.components(rows, tables["overlaps"], given=dict(tables["layers"].set_index("layer")["given"]))
 
 

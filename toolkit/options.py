@@ -16,12 +16,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON ins
 
 
 def chosen_areas(
-    names: Sequence[str],
-    *,
-    region: str | None = None,
-    england: bool = False,
-    quiet: bool = False,
-    apart: bool = True,
+    names: Sequence[str], *, region: str | None = None, england: bool = False, quiet: bool = False, apart: bool = True
 ) -> list[str]:
     """Return the areas that the options name, and note which of them are not one authority as it always was.
 

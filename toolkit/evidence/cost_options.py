@@ -50,22 +50,14 @@ def check_options(
     InputError
         Names the option and the other one, which must be chosen with it; or the outcome, without which it adds nothing.
     """
-    rows, uses = table.set_index("component"), options.groupby("option")["use"].agg(set)
-    taken = options["option"].isin(list(chosen))
-    leave_out = options[~taken & options["option"].map(uses == {"off"})]
-    for _, added in options[taken & (options["use"] == "on")].iterrows():
-        option, mine = added["option"], rows.loc[added["component"]]
-        for _, left in leave_out.iterrows():
-            if rows.loc[left["component"], "contains"] != mine["contains"]:
-                continue
-            if mine["outcome"] not in outcomes:
-                raise InputError(
-                    f"cost_options: {option} adds only to {mine['outcome']}, which outcomes leaves out.",
-                    fix=f"leave {option} out, or add {mine['outcome']} to outcomes.",
-                )
-            other = str(left["option"])
-            what = other.removeprefix("without_").replace("_", " ")
-            raise InputError(
-                f"cost_options: {option} stands beside the {what} in use.",
-                fix=f"add {other}, or leave {option} out.",
-            )
+    rows = options.join(table.set_index("component")[["contains", "outcome"]], on="component", how="inner")
+    taken, adds = rows["option"].isin(list(chosen)), rows["use"] == "on"
+    leave_out = rows[~taken & ~adds.groupby(rows["option"]).transform("any")]
+    beside = rows[taken & adds].merge(leave_out, on="contains", suffixes=("", "_left"))
+    for _, both in beside.iterrows():
+        option, outcome, other = both["option"], both["outcome"], both["option_left"]
+        if outcome not in outcomes:
+            problem = f"{option} adds only to {outcome}, which outcomes leaves out."
+            raise InputError(f"cost_options: {problem}", fix=f"leave {option} out, or add {outcome} to outcomes.")
+        problem = f"{option} stands beside the {other.removeprefix('without_').replace('_', ' ')} in use."
+        raise InputError(f"cost_options: {problem}", fix=f"add {other}, or leave {option} out.")
