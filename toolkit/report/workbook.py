@@ -44,7 +44,16 @@ SHEETS = {
     "Programmes": ["programmes", "programmes_left_out", "programmes_panel"],
     "Assumptions": ["assumptions"],
     "Checks": ["checks"],
-    "Believing the models": ["backtest", "predictive", "calibration", "scaling", "pathway", "published"],
+    "Believing the models": [
+        "backtest",
+        "predictive",
+        "calibration",
+        "scaling",
+        "pathway",
+        "published",
+        "own_care",
+        "outlook",
+    ],
     "About": ["record", "excluded", "timings"],
 }
 OPTIONAL = ("Programmes",)  # left out where a run has none of its tables
