@@ -34,6 +34,12 @@ def like(ours, theirs, name="", *, rtol=1e-4, of=1e-5):
     np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=of * scale, err_msg=name)
 
 
+def steps_alike(ours, theirs):
+    """Years and shares that jump at break-even: a draw within rounding of it may fall on either side, the rest not."""
+    same = np.isclose(ours, theirs, rtol=1e-4, atol=1e-6, equal_nan=True)
+    assert same.mean() > 0.99
+
+
 def same_arrays(found, expected):
     """Every array that both trees hold, and what the main page makes of them."""
     for group in ("appraisal", "costs", "lives"):
@@ -48,7 +54,10 @@ def same_arrays(found, expected):
                 there = theirs[name] if known is None else theirs[name].sel(component=known)
                 there = there.reindex({dim: ours[name][dim] for dim in ("outcome", "payer") if dim in there.dims})
                 a, b = xr.broadcast(ours[name], there)
-                like(a.values, b.values, name)
+                if name in ("probability_paid_back", "payback_year"):
+                    steps_alike(a.values, b.values)
+                else:
+                    like(a.values, b.values, name)
     assert report.headline_sentence(found) == report.headline_sentence(expected)
 
 
@@ -65,7 +74,7 @@ def same_page(found, expected):
     like(numbers.cash, flat(cash), "cash")
     yearly = (result["net_position"].sum("payer") + spent).transpose("year", *SAMPLE_DIMS).isel(year=slice(0, 31))
     like(numbers.lines.by_year, flat(yearly), "by year")
-    like(numbers.back, q.paid_back(expected).transpose("account", "year").values, "payback")
+    steps_alike(numbers.back, q.paid_back(expected).transpose("account", "year").values)
     like(numbers.reached, q.children(expected)["reached"].values.ravel(), "reached")
     curve = q.curve(expected)["net"].sel(account="social").transpose("multiple", *SAMPLE_DIMS)
     like(numbers.curve, flat(curve), "curve")
