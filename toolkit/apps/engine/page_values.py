@@ -10,7 +10,7 @@ from toolkit.apps.engine.scaled_run import LiveRun
 from toolkit.apps.engine.sums import LEVEL, ends
 from toolkit.apps.parts.charts import bar_data
 from toolkit.apps.parts.look import ExplainedText, Number
-from toolkit.measures import headline
+from toolkit.measures import headline, structures
 from toolkit.measures import quantities as q
 from toolkit.measures import words as w
 from toolkit.measures.headline import Estimate
@@ -61,9 +61,10 @@ def read(run: LiveRun) -> Reading:
 def _sentence(run: LiveRun) -> str:
     numbers, cost = run.numbers, run.numbers.expected_cost
     worth, ever = estimate(numbers.avoided[SOCIAL]), float(numbers.back[FISCAL, -1])
+    agreeing = structures.pays(run)
     shown, turned = (worth, "") if worth.expected >= 0 else (-worth, ", turned round")  # as the sentence does
     return ExplainedText(
-        headline.sentence(run, run.unit.where, w.listed(run.programmes), cost, worth, ever, LEVEL),
+        headline.sentence(run, run.unit.where, w.listed(run.programmes), cost, worth, ever, LEVEL, structures=agreeing),
         Number(w.money(abs(cost)), "programme", "spending taken away" if cost < 0 else "spent"),
         Number(
             str(shown),
