@@ -101,7 +101,9 @@ def combined_ratio(
     """
     one = compared.sel(programme=programme)
     weights = one["combined_weight"].fillna(0.0)
-    avoided = account_total(one["avoided"], account).reset_coords(drop=True).weighted(weights)
+    # A league on a page keeps sums by account (``worth``), a comparison the components.
+    total = one["worth"].sel(account=account) if "worth" in one else account_total(one["avoided"], account)
+    avoided = total.reset_coords(drop=True).weighted(weights)
     cost = float(one["cost"].weighted(weights).mean(SAMPLE_DIMS))
     ends = avoided.quantile([(1 - level) / 2, (1 + level) / 2], dim=SAMPLE_DIMS).values / cost
     return float(avoided.mean(SAMPLE_DIMS)) / cost, float(ends[0]), float(ends[1])

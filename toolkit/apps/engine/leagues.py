@@ -108,7 +108,7 @@ class Leagues:
             table = table.join(ranks(compared, account).add_suffix(f"_{account}"))
         parts = [appraisal.account_total(compared["avoided"], account).reset_coords(drop=True) for account in ACCOUNTS]
         worth = xr.concat(parts, xr.Variable("account", list(ACCOUNTS)))
-        kept = compared.drop_vars("avoided").drop_dims("component", errors="ignore")
+        kept = compared.drop_vars("avoided").drop_dims("component", errors="ignore").assign(worth=worth)
         return League(table, worth, kept)
 
     def _panel(

@@ -264,8 +264,7 @@ def _cited(run: Run, name: str) -> str:
 def _own(run: Run, key: str) -> str:
     """Return the council's own figures that a number rests on, each with its reason, as HTML."""
     bases = {part.basis for part in run.scenario.plan}
-    # A council's starts of need matter only to its share of a sum that is divided by the children eligible.
-    used: tuple[str, ...] = (*(CHILDREN if "england" in bases else CHILDREN[:-1]), *PRICES)
+    used: tuple[str, ...] = (*CHILDREN, *PRICES)
     if key == "reached":
         used = CHILDREN if "england" in bases else CHILDREN[:1] if "pounds_per_child" in bases else ()
     lines = [
