@@ -203,7 +203,8 @@ def _keys(kind: str, dim: str) -> Callable[[str, str], str]:
     readings = {w.costed(reading): reading for reading in q.READINGS}
 
     def key(row: str, heading: str) -> str:
-        reading = readings.get(heading, heading)
+        # A heading goes on with its unit, and one reading's words begin another's.
+        reading = readings[max(filter(heading.startswith, readings), key=len)]
         return f"{kind}|{reading}|{row}|All" if dim == "outcome" else f"{kind}|{reading}|All|{row}"
 
     return key
