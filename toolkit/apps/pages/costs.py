@@ -203,8 +203,8 @@ def _keys(kind: str, dim: str) -> Callable[[str, str], str]:
     readings = {w.costed(reading): reading for reading in q.READINGS}
 
     def key(row: str, heading: str) -> str:
-        # A heading goes on with its unit, and one reading's words begin another's.
-        reading = readings[max(filter(heading.startswith, readings), key=len)]
+        # A heading goes on with its unit, and one reading's words begin another's; charts give the reading itself.
+        reading = readings.get(max(filter(heading.startswith, readings), key=len, default=""), heading)
         return f"{kind}|{reading}|{row}|All" if dim == "outcome" else f"{kind}|{reading}|All|{row}"
 
     return key
