@@ -69,7 +69,7 @@ class Kind:
         whole = drawn.sum([dim for dim in drawn.dims if dim not in SAMPLE_DIMS], skipna=False)
         in_numbers = counted if self.say is w.percent else added
         return Formula(
-            self.title.format(**chosen | costs),
+            self.title.format(**costs | chosen),
             self.words,
             lambda run: in_numbers(run, drawn, whole, self.say),
             lambda _: whole,

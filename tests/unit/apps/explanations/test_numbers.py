@@ -326,3 +326,8 @@ def test_a_changed_scenario_is_not_explained_by_the_one_before(live, small_scena
     second = site.asking.answer.data["html"][0]
     run = live.run(small_scenario.times(2.0), (LEEDS,))
     assert first != second == kinds.explanation(run, "programme")
+
+
+def test_a_number_of_a_year_is_named_after_the_year(live, small_scenario):
+    run = live.run(small_scenario, (LEEDS,))
+    assert "Money spent: 2026/27</h2>" in kinds.explanation(run, "year_spent|2026/27")
