@@ -72,7 +72,7 @@ def test_areas_asked_for_are_checked_and_named() -> None:
     [
         ("extra_layers: [nobody]", [], "no layer .*nobody"),
         ("cost_options: [nothing]", [], "no option .*nothing"),
-        ("cost_options: [wellby]", [], "share 'wellbeing'.*never both"),
+        ("cost_options: [wellby]", [], "add without_quality_of_life"),
         ("overrides: {undetected_share: {value: 1.2, reason: our view}}", [], "it must be from 0 to 1"),
         ("plan: [{programme: diversion, pounds_per_child: [-900]}]", ["E08000035"], "spent on .* cannot be taken away"),
         ("own_figures: {population_0_17: {area: Leeds, value: 17, reason: our own}}", [], "not within 10 times"),
