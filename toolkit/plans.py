@@ -78,7 +78,8 @@ def purchases(
         A part in an area that is not run, England's sum without statistics of all its areas, or nobody to serve.
     """
     rows = programmes.set_index("programme")
-    every = [area for area in base["area"].values.tolist() if area not in evidence.whole_of()]  # England, once
+    parts = evidence.whole_of()
+    every = [area for area in base["area"].values.tolist() if area not in parts]  # England, once
     chosen = list(areas) or every
     _check_england(scenario, every)
     bought = []

@@ -45,7 +45,8 @@ def of_areas[T: (xr.Dataset, xr.DataArray)](data: T, areas: Collection[str]) -> 
 def and_parts(load: Callable[..., xr.Dataset], areas: Iterable[str]) -> xr.Dataset:
     """Return what ``load()`` gives by area, and by itself for those of the areas that are parts of merged ones."""
     reference = reference_areas()
-    parts = [area for area in areas if area in whole_of(reference)]
+    whole = whole_of(reference)
+    parts = [area for area in areas if area in whole]
     own = [load(reference=set_apart(reference)).sel(area=parts)] if parts else []
     joined = [load(), *own]
     return xr.concat(joined, "area", data_vars="minimal", coords="minimal", compat="override") if own else joined[0]
